@@ -1,0 +1,177 @@
+"""Every setting, limit, timeout and batch size of Makola, written down once.
+
+Decides what the environment may say and reports all that is missing or wrong at once. Leaves to others what the
+numbers mean: money in `ledger`, time in `clock`, the supplier's pace in `fulfilment`. Durations are in seconds and
+unscaled here; who waits by them asks `clock.seconds()`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class ConfigError(Exception):
+    """One or more settings are missing or wrong; the message lists every one of them with its fix."""
+
+
+def _var(name: str, help_text: str, default: Any = ...) -> Any:
+    """A field read from the environment variable `name`; without a default it is required."""
+    metadata = {"env": name, "help": help_text}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one running Makola was told. Build it with `Config.from_environ`."""
+
+    database_url: str = _var("DATABASE_URL", "PostgreSQL address of the application role (owns nothing, no BYPASSRLS)")
+    redis_url: str = _var("REDIS_URL", "Valkey or Redis address; it only carries rings, it never remembers")
+    secret_key: str = _var("MAKOLA_SECRET_KEY", "signs cookies and tokens; at least 32 characters, random")
+    data_mart_api_url: str = _var("DATA_MART_API_URL", "base address of the supplier, ending in /api")
+    data_mart_api_key: str = _var("DATA_MART_API_KEY", "X-API-Key of the supplier account")
+    data_mart_api_secret: str = _var("DATA_MART_API_SECRET", "X-API-Secret of the supplier account")
+    webhook_token: str = _var("MAKOLA_WEBHOOK_TOKEN", "unguessable path segment of the webhook address, 22+ letters")
+
+    database_admin_url: str = _var("DATABASE_ADMIN_URL", "PostgreSQL address of the owner, for migrations only", "")
+    base_domain: str = _var("MAKOLA_BASE_DOMAIN", "stores live at <slug>.<this>; without a port", "localhost")
+    public_port: int = _var("MAKOLA_PUBLIC_PORT", "port in links shown to people; 0 for the scheme's own", 0)
+    public_scheme: str = _var("MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https")
+    proxy_hops: int = _var("MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0)
+    webhook_modes: str = _var(
+        "MAKOLA_WEBHOOK_MODES",
+        "ways to verify a webhook, tried in order: platform_data_secret platform_data_key body_secret static_token",
+        "platform_data_secret platform_data_key",
+    )
+    webhook_data_key: str = _var("MAKOLA_WEBHOOK_DATA_KEY", "extra key for platform_data_key, if disclosed", "")
+    webhook_body_secret: str = _var("MAKOLA_WEBHOOK_BODY_SECRET", "secret for body_secret", "")
+    webhook_static_token: str = _var("MAKOLA_WEBHOOK_STATIC_TOKEN", "shared token for static_token", "")
+    time_scale: float = _var("MAKOLA_TIME_SCALE", "divides every duration; tests and demo only", 1.0)
+    clock_jumps: bool = _var("MAKOLA_CLOCK_JUMPS", "1 lets the settings row clock.offset_s move the clock", False)
+    instance_dir: str = _var("MAKOLA_INSTANCE", "folder for built static files and logs", "instance")
+    log_json: bool = _var("MAKOLA_LOG_JSON", "1 writes logs as JSON lines", False)
+
+    agent_price_fixed_pesewas: int = _var("MAKOLA_AGENT_PRICE_FIXED", "pesewas added to cost for agents", 0)
+    agent_price_bp: int = _var("MAKOLA_AGENT_PRICE_BP", "basis points of cost added for agents", 200)
+    store_markup_bp: int = _var("MAKOLA_STORE_MARKUP_BP", "basis points a new store adds to the agent price", 800)
+    orders_per_recipient_hour: int = _var("MAKOLA_ORDERS_PER_RECIPIENT_HOUR", "new orders per store and number", 10)
+    orders_per_address_minute: int = _var("MAKOLA_ORDERS_PER_ADDRESS_MINUTE", "new orders per client address", 60)
+    failed_watch_s: int = _var("MAKOLA_FAILED_WATCH_S", "how long a failed order is watched before release", 86_400)
+    late_processing_s: int = _var("MAKOLA_LATE_PROCESSING_S", "processing longer than this is late", 3_600)
+    late_queued_s: int = _var("MAKOLA_LATE_QUEUED_S", "queued longer than this is late", 600)
+    supplier_dedupes: bool = _var("MAKOLA_SUPPLIER_DEDUPES", "1 once proven that a repeated reference buys once", False)
+    workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
+
+    # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
+    repeat_window_s: int = 300            # same number and size within this asks again (product §4)
+    job_timeout_s: int = 120              # an RQ job; longer than connect 10 + read 90
+    grace_s: int = 300                    # absence counts only this long after the claim (reliability §1)
+    absence_gap_s: int = 60               # between the two "not found" that prove absence
+    max_unproven_resends: int = 1         # while supplier_dedupes is not proven
+    balance_fresh_s: int = 60             # a balance read older than this is read again before a purchase
+    large_order_bp: int = 1_000           # an order over 10 % of the float reads the balance first
+    balance_break_gap_s: int = 60         # two reads this far apart make a difference a break
+    rate_window_s: int = 60               # the supplier's window
+    rate_calls: int = 50                  # all our calls in a window (the supplier allows 60)
+    rate_reserved_for_purchases: int = 20
+    ring_lookups_per_window: int = 10     # look-ups that unverified rings may cause in a rate window
+    ring_gap_s: int = 30                  # an unverified ring never looks sooner than this after the last look-up
+    breaker_unknowns: int = 5             # unknown answers in a row that open the breaker
+    breaker_open_s: int = 60
+    credentials_wait_s: int = 300         # after 401/403, before one purchase tries again
+    low_float_wait_s: int = 60            # queued for float: looked at again after this
+    relay_round_s: float = 1.0
+    relay_lease_s: int = 15               # a rung row is not rung again within this
+    relay_batch: int = 50
+    queue_full: int = 200                 # above this many jobs in RQ nothing is rung
+    supervise_grace_s: int = 30           # a worker busy longer than job_timeout + this is killed
+    webhook_bytes: int = 64 * 1024
+    webhook_keep_days: int = 30
+    call_body_bytes: int = 8 * 1024
+    call_keep_days: int = 90
+    form_bytes: int = 64 * 1024
+    page_size: int = 50
+    process_many: int = 200               # orders in one bulk Process
+    session_idle_s: int = 1_800
+    session_absolute_s: int = 43_200
+    gone_gap_s: int = 600                 # missing from two syncs this far apart hides a product
+    lookup_ladder_s: tuple[int, ...] = (5, 15, 60, 300)              # unresolved submitting
+    processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
+    failed_ladder_s: tuple[int, ...] = (3_600,)
+    completed_watch_s: int = 86_400       # looked at once more this long after completion
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Config:
+        """Read every setting. Raises `ConfigError` naming all that are missing or wrong, each with its fix."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for f in fields(cls):
+            name = f.metadata.get("env")
+            if name is None:
+                continue
+            text = environ.get(name, "").strip()
+            if not text:
+                if f.default is f.default_factory:  # both are MISSING: the field has no default
+                    problems.append(f"{name} is missing: {f.metadata['help']}.")
+                continue
+            try:
+                values[f.name] = _read(str(f.type), text)
+            except ValueError as error:
+                problems.append(f"{name} is {text!r}, but {error}: {f.metadata['help']}.")
+        problems += _judge(values)
+        if problems:
+            raise ConfigError("Makola cannot start:\n" + "\n".join(f"  - {p}" for p in problems))
+        return cls(**values)
+
+
+def _read(kind: str, text: str) -> Any:
+    if kind == "bool":
+        if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
+            raise ValueError("it must be 1 or 0")
+        return text.lower() in ("1", "true", "yes")
+    if kind == "int":
+        if not re.fullmatch(r"\d{1,9}", text):
+            raise ValueError("it must be a whole number")
+        return int(text)
+    if kind == "float":
+        if not re.fullmatch(r"\d{1,6}(\.\d+)?", text) or float(text) <= 0:
+            raise ValueError("it must be a number above 0")
+        return float(text)
+    return text
+
+
+def _judge(values: dict[str, Any]) -> list[str]:
+    """Rules one value cannot show by its type."""
+    problems = []
+    if len(values.get("secret_key", "x" * 32)) < 32:
+        problems.append("MAKOLA_SECRET_KEY is too short: use at least 32 random characters.")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values.get("webhook_token", "x" * 22)):
+        problems.append("MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -.")
+    for name, key in (("DATABASE_URL", "database_url"), ("DATABASE_ADMIN_URL", "database_admin_url")):
+        if values.get(key) and not re.match(r"postgresql(\+psycopg)?://", values[key]):
+            problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
+    supplier = urlsplit(values.get("data_mart_api_url", "https://x"))
+    if supplier.scheme not in ("http", "https") or not supplier.hostname or supplier.username:
+        problems.append("DATA_MART_API_URL must be an http(s) address without a user name.")
+    if values.get("public_scheme", "https") not in ("http", "https"):
+        problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
+    return problems
+
+
+_current: Config | None = None
+
+
+def use(config: Config) -> None:
+    """Make `config` the one this process runs by."""
+    global _current
+    _current = config
+
+
+def current() -> Config:
+    """The configuration of this process. Raises `RuntimeError` before `use`."""
+    if _current is None:
+        raise RuntimeError("no configuration yet: create_app() sets it")
+    return _current
