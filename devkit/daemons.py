@@ -1,0 +1,137 @@
+"""How one private server is launched, awaited and ended, and what its folder remembers between runs.
+
+Decides ports, logs and patience. Leaves to `servers` what is launched, and to `leash` the tie to the starter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from devkit import leash
+
+START_WAIT_S = 60  # a recovery after a hard stop included
+STOP_WAIT_S = 8
+
+Output = int | IO[bytes] | None
+
+
+class ServerError(Exception):
+    """A private server cannot be prepared or started; the message is one sentence with the fix."""
+
+
+def free_port(preferred: int | None = None) -> int:
+    """`preferred` if nobody listens there on 127.0.0.1, else a port that is free now."""
+    if preferred and not is_taken(preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections still waiting are no hindrance
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def launch(command: list[str], log: Path, output: Output, signum: int, place: dict[str, object],
+            stdin: str | None = None) -> subprocess.Popen[bytes]:  # fmt: skip
+    sink = output
+    if sink is None:
+        sink = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=leash.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
+            **place,  # type: ignore[call-overload]
+        )
+    finally:
+        if output is None:
+            os.close(sink)
+    if stdin:
+        process.stdin.write(stdin.encode())
+        process.stdin.close()
+    return process
+
+
+def await_ready(process: subprocess.Popen[bytes], check: Callable[[], bool], name: str, log: Path) -> None:
+    ready = until(lambda: process.poll() is not None or check(), START_WAIT_S)
+    if process.poll() is not None or not ready:
+        end(process, signal.SIGTERM, signal.SIGKILL)
+        ending = last_line(log.read_text(errors="replace")) if log.exists() else "see its lines above"
+        raise ServerError(f"{name} did not start: {ending}")
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def end(process: subprocess.Popen[bytes] | None, gentle: int, hard: int) -> None:
+    if process is None:
+        return
+    for signum, wait_s in ((gentle, STOP_WAIT_S), (hard, 3), (signal.SIGKILL, 3)):
+        if process.poll() is not None:
+            return
+        process.send_signal(signum)
+        try:
+            process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def make_folder(folder: Path, mode: int) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
+    except OSError as error:
+        raise ServerError(f"Makola cannot write to {folder} ({error.strerror}): make that folder yours.") from error
+
+
+def recall(folder: Path) -> dict[str, object]:
+    try:
+        return json.loads((folder / "server.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ServerError(
+            f"{folder / 'server.json'} cannot be read ({error}): run as its owner, or with --reset."
+        ) from error
+
+
+def remember(folder: Path, password: str, port: int) -> None:
+    half = folder / "server.json.new"
+    half.unlink(missing_ok=True)
+    with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        json.dump({"password": password, "port": port}, file)
+    half.rename(folder / "server.json")
+
+
+def pid(process: subprocess.Popen[bytes] | None) -> int:
+    if process is None:
+        raise RuntimeError("this server was not started")
+    return process.pid
+
+
+def last_line(text: str) -> str:
+    return ([line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"])[-1]

@@ -1,0 +1,107 @@
+"""How a process is tied to the one that started it, so that nothing outlives `dev.py`.
+
+Decides what the kernel is asked for (a signal when the parent dies, adoption of orphans) and who is whose child.
+Leaves to `processes` what to do with the children found.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
+
+
+def die_with_parent(signum: int) -> Callable[[], None]:
+    """A `preexec_fn`: the kernel sends `signum` to the new process when the thread that started it ends.
+
+    subprocess changes the user before it calls this, and only a later change of user would clear the request.
+    Start such a process from a thread that lives as long as the process should: the main one.
+    """
+    parent = os.getpid()
+
+    def ask_kernel() -> None:
+        if _prctl is not None:
+            _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+            if os.getppid() != parent:  # the parent was gone before the request: nobody would send the signal
+                os._exit(1)
+
+    return ask_kernel
+
+
+def adopt_orphans() -> None:
+    """Make this process the new parent of grandchildren whose own parent dies, so that it can end them."""
+    if _prctl is not None:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether `pid` runs. A zombie (ended, not yet collected by its parent) counts as dead."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _state(pid) != "Z"
+
+
+def family_tree() -> dict[int, list[int]]:
+    """Every process of the machine by its parent: parent pid → child pids in rising order."""
+    tree: dict[int, list[int]] = {}
+    if sys.platform == "linux":
+        pairs = [(_stat(int(name)), int(name)) for name in os.listdir("/proc") if name.isdigit()]
+        rows = [(int(stat[1]), pid) for stat, pid in pairs if stat and stat[0] != "Z"]
+    else:
+        listing = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=False)  # noqa: S607 ps is on PATH on every Unix
+        rows = [(int(ppid), int(pid)) for ppid, pid in (line.split() for line in listing.stdout.splitlines())]
+    for parent, pid in sorted(rows):
+        tree.setdefault(parent, []).append(pid)
+    return tree
+
+
+def descendants(pid: int, tree: dict[int, list[int]] | None = None) -> list[int]:
+    """Children of `pid`, their children, and so on."""
+    tree = family_tree() if tree is None else tree
+    found: list[int] = []
+    waiting = list(tree.get(pid, ()))
+    while waiting:
+        child = waiting.pop(0)
+        found.append(child)
+        waiting += tree.get(child, ())
+    return found
+
+
+def send(pid: int, signum: int) -> None:
+    """Send a signal; a process that is gone already is fine."""
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        pass
+
+
+def send_group(pgid: int, signum: int = signal.SIGKILL) -> None:
+    """Send a signal to a whole process group; an empty group is fine."""
+    try:
+        os.killpg(pgid, signum)
+    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+        pass
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and the rest of /proc/<pid>/stat; empty when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()  # the name before it may hold spaces and brackets
+    except OSError:
+        return []
+
+
+def _state(pid: int) -> str:
+    return (_stat(pid) or [""])[0]
