@@ -128,7 +128,7 @@ class Account:
     name: str
     role: str
     status: str
-    balance_pesewas: int
+    balance_pesewas: int | None
     request_count: int | None
     webhook_url: str
     signature_enabled: bool | None
@@ -195,16 +195,22 @@ class CallRecord:
     http_status: int | None
     response_body: str
     outcome: str
-    """One word for the reader: ok, refused, not_sent, unknown, no_answer."""
+    """One word for the reader: ok, refused, not_sent, unknown, no_answer. A call cut short is unknown."""
     started_at: datetime
     duration_ms: int
+    note: str = ""
+    """What else the reader should know: why no answer came, which products of a list were left out."""
 
 
 OnCall = Callable[[CallRecord], None]
 
 
 class Supplier(Protocol):
-    """One account at one supplier. No method raises for what the wire does; each answers with a value."""
+    """One account at one supplier. No method raises for what the wire does; each answers with a value.
+
+    An empty `transactions` is no information. `set_webhook`: True when the supplier's own test event arrived, False
+    when the address is saved only. `test_webhook`: True when an event was sent off, False when no address is set.
+    """
 
     name: str
 

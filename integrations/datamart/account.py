@@ -1,0 +1,62 @@
+"""Our own account at Data Mart: who we are there, the wallet, the webhook address.
+
+Decides how the answers read. What a balance means for purchases is left to fulfilment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from integrations import http
+from integrations.datamart import envelope
+from integrations.datamart.money import pesewas
+from integrations.ports import Account, Balance, NoAnswer
+
+
+def balance(reply: http.Reply) -> Balance | NoAnswer:
+    """The wallet. A figure that is no amount is no information, never zero."""
+    data = envelope.data_or_no_answer(reply)
+    if isinstance(data, NoAnswer):
+        return data
+    balance_pesewas = pesewas(data.get("balance"))
+    return NoAnswer("broken", "balance is no amount") if balance_pesewas is None else Balance(balance_pesewas)
+
+
+def account(reply: http.Reply) -> Account | NoAnswer:
+    """The account, missing members empty. Its rate limit is left out: the supplier shows it and does not keep it."""
+    data = envelope.data_or_no_answer(reply)
+    if isinstance(data, NoAnswer):
+        return data
+    holder, wallet, api = (_object(data.get(name)) for name in ("account", "wallet", "api"))
+    signed, networks = api.get("webhookSignatureEnabled"), data.get("supported_networks")
+    return Account(
+        name=envelope.text(holder.get("name")),
+        role=envelope.text(holder.get("role"), 40),
+        status=envelope.text(holder.get("status"), 40),
+        balance_pesewas=pesewas(wallet.get("balance")),
+        request_count=envelope.whole(api.get("requestCount")),
+        webhook_url=envelope.text(api.get("webhookUrl"), 2000),
+        signature_enabled=signed if isinstance(signed, bool) else None,
+        supported_networks=tuple(envelope.text(n, 40) for n in networks) if isinstance(networks, list) else (),
+    )
+
+
+def webhook_saved(reply: http.Reply) -> bool | NoAnswer:
+    """Whether the test event that follows the saving arrived."""
+    data = envelope.data_or_no_answer(reply)
+    return data if isinstance(data, NoAnswer) else data.get("test_status") == "successful"
+
+
+def webhook_tested(reply: http.Reply) -> bool | NoAnswer:
+    """Whether there was an address to send a test event to; the supplier does not say if it arrived."""
+    answer = envelope.read(reply) if isinstance(reply, http.Answer) else None
+    if isinstance(answer, envelope.Envelope) and answer.is_ok:
+        return True
+    if isinstance(answer, envelope.Envelope) and answer.status == 400 and answer.code == "NO_WEBHOOK":
+        return False
+    return envelope.no_answer(reply)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,127 @@
+"""Several purchases in one envelope: which line of the answer belongs to which order.
+
+Decides line by line; a line the answer does not name beyond doubt is unknown and looked up by itself. Whether bulk is
+used at all is left to fulfilment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from integrations import http
+from integrations.datamart import envelope, purchases
+from integrations.datamart.envelope import Envelope
+from integrations.datamart.money import pesewas
+from integrations.ports import BulkLine, BulkResult, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
+
+MAX_LINES = 10  # the supplier takes 100, but works them one after another: a large batch outlives any timeout
+ALL_FAILED = "ALL_ORDERS_FAILED"
+
+# Failed lines carry a sentence and no code. Only sentences that speak of these are taken as refusals.
+_WORDS: tuple[tuple[str, Literal["invalid", "duplicate_reference", "insufficient_balance"]], ...] = (
+    ("duplicate", "duplicate_reference"),
+    ("insufficient", "insufficient_balance"),
+    ("invalid phone", "invalid"),
+    ("not available", "invalid"),
+    ("product not found", "invalid"),
+)
+
+
+def wire(requests: Sequence[PurchaseRequest], bulk_ref: str) -> dict[str, Any]:
+    """The body: a reference of its own in every line, because the batch reference protects nothing."""
+    return {"orders": [purchases.wire(request) for request in requests], "reference": bulk_ref}
+
+
+def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
+    """What the answer proves about each line, in the order of `requests`."""
+    answer = envelope.read(reply) if isinstance(reply, http.Answer) else None
+    if isinstance(answer, Envelope) and not answer.success and 400 <= answer.status < 500:
+        if answer.code == ALL_FAILED:
+            return _lines(requests, [], _dicts(answer.error.get("failed_orders")), None)
+        if purchases.REFUSALS.get(answer.code) == "invalid":
+            return _one_bad_line(answer, requests)
+    said = purchases.judge(reply)
+    if not isinstance(said, Envelope):
+        return _each(requests, said)
+    if said.data is None:
+        return _each(requests, Unknown("success_without_data"))
+    if said.data.get("bulk_reference", bulk_ref) != bulk_ref:
+        return _each(requests, Unknown("other_reference"))
+    done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
+    return _lines(requests, done, failed, pesewas(said.data.get("balance_after")))
+
+
+def _each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
+    return BulkResult(tuple(BulkLine(request.order_ref, said) for request in requests))
+
+
+def _one_bad_line(answer: Envelope, requests: Sequence[PurchaseRequest]) -> BulkResult:
+    """All lines are checked before any is bought, and the first bad one refuses the batch: the others are innocent."""
+    guilty = envelope.whole(answer.error.get("order_index"))
+    if guilty is None and len(requests) == 1:
+        guilty = 0
+    lines = []
+    for place, request in enumerate(requests):
+        said: SubmitResult = NotSent("batch_refused")
+        if place == guilty:
+            said = purchases.refused(answer)
+        lines.append(BulkLine(request.order_ref, said))
+    return BulkResult(tuple(lines))
+
+
+def _lines(
+    requests: Sequence[PurchaseRequest],
+    done: Sequence[Mapping[str, Any]],
+    failed: Sequence[Mapping[str, Any]],
+    balance_after_pesewas: int | None,
+) -> BulkResult:
+    said: dict[str, list[SubmitResult]] = {request.order_ref: [] for request in requests}
+    for row in done:
+        if row.get("reference") in said:
+            recipient = envelope.optional_text(row.get("beneficiary"), 40)
+            said[row["reference"]].append(purchases.accepted(row, recipient))
+    open_lines = [request for request in requests if not said[request.order_ref]]
+    for row in failed:
+        order_ref = _whose(row, open_lines, failed)
+        if order_ref in said:
+            said[order_ref].append(_failed(row))
+    lines = []
+    for request in requests:
+        found = said[request.order_ref]
+        word = "line_not_named" if not found else "line_named_twice"
+        lines.append(BulkLine(request.order_ref, found[0] if len(found) == 1 else Unknown(word)))
+    return BulkResult(tuple(lines), balance_after_pesewas)
+
+
+def _whose(
+    row: Mapping[str, Any], open_lines: Sequence[PurchaseRequest], failed: Sequence[Mapping[str, Any]]
+) -> str | None:
+    """The order a failed line speaks of: by reference, else by number and size when only one can be meant."""
+    if isinstance(row.get("reference"), str):
+        return str(row["reference"])
+    key = _key(row.get("beneficiary"), row.get("capacity"))
+    candidates = [request for request in open_lines if _key(request.recipient_msisdn, request.capacity) == key]
+    namesakes = [other for other in failed if _key(other.get("beneficiary"), other.get("capacity")) == key]
+    return candidates[0].order_ref if len(candidates) == 1 and len(namesakes) == 1 else None
+
+
+def _failed(row: Mapping[str, Any]) -> SubmitResult:
+    """What a failed line proves. By then it has passed every check, so an unlisted reason is a mishap of the supplier
+    (a write conflict, a network that did not answer in time) and the order itself may be good: look it up.
+    """
+    reason = envelope.text(row.get("error"))
+    for words, kind in _WORDS:
+        if words in reason.lower():
+            return Rejected(kind, "LINE_FAILED", reason)
+    return Unknown(f"line_failed: {reason}")
+
+
+def _key(number: object, capacity: object) -> tuple[str, str]:
+    local = purchases.local_number(re.sub(r"[^0-9+]", "", envelope.text(number, 40)))
+    return local, re.sub(r"\s", "", envelope.text(capacity, 40)).upper()
+
+
+def _dicts(listed: object) -> list[Mapping[str, Any]]:
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []

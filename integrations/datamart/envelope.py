@@ -1,0 +1,141 @@
+"""The envelope around every Data Mart answer, and all that comes instead of one.
+
+Decides whether an answer is the supplier's own word (a JSON object with a boolean `success`) or something foreign:
+HTML, plain text, an empty or cut body. What a code means for money is left to `purchases` and `transactions`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from integrations import http
+from integrations.ports import NoAnswer
+
+RETRY_AFTER_DEFAULT_S = 60.0  # the supplier's window, when it names no time
+RETRY_AFTER_MAX_S = 300.0  # five windows; a longer wish is a mistake on the wire
+ENDPOINT_GONE = "ENDPOINT_NOT_FOUND"
+
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The supplier's own word. Absent members are omitted on the wire and empty here."""
+
+    status: int
+    success: bool
+    code: str
+    message: str
+    data: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        """Success in the body *and* in the HTTP status; one without the other says nothing."""
+        return self.success and 200 <= self.status < 300
+
+    @property
+    def is_endpoint_gone(self) -> bool:
+        """The router knows no such path: a statement about the API, never about an order."""
+        return self.status == 404 and not self.success and self.code == ENDPOINT_GONE
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """An answer that is not an envelope: of a proxy, a rate limiter, or cut on its way."""
+
+    status: int
+    reason: str
+
+
+def read(answer: http.Answer) -> Envelope | Foreign:
+    """What kind of answer this is. Never raises, whatever the bytes."""
+    try:
+        body = loads(answer.body)
+    except ValueError:
+        return Foreign(answer.status, "empty" if not answer.body.strip() else "not_json")
+    if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
+        return Foreign(answer.status, "no_envelope")
+    error, data = body.get("error"), body.get("data")
+    error = error if isinstance(error, dict) else {}
+    return Envelope(
+        status=answer.status,
+        success=body["success"],
+        code=text(error.get("code"), 60),
+        message=text(body.get("message")),
+        data=data if isinstance(data, dict) else None,
+        error=error,
+    )
+
+
+def data_or_no_answer(reply: http.Reply) -> Mapping[str, Any] | NoAnswer:
+    """The `data` of a successful read, or why there is no information."""
+    if isinstance(reply, http.Answer):
+        answer = read(reply)
+        if isinstance(answer, Envelope) and answer.is_ok and answer.data is not None:
+            return answer.data
+    return no_answer(reply)
+
+
+def no_answer(reply: http.Reply) -> NoAnswer:
+    """Why a read brought no information, in the caller's words: wait, alarm, or use another road."""
+    if not isinstance(reply, http.Answer):
+        return NoAnswer("unreachable", reply.reason)
+    answer = read(reply)
+    if reply.status == 429:
+        return NoAnswer("rate_limited", "http_429", retry_after(reply))
+    if reply.status in (401, 403):
+        said = answer.message if isinstance(answer, Envelope) else answer.reason
+        return NoAnswer("credentials", f"http_{reply.status}: {said}")
+    if isinstance(answer, Foreign):
+        return NoAnswer("broken" if reply.status >= 500 else "unclear", f"http_{reply.status}_{answer.reason}")
+    if answer.is_endpoint_gone:
+        return NoAnswer("endpoint_gone", answer.code)
+    if answer.success:
+        return NoAnswer("unclear", f"http_{reply.status}_success_without_data")
+    refused = 400 <= reply.status < 600
+    return NoAnswer("broken" if refused else "unclear", f"http_{reply.status}_{answer.code or answer.message}")
+
+
+def retry_after(answer: http.Answer) -> float:
+    """Seconds of the supplier's own clock to wait after a 429: `Retry-After`, 60 when missing, never above 300."""
+    wish = answer.headers.get("retry-after", "").strip()
+    if not re.fullmatch(r"[0-9]{1,9}", wish):
+        return RETRY_AFTER_DEFAULT_S
+    return min(max(float(wish), 1.0), RETRY_AFTER_MAX_S)
+
+
+def loads(body: bytes) -> Any:
+    """Strict JSON in UTF-8. Raises `ValueError` for anything else, also for NaN and for endless nesting."""
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def text(value: object, limit: int = 200) -> str:
+    """A wire value as text that a database and a page can hold: no control characters, no half characters."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    try:
+        return _UNSAFE.sub("\ufffd", str(value))[:limit]
+    except ValueError:  # an integer of thousands of digits
+        return ""
+
+
+def optional_text(value: object, limit: int = 200) -> str | None:
+    """Like `text`, and None when there is nothing."""
+    return text(value, limit) or None
+
+
+def whole(value: object) -> int | None:
+    """A count that fits a database column, or None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,45 @@
+"""What the call log may show of a request and its answer.
+
+Decides what is hidden: keys always, phone numbers but their last three digits, mail addresses, secret parts of
+addresses. Masks first and cuts afterwards, so that a cut never uncovers anything. Where it is kept is left to others.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from integrations.datamart.envelope import text
+
+MAX_BYTES = 8 * 1024
+HIDDEN = "***"
+
+# Ghana's numbers in every spelling the wire uses, alone or in a sentence; hex ids and references are longer words.
+_NUMBER = re.compile(r"(?<![0-9A-Za-z.])(?:\+?233|00233|0)?[ -]?[235][0-9][ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z])")
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+_ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
+_SECRET_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_~-]{16,}")  # the unguessable part of our webhook address
+
+
+class Mask:
+    """Knows the secrets of one account. Shows none of them, not even in its own `repr`."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        plain = {secret for secret in secrets if secret}
+        self._secrets = sorted(plain | {json.dumps(secret)[1:-1] for secret in plain}, key=len, reverse=True)
+
+    def __call__(self, shown: str | bytes) -> str:
+        """`shown` as the call log may keep it, at most 8 KiB of UTF-8."""
+        whole = shown.decode("utf-8", "replace") if isinstance(shown, bytes) else shown
+        for secret in self._secrets:
+            whole = whole.replace(secret, HIDDEN)
+        whole = _ADDRESS.sub(lambda match: _SECRET_SEGMENT.sub(HIDDEN, match[0]), whole)
+        whole = _MAIL.sub(HIDDEN + "@" + HIDDEN, whole)
+        whole = _NUMBER.sub(_all_but_three, whole)
+        whole = "\n".join(text(line, len(line)) for line in whole.split("\n"))
+        return whole.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")
+
+
+def _all_but_three(match: re.Match[str]) -> str:
+    return re.sub("[0-9]", "*", match[0][:-3]) + match[0][-3:]

@@ -1,0 +1,135 @@
+"""One purchase at Data Mart: what we write, and what the answer proves.
+
+Decides between accepted, refused, certainly not bought, and unknown. Only a closed list of refusals proves that a call
+bought nothing; every other answer is unknown and left to the look-up of the reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from integrations import http
+from integrations.datamart import envelope
+from integrations.datamart.envelope import Envelope, Foreign
+from integrations.datamart.money import pesewas
+from integrations.datamart.status import meaning_at_purchase
+from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
+
+# Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase and 400 in bulk.
+REFUSALS: dict[str, Literal["invalid", "duplicate_reference", "insufficient_balance"]] = {
+    "MISSING_CAPACITY": "invalid",
+    "MISSING_PRODUCT_NAME": "invalid",
+    "MISSING_BENEFICIARY": "invalid",
+    "INVALID_PHONE_NUMBER": "invalid",
+    "INVALID_CAPACITY_FORMAT": "invalid",
+    "PRODUCT_NOT_FOUND": "invalid",
+    "CAPACITY_NOT_AVAILABLE": "invalid",
+    "PRODUCT_LOOKUP_ERROR": "invalid",
+    "PRICING_UNAVAILABLE": "invalid",
+    "INVALID_ORDERS": "invalid",
+    "EXCEEDS_LIMIT": "invalid",
+    "INSUFFICIENT_BALANCE": "insufficient_balance",
+    "DUPLICATE_REFERENCE": "duplicate_reference",
+}
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PRODUCT = re.compile(r"[A-Za-z0-9_ -]{2,60}")  # the supplier reads it as a search pattern: no signs, no single letter
+_CAPACITY = re.compile(r"[0-9]+(\.[0-9]+)?(MB|GB)", re.IGNORECASE)
+_MSISDN = re.compile(r"(?:\+233|233|0)([0-9]{9})")
+
+
+def unfit(request: PurchaseRequest) -> Rejected | None:
+    """A refusal of our own for what must never be sent: without a reference, for instance, the supplier invents one."""
+    if not _REFERENCE.fullmatch(request.order_ref):
+        return Rejected("invalid", "BAD_REFERENCE", "The order has no reference that can be sent.")
+    if not _PRODUCT.fullmatch(request.product_name):
+        return Rejected("invalid", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's.")
+    if not _CAPACITY.fullmatch(request.capacity):
+        return Rejected("invalid", "BAD_CAPACITY", "The size must be text such as 5GB.")
+    if not _MSISDN.fullmatch(request.recipient_msisdn):
+        return Rejected("invalid", "BAD_RECIPIENT", "The number is not one of Ghana's.")
+    return None
+
+
+def wire(request: PurchaseRequest) -> dict[str, str]:
+    """The body of one purchase; call `unfit` first. No quantity, no callback: both are hazards of the wire."""
+    return {
+        "capacity": request.capacity,
+        "product_name": request.product_name,
+        "beneficiary_number": local_number(request.recipient_msisdn),
+        "reference": request.order_ref,
+    }
+
+
+def local_number(msisdn: str) -> str:
+    """`+233241234567` → `0241234567`, the only spelling all generations accept; anything else as it is."""
+    match = _MSISDN.fullmatch(msisdn)
+    return f"0{match[1]}" if match else msisdn
+
+
+def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
+    """What the answer to one purchase proves."""
+    said = judge(reply)
+    if not isinstance(said, Envelope):
+        return said
+    if said.data is None:
+        return Unknown("success_without_data")
+    if said.data.get("reference") != request.order_ref:
+        return Unknown("other_reference")
+    return accepted(said.data, envelope.optional_text(said.data.get("beneficiary"), 40))
+
+
+def accepted(row: Mapping[str, Any], recipient: str | None, balance_after: object = None) -> Accepted:
+    """The supplier's line about an order it took."""
+    said = meaning_at_purchase(row.get("status"))
+    return Accepted(
+        status=said.word,
+        raw_status=said.raw,
+        supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
+        amount_pesewas=pesewas(row.get("amount")),
+        balance_after_pesewas=pesewas(row.get("balance_after", balance_after)),
+        recipient=recipient,
+        order_ref=envelope.optional_text(row.get("reference"), 64),
+        needs_person=said.needs_person,
+    )
+
+
+def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
+    """What single and bulk answers have in common; a success is handed back to be read.
+
+    The router's own 404 is `NotSent`: it ran no handler, so nothing was bought, and the order is not at fault, so it
+    is no refusal of it. The same holds for the rate limiter, which stands before the handlers.
+    """
+    if isinstance(reply, http.NotConnected):
+        return NotSent(reply.reason)
+    if isinstance(reply, http.Lost):
+        return Unknown(reply.reason)
+    answer = envelope.read(reply)
+    if isinstance(answer, Envelope) and answer.success:
+        return answer if answer.is_ok else Unknown(f"http_{answer.status}_success")
+    if answer.status == 429:
+        return NotSent("http_429", retry_after_s=envelope.retry_after(reply), rate_limited=True)
+    if isinstance(answer, Foreign):
+        return Unknown(f"http_{answer.status}_{answer.reason}")
+    if answer.status in (401, 403):
+        return Rejected("credentials", answer.code or f"HTTP_{answer.status}", answer.message)
+    if answer.is_endpoint_gone:
+        return NotSent("endpoint_gone")
+    if 400 <= answer.status < 500 and answer.code in REFUSALS:
+        return refused(answer)
+    if answer.code == "PROVIDER_ERROR":  # refunded there, but the network may still deliver
+        return Unknown("provider_error")
+    return Unknown(f"http_{answer.status}_{answer.code or 'no_code'}")
+
+
+def refused(answer: Envelope) -> Rejected:
+    """The refusal in `answer`, whose code must be in `REFUSALS`."""
+    return Rejected(
+        kind=REFUSALS[answer.code],
+        code=answer.code,
+        message=answer.message,
+        required_pesewas=pesewas(answer.error.get("required_amount")),
+        balance_pesewas=pesewas(answer.error.get("current_balance")),
+    )
