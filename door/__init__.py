@@ -1,0 +1,31 @@
+"""The door every request comes through: which host, which store, whose log-in, which headers, how many tries.
+
+Decides what is refused before a room sees it and what every answer carries. What a page says and does is decided in
+the rooms; `wsgi.create_app` puts door and rooms together.
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from core.config import Config
+from door import bind, errors, filters, health, limits, logs, pages, security, static
+
+
+def install(app: Flask, config: Config) -> None:
+    """Hang the door on `app`: settings, filters, error pages, and the checks in the order a request meets them."""
+    logs.configure(config)
+    filters.install(app)
+    errors.install(app)
+    logs.install(app)  # first before_request: a request id for everything that follows
+    security.install(app, config)  # host, origin, cross-site forgery
+    bind.install(app, config)  # store and log-in
+    pages.install(app)
+
+
+def finish(app: Flask, config: Config) -> None:
+    """After the rooms are registered: limits on their endpoints, then what answers before Flask does."""
+    limits.install(app, config)
+    health.install(app)
+    static.install(app, config)
+    security.trust_proxies(app, config)

@@ -1,0 +1,110 @@
+"""What people read when something is refused or breaks: a sentence, and what to do.
+
+Decides the words per status and which dress they wear; a room may give its own sentence by `abort(404, "…")`. A store
+known to the request answers in its own dress when `storefront/error.html` exists, except when the database is down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, Response, g, make_response, render_template
+from flask_limiter import RateLimitExceeded
+from jinja2 import TemplateNotFound
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from door import hosts, logs
+from door.filters import wants_fragment
+
+
+@dataclass(frozen=True)
+class Words:
+    title: str
+    sentence: str
+    advice: str
+
+
+WORDS = {
+    400: Words("That request was not complete", "We could not read it.", "Go back, reload the page and send it again."),
+    403: Words("Not allowed", "You may not do this here.", "Go back and start from the page itself."),
+    404: Words("Nothing here", "There is no page at this address.", "Check the link, or start again from the front."),
+    405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
+    413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
+    429: Words(
+        "A little slower, please", "Too many tries from your connection.", "Wait a few minutes, then try again."
+    ),
+    500: Words(
+        "Something broke on our side",
+        "It has been written down for us to mend.",
+        "Go back and try once more. Sending the same form twice never orders twice.",
+    ),
+    503: Words(
+        "Back in a moment",
+        "We cannot reach our records just now.",
+        "Wait a minute and send it again. Sending the same form twice never orders twice.",
+    ),
+}
+_LIKE = {401: 403, 406: 400, 408: 503, 410: 404, 411: 400, 414: 413, 415: 400, 431: 413, 502: 503, 504: 503}
+RETRY_S = 10
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(HTTPException, refused)
+    app.register_error_handler(DataError, unreadable)
+    for down in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(down, database_down)
+
+
+def refused(error: HTTPException) -> Response:
+    """Any refusal, with the room's own sentence when it gave one. A bug arrives here too, logged by Flask, as a 500."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    own = error.description if error.description != type(error).description else None
+    if isinstance(error, RateLimitExceeded):
+        own = None
+    response = page(status, own)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    if status == 429:
+        response.headers.setdefault("Retry-After", "60")
+    return response
+
+
+def unreadable(_error: DataError) -> Response:
+    """The database could not take a value as it stands, such as a NUL or a number too large."""
+    return page(400, "Something in it cannot be stored as it stands.")
+
+
+def database_down(error: Exception) -> Response:
+    logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
+    response = page(503)
+    response.headers["Retry-After"] = str(RETRY_S)
+    return response
+
+
+def page(status: int, sentence: str | None = None) -> Response:
+    """The answer for `status`: a whole page, or for htmx a small part without any trigger."""
+    words = WORDS.get(status) or WORDS[_LIKE.get(status, 400 if status < 500 else 500)]
+    values = {
+        "status": status,
+        "title": words.title,
+        "sentence": sentence or words.sentence,
+        "advice": words.advice,
+        "request_id": g.get("request_id", "-"),
+    }
+    if wants_fragment():
+        return make_response(render_template("shared/_error.html", **values), status)
+    return make_response(_page_html(status, values), status)
+
+
+def _page_html(status: int, values: dict[str, object]) -> str:
+    if g.get("store") is not None and hosts.place().room == hosts.STORE and status not in (500, 503):
+        try:
+            return render_template("storefront/error.html", **values)
+        except TemplateNotFound:
+            pass
+    return render_template("bare/error.html", **values)

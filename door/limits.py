@@ -1,0 +1,114 @@
+"""How often one address may ask for what: one table, endpoint to limit.
+
+Decides only crude limits against floods and guessing. Business limits (orders per number, log-in attempts per
+account) live in `core`, in PostgreSQL. With Valkey down each process counts in memory, and pages answer as before.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response, g, request
+from flask_limiter import Limiter
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.config import Config
+from door import hosts
+
+VALKEY_S = 0.3
+"""Connect and read timeout of every Valkey call a page makes."""
+NO_RETRY = Retry(NoBackoff(), 0)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`amount` per window in the notation of Flask-Limiter. `counts` says which answers use it up; None: all."""
+
+    amount: str
+    counts: Callable[[Response], bool] | None = None
+    per_host: bool = False
+    """Counted per store and address instead of per address alone."""
+
+
+def _made_an_order(_response: Response) -> bool:
+    return bool(g.get("order_created"))
+
+
+def _not_found(response: Response) -> bool:
+    return response.status_code == 404
+
+
+def _looked_up(_response: Response) -> bool:
+    return any(request.args.values())
+
+
+def table(config: Config) -> dict[tuple[str, str, str], Limit]:
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does."""
+    guesses = Limit("60 per 10 minutes", counts=_not_found, per_host=True)
+    return {
+        (hosts.STORE, "POST", "/orders"): Limit(
+            f"{config.orders_per_address_minute} per minute", counts=_made_an_order
+        ),
+        (hosts.STORE, "GET", "/orders/<>"): guesses,
+        (hosts.STORE, "GET", "/orders/<>/status"): guesses,
+        (hosts.STORE, "GET", "/track"): Limit("30 per 10 minutes", counts=_looked_up, per_host=True),
+        (hosts.PORTAL, "POST", "/login"): Limit("60 per minute"),
+        (hosts.CONSOLE, "POST", "/login"): Limit("60 per minute"),
+        (hosts.HOOKS, "POST", "/datamart/<>"): Limit("100 per second"),
+    }
+
+
+def install(app: Flask, config: Config) -> None:
+    """Put the table's limits on the registered endpoints. Raises `LookupError` for an address no room serves."""
+    limiter = Limiter(
+        caller,
+        storage_uri=config.redis_url,
+        storage_options={"socket_timeout": VALKEY_S, "socket_connect_timeout": VALKEY_S, "retry": NO_RETRY},  # type: ignore[dict-item]
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+        key_prefix="makola",
+    )
+    limiter.init_app(app)
+    app.extensions["limiter"] = limiter
+    for (room, method, path), limit in table(config).items():
+        endpoint = _endpoint(app, room, method, path)
+        app.view_functions[endpoint] = limiter.limit(
+            limit.amount,
+            key_func=caller_of_host if limit.per_host else caller,
+            methods=[method],
+            deduct_when=limit.counts,
+        )(app.view_functions[endpoint])
+
+
+def caller() -> str:
+    """The client's address; of IPv6 the /64 it was given, since one caller owns all of that."""
+    text = request.remote_addr or "nobody"
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return text
+
+
+def caller_of_host() -> str:
+    place = hosts.place()
+    return f"{place.slug or place.room} {caller()}"
+
+
+def valkey(url: str) -> Redis:
+    """A client that gives up at once: no retries, short timeouts."""
+    return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+
+
+def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
+    for rule in app.url_map.iter_rules():
+        if rule.subdomain == room and method in (rule.methods or ()) and re.sub("<[^>]+>", "<>", rule.rule) == path:
+            return rule.endpoint
+    raise LookupError(f"door/limits.py limits {method} {path} of {room}, which no room serves")

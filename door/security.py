@@ -1,0 +1,143 @@
+"""Headers, cookies, and who may change things: exact origin, then the cross-site token.
+
+Decides what every answer carries and refuses unsafe requests that our own page on this very host did not make:
+sibling stores are the same site to a browser, so `SameSite` alone does not part them. Log-ins are decided in `bind`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, g, request
+from flask_wtf.csrf import CSRFProtect
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from core import config
+from core.config import Config
+from door import hosts
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
+"""The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
+confirmed post is checked in the view, which can show the review again with a fresh token."""
+
+FIXED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
+
+csrf = CSRFProtect()
+
+
+def install(app: Flask, config: Config) -> None:
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        MAX_CONTENT_LENGTH=config.form_bytes,
+        MAX_FORM_MEMORY_SIZE=config.form_bytes,
+        SESSION_COOKIE_NAME="__Host-makola",
+        SESSION_COOKIE_SECURE=True,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_DOMAIN=None,
+        WTF_CSRF_CHECK_DEFAULT=False,  # checked below, after host and origin
+        WTF_CSRF_TIME_LIMIT=config.session_absolute_s,
+        WTF_CSRF_SSL_STRICT=False,  # the exact Origin is checked below, and not every browser sends a Referer
+    )
+    csrf.init_app(app)
+    app.before_request(refuse_bad_address)
+    app.before_request(refuse_foreign_origin)
+    app.before_request(refuse_forgery)
+    app.after_request(dress)
+
+
+def trust_proxies(app: Flask, config: Config) -> None:
+    """Read X-Forwarded-* from exactly as many proxies of ours as there are; from none by default."""
+    if hops := config.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def refuse_bad_address() -> None:
+    """400 for a malformed host and for bytes no address of ours has."""
+    if "makola.place" not in request.environ:
+        abort(400, "The address of this request is malformed.")
+    if "\x00" in request.path or b"%00" in request.query_string:
+        abort(400, "The address of this page has characters that no page of ours uses.")
+
+
+def refuse_foreign_origin() -> None:
+    """403 for an unsafe request that does not show it came from this very host. Webhooks are exempt.
+
+    Browsers send `Origin` on every post, with JavaScript off too, and newer ones `Sec-Fetch-Site`. A request with
+    neither is refused: no page of ours makes one, and a program can send `Origin` as easily as a token.
+    """
+    if request.method not in UNSAFE or hosts.place().room == hosts.HOOKS:
+        return
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    wrong_origin = origin is not None and _origin_parts(origin) != _origin_parts(request.host_url)
+    wrong_site = site is not None and site not in ("same-origin", "none")
+    if wrong_origin or wrong_site or (origin is None and site is None):
+        abort(403, ORIGIN_SENTENCE)
+
+
+def refuse_forgery() -> None:
+    """400 for an unsafe request to a known page without a valid token."""
+    if request.method not in UNSAFE or request.url_rule is None or hosts.place().room == hosts.HOOKS:
+        return
+    if (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN:
+        csrf.protect()
+
+
+def inline_style(css: str) -> Markup:
+    """A `<style>` element for this response, its hash added to the response's policy. `css` must hold no `<`."""
+    if "<" in css:
+        raise ValueError("a style sheet with '<' in it could end its own element")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    g.setdefault("style_hashes", []).append(f"'sha256-{digest}'")
+    return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 - no '<', checked above
+
+
+def dress(response: Response) -> Response:
+    """Every answer of the application: policy, fixed headers, caching."""
+    room = hosts.place().room
+    headers = response.headers
+    headers["Content-Security-Policy"] = policy(g.get("style_hashes", []))
+    for name, value in FIXED.items():
+        headers[name] = value
+    if request.is_secure or config.current().public_scheme == "https":
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
+        headers["Cache-Control"] = "no-store"
+    elif "Cache-Control" not in headers:
+        headers["Cache-Control"] = "private, no-cache"
+    if g.get("asked_fragment"):
+        response.vary.add("HX-Request")
+    return response
+
+
+def policy(style_hashes: list[str]) -> str:
+    """The content security policy with these style hashes. No `unsafe-*`, no nonce: a page may be cached."""
+    style = " ".join(["'self'", *dict.fromkeys(style_hashes)])
+    return (
+        f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _origin_parts(text: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an origin; None when it is not one, which equals nothing a request can have."""
+    try:
+        parts = urlsplit(text.strip().lower())
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    if not parts.hostname or port is None or parts.username is not None or parts.path.strip("/"):
+        return None
+    return parts.scheme, parts.hostname.rstrip("."), port

@@ -1,0 +1,34 @@
+/* Small things beside htmx. Pages work without it. Event names carry "-" because of htmx's metaCharacter. */
+(() => {
+  const polls = () => document.querySelectorAll('[data-hx-trigger^="every"]');
+  const on = (name, act) => document.addEventListener(name, act);
+
+  // A hidden tab asks for nothing; when it is looked at again, it asks at once.
+  on('htmx-before-request', (e) => {
+    if (document.hidden && e.detail.ctx.sourceEvent?.type === 'every') e.preventDefault();
+  });
+  on('visibilitychange', () => {
+    if (!document.hidden) polls().forEach((el) => htmx.trigger(el, 'every'));
+  });
+
+  // Copy buttons: <button data-copy="text">. Shown only where copying can work.
+  on('click', (e) => {
+    const button = e.target.closest('[data-copy]');
+    if (!button) {
+      document.querySelectorAll('details.menu[open]').forEach((d) => d.contains(e.target) || (d.open = false));
+      return;
+    }
+    navigator.clipboard.writeText(button.dataset.copy).then(() => {
+      const old = button.innerHTML;
+      button.textContent = 'Copied';
+      setTimeout(() => { button.innerHTML = old; }, 2000);
+    });
+  });
+  on('keydown', (e) => {
+    if (e.key === 'Escape') document.querySelectorAll('details.menu[open]').forEach((d) => {
+      d.open = false;
+      d.querySelector('summary').focus();
+    });
+  });
+  if (navigator.clipboard) document.querySelectorAll('[data-copy][hidden]').forEach((b) => { b.hidden = false; });
+})();

@@ -1,0 +1,155 @@
+"""Puts Makola together: settings, database, door, rooms, supplier. Nothing imports this file; programs name it.
+
+`granian --interface wsgi --factory wsgi:create_app` serves it, `flask --app wsgi …` runs its commands. Importing it
+reads no environment and opens nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+import admin_console
+import agent_portal
+import core.config
+import door
+import storefront
+from core import clock, db, outbox
+from core.config import Config
+from door.hosts import Door
+from door.limits import valkey
+from door.logs import log
+from fulfilment import calls, cli, relay, webhooks
+from integrations.datamart.client import DataMart
+from integrations.ports import Supplier
+
+ROOT = Path(__file__).resolve().parent
+
+CONNECT_S = 3
+POOL_WAIT_S = 3
+LOCK_MS, STATEMENT_MS, IDLE_MS = 5_000, 15_000, 30_000
+CLOCK_FRESH_S = 0.2
+"""A jump of the clock reaches every process within this."""
+
+
+def create_app(config: Config | None = None, *, supplier: Supplier | None = None) -> Flask:
+    """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
+
+    Raises `ConfigError` naming everything missing or wrong, and `core.db.PowerfulRole` when the database role could see
+    every store whatever the policies say. A database that is merely down is no reason not to start.
+    """
+    settings = config or Config.from_environ(os.environ)
+    core.config.use(settings)
+    app = Door("makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve()))
+    connect_database(app, settings)
+    app.extensions["redis"] = valkey(settings.redis_url)
+    door.install(app, settings)
+    for blueprint in (storefront.bp, agent_portal.bp, admin_console.bp, webhooks.bp):
+        app.register_blueprint(blueprint)
+    door.finish(app, settings)
+    cli.register(app)
+    app.extensions["supplier"] = supplier or data_mart(settings)
+    outbox.bell = relay.ring
+    return app
+
+
+def connect_database(app: Flask, settings: Config) -> None:
+    """One pool per process, as the application role, with limits on every wait."""
+    limits = {
+        "random_page_cost": "1.1",  # on SSD; without it one large store makes the planner sort its whole history
+        "lock_timeout": LOCK_MS,
+        "statement_timeout": STATEMENT_MS,
+        "idle_in_transaction_session_timeout": IDLE_MS,
+        "TimeZone": "UTC",
+    }
+    app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_pre_ping": True,
+        "pool_timeout": POOL_WAIT_S,
+        "connect_args": {
+            "connect_timeout": CONNECT_S,
+            "application_name": "makola",
+            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        },
+    }
+    db.db.init_app(app)
+    Migrate(app, db.db, directory=str(ROOT / "migrations"))
+    RoleGuard(app).install()
+    clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None
+
+
+def psycopg_url(url: str) -> str:
+    """`postgresql://…` as SQLAlchemy wants it for psycopg 3."""
+    return "postgresql+psycopg://" + url.partition("://")[2]
+
+
+def data_mart(settings: Config) -> Supplier:
+    return DataMart(
+        settings.data_mart_api_url,
+        settings.data_mart_api_key,
+        settings.data_mart_api_secret,
+        on_call=calls.record,
+        clock=clock.now,
+        scale=clock.seconds,
+        webhook_modes=settings.webhook_modes.split(),
+        webhook_data_key=settings.webhook_data_key,
+        webhook_body_secret=settings.webhook_body_secret,
+        webhook_static_token=settings.webhook_static_token,
+    )
+
+
+class RoleGuard:
+    """Looks once whether the database role is bound by row-level security, and refuses everything until it has.
+
+    At start when the database answers; otherwise before the first request, so that a restart during an outage works.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._passed = _is_migrating()
+
+    def install(self) -> None:
+        self._app.before_request(self.look)
+        try:
+            with self._app.app_context():
+                self.look()
+        except OperationalError as error:
+            log.warning("database is down at start", detail=str(error.orig))
+
+    def look(self) -> None:
+        if not self._passed:
+            with db.db.engine.connect() as connection:
+                db.refuse_powerful_role(connection)
+            self._passed = True
+
+
+class ClockJumps:
+    """How far the settings row `clock.offset_s` moves the clock, read at most every `CLOCK_FRESH_S`. For tests."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._offset_s = 0.0
+        self._read_at = float("-inf")
+
+    def seconds(self) -> float:
+        if time.monotonic() - self._read_at > CLOCK_FRESH_S:
+            self._read_at = time.monotonic()
+            try:
+                with self._app.app_context(), db.db.engine.connect() as connection:
+                    found = connection.scalar(text("SELECT value FROM settings WHERE key = 'clock.offset_s'"))
+            except DBAPIError:  # no table yet, or the database is down: the clock stays where it was
+                return self._offset_s
+            self._offset_s = float(found or 0)
+        return self._offset_s
+
+
+def _is_migrating() -> bool:
+    """Whether this process is `flask db …`, which connects as the owner of the tables."""
+    return Path(sys.argv[0]).stem == "flask" and "db" in sys.argv
