@@ -1,0 +1,218 @@
+"""What goes wrong on purpose: the plan of faults and the requests held open.
+
+Decides which fault meets which request, and how long a held one waits. Carrying a fault out is left to `app.py`, and
+to `serve.py` where a socket is needed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+GATE = frozenset(
+    {
+        "drop_before",
+        "reset_before",
+        "html_502",
+        "empty_503",
+        "text_429",
+        "http_401",
+        "http_500_auth",
+        "http_500_before",
+    }
+)
+"""Answered before the supplier has looked at the request: nothing is charged."""
+BEFORE = frozenset({"delay", "hold_before"})
+INSIDE = frozenset({"lookup_lag", "provider_error"})
+AFTER = frozenset(
+    {
+        "drop_after",
+        "reset_after",
+        "http_500_after",
+        "html_200_after",
+        "html_502_after",
+        "empty_503_after",
+        "truncated_json",
+        "short_body",
+        "trickle",
+        "hold_after",
+        "hang_after",
+    }
+)
+"""Done to an answer that was already earned: the charge stands."""
+FAULTS = GATE | BEFORE | INSIDE | AFTER
+STACKED = frozenset({"delay", "lookup_lag"})
+"""Let a further fault of the plan meet the same request."""
+
+ENDPOINTS = frozenset(
+    {
+        "any",
+        "account",
+        "balance",
+        "products",
+        "product",
+        "capacities",
+        "purchase",
+        "bulk",
+        "status",
+        "transactions",
+        "webhook",
+        "webhook_test",
+        "statistics",
+    }
+)
+DEFAULT_SECONDS = {"delay": 1.0, "text_429": 60.0, "lookup_lag": 5.0, "trickle": 2.0}
+
+
+class BadPlan(ValueError):
+    """The plan of faults cannot be read; the text says which entry and why."""
+
+
+class ConnectionDropped(ConnectionError):
+    """The supplier closed the connection without an answer, and no socket was there to show it."""
+
+
+@dataclass
+class Fault:
+    """One entry of the plan. `times` counts down; None with a probability means for ever."""
+
+    fault: str
+    endpoint: str = "any"
+    times: int | None = 1
+    probability: float | None = None
+    seconds: float | None = None
+    match_reference: str | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
+
+    def meets(self, endpoint: str, references: Iterable[str]) -> bool:
+        if self.endpoint not in ("any", endpoint) or self.times == 0:
+            return False
+        return self.match_reference is None or self.match_reference in references
+
+
+class FaultPlan:
+    """The entries in order; the first that meets a request is used up on it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: list[Fault] = []
+        self._random = random.Random(0)
+        self.fired: Counter[str] = Counter()
+
+    def install(self, entries: list[Fault], *, seed: int = 0, keep: bool = False) -> None:
+        """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from the seed."""
+        with self._lock:
+            self._entries = [*(self._entries if keep else []), *entries]
+            self._random = random.Random(seed)
+
+    def draw(self, endpoint: str, references: Iterable[str]) -> list[Fault]:
+        """The faults that meet this request: any number of stacked ones and at most one other."""
+        met: list[Fault] = []
+        names = list(references)
+        with self._lock:
+            for entry in self._entries:
+                if entry.meets(endpoint, names) and self._strikes(entry):
+                    entry.times = None if entry.times is None else entry.times - 1
+                    self.fired[entry.fault] += 1
+                    met.append(entry)
+                    if entry.fault not in STACKED:
+                        break
+        return met
+
+    def entries(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [dict(vars(entry)) for entry in self._entries]
+
+    def _strikes(self, entry: Fault) -> bool:
+        return entry.probability is None or self._random.random() < entry.probability
+
+
+def read_plan(entries: Any) -> list[Fault]:
+    """Entries from JSON. Raises `BadPlan`."""
+    if not isinstance(entries, list):
+        raise BadPlan("a plan is a list of objects")
+    return [_read_entry(number, entry) for number, entry in enumerate(entries)]
+
+
+def _read_entry(number: int, entry: Any) -> Fault:
+    if not isinstance(entry, Mapping):
+        raise BadPlan(f"entry {number} is not an object")
+    unknown = set(entry) - set(Fault.__dataclass_fields__)
+    if unknown:
+        raise BadPlan(f"entry {number} has unknown members: {', '.join(sorted(unknown))}")
+    if entry.get("fault") not in FAULTS:
+        raise BadPlan(f"entry {number}: fault is one of {', '.join(sorted(FAULTS))}")
+    if entry.get("endpoint", "any") not in ENDPOINTS:
+        raise BadPlan(f"entry {number}: endpoint is one of {', '.join(sorted(ENDPOINTS))}")
+    for name in ("times", "probability", "seconds"):
+        value = entry.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
+            raise BadPlan(f"entry {number}: {name} is a number from 0 up")
+    chance = {"times": None} if "probability" in entry and "times" not in entry else {}
+    return Fault(**{**chance, **entry})
+
+
+@dataclass
+class Held:
+    """One request that waits now. `stage` is before or after the charge."""
+
+    number: int
+    endpoint: str
+    reference: str | None
+    stage: str
+    fault: str
+    since: float
+    client_gone: Callable[[], bool]
+    go: threading.Event = field(default_factory=threading.Event)
+
+
+class Holds:
+    """The requests held open, until they are released, their time is up, or the supplier stops."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[int, Held] = {}
+        self._numbers = itertools.count(1)
+        self.stopping = False
+
+    def wait(
+        self, endpoint: str, reference: str | None, stage: str, fault: str, cap_s: float,
+        client_gone: Callable[[], bool], *, leave_when_gone: bool = False,
+    ) -> None:  # fmt: skip
+        """Hold the calling thread for at most `cap_s` seconds."""
+        held = Held(next(self._numbers), endpoint, reference, stage, fault, time.time(), client_gone)
+        with self._lock:
+            self._held[held.number] = held
+        end = time.monotonic() + cap_s
+        try:
+            while not self.stopping and (left := end - time.monotonic()) > 0:
+                if held.go.wait(min(left, 0.2)) or (leave_when_gone and client_gone()):
+                    return
+        finally:
+            with self._lock:
+                del self._held[held.number]
+
+    def release(self, reference: str | None = None) -> int:
+        """Let all held requests, or those of one reference, go on. Returns how many."""
+        with self._lock:
+            chosen = [held for held in self._held.values() if reference in (None, held.reference)]
+        for held in chosen:
+            held.go.set()
+        return len(chosen)
+
+    def stop(self) -> None:
+        self.stopping = True
+        self.release()
+
+    def list(self) -> list[Held]:
+        with self._lock:
+            return list(self._held.values())

@@ -1,0 +1,59 @@
+"""The supplier's rate limit: a fixed window per key, kept in memory, lost on restart.
+
+Decides whether one more request fits. Which requests are counted is the application's business.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+
+from integrations.sandbox.clock import Clock
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How a key stands after one more request. `reset_at` is in epoch seconds."""
+
+    limit: int
+    hits: int
+    reset_at: float
+    now: float
+
+    @property
+    def exceeded(self) -> bool:
+        return self.hits > self.limit
+
+    def headers(self) -> dict[str, str]:
+        headers = {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(self.limit - self.hits, 0)),
+            "X-RateLimit-Reset": str(math.ceil(self.reset_at)),
+        }
+        if self.exceeded:
+            headers["Retry-After"] = str(max(math.ceil(self.reset_at - self.now), 0))
+        return headers
+
+
+class RateLimiter:
+    """Counts requests per key; the window of a key opens with its first request."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def hit(self, key: str, limit: int, window_s: float) -> Quota:
+        now = self._clock.now()
+        with self._lock:
+            reset_at, hits = self._windows.get(key, (0.0, 0))
+            if now >= reset_at:
+                reset_at, hits = now + window_s, 0
+            self._windows[key] = (reset_at, hits + 1)
+        return Quota(limit, hits + 1, reset_at, now)
+
+    def forget(self) -> None:
+        """Start all windows anew, as a restart does."""
+        with self._lock:
+            self._windows.clear()

@@ -1,0 +1,119 @@
+"""Runs the supplier as a process of its own: `python -m integrations.sandbox.serve --port 9100 --db supplier.db`.
+
+Decides flags, start and stop. Only loopback addresses are served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from integrations.sandbox import app, profiles, sockets
+from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, Store
+
+TICK_S = 0.2
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until TERM or INT. Returns the exit code."""
+    arguments = parse(argv)
+    log = sockets.lines(sys.stdout)
+    # Both signals are caught before anything is open, so that a stop during start-up is a clean one too.
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store = Store(
+        arguments.db,
+        wallet_pesewas=arguments.wallet,
+        api_key=os.environ.get("SANDBOX_API_KEY") or DEFAULT_KEY,
+        api_secret=os.environ.get("SANDBOX_API_SECRET") or DEFAULT_SECRET,
+    )
+    supplier = app.create_sandbox(store, arguments.profile, seed=arguments.seed, **chosen_knobs(arguments))
+    try:
+        server = sockets.Server((arguments.host, arguments.port), supplier, log)
+    except OSError as problem:
+        sockets.lines(sys.stderr)(f"sandbox: cannot listen on {arguments.host}:{arguments.port}: {problem.strerror}")
+        supplier.close()
+        return 1
+    _run(server, supplier, stop, log)
+    return 0
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Flags; every knob is one. Exits with a sentence on a wrong one."""
+    parser = argparse.ArgumentParser(prog="python -m integrations.sandbox.serve", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
+    parser.add_argument("--port", type=int, default=9100, help="0 picks a free one")
+    parser.add_argument("--db", type=Path, required=True, help="store; charges go to DB.charges.jsonl")
+    parser.add_argument("--profile", default="documented", choices=profiles.CHOICES["profile"])
+    parser.add_argument("--wallet", type=_cedis, default=500_000, help="opening balance of a new store in GHS")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws: lost webhooks")
+    knobs = parser.add_argument_group("knobs, each overrides the profile")
+    for knob in fields(profiles.Knobs):
+        if knob.name != "profile":
+            allowed = profiles.CHOICES.get(knob.name)
+            knobs.add_argument(f"--{knob.name.replace('_', '-')}", choices=allowed, help=f"default {knob.default}")
+    arguments = parser.parse_args(argv)
+    try:
+        profiles.preset(arguments.profile, **chosen_knobs(arguments))
+    except profiles.BadKnob as problem:
+        parser.error(str(problem))
+    return arguments
+
+
+def chosen_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = [knob.name for knob in fields(profiles.Knobs) if knob.name != "profile"]
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+
+
+def _run(server: sockets.Server, supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]) -> None:
+    threads = [
+        threading.Thread(target=server.serve_forever, args=(TICK_S,), name="server", daemon=True),
+        threading.Thread(target=_tick_until, args=(supplier, stop, log), name="timer", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    host, port = server.server_address[:2]
+    log(f"sandbox supplier ready at http://{host!s}:{port}/api, profile {supplier.sandbox.knobs.profile}")
+    stop.wait()
+    supplier.sandbox.holds.stop()
+    server.shutdown()
+    server.server_close()
+    for thread in threads:
+        thread.join(2)
+    supplier.close()
+    log("sandbox supplier stopped")
+
+
+def _tick_until(supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]) -> None:
+    while not stop.wait(TICK_S):
+        try:
+            moved = supplier.tick()
+        except Exception as problem:  # noqa: BLE001 - the timer must outlive one bad turn
+            log(f"timer: {type(problem).__name__}: {problem}")
+        else:
+            if moved:
+                log(f"timer: moved {moved} order{'s' if moved != 1 else ''}")
+
+
+def _cedis(text: str) -> int:
+    try:
+        pesewas = Decimal(text) * 100
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount in GHS") from None
+    if not 0 <= pesewas < 10**12 or pesewas != pesewas.to_integral_value():
+        raise argparse.ArgumentTypeError("the amount is in GHS with at most two decimals, from 0 up")
+    return int(pesewas)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

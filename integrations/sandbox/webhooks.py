@@ -1,0 +1,147 @@
+"""Sending events: signed as the profile says, once, with a short timeout, never again.
+
+Decides signature, order, copies and losses of webhooks, and logs each. What is worth an event is left to the callers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import random
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from integrations.sandbox.clock import iso
+from integrations.sandbox.profiles import Knobs
+from integrations.sandbox.store import Account, Store
+from integrations.sandbox.wire import compact, present
+
+SENDERS = 8
+REORDER_S = 0.5
+"""How far the first of a pair is held back, so that the second overtakes it."""
+
+
+class Webhooks:
+    """The outgoing side of one supplier. Only loopback receivers are called: this is a sandbox."""
+
+    def __init__(self, store: Store, knobs: Knobs, *, seed: int = 0) -> None:
+        self._store = store
+        self._knobs = knobs
+        self._random = random.Random(seed)
+        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
+        self._lock = threading.Lock()
+        self._pending: set[Future[None]] = set()
+        self._held_back = False
+
+    def event(self, account: Account, event: str, payload: Mapping[str, Any], *, at_once: bool = False) -> None:
+        """Send an event to the account's URL, if it has one. `at_once` returns only when the receiver has answered."""
+        if not account.webhook_url:
+            return
+        reference = payload.get("reference") or payload.get("bulk_reference")
+        text, headers = self._sign(account, event, payload)
+        copies = 2 if self._knobs.webhook_duplicate else 1
+        for _ in range(copies):
+            self._dispatch(event, reference, account.webhook_url, text, headers, at_once=at_once)
+
+    def test(self, account: Account, payload: Mapping[str, Any]) -> str | None:
+        """Send `webhook.test` and wait for the answer. Returns None when it went well, else what went wrong."""
+        text, headers = self._sign(account, "webhook.test", payload)
+        log_id = self._store.log_webhook("webhook.test", None, account.webhook_url, "queued", text)
+        return self._post(log_id, account.webhook_url, text, headers, 0.0)
+
+    def callback(self, url: str, payload: Mapping[str, Any]) -> None:
+        """One unsigned POST to the `callback_url` of a purchase."""
+        headers = {"Content-Type": "application/json"}
+        self._dispatch("callback", payload.get("reference"), url, compact(present(payload)), headers, at_once=False)
+
+    def drain(self, timeout_s: float = 10.0) -> bool:
+        """Wait for what is under way. False when some was not done in time."""
+        with self._lock:
+            pending = set(self._pending)
+        return not wait(pending, timeout_s).not_done
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _dispatch(
+        self, event: str, reference: str | None, url: str, text: str, headers: dict[str, str], *, at_once: bool
+    ) -> None:
+        with self._lock:
+            lost = self._random.random() < self._knobs.webhook_drop_probability or not self._knobs.webhooks
+            delay_s = self._knobs.webhook_delay_s
+            if self._knobs.webhook_reorder:
+                self._held_back = not self._held_back
+                delay_s += REORDER_S if self._held_back else 0.0
+        log_id = self._store.log_webhook(event, reference, url, "dropped" if lost else "queued", text)
+        if lost:
+            return
+        if at_once:
+            self._post(log_id, url, text, headers, delay_s)
+            return
+        try:
+            future = self._pool.submit(self._post_and_forget, log_id, url, text, headers, delay_s)
+        except RuntimeError:
+            return  # the supplier is stopping
+        with self._lock:
+            self._pending.add(future)
+        future.add_done_callback(self._forget)
+
+    def _post_and_forget(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> None:
+        self._post(log_id, url, text, headers, delay_s)
+
+    def _forget(self, future: Future[None]) -> None:
+        with self._lock:
+            self._pending.discard(future)
+
+    def _post(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> str | None:
+        if delay_s:
+            time.sleep(delay_s)
+        if not is_loopback(url):
+            self._store.finish_webhook(log_id, "failed", None, "not a loopback address; a sandbox calls no one else")
+            return "connect ECONNREFUSED"
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.post(
+                    url, data=text.encode(), headers=headers, timeout=self._knobs.webhook_timeout_s,
+                    allow_redirects=False, stream=True,
+                )  # fmt: skip
+                answer.close()
+        except requests.RequestException as problem:
+            self._store.finish_webhook(log_id, "failed", None, type(problem).__name__)
+            return "timeout of 5000ms exceeded" if isinstance(problem, requests.Timeout) else "connect ECONNREFUSED"
+        self._store.finish_webhook(log_id, "sent", answer.status_code, answer.reason or "")
+        ok = 200 <= answer.status_code < 300
+        return None if ok else f"Request failed with status code {answer.status_code}"
+
+    def _sign(self, account: Account, event: str, payload: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+        signed = present(payload)
+        body = {"event": event, "data": signed, "timestamp": iso(self._store.clock.now())}
+        headers = {"Content-Type": "application/json", "X-Platform-Event": event}
+        key = signature_key(account.api_secret, self._knobs.signature_key)
+        if key is not None:
+            signature = hmac.new(key.encode(), compact(signed).encode(), hashlib.sha256).hexdigest()
+            headers["X-Platform-Signature"] = body["signature"] = signature
+        return compact(body), headers
+
+
+def signature_key(api_secret: str, kind: str) -> str | None:
+    """The key of the signature: the secret as documented, a text like its stored hash as coded, or none."""
+    if kind == "none":
+        return None
+    if kind == "plain_secret":
+        return api_secret
+    digest = hashlib.sha512(b"sandbox bcrypt stand-in" + api_secret.encode()).digest()
+    return "$2a$10$" + base64.b64encode(digest, altchars=b"./").decode()[:53]
+
+
+def is_loopback(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
+    return host in ("127.0.0.1", "localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
