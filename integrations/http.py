@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -71,9 +72,10 @@ Reply = Answer | NotConnected | Lost
 def check_url(url: str) -> None:
     """Raises `ValueError` for an address no call could be made to, so that it shows at start and not at a purchase."""
     try:
+        urlsplit(url)  # finds a bracket that nobody closed, which httpx takes for a host
         parsed = httpx.URL(url)
         parsed.raw_host.decode("ascii").encode("idna")
-    except (httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(f"not an address to call: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("the address must start with http:// or https:// and name a host")

@@ -15,8 +15,16 @@ from integrations.datamart.envelope import text
 MAX_BYTES = 8 * 1024
 HIDDEN = "***"
 
-# Ghana's numbers in every spelling the wire uses, alone or in a sentence; hex ids and references are longer words.
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.])(?:\+?233|00233|0)?[ -]?[235][0-9][ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z])")
+# Ghana's numbers in every spelling the wire uses, alone or in a sentence, also right behind an escaped line break or
+# plus sign; hex ids and references are longer words.
+_NUMBER = re.compile(
+    r"(?:(?<![0-9A-Za-z.])|(?<=\\[nrt])|(?<=%2B))"
+    r"(?:\+?233|00233|0)?[ -]?[235][0-9][ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z])"
+)
+# Whatever stands in these members is a number, however it is spelled.
+_NUMBER_MEMBER = re.compile(
+    r'("(?:beneficiary|beneficiary_number|phone|phoneNumber|provided|msisdn)"\s*:\s*"?)([0-9+ ()./-]{4,40})'
+)
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
 _SECRET_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_~-]{16,}")  # the unguessable part of our webhook address
@@ -36,10 +44,11 @@ class Mask:
             whole = whole.replace(secret, HIDDEN)
         whole = _ADDRESS.sub(lambda match: _SECRET_SEGMENT.sub(HIDDEN, match[0]), whole)
         whole = _MAIL.sub(HIDDEN + "@" + HIDDEN, whole)
-        whole = _NUMBER.sub(_all_but_three, whole)
+        whole = _NUMBER_MEMBER.sub(lambda match: match[1] + _all_but_three(match[2]), whole)
+        whole = _NUMBER.sub(lambda match: _all_but_three(match[0]), whole)
         whole = "\n".join(text(line, len(line)) for line in whole.split("\n"))
         return whole.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")
 
 
-def _all_but_three(match: re.Match[str]) -> str:
-    return re.sub("[0-9]", "*", match[0][:-3]) + match[0][-3:]
+def _all_but_three(number: str) -> str:
+    return re.sub("[0-9]", "*", number[:-3]) + number[-3:]
