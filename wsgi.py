@@ -131,7 +131,7 @@ class RoleGuard:
 
 
 class ClockJumps:
-    """How far the settings row `clock.offset_s` moves the clock, read at most every `CLOCK_FRESH_S`. For tests."""
+    """How far the settings row `clock.offset_s`, `{"seconds": n}`, moves the clock; read every `CLOCK_FRESH_S`."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -143,7 +143,7 @@ class ClockJumps:
             self._read_at = time.monotonic()
             try:
                 with self._app.app_context(), db.db.engine.connect() as connection:
-                    found = connection.scalar(text("SELECT value FROM settings WHERE key = 'clock.offset_s'"))
+                    found = connection.scalar(text("SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'"))
             except DBAPIError:  # no table yet, or the database is down: the clock stays where it was
                 return self._offset_s
             self._offset_s = float(found or 0)

@@ -33,7 +33,7 @@ WORDS = {
     405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
     413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
     429: Words(
-        "A little slower, please", "Too many tries from your connection.", "Wait a few minutes, then try again."
+        "A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."
     ),
     500: Words(
         "Something broke on our side",
@@ -95,6 +95,7 @@ def page(status: int, sentence: str | None = None) -> Response:
         "sentence": sentence or words.sentence,
         "advice": words.advice,
         "request_id": g.get("request_id", "-"),
+        "known_host": g.get("store") is not None or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE),
     }
     if wants_fragment():
         return make_response(render_template("shared/_error.html", **values), status)

@@ -74,7 +74,6 @@ def install(app: Flask, config: Config) -> None:
         key_prefix="makola",
     )
     limiter.init_app(app)
-    app.extensions["limiter"] = limiter
     for (room, method, path), limit in table(config).items():
         endpoint = _endpoint(app, room, method, path)
         app.view_functions[endpoint] = limiter.limit(

@@ -33,6 +33,6 @@ def choose_theme() -> Response | BaseResponse:
 
 
 def own_path(text: str) -> str:
-    """`text` when it is a plain path of this host, else `/`: one leading slash, nothing a browser would take for more."""
+    """`text` when it is a plain path of this host, else `/`: one leading slash, and nothing that names another host."""
     plain = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
     return text if plain and len(text) <= 500 else "/"
