@@ -1,0 +1,16 @@
+"""What customers see at <store>.<domain>: the shelf, the review step, the order page and tracking.
+
+Decides how a customer's request is read and shown. Leaves what may be sold, at what price and in which words an order
+explains itself to `core`; hosts, headers, limits and error pages to `door`.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from storefront import dress
+
+bp = Blueprint("storefront", __name__, subdomain="store")
+bp.record_once(dress.hang)
+
+from storefront import checkout, tracking, views  # noqa: F401 - the views register themselves on bp

@@ -1,0 +1,145 @@
+"""An order seen by its customer: its page, the part of it that polls, cancelling, and finding it by code.
+
+Decides who sees the whole number (the ordering device) and when the poll has something new to say. States, words and
+intervals come from `core.orders`.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+
+from flask import Response, g, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from core import audit, catalog, orders, phones
+from core.orders import Order
+from storefront import bp, device
+
+LEAST_REFRESH_S = 5
+"""Without JavaScript the whole page is loaded again, so never more often than this."""
+
+AHEAD = {
+    "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
+    "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
+    "queued": ("Sent to the network", "Delivered"),
+    "submitting": ("Delivered",),
+    "processing": ("Delivered",),
+}
+"""Steps still to come, shown hollow at the end of the timeline. A troubled order promises none."""
+
+
+@bp.get("/orders/<code>")
+def show_order(code: str) -> Response:
+    order = orders.by_code(code)
+    return _unknown() if order is None else _order_page(order)
+
+
+@bp.get("/orders/<code>/status")
+def order_status(code: str) -> Response:
+    """The fragment of the page that changes; 204 when what the page shows is still true."""
+    order = orders.by_code(code)
+    if order is None:
+        return make_response(render_template("storefront/_no_order.html"), 404)
+    if request.args.get("v") == str(order.version) and request.args.get("s", _shown(order)) == _shown(order):
+        return Response(status=204)
+    response = make_response(render_template("storefront/_order_status.html", **_status_inputs(order)))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.post("/orders/<code>/cancel")
+def cancel_order(code: str) -> Response | BaseResponse:
+    """Cancel a pending order, from the device that made it."""
+    order = orders.by_code(code)
+    if order is None:
+        return _unknown()
+    if not _ours(order):
+        sentence = (
+            f"Only the phone or computer that placed this order can cancel it here. {g.store.name} can cancel it too."
+        )
+        return _refusal("Not cancelled", sentence, "Open this page where you ordered, or message the store.", 403)
+    try:
+        orders.cancel(order.code, audit.CUSTOMER)
+    except orders.Refused as refusal:
+        again = orders.by_code(code)
+        return _order_page(again or order, 409, refusal.sentence)
+    return redirect(f"/orders/{order.code}", 303)
+
+
+@bp.get("/track")
+def track() -> Response | BaseResponse:
+    """Find an order by its code, however it was typed."""
+    typed = "".join(c for c in request.args.get("code", "")[:60] if c.isprintable())
+    if "code" not in request.args:
+        return make_response(render_template("storefront/track.html", typed="", errors={}))
+    order = orders.by_code(typed)
+    if order is not None:
+        return redirect(f"/orders/{order.code}", 303)
+    wrong = (
+        "Type the code of your order."
+        if not typed.strip()
+        else "No order here has this code. Check it letter by letter."
+    )
+    page = render_template("storefront/track.html", typed=typed, errors={"code": wrong})
+    return make_response(page, 404 if typed.strip() else 422)
+
+
+def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
+    poll_s = orders.next_poll_s(order)
+    still_sold = g.store.is_open and catalog.shelf_line(order.bundle_id) is not None
+    page = render_template(
+        "storefront/order.html",
+        **_status_inputs(order),
+        notice=notice,
+        network_name=phones.NETWORKS[order.network].name,
+        again_id=order.bundle_id if still_sold else None,
+        refresh_s=max(LEAST_REFRESH_S, math.ceil(poll_s)) if poll_s else None,
+        chat_text=f"Hello, about my order {order.shown_code}.",
+        share_text=f"Order {order.shown_code} at {g.store.name}:",
+    )
+    return make_response(page, status)
+
+
+def _status_inputs(order: Order) -> dict[str, object]:
+    """What `_order_status.html` needs, the same in the page and alone."""
+    poll_s = orders.next_poll_s(order)
+    return {
+        "order": order,
+        "words": orders.customer_words(order, g.store),
+        "events": [event for event in orders.timeline(order) if event.customer_text],
+        "ahead": _ahead(order),
+        "ours": _ours(order),
+        "poll_ms": round(poll_s * 1_000) if poll_s else None,
+        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(order)}",
+    }
+
+
+def _ahead(order: Order) -> list[str]:
+    """The steps still to come; the last one with this store's own recent record, when it has one."""
+    steps = list(AHEAD.get(order.state, ()))
+    usual = orders.usual_minutes(order.network) if steps else None
+    if usual is not None:
+        steps[-1] = f"Delivered: lately about {usual} min after payment"
+    return steps
+
+
+def _shown(order: Order) -> str:
+    """A short mark of what may change without a new version: the interval step and words that depend on age."""
+    words = orders.customer_words(order, g.store)
+    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}"
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _ours(order: Order) -> bool:
+    return order.code in device.codes(g.store.id)
+
+
+def _unknown() -> Response:
+    sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
+    return _refusal("We do not know this order", sentence, "Check the code letter by letter.", 404)
+
+
+def _refusal(title: str, sentence: str, advice: str, status: int) -> Response:
+    page = render_template("storefront/error.html", title=title, sentence=sentence, advice=advice)
+    return make_response(page, status)

@@ -1,0 +1,124 @@
+"""The shop itself: bundles by network, closed and paused said before anyone orders, and the small files about it.
+
+`GET /` is the same bytes for everyone: no cookie, no token. What is on the shelf is decided by `core.catalog`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Response, g, jsonify, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from core import catalog, money, phones
+from storefront import bp, dress
+from storefront.forms import OrderForm
+
+ESTIMATE = (
+    "Delivery takes from a few minutes to a few hours once the payment has arrived; "
+    "the order page always says where it is."
+)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One network on the shelf: its bundles, or since when it is paused."""
+
+    key: str
+    name: str
+    prefixes: tuple[str, ...]
+    lines: list[catalog.ShelfLine]
+    paused_since: datetime | None
+
+
+@bp.get("/")
+def show_store() -> Response:
+    """The shop. `?bundle=` chooses a bundle beforehand, for links of "buy again"."""
+    return store_page(OrderForm(bundle_text=request.args.get("bundle", "")[:9]))
+
+
+@bp.get("/orders")
+def orders_home() -> BaseResponse:
+    """A reload of the address the review page was posted to."""
+    return redirect("/", 303)
+
+
+@bp.get("/robots.txt")
+def robots() -> Response:
+    return Response("User-agent: *\nDisallow: /orders\nDisallow: /track\n", mimetype="text/plain")
+
+
+@bp.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """What a phone needs to put the store on its home screen."""
+    colour = dress.valid(g.store.colour)
+    response = jsonify(
+        name=g.store.name,
+        short_name=g.store.name[:12],
+        start_url="/",
+        display="standalone",
+        theme_color=colour,
+        background_color=dress.PAPER,
+        icons=[{"src": dress.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}],
+    )
+    response.mimetype = "application/manifest+json"
+    return response
+
+
+def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None) -> Response:
+    """The shop with what was typed. `errors` maps field names, or "" for the whole page, to sentences."""
+    groups = shelf_groups()
+    open_groups = [group for group in groups if not group.paused_since]
+    sales_paused_since = catalog.sales_paused_since()
+    can_order = g.store.is_open and sales_paused_since is None and bool(open_groups)
+    page = render_template(
+        "storefront/store.html",
+        form=form,
+        errors=errors or {},
+        groups=groups,
+        chosen_id=int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None,
+        can_order=can_order,
+        sales_paused_since=sales_paused_since,
+        working=_working(open_groups),
+        from_prices=_from_prices(open_groups),
+        estimate=ESTIMATE,
+    )
+    response = make_response(page, status)
+    if status == 200 and request.method == "GET":
+        response.add_etag()
+        response.make_conditional(request)
+    return response
+
+
+def shelf_groups() -> list[Group]:
+    """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since when."""
+    paused = catalog.paused_networks()
+    shelf = catalog.shelf()
+    groups = []
+    for key, network in phones.NETWORKS.items():
+        lines = [line for line in shelf if line.network == key]
+        if lines or key in paused:
+            since = paused[key].since if key in paused else None
+            groups.append(Group(key, network.name, network.prefixes, lines, since))
+    return groups
+
+
+def _working(open_groups: list[Group]) -> str:
+    """The networks that still sell, as a sentence: "Telecel and AT work."."""
+    names = [group.name for group in open_groups]
+    if not names:
+        return ""
+    return f"{names[0]} works." if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} work."
+
+
+def _from_prices(open_groups: list[Group]) -> str:
+    """One line for link previews: the cheapest bundle of each network."""
+    cheapest = [
+        (group.name, min(group.lines, key=lambda line: line.price_pesewas)) for group in open_groups if group.lines
+    ]
+    if not cheapest:
+        return "Data bundles for MTN, Telecel and AT."
+    return " · ".join(f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}" for name, line in cheapest)

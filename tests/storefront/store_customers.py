@@ -1,0 +1,69 @@
+"""Customers at the shops of ama and kofi: one `Shop` is one browser at one host."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import html5lib
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from core import orders, stores, tenancy
+from core.db import db, transaction
+
+NUMBER = "024 123 4567"
+OTHER_NUMBER = "020 765 4321"
+
+
+class Shop:
+    """A browser of its own at `<slug>.localhost`: keeps cookies, sends the Origin a browser would send."""
+
+    def __init__(self, app: Flask, slug: str) -> None:
+        self.client, self.slug, self.base = app.test_client(), slug, f"http://{slug}.localhost"
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, base_url=self.base, **options)
+
+    def post(self, path: str, data: Any, **options: Any) -> TestResponse:
+        headers = {"Origin": self.base, **options.pop("headers", {})}
+        return self.client.post(path, data=data, base_url=self.base, headers=headers, **options)
+
+    def review(self, bundle_id: int, number: str = NUMBER) -> TestResponse:
+        return self.post("/orders", {"bundle": bundle_id, "recipient": number})
+
+    def order(self, bundle_id: int, number: str = NUMBER) -> str:
+        """Go through both steps; the code of the order."""
+        response = self.post("/orders", fields(self.review(bundle_id, number).text))
+        assert response.status_code == 303, response.text
+        return response.location.rsplit("/", 1)[1]
+
+
+def fields(html: str) -> dict[str, str]:
+    """The hidden fields of the form on a page."""
+    return {n: unescape(v) for n, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html)}
+
+
+def parse_clean(html: str) -> None:
+    """Raise when a validating parser has anything to say."""
+    parser = html5lib.HTMLParser(strict=True)
+    if "<html" in html:
+        parser.parse(html)
+    else:
+        parser.parseFragment(html)
+
+
+def set_order(app: Flask, slug: str, code: str, **values: Any) -> None:
+    """Write fields of an order directly: what a page shows in a state, without the road to it."""
+    with app.app_context():
+        store = stores.by_slug(slug)
+        assert store is not None
+        tenancy.use(store.id)
+        with transaction() as session:
+            order = session.query(orders.Order).filter_by(code=code).one()
+            for name, value in values.items():
+                setattr(order, name, value)
+            order.version += 1
+        tenancy.clear()
+        db.session.remove()
