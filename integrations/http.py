@@ -72,7 +72,7 @@ Reply = Answer | NotConnected | Lost
 def check_url(url: str) -> None:
     """Raises `ValueError` for an address no call could be made to, so that it shows at start and not at a purchase."""
     try:
-        urlsplit(url)  # finds a bracket that nobody closed, which httpx takes for a host
+        _ = urlsplit(url).port  # finds an unclosed bracket and a port beyond 65535, which httpx lets pass
         parsed = httpx.URL(url)
         parsed.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, ValueError) as error:

@@ -72,7 +72,7 @@ class Line:
             return said
         finally:
             if notes:
-                log.warning("datamart %s: %s", call.endpoint, "; ".join(notes))
+                log.warning("datamart %s: %s", call.endpoint, self.mask("; ".join(notes)))
             if self.on_call is not None:
                 duration_ms = round((time.monotonic() - began) * 1000)
                 self.on_call(self._record(call, body, reply, outcome, started_at, duration_ms, notes))

@@ -51,4 +51,5 @@ class Mask:
 
 
 def _all_but_three(number: str) -> str:
-    return re.sub("[0-9]", "*", number[:-3]) + number[-3:]
+    hide = len(re.findall("[0-9]", number)) - 3
+    return re.sub("[0-9]", "*", number, count=hide) if hide > 0 else number

@@ -54,11 +54,12 @@ class Meaning:
 
 def meaning(raw: object) -> Meaning:
     """What the supplier's record of an order says."""
-    written = text(raw, 60) if isinstance(raw, str) else ""
-    word = known(written)
+    if not isinstance(raw, str):
+        return Meaning("processing", "", needs_person=True)
+    word, shown = known(raw), text(raw, 60)
     if word is None:
-        return Meaning("processing", written, needs_person=True)
-    return Meaning(word, written, written.strip().lower() in FOR_A_PERSON)
+        return Meaning("processing", shown, needs_person=True)
+    return Meaning(word, shown, raw.strip().lower() in FOR_A_PERSON)
 
 
 def meaning_at_purchase(raw: object) -> Meaning:

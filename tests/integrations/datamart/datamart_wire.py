@@ -1,4 +1,4 @@
-"""Words the tests of the Data Mart client share: a client over a scripted wire, and answers as the contract shows them."""
+"""What the tests of the Data Mart client share: a client over a scripted wire, and answers in the contract's shapes."""
 
 from __future__ import annotations
 
