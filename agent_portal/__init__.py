@@ -1,0 +1,12 @@
+"""What agents see, at portal.<domain>: log in, the queue of orders, prices, the wallet.
+
+Decides how an agent asks and reads the answer. Leaves every rule about money, states and prices to `core`.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+bp = Blueprint("portal", __name__, subdomain="portal")
+
+from agent_portal import auth, home, orders, prices, wallet  # noqa: F401  (views hang themselves on `bp`)

@@ -1,0 +1,177 @@
+"""Who may stand in the portal: log in and out, which store, which role may press what.
+
+Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to `core.users`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import abort, current_app, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, StringField, ValidationError
+from wtforms.validators import InputRequired, Length
+
+from agent_portal import bp
+from agent_portal.queries import own_path
+from core import orders, phones, users
+from core.audit import Actor
+
+PUBLIC = frozenset({"portal.login", "portal.log_in"})
+STORELESS = frozenset({"portal.stores", "portal.choose_store", "portal.logout"})
+RANK = {"viewer": 0, "cashier": 1, "owner": 2}
+NO_MATCH = "This e-mail and password do not belong together. Check both and try again."
+NO_STORE = "This log-in has no store. Ask the platform's owner to add you to one."
+
+
+class LoginForm(FlaskForm):
+    """E-mail and password, and where to go afterwards."""
+
+    email = StringField(
+        "E-mail",
+        [InputRequired("Type your e-mail address."), Length(max=254, message="No e-mail address is that long.")],
+    )
+    password = PasswordField(
+        "Password",
+        [InputRequired("Type your password."), Length(max=256, message="A password has at most 256 characters.")],
+    )
+    next = HiddenField()
+
+    def validate_email(self, field: StringField) -> None:
+        """Refuse what cannot be an address, with the fix."""
+        text = field.data or ""
+        if "@" not in text or not text.strip().isprintable() or " " in text.strip():
+            raise ValidationError("Type the whole e-mail address, like ama@example.com.")
+
+
+@bp.before_request
+def guard() -> ResponseReturnValue | None:
+    """Nobody passes without a log-in and a store, except to the log-in page and the chooser."""
+    if request.endpoint in PUBLIC:
+        return None
+    if not current_user.is_authenticated:
+        return current_app.login_manager.unauthorized()
+    if current_user.store_id is None and request.endpoint not in STORELESS:
+        return redirect(url_for(".stores"), 303)
+    return None
+
+
+def needs(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let only agents of at least this role pass; others read 403."""
+
+    def wrap(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if not may(role):
+                abort(403)
+            return view(*args, **kwargs)
+
+        return checked
+
+    return wrap
+
+
+def may(role: str) -> bool:
+    """Whether the agent of this request has at least this role in the store."""
+    return RANK.get(str(current_user.role), -1) >= RANK[role]
+
+
+def looks_like(order: orders.Order) -> str:
+    """The network a number's prefix hints at, by name. A hint only: numbers can be moved."""
+    hint = phones.network_of(order.recipient_msisdn)
+    return phones.NETWORKS[hint].name if hint else ""
+
+
+def actor() -> Actor:
+    """The agent of this request, as core writes him into timelines."""
+    return Actor.of_login(current_user)
+
+
+@bp.get("/login")
+def login() -> ResponseReturnValue:
+    """The log-in page."""
+    if current_user.is_authenticated:
+        return redirect(own_path(request.args.get("next")) or url_for(".home"), 303)
+    form = LoginForm(formdata=None, next=own_path(request.args.get("next")) or "")
+    return _login_page(form)
+
+
+@bp.post("/login")
+def log_in() -> ResponseReturnValue:
+    """Check e-mail and password; wrong ones and unknown ones read the same."""
+    form = LoginForm()
+    if not form.validate():
+        return _login_page(form), 422
+    try:
+        user = users.authenticate(form.email.data.strip(), form.password.data, request.remote_addr or "")
+    except users.TooManyAttempts as refusal:
+        return _login_page(form, refusal.sentence), 429
+    if user is None:
+        return _login_page(form, NO_MATCH), 422
+    memberships = users.memberships_of(user)
+    if not memberships:
+        return _login_page(form, NO_STORE), 422
+    only = memberships[0][1].id if len(memberships) == 1 else None
+    _enter(users.start_login(user, door="portal", store_id=only))
+    target = own_path(form.next.data) if only else None
+    return redirect(target or url_for(".home" if only else ".stores"), 303)
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    """End this log-in on the server too, not only the cookie."""
+    users.end_login(current_user.token)
+    logout_user()
+    session.clear()
+    return redirect(url_for(".login"), 303)
+
+
+@bp.get("/stores")
+def stores() -> ResponseReturnValue:
+    """Choose among the stores of this agent."""
+    return render_template("portal/stores.html", memberships=users.memberships_of(current_user.user))
+
+
+@bp.post("/stores")
+def choose_store() -> ResponseReturnValue:
+    """Stand in another store of one's own; any other store is unknown."""
+    slug = request.form.get("store", "")
+    for _, store in users.memberships_of(current_user.user):
+        if store.slug == slug:
+            users.switch_store(current_user.token, store.id)
+            return redirect(url_for(".home"), 303)
+    return abort(404)
+
+
+@bp.context_processor
+def words_of_the_agent() -> dict[str, Any]:
+    """What the portal's templates ask about the agent; functions, so that a template pays only for what it calls."""
+    return {
+        "may": may,
+        "waiting": lambda: orders.tab_counts()["new"],
+        "agent_links": _agent_links,
+        "local": phones.local,
+        "looks_like": looks_like,
+    }
+
+
+def _login_page(form: LoginForm, refusal: str | None = None) -> str:
+    problems = {name: found[0] for name, found in form.errors.items() if name and found}
+    return render_template("portal/login.html", form=form, problems=problems, refusal=refusal)
+
+
+def _agent_links() -> list[tuple[str, str, str]]:
+    several = current_user.is_authenticated and len(users.memberships_of(current_user.user)) > 1
+    return [("Switch store", url_for(".stores"), "store")] if several else []
+
+
+def _enter(token: str) -> None:
+    """A new session for a new log-in: nothing of the visitor before survives."""
+    if current_user.is_authenticated:
+        users.end_login(current_user.token)
+    session.clear()
+    login_user(users.login_of(token, "portal"))

@@ -1,0 +1,72 @@
+"""The first page of an agent: numbers that need him, each a link; today's sales; the store's link to share.
+
+Decides what is worth a place on that page. Leaves counting the queue to `core.orders` and the wallet to `core.ledger`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import g, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+
+from agent_portal import bp
+from core import catalog, clock, ledger, orders
+from core.db import db
+from core.orders import Order
+
+
+@dataclass(frozen=True)
+class Sales:
+    """Delivered orders since a moment: how many, what customers paid, what the agent earned, in pesewas."""
+
+    count: int
+    amount_pesewas: int
+    profit_pesewas: int
+
+
+@bp.get("/")
+def home() -> ResponseReturnValue:
+    """What needs me now?"""
+    counts, wallet = orders.tab_counts(), ledger.wallet()
+    return render_template(
+        "portal/home.html", counts=counts, wallet=wallet, today=sales_since(clock.accra_midnight()),
+        steps=first_steps(counts, wallet), paused=catalog.paused_networks(), stopped=catalog.sales_paused_since(),
+    )  # fmt: skip
+
+
+def sales_since(moment: datetime) -> Sales:
+    """What was delivered since `moment` in the current store."""
+    row = db.session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(Order.price_pesewas), 0),
+            func.coalesce(func.sum(Order.price_pesewas - Order.agent_price_pesewas), 0),
+        ).where(Order.state == "completed", Order.completed_at >= moment)
+    ).one()
+    return Sales(*(int(number) for number in row))
+
+
+def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str, Any]]:
+    """The road to the first sale; empty once an order has been delivered, because then it is walked."""
+    if db.session.scalar(select(Order.id).where(Order.state == "completed").limit(1)):
+        return []
+    shelf = catalog.shelf()
+    return [
+        {
+            "done": g.store.is_open, "text": "Your store is open",
+            "link": None, "do": "Ask the platform’s owner to open it",
+        },
+        {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"), "do": "Set your prices"},
+        {
+            "done": bool(wallet.available_pesewas + wallet.held_pesewas), "text": "Your wallet has money",
+            "link": url_for(".wallet"), "do": "Pay the platform’s owner, who then funds your wallet",
+        },
+        {
+            "done": any(counts.values()), "text": "Your first order came in",
+            "link": "#share", "do": "Share your store’s link",
+        },
+    ]  # fmt: skip

@@ -1,0 +1,185 @@
+"""The queue and the order page: look, process one or many, cancel, ask again.
+
+Decides how an agent's press is read and answered. Leaves whether it may happen, and what it costs, to `core.orders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from agent_portal import bp, history
+from agent_portal.auth import actor, may, needs
+from agent_portal.queries import clean, own_path, row_id
+from core import clock, config, ledger, money, orders, phones
+from core.audit import Actor
+from core.orders import Order, RowResult
+
+TABS = {"new": "New", "processing": "Processing", "late": "Late", "failed": "Failed", "done": "Done"}
+NEWS_EVERY_S = 10
+
+
+@bp.get("/orders")
+def queue() -> ResponseReturnValue:
+    """One tab of the queue; tab, search and page live in the address."""
+    tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
+    if tab not in TABS:
+        return redirect(url_for(".queue"), 303)
+    search = clean(request.args.get("q", ""))
+    newest = newest_id()  # before the list: what comes in between is news, never lost
+    page = orders.queue(tab, search=search, before=before)
+    more = page.next_before
+    return render_template(
+        "portal/orders.html", tab=tab, tabs=TABS, counts=orders.tab_counts(), search=search, page=page, newest=newest,
+        news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
+        back=request.full_path.rstrip("?"), first=url_for(".queue", tab=tab, q=search or None) if before else None,
+        more=url_for(".queue", tab=tab, q=search or None, before=more) if more else None,
+    )  # fmt: skip
+
+
+@bp.get("/orders/news")
+def news() -> ResponseReturnValue:
+    """How many orders came in since the queue was drawn: a bar to press, never rows that move."""
+    since = row_id(request.args.get("since"))
+    if since is None:
+        abort(400, "This page asked for news without saying since when.")
+    count = orders.newer_than(since)
+    return render_template("portal/_news.html", count=count) if count else ("", 204)
+
+
+@bp.get("/orders/<code>")
+def show_order(code: str) -> ResponseReturnValue:
+    """Everything about one order."""
+    return order_page(_order(code))
+
+
+@bp.get("/orders/<code>/status")
+def order_status(code: str) -> ResponseReturnValue:
+    """The live part of the order page: 204 while what it was drawn from has not changed."""
+    order = _order(code)
+    seen = {name: request.args.get(name, mark) for name, mark in drawn_from(order).items()}
+    if "v" in request.args and seen == drawn_from(order):
+        return "", 204
+    return render_template("portal/_order_live.html", oob=True, **_live(order))
+
+
+@bp.post("/orders/<code>/process")
+@needs("cashier")
+def process(code: str) -> ResponseReturnValue:
+    """Send one order to the supplier's line. Pressed twice it is still sent once."""
+    return _press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+
+
+@bp.post("/orders/<code>/cancel")
+@needs("cashier")
+def cancel(code: str) -> ResponseReturnValue:
+    """Cancel an order that has not gone out."""
+    return _press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+
+
+@bp.post("/orders/<code>/recheck")
+@needs("cashier")
+def recheck(code: str) -> ResponseReturnValue:
+    """Ask the supplier again soon; the page shows what comes back."""
+    return _press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
+
+
+@bp.post("/orders/process")
+@needs("cashier")
+def process_many() -> ResponseReturnValue:
+    """Process a selection: one result a row, the good ones are not held up by the others."""
+    codes = list(dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip()))
+    back = own_path(request.form.get("back")) or url_for(".queue")
+    most = config.current().process_many
+    if not codes or len(codes) > most:
+        problem = f"Select at most {most} orders at a time." if codes else "Select at least one order first."
+        return render_template("portal/processed.html", problem=problem, back=back), 422
+    if not any(orders.by_code(code) for code in codes):
+        abort(404)
+    results = orders.release_many(codes, actor())
+    sent = sum(result.ok for result in results)
+    page = render_template(
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=_grouped(results),
+        sent=sent, skipped=len(results) - sent,
+    )  # fmt: skip
+    return page, (200 if sent else 409)
+
+
+def order_page(order: Order, refusal: str | None = None) -> str:
+    """The order page, with the sentence of a refused press on top when there is one."""
+    return render_template("portal/order.html", refusal=refusal, **_live(order))
+
+
+def drawn_from(order: Order) -> dict[str, str]:
+    """What the live part shows: the order's version, the interval of asking, the next look at the supplier."""
+    every_s, look = orders.next_poll_s(order), order.next_look_at
+    return {
+        "v": str(order.version),
+        "s": "" if every_s is None else f"{every_s:g}",
+        "n": "" if look is None else str(int(look.timestamp())),
+    }
+
+
+def newest_id() -> int:
+    """The id of this store's newest order, 0 when it has none."""
+    page = orders.queue("all", limit=1)
+    return page.orders[0].id if page.orders else 0
+
+
+def _live(order: Order) -> dict[str, object]:
+    return {
+        "order": order, "words": orders.agent_words(order), "moments": history.of(order), "wallet": ledger.wallet(),
+        "every_s": orders.next_poll_s(order),
+        "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
+    }  # fmt: skip
+
+
+def _grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order | None, str]]]]:
+    """Results by what became of them, the sent ones first."""
+    key = lambda row: (not row.ok, row.sentence)
+    return [
+        (rows[0].ok, rows[0].sentence, [(orders.by_code(row.code), row.code) for row in rows])
+        for rows in (list(group) for _, group in groupby(sorted(results, key=key), key=key))
+    ]
+
+
+def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
+    """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
+    as_row = "row" in request.args
+    try:
+        order = verb(code, actor())
+    except orders.NoSuchOrder:
+        abort(404)
+    except orders.Refused as refusal:
+        order = _order(code)
+        return (_row(order, refusal.sentence) if as_row else order_page(order, refusal.sentence)), 409
+    if as_row:
+        return _row(order)
+    flash(_told(order, said))
+    return redirect(own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303)
+
+
+def _row(order: Order, refusal: str | None = None) -> str:
+    return render_template(
+        "portal/_pressed_row.html", order=order, refusal=refusal, words=orders.agent_words, wallet=ledger.wallet(),
+        counts=orders.tab_counts(), tabs=TABS, tab="new", choose=may("cashier"), search="",
+    )  # fmt: skip
+
+
+def _told(order: Order, said: str) -> str:
+    return said.format(
+        bundle=f"{phones.NETWORKS[order.network].name} {order.size_text}",
+        number=phones.show(order.recipient_msisdn),
+        cost=money.cedis(order.agent_price_pesewas),
+    )
+
+
+def _order(code: str) -> Order:
+    """The order of this store; another store's reads the same as none."""
+    order = orders.by_code(code)
+    if order is None:
+        abort(404)
+    return order

@@ -1,0 +1,114 @@
+"""The price table: what each bundle costs the agent, what the customer pays, what is left.
+
+Decides how typed prices are read and kept. Leaves the floor, and saving all or nothing, to `core.catalog`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from agent_portal import bp
+from agent_portal.auth import actor, needs
+from core import catalog, money
+from core.catalog import PriceLine
+from core.phones import NETWORKS
+
+
+@dataclass
+class Row:
+    """One bundle in the form: what core knows, what was typed, what is wrong with it."""
+
+    line: PriceLine
+    typed: str
+    hidden: bool
+    problem: str | None = None
+    change: tuple[int, bool] | None = None
+
+    @property
+    def name(self) -> str:
+        """The bundle in words, as sentences name it."""
+        return f"{NETWORKS[self.line.network].name} {self.line.size_text}"
+
+
+class PriceSheet:
+    """All rows of the form. Built from the shelf, then filled from what the agent typed."""
+
+    def __init__(self, lines: list[PriceLine], form: MultiDict[str, str] | None = None) -> None:
+        self.rows = [self._row(line, form) for line in lines]
+        known = {f"price-{line.bundle_id}" for line in lines}
+        self.gone = [] if form is None else [name for name in form if name.startswith("price-") and name not in known]
+
+    @property
+    def changes(self) -> dict[int, tuple[int, bool]]:
+        """What the agent changed, by bundle: price in pesewas, hidden."""
+        return {row.line.bundle_id: row.change for row in self.rows if row.change is not None}
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """What is wrong, by field."""
+        return {f"price-{row.line.bundle_id}": row.problem for row in self.rows if row.problem}
+
+    @property
+    def networks(self) -> list[tuple[str, list[Row]]]:
+        """The rows by network, in the order of the shelf."""
+        return [(network, list(rows)) for network, rows in groupby(self.rows, key=lambda row: row.line.network)]
+
+    def _row(self, line: PriceLine, form: MultiDict[str, str] | None) -> Row:
+        shown = "" if line.price_pesewas is None else money.format_ghs(line.price_pesewas).replace(",", "")
+        typed = None if form is None else form.get(f"price-{line.bundle_id}")
+        if typed is None:  # not on the page that was sent: leave it alone
+            return Row(line, shown, line.hidden)
+        row = Row(line, typed[:40], f"hidden-{line.bundle_id}" in form)
+        if not typed.strip():
+            if line.price_pesewas is not None or not row.hidden:
+                floor = money.format_ghs(line.agent_price_pesewas)
+                row.problem = f"{row.name}: type a price of {floor} or more, or keep the old one and hide it."
+            return row
+        try:
+            price_pesewas = money.parse_ghs(typed)
+        except money.BadAmount as bad:
+            row.problem = f"{row.name}: {bad.sentence}"
+            return row
+        if (price_pesewas, row.hidden) != (line.price_pesewas, line.hidden):
+            row.change = (price_pesewas, row.hidden)
+        return row
+
+
+@bp.get("/prices")
+def prices() -> ResponseReturnValue:
+    """The price table; who may not change prices reads it."""
+    return _page(PriceSheet(catalog.price_table()))
+
+
+@bp.post("/prices")
+@needs("owner")
+def save_prices() -> ResponseReturnValue:
+    """Save every changed price, or none when one of them is wrong."""
+    sheet = PriceSheet(catalog.price_table(), request.form)
+    if sheet.gone:
+        return _page(sheet, "Some of these bundles are no longer offered. Look the table over and save again."), 422
+    if sheet.sentences:
+        return _page(sheet), 422
+    problems = catalog.save_prices(sheet.changes, actor()) if sheet.changes else {}
+    for row in sheet.rows:
+        row.problem = problems.get(row.line.bundle_id)
+    if problems:
+        return _page(sheet), 422
+    count = len(sheet.changes)
+    flash(f"Saved {count} {'price' if count == 1 else 'prices'}." if count else "Nothing was changed.")
+    return redirect(url_for(".prices"), 303)
+
+
+def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
+    return render_template(
+        "portal/prices.html",
+        sheet=sheet,
+        refusal=refusal,
+        paused=catalog.paused_networks(),
+        stopped=catalog.sales_paused_since(),
+    )

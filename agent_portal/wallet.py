@@ -1,0 +1,108 @@
+"""The wallet: what is there, what is held, and every line that made it so.
+
+Decides how the statement is shown and exported. Leaves each amount to `core.ledger`; nothing here moves money.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from flask import Response, g, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+
+from agent_portal import bp
+from agent_portal.queries import row_id
+from core import clock, config, ledger, money
+from core.db import db
+from core.ledger import Account, Entry, StatementLine
+
+CSV_PAGE = 500
+CSV_PAGES = 40  # 20,000 lines a file; the last row says where the rest begins
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+HEAD = ("Date", "Time", "What", "Order", "In GHS", "Out GHS", "Balance GHS", "Note")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Everything that ever came into the wallet and went out of it, in pesewas."""
+
+    in_pesewas: int
+    out_pesewas: int
+
+    @property
+    def left_pesewas(self) -> int:
+        """What must be in the wallet if no line is missing."""
+        return self.in_pesewas - self.out_pesewas
+
+
+@bp.get("/wallet")
+def wallet() -> ResponseReturnValue:
+    """Balance, held, the sum that proves them, and one page of the statement, newest first."""
+    before, size = row_id(request.args.get("before")), config.current().page_size
+    lines = ledger.statement(before_id=before, limit=size + 1)
+    return render_template(
+        "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size], before=before,
+        next_before=lines[size - 1].id if len(lines) > size else None,
+    )  # fmt: skip
+
+
+@bp.get("/wallet.csv")
+def statement_file() -> ResponseReturnValue:
+    """The statement as a file for a spreadsheet: UTF-8 with its mark, newest first."""
+    today = clock.now().astimezone(clock.ACCRA).date()
+    return Response(
+        "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv(row_id(request.args.get("before"))),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{g.store.slug}-wallet-{today}.csv"'},
+    )
+
+
+def sums() -> Sums:
+    """Add up every line of the wallet of the current store."""
+    amount = Entry.amount_pesewas  # credit account: what comes in is negative in the books
+    came, went = db.session.execute(
+        select(
+            func.coalesce(func.sum(-amount).filter(amount < 0), 0),
+            func.coalesce(func.sum(amount).filter(amount > 0), 0),
+        )
+        .join(Account, Account.id == Entry.account_id)
+        .where(Account.name == "wallet")
+    ).one()
+    return Sums(int(came), int(went))
+
+
+def cell(text: str) -> str:
+    """A cell a spreadsheet takes for text, never for a formula."""
+    return f"'{text}" if text.startswith(RISKY) else text
+
+
+def _csv(before: int | None) -> str:
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(HEAD)
+    for _ in range(CSV_PAGES):
+        lines = ledger.statement(before_id=before, limit=CSV_PAGE)
+        rows.writerows(_csv_row(line) for line in lines)
+        if len(lines) < CSV_PAGE:
+            return out.getvalue()
+        before = lines[-1].id
+    rows.writerow([f"Older lines follow: open /wallet.csv?before={before}"])
+    return out.getvalue()
+
+
+def _csv_row(line: StatementLine) -> list[str]:
+    local = line.at.astimezone(clock.ACCRA)
+    came = max(0, line.amount_pesewas)
+    went = -line.amount_pesewas if line.amount_pesewas < 0 else 0
+    return [
+        f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}", line.kind_text, cell(line.order_code or ""),
+        _plain(came) if came else "", _plain(went) if went else "", _plain(line.balance_pesewas), cell(line.note),
+    ]  # fmt: skip
+
+
+def _plain(pesewas: int) -> str:
+    """An amount a spreadsheet reads as a number: no thousands separator."""
+    return money.format_ghs(pesewas).replace(",", "")
