@@ -112,6 +112,8 @@ def _failed(row: Mapping[str, Any]) -> SubmitResult:
     (a write conflict, a network that did not answer in time) and the order itself may be good: look it up.
     """
     reason = envelope.text(row.get("error"))
+    if "abort" in reason.lower():  # the sentence tells of another line, whose duplicate broke the rest of the batch
+        return Unknown(f"line_failed: {reason}")
     for words, kind in _WORDS:
         if words in reason.lower():
             return Rejected(kind, "LINE_FAILED", reason)

@@ -123,6 +123,11 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [A],
         [Unknown("line_failed: Upstream timeout")],
     ),
+    "failed because of another line": (
+        batch([], [failed(A, "Transaction aborted: duplicate reference")]),
+        [A],
+        [Unknown("line_failed: Transaction aborted: duplicate reference")],
+    ),
     "failed without a reason": (batch([], [failed(A, None)]), [A], [Unknown("line_failed: ")]),
     "all failed": (
         refusal(400, "ALL_ORDERS_FAILED", failed_orders=[failed(A, "Duplicate reference")], balance_unchanged=True),
