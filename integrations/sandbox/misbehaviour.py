@@ -50,7 +50,8 @@ class Misconduct:
         self._endpoint = "bulk" if endpoint == "bulk_alias" else endpoint
         self._reference = reference
         self._socket: Any = request.environ.get(SOCKET)
-        request.environ[LOG] = {"reference": reference, "faults": [fault.fault for fault in met]}
+        words = request.environ.setdefault(LOG, {})
+        words.update({"reference": reference, "faults": [fault.fault for fault in met]})
 
     def at_the_gate(self) -> Response | None:
         """The answer of a fault that never lets the request in, after any delay."""

@@ -110,7 +110,7 @@ def _cedis(text: str) -> int:
         pesewas = Decimal(text) * 100
     except InvalidOperation:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount in GHS") from None
-    if not 0 <= pesewas < 10**12 or pesewas != pesewas.to_integral_value():
+    if not pesewas.is_finite() or not 0 <= pesewas < 10**12 or pesewas != pesewas.to_integral_value():
         raise argparse.ArgumentTypeError("the amount is in GHS with at most two decimals, from 0 up")
     return int(pesewas)
 

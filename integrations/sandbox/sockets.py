@@ -116,7 +116,7 @@ class Handler(WSGIRequestHandler):
             return
         handle = MisusableSocket(self.connection)
         environ = self.get_environ()
-        environ[SOCKET] = handle
+        environ[SOCKET], environ[LOG] = handle, {}
         answer = _Answer(
             cast(BinaryIO, self.rfile),
             cast(BinaryIO, self.wfile),

@@ -261,6 +261,6 @@ def _stranger_order(now: float) -> dict[str, Any]:
     # Paid before the books were opened, so it has no line in the charge file.
     product = {"product_name": "YELLOW", "product_code": "YELLOW_1GB", "capacity": "1GB", "validity": "30 days"}
     money = {"amount_pesewas": 480, "paid_pesewas": 480}
-    times = {"created_at": now, "changed_at": now}
+    times = {"created_at": now, "changed_at": now, "completed_at": now}
     owner = {"account_id": SECOND_ID, "reference": STRANGER_REFERENCE, "transaction_id": "66aa00000000000000000001"}
-    return {**owner, **product, **money, **times, "beneficiary": "0240000002", "status": "pending"}
+    return {**owner, **product, **money, **times, "beneficiary": "0240000002", "status": "successful"}
