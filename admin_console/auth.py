@@ -1,0 +1,112 @@
+"""Log in and out of the console, and who may press what.
+
+Every route of the console needs a log-in except those of `PUBLIC`; everyone with a platform role may look at
+everything, and acts are named in `MAY`. Whether a password is right is decided by `core.users`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from admin_console import bp, figures
+from core import users
+
+PUBLIC = frozenset({"console.login", "console.start_login"})
+
+MAY = {
+    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases"}),
+    "finance": frozenset({"fund"}),
+    "support": frozenset(),
+}
+"""Acts by platform role. Looking needs no entry here."""
+
+NO_MATCH = "That e-mail and password do not open the console. Check both and try again."
+
+
+@bp.before_request
+def guard() -> Any:
+    """Only people of the platform, whatever the route."""
+    if request.endpoint in PUBLIC:
+        return None
+    if not current_user.is_authenticated:
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    if current_user.user.platform_role not in MAY:
+        users.end_login(current_user.token)
+        logout_user()
+        return redirect(url_for(".login"), 303)
+    return None
+
+
+def may(act: str) -> bool:
+    """Whether the person logged in may do `act` (a word of `MAY`)."""
+    return act in MAY.get(current_user.user.platform_role, frozenset())
+
+
+def needs(act: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The view below is for roles that may `act`; others get 403 with a sentence."""
+
+    def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if not may(act):
+                abort(403, f"Your role, {current_user.user.platform_role}, may look at this but not change it.")
+            return view(*args, **kwargs)
+
+        return checked
+
+    return guarded
+
+
+@bp.context_processor
+def what_may() -> dict[str, Any]:
+    """Templates ask `may('fund')` to show or leave out a button; the navigation counts the open cases."""
+    return {"may": may, "open_case_count": figures.open_case_count}
+
+
+@bp.get("/login")
+def login() -> Any:
+    """The form; a person already logged in goes on."""
+    if current_user.is_authenticated and current_user.user.platform_role in MAY:
+        return redirect(_next_path(), 303)
+    return render_template("console/login.html", next=_next_path(), email="", problem=None)
+
+
+@bp.post("/login")
+def start_login() -> Any:
+    """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it was."""
+    email = request.form.get("email", "")[:254].strip()
+    try:
+        user = users.authenticate(email, request.form.get("password", "")[:1024], request.remote_addr or "")
+    except users.TooManyAttempts as refusal:
+        return _again(email, refusal.sentence, 429)
+    if user is None or user.platform_role not in MAY:
+        return _again(email, NO_MATCH, 422)
+    login_user(users.login_of(users.start_login(user, door="console"), "console"))
+    return redirect(_next_path(), 303)
+
+
+@bp.post("/logout")
+def logout() -> Response:
+    """Ends the log-in on the server, not only in this browser."""
+    users.end_login(current_user.token)
+    logout_user()
+    flash("You are logged out.")
+    return redirect(url_for(".login"), 303)
+
+
+def _again(email: str, sentence: str, status: int) -> tuple[str, int]:
+    return render_template("console/login.html", next=_next_path(), email=email, problem=sentence), status
+
+
+def _next_path() -> str:
+    """Where to go after the log-in: a path of this host and nothing else (reliability §5.3)."""
+    path = request.values.get("next", "")
+    one_slash = path.startswith("/") and not path.startswith("//")
+    plain = "\\" not in path and path.isprintable() and len(path) <= 512
+    return path if one_slash and plain else url_for(".overview")

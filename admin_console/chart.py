@@ -1,0 +1,121 @@
+"""Draws the float chart: our books and the supplier's reads of the same money in one plot.
+
+Decides scale, ticks and shapes. Leaves colours to the stylesheet (classes only: our CSP forbids inline styles) and
+the words of the axes to the template, so that they keep their size when the plot is squeezed onto a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from markupsafe import Markup, escape
+
+WIDTH = 1000
+HEIGHT = 240
+DOTS = 160
+"""More reads than this are thinned out; the table below the plot has the same points as the plot."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """So much money at that moment, in pesewas."""
+
+    at: datetime
+    pesewas: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    svg: Markup
+    ticks_pesewas: tuple[int, ...]
+    """Labels of the vertical axis, from the top down."""
+    moments: tuple[datetime, ...]
+    """Labels of the horizontal axis: start, middle, end."""
+
+
+def draw(ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: datetime, summary: str) -> Chart:
+    """One plot of `ours` (a stepped line: it holds until the next posting) and `theirs` (single reads: dots).
+
+    Points are oldest first and inside start..end. `summary` is what a screen reader says instead of the picture.
+    """
+    ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
+    frame = _Frame(start, end, ticks[0], ticks[-1])
+    parts = [
+        f'<svg class="chart-plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">',
+        f"<title>{escape(summary)}</title>",
+        *(_line("chart-grid", f"M0 {frame.y(tick)}H{WIDTH}") for tick in ticks),
+    ]
+    if ours:
+        steps = _steps(frame, ours)
+        parts.append(f'<path class="chart-area" d="{steps}V{frame.y(max(0, ticks[0]))}H{frame.x(ours[0].at)}Z"/>')
+        parts.append(_line("chart-ours", steps))
+    if theirs:
+        parts.append(_line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in thin(theirs))))
+    parts.append("</svg>")
+    return Chart(Markup("".join(parts)), tuple(reversed(ticks)), (start, start + (end - start) / 2, end))  # noqa: S704 numbers of ours, the summary is escaped
+
+
+def thin(points: Sequence[Point]) -> list[Point]:
+    """At most `DOTS` of `points`, evenly picked, always with the newest."""
+    if len(points) <= DOTS:
+        return list(points)
+    return [points[round(i * (len(points) - 1) / (DOTS - 1))] for i in range(DOTS)]
+
+
+def stepped(points: Sequence[Point], at: datetime) -> int | None:
+    """What a stepped line of `points` (oldest first) shows at a moment; None before its first point."""
+    value = None
+    for point in points:
+        if point.at > at:
+            break
+        value = point.pesewas
+    return value
+
+
+@dataclass(frozen=True)
+class _Frame:
+    start: datetime
+    end: datetime
+    low: int
+    high: int
+
+    def x(self, at: datetime) -> int:
+        span = max(self.end - self.start, timedelta(seconds=1))
+        return round(min(max((at - self.start) / span, 0.0), 1.0) * WIDTH)
+
+    def y(self, pesewas: int) -> int:
+        return round((self.high - pesewas) * HEIGHT / (self.high - self.low))
+
+
+def _line(css_class: str, path: str) -> str:
+    return f'<path class="{css_class}" d="{path}" vector-effect="non-scaling-stroke"/>'
+
+
+def _steps(frame: _Frame, points: Sequence[Point]) -> str:
+    path = f"M{frame.x(points[0].at)} {frame.y(points[0].pesewas)}"
+    for _, after in pairwise(points):
+        path += f"H{frame.x(after.at)}V{frame.y(after.pesewas)}"
+    return path + f"H{WIDTH}"
+
+
+def _ticks(values: Sequence[int]) -> list[int]:
+    """Round amounts from below the lowest (never above 0) to above the highest, lowest first, 2 to 7 of them."""
+    low, high = min([0, *values]), max([0, *values])
+    if low == high:
+        high = low + 10_000
+    step = _round_up(-(-(high - low) // 4))
+    first, last = low // step, -(-high // step)
+    return [n * step for n in range(first, last + 1)]
+
+
+def _round_up(pesewas: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50 … cedis: axis labels are whole cedis."""
+    unit = 100
+    while True:
+        for factor in (1, 2, 5):
+            if unit * factor >= pesewas:
+                return unit * factor
+        unit *= 10

@@ -1,0 +1,137 @@
+"""Orders of every store: one search box, a filter by state and store, and one order with all that happened to it.
+
+Decides how the filters combine. Finding, words and timeline come from `core.orders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from admin_console import bp, figures
+from admin_console.auth import needs
+from admin_console.typed import one_line, row_id
+from core import cases, clock, config, ledger, orders, supply
+from core.audit import Actor
+from core.db import db
+from core.orders import Order
+
+SEARCHED = 500
+"""A search looks through its newest so many matches; the filters then pick from these."""
+STUCK = "stuck"
+DAYS = {"today": "Ordered today", "ended": "Ended today"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the address of the list asks for; empty means all."""
+
+    q: str = ""
+    state: str = ""
+    store: str = ""
+    day: str = ""
+    before: int | None = None
+
+    @classmethod
+    def of_request(cls) -> Filters:
+        said = request.args
+        state, day = said.get("state", ""), said.get("day", "")
+        return cls(
+            q=one_line(said.get("q", ""), 80),
+            state=state if state in orders.STATES or state == STUCK else "",
+            store=one_line(said.get("store", ""), 40),
+            day=day if day in DAYS else "",
+            before=row_id(said.get("before", "")),
+        )
+
+    def address(self) -> str:
+        """The list's path with these filters, for links."""
+        pairs = [(name, value) for name, value in vars(self).items() if value not in ("", None)]
+        return "/orders" + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+@bp.get("/orders")
+def list_orders() -> str:
+    filters, stores = Filters.of_request(), figures.store_names()
+    size = config.current().page_size
+    found = _found(filters, {store.slug: store.id for store in stores.values()}, size + 1)
+    older = replace(filters, before=found[size - 1].id).address() if len(found) > size else None
+    return render_template(
+        "console/orders.html",
+        orders=found[:size],
+        words={order.id: orders.agent_words(order) for order in found[:size]},
+        stores=stores,
+        filters=filters,
+        counts=figures.state_counts(),
+        stuck=figures.stuck_count(),
+        labels=orders.AGENT_LABELS,
+        days=DAYS,
+        first=replace(filters, before=None).address() if filters.before else None,
+        older=older,
+    )
+
+
+@bp.get("/orders/<code>")
+def show_order(code: str) -> str | Response:
+    order = _order(code)
+    if code != order.code:
+        return redirect(url_for(".show_order", code=order.code), 301)
+    return render_template("console/order.html", **_whole(order))
+
+
+@bp.post("/orders/<code>/recheck")
+@needs("orders")
+def recheck_order(code: str) -> Response | tuple[str, int]:
+    order = _order(code)
+    try:
+        orders.request_look(order.code, Actor.of_login(current_user))
+    except orders.Refused as refusal:
+        return render_template("console/order.html", **_whole(_order(code)), problem=refusal.sentence), 409
+    flash("Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving")
+    return redirect(url_for(".show_order", code=order.code), 303)
+
+
+def _order(code: str) -> Order:
+    return orders.by_code(code) or abort(404, "There is no order with this code. Check it, or search for it.")
+
+
+def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]:
+    query = select(Order).order_by(Order.id.desc()).limit(limit)
+    midnight = clock.accra_midnight()
+    if filters.state == STUCK:
+        query = query.where(figures.stuck())
+    elif filters.state:
+        query = query.where(Order.state == filters.state)
+    if filters.store:
+        query = query.where(Order.store_id == ids.get(filters.store, 0))
+    if filters.day:
+        query = query.where((Order.final_at if filters.day == "ended" else Order.created_at) >= midnight)
+    if filters.before is not None:
+        query = query.where(Order.id < filters.before)
+    if filters.q:
+        query = query.where(Order.id.in_([order.id for order in orders.find_any(filters.q, SEARCHED)]))
+    return db.session.scalars(query).all()
+
+
+def _whole(order: Order) -> dict[str, Any]:
+    """Everything we know of one order, from every log."""
+    return {
+        "order": order,
+        "shop": figures.store_names()[order.store_id],
+        "words": orders.agent_words(order),
+        "events": orders.timeline(order),
+        "calls": supply.calls(search=order.order_ref),
+        "webhooks": supply.webhooks_of(order.order_ref),
+        "postings": ledger.postings_of(order.id),
+        "kind_text": ledger.KIND_TEXT,
+        "cases": cases.of_order(order.id),
+        "may_recheck": order.state in orders.WORK or order.state in ("completed", "refunded"),
+        "wait_text": orders.WAIT_TEXT.get(order.wait_reason or ""),
+    }

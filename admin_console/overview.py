@@ -1,0 +1,179 @@
+"""The first page: five figures that are links, the float in one plot, and what waits for a decision.
+
+Decides which troubles of the set-up are said here and in which words. The numbers come from `figures`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import render_template, request
+
+from admin_console import bp, chart, figures
+from core import cases, catalog, clock, config, ledger, money, outbox, phones, supply
+
+SPANS_H = (24, 168)
+TABLE_ROWS = 200
+QUEUE_BEHIND_S = 60
+"""Work due longer than this means that nobody takes it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One sentence about what stands in the way of selling, and where to act on it."""
+
+    kind: str
+    sentence: str
+    href: str | None = None
+    link: str = ""
+
+
+@bp.get("/")
+def overview() -> str:
+    text = request.args.get("hours", "")
+    hours = int(text) if text in map(str, SPANS_H) else SPANS_H[0]
+    platform, held = ledger.platform_balances(), ledger.held_total()
+    open_cases = cases.open_cases(config.current().page_size)
+    plot, rows = float_plot(hours, platform)
+    return render_template(
+        "console/overview.html",
+        day=figures.today(),
+        stuck=figures.stuck_count(),
+        platform=platform,
+        held_pesewas=held,
+        at_risk_pesewas=platform["in_flight"] + held,
+        burn=figures.burn(platform["supplier_float"]),
+        problems=problems(),
+        chart=plot,
+        chart_rows=rows,
+        hours=hours,
+        cases=open_cases,
+        codes=figures.codes_of(case.order_id for case in open_cases),
+    )
+
+
+def problems() -> list[Problem]:
+    """What the owner should know before anything else, worst first."""
+    return [*_supplier_problems(), *_sales_problems(), *_queue_problems()]
+
+
+def float_plot(
+    hours: int, platform: dict[str, int]
+) -> tuple[chart.Chart, list[tuple[datetime, int | None, int | None]]]:
+    """The float of the last hours as a picture and as rows (time, our books, the supplier), newest first."""
+    end = clock.now()
+    start = end - timedelta(hours=hours)
+    ours, reads = figures.float_points(start, end), figures.balance_points(start, end)
+    theirs = chart.thin([chart.Point(read.at, read.balance_pesewas) for read in reads])
+    shown = {point.at for point in theirs}
+    rows: list[tuple[datetime, int | None, int | None]] = [(point.at, point.pesewas, None) for point in ours]
+    rows += [(read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown]
+    rows.sort(key=lambda row: row[0], reverse=True)
+    summary = f"The float over the last {hours} hours: our books say {money.cedis(platform['supplier_float'])} now"
+    if reads:
+        summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
+    return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]
+
+
+def _supplier_problems() -> list[Problem]:
+    link, now, found = supply.state(), clock.now(), []
+    if link.credentials_refused_since:
+        found.append(
+            Problem(
+                "stopped",
+                f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}. Nothing can be "
+                "bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are right.",
+                "/supplier", "See the supplier",
+            )
+        )  # fmt: skip
+    if link.unreachable_since:
+        found.append(
+            Problem(
+                "stopped",
+                f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait in line and are sent "
+                "when it answers again.",
+                "/calls", "See the calls",
+            )
+        )  # fmt: skip
+    if link.breaker_open_until and link.breaker_open_until > now:
+        why = f" ({link.breaker_reason})" if link.breaker_reason else ""
+        found.append(
+            Problem(
+                "waiting",
+                f"Buying is paused until {_at(link.breaker_open_until)}: too many unclear answers{why}.",
+                "/calls", "See the calls",
+            )
+        )  # fmt: skip
+    if _is_break(link):
+        gap = link.break_pesewas or 0
+        found.append(
+            Problem(
+                "stopped",
+                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books, seen "
+                f"twice since {_at(link.break_since)}.",
+                "/supplier", "Compare them",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _sales_problems() -> list[Problem]:
+    found, sync = [], catalog.last_sync()
+    if sync is not None and not sync.ok:
+        found.append(
+            Problem(
+                "stopped",
+                f"The last catalogue sync, at {_at(sync.at)}, failed: {sync.sentence}",
+                "/catalogue",
+                "Sync again",
+            )
+        )
+    if not any(bundle.active for bundle in catalog.all_bundles()):
+        why = "the catalogue was never synced" if sync is None else "the last sync left nothing to sell"
+        found.append(
+            Problem(
+                "waiting", f"No bundles yet: {why}, so stores have empty shelves.", "/catalogue", "Open the catalogue"
+            )
+        )
+    if pause := catalog.sales_paused():
+        found.append(
+            Problem(
+                "waiting", f"All sales are paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume"
+            )
+        )
+    for network, pause in catalog.paused_networks().items():
+        name = phones.NETWORKS[network].name
+        found.append(
+            Problem("waiting", f"{name} is paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume")
+        )
+    return found
+
+
+def _queue_problems() -> list[Problem]:
+    health = outbox.health()
+    if health.oldest_due_s <= clock.seconds(QUEUE_BEHIND_S):
+        return []
+    minutes = max(1, round(health.oldest_due_s / 60))
+    return [
+        Problem(
+            "waiting",
+            f"{health.due} piece{'s' if health.due != 1 else ''} of work wait{'s' if health.due == 1 else ''} to be "
+            f"taken, the oldest for {minutes} min. Is the worker running?",
+        )
+    ]
+
+
+def _is_break(link: supply.SupplierState) -> bool:
+    """A difference counts once two reads, long enough apart, have seen it; one alone may be a purchase under way."""
+    if link.break_since is None or link.last_balance_at is None:
+        return False
+    return link.last_balance_at - link.break_since >= clock.delta(config.current().balance_break_gap_s)
+
+
+def _at(moment: datetime | None) -> str:
+    if moment is None:
+        return "–"
+    local = moment.astimezone(clock.ACCRA)
+    today = local.date() == clock.now().astimezone(clock.ACCRA).date()
+    return f"{local:%H:%M}" if today else f"{local.day} {local:%b %H:%M}"

@@ -1,0 +1,124 @@
+"""The agents' stores: their wallets, funding them, suspending and opening them.
+
+Decides when an amount is big enough to be asked about twice, and what is the same form sent twice. Posting the money
+is `core.ledger`, the status is `core.onboarding`; both write the audit line in the same transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from admin_console import bp, figures
+from admin_console.auth import needs
+from admin_console.typed import one_line, row_id
+from core import clock, ledger, money, onboarding, stores
+from core.audit import Actor
+
+CONFIRM_FROM_PESEWAS = 100_000
+"""From GHS 1,000 on, funding is read back with the amount before it is booked."""
+
+
+@bp.get("/stores")
+def list_stores() -> str:
+    return render_template("console/stores.html", lines=figures.store_lines())
+
+
+@bp.get("/stores/<slug>")
+def show_store(slug: str) -> str:
+    return _page(_store(slug), FundForm())
+
+
+@dataclass
+class FundForm:
+    """Money into a store's wallet, as typed."""
+
+    amount_text: str = ""
+    reason: str = ""
+    seen: int | None = None
+    """The newest movement of the wallet when the form was shown: what came after it may be this form, sent before."""
+    amount_pesewas: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, amount_text: str, reason: str, seen: str) -> FundForm:
+        form = cls(one_line(amount_text, 40), one_line(reason), row_id(seen))
+        try:
+            form.amount_pesewas = money.parse_ghs(form.amount_text)
+        except money.BadAmount as refusal:
+            form.problems["amount"] = refusal.sentence
+        else:
+            if form.amount_pesewas <= 0:
+                form.problems["amount"] = "Type an amount above zero, like 500.00."
+        if len(form.reason) < 3:
+            form.problems["reason"] = "Say why, for example the MoMo reference; it is kept in the audit log."
+        return form
+
+
+@bp.post("/stores/<slug>/fund")
+@needs("fund")
+def fund_store(slug: str) -> Response | tuple[str, int] | str:
+    store, said = _store(slug), request.form
+    form = FundForm.parse(said.get("amount", ""), said.get("reason", ""), said.get("seen", ""))
+    if form.problems:
+        return _page(store, form), 422
+    if form.seen is None:
+        return _page(store, form, "This form was not whole. Check the amount and send it again."), 422
+    booked_at = figures.funded_since(store.id, form.seen, form.amount_pesewas, form.reason)
+    if booked_at is not None:
+        when = f"{booked_at.astimezone(clock.ACCRA):%H:%M}"
+        flash(f"This funding was booked already, at {when}. Nothing was added.", "waiting")
+        return redirect(url_for(".show_store", slug=slug), 303)
+    if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(form.amount_pesewas):
+        wallet = ledger.wallet_of(store.id)
+        return render_template("console/fund_confirm.html", shop=store, form=form, wallet=wallet)
+    try:
+        ledger.fund_wallet(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user))
+    except ledger.BadFunding as refusal:
+        form.problems["amount"] = refusal.sentence
+        return _page(store, form), 422
+    flash(f"{money.cedis(form.amount_pesewas)} is in the wallet of {store.name}.")
+    return redirect(url_for(".show_store", slug=slug), 303)
+
+
+@bp.post("/stores/<slug>/suspend")
+@needs("stores")
+def suspend_store(slug: str) -> Response | tuple[str, int]:
+    return _set_status(_store(slug), "suspended", "is suspended: it takes no new orders.")
+
+
+@bp.post("/stores/<slug>/open")
+@needs("stores")
+def open_store(slug: str) -> Response | tuple[str, int]:
+    return _set_status(_store(slug), "open", "is open.")
+
+
+def _set_status(store: stores.Store, status: str, what: str) -> Response | tuple[str, int]:
+    note = one_line(request.form.get("reason", ""))
+    if status == "suspended" and not note:
+        form = FundForm(problems={"status-reason": "Say why; customers of the store read it, and the agent will ask."})
+        return _page(store, form), 422
+    onboarding.set_store_status(store.id, status, note, Actor.of_login(current_user))
+    flash(f"{store.name} {what}")
+    return redirect(url_for(".show_store", slug=store.slug), 303)
+
+
+def _store(slug: str) -> stores.Store:
+    return stores.by_slug(slug) or abort(404)
+
+
+def _page(store: stores.Store, form: FundForm, problem: str | None = None) -> str:
+    return render_template(
+        "console/store.html",
+        shop=store,
+        form=form,
+        problem=problem,
+        seen=figures.newest_wallet_entry(store.id),
+        wallet=ledger.wallet_of(store.id),
+        people=figures.people_of(store.id),
+        statement=figures.wallet_lines(store.id),
+        confirm_from_pesewas=CONFIRM_FROM_PESEWAS,
+    )

@@ -1,0 +1,177 @@
+"""Puts the platform into the states the console must show, through core's own verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import text, update
+
+from core import cases, catalog, clock, orders, reconcile, stores, supply, tenancy
+from core.audit import Actor
+from core.db import db, transaction
+from core.orders import News, Order
+
+AGENT = Actor("agent", "Ama")
+NUMBER = "+233241234567"
+
+
+class Scene:
+    """One platform under test. Every method works in a context of its own."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self._keys = 0
+
+    @contextmanager
+    def inside(self, slug: str) -> Iterator[None]:
+        with self.app.app_context():
+            store = stores.by_slug(slug)
+            assert store is not None
+            with tenancy.inside(store.id):
+                yield
+            db.session.remove()
+
+    @contextmanager
+    def everywhere(self) -> Iterator[None]:
+        with self.app.app_context(), tenancy.across_stores():
+            yield
+            db.session.remove()
+
+    def order(
+        self,
+        state: str = "pending",
+        *,
+        slug: str = "ama",
+        number: str = NUMBER,
+        name: str = "",
+        gb: int = 5,
+        network: str = "mtn",
+        news: News | None = None,
+    ) -> str:
+        """An order of a store, taken to `state`. Returns its code."""
+        self._keys += 1
+        with self.inside(slug):
+            line = next(x for x in catalog.shelf() if x.network == network and x.mb == gb * 1024)
+            placed = orders.place(
+                bundle_id=line.bundle_id,
+                recipient_msisdn=number,
+                idempotency_key=f"console-test-{slug}-{self._keys:04}",
+                price_seen_pesewas=line.price_pesewas,
+                repeat_confirmed=True,
+                customer_name=name,
+            )
+            code, order_id = placed.order.code, placed.order.id
+            self._take(code, order_id, state, news or News(raw_status=state, supplier_ref=f"SUP-{code}"))
+        return code
+
+    def _take(self, code: str, order_id: int, state: str, news: News) -> None:
+        if state == "pending":
+            return
+        if state == "cancelled":
+            orders.cancel(code, AGENT)
+            return
+        orders.release(code, AGENT)
+        if state == "queued":
+            return
+        claim = orders.claim(order_id)
+        assert claim is not None
+        if state == "unknown":
+            orders.mark_unknown(order_id, claim.attempt, "read timeout")
+        elif state == "refunded":
+            assert orders.advance(order_id, "refunded", text="Refused as invalid.", news=news)
+        elif state != "submitting":
+            assert orders.advance(order_id, "processing", text="The supplier has it.", news=news)
+            if state != "processing":
+                assert orders.advance(order_id, state, text=f"The supplier says {state}.", news=news)  # type: ignore[arg-type]
+
+    def change_order(self, code: str, **values: Any) -> None:
+        with self.everywhere(), transaction() as session:
+            session.execute(update(Order).where(Order.code == code).values(**values))
+
+    def find(self, code: str) -> Order:
+        with self.everywhere():
+            order = orders.by_code(code)
+            assert order is not None
+            return order
+
+    def balance(self, pesewas: int) -> str:
+        """The supplier told us its balance."""
+        with self.everywhere():
+            return reconcile.note_balance(pesewas)
+
+    def link(self, **values: Any) -> None:
+        """Set fields of the supplier's state."""
+        with self.everywhere(), transaction():
+            row = supply.locked_state()
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    def call(self, code: str | None = None, endpoint: str = "balance", **values: Any) -> None:
+        refs = (self.find(code).order_ref,) if code else ()
+        given = {
+            "at": clock.now(),
+            "supplier": "datamart",
+            "method": "GET",
+            "path": f"/v1/{endpoint}",
+            "request_body": "",
+            "http_status": 200,
+            "response_body": '{"success":true}',
+            "outcome": "ok",
+            "duration_ms": 41,
+        }
+        with self.everywhere():
+            supply.record_call(endpoint=endpoint, order_refs=refs, values={**given, **values})
+
+    def webhook(self, code: str | None, body: bytes = b'{"event":"x"}', **values: Any) -> None:
+        ref = self.find(code).order_ref if code else None
+        given = {
+            "event_key": supply.event_key("transaction.status_update", ref, "successful", body),
+            "body": body,
+            "headers": {},
+            "event": "transaction.status_update",
+            "order_ref": ref,
+            "raw_status": "successful",
+            "status": "completed",
+            "verified_by": None,
+        }
+        with self.everywhere(), transaction():
+            supply.keep_webhook({**given, **values})
+
+    def case(self, kind: str = "unknown_word", subject: str = "thing:1", **more: Any) -> int:
+        with self.everywhere(), transaction():
+            return cases.open_case(kind, subject, more.pop("evidence", {"word": "flabbergasted"}), **more).id
+
+    def case_of(self, code: str, kind: str = "contradiction") -> int:
+        order = self.find(code)
+        return self.case(kind, f"order:{order.id}", store_id=order.store_id, order_id=order.id)
+
+    def finish(self, row_id: int, ok: bool, sentence: str) -> None:
+        """Fulfilment came back with the answer of an errand."""
+        self.sql(
+            "UPDATE outbox SET done_at = :now, result_ok = :ok, result_text = :text WHERE id = :id",
+            now=clock.now(),
+            ok=ok,
+            text=sentence,
+            id=row_id,
+        )
+
+    def age(self, row_id: int, seconds: float) -> None:
+        """An errand was asked so long ago."""
+        self.sql(
+            "UPDATE outbox SET created_at = :at, due_at = :at WHERE id = :id",
+            at=clock.now() - timedelta(seconds=seconds),
+            id=row_id,
+        )
+
+    def sql(self, statement: str, **values: Any) -> None:
+        with self.everywhere(), transaction() as session:
+            session.execute(text(statement), values)
+
+    def ask(self, read: Callable[[], Any]) -> Any:
+        """Read something, seeing every store."""
+        with self.everywhere():
+            return read()
