@@ -66,42 +66,44 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
-    repeat_window_s: int = 300            # same number and size within this asks again (product §4)
-    job_timeout_s: int = 120              # an RQ job; longer than connect 10 + read 90
-    grace_s: int = 300                    # absence counts only this long after the claim (reliability §1)
-    absence_gap_s: int = 60               # between the two "not found" that prove absence
-    max_unproven_resends: int = 1         # while supplier_dedupes is not proven
-    balance_fresh_s: int = 60             # a balance read older than this is read again before a purchase
-    large_order_bp: int = 1_000           # an order over 10 % of the float reads the balance first
-    balance_break_gap_s: int = 60         # two reads this far apart make a difference a break
-    rate_window_s: int = 60               # the supplier's window
-    rate_calls: int = 50                  # all our calls in a window (the supplier allows 60)
+    repeat_window_s: int = 300  # same number and size within this asks again (product §4)
+    job_timeout_s: int = 120  # an RQ job; longer than connect 10 + read 90
+    grace_s: int = 300  # absence counts only this long after the claim (reliability §1)
+    absence_gap_s: int = 60  # between the two "not found" that prove absence
+    max_unproven_resends: int = 1  # while supplier_dedupes is not proven
+    balance_fresh_s: int = 60  # a balance read older than this is read again before a purchase
+    large_order_bp: int = 1_000  # an order over 10 % of the float reads the balance first
+    balance_break_gap_s: int = 60  # two reads this far apart make a difference a break
+    rate_window_s: int = 60  # the supplier's window
+    rate_calls: int = 50  # all our calls in a window (the supplier allows 60)
     rate_reserved_for_purchases: int = 20
-    ring_lookups_per_window: int = 10     # look-ups that unverified rings may cause in a rate window
-    ring_gap_s: int = 30                  # an unverified ring never looks sooner than this after the last look-up
-    breaker_unknowns: int = 5             # unknown answers in a row that open the breaker
+    ring_lookups_per_window: int = 10  # look-ups that unverified rings may cause in a rate window
+    ring_gap_s: int = 30  # an unverified ring never looks sooner than this after the last look-up
+    breaker_unknowns: int = 5  # unknown answers in a row that open the breaker
     breaker_open_s: int = 60
-    credentials_wait_s: int = 300         # after 401/403, before one purchase tries again
-    low_float_wait_s: int = 60            # queued for float: looked at again after this
+    credentials_wait_s: int = 300  # after 401/403, before one purchase tries again
+    low_float_wait_s: int = 60  # queued for float: looked at again after this
     relay_round_s: float = 1.0
-    relay_lease_s: int = 15               # a rung row is not rung again within this
+    relay_lease_s: int = 15  # a rung row is not rung again within this
     relay_batch: int = 50
-    queue_full: int = 200                 # above this many jobs in RQ nothing is rung
-    supervise_grace_s: int = 30           # a worker busy longer than job_timeout + this is killed
+    queue_full: int = 200  # above this many jobs in RQ nothing is rung
+    balance_every_s: int = 300  # the timed balance read
+    catalogue_every_s: int = 3_600  # the timed catalogue sync
+    supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
     webhook_bytes: int = 64 * 1024
     webhook_keep_days: int = 30
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
     page_size: int = 50
-    process_many: int = 200               # orders in one bulk Process
+    process_many: int = 200  # orders in one bulk Process
     session_idle_s: int = 1_800
     session_absolute_s: int = 43_200
-    gone_gap_s: int = 600                 # missing from two syncs this far apart hides a product
-    lookup_ladder_s: tuple[int, ...] = (5, 15, 60, 300)              # unresolved submitting
+    gone_gap_s: int = 600  # missing from two syncs this far apart hides a product
+    lookup_ladder_s: tuple[int, ...] = (5, 15, 60, 300)  # unresolved submitting
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
-    completed_watch_s: int = 86_400       # looked at once more this long after completion
+    completed_watch_s: int = 86_400  # looked at once more this long after completion
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:

@@ -1,0 +1,82 @@
+"""Who did what to what: one append-only line for each act of a person that changes something outside an order.
+
+Order events have their own timeline in `orders`. The application role may not change or delete lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import clock, tenancy
+from core.db import Model, db, in_transaction, transaction
+from core.users import Login
+
+Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts. `name` is what people read on timelines."""
+
+    kind: Kind
+    name: str
+    user_id: int | None = None
+
+    @classmethod
+    def of_login(cls, login: Login) -> Actor:
+        """The person behind a log-in: an agent in the portal, the owner's people in the console."""
+        return cls("owner" if login.door == "console" else "agent", login.user.name, login.user.id)
+
+
+CUSTOMER = Actor("customer", "Customer")
+WORKER = Actor("worker", "Makola")
+SUPPLIER = Actor("supplier", "Supplier")
+SYSTEM = Actor("system", "Makola")
+
+
+class AuditLine(Model):
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    actor_kind: Mapped[str]
+    actor_name: Mapped[str]
+    user_id: Mapped[int | None]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+
+
+def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
+    """Add a line: inside the open use case, or in one of its own."""
+    line = AuditLine(
+        actor_kind=actor.kind,
+        actor_name=actor.name,
+        user_id=actor.user_id,
+        action=action,
+        subject=subject,
+        detail=detail or {},
+    )
+    if in_transaction():
+        db.session.add(line)
+        return
+    with transaction() as session:
+        session.add(line)
+
+
+def recent(limit: int) -> list[AuditLine]:
+    """The newest lines first."""
+    return list(db.session.scalars(select(AuditLine).order_by(AuditLine.id.desc()).limit(limit)))
+
+
+def _acting(store_id: int, reason: str) -> None:
+    write(SYSTEM, "acting_in", f"store:{store_id}", {"reason": reason})
+
+
+tenancy.on_acting = _acting

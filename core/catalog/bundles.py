@@ -1,0 +1,131 @@
+"""What can be sold: the supplier's offers, our bundles, each store's prices.
+
+A bundle is (network, MB, validity). The cheapest active offer for it decides its cost, the platform's rule makes the
+agent price, and that price is the floor of every store's price. Nothing is ever deleted: old orders point here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import clock, config, money
+from core.db import Model, db
+from core.tenancy import StoreScoped
+
+
+class SupplierOffer(Model):
+    """One product of the supplier, in its own words."""
+
+    __tablename__ = "supplier_offers"
+    __table_args__ = (UniqueConstraint("supplier", "product_code"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    supplier: Mapped[str]
+    product_code: Mapped[str]
+    product_name: Mapped[str]
+    capacity: Mapped[str]
+    network: Mapped[str]
+    mb: Mapped[int]
+    validity: Mapped[str]
+    cost_pesewas: Mapped[int]
+    active: Mapped[bool] = mapped_column(default=True)
+    seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    missing_since: Mapped[datetime | None]
+
+
+class Bundle(Model):
+    """A sellable size on one network. `offer_id` is the offer that will be bought for it."""
+
+    __tablename__ = "bundles"
+    __table_args__ = (
+        UniqueConstraint("network", "mb", "validity"),
+        CheckConstraint("network IN ('mtn', 'telecel', 'at')", name="network"),
+        CheckConstraint("mb > 0", name="mb"),
+        CheckConstraint("cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas", name="never_below_cost"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    network: Mapped[str]
+    mb: Mapped[int]
+    validity: Mapped[str]
+    cost_pesewas: Mapped[int]
+    agent_price_pesewas: Mapped[int]
+    active: Mapped[bool] = mapped_column(default=True)
+    offer_id: Mapped[int] = mapped_column(ForeignKey("supplier_offers.id"))
+    changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class StoreBundle(Model, StoreScoped):
+    """A store's price for a bundle."""
+
+    __tablename__ = "store_bundles"
+    __table_args__ = (
+        UniqueConstraint("store_id", "bundle_id"),
+        UniqueConstraint("store_id", "id"),
+        CheckConstraint("price_pesewas > 0", name="price"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundles.id"))
+    price_pesewas: Mapped[int]
+    hidden: Mapped[bool] = mapped_column(default=False)
+    changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Setting(Model):
+    """A switch an operator turns while Makola runs: paused networks, paused sales, the test clock's offset."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, object]] = mapped_column(JSONB)
+
+
+class SyncReport(Model):
+    """What one catalogue sync changed, kept so that people can read the diff."""
+
+    __tablename__ = "sync_reports"
+    __table_args__ = (Index("ix_sync_reports_at", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    ok: Mapped[bool]
+    sentence: Mapped[str]
+    new: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    gone: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    moved: Mapped[list[dict[str, object]]] = mapped_column(JSONB, default=list)
+    beaten: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    below_floor: Mapped[list[str]] = mapped_column(JSONB, default=list)
+
+
+def size_text(mb: int) -> str:
+    """`5120` -> `5 GB`, `500` -> `500 MB`. 1 GB is 1,024 MB."""
+    if mb >= 1024:
+        whole, rest = divmod(mb, 1024)
+        return f"{whole} GB" if rest == 0 else f"{mb / 1024:.1f} GB"
+    return f"{mb} MB"
+
+
+def agent_price(cost_pesewas: int) -> int:
+    """What an agent pays us for a bundle of this cost, in pesewas: the rule, and always at least one pesewa more."""
+    settings = config.current()
+    price = money.add_percent_rounding_up(cost_pesewas, settings.agent_price_bp) + settings.agent_price_fixed_pesewas
+    return max(price, cost_pesewas + 1)
+
+
+def by_id(bundle_id: int) -> Bundle | None:
+    return db.session.scalar(select(Bundle).where(Bundle.id == bundle_id))
+
+
+def all_bundles() -> list[Bundle]:
+    """Every bundle, sold or not, by network and size."""
+    return sorted(db.session.scalars(select(Bundle)), key=shelf_order)
+
+
+def shelf_order(bundle: Bundle) -> tuple[int, int, str]:
+    """The order of shelves: network as people name them, then size."""
+    return ("mtn", "telecel", "at").index(bundle.network), bundle.mb, bundle.validity

@@ -1,0 +1,197 @@
+"""A store's prices: what customers see, what the agent earns, and the floor below which nothing is sold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from core import audit, clock, money
+from core.audit import Actor
+from core.catalog.bundles import Bundle, StoreBundle, all_bundles, shelf_order, size_text
+from core.db import db, transaction
+from core.phones import NETWORKS
+from core.stores import Store
+from core.tenancy import current_store_id
+
+MOST_PRICE_PESEWAS = 1_000_000
+"""GHS 10,000 for one bundle; more is a typing mistake."""
+
+
+class NoSuchBundle(LookupError):
+    """No bundle of that id."""
+
+    sentence = "That bundle does not exist. Reload the page."
+
+
+class BelowFloor(ValueError):
+    """A price that cannot be saved. `sentence` names the bundle and the floor."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class ShelfLine:
+    """A bundle as the customers of the current store see it."""
+
+    bundle_id: int
+    network: str
+    mb: int
+    size_text: str
+    validity: str
+    price_pesewas: int
+
+
+@dataclass(frozen=True)
+class PriceLine:
+    """A bundle as its agent sees it. `agent_price_pesewas` is the cost to the agent and the floor."""
+
+    bundle_id: int
+    network: str
+    mb: int
+    size_text: str
+    validity: str
+    agent_price_pesewas: int
+    price_pesewas: int | None
+    hidden: bool
+    active: bool
+
+    @property
+    def profit_pesewas(self) -> int | None:
+        return None if self.price_pesewas is None else self.price_pesewas - self.agent_price_pesewas
+
+    @property
+    def below_floor(self) -> bool:
+        return self.price_pesewas is not None and self.price_pesewas < self.agent_price_pesewas
+
+
+def shelf() -> list[ShelfLine]:
+    """What the current store sells now: active, not hidden, priced at or above the floor. By network, then size."""
+    rows = db.session.execute(_sellable())
+    pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
+    return [_shelf_line(bundle, price) for bundle, price in pairs]
+
+
+def shelf_line(bundle_id: int) -> ShelfLine | None:
+    """One bundle of the shelf, or None when the store does not sell it now."""
+    row = db.session.execute(_sellable().where(Bundle.id == bundle_id)).first()
+    return _shelf_line(*row) if row else None
+
+
+def price_table() -> list[PriceLine]:
+    """Every bundle with the current store's price for it."""
+    prices = {row.bundle_id: row for row in db.session.scalars(select(StoreBundle))}
+    lines = []
+    for bundle in all_bundles():
+        own = prices.get(bundle.id)
+        if own is None and not bundle.active:
+            continue
+        lines.append(
+            PriceLine(
+                bundle.id,
+                bundle.network,
+                bundle.mb,
+                size_text(bundle.mb),
+                bundle.validity,
+                bundle.agent_price_pesewas,
+                own.price_pesewas if own else None,
+                own.hidden if own else True,
+                bundle.active,
+            )
+        )
+    return lines
+
+
+def save_price(bundle_id: int, price_pesewas: int, hidden: bool, actor: Actor) -> None:
+    """Save one price of the current store. Raises `BelowFloor` or `NoSuchBundle`."""
+    problems = save_prices({bundle_id: (price_pesewas, hidden)}, actor)
+    if problems:
+        if db.session.get(Bundle, bundle_id) is None:
+            raise NoSuchBundle(bundle_id)
+        raise BelowFloor(problems[bundle_id])
+
+
+def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[int, str]:
+    """Save several prices of the current store, all or none: bundle id -> (price in pesewas, hidden).
+
+    Returns a sentence for each bundle that stands in the way; empty means saved.
+    """
+    with transaction() as session:
+        bundles = {
+            b.id: b for b in session.scalars(select(Bundle).where(Bundle.id.in_(changes)).with_for_update(read=True))
+        }
+        problems = {
+            bundle_id: problem
+            for bundle_id, (price, _hidden) in changes.items()
+            if (problem := _problem(bundles.get(bundle_id), price))
+        }
+        if problems:
+            return problems
+        before = {row.bundle_id: row for row in session.scalars(select(StoreBundle).with_for_update())}
+        for bundle_id, (price, hidden) in changes.items():
+            row = before.get(bundle_id)
+            if row is not None and (row.price_pesewas, row.hidden) == (price, hidden):
+                continue
+            old_pesewas = row.price_pesewas if row else None
+            if row is None:
+                session.add(StoreBundle(bundle_id=bundle_id, price_pesewas=price, hidden=hidden))
+            else:
+                row.price_pesewas, row.hidden, row.changed_at = price, hidden, clock.now()
+            audit.write(
+                actor,
+                "save_price",
+                f"store:{current_store_id()}/bundle:{bundle_id}",
+                {"price_pesewas": price, "hidden": hidden, "before_pesewas": old_pesewas},
+            )
+        session.execute(update(Store).where(Store.id == current_store_id()).values(version=Store.version + 1))
+    return {}
+
+
+def price_new_bundles(store_id: int, markup_bp: int) -> int:
+    """Inside the open use case: give a store a price for each active bundle it has none for. Returns how many."""
+    rows = [
+        {
+            "store_id": store_id,
+            "bundle_id": bundle.id,
+            "hidden": False,
+            "changed_at": clock.now(),
+            "price_pesewas": money.add_percent_rounding_up(bundle.agent_price_pesewas, markup_bp),
+        }
+        for bundle in db.session.scalars(select(Bundle).where(Bundle.active))
+    ]
+    if not rows:
+        return 0
+    done = db.session.execute(
+        insert(StoreBundle).values(rows).on_conflict_do_nothing(index_elements=["store_id", "bundle_id"])
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _sellable() -> Select[Bundle, int]:
+    return (
+        select(Bundle, StoreBundle.price_pesewas)
+        .join(StoreBundle, StoreBundle.bundle_id == Bundle.id)
+        .where(Bundle.active, ~StoreBundle.hidden, StoreBundle.price_pesewas >= Bundle.agent_price_pesewas)
+    )
+
+
+def _shelf_line(bundle: Bundle, price_pesewas: int) -> ShelfLine:
+    return ShelfLine(bundle.id, bundle.network, bundle.mb, size_text(bundle.mb), bundle.validity, price_pesewas)
+
+
+def _problem(bundle: Bundle | None, price_pesewas: int) -> str | None:
+    if bundle is None:
+        return NoSuchBundle.sentence
+    name = f"{NETWORKS[bundle.network].name} {size_text(bundle.mb)}"
+    if price_pesewas < bundle.agent_price_pesewas:
+        return (
+            f"{name} costs you {money.cedis(bundle.agent_price_pesewas)}. Type that or more; "
+            f"{money.cedis(price_pesewas)} would lose money."
+        )
+    if price_pesewas > MOST_PRICE_PESEWAS:
+        return f"{money.cedis(price_pesewas)} for {name} is too high. Type {money.cedis(MOST_PRICE_PESEWAS)} or less."
+    return None

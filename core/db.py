@@ -1,0 +1,115 @@
+"""The database session and the one way to write: `with transaction():`.
+
+Decides when things are committed: one transaction per use case, opened by the verb, never nested, never committed
+elsewhere. What a session may see is decided by `tenancy`, which hooks into the session made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, Connection, DateTime, MetaData, Text, text
+from sqlalchemy.orm import DeclarativeBase, Session
+
+
+class Model(DeclarativeBase):
+    """Base of all tables. Constraint names are fixed so that migrations can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, str: Text, datetime: DateTime(timezone=True)}
+
+
+db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False})
+"""Only `db.session` and the engine are used; tables inherit `Model`, so the extension stays replaceable."""
+
+
+class NestedTransaction(RuntimeError):
+    """A verb that opens a transaction was called inside another one."""
+
+
+class UnsavedChange(RuntimeError):
+    """A loaded row was changed outside `transaction()`, where nothing would save it."""
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One use case. Commits at the end, rolls back on any exception, then runs what `after_commit` collected.
+
+    Ends an open read first, so that the transaction sees the present and its rows are freshly locked. Raises
+    `NestedTransaction` when one is already open in this session, `UnsavedChange` when a row was changed outside one.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise NestedTransaction("a use case is one transaction: do not call a verb that writes from inside another")
+    if session.dirty or session.new or session.deleted:
+        raise UnsavedChange("a row was changed outside a use case")
+    session.close()  # what was read before stays readable, detached; what is read now is fresh
+    session.info["writing"] = True
+    session.info["after_commit"] = []
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.close()  # rolls back
+        raise
+    finally:
+        session.info["writing"] = False
+        waiting = session.info.pop("after_commit", [])
+    for act in waiting:
+        act()
+
+
+def in_transaction() -> bool:
+    """Whether a use case is open in this session."""
+    return bool(db.session().info.get("writing"))
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Run `act` once, after the open use case has been committed; never when it rolls back."""
+    session = db.session()
+    if not session.info.get("writing"):
+        raise RuntimeError("after_commit needs an open transaction")
+    session.info["after_commit"].append(act)
+
+
+def end_read() -> None:
+    """Give back the connection of a finished read, before something slow such as a call to a supplier."""
+    db.session.remove()
+
+
+class PowerfulRole(RuntimeError):
+    """The application would connect as a role that row-level security does not bind."""
+
+
+def refuse_powerful_role(connection: Connection) -> None:
+    """Raise `PowerfulRole` when the connected role is superuser, has BYPASSRLS or owns a table.
+
+    Such a role sees every store whatever the policies say, so the application must not run as it.
+    """
+    name, superuser, bypass = connection.execute(
+        text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    ).one()
+    owned = connection.execute(
+        text(
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner "
+            "WHERE r.rolname = current_user AND c.relkind IN ('r', 'p')"
+        )
+    ).scalar_one()
+    if superuser or bypass or owned:
+        why = "is a superuser" if superuser else "has BYPASSRLS" if bypass else f"owns {owned} tables"
+        raise PowerfulRole(
+            f"DATABASE_URL connects as {name}, which {why}. Use a role that owns nothing; "
+            "see docs/operate.md, 'Roles of the database'."
+        )

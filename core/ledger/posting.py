@@ -1,0 +1,292 @@
+"""The books: double entry, append only, whole pesewas. `post` is the only writer.
+
+Decides what each kind of posting moves (product.md §3). Entries are signed: debit +, credit −, and a posting sums to
+zero; the database refuses one that does not (migrations, trigger on entries), refuses an overdraft (CHECK on
+accounts) and a second posting of one kind for an order (unique index). `Account.balance_pesewas` is a cache moved in
+the same transaction; `reading.books` proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol, cast
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import audit, clock, money
+from core.audit import Actor
+from core.db import Model, db, transaction
+from core.tenancy import StoreOrPlatformScoped, widened
+
+Kind = Literal["fund_float", "fund_wallet", "hold", "commit", "capture", "release", "supplier_refund", "write_off"]
+PLATFORM_ACCOUNTS = ("supplier_float", "in_flight", "gateway", "bank", "margin", "price_variance", "write_off")
+STORE_ACCOUNTS = ("wallet", "held")
+CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
+"""Pages show these with the sign turned."""
+MOST_FUNDING_PESEWAS = 10_000_000
+"""GHS 100,000 in one act; more is a typing mistake."""
+
+Leg = tuple[str, int]
+"""(account name, signed pesewas). Store accounts are those of the posting's store."""
+
+
+class OrderLike(Protocol):
+    """What the books need to know of an order."""
+
+    id: int
+    store_id: int
+    code: str
+
+
+class InsufficientWallet(Exception):
+    """The wallet holds less than is needed. Amounts in pesewas; `sentence` is ready to show."""
+
+    def __init__(self, needed_pesewas: int, available_pesewas: int) -> None:
+        self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
+        self.sentence = (
+            f"{money.cedis(needed_pesewas)} needed, {money.cedis(available_pesewas)} in your wallet. "
+            "Fund it, or process fewer."
+        )
+        super().__init__(self.sentence)
+
+
+class BadFunding(ValueError):
+    """An amount or reason for funding that cannot be used. `sentence` says how to fix it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Account(Model, StoreOrPlatformScoped):
+    __tablename__ = "accounts"
+    __table_args__ = (
+        Index("uq_accounts_store", "store_id", "name", unique=True, postgresql_where=text("store_id IS NOT NULL")),
+        Index("uq_accounts_platform", "name", unique=True, postgresql_where=text("store_id IS NULL")),
+        Index("uq_accounts_store_id_id", "store_id", "id", unique=True),
+        CheckConstraint("(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name="owner"),
+        CheckConstraint("name NOT IN ('wallet', 'held') OR balance_pesewas <= 0", name="no_overdraft"),
+        CheckConstraint("name <> 'in_flight' OR balance_pesewas >= 0", name="in_flight"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    balance_pesewas: Mapped[int] = mapped_column(default=0)
+
+
+class Posting(Model, StoreOrPlatformScoped):
+    __tablename__ = "postings"
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        Index(
+            "uq_postings_order_kind_n",
+            "order_id",
+            "kind",
+            "n",
+            unique=True,
+            postgresql_where=text("order_id IS NOT NULL"),
+        ),
+        Index("uq_postings_resolved", "order_id", unique=True, postgresql_where=text("kind IN ('capture', 'release')")),
+        Index("uq_postings_store_id_id", "store_id", "id", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int | None]
+    kind: Mapped[str]
+    n: Mapped[int] = mapped_column(default=1)
+    note: Mapped[str] = mapped_column(default="")
+    actor_name: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Entry(Model, StoreOrPlatformScoped):
+    __tablename__ = "entries"
+    __table_args__ = (
+        CheckConstraint("amount_pesewas <> 0", name="not_zero"),
+        ForeignKeyConstraint(["store_id", "account_id"], ["accounts.store_id", "accounts.id"]),
+        ForeignKeyConstraint(["store_id", "posting_id"], ["postings.store_id", "postings.id"]),
+        Index("uq_entries_posting_account", "posting_id", "account_id", unique=True),
+        Index("ix_entries_account", "account_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    posting_id: Mapped[int] = mapped_column(ForeignKey("postings.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount_pesewas: Mapped[int]
+    balance_pesewas: Mapped[int]
+    """The account's balance after this entry."""
+
+
+def open_platform_accounts() -> None:
+    """Make the platform's accounts inside the open use case; harmless when they exist."""
+    with widened():
+        for name in PLATFORM_ACCOUNTS:
+            db.session.execute(
+                text("INSERT INTO accounts (name, balance_pesewas) VALUES (:name, 0) ON CONFLICT DO NOTHING"),
+                {"name": name},
+            )
+
+
+def open_store_accounts(store_id: int) -> None:
+    """Make the wallet and held accounts of a new store, inside the use case that makes the store."""
+    with widened():
+        db.session.execute(
+            insert(cast(Table, Account.__table__)),
+            [{"store_id": store_id, "name": name, "balance_pesewas": 0} for name in STORE_ACCOUNTS],
+        )
+
+
+def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
+    """Set the agent price aside. Raises `InsufficientWallet`."""
+    post("hold", [("wallet", agent_price_pesewas), ("held", -agent_price_pesewas)], actor, order=order)
+
+
+def commit(order: OrderLike, charged_pesewas: int, n: int, actor: Actor) -> None:
+    """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it did."""
+    post("commit", [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)], actor, order=order, n=n)
+
+
+def capture(
+    order: OrderLike, *, agent_price_pesewas: int, cost_pesewas: int, charged_pesewas: int, actor: Actor
+) -> None:
+    """Delivered: the held money pays the supplier's charge and our margin; a charge off the quote is variance."""
+    legs = [
+        ("held", agent_price_pesewas),
+        ("in_flight", -charged_pesewas),
+        ("margin", -(agent_price_pesewas - cost_pesewas)),
+        ("price_variance", charged_pesewas - cost_pesewas),
+    ]
+    post("capture", legs, actor, order=order)
+
+
+def release(order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str = "") -> None:
+    """Give the held money back to the wallet."""
+    post("release", [("held", agent_price_pesewas), ("wallet", -agent_price_pesewas)], actor, order=order, note=note)
+
+
+def supplier_refund(order: OrderLike, charged_pesewas: int, n: int, actor: Actor) -> None:
+    """The supplier's money for this order was seen to come back."""
+    post(
+        "supplier_refund",
+        [("supplier_float", charged_pesewas), ("in_flight", -charged_pesewas)],
+        actor,
+        order=order,
+        n=n,
+    )
+
+
+def fund_float(amount_pesewas: int, note: str, actor: Actor) -> None:
+    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the open use case."""
+    post("fund_float", [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)], actor, note=note)
+
+
+def fund_wallet(store_id: int, amount_pesewas: int, reason: str, actor: Actor) -> None:
+    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an audit line."""
+    if not 0 < amount_pesewas <= MOST_FUNDING_PESEWAS:
+        raise BadFunding(f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time.")
+    if not reason.strip() or len(reason) > 200:
+        raise BadFunding("Give a reason of 1 to 200 characters, like: MoMo 12345678 received.")
+    with transaction():
+        post(
+            "fund_wallet",
+            [("bank", amount_pesewas), ("wallet", -amount_pesewas)],
+            actor,
+            store_id=store_id,
+            note=reason.strip(),
+        )
+        audit.write(actor, "fund_wallet", f"store:{store_id}", {"amount_pesewas": amount_pesewas, "reason": reason})
+
+
+def post(
+    kind: Kind,
+    legs: Sequence[Leg],
+    actor: Actor,
+    *,
+    order: OrderLike | None = None,
+    store_id: int | None = None,
+    n: int = 1,
+    note: str = "",
+) -> int:
+    """Write one posting inside the open use case and move the balances with it. Returns its id.
+
+    Accounts are locked in id order, so two postings never wait for each other in a circle. Raises
+    `InsufficientWallet` when the wallet would go below zero; any other broken rule is an error of the database,
+    because then the bug is ours and must not be booked.
+    """
+    store_id = order.store_id if order is not None else store_id
+    moves = {name: amount for name, amount in legs if amount}
+    # Tables, not classes: the ORM's store scope would hide the platform's accounts from a store's own posting.
+    accounts, postings, entries = (cast(Table, model.__table__) for model in (Account, Posting, Entry))
+    session = db.session
+    with widened():
+        rows = session.execute(
+            select(accounts.c.id, accounts.c.name, accounts.c.store_id, accounts.c.balance_pesewas)
+            .where(
+                accounts.c.name.in_(moves),
+                or_(accounts.c.store_id.is_(None), accounts.c.store_id == (store_id or 0)),
+            )
+            .order_by(accounts.c.id)
+            .with_for_update(key_share=True)
+        ).all()
+        missing = set(moves) - {row.name for row in rows}
+        if missing:
+            raise LookupError(f"no account {', '.join(sorted(missing))} for store {store_id}")
+        for row in rows:
+            if row.name == "wallet" and moves["wallet"] > 0 and row.balance_pesewas + moves["wallet"] > 0:
+                raise InsufficientWallet(moves["wallet"], -row.balance_pesewas)
+        posting_id = session.execute(
+            insert(postings)
+            .values(
+                store_id=store_id,
+                order_id=order.id if order is not None else None,
+                kind=kind,
+                n=n,
+                note=note,
+                actor_name=actor.name,
+                at=clock.now(),
+            )
+            .returning(postings.c.id)
+        ).scalar_one()
+        for row in rows:
+            session.execute(
+                update(accounts)
+                .where(accounts.c.id == row.id)
+                .values(balance_pesewas=accounts.c.balance_pesewas + moves[row.name])
+            )
+        session.execute(
+            insert(entries).values(
+                [
+                    {
+                        "posting_id": posting_id,
+                        "account_id": row.id,
+                        "store_id": row.store_id,
+                        "amount_pesewas": moves[row.name],
+                        "balance_pesewas": row.balance_pesewas + moves[row.name],
+                    }
+                    for row in rows
+                ]
+            )
+        )
+    return int(posting_id)
+
+
+def count(order_id: int, kind: Kind) -> int:
+    """How many postings of a kind an order has, inside the open use case."""
+    found = db.session.scalar(
+        select(func.count()).select_from(Posting).where(Posting.order_id == order_id, Posting.kind == kind)
+    )
+    return int(found or 0)

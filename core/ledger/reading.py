@@ -1,0 +1,139 @@
+"""Reading the books: wallets, statements, the platform's accounts and the proof that they sum to zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+
+from core import config
+from core.db import db
+from core.ledger.posting import CREDIT_ACCOUNTS, Account, Entry, Posting
+from core.tenancy import current_store_id
+
+KIND_TEXT = {
+    "fund_wallet": "Wallet funded",
+    "hold": "Held for an order",
+    "release": "Given back",
+    "capture": "Delivered",
+    "fund_float": "Float funded",
+    "commit": "Bought at the supplier",
+    "supplier_refund": "Supplier gave back",
+    "write_off": "Written off",
+}
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """A store's prepaid money with us, in pesewas, signs turned: free to use, and held for orders under way."""
+
+    available_pesewas: int
+    held_pesewas: int
+
+
+@dataclass(frozen=True)
+class StatementLine:
+    """One movement of a wallet: + came in, − went out; the balance after it."""
+
+    id: int
+    at: datetime
+    kind: str
+    kind_text: str
+    order_code: str | None
+    amount_pesewas: int
+    balance_pesewas: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """The proof: the sum of all entries (0), how many there are, and what does not fit (both empty)."""
+
+    total_pesewas: int
+    entries: int
+    postings: int
+    unbalanced: tuple[int, ...]
+    drifted: tuple[str, ...]
+
+    @property
+    def hold(self) -> bool:
+        return self.total_pesewas == 0 and not self.unbalanced and not self.drifted
+
+
+def wallet() -> Wallet:
+    """The wallet of the current store."""
+    return wallet_of(current_store_id())
+
+
+def wallet_of(store_id: int) -> Wallet:
+    """The wallet of a store this work may see."""
+    rows = db.session.execute(select(Account.name, Account.balance_pesewas).where(Account.store_id == store_id))
+    balances = {name: balance for name, balance in rows}
+    return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
+
+
+def statement(before_id: int | None = None, limit: int | None = None) -> list[StatementLine]:
+    """The current store's wallet movements, newest first, `limit` of them before an entry id (keyset)."""
+    rows = db.session.execute(
+        text(
+            "SELECT e.id, p.at, p.kind, o.code, e.amount_pesewas, e.balance_pesewas, p.note FROM entries e "
+            "JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet' AND a.store_id = :store "
+            "JOIN postings p ON p.id = e.posting_id LEFT JOIN orders o ON o.id = p.order_id "
+            "WHERE e.store_id = :store AND (CAST(:before AS bigint) IS NULL OR e.id < :before) "
+            "ORDER BY e.id DESC LIMIT :limit"
+        ),
+        {"store": current_store_id(), "before": before_id, "limit": limit or config.current().page_size},
+    )
+    return [
+        StatementLine(id_, at, kind, KIND_TEXT[kind], code, -amount, -balance, note)
+        for id_, at, kind, code, amount, balance, note in rows
+    ]
+
+
+def platform_balances() -> dict[str, int]:
+    """The platform's accounts, signs turned for credit accounts. Needs `across_stores`."""
+    rows = db.session.execute(select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None)))
+    return {name: -balance if name in CREDIT_ACCOUNTS else balance for name, balance in rows}
+
+
+def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
+    """An order's postings with their legs (account, signed pesewas), oldest first; a store sees its own legs only."""
+    postings = db.session.scalars(select(Posting).where(Posting.order_id == order_id).order_by(Posting.id)).all()
+    legs: dict[int, list[tuple[str, int]]] = {posting.id: [] for posting in postings}
+    rows = db.session.execute(
+        select(Entry.posting_id, Account.name, Entry.amount_pesewas)
+        .join(Account, Account.id == Entry.account_id)
+        .where(Entry.posting_id.in_(legs))
+        .order_by(Entry.id)
+    )
+    for posting_id, name, amount in rows:
+        legs[posting_id].append((name, amount))
+    return [(posting, legs[posting.id]) for posting in postings]
+
+
+def books() -> Books:
+    """Prove the books: every posting sums to zero, every cached balance is the sum of its entries.
+
+    Reads everything in one snapshot, so run it by timer or on demand, not on every page. Needs `across_stores`.
+    """
+    session = db.session
+    total, entries = session.execute(text("SELECT coalesce(sum(amount_pesewas), 0), count(*) FROM entries")).one()
+    postings = session.execute(text("SELECT count(*) FROM postings")).scalar_one()
+    unbalanced = session.execute(
+        text("SELECT posting_id FROM entries GROUP BY posting_id HAVING sum(amount_pesewas) <> 0 ORDER BY 1 LIMIT 20")
+    ).scalars()
+    drifted = session.execute(
+        text(
+            "SELECT a.name || coalesce(' of store ' || a.store_id, '') FROM accounts a "
+            "LEFT JOIN (SELECT account_id, sum(amount_pesewas) AS total FROM entries GROUP BY account_id) e "
+            "ON e.account_id = a.id WHERE a.balance_pesewas <> coalesce(e.total, 0) ORDER BY 1 LIMIT 20"
+        )
+    ).scalars()
+    return Books(int(total), entries, postings, tuple(unbalanced), tuple(drifted))
+
+
+def held_total() -> int:
+    """All money held for orders under way, in pesewas. Needs `across_stores`."""
+    found = db.session.scalar(text("SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"))
+    return int(found or 0)

@@ -1,0 +1,47 @@
+"""Opening and closing stores: everything a store needs, made in one transaction."""
+
+from __future__ import annotations
+
+from core import audit, catalog, config, ledger, stores
+from core.audit import Actor
+from core.db import transaction
+from core.stores import DEFAULT_COLOUR, Store
+from core.users import Membership, User
+
+
+def open_store(
+    *,
+    slug: str,
+    name: str,
+    owner: User,
+    actor: Actor,
+    colour: str = DEFAULT_COLOUR,
+    whatsapp: str | None = None,
+    momo_number: str | None = None,
+) -> Store:
+    """A new store with its accounts, its owner and a price for every bundle. Needs `across_stores`.
+
+    Raises `stores.BadStore` or `phones.BadNumber` with a sentence.
+    """
+    with transaction() as session:
+        store = stores.add(
+            slug=slug,
+            name=name,
+            markup_bp=config.current().store_markup_bp,
+            colour=colour,
+            whatsapp=whatsapp,
+            momo_number=momo_number,
+        )
+        ledger.open_store_accounts(store.id)
+        session.add(Membership(user_id=owner.id, store_id=store.id, role="owner"))
+        catalog.price_new_bundles(store.id, store.markup_bp)
+        audit.write(actor, "open_store", f"store:{store.id}", {"slug": slug})
+        return store
+
+
+def set_store_status(store_id: int, status: str, reason: str, actor: Actor) -> Store:
+    """Open, close or suspend a store; `reason` is what its customers read. Raises `stores.BadStore`."""
+    with transaction():
+        store = stores.set_status_row(store_id, status, reason)
+        audit.write(actor, f"store_{status}", f"store:{store_id}", {"reason": reason})
+        return store

@@ -1,0 +1,274 @@
+"""Moving an order: the claim before a purchase, every move after it, and the rings that make it due.
+
+`advance` is conditional on the table in `states`: it returns False for a move that is not there and never raises for
+late, repeated or contradictory news. Each move, its posting and its timeline line are one transaction under the
+order's row lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from core import clock, config, outbox, supply
+from core.audit import SUPPLIER, WORKER, Actor
+from core.db import db, transaction
+from core.orders import booking
+from core.orders.booking import NOTHING, News
+from core.orders.model import Order
+from core.orders.states import FINAL, STAMPS, WAIT_TEXT, State, move_of
+from core.orders.timeline import log, open_case
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to make one purchase call: what to buy, and until when the call may begin."""
+
+    order_id: int
+    attempt: int
+    order_ref: str
+    product_name: str
+    capacity: str
+    recipient_msisdn: str
+    begin_before: datetime
+
+    @property
+    def may_send(self) -> bool:
+        """Checked just before the call: a process frozen over its lease must not send (reliability.md §1)."""
+        return clock.now() < self.begin_before
+
+
+def claim(order_id: int) -> Claim | None:
+    """Claim a queued order for one purchase call: *submitting*, attempt + 1, lease, and the call's open line.
+
+    Committed before the call, so that after any crash the only way forward is to look the reference up. None when
+    the order is not *queued* any more: somebody else has it, or it was cancelled.
+    """
+    with transaction():
+        order = _locked(order_id)
+        if order.state != "queued":
+            return None
+        now, settings = clock.now(), config.current()
+        order.attempt += 1
+        order.claimed_at, order.lease_until = now, now + clock.delta(settings.grace_s / 3)
+        order.unknown_since = order.absent_since = order.wait_reason = None
+        move(order, "submitting", WORKER, f"Sending to the supplier (attempt {order.attempt}).")
+        supply.open_purchase_call(order.order_ref, order.attempt)
+        return Claim(
+            order.id,
+            order.attempt,
+            order.order_ref,
+            order.product_name,
+            order.capacity,
+            order.recipient_msisdn,
+            order.lease_until,
+        )
+
+
+def advance(
+    order_id: int,
+    to: State,
+    *,
+    text: str,
+    customer_text: str | None = None,
+    actor: Actor = SUPPLIER,
+    news: News = NOTHING,
+    attempt: int | None = None,
+    wait_reason: str | None = None,
+) -> bool:
+    """Move an order if the table allows it now. With `attempt`, only while that attempt is the present one.
+
+    False when the move does not apply any more; nothing is changed then.
+    """
+    with transaction():
+        order = _locked(order_id)
+        if attempt is not None and order.attempt != attempt:
+            return False
+        if move_of(order.state, to) is None:
+            return False
+        _take_in(order, news)
+        if to == "queued":
+            order.wait_reason, order.unknown_since, order.absent_since = wait_reason, None, None
+            order.claimed_at = order.lease_until = None
+        move(order, to, actor, text, customer_text=customer_text, news=news)
+        return True
+
+
+def move(
+    order: Order, to: State, actor: Actor, text: str, *, customer_text: str | None = None, news: News = NOTHING
+) -> None:
+    """Make one move of a locked order with its postings and its timeline line, inside the open use case.
+
+    Raises `ValueError` for a move that is not in the table and `ledger.InsufficientWallet` when the hold fails.
+    """
+    found = move_of(order.state, to)
+    if found is None:
+        raise ValueError(f"no move from {order.state} to {to}")
+    for posting in found.postings:
+        booking.BOOK[posting](order, actor, news)
+    now = clock.now()
+    order.state, order.version = to, order.version + 1
+    if to in STAMPS and (to != "queued" or order.queued_at is None):
+        setattr(order, STAMPS[to], now)
+    if to not in ("submitting", "queued"):
+        order.unknown_since = order.absent_since = order.wait_reason = None
+    if to in FINAL:
+        order.final_at = now
+    log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
+
+
+def wait(order_id: int, reason: str) -> None:
+    """A queued order cannot be sent now: say why. A line is written only when the reason changes."""
+    with transaction():
+        order = _locked(order_id)
+        if order.state != "queued" or order.wait_reason == reason:
+            return
+        order.wait_reason, order.version = reason, order.version + 1
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[reason]}.")
+
+
+def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
+    """The attempt was sent and has no trustworthy answer: from now on only a look-up decides."""
+    with transaction():
+        order = _locked(order_id)
+        if order.state != "submitting" or order.attempt != attempt or order.unknown_since is not None:
+            return
+        order.unknown_since, order.ever_unknown, order.version = clock.now(), True, order.version + 1
+        log(
+            order,
+            WORKER,
+            "unknown",
+            f"No clear answer ({reason}). Checking by reference; it will not be bought twice.",
+            customer_text="Checking with the network",
+        )
+
+
+def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
+    """The supplier says "not found" for a submitting order. Absence is proven by the second one after grace.
+
+    Both must come later than `grace_s` after the claim, when no old worker can still send and the supplier cannot
+    still be at it, and `absence_gap_s` apart (reliability.md §1).
+    """
+    settings = config.current()
+    with transaction():
+        order = _locked(order_id)
+        now = clock.now()
+        if order.state != "submitting" or order.claimed_at is None:
+            return "early"
+        if now < order.claimed_at + clock.delta(settings.grace_s):
+            return "early"
+        if order.absent_since is None:
+            order.absent_since, order.ever_unknown = now, True
+            order.unknown_since = order.unknown_since or now
+            order.version += 1
+            log(
+                order,
+                SUPPLIER,
+                "absent",
+                "The supplier does not know this reference yet. Checking once more to be sure.",
+            )
+            return "first"
+        return "proven" if now - order.absent_since >= clock.delta(settings.absence_gap_s) else "first"
+
+
+def forget_absence(order_id: int) -> None:
+    """The supplier's answer was no "not found" this time: an earlier one proves nothing any more."""
+    with transaction():
+        order = _locked(order_id)
+        order.absent_since = None
+
+
+def requeue_absent(order_id: int) -> bool:
+    """Absence is proven: back to *queued* for the same reference, unless it was already sent again once.
+
+    False when a person must decide: the case is opened here.
+    """
+    settings = config.current()
+    with transaction():
+        order = _locked(order_id)
+        if order.state != "submitting" or order.absent_since is None:
+            return True
+        if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
+            open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
+            return False
+        order.resends += 1
+        order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
+        move(order, "queued", WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
+        return True
+
+
+def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
+    """The reference belongs to another reseller: take a new one and queue again. Only when no attempt was ever unclear."""
+    with transaction():
+        order = _locked(order_id)
+        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
+            return False
+        old, order.order_ref = order.order_ref, order_ref
+        order.claimed_at = order.lease_until = None
+        move(order, "queued", WORKER, f"Reference …{old[-4:]} is another reseller's. A new one is used.")
+        return True
+
+
+def note_look(order_id: int, *, gone: bool = False) -> int:
+    """Remember that the supplier was asked now. Returns how many times in a row the look-up endpoint was gone."""
+    with transaction():
+        order = _locked(order_id)
+        order.looked_at = clock.now()
+        order.lookups_gone = order.lookups_gone + 1 if gone else 0
+        return order.lookups_gone
+
+
+def note_next(order_id: int, next_look_at: datetime | None) -> None:
+    """Remember when the order will be looked at next, for the pages that say so."""
+    with transaction():
+        order = _locked(order_id)
+        if order.next_look_at != next_look_at:
+            order.next_look_at = next_look_at
+            order.version += 0 if order.is_final else 1
+
+
+def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
+    """`open_case` as a use case of its own."""
+    with transaction():
+        open_case(_locked(order_id), kind, evidence)
+
+
+def ring(order_ref: str, *, verified: bool, what: str) -> bool:
+    """A webhook named this reference: make the order's row due. It rings; the supplier's answer decides.
+
+    Inside the open use case that stored the event, across stores. A verified ring is due now. Any other is due no
+    sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of them count in a window, so
+    that forged ones cannot eat the call budget. False when no order of that reference is open to look-ups.
+    """
+    order = db.session.scalar(select(Order).where(Order.order_ref == order_ref))
+    row = outbox.of_order(order.id, lock=True) if order is not None else None
+    if order is None or row is None:
+        return False
+    now = clock.now()
+    due = now
+    if not verified:
+        if not supply.may_ring_lookup(supply.locked_state()):
+            return False
+        if order.looked_at is not None:
+            due = max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
+    log(order, SUPPLIER, "webhook", f"The supplier sent news ({what}). Its own record is asked before anything moves.")
+    outbox.make_due(row, due)
+    return True
+
+
+def _locked(order_id: int) -> Order:
+    return db.session.scalars(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
+
+
+def _take_in(order: Order, news: News) -> None:
+    order.supplier_ref = news.supplier_ref or order.supplier_ref
+    order.supplier_status = news.raw_status or order.supplier_status
+    order.failure_reason = news.failure_reason or order.failure_reason
+
+
+def _detail(news: News) -> dict[str, Any] | None:
+    said = {name: value for name, value in vars(news).items() if value}
+    return said or None

@@ -1,0 +1,73 @@
+"""What each posting word of the state table books for one order (product.md §3, Postings)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core import ledger
+from core.audit import Actor
+from core.orders.model import Order
+from core.orders.timeline import open_case
+
+
+@dataclass(frozen=True)
+class News:
+    """What a supplier said about an order. Amounts in pesewas."""
+
+    raw_status: str | None = None
+    supplier_ref: str | None = None
+    amount_pesewas: int | None = None
+    failure_reason: str | None = None
+    money_back: bool = False
+    """The supplier said that it gave the money back (reversed, refunded)."""
+
+
+NOTHING = News()
+
+
+def _commit_is_open(order: Order) -> bool:
+    return ledger.count(order.id, "commit") > ledger.count(order.id, "supplier_refund")
+
+
+def _hold(order: Order, actor: Actor, _news: News) -> None:
+    ledger.hold(order, order.agent_price_pesewas, actor)
+
+
+def _commit(order: Order, actor: Actor, news: News) -> None:
+    if _commit_is_open(order):
+        return
+    order.charged_pesewas = news.amount_pesewas if news.amount_pesewas is not None else order.cost_pesewas
+    ledger.commit(order, order.charged_pesewas, ledger.count(order.id, "commit") + 1, actor)
+
+
+def _capture(order: Order, actor: Actor, _news: News) -> None:
+    charged = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    ledger.capture(
+        order,
+        agent_price_pesewas=order.agent_price_pesewas,
+        cost_pesewas=order.cost_pesewas,
+        charged_pesewas=charged,
+        actor=actor,
+    )
+
+
+def _release(order: Order, actor: Actor, _news: News) -> None:
+    ledger.release(order, order.agent_price_pesewas, actor)
+
+
+def _supplier_refund(order: Order, actor: Actor, news: News) -> None:
+    if not _commit_is_open(order):
+        return
+    if news.money_back and order.charged_pesewas is not None:
+        ledger.supplier_refund(order, order.charged_pesewas, ledger.count(order.id, "supplier_refund") + 1, actor)
+        return
+    open_case(order, "supplier_money", {"charged_pesewas": order.charged_pesewas, "reason": order.failure_reason})
+
+
+BOOK = {
+    "hold": _hold,
+    "commit_if_none_open": _commit,
+    "capture": _capture,
+    "release": _release,
+    "supplier_refund_if_seen": _supplier_refund,
+}

@@ -1,0 +1,156 @@
+"""An order and its timeline: the rows, their names, and what one row alone can say about itself."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import clock, phones
+from core.catalog import size_text
+from core.db import Model
+from core.orders.states import FINAL, STATES
+from core.tenancy import StoreScoped
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""
+REF_PREFIX = "MK-"
+
+
+class Order(Model, StoreScoped):
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("store_id", "id"),
+        UniqueConstraint("store_id", "idempotency_key"),
+        CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
+        CheckConstraint(
+            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
+            name="never_below_cost",
+        ),
+        CheckConstraint("recipient_msisdn ~ '^\\+233[0-9]{9}$'", name="recipient"),
+        Index("ix_orders_store_newest", "store_id", "id"),
+        Index("ix_orders_store_state", "store_id", "state", "id"),
+        Index("ix_orders_recipient", "store_id", "recipient_msisdn", "created_at"),
+        Index(
+            "ix_orders_open",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"),
+        ),
+        Index("ix_orders_supplier_ref", "supplier_ref", postgresql_where=text("supplier_ref IS NOT NULL")),
+        Index("ix_orders_created", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    order_ref: Mapped[str] = mapped_column(unique=True)
+    idempotency_key: Mapped[str]
+    source: Mapped[str] = mapped_column(default="store")
+    customer_name: Mapped[str] = mapped_column(default="")
+
+    recipient_msisdn: Mapped[str]
+    network: Mapped[str]
+    mb: Mapped[int]
+    validity: Mapped[str]
+    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundles.id"))
+    product_name: Mapped[str]
+    capacity: Mapped[str]
+
+    price_pesewas: Mapped[int]
+    agent_price_pesewas: Mapped[int]
+    cost_pesewas: Mapped[int]
+    charged_pesewas: Mapped[int | None]
+    """What the supplier said it took; None while it has not named an amount."""
+
+    state: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
+    wait_reason: Mapped[str | None]
+    next_look_at: Mapped[datetime | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    claimed_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    """The claim's worker may begin its call only before this."""
+    unknown_since: Mapped[datetime | None]
+    ever_unknown: Mapped[bool] = mapped_column(default=False)
+    absent_since: Mapped[datetime | None]
+    """The first well-formed "not found" after grace; a second one `absence_gap_s` later proves absence."""
+    resends: Mapped[int] = mapped_column(default=0)
+    lookups_gone: Mapped[int] = mapped_column(default=0)
+    looked_at: Mapped[datetime | None]
+
+    supplier_ref: Mapped[str | None]
+    supplier_status: Mapped[str | None]
+    failure_reason: Mapped[str | None]
+
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    queued_at: Mapped[datetime | None]
+    submitted_at: Mapped[datetime | None]
+    processing_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    failed_since: Mapped[datetime | None]
+    final_at: Mapped[datetime | None]
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def profit_pesewas(self) -> int:
+        """What the agent earns, in pesewas: outside the books, since the customer pays the agent directly."""
+        return self.price_pesewas - self.agent_price_pesewas
+
+    @property
+    def shown_code(self) -> str:
+        """`K7QM2XR94T` -> `K7QM-2XR9-4T`."""
+        return f"{self.code[:4]}-{self.code[4:8]}-{self.code[8:]}"
+
+    @property
+    def size_text(self) -> str:
+        return size_text(self.mb)
+
+    @property
+    def network_mismatch(self) -> bool:
+        """Whether the number's prefix hints at another network than the bundle's."""
+        hint = phones.network_of(self.recipient_msisdn)
+        return hint is not None and hint != self.network
+
+
+class OrderEvent(Model, StoreScoped):
+    """One line of an order's timeline. Append only."""
+
+    __tablename__ = "order_events"
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        Index("ix_order_events_order", "order_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int]
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    who: Mapped[str]
+    who_name: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    customer_text: Mapped[str | None]
+    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+def new_code() -> str:
+    """Ten random characters for people: 50 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(10))
+
+
+def new_order_ref() -> str:
+    """A reference for the supplier: our prefix and 85 random bits, 20 characters of A-Z, 0-9 and a dash."""
+    return REF_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
+
+
+def read_code(typed: str) -> str | None:
+    """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot be one."""
+    plain = re.sub(r"[\s\-–—_.]", "", typed[:64]).upper().replace("O", "0").replace("I", "1").replace("L", "1")
+    return plain if len(plain) == 10 and all(character in ALPHABET for character in plain) else None

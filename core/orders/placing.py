@@ -1,0 +1,184 @@
+"""Taking an order: every check a customer's wish must pass, and the one row it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from core import catalog, clock, config, phones, stores
+from core.audit import CUSTOMER, Actor
+from core.catalog import Bundle, ShelfLine, SupplierOffer
+from core.db import db, transaction
+from core.orders import refusals
+from core.orders.model import Order, new_code, new_order_ref
+from core.orders.timeline import log
+from core.stores import Store
+from core.tenancy import current_store_id
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the customer confirms: the line, an equal order of minutes ago, and the network the number looks like."""
+
+    line: ShelfLine
+    earlier: Order | None
+    mismatch_network: str | None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The order of this idempotency key; `created` is False when it already existed."""
+
+    order: Order
+    created: bool
+
+
+def check(bundle_id: int, recipient_msisdn: str) -> Review:
+    """Everything `place` would check before writing, for the review page. Raises `refusals.Refused`."""
+    line = _sellable(bundle_id)
+    _refuse_flood(recipient_msisdn)
+    hint = phones.network_of(recipient_msisdn)
+    return Review(line, _repeat_of(line, recipient_msisdn), hint if hint != line.network else None)
+
+
+def place(
+    *,
+    bundle_id: int,
+    recipient_msisdn: str,
+    idempotency_key: str,
+    price_seen_pesewas: int | None = None,
+    repeat_confirmed: bool = False,
+    source: str = "store",
+    customer_name: str = "",
+    actor: Actor = CUSTOMER,
+) -> Placed:
+    """Save an order as *pending* in the current store.
+
+    The same `idempotency_key` returns the order it made the first time, before any other check, so a double click
+    or a reload is one order. `price_seen_pesewas` is the price on the review page. Raises `refusals.Refused`.
+    """
+    existing = _by_key(idempotency_key)
+    if existing is not None:
+        return Placed(existing, created=False)
+    try:
+        with transaction() as session:
+            store = session.scalars(
+                select(Store).where(Store.id == current_store_id()).with_for_update(read=True)
+            ).one()
+            # One at a time for each number of a store: the two counts below must not race with their own inserts.
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{store.id}/{recipient_msisdn}"))))
+            existing = _by_key(idempotency_key)
+            if existing is not None:
+                return Placed(existing, created=False)
+            line = _sellable(bundle_id, store)
+            if price_seen_pesewas is not None and price_seen_pesewas != line.price_pesewas:
+                raise refusals.PriceChanged(line.price_pesewas)
+            _refuse_flood(recipient_msisdn)
+            earlier = _repeat_of(line, recipient_msisdn)
+            if earlier is not None and not repeat_confirmed:
+                raise refusals.RepeatAsked(earlier)
+            order = _new_order(line, recipient_msisdn, idempotency_key, source, customer_name)
+            session.add(order)
+            session.flush()
+            log(order, actor, "placed", "Order placed.", customer_text="Ordered")
+            return Placed(order, created=True)
+    except IntegrityError:
+        # Two requests with one key at once: the other one won the unique index.
+        existing = _by_key(idempotency_key)
+        if existing is None:
+            raise
+        return Placed(existing, created=False)
+
+
+def _new_order(line: ShelfLine, recipient: str, key: str, source: str, customer_name: str) -> Order:
+    bundle, offer = db.session.execute(
+        select(Bundle, SupplierOffer)
+        .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
+        .where(Bundle.id == line.bundle_id)
+    ).one()
+    return Order(
+        code=new_code(),
+        order_ref=new_order_ref(),
+        idempotency_key=key,
+        source=source,
+        customer_name=customer_name.strip()[:60],
+        recipient_msisdn=recipient,
+        network=bundle.network,
+        mb=bundle.mb,
+        validity=bundle.validity,
+        bundle_id=bundle.id,
+        product_name=offer.product_name,
+        capacity=offer.capacity,
+        price_pesewas=line.price_pesewas,
+        agent_price_pesewas=bundle.agent_price_pesewas,
+        cost_pesewas=bundle.cost_pesewas,
+        state="pending",
+        version=1,
+        attempt=0,
+        resends=0,
+        lookups_gone=0,
+        ever_unknown=False,
+        created_at=clock.now(),
+    )
+
+
+def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
+    store = store or stores.by_id(current_store_id())
+    if store is None or not store.is_open:
+        raise refusals.StoreClosed(
+            (store and store.closed_note) or "This store is closed at the moment. Try again later."
+        )
+    if catalog.sales_paused() is not None:
+        raise refusals.SalesPaused("Sales are paused at the moment. Your number was not used; try again later.")
+    line = catalog.shelf_line(bundle_id)
+    if line is None:
+        raise refusals.BundleUnavailable
+    refuse_paused(line.network)
+    return line
+
+
+def refuse_paused(network: str) -> None:
+    """Raise `NetworkPaused` with what is open instead, when an operator paused this network."""
+    paused = catalog.paused_networks()
+    if network not in paused:
+        return
+    since = paused[network].since.astimezone(clock.ACCRA)
+    open_ones = [item.name for key, item in phones.NETWORKS.items() if key not in paused]
+    rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
+    raise refusals.NetworkPaused(f"{phones.NETWORKS[network].name} is paused since {since:%H:%M}.{rest}")
+
+
+def _refuse_flood(recipient_msisdn: str) -> None:
+    limit = config.current().orders_per_recipient_hour
+    count = db.session.scalar(
+        select(func.count())
+        .select_from(Order)
+        .where(Order.recipient_msisdn == recipient_msisdn, Order.created_at > clock.now() - timedelta(hours=1))
+    )
+    if (count or 0) >= limit:
+        raise refusals.TooManyOrders(
+            f"{limit} orders for {phones.show(recipient_msisdn)} in the last hour is the most this store takes. "
+            "Try again later, or ask the store."
+        )
+
+
+def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:
+    return db.session.scalar(
+        select(Order)
+        .where(
+            Order.recipient_msisdn == recipient_msisdn,
+            Order.network == line.network,
+            Order.mb == line.mb,
+            Order.created_at > clock.now() - clock.delta(config.current().repeat_window_s),
+            Order.state.not_in(("cancelled", "expired", "refunded")),
+        )
+        .order_by(Order.id.desc())
+        .limit(1)
+    )
+
+
+def _by_key(idempotency_key: str) -> Order | None:
+    return db.session.scalar(select(Order).where(Order.idempotency_key == idempotency_key))

@@ -1,0 +1,231 @@
+"""Finding orders and saying in words how they stand: the queue's tabs, search, counts, poll intervals."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from core import clock, config, money
+from core.db import db
+from core.orders.model import Order, read_code
+from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look
+from core.stores import Store
+
+TABS = ("new", "processing", "late", "failed", "done", "all")
+_OLDEST_FIRST = ("new", "late")
+_UNKNOWN_AFTER_S = 120
+"""A submitting order without an answer for this long reads "Checking with the network"."""
+_POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
+_POLL_LAST_S = 60.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of orders and the id to continue from, None at the end."""
+
+    orders: list[Order]
+    next_before: int | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """How an order stands, for one reader."""
+
+    label: str
+    sentence: str
+    icon: str
+
+
+def by_code(typed: str) -> Order | None:
+    """The order of a code as people type it, in what this work may see."""
+    code = read_code(typed)
+    return db.session.scalar(select(Order).where(Order.code == code)) if code else None
+
+
+def queue(tab: str, search: str = "", before: int | None = None, limit: int | None = None) -> Page:
+    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown tab reads as `new`."""
+    size = limit or config.current().page_size
+    oldest_first = tab in _OLDEST_FIRST or tab not in TABS
+    query = _searched(select(Order).where(_tab(tab)), search)
+    if before is not None:
+        query = query.where(Order.id > before if oldest_first else Order.id < before)
+    query = query.order_by(Order.id if oldest_first else Order.id.desc()).limit(size + 1)
+    rows = list(db.session.scalars(query))
+    return Page(rows[:size], rows[size - 1].id if len(rows) > size else None)
+
+
+def tab_counts() -> dict[str, int]:
+    """How many orders each tab of the queue holds; `done` and `all` count today's only, since history only grows."""
+    today = Order.created_at >= clock.accra_midnight()
+    row = db.session.execute(
+        select(
+            *(
+                func.count().filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab)).label(tab)
+                for tab in TABS
+            )
+        )
+        .select_from(Order)
+        .where(or_(Order.state.in_(("pending", "queued", "submitting", "processing", "failed")), today))
+    ).one()
+    return dict(row._mapping)
+
+
+def newer_than(order_id: int) -> int:
+    """How many pending orders came after this one, for the "4 new orders" bar."""
+    count = db.session.scalar(
+        select(func.count()).select_from(Order).where(Order.state == "pending", Order.id > order_id)
+    )
+    return int(count or 0)
+
+
+def queue_position(order: Order) -> int:
+    """An order's place among the current store's queued orders, from 1."""
+    ahead = db.session.scalar(
+        select(func.count()).select_from(Order).where(Order.state == "queued", Order.queued_at < order.queued_at)
+    )
+    return int(ahead or 0) + 1
+
+
+def find_any(typed: str, limit: int) -> list[Order]:
+    """Orders by code, reference, number, supplier reference or name, newest first, in what this work may see."""
+    return list(db.session.scalars(_searched(select(Order), typed).order_by(Order.id.desc()).limit(limit)))
+
+
+def usual_minutes(network: str) -> int | None:
+    """How long the current store's last deliveries on a network took, as a median in minutes; None below three."""
+    rows = db.session.execute(
+        select(Order.queued_at, Order.completed_at)
+        .where(
+            Order.network == network, Order.state == "completed", Order.completed_at > clock.now() - timedelta(days=7)
+        )
+        .order_by(Order.id.desc())
+        .limit(20)
+    ).all()
+    spans = [(done - start).total_seconds() for start, done in rows if start and done]
+    return max(1, round(median(spans) / 60)) if len(spans) >= 3 else None
+
+
+def next_poll_s(order: Order) -> float | None:
+    """Seconds until the customer's page asks again: 2 until 1 min of age, 10 until 30 min, then 60. None when final."""
+    if order.is_final:
+        return None
+    age = (clock.now() - order.created_at).total_seconds()
+    for until, step in _POLL_STEPS:
+        if age < clock.seconds(until):
+            return max(clock.seconds(step), 0.5)
+    return max(clock.seconds(_POLL_LAST_S), 0.5)
+
+
+def customer_words(order: Order, store: Store) -> Words:
+    """What the customer reads. Never "failed" while we are not sure, never our own jargon."""
+    look = _look(order)
+    sentences = {
+        "awaiting_payment": "Pay to start the order.",
+        "pending": f"{store.name} has your order and sends it once your payment has arrived.",
+        "queued": "Accepted. It goes to the network in its turn.",
+        "submitting": "We are sending it to the network.",
+        "processing": f"With the network since {_at(order.processing_at)}.",
+        "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
+        "failed": "The network reports a problem. We keep checking and tell you by "
+        f"{_at(_watch_end(order), day=True)}.",
+        "refunded": f"Not delivered. {store.name} owes you {money.cedis(order.price_pesewas)}: "
+        "send them a message with this code.",
+        "cancelled": "Cancelled. Nothing was sent.",
+        "expired": "The order expired before it was paid.",
+    }
+    if _is_unclear(order):
+        return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
+    if order.state == "refunded" and order.submitted_at and not order.processing_at and order.failure_reason:
+        return Words(look.label, f"It could not be sent: {order.failure_reason}. " + sentences["refunded"], look.icon)
+    return Words(look.label, sentences[order.state], look.icon)
+
+
+def agent_words(order: Order) -> Words:
+    """What the agent reads: what we know, since when, what happens next and when."""
+    back = money.cedis(order.agent_price_pesewas)
+    waiting = f"Waiting: {WAIT_TEXT[order.wait_reason]} since {_at(order.queued_at)}." if order.wait_reason else ""
+    sentences = {
+        "awaiting_payment": "The customer has not paid yet.",
+        "pending": "Waiting for you: confirm the payment, then process.",
+        "queued": waiting or "In line. It is sent within a minute.",
+        "submitting": "Sending to the supplier.",
+        "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
+        "completed": f"Delivered {_at(order.completed_at)}. Profit {money.cedis(order.profit_pesewas)}.",
+        "failed": f"Supplier says failed{_reason(order)}. Watched until {_at(_watch_end(order), day=True)}, "
+        f"then your {back} comes back.",
+        "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet. "
+        f"Give the customer {money.cedis(order.price_pesewas)}.",
+        "cancelled": f"Cancelled at {_at(order.final_at)}. Nothing was sent.",
+        "expired": "Expired unpaid.",
+    }
+    sentence = sentences[order.state]
+    if _is_unclear(order):
+        sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
+    return Words(AGENT_LABELS[order.state], sentence, _look(order).icon)  # type: ignore[index]
+
+
+def _tab(tab: str) -> ColumnElement[bool]:
+    now, settings = clock.now(), config.current()
+    late = or_(
+        and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
+        and_(Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)),
+    )
+    tabs: dict[str, ColumnElement[bool]] = {
+        "new": Order.state == "pending",
+        "processing": Order.state.in_(("queued", "submitting", "processing")),
+        "late": late,
+        "failed": Order.state.in_(("failed", "refunded")),
+        "done": Order.state.in_(("completed", "refunded", "cancelled", "expired")),
+        "all": Order.id > 0,
+    }
+    return tabs.get(tab, tabs["new"])
+
+
+def _searched(query: Select[Order], typed: str) -> Select[Order]:
+    text = typed.replace("\x00", "").strip()[:64]
+    if not text:
+        return query
+    ways: list[ColumnElement[bool]] = [Order.customer_name.icontains(text, autoescape=True)]
+    if code := read_code(text):
+        ways.append(Order.code == code)
+    digits = re.sub(r"\D", "", text)
+    if len(digits) >= 3:
+        ways.append(Order.recipient_msisdn.contains(digits.removeprefix("233").lstrip("0") or digits, autoescape=True))
+    ways += [Order.order_ref == text.upper(), Order.supplier_ref == text]
+    return query.where(or_(*ways))
+
+
+def _is_unclear(order: Order) -> bool:
+    if order.state != "submitting":
+        return False
+    waited = order.submitted_at and clock.now() - order.submitted_at > clock.delta(_UNKNOWN_AFTER_S)
+    return order.unknown_since is not None or bool(waited)
+
+
+def _look(order: Order) -> Look:
+    return LOOKS["failed"] if _is_unclear(order) else LOOKS[order.state]  # type: ignore[index]
+
+
+def _watch_end(order: Order) -> datetime | None:
+    return order.failed_since and order.failed_since + clock.delta(config.current().failed_watch_s)
+
+
+def _next_check(order: Order) -> str:
+    return f"; next check at {_at(order.next_look_at)}" if order.next_look_at else ""
+
+
+def _reason(order: Order) -> str:
+    return f" (“{order.failure_reason}”)" if order.failure_reason else ""
+
+
+def _at(moment: datetime | None, *, day: bool = False) -> str:
+    if moment is None:
+        return "–"
+    local = moment.astimezone(clock.ACCRA)
+    if day or local.date() != clock.now().astimezone(clock.ACCRA).date():
+        return f"{local.day} {local:%b %H:%M}"
+    return f"{local:%H:%M}"

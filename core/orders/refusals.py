@@ -1,0 +1,82 @@
+"""Why an order cannot be placed, released or cancelled: one class for each reason, each with a sentence to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import money
+
+if TYPE_CHECKING:
+    from core.orders.model import Order
+
+
+class Refused(Exception):
+    """A use case said no and nothing was changed. `sentence` tells the person what to do."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class NoSuchOrder(Refused):
+    """No order of that code in this store."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no order with this code in your store. Check the code.")
+
+
+class StoreClosed(Refused):
+    """The store takes no orders now."""
+
+
+class SalesPaused(Refused):
+    """The platform sells nothing now."""
+
+
+class NetworkPaused(Refused):
+    """One network is not sold now."""
+
+
+class BundleUnavailable(Refused):
+    """The bundle is gone, hidden, or priced below its floor."""
+
+    def __init__(self) -> None:
+        super().__init__("This bundle is not on sale any more. Choose another one.")
+
+
+class PriceChanged(Refused):
+    """The price differs from the one the customer saw. `price_pesewas` is the present one."""
+
+    def __init__(self, price_pesewas: int) -> None:
+        super().__init__(f"The price is now {money.cedis(price_pesewas)}. Check it, then place the order again.")
+        self.price_pesewas = price_pesewas
+
+
+class RepeatAsked(Refused):
+    """The same size went to the same number minutes ago; the customer must say that a second one is meant."""
+
+    def __init__(self, earlier: Order) -> None:
+        super().__init__(
+            "You ordered the same bundle for this number a moment ago. Order it again only if you want two."
+        )
+        self.earlier = earlier
+
+
+class TooManyOrders(Refused):
+    """Too many new orders for one number in this store."""
+
+
+class InsufficientWallet(Refused):
+    """The wallet holds less than the order needs. Amounts in pesewas."""
+
+    def __init__(self, needed_pesewas: int, available_pesewas: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
+
+
+class CostAbovePrice(Refused):
+    """The supplier's price has since passed what the agent pays: processing would lose money."""
+
+
+class WrongState(Refused):
+    """The order is in a state from which this cannot be done."""

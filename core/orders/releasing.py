@@ -1,0 +1,121 @@
+"""The agent's acts on an order: process it, cancel it, have it looked at again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from core import config, ledger, outbox
+from core.audit import Actor
+from core.catalog import Bundle
+from core.db import db, transaction
+from core.orders import refusals
+from core.orders.advancing import move
+from core.orders.model import Order, read_code
+from core.orders.placing import refuse_paused
+from core.orders.states import AGENT_LABELS, WORK
+from core.orders.timeline import log
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What became of one order of a selection."""
+
+    code: str
+    ok: bool
+    sentence: str
+
+
+def release(code: str, actor: Actor) -> Order:
+    """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
+
+    An order already released is returned as it is, so a second click or a second person changes nothing. Raises
+    `refusals.Refused`.
+    """
+    return _release(code, actor)[0]
+
+
+def release_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
+    """Process a selection, each order in a transaction of its own, in the order given. Never raises `Refused`."""
+    results = []
+    for code in list(dict.fromkeys(codes))[: config.current().process_many]:
+        try:
+            order, moved = _release(code, actor)
+        except refusals.Refused as refusal:
+            results.append(RowResult(code, ok=False, sentence=refusal.sentence))
+            continue
+        sentence = "Sent." if moved else f"Already processed: {AGENT_LABELS[order.state]}."  # type: ignore[index]
+        results.append(RowResult(code, ok=True, sentence=sentence))
+    return results
+
+
+def cancel(code: str, actor: Actor) -> Order:
+    """Cancel: a customer while *pending*, an agent while *pending* or *queued*; what was held goes back.
+
+    An order already cancelled is returned as it is. Raises `refusals.Refused`.
+    """
+    with transaction():
+        order = _locked(code)
+        if order.state == "cancelled":
+            return order
+        allowed = (
+            ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
+        )
+        if order.state not in allowed:
+            raise refusals.WrongState("This order is already on its way and cannot be cancelled any more.")
+        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text="Cancelled. Nothing was sent.")
+        row = outbox.of_order(order.id, lock=True)
+        if row is not None:
+            outbox.make_due(row)  # the job sees a final order and closes the row
+        return order
+
+
+def request_look(code: str, actor: Actor) -> Order:
+    """Have fulfilment look at an order now (Re-check). Raises `refusals.Refused` when there is nothing to look at."""
+    with transaction():
+        order = _locked(code)
+        row = outbox.of_order(order.id, lock=True)
+        if row is None or order.state not in WORK | {"completed", "refunded"}:
+            raise refusals.WrongState("There is nothing to check at the supplier for this order.")
+        log(order, actor, "recheck", f"{actor.name} asked for a check.")
+        outbox.make_due(row)
+        return order
+
+
+def _release(code: str, actor: Actor) -> tuple[Order, bool]:
+    with transaction() as session:
+        order = _locked(code)
+        if order.state in WORK or order.state in ("completed", "refunded"):
+            return order, False
+        if order.state != "pending":
+            raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
+        refuse_paused(order.network)
+        bundle = session.scalars(select(Bundle).where(Bundle.id == order.bundle_id).with_for_update(read=True)).one()
+        if bundle.cost_pesewas >= order.agent_price_pesewas:
+            raise refusals.CostAbovePrice(
+                "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
+            )
+        try:
+            move(
+                order,
+                "queued",
+                actor,
+                f"{actor.name} confirmed the payment and processed it.",
+                customer_text="Payment confirmed",
+            )
+        except ledger.InsufficientWallet as short:
+            raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        return order, True
+
+
+def _locked(code: str) -> Order:
+    plain = read_code(code)
+    order = (
+        db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None
+    )
+    if order is None:
+        raise refusals.NoSuchOrder
+    return order

@@ -1,0 +1,138 @@
+"""The states of an order as one printable table: which moves exist, what each posts, who reads which words.
+
+product.md §3 rules; `python -m core.orders.states` prints this table. `advancing` carries it out and is the only
+code that moves an order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal[
+    "awaiting_payment",
+    "pending",
+    "queued",
+    "submitting",
+    "processing",
+    "completed",
+    "failed",
+    "refunded",
+    "cancelled",
+    "expired",
+]
+STATES: tuple[State, ...] = (
+    "awaiting_payment",
+    "pending",
+    "queued",
+    "submitting",
+    "processing",
+    "completed",
+    "failed",
+    "refunded",
+    "cancelled",
+    "expired",
+)
+FINAL: frozenset[State] = frozenset({"completed", "refunded", "cancelled", "expired"})
+WORK: frozenset[State] = frozenset({"queued", "submitting", "processing", "failed"})
+"""States in which fulfilment still has something to do."""
+
+Posting = Literal["hold", "commit_if_none_open", "capture", "release", "supplier_refund_if_seen"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """One legal move, the postings that go with it in order, and why it happens."""
+
+    frm: State
+    to: State
+    postings: tuple[Posting, ...]
+    why: str
+
+
+TRANSITIONS: tuple[Move, ...] = (
+    Move("awaiting_payment", "pending", (), "the payment was verified"),
+    Move("awaiting_payment", "cancelled", (), "the customer cancelled"),
+    Move("awaiting_payment", "expired", (), "no payment came"),
+    Move("pending", "queued", ("hold",), "the agent processed it"),
+    Move("pending", "cancelled", (), "the customer or the agent cancelled"),
+    Move("queued", "submitting", (), "a worker claimed it"),
+    Move("queued", "cancelled", ("release",), "the agent cancelled"),
+    Move(
+        "submitting", "queued", (), "certainly not bought: not sent, rate limit, credentials, float, or absence proven"
+    ),
+    Move("submitting", "processing", ("commit_if_none_open",), "the supplier has it"),
+    Move("submitting", "completed", ("commit_if_none_open", "capture"), "the supplier has delivered it"),
+    Move("submitting", "failed", (), "the supplier has it as failed"),
+    Move("submitting", "refunded", ("supplier_refund_if_seen", "release"), "refused as invalid, or reversed"),
+    Move("processing", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it"),
+    Move("processing", "failed", (), "the supplier reports a failure"),
+    Move("processing", "refunded", ("supplier_refund_if_seen", "release"), "the supplier reversed it"),
+    Move("failed", "processing", ("commit_if_none_open",), "the supplier took it up again"),
+    Move("failed", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it after all"),
+    Move("failed", "refunded", ("supplier_refund_if_seen", "release"), "the watch is over, or reversed"),
+)
+_BY_PAIR = {(move.frm, move.to): move for move in TRANSITIONS}
+
+
+def move_of(frm: str, to: str) -> Move | None:
+    """The legal move between two states, or None."""
+    return _BY_PAIR.get((frm, to))  # type: ignore[arg-type]  # a word that is no state simply has no move
+
+
+STAMPS: dict[State, str] = {
+    "queued": "queued_at",
+    "submitting": "submitted_at",
+    "processing": "processing_at",
+    "completed": "completed_at",
+    "failed": "failed_since",
+}
+"""The column that remembers when a state was entered. `queued_at` keeps the first time, the others the last."""
+
+WAIT_TEXT: dict[str, str] = {
+    "float": "supplier float too low",
+    "supplier_unreachable": "the supplier cannot be reached",
+    "rate": "the supplier's rate limit",
+    "credentials": "the supplier refuses our credentials",
+    "breaker": "the supplier's answers are unclear; sending is paused",
+    "paused": "this network is paused",
+    "balance_break": "the supplier's balance does not fit our books",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state looks to people: its label and the shape of its icon."""
+
+    label: str
+    icon: Literal["waiting", "moving", "done", "stopped", "returned"]
+
+
+LOOKS: dict[State, Look] = {
+    "awaiting_payment": Look("Waiting for payment", "waiting"),
+    "pending": Look("Pending", "waiting"),
+    "queued": Look("Processing", "moving"),
+    "submitting": Look("Processing", "moving"),
+    "processing": Look("Processing", "moving"),
+    "completed": Look("Completed", "done"),
+    "failed": Look("Checking with the network", "moving"),
+    "refunded": Look("Refunded", "returned"),
+    "cancelled": Look("Cancelled", "stopped"),
+    "expired": Look("Expired", "stopped"),
+}
+AGENT_LABELS: dict[State, str] = {
+    "awaiting_payment": "Waiting for payment",
+    "pending": "New",
+    "queued": "In line",
+    "submitting": "Sending",
+    "processing": "With the network",
+    "completed": "Delivered",
+    "failed": "Failed, watched",
+    "refunded": "Refunded",
+    "cancelled": "Cancelled",
+    "expired": "Expired",
+}
+
+if __name__ == "__main__":
+    for move in TRANSITIONS:
+        print(f"{move.frm:17} -> {move.to:12} {', '.join(move.postings) or '-':46} {move.why}")  # noqa: T201

@@ -1,0 +1,49 @@
+"""An order's timeline: one line for every change of state, call, webhook and human act. Append only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from core import cases, clock
+from core.audit import WORKER, Actor
+from core.db import db
+from core.orders.model import Order, OrderEvent
+
+
+def log(
+    order: Order,
+    actor: Actor,
+    kind: str,
+    text: str,
+    *,
+    customer_text: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Add a line to an order's timeline, inside the open use case."""
+    db.session.add(
+        OrderEvent(
+            store_id=order.store_id,
+            order_id=order.id,
+            at=clock.now(),
+            who=actor.kind,
+            who_name=actor.name,
+            kind=kind,
+            text=text,
+            customer_text=customer_text,
+            detail=detail,
+        )
+    )
+
+
+def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
+    """Open a case about a locked order and say so on its timeline, inside the open use case."""
+    case = cases.open_case(kind, f"order:{order.id}", evidence, store_id=order.store_id, order_id=order.id)
+    if len(case.evidence) == 1:
+        log(order, WORKER, "case", f"A person will look at this: {case.title}.", detail=evidence)
+
+
+def timeline(order: Order) -> list[OrderEvent]:
+    """Every line of an order, oldest first."""
+    return list(db.session.scalars(select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)))

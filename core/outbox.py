@@ -1,0 +1,248 @@
+"""The queue that cannot be lost: one row for each piece of work, with the moment it falls due.
+
+A row lives until its work is over. Valkey only carries rings that say "look at row 17"; retry, poll ladder, webhook,
+crash and a flushed Valkey are all the same thing here: the row is still there and falls due. Handlers live in
+`fulfilment`; they return when to look again, or None for done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import audit, clock, config
+from core.audit import Actor
+from core.db import Model, after_commit, db, transaction
+from core.tenancy import StoreOrPlatformScoped
+
+Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance"]
+KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance")
+PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance")
+
+
+def _silent(_ids: list[int]) -> None:
+    """Rings nothing; the relay finds the row by itself."""
+
+
+bell: Callable[[list[int]], None] = _silent
+"""Called with outbox ids after the commit that made them due. Wired by wsgi.py to the relay."""
+
+
+class OutboxRow(Model, StoreOrPlatformScoped):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        Index("uq_outbox_order", "order_id", unique=True, postgresql_where=text("order_id IS NOT NULL")),
+        Index("ix_outbox_due", "due_at", postgresql_where=text("done_at IS NULL")),
+        Index("uq_outbox_platform", "kind", unique=True, postgresql_where=text("order_id IS NULL AND done_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    order_id: Mapped[int | None]
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    lease_no: Mapped[int] = mapped_column(default=0)
+    rung_at: Mapped[datetime | None]
+    taken_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    done_at: Mapped[datetime | None]
+    result_ok: Mapped[bool | None]
+    result_text: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one job to work on one row. Lost as soon as another lease was given out."""
+
+    outbox_id: int
+    lease_no: int
+    kind: str
+    store_id: int | None
+    order_id: int | None
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the queue stands: rows due now, the age of the oldest of them in seconds, rows some job holds, rows open."""
+
+    due: int
+    oldest_due_s: float
+    leased: int
+    open: int
+
+
+def add(kind: Kind, *, order_id: int | None = None, store_id: int | None = None, due_at: datetime | None = None) -> int:
+    """A new row inside the open use case, rung after its commit when it is due at once. Returns its id."""
+    row = OutboxRow(kind=kind, order_id=order_id, store_id=store_id, due_at=due_at or clock.now())
+    db.session.add(row)
+    db.session.flush()
+    _ring_after_commit(row)
+    return row.id
+
+
+def make_due(row: OutboxRow, at: datetime | None = None) -> None:
+    """Inside the open use case: have a locked row looked at by `at` (default now), also when its work was over."""
+    moment = at or clock.now()
+    if row.done_at is not None:
+        row.done_at, row.lease_until = None, None
+        row.due_at = moment
+    row.due_at = min(row.due_at, moment)
+    row.rung_at = clock.now()
+    _ring_after_commit(row)
+
+
+def of_order(order_id: int, *, lock: bool = False) -> OutboxRow | None:
+    """The row of an order; None before it was released."""
+    query = select(OutboxRow).where(OutboxRow.order_id == order_id)
+    return db.session.scalar(query.with_for_update() if lock else query)
+
+
+def ask(kind: Kind, actor: Actor) -> OutboxRow:
+    """A person wants this done now (Sync catalogue, Refresh balance). Joins the request already open, if any."""
+    with transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(4_201, KINDS.index(kind))))
+        row = session.scalar(
+            select(OutboxRow).where(OutboxRow.kind == kind, OutboxRow.order_id.is_(None), OutboxRow.done_at.is_(None))
+        )
+        if row is None:
+            row = session.get_one(OutboxRow, add(kind))
+        else:
+            make_due(row)
+        audit.write(actor, f"ask_{kind}", f"outbox:{row.id}")
+        return row
+
+
+def asked(row_id: int) -> OutboxRow | None:
+    """A request made by `ask`, to show its result."""
+    return db.session.scalar(select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)))
+
+
+def last(kind: Kind) -> OutboxRow | None:
+    """The newest finished row of a kind, to show what came of it."""
+    return db.session.scalar(
+        select(OutboxRow).where(OutboxRow.kind == kind, OutboxRow.done_at.is_not(None)).order_by(OutboxRow.id.desc())
+    )
+
+
+def lease_due(limit: int, only: list[int] | None = None) -> list[tuple[int, int]]:
+    """Give out leases on rows that are due and free, oldest first: (outbox id, lease number) each.
+
+    Rows another relay is looking at are skipped. With `only`, those ids alone.
+    """
+    now = clock.now()
+    with transaction() as session:
+        query = (
+            select(OutboxRow)
+            .where(
+                OutboxRow.done_at.is_(None),
+                OutboxRow.due_at <= now,
+                or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now),
+            )
+            .order_by(OutboxRow.due_at, OutboxRow.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = list(session.scalars(query if only is None else query.where(OutboxRow.id.in_(only))))
+        for row in rows:
+            row.lease_no += 1
+            row.lease_until = now + clock.delta(config.current().relay_lease_s)
+        return [(row.id, row.lease_no) for row in rows]
+
+
+def take(outbox_id: int, lease_no: int) -> Lease | None:
+    """A job begins: it swaps the relay's lease for its own. None when the row is done or another job has it.
+
+    An order's lease is short on purpose: a purchase that outlives it, or whose worker died, is looked up by another
+    job meanwhile. That is safe, because what may be done to an order is decided by the order's own claim and state.
+    """
+    now, settings = clock.now(), config.current()
+    with transaction() as session:
+        row = session.scalar(
+            select(OutboxRow)
+            .where(OutboxRow.id == outbox_id, OutboxRow.lease_no == lease_no, OutboxRow.done_at.is_(None))
+            .with_for_update()
+        )
+        if row is None:
+            return None
+        row.lease_no += 1
+        row.lease_until = now + clock.delta(
+            settings.relay_lease_s if row.kind == "deliver_order" else settings.job_timeout_s
+        )
+        row.taken_at = now
+        return Lease(row.id, row.lease_no, row.kind, row.store_id, row.order_id, now)
+
+
+def finish(
+    lease: Lease,
+    due_at: datetime | None,
+    *,
+    ok: bool | None = None,
+    text_: str | None = None,
+    result: dict[str, Any] | None = None,
+) -> bool:
+    """A job ends: look again at `due_at`, or None for done. False when the lease was lost meanwhile.
+
+    A ring that came during the run wins over a later `due_at`, so it is not lost.
+    """
+    with transaction() as session:
+        row = session.scalar(
+            select(OutboxRow)
+            .where(OutboxRow.id == lease.outbox_id, OutboxRow.lease_no == lease.lease_no)
+            .with_for_update()
+        )
+        if row is None:
+            return False
+        rung = row.rung_at is not None and row.rung_at >= lease.taken_at
+        row.lease_until, row.looked_at = None, clock.now()
+        if ok is not None:
+            row.result_ok, row.result_text, row.result = ok, text_, result
+        if due_at is None and not rung:
+            row.done_at = clock.now()
+        elif rung:
+            row.due_at = min(row.due_at, due_at or row.due_at)
+            _ring_after_commit(row)
+        else:
+            row.due_at = due_at or clock.now()
+            _ring_after_commit(row)
+        return True
+
+
+def health() -> Health:
+    """How the queue stands, for the console and the metrics."""
+    now = clock.now()
+    due, oldest, leased, open_ = db.session.execute(
+        select(
+            func.count().filter(OutboxRow.due_at <= now),
+            func.min(OutboxRow.due_at).filter(OutboxRow.due_at <= now),
+            func.count().filter(OutboxRow.lease_until > now),
+            func.count(),
+        ).where(OutboxRow.done_at.is_(None))
+    ).one()
+    return Health(due, (now - oldest).total_seconds() if oldest else 0.0, leased, open_)
+
+
+def prune(keep_days: int) -> int:
+    """Delete finished requests of people that are older than `keep_days`. Rows of orders stay."""
+    with transaction() as session:
+        found = session.execute(
+            delete(OutboxRow).where(
+                OutboxRow.order_id.is_(None), OutboxRow.done_at < clock.now() - clock.delta(keep_days * 86_400)
+            )
+        )
+        return int(found.rowcount)  # type: ignore[attr-defined]
+
+
+def _ring_after_commit(row: OutboxRow) -> None:
+    if row.due_at <= clock.now():
+        outbox_id = row.id
+        after_commit(lambda: bell([outbox_id]))

@@ -1,0 +1,131 @@
+"""Ghanaian mobile numbers: reading them as people type them, showing and masking them.
+
+The prefix table is product.md §6 of November 2026. A prefix is a hint about the network, never proof: numbers are
+portable, so callers may ask about a mismatch but never refuse it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+Msisdn = str
+"""A number in E.164: `+233241234567`."""
+
+
+@dataclass(frozen=True)
+class Network:
+    name: str
+    prefixes: tuple[str, ...]
+
+
+NETWORKS: dict[str, Network] = {
+    "mtn": Network("MTN", ("024", "025", "053", "054", "055", "059")),
+    "telecel": Network("Telecel", ("020", "050")),
+    "at": Network("AT", ("023", "026", "027", "056", "057")),
+}
+_NETWORK_OF_PREFIX = {prefix: key for key, network in NETWORKS.items() for prefix in network.prefixes}
+_SEPARATORS = (
+    " \t\r\n\u00a0\u2007\u202f\u2009\u200b\u200e\u200f\u202a\u202c\ufeff-\u2010\u2011\u2012\u2013\u2014\u2212.()/"
+)
+_EXAMPLE = "like 024 123 4567"
+_LONGEST = 40
+
+
+class BadNumber(ValueError):
+    """A typed number that cannot be read. `sentence` says how to fix it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def parse(text: str) -> Msisdn:
+    """Read a Ghanaian mobile number in any usual spelling and return it in E.164.
+
+    Accepts `0XXXXXXXXX`, `+233…`, `00233…`, `233…`, nine digits starting 2 or 5, `+233 (0)24…`, digits of any script,
+    and spaces, dashes, dots and brackets anywhere. Raises `BadNumber` with a sentence for everything else.
+    """
+    if len(text) > _LONGEST:
+        raise BadNumber(f"That is too long for one phone number. Type one number, {_EXAMPLE}.")
+    compact = "".join(_plain(character) for character in text if character not in _SEPARATORS)
+    if not compact:
+        raise BadNumber(f"Type the number that should receive the data, {_EXAMPLE}.")
+    if re.search(r"[oO]", compact) and re.fullmatch(r"\+?[0-9oO]+", compact):
+        raise BadNumber("There is a letter O in the number. Type the digit 0 instead.")
+    if re.search(r"[^0-9+]", compact):
+        raise BadNumber(f"Use digits only, {_EXAMPLE}.")
+    if not re.fullmatch(r"\+?[0-9]+", compact):
+        raise BadNumber(f"The plus sign belongs at the front, like +233 24 123 4567, or type it {_EXAMPLE}.")
+    national = _national(compact)
+    if national.startswith("03"):
+        raise BadNumber("This is a landline. Data can only go to a mobile number, " + _EXAMPLE + ".")
+    if national[:3] in ("028", "029"):
+        raise BadNumber(
+            f"Numbers starting {national[:3]} cannot receive data bundles. Use an MTN, Telecel or AT number."
+        )
+    if national[:3] not in _NETWORK_OF_PREFIX:
+        raise BadNumber(
+            f"No mobile network in Ghana uses {national[:3]}. Check the first digits; numbers look {_EXAMPLE}."
+        )
+    return "+233" + national[1:]
+
+
+def network_of(msisdn: Msisdn) -> str | None:
+    """The network the prefix hints at: `mtn`, `telecel`, `at`, or None."""
+    return _NETWORK_OF_PREFIX.get(local(msisdn)[:3])
+
+
+def local(msisdn: Msisdn) -> str:
+    """`+233241234567` -> `0241234567`."""
+    return "0" + msisdn.removeprefix("+233")
+
+
+def show(msisdn: Msisdn) -> str:
+    """`+233241234567` -> `024 123 4567`, with no-break spaces so that it never wraps."""
+    digits = local(msisdn)
+    return f"{digits[:3]}\u00a0{digits[3:6]}\u00a0{digits[6:]}"
+
+
+def mask(msisdn: Msisdn) -> str:
+    """`+233241234567` -> `024 ••• 4567`."""
+    digits = local(msisdn)
+    return f"{digits[:3]}\u00a0•••\u00a0{digits[6:]}"
+
+
+def _plain(character: str) -> str:
+    """A digit of any script as ASCII; a full-width plus as plus; anything else unchanged."""
+    value = unicodedata.digit(character, None)
+    if value is not None and unicodedata.category(character) == "Nd":
+        return str(value)
+    return "+" if character == "\uff0b" else character
+
+
+def _national(compact: str) -> str:
+    """Ten digits starting 0, or `BadNumber` about the length or the country."""
+    digits = compact.lstrip("+")
+    had_plus = compact.startswith("+")
+    if digits.startswith("00233"):
+        rest = digits[5:]
+    elif digits.startswith("233") and (had_plus or len(digits) > 10):
+        rest = digits[3:]
+    elif had_plus or digits.startswith("00"):
+        raise BadNumber("Only numbers of Ghana can receive these bundles. They start with +233 or 0.")
+    elif len(digits) == 9 and digits[0] in "25":
+        rest = digits
+    else:
+        rest = digits.removeprefix("0")
+        if not digits.startswith("0") and len(digits) == 10:
+            raise BadNumber(f"A Ghana number starts with 0, {_EXAMPLE}.")
+        if len(digits) != 10:
+            raise BadNumber(_length_sentence(len(digits)))
+    if rest.startswith("0") and len(rest) == 10:
+        rest = rest[1:]
+    if len(rest) != 9:
+        raise BadNumber(_length_sentence(len(rest) + 1))
+    return "0" + rest
+
+
+def _length_sentence(count: int) -> str:
+    return f"This number has {count} digit{'' if count == 1 else 's'}; a Ghana number has 10, {_EXAMPLE}."

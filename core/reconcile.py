@@ -1,0 +1,127 @@
+"""The supplier's word about our money beside our own books: what fits, what is a named break, what a person confirms.
+
+Compared only while no purchase is in flight (the caller holds the wallet lock). Expected is the float account minus
+what unresolved *submitting* orders may have cost, which is a range. Nothing here moves money by itself except the
+opening of an empty ledger.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from core import cases, clock, config, ledger, money, supply
+from core.audit import SYSTEM, Actor
+from core.cases import Case
+from core.db import db, transaction
+from core.ledger import Account, Entry
+from core.orders import Order
+from core.supply import SUPPLIER, BalanceRead
+
+_SUBJECT = "float"
+
+
+class NotConfirmable(Exception):
+    """The case is no open question about funding. `sentence` says so."""
+
+    sentence = "This case is closed already, or it is not about funding the float."
+
+
+def float_pesewas() -> int:
+    """Our float at the supplier by our own books. Needs `across_stores`."""
+    found = db.session.scalar(select(Account.balance_pesewas).where(Account.name == "supplier_float"))
+    return int(found or 0)
+
+
+def note_balance(balance_pesewas: int) -> str:
+    """Keep one balance read and judge it against the books. Returns the verdict in words. Needs `across_stores`.
+
+    The first read of an empty ledger opens it. A difference seen twice, `balance_break_gap_s` apart, becomes a case.
+    """
+    with transaction() as session:
+        link = supply.locked_state()
+        account = session.scalars(
+            select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
+        ).one()
+        opened = not session.scalar(select(func.count()).select_from(Entry).where(Entry.account_id == account.id))
+        float_now = account.balance_pesewas
+        if opened and balance_pesewas > 0:
+            ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
+            float_now = balance_pesewas
+        unresolved = int(
+            session.scalar(
+                select(func.coalesce(func.sum(Order.cost_pesewas), 0)).where(
+                    Order.state == "submitting", Order.attempt > 0
+                )
+            )
+            or 0
+        )
+        verdict = (
+            "opening balance booked"
+            if opened and balance_pesewas > 0
+            else _judge(link, balance_pesewas, float_now, unresolved)
+        )
+        link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
+        link.unreachable_since = link.credentials_refused_since = None
+        session.add(
+            BalanceRead(
+                at=clock.now(),
+                supplier=SUPPLIER,
+                balance_pesewas=balance_pesewas,
+                float_pesewas=float_now,
+                unresolved_pesewas=unresolved,
+                verdict=verdict,
+            )
+        )
+        return verdict
+
+
+def confirm_funding(case_id: int, actor: Actor) -> int:
+    """The owner says that the float was funded: book the difference of the last read. Returns pesewas booked.
+
+    Raises `NotConfirmable`. Needs `across_stores`.
+    """
+    with transaction() as session:
+        case = session.scalar(
+            select(Case)
+            .where(Case.id == case_id, Case.kind == "float_funded", Case.closed_at.is_(None))
+            .with_for_update()
+        )
+        link = supply.locked_state()
+        if case is None or link.last_balance_pesewas is None:
+            raise NotConfirmable
+        account = session.scalars(
+            select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
+        ).one()
+        rise = link.last_balance_pesewas - account.balance_pesewas
+        if rise <= 0:
+            raise NotConfirmable
+        ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
+        link.break_pesewas = link.break_since = None
+        cases.close_row(case, f"Funding of {money.cedis(rise)} confirmed.", actor)
+        return rise
+
+
+def _judge(link: supply.SupplierState, balance: int, float_now: int, unresolved: int) -> str:
+    low, high = float_now - unresolved, float_now
+    if low <= balance <= high:
+        link.break_pesewas = link.break_since = None
+        return "fits"
+    difference = balance - high if balance > high else balance - low
+    text = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
+    if link.break_since is None:
+        link.break_since, link.break_pesewas = clock.now(), difference
+        return f"{text}, seen once"
+    link.break_pesewas = difference
+    if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
+        return f"{text}, seen again too soon"
+    cases.open_case(
+        "float_funded" if difference > 0 else "float_break",
+        _SUBJECT,
+        {
+            "supplier_pesewas": balance,
+            "float_pesewas": float_now,
+            "unresolved_pesewas": unresolved,
+            "difference_pesewas": difference,
+        },
+    )
+    return f"{text}: a break"

@@ -1,0 +1,137 @@
+"""Stores: the tenants, each an agent's shop on a subdomain.
+
+Decides which slugs may exist and what a store's state means. Money accounts and price lists of a new store are made
+by `onboarding`, which sits above.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import clock, phones
+from core.db import Model, db
+
+RESERVED = frozenset(
+    [
+        "portal",
+        "admin",
+        "www",
+        "api",
+        "hooks",
+        "static",
+        "mail",
+        "pay",
+        "app",
+        "mtn",
+        "telecel",
+        "at",
+        "vodafone",
+        "airteltigo",
+        "momo",
+        "paystack",
+        "gcb",
+        "ecobank",
+        "fidelity",
+        "absa",
+        "stanbic",
+        "calbank",
+        "bank",
+        "makola",
+        "support",
+        "help",
+        "status",
+    ]
+)
+DEFAULT_COLOUR = "#0b6e4f"
+
+
+class BadStore(ValueError):
+    """A slug, colour or name that cannot be used. `sentence` says how to fix it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Store(Model):
+    __tablename__ = "stores"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'", name="slug"),
+        CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour"),
+        CheckConstraint("status IN ('open', 'closed', 'suspended')", name="status"),
+        CheckConstraint("markup_bp >= 0", name="markup"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    colour: Mapped[str] = mapped_column(default=DEFAULT_COLOUR)
+    whatsapp: Mapped[str | None]
+    momo_number: Mapped[str | None]
+    welcome: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(default="open")
+    closed_note: Mapped[str] = mapped_column(default="")
+    auto_process: Mapped[bool] = mapped_column(default=False)
+    markup_bp: Mapped[int]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "open"
+
+
+def by_slug(slug: str) -> Store | None:
+    """The store at this subdomain, or None. `slug` is matched exactly; the door has lower-cased the host."""
+    return db.session.scalar(select(Store).where(Store.slug == slug))
+
+
+def by_id(store_id: int) -> Store | None:
+    return db.session.scalar(select(Store).where(Store.id == store_id))
+
+
+def all_stores() -> list[Store]:
+    """Every store by name."""
+    return list(db.session.scalars(select(Store).order_by(Store.name)))
+
+
+def check_slug(slug: str) -> str:
+    """The slug as it may be used. Raises `BadStore` with a sentence."""
+    slug = slug.strip().lower()
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30}[a-z0-9])", slug):
+        raise BadStore("Use 3 to 32 letters a-z, digits and dashes for the store address, like ama-data.")
+    if slug in RESERVED or slug.startswith("xn--"):
+        raise BadStore(f"The address {slug} is reserved. Choose another, like {slug}-data.")
+    return slug
+
+
+def add(*, slug: str, name: str, markup_bp: int, colour: str, whatsapp: str | None, momo_number: str | None) -> Store:
+    """A new store row inside the open use case; `onboarding.open_store` is the verb to call. Raises `BadStore`."""
+    if not name.strip() or len(name) > 60:
+        raise BadStore("Give the store a name of 1 to 60 characters.")
+    if not re.fullmatch(r"#[0-9a-f]{6}", colour):
+        raise BadStore("Give the colour as six hexadecimal digits, like #0b6e4f.")
+    store = Store(
+        slug=check_slug(slug),
+        name=name.strip(),
+        colour=colour,
+        markup_bp=markup_bp,
+        whatsapp=phones.parse(whatsapp) if whatsapp else None,
+        momo_number=phones.parse(momo_number) if momo_number else None,
+    )
+    db.session.add(store)
+    db.session.flush()
+    return store
+
+
+def set_status_row(store_id: int, status: str, note: str) -> Store:
+    """Change a store's state inside the open use case. Raises `BadStore` for a state that does not exist."""
+    if status not in ("open", "closed", "suspended"):
+        raise BadStore("A store is open, closed or suspended.")
+    store = db.session.scalars(select(Store).where(Store.id == store_id).with_for_update()).one()
+    store.status, store.closed_note, store.version = status, note.strip()[:200], store.version + 1
+    return store

@@ -1,0 +1,285 @@
+"""What we know of the supplier: the state of the link, every call and answer, every webhook, every balance read.
+
+Remembers; decides only the shared rate budget and the breaker's arithmetic, because they must hold across processes
+and survive a flush of Valkey. Who calls, and what an answer means for an order, is decided in `fulfilment`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import DateTime, Index, LargeBinary, Text, delete, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import clock, config
+from core.db import Model, db, transaction
+
+SUPPLIER = "datamart"
+Share = Literal["purchase", "other"]
+
+
+class SupplierState(Model):
+    """One row for each supplier account: taken before each call, so all processes share one budget and one breaker."""
+
+    __tablename__ = "supplier_state"
+
+    supplier: Mapped[str] = mapped_column(primary_key=True)
+    purchase_calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
+    other_calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
+    ring_lookups: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
+    closed_until: Mapped[datetime | None]
+    """429: nobody calls before this."""
+    unknown_streak: Mapped[int] = mapped_column(default=0)
+    breaker_open_until: Mapped[datetime | None]
+    breaker_reason: Mapped[str | None]
+    credentials_refused_since: Mapped[datetime | None]
+    unreachable_since: Mapped[datetime | None]
+    last_balance_pesewas: Mapped[int | None]
+    last_balance_at: Mapped[datetime | None]
+    break_pesewas: Mapped[int | None]
+    break_since: Mapped[datetime | None]
+
+
+class SupplierCall(Model):
+    """One request and its answer. A purchase's row is written before the call, so a kill leaves it unanswered."""
+
+    __tablename__ = "supplier_calls"
+    __table_args__ = (
+        Index("ix_supplier_calls_refs", "order_refs", postgresql_using="gin"),
+        Index("ix_supplier_calls_endpoint", "endpoint", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    supplier: Mapped[str]
+    endpoint: Mapped[str]
+    method: Mapped[str]
+    path: Mapped[str]
+    order_refs: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    attempt: Mapped[int | None]
+    request_body: Mapped[str] = mapped_column(default="")
+    http_status: Mapped[int | None]
+    response_body: Mapped[str] = mapped_column(default="")
+    outcome: Mapped[str]
+    duration_ms: Mapped[int | None]
+    answered_at: Mapped[datetime | None]
+
+
+class WebhookEvent(Model):
+    """The raw bytes of a webhook, as it came, and what became of it."""
+
+    __tablename__ = "webhook_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime]
+    event_key: Mapped[str] = mapped_column(unique=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    event: Mapped[str]
+    order_ref: Mapped[str | None] = mapped_column(index=True)
+    raw_status: Mapped[str | None]
+    status: Mapped[str | None]
+    verified_by: Mapped[str | None]
+    times: Mapped[int] = mapped_column(default=1)
+    result: Mapped[str] = mapped_column(default="stored")
+
+    @property
+    def body_text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+class BalanceRead(Model):
+    """One answer of the supplier about our balance, beside what our books said at that moment."""
+
+    __tablename__ = "balance_reads"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    supplier: Mapped[str]
+    balance_pesewas: Mapped[int]
+    float_pesewas: Mapped[int]
+    unresolved_pesewas: Mapped[int]
+    verdict: Mapped[str]
+
+
+def state() -> SupplierState:
+    """The link as it stands. A fresh one when nothing was ever asked."""
+    return db.session.get(SupplierState, SUPPLIER) or SupplierState(
+        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+    )
+
+
+def locked_state() -> SupplierState:
+    """The link, locked inside the open use case."""
+    db.session.execute(
+        insert(SupplierState)
+        .values(supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[])
+        .on_conflict_do_nothing()
+    )
+    return db.session.scalars(select(SupplierState).where(SupplierState.supplier == SUPPLIER).with_for_update()).one()
+
+
+def take_call(share: Share) -> float:
+    """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait.
+
+    At most `rate_calls` in any window of `rate_window_s`, whatever the kind, of which `rate_reserved_for_purchases`
+    are kept for purchases. A sliding window of ours can never overfill the supplier's fixed one.
+    """
+    settings, now = config.current(), clock.now()
+    window = clock.delta(settings.rate_window_s)
+    with transaction():
+        link = locked_state()
+        if link.closed_until is not None and link.closed_until > now:
+            return (link.closed_until - now).total_seconds()
+        purchases = _recent(link.purchase_calls, now, window)
+        others = _recent(link.other_calls, now, window)
+        full = len(purchases) + len(others) >= settings.rate_calls
+        share_full = share == "other" and len(others) >= settings.rate_calls - settings.rate_reserved_for_purchases
+        if full or share_full:
+            oldest = min(purchases + others) if full else min(others)
+            return max((oldest + window - now).total_seconds(), 0.01)
+        (purchases if share == "purchase" else others).append(now)
+        link.purchase_calls, link.other_calls = purchases, others
+        return 0.0
+
+
+def close_until(moment: datetime) -> None:
+    """The supplier said 429: no process calls before `moment`."""
+    with transaction():
+        link = locked_state()
+        link.closed_until = max(moment, link.closed_until or moment)
+
+
+def may_ring_lookup(link: SupplierState) -> bool:
+    """Whether an unverified ring may still cause a look-up in this window; counts it when it may. Row locked."""
+    settings, now = config.current(), clock.now()
+    recent = _recent(link.ring_lookups, now, clock.delta(settings.rate_window_s))
+    if len(recent) >= settings.ring_lookups_per_window:
+        link.ring_lookups = recent
+        return False
+    link.ring_lookups = [*recent, now]
+    return True
+
+
+def open_purchase_call(order_ref: str, attempt: int) -> None:
+    """Inside the claim: the line of a purchase about to be made. It stays unanswered if we die during the call."""
+    db.session.add(
+        SupplierCall(
+            at=clock.now(),
+            supplier=SUPPLIER,
+            endpoint="purchase",
+            method="POST",
+            path="/v1/purchase",
+            order_refs=[order_ref],
+            attempt=attempt,
+            outcome="no answer yet",
+        )
+    )
+
+
+def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any]) -> None:
+    """Keep one finished call: completes the open line of a purchase, or adds a line."""
+    with transaction() as session:
+        line = None
+        if endpoint == "purchase" and order_refs:
+            line = session.scalar(
+                select(SupplierCall)
+                .where(
+                    SupplierCall.endpoint == "purchase",
+                    SupplierCall.order_refs.contains([order_refs[0]]),
+                    SupplierCall.answered_at.is_(None),
+                )
+                .order_by(SupplierCall.id.desc())
+                .limit(1)
+            )
+        if line is None:
+            line = SupplierCall(endpoint=endpoint, order_refs=list(order_refs))
+            session.add(line)
+        for name, value in values.items():
+            setattr(line, name, value)
+        line.answered_at = clock.now()
+
+
+def calls(
+    before_id: int | None = None, endpoint: str | None = None, search: str = "", limit: int | None = None
+) -> list[SupplierCall]:
+    """The call log, newest first; `search` is a whole order reference."""
+    query = select(SupplierCall).order_by(SupplierCall.id.desc()).limit(limit or config.current().page_size)
+    if before_id is not None:
+        query = query.where(SupplierCall.id < before_id)
+    if endpoint:
+        query = query.where(SupplierCall.endpoint == endpoint)
+    if search:
+        query = query.where(SupplierCall.order_refs.contains([search.strip().upper()]))
+    return list(db.session.scalars(query))
+
+
+def event_key(event: str, order_ref: str | None, raw_status: str | None, body: bytes) -> str:
+    """What makes two webhooks the same event: name, reference, status and content (the contract has no event id)."""
+    return hashlib.sha256(
+        b"\x1f".join([event.encode(), (order_ref or "").encode(), (raw_status or "").encode(), body])
+    ).hexdigest()
+
+
+def keep_webhook(values: Mapping[str, Any]) -> bool:
+    """Store an event inside the open use case. False when the same one was already here; it is counted."""
+    fresh = db.session.execute(
+        insert(WebhookEvent)
+        .values(received_at=clock.now(), times=1, result="stored", **values)
+        .on_conflict_do_update(
+            index_elements=[WebhookEvent.event_key], set_={"times": WebhookEvent.times + 1, "result": "seen before"}
+        )
+        .returning(WebhookEvent.times)
+    ).scalar_one()
+    return bool(fresh == 1)
+
+
+def webhooks(before_id: int | None = None, limit: int | None = None) -> list[WebhookEvent]:
+    """The webhook log, newest first."""
+    query = select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(limit or config.current().page_size)
+    return list(db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id)))
+
+
+def webhooks_of(order_ref: str) -> list[WebhookEvent]:
+    return list(
+        db.session.scalars(select(WebhookEvent).where(WebhookEvent.order_ref == order_ref).order_by(WebhookEvent.id))
+    )
+
+
+def verified_completion(order_ref: str) -> WebhookEvent | None:
+    """A webhook whose signature held and which says that this order was completed."""
+    return db.session.scalar(
+        select(WebhookEvent).where(
+            WebhookEvent.order_ref == order_ref,
+            WebhookEvent.status == "completed",
+            WebhookEvent.verified_by.is_not(None),
+            WebhookEvent.verified_by != "static_token",
+        )
+    )
+
+
+def balance_reads(limit: int) -> list[BalanceRead]:
+    """The newest balance reads first."""
+    return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))
+
+
+def prune() -> int:
+    """Delete call lines and webhooks past their keeping time. Returns how many rows went."""
+    settings, now = config.current(), clock.now()
+    with transaction() as session:
+        gone = 0
+        for query in (
+            delete(SupplierCall).where(SupplierCall.at < now - timedelta(days=settings.call_keep_days)),
+            delete(WebhookEvent).where(WebhookEvent.received_at < now - timedelta(days=settings.webhook_keep_days)),
+        ):
+            gone += int(session.execute(query).rowcount)  # type: ignore[attr-defined]
+        return gone
+
+
+def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:
+    # A jump of the clock backwards leaves moments of the future behind: they count, but not for longer than a window.
+    return [moment for moment in moments if now - window < moment <= now + window]

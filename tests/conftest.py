@@ -1,0 +1,252 @@
+"""Real PostgreSQL and Valkey, the application as its own role, and two stores with look-alike rows in every test.
+
+The tables are put back to the seed before each test. Sockets stay open only because the two servers are real; no test
+talks to any other address. After each test the books are proven.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from flask import Flask
+from seed import seed_base
+from visitors import Visitor
+
+from core import clock, ledger, outbox, tenancy, users
+from core.config import Config
+from core.db import db
+from devkit import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+WEBHOOK_TOKEN = "hooks-token-for-tests-0123456789"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A migrated database: `admin` owns it, `app` is the application's role, `super` may restore the seed."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        if not url.rpartition("/")[2].partition("?")[0].endswith("_test"):
+            pytest.exit("TEST_DATABASE_URL must name a database that ends in _test", returncode=2)
+        urls = {
+            "app": url,
+            "admin": os.environ["TEST_DATABASE_ADMIN_URL"],
+            "super": os.environ["TEST_DATABASE_SUPERUSER_URL"],
+        }
+        _migrate(urls)
+        yield urls
+        return
+    server = servers.start_postgres(tmp_path_factory.mktemp("postgres"), fsync=False)
+    try:
+        database = servers.prepare_database(
+            server, "makola_test", owner_password=secrets.token_hex(8), app_password=secrets.token_hex(8)
+        )
+        urls = {
+            "admin": database.admin_url,
+            "app": database.app_url,
+            "super": server.superuser_url.rpartition("/")[0] + "/makola_test",
+        }
+        _migrate(urls)
+        yield urls
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Valkey."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+        return
+    server = servers.start_valkey(tmp_path_factory.mktemp("valkey"))
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    return Config(
+        database_url=postgres["app"],
+        database_admin_url=postgres["admin"],
+        redis_url=valkey,
+        secret_key="a secret for tests, thirty-two characters or more",
+        data_mart_api_url="http://127.0.0.1:9/api",
+        data_mart_api_key="pk_test",
+        data_mart_api_secret="sk_test",
+        webhook_token=WEBHOOK_TOKEN,
+        public_scheme="http",
+        instance_dir=str(tmp_path_factory.mktemp("instance")),
+    )
+
+
+@pytest.fixture(scope="session")
+def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
+    """The application, made once; its seed is kept in a schema of its own, from which each test is restored."""
+    from wsgi import create_app
+
+    app = create_app(config)
+    app.testing = True
+    with app.app_context():
+        seed_base()
+    with psycopg.connect(postgres["super"], autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS seed CASCADE")
+        connection.execute("CREATE SCHEMA seed")
+        for table in _tables(connection):
+            connection.execute(f"CREATE TABLE seed.{table} AS TABLE public.{table}")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(seeded_app: Flask, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
+    with psycopg.connect(postgres["super"], autocommit=True) as connection:
+        tables = _tables(connection)
+        restore = [f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables]
+        connection.execute(
+            "; ".join(
+                [
+                    "SET session_replication_role = replica",
+                    "TRUNCATE " + ", ".join(f"public.{table}" for table in tables),
+                    *restore,
+                ]
+            )
+        )
+    monkeypatch.setattr(outbox, "bell", lambda _ids: None)
+    monkeypatch.setattr(clock, "offset_source", None)
+    limiter = next(iter(seeded_app.extensions.get("limiter", ())), None)
+    if limiter is not None:
+        limiter.reset()
+    yield seeded_app
+    with seeded_app.app_context(), tenancy.across_stores():
+        books = ledger.books()
+    assert books.hold, f"the books do not hold: {books}"
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """An open application context with no store set, for tests of core."""
+    with app.app_context():
+        yield app
+        tenancy.clear()
+        db.session.remove()
+
+
+@pytest.fixture
+def ama(context: Flask) -> int:
+    """Work in ama's store; its id."""
+    return _enter("ama")
+
+
+@pytest.fixture
+def kofi_id(context: Flask) -> int:
+    from core import stores
+
+    store = stores.by_slug("kofi")
+    assert store is not None
+    return store.id
+
+
+@pytest.fixture
+def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
+    """Do something inside a store, in a context of its own, as a request of that store would."""
+
+    def act(slug: str, deed: Callable[[], Any]) -> Any:
+        with app.app_context():
+            _enter(slug)
+            try:
+                return deed()
+            finally:
+                tenancy.clear()
+                db.session.remove()
+
+    return act
+
+
+@pytest.fixture
+def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Move the clock of this process by so many seconds, on top of earlier jumps."""
+    total = 0.0
+
+    def by(seconds: float) -> None:
+        nonlocal total
+        total += seconds
+        monkeypatch.setattr(clock, "offset_source", lambda: total)
+
+    return by
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Callable[[str], Visitor]:
+    """A browser at a host: `visitor("ama")` is a customer of ama's store."""
+    return lambda host: Visitor(app, host)
+
+
+@pytest.fixture
+def customer(visitor: Callable[[str], Visitor]) -> Visitor:
+    return visitor("ama")
+
+
+@pytest.fixture
+def ama_agent(app: Flask) -> Visitor:
+    return _logged_in(app, "ama@example.test", "portal", "ama")
+
+
+@pytest.fixture
+def kofi_agent(app: Flask) -> Visitor:
+    return _logged_in(app, "kofi@example.test", "portal", "kofi")
+
+
+@pytest.fixture
+def owner(app: Flask) -> Visitor:
+    return _logged_in(app, "owner@example.test", "console", None)
+
+
+@pytest.fixture
+def logged_in(app: Flask) -> Callable[..., Visitor]:
+    """`logged_in("cashier@example.test", "portal", "ama")`: anyone of the seed, at either door."""
+    return lambda email, door="portal", slug=None: _logged_in(app, email, door, slug)
+
+
+def _logged_in(app: Flask, email: str, door: Any, slug: str | None) -> Visitor:
+    from core import stores
+
+    with app.app_context():
+        user = users.by_email(email)
+        assert user is not None
+        store = stores.by_slug(slug) if slug else None
+        token = users.start_login(user, door, store.id if store else None)
+        db.session.remove()
+    return Visitor(app, "portal" if door == "portal" else "admin", token)
+
+
+def _enter(slug: str) -> int:
+    from core import stores
+
+    store = stores.by_slug(slug)
+    assert store is not None
+    tenancy.use(store.id)
+    return store.id
+
+
+def _migrate(urls: dict[str, str]) -> None:
+    alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
+    alembic.attributes.update(admin_url=urls["admin"], application_url=urls["app"])
+    command.upgrade(alembic, "head")
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[str]:
+    rows = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+    )
+    return [name for (name,) in rows]
