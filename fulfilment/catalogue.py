@@ -1,0 +1,41 @@
+"""Asking the supplier what it sells, and handing the list to the catalogue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from core import catalog, clock, supply, tenancy
+from core.db import end_read
+from core.outbox import Lease
+from core.supply import SUPPLIER
+from fulfilment import link
+from fulfilment.outcome import Outcome
+from integrations.ports import NoAnswer, Supplier
+
+
+def sync(lease: Lease, supplier: Supplier) -> Outcome:
+    """Handler of `sync_catalogue`: read the supplier's list and apply it. A failed or empty list changes nothing."""
+    pause = supply.take_call("other")
+    if pause:
+        return Outcome(clock.now() + timedelta(seconds=pause))
+    return sync_now(supplier)
+
+
+def sync_now(supplier: Supplier) -> Outcome:
+    """One list call and what it changed. The caller has taken a call from the budget."""
+    end_read()
+    answer = supplier.offers()
+    if isinstance(answer, NoAnswer):
+        if answer.kind == "credentials":
+            link.refused_credentials()
+        elif answer.kind == "rate_limited":
+            link.told_to_wait(answer.retry_after_s)
+        elif answer.kind == "unreachable":
+            link.unreachable()
+        report = catalog.record_failed_sync(
+            f"The supplier's list could not be read: {answer.reason}. Nothing was changed."
+        )
+        return Outcome(None, ok=False, text=report.sentence)
+    with tenancy.across_stores():
+        report = catalog.apply_sync(SUPPLIER, answer)
+    return Outcome(None, ok=report.ok, text=report.sentence)

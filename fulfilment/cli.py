@@ -1,0 +1,126 @@
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `seed`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from core import config, tenancy
+from fulfilment import balance, catalogue, relay, seeds, supervise, worker
+from integrations.ports import NoAnswer, Supplier
+
+supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
+
+
+def register(app: Flask) -> None:
+    """Add the commands to `flask --app wsgi`."""
+    for command in (relay_command, worker_command, supervise_command, seed_command, supplier_group):
+        app.cli.add_command(command)
+
+
+@click.command("relay")
+@with_appcontext
+def relay_command() -> None:
+    """Ring due rows of the outbox until stopped."""
+    relay.run(_app(), _stop_on_signals())
+
+
+@click.command("worker")
+@with_appcontext
+def worker_command() -> None:
+    """Work on rung rows until stopped."""
+    worker.run(_app(), config.current().redis_url)
+
+
+@click.command("supervise")
+@click.option("--workers", type=click.IntRange(1, 16), help="Worker processes; default MAKOLA_WORKERS.")
+@click.option("--pids-file", type=click.Path(path_type=Path), help="Write who runs to this file as JSON.")
+@with_appcontext
+def supervise_command(workers: int | None, pids_file: Path | None) -> None:
+    """Keep the relay and the workers alive."""
+    supervise.run(workers or config.current().workers, pids_file, _stop_on_signals())
+
+
+@click.command("seed")
+@click.option("--demo", is_flag=True, help="Stores ama and kofi with agents, wallets and the supplier's catalogue.")
+@click.option("--owner-only", is_flag=True, help="Only the owner; the password is printed once.")
+@click.option("--passwords-file", type=click.Path(path_type=Path, exists=True), help="JSON of e-mails and passwords.")
+@with_appcontext
+def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> None:
+    """Load the first rows. Safe to repeat: what exists stays, passwords are set to the file's."""
+    if demo == owner_only:
+        raise click.UsageError("Give either --demo or --owner-only.")
+    if demo:
+        if passwords_file is None:
+            raise click.UsageError("--demo needs --passwords-file.")
+        click.echo(seeds.demo(json.loads(passwords_file.read_text()), current_app.extensions["supplier"]))
+        return
+    password = secrets.token_urlsafe(12)
+    if seeds.owner("owner@makola.example", password):
+        click.echo(f"owner: owner@makola.example  password: {password}  (shown once; change it after the first log-in)")
+    else:
+        click.echo("The owner exists already.")
+
+
+@supplier_group.command("check")
+def supplier_check() -> None:
+    """Call every read endpoint of the supplier and say which works."""
+    supplier: Supplier = current_app.extensions["supplier"]
+    checks: list[tuple[str, Callable[[], Any], Callable[[Any], str]]] = [
+        ("GET /v1/account", supplier.account, lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}"),
+        ("GET /v1/balance", supplier.balance, lambda b: f"{b.balance_pesewas / 100:.2f}"),
+        ("GET /v1/products", supplier.offers, lambda offers: f"{len(offers)} products"),
+        ("GET /v1/capacities", supplier.capacities, lambda lines: f"{len(lines)} sizes"),
+        ("GET /v1/transactions", supplier.transactions, lambda rows: f"{len(rows)} rows" if rows else ""),
+        (
+            "GET /v1/transactions/{ref}",
+            lambda: supplier.status("MK-CHECKCHECKCHECK00"),
+            lambda _: "answers for a reference",
+        ),
+        ("GET /v1/statistics", supplier.statistics, lambda found: f"{len(found)} keys"),
+    ]
+    words = {"endpoint_gone": "gone", "broken": "broken", "unreachable": "unreachable", "credentials": "refused"}
+    click.echo(f"{'endpoint':28} {'verdict':15} detail")
+    for name, call, tell in checks:
+        answer = call()
+        if isinstance(answer, NoAnswer):
+            click.echo(f"{name:28} {words.get(answer.kind, 'no information'):15} {answer.reason}")
+        else:
+            detail = tell(answer)
+            click.echo(
+                f"{name:28} {'works' if detail else 'no information':15} {detail or 'an empty list proves nothing'}"
+            )
+
+
+@supplier_group.command("sync")
+def supplier_sync() -> None:
+    """Read the supplier's list now and apply it."""
+    click.echo(catalogue.sync_now(current_app.extensions["supplier"]).text)
+
+
+@supplier_group.command("balance")
+def supplier_balance() -> None:
+    """Read the balance now and judge it against the books."""
+    with tenancy.across_stores():
+        answer = balance.read(current_app.extensions["supplier"])
+    click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    return stop

@@ -1,0 +1,50 @@
+"""The RQ job: take a row of the outbox, run its handler in the row's store, say when it falls due again.
+
+Carries only ids. Nothing depends on a job running once, or at all: the row's lease lets one job through, and a row
+whose job died falls due by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from flask import current_app
+
+from core import outbox, tenancy
+from core.outbox import Lease
+from fulfilment import balance, catalogue, deliver
+from fulfilment.outcome import Outcome
+from integrations.ports import Supplier
+
+log = structlog.get_logger("jobs")
+
+HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
+    "deliver_order": deliver.deliver,
+    "sync_catalogue": catalogue.sync,
+    "refresh_balance": balance.refresh,
+}
+
+
+def run(outbox_id: int, lease_no: int) -> None:
+    """Work on one row if the relay's lease is still good. Called by RQ by name, with these two numbers only."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with app.app_context():  # a context of its own, so its session ends with it
+        tenancy.clear()
+        with tenancy.across_stores():
+            lease = outbox.take(outbox_id, lease_no)
+        if lease is None:
+            return
+        supplier: Supplier = app.extensions["supplier"]
+        scope = tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
+        with scope:
+            outcome = HANDLERS[lease.kind](lease, supplier)
+            kept = outbox.finish(lease, outcome.due_at, ok=outcome.ok, text=outcome.text, result=outcome.result)
+        log.info(
+            "looked",
+            kind=lease.kind,
+            outbox=lease.outbox_id,
+            order=lease.order_id,
+            again=str(outcome.due_at),
+            kept=kept,
+        )

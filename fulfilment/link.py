@@ -1,0 +1,100 @@
+"""The line to the supplier: one purchase in flight per wallet, the breaker, what each kind of answer does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from core import clock, config, supply
+from core.db import db, transaction
+
+_WALLET_LOCK = 4_203
+"""Key of the advisory lock. Session-level: PostgreSQL frees it when the process dies, so a kill never leaves it held."""
+_TURN_WAIT_MS = 3_000
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Nothing may be bought before `until`, and why (a key of `orders.WAIT_TEXT`)."""
+
+    reason: str
+    until: datetime
+
+
+@contextmanager
+def wallet_turn() -> Iterator[bool]:
+    """Hold the supplier's wallet for one purchase or one comparison of balances. Yields False when others have it.
+
+    Two purchases at once on one wallet provoke PROCESSING_ERROR there. On a connection of its own, in autocommit, so
+    that no transaction is open during the call.
+    """
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
+        try:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WALLET_LOCK})
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                raise
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            # Closed, not returned to the pool: whatever happened, this session must not keep the lock.
+            connection.invalidate()
+
+
+def closed() -> Closed | None:
+    """Whether purchases are stopped now, by the breaker or because our credentials were refused."""
+    link, now = supply.state(), clock.now()
+    if link.breaker_open_until is None or link.breaker_open_until <= now:
+        return None
+    return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
+
+
+def answered() -> None:
+    """A trustworthy answer came: the breaker closes."""
+    with transaction():
+        link = supply.locked_state()
+        link.unknown_streak = 0
+        link.breaker_open_until = link.breaker_reason = None
+        link.credentials_refused_since = link.unreachable_since = None
+
+
+def unclear() -> None:
+    """A purchase had no trustworthy answer. `breaker_unknowns` in a row stop purchases for `breaker_open_s`."""
+    settings = config.current()
+    with transaction():
+        link = supply.locked_state()
+        link.unknown_streak += 1
+        if link.unknown_streak >= settings.breaker_unknowns:
+            link.breaker_open_until, link.breaker_reason = clock.after(settings.breaker_open_s), "breaker"
+
+
+def refused_credentials() -> datetime:
+    """401 or 403: stop purchases, say since when, try one again after `credentials_wait_s`. Returns that moment."""
+    until = clock.after(config.current().credentials_wait_s)
+    with transaction():
+        link = supply.locked_state()
+        link.credentials_refused_since = link.credentials_refused_since or clock.now()
+        link.breaker_open_until, link.breaker_reason = until, "credentials"
+    return until
+
+
+def unreachable() -> None:
+    """No connection could be made."""
+    with transaction():
+        link = supply.locked_state()
+        link.unreachable_since = link.unreachable_since or clock.now()
+
+
+def told_to_wait(seconds: float | None) -> datetime:
+    """429: nobody calls before this moment. The wait is the supplier's own, so it is not scaled."""
+    until = clock.now() + timedelta(seconds=min(max(seconds or 60.0, 1.0), 600.0))
+    supply.close_until(until)
+    return until

@@ -1,0 +1,178 @@
+"""What a supplier's word means for an order in each state: one complete table, and the checks an answer must pass.
+
+Decides what should happen; `deliver` carries it out. An answer about another number or another reference moves
+nothing. A word against a final state moves nothing and becomes a case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from core import clock, config, money, orders, supply
+from core.orders import News, Order, State
+from integrations.ports import Accepted, Found, StatusWord
+
+DAY_S = 86_400
+
+Effect = State | Literal["same", "case"]
+
+TABLE: dict[tuple[State, StatusWord], Effect] = {
+    ("submitting", "pending"): "processing",
+    ("submitting", "processing"): "processing",
+    ("submitting", "completed"): "completed",
+    ("submitting", "failed"): "failed",
+    ("submitting", "refunded"): "refunded",
+    ("processing", "pending"): "same",
+    ("processing", "processing"): "same",
+    ("processing", "completed"): "completed",
+    ("processing", "failed"): "failed",
+    ("processing", "refunded"): "refunded",
+    ("failed", "pending"): "processing",
+    ("failed", "processing"): "processing",
+    ("failed", "completed"): "completed",
+    ("failed", "failed"): "same",
+    ("failed", "refunded"): "refunded",
+    ("completed", "pending"): "case",
+    ("completed", "processing"): "case",
+    ("completed", "completed"): "same",
+    ("completed", "failed"): "case",
+    ("completed", "refunded"): "case",
+    ("refunded", "pending"): "case",
+    ("refunded", "processing"): "case",
+    ("refunded", "completed"): "case",
+    ("refunded", "failed"): "same",
+    ("refunded", "refunded"): "same",
+    ("cancelled", "pending"): "case",
+    ("cancelled", "processing"): "case",
+    ("cancelled", "completed"): "case",
+    ("cancelled", "failed"): "same",
+    ("cancelled", "refunded"): "same",
+}
+"""Every state in which the supplier can be asked, against every word. A failed order whose watch is over is settled
+by `_watch_is_over`, not here."""
+
+_TEXT: dict[State, tuple[str, str | None]] = {
+    "processing": ("The supplier has it{ref}{charged}.", "Sent to the network"),
+    "completed": ("The supplier says it is delivered{charged}.", "Delivered"),
+    "failed": (
+        "The supplier says it failed{reason}. It is watched before any money goes back.",
+        "The network reports a problem; we keep checking",
+    ),
+    "refunded": ("The supplier gave the money back{reason}.", "Not delivered"),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an answer calls for: a move or none, cases to open, and what to write on the timeline."""
+
+    move: State | None
+    news: News
+    text: str = ""
+    customer_text: str | None = None
+    wrong_order: bool = False
+    cases: tuple[tuple[str, dict[str, Any]], ...] = field(default=())
+
+
+def of_accepted(order: Order, answer: Accepted) -> Told:
+    """What the answer to a purchase means. `answer.order_ref` and `recipient` are what the supplier echoed."""
+    evidence = {"said": answer.raw_status, "order_ref": answer.order_ref, "recipient": _masked(answer.recipient)}
+    if not _fits(order, answer.order_ref, answer.recipient, None):
+        return Told(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+    said = News(answer.raw_status, answer.supplier_ref, answer.amount_pesewas, money_back=answer.status == "refunded")
+    return _tell(order, answer.status, said, answer.needs_person)
+
+
+def of_found(order: Order, found: Found) -> Told:
+    """What the supplier's record of our reference means."""
+    if not _fits(order, found.order_ref, found.recipient, found.capacity):
+        evidence = {
+            "said": found.raw_status,
+            "order_ref": found.order_ref,
+            "recipient": _masked(found.recipient),
+            "capacity": found.capacity,
+        }
+        return Told(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+    said = News(
+        found.raw_status,
+        found.supplier_ref,
+        found.amount_pesewas,
+        found.failure_reason,
+        money_back=found.status == "refunded",
+    )
+    return _tell(order, found.status, said, found.needs_person)
+
+
+def believe_signed_webhook(order: Order, gone: int) -> bool:
+    """The one exception to "a webhook rings": the look-up endpoint is gone on three rungs and a signed webhook says
+    completed. Then *processing* becomes *completed*, said so on the timeline (architecture §9.4).
+    """
+    event = supply.verified_completion(order.order_ref)
+    if gone < 3 or event is None or order.state != "processing":
+        return False
+    return orders.advance(
+        order.id,
+        "completed",
+        news=News(raw_status=event.raw_status),
+        customer_text="Delivered",
+        text="The supplier's look-up is gone; its signed webhook says delivered, and that is believed.",
+    )
+
+
+def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Told:
+    found: list[tuple[str, dict[str, Any]]] = []
+    if needs_person:
+        found.append(("unknown_word", {"said": said.raw_status}))
+    if said.amount_pesewas is not None and said.amount_pesewas != (
+        order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    ):
+        found.append(
+            ("amount_differs", {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas})
+        )
+    effect = TABLE.get((order.state, word), "case")  # type: ignore[arg-type]  # a state nobody asks in is a case
+    if _watch_is_over(order, word):
+        text = f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The money is back."
+        return Told("refunded", said, text, "Not delivered", cases=tuple(found))
+    if effect == "case":
+        found.append(("contradiction", {"order_is": order.state, "supplier_says": said.raw_status}))
+    if effect in ("same", "case"):
+        return Told(None, said, cases=tuple(found))
+    text, customer_text = _TEXT[effect]
+    return Told(
+        effect,
+        said,
+        text.format(
+            ref=f", its reference …{said.supplier_ref[-4:]}" if said.supplier_ref else "",
+            charged=f", {money.cedis(said.amount_pesewas)} taken" if said.amount_pesewas is not None else "",
+            reason=f" (“{said.failure_reason}”)" if said.failure_reason else "",
+        ),
+        customer_text,
+        cases=tuple(found),
+    )
+
+
+def _watch_is_over(order: Order, word: StatusWord) -> bool:
+    return (
+        order.state == "failed"
+        and word == "failed"
+        and order.failed_since is not None
+        and clock.now() >= order.failed_since + clock.delta(config.current().failed_watch_s)
+    )
+
+
+def _fits(order: Order, order_ref: str | None, recipient: str | None, capacity: str | None) -> bool:
+    if order_ref is not None and order_ref != order.order_ref:
+        return False
+    if recipient is not None and _digits(recipient) != _digits(order.recipient_msisdn):
+        return False
+    return capacity is None or capacity.upper().replace(" ", "") == order.capacity.upper().replace(" ", "")
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number)[-9:]
+
+
+def _masked(number: str | None) -> str | None:
+    return None if number is None else "•••" + number[-3:]

@@ -1,0 +1,17 @@
+"""What a handler of the outbox gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """When to look again, or None for done; and for a person's request, what came of it in a sentence."""
+
+    due_at: datetime | None
+    ok: bool | None = None
+    text: str | None = None
+    result: dict[str, Any] | None = None

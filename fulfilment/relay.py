@@ -1,0 +1,117 @@
+"""Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
+
+Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
+lease is over. Also asks for the timed reads of balance and catalogue, by rows of the same outbox.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+from flask import Flask, current_app
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from core import clock, config, outbox, tenancy
+from core.audit import SYSTEM
+from core.db import db
+
+log = structlog.get_logger("relay")
+
+QUEUE = "buy"
+JOB = "fulfilment.jobs.run"
+FAILURE_TTL_S = 3_600
+_QUIET_S = 2.0
+"""After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
+_DOWN_S = 1.0
+_quiet_until = 0.0
+
+
+def ring(outbox_ids: list[int]) -> None:
+    """The bell after a commit: lease the rows and enqueue them. Never raises and never holds up a page."""
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        with tenancy.across_stores():
+            leases = outbox.lease_due(len(outbox_ids), only=outbox_ids)
+        _enqueue(queue_of(current_app.extensions["redis"]), leases)
+    except RedisError as error:
+        _quiet_until = time.monotonic() + _QUIET_S
+        log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
+    except DBAPIError as error:
+        log.warning("ring lost", error=type(error.orig).__name__, rows=outbox_ids)
+
+
+def queue_of(connection: Redis) -> Queue:
+    """The one queue. JSON, so that whoever can write to Valkey cannot run code of theirs."""
+    return Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
+    settings = config.current()
+    while not stop.is_set():
+        pause = clock.seconds(settings.relay_round_s)
+        try:
+            with app.app_context(), tenancy.across_stores():
+                rung = round_once(app.extensions["redis"])
+                ask_timed()
+            if rung >= settings.relay_batch:
+                pause = 0.05
+        except RedisError as error:
+            log.warning("valkey is down; rows wait", error=type(error).__name__)
+            pause = _DOWN_S
+        except DBAPIError as error:
+            log.warning("database is down; waiting", error=type(error.orig).__name__)
+            pause = _DOWN_S
+        stop.wait(pause)
+
+
+def round_once(connection: Redis) -> int:
+    """Ring at most what the list has not got already. Returns how many rows were rung. Needs `across_stores`."""
+    settings = config.current()
+    waiting = int(connection.llen(f"rq:queue:{QUEUE}"))
+    if waiting > settings.queue_full:
+        return 0
+    room = min(settings.relay_batch, outbox.health().due - waiting)
+    leases = outbox.lease_due(room) if room > 0 else []
+    _enqueue(queue_of(connection), leases)
+    return len(leases)
+
+
+def ask_timed() -> None:
+    """Ask for a balance read and a catalogue sync when the last one is old. Needs `across_stores`."""
+    settings = config.current()
+    for kind, every_s in (
+        ("refresh_balance", settings.balance_every_s),
+        ("sync_catalogue", settings.catalogue_every_s),
+    ):
+        newest = db.session.scalar(
+            select(outbox.OutboxRow.created_at)
+            .where(outbox.OutboxRow.kind == kind)
+            .order_by(outbox.OutboxRow.id.desc())
+            .limit(1)
+        )
+        if newest is None or clock.now() - newest > clock.delta(every_s):
+            outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+
+
+def _enqueue(queue: Queue, leases: list[tuple[int, int]]) -> None:
+    timeout = max(1, round(clock.seconds(config.current().job_timeout_s)))
+    for outbox_id, lease_no in leases:
+        queue.enqueue_call(
+            JOB,
+            args=(outbox_id, lease_no),
+            timeout=timeout,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL_S,
+            job_id=f"buy-{outbox_id}-{lease_no}",
+            description=f"outbox row {outbox_id}",
+        )

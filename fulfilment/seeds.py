@@ -1,0 +1,69 @@
+"""The first rows: the owner alone, or a demo with two stores, their agents and the supplier's catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+
+from core import ledger, onboarding, stores, supply, tenancy, users
+from core.audit import SYSTEM
+from core.db import db, transaction
+from core.ledger import Posting
+from fulfilment import balance, catalogue
+from integrations.ports import Supplier
+
+DEMO_WALLET_PESEWAS = 50_000
+DEMO_STORES = {
+    "ama": ("Ama's Data", "#0b6e4f", "0240000001"),
+    "kofi": ("Kofi Bundles", "#7a3e9d", "0200000002"),
+}
+
+
+def owner(email: str, password: str) -> bool:
+    """Make the owner. False when one exists."""
+    with transaction() as session:
+        if session.scalar(select(users.User.id).where(users.User.platform_role == "owner")) is not None:
+            return False
+        users.add(email, "Owner", password, platform_role="owner")
+        return True
+
+
+def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
+    """Two stores with funded wallets, an owner, and the supplier's catalogue if it can be had. Returns what happened.
+
+    `logins` maps `owner`, `ama`, `kofi` to `email` and `password`. Safe to repeat: only passwords are set again.
+    """
+    people = {name: _person(name, login["email"], login["password"]) for name, login in logins.items()}
+    synced = catalogue.sync_now(supplier) if supply.take_call("other") == 0.0 else None
+    with tenancy.across_stores():
+        if supply.take_call("other") == 0.0:
+            balance.read(supplier)
+        for slug, (name, colour, number) in DEMO_STORES.items():
+            store = stores.by_slug(slug)
+            if store is None:
+                store = onboarding.open_store(
+                    slug=slug,
+                    name=name,
+                    owner=people[slug],
+                    actor=SYSTEM,
+                    colour=colour,
+                    whatsapp=number,
+                    momo_number=number,
+                )
+            funded = db.session.scalar(
+                select(Posting.id).where(Posting.store_id == store.id, Posting.kind == "fund_wallet").limit(1)
+            )
+            if funded is None:
+                ledger.fund_wallet(store.id, DEMO_WALLET_PESEWAS, "Demo wallet", SYSTEM)
+    return f"Demo rows are in place. {synced.text if synced else ''}".strip()
+
+
+def _person(name: str, email: str, password: str) -> users.User:
+    with transaction() as session:
+        user = session.scalar(select(users.User).where(users.User.email == email.lower()))
+        if user is None:
+            return users.add(email, name.title(), password, platform_role="owner" if name == "owner" else "none")
+        if not users.verify(user, password):
+            user.password_hash = users.hash_password(password)
+        return user

@@ -1,0 +1,55 @@
+"""One RQ worker process: one queue, never forking, a random name, and a mark that says since when it is busy."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from flask import Flask
+from redis import Redis
+from rq import SimpleWorker
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+
+from core.db import db
+from fulfilment import relay
+
+WORKER_TTL_S = 35
+MAINTENANCE_S = 30
+MONITORING_S = 10
+MAX_JOBS = 500
+BUSY_VARIABLE = "MAKOLA_BUSY_FILE"
+"""The supervisor names a file here; while a job runs the file exists, its change time is the job's start."""
+
+
+class MarkedWorker(SimpleWorker):
+    """A SimpleWorker that lets its supervisor see a job that hangs: it has no second kill of its own."""
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        path = os.environ.get(BUSY_VARIABLE)
+        if path:
+            Path(path).touch()
+        try:
+            super().execute_job(job, queue)
+        finally:
+            if path:
+                Path(path).unlink(missing_ok=True)
+
+
+def run(app: Flask, redis_url: str) -> bool:
+    """Work until told to stop or `MAX_JOBS` are done. Raises when Valkey is away; the supervisor starts anew."""
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    with app.app_context():
+        db.engine.dispose()  # nothing opened before this process's own work
+        connection = Redis.from_url(redis_url)
+        worker = MarkedWorker(
+            [relay.queue_of(connection)],
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_S,
+            maintenance_interval=MAINTENANCE_S,
+            job_monitoring_interval=MONITORING_S,
+        )
+        return bool(worker.work(with_scheduler=False, max_jobs=MAX_JOBS, logging_level="WARNING"))
