@@ -17,7 +17,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devkit.daemons import ServerError
@@ -34,6 +34,7 @@ class Home:
     root: Path
     account: pwd.struct_passwd | None
     programs: Path
+    note: str = ""  # what a person should know about the place, if anything
 
     @property
     def data(self) -> Path:
@@ -60,10 +61,9 @@ def settle(folder: Path, *, throwaway: bool) -> Home:
     tree = wheel_folder()
     if os.geteuid() != 0:
         return Home(folder, None, tree / "pginstall18" / "bin")
-    root = folder if _open_to_all(folder) else _outside(folder, throwaway)
-    account = _account(root / "data")
-    home = Home(root, account, tree / "pginstall18" / "bin")
-    return home if _runs(home) else Home(root, account, _copied_programs(tree, root))
+    root, note = (folder, "") if _open_to_all(folder) else _outside(folder, throwaway)
+    home = Home(root, _account(root / "data"), tree / "pginstall18" / "bin", note)
+    return home if _runs(home) else replace(home, programs=_copied_programs(tree, root))
 
 
 def forget(folder: Path) -> None:
@@ -112,10 +112,12 @@ def _open_to_all(folder: Path) -> bool:
     return all(place.stat().st_mode & stat.S_IXOTH for place in (resolved, *resolved.parents))
 
 
-def _outside(folder: Path, throwaway: bool) -> Path:
+def _outside(folder: Path, throwaway: bool) -> tuple[Path, str]:
+    """The home of a folder that `nobody` cannot reach, and what to tell a person about it."""
     known = _remembered(folder)
     if known is not None:
-        return known
+        return known, f"PostgreSQL's files are in {known}, since user 'nobody' cannot enter {folder}."
+    lost = (folder / "outside").exists()
     _sweep()
     # /var/tmp before /tmp: the first survives a reboot.
     for parent in ("/var/tmp", tempfile.gettempdir()):  # noqa: S108 mkdtemp makes a folder of an unguessable name
@@ -125,7 +127,8 @@ def _outside(folder: Path, throwaway: bool) -> Path:
             marker = {"folder": str(folder.resolve()), "throwaway": throwaway}
             (root / _MARKER).write_text(json.dumps(marker), encoding="utf-8")
             (folder / "outside").write_text(str(root), encoding="utf-8")
-            return root
+            reason = f"PostgreSQL's files go to {root}, since user 'nobody' cannot enter {folder}."
+            return root, "The database is empty: the folder of its files was removed. " * lost + reason
     raise ServerError(
         f"PostgreSQL may not run as root, and user 'nobody' cannot reach {folder}: make /var/tmp writable, "
         "move the project to a folder that others may enter, or run this as an ordinary user."

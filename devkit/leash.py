@@ -66,6 +66,18 @@ def family_tree() -> dict[int, list[int]]:
     return tree
 
 
+def children(pid: int) -> list[int]:
+    """Direct children of `pid`, those that ended but were not collected yet included where the kernel lists them."""
+    try:
+        found: list[int] = []
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+        return sorted(found)
+    except OSError:  # no such list on macOS and some kernels
+        return family_tree().get(pid, [])
+
+
 def descendants(pid: int, tree: dict[int, list[int]] | None = None) -> list[int]:
     """Children of `pid`, their children, and so on."""
     tree = family_tree() if tree is None else tree

@@ -70,6 +70,7 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "",
+            "log_checkpoints": "off",
         }
         if not self.fsync:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -130,7 +131,7 @@ class Valkey:
             "appendonly": "yes",
             "save": '""',
             "requirepass": self.password,  # whoever may write to the queue decides what our workers run
-            "daemonize": "no",
+            "loglevel": "warning",
         }
         config = "".join(f"{name} {value}\n" for name, value in lines.items())
         self.process = daemons.launch(

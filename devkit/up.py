@@ -1,0 +1,322 @@
+"""`python3 dev.py up`: everything Makola needs, on one machine, until somebody stops it.
+
+Decides the order of things: servers, migrations, data, programs, health, `ready.json`. Leaves to `plan` what was
+asked for, to `processes` how children live and end, to `front` that nothing survives a kill.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from devkit import daemons, front, homes, keys, leash, plan, processes, ready, servers
+from devkit.console import Console
+from devkit.plan import Plan, Refusal
+from devkit.processes import Child, Family, Stopping
+
+COMMAND_WAIT_S = 180
+HEALTH_WAIT_S = 60
+SUPPLIER_WAIT_S = 15
+LAST_RUN_WAIT_S = 20  # how long a run that is just ending may take
+# What `--reset` deletes: what we made, by name, since MAKOLA_INSTANCE may point at a folder with other things in it.
+OURS = (
+    "postgres",
+    "valkey",
+    "sandbox",
+    "secrets.json",
+    "ports.json",
+    "supervise.json",
+    "ready.json",
+    "up.log",
+    "owner-shown",
+)
+
+
+def main(words: list[str]) -> int:
+    """Run until stopped. Returns the exit status: 0 after an orderly stop, 1 after a refusal."""
+    options = plan.parse(words)
+    instance = Path(os.environ.get("MAKOLA_INSTANCE") or "instance").resolve()
+    return front.run(
+        lambda fd: _run(options, instance, fd), after_kill=lambda: (instance / "ready.json").unlink(missing_ok=True)
+    )
+
+
+def _run(options: Any, instance: Path, front_fd: int) -> int:
+    try:
+        _make_instance(instance)
+        with _alone(instance, front_fd):
+            if options.reset:
+                _reset(instance)
+            return _serve(options, instance, front_fd)
+    except (Refusal, servers.ServerError) as refusal:
+        print(f"dev.py: {refusal}", file=sys.stderr, flush=True)
+    except OSError as error:
+        print(
+            f"dev.py: Makola cannot write to {instance} ({error}): make that folder yours or free some space.",
+            file=sys.stderr,
+            flush=True,
+        )
+    except Stopping:
+        return 0
+    return 1
+
+
+def _serve(options: Any, instance: Path, front_fd: int) -> int:
+    port, port_note = plan.choose_port(options.port)
+    environ = plan.private(os.environ)
+    sandbox_port = 0 if "DATA_MART_API_URL" in environ else _steady_port(instance / "ports.json", "sandbox")
+    what = Plan(options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port)
+    workers = what.check().workers
+    console = Console(instance / "up.log", environ)
+    family = Family(console, front_fd)
+    up = Up(what, console, family)
+    (instance / "ready.json").unlink(missing_ok=True)
+    try:
+        if port_note:
+            console.say(port_note)
+        up.start(workers)
+        up.watch()
+    except Stopping:
+        return 0
+    finally:
+        (instance / "ready.json").unlink(missing_ok=True)
+        (instance / "up.lock").write_text("")  # from here on the next run may wait for our end
+        console.say("stopping")
+        family.stop()
+        console.say("stopped")
+        console.flush(wait_s=0.5)
+
+
+class Up:
+    """One run: the plan, the screen, the children, and what became known on the way."""
+
+    def __init__(self, what: Plan, console: Console, family: Family) -> None:
+        self.plan = what
+        self.console = console
+        self.family = family
+        self.children: dict[str, Child] = {}
+        self.env: dict[str, str] = {}
+        self.pids_file = what.instance / "supervise.json"
+        self.ready = ready.ReadyFile(what.instance / "ready.json", {}, self.pids)
+
+    def start(self, workers: int) -> None:
+        """Start everything in order and write `ready.json`. Raises `Refusal`, `ServerError`, `Stopping`."""
+        began = time.monotonic()
+        self._servers()
+        self._supplier()
+        self._command("migrate", "db", "upgrade")
+        self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
+                      "--passwords-file", str(self.plan.instance / "secrets.json"))  # fmt: skip
+        self._web()
+        self._supervise(workers)
+        self._webhook()
+        facts = ready.facts(self.plan, self.env)
+        self.ready = ready.ReadyFile(self.plan.instance / "ready.json", facts, self.pids)
+        self.ready.renew()
+        self.console.say(f"ready after {time.monotonic() - began:.1f} s")
+        self.console.banner(ready.banner(self.plan, facts))
+
+    def watch(self) -> None:
+        """Keep it running. Ends by raising `Stopping`."""
+        while True:
+            due = time.monotonic() + 0.5
+            self.family.wait_for(lambda due=due: time.monotonic() > due, 1)
+            self.ready.renew()
+
+    def pids(self) -> dict[str, list[int]]:
+        """The processes of each kind that live now, as `ready.json` names them."""
+        alone = {
+            name: [child.pid] if (child := self.children.get(name)) and child.pid else []
+            for name in ("web", "postgres", "valkey", "sandbox")
+        }
+        alone["web"] += [pid for main in alone["web"] for pid in leash.children(main)]
+        return alone | ready.supervised(self.pids_file)
+
+    def _servers(self) -> None:
+        """Start the private servers that are wanted, and know the application's environment."""
+        given = self.plan.environ
+        database_url, admin_url = given.get("DATABASE_URL", ""), given.get("DATABASE_ADMIN_URL", "")
+        if self.plan.has_own_database:
+            self.console.say("starting PostgreSQL")
+            server = self._server("postgres", servers.start_postgres, signal.SIGINT)
+            if server.home.note:
+                self.console.say(server.home.note)
+            database = servers.prepare_database(
+                server,
+                "makola",
+                owner_password=self.plan.keys["database_owner_password"],
+                app_password=self.plan.keys["database_app_password"],
+            )
+            database_url, admin_url = database.app_url, database.admin_url
+        redis_url = given.get("REDIS_URL", "")
+        if self.plan.has_own_valkey:
+            self.console.say("starting Valkey")
+            redis_url = self._server("valkey", servers.start_valkey, signal.SIGTERM).url
+        self.env = self.plan.app_environ(database_url, admin_url, redis_url)
+
+    def _server(self, name: str, begin: Callable[..., Any], stop_signal: int) -> Any:
+        """Start a private server as a child; when it died it starts again on the same port and data."""
+        held: list[Any] = []
+
+        def launch(out: int) -> subprocess.Popen[bytes]:
+            if held:
+                held[0].output = out
+                held[0].start()
+            else:
+                held.append(begin(self.plan.instance / name, output=out))
+            return held[0].process
+
+        self.children[name] = self.family.start(name, launch, stop_signal=stop_signal, is_server=True)
+        return held[0]
+
+    def _supplier(self) -> None:
+        """Start the sandbox, or look whether somebody else's supplier answers. A silent one is no reason to stop."""
+        address = urlsplit(self.plan.supplier_url)
+        if self.plan.sandbox_port:
+            folder = self.plan.instance / "sandbox"
+            folder.mkdir(mode=0o700, exist_ok=True)
+            argv = processes.python("-m", "integrations.sandbox.serve", "--host", "127.0.0.1")
+            argv += ["--port", str(self.plan.sandbox_port), "--db", str(folder / "sandbox.db")]
+            argv += ["--profile", self.plan.options.profile]
+            if self.plan.options.auto_fulfil is not None:
+                argv += ["--auto-fulfil", f"{self.plan.options.auto_fulfil:g}"]
+            env = dict(os.environ)
+            env["SANDBOX_API_KEY"] = self.plan.keys["sandbox_api_key"]
+            env["SANDBOX_API_SECRET"] = self.plan.keys["sandbox_api_secret"]
+            self._program("sandbox", argv, env)
+            answered = self.family.wait_for(lambda: ready.answers(address.netloc, "/health"), SUPPLIER_WAIT_S)
+        else:
+            port = address.port or (443 if address.scheme == "https" else 80)
+            answered = ready.accepts(address.hostname or "", port)
+        if not answered:
+            self.console.say(
+                f'the supplier at {self.plan.supplier_url} does not answer: stores say "No bundles yet" until it does'
+            )
+
+    def _command(self, name: str, *words: str) -> None:
+        status = self.family.run(
+            name, processes.python("-m", "flask", "--app", "wsgi", *words), self.env, COMMAND_WAIT_S
+        )
+        if status != 0:
+            raise Refusal(
+                f"`flask --app wsgi {words[0]}` failed with status {status}: the reason is in its lines above."
+            )
+
+    def _web(self) -> None:
+        options, port = self.plan.options, str(self.plan.port)
+        if options.server == "granian":
+            argv = processes.python("-m", "granian", "--interface", "wsgi", "--no-ws", "--factory", "wsgi:create_app")
+            argv += ["--workers", str(options.web_workers), "--blocking-threads", "4", "--respawn-failed-workers"]
+            argv += ["--host", "127.0.0.1", "--port", port]
+        else:
+            argv = processes.python(
+                "-m", "gunicorn", "wsgi:create_app()", "--worker-class", "gthread", "--threads", "4"
+            )
+            argv += ["--workers", str(options.web_workers), "--bind", f"127.0.0.1:{port}"]
+        self._program("web", argv, self.env)
+        self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
+
+    def _supervise(self, workers: int) -> None:
+        self.pids_file.unlink(missing_ok=True)
+        argv = processes.python("-m", "flask", "--app", "wsgi", "supervise", "--pids-file", str(self.pids_file))
+        self._program("supervise", argv, self.env)
+
+        def all_there() -> bool:
+            found = ready.supervised(self.pids_file)
+            return len(found["worker"]) >= workers and bool(found["relay"])
+
+        self._await("supervise", all_there)
+
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> None:
+        self.console.say(f"starting {name}")
+        self.children[name] = self.family.start(name, lambda out: processes.spawn(argv, env, out))
+
+    def _await(self, name: str, condition: Callable[[], bool]) -> None:
+        child = self.children[name]
+        self.family.wait_for(lambda: child.deaths > 2 or condition(), HEALTH_WAIT_S)
+        if child.deaths > 2 or not condition():
+            raise Refusal(f"{name} does not get ready: the reason is in its lines above.")
+
+    def _webhook(self) -> None:
+        """Tell the sandbox where to ring. Somebody else's supplier is theirs to set: show how."""
+        if self.plan.sandbox_port:
+            problem = ready.register_webhook(self.plan)
+            if problem:
+                self.console.say(
+                    f"the sandbox did not take the webhook address ({problem}): orders still move, by polling"
+                )
+        else:
+            self.console.banner(ready.webhook_command(self.plan))
+
+
+def _make_instance(instance: Path) -> None:
+    """Root lets others walk through the folder, since its PostgreSQL runs as nobody; each file in it is closed."""
+    instance.mkdir(parents=True, exist_ok=True)
+    if instance.stat().st_uid == os.geteuid():
+        instance.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+@contextmanager
+def _alone(instance: Path, front_fd: int) -> Iterator[None]:
+    """Hold the folder's lock. A run that is just ending is waited for, one that goes on is a `Refusal`."""
+    with open(instance / "up.lock", "a+") as held:
+        deadline = time.monotonic() + LAST_RUN_WAIT_S
+        while not _locked(held.fileno()):
+            held.seek(0)
+            holder = held.read().strip()
+            if holder and leash.is_alive(int(holder)) or time.monotonic() > deadline:
+                raise Refusal(
+                    f"Makola is already running in this folder (process {holder or 'unknown'}): stop it with Ctrl-C "
+                    "there, or set MAKOLA_INSTANCE to another folder for a second one."
+                )
+            if select.select([front_fd], [], [], 0.1)[0]:
+                raise Stopping
+        held.truncate(0)
+        held.write(str(os.getppid()))
+        held.flush()
+        yield
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _reset(instance: Path) -> None:
+    homes.forget(instance / "postgres")
+    for name in OURS:
+        path = instance / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _steady_port(path: Path, name: str) -> int:
+    """The port `name` had last time if it is free, else a new one, remembered."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    port = daemons.free_port(known.get(name))
+    keys.save(path, {**known, name: port})
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

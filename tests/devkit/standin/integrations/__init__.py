@@ -1,0 +1,1 @@
+"""Stands where the suppliers stand."""

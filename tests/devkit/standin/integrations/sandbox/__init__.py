@@ -1,0 +1,1 @@
+"""Stands where the sandbox supplier stands."""
