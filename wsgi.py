@@ -122,6 +122,9 @@ class RoleGuard:
                 self.look()
         except OperationalError as error:
             log.warning("database is down at start", detail=str(error.orig))
+        finally:
+            with self._app.app_context():
+                db.db.engine.dispose()  # a server may fork after this; its children must not share a connection
 
     def look(self) -> None:
         if not self._passed:
@@ -143,7 +146,9 @@ class ClockJumps:
             self._read_at = time.monotonic()
             try:
                 with self._app.app_context(), db.db.engine.connect() as connection:
-                    found = connection.scalar(text("SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'"))
+                    found = connection.scalar(
+                        text("SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'")
+                    )
             except DBAPIError:  # no table yet, or the database is down: the clock stays where it was
                 return self._offset_s
             self._offset_s = float(found or 0)

@@ -32,9 +32,7 @@ WORDS = {
     404: Words("Nothing here", "There is no page at this address.", "Check the link, or start again from the front."),
     405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
     413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
-    429: Words(
-        "A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."
-    ),
+    429: Words("A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."),
     500: Words(
         "Something broke on our side",
         "It has been written down for us to mend.",

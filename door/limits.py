@@ -48,7 +48,10 @@ def _looked_up(_response: Response) -> bool:
 
 
 def table(config: Config) -> dict[tuple[str, str, str], Limit]:
-    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does."""
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does.
+
+    Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
+    """
     guesses = Limit("60 per 10 minutes", counts=_not_found, per_host=True)
     return {
         (hosts.STORE, "POST", "/orders"): Limit(
@@ -59,7 +62,6 @@ def table(config: Config) -> dict[tuple[str, str, str], Limit]:
         (hosts.STORE, "GET", "/track"): Limit("30 per 10 minutes", counts=_looked_up, per_host=True),
         (hosts.PORTAL, "POST", "/login"): Limit("60 per minute"),
         (hosts.CONSOLE, "POST", "/login"): Limit("60 per minute"),
-        (hosts.HOOKS, "POST", "/datamart/<>"): Limit("100 per second"),
     }
 
 

@@ -1,0 +1,70 @@
+"""Fixtures of the door's tests: a second application with other settings, and the address of nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from limits.storage import MemoryStorage
+
+from core import clock, outbox
+from core import config as settings
+from core.config import Config
+from core.db import db
+
+
+@pytest.fixture
+def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
+    """`door_app(form_bytes=10)`: another application on the same seeded tables. Puts the process back afterwards."""
+    from wsgi import create_app
+
+    made: list[Flask] = []
+    bell = outbox.bell
+
+    def make(**changes: Any) -> Flask:
+        made.append(create_app(dataclasses.replace(config, **changes)))
+        made[-1].testing = True
+        outbox.bell = bell
+        return made[-1]
+
+    yield make
+    for other in made:
+        with other.app_context():
+            db.engine.dispose()
+    settings.use(config)
+    outbox.bell = bell
+    clock.offset_source = None
+
+
+@pytest.fixture
+def dead_port() -> int:
+    """A port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word, like a frozen server."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(64)
+        yield int(server.getsockname()[1])
+
+
+@pytest.fixture
+def memory_of() -> Callable[[Flask], MemoryStorage]:
+    """The storage in which an application counts while Valkey is away."""
+
+    def find(app: Flask) -> MemoryStorage:
+        (limiter,) = app.extensions["limiter"]
+        storage = limiter.limiter.storage
+        assert isinstance(storage, MemoryStorage), "Valkey answered; this test needs it gone"
+        return storage
+
+    return find

@@ -1,0 +1,166 @@
+"""Which host leads to which room, and what no host may do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from flask import Flask, url_for
+
+from core import config as settings
+from core.config import Config
+from door.hosts import BARE, CONSOLE, HOOKS, NOWHERE, PORTAL, STORE, BadHost, Place, place_of
+from door.pages import own_path
+
+PLACES = [
+    ("ama.localhost", Place(STORE, "ama")),
+    ("AMA.LocalHost", Place(STORE, "ama")),
+    ("ama.localhost.", Place(STORE, "ama")),
+    ("ama.localhost:8000", Place(STORE, "ama")),
+    ("ama.localhost.:8000", Place(STORE, "ama")),
+    ("kofi-data2.localhost", Place(STORE, "kofi-data2")),
+    ("portal.localhost", Place(PORTAL)),
+    ("PORTAL.localhost:1", Place(PORTAL)),
+    ("admin.localhost", Place(CONSOLE)),
+    ("hooks.localhost", Place(HOOKS)),
+    ("127.0.0.1", Place(HOOKS)),
+    ("127.0.0.1:8000", Place(HOOKS)),
+    ("localhost", Place(BARE)),
+    ("localhost:8000", Place(BARE)),
+    ("a.ama.localhost", Place(NOWHERE)),
+    ("x.portal.localhost", Place(NOWHERE)),
+    ("ama.localhost.evil.example", Place(NOWHERE)),
+    ("evil.example", Place(NOWHERE)),
+    ("ama.localhost.localhost", Place(NOWHERE)),
+    ("amalocalhost", Place(NOWHERE)),
+    ("127.0.0.2", Place(NOWHERE)),
+    ("[::1]:8000", Place(NOWHERE)),
+    ("[::1]", Place(NOWHERE)),
+]
+MALFORMED = [
+    None, "", " ", "ama_data.localhost", "-ama.localhost", "ama-.localhost", "ama..localhost", ".localhost", "ama.localhost:",
+    "ama.localhost:port", "ama.localhost:0", "ama.localhost:65536", "ama.localhost:123456", "ama.localhost, evil.example",
+    "user@ama.localhost", "ama.localhost/x", "http://ama.localhost", "ama.localhost\r\nX: y", "ama\x00.localhost", "ámá.localhost",
+    "ama.localhost?x", "ama.localhost#", "[::1", "[zz]", "a" * 64 + ".localhost", ".".join(["a" * 60] * 5) + ".localhost", "%61ma.localhost",
+    "ama.localhost..", "ama localhost",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "place"), PLACES)
+def test_a_host_leads_to_its_room(host: str, place: Place) -> None:
+    assert place_of(host, "localhost") == place
+
+
+@pytest.mark.parametrize("host", MALFORMED)
+def test_a_malformed_host_is_refused(host: str | None) -> None:
+    with pytest.raises(BadHost):
+        place_of(host, "localhost")
+
+
+def test_loopback_is_no_back_door_in_production() -> None:
+    assert place_of("127.0.0.1", "makola.example") == Place(NOWHERE)
+    assert place_of("ama.makola.example", "makola.example") == Place(STORE, "ama")
+    assert place_of("localhost", "makola.example") == Place(NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("ama.localhost", 200),
+        ("AMA.localhost.:81", 200),
+        ("nobody.localhost", 404),
+        ("www.localhost", 404),
+        ("evil.example", 404),
+        ("127.0.0.1", 404),  # hooks has no front page
+        ("localhost", 200),
+        ("portal.localhost", 303),
+        ("admin.localhost", 303),
+        ("ama_data.localhost", 400),
+        ("ama.localhost:99999", 400),
+    ],
+)
+def test_the_front_of_each_host(app: Flask, host: str, status: int) -> None:
+    answer = app.test_client().get("/", headers={"Host": host})
+    assert answer.status_code == status
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "nobody.localhost", "ama_data.localhost"])
+@pytest.mark.parametrize("path", ["/", "/orders", "/login", "/static/x.css", "/orders/K7QM2XR94T"])
+def test_an_unknown_host_serves_nothing_and_sets_no_cookie(app: Flask, host: str, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = app.test_client().open(path, method=method, headers={"Host": host, "Origin": f"http://{host}"})
+        assert answer.status_code in (400, 404), (method, path)
+        assert "Set-Cookie" not in answer.headers
+        assert "There is no shop" in answer.text or "malformed" in answer.text or "no page" in answer.text
+
+
+def test_rooms_do_not_share_pages(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/wallet", base_url="http://ama.localhost").status_code == 404
+    assert client.get("/track", base_url="http://portal.localhost").status_code == 404
+    assert client.post("/datamart/x", base_url="http://portal.localhost").status_code == 403
+    assert client.get("/supplier", base_url="http://portal.localhost").status_code == 404
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host"])
+def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask, header: str) -> None:
+    value = "host=kofi.localhost" if header == "Forwarded" else "kofi.localhost"
+    answer = app.test_client().get("/", base_url="http://ama.localhost", headers={header: value})
+    assert answer.status_code == 200
+    assert "kofi" not in answer.text.lower()
+    answer = app.test_client().get("/", base_url="http://nobody.localhost", headers={header: "ama.localhost"})
+    assert answer.status_code == 404
+
+
+def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:
+    app = door_app(proxy_hops=1)  # type: ignore[operator]
+    client = app.test_client()
+    believed = client.get("/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "ama.localhost"})
+    assert believed.status_code == 200
+    planted = client.get(
+        "/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "kofi.localhost, nobody.localhost"}
+    )
+    assert planted.status_code == 404, "only the value our own proxy added counts"
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/orders", "/orders//", "//", "///track", "/\\evil.example", "/./track", "/track/"]
+)
+def test_odd_paths_never_redirect_anywhere(app: Flask, path: str) -> None:
+    answer = app.test_client().open(base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path})
+    assert "Location" not in answer.headers
+    assert answer.status_code in (200, 404, 405)
+
+
+def test_links_never_leave_their_host_by_accident(app: Flask) -> None:
+    with app.test_request_context("/", base_url="http://evil.example"):
+        with pytest.raises(ValueError, match="store_url"):
+            url_for("bare_index", _external=True)
+        with pytest.raises(ValueError, match="not in this room"):
+            url_for("bare_index")
+
+
+@pytest.mark.parametrize(
+    ("label", "changes", "address"),
+    [
+        ("ama", {"public_scheme": "https", "base_domain": "makola.example"}, "https://ama.makola.example"),
+        ("ama", {"public_scheme": "http", "public_port": 8000}, "http://ama.localhost:8000"),
+        ("", {"public_scheme": "https", "base_domain": "makola.example"}, "https://makola.example"),
+    ],
+)
+def test_public_addresses_come_from_the_settings(
+    config: Config, label: str, changes: dict[str, object], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from door import hosts
+
+    monkeypatch.setattr(settings, "_current", dataclasses.replace(config, **changes))
+    assert hosts.address(label) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["//evil.example", "/\\evil.example", "https://evil.example", "", "orders", "/a\nb", "/" + "x" * 600]
+)
+def test_only_a_plain_path_is_returned_to(text: str) -> None:
+    assert own_path(text) == "/"
+    assert own_path("/orders?tab=new") == "/orders?tab=new"

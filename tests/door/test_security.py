@@ -1,0 +1,217 @@
+"""The header set on every answer, the origin matrix, and cookies."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+from flask import Flask
+from visitors import Visitor
+
+from door.security import inline_style, policy
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+ANSWERS = [
+    ("ama", "GET", "/", 200),
+    ("ama", "HEAD", "/", 200),
+    ("ama", "OPTIONS", "/", 200),
+    ("ama", "GET", "/no-such-page", 404),
+    ("ama", "DELETE", "/", 405),
+    ("ama", "POST", "/orders", 403),
+    ("ama", "GET", "/track", 200),
+    ("portal", "GET", "/login", 200),
+    ("portal", "GET", "/orders", 303),
+    ("portal", "POST", "/login", 403),
+    ("admin", "GET", "/login", 200),
+    ("admin", "GET", "/", 303),
+    ("hooks", "GET", "/", 404),
+    ("hooks", "POST", "/datamart/wrong", 404),
+    ("nobody", "GET", "/", 404),
+    ("bad_host", "GET", "/", 400),
+    ("ama", "GET", "/healthz", 200),
+    ("nobody", "GET", "/healthz", 200),
+    ("ama", "GET", "/static/{css}", 200),
+    ("ama", "GET", "/static/none.css", 404),
+]
+
+
+@pytest.mark.parametrize(("host", "method", "path", "status"), ANSWERS)
+def test_every_answer_carries_the_headers(app: Flask, host: str, method: str, path: str, status: int) -> None:
+    path = path.replace("{css}", app.extensions["static_names"]["app.css"])
+    origin = {"Origin": "http://ama.localhost"} if method == "DELETE" else {}
+    answer = app.test_client().open(path, method=method, base_url=f"http://{host}.localhost", headers=origin)
+    assert answer.status_code == status
+    for name, value in ALWAYS.items():
+        assert answer.headers.getlist(name) == [value], name
+    (csp,) = answer.headers.getlist("Content-Security-Policy")
+    assert csp.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in csp
+    assert "unsafe" not in csp and "*" not in csp and "http:" not in csp
+    assert "Server" not in answer.headers
+    assert answer.headers.get("Cache-Control"), "every answer says how it may be kept"
+    answer.close()
+
+
+def test_the_policy_is_the_written_one() -> None:
+    assert policy([]) == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    assert "style-src 'self' 'sha256-a' 'sha256-b';" in policy(["'sha256-a'", "'sha256-b'", "'sha256-a'"])
+
+
+def test_a_style_in_the_page_is_named_by_its_hash(customer: Visitor) -> None:
+    answer = customer.get("/")
+    styles = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
+    assert styles
+    for css in styles:
+        digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
+    assert " style=" not in answer.text and "<script>" not in answer.text
+
+
+def test_a_style_cannot_end_its_own_element(app: Flask) -> None:
+    with app.test_request_context("/"), pytest.raises(ValueError, match="could end"):
+        inline_style("a{}</style><script>alert(1)</script>")
+
+
+def test_hsts_only_over_https(app: Flask, door_app: object) -> None:
+    assert "Strict-Transport-Security" not in app.test_client().get("/", base_url="http://ama.localhost").headers
+    assert "Strict-Transport-Security" in app.test_client().get("/", base_url="https://ama.localhost").headers
+    behind_tls = door_app(public_scheme="https")  # type: ignore[operator]
+    assert (
+        behind_tls.test_client().get("/", base_url="http://ama.localhost").headers["Strict-Transport-Security"]
+        == "max-age=31536000; includeSubDomains"
+    )
+
+
+def test_portal_and_console_are_never_kept(ama_agent: Visitor, owner: Visitor) -> None:
+    for visitor in (ama_agent, owner):
+        assert visitor.get("/orders").headers["Cache-Control"] == "no-store"
+
+
+ORIGINS = [
+    # (headers, allowed)
+    ({"Origin": "http://portal.localhost"}, True),
+    ({"Origin": "http://PORTAL.localhost"}, True),
+    ({"Origin": "http://portal.localhost:80"}, True),
+    ({"Origin": "http://portal.localhost", "Sec-Fetch-Site": "same-origin"}, True),
+    ({"Sec-Fetch-Site": "same-origin"}, True),
+    ({"Sec-Fetch-Site": "none"}, True),
+    ({}, False),
+    ({"Origin": "null"}, False),
+    ({"Origin": ""}, False),
+    ({"Origin": "http://ama.localhost"}, False),
+    ({"Origin": "http://localhost"}, False),
+    ({"Origin": "https://portal.localhost"}, False),
+    ({"Origin": "http://portal.localhost:8000"}, False),
+    ({"Origin": "http://portal.localhost.evil.example"}, False),
+    ({"Origin": "http://evil.example/portal.localhost"}, False),
+    ({"Origin": "http://portal.localhost@evil.example"}, False),
+    ({"Origin": "http://user@portal.localhost"}, False),
+    ({"Origin": "http://portal.localhost, http://evil.example"}, False),
+    ({"Origin": "http://portal.localhost:99999"}, False),
+    ({"Origin": "portal.localhost"}, False),
+    ({"Sec-Fetch-Site": "same-site"}, False),
+    ({"Sec-Fetch-Site": "cross-site"}, False),
+    ({"Sec-Fetch-Site": "SAME-ORIGIN, x"}, False),
+    ({"Origin": "http://portal.localhost", "Sec-Fetch-Site": "same-site"}, False),
+    ({"Origin": "http://ama.localhost", "Sec-Fetch-Site": "same-origin"}, False),
+    ({"Referer": "http://portal.localhost/login"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "allowed"), ORIGINS)
+def test_only_this_very_host_may_change_things(ama_agent: Visitor, headers: dict[str, str], allowed: bool) -> None:
+    answer = ama_agent.post("/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=headers)
+    assert answer.status_code == (303 if allowed else 403)
+    if not allowed:
+        assert "nothing was done" in answer.text
+
+
+def test_the_port_is_part_of_the_origin(app: Flask) -> None:
+    client = app.test_client()
+    for origin, status in (
+        ("http://ama.localhost:8000", 422),
+        ("http://ama.localhost", 403),
+        ("http://ama.localhost:8001", 403),
+    ):
+        answer = client.post("/orders", base_url="http://ama.localhost:8000", headers={"Origin": origin}, data={})
+        assert answer.status_code == status, origin
+
+
+def test_reading_needs_no_origin(customer: Visitor) -> None:
+    assert (
+        customer.get("/", headers={"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}).status_code == 200
+    )
+
+
+def test_webhooks_come_from_anywhere(app: Flask, config: object) -> None:
+    answer = app.test_client().post(
+        f"/datamart/{config.webhook_token}",  # type: ignore[attr-defined]
+        base_url="http://hooks.localhost",
+        headers={"Origin": "http://evil.example"},
+        data=b"{}",
+    )
+    assert answer.status_code == 204
+
+
+def test_a_form_without_its_token_changes_nothing(ama_agent: Visitor) -> None:
+    answer = ama_agent.post("/theme", {"theme": "dark"}, csrf=False)
+    assert answer.status_code == 400
+    assert "Set-Cookie" not in answer.headers
+    wrong = ama_agent.post("/theme", {"theme": "dark", "csrf_token": "wrong"}, csrf=False)
+    assert wrong.status_code == 400
+    by_header = ama_agent.post("/theme", {"theme": "dark"}, csrf=False, headers={"X-CSRFToken": ama_agent.csrf_token})
+    assert by_header.status_code == 303
+
+
+def test_a_token_of_another_session_does_not_fit(ama_agent: Visitor, kofi_agent: Visitor) -> None:
+    answer = ama_agent.post("/theme", {"theme": "dark", "csrf_token": kofi_agent.csrf_token}, csrf=False)
+    assert answer.status_code == 400
+
+
+def test_the_session_cookie_is_locked_to_its_host(app: Flask) -> None:
+    answer = app.test_client().get("/login", base_url="http://portal.localhost")
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    name, _, rest = cookie.partition("=")
+    parts = {part.strip().lower() for part in rest.split(";")[1:]}
+    assert name == "__Host-makola"
+    assert {"secure", "httponly", "samesite=lax", "path=/"} <= parts
+    assert not any(part.startswith("domain") for part in parts)
+
+
+def test_the_store_page_is_the_same_for_everyone(app: Flask) -> None:
+    one, two = app.test_client(), app.test_client()
+    two.set_cookie("__Host-makola", "junk", domain="ama.localhost")
+    first, second = (c.get("/", base_url="http://ama.localhost") for c in (one, two))
+    assert first.data == second.data
+    for answer in (first, second):
+        assert "Set-Cookie" not in answer.headers
+        assert "cookie" not in answer.headers.get("Vary", "").lower()
+        assert "csrf" not in answer.text
+
+
+def test_the_theme_is_remembered_on_this_device_only(ama_agent: Visitor) -> None:
+    answer = ama_agent.post("/theme", {"theme": "dark", "back": "/orders?tab=done"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/orders?tab=done")
+    assert "__Host-theme=dark" in answer.headers["Set-Cookie"]
+    assert 'data-theme="dark"' in ama_agent.get("/orders").text
+    ama_agent.post("/theme", {"theme": "auto", "back": "//evil.example"})
+    page = ama_agent.get("/orders").text
+    assert "data-theme" not in page
+    strange = ama_agent.post("/theme", {"theme": 'x"><script>', "back": "https://evil.example"})
+    assert strange.headers["Location"] == "/"
+    assert "data-theme" not in ama_agent.get("/orders").text
+
+
+@pytest.mark.parametrize("where", ["/a%00b", "/track?code=%00", "/orders/%00"])
+def test_bytes_no_address_of_ours_has(customer: Visitor, where: str) -> None:
+    assert customer.get(where).status_code == 400

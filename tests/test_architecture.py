@@ -1,0 +1,205 @@
+"""The rules of the house that no import contract can see: architecture.md §7, each as a test."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from visitors import Visitor
+from werkzeug.routing import Rule
+
+from core import tenancy
+from core.db import Model
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core", "integrations", "devkit")
+
+PUBLIC = {
+    # room: the pages anybody may open
+    "store": {"*"},  # the shop is for everyone; what an order shows is decided per device, see tests/storefront
+    "bare": {"/"},
+    "hooks": {"/datamart/<token>"},  # its path is the key
+    "portal": {"/login", "/theme"},
+    "admin": {"/login", "/theme"},
+}
+GLOBAL_TABLES = {
+    "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit",
+}  # fmt: skip
+ACROSS_STORES = {
+    # file: why it may see every store
+    "core/tenancy.py": "defines it",
+    "door/bind.py": "opens the console's requests, logged-in owners only",
+}
+ACROSS_ROOMS = ("fulfilment/", "admin_console/")
+ACROSS_FUNCTIONS = {"core/orders": {"ring"}}
+
+
+def sources(*folders: str) -> Iterator[Path]:
+    for folder in folders or ROOMS:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+    if not folders:
+        yield ROOT / "wsgi.py"
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_nothing_imports_wsgi() -> None:
+    found = [name_of(path) for path in sources() if re.search(r"^\s*(import|from) wsgi\b", path.read_text(), re.M)]
+    assert found == []
+
+
+def test_importing_wsgi_reads_no_environment() -> None:
+    tree = ast.parse((ROOT / "wsgi.py").read_text())
+    at_module_level = [node for node in tree.body[1:] if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    text = "\n".join(ast.unparse(node) for node in at_module_level)
+    assert "environ" not in text and "create_app(" not in text
+
+
+def test_only_core_db_commits() -> None:
+    found = []
+    for path in sources("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and re.fullmatch(
+                r".*(session|connection|conn|db)(\(\))?\.(commit|begin|begin_nested)", ast.unparse(node.func)
+            ):
+                found.append(name_of(path))
+    assert set(found) <= {"core/db.py"}, "verbs open `transaction()`; nobody else commits"
+
+
+def test_seeing_every_store_has_a_reason() -> None:
+    for path in sources():
+        name = name_of(path)
+        if "across_stores" not in path.read_text() or name in ACROSS_STORES or name.startswith(ACROSS_ROOMS):
+            continue
+        allowed = next((names for place, names in ACROSS_FUNCTIONS.items() if name.startswith(place)), set())
+        assert users_of("across_stores", path) <= allowed, f"{name} opens every store"
+
+
+def users_of(word: str, path: Path) -> set[str]:
+    """The functions of `path` that call `word`, module level as `<module>`."""
+    found: set[str] = set()
+
+    def walk(node: ast.AST, inside: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            here = child.name if isinstance(child, ast.FunctionDef) else inside
+            if isinstance(child, ast.Call) and ast.unparse(child.func).split(".")[-1] == word:
+                found.add(here)
+            walk(child, here)
+
+    walk(ast.parse(path.read_text()), "<module>")
+    return found
+
+
+def test_only_console_cli_and_seeds_act_in_a_store() -> None:
+    allowed = (
+        "core/tenancy.py",
+        "admin_console/",
+        "fulfilment/cli.py",
+        "fulfilment/seed",
+        "core/onboarding",
+        "core/audit.py",
+    )
+    found = [
+        name_of(path) for path in sources() if users_of("acting_in", path) and not name_of(path).startswith(allowed)
+    ]
+    assert found == []
+
+
+def test_only_the_scope_itself_is_set_at_the_doors() -> None:
+    allowed = ("core/tenancy.py", "door/bind.py", "fulfilment/")
+    found = [
+        name_of(path)
+        for path in sources()
+        if re.search(r"\btenancy\.(use|inside)\(", path.read_text()) and not name_of(path).startswith(allowed)
+    ]
+    assert found == []
+
+
+def test_every_model_belongs_to_a_store_or_is_listed() -> None:
+    scoped = {mapper.class_.__tablename__ for mapper in Model.registry.mappers if hasattr(mapper.class_, "store_id")}
+    scoped -= GLOBAL_TABLES
+    for mapper in Model.registry.mappers:
+        cls = mapper.class_
+        if cls.__tablename__ in scoped:
+            assert issubclass(cls, tenancy.StoreScoped | tenancy.StoreOrPlatformScoped), (
+                f"{cls.__name__} has a store but no scope"
+            )
+    assert {mapper.class_.__tablename__ for mapper in Model.registry.mappers} - scoped <= GLOBAL_TABLES
+
+
+def test_no_bare_except_exception_where_business_is_done() -> None:
+    found = []
+    for path in sources("core", "storefront", "agent_portal", "admin_console", "door"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            ):
+                found.append(f"{name_of(path)}:{node.lineno}")
+    # core/db.py rolls back and raises on; anything else hides bugs and a worker's time limit
+    assert [place for place in found if not place.startswith("core/db.py")] == []
+
+
+def test_templates_hold_no_script_no_style_attribute_and_nothing_unescaped() -> None:
+    bad = re.compile(
+        r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|javascript:|\bhx-on|\|\s*safe\b|autoescape false|data-hx-vals=.js:"
+    )
+    found = [
+        f"{name_of(path)}: {match.group()}"
+        for path in sorted((ROOT / "templates").rglob("*.html"))
+        for match in bad.finditer(path.read_text())
+    ]
+    assert found == []
+
+
+def test_htmx_attributes_are_valid_html() -> None:
+    """Bare `hx-…` and `hx-…:…` are no HTML; with metaCharacter "-" everything can be `data-hx-…`."""
+    bare = re.compile(r"[\s\"'](?<!data-)hx-[a-z-]+\s*=|data-hx-[a-z-]+:")
+    found = [name_of(p) for p in sorted((ROOT / "templates").rglob("*.html")) if bare.search(p.read_text())]
+    assert found == []
+
+
+def routes(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.subdomain in PUBLIC]
+
+
+def test_every_route_is_in_a_room(app: Flask) -> None:
+    assert {rule.subdomain for rule in app.url_map.iter_rules()} <= set(PUBLIC)
+
+
+def test_every_route_is_guarded_or_listed_public(app: Flask, visitor: Callable[[str], Visitor]) -> None:
+    asked = 0
+    for rule in routes(app):
+        public = PUBLIC[str(rule.subdomain)]
+        if "*" in public or rule.rule in public:
+            continue
+        path = re.sub(r"<int[^>]*>", "1", rule.rule)
+        path = re.sub(r"<[^>]+>", "K7QM2XR94T", path)
+        stranger = visitor(str(rule.subdomain))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            answer = stranger.get(path) if method == "GET" else stranger.post(path, {})
+            assert answer.status_code == 303, (rule.rule, method)
+            assert answer.headers["Location"].startswith("/login"), (rule.rule, method)
+            asked += 1
+    assert asked >= 20
+
+
+def test_get_changes_nothing(app: Flask) -> None:
+    """A page that may be read may also be prefetched: what changes things has a POST of its own."""
+    for rule in routes(app):
+        assert not {"GET", "POST"} <= (rule.methods or set()), f"{rule.rule} takes GET and POST in one view"
+
+
+@pytest.mark.parametrize("folder", [room for room in ROOMS if room != "devkit"])
+def test_files_stay_short_and_open_with_what_they_decide(folder: str) -> None:
+    for path in sources(folder):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 300, f"{name_of(path)} is over 300 lines"
+        if text.strip():
+            assert ast.get_docstring(ast.parse(text)), f"{name_of(path)} does not say what it decides"
