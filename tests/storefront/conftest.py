@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,38 +20,13 @@ def shop(app: Flask) -> Callable[[str], Shop]:
 
 
 @pytest.fixture
-def bundle(app: Flask) -> Callable[..., int]:
-    """The id of the smallest bundle of a network on ama's shelf."""
+def bundle(in_store: Callable[..., Any]) -> Callable[..., int]:
+    """The id of the smallest bundle of a network on a store's shelf."""
 
     def smallest(network: str = "mtn", slug: str = "ama") -> int:
-        with app.app_context():
-            store = stores.by_slug(slug)
-            assert store is not None
-            tenancy.use(store.id)
-            found = next(line.bundle_id for line in catalog.shelf() if line.network == network)
-            tenancy.clear()
-            db.session.remove()
-            return found
+        return in_store(slug, lambda: next(l.bundle_id for l in catalog.shelf() if l.network == network))
 
     return smallest
-
-
-@pytest.fixture
-def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
-    """Do something inside a store, as an agent's request would."""
-
-    def act(slug: str, deed: Callable[[], Any]) -> Any:
-        with app.app_context():
-            store = stores.by_slug(slug)
-            assert store is not None
-            tenancy.use(store.id)
-            try:
-                return deed()
-            finally:
-                tenancy.clear()
-                db.session.remove()
-
-    return act
 
 
 @pytest.fixture
@@ -71,17 +46,13 @@ def counts(app: Flask) -> Callable[[], tuple[int, ...]]:
 
 
 @pytest.fixture
-def change_store(app: Flask) -> Iterator[Callable[..., None]]:
-    """Set fields of a store, and put them back afterwards."""
-    before: dict[str, dict[str, Any]] = {}
+def change_store(app: Flask) -> Callable[..., None]:
+    """Set fields of a store as its agent or an operator would."""
 
     def change(slug: str, **values: Any) -> None:
         with app.app_context(), transaction() as session:
             store = session.query(stores.Store).filter_by(slug=slug).one()
-            before.setdefault(slug, {name: getattr(store, name) for name in values})
             for name, value in values.items():
                 setattr(store, name, value)
 
-    yield change
-    for slug, values in before.items():
-        change(slug, **values)
+    return change

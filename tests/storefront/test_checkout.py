@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import text
 from store_customers import NUMBER, OTHER_NUMBER, fields, parse_clean, set_order
 
-from core import clock, config, orders
-from core.db import db
+from core import catalog, clock, config, orders
+from core.audit import SYSTEM
 
 
 def key_of(html: str) -> str:
@@ -188,25 +187,15 @@ def test_too_many_orders_for_one_number_are_refused(shop, bundle, counts):
     assert shop("kofi").review(bundle("mtn", "kofi"), "024 555 0001").status_code == 200
 
 
-def test_a_bundle_taken_off_the_shelf_meanwhile_is_refused_with_the_shop(app, shop, bundle, counts):
+def test_a_bundle_taken_off_the_shelf_meanwhile_is_refused_with_the_shop(in_store, shop, bundle, counts):
     customer, mtn = shop("ama"), bundle()
     form = fields(customer.review(mtn).text)
 
-    def hide(hidden: bool) -> None:
-        with app.app_context(), db.engine.begin() as connection:
-            connection.execute(text("SELECT set_config('makola.scope', 'all', true)"))
-            connection.execute(
-                text("UPDATE store_bundles SET hidden = :h WHERE bundle_id = :b"), {"h": hidden, "b": mtn}
-            )
-
-    hide(True)
-    try:
-        before = counts()
-        page = customer.post("/orders", form)
-        assert page.status_code == 422 and "not on sale" in page.text and f'value="{NUMBER}"' in page.text
-        assert counts() == before
-    finally:
-        hide(False)
+    in_store("ama", lambda: catalog.save_price(mtn, 1_000, True, SYSTEM))
+    before = counts()
+    page = customer.post("/orders", form)
+    assert page.status_code == 422 and "not on sale" in page.text and f'value="{NUMBER}"' in page.text
+    assert counts() == before
 
 
 # Bad input: each gets its status and a sentence, keeps what was typed, and loses nothing

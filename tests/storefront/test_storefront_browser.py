@@ -1,0 +1,302 @@
+"""The customers' side in a real Chromium: accessibility, polling without navigation, keyboard, and scripts off."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from store_customers import set_order
+from werkzeug.serving import make_server
+
+from core import catalog, clock, orders
+from core.audit import SYSTEM, Actor
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+]
+VENDOR = Path(__file__).resolve().parent.parent / "vendor"
+AXE = (VENDOR / "axe.min.js").read_text()
+ORDER_URL = re.compile(r"/orders/[0-9A-Z]{10}$")
+AGENT = Actor("agent", "Ama")
+DONE = {"state": "completed", "completed_at": clock.now, "final_at": clock.now}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app) -> Iterator[str]:
+    """The application on a port of its own; the address of ama's store there."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://ama.localhost:{server.server_port}"
+    server.shutdown()
+    thread.join(timeout=5)
+    server.server_close()
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Callable[..., BrowserContext]]:
+    """A new phone, 320 px wide, at ama's store. What its pages complain about fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def new(**options) -> BrowserContext:
+        settings = {"viewport": {"width": 320, "height": 640}, "base_url": address, "locale": "en-GB"} | options
+        context = browser.new_context(**settings)
+        context.set_default_timeout(10_000)
+        context.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        contexts.append(context)
+        return context
+
+    yield new
+    for context in contexts:
+        context.close()
+    unexpected = [text for text in complaints if "Failed to load resource" not in text]  # pages of 4xx say this
+    assert unexpected == []
+
+
+def buy(page: Page, number: str = "024 123 4567", size: str = "1 GB") -> str:
+    """Walk through both steps as a person does; the code of the order."""
+    page.goto("/")
+    page.get_by_label("Number to receive the data").fill(number)
+    page.get_by_role("link", name="All", exact=True).click()
+    page.get_by_role("radio", name=size).first.check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name=re.compile("^Yes")).click()
+    page.wait_for_url(ORDER_URL)
+    return page.url.rsplit("/", 1)[1]
+
+
+def complete(app, code: str) -> None:
+    set_order(app, "ama", code, **{name: value() if callable(value) else value for name, value in DONE.items()})
+
+
+def judged(page: Page) -> list[str]:
+    """What axe finds wrong, by rule and place. Run without `eval`, which the page's policy forbids."""
+    page.evaluate(AXE)
+    found = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
+
+
+def test_the_vendored_judge_is_the_one_we_took():
+    written = re.search(r"`([0-9a-f]{64})`", (VENDOR / "README.md").read_text())[1]
+    assert hashlib.sha256((VENDOR / "axe.min.js").read_bytes()).hexdigest() == written
+
+
+@pytest.mark.parametrize(("scheme", "colour"), [("light", "#0b6e4f"), ("dark", "#ffcc00")])
+def test_every_page_is_accessible_and_fits_320_pixels(app, phone, change_store, in_store, scheme, colour):
+    change_store("ama", colour=colour)
+    page = phone(color_scheme=scheme).new_page()
+    found: dict[str, list[str]] = {}
+
+    def judge(name: str) -> None:
+        width = page.evaluate("document.documentElement.scrollWidth")
+        found[name] = judged(page) + ([f"{width} px wide"] if width > 320 else [])
+
+    page.goto("/")
+    judge("shop")
+    code = buy(page, "020 123 4567")
+    judge("order pending")
+    page.get_by_text("Cancel this order").click()
+    judge("order, cancel open")
+    page.get_by_role("button", name="Buy again").click()
+    judge("review with repeat and mismatch")
+    page.get_by_role("button", name="Change something").click()
+    judge("shop, changing")
+    page.get_by_label("Number to receive the data").fill("12")
+    page.get_by_role("radio").last.check()
+    page.get_by_role("button", name="Continue").click()
+    judge("shop with an error")
+    set_order(app, "ama", code, state="failed", failed_since=clock.now())
+    page.goto(f"/orders/{code}")
+    judge("order in trouble")
+    complete(app, code)
+    page.goto(f"/orders/{code}")
+    judge("order completed")
+    page.goto("/track?code=zzz")
+    judge("track")
+    page.goto("/orders/ZZZZZZZZZZ")
+    judge("not found")
+    in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
+    page.goto("/")
+    judge("paused network")
+    change_store("ama", status="closed", closed_note="Back tomorrow.")
+    page.goto("/")
+    judge("closed")
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_the_page_turns_completed_by_itself_without_navigating(app, phone, in_store):
+    page = phone().new_page()
+    code = buy(page)
+    page.evaluate("window.unmoved = true")
+    moves: list[str] = []
+    page.on("framenavigated", lambda frame: moves.append(frame.url))
+    status = page.locator("#order-status")
+    expect(status).to_contain_text("Pending")
+    in_store("ama", lambda: orders.release(code, AGENT))
+    expect(status).to_contain_text("Payment confirmed")
+    expect(page.get_by_text("Cancel this order")).to_have_count(0)
+    complete(app, code)
+    expect(page.locator("#label")).to_have_text("Completed")
+    expect(page.locator("#news")).to_contain_text("Completed. Delivered")
+    assert page.title().startswith("Completed · ")
+    assert page.locator("[data-hx-trigger]").count() == 0
+    assert moves == [] and page.evaluate("window.unmoved") is True
+
+
+def test_polling_survives_a_server_that_stumbles_and_a_hidden_tab_asks_nothing(app, phone):
+    page = phone().new_page()
+    code = buy(page)
+    answers = iter([503, 429, 500])
+
+    def stumble(route):
+        status = next(answers, None)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, body="<p>broken</p>", content_type="text/html")
+
+    page.route("**/status?*", stumble)
+    for _ in range(3):
+        with page.expect_response("**/status?*"):
+            pass
+        expect(page.locator("#label")).to_have_text("Pending")
+    complete(app, code)
+    expect(page.locator("#label")).to_have_text("Completed")
+    asks = "document.dispatchEvent(new CustomEvent('htmx:before:request', {cancelable: true}))"
+    assert page.evaluate(asks) is True
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
+    assert page.evaluate(asks) is False
+
+
+def test_everything_works_with_javascript_off(app, phone):
+    page = phone(java_script_enabled=False).new_page()
+    code = buy(page)
+    expect(page.locator("#label")).to_have_text("Pending")
+    complete(app, code)
+    expect(page.locator("#label")).to_have_text("Completed", timeout=15_000)  # by the page's own meta refresh
+    page.goto("/track")
+    page.get_by_label("Order code").fill(code.lower())
+    page.get_by_role("button", name="Show the order").click()
+    expect(page.locator("#label")).to_have_text("Completed")
+    assert page.url.endswith(f"/orders/{code}")
+
+
+def test_a_customer_without_script_cancels_and_changes(phone):
+    page = phone(java_script_enabled=False).new_page()
+    page.goto("/")
+    page.get_by_label("Number to receive the data").fill("024-123-4567")
+    page.get_by_role("radio").nth(1).check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Change something").click()
+    assert page.get_by_label("Number to receive the data").input_value() == "024-123-4567"
+    assert page.get_by_role("radio").nth(1).is_checked()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Yes, place the order").click()
+    page.get_by_text("Cancel this order").click()
+    page.get_by_role("button", name="Yes, cancel it").click()
+    expect(page.locator("#label")).to_have_text("Cancelled")
+
+
+def test_the_whole_purchase_by_keyboard(phone):
+    page = phone().new_page()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "recipient"
+    page.keyboard.type("0241234567")
+    for _ in range(20):  # past the network tabs to the first bundle
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "radio":
+            break
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/orders")
+    confirm = page.get_by_role("button", name="Yes, place the order")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if confirm.evaluate("button => button === document.activeElement"):
+            break
+    covered = "b => { const r = b.getBoundingClientRect(); return r.top < 0 || r.bottom > innerHeight }"
+    assert confirm.evaluate(covered) is False
+    page.keyboard.press("Enter")
+    page.wait_for_url(ORDER_URL)
+
+
+def test_the_network_follows_the_number_and_may_be_overruled(phone):
+    page = phone().new_page()
+    page.goto("/")
+    number, hint = page.get_by_label("Number to receive the data"), page.locator("#hint")
+    for typed, name, shown in (
+        ("+233 20 765 4321", "Telecel", "telecel"),
+        ("00233 24 1", "MTN", "mtn"),
+        ("26 111", "AT", "at"),
+        ("(0)55-1", "MTN", "mtn"),
+    ):
+        number.fill(typed)
+        expect(hint).to_have_text(f"Looks like {name}.")
+        assert page.locator(".net:visible").evaluate_all("groups => groups.map(g => g.id)") == [shown]
+    page.locator("#mtn input").first.check()
+    page.get_by_role("link", name="Telecel", exact=True).click()
+    assert page.locator("input:checked").count() == 0  # what cannot be seen is not chosen
+    page.get_by_role("link", name="All", exact=True).click()
+    assert page.locator(".net:visible").count() == 3
+    number.fill("0")
+    expect(hint).to_be_empty()
+
+
+def test_numbers_are_remembered_on_this_device_until_forgotten(phone):
+    context = phone()
+    page = context.new_page()
+    buy(page)
+    page.goto("/")
+    page.get_by_role("button", name="024 123 4567").click()
+    assert page.get_by_label("Number to receive the data").input_value().replace("\xa0", " ") == "024 123 4567"
+    expect(page.locator("#hint")).to_have_text("Looks like MTN.")
+    page.get_by_role("button", name="Forget").click()
+    page.reload()
+    expect(page.locator("#again")).to_be_hidden()
+    page.get_by_label("Number to receive the data").fill("0")
+    stranger = phone().new_page()
+    stranger.goto("/")
+    expect(stranger.locator("#again")).to_be_hidden()
+
+
+def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
+    """Every answer's bytes as gzip, scripts and polls included; the page itself is counted as its proxy sends it."""
+    import gzip
+
+    page = phone().new_page()
+    weights: dict[str, int] = {}
+
+    def weigh(response) -> None:
+        if response.status == 200:
+            weights[response.url] = max(weights.get(response.url, 0), len(gzip.compress(response.body(), 6)))
+
+    page.on("response", weigh)
+    buy(page)
+    page.wait_for_load_state("networkidle")
+    assert any("htmx" in url for url in weights)
+    assert sum(weights.values()) <= 30_000, weights
