@@ -7,6 +7,7 @@ Decides the way of a request: body, faults, door, rate limit, endpoint, faults a
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,10 @@ class Supplier:
             return endpoint(self.sandbox, call)
         except Crashed:
             return misconduct.lose("close")
+        except Exception:  # noqa: BLE001 - nothing may leave a caller without an envelope
+            # The supplier's own last resort; whoever runs the sandbox sees the reason in its log.
+            traceback.print_exc()
+            return wire.failure(self.sandbox.clock, 500, "Internal server error", "INTERNAL_ERROR")
 
 
 def create_sandbox(

@@ -24,6 +24,7 @@ from integrations.sandbox.store import FIRST_ID
 
 PAGE_ORDERS = 30
 LOG_SHOWN = 40
+LAST_PAGE = 10_000
 FORM_LIMIT_BYTES = 64 * 1024
 _STATUS = re.compile(r"[a-z][a-z_]{1,19}", re.ASCII)
 _CSP = (
@@ -162,7 +163,7 @@ def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
 
 
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
-    page = max(request.args.get("page", default=1, type=int), 1)
+    page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
     found = orders.newest(sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS)
     notice, sandbox.notice = sandbox.notice, ""
     account = sandbox.store.account()

@@ -32,11 +32,12 @@ class Refused(Exception):
 
 def compact(value: Any) -> str:
     """JSON text as the supplier's language writes it: no spaces, no escapes beyond need."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def as_json(status: int, payload: Mapping[str, Any]) -> Response:
-    return Response(compact(payload), status, content_type=JSON_TYPE)
+    # Half a surrogate pair may come in as JSON, but no UTF-8 can carry it out.
+    return Response(compact(payload).encode("utf-8", "replace"), status, content_type=JSON_TYPE)
 
 
 def success(clock: Clock, message: str, payload: Mapping[str, Any], status: int = 200) -> Response:
@@ -105,7 +106,7 @@ def read_body(request: Request) -> Any:
     if not raw or request.mimetype != "application/json":
         return {}
     try:
-        body = json.loads(raw)
+        body = json.loads(raw, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
         raise Refused(short_failure(400, _parser_text(raw, problem))) from None
     if not isinstance(body, (dict, list)):
@@ -141,6 +142,10 @@ def _read_bytes(request: Request) -> bytes:
     if len(raw) > BODY_LIMIT_BYTES:
         raise too_large
     return raw
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)  # NaN and Infinity are Python's, not JSON's
 
 
 def _parser_text(raw: bytes, problem: Exception | None) -> str:
