@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select, text
+from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,9 +39,9 @@ class OutboxRow(Model, StoreOrPlatformScoped):
     __tablename__ = "outbox"
     __table_args__ = (
         ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
-        Index("uq_outbox_order", "order_id", unique=True, postgresql_where=text("order_id IS NOT NULL")),
-        Index("ix_outbox_due", "due_at", postgresql_where=text("done_at IS NULL")),
-        Index("uq_outbox_platform", "kind", unique=True, postgresql_where=text("order_id IS NULL AND done_at IS NULL")),
+        Index("uq_outbox_order", "order_id", unique=True, postgresql_where=sql("order_id IS NOT NULL")),
+        Index("ix_outbox_due", "due_at", postgresql_where=sql("done_at IS NULL")),
+        Index("uq_outbox_platform", "kind", unique=True, postgresql_where=sql("order_id IS NULL AND done_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -187,7 +188,7 @@ def finish(
     due_at: datetime | None,
     *,
     ok: bool | None = None,
-    text_: str | None = None,
+    text: str | None = None,
     result: dict[str, Any] | None = None,
 ) -> bool:
     """A job ends: look again at `due_at`, or None for done. False when the lease was lost meanwhile.
@@ -205,7 +206,7 @@ def finish(
         rung = row.rung_at is not None and row.rung_at >= lease.taken_at
         row.lease_until, row.looked_at = None, clock.now()
         if ok is not None:
-            row.result_ok, row.result_text, row.result = ok, text_, result
+            row.result_ok, row.result_text, row.result = ok, text, result
         if due_at is None and not rung:
             row.done_at = clock.now()
         elif rung:

@@ -12,10 +12,11 @@ PASSWORD = "correct horse battery"
 WALLET_PESEWAS = 50_000
 FLOAT_PESEWAS = 200_000
 
+# What the sandbox charges a dealer, so that tests may buy there without a price difference.
 _COSTS = {
-    "mtn": ("YELLOW", {1: 440, 2: 880, 5: 2_040, 10: 3_840}),
-    "telecel": ("TELECEL", {5: 1_990, 10: 3_690}),
-    "at": ("AT_PREMIUM", {1: 435, 2: 875, 5: 1_990}),
+    "mtn": ("YELLOW", {1: 460, 2: 900, 5: 2_320, 10: 4_220}),
+    "telecel": ("TELECEL", {5: 1_970, 10: 3_670}),
+    "at": ("AT_PREMIUM", {1: 415, 2: 855, 5: 1_970}),
 }
 
 

@@ -69,7 +69,7 @@ def wallet() -> Wallet:
 def wallet_of(store_id: int) -> Wallet:
     """The wallet of a store this work may see."""
     rows = db.session.execute(select(Account.name, Account.balance_pesewas).where(Account.store_id == store_id))
-    balances = {name: balance for name, balance in rows}
+    balances = {row.name: row.balance_pesewas for row in rows}
     return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
 
 
