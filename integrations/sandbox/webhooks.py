@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import ipaddress
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,9 +36,10 @@ class Webhooks:
         self._store = store
         self._knobs = knobs
         self._random = random.Random(seed)
-        self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
+        self._turns = threading.BoundedSemaphore(SENDERS)
         self._lock = threading.Lock()
-        self._pending: set[Future[None]] = set()
+        self._pending: set[threading.Thread] = set()
+        self._stopping = threading.Event()
         self._held_back = False
 
     def event(self, account: Account, event: str, payload: Mapping[str, Any], *, at_once: bool = False) -> None:
@@ -64,12 +65,16 @@ class Webhooks:
 
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait for what is under way. False when some was not done in time."""
+        end = time.monotonic() + timeout_s
         with self._lock:
-            pending = set(self._pending)
-        return not wait(pending, timeout_s).not_done
+            pending = list(self._pending)
+        for sender in pending:
+            sender.join(max(end - time.monotonic(), 0))
+        return not any(sender.is_alive() for sender in pending)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Send nothing more; what is under way ends with the process."""
+        self._stopping.set()
 
     def _dispatch(
         self, event: str, reference: str | None, url: str, text: str, headers: dict[str, str], *, at_once: bool
@@ -86,24 +91,28 @@ class Webhooks:
         if at_once:
             self._post(log_id, url, text, headers, delay_s)
             return
+        # Daemons: a receiver that does not answer must not keep a stopped supplier alive.
+        sender = threading.Thread(
+            target=self._post_in_turn, args=(log_id, url, text, headers, delay_s), name="webhook", daemon=True
+        )
+        with self._lock:
+            self._pending.add(sender)
+        sender.start()
+
+    def _post_in_turn(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> None:
         try:
-            future = self._pool.submit(self._post_and_forget, log_id, url, text, headers, delay_s)
-        except RuntimeError:
-            return  # the supplier is stopping
-        with self._lock:
-            self._pending.add(future)
-        future.add_done_callback(self._forget)
-
-    def _post_and_forget(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> None:
-        self._post(log_id, url, text, headers, delay_s)
-
-    def _forget(self, future: Future[None]) -> None:
-        with self._lock:
-            self._pending.discard(future)
+            with self._turns:
+                self._post(log_id, url, text, headers, delay_s)
+        except sqlite3.ProgrammingError:
+            if not self._stopping.is_set():  # else the store is closed, and nobody reads the log any more
+                raise
+        finally:
+            with self._lock:
+                self._pending.discard(threading.current_thread())
 
     def _post(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> str | None:
-        if delay_s:
-            time.sleep(delay_s)
+        if self._stopping.wait(delay_s):
+            return "stopping"
         if not is_loopback(url):
             self._store.finish_webhook(log_id, "failed", None, "not a loopback address; a sandbox calls no one else")
             return "connect ECONNREFUSED"

@@ -42,6 +42,15 @@ def test_a_stop_does_not_wait_for_held_requests(program, until):
             held.result(5)
 
 
+def test_a_stop_does_not_wait_for_late_webhooks(program):
+    supplier = program("--webhook-delay-s", "300")
+    with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
+        client.put("/api/v1/webhook", json={"webhook_url": "http://127.0.0.1:1/"})
+        client.post("/api/v1/purchase", json=order())
+        assert client.get("/sandbox/state").json()["webhooks"][0]["outcome"] == "queued"
+    assert supplier.stop()[0] == 0  # waits fifteen seconds at most
+
+
 def test_a_hard_kill_loses_no_charge(program, tmp_path):
     supplier = program()
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
