@@ -34,7 +34,7 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
 
     `logins` maps `owner`, `ama`, `kofi` to `email` and `password`. Safe to repeat: only passwords are set again.
     """
-    people = {name: _person(name, login["email"], login["password"]) for name, login in logins.items()}
+    people = {name: _person(name, logins[name]["email"], logins[name]["password"]) for name in ("owner", *DEMO_STORES)}
     synced = catalogue.sync_now(supplier) if supply.take_call("other") == 0.0 else None
     with tenancy.across_stores():
         if supply.take_call("other") == 0.0:
