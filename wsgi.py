@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent
 
 CONNECT_S = 3
 POOL_WAIT_S = 3
-LOCK_MS, STATEMENT_MS, IDLE_MS = 5_000, 15_000, 30_000
+LOCK_MS, STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 5_000, 15_000, 30_000, 20_000
 CLOCK_FRESH_S = 0.2
 """A jump of the clock reaches every process within this."""
 
@@ -75,6 +75,7 @@ def connect_database(app: Flask, settings: Config) -> None:
         "pool_timeout": POOL_WAIT_S,
         "connect_args": {
             "connect_timeout": CONNECT_S,
+            "tcp_user_timeout": DEAD_LINE_MS,
             "application_name": "makola",
             "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
         },

@@ -63,36 +63,42 @@ def test_loopback_is_no_back_door_in_production() -> None:
     assert place_of("localhost", "makola.example") == Place(NOWHERE)
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("ama.localhost", 200),
-        ("AMA.localhost.:81", 200),
-        ("nobody.localhost", 404),
-        ("www.localhost", 404),
-        ("evil.example", 404),
-        ("127.0.0.1", 404),  # hooks has no front page
-        ("localhost", 200),
-        ("portal.localhost", 303),
-        ("admin.localhost", 303),
-        ("ama_data.localhost", 400),
-        ("ama.localhost:99999", 400),
-    ],
-)
-def test_the_front_of_each_host(app: Flask, host: str, status: int) -> None:
-    answer = app.test_client().get("/", headers={"Host": host})
-    assert answer.status_code == status
-    assert "Set-Cookie" not in answer.headers
+FRONTS = [
+    ("ama.localhost", 200),
+    ("AMA.localhost.:81", 200),
+    ("nobody.localhost", 404),
+    ("www.localhost", 404),
+    ("evil.example", 404),
+    ("127.0.0.1", 404),  # hooks has no front page
+    ("localhost", 200),
+    ("portal.localhost", 303),
+    ("admin.localhost", 303),
+    ("ama_data.localhost", 400),
+    ("ama.localhost:99999", 400),
+]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "nobody.localhost", "ama_data.localhost"])
-@pytest.mark.parametrize("path", ["/", "/orders", "/login", "/static/x.css", "/orders/K7QM2XR94T"])
-def test_an_unknown_host_serves_nothing_and_sets_no_cookie(app: Flask, host: str, path: str) -> None:
-    for method in ("GET", "POST"):
-        answer = app.test_client().open(path, method=method, headers={"Host": host, "Origin": f"http://{host}"})
-        assert answer.status_code in (400, 404), (method, path)
-        assert "Set-Cookie" not in answer.headers
-        assert "There is no shop" in answer.text or "malformed" in answer.text or "no page" in answer.text
+def test_the_front_of_each_host(app: Flask) -> None:
+    for host, status in FRONTS:
+        answer = app.test_client().get("/", headers={"Host": host})
+        assert answer.status_code == status, host
+        assert "Set-Cookie" not in answer.headers, host
+
+
+def test_an_unknown_host_serves_nothing_and_sets_no_cookie(app: Flask) -> None:
+    client = app.test_client()
+    for host, sentence in (
+        ("evil.example", "no shop"),
+        ("nobody.localhost", "no shop"),
+        ("ama_data.localhost", "malformed"),
+    ):
+        for path in ("/", "/orders", "/login", "/static/x.css", "/orders/K7QM2XR94T"):
+            for method in ("GET", "POST"):
+                answer = client.open(path, method=method, headers={"Host": host, "Origin": f"http://{host}"})
+                what = f"{method} {host}{path}"
+                assert answer.status_code == (400 if "_" in host else 404), what
+                assert sentence in answer.text, what
+                assert "Set-Cookie" not in answer.headers, what
 
 
 def test_rooms_do_not_share_pages(app: Flask) -> None:
@@ -103,14 +109,15 @@ def test_rooms_do_not_share_pages(app: Flask) -> None:
     assert client.get("/supplier", base_url="http://portal.localhost").status_code == 404
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host"])
-def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask, header: str) -> None:
-    value = "host=kofi.localhost" if header == "Forwarded" else "kofi.localhost"
-    answer = app.test_client().get("/", base_url="http://ama.localhost", headers={header: value})
-    assert answer.status_code == 200
-    assert "kofi" not in answer.text.lower()
-    answer = app.test_client().get("/", base_url="http://nobody.localhost", headers={header: "ama.localhost"})
-    assert answer.status_code == 404
+def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
+    client = app.test_client()
+    for header in ("X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"):
+        value = "host=kofi.localhost" if header == "Forwarded" else "kofi.localhost"
+        answer = client.get("/", base_url="http://ama.localhost", headers={header: value})
+        assert answer.status_code == 200, header
+        assert "kofi" not in answer.text.lower(), header
+        unknown = client.get("/", base_url="http://nobody.localhost", headers={header: "ama.localhost"})
+        assert unknown.status_code == 404, header
 
 
 def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:
@@ -124,13 +131,12 @@ def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> No
     assert planted.status_code == 404, "only the value our own proxy added counts"
 
 
-@pytest.mark.parametrize(
-    "path", ["//evil.example/orders", "/orders//", "//", "///track", "/\\evil.example", "/./track", "/track/"]
-)
-def test_odd_paths_never_redirect_anywhere(app: Flask, path: str) -> None:
-    answer = app.test_client().open(base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path})
-    assert "Location" not in answer.headers
-    assert answer.status_code in (200, 404, 405)
+def test_odd_paths_never_redirect_anywhere(app: Flask) -> None:
+    client = app.test_client()
+    for path in ("//evil.example/orders", "/orders//", "//", "///track", "/\\evil.example", "/./track", "/track/"):
+        answer = client.open(base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path})
+        assert "Location" not in answer.headers, path
+        assert answer.status_code in (200, 404, 405), path
 
 
 def test_links_never_leave_their_host_by_accident(app: Flask) -> None:

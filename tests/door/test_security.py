@@ -42,21 +42,21 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("host", "method", "path", "status"), ANSWERS)
-def test_every_answer_carries_the_headers(app: Flask, host: str, method: str, path: str, status: int) -> None:
-    path = path.replace("{css}", app.extensions["static_names"]["app.css"])
-    origin = {"Origin": "http://ama.localhost"} if method == "DELETE" else {}
-    answer = app.test_client().open(path, method=method, base_url=f"http://{host}.localhost", headers=origin)
-    assert answer.status_code == status
-    for name, value in ALWAYS.items():
-        assert answer.headers.getlist(name) == [value], name
-    (csp,) = answer.headers.getlist("Content-Security-Policy")
-    assert csp.startswith("default-src 'none'")
-    assert "frame-ancestors 'none'" in csp
-    assert "unsafe" not in csp and "*" not in csp and "http:" not in csp
-    assert "Server" not in answer.headers
-    assert answer.headers.get("Cache-Control"), "every answer says how it may be kept"
-    answer.close()
+def test_every_answer_carries_the_headers(app: Flask) -> None:
+    client = app.test_client(use_cookies=False)
+    for host, method, path, status in ANSWERS:
+        what = f"{method} {host} {path}"
+        path = path.replace("{css}", app.extensions["static_names"]["app.css"])
+        origin = {"Origin": "http://ama.localhost"} if method == "DELETE" else {}
+        with client.open(path, method=method, base_url=f"http://{host}.localhost", headers=origin) as answer:
+            assert answer.status_code == status, what
+            for name, value in ALWAYS.items():
+                assert answer.headers.getlist(name) == [value], (what, name)
+            (csp,) = answer.headers.getlist("Content-Security-Policy")
+        assert csp.startswith("default-src 'none'") and "frame-ancestors 'none'" in csp, what
+        assert "unsafe" not in csp and "*" not in csp and "http:" not in csp, what
+        assert "Server" not in answer.headers, what
+        assert answer.headers.get("Cache-Control"), f"{what} does not say how it may be kept"
 
 
 def test_the_policy_is_the_written_one() -> None:
@@ -69,7 +69,7 @@ def test_the_policy_is_the_written_one() -> None:
 
 def test_a_style_in_the_page_is_named_by_its_hash(customer: Visitor) -> None:
     answer = customer.get("/")
-    styles = re.findall(r"<style>(.*?)</style>", answer.text, re.S)
+    styles = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
     assert styles
     for css in styles:
         digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
@@ -128,12 +128,12 @@ ORIGINS = [
 ]
 
 
-@pytest.mark.parametrize(("headers", "allowed"), ORIGINS)
-def test_only_this_very_host_may_change_things(ama_agent: Visitor, headers: dict[str, str], allowed: bool) -> None:
-    answer = ama_agent.post("/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=headers)
-    assert answer.status_code == (303 if allowed else 403)
-    if not allowed:
-        assert "nothing was done" in answer.text
+def test_only_this_very_host_may_change_things(ama_agent: Visitor) -> None:
+    for headers, allowed in ORIGINS:
+        answer = ama_agent.post("/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=headers)
+        assert answer.status_code == (303 if allowed else 403), headers
+        assert allowed or "nothing was done" in answer.text, headers
+        assert allowed or "Set-Cookie" not in answer.headers, headers
 
 
 def test_the_port_is_part_of_the_origin(app: Flask) -> None:
@@ -212,6 +212,6 @@ def test_the_theme_is_remembered_on_this_device_only(ama_agent: Visitor) -> None
     assert "data-theme" not in ama_agent.get("/orders").text
 
 
-@pytest.mark.parametrize("where", ["/a%00b", "/track?code=%00", "/orders/%00"])
-def test_bytes_no_address_of_ours_has(customer: Visitor, where: str) -> None:
-    assert customer.get(where).status_code == 400
+def test_bytes_no_address_of_ours_has(customer: Visitor) -> None:
+    for where in ("/a%00b", "/track?code=%00", "/orders/%00"):
+        assert customer.get(where).status_code == 400, where

@@ -141,7 +141,7 @@ def test_text_is_readable_in_light_and_dark(look: str, ink: str, ground: str) ->
 
 def test_the_dark_look_is_the_same_by_system_and_by_choice() -> None:
     css = (SOURCE / "app.css").read_text()
-    blocks = re.findall(r"color-scheme: dark;(.*?)\}", css, re.S)
+    blocks = re.findall(r"color-scheme: dark;(.*?)\}", css, re.DOTALL)
     assert len(blocks) == 2
     first, second = (re.sub(r"\s+", " ", block).strip() for block in blocks)
     assert first == second
