@@ -1,0 +1,56 @@
+"""`python3 dev.py check`: everything that must hold before a change goes in, with a line and a time for each.
+
+Decides which checks there are and in which order: the quick ones first, all of them even when one fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from devkit import test
+
+BIN = Path(sys.executable).parent
+
+
+def main(words: Sequence[str]) -> int:
+    """Run every check. Returns 0 when all passed, else 1."""
+    parser = argparse.ArgumentParser(prog="python3 dev.py check", description="Everything that must hold.")
+    parser.add_argument("--fast", action="store_true", help="leave out the tests marked slow or browser")
+    parser.add_argument("--no-tests", action="store_true", help="only the checks that run no test")
+    options = parser.parse_args(words)
+    steps: list[tuple[str, Callable[[], int]]] = [
+        ("ruff", lambda: _call(BIN / "ruff", "check", ".")),
+        ("format", lambda: _call(BIN / "ruff", "format", "--check", ".")),
+        ("types", lambda: _call(sys.executable, "-m", "mypy")),
+        ("imports", lambda: _call(BIN / "lint-imports", "--no-logo")),
+    ]
+    if not options.no_tests:
+        selection = ["-m", "not slow and not browser"] if options.fast else []
+        steps.append(("tests", lambda: test.main([*selection, "-q"])))
+    return _run(steps)
+
+
+def _run(steps: Sequence[tuple[str, Callable[[], int]]]) -> int:
+    lines = []
+    failed = False
+    for name, step in steps:
+        print(f"--- {name}", flush=True)
+        began = time.monotonic()
+        status = step()
+        failed |= status != 0
+        lines.append(f"{'ok    ' if status == 0 else 'FAILED'}  {name:<8} {time.monotonic() - began:6.1f} s")
+    print("\n" + "\n".join(lines), flush=True)
+    return int(failed)
+
+
+def _call(program: str | Path, *words: str) -> int:
+    return subprocess.call([str(program), *words])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

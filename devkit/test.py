@@ -1,0 +1,133 @@
+"""`python3 dev.py test`: every test, with whatever this machine can try.
+
+Decides whether there is a browser, which settings the tests see, and that a database given to them may be spoilt.
+Leaves the servers to `tests/conftest.py`, which starts private ones. DATABASE_URL and REDIS_URL are never looked at:
+tests delete things.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import psycopg
+
+from devkit import leash
+
+# A database for the tests comes as three addresses of it: the application's role, the owner, a superuser.
+DATABASE = {"TEST_DATABASE_URL": False, "TEST_DATABASE_ADMIN_URL": False, "TEST_DATABASE_SUPERUSER_URL": True}
+CHROMIUM = "MAKOLA_CHROMIUM"
+# Settings of this machine that no test may depend on.
+UNSEEN = ("DATABASE_", "REDIS_", "DATA_MART_", "MAKOLA_", "FLASK_", "GRANIAN_", "GUNICORN_", "SANDBOX_")
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+class Refusal(Exception):
+    """Why the tests cannot run: one sentence with the fix."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run pytest with `words`. Returns its exit status."""
+    try:
+        return run(words)
+    except Refusal as refusal:
+        print(f"dev.py: {refusal}", file=sys.stderr)
+        return 1
+
+
+def run(words: Sequence[str]) -> int:
+    """Run pytest, and say loudly what could not be tried. Raises `Refusal`."""
+    browser = chromium(os.environ)
+    if browser is None:
+        _shout("No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install chromium`.")
+    env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
+    status = _pytest(_selection(words, browser is not None), env)
+    if browser is None:
+        _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
+    return status
+
+
+def chromium(environ: Mapping[str, str]) -> str | None:
+    """The path of a Chromium, or None."""
+    named = environ.get(CHROMIUM)
+    if named:
+        if not os.access(named, os.X_OK):
+            raise Refusal(f"{CHROMIUM} is {named}, which cannot be run: set it to the path of a Chromium, or unset it.")
+        return named
+    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    return found or (_MAC if os.access(_MAC, os.X_OK) else None)
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the tests see: nothing that would make them depend on this machine's settings. Raises `Refusal`."""
+    seen = {name: value for name, value in environ.items() if value and not name.startswith(UNSEEN)}
+    if environ.get("MAKOLA_FORCE_WHEELS") == "1":
+        return {name: value for name, value in seen.items() if name not in (*DATABASE, "TEST_REDIS_URL")}
+    missing = [name for name in DATABASE if name not in seen]
+    if 0 < len(missing) < len(DATABASE):
+        raise Refusal(
+            f"A database for the tests needs all of {', '.join(DATABASE)}: set {' and '.join(missing)}, or none."
+        )
+    for name, is_superuser in DATABASE.items():
+        if name in seen:
+            _check_database(name, seen[name], is_superuser)
+    return seen
+
+
+def _check_database(name: str, url: str, is_superuser: bool) -> None:
+    """Refuse a database that may hold something of worth, does not answer, or is too old."""
+    database = urlsplit(url).path.lstrip("/")
+    if not database.endswith("_test"):
+        raise Refusal(
+            f"{name} names the database {database!r}: give one whose name ends in _test, since the tests delete things."
+        )
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            version = connection.info.server_version
+            row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise Refusal(f"{name} does not answer ({reason}): start that server, or unset it.") from error
+    if version < 180_000:
+        raise Refusal(f"{name} is PostgreSQL {version // 10_000}: the tests need 18, or unset it for a private one.")
+    if bool(row and row[0]) != is_superuser:
+        raise Refusal(f"{name} must {'' if is_superuser else 'not '}be the address of a superuser: set another role.")
+
+
+def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
+    """`words`, with the browser tests taken out where there is no browser."""
+    words = list(words)
+    if with_browser:
+        return words
+    if "-m" in words[:-1]:
+        place = words.index("-m") + 1
+        words[place] = f"({words[place]}) and not browser"
+        return words
+    return [*words, "-m", "not browser"]
+
+
+def _pytest(words: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run pytest to its end; a TERM for us is a TERM for it, and Ctrl-C reaches it by itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *words],
+        env=dict(env),
+        preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: leash.send(process.pid, signal.SIGTERM))
+    return process.wait()
+
+
+def _shout(text: str) -> None:
+    line = "!" * (len(text) + 8)
+    print(f"\n{line}\n!!! {text} !!!\n{line}\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
