@@ -34,6 +34,14 @@ class Row:
         """The bundle in words, as sentences name it."""
         return f"{NETWORKS[self.line.network].name} {self.line.size_text}"
 
+    @property
+    def profit_pesewas(self) -> int | None:
+        """What the price as typed leaves; None when there is no price, or none that can be read."""
+        if self.problem and self.change is None:
+            return None
+        price_pesewas = self.line.price_pesewas if self.change is None else self.change[0]
+        return None if price_pesewas is None else price_pesewas - self.line.agent_price_pesewas
+
 
 class PriceSheet:
     """All rows of the form. Built from the shelf, then filled from what the agent typed."""

@@ -1,0 +1,247 @@
+"""Logging in and out, the store chooser, and what each role may press."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from visitors import Visitor
+
+PASSWORD = "correct horse battery"
+
+
+def log_in(portal: Visitor, email: str, password: str = PASSWORD, **more: str) -> Any:
+    return portal.post("/login", {"email": email, "password": password, **more})
+
+
+def plain(html: str, typed: str) -> str:
+    """A page without what differs on every answer: tokens and what was typed."""
+    return re.sub(r'(value|X-CSRFToken)": ?"?[^"]*"|value="[^"]*"', "", html).replace(typed, "")
+
+
+@pytest.fixture
+def portal(visitor: Callable[[str], Visitor]) -> Visitor:
+    return visitor("portal")
+
+
+def test_the_right_password_opens_the_portal(portal: Visitor) -> None:
+    answer = log_in(portal, "ama@example.test")
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert "Ama&#39;s Data" in portal.get("/").text
+
+
+def test_the_address_may_be_typed_in_capitals_and_with_spaces(portal: Visitor) -> None:
+    assert log_in(portal, "  Ama@Example.TEST ").status_code == 303
+
+
+def test_unknown_and_wrong_read_the_same(portal: Visitor, visitor: Callable[[str], Visitor]) -> None:
+    wrong = log_in(portal, "ama@example.test", "not the password")
+    unknown = log_in(visitor("portal"), "nobody-here@example.test", "not the password")
+    assert wrong.status_code == unknown.status_code == 422
+    assert "do not belong together" in wrong.text
+    assert plain(wrong.text, "ama@example.test") == plain(unknown.text, "nobody-here@example.test")
+
+
+def test_a_person_without_a_store_is_told_so(portal: Visitor) -> None:
+    answer = log_in(portal, "nobody@example.test")
+    assert answer.status_code == 422 and "has no store" in answer.text
+    assert portal.get("/").status_code == 303
+
+
+def test_too_many_attempts_are_said_and_hold_even_for_the_right_password(portal: Visitor) -> None:
+    answers = [log_in(portal, "ama@example.test", "wrong").status_code for _ in range(5)]
+    assert answers == [422] * 5
+    late = log_in(portal, "ama@example.test")
+    assert late.status_code == 429 and "Wait 15 minutes" in late.text
+    assert portal.get("/").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("wanted", "got"),
+    [
+        ("/orders?tab=late", "/orders?tab=late"),
+        ("https://evil.example/", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/orders\r\nSet-Cookie: a=b", "/"),
+        ("javascript:alert(1)", "/"),
+        ("orders", "/"),
+        ("/" + "a" * 600, "/"),
+        ("", "/"),
+    ],
+)
+def test_after_the_log_in_only_a_path_of_this_host_is_next(portal: Visitor, wanted: str, got: str) -> None:
+    assert log_in(portal, "ama@example.test", next=wanted).location == got
+
+
+def test_the_page_asked_for_comes_back_after_the_log_in(portal: Visitor) -> None:
+    sent = portal.get("/orders?tab=late&q=024")
+    assert sent.status_code == 303 and sent.location.startswith("/login?next=")
+    form = portal.get(sent.location).text
+    assert 'name="next" value="/orders?tab=late&amp;q=024"' in form
+
+
+def test_who_is_logged_in_needs_no_log_in_page(ama_agent: Visitor) -> None:
+    answer = ama_agent.get("/login?next=/prices")
+    assert (answer.status_code, answer.location) == (303, "/prices")
+
+
+GUARDED = [
+    ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET", "/orders/K7QM2XR94T"),
+    ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
+    ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
+    ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_nobody_passes_without_a_log_in(portal: Visitor, method: str, path: str) -> None:
+    answer = portal.get(path) if method == "GET" else portal.post(path)
+    assert answer.status_code == 303 and answer.location.startswith("/login")
+
+
+def test_every_route_of_the_room_is_in_that_list(app: Any) -> None:
+    ours = {
+        (method, re.sub(r"<\w+>", "K7QM2XR94T", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("portal.")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert ours == {(method, path.partition("?")[0]) for method, path in GUARDED} | {("GET", "/login"), ("POST", "/login")}
+
+
+def test_a_poll_after_the_log_in_ended_ends_itself(portal: Visitor) -> None:
+    answer = portal.get("/orders/news?since=0", headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert "Log in again" in answer.text and "trigger" not in answer.text and "<html" not in answer.text
+
+
+def test_a_press_after_the_log_in_ended_goes_to_the_log_in_page_as_a_whole(portal: Visitor) -> None:
+    answer = portal.post("/orders/K7QM2XR94T/process?row=1", headers={"HX-Request": "true"})
+    assert answer.status_code == 401 and answer.headers["HX-Redirect"] == "/login"
+
+
+def test_logging_out_ends_the_session_on_the_server(app: Any, portal: Visitor) -> None:
+    log_in(portal, "ama@example.test")
+    with portal.client.session_transaction(base_url=portal.base_url) as session:
+        token = session["_user_id"]
+    assert portal.post("/logout").location == "/login"
+    assert Visitor(app, "portal", token).get("/").status_code == 303
+
+
+def test_a_log_in_never_keeps_a_session_from_before(app: Any, portal: Visitor) -> None:
+    with portal.client.session_transaction(base_url=portal.base_url) as session:
+        session["planted"] = "by somebody else"
+    log_in(portal, "ama@example.test")
+    with portal.client.session_transaction(base_url=portal.base_url) as session:
+        first = session["_user_id"]
+        assert "planted" not in session
+    log_in(portal, "kofi@example.test")
+    assert Visitor(app, "portal", first).get("/").status_code == 303, "the earlier log-in must have ended"
+    assert "Kofi&#39;s Data" in portal.get("/").text
+
+
+def test_a_log_in_of_the_console_opens_nothing_here(app: Any, logged_in: Callable[..., Visitor]) -> None:
+    owner = logged_in("owner@example.test", "console", None)
+    with owner.client.session_transaction(base_url=owner.base_url) as session:
+        token = session["_user_id"]
+    assert Visitor(app, "portal", token).get("/orders").status_code == 303
+
+
+def test_a_session_used_for_a_while_still_shows_who_it_is(ama_agent: Visitor, jump: Callable[[float], None]) -> None:
+    jump(120)  # past the minute after which the session notes that it was seen
+    assert "ama@example.test" in ama_agent.get("/orders").text
+
+
+def test_an_idle_session_ends(ama_agent: Visitor, jump: Callable[[float], None]) -> None:
+    jump(31 * 60)
+    assert ama_agent.get("/").location == "/login"
+
+
+class TestSeveralStores:
+    def test_the_chooser_comes_first_and_nothing_opens_before(self, portal: Visitor) -> None:
+        assert log_in(portal, "both@example.test", next="/prices").location == "/stores"
+        assert portal.get("/orders").location == "/stores"
+        page = portal.get("/stores").text
+        assert "Ama&#39;s Data" in page and "Kofi&#39;s Data" in page
+
+    def test_choosing_and_switching(self, portal: Visitor) -> None:
+        log_in(portal, "both@example.test")
+        assert portal.post("/stores", {"store": "kofi"}).location == "/"
+        page = portal.get("/").text
+        assert "Kofi&#39;s Data" in page and "Switch store" in page
+        portal.post("/stores", {"store": "ama"})
+        assert "Ama&#39;s Data<small" in portal.get("/").text
+
+    @pytest.mark.parametrize("store", ["kofi", "no-such-store", "", "1", "../ama", "\N{BELL}"])
+    def test_a_store_one_does_not_work_in_is_unknown(self, ama_agent: Visitor, store: str) -> None:
+        assert ama_agent.post("/stores", {"store": store}).status_code == 404
+        assert "Ama&#39;s Data" in ama_agent.get("/").text
+
+    def test_who_works_in_one_store_sees_no_switch(self, ama_agent: Visitor) -> None:
+        assert "Switch store" not in ama_agent.get("/").text
+
+
+class TestRoles:
+    def test_a_viewer_looks_and_presses_nothing(self, logged_in: Callable[..., Visitor], place: Any, counts: Any) -> None:
+        viewer = logged_in("viewer@example.test", "portal", "ama")
+        code, before = place(), counts()
+        for path in ("/", "/orders", f"/orders/{code}", "/wallet", "/prices"):
+            page = viewer.get(path)
+            assert page.status_code == 200
+            assert "/process" not in page.text and "/cancel" not in page.text and "Save prices" not in page.text
+        for path in (f"/orders/{code}/process", f"/orders/{code}/cancel", f"/orders/{code}/recheck", "/orders/process", "/prices"):
+            assert viewer.post(path, {"order": code}).status_code == 403
+        assert counts()[2:5] == before[2:5]
+
+    def test_a_cashier_processes_and_does_not_price(self, logged_in: Callable[..., Visitor], place: Any, order_of: Any,
+                                                    line_of: Any) -> None:  # fmt: skip
+        cashier, code = logged_in("cashier@example.test", "portal", "ama"), place()
+        assert cashier.post(f"/orders/{code}/process").status_code == 303
+        assert order_of(code).state == "queued"
+        assert "Save prices" not in cashier.get("/prices").text
+        assert cashier.post("/prices", {f"price-{line_of('mtn', 5).bundle_id}": "90.00"}).status_code == 403
+
+
+# The log-in form, wrong in fifteen ways: (fields, status, what must be said).
+WRONG = [
+    ({}, 422, "Type your e-mail address."),
+    ({"email": "ama@example.test"}, 422, "Type your password."),
+    ({"password": PASSWORD}, 422, "Type your e-mail address."),
+    ({"email": "ama", "password": PASSWORD}, 422, "like ama@example.com"),
+    ({"email": "ama @example.test", "password": PASSWORD}, 422, "like ama@example.com"),
+    ({"email": "   ", "password": PASSWORD}, 422, "like ama@example.com"),
+    ({"email": "a" * 255 + "@x", "password": PASSWORD}, 422, "No e-mail address is that long."),
+    ({"email": "ama@example.test", "password": "x" * 257}, 422, "at most 256"),
+    ({"email": "ama@example.test\x00", "password": PASSWORD}, 422, "like ama@example.com"),
+    ({"email": "ama@example.test", "password": "\x00\x01\x02"}, 422, "do not belong together"),
+    ({"email": "ama@example.test' OR '1'='1", "password": "guess-1234"}, 422, "like ama@example.com"),
+    ({"email": ["kofi@example.test", "ama@example.test"], "password": "guess-1234"}, 422, "do not belong together"),
+    ({"email": "<script>@example.test", "password": "guess-1234"}, 422, "do not belong together"),
+    ({"email": "ama@example.test", "password": "x" * 70_000}, 413, "larger"),
+    ({"email": "ama@example.test", "password": "Correct Horse Battery"}, 422, "do not belong together"),
+]
+
+
+@pytest.mark.parametrize(("form", "status", "sentence"), WRONG)
+def test_a_wrong_form_is_answered_with_a_sentence(
+    portal: Visitor, counts: Callable[[], Any], form: dict[str, Any], status: int, sentence: str
+) -> None:
+    before = counts()
+    answer = portal.post("/login", form)
+    assert answer.status_code == status and sentence in answer.text
+    assert counts() == before and portal.get("/").status_code == 303
+    typed = form.get("email")
+    if status == 422 and isinstance(typed, str) and typed.isprintable() and "<" not in typed and "'" not in typed:
+        assert f'value="{typed}"' in answer.text, "what was typed is kept"
+    assert form.get("password", PASSWORD) not in answer.text, "a password is never shown again"
+
+
+def test_a_form_without_token_or_from_elsewhere_logs_nobody_in(portal: Visitor) -> None:
+    right = {"email": "ama@example.test", "password": PASSWORD}
+    assert portal.post("/login", right, csrf=False).status_code == 400
+    assert portal.post("/login", right, origin=None).status_code == 403
+    assert portal.post("/login", right, origin="http://ama.localhost").status_code == 403
+    assert portal.get("/").status_code == 303

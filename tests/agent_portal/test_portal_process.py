@@ -1,0 +1,309 @@
+"""Process, cancel, ask again: one order and many, twice, at once, refused; nothing lost in any of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from seed import WALLET_PESEWAS
+from sqlalchemy import update
+from visitors import Visitor
+
+from core import catalog, ledger, money, orders, outbox, phones, tenancy
+from core.audit import SYSTEM
+from core.catalog import Bundle
+from core.db import transaction
+
+UNKNOWN = "ZZZZZZZZZZ"
+
+
+@pytest.fixture
+def wallet(in_store: Callable[..., Any]) -> Callable[..., tuple[int, int]]:
+    """Available and held, in pesewas."""
+
+    def read(slug: str = "ama") -> tuple[int, int]:
+        found = in_store(slug, ledger.wallet)
+        return found.available_pesewas, found.held_pesewas
+
+    return read
+
+
+@pytest.fixture
+def cost(line_of: Any) -> int:
+    """What MTN 5 GB costs the agent, in pesewas."""
+    return int(line_of("mtn", 5).agent_price_pesewas)
+
+
+@pytest.fixture
+def nearly_empty(place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any) -> Callable[[], tuple[int, int]]:
+    """Leave ama one pesewa less than MTN 10 GB costs her. Returns what it costs and what is left."""
+
+    def spend() -> tuple[int, int]:
+        dear = line_of("mtn", 10).agent_price_pesewas
+        for index in range(50):
+            if wallet()[0] < dear:
+                break
+            place(gb=10, number=f"05400000{index:02}", state="queued")
+        store_id, missing = in_store("ama", tenancy.current_store_id), dear - 1 - wallet()[0]
+        if missing:
+            with app.app_context():
+                ledger.fund_wallet(store_id, missing, "to the last pesewa", SYSTEM)
+        return dear, wallet()[0]
+
+    return spend
+
+
+class TestOne:
+    def test_it_holds_the_money_and_queues_the_purchase(
+        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any, in_store: Any, cost: int
+    ) -> None:
+        code = place()
+        answer = ama_agent.post(f"/orders/{code}/process")
+        assert (answer.status_code, answer.location) == (303, f"/orders/{code}")
+        assert order_of(code).state == "queued"
+        assert wallet() == (WALLET_PESEWAS - cost, cost)
+        assert in_store("ama", lambda: outbox.of_order(orders.by_code(code).id)) is not None
+        assert f"{money.cedis(cost)} is set aside" in ama_agent.get(answer.location).text
+
+    def test_twice_is_once(self, ama_agent: Visitor, place: Any, wallet: Any, counts: Any, cost: int) -> None:
+        code = place()
+        ama_agent.post(f"/orders/{code}/process")
+        before = counts()
+        again = ama_agent.post(f"/orders/{code}/process")
+        assert (again.status_code, again.location) == (303, f"/orders/{code}")
+        assert counts() == before and wallet() == (WALLET_PESEWAS - cost, cost)
+
+    def test_two_people_at_once_are_once(
+        self, logged_in: Callable[..., Visitor], place: Any, wallet: Any, cost: int
+    ) -> None:
+        code = place()
+        people = [logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4]
+        gate, codes = threading.Barrier(len(people)), []
+
+        def press(person: Visitor) -> None:
+            token = person.csrf_token
+            gate.wait(10)
+            codes.append(person.post(f"/orders/{code}/process", {"csrf_token": token}).status_code)
+
+        threads = [threading.Thread(target=press, args=(person,)) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert codes == [303] * 8 and wallet() == (WALLET_PESEWAS - cost, cost)
+
+    def test_back_leads_to_the_queue_it_came_from(self, ama_agent: Visitor, place: Any) -> None:
+        answer = ama_agent.post(f"/orders/{place()}/process", {"back": "/orders?tab=new&q=024"})
+        assert answer.location == "/orders?tab=new&q=024"
+
+    @pytest.mark.parametrize("back", ["https://evil.example", "//evil.example", "/\\evil", "javascript:1", "x" * 900])
+    def test_back_never_leads_elsewhere(self, ama_agent: Visitor, place: Any, back: str) -> None:
+        code = place()
+        assert ama_agent.post(f"/orders/{code}/process", {"back": back}).location == f"/orders/{code}"
+
+    def test_too_little_money_is_said_with_both_amounts_and_loses_nothing(
+        self, ama_agent: Visitor, place: Any, order_of: Any, counts: Any, nearly_empty: Any
+    ) -> None:
+        dear, left = nearly_empty()
+        code = place(gb=10)
+        before = counts()
+        answer = ama_agent.post(f"/orders/{code}/process")
+        assert answer.status_code == 409
+        said = f"{money.cedis(dear)} needed, {money.cedis(left)} in your wallet. Fund it, or process fewer."
+        assert said in answer.text
+        assert counts() == before and order_of(code).state == "pending"
+
+    def test_a_bundle_that_would_lose_money_is_refused(self, app: Any, ama_agent: Visitor, place: Any, counts: Any) -> None:
+        code = place()
+        with app.app_context(), transaction() as session:
+            session.execute(
+                update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
+                .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
+            )  # fmt: skip
+        before = counts()
+        answer = ama_agent.post(f"/orders/{code}/process")
+        assert answer.status_code == 409 and "price has risen above what you pay" in answer.text
+        assert counts() == before
+
+    def test_a_paused_network_is_refused_with_what_works(self, app: Any, ama_agent: Visitor, place: Any) -> None:
+        code = place()
+        with app.app_context():
+            catalog.pause_network("mtn", "maintenance", SYSTEM)
+        answer = ama_agent.post(f"/orders/{code}/process")
+        assert answer.status_code == 409 and "MTN is paused since" in answer.text and "Telecel and AT work" in answer.text
+        assert "MTN is paused" in ama_agent.get("/").text
+
+    def test_a_cancelled_order_is_refused(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
+        code = place(state="cancelled")
+        answer = ama_agent.post(f"/orders/{code}/process")
+        assert answer.status_code == 409 and "cancelled" in answer.text and order_of(code).state == "cancelled"
+
+    def test_a_code_may_be_typed_sloppily_in_the_address(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
+        code = place()
+        assert ama_agent.post(f"/orders/{code.lower()}/process").location == f"/orders/{code}"
+
+
+class TestAsARowOfTheQueue:
+    HTMX = {"HX-Request": "true"}
+
+    def test_the_row_and_the_numbers_it_moved_come_back(self, ama_agent: Visitor, place: Any, cost: int) -> None:
+        code = place()
+        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=self.HTMX)
+        assert answer.status_code == 200 and "<html" not in answer.text
+        assert f'<tr id="o-{code}"' in answer.text and "In line" in answer.text and "/process" not in answer.text
+        assert 'id="wallet-now"' in answer.text and money.cedis(WALLET_PESEWAS - cost) in answer.text
+        assert answer.text.count('data-hx-swap-oob="true"') == 2
+
+    def test_a_refusal_stays_in_the_row_with_its_button(self, ama_agent: Visitor, place: Any, nearly_empty: Any) -> None:
+        _, left = nearly_empty()
+        code = place(gb=10)
+        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=self.HTMX)
+        assert answer.status_code == 409 and f"{money.cedis(left)} in your wallet" in answer.text
+        assert f"/orders/{code}/process" in answer.text and 'name="order"' in answer.text
+
+
+class TestMany:
+    def test_each_row_has_its_result(
+        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any, nearly_empty: Any, cost: int
+    ) -> None:
+        price, left = nearly_empty()
+        good, dear, gone = place(gb=5), place(gb=10), place(number="0551112222", state="cancelled")
+        answer = ama_agent.post("/orders/process", {"order": [good, dear, gone]})
+        assert answer.status_code == 200
+        assert "<h1>1 sent, 2 skipped</h1>" in answer.text
+        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet" in answer.text
+        assert "This order is cancelled: it cannot be processed." in answer.text
+        assert [order_of(code).state for code in (good, dear, gone)] == ["queued", "pending", "cancelled"]
+        assert wallet()[0] == left - cost
+
+    def test_repeated_and_already_processed_ones_move_no_money(self, ama_agent: Visitor, place: Any, wallet: Any, cost: int) -> None:
+        code, sent = place(), place(number="0551112222", state="queued")
+        before = wallet()[0]
+        answer = ama_agent.post("/orders/process", {"order": [code, code, f" {code} ", sent]})
+        assert "<h1>2 sent</h1>" in answer.text and "Already processed: In line." in answer.text
+        assert wallet()[0] == before - cost
+
+    def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
+        answer = ama_agent.post("/orders/process", {"order": place(state="cancelled")})
+        assert answer.status_code == 409 and "0 sent, 1 skipped" in answer.text
+
+    def test_the_other_stores_order_among_ones_own_is_skipped_as_unknown(
+        self, ama_agent: Visitor, place: Any, order_of: Any
+    ) -> None:
+        own, foreign = place(), place("kofi", number="0248888888")
+        answer = ama_agent.post("/orders/process", {"order": [own, foreign]})
+        assert "1 sent, 1 skipped" in answer.text and "There is no order with this code in your store" in answer.text
+        assert phones.show("+233248888888") not in answer.text and order_of(foreign, "kofi").state == "pending"
+
+    def test_back_is_kept(self, ama_agent: Visitor, place: Any) -> None:
+        page = ama_agent.post("/orders/process", {"order": place(), "back": "/orders?tab=new&q=024"}).text
+        assert 'href="/orders?tab=new&amp;q=024"' in page
+
+
+# The selection, wrong in twelve ways: (fields, status, what must be said). {own} is an order that could be sent.
+WRONG = [
+    ({}, 422, "Select at least one order first."),
+    ({"order": ""}, 422, "Select at least one order first."),
+    ({"order": ["", "  "]}, 422, "Select at least one order first."),
+    ({"order": "\t\n"}, 422, "Select at least one order first."),
+    ({"orders": "{own}"}, 422, "Select at least one order first."),
+    ({"order": UNKNOWN}, 404, "There is no page at this address."),
+    ({"order": "1"}, 404, "There is no page at this address."),
+    ({"order": "\x00"}, 404, "There is no page at this address."),
+    ({"order": "' OR 1=1 --"}, 404, "There is no page at this address."),
+    ({"order": "\N{GRINNING FACE}" * 200}, 404, "There is no page at this address."),
+    ({"order": [f"{i:010d}" for i in range(201)]}, 422, "Select at most 200 orders at a time."),
+    ({"order": "{own}", "back": "x" * 70_000}, 413, "larger"),
+    ({"order": ["%5B%5D", "[]", "{}"]}, 404, "There is no page at this address."),
+]
+
+
+@pytest.mark.parametrize(("form", "status", "sentence"), WRONG)
+def test_a_wrong_selection_changes_nothing(
+    ama_agent: Visitor, place: Any, counts: Any, form: dict[str, Any], status: int, sentence: str
+) -> None:
+    own = place()
+    before = counts()
+    filled = {name: value.replace("{own}", own) if isinstance(value, str) else value for name, value in form.items()}
+    answer = ama_agent.post("/orders/process", filled)
+    assert answer.status_code == status and sentence in answer.text
+    assert counts() == before
+
+
+def test_a_file_in_place_of_text_changes_nothing(ama_agent: Visitor, place: Any, counts: Any) -> None:
+    import io
+
+    before = counts()
+    answer = ama_agent.post("/orders/process", {"order": (io.BytesIO(b"\xff\xfe"), "orders.bin")})
+    assert answer.status_code == 422 and counts() == before
+
+
+class TestCancel:
+    def test_a_new_order(self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
+        code = place()
+        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303
+        assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
+
+    def test_an_order_in_line_gives_the_money_back(
+        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any, cost: int
+    ) -> None:
+        code = place(state="queued")
+        assert wallet()[1] == cost
+        ama_agent.post(f"/orders/{code}/cancel")
+        assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
+
+    def test_twice_is_once(self, ama_agent: Visitor, place: Any, counts: Any) -> None:
+        code = place()
+        ama_agent.post(f"/orders/{code}/cancel")
+        before = counts()
+        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303 and counts() == before
+
+    @pytest.mark.parametrize("state", ["submitting", "processing", "failed", "completed", "refunded"])
+    def test_what_is_on_its_way_cannot_be_cancelled(
+        self, ama_agent: Visitor, place: Any, order_of: Any, counts: Any, state: str
+    ) -> None:
+        code = place(state=state)
+        before = counts()
+        answer = ama_agent.post(f"/orders/{code}/cancel")
+        assert answer.status_code == 409 and "cannot be cancelled any more" in answer.text
+        assert counts() == before and order_of(code).state == state
+
+
+class TestRecheck:
+    def test_it_makes_the_order_due_and_says_so(self, ama_agent: Visitor, place: Any, in_store: Any) -> None:
+        code = place(state="processing")
+        answer = ama_agent.post(f"/orders/{code}/recheck")
+        assert answer.location == f"/orders/{code}"
+        page = ama_agent.get(answer.location).text
+        assert "Asking the supplier about MTN 5 GB" in page and "Ama asked for a check." in page
+
+    @pytest.mark.parametrize("state", ["pending", "cancelled"])
+    def test_there_is_nothing_to_ask_about(self, ama_agent: Visitor, place: Any, counts: Any, state: str) -> None:
+        code = place(state=state)
+        before = counts()
+        answer = ama_agent.post(f"/orders/{code}/recheck")
+        assert answer.status_code == 409 and "nothing to check" in answer.text and counts() == before
+
+
+@pytest.mark.parametrize("verb", ["process", "cancel", "recheck"])
+def test_the_other_stores_order_reads_as_unknown(ama_agent: Visitor, place: Any, counts: Any, verb: str) -> None:
+    foreign = place("kofi")
+    before = counts()
+    theirs, unknown = ama_agent.post(f"/orders/{foreign}/{verb}"), ama_agent.post(f"/orders/{UNKNOWN}/{verb}")
+    assert theirs.status_code == unknown.status_code == 404
+    assert theirs.text == unknown.text and counts() == before
+
+
+@pytest.mark.parametrize("path", ["/orders/{}/process", "/orders/{}/cancel", "/orders/{}/recheck", "/orders/process"])
+def test_no_press_without_token_or_from_elsewhere(ama_agent: Visitor, place: Any, counts: Any, path: str) -> None:
+    code = place(state="queued") if "recheck" in path else place()
+    path, form, before = path.format(code), {"order": code}, counts()
+    assert ama_agent.post(path, form, csrf=False).status_code == 400
+    assert ama_agent.post(path, {**form, "csrf_token": "stale"}, csrf=False).status_code == 400
+    assert ama_agent.post(path, form, origin=None).status_code == 403
+    assert ama_agent.post(path, form, origin="http://ama.localhost").status_code == 403
+    assert ama_agent.post(path, form, headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
+    assert ama_agent.get(path).status_code in (404, 405)
+    assert counts() == before
