@@ -26,6 +26,12 @@ class Shop:
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.client.get(path, base_url=self.base, **options)
 
+    def get_carrying(self, path: str, cookie: str) -> TestResponse:
+        """GET with exactly this Cookie header, which the cookie jar of the client would otherwise replace."""
+        return self.client.application.test_client(use_cookies=False).get(
+            path, base_url=self.base, headers={"Cookie": cookie.encode().decode("latin-1")}
+        )
+
     def post(self, path: str, data: Any, **options: Any) -> TestResponse:
         headers = {"Origin": self.base, **options.pop("headers", {})}
         return self.client.post(path, data=data, base_url=self.base, headers=headers, **options)

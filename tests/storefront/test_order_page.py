@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import Response
 from store_customers import OTHER_NUMBER, fields, parse_clean, set_order
 
-from core import clock, orders
+from core import clock, orders, tenancy
 from core.audit import Actor
+from storefront import device
 
 AGENT = Actor("agent", "Ama")
 WHOLE, MASKED = "024\xa0123\xa04567", "024\xa0•••\xa04567"
@@ -58,17 +60,21 @@ def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(app, shop, b
 def test_a_forged_device_cookie_shows_nothing_more(shop, bundle, forged):
     code = shop("ama").order(bundle())
     friend = shop("ama")
-    page = friend.get(f"/orders/{code}", headers={"Cookie": f"__Host-device={forged}".encode().decode("latin-1")})
+    page = friend.get_carrying(f"/orders/{code}", f"__Host-device={forged}")
     assert page.status_code == 200 and MASKED in page.text and WHOLE not in page.text
 
 
-def test_a_device_cookie_of_one_store_says_nothing_in_another(shop, bundle):
-    customer = shop("ama")
-    customer.order(bundle())
-    carried = customer.client.get_cookie("__Host-device", "ama.localhost").value
+def test_a_device_cookie_of_one_store_says_nothing_in_another(app, shop, bundle, in_store):
     code = shop("kofi").order(bundle("mtn", "kofi"))
-    page = shop("kofi").get(f"/orders/{code}", headers={"Cookie": f"__Host-device={carried}"})
-    assert MASKED in page.text
+    ids = {slug: in_store(slug, tenancy.current_store_id) for slug in ("ama", "kofi")}
+    seen = {}
+    for slug, store_id in ids.items():
+        with app.test_request_context("/", base_url="http://kofi.localhost"):
+            answer = Response()
+            device.remember(answer, store_id, code)
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        seen[slug] = WHOLE in shop("kofi").get_carrying(f"/orders/{code}", cookie).text
+    assert seen == {"ama": False, "kofi": True}
 
 
 def test_another_stores_code_is_not_found(shop, bundle):
@@ -273,6 +279,7 @@ def test_cancelling_too_late_says_so_and_shows_the_order(shop, bundle, in_store)
     page = customer.post(f"/orders/{code}/cancel", {"csrf_token": token})
     assert page.status_code == 409
     assert "cannot be cancelled" in page.text and "Payment confirmed" in page.text
+    assert f';url=/orders/{code}"></noscript>' in page.text  # the address of this page answers posts only
     assert in_store("ama", lambda: orders.by_code(code)).state == "queued"
 
 
