@@ -64,9 +64,12 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
             raise click.UsageError("--demo needs --passwords-file.")
         click.echo(seeds.demo(json.loads(passwords_file.read_text()), current_app.extensions["supplier"]))
         return
-    password = secrets.token_urlsafe(12)
-    if seeds.owner("owner@makola.example", password):
-        click.echo(f"owner: owner@makola.example  password: {password}  (shown once; change it after the first log-in)")
+    login = {"email": "owner@makola.example", "password": secrets.token_urlsafe(12)}
+    shown = f"password: {login['password']}  (shown once; change it after the first log-in)"
+    if passwords_file is not None:
+        login, shown = json.loads(passwords_file.read_text())["owner"], "password as in the file"
+    if seeds.owner(login["email"], login["password"]):
+        click.echo(f"owner: {login['email']}  {shown}")
     else:
         click.echo("The owner exists already.")
 
