@@ -180,16 +180,22 @@ def scope_statement(state: ORMExecuteState) -> None:
 
 
 @event.listens_for(Session, "before_flush")
-def scope_flush(session: Session, _context: Any, _instances: Any) -> None:
-    """New rows get the current store; rows of another store are refused."""
-    scope = _scope.get()
+def stamp_flush(session: Session, _context: Any, _instances: Any) -> None:
+    """New rows get the current store. A row without one in a table that has platform rows stays the platform's."""
+    if _scope.get().everything:
+        return
+    for row in session.new:
+        if isinstance(row, StoreScoped) and not isinstance(row, StoreOrPlatformScoped):
+            owner: int | None = row.store_id
+            if owner is None:
+                row.store_id = current_store_id()
+
+
+@event.listens_for(Session, "before_flush")
+def refuse_foreign_flush(session: Session, _context: Any, _instances: Any) -> None:
+    """Rows of another store are refused before they reach the database."""
+    if _scope.get().everything:
+        return
     for row in (*session.new, *session.dirty, *session.deleted):
-        if not isinstance(row, StoreScoped) or scope.everything:
-            continue
-        owner: int | None = row.store_id
-        if owner is None and isinstance(row, StoreOrPlatformScoped):
-            continue  # a platform row: the policies decide whether this work may write it
-        if owner is None and row in session.new:
-            row.store_id = current_store_id()
-        elif owner is not None and owner != current_store_id():
-            raise ForeignRow(f"{type(row).__name__} of store {owner} in the work of store {scope.store_id}")
+        if isinstance(row, StoreScoped) and row.store_id not in (None, current_store_id()):
+            raise ForeignRow(f"{type(row).__name__} of store {row.store_id} in the work of store {current_store_id()}")

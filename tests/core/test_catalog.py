@@ -1,0 +1,127 @@
+"""The catalogue: what a sync changes, which offer wins, and that no price goes below its floor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from seed import offers
+from sqlalchemy import select, text
+
+from core import catalog, config, tenancy
+from core.audit import Actor
+from core.catalog import Bundle, StoreBundle
+from core.db import db, transaction
+
+AMA = Actor("agent", "Ama")
+
+
+def bundle(network: str = "mtn", gb: int = 1) -> Bundle:
+    return db.session.scalars(select(Bundle).where(Bundle.network == network, Bundle.mb == gb * 1024)).one()
+
+
+def test_the_same_list_changes_nothing(context: Flask) -> None:
+    with tenancy.across_stores():
+        report = catalog.apply_sync("datamart", offers())
+    assert (report.ok, report.new, report.gone, report.moved) == (True, [], [], [])
+    assert "nothing changed" in report.sentence
+
+
+def test_an_empty_list_changes_nothing(context: Flask) -> None:
+    with tenancy.across_stores():
+        report = catalog.apply_sync("datamart", [])
+    assert not report.ok
+    assert bundle().active
+
+
+def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
+    moved = [replace(offer, cost_pesewas=900) if offer.product_code == "YELLOW_1GB" else offer for offer in offers()]
+    with tenancy.across_stores():
+        report = catalog.apply_sync("datamart", moved)
+    assert report.moved == [{"bundle": "MTN 1 GB · 30 days", "from_pesewas": 460, "to_pesewas": 900}]
+    assert set(report.below_floor) == {"ama: MTN 1 GB", "kofi: MTN 1 GB"}
+    tenancy.use(ama)
+    assert "mtn" not in {line.network for line in catalog.shelf() if line.mb == 1024}
+    assert next(line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024).below_floor
+
+
+def test_a_product_is_hidden_only_when_missing_twice_far_enough_apart(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
+    rest = [offer for offer in offers() if offer.product_code != "YELLOW_1GB"]
+    with tenancy.across_stores():
+        catalog.apply_sync("datamart", rest)
+        assert bundle().active
+        jump(config.current().gone_gap_s - 5)
+        catalog.apply_sync("datamart", rest)
+        assert bundle().active
+        jump(10)
+        report = catalog.apply_sync("datamart", rest)
+        assert report.gone == ["MTN 1 GB · 30 days"]
+        assert not bundle().active
+        assert catalog.apply_sync("datamart", offers()).new == ["MTN 1 GB · 30 days"]
+        assert bundle().active
+
+
+def test_of_two_offers_for_one_bundle_the_cheaper_wins(context: Flask) -> None:
+    twin = replace(offers()[0], product_code="YELLOW_1GB_B", cost_pesewas=450)
+    with tenancy.across_stores():
+        report = catalog.apply_sync("datamart", [*offers(), twin])
+    assert report.beaten == ["YELLOW_1GB (460) loses to YELLOW_1GB_B"]
+    assert bundle().cost_pesewas == 450
+
+
+def test_a_new_bundle_gets_a_price_in_every_store(ama: int, kofi_id: int) -> None:
+    new = replace(offers()[0], product_code="YELLOW_3GB", capacity="3GB", mb=3 * 1024, cost_pesewas=1_320)
+    with tenancy.across_stores():
+        assert catalog.apply_sync("datamart", [*offers(), new]).new == ["MTN 3 GB · 30 days"]
+    for store_id in (ama, kofi_id):
+        tenancy.use(store_id)
+        line = next(line for line in catalog.shelf() if line.mb == 3 * 1024)
+        assert line.price_pesewas >= catalog.agent_price(1_320)
+
+
+@given(st.integers(min_value=1, max_value=1_000_000))
+def test_the_agent_price_is_always_above_cost(cost: int) -> None:
+    config.use(config.Config("postgresql://x", "redis://x", "s" * 32, "http://x", "k", "s", "t" * 22, agent_price_bp=0))
+    assert catalog.agent_price(cost) > cost
+
+
+def test_prices_are_saved_all_or_none_and_never_below_the_floor(ama: int) -> None:
+    lines = catalog.shelf()
+    floor = next(line for line in catalog.price_table() if line.bundle_id == lines[1].bundle_id).agent_price_pesewas
+    problems = catalog.save_prices(
+        {lines[0].bundle_id: (9_999, False), lines[1].bundle_id: (floor - 1, False), 999_999: (5_000, False)}, AMA
+    )
+    assert set(problems) == {lines[1].bundle_id, 999_999}
+    assert "costs you" in problems[lines[1].bundle_id]
+    assert catalog.shelf() == lines
+    assert catalog.save_prices({lines[0].bundle_id: (9_999, True), lines[1].bundle_id: (floor, False)}, AMA) == {}
+    assert lines[0].bundle_id not in [line.bundle_id for line in catalog.shelf()]
+    with pytest.raises(catalog.BelowFloor):
+        catalog.save_price(lines[1].bundle_id, 1, False, AMA)
+    with pytest.raises(catalog.NoSuchBundle):
+        catalog.save_price(999_999, 100, False, AMA)
+
+
+def test_the_database_refuses_a_bundle_and_an_order_below_cost(ama: int, place: Callable[..., object]) -> None:
+    place()
+    for statement in (
+        "UPDATE bundles SET cost_pesewas = agent_price_pesewas",
+        "UPDATE orders SET price_pesewas = agent_price_pesewas - 1",
+        "UPDATE orders SET agent_price_pesewas = cost_pesewas",
+    ):
+        with pytest.raises(Exception, match="never_below_cost"), transaction() as session:
+            session.execute(text(statement))
+
+
+def test_a_price_of_another_store_is_not_touched(ama: int, kofi_id: int) -> None:
+    bundle_id = catalog.shelf()[0].bundle_id
+    catalog.save_price(bundle_id, 9_999, False, AMA)
+    tenancy.use(kofi_id)
+    assert catalog.shelf()[0].price_pesewas != 9_999
+    assert len(db.session.scalars(select(StoreBundle)).all()) == len(offers())

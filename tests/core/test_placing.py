@@ -1,0 +1,214 @@
+"""Taking an order: one key is one order, a repeat asks, a closed shop says so, nothing is sold below cost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from core import catalog, config, ledger, onboarding, orders, tenancy
+from core.audit import SYSTEM, Actor
+from core.catalog import Bundle, StoreBundle
+from core.db import db, transaction
+from core.orders import Order
+
+AMA = Actor("agent", "Ama")
+NUMBER = "+233241234567"
+
+
+def count() -> int:
+    return db.session.scalar(select(func.count()).select_from(Order)) or 0
+
+
+def test_the_same_key_is_the_same_order_before_any_other_check(ama: int, place: Callable[..., Order]) -> None:
+    first = place(NUMBER, idempotency_key="k" * 22)
+    onboarding.set_store_status(ama, "closed", "Back on Monday.", SYSTEM)
+    assert place("+233200000000", idempotency_key="k" * 22).id == first.id
+    assert count() == 1
+
+
+def test_fifty_submits_at_once_are_one_order(app: Flask, in_store: Callable[..., Any]) -> None:
+    bundle_id = in_store("ama", lambda: catalog.shelf()[0].bundle_id)
+    gate, codes, errors = threading.Barrier(16), [], []
+
+    def submit() -> None:
+        gate.wait()
+        for _ in range(4):
+            try:
+                codes.append(
+                    in_store(
+                        "ama",
+                        lambda: (
+                            orders.place(
+                                bundle_id=bundle_id, recipient_msisdn=NUMBER, idempotency_key="x" * 22
+                            ).order.code
+                        ),
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 - any error at all fails the test
+                errors.append(repr(error))
+
+    threads = [threading.Thread(target=submit) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(codes) == 64
+    assert len(set(codes)) == 1
+    assert in_store("ama", count) == 1
+
+
+def test_racing_orders_with_money_for_two_release_exactly_two(
+    app: Flask, in_store: Callable[..., Any], place: Any
+) -> None:
+    placed = in_store("ama", lambda: [place() for _ in range(8)])
+    price = placed[0].agent_price_pesewas
+
+    def leave_money_for_two() -> None:
+        with transaction():
+            left = ledger.wallet().available_pesewas
+            ledger.post(
+                "hold",
+                [("wallet", left - 2 * price - 1), ("held", -(left - 2 * price - 1))],
+                SYSTEM,
+                store_id=placed[0].store_id,
+            )
+
+    in_store("ama", leave_money_for_two)
+    gate, results = threading.Barrier(8), []
+
+    def press(code: str) -> None:
+        gate.wait()
+        try:
+            results.append(in_store("ama", lambda: orders.release(code, AMA).state))
+        except orders.InsufficientWallet as short:
+            results.append(short.sentence)
+
+    threads = [threading.Thread(target=press, args=(order.code,)) for order in placed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results.count("queued") == 2
+    assert len([line for line in results if "in your wallet" in line]) == 6
+
+
+def test_a_repeat_within_five_minutes_asks_and_then_obeys(
+    ama: int, place: Callable[..., Order], jump: Callable[[float], None]
+) -> None:
+    first = place(NUMBER)
+    with pytest.raises(orders.RepeatAsked) as asked:
+        place(NUMBER)
+    assert asked.value.earlier.id == first.id
+    assert place(NUMBER, repeat_confirmed=True).id != first.id
+    jump(config.current().repeat_window_s + 1)
+    assert place(NUMBER).id != first.id
+    assert count() == 3
+
+
+def test_a_cancelled_order_is_no_repeat(ama: int, place: Callable[..., Order]) -> None:
+    orders.cancel(place(NUMBER).code, AMA)
+    assert place(NUMBER).state == "pending"
+
+
+def test_ten_orders_an_hour_for_one_number_and_store(
+    ama: int, kofi_id: int, place: Callable[..., Order], jump: Callable[[float], None]
+) -> None:
+    for _ in range(10):
+        place(NUMBER, repeat_confirmed=True)
+    with pytest.raises(orders.TooManyOrders):
+        place(NUMBER, repeat_confirmed=True)
+    tenancy.use(kofi_id)
+    assert place(NUMBER).state == "pending"
+    tenancy.use(ama)
+    jump(3_601)
+    assert place(NUMBER).state == "pending"
+
+
+def test_a_closed_store_a_paused_network_and_paused_sales_refuse_before_anything_is_written(
+    ama: int, place: Callable[..., Order]
+) -> None:
+    catalog.pause_network("mtn", "backlog", SYSTEM)
+    with pytest.raises(orders.NetworkPaused, match="MTN is paused since .* Telecel and AT work."):
+        place()
+    catalog.resume_network("mtn", SYSTEM)
+    catalog.pause_sales("float empty", SYSTEM)
+    with pytest.raises(orders.SalesPaused):
+        place()
+    catalog.resume_sales(SYSTEM)
+    onboarding.set_store_status(ama, "closed", "Back on Monday.", SYSTEM)
+    with pytest.raises(orders.StoreClosed, match="Back on Monday."):
+        place()
+    assert count() == 0
+
+
+def test_the_order_keeps_what_the_customer_saw(ama: int, place: Callable[..., Order]) -> None:
+    line = catalog.shelf()[0]
+    with pytest.raises(orders.PriceChanged) as changed:
+        place(bundle_id=line.bundle_id, price_seen_pesewas=line.price_pesewas - 1)
+    assert changed.value.price_pesewas == line.price_pesewas
+    order = place(bundle_id=line.bundle_id, price_seen_pesewas=line.price_pesewas)
+    catalog.save_price(line.bundle_id, line.price_pesewas + 100, False, AMA)
+    again = orders.by_code(order.code)
+    assert again is not None
+    assert again.price_pesewas == line.price_pesewas
+
+
+@pytest.mark.parametrize("way", ["hidden", "inactive", "below floor", "no such bundle"])
+def test_what_is_not_on_the_shelf_cannot_be_bought(ama: int, place: Callable[..., Order], way: str) -> None:
+    bundle_id = catalog.shelf()[0].bundle_id
+    with transaction() as session:
+        if way == "hidden":
+            session.execute(update(StoreBundle).where(StoreBundle.bundle_id == bundle_id).values(hidden=True))
+        elif way == "inactive":
+            session.execute(update(Bundle).where(Bundle.id == bundle_id).values(active=False))
+        elif way == "below floor":
+            session.execute(update(Bundle).where(Bundle.id == bundle_id).values(agent_price_pesewas=90_000))
+    assert bundle_id not in [line.bundle_id for line in catalog.shelf()] or way == "no such bundle"
+    with pytest.raises(orders.BundleUnavailable):
+        place(bundle_id=bundle_id if way != "no such bundle" else 999_999)
+
+
+def test_release_refuses_an_order_whose_cost_has_passed_its_price(ama: int, place: Callable[..., Order]) -> None:
+    order = place()
+    with transaction() as session:
+        session.execute(
+            update(Bundle)
+            .where(Bundle.id == order.bundle_id)
+            .values(cost_pesewas=order.agent_price_pesewas, agent_price_pesewas=order.agent_price_pesewas + 10)
+        )
+    with pytest.raises(orders.CostAbovePrice):
+        orders.release(order.code, AMA)
+    assert ledger.wallet().held_pesewas == 0
+
+
+def test_a_selection_says_what_became_of_each(ama: int, place: Callable[..., Order]) -> None:
+    good, gone, done = place(), place(), place()
+    orders.cancel(gone.code, AMA)
+    orders.release(done.code, AMA)
+    results = orders.release_many([good.code, gone.code, done.code, "ZZZZZZZZZZ", good.code], AMA)
+    assert [(row.code, row.ok) for row in results] == [
+        (good.code, True),
+        (gone.code, False),
+        (done.code, True),
+        ("ZZZZZZZZZZ", False),
+    ]
+    assert "cancelled" in results[1].sentence
+    assert "Already processed" in results[2].sentence
+
+
+def test_references_and_codes_have_the_shape_the_contract_asks_for(ama: int, place: Callable[..., Order]) -> None:
+    order = place()
+    assert 12 <= len(order.order_ref) <= 40
+    assert set(order.order_ref) <= set("ABCDEFGHJKMNPQRSTVWXYZ0123456789-")
+    assert len(order.order_ref.removeprefix("MK-")) * 5 >= 80
+    assert order.order_ref != place().order_ref
+    assert orders.by_code(order.shown_code.lower()) is not None
+    assert orders.read_code("k7qm-2xr9-4t") == "K7QM2XR94T"
+    assert orders.read_code("OIL0-0000-00") == "0110000000"
+    assert orders.read_code("too short") is None
