@@ -15,6 +15,7 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
+from admin_console.typed import one_line
 from core import users
 
 PUBLIC = frozenset({"console.login", "console.start_login"})
@@ -80,7 +81,7 @@ def login() -> Any:
 @bp.post("/login")
 def start_login() -> Any:
     """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it was."""
-    email = request.form.get("email", "")[:254].strip()
+    email = one_line(request.form.get("email", ""), 254)
     try:
         user = users.authenticate(email, request.form.get("password", "")[:1024], request.remote_addr or "")
     except users.TooManyAttempts as refusal:

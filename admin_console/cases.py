@@ -5,6 +5,9 @@ What opens a case, and what closing it means, is decided by `core.cases`; a rise
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -50,9 +53,17 @@ def _page(problem_case_id: int | None = None, problem: str | None = None) -> str
     return render_template(
         "console/cases.html",
         cases=found,
+        evidence={case.id: [_dated(entry) for entry in case.evidence] for case in found},
         codes=figures.codes_of(case.order_id for case in found),
         stores=figures.store_names(),
         problem_case_id=problem_case_id,
         problem=problem,
         typed=request.form.get("resolution", ""),
     )
+
+
+def _dated(entry: dict[str, Any]) -> tuple[datetime | None, dict[str, Any]]:
+    """One piece of evidence: when it was seen, and what it says."""
+    said = dict(entry)
+    at = said.pop("at", None)
+    return (datetime.fromisoformat(at) if isinstance(at, str) else None), said

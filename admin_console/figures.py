@@ -269,13 +269,14 @@ def codes_of(order_ids: Iterable[int | None]) -> dict[int, str]:
     wanted = [order_id for order_id in order_ids if order_id is not None]
     if not wanted:
         return {}
-    return dict(db.session.execute(select(Order.id, Order.code).where(Order.id.in_(wanted))).tuples())
+    rows = db.session.execute(select(Order.id, Order.code).where(Order.id.in_(wanted)))
+    return {row.id: row.code for row in rows}
 
 
 def state_counts() -> dict[str, int]:
     """How many orders are in each state now, of those not final."""
     open_states = [state for state in orders.STATES if state not in orders.FINAL]
     rows = db.session.execute(
-        select(Order.state, func.count()).where(Order.state.in_(open_states)).group_by(Order.state)
+        select(Order.state, func.count().label("orders")).where(Order.state.in_(open_states)).group_by(Order.state)
     )
-    return dict(rows.tuples())
+    return {row.state: row.orders for row in rows}

@@ -122,10 +122,12 @@ def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]
 
 def _whole(order: Order) -> dict[str, Any]:
     """Everything we know of one order, from every log."""
+    shop = figures.store_names()[order.store_id]
     return {
         "order": order,
-        "shop": figures.store_names()[order.store_id],
+        "shop": shop,
         "words": orders.agent_words(order),
+        "customer_words": orders.customer_words(order, shop),
         "events": orders.timeline(order),
         "calls": supply.calls(search=order.order_ref),
         "webhooks": supply.webhooks_of(order.order_ref),

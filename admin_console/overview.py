@@ -154,12 +154,11 @@ def _queue_problems() -> list[Problem]:
     health = outbox.health()
     if health.oldest_due_s <= clock.seconds(QUEUE_BEHIND_S):
         return []
-    minutes = max(1, round(health.oldest_due_s / 60))
     return [
         Problem(
             "waiting",
             f"{health.due} piece{'s' if health.due != 1 else ''} of work wait{'s' if health.due == 1 else ''} to be "
-            f"taken, the oldest for {minutes} min. Is the worker running?",
+            f"taken, the oldest since {_at(clock.now() - timedelta(seconds=health.oldest_due_s))}. Is the worker running?",
         )
     ]
 

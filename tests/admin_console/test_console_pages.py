@@ -7,6 +7,8 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
+from core import supply
+
 PAGES = (
     "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck", "/orders?day=today&store=ama",
     "/calls", "/calls?endpoint=purchase", "/webhooks", "/stores", "/stores/ama", "/cases", "/books", "/audit",
@@ -43,7 +45,7 @@ def test_an_empty_platform_has_pages_that_explain_themselves(owner: Visitor, pat
 
 
 def test_full_pages_are_well_formed(owner: Visitor, full: dict[str, str], scene: Scene) -> None:
-    call_id = scene.ask(lambda: __import__("core.supply").supply.calls(limit=1)[0].id)
+    call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     for path in (*PAGES, *(f"/orders/{code}" for code in full.values()), f"/calls/{call_id}", "/orders?q=024"):
         answer = owner.get(path)
         assert answer.status_code == 200, path

@@ -1,0 +1,121 @@
+"""What each role of the platform may do: owner all, finance funds wallets, support looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from console_scenes import Scene
+from visitors import Visitor
+
+ACTS = {
+    "/supplier/refresh": ("owner", {}),
+    "/catalogue/sync": ("owner", {}),
+    "/catalogue/networks/mtn/pause": ("owner", {"reason": "slow"}),
+    "/catalogue/networks/mtn/resume": ("owner", {}),
+    "/catalogue/sales/pause": ("owner", {"reason": "slow"}),
+    "/catalogue/sales/resume": ("owner", {}),
+    "/stores/ama/fund": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0"}),
+    "/stores/ama/suspend": ("owner", {"reason": "fraud"}),
+    "/stores/ama/open": ("owner", {}),
+    "/orders/{code}/recheck": ("owner", {}),
+    "/cases/{case}/close": ("owner", {"resolution": "settled"}),
+    "/cases/{case}/funding": ("owner", {}),
+}
+ROLES = ("owner", "finance", "support")
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_who_may_press_what(
+    logged_in: Callable[..., Visitor], scene: Scene, counts: Callable[[], dict[str, int]], path: str
+) -> None:
+    code, case_id = scene.order("processing"), scene.case("float_funded", "float")
+    allowed, form = ACTS[path]
+    for role in ("support", "finance", "owner"):
+        before = counts()
+        answer = logged_in(f"{role}@example.test", "console").post(path.format(code=code, case=case_id), form)
+        if role in allowed.split():
+            assert answer.status_code in (303, 409), role  # 409: the supplier has told us no balance to book
+        else:
+            assert answer.status_code == 403
+            assert f"Your role, {role}, may look at this but not change it." in answer.text
+            assert counts() == before
+
+
+def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
+    """A new button must be given to somebody here before it ships."""
+    posts = {
+        rule.rule
+        for rule in owner.app.url_map.iter_rules()
+        if rule.subdomain == "admin"
+        and "POST" in (rule.methods or ())
+        and rule.rule not in ("/login", "/logout", "/theme")
+    }
+    named = {
+        path.replace("networks/mtn", "networks/<network>")
+        .replace("stores/ama", "stores/<slug>")
+        .replace("{code}", "<code>")
+        .replace("{case}", "<int(max=999999999999999999):case_id>")
+        for path in ACTS
+    }
+    assert posts == named
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everyone_of_the_platform_may_look(logged_in: Callable[..., Visitor], scene: Scene, role: str) -> None:
+    code, _ = scene.order("processing"), scene.case()
+    person = logged_in(f"{role}@example.test", "console")
+    pages = (
+        "/",
+        "/supplier",
+        "/catalogue",
+        "/orders",
+        f"/orders/{code}",
+        "/calls",
+        "/webhooks",
+        "/stores",
+        "/stores/ama",
+        "/cases",
+        "/books",
+        "/audit",
+    )
+    for path in pages:
+        assert person.get(path).status_code == 200, path
+
+
+def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., Visitor], scene: Scene) -> None:
+    code, case_id = scene.order("processing"), scene.case()
+    places = {
+        "/supplier": 'action="/supplier/refresh"',
+        "/catalogue": 'action="/catalogue/sync"',
+        "/stores/ama": 'action="/stores/ama/suspend"',
+        f"/orders/{code}": f'action="/orders/{code}/recheck"',
+        "/cases": f'action="/cases/{case_id}/close"',
+    }
+    for role in ROLES:
+        person = logged_in(f"{role}@example.test", "console")
+        for path, button in places.items():
+            assert (button in person.get(path).text) == (role == "owner"), (role, path)
+        assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (role != "support")
+
+
+FORGERIES: tuple[dict[str, Any], ...] = (
+    {"csrf": False},
+    {"origin": None},
+    {"origin": "http://portal.localhost"},
+    {"origin": "http://ama.localhost"},
+    {"headers": {"Sec-Fetch-Site": "same-site"}},
+)
+
+
+@pytest.mark.parametrize("path", ACTS)
+def test_no_act_is_done_for_a_page_of_somebody_else(
+    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], path: str
+) -> None:
+    code, case_id = scene.order("processing"), scene.case("float_funded", "float")
+    before = counts()
+    for forgery in FORGERIES:
+        answer = owner.post(path.format(code=code, case=case_id), ACTS[path][1], **forgery)
+        assert answer.status_code in (400, 403), forgery
+    assert counts() == before

@@ -1,0 +1,149 @@
+"""The two sides of the float, and the button that has the supplier asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from console_scenes import Scene
+from visitors import Visitor
+
+from admin_console import supplier
+from core import outbox
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("said", "books", "in_doubt", "kind", "words"),
+    [
+        (None, 100, (0, 0), "waiting", "not told us its balance yet"),
+        (100, 100, (0, 0), "done", "They agree"),
+        (100, 100, (3, 50), "done", "They agree"),
+        (150, 100, (0, 0), "waiting", f"GH₵{NBSP}0.50 more than our books"),
+        (60, 100, (1, 40), "moving", "One order was sent and not yet answered for"),
+        (60, 100, (2, 50), "moving", "2 orders were sent"),
+        (60, 100, (1, 39), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
+        (0, -5, (0, 0), "waiting", f"GH₵{NBSP}0.05 more"),
+    ],
+)
+def test_the_difference_is_said_in_words(
+    said: int | None, books: int, in_doubt: tuple[int, int], kind: str, words: str
+) -> None:
+    found = supplier.difference(said, books, in_doubt)
+    assert found[0] == kind
+    assert words in found[1]
+
+
+def test_before_the_first_read_nothing_is_invented(owner: Visitor) -> None:
+    page = owner.get("/supplier").text
+    assert "It was not asked yet" in page
+    assert "Not tried yet" in page
+    assert "No balance read yet" in page
+    assert "What is the opening float?" in page
+
+
+def test_both_sides_show_with_the_age_of_the_answer(owner: Visitor, scene: Scene) -> None:
+    scene.balance(195_500)
+    page = owner.get("/supplier").text
+    assert f"<b>GH₵{NBSP}1,955.00</b>" in page
+    assert f"<b>GH₵{NBSP}2,000.00</b>" in page
+    assert f"The supplier holds GH₵{NBSP}45.00 less than our books" in page
+    assert " old</p>" not in page
+    scene.sql("UPDATE supplier_state SET last_balance_at = last_balance_at - interval '3 hours'")
+    assert f"3{NBSP}h old" in owner.get("/supplier").text
+
+
+def test_the_link_tells_its_troubles(owner: Visitor, scene: Scene) -> None:
+    from core import clock
+
+    soon = clock.after(60)
+    scene.link(
+        credentials_refused_since=clock.now(),
+        unreachable_since=clock.now(),
+        breaker_open_until=soon,
+        breaker_reason="5 unclear answers",
+        unknown_streak=4,
+        closed_until=soon,
+        purchase_calls=[clock.now()],
+        other_calls=[clock.now(), clock.now()],
+    )
+    page = owner.get("/supplier").text
+    for words in ("Refused", "5 unclear answers", "4 in a row, of 5", "3 of 50 in the last minute", "Told to wait"):
+        assert words in page
+
+
+def asked(owner: Visitor) -> tuple[str, int]:
+    answer = owner.post("/supplier/refresh")
+    assert answer.status_code == 303
+    place = answer.headers["Location"]
+    found = re.fullmatch(r"/supplier\?asked=(\d+)", place)
+    assert found, place
+    return place, int(found[1])
+
+
+def test_refresh_leaves_one_errand_however_often_it_is_pressed(owner: Visitor, scene: Scene) -> None:
+    first, second = asked(owner), asked(owner)
+    assert first == second
+    row = scene.ask(lambda: outbox.asked(first[1]))
+    assert (row.kind, row.done_at) == ("refresh_balance", None)
+    assert "asked for the balance" in owner.get("/audit").text
+
+
+def poll_of(html: str) -> str | None:
+    found = re.search(r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"', html)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+@pytest.mark.parametrize(("ok", "words"), [(True, "Refresh balance: done"), (False, "Refresh balance: did not work")])
+def test_the_page_asks_until_the_answer_is_there_and_then_stops(
+    owner: Visitor, scene: Scene, ok: bool, words: str
+) -> None:
+    place, row_id = asked(owner)
+    page = owner.get(place).text
+    poll = poll_of(page)
+    assert poll is not None
+    assert "Asking the supplier" in page
+    assert '<noscript><meta http-equiv="refresh"' in page, "it works without scripts"
+    assert owner.get(poll).status_code == 204, "nothing new, nothing sent"
+    scene.balance(123_456)
+    scene.finish(row_id, ok, "The sentence of the answer.")
+    panel = owner.get(poll)
+    assert panel.status_code == 200
+    assert words in panel.text and "The sentence of the answer." in panel.text
+    assert "1,234.56" in panel.text
+    assert poll_of(panel.text) is None
+    assert "<html" not in panel.text
+    again = owner.get(place).text
+    assert words in again and "http-equiv" not in again, "the same address shows the result, and reloads no more"
+
+
+def test_a_slow_errand_says_so_once_and_a_lost_one_is_given_up(owner: Visitor, scene: Scene) -> None:
+    place, row_id = asked(owner)
+    poll = poll_of(owner.get(place).text)
+    assert poll is not None
+    scene.age(row_id, 31)
+    slow = owner.get(poll)
+    assert "longer than usual" in slow.text
+    poll = poll_of(slow.text)
+    assert poll is not None
+    assert owner.get(poll).status_code == 204
+    scene.age(row_id, 601)
+    lost = owner.get(poll)
+    assert "Is the worker running?" in lost.text
+    assert poll_of(lost.text) is None
+
+
+@pytest.mark.parametrize("text", ["", "0", "999999999", "-1", "x", "1e3", "٣", "9" * 30, "1;--"])
+def test_an_unknown_errand_is_no_errand(owner: Visitor, text: str) -> None:
+    page = owner.get("/supplier", query_string={"asked": text})
+    assert page.status_code == 200
+    assert "data-hx-get" not in page.text
+    assert owner.get("/supplier/panel", query_string={"asked": text}).status_code == 404
+
+
+def test_an_errand_of_an_order_is_not_shown(owner: Visitor, scene: Scene) -> None:
+    order = scene.find(scene.order("queued"))
+    row: Any = scene.ask(lambda: outbox.of_order(order.id))
+    assert owner.get(f"/supplier/panel?asked={row.id}").status_code == 404
