@@ -70,7 +70,7 @@ def test_first_view_fits_the_budget_all_in(shop):
     page = shop("ama").get("/")
     style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL)[1]
     asked = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    files = [shop("ama").get(path, headers={"Accept-Encoding": "gzip"}) for path in asked]
+    files = [shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True) for path in asked]
     assert asked and all(file.status_code == 200 for file in files)
     weights = {"page": squeezed(page.data), "css": squeezed(style.encode())}
     whole = weights["page"] + sum(len(file.data) for file in files)
