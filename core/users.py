@@ -139,7 +139,8 @@ def authenticate(email: str, password: str, address: str) -> User | None:
     `address` is the client's. Raises `TooManyAttempts` after 5 failures for the account or 20 from the address
     within 15 minutes, before any hashing.
     """
-    email = email.strip().lower()[:254]
+    # What PostgreSQL cannot store cannot be anybody's address.
+    email = "" if "\x00" in email else email.strip().lower()[:254].encode("utf-8", "replace").decode()
     keys = {f"account:{email}": ATTEMPTS_PER_ACCOUNT, f"address:{address[:64]}": ATTEMPTS_PER_ADDRESS}
     since = clock.now() - clock.delta(ATTEMPTS_WINDOW_S)
     for key, limit in keys.items():
@@ -148,7 +149,7 @@ def authenticate(email: str, password: str, address: str) -> User | None:
         )
         if (count or 0) >= limit:
             raise TooManyAttempts
-    user = by_email(email) if "\x00" not in email else None
+    user = by_email(email)
     right = _verify(user.password_hash if user else _dummy_hash, password[: LONGEST_PASSWORD + 1])
     with transaction() as session:
         if user is None or not right:

@@ -17,7 +17,7 @@ import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from flask import Flask
-from seed import seed_base
+from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
 from core import clock, ledger, outbox, tenancy, users
@@ -26,7 +26,6 @@ from core.db import db
 from devkit import servers
 
 ROOT = Path(__file__).resolve().parent.parent
-WEBHOOK_TOKEN = "hooks-token-for-tests-0123456789"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from core.db import transaction
 from core.users import Membership
 from integrations.ports import Offer
 
+WEBHOOK_TOKEN = "hooks-token-for-tests-0123456789"
 PASSWORD = "correct horse battery"
 WALLET_PESEWAS = 50_000
 FLOAT_PESEWAS = 200_000

@@ -1,0 +1,194 @@
+"""The relay and the bell: rows are rung into a real Valkey, and nothing is lost when it is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from desk import Desk
+from flask import Flask
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from core import config, outbox, tenancy
+from core.audit import SYSTEM
+from fulfilment import jobs, relay
+
+
+@pytest.fixture
+def redis(valkey: str) -> Iterator[Redis]:
+    connection = Redis.from_url(valkey)
+    connection.flushall()
+    yield connection
+    connection.flushall()
+    connection.close()
+
+
+def listed(redis: Redis) -> list[str]:
+    return [item.decode() for item in redis.lrange(f"rq:queue:{relay.QUEUE}", 0, -1)]
+
+
+def run_queue(redis: Redis) -> None:
+    worker = SimpleWorker([relay.queue_of(redis)], connection=redis, serializer=JSONSerializer)
+    worker.work(burst=True, logging_level="ERROR")
+
+
+def test_a_release_rings_at_once_and_a_real_worker_buys(
+    desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "bell", relay.ring)
+    order = desk.release()
+    assert len(listed(redis)) == 1
+    run_queue(redis)
+    assert desk.read(order).state == "processing"
+    assert desk.charges() == [order.order_ref]
+
+
+def test_a_job_carries_ids_only_and_no_pickle(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "bell", relay.ring)
+    order = desk.release()
+    job = relay.queue_of(redis).jobs[0]
+    assert job.func_name == "fulfilment.jobs.run"
+    assert all(isinstance(argument, int) for argument in job.args)
+    raw = b"".join(value for value in redis.hgetall(f"rq:job:{job.id}").values() if isinstance(value, bytes))
+    assert order.recipient_msisdn.encode() not in raw
+
+
+def test_a_flushed_valkey_loses_nothing(desk: Desk, redis: Redis, jump: Callable[[float], None]) -> None:
+    order = desk.release()
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 1
+    redis.flushall()
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 0  # the lease of the lost ring still runs
+    jump(config.current().relay_lease_s + 0.1)
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 1
+    run_queue(redis)
+    assert desk.read(order).state == "processing"
+
+
+def test_a_bell_that_cannot_ring_holds_up_nobody(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = Redis(host="127.0.0.1", port=9, socket_timeout=0.3, socket_connect_timeout=0.3, retry=Retry(NoBackoff(), 0))
+    monkeypatch.setitem(app.extensions, "redis", dead)
+    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(relay, "_quiet_until", 0.0)
+    started = time.monotonic()
+    placed = [desk.release() for _ in range(5)]
+    assert time.monotonic() - started < 5
+    assert {desk.read(order).state for order in placed} == {"queued"}
+    monkeypatch.setattr(relay, "_quiet_until", 0.0)
+    desk.jump(config.current().relay_lease_s + 1)
+    desk.work()
+    assert {desk.read(order).state for order in placed} == {"processing"}
+
+
+def test_no_more_is_rung_than_the_list_lacks(desk: Desk, redis: Redis, jump: Callable[[float], None]) -> None:
+    for _ in range(3):
+        desk.release()
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 3
+        jump(config.current().relay_lease_s + 1)  # nobody worked: all due again, all still listed
+        assert relay.round_once(redis) == 0
+    assert len(listed(redis)) == 3
+    for n in range(config.current().queue_full):
+        redis.rpush(f"rq:queue:{relay.QUEUE}", f"filler-{n}")
+    desk.release()
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 0
+
+
+def test_two_relays_lease_a_row_once(desk: Desk) -> None:
+    desk.release()
+    found: list[list[tuple[int, int]]] = []
+    gate = threading.Barrier(4)
+
+    def lease() -> None:
+        with desk.app.app_context():
+            gate.wait()
+            with tenancy.across_stores():
+                found.append(outbox.lease_due(10))
+
+    threads = [threading.Thread(target=lease) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(len(leases) for leases in found) == 1
+
+
+def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
+    order = desk.release()
+    desk.work()
+    with tenancy.across_stores():
+        desk.jump(61)
+        leases = outbox.lease_due(10)
+        lease = outbox.take(*leases[0])
+        assert lease is not None
+    from core.db import transaction
+
+    desk.jump(1)
+    with tenancy.across_stores(), transaction():
+        row = outbox.of_order(order.id, lock=True)
+        assert row is not None
+        outbox.make_due(row)
+    from core import clock
+
+    with tenancy.across_stores():
+        assert outbox.finish(lease, clock.after(3_600))
+        row = outbox.of_order(order.id)
+        assert row is not None
+        assert row.due_at <= clock.now()
+
+
+def test_a_job_whose_lease_was_given_away_changes_nothing(desk: Desk) -> None:
+    desk.release()
+    with tenancy.across_stores():
+        first = outbox.lease_due(10)[0]
+        desk.jump(config.current().relay_lease_s + 1)
+        second = outbox.lease_due(10)[0]
+    assert first != second
+    jobs.run(*first)
+    assert desk.charges() == []
+    jobs.run(*second)
+    assert len(desk.charges()) == 1
+
+
+def test_timed_reads_are_asked_for_and_joined(desk: Desk, jump: Callable[[float], None]) -> None:
+    with tenancy.across_stores():
+        relay.ask_timed()
+        relay.ask_timed()
+        asked = outbox.ask("refresh_balance", SYSTEM)
+        assert outbox.health().open == 2
+    desk.work()
+    with tenancy.across_stores():
+        done = outbox.asked(asked.id)
+        assert done is not None
+        assert (done.result_ok, done.done_at is not None) == (True, True)
+        assert "fits" in (done.result_text or "")
+        jump(config.current().balance_every_s + 1)
+        relay.ask_timed()
+        assert outbox.health().due == 1
+
+
+def test_the_loop_outlives_a_valkey_that_is_away(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, rounds = threading.Event(), []
+
+    def away(_connection: Any) -> int:
+        rounds.append(1)
+        if len(rounds) == 2:
+            stop.set()
+        from redis.exceptions import ConnectionError as Away
+
+        raise Away("away")
+
+    monkeypatch.setattr(relay, "round_once", away)
+    monkeypatch.setattr(relay, "_DOWN_S", 0.01)
+    relay.run(app, stop)
+    assert len(rounds) == 2

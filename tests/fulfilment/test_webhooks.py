@@ -1,0 +1,219 @@
+"""Webhooks ring and decide nothing: what is stored, what is answered, what a flood may cost."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from desk import Desk
+from flask import Flask
+from seed import WEBHOOK_TOKEN
+from sqlalchemy import text
+
+from core import clock, config, outbox, supply, tenancy
+from core.db import db
+from core.orders import Order
+from integrations.datamart.client import DataMart
+
+PATH = f"/datamart/{WEBHOOK_TOKEN}"
+
+
+class Hook:
+    """The supplier's side of a webhook."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client = app.test_client()
+
+    def post(self, body: bytes | dict[str, Any], path: str = PATH, host: str = "127.0.0.1", **headers: str) -> int:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.post(
+            path, data=data, headers={"Content-Type": "application/json", **headers}, base_url=f"http://{host}"
+        ).status_code
+
+
+@pytest.fixture
+def hook(app: Flask) -> Hook:
+    return Hook(app)
+
+
+def update(reference: str, status: str, secret: str | None = None, **more: Any) -> dict[str, Any]:
+    data = {"reference": reference, "old_status": "pending", "new_status": status, "amount": 4.6, **more}
+    text_ = json.dumps(data)
+    body: dict[str, Any] = {"event": "transaction.status_update", "data": data}
+    if secret is not None:
+        body["signature"] = hmac.new(secret.encode(), text_.encode(), hashlib.sha256).hexdigest()
+    return body
+
+
+def due_now(order: Order) -> bool:
+    with tenancy.across_stores():
+        row = outbox.of_order(order.id)
+        return row is not None and row.done_at is None and row.due_at <= clock.now()
+
+
+def processing(desk: Desk) -> Order:
+    order = desk.release()
+    desk.work()
+    return desk.read(order)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "hooks.localhost"])
+def test_a_ring_makes_the_order_due_and_the_look_up_decides(desk: Desk, hook: Hook, host: str, jump: Any) -> None:
+    order = processing(desk)
+    jump(config.current().ring_gap_s + 1)
+    assert not due_now(order)
+    assert hook.post(update(order.order_ref, "successful"), host=host) == 204
+    assert due_now(order)
+    desk.work()
+    assert desk.read(order).state == "processing"  # the supplier's own record still says pending
+    desk.settle(order, "successful")
+    jump(config.current().ring_gap_s + 1)
+    hook.post(update(order.order_ref, "successful", extra=1), host=host)
+    desk.work()
+    assert desk.read(order).state == "completed"
+
+
+@pytest.mark.parametrize("word", ["successful", "failed", "reversed", "pending", "nonsense"])
+def test_no_body_changes_an_order_by_itself(desk: Desk, hook: Hook, word: str) -> None:
+    order = processing(desk)
+    wallet = desk.wallet()
+    assert hook.post(update(order.order_ref, word, secret="sk_test")) == 204
+    assert desk.read(order).state == "processing"
+    assert desk.wallet() == wallet
+
+
+def test_a_signed_ring_is_due_at_once_and_an_unsigned_one_not_right_after_a_look(
+    desk: Desk, hook: Hook, jump: Any
+) -> None:
+    signer = DataMart("http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now)
+    order = desk.release()
+    desk.work()
+    jump(61)
+    desk.work()
+    desk.app.extensions["supplier"] = signer
+    assert desk.read(order).looked_at is not None
+    hook.post(update(order.order_ref, "sent"))
+    assert not due_now(order)
+    hook.post(update(order.order_ref, "sent", secret="the-secret"))
+    assert due_now(order)
+
+
+def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(desk: Desk, hook: Hook) -> None:
+    placed = [processing(desk) for _ in range(14)]
+    desk.jump(31)
+    for order in placed:
+        for n in range(5):
+            assert hook.post(update(order.order_ref, "successful", n=n)) == 204
+    assert sum(due_now(order) for order in placed) == config.current().ring_lookups_per_window
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe\x00", b'{"data": 7}', b'{"event": [], "data": {"reference": {}}}',
+     b'{"data": {"reference": "' + b"A" * 5_000 + b'"}}', b"[" * 20_000, b'{"event": "webhook.test", "data": {}}',
+     b'{"event":"e\\u0000","data":{"reference":"MK-\\u0000"}}', '{"event":"é\ud800"}'.encode("utf-8", "surrogatepass")],
+)  # fmt: skip
+def test_malformed_bodies_are_kept_and_answered_and_nothing_breaks(desk: Desk, hook: Hook, body: bytes) -> None:
+    assert hook.post(body) == 204
+    with tenancy.across_stores():
+        assert supply.webhooks(limit=1)[0].body == body
+
+
+def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hook) -> None:
+    order = processing(desk)
+    for _ in range(5):
+        assert hook.post(update(order.order_ref, "sent")) == 204
+    with tenancy.across_stores():
+        rows = supply.webhooks_of(order.order_ref)
+        assert [row.times for row in rows] == [5]
+    assert len([line for line in desk.told(order) if "sent news" in line]) == 1
+
+
+@pytest.mark.parametrize("path", ["/datamart/wrong", "/datamart/", f"/datamart/{WEBHOOK_TOKEN}x", "/datamart/%00"])
+def test_a_wrong_path_is_404_and_keeps_nothing(desk: Desk, hook: Hook, path: str) -> None:
+    assert hook.post(update("MK-1", "sent"), path=path) in (400, 404)
+    with tenancy.across_stores():
+        assert supply.webhooks() == []
+
+
+def test_too_large_is_413_unread(desk: Desk, hook: Hook) -> None:
+    assert hook.post(b"x" * (config.current().webhook_bytes + 1)) == 413
+    with tenancy.across_stores():
+        assert supply.webhooks() == []
+
+
+def test_the_hooks_host_has_no_get_and_stores_have_no_hook(desk: Desk, hook: Hook) -> None:
+    assert hook.client.get(PATH, base_url="http://hooks.localhost").status_code == 405
+    assert hook.post(update("MK-1", "sent"), host="ama.localhost") in (403, 404)
+
+
+def test_news_of_a_finished_order_is_looked_up_and_becomes_a_case(
+    desk: Desk, hook: Hook, jump: Callable[[float], None]
+) -> None:
+    order = processing(desk)
+    desk.settle(order, "reversed", refund=True)
+    order = desk.work_until(order, "refunded")
+    desk.settle(order, "successful")
+    jump(31)
+    assert hook.post(update(order.order_ref, "successful", late=1)) == 204
+    assert due_now(order)
+    desk.work()
+    assert (desk.read(order).state, desk.cases()) == ("refunded", ["contradiction"])
+
+
+def test_when_the_look_up_is_gone_a_signed_webhook_is_believed_on_the_third_rung(
+    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from integrations.ports import NoAnswer, WebhookNews
+
+    order = processing(desk)
+    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"))
+    signed = WebhookNews(
+        "transaction.status_update", order.order_ref, "completed", "successful", "platform_data_secret"
+    )
+    monkeypatch.setattr(desk.client, "read_event", lambda _body, _headers: signed)
+    hook.post(b"{}")
+    states = []
+    for _ in range(4):
+        desk.work()
+        states.append(desk.read(order).state)
+        if states[-1] == "completed":
+            break
+        desk.jump_to_next()
+    assert states[:2] == ["processing", "processing"]
+    assert "completed" in states
+    assert any("its signed webhook" in line for line in desk.told(order))
+
+
+def test_an_unsigned_webhook_is_never_believed(desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    from integrations.ports import NoAnswer
+
+    order = processing(desk)
+    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"))
+    hook.post(update(order.order_ref, "successful"))
+    for _ in range(5):
+        desk.work()
+        desk.jump_to_next()
+    assert desk.read(order).state == "processing"
+
+
+def test_a_database_that_is_down_answers_503(desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    def down(_values: object) -> bool:
+        raise OperationalError("INSERT", {}, Exception("gone"))
+
+    monkeypatch.setattr(supply, "keep_webhook", down)
+    assert hook.post(update("MK-1", "sent")) == 503
+
+
+def test_the_kept_headers_hold_no_secret(desk: Desk, hook: Hook) -> None:
+    hook.post(update("MK-1", "sent"), Authorization="Bearer s3cret", **{"X-Platform-Event": "e"})
+    with tenancy.across_stores():
+        row = db.session.execute(text("SELECT headers::text FROM webhook_events")).scalar_one()
+    assert "s3cret" not in row
+    assert "X-Platform-Event" in row
