@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from limits.storage import MemoryStorage
 
 from core import clock, outbox
 from core import config as settings
@@ -55,16 +54,3 @@ def silent_port() -> Iterator[int]:
         server.bind(("127.0.0.1", 0))
         server.listen(64)
         yield int(server.getsockname()[1])
-
-
-@pytest.fixture
-def memory_of() -> Callable[[Flask], MemoryStorage]:
-    """The storage in which an application counts while Valkey is away."""
-
-    def find(app: Flask) -> MemoryStorage:
-        (limiter,) = app.extensions["limiter"]
-        storage = limiter.limiter.storage
-        assert isinstance(storage, MemoryStorage), "Valkey answered; this test needs it gone"
-        return storage
-
-    return find

@@ -102,3 +102,12 @@ def test_a_log_in_that_was_ended_elsewhere_is_over(app: Flask, ama_agent: Visito
         with transaction():
             users.end_logins_of(user)
     assert ama_agent.get("/orders").status_code == 303
+
+
+def test_the_door_asks_for_a_log_in_even_where_a_room_forgot(door_app: Callable[..., Flask]) -> None:
+    app = door_app()
+    for room in ("portal", "admin"):
+        app.add_url_rule("/forgotten", f"{room}_forgotten", lambda: "open", subdomain=room, methods=["GET", "POST"])
+    client = app.test_client()
+    for host in ("http://portal.localhost", "http://admin.localhost"):
+        assert client.get("/forgotten", base_url=host).headers["Location"] == "/login?next=/forgotten"

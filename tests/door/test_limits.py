@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from flask import Flask, g, request
+from flask import Flask
 from limits.storage import MemoryStorage
+from visitors import Visitor
 from werkzeug.test import TestResponse
 
-from core.config import Config
+from core import catalog
+from core import config as settings
 from door import limits
 from door.limits import caller
 
 QUICK_S = 0.5
+CONFIRM = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+
+
+class Buyer:
+    """A customer of ama's who orders for a new number each time, so that only the address is limited."""
+
+    def __init__(self, app: Flask, bundle_id: int) -> None:
+        self.visitor = Visitor(app, "ama")
+        self.bundle_id = bundle_id
+        self.numbers = (f"0241{n:06d}" for n in range(1, 1_000))
+
+    def review(self) -> TestResponse:
+        form = {"bundle": self.bundle_id, "recipient": next(self.numbers)}
+        return self.visitor.post("/orders", form, csrf=False)
+
+    def confirm(self, review: TestResponse) -> TestResponse:
+        return self.visitor.post("/orders", dict(CONFIRM.findall(review.text)), csrf=False)
 
 
 @pytest.fixture
-def quick_orders(monkeypatch: pytest.MonkeyPatch) -> Callable[[Flask], Callable[[str], TestResponse]]:
-    """Replace the order view by one that says whether it made an order, behind the same limit."""
-
-    def prepare(app: Flask) -> Callable[[str], TestResponse]:
-        endpoint = limits._endpoint(app, "store", "POST", "/orders")
-        limited = app.view_functions[endpoint]
-
-        def view() -> str:
-            g.order_created = request.form.get("new") == "1"
-            return "ok"
-
-        (limiter,) = app.extensions["limiter"]
-        limit = limits.table(_config(app))[("store", "POST", "/orders")]
-        wrapped = limiter.limit(limit.amount, key_func=caller, methods=["POST"], deduct_when=limit.counts)(view)
-        assert limited is not wrapped
-        monkeypatch.setitem(app.view_functions, endpoint, wrapped)
-        client = app.test_client()
-        origin = {"Origin": "http://ama.localhost"}
-        return lambda new: client.post("/orders", base_url="http://ama.localhost", headers=origin, data={"new": new})
-
-    return prepare
+def buyer_of(in_store: Callable[..., Any]) -> Callable[[Flask], Buyer]:
+    bundle_id = in_store("ama", lambda: next(line.bundle_id for line in catalog.shelf()))
+    return lambda app: Buyer(app, bundle_id)
 
 
-def _config(_app: Flask) -> Config:
-    from core import config
-
-    return config.current()
-
-
-def test_the_eleventh_new_order_of_a_minute_waits(
-    door_app: Callable[..., Flask], quick_orders: Callable[..., Callable[[str], TestResponse]]
+def test_only_new_orders_count_and_one_too_many_waits(
+    door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
 ) -> None:
-    order = quick_orders(door_app(orders_per_address_minute=10))
-    assert [order("0").status_code for _ in range(30)] == [200] * 30, "what makes no order never counts"
-    assert [order("1").status_code for _ in range(10)] == [200] * 10
-    refused = order("1")
+    buyer = buyer_of(door_app(orders_per_address_minute=4))
+    reviews = [buyer.review() for _ in range(6)]
+    assert [review.status_code for review in reviews] == [200] * 6, "looking counts for nothing"
+    assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, "nor does a repeated form"
+    assert [buyer.confirm(review).status_code for review in reviews[1:4]] == [303] * 3
+    refused = buyer.confirm(reviews[4])
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert "Too many tries" in refused.text
 
 
 def test_every_limited_address_is_served(app: Flask) -> None:
-    for room, method, path in limits.table(_config(app)):
+    for room, method, path in limits.table(settings.current()):
         assert limits._endpoint(app, room, method, path)
     with pytest.raises(LookupError, match="no room serves"):
         limits._endpoint(app, "store", "POST", "/gone")
@@ -79,37 +78,38 @@ def test_without_valkey_pages_answer_quickly_and_limits_hold(
     dead_port: int,
     silent_port: int,
     door_app: Callable[..., Flask],
-    quick_orders: Callable[..., Callable[[str], TestResponse]],
-    memory_of: Callable[[Flask], MemoryStorage],
+    buyer_of: Callable[[Flask], Buyer],
 ) -> None:
     port = dead_port if kind == "dead" else silent_port
-    app = door_app(redis_url=f"redis://127.0.0.1:{port}/0", orders_per_address_minute=5)
-    order = quick_orders(app)
+    app = door_app(redis_url=f"redis://127.0.0.1:{port}/0", orders_per_address_minute=3)
+    buyer = buyer_of(app)
     took, statuses = [], []
-    started = time.monotonic()
-    for _ in range(12):
+
+    def timed(ask: Callable[..., TestResponse], *what: TestResponse) -> TestResponse:
         began = time.monotonic()
-        statuses.append(order("1").status_code)
+        answer = ask(*what)
         took.append(time.monotonic() - began)
-    assert statuses == [200] * 5 + [429] * 7
+        statuses.append(answer.status_code)
+        return answer
+
+    for _ in range(5):
+        timed(buyer.confirm, timed(buyer.review))
+    assert statuses == [200, 303] * 3 + [429] * 4
     assert max(took) < QUICK_S, took
-    assert time.monotonic() - started < 12 * QUICK_S
-    assert memory_of(app).storage
+    (limiter,) = app.extensions["limiter"]
+    assert isinstance(limiter.limiter.storage, MemoryStorage)
 
 
 def test_valkey_is_used_again_once_it_is_back(
-    door_app: Callable[..., Flask],
-    quick_orders: Callable[..., Callable[[str], TestResponse]],
-    monkeypatch: pytest.MonkeyPatch,
+    door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = door_app(orders_per_address_minute=1_000)
-    order = quick_orders(app)
+    app = door_app()
+    buyer = buyer_of(app)
     (limiter,) = app.extensions["limiter"]
-    limiter.reset()
     limiter._storage_dead = True
     now = time.time()
     monkeypatch.setattr("flask_limiter._extension.time.time", lambda: now + 100)
-    assert order("1").status_code == 200
+    assert buyer.review().status_code == 200
     assert not limiter._storage_dead
 
 
