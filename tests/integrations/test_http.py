@@ -300,7 +300,6 @@ def endless_head(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("script", "reasons"),
     [
-        (reset, {"read_error", "remote_protocol_error"}),
         (closes_after_reading, {"remote_protocol_error"}),
         (resets_after_reading, {"read_error"}),
         (half_body, {"remote_protocol_error"}),
@@ -316,6 +315,16 @@ def test_broken_on_the_wire_is_lost(serve: Any, script: Callable[[socket.socket]
     reply = send(server.url)
     assert isinstance(reply, http.Lost) and reply.reason in reasons, reply
     assert server.connections == 1
+
+
+def test_reset_on_arrival_is_lost_or_came_before_the_request(serve: Any) -> None:
+    """The reset may win against the connect itself; then nothing went out, and "not connected" is the truth."""
+    server = serve(reset)
+    reply = send(server.url)
+    if isinstance(reply, http.NotConnected):
+        assert reply.reason.startswith("connect_error")
+    else:
+        assert isinstance(reply, http.Lost) and reply.reason in ("read_error", "remote_protocol_error"), reply
 
 
 def test_hang_ends_at_the_read_timeout(serve: Any) -> None:
@@ -462,6 +471,62 @@ def test_calls_do_not_disturb_each_other(serve: Any) -> None:
     for thread in threads:
         thread.join(10)
     assert {n: r.body for n, r in replies.items() if isinstance(r, http.Answer)} == {n: b"%d" % n for n in range(20)}
+
+
+class Steps(httpx.BaseTransport):
+    """A transport that tells the watch of its steps, as the real one does."""
+
+    def __init__(self, steps: Callable[[Callable[[str, Any], None]], httpx.Response]) -> None:
+        self.steps = steps
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self.steps(request.extensions["trace"])
+
+
+def test_an_error_of_connecting_after_the_first_byte_is_no_proof() -> None:
+    """httpx does not do this today; "not sent" must not rest on that."""
+
+    def steps(trace: Callable[[str, Any], None]) -> httpx.Response:
+        trace("http11.send_request_headers.started", {})
+        raise httpx.ConnectError("again")
+
+    assert send(transport=Steps(steps)) == http.Lost("connect_error")
+
+
+def test_connection_that_is_ready_only_after_the_deadline_is_shut_at_once() -> None:
+    ours, theirs = socket.socketpair()
+
+    class Stream:
+        def get_extra_info(self, name: str) -> socket.socket:
+            assert name == "socket"
+            return ours
+
+    def steps(trace: Callable[[str, Any], None]) -> httpx.Response:
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer) and thread not in before:
+                thread.join(5)
+        trace("connection.connect_tcp.complete", {"return_value": Stream()})
+        if not ours.recv(1):
+            raise httpx.RemoteProtocolError("shut")
+        return httpx.Response(200)
+
+    before = set(threading.enumerate())
+    with ours, theirs:
+        reply = send(transport=Steps(steps), timeouts=http.Timeouts(1, 1, 1, 1, 0.05))
+    assert reply == http.Lost("deadline")
+
+
+def test_deadline_holds_for_a_transport_without_a_socket() -> None:
+    class Slow(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                time.sleep(0.01)
+                yield b"x"
+
+    began = time.monotonic()
+    reply = send(transport=scripted(httpx.Response(200, stream=Slow())), timeouts=http.Timeouts(1, 1, 1, 1, 0.1))
+    assert reply == http.Lost("deadline") and time.monotonic() - began < 3
 
 
 def test_watch_leaves_no_thread_behind() -> None:

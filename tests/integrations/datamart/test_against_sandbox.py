@@ -5,6 +5,7 @@ The two were written from the same contract without sight of each other, so each
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -479,6 +480,33 @@ def test_trickled_answer_ends_at_the_total_time(live: Pair) -> None:
     assert live.client.submit(REQUEST) == Unknown("deadline")
     assert live.charges() == [REF]
     assert 1_000 <= live.records[-1].duration_ms < 3_000
+
+
+class JobTimeout(Exception):
+    """Like the queue's own: an ordinary exception."""
+
+
+@pytest.mark.parametrize(("fault", "charged"), [("hold_before", False), ("hold_after", True)])
+def test_job_timeout_in_the_middle_of_a_call(live: Pair, fault: str, charged: bool) -> None:
+    """The signal lands inside the read; it flies on, and the record says that nobody knows."""
+
+    def ring(*_: Any) -> None:
+        raise JobTimeout
+
+    slow = Pair(live.supplier, live.client._line.base_url, transport=None)
+    live.plan(fault, seconds=20)
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(JobTimeout):
+            slow.client.submit(REQUEST)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    (kept,) = slow.records
+    assert (kept.outcome, kept.http_status) == ("unknown", None)
+    assert live.charges() == ([REF] if charged else [])
+    assert isinstance(slow.client.status(REF), Found if charged else Absent)
 
 
 # -- webhooks: the sandbox writes and signs, we read
