@@ -205,3 +205,31 @@ def test_files_stay_short_and_open_with_what_they_decide(folder: str) -> None:
         assert len(text.splitlines()) <= 300, f"{name_of(path)} is over 300 lines"
         if text.strip():
             assert ast.get_docstring(ast.parse(text)), f"{name_of(path)} does not say what it decides"
+
+
+def test_every_kind_of_outbox_row_has_a_handler() -> None:
+    from core import outbox
+    from fulfilment import jobs, relay
+
+    assert set(jobs.HANDLERS) == set(outbox.KINDS)
+    module, _, name = relay.JOB.rpartition(".")
+    assert module == jobs.__name__ and callable(getattr(jobs, name))
+
+
+def test_one_place_buys() -> None:
+    """reliability.md B4: exactly one function may call the purchase endpoint."""
+    found = [
+        f"{name_of(path)}:{function}"
+        for path in sources("core", "storefront", "agent_portal", "admin_console", "fulfilment")
+        for word in ("submit", "submit_bulk")
+        for function in users_of(word, path)
+    ]
+    assert len(found) == 1 and found[0].startswith("fulfilment/deliver.py:"), found
+
+
+def test_migrations_have_one_head() -> None:
+    from alembic.config import Config as AlembicConfig
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(AlembicConfig(str(ROOT / "migrations" / "alembic.ini")))
+    assert len(script.get_heads()) == 1
