@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from integrations.datamart import purchases
 from integrations.ports import Absent, Accepted, BulkResult, CallRecord, Found, NoAnswer, NotSent, Rejected, Unknown
 
-QUICK = settings(max_examples=300, deadline=None)
+QUICK = settings(max_examples=150, deadline=None)
 
 STATUS = some.sampled_from([200, 201, 204, 301, 307, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 599])
 LEAF = some.one_of(
