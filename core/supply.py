@@ -65,6 +65,7 @@ class SupplierCall(Model):
     http_status: Mapped[int | None]
     response_body: Mapped[str] = mapped_column(default="")
     outcome: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
     duration_ms: Mapped[int | None]
     answered_at: Mapped[datetime | None]
 

@@ -23,6 +23,7 @@ def record(call: CallRecord) -> None:
         "http_status": call.http_status,
         "response_body": call.response_body,
         "outcome": call.outcome,
+        "note": call.note,
         "duration_ms": call.duration_ms,
     }
     try:

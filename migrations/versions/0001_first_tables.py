@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("http_status", sa.BigInteger(), nullable=True),
         sa.Column("response_body", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
         sa.Column("duration_ms", sa.BigInteger(), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_calls")),
