@@ -35,7 +35,8 @@ def queue() -> ResponseReturnValue:
     return render_template(
         "portal/orders.html", tab=tab, tabs=TABS, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
-        back=request.full_path.rstrip("?"), first=url_for(".queue", tab=tab, q=search or None) if before else None,
+        back=request.full_path.rstrip("?"), settings=config.current(),
+        first=url_for(".queue", tab=tab, q=search or None) if before else None,
         more=url_for(".queue", tab=tab, q=search or None, before=more) if more else None,
     )  # fmt: skip
 

@@ -64,7 +64,9 @@ def bring(code: str, state: str) -> None:
     if state != "queued":
         orders.claim(order.id)
     for step in road:
-        news = News(supplier_ref="SUP-4T", raw_status=step, amount_pesewas=order.cost_pesewas if step == "processing" else None)
+        news = News(
+            supplier_ref="SUP-4T", raw_status=step, amount_pesewas=order.cost_pesewas if step == "processing" else None
+        )
         back = News(raw_status="refunded", money_back=True)
         told = {"processing": "The supplier has it.", "completed": "Delivered, the supplier says."}
         assert orders.advance(order.id, step, text=told.get(step, f"Supplier says {step}."), actor=SUPPLIER,
@@ -145,7 +147,9 @@ def open_page(chromium: Any, served: str) -> Iterator[Callable[..., Any]]:
     """A page at the portal, logged in as `who` through the log-in form (None: not logged in)."""
     contexts = []
 
-    def open_(who: str | None = "ama", *, width: int = 360, height: int = 740, dark: bool = False, js: bool = True) -> Any:
+    def open_(
+        who: str | None = "ama", *, width: int = 360, height: int = 740, dark: bool = False, js: bool = True
+    ) -> Any:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
             java_script_enabled=js, base_url=served, reduced_motion="reduce",

@@ -109,7 +109,10 @@ def test_every_route_of_the_room_is_in_that_list(app: Any) -> None:
         if rule.endpoint.startswith("portal.")
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
-    assert ours == {(method, path.partition("?")[0]) for method, path in GUARDED} | {("GET", "/login"), ("POST", "/login")}
+    assert ours == {(method, path.partition("?")[0]) for method, path in GUARDED} | {
+        ("GET", "/login"),
+        ("POST", "/login"),
+    }
 
 
 def test_a_poll_after_the_log_in_ended_ends_itself(portal: Visitor) -> None:
@@ -185,14 +188,22 @@ class TestSeveralStores:
 
 
 class TestRoles:
-    def test_a_viewer_looks_and_presses_nothing(self, logged_in: Callable[..., Visitor], place: Any, counts: Any) -> None:
+    def test_a_viewer_looks_and_presses_nothing(
+        self, logged_in: Callable[..., Visitor], place: Any, counts: Any
+    ) -> None:
         viewer = logged_in("viewer@example.test", "portal", "ama")
         code, before = place(), counts()
         for path in ("/", "/orders", f"/orders/{code}", "/wallet", "/prices"):
             page = viewer.get(path)
             assert page.status_code == 200
             assert "/process" not in page.text and "/cancel" not in page.text and "Save prices" not in page.text
-        for path in (f"/orders/{code}/process", f"/orders/{code}/cancel", f"/orders/{code}/recheck", "/orders/process", "/prices"):
+        for path in (
+            f"/orders/{code}/process",
+            f"/orders/{code}/cancel",
+            f"/orders/{code}/recheck",
+            "/orders/process",
+            "/prices",
+        ):
             assert viewer.post(path, {"order": code}).status_code == 403
         assert counts()[2:5] == before[2:5]
 

@@ -17,6 +17,7 @@ from core.catalog import Bundle
 from core.db import transaction
 
 UNKNOWN = "ZZZZZZZZZZ"
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -115,7 +116,9 @@ class TestOne:
         assert said in answer.text
         assert counts() == before and order_of(code).state == "pending"
 
-    def test_a_bundle_that_would_lose_money_is_refused(self, app: Any, ama_agent: Visitor, place: Any, counts: Any) -> None:
+    def test_a_bundle_that_would_lose_money_is_refused(
+        self, app: Any, ama_agent: Visitor, place: Any, counts: Any
+    ) -> None:
         code = place()
         with app.app_context(), transaction() as session:
             session.execute(
@@ -132,7 +135,9 @@ class TestOne:
         with app.app_context():
             catalog.pause_network("mtn", "maintenance", SYSTEM)
         answer = ama_agent.post(f"/orders/{code}/process")
-        assert answer.status_code == 409 and "MTN is paused since" in answer.text and "Telecel and AT work" in answer.text
+        assert (
+            answer.status_code == 409 and "MTN is paused since" in answer.text and "Telecel and AT work" in answer.text
+        )
         assert "MTN is paused" in ama_agent.get("/").text
 
     def test_a_cancelled_order_is_refused(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
@@ -146,20 +151,20 @@ class TestOne:
 
 
 class TestAsARowOfTheQueue:
-    HTMX = {"HX-Request": "true"}
-
     def test_the_row_and_the_numbers_it_moved_come_back(self, ama_agent: Visitor, place: Any, cost: int) -> None:
         code = place()
-        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=self.HTMX)
+        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
         assert answer.status_code == 200 and "<html" not in answer.text
         assert f'<tr id="o-{code}"' in answer.text and "In line" in answer.text and "/process" not in answer.text
         assert 'id="wallet-now"' in answer.text and money.cedis(WALLET_PESEWAS - cost) in answer.text
         assert answer.text.count('data-hx-swap-oob="true"') == 2
 
-    def test_a_refusal_stays_in_the_row_with_its_button(self, ama_agent: Visitor, place: Any, nearly_empty: Any) -> None:
+    def test_a_refusal_stays_in_the_row_with_its_button(
+        self, ama_agent: Visitor, place: Any, nearly_empty: Any
+    ) -> None:
         _, left = nearly_empty()
         code = place(gb=10)
-        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=self.HTMX)
+        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
         assert answer.status_code == 409 and f"{money.cedis(left)} in your wallet" in answer.text
         assert f"/orders/{code}/process" in answer.text and 'name="order"' in answer.text
 
@@ -178,7 +183,9 @@ class TestMany:
         assert [order_of(code).state for code in (good, dear, gone)] == ["queued", "pending", "cancelled"]
         assert wallet()[0] == left - cost
 
-    def test_repeated_and_already_processed_ones_move_no_money(self, ama_agent: Visitor, place: Any, wallet: Any, cost: int) -> None:
+    def test_repeated_and_already_processed_ones_move_no_money(
+        self, ama_agent: Visitor, place: Any, wallet: Any, cost: int
+    ) -> None:
         code, sent = place(), place(number="0551112222", state="queued")
         before = wallet()[0]
         answer = ama_agent.post("/orders/process", {"order": [code, code, f" {code} ", sent]})

@@ -49,9 +49,18 @@ def test_each_tab_holds_its_states_and_counts_them(ama_agent: Visitor, place: An
         ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded", "cancelled")
     ):
         place(number=f"024000000{index}", state=state)
-    shown = {tab: numbers(ama_agent.get(f"/orders?tab={tab}").text) for tab in ("new", "processing", "late", "failed", "done")}
+    shown = {
+        tab: numbers(ama_agent.get(f"/orders?tab={tab}").text)
+        for tab in ("new", "processing", "late", "failed", "done")
+    }
     last = {tab: [number[-1] for number in found] for tab, found in shown.items()}
-    assert last == {"new": ["0"], "processing": ["3", "2", "1"], "late": [], "failed": ["6", "5"], "done": ["7", "6", "4"]}
+    assert last == {
+        "new": ["0"],
+        "processing": ["3", "2", "1"],
+        "late": [],
+        "failed": ["6", "5"],
+        "done": ["7", "6", "4"],
+    }
     assert counts_of(ama_agent.get("/orders").text) == {"Orders": 1, "New": 1, "Processing": 3, "Late": 0, "Failed": 2}
 
 
@@ -157,9 +166,13 @@ class TestNews:
         place(number="0247777777")
         place("kofi", number="0248888888")
         answer = ama_agent.get(f"/orders/news?since={since[1]}")
-        assert "1 new order · show" in answer.text and "<tr" not in answer.text and "777" not in answer.text
+        assert (
+            '1 new<span class="o"> order</span> · show' in answer.text
+            and "<tr" not in answer.text
+            and "777" not in answer.text
+        )
         place(number="0247777778")
-        assert "2 new orders · show" in ama_agent.get(f"/orders/news?since={since[1]}").text
+        assert '2 new<span class="o"> orders</span> · show' in ama_agent.get(f"/orders/news?since={since[1]}").text
 
     def test_an_order_already_processed_is_no_news(self, ama_agent: Visitor, place: Any) -> None:
         ama_agent.get("/orders")

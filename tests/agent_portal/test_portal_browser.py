@@ -1,0 +1,278 @@
+"""The portal in a real browser: axe, keys, the sum of a selection, live parts, and all of it with JavaScript off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import ledger, money, orders
+from core.audit import Actor
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
+AMA = Actor("agent", "Ama")
+PATHS = (
+    "/",
+    "/orders",
+    "/orders?tab=done",
+    "/orders?tab=late",
+    "/orders/{pending}",
+    "/orders/{completed}",
+    "/prices",
+    "/wallet",
+    "/stores",
+)
+
+
+@pytest.fixture
+def full(place: Any) -> dict[str, str]:
+    """Orders of every kind a page shows differently."""
+    place(number="0201234567", name="Efua Mensah")
+    place(number="0551234567", network="telecel", gb=5)
+    states = ("pending", "queued", "processing", "completed", "refunded")
+    return {state: place(number=f"024000000{index}", state=state) for index, state in enumerate(states)}
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
+def test_axe_finds_nothing(open_page: Callable[..., Any], full: dict[str, str], width: int, dark: bool) -> None:
+    page = open_page("ama", width=width, height=800, dark=dark)
+    source, found = AXE.read_text(), {}
+    for path in (*PATHS, "/login"):
+        if path == "/login":
+            page.context.clear_cookies()
+        page.goto(path.format(**full))
+        # Not add_script_tag: the policy of these pages forbids script that is not theirs.
+        page.evaluate(source)
+        result = page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        found[path] = [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]]
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+def test_no_page_is_wider_than_the_screen(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+    page = open_page("ama")
+    for path in PATHS:
+        page.goto(path.format(**full))
+        for width in (320, 360, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+            cut = page.evaluate(
+                "[...document.querySelectorAll('main .wrap, main .figures, main .card')]"
+                ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className)"
+            )
+            assert cut == [], (path, width)
+
+
+def test_targets_of_a_thumb_are_big_enough(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+    page = open_page("ama", width=360)
+    for path in ("/orders", "/orders/{pending}", "/prices"):
+        page.goto(path.format(**full))
+        small = page.evaluate(
+            """[...document.querySelectorAll('main button, main .btn, main .pick, main .tick, main .tabs a, main input.amount')]
+            .filter(e => e.checkVisibility()).map(e => [e.textContent.trim(), e.getBoundingClientRect()])
+            .filter(([, r]) => r.height < 43.5 || r.width < 40).map(([t, r]) => `${t} ${r.width}x${r.height}`)"""
+        )
+        assert small == [], path
+
+
+def test_pages_raise_no_error_and_break_no_policy(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+    page, heard = open_page("ama"), []
+    page.on("console", lambda message: heard.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    for path in PATHS:
+        page.goto(path.format(**full))
+    assert heard == []
+
+
+class TestSelection:
+    def test_the_sum_follows_the_ticks(
+        self, open_page: Callable[..., Any], full: dict[str, str], line_of: Any, in_store: Any
+    ) -> None:
+        cost = line_of("mtn", 5).agent_price_pesewas
+        there = in_store("ama", ledger.wallet).available_pesewas
+        page = open_page("ama")
+        page.goto("/orders")
+        bar = page.locator("[data-selection]")
+        assert not bar.is_visible()
+        page.check(f"input[value='{full['pending']}']")
+        assert (
+            bar.inner_text().split("\n")[0]
+            == f"1 selected · costs GH₵ {money.format_ghs(cost)} of {money.format_ghs(there)}"
+        )
+        page.check("[data-select-page]")
+        assert "3 selected" in bar.inner_text()
+        page.uncheck(f"input[value='{full['pending']}']")
+        assert page.evaluate("document.querySelector('[data-select-page]').indeterminate")
+        page.check(f"input[value='{full['pending']}']")
+        page.click("[data-selection] button")
+        assert page.locator("h1").inner_text() == "3 sent"
+
+    def test_more_than_the_wallet_holds_is_said(self, open_page: Callable[..., Any], place: Any, line_of: Any) -> None:
+        for index in range(50_000 // line_of("mtn", 10).agent_price_pesewas + 1):
+            place(gb=10, number=f"05400000{index:02}")
+        page = open_page("ama")
+        page.goto("/orders")
+        page.check("[data-select-page]")
+        assert "wallet has 500.00" in page.inner_text("[data-selection]")
+
+
+class TestWithoutNavigation:
+    def test_a_press_in_the_queue_changes_its_row_alone(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        page.evaluate("window.stayed = true")
+        code, before = full["pending"], page.inner_text("#wallet-now")
+        page.click(f"#o-{code} button")
+        page.wait_for_selector(f"#o-{code} >> text=In line")
+        assert page.evaluate("window.stayed") and page.inner_text("#wallet-now") != before
+        assert order_of(code).state == "queued" and page.locator("tbody tr").count() == 3
+        assert "New 2" in page.inner_text("#tabs").replace("\n", " ")
+
+    def test_a_refusal_is_said_in_the_row(self, open_page: Callable[..., Any], place: Any, line_of: Any) -> None:
+        dear = line_of("mtn", 10).agent_price_pesewas
+        for index in range(50_000 // dear):
+            place(gb=10, number=f"05400000{index:02}", state="queued")
+        code = place(gb=10)
+        page = open_page("ama")
+        page.goto("/orders")
+        page.click(f"#o-{code} button")
+        page.wait_for_selector(f"#o-{code} [role=alert]")
+        assert "in your wallet. Fund it, or process fewer." in page.inner_text(f"#o-{code}")
+        assert page.locator(f"#o-{code} button").is_enabled()
+
+    def test_a_stale_page_says_so_and_keeps_the_row(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        page = open_page("ama")
+        page.goto("/orders")
+        page.evaluate("""document.querySelectorAll('[name=csrf_token]').forEach(e => e.value = 'stale');
+                         document.body.dataset.hxHeadersInherited = '{"X-CSRFToken": "stale"}'""")
+        page.click(f"#o-{full['pending']} button")
+        page.wait_for_selector("#status .note")
+        assert page.locator(f"#o-{full['pending']}").count() == 1 and order_of(full["pending"]).state == "pending"
+
+    def test_new_orders_show_as_a_bar_and_move_no_row(
+        self, open_page: Callable[..., Any], full: dict[str, str], place: Any
+    ) -> None:
+        page = open_page("ama")
+        page.goto("/orders")
+        rows, first = page.locator("tbody tr").count(), page.locator("tbody tr >> nth=0")
+        top = first.bounding_box()["y"]
+        place(number="0247777777")
+        page.evaluate("htmx.trigger(document.querySelector('#news'), 'every')")
+        page.wait_for_selector("#news a")
+        assert page.locator("tbody tr").count() == rows and first.bounding_box()["y"] == top
+        page.click("#news a")
+        page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {rows + 1}")
+
+    def test_an_open_order_page_turns_delivered_by_itself(
+        self, open_page: Callable[..., Any], full: dict[str, str], in_store: Any
+    ) -> None:
+        code = full["processing"]
+        page = open_page("ama")
+        page.goto(f"/orders/{code}")
+        page.evaluate("window.stayed = true")
+        in_store("ama", lambda: orders.advance(orders.by_code(code).id, "completed", text="Delivered."))
+        page.wait_for_selector(".state-label >> text=Delivered", timeout=10_000)
+        assert page.evaluate("window.stayed") and page.locator("#live[data-hx-trigger]").count() == 0
+        assert "Delivered." in page.evaluate("document.querySelector('#said').textContent")
+
+
+class TestKeys:
+    def test_the_whole_job_without_a_mouse(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        assert page.evaluate("document.activeElement.id") == f"o-{full['pending']}"
+        page.keyboard.press("k")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        assert page.is_checked(f"input[value='{full['pending']}']")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/orders/{full['pending']}")
+        page.locator("text=Process · ").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=is set aside in your wallet")
+        assert order_of(full["pending"]).state == "queued"
+
+    def test_slash_searches_and_keys_are_plain_letters_there(
+        self, open_page: Callable[..., Any], full: dict[str, str]
+    ) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        page.keyboard.press("/")
+        page.keyboard.type("jkx/efua")
+        assert page.input_value("#q") == "jkx/efua"
+
+    def test_they_can_be_turned_off_for_good(self, open_page: Callable[..., Any], full: dict[str, str]) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        page.click("[data-keys]")
+        page.reload()
+        assert page.inner_text("[data-keys]") == "Keys are off"
+        page.locator("main").focus()
+        page.keyboard.press("j")
+        assert page.evaluate("document.activeElement.tagName") != "TR"
+
+    def test_enter_on_a_tick_never_processes_a_single_row(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        page.locator("input[name=order] >> nth=0").focus()
+        page.keyboard.press("Enter")
+        assert page.url.endswith("/orders")
+        page.goto("/orders?tab=processing")  # answered after whatever Enter might have sent
+        assert page.locator("tbody tr").count() == 2
+
+
+def test_profit_follows_the_typed_price(open_page: Callable[..., Any], line_of: Any) -> None:
+    line = line_of("mtn", 5)
+    page = open_page("ama")
+    page.goto("/prices")
+    field, profit = f"#price-{line.bundle_id}", f"#profit-{line.bundle_id}"
+    for typed, left in (
+        ("100", 10_000 - line.agent_price_pesewas),
+        ("GHS 1,100.50", 110_050 - line.agent_price_pesewas),
+    ):
+        page.fill(field, typed)
+        assert page.inner_text(profit) == money.format_ghs(left)
+    page.fill(field, "1")
+    assert page.inner_text(profit).startswith("−") and "is-below" in page.get_attribute(profit, "class")
+    page.fill(field, "abc")
+    assert page.inner_text(profit) == "–"
+
+
+def test_the_whole_job_with_javascript_off(
+    open_page: Callable[..., Any], full: dict[str, str], order_of: Any, line_of: Any
+) -> None:
+    page = open_page("ama", js=False)
+    page.goto("/orders")
+    page.check(f"input[value='{full['pending']}']")
+    page.click("[data-selection] button")
+    assert page.locator("h1").inner_text() == "1 sent" and order_of(full["pending"]).state == "queued"
+    page.click("text=Back to the queue")
+    page.click("tbody tr >> nth=0 >> button")
+    assert "is in line" in page.inner_text("#status") and page.url.endswith("/orders")
+    page.goto(f"/orders/{full['pending']}")
+    page.click("text=Cancel order")
+    assert "is cancelled. Nothing was sent." in page.inner_text("#status")
+    page.goto("/prices")
+    page.fill(f"#price-{line_of('mtn', 5).bundle_id}", "88")
+    page.click("text=Save prices")
+    assert "Saved 1 price." in page.inner_text("#status") and line_of("mtn", 5).price_pesewas == 8_800
+    page.click("summary >> text=Account")
+    page.click("text=Log out")
+    assert re.search(r"/login$", page.url)
