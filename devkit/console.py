@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -21,13 +20,13 @@ _LOG_BYTES = 10 * 1024 * 1024
 
 
 class Console:
-    """Lines out, to standard output and to a log file in the data folder."""
+    """Lines out, to the open file `out` and to a log file in the data folder."""
 
-    def __init__(self, log: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, log: Path, environ: Mapping[str, str], out: int) -> None:
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))
         self._file = os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w", buffering=1)
-        self._out = sys.stdout.fileno()
+        self._out = out
         self._colour = bool(environ.get("FORCE_COLOR") or (os.isatty(self._out) and not environ.get("NO_COLOR")))
         self._waiting: deque[bytes] = deque(maxlen=_KEEP_LINES)
 
@@ -63,6 +62,10 @@ class Console:
                 return
             if len(line) > _CHUNK:
                 self._waiting.appendleft(line[_CHUNK:])
+
+    def close(self) -> None:
+        """Let go of the log file."""
+        self._file.close()
 
     def _show(self, text: str) -> None:
         self._waiting.append(text.encode(errors="replace") + b"\n")

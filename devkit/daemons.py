@@ -71,11 +71,15 @@ def launch(command: list[str], log: Path, output: Output, signum: int, place: di
 
 
 def await_ready(process: subprocess.Popen[bytes], check: Callable[[], bool], name: str, log: Path) -> None:
-    ready = until(lambda: process.poll() is not None or check(), START_WAIT_S)
-    if process.poll() is not None or not ready:
-        end(process, signal.SIGTERM, signal.SIGKILL)
+    """Wait until `check` is true; otherwise end the process and raise `ServerError`, as when `check` raises it."""
+    try:
+        if until(lambda: process.poll() is not None or check(), START_WAIT_S) and process.poll() is None:
+            return
         ending = last_line(log.read_text(errors="replace")) if log.exists() else "see its lines above"
         raise ServerError(f"{name} did not start: {ending}")
+    except ServerError:
+        end(process, signal.SIGTERM, signal.SIGKILL)
+        raise
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -87,15 +91,15 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def end(process: subprocess.Popen[bytes] | None, gentle: int, hard: int) -> None:
+def end(process: subprocess.Popen[bytes] | None, gentle: int, hard: int, wait_s: float = STOP_WAIT_S) -> None:
     if process is None:
         return
-    for signum, wait_s in ((gentle, STOP_WAIT_S), (hard, 3), (signal.SIGKILL, 3)):
+    for signum, patience_s in ((gentle, wait_s), (hard, 3), (signal.SIGKILL, 3)):
         if process.poll() is not None:
             return
         process.send_signal(signum)
         try:
-            process.wait(wait_s)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
             continue
 

@@ -52,6 +52,18 @@ def is_alive(pid: int) -> bool:
     return _state(pid) != "Z"
 
 
+def command_line(pid: int) -> str:
+    """What `pid` was started as; empty when it is gone."""
+    if sys.platform == "linux":  # slim images have no ps
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                return file.read().replace("\0", " ").strip()
+        except OSError:
+            return ""
+    listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607 ps is on PATH on every Unix
+    return listing.stdout.strip()
+
+
 def family_tree() -> dict[int, list[int]]:
     """Every process of the machine by its parent: parent pid → child pids in rising order."""
     tree: dict[int, list[int]] = {}

@@ -284,8 +284,8 @@ def _clear_stale_lock(lock: Path) -> None:
         return
     if not leash.is_alive(old):
         return
-    listing = subprocess.run(["ps", "-o", "args=", "-p", str(old)], capture_output=True, text=True, check=False)  # noqa: S607 ps is on PATH on every Unix
-    if "postgres" in listing.stdout and str(lock.parent) in listing.stdout:
+    told = leash.command_line(old)
+    if "postgres" in told and str(lock.parent) in told:
         for signum in (signal.SIGINT, signal.SIGQUIT):
             leash.send(old, signum)
             daemons.until(lambda: not leash.is_alive(old), daemons.STOP_WAIT_S)

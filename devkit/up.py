@@ -79,7 +79,7 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
     sandbox_port = 0 if "DATA_MART_API_URL" in environ else _steady_port(instance / "ports.json", "sandbox")
     what = Plan(options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port)
     workers = what.check().workers
-    console = Console(instance / "up.log", environ)
+    console = Console(instance / "up.log", environ, sys.stdout.fileno())
     family = Family(console, front_fd)
     up = Up(what, console, family)
     (instance / "ready.json").unlink(missing_ok=True)
@@ -97,6 +97,7 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         family.stop()
         console.say("stopped")
         console.flush(wait_s=0.5)
+        console.close()
 
 
 class Up:

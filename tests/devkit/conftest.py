@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from projects import Project
-
-ROOT = Path(__file__).parents[2]
+from projects import ROOT, Project
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from typing import Any
 
 from devkit import homes, leash
 
+ROOT = Path(__file__).parents[2]
+
 
 def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait for a true value and return it; fail after `seconds`."""

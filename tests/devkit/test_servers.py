@@ -1,0 +1,388 @@
+"""The private PostgreSQL and Valkey: who runs them, who may do what, what a kill leaves."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from projects import ROOT, until
+
+from devkit import daemons, homes, leash, servers
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about root, who may not run PostgreSQL")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user may enter, and no home of a server left outside of it."""
+    made = Path(tempfile.mkdtemp(prefix="makola-servers-"))
+    made.chmod(0o755)
+    yield made
+    homes.forget(made / "postgres")
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[servers.Postgres]:
+    """One server for the tests that only look."""
+    made = Path(tempfile.mkdtemp(prefix="makola-servers-"))
+    made.chmod(0o755)
+    server = servers.start_postgres(made / "postgres", fsync=False)
+    yield server
+    server.stop()
+    shutil.rmtree(made)
+
+
+def setting(connection: psycopg.Connection[Any], name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_it_is_18_in_utc_on_loopback_by_password_only(shared: servers.Postgres) -> None:
+    with psycopg.connect(shared.superuser_url) as connection:
+        assert connection.info.server_version >= 180_000
+        wanted = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "TimeZone": "UTC",
+            "random_page_cost": "1.1",
+            "password_encryption": "scram-sha-256",
+            "server_encoding": "UTF8",
+        }
+        assert {name: setting(connection, name) for name in wanted} == wanted
+        ways = connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall()
+        assert ways == [("scram-sha-256",)]
+        assert connection.execute("SELECT lower('ÀÉ')").fetchone() == ("àé",)  # whatever this machine's locale is
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(shared.superuser_url.replace(shared.password, "guess"))
+
+
+def test_tests_do_without_fsync_and_up_does_not(shared: servers.Postgres, folder: Path) -> None:
+    with psycopg.connect(shared.superuser_url) as connection:
+        assert setting(connection, "fsync") == "off"
+    server = servers.start_postgres(folder / "postgres")
+    with psycopg.connect(server.superuser_url) as connection:
+        assert setting(connection, "fsync") == "on"
+    server.stop()
+
+
+def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Postgres) -> None:
+    database = servers.prepare_database(shared, "roles_test", owner_password="o:/@ 1", app_password="a'\"é")
+    with psycopg.connect(database.app_url) as app:
+        facts = app.execute("SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles "
+                            "WHERE rolname = current_user").fetchone()  # fmt: skip
+        assert facts == (False,) * 5
+        assert app.execute("SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = "
+                           "(SELECT oid FROM pg_roles WHERE rolname = current_user)").fetchone() == (0,)  # fmt: skip
+        app.rollback()
+        for refused in ("CREATE TABLE t (n int)", "CREATE TEMP TABLE t (n int)", "CREATE SCHEMA s"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                app.execute(refused)
+            app.rollback()
+    with psycopg.connect(database.admin_url) as owner:
+        assert owner.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone() == (
+            False,
+            False,
+        )
+        owner.execute("CREATE TABLE t (n int)")
+
+
+def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(shared: servers.Postgres) -> None:
+    database = servers.prepare_database(shared, "one_test", owner_password="o", app_password="a")
+    with psycopg.connect(shared.superuser_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE stranger LOGIN PASSWORD 's'")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(database.app_url.replace("makola_app:a@", "stranger:s@"))
+
+
+def test_preparing_again_keeps_the_rows_and_sets_the_passwords(shared: servers.Postgres) -> None:
+    first = servers.prepare_database(shared, "again_test", owner_password="o1", app_password="a1")
+    with psycopg.connect(first.admin_url) as owner:
+        owner.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    second = servers.prepare_database(shared, "again_test", owner_password="o2", app_password="a2")
+    with psycopg.connect(second.admin_url) as owner:
+        assert owner.execute("SELECT n FROM kept").fetchone() == (7,)
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(first.admin_url)
+
+
+def test_no_password_shows_in_a_process_list_or_a_log(folder: Path) -> None:
+    server = servers.start_postgres(folder / "postgres")
+    database = servers.prepare_database(server, "x_test", owner_password="owner-word", app_password="app-word")
+    valkey = servers.start_valkey(folder / "valkey")
+    for pid in (server.pid, valkey.pid):
+        line = leash.command_line(pid)
+        assert server.password not in line
+        assert valkey.password not in line
+    with psycopg.connect(server.superuser_url, autocommit=True) as connection:
+        connection.execute("SET log_min_error_statement = debug5")
+        logged = (server.folder / "server.log").read_text()
+    assert database.admin_url.count("owner-word") == 1
+    assert "owner-word" not in logged
+    assert "app-word" not in logged
+    valkey.stop()
+    server.stop()
+
+
+def test_port_password_and_rows_stay_between_starts(folder: Path) -> None:
+    first = servers.start_postgres(folder / "postgres")
+    with psycopg.connect(first.superuser_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    first.stop()
+    second = servers.start_postgres(folder / "postgres")
+    assert second.superuser_url == first.superuser_url
+    with psycopg.connect(second.superuser_url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+    second.stop()
+
+
+def test_a_port_that_somebody_took_is_replaced(folder: Path) -> None:
+    first = servers.start_postgres(folder / "postgres")
+    first.stop()
+    with socket.create_server(("127.0.0.1", first.port)):
+        second = servers.start_postgres(folder / "postgres")
+        assert second.port != first.port
+        second.stop()
+
+
+def test_a_server_that_died_starts_again_where_it_was(folder: Path) -> None:
+    server = servers.start_postgres(folder / "postgres")
+    with psycopg.connect(server.superuser_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    server.process.kill()
+    server.process.wait(10)
+    server.start()
+    with psycopg.connect(server.superuser_url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+    server.stop()
+
+
+def test_another_process_with_the_old_number_is_no_server(folder: Path) -> None:
+    # A container starts again, and the number in postmaster.pid belongs to something else by now.
+    server = servers.start_postgres(folder / "postgres")
+    server.process.kill()
+    server.process.wait(10)
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    lock = server.home.data / "postmaster.pid"
+    lines = lock.read_text().splitlines()
+    lock.write_text("\n".join([str(sleeper.pid), *lines[1:]]) + "\n")
+    server.start()
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.wait()
+    server.stop()
+
+
+def test_a_server_left_running_on_the_data_is_ended_first(folder: Path) -> None:
+    first = servers.start_postgres(folder / "postgres")
+    second = servers.start_postgres(folder / "postgres")
+    assert first.process.wait(10) is not None
+    with psycopg.connect(second.superuser_url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    second.stop()
+
+
+def test_creation_cut_short_is_begun_again(folder: Path) -> None:
+    (folder / "postgres" / "data.new").mkdir(parents=True)
+    (folder / "postgres" / "data.new" / "PG_VERSION").write_text("18\n")
+    server = servers.start_postgres(folder / "postgres")
+    server.stop()
+
+
+def test_a_lost_password_is_said_at_once(folder: Path) -> None:
+    server = servers.start_postgres(folder / "postgres")
+    server.stop()
+    (folder / "postgres" / "server.json").unlink()
+    with pytest.raises(servers.ServerError, match="start over with --reset"):
+        servers.start_postgres(folder / "postgres")
+
+
+STARTER = """
+import sys, time
+from pathlib import Path
+from devkit import servers
+pg = servers.start_postgres(Path(sys.argv[1]) / "postgres")
+valkey = servers.start_valkey(Path(sys.argv[1]) / "valkey")
+print(pg.pid, valkey.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> None:
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with starter:
+        pids = [int(word) for word in starter.stdout.readline().split()]
+        assert len(pids) == 2
+        starter.kill()
+    until(lambda: not any(leash.is_alive(pid) for pid in pids), 10)
+    log = (folder / "postgres" / "server.log").read_text()
+    assert "received fast shutdown request" in log
+    until(lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text())
+
+
+@as_root
+def test_root_runs_it_as_nobody(folder: Path) -> None:
+    server = servers.start_postgres(folder / "postgres")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert os.stat(f"/proc/{server.pid}").st_uid == nobody
+    assert os.stat(server.home.data).st_uid == nobody
+    assert os.stat(server.home.data).st_mode & 0o777 == 0o700
+    groups = Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
+    assert groups == []  # none of root's
+    assert server.home.root == folder / "postgres"
+    server.stop()
+
+
+@as_root
+def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    before = {path: path.stat().st_mode for path in (closed, folder, *folder.parents)}
+    first = servers.start_postgres(closed / "postgres")
+    assert not first.home.root.is_relative_to(folder)
+    assert "cannot enter" in first.home.note
+    with psycopg.connect(first.superuser_url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    first.stop()
+    assert {path: path.stat().st_mode for path in before} == before  # no right was widened
+    second = servers.start_postgres(closed / "postgres")
+    assert second.home.root == first.home.root
+    with psycopg.connect(second.superuser_url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+    second.stop()
+    homes.forget(closed / "postgres")
+    assert not first.home.root.exists()
+    assert not (closed / "postgres").exists()
+
+
+@as_root
+def test_files_elsewhere_that_were_removed_are_missed_aloud(folder: Path) -> None:
+    (folder / "closed").mkdir(mode=0o700)
+    place = folder / "closed" / "postgres"
+    first = servers.start_postgres(place)
+    first.stop()
+    shutil.rmtree(first.home.root)
+    second = servers.start_postgres(place)
+    assert second.home.note.startswith("The database is empty")
+    second.stop()
+    homes.forget(place)
+
+
+@as_root
+def test_a_throwaway_server_leaves_nothing_elsewhere(folder: Path) -> None:
+    (folder / "closed").mkdir(mode=0o700)
+    server = servers.start_postgres(folder / "closed" / "postgres", fsync=False)
+    outside = server.home.root
+    assert outside.exists()
+    server.stop()
+    assert not outside.exists()
+
+
+@as_root
+def test_what_a_killed_test_run_left_elsewhere_is_swept(folder: Path) -> None:
+    left = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
+    (left / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": true}')
+    kept = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
+    (kept / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": false}')
+    (folder / "closed").mkdir(mode=0o700)
+    server = servers.start_postgres(folder / "closed" / "postgres", fsync=False)
+    server.stop()
+    assert not left.exists()
+    assert kept.exists()  # data of an `up`, perhaps on a disk that is not there today
+    shutil.rmtree(kept)
+
+
+@as_root
+def test_programs_that_nobody_can_reach_are_copied_with_their_libraries(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = homes.wheel_folder()
+    closed = folder / "site-packages"
+    closed.mkdir(mode=0o700)
+    for name in (tree.name, f"{tree.name}.libs"):
+        if (tree.parent / name).is_dir():
+            (closed / name).symlink_to(tree.parent / name)
+    monkeypatch.setattr(homes, "wheel_folder", lambda: closed / tree.name)
+    server = servers.start_postgres(folder / "postgres", fsync=False)
+    assert server.home.programs.is_relative_to(folder / "postgres")
+    assert (server.home.programs.parents[2] / f"{tree.name}.libs").is_dir() == (
+        tree.parent / f"{tree.name}.libs"
+    ).is_dir()
+    with psycopg.connect(server.superuser_url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    server.stop()
+
+
+def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(folder: Path) -> None:
+    first = servers.start_valkey(folder / "valkey")
+    with redis.Redis.from_url(first.url) as client:
+        client.set("kept", "7")
+        config = client.config_get("*")
+        assert config["bind"] == "127.0.0.1"
+        assert config["appendonly"] == "yes"
+        assert config["save"] == ""
+    with redis.Redis(port=first.port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    first.stop()
+    second = servers.start_valkey(folder / "valkey")
+    assert second.url == first.url
+    with redis.Redis.from_url(second.url) as client:
+        assert client.get("kept") == b"7"
+    second.stop()
+
+
+def test_valkey_can_be_stopped_and_started_again_in_place(folder: Path) -> None:
+    valkey = servers.start_valkey(folder / "valkey")
+    url = valkey.url
+    valkey.stop()
+    with redis.Redis.from_url(url) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+    valkey.start()
+    with redis.Redis.from_url(url) as client:
+        assert client.ping()
+    assert valkey.url == url
+    valkey.stop()
+
+
+def test_a_machine_without_the_programs_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(servers.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(servers.ServerError, match="set REDIS_URL"):
+        servers.valkey_program()
+    with pytest.raises(servers.ServerError, match="set DATABASE_URL and DATABASE_ADMIN_URL"):
+        homes.wheel_folder()
+
+
+def test_a_free_port_is_free_and_the_preferred_one_if_possible() -> None:
+    port = daemons.free_port()
+    assert not daemons.is_taken(port)
+    assert daemons.free_port(port) == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert daemons.is_taken(port)
+        assert daemons.free_port(port) != port
+
+
+def test_ending_a_process_that_will_not_hear_takes_force() -> None:
+    deaf = subprocess.Popen(
+        [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with deaf:
+        deaf.stdout.readline()
+        daemons.end(deaf, signal.SIGTERM, signal.SIGKILL, wait_s=0.2)
+    assert deaf.returncode == -signal.SIGKILL
