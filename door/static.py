@@ -9,9 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import shutil
+import re
 import tempfile
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from wsgiref.headers import Headers
 
 from flask import Flask, current_app
@@ -21,24 +24,48 @@ from core.config import Config
 from door.security import FIXED
 
 SOURCE = Path(__file__).resolve().parent.parent / "static"
+PREFIX = "/static/"
+KEEP_S = 30 * 86_400
+"""How long a file no start has asked for stays, for pages opened before a deploy."""
 _SERVED = {".css", ".js", ".svg", ".png", ".ico", ".webmanifest"}
 _COMPRESSED = {".css", ".js", ".svg"}
 _WORTH_IT = 0.95
 """A compressed twin is kept only when it is at most this part of the file."""
+_NAME = re.compile(r"[A-Za-z0-9._-]+-[0-9a-f]{12}\.[a-z]+")
 
 
 def install(app: Flask, config: Config) -> None:
     names = fingerprints(SOURCE)
     folder = build(SOURCE, names, Path(config.instance_dir) / "static")
     app.extensions["static_names"] = names
-    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-        app.wsgi_app,
-        root=str(folder),
-        prefix="static/",
-        allow_all_origins=False,
-        immutable_file_test=lambda _path, _url: True,
-        add_headers_function=_dress,
-    )
+    app.wsgi_app = Files(app.wsgi_app, folder)  # type: ignore[method-assign]
+
+
+class Files(WhiteNoise):  # type: ignore[misc]
+    """WhiteNoise over the built folder, which also finds what another process has built since.
+
+    While a deploy is under way, a page made by the new code may ask an old process for its stylesheet.
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], folder: Path) -> None:
+        super().__init__(
+            application,
+            root=str(folder),
+            prefix=PREFIX,
+            allow_all_origins=False,
+            immutable_file_test=lambda _path, _url: True,
+            add_headers_function=_dress,
+        )
+        self._folder = folder
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(PREFIX) and path not in self.files and _NAME.fullmatch(path[len(PREFIX) :]):
+            file = self._folder / path[len(PREFIX) :]
+            if file.is_file():
+                self.add_file_to_dictionary(path, str(file))
+        found: Iterable[bytes] = super().__call__(environ, start_response)
+        return found
 
 
 def _dress(headers: Headers, _path: str, _url: str) -> None:
@@ -49,45 +76,48 @@ def _dress(headers: Headers, _path: str, _url: str) -> None:
 
 def static_url(name: str) -> str:
     """The address of `static/<name>`. Raises `KeyError` for a file that is not there: a page must not link to it."""
-    return "/static/" + current_app.extensions["static_names"][name]
+    names: dict[str, str] = current_app.extensions["static_names"]
+    return PREFIX + names[name]
 
 
 def fingerprints(source: Path) -> dict[str, str]:
-    """`app.css` -> `app-1f0c9a2b7d34.css` for every served file under `source`."""
-    names = {}
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and path.suffix in _SERVED:
-            name = path.relative_to(source).as_posix()
-            stem, suffix = name[: -len(path.suffix)], path.suffix
-            names[name] = f"{stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{suffix}"
-    return names
+    """`app.css` -> `app-1f0c9a2b7d34.css` for every served file in `source`."""
+    return {
+        path.name: f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{path.suffix}"
+        for path in sorted(source.iterdir())
+        if path.is_file() and path.suffix in _SERVED
+    }
 
 
-def build(source: Path, names: dict[str, str], target: Path) -> Path:
-    """Write fingerprinted and compressed copies below `target` and return their folder.
+def build(source: Path, names: dict[str, str], folder: Path) -> Path:
+    """Write fingerprinted and compressed copies into `folder` and return it.
 
-    The folder is named by its content and appears by one rename, so processes that start together share it safely.
+    A name stands for one content, and each file appears whole by a rename, so processes that start together or hold
+    different versions share the folder safely. Files nobody has asked for in `KEEP_S` go.
     """
-    digest = hashlib.sha256("\n".join(names.values()).encode()).hexdigest()[:12]
-    folder = target / digest
-    if folder.is_dir():
-        return folder
-    target.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=target))
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted: dict[str, bytes] = {}
     for name, shown in names.items():
-        copy = fresh / shown
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        content = (source / name).read_bytes()
-        copy.write_bytes(content)
-        if copy.suffix in _COMPRESSED:
-            small = gzip.compress(content, 9, mtime=0)
-            if len(small) < len(content) * _WORTH_IT:
-                copy.with_name(copy.name + ".gz").write_bytes(small)
-    fresh.chmod(0o755)
-    try:
-        os.rename(fresh, folder)
-    except OSError:
-        shutil.rmtree(fresh)
-        if not folder.is_dir():
-            raise
+        content = wanted[shown] = (source / name).read_bytes()
+        small = gzip.compress(content, 9, mtime=0)
+        if Path(shown).suffix in _COMPRESSED and len(small) < len(content) * _WORTH_IT:
+            wanted[f"{shown}.gz"] = small
+    for shown, content in wanted.items():
+        _put(folder / shown, content)
+    for old in folder.iterdir():
+        if old.name not in wanted and old.stat().st_mtime < time.time() - KEEP_S:
+            old.unlink(missing_ok=True)
     return folder
+
+
+def _put(path: Path, content: bytes) -> None:
+    try:
+        os.utime(path)
+        return
+    except FileNotFoundError:
+        pass
+    handle, fresh = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(fresh, 0o644)
+    os.rename(fresh, path)

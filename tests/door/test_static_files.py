@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
+import time
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from core.config import Config
 from door import static
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,10 +91,32 @@ def test_a_page_cannot_link_to_a_file_that_is_not_there(app: Flask) -> None:
 
 def test_processes_that_start_together_share_one_folder(tmp_path: Path) -> None:
     names = static.fingerprints(SOURCE)
-    one, two = (static.build(SOURCE, names, tmp_path) for _ in range(2))
-    assert one == two
-    assert [path.name for path in tmp_path.iterdir()] == [one.name]
-    assert sorted(p.name for p in one.iterdir() if not p.name.endswith(".gz")) == sorted(names.values())
+    for _ in range(2):
+        static.build(SOURCE, names, tmp_path)
+    built = {path.name for path in tmp_path.iterdir()}
+    assert {name for name in built if not name.endswith(".gz")} == set(names.values())
+    assert f"{names['app.css']}.gz" in built and f"{names['mark.svg']}.gz" in built
+
+
+def test_a_process_serves_what_another_one_built_later(app: Flask, config: Config) -> None:
+    folder = Path(config.instance_dir) / "static"
+    client = app.test_client()
+    assert client.get("/static/later-0123456789ab.css").status_code == 404
+    (folder / "later-0123456789ab.css").write_text("a{}")
+    with client.get("/static/later-0123456789ab.css", base_url="http://ama.localhost") as answer:
+        assert (answer.status_code, answer.data) == (200, b"a{}")
+        assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_old_files_outlive_a_deploy_and_then_go(tmp_path: Path) -> None:
+    names = static.fingerprints(SOURCE)
+    for name, days in (("recent-0123456789ab.css", 20), ("ancient-0123456789ab.css", 31)):
+        (tmp_path / name).write_text("a{}")
+        then = time.time() - days * 86_400
+        os.utime(tmp_path / name, (then, then))
+    static.build(SOURCE, names, tmp_path)
+    assert (tmp_path / "recent-0123456789ab.css").exists()
+    assert not (tmp_path / "ancient-0123456789ab.css").exists()
 
 
 def test_a_changed_file_gets_a_new_name(tmp_path: Path) -> None:
