@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, pages, security, static
+from door import bind, errors, filters, health, limits, logs, pages, security, squeeze, static
 
 
 def install(app: Flask, config: Config) -> None:
@@ -21,6 +21,7 @@ def install(app: Flask, config: Config) -> None:
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
     pages.install(app)
+    squeeze.install(app)
 
 
 def finish(app: Flask, config: Config) -> None:
