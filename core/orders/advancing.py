@@ -212,10 +212,11 @@ def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
         return True
 
 
-def note_look(order_id: int, *, gone: bool = False) -> int:
-    """Remember that the supplier was asked now. Returns how many times in a row the look-up endpoint was gone."""
+def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
+    """Remember that the supplier was asked now and what it said. Returns how often in a row the endpoint was gone."""
     with transaction():
         order = _locked(order_id)
+        log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
         order.lookups_gone = order.lookups_gone + 1 if gone else 0
         return order.lookups_gone
@@ -251,8 +252,11 @@ def ring(order_ref: str, *, verified: bool, what: str) -> bool:
     due = now
     if not verified and order.looked_at is not None:
         due = max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
-    if row.done_at is None and row.due_at <= due:
-        return True  # it falls due by then anyway: a hundred forged rings are one
+    rung_since_taken = row.rung_at is not None and (row.taken_at is None or row.rung_at >= row.taken_at)
+    if row.done_at is None and row.due_at <= due and (row.lease_until is None or rung_since_taken):
+        # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be looking already, and
+        # its answer may be older than this news: then one ring must be kept for `outbox.finish`.
+        return True
     if not verified and not supply.may_ring_lookup(supply.locked_state()):
         return False
     log(order, SUPPLIER, "webhook", f"The supplier sent news ({what}). Its own record is asked before anything moves.")

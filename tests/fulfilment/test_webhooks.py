@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,34 @@ def test_a_ring_makes_the_order_due_and_the_look_up_decides(desk: Desk, hook: Ho
     desk.settle(order, "successful")
     jump(config.current().ring_gap_s + 1)
     hook.post(update(order.order_ref, "successful", extra=1), host=host)
+    desk.work()
+    assert desk.read(order).state == "completed"
+
+
+def test_a_ring_while_a_job_looks_at_the_order_is_not_lost(
+    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = processing(desk)
+    desk.jump_to_next()
+    ask = desk.client.status
+
+    def delivered_and_rung() -> None:
+        with desk.app.app_context():
+            desk.settle(order, "successful")
+            assert hook.post(update(order.order_ref, "successful")) == 204
+
+    def answer_that_is_old_on_arrival(reference: str) -> Any:
+        found = ask(reference)
+        meanwhile = threading.Thread(target=delivered_and_rung)
+        meanwhile.start()
+        meanwhile.join()
+        return found
+
+    monkeypatch.setattr(desk.client, "status", answer_that_is_old_on_arrival)
+    desk.work()
+    assert desk.read(order).state == "processing"
+    monkeypatch.setattr(desk.client, "status", ask)
+    assert due_now(order)
     desk.work()
     assert desk.read(order).state == "completed"
 
