@@ -85,12 +85,19 @@ def _send(claim: Claim, supplier: Supplier) -> datetime | None:
     return _record(claim, result, supplier)
 
 
+def _ask(claim: Claim, supplier: Supplier) -> LookupResult:
+    """A look-up in the middle of a claim, noted on the timeline."""
+    end_read()
+    result = supplier.status(claim.order_ref)
+    orders.note_look(claim.order_id, _in_words(result))
+    return result
+
+
 def _look_before_resend(claim: Claim, supplier: Supplier) -> datetime | None:
     """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send."""
     if supply.take_call("other") != 0.0:
         return _back_in_line(claim, "rate", "No call left to check before sending again.", clock.after(_TURN_AGAIN_S))
-    end_read()
-    match supplier.status(claim.order_ref):
+    match _ask(claim, supplier):
         case Found() as found:
             order = _read(claim.order_id)
             return _take_answer(order, news.of_found(order, found)) or clock.now()
@@ -157,8 +164,7 @@ def _record(claim: Claim, result: SubmitResult, supplier: Supplier) -> datetime 
 def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
     """The reference exists at the supplier though no attempt of ours was unclear: ours after all, or a stranger's."""
     if supply.take_call("other") == 0.0:
-        end_read()
-        match supplier.status(claim.order_ref):
+        match _ask(claim, supplier):
             case Found() as found:
                 return _take_answer(_read(claim.order_id), news.of_found(_read(claim.order_id), found))
             case Absent():
@@ -177,7 +183,9 @@ def _look(order: Order, supplier: Supplier) -> datetime | None:
         return clock.now() + timedelta(seconds=pause)
     end_read()
     result = supplier.status(order.order_ref)
-    gone = orders.note_look(order.id, gone=isinstance(result, NoAnswer) and result.kind == "endpoint_gone")
+    gone = orders.note_look(
+        order.id, _in_words(result), gone=isinstance(result, NoAnswer) and result.kind == "endpoint_gone"
+    )
     due = _apply_look(_read(order.id), result, gone)
     if isinstance(result, NoAnswer) and result.kind == "rate_limited" and due is not None:
         due = max(due, link.told_to_wait(result.retry_after_s))
@@ -197,6 +205,16 @@ def _apply_look(order: Order, result: LookupResult, gone: int) -> datetime | Non
                 link.refused_credentials()
             news.believe_signed_webhook(order, gone)
             return _rung(_read(order.id))
+
+
+def _in_words(result: LookupResult) -> str:
+    match result:
+        case Found():
+            return f"it says “{result.raw_status}”"
+        case Absent():
+            return "it does not know the reference"
+        case NoAnswer():
+            return f"no answer ({result.kind.replace('_', ' ')})"
 
 
 def _take_answer(order: Order, told: news.Told) -> datetime | None:

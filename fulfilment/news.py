@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core import clock, config, money, orders, supply
+from core import clock, config, orders, supply
 from core.orders import News, Order, State
 from integrations.ports import Accepted, Found, StatusWord
 
@@ -54,8 +54,8 @@ TABLE: dict[tuple[State, StatusWord], Effect] = {
 by `_watch_is_over`, not here."""
 
 _TEXT: dict[State, tuple[str, str | None]] = {
-    "processing": ("The supplier has it{ref}{charged}.", "Sent to the network"),
-    "completed": ("The supplier says it is delivered{charged}.", "Delivered"),
+    "processing": ("The supplier has it{ref}.", "Sent to the network"),
+    "completed": ("The supplier says it is delivered.", "Delivered"),
     "failed": (
         "The supplier says it failed{reason}. It is watched before any money goes back.",
         "The network reports a problem; we keep checking",
@@ -145,7 +145,6 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
         said,
         text.format(
             ref=f", its reference …{said.supplier_ref[-4:]}" if said.supplier_ref else "",
-            charged=f", {money.cedis(said.amount_pesewas)} taken" if said.amount_pesewas is not None else "",
             reason=f" (“{said.failure_reason}”)" if said.failure_reason else "",
         ),
         customer_text,
