@@ -53,7 +53,7 @@ def _money(order: Order, posting: Posting) -> Moment:
 def _icon(kind: str) -> str:
     if kind in WAITING:
         return "waiting"
-    return orders.LOOKS[kind].icon if kind in orders.STATES else ""  # type: ignore[index]
+    return orders.LOOKS[kind].icon if kind in orders.STATES else ""
 
 
 def _detail(event: OrderEvent) -> str:

@@ -115,13 +115,9 @@ def order_page(order: Order, refusal: str | None = None) -> str:
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part shows: the order's version, the interval of asking, the next look at the supplier."""
-    every_s, look = orders.next_poll_s(order), order.next_look_at
-    return {
-        "v": str(order.version),
-        "s": "" if every_s is None else f"{every_s:g}",
-        "n": "" if look is None else str(int(look.timestamp())),
-    }
+    """What the live part was drawn from: the order's version and the interval of asking."""
+    every_s = orders.next_poll_s(order)
+    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}"}
 
 
 def newest_id() -> int:

