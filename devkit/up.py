@@ -6,22 +6,17 @@ asked for, to `processes` how children live and end, to `front` that nothing sur
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devkit import daemons, front, homes, keys, leash, plan, processes, ready, servers
+from devkit import datafolder, front, keys, leash, plan, processes, ready, servers
 from devkit.console import Console
 from devkit.plan import Plan, Refusal
 from devkit.processes import Child, Family, Stopping
@@ -29,19 +24,6 @@ from devkit.processes import Child, Family, Stopping
 COMMAND_WAIT_S = 180
 HEALTH_WAIT_S = 60
 SUPPLIER_WAIT_S = 15
-LAST_RUN_WAIT_S = 20  # how long a run that is just ending may take
-# What `--reset` deletes: what we made, by name, since MAKOLA_INSTANCE may point at a folder with other things in it.
-OURS = (
-    "postgres",
-    "valkey",
-    "sandbox",
-    "secrets.json",
-    "ports.json",
-    "supervise.json",
-    "ready.json",
-    "up.log",
-    "owner-shown",
-)
 
 
 def main(words: list[str]) -> int:
@@ -55,10 +37,10 @@ def main(words: list[str]) -> int:
 
 def _run(options: Any, instance: Path, front_fd: int) -> int:
     try:
-        _make_instance(instance)
-        with _alone(instance, front_fd):
+        datafolder.make(instance)
+        with datafolder.alone(instance, front_fd):
             if options.reset:
-                _reset(instance)
+                datafolder.reset(instance)
             return _serve(options, instance, front_fd)
     except (Refusal, servers.ServerError) as refusal:
         print(f"dev.py: {refusal}", file=sys.stderr, flush=True)
@@ -76,7 +58,7 @@ def _run(options: Any, instance: Path, front_fd: int) -> int:
 def _serve(options: Any, instance: Path, front_fd: int) -> int:
     port, port_note = plan.choose_port(options.port)
     environ = plan.private(os.environ)
-    sandbox_port = 0 if "DATA_MART_API_URL" in environ else _steady_port(instance / "ports.json", "sandbox")
+    sandbox_port = 0 if "DATA_MART_API_URL" in environ else datafolder.steady_port(instance / "ports.json", "sandbox")
     what = Plan(options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port)
     workers = what.check().workers
     console = Console(instance / "up.log", environ, sys.stdout.fileno())
@@ -92,7 +74,7 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         return 0
     finally:
         (instance / "ready.json").unlink(missing_ok=True)
-        (instance / "up.lock").write_text("")  # from here on the next run may wait for our end
+        datafolder.say_ending(instance)
         console.say("stopping")
         family.stop()
         console.say("stopped")
@@ -260,63 +242,6 @@ class Up:
                 )
         else:
             self.console.banner(ready.webhook_command(self.plan))
-
-
-def _make_instance(instance: Path) -> None:
-    """Root lets others walk through the folder, since its PostgreSQL runs as nobody; each file in it is closed."""
-    instance.mkdir(parents=True, exist_ok=True)
-    if instance.stat().st_uid == os.geteuid():
-        instance.chmod(0o711 if os.geteuid() == 0 else 0o700)
-
-
-@contextmanager
-def _alone(instance: Path, front_fd: int) -> Iterator[None]:
-    """Hold the folder's lock. A run that is just ending is waited for, one that goes on is a `Refusal`."""
-    with open(instance / "up.lock", "a+") as held:
-        deadline = time.monotonic() + LAST_RUN_WAIT_S
-        while not _locked(held.fileno()):
-            held.seek(0)
-            holder = held.read().strip()
-            if holder and leash.is_alive(int(holder)) or time.monotonic() > deadline:
-                raise Refusal(
-                    f"Makola is already running in this folder (process {holder or 'unknown'}): stop it with Ctrl-C "
-                    "there, or set MAKOLA_INSTANCE to another folder for a second one."
-                )
-            if select.select([front_fd], [], [], 0.1)[0]:
-                raise Stopping
-        held.truncate(0)
-        held.write(str(os.getppid()))
-        held.flush()
-        yield
-
-
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _reset(instance: Path) -> None:
-    homes.forget(instance / "postgres")
-    for name in OURS:
-        path = instance / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _steady_port(path: Path, name: str) -> int:
-    """The port `name` had last time if it is free, else a new one, remembered."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    port = daemons.free_port(known.get(name))
-    keys.save(path, {**known, name: port})
-    return port
 
 
 if __name__ == "__main__":

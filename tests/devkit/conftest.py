@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project
 
+from devkit import homes
+
 
 @pytest.fixture
 def make_project() -> Iterator[Callable[..., Project]]:
@@ -69,3 +71,13 @@ def ordinary_user() -> tuple[pwd.struct_passwd, str]:
         if done.stdout.strip() == str(sys.version_info[:2]):
             return account, python
     pytest.skip("no Python that another user can run on this machine")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user may enter, and no home of a server left outside of it."""
+    made = Path(tempfile.mkdtemp(prefix="makola-servers-"))
+    made.chmod(0o755)
+    yield made
+    homes.forget(made / "postgres")
+    shutil.rmtree(made)

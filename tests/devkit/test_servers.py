@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
 import signal
 import socket
@@ -21,17 +19,7 @@ from projects import ROOT, until
 
 from devkit import daemons, homes, leash, servers
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about root, who may not run PostgreSQL")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that every user may enter, and no home of a server left outside of it."""
-    made = Path(tempfile.mkdtemp(prefix="makola-servers-"))
-    made.chmod(0o755)
-    yield made
-    homes.forget(made / "postgres")
-    shutil.rmtree(made)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -234,99 +222,6 @@ def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> No
     log = (folder / "postgres" / "server.log").read_text()
     assert "received fast shutdown request" in log
     until(lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text())
-
-
-@as_root
-def test_root_runs_it_as_nobody(folder: Path) -> None:
-    server = servers.start_postgres(folder / "postgres")
-    nobody = pwd.getpwnam("nobody").pw_uid
-    assert os.stat(f"/proc/{server.pid}").st_uid == nobody
-    assert os.stat(server.home.data).st_uid == nobody
-    assert os.stat(server.home.data).st_mode & 0o777 == 0o700
-    groups = Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
-    assert groups == []  # none of root's
-    assert server.home.root == folder / "postgres"
-    server.stop()
-
-
-@as_root
-def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(folder: Path) -> None:
-    closed = folder / "closed"
-    closed.mkdir(mode=0o700)
-    before = {path: path.stat().st_mode for path in (closed, folder, *folder.parents)}
-    first = servers.start_postgres(closed / "postgres")
-    assert not first.home.root.is_relative_to(folder)
-    assert "cannot enter" in first.home.note
-    with psycopg.connect(first.superuser_url) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
-    first.stop()
-    assert {path: path.stat().st_mode for path in before} == before  # no right was widened
-    second = servers.start_postgres(closed / "postgres")
-    assert second.home.root == first.home.root
-    with psycopg.connect(second.superuser_url) as connection:
-        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
-    second.stop()
-    homes.forget(closed / "postgres")
-    assert not first.home.root.exists()
-    assert not (closed / "postgres").exists()
-
-
-@as_root
-def test_files_elsewhere_that_were_removed_are_missed_aloud(folder: Path) -> None:
-    (folder / "closed").mkdir(mode=0o700)
-    place = folder / "closed" / "postgres"
-    first = servers.start_postgres(place)
-    first.stop()
-    shutil.rmtree(first.home.root)
-    second = servers.start_postgres(place)
-    assert second.home.note.startswith("The database is empty")
-    second.stop()
-    homes.forget(place)
-
-
-@as_root
-def test_a_throwaway_server_leaves_nothing_elsewhere(folder: Path) -> None:
-    (folder / "closed").mkdir(mode=0o700)
-    server = servers.start_postgres(folder / "closed" / "postgres", fsync=False)
-    outside = server.home.root
-    assert outside.exists()
-    server.stop()
-    assert not outside.exists()
-
-
-@as_root
-def test_what_a_killed_test_run_left_elsewhere_is_swept(folder: Path) -> None:
-    left = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
-    (left / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": true}')
-    kept = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
-    (kept / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": false}')
-    (folder / "closed").mkdir(mode=0o700)
-    server = servers.start_postgres(folder / "closed" / "postgres", fsync=False)
-    server.stop()
-    assert not left.exists()
-    assert kept.exists()  # data of an `up`, perhaps on a disk that is not there today
-    shutil.rmtree(kept)
-
-
-@as_root
-def test_programs_that_nobody_can_reach_are_copied_with_their_libraries(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tree = homes.wheel_folder()
-    closed = folder / "site-packages"
-    closed.mkdir(mode=0o700)
-    for name in (tree.name, f"{tree.name}.libs"):
-        if (tree.parent / name).is_dir():
-            (closed / name).symlink_to(tree.parent / name)
-    monkeypatch.setattr(homes, "wheel_folder", lambda: closed / tree.name)
-    server = servers.start_postgres(folder / "postgres", fsync=False)
-    assert server.home.programs.is_relative_to(folder / "postgres")
-    assert (server.home.programs.parents[2] / f"{tree.name}.libs").is_dir() == (
-        tree.parent / f"{tree.name}.libs"
-    ).is_dir()
-    with psycopg.connect(server.superuser_url) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-    server.stop()
 
 
 def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(folder: Path) -> None:
