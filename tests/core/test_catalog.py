@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed import offers
 from sqlalchemy import select, text
@@ -85,9 +85,14 @@ def test_a_new_bundle_gets_a_price_in_every_store(ama: int, kofi_id: int) -> Non
         assert line.price_pesewas >= catalog.agent_price(1_320)
 
 
+@pytest.fixture
+def no_markup(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), agent_price_bp=0))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(min_value=1, max_value=1_000_000))
-def test_the_agent_price_is_always_above_cost(cost: int) -> None:
-    config.use(config.Config("postgresql://x", "redis://x", "s" * 32, "http://x", "k", "s", "t" * 22, agent_price_bp=0))
+def test_the_agent_price_is_always_above_cost(no_markup: None, cost: int) -> None:
     assert catalog.agent_price(cost) > cost
 
 
