@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, g, make_response, render_template
 from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -63,6 +64,8 @@ def refused(error: HTTPException) -> Response:
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
         own = None
+    if isinstance(error, CSRFError):
+        own = "This page had grown old, so nothing was done."
     response = page(status, own)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

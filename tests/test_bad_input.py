@@ -85,7 +85,7 @@ TABLE = [
     Bad(QUEUE, "cancelling another store's order", "agent", "/orders/{theirs}/cancel", {}, 404, "no page at this address"),
     Bad(QUEUE, "checking an order that was never sent", "agent", "/orders/{mine}/recheck", {}, (303, 409, 422), ""),
     Bad(QUEUE, "a code that cannot be one", "agent", "/orders/process", {"order": "\x00'; --"}, (200, 303, 404, 422), ""),
-    Bad(QUEUE, "no token", "agent", "/orders/{mine}/process", {}, 400, "", csrf=False),
+    Bad(QUEUE, "no token", "agent", "/orders/{mine}/process", {}, 400, "grown old", csrf=False),
     Bad(QUEUE, "from a store's page", "agent", "/orders/{mine}/process", {}, 403, "did not come from a page of this address", origin="http://ama.localhost"),
     Bad(QUEUE, "a tab that does not exist", "agent", "/orders?tab=nowhere", None, (200, 303), "Orders", method="GET"),
     Bad(QUEUE, "a page that is no number", "agent", "/orders?before=abc", None, (200, 400), "Orders", method="GET"),
@@ -99,7 +99,7 @@ TABLE = [
     Bad(PRICES, "empty", "agent", "/prices", {"price-{bundle}": ""}, 422, "type a price"),
     Bad(PRICES, "a formula", "agent", "/prices", {"price-{bundle}": "=1+1"}, 422, "digits only", "=1+1"),
     Bad(PRICES, "a bundle of nowhere", "agent", "/prices", {"price-987654": "5.00"}, (303, 422), ""),
-    Bad(PRICES, "no token", "agent", "/prices", {"price-{bundle}": "9.00"}, 400, "", csrf=False),
+    Bad(PRICES, "no token", "agent", "/prices", {"price-{bundle}": "9.00"}, 400, "grown old", csrf=False),
     Bad(PRICES, "by a cashier", "cashier", "/prices", {"price-{bundle}": "9.00"}, 403, ""),
     # Log-in, both doors.
     Bad(LOGIN, "nothing", "portal", "/login", {}, 422, "e-mail"),
