@@ -90,6 +90,7 @@ class Config:
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
     supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
+    webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
     webhook_keep_days: int = 30
     call_body_bytes: int = 8 * 1024

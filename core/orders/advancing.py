@@ -20,7 +20,7 @@ from core.orders import booking
 from core.orders.booking import NOTHING, News
 from core.orders.model import Order
 from core.orders.states import FINAL, STAMPS, WAIT_TEXT, State, move_of
-from core.orders.timeline import log, open_case
+from core.orders.timeline import count_lines, log, open_case
 
 
 @dataclass(frozen=True)
@@ -248,6 +248,13 @@ def ring(order_ref: str, *, verified: bool, what: str) -> bool:
     row = outbox.of_order(order.id, lock=True) if order is not None else None
     if order is None or row is None:
         return False
+    if count_lines(order, "webhook") < config.current().webhook_lines:
+        log(
+            order,
+            SUPPLIER,
+            "webhook",
+            f"The supplier sent news ({what}). Its own record is asked before anything moves.",
+        )
     now = clock.now()
     due = now
     if not verified and order.looked_at is not None:
@@ -259,7 +266,6 @@ def ring(order_ref: str, *, verified: bool, what: str) -> bool:
         return True
     if not verified and not supply.may_ring_lookup(supply.locked_state()):
         return False
-    log(order, SUPPLIER, "webhook", f"The supplier sent news ({what}). Its own record is asked before anything moves.")
     outbox.make_due(row, due)
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core import cases, clock
 from core.audit import WORKER, Actor
@@ -42,6 +42,12 @@ def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
     case = cases.open_case(kind, f"order:{order.id}", evidence, store_id=order.store_id, order_id=order.id)
     if len(case.evidence) == 1:
         log(order, WORKER, "case", f"A person will look at this: {case.title}.", detail=evidence)
+
+
+def count_lines(order: Order, kind: str) -> int:
+    """How many lines of one kind an order has."""
+    query = select(func.count()).select_from(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind == kind)
+    return db.session.scalar(query) or 0
 
 
 def timeline(order: Order) -> list[OrderEvent]:

@@ -131,6 +131,15 @@ def test_a_signed_ring_is_due_at_once_and_an_unsigned_one_not_right_after_a_look
     assert due_now(order)
 
 
+def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(desk: Desk, hook: Hook) -> None:
+    order = processing(desk)
+    for n in range(config.current().webhook_lines + 5):
+        assert hook.post(update(order.order_ref, "sent", n=n)) == 204
+        if n == 1:
+            assert len([line for line in desk.told(order) if "sent news" in line]) == 2
+    assert len([line for line in desk.told(order) if "sent news" in line]) == config.current().webhook_lines
+
+
 def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(desk: Desk, hook: Hook) -> None:
     placed = [processing(desk) for _ in range(14)]
     desk.jump(31)
