@@ -64,7 +64,7 @@ def apply_sync(supplier: str, offers: Sequence[OfferLike]) -> SyncReport:
         session.flush()
         for store in session.scalars(select(Store)):
             if price_new_bundles(store.id, store.markup_bp):
-                store.version += 1
+                store.version = Store.version + 1  # in SQL: an agent may be saving prices right now
         report.below_floor = _below_floor()
         report.sentence = _sentence(report, len(offers))
         session.add(report)
@@ -97,7 +97,9 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], report: SyncReport
 def _choose_offers(report: SyncReport) -> None:
     """The cheapest active offer decides each bundle; bundles without one are hidden."""
     session, now = db.session, clock.now()
-    bundles = {(b.network, b.mb, b.validity): b for b in session.scalars(select(Bundle).with_for_update())}
+    # Not the stronger lock: an order being placed refers to its bundle while it holds its store, which we want next.
+    rows = session.scalars(select(Bundle).with_for_update(key_share=True))
+    bundles = {(b.network, b.mb, b.validity): b for b in rows}
     best: dict[tuple[str, int, str], SupplierOffer] = {}
     for offer in session.scalars(
         select(SupplierOffer).where(SupplierOffer.active).order_by(SupplierOffer.cost_pesewas, SupplierOffer.id)

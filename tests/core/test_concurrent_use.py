@@ -1,0 +1,94 @@
+"""Two uses of core at the same moment: no circle of locks, no lost update, no refusal that is really a bug."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from seed import offers
+
+from core import catalog, onboarding, stores, tenancy
+from core.audit import Actor
+from core.catalog import sync
+from core.db import db
+from core.orders import Order, placing
+
+OWNER = Actor("owner", "Owner")
+MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]
+
+
+def beside(app: Flask, deed: Callable[[], Any]) -> Callable[[], Any]:
+    """Start `deed` in a thread with a context of its own; the returned call waits for it and gives its result."""
+
+    def run() -> Any:
+        with app.app_context():
+            try:
+                return deed()
+            finally:
+                tenancy.clear()
+                db.session.remove()
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(run)
+    pool.shutdown(wait=False)
+    return lambda: future.result(20)
+
+
+def across(deed: Callable[[], Any]) -> Callable[[], Any]:
+    def act() -> Any:
+        with tenancy.across_stores():
+            return deed()
+
+    return act
+
+
+def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
+    app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order holds its store and refers to its bundle; a sync with news holds the bundles and wants the store."""
+    store_held, bundles_held = threading.Event(), threading.Event()
+    price, new_order = sync.price_new_bundles, placing._new_order
+
+    def priced(store_id: int, markup_bp: int) -> int:
+        bundles_held.set()
+        return price(store_id, markup_bp)
+
+    def made_late(*about: Any) -> Order:
+        store_held.set()
+        assert bundles_held.wait(5)
+        return new_order(*about)
+
+    monkeypatch.setattr(sync, "price_new_bundles", priced)
+    monkeypatch.setattr(placing, "_new_order", made_late)
+
+    def synced() -> bool:
+        assert store_held.wait(5)
+        return catalog.apply_sync("datamart", MORE).ok
+
+    result = beside(app, across(synced))
+    assert place().state == "pending"
+    assert result()
+
+
+def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
+    app: Flask, context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Store pages are kept by the store's version: two changes under one number would hide the second."""
+    price = sync.price_new_bundles
+    before = {store.id: store.version for store in stores.all_stores()}
+    tenancy.clear()
+    db.session.remove()
+
+    def priced_beside_a_close(store_id: int, markup_bp: int) -> int:
+        beside(app, across(lambda: onboarding.set_store_status(store_id, "closed", "On leave.", OWNER).id))()
+        return price(store_id, markup_bp)
+
+    monkeypatch.setattr(sync, "price_new_bundles", priced_beside_a_close)
+    with tenancy.across_stores():
+        assert catalog.apply_sync("datamart", MORE).ok
+    assert {store.id: store.version - before[store.id] for store in stores.all_stores()} == dict.fromkeys(before, 2)
