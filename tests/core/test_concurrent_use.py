@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from seed import offers
+from sqlalchemy import update
 
 from core import catalog, onboarding, stores, tenancy
 from core.audit import Actor
-from core.catalog import sync
-from core.db import db
-from core.orders import Order, placing
+from core.catalog import Bundle, sync
+from core.db import db, transaction
+from core.orders import Order, placing, refusals
 
 OWNER = Actor("owner", "Owner")
 MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]
@@ -73,6 +74,25 @@ def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
     result = beside(app, across(synced))
     assert place().state == "pending"
     assert result()
+
+
+def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
+    app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_order = placing._new_order
+
+    def doubled() -> None:
+        with transaction() as session:
+            twice = {"cost_pesewas": Bundle.cost_pesewas * 2, "agent_price_pesewas": Bundle.agent_price_pesewas * 2}
+            session.execute(update(Bundle).values(twice))
+
+    def made_after_a_rise(*about: Any) -> Order:
+        beside(app, across(doubled))()
+        return new_order(*about)
+
+    monkeypatch.setattr(placing, "_new_order", made_after_a_rise)
+    with pytest.raises(refusals.BundleUnavailable):
+        place()
 
 
 def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
