@@ -81,19 +81,15 @@ def confirm_funding(case_id: int, actor: Actor) -> int:
     Raises `NotConfirmable`. Needs `across_stores`.
     """
     with transaction() as session:
+        link = supply.locked_state()  # before the case, as a balance read does
         case = session.scalar(
             select(Case)
             .where(Case.id == case_id, Case.kind == "float_funded", Case.closed_at.is_(None))
             .with_for_update()
         )
-        link = supply.locked_state()
-        if case is None or link.last_balance_pesewas is None:
-            raise NotConfirmable
-        account = session.scalars(
-            select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
-        ).one()
-        rise = link.last_balance_pesewas - account.balance_pesewas
-        if rise <= 0:
+        # As it stood at that read: what was bought since has left the books and the supplier's balance alike.
+        rise = link.break_pesewas or 0
+        if case is None or rise <= 0:
             raise NotConfirmable
         ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
         link.break_pesewas = link.break_since = None

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from seed import offers
+from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
-from core import catalog, onboarding, stores, tenancy
+from core import cases, catalog, ledger, onboarding, reconcile, stores, supply, tenancy
 from core.audit import Actor
 from core.catalog import Bundle, sync
 from core.db import db, transaction
@@ -93,6 +93,52 @@ def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
     monkeypatch.setattr(placing, "_new_order", made_after_a_rise)
     with pytest.raises(refusals.BundleUnavailable):
         place()
+
+
+def risen_balance(jump: Callable[[float], None]) -> int:
+    """The supplier shows 50.00 more than the books, twice; the id of the case that asks about it."""
+    with tenancy.across_stores():
+        reconcile.note_balance(FLOAT_PESEWAS + 5_000)
+        jump(61)
+        reconcile.note_balance(FLOAT_PESEWAS + 5_000)
+        return cases.open_cases(1)[0].id
+
+
+def test_what_is_bought_between_the_read_and_the_press_is_not_funded_twice(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
+    case_id = risen_balance(jump)
+    with tenancy.across_stores():
+        with transaction():
+            ledger.fund_float(-460, "moves the float as a purchase does", OWNER)
+        assert reconcile.confirm_funding(case_id, OWNER) == 5_000
+        assert ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS - 460 + 5_000
+
+
+def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circle(
+    app: Flask, context: Flask, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = risen_balance(jump)
+    reading, confirming = threading.Event(), threading.Event()
+    judge, locked_state = reconcile._judge, supply.locked_state
+
+    def judged_late(*about: Any) -> str:
+        reading.set()
+        assert confirming.wait(5)
+        return judge(*about)
+
+    def locked() -> supply.SupplierState:
+        if threading.current_thread() is threading.main_thread():
+            confirming.set()
+        return locked_state()
+
+    monkeypatch.setattr(reconcile, "_judge", judged_late)
+    monkeypatch.setattr(supply, "locked_state", locked)
+    result = beside(app, across(lambda: reconcile.note_balance(FLOAT_PESEWAS + 5_000)))
+    assert reading.wait(5)
+    with tenancy.across_stores():
+        assert reconcile.confirm_funding(case_id, OWNER) == 5_000
+    assert "a break" in result()
 
 
 def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
