@@ -12,7 +12,7 @@ from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import CheckConstraint, ForeignKey, delete, func, select
+from sqlalchemy import CheckConstraint, ForeignKey, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import clock, config
@@ -210,14 +210,15 @@ def login_of(token: str, door: Door) -> Login | None:
     found = Login(token, user, door, login.store_id, role)
     if (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
         with transaction() as session:
-            session.get_one(LoginSession, login.token_hash).seen_at = now
+            # A statement, not a row: another tab may be logging out right now.
+            session.execute(update(LoginSession).where(LoginSession.token_hash == login.token_hash).values(seen_at=now))
     return found
 
 
 def switch_store(token: str, store_id: int) -> None:
     """Make a portal session work in another store. `login_of` refuses it where the person is no member."""
     with transaction() as session:
-        session.get_one(LoginSession, _hash(token)).store_id = store_id
+        session.execute(update(LoginSession).where(LoginSession.token_hash == _hash(token)).values(store_id=store_id))
 
 
 def end_login(token: str) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
-from core import cases, catalog, ledger, onboarding, reconcile, stores, supply, tenancy
+from core import cases, catalog, ledger, onboarding, reconcile, stores, supply, tenancy, users
 from core.audit import Actor
 from core.catalog import Bundle, sync
 from core.db import db, transaction
@@ -158,3 +158,21 @@ def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
     with tenancy.across_stores():
         assert catalog.apply_sync("datamart", MORE).ok
     assert {store.id: store.version - before[store.id] for store in stores.all_stores()} == dict.fromkeys(before, 2)
+
+
+def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
+    app: Flask, context: Flask, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = users.by_email("owner@example.test")
+    assert owner is not None
+    token = users.start_login(owner, "console")
+    jump(90)  # long enough for the page to note when the person was last seen
+
+    def after_the_other_tab() -> Any:
+        monkeypatch.setattr(users, "transaction", transaction)
+        beside(app, lambda: users.end_login(token))()
+        return transaction()
+
+    monkeypatch.setattr(users, "transaction", after_the_other_tab)
+    assert users.login_of(token, "console") is not None
+    assert users.login_of(token, "console") is None
