@@ -27,6 +27,9 @@ BUSY_VARIABLE = "MAKOLA_BUSY_FILE"
 class MarkedWorker(SimpleWorker):
     """A SimpleWorker that lets its supervisor see a job that hangs: it has no second kill of its own."""
 
+    max_connection_wait_time = 2.0
+    """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie long after it is back."""
+
     def execute_job(self, job: Job, queue: Queue) -> None:
         path = os.environ.get(BUSY_VARIABLE)
         if path:
