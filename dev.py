@@ -8,7 +8,6 @@ parse, so that an old Python is refused in a sentence.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -45,6 +44,8 @@ def main(words):
             "Makola needs Python 3.11 or newer, but this is Python %s: install a newer one and run it as "
             "`python3.11 dev.py %s`." % (platform.python_version(), " ".join(words))
         )
+    if os.name != "posix":
+        raise Refusal("Makola runs on Linux and macOS: on Windows, run this inside WSL.")
     command = words[0] if words else "help"
     if command == "lock":
         return lock()
@@ -63,6 +64,8 @@ def main(words):
 def prepare(kind):
     # type: (str) -> None
     """Make `.venv` hold what requirements/<kind>.lock says. Costs nothing when it already does."""
+    import fcntl  # here, since Windows has none and is refused in words
+
     lock_file = ROOT / "requirements" / (kind + ".lock")
     with lock_file.open("rb") as held:
         stamp = hashlib.sha256(held.read()).hexdigest()

@@ -72,7 +72,7 @@ class Plan:
 
     @property
     def webhook_url(self) -> str:
-        token = self.app_environ("-", "-", "-")["MAKOLA_WEBHOOK_TOKEN"]
+        token = self.app_environ("-", "-")["MAKOLA_WEBHOOK_TOKEN"]
         if self._domain == "localhost":  # hooks.localhost does not resolve outside browsers
             return f"http://127.0.0.1:{self.port}/datamart/{token}"
         return f"{self.public_url('hooks')}/datamart/{token}"
@@ -83,12 +83,12 @@ class Plan:
 
     def public_url(self, name: str) -> str:
         """The address of `<name>.<domain>` as people open it."""
-        told = self.app_environ("-", "-", "-")
+        told = self.app_environ("-", "-")
         port = int(told["MAKOLA_PUBLIC_PORT"])
         return f"{told['MAKOLA_PUBLIC_SCHEME']}://{name}.{self._domain}" + (f":{port}" if port else "")
 
-    def app_environ(self, database_url: str, database_admin_url: str, redis_url: str) -> dict[str, str]:
-        """The environment of web, worker, relay, migration and seed. What the person set is kept."""
+    def app_environ(self, database_url: str, redis_url: str) -> dict[str, str]:
+        """The environment of web, worker, relay and seed: never the owner's address. What the person set is kept."""
         own = {
             "MAKOLA_SECRET_KEY": self.keys["secret_key"],
             "MAKOLA_WEBHOOK_TOKEN": self.keys["webhook_token"],
@@ -97,11 +97,7 @@ class Plan:
             "MAKOLA_PUBLIC_PORT": str(self.port),
             "MAKOLA_INSTANCE": str(self.instance),
         }
-        told = {
-            "DATABASE_URL": database_url,
-            "DATABASE_ADMIN_URL": database_admin_url,
-            "REDIS_URL": redis_url,
-        }
+        told = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         if self.sandbox_port:
             told["DATA_MART_API_URL"] = self.supplier_url
             told["DATA_MART_API_KEY"] = self.keys["sandbox_api_key"]
@@ -110,7 +106,9 @@ class Plan:
             told["MAKOLA_TIME_SCALE"] = f"{self.options.time_scale:f}"
         if self.options.workers is not None:
             told["MAKOLA_WORKERS"] = str(self.options.workers)
-        return own | dict(self.environ) | told
+        every = own | dict(self.environ) | told
+        every.pop("DATABASE_ADMIN_URL", None)
+        return every
 
     def check(self) -> Config:
         """Judge all settings before anything starts. Raises `Refusal` naming every wrong one."""
@@ -119,12 +117,13 @@ class Plan:
                 "DATABASE_URL is set but DATABASE_ADMIN_URL is not: set it to the owner's address, which migrates, "
                 "or unset both for a private PostgreSQL."
             )
-        some = "postgresql://somewhere"
-        database = self.environ.get("DATABASE_URL", some)
+        given = {name: self.environ[name] for name in ("DATABASE_ADMIN_URL",) if name in self.environ}
         try:
-            return Config.from_environ(
-                self.app_environ(database, self.environ.get("DATABASE_ADMIN_URL", some), "redis://somewhere")
+            some = (
+                self.environ.get("DATABASE_URL", "postgresql://private"),
+                self.environ.get("REDIS_URL", "redis://private"),
             )
+            return Config.from_environ(self.app_environ(*some) | given)
         except ConfigError as error:
             raise Refusal(str(error)) from error
 

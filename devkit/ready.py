@@ -47,7 +47,7 @@ def accepts(host: str, port: int) -> bool:
     return True
 
 
-def facts(plan: Plan, env: Mapping[str, str]) -> dict[str, Any]:
+def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
     """Everything in `ready.json` but the pids. `sandbox_url` is None with somebody else's supplier."""
     stores = ("ama", "kofi") if plan.wants_demo else ()
     return {
@@ -58,7 +58,7 @@ def facts(plan: Plan, env: Mapping[str, str]) -> dict[str, Any]:
         "sandbox_url": f"http://127.0.0.1:{plan.sandbox_port}" if plan.sandbox_port else None,
         "web_address": f"127.0.0.1:{plan.port}",
         "database_url": env["DATABASE_URL"],
-        "database_admin_url": env["DATABASE_ADMIN_URL"],
+        "database_admin_url": admin_url,
         "redis_url": env["REDIS_URL"],
         "logins": {name: dict(plan.keys[name]) for name in (*stores, "owner")},
     }

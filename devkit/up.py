@@ -97,15 +97,15 @@ class Up:
     def start(self, workers: int) -> None:
         """Start everything in order and write `ready.json`. Raises `Refusal`, `ServerError`, `Stopping`."""
         began = time.monotonic()
-        self._servers()
+        admin_url = self._servers()
         self._supplier()
-        self._command("migrate", "db", "upgrade")
+        self._command("migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": admin_url})
         self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
-                      "--passwords-file", str(self.plan.instance / "secrets.json"))  # fmt: skip
+                      "--passwords-file", str(self.plan.instance / "secrets.json"), env=self.env)  # fmt: skip
         self._web()
         self._supervise(workers)
         self._webhook()
-        facts = ready.facts(self.plan, self.env)
+        facts = ready.facts(self.plan, self.env, admin_url)
         self.ready = ready.ReadyFile(self.plan.instance / "ready.json", facts, self.pids)
         self.ready.renew()
         self.console.say(f"ready after {time.monotonic() - began:.1f} s")
@@ -127,8 +127,9 @@ class Up:
         alone["web"] += [pid for main in alone["web"] for pid in leash.children(main)]
         return alone | ready.supervised(self.pids_file)
 
-    def _servers(self) -> None:
-        """Start the private servers that are wanted, and know the application's environment."""
+    def _servers(self) -> str:
+        """Start the private servers that are wanted, and know the application's environment. Returns the owner's
+        address of the database, which only the migration gets to see."""
         given = self.plan.environ
         database_url, admin_url = given.get("DATABASE_URL", ""), given.get("DATABASE_ADMIN_URL", "")
         if self.plan.has_own_database:
@@ -147,7 +148,8 @@ class Up:
         if self.plan.has_own_valkey:
             self.console.say("starting Valkey")
             redis_url = self._server("valkey", servers.start_valkey, signal.SIGTERM).url
-        self.env = self.plan.app_environ(database_url, admin_url, redis_url)
+        self.env = self.plan.app_environ(database_url, redis_url)
+        return admin_url
 
     def _server(self, name: str, begin: Callable[..., Any], stop_signal: int) -> Any:
         """Start a private server as a child; when it died it starts again on the same port and data."""
@@ -188,10 +190,8 @@ class Up:
                 f'the supplier at {self.plan.supplier_url} does not answer: stores say "No bundles yet" until it does'
             )
 
-    def _command(self, name: str, *words: str) -> None:
-        status = self.family.run(
-            name, processes.python("-m", "flask", "--app", "wsgi", *words), self.env, COMMAND_WAIT_S
-        )
+    def _command(self, name: str, *words: str, env: Mapping[str, str]) -> None:
+        status = self.family.run(name, processes.python("-m", "flask", "--app", "wsgi", *words), env, COMMAND_WAIT_S)
         if status != 0:
             raise Refusal(
                 f"`flask --app wsgi {words[0]}` failed with status {status}: the reason is in its lines above."
