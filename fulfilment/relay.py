@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from core import clock, config, outbox, tenancy
+from core import clock, config, outbox, supply, tenancy
 from core.audit import SYSTEM
 from core.db import db
 
@@ -30,6 +30,7 @@ FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
 _DOWN_S = 1.0
+_TIDY_S = 3_600
 _quiet_until = 0.0
 
 
@@ -57,12 +58,16 @@ def queue_of(connection: Redis) -> Queue:
 def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
+    tidy_at = clock.now()
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
         try:
             with app.app_context(), tenancy.across_stores():
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
+                if clock.now() >= tidy_at:
+                    tidy()
+                    tidy_at = clock.after(_TIDY_S)
             if rung >= settings.relay_batch:
                 pause = 0.05
         except RedisError as error:
@@ -101,6 +106,12 @@ def ask_timed() -> None:
         )
         if newest is None or clock.now() - newest > clock.delta(every_s):
             outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+
+
+def tidy() -> None:
+    """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
+    gone = supply.prune() + outbox.prune(config.current().call_keep_days)
+    log.info("tidied", rows=gone)
 
 
 def _enqueue(queue: Queue, leases: list[tuple[int, int]]) -> None:

@@ -15,9 +15,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import select
 
-from core import config, outbox, tenancy
+from core import config, outbox, supply, tenancy
 from core.audit import SYSTEM
+from core.db import db, transaction
 from fulfilment import jobs, relay
 
 
@@ -192,3 +194,42 @@ def test_the_loop_outlives_a_valkey_that_is_away(app: Flask, desk: Desk, monkeyp
     monkeypatch.setattr(relay, "_DOWN_S", 0.01)
     relay.run(app, stop)
     assert len(rounds) == 2
+
+
+def test_old_calls_webhooks_and_requests_are_deleted_and_orders_stay(
+    desk: Desk, redis: Redis, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.release()
+    desk.work()
+    with tenancy.across_stores():
+        outbox.ask("refresh_balance", SYSTEM)
+        with transaction():
+            supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
+    desk.work()
+
+    def kept() -> tuple[int, int, list[str]]:
+        with tenancy.across_stores():
+            rows = db.session.scalars(select(outbox.OutboxRow).order_by(outbox.OutboxRow.id))
+            return len(supply.calls()), len(supply.webhooks()), [row.kind for row in rows]
+
+    calls, webhooks, kinds = kept()
+    assert (calls > 0, webhooks, kinds) == (True, 1, ["deliver_order", "refresh_balance"])
+    days = config.current()
+    jump(days.webhook_keep_days * 86_400 - 60)
+    one_round(desk, redis, monkeypatch)
+    assert kept()[:2] == (calls, 1)
+    jump(120)
+    one_round(desk, redis, monkeypatch)
+    assert kept()[:2] == (calls, 0)
+    jump((days.call_keep_days - days.webhook_keep_days) * 86_400)
+    one_round(desk, redis, monkeypatch)
+    assert kept() == (0, 0, ["deliver_order"])
+    assert desk.read(order).state == "processing"
+
+
+def one_round(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relay as it starts: one round, with nothing asked for by the timer."""
+    stop = threading.Event()
+    monkeypatch.setitem(desk.app.extensions, "redis", redis)
+    monkeypatch.setattr(relay, "ask_timed", stop.set)
+    relay.run(desk.app, stop)
