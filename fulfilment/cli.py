@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, tenancy
+from core import config, supply, tenancy
 from fulfilment import balance, catalogue, relay, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
@@ -97,6 +97,8 @@ def supplier_check() -> None:
         answer = call()
         if isinstance(answer, NoAnswer):
             click.echo(f"{name:28} {words.get(answer.kind, 'no information'):15} {answer.reason}")
+        elif call == supplier.capacities and _was_gone("capacities"):
+            click.echo(f"{name:28} {'gone':15} {tell(answer)}, derived from the products")
         else:
             detail = tell(answer)
             click.echo(
@@ -116,6 +118,11 @@ def supplier_balance() -> None:
     with tenancy.across_stores():
         answer = balance.read(current_app.extensions["supplier"])
     click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
+
+
+def _was_gone(endpoint: str) -> bool:
+    """Whether the endpoint's last call was answered 404: the client may have found the answer elsewhere."""
+    return any(line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1))
 
 
 def _app() -> Flask:

@@ -66,4 +66,5 @@ def _person(name: str, email: str, password: str) -> users.User:
             return users.add(email, name.title(), password, platform_role="owner" if name == "owner" else "none")
         if not users.verify(user, password):
             user.password_hash = users.hash_password(password)
+            users.end_logins_of(user)
         return user
