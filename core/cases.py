@@ -23,7 +23,6 @@ KINDS = {
     "unknown_too_long": "No clear answer from the supplier for a day",
     "never_fulfilled": "The supplier accepted it a day ago and has not delivered it",
     "resend_limit": "Proven absent, but already sent again once",
-    "foreign_duplicate": "The reference is taken at the supplier and is not ours",
     "wrong_answer": "The supplier's answer does not fit the order",
     "unknown_word": "The supplier used a status word nobody has seen",
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",

@@ -128,13 +128,6 @@ def asked(row_id: int) -> OutboxRow | None:
     return db.session.scalar(select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)))
 
 
-def last(kind: Kind) -> OutboxRow | None:
-    """The newest finished row of a kind, to show what came of it."""
-    return db.session.scalar(
-        select(OutboxRow).where(OutboxRow.kind == kind, OutboxRow.done_at.is_not(None)).order_by(OutboxRow.id.desc())
-    )
-
-
 def lease_due(limit: int, only: list[int] | None = None) -> list[tuple[int, int]]:
     """Give out leases on rows that are due and free, oldest first: (outbox id, lease number) each.
 

@@ -8,7 +8,6 @@ from core.catalog.bundles import (
     SyncReport,
     agent_price,
     all_bundles,
-    by_id,
     size_text,
 )
 from core.catalog.prices import (
@@ -49,7 +48,6 @@ __all__ = [
     "agent_price",
     "all_bundles",
     "apply_sync",
-    "by_id",
     "last_sync",
     "pause_network",
     "pause_sales",

@@ -117,10 +117,6 @@ def agent_price(cost_pesewas: int) -> int:
     return max(price, cost_pesewas + 1)
 
 
-def by_id(bundle_id: int) -> Bundle | None:
-    return db.session.scalar(select(Bundle).where(Bundle.id == bundle_id))
-
-
 def all_bundles() -> list[Bundle]:
     """Every bundle, sold or not, by network and size."""
     return sorted(db.session.scalars(select(Bundle)), key=shelf_order)

@@ -31,7 +31,6 @@ from core.orders.reading import (
     newer_than,
     next_poll_s,
     queue,
-    queue_position,
     tab_counts,
     usual_minutes,
 )
@@ -103,7 +102,6 @@ __all__ = [
     "note_next",
     "place",
     "queue",
-    "queue_position",
     "raise_case",
     "read_code",
     "release",

@@ -82,14 +82,6 @@ def newer_than(order_id: int) -> int:
     return int(count or 0)
 
 
-def queue_position(order: Order) -> int:
-    """An order's place among the current store's queued orders, from 1."""
-    ahead = db.session.scalar(
-        select(func.count()).select_from(Order).where(Order.state == "queued", Order.queued_at < order.queued_at)
-    )
-    return int(ahead or 0) + 1
-
-
 def find_any(typed: str, limit: int) -> list[Order]:
     """Orders by code, reference, number, supplier reference or name, newest first, in what this work may see."""
     return list(db.session.scalars(_searched(select(Order), typed).order_by(Order.id.desc()).limit(limit)))
