@@ -246,24 +246,6 @@ def newest_wallet_entry(store_id: int) -> int:
     )
 
 
-def funded_since(store_id: int, entry_id: int, amount_pesewas: int, reason: str) -> datetime | None:
-    """When this very funding was booked after the entry `entry_id`, to know a form that was sent twice."""
-    return db.session.scalar(
-        select(Posting.at)
-        .join(Entry, Entry.posting_id == Posting.id)
-        .join(Account, Account.id == Entry.account_id)
-        .where(
-            Account.store_id == store_id,
-            Account.name == "wallet",
-            Posting.kind == "fund_wallet",
-            Entry.id > entry_id,
-            Entry.amount_pesewas == -amount_pesewas,
-            Posting.note == reason,
-        )
-        .limit(1)
-    )
-
-
 def codes_of(order_ids: Iterable[int | None]) -> dict[int, str]:
     """Order codes by id, for links from cases."""
     wanted = [order_id for order_id in order_ids if order_id is not None]

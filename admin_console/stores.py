@@ -1,7 +1,7 @@
 """The agents' stores: their wallets, funding them, suspending and opening them.
 
-Decides when an amount is big enough to be asked about twice, and what is the same form sent twice. Posting the money
-is `core.ledger`, the status is `core.onboarding`; both write the audit line in the same transaction.
+Decides when an amount is big enough to be asked about twice. Posting the money, and knowing a form sent twice, is
+`core.ledger`; the status is `core.onboarding`. Both write the audit line in the same transaction.
 """
 
 from __future__ import annotations
@@ -67,16 +67,15 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
         return _page(store, form), 422
     if form.seen is None:
         return _page(store, form, "This form was not whole. Check the amount and send it again."), 422
-    booked_at = figures.funded_since(store.id, form.seen, form.amount_pesewas, form.reason)
-    if booked_at is not None:
-        when = f"{booked_at.astimezone(clock.ACCRA):%H:%M}"
-        flash(f"This funding was booked already, at {when}. Nothing was added.", "waiting")
-        return redirect(url_for(".show_store", slug=slug), 303)
     if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(form.amount_pesewas):
         wallet = ledger.wallet_of(store.id)
         return render_template("console/fund_confirm.html", shop=store, form=form, wallet=wallet)
     try:
-        ledger.fund_wallet(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user))
+        ledger.fund_wallet(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
+    except ledger.FundedAlready as twin:
+        when = f"{twin.at.astimezone(clock.ACCRA):%H:%M}"
+        flash(f"This funding was booked already, at {when}. Nothing was added.", "waiting")
+        return redirect(url_for(".show_store", slug=slug), 303)
     except ledger.BadFunding as refusal:
         form.problems["amount"] = refusal.sentence
         return _page(store, form), 422

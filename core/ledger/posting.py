@@ -72,6 +72,14 @@ class BadFunding(ValueError):
         self.sentence = sentence
 
 
+class FundedAlready(Exception):
+    """The same form was booked before, at `at`; nothing was added."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"booked already at {at}")
+        self.at = at
+
+
 class Account(Model, StoreOrPlatformScoped):
     __tablename__ = "accounts"
     __table_args__ = (
@@ -194,20 +202,45 @@ def fund_float(amount_pesewas: int, note: str, actor: Actor) -> None:
     post("fund_float", [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)], actor, note=note)
 
 
-def fund_wallet(store_id: int, amount_pesewas: int, reason: str, actor: Actor) -> None:
-    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an audit line."""
+def fund_wallet(
+    store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None
+) -> None:
+    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an audit line.
+
+    `seen_entry_id` is the newest wallet entry the person saw: the same amount and reason booked after it is this very
+    form sent twice, and raises `FundedAlready`, also when both are sent at once.
+    """
     if not 0 < amount_pesewas <= MOST_FUNDING_PESEWAS:
         raise BadFunding(f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time.")
     if not reason.strip() or len(reason) > 200:
         raise BadFunding("Give a reason of 1 to 200 characters, like: MoMo 12345678 received.")
     with transaction():
-        post(
+        posting_id = post(
             "fund_wallet",
             [("bank", amount_pesewas), ("wallet", -amount_pesewas)],
             actor,
             store_id=store_id,
             note=reason.strip(),
         )
+        if seen_entry_id is not None:
+            # After `post`, which holds the wallet's row until the commit: of two twins the second sees the first.
+            booked_at = db.session.scalar(
+                select(Posting.at)
+                .join(Entry, Entry.posting_id == Posting.id)
+                .join(Account, Account.id == Entry.account_id)
+                .where(
+                    Account.store_id == store_id,
+                    Account.name == "wallet",
+                    Entry.id > seen_entry_id,
+                    Entry.amount_pesewas == -amount_pesewas,
+                    Posting.kind == "fund_wallet",
+                    Posting.note == reason.strip(),
+                    Posting.id != posting_id,
+                )
+                .limit(1)
+            )
+            if booked_at is not None:
+                raise FundedAlready(booked_at)
         audit.write(actor, "fund_wallet", f"store:{store_id}", {"amount_pesewas": amount_pesewas, "reason": reason})
 
 
@@ -261,6 +294,8 @@ def post(
             )
             .returning(postings.c.id)
         ).scalar_one()
+        if not rows:
+            return int(posting_id)  # a supplier that charged nothing: the event is kept, no balance moves
         for row in rows:
             session.execute(
                 update(accounts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -137,6 +139,24 @@ def test_the_same_form_sent_twice_books_once(owner: Visitor, scene: Scene) -> No
         assert owner.post("/stores/ama/fund", form).status_code == 303
     assert wallet(scene, "ama") == 52_000
     assert "This funding was booked already" in owner.get("/stores/ama").text
+
+
+def test_the_same_form_sent_eight_times_at_once_books_once(owner: Visitor, scene: Scene, app: Flask) -> None:
+    # A double click reaches two processes: a check before the write would let both through.
+    form = {"amount": "20", "reason": "cash", "seen": seen_on(owner)}
+    with owner.client.session_transaction(base_url=owner.base_url) as session:
+        token = session["_user_id"]
+    twins = [Visitor(app, "admin", token) for _ in range(8)]
+    together = threading.Barrier(len(twins))
+
+    def press(twin: Visitor) -> int:
+        body = {**form, "csrf_token": twin.csrf_token}
+        together.wait(timeout=10)
+        return twin.post("/stores/ama/fund", body).status_code
+
+    with ThreadPoolExecutor(len(twins)) as pool:
+        assert set(pool.map(press, twins)) == {303}
+    assert wallet(scene, "ama") == 52_000
 
 
 def test_the_same_amount_and_reason_from_a_fresh_page_is_another_funding(owner: Visitor, scene: Scene) -> None:
