@@ -53,6 +53,9 @@ class FundForm:
         else:
             if form.amount_pesewas <= 0:
                 form.problems["amount"] = "Type an amount above zero, like 500.00."
+            elif form.amount_pesewas > ledger.MOST_FUNDING_PESEWAS:
+                most = money.cedis(ledger.MOST_FUNDING_PESEWAS)
+                form.problems["amount"] = f"Fund at most {most} at a time. Check the amount."
         if len(form.reason) < 3:
             form.problems["reason"] = "Say why, for example the MoMo reference; it is kept in the audit log."
         return form

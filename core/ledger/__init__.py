@@ -1,20 +1,18 @@
-"""The books. Writing is in `posting`, reading in `reading`; callers say `ledger.hold(...)`, `ledger.books()`."""
+"""The books. `posting` writes, `funding` fills wallets, `reading` reads; callers say `ledger.hold(...)`, `ledger.books()`."""
 
+from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet
 from core.ledger.posting import (
     CREDIT_ACCOUNTS,
     PLATFORM_ACCOUNTS,
     STORE_ACCOUNTS,
     Account,
-    BadFunding,
     Entry,
-    FundedAlready,
     InsufficientWallet,
     Posting,
     capture,
     commit,
     count,
     fund_float,
-    fund_wallet,
     hold,
     open_platform_accounts,
     open_store_accounts,
@@ -39,6 +37,7 @@ from core.ledger.reading import (
 __all__ = [
     "CREDIT_ACCOUNTS",
     "KIND_TEXT",
+    "MOST_FUNDING_PESEWAS",
     "PLATFORM_ACCOUNTS",
     "STORE_ACCOUNTS",
     "Account",
