@@ -180,8 +180,10 @@ class Agent(Visitor):
         """The fields of the order page's *Process*."""
         return form_of(self.get(f"/orders/{code}").text, f"/orders/{code}/process")
 
-    def process(self, code: str) -> Answer:
-        return self.post(f"/orders/{code}/process", self.process_form(code))
+    def process(self, code: str) -> None:
+        """Press *Process* on an order's page. Raises `Failed` when it is refused."""
+        answer = self.post(f"/orders/{code}/process", self.process_form(code))
+        must(answer.status == 303, f"processing {code} answered {answer.status}: {headline(answer.text)}")
 
     def cancel(self, code: str) -> None:
         form = form_of(self.get(f"/orders/{code}").text, f"/orders/{code}/cancel")
@@ -218,6 +220,13 @@ def log_in(visitor: V, login: dict[str, str]) -> V:
     answer = visitor.post("/login", [*form, ("email", login["email"]), ("password", login["password"])])
     must(answer.status == 303, f"logging in at {visitor.url} answered {answer.status}: {headline(answer.text)}")
     return visitor
+
+
+def have_money_for(running: Running, agent: Agent, store: str, orders: int, bundle: Bundle) -> None:
+    """See to it that the store's wallet pays for so many orders: the owner funds what earlier journeys spent."""
+    missing = orders * agent.costs()[bundle.bundle_id] - agent.wallet_pesewas()
+    if missing > 0:
+        Owner.logged_in(running).fund(store, missing, "for a journey")
 
 
 def at_once(calls: Sequence[Call]) -> list[Answer]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import books
-from people import some_number
+from people import Agent, Customer, have_money_for, some_number
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
 from running import Failed, Running, must, options, report, until
 from supplier import Supplier
@@ -116,6 +116,7 @@ def _purchase(
     running: Running, supplier: Supplier, browser: Browser, javascript: bool, drop_webhooks: bool, album: Album
 ) -> Purchase:
     recipient = some_number()
+    have_money_for(running, Agent.logged_in(running, "ama"), "ama", 1, Customer.of(running, "ama").shelf()[0])
     customer = _context(browser, javascript, PHONE).new_page()
     code = buy(running, customer, recipient, album)
     navigations: list[str] = []

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import psutil
 import redis
-from people import Agent, Answer, Bundle, Customer, code_of, form_of, some_number
+from people import Agent, Answer, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
 from running import Running, must, options, report, until
 from supplier import Supplier
 
@@ -57,10 +57,11 @@ def run(
     """Try each way with `times` orders. Returns the pages' times and the seconds until everything flowed."""
     customer, agent, supplier = Customer.of(running, "ama"), Agent.logged_in(running, "ama"), Supplier(running)
     bundle = customer.shelf()[0]
+    have_money_for(running, agent, "ama", times * (1 + len(ways)), bundle)
     found = {}
     try:
         with supplier.keeping_pace(running.time_scale):
-            usual = use_pages(customer, agent, bundle, times, spread_s=0)
+            usual = use_pages(customer, agent, bundle, (times + 1) // 2, spread_s=0)
             running.say("Valkey is there")
             print("\n".join(usual.lines()), flush=True)
             _flow(customer, supplier, usual.codes)
@@ -95,7 +96,7 @@ def use_pages(customer: Customer, agent: Agent, bundle: Bundle, times: int, spre
     codes = []
 
     def timed(name: str, answer: Answer) -> Answer:
-        must(200 <= answer.status < 400, f"{name} answered {answer.status}")
+        must(200 <= answer.status < 400, f"{name} answered {answer.status}: {headline(answer.text)}")
         ms[name].append(answer.ms)
         return answer
 
@@ -172,7 +173,8 @@ def _share(times: list[float], share: float) -> float:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--orders", type=int, default=10, help="orders placed each time (default 10)")
+    parser.add_argument("--orders", type=int, default=8, help="orders placed each time (default 8); unscaled, a minute "
+                        "has 50 calls of the supplier, and each order takes two of them at once")  # fmt: skip
     parser.add_argument("--outage", type=float, default=OUTAGE_S, metavar="S", help=f"seconds (default {OUTAGE_S:g})")
     parser.add_argument("--way", choices=(*WAYS, "both"), default="both", help="default both")
     chosen = parser.parse_args()
