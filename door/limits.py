@@ -20,7 +20,7 @@ from redis.retry import Retry
 from core.config import Config
 from door import hosts
 
-VALKEY_S = 0.3
+VALKEY_S = 0.2
 """Connect and read timeout of the client that rings."""
 COUNT_S = 0.1
 """The same for counting. When Valkey freezes, a page waits for it twice here and once to ring: within half a second."""
