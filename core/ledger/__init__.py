@@ -1,4 +1,4 @@
-"""The books. `posting` writes, `funding` fills wallets, `reading` reads; callers say `ledger.hold(...)`, `ledger.books()`."""
+"""The books: `posting` writes, `funding` fills wallets, `reading` reads. Callers say `ledger.hold(...)`."""
 
 from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet
 from core.ledger.posting import (
