@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from core import catalog, config, ledger, onboarding, orders, tenancy
 from core.audit import SYSTEM, Actor
 from core.catalog import Bundle, StoreBundle
 from core.db import db, transaction
-from core.orders import Order
+from core.orders import Order, placing
 
 AMA = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -60,6 +61,60 @@ def test_fifty_submits_at_once_are_one_order(app: Flask, in_store: Callable[...,
     assert errors == []
     assert len(codes) == 64
     assert len(set(codes)) == 1
+    assert in_store("ama", count) == 1
+
+
+def both_at_once(deeds: list[Callable[[], Any]]) -> list[Any]:
+    """What two people got who pressed at the same moment; exceptions are results too."""
+    gate, results = threading.Barrier(len(deeds)), []
+
+    def run(deed: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            results.append(deed())
+        except Exception as error:  # noqa: BLE001 - judged by the test
+            results.append(error)
+
+    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_one_key_with_two_numbers_at_once_is_one_order(
+    app: Flask, in_store: Callable[..., Any], place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch, _again: int
+) -> None:
+    # Both have looked for the key before either writes: only the unique index can tell them apart.
+    both_looked, find = threading.Barrier(2), placing._by_key
+    looks: dict[int, int] = {}
+
+    def look(key: str) -> Order | None:
+        found = find(key)
+        me = threading.get_ident()
+        looks[me] = looks.get(me, 0) + 1
+        if looks[me] == 2:
+            both_looked.wait(10)
+        return found
+
+    monkeypatch.setattr(placing, "_by_key", look)
+    numbers = ("+233241111111", "+233242222222")
+    codes = both_at_once(
+        [lambda n=n: in_store("ama", lambda: place(n, idempotency_key="y" * 22).code) for n in numbers]
+    )
+    assert isinstance(codes[0], str)
+    assert codes[0] == codes[1]
+    assert in_store("ama", count) == 1
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_two_forms_for_one_number_at_once_ask_about_the_repeat(
+    app: Flask, in_store: Callable[..., Any], place: Callable[..., Order], _again: int
+) -> None:
+    results = both_at_once([lambda: in_store("ama", lambda: place(NUMBER))] * 6)
+    assert sorted(type(result).__name__ for result in results) == ["Order", *["RepeatAsked"] * 5]
     assert in_store("ama", count) == 1
 
 
@@ -212,3 +267,22 @@ def test_references_and_codes_have_the_shape_the_contract_asks_for(ama: int, pla
     assert orders.read_code("k7qm-2xr9-4t") == "K7QM2XR94T"
     assert orders.read_code("OIL0-0000-00") == "0110000000"
     assert orders.read_code("too short") is None
+
+
+def test_every_network_paused_offers_none_instead(ama: int, place: Callable[..., Order]) -> None:
+    for network in ("telecel", "at"):
+        catalog.pause_network(network, "", SYSTEM)
+    catalog.pause_network("mtn", "backlog", SYSTEM)
+    with pytest.raises(orders.NetworkPaused, match=r"MTN is paused since \d\d:\d\d\.$"):
+        place()
+    with pytest.raises(KeyError):
+        catalog.pause_network("glo", "", SYSTEM)
+
+
+def test_an_integrity_error_that_is_not_about_the_key_is_not_swallowed(
+    ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = place().code
+    monkeypatch.setattr(placing, "new_code", lambda: code)
+    with pytest.raises(IntegrityError, match="code"):
+        place()

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import text
 
 from core import config, users
 from core.config import Config, ConfigError
-from core.db import db
+from core.db import db, transaction
 
 
 def test_the_right_password_opens_and_the_wrong_one_does_not(context: Flask) -> None:
@@ -56,6 +57,69 @@ def test_a_session_opens_its_own_door_only_and_ends(context: Flask, ama: int) ->
     assert token not in str(db.session.execute(text("SELECT * FROM sessions")).all())
     users.end_login(token)
     assert users.login_of(token, "portal") is None
+
+
+def test_a_session_of_the_console_does_not_open_the_portal(context: Flask) -> None:
+    owner = users.by_email("owner@example.test")
+    assert owner is not None
+    token = users.start_login(owner, "console")
+    assert users.login_of(token, "console") is not None
+    assert users.login_of(token, "portal") is None
+
+
+def test_a_session_left_alone_ends_long_before_its_last_hour(
+    context: Flask, ama: int, jump: Callable[[float], None]
+) -> None:
+    user = users.by_email("ama@example.test")
+    assert user is not None
+    token = users.start_login(user, "portal", ama)
+    jump(config.current().session_idle_s + 1)
+    assert users.login_of(token, "portal") is None
+
+
+def test_a_busy_session_ends_too(context: Flask, ama: int, jump: Callable[[float], None]) -> None:
+    user = users.by_email("ama@example.test")
+    assert user is not None
+    token = users.start_login(user, "portal", ama)
+    step = config.current().session_idle_s - 10
+    for _ in range(config.current().session_absolute_s // step):
+        jump(step)
+        assert users.login_of(token, "portal") is not None
+    jump(step)
+    assert users.login_of(token, "portal") is None
+
+
+def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(context: Flask, ama: int, kofi_id: int) -> None:
+    both, agent = users.by_email("both@example.test"), users.by_email("ama@example.test")
+    assert both is not None
+    assert agent is not None
+    assert [store.slug for _membership, store in users.memberships_of(both)] == ["ama", "kofi"]
+    token = users.start_login(both, "portal", ama)
+    users.switch_store(token, kofi_id)
+    login = users.login_of(token, "portal")
+    assert login is not None
+    assert (login.store_id, login.get_id()) == (kofi_id, token)
+    token = users.start_login(agent, "portal", ama)
+    users.switch_store(token, kofi_id)
+    assert users.login_of(token, "portal") is None
+
+
+def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(context: Flask) -> None:
+    old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+    def set_hash(value: str) -> None:
+        with transaction() as session:
+            session.execute(
+                text("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'"), {"hash": value}
+            )
+
+    set_hash(old)
+    user = users.authenticate("ama@example.test", PASSWORD, "10.0.0.1")
+    assert user is not None
+    assert user.password_hash != old
+    assert users.verify(user, PASSWORD)
+    set_hash("not a hash")
+    assert users.authenticate("ama@example.test", PASSWORD, "10.0.0.1") is None
 
 
 def test_a_session_idles_out_and_ends_for_good(context: Flask, ama: int, jump: Callable[[float], None]) -> None:
@@ -124,3 +188,26 @@ def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str
     with pytest.raises(ConfigError, match=name) as wrong:
         Config.from_environ({**good, name: value})
     assert says in str(wrong.value)
+
+
+def test_the_rest_of_the_settings_is_read_by_its_kind() -> None:
+    good = {
+        "DATABASE_URL": "postgresql://a:b@c/d",
+        "REDIS_URL": "redis://x",
+        "MAKOLA_SECRET_KEY": "s" * 32,
+        "DATA_MART_API_URL": "https://x.example/api",
+        "DATA_MART_API_KEY": "k",
+        "DATA_MART_API_SECRET": "s",
+        "MAKOLA_WEBHOOK_TOKEN": "t" * 22,
+        "MAKOLA_LOG_JSON": "yes",
+        "MAKOLA_WORKERS": "4",
+        "MAKOLA_TIME_SCALE": "2.5",
+    }
+    found = Config.from_environ(good)
+    assert (found.log_json, found.workers, found.time_scale) == (True, 4, 2.5)
+
+
+def test_there_is_no_configuration_before_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_current", None)
+    with pytest.raises(RuntimeError, match="no configuration yet"):
+        config.current()

@@ -115,7 +115,6 @@ def test_a_worker_held_up_over_its_lease_does_not_send(desk: Desk, jump: Callabl
 
 def test_a_refusal_gives_the_money_back_at_once_and_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     order = desk.release()
-    desk.sandbox.sandbox.store.execute("UPDATE products SET active = 0") if False else None
     from integrations.ports import Rejected
 
     monkeypatch.setattr(desk.client, "submit", lambda _r: Rejected("invalid", "INVALID_PHONE_NUMBER", "Not a number"))
@@ -330,6 +329,11 @@ def test_a_charge_off_the_quote_is_booked_as_variance_and_shown_to_a_person(desk
     desk.work()
     assert desk.read(order).charged_pesewas == 500
     assert desk.cases() == ["amount_differs"]
+    assert desk.books()["in_flight"] == 500
+    desk.settle(order, "successful")
+    desk.work_until(order, "completed")
+    books = desk.books()
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - COST, 500 - COST)
 
 
 def test_an_unseen_word_changes_nothing_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -169,6 +170,24 @@ def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hoo
         rows = supply.webhooks_of(order.order_ref)
         assert [row.times for row in rows] == [5]
     assert len([line for line in desk.told(order) if "sent news" in line]) == 1
+
+
+def test_an_event_seen_before_rings_nobody_also_when_its_look_is_over(desk: Desk, hook: Hook) -> None:
+    order = processing(desk)
+    desk.jump(31)
+    hook.post(update(order.order_ref, "sent"))
+    desk.work()
+    desk.jump(31)
+    hook.post(update(order.order_ref, "sent"))
+    assert not due_now(order)
+    hook.post(update(order.order_ref, "sent", another=1))
+    assert due_now(order)
+
+
+def test_the_limit_of_a_webhook_is_its_own_setting(desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), webhook_bytes=100))
+    assert hook.post(b"x" * 100) == 204
+    assert hook.post(b"x" * 101) == 413
 
 
 @pytest.mark.parametrize("path", ["/datamart/wrong", "/datamart/", f"/datamart/{WEBHOOK_TOKEN}x", "/datamart/%00"])
