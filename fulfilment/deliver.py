@@ -95,8 +95,10 @@ def _ask(claim: Claim, supplier: Supplier) -> LookupResult:
 
 def _look_before_resend(claim: Claim, supplier: Supplier) -> datetime | None:
     """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send."""
-    if supply.take_call("other") != 0.0:
-        return _back_in_line(claim, "rate", "No call left to check before sending again.", clock.after(_TURN_AGAIN_S))
+    pause = supply.take_call("other")
+    if pause:
+        due = clock.now() + timedelta(seconds=pause)
+        return _back_in_line(claim, "rate", "No call left to check before sending again.", due)
     match _ask(claim, supplier):
         case Found() as found:
             order = _read(claim.order_id)
@@ -154,7 +156,7 @@ def _record(claim: Claim, result: SubmitResult, supplier: Supplier) -> datetime 
                 text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
                 customer_text="It could not be sent",
             )
-            return None
+            return _rung(_read(claim.order_id))
         case Unknown():
             link.unclear()
             orders.mark_unknown(claim.order_id, claim.attempt, result.reason)

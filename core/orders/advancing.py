@@ -79,13 +79,13 @@ def advance(
     attempt: int | None = None,
     wait_reason: str | None = None,
 ) -> bool:
-    """Move an order if the table allows it now. With `attempt`, only while that attempt is the present one.
+    """Move an order if the table allows it now. With `attempt`, only while the answer to that attempt is still open.
 
     False when the move does not apply any more; nothing is changed then.
     """
     with transaction():
         order = _locked(order_id)
-        if attempt is not None and order.attempt != attempt:
+        if attempt is not None and (order.attempt != attempt or order.state != "submitting"):
             return False
         if move_of(order.state, to) is None:
             return False

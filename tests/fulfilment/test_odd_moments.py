@@ -1,0 +1,80 @@
+"""Moments that hardly ever come: each must leave the order moving, the books right and the calls for everybody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from desk import Desk
+from seed import WALLET_PESEWAS
+
+from core import config, outbox, supply, tenancy
+from core.orders import Order
+from integrations.ports import Accepted, Found, Rejected
+
+AGENT = 470
+
+
+def row_of(order: Order) -> outbox.OutboxRow:
+    with tenancy.across_stores():
+        row = outbox.of_order(order.id)
+        assert row is not None
+        return row
+
+
+def found(order: Order, word: str, raw: str, amount_pesewas: int) -> Found:
+    return Found(order.order_ref, word, raw, "f" * 24, amount_pesewas, None, None, None)  # type: ignore[arg-type]
+
+
+def test_a_supplier_that_charges_nothing_holds_up_no_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = desk.release()
+    taken = Accepted("pending", "pending", "f" * 24, 0, None, None, order.order_ref)
+    monkeypatch.setattr(desk.client, "submit", lambda _request: taken)
+    monkeypatch.setattr(desk.client, "status", lambda _ref: found(order, "completed", "successful", 0))
+    desk.work()
+    assert desk.read(order).state == "processing"
+    desk.work_until(order, "completed")
+    books = desk.books()
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - 460, -460)
+    assert desk.wallet() == (WALLET_PESEWAS - AGENT, 0)
+    assert desk.cases() == ["amount_differs"]
+
+
+def test_a_refusal_that_comes_after_a_look_up_found_the_order_gives_no_money_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.release()
+    monkeypatch.setattr(desk.client, "status", lambda _ref: found(order, "processing", "sent", 460))
+
+    def another_job() -> None:
+        with desk.app.app_context():
+            desk.work()
+
+    def refused_late(_request: object) -> Rejected:
+        desk.jump(config.current().relay_lease_s + 1)
+        meanwhile = threading.Thread(target=another_job)
+        meanwhile.start()
+        meanwhile.join()
+        return Rejected("invalid", "PRODUCT_NOT_FOUND", "No such product.")
+
+    monkeypatch.setattr(desk.client, "submit", refused_late)
+    desk.work()
+    assert desk.read(order).state == "processing"
+    assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
+    assert row_of(order).done_at is None
+
+
+def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(dedupe=False)
+    desk.plan("drop_before", times=1)
+    order = desk.release()
+    desk.work_until(order, "queued")
+    with tenancy.across_stores():
+        while supply.take_call("other") == 0.0:
+            pass
+    for _ in range(20):
+        desk.work()
+        desk.jump(2)
+    assert desk.read(order).attempt == 2
+    assert desk.work_until(order, "processing").attempt == 3
