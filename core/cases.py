@@ -28,6 +28,7 @@ KINDS = {
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",
     "float_break": "The supplier's balance differs from our books",
     "float_funded": "The supplier's balance rose: was the float funded?",
+    "broken": "An error of ours keeps this order from moving",
     "amount_differs": "The supplier charged another amount than its price",
 }
 _MOST_EVIDENCE = 20
@@ -69,6 +70,12 @@ def open_case(
     elif len(case.evidence) < _MOST_EVIDENCE and evidence not in [_without_time(old) for old in case.evidence]:
         case.evidence = [*case.evidence, entry]
     return case
+
+
+def is_open(kind: str, subject: str) -> bool:
+    """Whether a person is already asked about this."""
+    query = select(Case.id).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None))
+    return db.session.scalar(query) is not None
 
 
 def close(case_id: int, resolution: str, actor: Actor) -> Case | None:

@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 import structlog
 from flask import current_app
+from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import outbox, tenancy
+from core import clock, orders, outbox, tenancy
 from core.outbox import Lease
 from fulfilment import balance, catalogue, deliver
 from fulfilment.outcome import Outcome
@@ -26,6 +29,11 @@ HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
 }
 
 
+_PASSING = (OperationalError, InterfaceError, PoolTimeout, BaseTimeoutException)
+"""The database is away, or the job's time is over: no fault of this row."""
+_AGAIN_S = 300
+
+
 def run(outbox_id: int, lease_no: int) -> None:
     """Work on one row if the relay's lease is still good. Called by RQ by name, with these two numbers only."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -38,7 +46,13 @@ def run(outbox_id: int, lease_no: int) -> None:
         supplier: Supplier = app.extensions["supplier"]
         scope = tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
         with scope:
-            outcome = HANDLERS[lease.kind](lease, supplier)
+            try:
+                outcome = HANDLERS[lease.kind](lease, supplier)
+            except _PASSING:
+                raise  # the lease ends by itself, and the next job looks at what is there
+            except Exception as bug:
+                _put_off(lease, bug)
+                raise
             kept = outbox.finish(lease, outcome.due_at, ok=outcome.ok, text=outcome.text, result=outcome.result)
         log.info(
             "looked",
@@ -48,3 +62,13 @@ def run(outbox_id: int, lease_no: int) -> None:
             again=str(outcome.due_at),
             kept=kept,
         )
+
+
+def _put_off(lease: Lease, bug: Exception) -> None:
+    """A bug of ours stopped this row: look again later, not at once and for ever, and tell a person."""
+    name = type(bug).__name__
+    if lease.order_id is None:
+        outbox.finish(lease, None, ok=False, text=f"An error of ours stopped this ({name}). It is in the log.")
+        return
+    orders.raise_case(lease.order_id, "broken", {"error": name})
+    outbox.finish(lease, clock.after(_AGAIN_S))

@@ -39,8 +39,10 @@ def log(
 
 def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
     """Open a case about a locked order and say so on its timeline, inside the open use case."""
-    case = cases.open_case(kind, f"order:{order.id}", evidence, store_id=order.store_id, order_id=order.id)
-    if len(case.evidence) == 1:
+    subject = f"order:{order.id}"
+    is_new = not cases.is_open(kind, subject)
+    case = cases.open_case(kind, subject, evidence, store_id=order.store_id, order_id=order.id)
+    if is_new:
         log(order, WORKER, "case", f"A person will look at this: {case.title}.", detail=evidence)
 
 

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from desk import Desk
+from desk import AMA, Desk
 from seed import WALLET_PESEWAS
 
-from core import config, outbox, supply, tenancy
+from core import clock, config, orders, outbox, supply, tenancy
 from core.orders import Order
+from fulfilment import deliver
 from integrations.ports import Accepted, Found, Rejected
 
 AGENT = 470
@@ -78,3 +79,43 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
         desk.jump(2)
     assert desk.read(order).attempt == 2
     assert desk.work_until(order, "processing").attempt == 3
+
+
+def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
+    order = desk.release()
+    for _ in range(3):
+        with desk.inside("ama"):
+            orders.raise_case(order.id, "unknown_too_long", {"since": "yesterday"})
+    assert len([line for line in desk.told(order) if "A person will look" in line]) == 1
+
+
+def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = desk.release(), desk.release()
+    desk.work()
+    of_found = deliver.news.of_found
+    monkeypatch.setattr(
+        deliver.news, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
+    )
+    desk.jump(70)
+    with pytest.raises(ZeroDivisionError):
+        desk.work()
+    wait_s = (row_of(broken).due_at - clock.now()).total_seconds()
+    assert 200 < wait_s < 400
+    assert desk.cases() == ["broken"]
+    monkeypatch.undo()
+    desk.settle(broken, "successful")
+    desk.settle(sound, "successful")
+    desk.work_until(sound, "completed")
+    desk.work_until(broken, "completed")
+
+
+def test_a_bug_of_ours_answers_a_person_who_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tenancy.across_stores():
+        asked = outbox.ask("refresh_balance", AMA).id
+    monkeypatch.setattr(desk.client, "balance", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.work()
+    with tenancy.across_stores():
+        row = outbox.asked(asked)
+    assert row is not None and row.done_at is not None
+    assert row.result_ok is False and "error of ours" in (row.result_text or "")
