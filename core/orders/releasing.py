@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from core import config, ledger, outbox
+from core import clock, config, ledger, outbox
 from core.audit import Actor
 from core.catalog import Bundle
 from core.db import db, transaction
@@ -73,14 +73,23 @@ def cancel(code: str, actor: Actor) -> Order:
 
 
 def request_look(code: str, actor: Actor) -> Order:
-    """Have fulfilment look at an order now (Re-check). Raises `refusals.Refused` when there is nothing to look at."""
+    """Have fulfilment look at an order (Re-check): now, or when asked again, `ring_gap_s` after the last look.
+
+    One person's presses must not use up the calls of all stores. Raises `refusals.Refused` when there is nothing to
+    look at.
+    """
     with transaction():
         order = _locked(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
+        due = clock.now()
+        if row.rung_at is not None:
+            if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
+                return order  # asked for already, and not looked at since
+            due = max(due, (row.looked_at or row.rung_at) + clock.delta(config.current().ring_gap_s))
         log(order, actor, "recheck", f"{actor.name} asked for a check.")
-        outbox.make_due(row)
+        outbox.make_due(row, due)
         return order
 
 

@@ -119,3 +119,18 @@ def test_a_bug_of_ours_answers_a_person_who_waits(desk: Desk, monkeypatch: pytes
         row = outbox.asked(asked)
     assert row is not None and row.done_at is not None
     assert row.result_ok is False and "error of ours" in (row.result_text or "")
+
+
+def test_pressing_check_again_and_again_asks_once_in_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = desk.release()
+    desk.work()
+    asked: list[str] = []
+    ask = desk.client.status
+    monkeypatch.setattr(desk.client, "status", lambda ref: asked.append(ref) or ask(ref))
+    for _ in range(20):
+        with desk.inside("ama"):
+            orders.request_look(order.code, AMA)
+        desk.work()
+        desk.jump(2)
+    assert len(asked) == 2
+    assert len([line for line in desk.told(order) if "asked for a check" in line]) == 3
