@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from core import clock, config, supply
@@ -34,19 +34,22 @@ def wallet_turn() -> Iterator[bool]:
     that no transaction is open during the call.
     """
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
         try:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WALLET_LOCK})
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
-                raise
-            yield False
-            return
-        try:
-            yield True
+            yield _take_turn(connection)
         finally:
-            # Closed, not returned to the pool: whatever happened, this session must not keep the lock.
+            # Closed, not returned to the pool: wherever a time limit struck, this session must not keep the lock.
             connection.invalidate()
+
+
+def _take_turn(connection: Connection) -> bool:
+    connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
+    try:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WALLET_LOCK})
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+            raise
+        return False
+    return True
 
 
 def closed() -> Closed | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from desk import AMA, Desk
 from seed import WALLET_PESEWAS
+from sqlalchemy import Connection, text
 
 from core import clock, config, orders, outbox, supply, tenancy
+from core.db import db
 from core.orders import Order
-from fulfilment import deliver
+from fulfilment import deliver, link
 from integrations.ports import Accepted, Found, Rejected
 
 AGENT = 470
@@ -134,3 +137,29 @@ def test_pressing_check_again_and_again_asks_once_in_a_while(desk: Desk, monkeyp
         desk.jump(2)
     assert len(asked) == 2
     assert len([line for line in desk.told(order) if "asked for a check" in line]) == 3
+
+
+def test_a_turn_that_was_not_had_leaves_no_mark_on_the_pool(desk: Desk) -> None:
+    with link.wallet_turn() as first:
+        assert first
+        with link.wallet_turn() as second:
+            assert not second
+    with db.engine.connect() as one, db.engine.connect() as two:
+        assert [line.scalar(text("SHOW lock_timeout")) for line in (one, two)] == ["5s", "5s"]
+
+
+def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
+    desk: Desk, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alarm may strike between PostgreSQL's yes and our knowing it."""
+    take = link._take_turn
+
+    def struck(connection: Connection) -> bool:
+        take(connection)
+        raise TimeoutError
+
+    monkeypatch.setattr(link, "_take_turn", struck)
+    with pytest.raises(TimeoutError), link.wallet_turn():
+        pass
+    with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
+        worker.execute("SELECT pg_advisory_lock(%s)", (link._WALLET_LOCK,))
