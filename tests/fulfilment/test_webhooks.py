@@ -174,8 +174,11 @@ def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hoo
 
 def test_an_event_seen_before_rings_nobody_also_when_its_look_is_over(desk: Desk, hook: Hook) -> None:
     order = processing(desk)
+    desk.jump(400)
+    desk.work()  # the ladder's next look is minutes away
     desk.jump(31)
     hook.post(update(order.order_ref, "sent"))
+    assert due_now(order)
     desk.work()
     desk.jump(31)
     hook.post(update(order.order_ref, "sent"))
@@ -252,6 +255,23 @@ def test_an_unsigned_webhook_is_never_believed(desk: Desk, hook: Hook, monkeypat
     order = processing(desk)
     monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"))
     hook.post(update(order.order_ref, "successful"))
+    for _ in range(5):
+        desk.work()
+        desk.jump_to_next()
+    assert desk.read(order).state == "processing"
+
+
+@pytest.mark.parametrize("proof", ["static_token", "none"])
+def test_a_webhook_that_proves_only_who_knows_the_address_is_never_believed(
+    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch, proof: str
+) -> None:
+    from integrations.ports import NoAnswer, WebhookNews
+
+    order = processing(desk)
+    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"))
+    said = WebhookNews("transaction.status_update", order.order_ref, "completed", "successful", proof)
+    monkeypatch.setattr(desk.client, "read_event", lambda _body, _headers: said)
+    hook.post(b"{}")
     for _ in range(5):
         desk.work()
         desk.jump_to_next()
