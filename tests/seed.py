@@ -33,7 +33,6 @@ def offers() -> list[Offer]:
 def seed_base() -> None:
     """Stores ama and kofi with the same catalogue, prices and wallets; their people; a funded float."""
     with transaction():
-        ledger.open_platform_accounts()
         people = {
             name: users.add(f"{name}@example.test", name.title(), PASSWORD)
             for name in ("ama", "kofi", "cashier", "viewer", "both", "nobody")

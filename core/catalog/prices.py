@@ -61,10 +61,6 @@ class PriceLine:
     active: bool
 
     @property
-    def profit_pesewas(self) -> int | None:
-        return None if self.price_pesewas is None else self.price_pesewas - self.agent_price_pesewas
-
-    @property
     def below_floor(self) -> bool:
         return self.price_pesewas is not None and self.price_pesewas < self.agent_price_pesewas
 

@@ -3,7 +3,6 @@
 from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet
 from core.ledger.posting import (
     CREDIT_ACCOUNTS,
-    PLATFORM_ACCOUNTS,
     STORE_ACCOUNTS,
     Account,
     Entry,
@@ -14,7 +13,6 @@ from core.ledger.posting import (
     count,
     fund_float,
     hold,
-    open_platform_accounts,
     open_store_accounts,
     post,
     release,
@@ -38,7 +36,6 @@ __all__ = [
     "CREDIT_ACCOUNTS",
     "KIND_TEXT",
     "MOST_FUNDING_PESEWAS",
-    "PLATFORM_ACCOUNTS",
     "STORE_ACCOUNTS",
     "Account",
     "BadFunding",
@@ -57,7 +54,6 @@ __all__ = [
     "fund_wallet",
     "held_total",
     "hold",
-    "open_platform_accounts",
     "open_store_accounts",
     "platform_balances",
     "post",

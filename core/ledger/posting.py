@@ -33,7 +33,6 @@ from core.db import Model, db
 from core.tenancy import StoreOrPlatformScoped, widened
 
 Kind = Literal["fund_float", "fund_wallet", "hold", "commit", "capture", "release", "supplier_refund", "write_off"]
-PLATFORM_ACCOUNTS = ("supplier_float", "in_flight", "gateway", "bank", "margin", "price_variance", "write_off")
 STORE_ACCOUNTS = ("wallet", "held")
 CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
 """Pages show these with the sign turned."""
@@ -119,16 +118,6 @@ class Entry(Model, StoreOrPlatformScoped):
     amount_pesewas: Mapped[int]
     balance_pesewas: Mapped[int]
     """The account's balance after this entry."""
-
-
-def open_platform_accounts() -> None:
-    """Make the platform's accounts inside the open use case; harmless when they exist."""
-    with widened():
-        for name in PLATFORM_ACCOUNTS:
-            db.session.execute(
-                text("INSERT INTO accounts (name, balance_pesewas) VALUES (:name, 0) ON CONFLICT DO NOTHING"),
-                {"name": name},
-            )
 
 
 def open_store_accounts(store_id: int) -> None:
