@@ -89,6 +89,16 @@ def test_without_a_supervisor_there_is_no_mark(
     assert seen == [9]
 
 
+def test_only_our_own_function_is_run_whatever_valkey_holds(
+    app: Flask, redis: Redis, work: Callable[[int], bool], tmp_path: Path
+) -> None:
+    made, queue = tmp_path / "made", relay.queue_of(redis)
+    queue.enqueue_call("os.mkdir", args=(str(made),))
+    assert work(1) is True
+    assert not made.exists()
+    assert queue.failed_job_registry.count == 1
+
+
 def test_a_worker_that_cannot_reach_valkey_ends_so_that_it_is_started_anew(app: Flask) -> None:
     with pytest.raises(Away):
         worker.run(app, "redis://127.0.0.1:9/0")
