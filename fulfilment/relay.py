@@ -17,6 +17,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, config, outbox, supply, tenancy
 from core.audit import SYSTEM
@@ -46,12 +47,12 @@ def ring(outbox_ids: list[int]) -> None:
     except RedisError as error:
         _quiet_until = time.monotonic() + _QUIET_S
         log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
-    except DBAPIError as error:
-        log.warning("ring lost", error=type(error.orig).__name__, rows=outbox_ids)
+    except (DBAPIError, PoolTimeout) as error:
+        log.warning("ring lost", error=_named(error), rows=outbox_ids)
 
 
 def queue_of(connection: Redis) -> Queue:
-    """The one queue. JSON, so that whoever can write to Valkey cannot run code of theirs."""
+    """The one queue. JSON, as pickle would run what it reads; which function a job may name is checked by the worker."""
     return Queue(QUEUE, connection=connection, serializer=JSONSerializer)
 
 
@@ -73,8 +74,8 @@ def run(app: Flask, stop: threading.Event) -> None:
         except RedisError as error:
             log.warning("valkey is down; rows wait", error=type(error).__name__)
             pause = _DOWN_S
-        except DBAPIError as error:
-            log.warning("database is down; waiting", error=type(error.orig).__name__)
+        except (DBAPIError, PoolTimeout) as error:
+            log.warning("database is down; waiting", error=_named(error))
             pause = _DOWN_S
         stop.wait(pause)
 
@@ -112,6 +113,10 @@ def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
     gone = supply.prune() + outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
+
+
+def _named(error: Exception) -> str:
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def _enqueue(queue: Queue, leases: list[tuple[int, int]]) -> None:

@@ -10,11 +10,12 @@ import pytest
 from desk import AMA, Desk
 from seed import WALLET_PESEWAS
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, config, orders, outbox, supply, tenancy
 from core.db import db
 from core.orders import Order
-from fulfilment import deliver, link
+from fulfilment import deliver, link, relay
 from integrations.ports import Accepted, Found, Rejected
 
 AGENT = 470
@@ -163,3 +164,17 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
         pass
     with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (link._WALLET_LOCK,))
+
+
+def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_wish: object, **_more: object) -> None:
+        raise PoolTimeout
+
+    with monkeypatch.context() as full:
+        full.setattr(outbox, "bell", relay.ring)
+        full.setattr(outbox, "lease_due", none_left)
+        order = desk.release()
+    desk.work()
+    assert desk.read(order).state == "processing"
