@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import books
-from people import Agent, Answer, Bundle, Customer, Fields, Owner, at_once, code_of, have_money_for, some_number
+from people import Agent, Bundle, Customer, Fields, Owner, code_of, have_money_for, some_number
 from running import Running, must, options, report, until
 from supplier import Supplier
+from wire import Answer, at_once
 
 SUBMITS = 50
 CLICKS = 50

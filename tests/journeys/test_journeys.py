@@ -97,7 +97,7 @@ def test_a_worker_killed_in_the_purchase_call_buys_once(running: Running) -> Non
 
 
 def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Running) -> None:
-    done = valkey_down.run(running, valkey_down.WAYS, times=4, most_ms=MOST_MS)
+    done = valkey_down.run(running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS)
     assert set(done) == {"frozen", "killed"}
     assert all(len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S for pages, flowed_s in done.values())
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import psutil
 import redis
-from people import Agent, Answer, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
+from people import Agent, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
 from running import Running, must, options, report, until
 from supplier import Supplier
+from wire import Answer
 
 WAYS = ("frozen", "killed")
 MOST_MS = 500
