@@ -14,7 +14,7 @@ from core import catalog, clock, config, orders, supply
 from core.db import db, end_read
 from core.orders import Claim, News, Order
 from core.outbox import Lease
-from fulfilment import balance, link, news
+from fulfilment import balance, link, news, rungs
 from fulfilment.outcome import Outcome
 from integrations.ports import (
     Absent,
@@ -76,7 +76,7 @@ def _send(claim: Claim, supplier: Supplier) -> datetime | None:
     end_read()
     if not claim.may_send:
         orders.mark_unknown(claim.order_id, claim.attempt, "this worker was held up too long to send safely")
-        return _rung(_read(claim.order_id))
+        return rungs.next_look(_read(claim.order_id))
     try:
         result = supplier.submit(request)
     except BaseException as interruption:  # the job's time limit, or a stop: sent or not, nobody knows
@@ -137,7 +137,7 @@ def _record(claim: Claim, result: SubmitResult, supplier: Supplier) -> datetime 
         case Rejected() if order.ever_unknown:
             # Balance is checked before duplicates there: a refusal proves nothing about an earlier, unclear attempt.
             orders.mark_unknown(claim.order_id, claim.attempt, f"{result.code} after an unclear attempt")
-            return _rung(_read(claim.order_id))
+            return rungs.next_look(_read(claim.order_id))
         case Rejected(kind="insufficient_balance"):
             link.answered()
             due = clock.after(config.current().low_float_wait_s)
@@ -156,11 +156,11 @@ def _record(claim: Claim, result: SubmitResult, supplier: Supplier) -> datetime 
                 text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
                 customer_text="It could not be sent",
             )
-            return _rung(_read(claim.order_id))
+            return rungs.next_look(_read(claim.order_id))
         case Unknown():
             link.unclear()
             orders.mark_unknown(claim.order_id, claim.attempt, result.reason)
-            return _rung(_read(claim.order_id))
+            return rungs.next_look(_read(claim.order_id))
 
 
 def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
@@ -175,7 +175,7 @@ def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
             case NoAnswer():
                 pass
     orders.mark_unknown(claim.order_id, claim.attempt, "the reference exists already")
-    return _rung(_read(claim.order_id))
+    return rungs.next_look(_read(claim.order_id))
 
 
 def _look(order: Order, supplier: Supplier) -> datetime | None:
@@ -206,7 +206,7 @@ def _apply_look(order: Order, result: LookupResult, gone: int) -> datetime | Non
             if result.kind == "credentials":
                 link.refused_credentials()
             news.believe_signed_webhook(order, gone)
-            return _rung(_read(order.id))
+            return rungs.next_look(_read(order.id))
 
 
 def _in_words(result: LookupResult) -> str:
@@ -227,7 +227,8 @@ def _take_answer(order: Order, told: news.Told) -> datetime | None:
         orders.advance(order.id, told.move, text=told.text, customer_text=told.customer_text, news=told.news)
     elif told.wrong_order and order.state == "submitting":
         orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
-    return _rung(_read(order.id))
+        orders.forget_absence(order.id)
+    return rungs.next_look(_read(order.id))
 
 
 def _take_absence(order: Order) -> datetime | None:
@@ -235,13 +236,13 @@ def _take_absence(order: Order) -> datetime | None:
         since = order.processing_at or order.failed_since
         if since is not None and clock.now() - since > clock.delta(config.current().grace_s):
             orders.raise_case(order.id, "wrong_answer", {"said": "not found", "state": order.state})
-        return _rung(order)
+        return rungs.next_look(order)
     verdict = orders.note_absent(order.id)
     if verdict == "proven":
         return clock.now() if orders.requeue_absent(order.id) else clock.after(3_600)
     if verdict == "first":
         return clock.after(config.current().absence_gap_s)
-    return _rung(_read(order.id))
+    return rungs.next_look(_read(order.id))
 
 
 def _back_in_line(claim: Claim, reason: str, text: str, due: datetime) -> datetime:
@@ -252,47 +253,6 @@ def _back_in_line(claim: Claim, reason: str, text: str, due: datetime) -> dateti
 def _wait(order: Order, reason: str, due: datetime) -> datetime:
     orders.wait(order.id, reason)
     return due
-
-
-def _rung(order: Order) -> datetime | None:
-    """The next moment to look at an order, by the ladder of its state (architecture §4). None when it is over."""
-    settings, now = config.current(), clock.now()
-    if order.state == "queued":
-        return now
-    if order.state == "submitting":
-        ladder = (
-            *settings.lookup_ladder_s,
-            *(s for s in settings.processing_ladder_s if s > settings.lookup_ladder_s[-1]),
-        )
-        due = _next(order.claimed_at or now, ladder, now)
-        if order.unknown_since and now - order.unknown_since > clock.delta(news.DAY_S):
-            orders.raise_case(order.id, "unknown_too_long", {"since": order.unknown_since.isoformat()})
-        if order.absent_since is None and order.claimed_at is not None:
-            # Absence starts to count right after grace: a purchase the supplier never got must not wait for a rung.
-            grace_over = order.claimed_at + clock.delta(settings.grace_s + 1)
-            due = min(due, grace_over) if grace_over > now else due
-        return due
-    if order.state == "processing":
-        if order.processing_at and now - order.processing_at > clock.delta(news.DAY_S):
-            orders.raise_case(order.id, "never_fulfilled", {"since": order.processing_at.isoformat()})
-        return _next(order.processing_at or now, settings.processing_ladder_s, now)
-    if order.state == "failed":
-        watch_over = (order.failed_since or now) + clock.delta(settings.failed_watch_s)
-        hourly = _next(order.failed_since or now, settings.failed_ladder_s, now)
-        return min(hourly, watch_over) if watch_over > now else hourly
-    if order.state == "completed" and order.completed_at is not None:
-        watch_over = order.completed_at + clock.delta(settings.completed_watch_s)
-        return watch_over if watch_over > now else None
-    return None
-
-
-def _next(since: datetime, ladder: tuple[int, ...], now: datetime) -> datetime:
-    """The first rung still ahead, counted from `since`; past the last one, its step again and again; ±10 %."""
-    for rung in ladder:
-        moment = since + clock.delta(rung)
-        if moment > now:
-            return now + (moment - now) * (1.0 if rung == ladder[0] else 1.05)
-    return clock.jittered(ladder[-1])
 
 
 def _read(order_id: int) -> Order:

