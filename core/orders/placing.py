@@ -18,6 +18,9 @@ from core.orders.timeline import log
 from core.stores import Store
 from core.tenancy import current_store_id
 
+_NUMBER_LOCK = 4_204
+"""First key of the advisory lock on a number of a store, so that no hash can be the key of another lock."""
+
 
 @dataclass(frozen=True)
 class Review:
@@ -69,7 +72,9 @@ def place(
                 select(Store).where(Store.id == current_store_id()).with_for_update(read=True)
             ).one()
             # One at a time for each number of a store: the two counts below must not race with their own inserts.
-            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{store.id}/{recipient_msisdn}"))))
+            session.execute(
+                select(func.pg_advisory_xact_lock(_NUMBER_LOCK, func.hashtext(f"{store.id}/{recipient_msisdn}")))
+            )
             existing = _by_key(idempotency_key)
             if existing is not None:
                 return Placed(existing, created=False)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS, offers
@@ -176,3 +177,13 @@ def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
     monkeypatch.setattr(users, "transaction", after_the_other_tab)
     assert users.login_of(token, "console") is not None
     assert users.login_of(token, "console") is None
+
+
+def test_no_number_of_a_customer_can_be_the_key_of_another_lock(
+    ama: int, place: Callable[..., Order], postgres: dict[str, str]
+) -> None:
+    """The wallet's turn and the sync hold advisory locks of one number; some customer's hash may be that number."""
+    number = "+233241234567"
+    with psycopg.connect(postgres["app"], autocommit=True) as worker:
+        worker.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"{ama}/{number}",))
+        assert place(number).state == "pending"
