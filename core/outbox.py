@@ -153,6 +153,17 @@ def lease_due(limit: int, only: list[int] | None = None) -> list[tuple[int, int]
         return [(row.id, row.lease_no) for row in rows]
 
 
+def give_back(leases: list[tuple[int, int]]) -> None:
+    """These leases reached nobody: their rows are free again at once. A lease given out since is left alone."""
+    with transaction() as session:
+        for outbox_id, lease_no in leases:
+            row = session.scalar(
+                select(OutboxRow).where(OutboxRow.id == outbox_id, OutboxRow.lease_no == lease_no).with_for_update()
+            )
+            if row is not None:
+                row.lease_until = None
+
+
 def take(outbox_id: int, lease_no: int) -> Lease | None:
     """A job begins: it swaps the relay's lease for its own. None when the row is done or another job has it.
 

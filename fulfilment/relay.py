@@ -43,10 +43,13 @@ def ring(outbox_ids: list[int]) -> None:
     try:
         with tenancy.across_stores():
             leases = outbox.lease_due(len(outbox_ids), only=outbox_ids)
-        _enqueue(queue_of(current_app.extensions["redis"]), leases)
-    except RedisError as error:
-        _quiet_until = time.monotonic() + _QUIET_S
-        log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
+        try:
+            _enqueue(queue_of(current_app.extensions["redis"]), leases)
+        except RedisError as error:
+            _quiet_until = time.monotonic() + _QUIET_S
+            log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
+            with tenancy.across_stores():
+                outbox.give_back(leases)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
 

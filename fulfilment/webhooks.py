@@ -47,7 +47,12 @@ def receive(token: str) -> Response:
         with tenancy.across_stores(), transaction():
             fresh = supply.keep_webhook(values)
             if fresh and order_ref is not None and news.event not in SILENT_EVENTS:
-                orders.ring(order_ref, verified=_proves_origin(news.verified_by), what=news.raw_status or news.event)
+                orders.ring(
+                    order_ref,
+                    verified=_proves_origin(news.verified_by),
+                    what=news.raw_status or news.event,
+                    word=news.status,
+                )
     except OperationalError:
         abort(503)
     return Response(status=204)

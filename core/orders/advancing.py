@@ -41,6 +41,9 @@ class Claim:
         return clock.now() < self.begin_before
 
 
+_STILL_OPEN = ("pending", "queued", "submitting", "processing")
+
+
 def claim(order_id: int) -> Claim | None:
     """Claim a queued order for one purchase call: *submitting*, attempt + 1, lease, and the call's open line.
 
@@ -237,12 +240,14 @@ def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
         open_case(_locked(order_id), kind, evidence)
 
 
-def ring(order_ref: str, *, verified: bool, what: str) -> bool:
+def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) -> bool:
     """A webhook named this reference: make the order's row due. It rings; the supplier's answer decides.
 
     Inside the open use case that stored the event, across stores. A verified ring is due now. Any other is due no
     sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of them count in a window, so
-    that forged ones cannot eat the call budget. False when no order of that reference is open to look-ups.
+    that forged ones cannot eat the call budget. The word "pending" rings only for an order that had been settled
+    otherwise: the supplier says it of each purchase at once, and a look-up then would learn nothing. False when no
+    order of that reference is open to look-ups.
     """
     order = db.session.scalar(select(Order).where(Order.order_ref == order_ref))
     row = outbox.of_order(order.id, lock=True) if order is not None else None
@@ -255,6 +260,8 @@ def ring(order_ref: str, *, verified: bool, what: str) -> bool:
             "webhook",
             f"The supplier sent news ({what}). Its own record is asked before anything moves.",
         )
+    if word == "pending" and order.state in _STILL_OPEN:
+        return False
     now = clock.now()
     due = now
     if not verified and order.looked_at is not None:

@@ -185,10 +185,29 @@ def test_a_balance_is_not_compared_while_a_purchase_is_in_flight(desk: Desk, imp
     assert done.result_text == "Balance read: fits."
 
 
-def test_a_database_error_other_than_a_wait_is_not_taken_for_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "_WALLET_LOCK", "not a number")
-    with pytest.raises(Exception, match="invalid input syntax"), link.wallet_turn():
-        pass
+def test_a_connection_that_breaks_while_it_waits_for_its_turn_is_an_error_and_no_answer(
+    desk: Desk, postgres: dict[str, str]
+) -> None:
+    errors: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            with desk.app.app_context(), link.wallet_turn():
+                pass
+        except OperationalError as error:
+            errors.append(error)
+
+    waiter = threading.Thread(target=wait)
+    with Held(desk), psycopg.connect(postgres["super"], autocommit=True) as connection:
+        waiter.start()
+        ended = None
+        while ended is None and waiter.is_alive():
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE wait_event = 'advisory' AND query LIKE '%pg_advisory_lock%' LIMIT 1"
+            ).fetchone()
+        waiter.join(10)
+    assert len(errors) == 1
 
 
 def test_a_claim_lost_to_another_job_is_left_to_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

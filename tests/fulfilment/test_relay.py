@@ -85,9 +85,7 @@ def test_a_bell_that_cannot_ring_holds_up_nobody(app: Flask, desk: Desk, monkeyp
     placed = [desk.release() for _ in range(5)]
     assert time.monotonic() - started < 5
     assert {desk.read(order).state for order in placed} == {"queued"}
-    monkeypatch.setattr(relay, "_quiet_until", 0.0)
-    desk.jump(config.current().relay_lease_s + 1)
-    desk.work()
+    desk.work()  # the first row was leased for the lost ring and given back at once
     assert {desk.read(order).state for order in placed} == {"processing"}
 
 

@@ -132,6 +132,19 @@ def test_a_signed_ring_is_due_at_once_and_an_unsigned_one_not_right_after_a_look
     assert due_now(order)
 
 
+def test_news_of_the_acceptance_itself_costs_no_look_up(desk: Desk, hook: Hook, jump: Any) -> None:
+    order = processing(desk)
+    jump(config.current().ring_gap_s + 1)
+    assert hook.post(update(order.order_ref, "pending")) == 204
+    assert not due_now(order)
+    assert any("sent news" in line for line in desk.told(order))
+    desk.settle(order, "failed", refund=True)
+    desk.work_until(order, "failed")
+    jump(config.current().ring_gap_s + 1)
+    assert hook.post(update(order.order_ref, "pending", again=1)) == 204
+    assert due_now(order)  # a failed order taken up again is news
+
+
 def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(desk: Desk, hook: Hook) -> None:
     order = processing(desk)
     for n in range(config.current().webhook_lines + 5):
