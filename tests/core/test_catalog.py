@@ -63,8 +63,23 @@ def test_a_product_is_hidden_only_when_missing_twice_far_enough_apart(
         report = catalog.apply_sync("datamart", rest)
         assert report.gone == ["MTN 1 GB · 30 days"]
         assert not bundle().active
+        jump(config.current().gone_gap_s)
+        assert catalog.apply_sync("datamart", rest).gone == []
         assert catalog.apply_sync("datamart", offers()).new == ["MTN 1 GB · 30 days"]
         assert bundle().active
+
+
+def test_a_product_that_comes_back_in_between_starts_to_be_missing_anew(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
+    rest = [offer for offer in offers() if offer.product_code != "YELLOW_1GB"]
+    with tenancy.across_stores():
+        for listed in (rest, offers(), rest):
+            catalog.apply_sync("datamart", listed)
+            jump(config.current().gone_gap_s - 5)
+        assert bundle().active
+        jump(10)
+        assert catalog.apply_sync("datamart", rest).gone == ["MTN 1 GB · 30 days"]
 
 
 def test_of_two_offers_for_one_bundle_the_cheaper_wins(context: Flask) -> None:
