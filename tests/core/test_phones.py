@@ -73,6 +73,8 @@ def test_our_table_agrees_with_the_library_except_where_we_know_better() -> None
         ("1241234567", "starts with 0"),
         ("0241234567 0551234567 0201234567 0271234567", "too long"),
         ("2412345678901", "digits"),
+        ("+233 24 123 456", "9 digits"),
+        ("00233 24 123 45678", "11 digits"),
     ],
 )
 def test_what_cannot_be_read_says_how_to_fix_it(typed: str, says: str) -> None:
