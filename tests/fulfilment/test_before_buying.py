@@ -465,18 +465,28 @@ def test_a_look_up_with_refused_credentials_stops_purchases(desk: Desk, monkeypa
     assert (desk.read(second).state, desk.read(second).wait_reason) == ("queued", "credentials")
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        NotSent("connection refused"),
+        Rejected("invalid", "INVALID_PHONE_NUMBER", "Not a number"),
+        Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "no"),
+    ],
+    ids=lambda answer: getattr(answer, "code", "not sent"),
+)
 def test_a_late_answer_of_the_first_worker_changes_nothing_after_another_found_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, late: Any
 ) -> None:
     order = desk.release()
 
-    def slow(_request: object) -> NotSent:
+    def slow(_request: object) -> Any:
         assert orders.advance(order.id, "processing", text="found by the other worker")
-        return NotSent("connection refused")
+        return late
 
     monkeypatch.setattr(desk.client, "submit", slow)
     desk.work()
     assert desk.read(order).state == "processing"
+    assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
 
 
 def test_a_call_that_cannot_be_logged_for_a_database_that_is_down_is_no_error(
