@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
@@ -202,6 +203,15 @@ def test_a_job_that_lost_its_lease_cannot_close_the_row(ama: int, place: Place) 
         assert row is not None
         assert row.done_at is None
         assert outbox.take(row.id, row.lease_no + 1) is None
+
+
+def test_a_row_somebody_is_at_holds_up_no_other(ama: int, place: Place, postgres: dict[str, str]) -> None:
+    busy, free = (orders.release(place().code, AMA) for _ in range(2))
+    with psycopg.connect(postgres["super"]) as connection, tenancy.across_stores():
+        connection.execute("SELECT 1 FROM outbox WHERE order_id = %s FOR UPDATE", (busy.id,))
+        row = outbox.of_order(free.id)
+        assert row is not None
+        assert outbox.lease_due(10) == [(row.id, row.lease_no + 1)]
 
 
 def test_an_oldest_row_has_an_age(ama: int, place: Place, jump: Callable[[float], None]) -> None:
