@@ -1,13 +1,13 @@
 """The supplier's word about our money beside our own books: what fits, what is a named break, what a person confirms.
 
-Compared only while no purchase is in flight (the caller holds the wallet lock). Expected is the float account minus
-what unresolved *submitting* orders may have cost, which is a range. Nothing here moves money by itself except the
-opening of an empty ledger.
+Compared only while no purchase is in flight (the caller holds the wallet lock). Expected is a range: the float account
+minus what unresolved *submitting* orders may have cost, plus what the supplier may have given back for orders it failed.
+Nothing here moves money by itself except the opening of an empty ledger.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core import cases, clock, config, ledger, money, supply
 from core.audit import SYSTEM, Actor
@@ -58,7 +58,7 @@ def note_balance(balance_pesewas: int) -> str:
         verdict = (
             "opening balance booked"
             if opened and balance_pesewas > 0
-            else _judge(link, balance_pesewas, float_now, unresolved)
+            else _judge(link, balance_pesewas, float_now, unresolved, _may_be_back())
         )
         link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
         link.unreachable_since = link.credentials_refused_since = None
@@ -97,19 +97,36 @@ def confirm_funding(case_id: int, actor: Actor) -> int:
         return rise
 
 
-def _judge(link: supply.SupplierState, balance: int, float_now: int, unresolved: int) -> str:
-    low, high = float_now - unresolved, float_now
+def _may_be_back() -> int:
+    """Pesewas the supplier may have returned without saying so: charged for orders that failed, not booked as refunded.
+
+    A failed order stays in flight in our books while it is watched, and after that while its case is open; the
+    supplier may have refunded it at once, or never. Neither is a break.
+    """
+    found = db.session.scalar(
+        text(
+            "SELECT sum(o.charged_pesewas) FROM orders o WHERE (o.state = 'failed' OR o.id IN "
+            "(SELECT order_id FROM cases WHERE kind = 'supplier_money' AND closed_at IS NULL)) AND "
+            "(SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER (WHERE kind = 'supplier_refund') "
+            "FROM postings p WHERE p.order_id = o.id) > 0"
+        )
+    )
+    return int(found or 0)
+
+
+def _judge(link: supply.SupplierState, balance: int, float_now: int, unresolved: int, may_be_back: int) -> str:
+    low, high = float_now - unresolved, float_now + may_be_back
     if low <= balance <= high:
         link.break_pesewas = link.break_since = None
         return "fits"
     difference = balance - high if balance > high else balance - low
-    text = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
+    said = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
     if link.break_since is None:
         link.break_since, link.break_pesewas = clock.now(), difference
-        return f"{text}, seen once"
+        return f"{said}, seen once"
     link.break_pesewas = difference
     if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
-        return f"{text}, seen again too soon"
+        return f"{said}, seen again too soon"
     cases.open_case(
         "float_funded" if difference > 0 else "float_break",
         _SUBJECT,
@@ -120,4 +137,4 @@ def _judge(link: supply.SupplierState, balance: int, float_now: int, unresolved:
             "difference_pesewas": difference,
         },
     )
-    return f"{text}: a break"
+    return f"{said}: a break"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from argon2 import PasswordHasher
@@ -225,6 +225,14 @@ def end_login(token: str) -> None:
     """Log out on this device. Harmless when already ended."""
     with transaction() as session:
         session.execute(delete(LoginSession).where(LoginSession.token_hash == _hash(token)))
+
+
+def prune() -> int:
+    """Delete sessions that ended by themselves. Returns how many."""
+    with transaction() as session:
+        old = clock.now() - timedelta(seconds=config.current().session_absolute_s)
+        gone = session.execute(delete(LoginSession).where(LoginSession.created_at < old))
+        return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def end_logins_of(user: User) -> None:

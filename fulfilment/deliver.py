@@ -57,6 +57,9 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
             return clock.jittered(_TURN_AGAIN_S)
         if balance.too_low_for(order.cost_pesewas, supplier):
             return _wait(order, "float", clock.after(config.current().low_float_wait_s))
+        closed = link.closed()  # once more: whoever had the turn before may have found the line dead
+        if closed is not None:
+            return _wait(order, closed.reason, closed.until)
         pause = supply.take_call("purchase")
         if pause:
             return clock.now() + timedelta(seconds=pause)

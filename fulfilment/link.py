@@ -16,6 +16,8 @@ from core.db import db, transaction
 _WALLET_LOCK = 4_203
 """Key of the advisory lock. Session-level: PostgreSQL frees it when the process dies, so a kill never leaves it held."""
 _TURN_WAIT_MS = 3_000
+UNREACHABLE_S = 15
+"""A supplier nobody could connect to is tried again after this, by one order."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,11 @@ def refused_credentials() -> datetime:
 
 
 def unreachable() -> None:
-    """No connection could be made."""
+    """No connection could be made: say since when, and let one order at a time try again, not all of them."""
     with transaction():
         link = supply.locked_state()
         link.unreachable_since = link.unreachable_since or clock.now()
+        link.breaker_open_until, link.breaker_reason = clock.after(UNREACHABLE_S), "supplier_unreachable"
 
 
 def told_to_wait(seconds: float | None) -> datetime:

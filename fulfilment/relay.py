@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, outbox, supply, tenancy
+from core import clock, config, outbox, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -114,7 +114,7 @@ def ask_timed() -> None:
 
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
-    gone = supply.prune() + outbox.prune(config.current().call_keep_days)
+    gone = supply.prune() + users.prune() + outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from desk import AMA, Desk
-from seed import WALLET_PESEWAS
+from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, orders, outbox, supply, tenancy
+from core import clock, config, orders, outbox, reconcile, supply, tenancy, users
 from core.db import db
 from core.orders import Order
 from fulfilment import deliver, link, relay
-from integrations.ports import Accepted, Found, NoAnswer, Rejected
+from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
 
 AGENT = 470
 
@@ -234,3 +234,47 @@ def test_an_answer_about_something_else_ends_a_proof_of_absence(
     desk.jump_to_next()
     desk.work()
     assert desk.read(order).state == "submitting"
+
+
+def test_money_the_supplier_gave_back_for_a_failed_order_is_no_funding(desk: Desk) -> None:
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed", refund=True)
+    desk.work_until(order, "failed")
+    for _ in range(2):
+        with tenancy.across_stores():
+            assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
+            assert reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas) == "fits"
+        desk.jump(61)
+    assert desk.cases() == []
+    with tenancy.across_stores():
+        assert "more" in reconcile.note_balance(FLOAT_PESEWAS + 1)
+
+
+def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    def refused(request: PurchaseRequest) -> NotSent:
+        tries.append(request.order_ref)
+        return NotSent("connection refused")
+
+    monkeypatch.setattr(desk.client, "submit", refused)
+    placed = [desk.release() for _ in range(5)]
+    desk.work()
+    assert len(tries) == 1
+    assert {desk.read(order).wait_reason for order in placed} == {"supplier_unreachable"}
+    assert sum(len([line for line in desk.told(order) if "Sending" in line]) for order in placed) == 1
+    monkeypatch.undo()
+    for order in placed:
+        desk.work_until(order, "processing")
+    assert len(desk.charges()) == 5
+
+
+def test_sessions_that_ended_are_deleted(desk: Desk) -> None:
+    user = users.by_email("ama@example.test")
+    assert user is not None
+    token = users.start_login(user, "portal")
+    assert users.prune() == 0
+    desk.jump(config.current().session_absolute_s + 1)
+    assert users.prune() >= 1
+    assert users.login_of(token, "portal") is None
