@@ -7,7 +7,7 @@ code that moves an order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 State = Literal[
     "awaiting_payment",
@@ -21,18 +21,7 @@ State = Literal[
     "cancelled",
     "expired",
 ]
-STATES: tuple[State, ...] = (
-    "awaiting_payment",
-    "pending",
-    "queued",
-    "submitting",
-    "processing",
-    "completed",
-    "failed",
-    "refunded",
-    "cancelled",
-    "expired",
-)
+STATES: tuple[State, ...] = get_args(State)
 FINAL: frozenset[State] = frozenset({"completed", "refunded", "cancelled", "expired"})
 WORK: frozenset[State] = frozenset({"queued", "submitting", "processing", "failed"})
 """States in which fulfilment still has something to do."""
