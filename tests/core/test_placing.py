@@ -286,3 +286,20 @@ def test_an_integrity_error_that_is_not_about_the_key_is_not_swallowed(
     monkeypatch.setattr(placing, "new_code", lambda: code)
     with pytest.raises(IntegrityError, match="code"):
         place()
+
+
+def test_the_review_says_what_is_asked_about_and_writes_nothing(ama: int, place: Callable[..., Order]) -> None:
+    line = catalog.shelf()[0]
+    assert line.network == "mtn"
+    review = orders.check(line.bundle_id, NUMBER)
+    assert (review.line, review.earlier, review.mismatch_network) == (line, None, None)
+    assert orders.check(line.bundle_id, "+233201234567").mismatch_network == "telecel"
+    assert count() == 0
+    earlier = place(NUMBER, bundle_id=line.bundle_id)
+    again = orders.check(line.bundle_id, NUMBER).earlier
+    assert again is not None
+    assert again.id == earlier.id
+    for _ in range(9):
+        place(NUMBER, repeat_confirmed=True)
+    with pytest.raises(orders.TooManyOrders):
+        orders.check(line.bundle_id, NUMBER)
