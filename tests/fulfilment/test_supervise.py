@@ -265,7 +265,8 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
         supervise._flask = lambda command: {SLEEPER!r}
         supervise.run(2, Path({str(path)!r}), threading.Event())
     """)
-    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.DEVNULL) as supervisor:
+    here = {**os.environ, "TMPDIR": str(tmp_path)}  # what a kill leaves behind goes with the test
+    with subprocess.Popen([sys.executable, "-c", program], env=here, cwd=ROOT, stdout=subprocess.DEVNULL) as supervisor:
         until(lambda: len(pids(path).get("worker", [])) == 2)
         everyone = [*pids(path)["relay"], *pids(path)["worker"]]
         assert all(alive(pid) for pid in everyone)
