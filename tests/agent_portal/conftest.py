@@ -129,9 +129,9 @@ def served(app: Flask) -> Iterator[str]:
     thread.join(5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for all tests of this room."""
+    """One browser for a file of tests. Left open longer, its driver would refuse the other rooms theirs."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here")
     from playwright.sync_api import sync_playwright
