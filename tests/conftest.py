@@ -106,21 +106,25 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-@pytest.fixture
-def app(seeded_app: Flask, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
+@pytest.fixture(scope="session")
+def restore(seeded_app: Flask, postgres: dict[str, str]) -> Iterator[Callable[[], None]]:
+    """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE makes new files."""
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         tables = _tables(connection)
-        restore = [f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables]
-        connection.execute(
-            "; ".join(
-                [
-                    "SET session_replication_role = replica",
-                    "TRUNCATE " + ", ".join(f"public.{table}" for table in tables),
-                    *restore,
-                ]
-            )
+        statement = "; ".join(
+            [
+                "SET session_replication_role = replica",
+                *(f"DELETE FROM public.{table}" for table in tables),
+                *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
+            ]
         )
+        yield lambda: connection.execute(statement) and None
+
+
+@pytest.fixture
+def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
+    restore()
     monkeypatch.setattr(outbox, "bell", lambda _ids: None)
     monkeypatch.setattr(clock, "offset_source", None)
     limiter = next(iter(seeded_app.extensions.get("limiter", ())), None)
