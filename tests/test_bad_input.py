@@ -179,9 +179,9 @@ def test_bad_input_is_answered_and_nothing_is_lost(
     else:
         answer = visitor.post(path, form, csrf=bad.csrf, origin=bad.origin)
     wanted = bad.status if isinstance(bad.status, tuple) else (bad.status,)
-    text = re.sub(r"\s+", " ", unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL))).replace(
-        "\u00a0", " "
-    )
+    text = re.sub(
+        r"\s+", " ", unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL))
+    ).replace("\u00a0", " ")
     assert answer.status_code in wanted, text[:500]
     assert bad.says.lower() in text.lower(), text[:800]
     if bad.keeps is not None:

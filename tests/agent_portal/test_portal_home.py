@@ -37,7 +37,7 @@ def test_what_was_delivered_today(ama_agent: Visitor, place: Any, line_of: Any) 
     place("kofi", state="completed")
     page = ama_agent.get("/").text
     assert f'2 orders, <span class="money">{money.cedis(2 * line.price_pesewas)}</span> sold' in page
-    assert f'<span class="money">{money.cedis(2 * line.profit_pesewas)}</span>' in page
+    assert f'<span class="money">{money.cedis(2 * (line.price_pesewas - line.agent_price_pesewas))}</span>' in page
 
 
 def test_yesterday_is_not_today(logged_in: Callable[..., Visitor], place: Any, jump: Callable[[float], None]) -> None:

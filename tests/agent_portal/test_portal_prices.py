@@ -28,7 +28,7 @@ def form_of(in_store: Callable[..., Any]) -> Callable[..., dict[str, str]]:
 def test_the_table_shows_cost_price_and_profit(ama_agent: Visitor, line_of: Any) -> None:
     line, page = line_of("mtn", 5), ama_agent.get("/prices").text
     row = page[page.index(f'<tr id="row-{line.bundle_id}"') :].partition("</tr>")[0]
-    for pesewas in (line.agent_price_pesewas, line.price_pesewas, line.profit_pesewas):
+    for pesewas in (line.agent_price_pesewas, line.price_pesewas, (line.price_pesewas - line.agent_price_pesewas)):
         assert money.format_ghs(pesewas) in row
     assert f'value="{money.format_ghs(line.price_pesewas)}"' in row
     assert page.index('"chip mtn"') < page.index('"chip telecel"') < page.index('"chip at"')
