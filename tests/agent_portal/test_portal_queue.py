@@ -34,7 +34,7 @@ def test_a_row_says_number_bundle_price_and_profit(ama_agent: Visitor, place: An
     line = line_of("mtn", 5)
     price, profit = (
         money.format_ghs(line.price_pesewas),
-        money.format_ghs((line.price_pesewas - line.agent_price_pesewas)),
+        money.format_ghs(line.price_pesewas - line.agent_price_pesewas),
     )
     for words in ("024 123 4567", ">MTN<", "5 GB", price, f"+{profit}", "just now", "Efua", f"/orders/{code}/process"):
         assert words in row
