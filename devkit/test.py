@@ -12,7 +12,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import IO
 from urllib.parse import urlsplit
 
 import psycopg
@@ -32,22 +35,22 @@ class Refusal(Exception):
     """Why the tests cannot run: one sentence with the fix."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Run pytest with `words`. Returns its exit status."""
+def main(words: Sequence[str], parts: int = 1) -> int:
+    """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of several."""
     try:
-        return run(words)
+        return run(words, parts)
     except Refusal as refusal:
         print(f"dev.py: {refusal}", file=sys.stderr)
         return 1
 
 
-def run(words: Sequence[str]) -> int:
+def run(words: Sequence[str], parts: int) -> int:
     """Run pytest, and say loudly what could not be tried. Raises `Refusal`."""
     browser = chromium(os.environ)
     if browser is None:
         _shout("No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install chromium`.")
     env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
-    status = _pytest(_selection(words, browser is not None), env)
+    status = _pytest(_selection(words, browser is not None), env, parts)
     if browser is None:
         _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
     return status
@@ -112,16 +115,32 @@ def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
     return [*words, "-m", "not browser"]
 
 
-def _pytest(words: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run pytest to its end; a TERM for us is a TERM for it, and Ctrl-C reaches it by itself."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *words],
-        env=dict(env),
-        preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
-    )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: leash.send(process.pid, signal.SIGTERM))
-    return process.wait()
+def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
+    """Run pytest to its end; a TERM for us is a TERM for it, and Ctrl-C reaches it by itself.
+
+    Of several processes the first is heard at once, the others when they have ended.
+    """
+    running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
+    with ExitStack() as stack:
+        for part in range(1, parts + 1):
+            held = stack.enter_context(tempfile.TemporaryFile()) if part > 1 else None
+            share = ["-p", "devkit.halves", "--part", f"{part}/{parts}"] if parts > 1 else []
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *share, *words],
+                env=dict(env),
+                stdout=held,
+                stderr=held and subprocess.STDOUT,
+                preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+            )
+            running.append((process, held))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: [leash.send(process.pid, signal.SIGTERM) for process, _ in running])
+        for process, held in running:
+            process.wait()
+            if held:
+                held.seek(0)
+                print(held.read().decode(errors="replace"), end="", flush=True)
+    return max(abs(process.returncode) for process, _ in running)
 
 
 def _shout(text: str) -> None:

@@ -114,6 +114,7 @@ def test_pips_failures_become_a_sentence_with_the_fix(dev: ModuleType, heard: st
     assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_a_missing_wheel_is_said_with_the_platform(copy: Path) -> None:
     (copy / "requirements" / "run.lock").write_text(f"no-such-wheel-anywhere==1.0 --hash=sha256:{'0' * 64}\n")
     (copy / "empty").mkdir()
