@@ -16,6 +16,7 @@ from admin_console import asked, bp, figures
 from admin_console.auth import needs
 from core import clock, config, ledger, money, outbox, supply
 from core.audit import Actor
+from core.supply import BalanceRead
 
 READS = 20
 
@@ -67,11 +68,26 @@ def difference(said_pesewas: int | None, float_pesewas: int, in_doubt: tuple[int
     return "stopped", f"{less} Something was charged there that our books do not have. Look at the calls and the cases."
 
 
+def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int) -> tuple[str, str]:
+    """The last answer beside our books as they stood when it came: what was bought since is no difference."""
+    if read is None or read.balance_pesewas != said_pesewas:
+        return difference(said_pesewas, float_pesewas, figures.in_doubt_pesewas())
+    kind, sentence = difference(read.balance_pesewas, read.float_pesewas, figures.in_doubt_pesewas())
+    if read.verdict == "fits" and read.balance_pesewas > read.float_pesewas:
+        kind = "moving"
+        sentence = "The supplier holds more by what it may have given back for failed orders: that explains it."
+    moved = float_pesewas - read.float_pesewas
+    if moved:
+        sentence += f" That was at its last answer; our books have moved by {money.cedis(moved)} since."
+    return kind, sentence
+
+
 def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
-    kind, sentence = difference(link.last_balance_pesewas, platform["supplier_float"], figures.in_doubt_pesewas())
+    reads = supply.balance_reads(READS)
+    kind, sentence = _compared(reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"])
     return {
         "errand": errand,
         "link": link,
@@ -84,6 +100,6 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "closed": link.closed_until is not None and link.closed_until > now,
         "calls_used": used,
         "settings": settings,
-        "reads": supply.balance_reads(READS),
+        "reads": reads,
         "health": outbox.health(),
     }

@@ -147,3 +147,28 @@ def test_an_errand_of_an_order_is_not_shown(owner: Visitor, scene: Scene) -> Non
     order = scene.find(scene.order("queued"))
     row: Any = scene.ask(lambda: outbox.of_order(order.id))
     assert owner.get(f"/supplier/panel?asked={row.id}").status_code == 404
+
+
+def test_what_was_bought_since_the_last_answer_is_no_difference(owner, in_store):
+    from core import catalog, ledger, orders, reconcile, tenancy
+    from core.audit import Actor
+
+    def buy() -> None:
+        line = catalog.shelf()[0]
+        order = orders.place(
+            bundle_id=line.bundle_id, recipient_msisdn="+233241234567", idempotency_key="since" * 4
+        ).order
+        orders.release(order.code, Actor("agent", "Ama"))
+        orders.claim(order.id)
+        orders.advance(order.id, "completed", text="Delivered.")
+
+    def read() -> None:
+        with tenancy.across_stores():
+            reconcile.note_balance(ledger.platform_balances()["supplier_float"])
+
+    in_store("ama", read)
+    in_store("ama", buy)
+    page = owner.get("/supplier").text
+    assert "They agree" in page
+    assert "our books have moved by" in page
+    assert "more than our books" not in page
