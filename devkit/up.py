@@ -207,7 +207,8 @@ class Up:
             argv = processes.python(
                 "-m", "gunicorn", "wsgi:create_app()", "--worker-class", "gthread", "--threads", "4"
             )
-            argv += ["--workers", str(options.web_workers), "--bind", f"127.0.0.1:{port}"]
+            # Its control socket would be a file outside this folder.
+            argv += ["--workers", str(options.web_workers), "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
         self._program("web", argv, self.env)
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 
