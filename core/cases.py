@@ -51,6 +51,8 @@ class Case(Model, StoreOrPlatformScoped):
     closed_at: Mapped[datetime | None]
     resolution: Mapped[str | None]
     closed_by: Mapped[str | None]
+    action: Mapped[str | None]
+    """What was done to settle it; None when it was closed with words alone."""
 
 
 def open_case(

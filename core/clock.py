@@ -1,14 +1,19 @@
 """The only source of time.
 
 `now()` is wall time plus an offset that tests may jump; `seconds()` scales durations. In SQL time is always a bound
-parameter, never the database's own clock, so that a jump reaches every process alike.
+parameter, never the database's own clock, so that a jump reaches every process alike. `steady_s()` only ever passes:
+what must not happen too early, because it would buy twice, is measured by it too.
 """
 
 from __future__ import annotations
 
 import random
+import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from core import config
@@ -17,6 +22,27 @@ ACCRA = ZoneInfo("Africa/Accra")
 
 offset_source: Callable[[], float] | None = None
 """Seconds to add to wall time. Wired at start when the configuration allows jumps; None in production."""
+
+
+steady_source: Callable[[], float] | None = None
+"""Replaces the machine's own steady clock where a test lets hours pass at once; None everywhere else."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def steady_s() -> float:
+    """Seconds on a clock that nobody can set: the same for all processes of one boot, running on through sleep."""
+    if steady_source is not None:
+        return steady_source()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@cache
+def boot() -> str:
+    """Names the steady clock: readings of `steady_s` compare only within one boot of one machine."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:  # no Linux: then every process has a clock of its own
+        return uuid.uuid4().hex
 
 
 def now() -> datetime:

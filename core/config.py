@@ -64,11 +64,18 @@ class Config:
     late_queued_s: int = _var("MAKOLA_LATE_QUEUED_S", "queued longer than this is late", 600)
     supplier_dedupes: bool = _var("MAKOLA_SUPPLIER_DEDUPES", "1 once proven that a repeated reference buys once", False)
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
+    bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
+    float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
     repeat_window_s: int = 300  # same number and size within this asks again (product §4)
     job_timeout_s: int = 120  # an RQ job; longer than connect 10 + read 90
-    grace_s: int = 300  # absence counts only this long after the claim (reliability §1)
+    supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
+    send_lease_s: int = 100  # a claim's call may begin this long after the claim, never later
+    purchase_call_s: int = 110  # the longest a purchase call may take, from connect to the last byte
+    supplier_longest_s: int = 80  # the supplier may still charge this long after we hung up (contract §5)
+    grace_s: int = 300  # absence counts only this long after the claim: see `__post_init__`
     absence_gap_s: int = 60  # between the two "not found" that prove absence
     max_unproven_resends: int = 1  # while supplier_dedupes is not proven
     balance_fresh_s: int = 60  # a balance read older than this is read again before a purchase
@@ -89,7 +96,6 @@ class Config:
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
-    supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
     webhook_keep_days: int = 30
@@ -105,6 +111,21 @@ class Config:
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
     completed_watch_s: int = 86_400  # looked at once more this long after completion
+    bulk_lines: int = 10  # purchases in one call; fewer orders due are bought one by one
+    bulk_off_s: int = 3_600  # the supplier has no bulk endpoint: tried again after this
+
+    def __post_init__(self) -> None:
+        """The arithmetic of leases (reliability §1), once: whoever could still buy is done before absence counts.
+
+        Two roads lead to a late charge: a call begun at the last moment of its lease, and a job that runs into its
+        time limit and is killed by the supervisor. After either the supplier itself may still work on it.
+        """
+        latest = max(self.send_lease_s + self.purchase_call_s, self.job_timeout_s + self.supervise_grace_s)
+        if self.grace_s < latest + self.supplier_longest_s:
+            raise ConfigError(
+                f"grace_s is {self.grace_s}: it must be at least {latest + self.supplier_longest_s}, when the last "
+                "call that could still buy is over"
+            )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
@@ -159,6 +180,10 @@ def _judge(values: dict[str, Any]) -> list[str]:
     supplier = urlsplit(values.get("data_mart_api_url", "https://x"))
     if supplier.scheme not in ("http", "https") or not supplier.hostname or supplier.username:
         problems.append("DATA_MART_API_URL must be an http(s) address without a user name.")
+    if values.get("bulk", "off") not in ("off", "auto"):
+        problems.append("MAKOLA_BULK must be off or auto.")
+    if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):
+        problems.append("MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
     if values.get("public_scheme", "https") not in ("http", "https"):
         problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
     return problems

@@ -7,7 +7,7 @@ and survive a flush of Valkey. Who calls, and what an answer means for an order,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ class SupplierState(Model):
     last_balance_at: Mapped[datetime | None]
     break_pesewas: Mapped[int | None]
     break_since: Mapped[datetime | None]
+    bulk_off_until: Mapped[datetime | None]
+    """The supplier has no bulk endpoint: purchases go one by one until then."""
 
 
 class SupplierCall(Model):
@@ -166,16 +168,20 @@ def may_ring_lookup(link: SupplierState) -> bool:
     return True
 
 
-def open_purchase_call(order_ref: str, attempt: int) -> None:
-    """Inside the claim: the line of a purchase about to be made. It stays unanswered if we die during the call."""
+def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
+    """Inside the claim: the line of a purchase about to be made. It stays unanswered if we die during the call.
+
+    Several references are one call for all of them; their attempts stand on their orders.
+    """
+    endpoint = "purchase" if len(order_refs) == 1 else "bulk"
     db.session.add(
         SupplierCall(
             at=clock.now(),
             supplier=SUPPLIER,
-            endpoint="purchase",
+            endpoint=endpoint,
             method="POST",
-            path="/v1/purchase",
-            order_refs=[order_ref],
+            path=f"/v1/{endpoint}",
+            order_refs=list(order_refs),
             attempt=attempt,
             outcome="no answer yet",
         )
@@ -186,11 +192,11 @@ def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[s
     """Keep one finished call: completes the open line of a purchase, or adds a line."""
     with transaction() as session:
         line = None
-        if endpoint == "purchase" and order_refs:
+        if endpoint in ("purchase", "bulk") and order_refs:
             line = session.scalar(
                 select(SupplierCall)
                 .where(
-                    SupplierCall.endpoint == "purchase",
+                    SupplierCall.endpoint == endpoint,
                     SupplierCall.order_refs.contains([order_refs[0]]),
                     SupplierCall.answered_at.is_(None),
                 )

@@ -27,9 +27,10 @@ def next_look(order: Order) -> datetime | None:
         since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
         if since and now - since > clock.delta(news.DAY_S):
             orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
-        if order.absent_since is None and order.claimed_at is not None:
+        counts_at = orders.absence_counts_at(order)
+        if order.absent_since is None and counts_at is not None:
             # Absence starts to count right after grace: a purchase the supplier never got must not wait for a rung.
-            grace_over = order.claimed_at + clock.delta(settings.grace_s + 1)
+            grace_over = counts_at + clock.delta(1)
             due = min(due, grace_over) if grace_over > now else due
         return due
     if order.state == "processing":

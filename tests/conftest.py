@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,13 +179,14 @@ def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
 
 @pytest.fixture
 def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Move the clock of this process by so many seconds, on top of earlier jumps."""
+    """Let so many seconds pass for this process, by both of its clocks, on top of earlier jumps."""
     total = 0.0
 
     def by(seconds: float) -> None:
         nonlocal total
         total += seconds
         monkeypatch.setattr(clock, "offset_source", lambda: total)
+        monkeypatch.setattr(clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + total)
 
     return by
 

@@ -1,23 +1,28 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
-every later move (`advancing`, `booking`), the timeline, and what pages read (`reading`). Callers say `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
+(`reading`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
-    Claim,
     advance,
-    claim,
-    forget_absence,
     mark_unknown,
-    note_absent,
     note_look,
     note_next,
     raise_case,
-    renew_reference,
-    requeue_absent,
     ring,
     wait,
 )
 from core.orders.booking import News
+from core.orders.claiming import (
+    Claim,
+    absence_counts_at,
+    claim,
+    claim_together,
+    forget_absence,
+    note_absent,
+    renew_reference,
+    requeue_absent,
+)
 from core.orders.model import Order, OrderEvent, new_code, new_order_ref, read_code
 from core.orders.placing import Placed, Review, check, place
 from core.orders.reading import (
@@ -83,12 +88,14 @@ __all__ = [
     "TooManyOrders",
     "Words",
     "WrongState",
+    "absence_counts_at",
     "advance",
     "agent_words",
     "by_code",
     "cancel",
     "check",
     "claim",
+    "claim_together",
     "customer_words",
     "find_any",
     "forget_absence",

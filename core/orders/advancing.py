@@ -1,4 +1,4 @@
-"""Moving an order: the claim before a purchase, every move after it, and the rings that make it due.
+"""Moving an order by what the supplier said of it, and the rings that make it due. The claim is in `claiming`.
 
 `advance` is conditional on the table in `states`: it returns False for a move that is not there and never raises for
 late, repeated or contradictory news. Each move, its posting and its timeline line are one transaction under the
@@ -7,9 +7,8 @@ order's row lock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 
@@ -22,53 +21,7 @@ from core.orders.model import Order
 from core.orders.states import FINAL, STAMPS, WAIT_TEXT, State, move_of
 from core.orders.timeline import count_lines, log, open_case
 
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to make one purchase call: what to buy, and until when the call may begin."""
-
-    order_id: int
-    attempt: int
-    order_ref: str
-    product_name: str
-    capacity: str
-    recipient_msisdn: str
-    begin_before: datetime
-
-    @property
-    def may_send(self) -> bool:
-        """Checked just before the call: a process frozen over its lease must not send (reliability.md §1)."""
-        return clock.now() < self.begin_before
-
-
 _STILL_OPEN = ("pending", "queued", "submitting", "processing")
-
-
-def claim(order_id: int) -> Claim | None:
-    """Claim a queued order for one purchase call: *submitting*, attempt + 1, lease, and the call's open line.
-
-    Committed before the call, so that after any crash the only way forward is to look the reference up. None when
-    the order is not *queued* any more: somebody else has it, or it was cancelled.
-    """
-    with transaction():
-        order = _locked(order_id)
-        if order.state != "queued":
-            return None
-        now, settings = clock.now(), config.current()
-        order.attempt += 1
-        order.claimed_at, order.lease_until = now, now + clock.delta(settings.grace_s / 3)
-        order.unknown_since = order.absent_since = order.wait_reason = None
-        move(order, "submitting", WORKER, f"Sending to the supplier (attempt {order.attempt}).")
-        supply.open_purchase_call(order.order_ref, order.attempt)
-        return Claim(
-            order.id,
-            order.attempt,
-            order.order_ref,
-            order.product_name,
-            order.capacity,
-            order.recipient_msisdn,
-            order.lease_until,
-        )
 
 
 def advance(
@@ -87,7 +40,7 @@ def advance(
     False when the move does not apply any more; nothing is changed then.
     """
     with transaction():
-        order = _locked(order_id)
+        order = locked(order_id)
         if attempt is not None and (order.attempt != attempt or order.state != "submitting"):
             return False
         if move_of(order.state, to) is None:
@@ -126,7 +79,7 @@ def move(
 def wait(order_id: int, reason: str) -> None:
     """A queued order cannot be sent now: say why. A line is written only when the reason changes."""
     with transaction():
-        order = _locked(order_id)
+        order = locked(order_id)
         if order.state != "queued" or order.wait_reason == reason:
             return
         order.wait_reason, order.version = reason, order.version + 1
@@ -136,7 +89,7 @@ def wait(order_id: int, reason: str) -> None:
 def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
     """The attempt was sent and has no trustworthy answer: from now on only a look-up decides."""
     with transaction():
-        order = _locked(order_id)
+        order = locked(order_id)
         if order.state != "submitting" or order.attempt != attempt or order.unknown_since is not None:
             return
         order.unknown_since, order.ever_unknown, order.version = clock.now(), True, order.version + 1
@@ -149,76 +102,10 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
         )
 
 
-def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
-    """The supplier says "not found" for a submitting order. Absence is proven by the second one after grace.
-
-    Both must come later than `grace_s` after the claim, when no old worker can still send and the supplier cannot
-    still be at it, and `absence_gap_s` apart (reliability.md §1).
-    """
-    settings = config.current()
-    with transaction():
-        order = _locked(order_id)
-        now = clock.now()
-        if order.state != "submitting" or order.claimed_at is None:
-            return "early"
-        if now < order.claimed_at + clock.delta(settings.grace_s):
-            return "early"
-        if order.absent_since is None:
-            order.absent_since, order.ever_unknown = now, True
-            order.unknown_since = order.unknown_since or now
-            order.version += 1
-            log(
-                order,
-                SUPPLIER,
-                "absent",
-                "The supplier does not know this reference yet. Checking once more to be sure.",
-            )
-            return "first"
-        return "proven" if now - order.absent_since >= clock.delta(settings.absence_gap_s) else "first"
-
-
-def forget_absence(order_id: int) -> None:
-    """The supplier's answer was no "not found" this time: an earlier one proves nothing any more."""
-    with transaction():
-        order = _locked(order_id)
-        order.absent_since = None
-
-
-def requeue_absent(order_id: int) -> bool:
-    """Absence is proven: back to *queued* for the same reference, unless it was already sent again once.
-
-    False when a person must decide: the case is opened here.
-    """
-    settings = config.current()
-    with transaction():
-        order = _locked(order_id)
-        if order.state != "submitting" or order.absent_since is None:
-            return True
-        if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
-            open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
-            return False
-        order.resends += 1
-        order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
-        move(order, "queued", WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
-        return True
-
-
-def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
-    """The reference belongs to another reseller: take a new one and queue again. Only when no attempt was ever unclear."""
-    with transaction():
-        order = _locked(order_id)
-        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
-            return False
-        old, order.order_ref = order.order_ref, order_ref
-        order.claimed_at = order.lease_until = None
-        move(order, "queued", WORKER, f"Reference …{old[-4:]} is another reseller's. A new one is used.")
-        return True
-
-
 def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
     """Remember that the supplier was asked now and what it said. Returns how often in a row the endpoint was gone."""
     with transaction():
-        order = _locked(order_id)
+        order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
         order.lookups_gone = order.lookups_gone + 1 if gone else 0
@@ -228,7 +115,7 @@ def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
 def note_next(order_id: int, next_look_at: datetime | None) -> None:
     """Remember when the order will be looked at next, for the pages that say so."""
     with transaction():
-        order = _locked(order_id)
+        order = locked(order_id)
         if order.next_look_at != next_look_at:
             order.next_look_at = next_look_at
             order.version += 0 if order.is_final else 1
@@ -237,7 +124,7 @@ def note_next(order_id: int, next_look_at: datetime | None) -> None:
 def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
     """`open_case` as a use case of its own."""
     with transaction():
-        open_case(_locked(order_id), kind, evidence)
+        open_case(locked(order_id), kind, evidence)
 
 
 def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) -> bool:
@@ -277,7 +164,8 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
     return True
 
 
-def _locked(order_id: int) -> Order:
+def locked(order_id: int) -> Order:
+    """An order, its row locked inside the open use case."""
     return db.session.scalars(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
 
 

@@ -74,11 +74,13 @@ class Order(Model, StoreScoped):
     attempt: Mapped[int] = mapped_column(default=0)
     claimed_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
-    """The claim's worker may begin its call only before this."""
+    """The claim's worker may begin its call only before this; what it goes by is its own steady clock."""
     unknown_since: Mapped[datetime | None]
     ever_unknown: Mapped[bool] = mapped_column(default=False)
     absent_since: Mapped[datetime | None]
     """The first well-formed "not found" after grace; a second one `absence_gap_s` later proves absence."""
+    steady_marks: Mapped[dict[str, dict[str, float]]] = mapped_column(JSONB, default=dict, server_default="{}")
+    """For each boot of a machine that saw them, by its steady clock: when it was `claimed` and first seen `absent`."""
     resends: Mapped[int] = mapped_column(default=0)
     lookups_gone: Mapped[int] = mapped_column(default=0)
     looked_at: Mapped[datetime | None]

@@ -62,7 +62,7 @@ def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(context:
 
 def test_the_answer_of_a_purchase_completes_the_line_written_before_it(context: Flask) -> None:
     with transaction():
-        supply.open_purchase_call("MK-ONE", 1)
+        supply.open_purchase_call(["MK-ONE"], 1)
     assert [(line.outcome, line.answered_at) for line in supply.calls()] == [("no answer yet", None)]
     keep_call("purchase", "MK-ONE", status=201)
     assert [(line.http_status, line.attempt, line.answered_at is None) for line in supply.calls()] == [(201, 1, False)]

@@ -104,7 +104,7 @@ def test_a_worker_held_up_over_its_lease_does_not_send(desk: Desk, jump: Callabl
         claim = orders.claim(order.id)
         assert claim is not None
         assert claim.may_send
-        jump(config.current().grace_s / 3 + 1)
+        jump(config.current().send_lease_s + 1)
         assert not claim.may_send
         from fulfilment import deliver
 

@@ -1,0 +1,169 @@
+"""The claim before a purchase, and the proof that a claimed purchase was never made.
+
+A claim is committed before the call, so that after any crash the only way forward is to look the reference up. The
+durations are written down in `core.config`; both clocks must agree that they have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from core import clock, config, supply
+from core.audit import SUPPLIER, WORKER
+from core.db import transaction
+from core.orders.advancing import locked, move
+from core.orders.model import Order
+from core.orders.timeline import log, open_case
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to make one purchase call: what to buy, and until when the call may begin."""
+
+    order_id: int
+    attempt: int
+    order_ref: str
+    product_name: str
+    capacity: str
+    recipient_msisdn: str
+    begin_before_s: float
+    """By this machine's steady clock, which no jump of the wall clock moves."""
+
+    @property
+    def may_send(self) -> bool:
+        """Checked just before the call: a process frozen over its lease must not send (reliability.md §1)."""
+        return clock.steady_s() < self.begin_before_s
+
+
+def claim(order_id: int) -> Claim | None:
+    """Claim a queued order for one purchase call: *submitting*, attempt + 1, lease, and the call's open line.
+
+    Committed before the call, so that after any crash the only way forward is to look the reference up. None when
+    the order is not *queued* any more: somebody else has it, or it was cancelled.
+    """
+    claims = claim_together([order_id])
+    return claims[0] if claims else None
+
+
+def claim_together(order_ids: Sequence[int]) -> list[Claim]:
+    """Claim several orders for one call, each with an attempt, a lease and an outcome of its own, in one transaction.
+
+    Those not *queued* any more are left out. Rows are locked in id order, so two such claims never wait in a circle.
+    """
+    with transaction():
+        found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued"]
+        claims = [_claim(order) for order in found]
+        if claims:
+            supply.open_purchase_call(
+                [claim.order_ref for claim in claims], claims[0].attempt if len(claims) == 1 else None
+            )
+        return claims
+
+
+def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
+    """The supplier says "not found" for a submitting order. Absence is proven by the second one after grace.
+
+    Both must come later than `grace_s` after the claim, when no old worker can still send and the supplier cannot
+    still be at it, and `absence_gap_s` apart (reliability.md §1). Both durations must have passed by the wall clock
+    *and* by this machine's steady clock, so that a clock set forward proves nothing. A claim made on another machine,
+    or before a restart, has no mark of this steady clock: its time counts from the first look here.
+    """
+    settings = config.current()
+    with transaction():
+        order = locked(order_id)
+        now, steady_s = clock.now(), clock.steady_s()
+        if order.state != "submitting" or order.claimed_at is None:
+            return "early"
+        mark = order.steady_marks.get(clock.boot(), {"claimed": steady_s})
+        order.steady_marks = {**order.steady_marks, clock.boot(): mark}
+        if now < order.claimed_at + clock.delta(settings.grace_s):
+            return "early"
+        if steady_s < mark["claimed"] + clock.seconds(settings.grace_s):
+            return "early"
+        first_here_s = mark.get("absent")
+        if first_here_s is None:
+            order.steady_marks = {**order.steady_marks, clock.boot(): {**mark, "absent": steady_s}}
+        if order.absent_since is None:
+            order.absent_since, order.ever_unknown = now, True
+            order.unknown_since = order.unknown_since or now
+            order.version += 1
+            log(
+                order,
+                SUPPLIER,
+                "absent",
+                "The supplier does not know this reference yet. Checking once more to be sure.",
+            )
+            return "first"
+        if first_here_s is None or steady_s < first_here_s + clock.seconds(settings.absence_gap_s):
+            return "first"
+        return "proven" if now - order.absent_since >= clock.delta(settings.absence_gap_s) else "first"
+
+
+def absence_counts_at(order: Order) -> datetime | None:
+    """The moment from which "not found" will count for a *submitting* order, by both clocks; None for other states."""
+    if order.state != "submitting" or order.claimed_at is None:
+        return None
+    grace_s, now = config.current().grace_s, clock.now()
+    mark = order.steady_marks.get(clock.boot())
+    left_s = clock.seconds(grace_s) - (clock.steady_s() - mark["claimed"]) if mark else clock.seconds(grace_s)
+    return max(order.claimed_at + clock.delta(grace_s), now + timedelta(seconds=left_s))
+
+
+def forget_absence(order_id: int) -> None:
+    """The supplier's answer was no "not found" this time: an earlier one proves nothing any more."""
+    with transaction():
+        order = locked(order_id)
+        order.absent_since = None
+        order.steady_marks = {boot: {"claimed": mark["claimed"]} for boot, mark in order.steady_marks.items()}
+
+
+def requeue_absent(order_id: int) -> bool:
+    """Absence is proven: back to *queued* for the same reference, unless it was already sent again once.
+
+    False when a person must decide: the case is opened here.
+    """
+    settings = config.current()
+    with transaction():
+        order = locked(order_id)
+        if order.state != "submitting" or order.absent_since is None:
+            return True
+        if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
+            open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
+            return False
+        order.resends += 1
+        order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
+        move(order, "queued", WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
+        return True
+
+
+def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
+    """The reference belongs to another reseller: take a new one and queue again. Only when no attempt was ever unclear."""
+    with transaction():
+        order = locked(order_id)
+        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
+            return False
+        old, order.order_ref = order.order_ref, order_ref
+        order.claimed_at = order.lease_until = None
+        move(order, "queued", WORKER, f"Reference …{old[-4:]} is another reseller's. A new one is used.")
+        return True
+
+
+def _claim(order: Order) -> Claim:
+    now, steady_s, lease_s = clock.now(), clock.steady_s(), config.current().send_lease_s
+    order.attempt += 1
+    order.claimed_at, order.lease_until = now, now + clock.delta(lease_s)
+    order.steady_marks = {clock.boot(): {"claimed": steady_s}}
+    order.unknown_since = order.absent_since = order.wait_reason = None
+    move(order, "submitting", WORKER, f"Sending to the supplier (attempt {order.attempt}).")
+    return Claim(
+        order.id,
+        order.attempt,
+        order.order_ref,
+        order.product_name,
+        order.capacity,
+        order.recipient_msisdn,
+        steady_s + clock.seconds(lease_s),
+    )
