@@ -79,9 +79,10 @@ def note_purchase(results: Sequence[SubmitResult]) -> datetime | None:
     unsent = [one.reason for one in results if isinstance(one, NotSent)]
     if len(unsent) == len(results) and unsent[0] not in NO_BULK:
         return unreachable()
-    if unsent and not any(isinstance(one, Rejected) for one in results):
-        # No bulk here, or a batch refused for a line it does not name: one by one finds out which.
-        _go_one_by_one(settings.bulk_off_s if unsent[0] == "no_bulk" else settings.breaker_open_s)
+    if "no_bulk" in unsent:
+        _go_one_by_one(settings.bulk_off_s)
+    elif unsent and unsent[0] != "bulk_moved" and not any(isinstance(one, Rejected) for one in results):
+        _go_one_by_one(settings.breaker_open_s)  # refused for a line it does not name: one by one finds out which
     elif all(isinstance(one, Unknown) for one in results):
         unclear()
     else:
