@@ -5,6 +5,7 @@ the claim before a purchase (`claiming`), every later move (`advancing`, `bookin
 
 from core.orders.advancing import (
     advance,
+    is_ours,
     mark_unknown,
     note_look,
     note_next,
@@ -100,6 +101,7 @@ __all__ = [
     "customer_words",
     "find_any",
     "forget_absence",
+    "is_ours",
     "mark_unknown",
     "new_code",
     "new_order_ref",
