@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
 from core import config, supply, tenancy
-from fulfilment import balance, catalogue, relay, seeds, supervise, worker
+from fulfilment import balance, catalogue, link, relay, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
@@ -115,7 +115,9 @@ def supplier_sync() -> None:
 @supplier_group.command("balance")
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with tenancy.across_stores():
+    with tenancy.across_stores(), link.wallet_turn() as turn:
+        if not turn:
+            raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])
     click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
 

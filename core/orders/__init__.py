@@ -1,6 +1,7 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
-the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
-(`reading`). Callers say `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
+(`returning`), who goes first when money is short (`waiting`), the timeline, and what pages read (`reading`). Callers say
+`orders.place`.
 """
 
 from core.orders.advancing import (
@@ -56,8 +57,10 @@ from core.orders.refusals import (
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
+from core.orders.returning import book_money_back, lock_for_money_back
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
+from core.orders.waiting import let_older_go_first, waiting_for_float, wake
 
 __all__ = [
     "AGENT_LABELS",
@@ -93,6 +96,7 @@ __all__ = [
     "absence_counts_at",
     "advance",
     "agent_words",
+    "book_money_back",
     "by_code",
     "cancel",
     "check",
@@ -102,6 +106,8 @@ __all__ = [
     "find_any",
     "forget_absence",
     "is_ours",
+    "let_older_go_first",
+    "lock_for_money_back",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -125,4 +131,6 @@ __all__ = [
     "timeline",
     "usual_minutes",
     "wait",
+    "waiting_for_float",
+    "wake",
 ]
