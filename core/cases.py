@@ -29,6 +29,7 @@ KINDS = {
     "float_break": "The supplier's balance differs from our books",
     "float_funded": "The supplier's balance rose: was the float funded?",
     "broken": "An error of ours keeps this order from moving",
+    "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
 }
 _MOST_EVIDENCE = 20

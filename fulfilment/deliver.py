@@ -38,7 +38,7 @@ def deliver(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `deliver_order`: one step for the order of this row, in its store."""
     assert lease.order_id is not None
     order = _read(lease.order_id)
-    if order.state != "queued" and order.attempt == 0:
+    if order.state != "queued" and order.attempt == 0 and not order.in_doubt:
         return Outcome(None)  # cancelled before anything was sent
     due = _buy(order, supplier) if order.state == "queued" else _look(order, supplier)
     orders.note_next(order.id, due)
@@ -47,6 +47,9 @@ def deliver(lease: Lease, supplier: Supplier) -> Outcome:
 
 def _buy(order: Order, supplier: Supplier) -> datetime | None:
     """Try to buy a queued order. Every reason not to is written on the order, with the moment of the next try."""
+    if order.in_doubt:
+        orders.ask_first(order.id)
+        return clock.now()
     if order.network in catalog.paused_networks():
         return _wait(order, "paused", clock.after(60))
     closed = link.closed()
@@ -209,7 +212,8 @@ def _apply_look(order: Order, result: LookupResult, gone: int) -> datetime | Non
             if result.kind == "credentials":
                 link.refused_credentials()
             news.believe_signed_webhook(order, gone)
-            return rungs.next_look(_read(order.id))
+            due = rungs.next_look(_read(order.id))
+            return clock.jittered(_BACKOFF_S[-1]) if due is None and order.in_doubt else due
 
 
 def _in_words(result: LookupResult) -> str:

@@ -1,6 +1,6 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
-(`reading`). Callers say `orders.place`.
+(`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
@@ -54,6 +54,7 @@ from core.orders.refusals import (
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
+from core.orders.restoring import ask_first, note_restore
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 
@@ -91,6 +92,7 @@ __all__ = [
     "absence_counts_at",
     "advance",
     "agent_words",
+    "ask_first",
     "by_code",
     "cancel",
     "check",
@@ -107,6 +109,7 @@ __all__ = [
     "note_absent",
     "note_look",
     "note_next",
+    "note_restore",
     "place",
     "queue",
     "raise_case",
