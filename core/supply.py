@@ -150,6 +150,16 @@ def take_call(share: Share) -> float:
         return 0.0
 
 
+def calls_left(link: SupplierState) -> int:
+    """How many purchase calls the budget still has in this window, none while the supplier's rate limit is closed."""
+    settings, now = config.current(), clock.now()
+    if link.closed_until is not None and link.closed_until > now:
+        return 0
+    window = clock.delta(settings.rate_window_s)
+    used = len(_recent(link.purchase_calls, now, window)) + len(_recent(link.other_calls, now, window))
+    return max(settings.rate_calls - used, 0)
+
+
 def close_until(moment: datetime) -> None:
     """The supplier said 429: no process calls before `moment`."""
     with transaction():
@@ -169,10 +179,7 @@ def may_ring_lookup(link: SupplierState) -> bool:
 
 
 def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
-    """Inside the claim: the line of a purchase about to be made. It stays unanswered if we die during the call.
-
-    Several references are one call for all of them; their attempts stand on their orders.
-    """
+    """Inside the claim: the line of a call about to be made. Unanswered if we die in it; no attempt when it buys several."""
     endpoint = "purchase" if len(order_refs) == 1 else "bulk"
     db.session.add(
         SupplierCall(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +12,13 @@ from sqlalchemy.exc import OperationalError
 
 from core import clock, config, supply
 from core.db import db, transaction
+from integrations.ports import NotSent, Rejected, SubmitResult, Unknown
 
 _WALLET_LOCK = 4_203
 """Key of the advisory lock. Session-level: PostgreSQL frees it when the process dies, so a kill never leaves it held."""
 _TURN_WAIT_MS = 3_000
+NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
+"""Reasons for which a line of a bulk call was not bought though the supplier was reached (`ports.Supplier.submit_bulk`)."""
 UNREACHABLE_S = 15
 """A supplier nobody could connect to is tried again after this, by one order."""
 
@@ -62,6 +65,31 @@ def closed() -> Closed | None:
     return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
 
 
+def note_purchase(results: Sequence[SubmitResult]) -> datetime | None:
+    """What one purchase call says about the line, whatever its number of lines: the breaker counts calls.
+
+    Returns when a purchase that was turned away may try again; None when the line itself is in order.
+    """
+    settings = config.current()
+    limited = next((one for one in results if isinstance(one, NotSent) and one.rate_limited), None)
+    if limited is not None:
+        return told_to_wait(limited.retry_after_s)
+    if any(isinstance(one, Rejected) and one.kind == "credentials" for one in results):
+        return refused_credentials()
+    unsent = [one.reason for one in results if isinstance(one, NotSent)]
+    if len(unsent) == len(results) and unsent[0] not in NO_BULK:
+        return unreachable()
+    if "no_bulk" in unsent:
+        _go_one_by_one(settings.bulk_off_s)
+    elif unsent and unsent[0] != "bulk_moved" and not any(isinstance(one, Rejected) for one in results):
+        _go_one_by_one(settings.breaker_open_s)  # refused for a line it does not name: one by one finds out which
+    elif all(isinstance(one, Unknown) for one in results):
+        unclear()
+    else:
+        answered()
+    return None
+
+
 def answered() -> None:
     """A trustworthy answer came: the breaker closes."""
     with transaction():
@@ -91,12 +119,14 @@ def refused_credentials() -> datetime:
     return until
 
 
-def unreachable() -> None:
+def unreachable() -> datetime:
     """No connection could be made: say since when, and let one order at a time try again, not all of them."""
+    until = clock.after(UNREACHABLE_S)
     with transaction():
         link = supply.locked_state()
         link.unreachable_since = link.unreachable_since or clock.now()
-        link.breaker_open_until, link.breaker_reason = clock.after(UNREACHABLE_S), "supplier_unreachable"
+        link.breaker_open_until, link.breaker_reason = until, "supplier_unreachable"
+    return until
 
 
 def told_to_wait(seconds: float | None) -> datetime:
@@ -104,3 +134,8 @@ def told_to_wait(seconds: float | None) -> datetime:
     until = clock.now() + timedelta(seconds=min(max(seconds or 60.0, 1.0), 600.0))
     supply.close_until(until)
     return until
+
+
+def _go_one_by_one(seconds: float) -> None:
+    with transaction():
+        supply.locked_state().bulk_off_until = clock.after(seconds)

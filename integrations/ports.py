@@ -208,6 +208,8 @@ OnCall = Callable[[CallRecord], None]
 class Supplier(Protocol):
     """One account at one supplier. No method raises for what the wire does; each answers with a value.
 
+    `submit_bulk` is one call, never repeated. A line is `NotSent` for `batch_refused` when another line had the whole
+    batch refused, `bulk_moved` when the endpoint is elsewhere and the next call goes there, `no_bulk` when there is none.
     An empty `transactions` is no information. `set_webhook`: True when the supplier's own test event arrived, False
     when the address is saved only. `test_webhook`: True when an event was sent off, False when no address is set.
     """

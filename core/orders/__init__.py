@@ -20,6 +20,7 @@ from core.orders.claiming import (
     claim_together,
     forget_absence,
     note_absent,
+    ready_to_buy,
     renew_reference,
     requeue_absent,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "queue",
     "raise_case",
     "read_code",
+    "ready_to_buy",
     "release",
     "release_many",
     "renew_reference",

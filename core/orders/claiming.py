@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from core import clock, config, lineage, supply
+from sqlalchemy import or_, select
+
+from core import clock, config, lineage, outbox, supply
 from core.audit import SUPPLIER, WORKER
-from core.db import transaction
+from core.db import db, transaction
 from core.orders.advancing import locked, move
 from core.orders.model import Order
 from core.orders.timeline import log, open_case
@@ -63,6 +65,26 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
                 [claim.order_ref for claim in claims], claims[0].attempt if len(claims) == 1 else None
             )
         return claims
+
+
+def ready_to_buy(limit: int) -> list[Order]:
+    """Queued orders that wait for nothing but their turn, or whose wait is over, and were never unclear; oldest first.
+
+    In what this work may see.
+    """
+    query = (
+        select(Order)
+        .join(outbox.OutboxRow, outbox.OutboxRow.order_id == Order.id)
+        .where(
+            Order.state == "queued",
+            Order.ever_unknown.is_(False),
+            outbox.OutboxRow.done_at.is_(None),
+            or_(Order.wait_reason.is_(None), outbox.OutboxRow.due_at <= clock.now()),
+        )
+        .order_by(Order.queued_at, Order.id)
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
 
 
 def note_absent(order_id: int) -> Literal["early", "first", "proven"]:

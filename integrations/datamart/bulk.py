@@ -44,16 +44,17 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)
     if not isinstance(said, Envelope):
-        return _each(requests, said)
+        return each(requests, said)
     if said.data is None:
-        return _each(requests, Unknown("success_without_data"))
+        return each(requests, Unknown("success_without_data"))
     if said.data.get("bulk_reference", bulk_ref) != bulk_ref:
-        return _each(requests, Unknown("other_reference"))
+        return each(requests, Unknown("other_reference"))
     done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
     return _lines(requests, done, failed, pesewas(said.data.get("balance_after")))
 
 
-def _each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
+def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
+    """The same result for every line."""
     return BulkResult(tuple(BulkLine(request.order_ref, said) for request in requests))
 
 

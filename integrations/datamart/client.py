@@ -38,7 +38,7 @@ LIST_MAX = 100
 
 
 class DataMart(Supplier):
-    """A `Supplier`. Holds no connection and no state but the bulk path that worked; safe to share between threads.
+    """A `Supplier`. Holds no connection and no state but what it knows of the bulk paths; safe to share between threads.
 
     `on_call` hears of every call, also of one that a job's time limit cut short (outcome "unknown"); it must not raise.
     Raises `ValueError` at once for an address, key or verification mode that could never work.
@@ -74,7 +74,7 @@ class DataMart(Supplier):
         secrets = (api_key, api_secret, webhook_data_key, webhook_body_secret, webhook_static_token)
         self._line = calls.Line(base_url.rstrip("/"), headers, Mask(secrets), on_call, clock, scale, transport)
         self._verifier = webhook.Verifier(tuple(webhook_modes), *secrets[1:])
-        self._bulk_path = BULK_PATHS[0]
+        self._bulk_path, self._bulk_gone = BULK_PATHS[0], 0
 
     def submit(self, request: PurchaseRequest) -> SubmitResult:
         """Buy one bundle, in one call that is never repeated. A request no supplier could take is refused unsent."""
@@ -87,8 +87,8 @@ class DataMart(Supplier):
     def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
         """Buy up to ten bundles in one envelope. `bulk_ref` protects nothing; each line's own reference does.
 
-        The other path is tried only when the router says that this one does not exist, which bought nothing.
-        Raises `ValueError` for more than ten lines, for none, and for one reference in two lines.
+        One call, never repeated: where the router knows no such path, nothing was bought and the next envelope takes
+        the other path. Raises `ValueError` for more than ten lines, for none, and for one reference in two lines.
         """
         order_refs = tuple(request.order_ref for request in requests)
         if not 1 <= len(requests) <= bulk.MAX_LINES or len(set(order_refs)) < len(order_refs):
@@ -103,15 +103,14 @@ class DataMart(Supplier):
 
     def _send_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
         body, order_refs = bulk.wire(requests, bulk_ref), tuple(request.order_ref for request in requests)
-        first = self._bulk_path
-        second = BULK_PATHS[1 - BULK_PATHS.index(first)]
-        for path in (first, second):
-            call = _purchase("bulk", path, body, order_refs)
-            said = self._line.ask(call, lambda reply: bulk.result(reply, requests, bulk_ref))
-            if not _is_gone(said):
-                self._bulk_path = path
-                break
-        return said
+        call = _purchase("bulk", self._bulk_path, body, order_refs)
+        said = self._line.ask(call, lambda reply: bulk.result(reply, requests, bulk_ref))
+        if not all(line.result == NotSent("endpoint_gone") for line in said.lines):
+            self._bulk_gone = 0
+            return said
+        self._bulk_gone += 1
+        self._bulk_path = BULK_PATHS[1 - BULK_PATHS.index(self._bulk_path)]
+        return bulk.each(requests, NotSent("no_bulk" if self._bulk_gone >= len(BULK_PATHS) else "bulk_moved"))
 
     def status(self, order_ref: str) -> LookupResult:
         """The supplier's record of our reference, its "not found", or why neither is known."""
@@ -173,7 +172,3 @@ def _purchase(endpoint: str, path: str, body: Mapping[str, Any], order_refs: tup
 
 def _read(endpoint: str, path: str, order_refs: tuple[str, ...] = ()) -> Call:
     return Call(endpoint, "GET", path, None, order_refs)
-
-
-def _is_gone(said: BulkResult) -> bool:
-    return all(line.result == NotSent("endpoint_gone") for line in said.lines)

@@ -9,6 +9,7 @@ from desk import Desk
 from seed import WALLET_PESEWAS
 
 from core import config, orders, supply, tenancy
+from fulfilment import purchase
 from integrations.sandbox.store import STRANGER_REFERENCE
 
 COST, AGENT = 460, 470
@@ -106,9 +107,7 @@ def test_a_worker_held_up_over_its_lease_does_not_send(desk: Desk, jump: Callabl
         assert claim.may_send
         jump(config.current().send_lease_s + 1)
         assert not claim.may_send
-        from fulfilment import deliver
-
-        deliver._send(claim, desk.client)
+        assert purchase.call([claim], desk.client) is None
     assert desk.charges() == []
     assert desk.read(order).unknown_since is not None
 

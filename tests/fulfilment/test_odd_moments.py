@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import clock, config, orders, outbox, reconcile, supply, tenancy, users
 from core.db import db
 from core.orders import Order
-from fulfilment import deliver, link, relay
+from fulfilment import answers, link, relay
 from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
 
 AGENT = 470
@@ -96,9 +96,9 @@ def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
 def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = desk.release(), desk.release()
     desk.work()
-    of_found = deliver.news.of_found
+    of_found = answers.news.of_found
     monkeypatch.setattr(
-        deliver.news, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
+        answers.news, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
     )
     desk.jump(70)
     with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,184 @@
+"""What an answer of the supplier does to an order: the answer to a purchase, and the answer to a look-up.
+
+Each function writes down one answer and says when to look again. Which word means what is decided in `news`, which
+moves exist in `core.orders`; the state of the line to the supplier is kept by `link`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from core import clock, config, orders, supply
+from core.db import db, end_read
+from core.orders import Claim, News, Order
+from fulfilment import link, news, rungs
+from integrations.ports import (
+    Absent,
+    Accepted,
+    Found,
+    LookupResult,
+    NoAnswer,
+    NotSent,
+    Rejected,
+    SubmitResult,
+    Supplier,
+    Unknown,
+)
+
+BACKOFF_S = (5, 15, 30, 60)
+
+
+def read(order_id: int) -> Order:
+    """An order as it is now, in a read that is over at once."""
+    end_read()
+    return db.session.scalars(select(Order).where(Order.id == order_id)).one()
+
+
+def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None) -> datetime | None:
+    """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
+    order = read(claim.order_id)
+    match result:
+        case Accepted():
+            return take(order, news.of_accepted(order, result))
+        case NotSent(rate_limited=True):
+            return back_in_line(claim, "rate", f"Not sent ({result.reason}); nothing was bought.", again)
+        case NotSent():
+            reason = "supplier_unreachable" if again is not None else None
+            due = None if again is None else clock.jittered(BACKOFF_S[min(claim.attempt, len(BACKOFF_S)) - 1])
+            return back_in_line(claim, reason, f"Not sent ({result.reason}); nothing was bought.", due)
+        case Rejected(kind="credentials"):
+            return back_in_line(
+                claim, "credentials", "The supplier refuses our credentials; nothing was bought.", again
+            )
+        case Rejected() if order.ever_unknown:
+            # Balance is checked before duplicates there: a refusal proves nothing about an earlier, unclear attempt.
+            return unclear(claim, f"{result.code} after an unclear attempt")
+        case Rejected(kind="insufficient_balance"):
+            due = clock.after(config.current().low_float_wait_s)
+            return back_in_line(claim, "float", "The supplier says the float is too low; nothing was bought.", due)
+        case Rejected(kind="duplicate_reference"):
+            return _settle_duplicate(claim, supplier)
+        case Rejected():
+            said = News(raw_status=result.code, failure_reason=result.message)
+            orders.advance(
+                claim.order_id,
+                "refunded",
+                attempt=claim.attempt,
+                news=said,
+                text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
+                customer_text="It could not be sent",
+            )
+            return rungs.next_look(read(claim.order_id))
+        case Unknown():
+            return unclear(claim, result.reason)
+
+
+def unclear(claim: Claim, reason: str) -> datetime | None:
+    """The attempt has no trustworthy answer: only a look-up decides from now on."""
+    orders.mark_unknown(claim.order_id, claim.attempt, reason)
+    return rungs.next_look(read(claim.order_id))
+
+
+def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
+    """Write down the answer to a look-up; `gone` is how often in a row its endpoint was not there."""
+    match result:
+        case Found():
+            return take(order, news.of_found(order, result))
+        case Absent():
+            return _take_absence(order)
+        case NoAnswer():
+            if order.state == "submitting" and order.absent_since is not None:
+                orders.forget_absence(order.id)
+            if result.kind == "credentials":
+                link.refused_credentials()
+            news.believe_signed_webhook(order, gone)
+            due = rungs.next_look(read(order.id))
+            return clock.jittered(BACKOFF_S[-1]) if due is None and order.in_doubt else due
+
+
+def take(order: Order, told: news.Told) -> datetime | None:
+    """Apply a supplier's word to an order by the table in `news`, open the cases it calls for, say when to look next."""
+    for kind, evidence in told.cases:
+        orders.raise_case(order.id, kind, evidence)
+    if told.move is not None:
+        orders.advance(order.id, told.move, text=told.text, customer_text=told.customer_text, news=told.news)
+    elif told.wrong_order and order.state == "submitting":
+        orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
+        orders.forget_absence(order.id)
+    return rungs.next_look(read(order.id))
+
+
+def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | None) -> datetime:
+    """The claim certainly bought nothing: *queued* again until `due` (default now), with the reason people read."""
+    moved = orders.advance(claim.order_id, "queued", attempt=claim.attempt, text=text, wait_reason=reason)
+    return due if moved and due is not None else clock.now()
+
+
+def ask(claim: Claim, supplier: Supplier) -> LookupResult:
+    """A look-up in the middle of a claim, noted on the timeline."""
+    end_read()
+    result = supplier.status(claim.order_ref)
+    orders.note_look(claim.order_id, in_words(result))
+    return result
+
+
+def look_before_resend(claim: Claim, supplier: Supplier) -> datetime | None:
+    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send."""
+    pause = supply.take_call("other")
+    if pause:
+        due = clock.now() + timedelta(seconds=pause)
+        return back_in_line(claim, "rate", "No call left to check before sending again.", due)
+    match ask(claim, supplier):
+        case Found() as found:
+            order = read(claim.order_id)
+            return take(order, news.of_found(order, found)) or clock.now()
+        case Absent():
+            return None
+        case NoAnswer() as silence:
+            return back_in_line(
+                claim,
+                "supplier_unreachable",
+                f"Not sent again yet: the check before it had no answer ({silence.kind}).",
+                clock.jittered(BACKOFF_S[-1]),
+            )
+
+
+def in_words(result: LookupResult) -> str:
+    """What a look-up said, for the timeline."""
+    match result:
+        case Found():
+            return f"it says “{result.raw_status}”"
+        case Absent():
+            return "it does not know the reference"
+        case NoAnswer():
+            return f"no answer ({result.kind.replace('_', ' ')})"
+
+
+def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
+    """The reference exists at the supplier though no attempt of ours was unclear: ours after all, or a stranger's."""
+    if supply.take_call("other") == 0.0:
+        match ask(claim, supplier):
+            case Found() as found:
+                return take(read(claim.order_id), news.of_found(read(claim.order_id), found))
+            case Absent():
+                if orders.renew_reference(claim.order_id, claim.attempt, orders.new_order_ref()):
+                    return clock.now()
+            case NoAnswer():
+                pass
+    return unclear(claim, "the reference exists already")
+
+
+def _take_absence(order: Order) -> datetime | None:
+    if order.state != "submitting":
+        since = order.processing_at or order.failed_since
+        if since is not None and clock.now() - since > clock.delta(config.current().grace_s):
+            orders.raise_case(order.id, "wrong_answer", {"said": "not found", "state": order.state})
+        return rungs.next_look(order)
+    verdict = orders.note_absent(order.id)
+    if verdict == "proven":
+        return clock.now() if orders.requeue_absent(order.id) else clock.after(3_600)
+    if verdict == "first":
+        return clock.after(config.current().absence_gap_s)
+    return rungs.next_look(read(order.id))
