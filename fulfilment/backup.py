@@ -48,7 +48,8 @@ def take(owner_url: str, file: Path) -> Taken:
     with _connected(owner_url) as connection, _half_made(file) as half:
         pg_dump, pg_restore = _programs(connection, "pg_dump", "pg_restore")
         snapshot, rows = _snapshot(connection)
-        _run(pg_dump, owner_url, "--format=custom", "--enable-row-security", f"--snapshot={snapshot}", f"--file={half}")
+        what = ("--format=custom", "--enable-row-security", f"--snapshot={snapshot}", *_others(connection))
+        _run(pg_dump, owner_url, *what, f"--file={half}")
         _compare(rows, _rows_in(pg_restore, half))
         os.link(half, file)  # unlike a rename it cannot replace a file made meanwhile
     return Taken(rows, file.stat().st_size)
@@ -103,6 +104,15 @@ def _snapshot(connection: psycopg.Connection[Any]) -> tuple[str, dict[str, int]]
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:
     rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     return [name for (name,) in rows]
+
+
+def _others(connection: psycopg.Connection[Any]) -> list[str]:
+    """Leaves out schemas of other programs, which the owner may not even read. (`--schema=public` would make the dump
+    create `public`, which every new database has.)"""
+    rows = connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('public', 'information_schema') AND nspname !~ '^pg_'"
+    )
+    return ['--exclude-schema="' + name.replace('"', '""') + '"' for (name,) in rows]
 
 
 def _rows_in(pg_restore: Path, file: Path) -> dict[str, int]:
