@@ -2,6 +2,8 @@
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), the timeline, and what pages read (`reading`). Callers say
 `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
+(`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
@@ -57,6 +59,7 @@ from core.orders.refusals import (
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
+from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
@@ -96,6 +99,7 @@ __all__ = [
     "absence_counts_at",
     "advance",
     "agent_words",
+    "ask_first",
     "book_money_back",
     "by_code",
     "cancel",
@@ -116,6 +120,7 @@ __all__ = [
     "note_absent",
     "note_look",
     "note_next",
+    "note_restore",
     "place",
     "queue",
     "raise_case",
