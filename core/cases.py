@@ -30,6 +30,7 @@ KINDS = {
     "float_funded": "The supplier's balance rose: was the float funded?",
     "broken": "An error of ours keeps this order from moving",
     "amount_differs": "The supplier charged another amount than its price",
+    "books_broken": "The proof of the books failed",
 }
 _MOST_EVIDENCE = 20
 

@@ -1,4 +1,4 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `seed`."""
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, supply, tenancy
-from fulfilment import balance, catalogue, relay, seeds, supervise, worker
+from core import config, proof, supply, tenancy
+from fulfilment import balance, catalogue, prove, relay, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
@@ -23,7 +23,7 @@ supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handle
 
 def register(app: Flask) -> None:
     """Add the commands to `flask --app wsgi`."""
-    for command in (relay_command, worker_command, supervise_command, seed_command, supplier_group):
+    for command in (relay_command, worker_command, supervise_command, prove_command, seed_command, supplier_group):
         app.cli.add_command(command)
 
 
@@ -48,6 +48,21 @@ def worker_command() -> None:
 def supervise_command(workers: int | None, pids_file: Path | None) -> None:
     """Keep the relay and the workers alive."""
     supervise.run(workers or config.current().workers, pids_file, _stop_on_signals())
+
+
+@click.command("prove")
+@click.option("--whole", is_flag=True, help="Verify every seal, also of large books.")
+@with_appcontext
+def prove_command(whole: bool) -> None:
+    """Prove the books and seal what is new. Exits 1 when they do not hold."""
+    try:
+        found = prove.prove_now(whole)
+    except proof.UnderWay:
+        raise click.ClickException("Another proof is under way. Try again in a moment.") from None
+    click.echo(prove.told(found))
+    click.echo(f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash {found.hash}")
+    if not found.ok:
+        raise SystemExit(1)
 
 
 @click.command("seed")

@@ -1,7 +1,7 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Also asks for the timed reads of balance and catalogue, by rows of the same outbox.
+lease is over. Also asks for what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def round_once(connection: Redis) -> int:
 
 
 def ask_timed() -> None:
-    """Ask for a balance read and a catalogue sync when the last one is old. Needs `across_stores`."""
+    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs `across_stores`."""
     settings = config.current()
     for kind, every_s in (
         ("refresh_balance", settings.balance_every_s),
         ("sync_catalogue", settings.catalogue_every_s),
+        ("prove_books", settings.proof_every_s),
     ):
         newest = db.session.scalar(
             select(outbox.OutboxRow.created_at)
