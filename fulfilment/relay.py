@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, outbox, supply, tenancy, users
+from core import clock, config, outbox, pulse, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -28,6 +28,7 @@ log = structlog.get_logger("relay")
 QUEUE = "buy"
 JOB = "fulfilment.jobs.run"
 FAILURE_TTL_S = 3_600
+RINGS_LOST = "rings lost"
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
 _DOWN_S = 1.0
@@ -50,6 +51,7 @@ def ring(outbox_ids: list[int]) -> None:
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
             with tenancy.across_stores():
                 outbox.give_back(leases)
+                pulse.count(RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
 
@@ -69,6 +71,7 @@ def run(app: Flask, stop: threading.Event) -> None:
             with app.app_context(), tenancy.across_stores():
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
+                pulse.beat("relay")
                 if clock.now() >= tidy_at:
                     tidy()
                     tidy_at = clock.after(_TIDY_S)
@@ -115,7 +118,7 @@ def ask_timed() -> None:
 
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
-    gone = supply.prune() + users.prune() + outbox.prune(config.current().call_keep_days)
+    gone = supply.prune() + users.prune() + pulse.prune() + outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 
