@@ -23,6 +23,7 @@ from core.db import Model, db, transaction
 
 Role = Literal["relay", "worker"]
 ROLES: tuple[Role, ...] = ("relay", "worker")
+RINGS_LOST = "rings lost"
 BEAT_S = 10
 """A process beats at most this often; a worker that waits for work, every 20 s."""
 ALIVE_S = 60

@@ -28,7 +28,6 @@ log = structlog.get_logger("relay")
 QUEUE = "buy"
 JOB = "fulfilment.jobs.run"
 FAILURE_TTL_S = 3_600
-RINGS_LOST = "rings lost"
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
 _DOWN_S = 1.0
@@ -51,7 +50,7 @@ def ring(outbox_ids: list[int]) -> None:
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
             with tenancy.across_stores():
                 outbox.give_back(leases)
-                pulse.count(RINGS_LOST)
+                pulse.count(pulse.RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
 

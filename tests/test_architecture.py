@@ -34,6 +34,7 @@ ACROSS_STORES = {
     # file: why it may see every store
     "core/tenancy.py": "defines it",
     "door/bind.py": "opens the console's requests, logged-in owners only",
+    "door/metrics.py": "adds up every store, for who has the operator's token",
 }
 ACROSS_ROOMS = ("fulfilment/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}

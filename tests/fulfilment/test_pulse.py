@@ -85,9 +85,9 @@ def test_a_lost_ring_is_counted(app: Flask, desk: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr(relay, "_enqueue", away)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
     monkeypatch.setattr(outbox, "bell", relay.ring)
-    assert pulse.counted(relay.RINGS_LOST) == 0
+    assert pulse.counted(pulse.RINGS_LOST) == 0
     desk.release()
-    assert pulse.counted(relay.RINGS_LOST) == 1
+    assert pulse.counted(pulse.RINGS_LOST) == 1
     assert pulse.health() == {}, "a counter is no process"
 
 
@@ -95,9 +95,9 @@ def test_processes_that_ended_are_forgotten_and_counters_are_kept(
     app: Flask, desk: Desk, jump: Callable[[float], None]
 ) -> None:
     pulse.beat("relay")
-    pulse.count(relay.RINGS_LOST)
+    pulse.count(pulse.RINGS_LOST)
     jump(25 * 3_600)
     assert pulse.prune() == 1
-    assert (pulse.health(), pulse.counted(relay.RINGS_LOST)) == ({}, 1)
+    assert (pulse.health(), pulse.counted(pulse.RINGS_LOST)) == ({}, 1)
     with transaction():
         assert db.session.scalar(text("SELECT count(*) FROM pulses")) == 1
