@@ -32,6 +32,7 @@ KINDS = {
     "broken": "An error of ours keeps this order from moving",
     "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
+    "books_broken": "The proof of the books failed",
 }
 _MOST_EVIDENCE = 20
 

@@ -96,6 +96,7 @@ class Config:
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
+    proof_every_s: int = 3_600  # the timed proof of the books; twice this old, it is said to be overdue
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
     webhooks_kept_of_order: int = 100  # events of one order that are kept; genuine ones are three to five
