@@ -23,7 +23,7 @@ _SUBJECT = "float"
 class NotConfirmable(Exception):
     """The case is no open question about funding. `sentence` says so."""
 
-    sentence = "This case is closed already, or it is not about funding the float."
+    sentence = "This case is closed already, its amount has changed, or it is not about funding the float."
 
 
 def float_pesewas() -> int:
@@ -75,10 +75,11 @@ def note_balance(balance_pesewas: int) -> str:
         return verdict
 
 
-def confirm_funding(case_id: int, actor: Actor) -> int:
+def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None) -> int:
     """The owner says that the float was funded: book the difference of the last read. Returns pesewas booked.
 
-    Raises `NotConfirmable`. Needs `across_stores`.
+    Raises `NotConfirmable`, also when `seen_pesewas`, the amount the person read, is not the amount now. Needs
+    `across_stores`.
     """
     with transaction() as session:
         link = supply.locked_state()  # before the case, as a balance read does
@@ -89,11 +90,12 @@ def confirm_funding(case_id: int, actor: Actor) -> int:
         )
         # As it stood at that read: what was bought since has left the books and the supplier's balance alike.
         rise = link.break_pesewas or 0
-        if case is None or rise <= 0:
+        if case is None or rise <= 0 or seen_pesewas not in (None, rise):
             raise NotConfirmable
-        ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
+        posting_id = ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
         link.break_pesewas = link.break_since = None
-        cases.close_row(case, f"Funding of {money.cedis(rise)} confirmed.", actor)
+        said = f"Funding of {money.cedis(rise)} confirmed."
+        cases.close_row(case, said, actor, action="confirm_funding", posting_ids=[posting_id])
         return rise
 
 
@@ -107,8 +109,8 @@ def _may_be_back() -> int:
         text(
             "SELECT sum(o.charged_pesewas) FROM orders o WHERE (o.state = 'failed' OR o.id IN "
             "(SELECT order_id FROM cases WHERE kind = 'supplier_money' AND closed_at IS NULL)) AND "
-            "(SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER (WHERE kind = 'supplier_refund') "
-            "FROM postings p WHERE p.order_id = o.id) > 0"
+            "(SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER (WHERE kind IN ('supplier_refund', "
+            "'write_off')) FROM postings p WHERE p.order_id = o.id) > 0"
         )
     )
     return int(found or 0)
@@ -128,7 +130,7 @@ def _judge(link: supply.SupplierState, balance: int, float_now: int, unresolved:
     if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
         return f"{said}, seen again too soon"
     cases.open_case(
-        "float_funded" if difference > 0 else "float_break",
+        "float_funded" if difference > 0 else "unexpected_charge",
         _SUBJECT,
         {
             "supplier_pesewas": balance,

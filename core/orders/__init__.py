@@ -1,10 +1,11 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
-the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
-(`reading`). Callers say `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), what a person settles (`by_hand`),
+the timeline, and what pages read (`reading`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
     advance,
+    locked,
     mark_unknown,
     note_look,
     note_next,
@@ -35,6 +36,7 @@ from core.orders.reading import (
     find_any,
     newer_than,
     next_poll_s,
+    person_words,
     queue,
     tab_counts,
     usual_minutes,
@@ -99,6 +101,7 @@ __all__ = [
     "customer_words",
     "find_any",
     "forget_absence",
+    "locked",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -107,6 +110,7 @@ __all__ = [
     "note_absent",
     "note_look",
     "note_next",
+    "person_words",
     "place",
     "queue",
     "raise_case",
