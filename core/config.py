@@ -115,6 +115,9 @@ class Config:
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
     completed_watch_s: int = 86_400  # looked at once more this long after completion
+    refunded_ladder_s: tuple[int, ...] = (3_600, 21_600, 86_400)  # the money went back: the supplier may yet deliver
+    unknown_case_s: int = 86_400  # without a clear answer this long, a person is asked
+    never_fulfilled_case_s: int = 86_400  # accepted this long ago and not delivered: a person is asked
     bulk_lines: int = 10  # purchases in one call; fewer orders due are bought one by one
     bulk_off_s: int = 3_600  # the supplier has no bulk endpoint: tried again after this
 
