@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from core import clock, config, orders, reconcile, supply, tenancy
-from core.db import end_read
+from core.db import end_read, transaction
 from core.orders import Order
 from core.outbox import Lease
 from fulfilment import link
@@ -74,7 +74,8 @@ def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | 
         with tenancy.across_stores():
             _note(told, by_purchase=True)
     elif short:
-        supply.forget_balance()
+        with transaction():
+            supply.locked_state().last_balance_at = None
 
 
 def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hmac
 
 from flask import Blueprint, Response, abort, current_app, request
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from core import config, orders, supply, tenancy
-from core.db import transaction
+from core import cases, config, orders, supply, tenancy
+from core.db import db, transaction
+from core.orders import Order
 from integrations.ports import Supplier
 
 bp = Blueprint("hooks", __name__, subdomain="hooks")
@@ -20,6 +22,8 @@ bp = Blueprint("hooks", __name__, subdomain="hooks")
 _KEPT_HEADERS = ("Content-Type", "User-Agent", "X-Platform-Event", "X-DataMart-Event")
 SILENT_EVENTS = frozenset({"webhook.test", "bulk_purchase.completed"})
 """Stored and acknowledged only: they say nothing about one order's state."""
+STRANGER = "names no order of ours"
+"""What the log says of a webhook whose reference is not ours. Signed, it is a case: one, however many come."""
 
 
 @bp.post("/datamart/<token>")
@@ -45,14 +49,19 @@ def receive(token: str) -> Response:
     }
     try:
         with tenancy.across_stores(), transaction():
-            fresh = supply.keep_webhook(values)
-            if fresh and order_ref is not None and news.event not in SILENT_EVENTS:
+            speaks = order_ref is not None and news.event not in SILENT_EVENTS
+            ours = speaks and db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
+            fresh = supply.keep_webhook(values if ours or not speaks else values | {"result": STRANGER})
+            if fresh and ours:
                 orders.ring(
-                    order_ref,
+                    order_ref or "",
                     verified=_proves_origin(news.verified_by),
                     what=news.raw_status or news.event,
                     word=news.status,
                 )
+            elif fresh and speaks and _is_signed(news.verified_by):
+                supply.locked_state()  # of two at once the second adds to the case of the first
+                cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": news.raw_status})
     except OperationalError:
         abort(503)
     return Response(status=204)
@@ -60,3 +69,8 @@ def receive(token: str) -> Response:
 
 def _proves_origin(verified_by: str | None) -> bool:
     return verified_by is not None and verified_by != "none"
+
+
+def _is_signed(verified_by: str | None) -> bool:
+    """The supplier's own words: a shared token proves only who knows it, and whoever does may invent references."""
+    return _proves_origin(verified_by) and verified_by != "static_token"

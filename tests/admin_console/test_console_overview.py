@@ -120,7 +120,7 @@ def test_a_trouble_with_the_supplier_is_said_in_a_sentence(owner: Visitor, scene
 
 def test_a_difference_seen_once_is_no_trouble_yet(owner: Visitor, scene: Scene) -> None:
     scene.balance(150_000)
-    assert "less than our books, seen" not in owner.get("/").text
+    assert "less than our books explain, seen" not in owner.get("/").text
 
 
 def test_a_failed_sync_and_an_empty_shelf_say_why(owner: Visitor, scene: Scene) -> None:
