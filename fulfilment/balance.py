@@ -74,8 +74,7 @@ def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | 
         with tenancy.across_stores():
             _note(told, by_purchase=True)
     elif short:
-        with transaction():
-            supply.locked_state().last_balance_at = None
+        _forget()
 
 
 def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
@@ -119,9 +118,16 @@ def note_short(order: Order) -> None:
 
 
 def note_money_back() -> None:
-    """A refund was booked: wake the orders that waited for the money. Each reads the balance itself where it must."""
+    """A refund was booked: wake the orders that waited for the money. The supplier's last word is older than it."""
     with tenancy.across_stores():
-        orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
+        if orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas):
+            _forget()
+
+
+def _forget() -> None:
+    """What the supplier told us last is not so any more: the next purchase reads the balance first."""
+    with transaction():
+        supply.locked_state().last_balance_at = None
 
 
 def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
