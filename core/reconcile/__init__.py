@@ -8,7 +8,14 @@ accounts (by id). Rows of the outbox come before the link's row, so they are mad
 
 from core.reconcile.doubts import Doubts, doubts
 from core.reconcile.funding import NotConfirmable, confirm_funding
-from core.reconcile.judging import books_mark, buying_stopped, float_pesewas, note_balance, spendable_pesewas
+from core.reconcile.judging import (
+    books_mark,
+    buying_stopped,
+    float_pesewas,
+    money_came_since,
+    note_balance,
+    spendable_pesewas,
+)
 
 __all__ = [
     "Doubts",
@@ -18,6 +25,7 @@ __all__ = [
     "confirm_funding",
     "doubts",
     "float_pesewas",
+    "money_came_since",
     "note_balance",
     "spendable_pesewas",
 ]

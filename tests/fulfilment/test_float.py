@@ -22,7 +22,7 @@ from core.db import db, transaction
 from core.orders import Order
 from fulfilment import balance, jobs, link
 from integrations.datamart.client import DataMart
-from integrations.ports import Accepted, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
+from integrations.ports import Accepted, Balance, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, move_money
 
 OWNER = Actor("owner", "Owner")
@@ -168,16 +168,23 @@ def test_a_refusal_for_lack_of_float_tells_the_balance(make_desk: Callable[..., 
         assert supply.state().last_balance_pesewas == 100
 
 
-def test_a_refusal_for_lack_of_float_without_a_balance_has_it_read_before_the_next_try(
+def test_after_a_refusal_for_lack_of_float_that_names_no_balance_it_is_asked_for(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Else every order in line would find out by a refusal of its own."""
     ask(desk)
-    monkeypatch.setattr(
-        desk.client, "submit", lambda _r: Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "no")
-    )
-    desk.release()
+    tries: list[str] = []
+
+    def refused(request: PurchaseRequest) -> Rejected:
+        tries.append(request.order_ref)
+        return Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "no")
+
+    monkeypatch.setattr(desk.client, "submit", refused)
+    monkeypatch.setattr(desk.client, "balance", lambda: Balance(COST - 1))
+    for _ in range(3):
+        desk.release()
     desk.work()
-    assert supply.state().last_balance_at is None
+    assert len(tries) == 1
 
 
 # Money that came back, end to end
