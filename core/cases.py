@@ -30,6 +30,7 @@ KINDS = {
     "float_funded": "The supplier's balance rose: was the float funded?",
     "unknown_reference": "The supplier signed news about a reference that is not ours",
     "broken": "An error of ours keeps this order from moving",
+    "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
 }
 _MOST_EVIDENCE = 20

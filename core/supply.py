@@ -243,7 +243,7 @@ def keep_webhook(values: Mapping[str, Any]) -> bool:
     """Store an event inside the open use case. False when the same one was already here; it is counted."""
     fresh = db.session.execute(
         insert(WebhookEvent)
-        .values(received_at=clock.now(), times=1, **{"result": "stored", **values})
+        .values(received_at=clock.now(), times=1, result="stored", **values)
         .on_conflict_do_update(
             index_elements=[WebhookEvent.event_key], set_={"times": WebhookEvent.times + 1, "result": "seen before"}
         )

@@ -99,7 +99,8 @@ def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
                 link.refused_credentials()
             _ask_about_stranger(order.id, result)
             news.believe_signed_webhook(order, gone)
-            return rungs.next_look(read(order.id))
+            due = rungs.next_look(read(order.id))
+            return clock.jittered(BACKOFF_S[-1]) if due is None and order.in_doubt else due
 
 
 def take(order: Order, told: news.Told) -> datetime | None:

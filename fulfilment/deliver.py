@@ -25,7 +25,7 @@ def deliver(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `deliver_order`: one step for the order of this row, in its store."""
     assert lease.order_id is not None
     order = answers.read(lease.order_id)
-    if order.state != "queued" and order.attempt == 0:
+    if order.state != "queued" and order.attempt == 0 and not order.in_doubt:
         return Outcome(None)  # cancelled before anything was sent
     due = _buy(order, supplier) if order.state == "queued" else _look(order, supplier)
     orders.note_next(order.id, due)
@@ -34,6 +34,9 @@ def deliver(lease: Lease, supplier: Supplier) -> Outcome:
 
 def _buy(order: Order, supplier: Supplier) -> datetime | None:
     """Try to buy a queued order. Every reason not to is written on the order, with the moment of the next try."""
+    if order.in_doubt:
+        orders.ask_first(order.id)
+        return clock.now()
     if order.network in catalog.paused_networks():
         return _wait(order, "paused", clock.after(60))
     closed = link.closed()

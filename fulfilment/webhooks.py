@@ -1,7 +1,8 @@
 """The supplier's webhooks: raw bytes first, stored before anything, then a ring. The body decides nothing.
 
 Anyone may post here who knows the path's token; a body is believed only as far as a ring goes, because the supplier
-signs with a key nobody has (datamart-api.md §6). The order's own look-up decides.
+signs with a key nobody has (datamart-api.md §6). The order's own look-up decides. How much of a flood is kept is
+decided in `keeping`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 import hmac
 
 from flask import Blueprint, Response, abort, current_app, request
-from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from core import cases, config, orders, supply, tenancy
-from core.db import db, transaction
-from core.orders import Order
+from core.db import transaction
+from fulfilment import keeping
 from integrations.ports import Supplier
 
 bp = Blueprint("hooks", __name__, subdomain="hooks")
@@ -22,8 +22,6 @@ bp = Blueprint("hooks", __name__, subdomain="hooks")
 _KEPT_HEADERS = ("Content-Type", "User-Agent", "X-Platform-Event", "X-DataMart-Event")
 SILENT_EVENTS = frozenset({"webhook.test", "bulk_purchase.completed"})
 """Stored and acknowledged only: they say nothing about one order's state."""
-STRANGER = "names no order of ours"
-"""What the log says of a webhook whose reference is not ours. Signed, it is a case: one, however many come."""
 
 
 @bp.post("/datamart/<token>")
@@ -32,8 +30,11 @@ def receive(token: str) -> Response:
     settings = config.current()
     if not hmac.compare_digest(token.encode(), settings.webhook_token.encode()):
         abort(404)
-    request.max_content_length = settings.webhook_bytes
+    # Without a stated length the body is cut at the limit in silence: one byte more shows it.
+    request.max_content_length = settings.webhook_bytes + (request.content_length is None)
     body = request.get_data()  # before anything touches request.form; raises 413 unread
+    if len(body) > settings.webhook_bytes:
+        abort(413)
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
     order_ref = news.order_ref if news.order_ref is not None and len(news.order_ref) <= 64 else None
@@ -49,28 +50,27 @@ def receive(token: str) -> Response:
     }
     try:
         with tenancy.across_stores(), transaction():
-            speaks = order_ref is not None and news.event not in SILENT_EVENTS
-            ours = speaks and db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
-            fresh = supply.keep_webhook(values if ours or not speaks else values | {"result": STRANGER})
-            if fresh and ours:
+            kept = keeping.keep(values)
+            if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
+                pass
+            elif orders.is_ours(order_ref):
                 orders.ring(
-                    order_ref or "",
-                    verified=_proves_origin(news.verified_by),
+                    order_ref,
+                    verified=kept == "signed",
                     what=news.raw_status or news.event,
                     word=news.status,
                 )
-            elif fresh and speaks and _is_signed(news.verified_by):
-                supply.locked_state()  # of two at once the second adds to the case of the first
-                cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": news.raw_status})
+            elif kept == "signed" and news.verified_by != "static_token":
+                _ask_about_stranger(order_ref, news.raw_status)
     except OperationalError:
         abort(503)
     return Response(status=204)
 
 
-def _proves_origin(verified_by: str | None) -> bool:
-    return verified_by is not None and verified_by != "none"
+def _ask_about_stranger(order_ref: str, said: str | None) -> None:
+    """The supplier signed news of a reference that is not ours: one case for all of them, however many come.
 
-
-def _is_signed(verified_by: str | None) -> bool:
-    """The supplier's own words: a shared token proves only who knows it, and whoever does may invent references."""
-    return _proves_origin(verified_by) and verified_by != "static_token"
+    A shared token does not count: whoever knows it may invent references.
+    """
+    supply.locked_state()  # of two at once the second adds to the case of the first
+    cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": said})

@@ -14,6 +14,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
+from core import clock
 from core.db import db
 from fulfilment import relay
 
@@ -22,7 +23,7 @@ MAINTENANCE_S = 30
 MONITORING_S = 10
 MAX_JOBS = 500
 BUSY_VARIABLE = "MAKOLA_BUSY_FILE"
-"""The supervisor names a file here; while a job runs the file exists, its change time is the job's start."""
+"""The supervisor names a file here; while a job runs it holds the job's start by the machine's steady clock."""
 
 
 class RowJob(Job):
@@ -46,7 +47,7 @@ class MarkedWorker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         path = os.environ.get(BUSY_VARIABLE)
         if path:
-            Path(path).touch()
+            Path(path).write_text(str(clock.steady_s()))
         try:
             super().execute_job(job, queue)
         finally:

@@ -2,10 +2,13 @@
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), the timeline, and what pages read (`reading`). Callers say
 `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
+(`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
     advance,
+    is_ours,
     mark_unknown,
     note_look,
     note_next,
@@ -56,7 +59,8 @@ from core.orders.refusals import (
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
-from core.orders.returning import book_money_back, lock_for_money_back
+from core.orders.restoring import ask_first, note_restore
+from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
@@ -95,6 +99,7 @@ __all__ = [
     "absence_counts_at",
     "advance",
     "agent_words",
+    "ask_first",
     "book_money_back",
     "by_code",
     "cancel",
@@ -104,8 +109,10 @@ __all__ = [
     "customer_words",
     "find_any",
     "forget_absence",
+    "is_ours",
     "let_older_go_first",
     "lock_for_money_back",
+    "lock_questions",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -114,6 +121,7 @@ __all__ = [
     "note_absent",
     "note_look",
     "note_next",
+    "note_restore",
     "place",
     "queue",
     "raise_case",

@@ -87,6 +87,7 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             .order_by(Case.id)
             .with_for_update()
         ).all()
+        orders.lock_questions(locked)
         account = session.scalars(
             select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
         ).one()

@@ -138,21 +138,24 @@ def test_it_is_off_unless_it_is_switched_on(
 
 
 def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[list[str]]) -> None:
-    made = released(desk, 12)
+    made = released(desk, 13)
     with transaction():
         db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
-        db.session.execute(text("UPDATE orders SET ever_unknown = true WHERE id = :id"), {"id": made[3].id})
+        db.session.execute(
+            text("UPDATE orders SET ever_unknown = true WHERE id = ANY(:ids)"), {"ids": [made[3].id, made[4].id]}
+        )
     scarce(5)
     work_one(desk, made[3])
     assert envelopes == []
     assert states(desk, made)[3] == "processing"
     work_one(desk, made[0])
-    assert made[3].order_ref not in envelopes[0]
+    assert made[4].order_ref not in envelopes[0] and len(envelopes[0]) == 10
+    assert states(desk, made)[4] == "queued"
 
 
 def test_orders_of_a_paused_network_are_left_out(desk: Desk, envelopes: list[list[str]]) -> None:
-    made = released(desk, 10)
     at = [desk.release(network="at") for _ in range(2)]
+    made = released(desk, 10)
     catalog.pause_network("at", "backlog", SYSTEM)
     scarce(5)
     work_one(desk, made[0])
