@@ -133,22 +133,22 @@ def _float_problems() -> list[Problem]:
     waiting = orders.waiting_for_float()
     if waiting is None:
         return []
-    many = f"{waiting.orders} orders wait" if waiting.orders != 1 else "One order waits"
-    reserve = config.current().float_reserve_pesewas
+    one = waiting.orders == 1
+    many = "One order waits" if one else f"{waiting.orders} orders wait"
+    since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
+    spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
+    if waiting.least_cost_pesewas <= spendable:
+        sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
+        return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
     return [
         Problem(
             "stopped",
-            f"{many} for float, the oldest in line since {_at(waiting.since)}: {money.cedis(_known_float())} cannot pay "
-            f"for {'them' if waiting.orders != 1 else 'it'}{kept}. Fund the float; the oldest goes first.",
+            f"{since}: {money.cedis(spendable + reserve)} cannot pay for {'it' if one else 'any of them'}{kept}. Fund the "
+            "float; the oldest goes first.",
             "/supplier", "See the float",
         )
     ]  # fmt: skip
-
-
-def _known_float() -> int:
-    """The lower of our books and the supplier's last word: what the next purchase is paid from."""
-    return reconcile.spendable_pesewas() + config.current().float_reserve_pesewas
 
 
 def _sales_problems() -> list[Problem]:

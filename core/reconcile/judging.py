@@ -97,7 +97,7 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
             float_now, verdict = balance_pesewas, "opening balance booked"
         else:
-            back = 0 if by_purchase or moved else returned.book(balance_pesewas - float_now, doubt, locked)
+            back = 0 if moved else returned.book(balance_pesewas - float_now, doubt, locked)
             if back:
                 float_now, doubt = balance_pesewas, doubts()
             verdict = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
