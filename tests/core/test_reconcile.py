@@ -254,14 +254,19 @@ def ledger_balance(account: str) -> int:
 amounts = st.lists(st.sampled_from([100, 200, 300, 460, 500, 900]), max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
-@given(back=amounts, otherwise=st.lists(st.sampled_from([100, 460]), max_size=2), again=amounts.map(lambda a: a[:2]),
-       pick=st.integers(0, 63))  # fmt: skip
+@settings(max_examples=200, deadline=None)
+@given(
+    back=amounts,
+    otherwise=st.lists(st.sampled_from([100, 460]), max_size=2),
+    again=amounts.map(lambda made: made[:2]),
+    picked=st.lists(st.booleans(), min_size=10, max_size=10),
+)
 def test_a_rise_is_told_apart_exactly_when_one_explanation_is_left(
-    back: list[int], otherwise: list[int], again: list[int], pick: int
+    back: list[int], otherwise: list[int], again: list[int], picked: list[bool]
 ) -> None:
     """The oracle tries every choice of charges and counts those that differ in more than which of two equals it took."""
-    rise = max(sum(amount for n, amount in enumerate(back) if pick >> n & 1), 1)
+    signed = [*back, *otherwise, *(-amount for amount in again)]
+    rise = max(sum(amount for amount, chosen in zip(signed, picked, strict=False) if chosen), 1)
     doubt = Doubts(returnable=tuple(enumerate(back)), back_otherwise=tuple(otherwise), charged_again=tuple(again))
     ways = {
         (tuple(sorted(a)), tuple(sorted(b)), tuple(sorted(c)))
