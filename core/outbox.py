@@ -22,9 +22,9 @@ from core.audit import Actor
 from core.db import Model, after_commit, db, transaction
 from core.tenancy import StoreOrPlatformScoped
 
-Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance"]
-KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance")
-PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance")
+Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
+KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance", "prove_books")
+PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance", "prove_books")
 
 
 def _silent(_ids: list[int]) -> None:

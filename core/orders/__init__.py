@@ -4,11 +4,14 @@ the claim before a purchase (`claiming`), every later move (`advancing`, `bookin
 `orders.place`.
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
 (`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), what a person settles (`by_hand`),
+the timeline, and what pages read (`reading`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
     advance,
     is_ours,
+    locked,
     mark_unknown,
     note_look,
     note_next,
@@ -40,6 +43,7 @@ from core.orders.reading import (
     find_any,
     newer_than,
     next_poll_s,
+    person_words,
     queue,
     tab_counts,
     usual_minutes,
@@ -113,6 +117,7 @@ __all__ = [
     "let_older_go_first",
     "lock_for_money_back",
     "lock_questions",
+    "locked",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -122,6 +127,7 @@ __all__ = [
     "note_look",
     "note_next",
     "note_restore",
+    "person_words",
     "place",
     "queue",
     "raise_case",

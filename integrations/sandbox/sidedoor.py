@@ -96,6 +96,11 @@ def abandoned(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     return {"abandoned": list(sandbox.abandoned)}
 
 
+def buying(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """Purchases being worked on at this moment, by the ports of their clients."""
+    return {"buying": list(sandbox.buying.values())}
+
+
 def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     """How often each fault struck and what became of the webhooks, without the weight of the whole state."""
     return {"fired_at": dict(sandbox.faults.fired_at), "webhooks_bent": dict(sandbox.webhooks.bent)}
@@ -178,6 +183,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] =
     ("GET", "/state"): state,
     ("GET", "/inflight"): inflight,
     ("GET", "/abandoned"): abandoned,
+    ("GET", "/buying"): buying,
     ("GET", "/counts"): counts,
     ("GET", "/knobs"): show_knobs,
     ("POST", "/faults"): plan_faults,

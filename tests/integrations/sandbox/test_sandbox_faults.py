@@ -232,6 +232,14 @@ def test_faults_aim_at_endpoints_and_references(ama):
     assert ama.door("/state")["fired"] == {"html_502": 2, "http_401": 1}
 
 
+def test_a_fault_may_aim_at_all_that_buys(ama):
+    plan(ama, {"endpoint": "buying", "fault": "empty_503", "times": None})
+    assert ama.buy("MK-1").status_code == 503
+    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1")]}).status_code == 503
+    assert ama.get("/v1/balance").status_code == 200
+    assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
+
+
 def test_a_fault_may_aim_at_one_order_of_a_batch(ama):
     plan(ama, {"endpoint": "bulk", "fault": "empty_503", "match_reference": "MK-2"})
     for path in ("/v1/purchase/bulk", "/v1/bulk"):
