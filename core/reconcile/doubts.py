@@ -61,7 +61,8 @@ def doubts() -> Doubts:
         if order.state == "submitting":
             unresolved.append(order.cost)
         elif order.charge_is_open and (
-            order.state == "failed" or (order.state == "refunded" and "supplier_money" in order.kinds)
+            order.state == "failed"
+            or (order.state == "refunded" and "supplier_money" in order.kinds and not contradicted)
         ):
             returnable.append((order.id, order.charged))
         elif order.charge_is_open and contradicted:
