@@ -261,7 +261,7 @@ def _float(books: _Books, lines: list[dict[str, Any]], found: Findings) -> int:
     explained = 0
     for order in books.orders.values():
         difference = order.theirs_pesewas - order.ours_pesewas
-        if difference and set(order.cases) & set(LATE):
+        if difference and order.cases and (order.state not in FINAL or set(order.cases) & set(LATE)):
             explained += difference
         elif difference:
             found.must(
