@@ -26,9 +26,11 @@ KINDS = {
     "wrong_answer": "The supplier's answer does not fit the order",
     "unknown_word": "The supplier used a status word nobody has seen",
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",
-    "float_break": "The supplier's balance differs from our books",
+    "unexpected_charge": "The supplier took money that no order of ours explains",
     "float_funded": "The supplier's balance rose: was the float funded?",
+    "unknown_reference": "The supplier signed news about a reference that is not ours",
     "broken": "An error of ours keeps this order from moving",
+    "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
 }
 _MOST_EVIDENCE = 20

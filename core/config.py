@@ -98,6 +98,9 @@ class Config:
     catalogue_every_s: int = 3_600  # the timed catalogue sync
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
+    webhooks_kept_of_order: int = 100  # events of one order that are kept; genuine ones are three to five
+    strangers_kept_in_hour: int = 500  # events that name no order of ours, kept in an hour; the rest are counted
+    stranger_bytes_in_hour: int = 2 * 1024 * 1024  # their bodies together
     webhook_keep_days: int = 30
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90

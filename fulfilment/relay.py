@@ -1,7 +1,7 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Also asks for the timed reads of balance and catalogue, by rows of the same outbox.
+lease is over. Notices a restored database before it rings anything. Also asks for the timed reads of balance and catalogue, by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, outbox, supply, tenancy, users
+from core import clock, config, orders, outbox, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -67,6 +67,7 @@ def run(app: Flask, stop: threading.Event) -> None:
         pause = clock.seconds(settings.relay_round_s)
         try:
             with app.app_context(), tenancy.across_stores():
+                _watch_restore()
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
                 if clock.now() >= tidy_at:
@@ -110,6 +111,12 @@ def ask_timed() -> None:
         )
         if newest is None or clock.now() - newest > clock.delta(every_s):
             outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+
+
+def _watch_restore() -> None:
+    asked = orders.note_restore()
+    if asked is not None:
+        log.error("this database was restored: what may have been bought since is asked about first", orders=asked)
 
 
 def tidy() -> None:

@@ -164,6 +164,11 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
     return True
 
 
+def is_ours(order_ref: str) -> bool:
+    """Whether an order of that reference exists, in what this work may see."""
+    return db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
+
+
 def locked(order_id: int) -> Order:
     """An order, its row locked inside the open use case."""
     return db.session.scalars(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
-from core import clock, config, outbox, supply
+from core import clock, config, lineage, outbox, supply
 from core.audit import SUPPLIER, WORKER
 from core.db import db, transaction
 from core.orders.advancing import locked, move
@@ -53,10 +53,12 @@ def claim(order_id: int) -> Claim | None:
 def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     """Claim several orders for one call, each with an attempt, a lease and an outcome of its own, in one transaction.
 
-    Those not *queued* any more are left out. Rows are locked in id order, so two such claims never wait in a circle.
+    Those not *queued* any more are left out, and those a restored backup left in doubt. Rows are locked in id order, so
+    two such claims never wait in a circle. Raises `lineage.UnknownDatabase` on a copy of the past.
     """
-    with transaction():
-        found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued"]
+    with transaction() as session:
+        lineage.refuse_copy(session)  # before the rows are read: whoever makes the copy ours has marked them by then
+        found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued" and not order.in_doubt]
         claims = [_claim(order) for order in found]
         if claims:
             supply.open_purchase_call(

@@ -102,6 +102,11 @@ class Order(Model, StoreScoped):
         return self.state in FINAL
 
     @property
+    def in_doubt(self) -> bool:
+        """Restored from a backup as *pending*: it may have been bought since, so it is asked about before anything."""
+        return self.ever_unknown and self.attempt == 0
+
+    @property
     def profit_pesewas(self) -> int:
         """What the agent earns, in pesewas: outside the books, since the customer pays the agent directly."""
         return self.price_pesewas - self.agent_price_pesewas

@@ -65,10 +65,13 @@ def cancel(code: str, actor: Actor) -> Order:
         )
         if order.state not in allowed:
             raise refusals.WrongState("This order is already on its way and cannot be cancelled any more.")
-        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text="Cancelled. Nothing was sent.")
+        customer_text = "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
+        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text=customer_text)
         row = outbox.of_order(order.id, lock=True)
         if row is not None:
             outbox.make_due(row)  # the job sees a final order and closes the row
+        elif order.in_doubt:  # bought since the backup? then it is a case
+            outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
         return order
 
 

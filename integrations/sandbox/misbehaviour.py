@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class Misconduct:
         self._endpoint = "bulk" if endpoint == "bulk_alias" else endpoint
         self._reference = reference
         self._socket: Any = request.environ.get(SOCKET)
+        self._charged_to: Counter[bool] = Counter()
         words = request.environ.setdefault(LOG, {})
         words.update({"reference": reference, "faults": [fault.fault for fault in met]})
 
@@ -78,6 +80,25 @@ class Misconduct:
             return self.lose("close")
         chosen = next((fault for fault in self.faults if fault.fault in faults.AFTER), None)
         return response if chosen is None else self._spoil(response, chosen)
+
+    def note_charge(self) -> None:
+        """Money was taken for this request: remember whether its client still waited."""
+        self._charged_to[self._client_gone()] += 1
+
+    def note_abandoned(self) -> None:
+        """The answer to a purchase is ready; keep a record when its client is gone, and of when it went."""
+        if self._endpoint not in ("purchase", "bulk") or not self._client_gone():
+            return
+        stage = "before" if self._charged_to[True] else "after" if self._charged_to[False] else "uncharged"
+        record = {
+            "at": time.time(),
+            "endpoint": self._endpoint,
+            "reference": self._reference,
+            "stage": stage,
+            "faults": [fault.fault for fault in self.faults],
+            "peer_port": self._socket.peer_port,
+        }
+        self._sandbox.abandoned.append(record)
 
     def lose(self, kind: str) -> Response:
         """Close the connection without a whole answer; where no socket is at hand, raise instead."""

@@ -41,6 +41,8 @@ class Sandbox:
     holds: Holds = field(default_factory=Holds)
     dropped: Callable[[str], Exception] = ConnectionDropped
     notice: str = ""
+    abandoned: list[dict[str, Any]] = field(default_factory=list)
+    """Purchases whose client was gone when their answer was ready (see `misbehaviour.Misconduct.note_abandoned`)."""
     _wallets: dict[int, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,6 +73,8 @@ class Call:
     account: Account
     path_argument: str = ""
     faults: list[Fault] = field(default_factory=list)
+    note_charge: Callable[[], None] = lambda: None
+    """Called each time money was taken for this request."""
 
     def fault(self, name: str) -> Fault | None:
         return next((fault for fault in self.faults if fault.fault == name), None)

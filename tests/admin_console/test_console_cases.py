@@ -17,7 +17,7 @@ NBSP = "\N{NO-BREAK SPACE}"
 def test_a_case_shows_its_evidence_and_its_order(owner: Visitor, scene: Scene) -> None:
     code = scene.order("completed", slug="kofi")
     scene.case_of(code)
-    scene.case("float_break", "float", evidence={"difference_pesewas": -1_250, "nothing": None})
+    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -1_250, "nothing": None})
     page = owner.get("/cases").text
     for words in (
         f'href="/orders/{code}"',
@@ -45,7 +45,7 @@ def test_closing_a_case_keeps_the_words_of_the_person(owner: Visitor, scene: Sce
 def test_a_case_is_not_closed_without_a_word(
     owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], resolution: str | None
 ) -> None:
-    case_id, other = scene.case(), scene.case("float_break", "float")
+    case_id, other = scene.case(), scene.case("unexpected_charge", "float")
     before = counts()
     answer = owner.post(f"/cases/{case_id}/close", {} if resolution is None else {"resolution": resolution})
     assert answer.status_code == 422

@@ -61,7 +61,7 @@ def test_a_balance_that_fits_is_said_to_fit(context: Flask) -> None:
         assert cases.open_cases(10) == []
 
 
-@pytest.mark.parametrize(("difference", "kind"), [(-460, "float_break"), (5_000, "float_funded")])
+@pytest.mark.parametrize(("difference", "kind"), [(-460, "unexpected_charge"), (5_000, "float_funded")])
 def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
     context: Flask, jump: Callable[[float], None], difference: int, kind: str
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_case_is_open_once_and_collects_evidence(context: Flask) -> None:
     with tenancy.across_stores():
         for difference in (1, 1, 2):
             with transaction():
-                cases.open_case("float_break", "float", {"difference_pesewas": difference})
+                cases.open_case("unexpected_charge", "float", {"difference_pesewas": difference})
         found = cases.open_cases(10)
         assert len(found) == 1
         assert [entry["difference_pesewas"] for entry in found[0].evidence] == [1, 2]

@@ -58,11 +58,15 @@ class Supplier:
     def knobs(self, **wanted: Any) -> Iterator[None]:
         """Turn knobs, and turn them back afterwards."""
         before = self._asked(self._http.get("/sandbox/knobs"))["knobs"]
-        self._asked(self._http.post("/sandbox/knobs", json=wanted))
+        self.turn(**wanted)
         try:
             yield
         finally:
-            self._asked(self._http.post("/sandbox/knobs", json={name: before[name] for name in wanted}))
+            self.turn(**{name: before[name] for name in wanted})
+
+    def turn(self, **knobs: Any) -> None:
+        """Turn knobs for good."""
+        self._asked(self._http.post("/sandbox/knobs", json=knobs))
 
     @contextmanager
     def keeping_pace(self, scale: float) -> Iterator[None]:
