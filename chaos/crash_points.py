@@ -35,34 +35,9 @@ from sqlalchemy import Engine, event
 from integrations.sandbox.sockets import Server
 
 ROOT = Path(__file__).resolve().parent.parent
-ROAD = (
-    "core/cases.py",
-    "core/db.py",
-    "core/ledger/posting.py",
-    "core/orders/advancing.py",
-    "core/orders/booking.py",
-    "core/orders/claiming.py",
-    "core/orders/timeline.py",
-    "core/outbox.py",
-    "core/reconcile.py",
-    "core/supply.py",
-    "fulfilment/answers.py",
-    "fulfilment/balance.py",
-    "fulfilment/bulk.py",
-    "fulfilment/calls.py",
-    "fulfilment/deliver.py",
-    "fulfilment/jobs.py",
-    "fulfilment/link.py",
-    "fulfilment/news.py",
-    "fulfilment/purchase.py",
-    "fulfilment/rungs.py",
-    "integrations/datamart/bulk.py",
-    "integrations/datamart/calls.py",
-    "integrations/datamart/client.py",
-    "integrations/datamart/purchases.py",
-    "integrations/http.py",
-)
-"""Every file that acts between the claim and the record; each line of them that runs is a point."""
+ROAD = ("core/", "fulfilment/", "integrations/datamart/", "integrations/http.py")
+NOT_THE_ROAD = ("core/clock.py", "core/config.py", "core/money.py", "core/phones.py", "core/tenancy.py")
+"""Each line that runs in the files of the first is a point, but for those that only compute."""
 
 STOPPED, NEVER_CAME, BROKE = 77, 0, 78
 _SQL = "sql: "
@@ -94,7 +69,13 @@ class Tracer:
         self._freeze = freeze
         self._seen: Counter[str] = Counter()
         self._wire = self._written = self._committed = 0
-        self._files = {str(ROOT / name): name for name in ROAD}
+        files = [
+            path
+            for place in ROAD
+            for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+        ]
+        names = {path: path.relative_to(ROOT).as_posix() for path in files}
+        self._files = {str(path): name for path, name in names.items() if name not in NOT_THE_ROAD}
 
     def start(self) -> None:
         event.listen(self._engine, "after_cursor_execute", self._after_statement)

@@ -22,7 +22,7 @@ from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
 from chaos import crash_points
-from core import clock, config, ledger, orders, outbox, reconcile, supply, tenancy
+from core import clock, config, ledger, lineage, orders, outbox, reconcile, supply, tenancy
 from core.db import db
 from core.orders import Order
 from fulfilment import calls, jobs
@@ -196,7 +196,7 @@ class Road:
             *(f"DELETE FROM public.{name}" for name in self._tables),
         ]
         statements += [f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}" for name in self._tables]
-        self.superuser.execute("; ".join([*statements, "SET session_replication_role = origin"]))
+        self.superuser.execute("; ".join([*statements, lineage.REMEMBER, "SET session_replication_role = origin"]))
 
     def _set_up_supplier(self, answer: Answer) -> None:
         knobs = self.sandbox.sandbox.knobs

@@ -11,8 +11,8 @@ but the first, statements that PostgreSQL rolls back with the process count as n
 The eight answers are those after which the road differs: taken; unclear in the three ways that money can hide in
 (charged and said 500, charged and reset, reset before any charge); and the four that say "not bought" and mean
 different things (wait for the float, give the money back, wait for the rate limit, take another reference). A time-out
-is not among them: the client makes one word of it and a reset, nobody knows. One call for several orders adds a road
-of its own; there the unclear answers matter most.
+is not among them: the client makes one word of it and a reset, nobody knows. One call for several orders is a road
+of its own, tried with an answer for each line and with none.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from core.db import db
 
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"
 ANSWERS = [
-    Answer("accepted", reads_balance=True),
+    Answer("accepted"),
     Answer("500 after the charge", fault="http_500_after"),
     Answer("reset after the charge", fault="reset_after"),
     Answer("reset before the charge", fault="reset_before", second_is_a_person_s=True),
     Answer("its wallet is too low", wallet_pesewas=100),
     Answer("it does not sell that", "refunded", knobs={"products": ("TELECEL",)}, second_is_a_person_s=True),
-    Answer("429", fault="text_429"),
+    Answer("429", fault="text_429", reads_balance=True),
     Answer("a stranger's reference", knobs={"dedupe": True}, taken_by_a_stranger=True, second_is_a_person_s=True),
     Answer("accepted, two in one call", lines=2),
     Answer("reset after the charge, two in one call", fault="reset_after", lines=2),
-    Answer("reset before the charge, two in one call", fault="reset_before", lines=2, second_is_a_person_s=True),
 ]
 
 
+@pytest.mark.timeout(600 if not EVERY_POINT else 36_000)
 @pytest.mark.slow(seconds=8)
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
 def test_a_worker_stopped_after_any_statement_buys_once(road: Road, answer: Answer) -> None:
