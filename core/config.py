@@ -96,6 +96,7 @@ class Config:
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
+    proof_every_s: int = 3_600  # the timed proof of the books; twice this old, it is said to be overdue
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
     webhooks_kept_of_order: int = 100  # events of one order that are kept; genuine ones are three to five
@@ -114,6 +115,9 @@ class Config:
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
     completed_watch_s: int = 86_400  # looked at once more this long after completion
+    refunded_ladder_s: tuple[int, ...] = (3_600, 21_600, 86_400)  # the money went back: the supplier may yet deliver
+    unknown_case_s: int = 86_400  # without a clear answer this long, a person is asked
+    never_fulfilled_case_s: int = 86_400  # accepted this long ago and not delivered: a person is asked
     bulk_lines: int = 10  # purchases in one call; fewer orders due are bought one by one
     bulk_off_s: int = 3_600  # the supplier has no bulk endpoint: tried again after this
 

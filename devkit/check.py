@@ -6,7 +6,6 @@ Decides which checks there are and in which order: the quick ones first, all of 
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -32,8 +31,8 @@ def main(words: Sequence[str]) -> int:
     ]
     if not options.no_tests:
         selection = ["-m", "not slow and not browser"] if options.fast else []
-        # Two at once where there are two cores: only the quick tests, whose waits are too short to disturb each other.
-        parts = 2 if options.fast and (os.cpu_count() or 1) > 1 else 1
+        # Two at once: the quick tests' waits are too short to disturb each other.
+        parts = 2 if options.fast else None
         steps.append(("tests", lambda: test.main([*selection, "-q"], parts)))
     return _run(steps)
 

@@ -1,7 +1,7 @@
 """A pytest plugin, `-p devkit.halves --part 1/2`: this process runs its share of the test files, another the rest.
 
 Decides the shares by the number of tests, the same way in every process, and never parts a file: its fixtures are
-made once. Each process has its own servers, so the shares cannot meet.
+made once. A test marked `slow(seconds=60)` counts as sixty. Each process has its own servers, so the shares cannot meet.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         files[str(item.path)].append(item)
-    mine = set(shares({path: len(found) for path, found in files.items()}, parts)[part - 1])
+    mine = set(shares({path: sum(map(weight, found)) for path, found in files.items()}, parts)[part - 1])
     others = [item for item in items if str(item.path) not in mine]
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if str(item.path) in mine]
+
+
+def weight(item: pytest.Item) -> int:
+    """What a test counts when the shares are made."""
+    mark = item.get_closest_marker("slow")
+    return int(mark.kwargs.get("seconds", 1)) if mark else 1
 
 
 def shares(counts: dict[str, int], parts: int) -> list[list[str]]:

@@ -31,12 +31,21 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
+STAGES = (("not (slow or browser or alone)", 2), ("(slow or browser) and not alone", 2), ("alone", 1))
+"""Every test, in three stages: which, and in how many processes. What starts the whole program or counts the seconds
+has the machine to itself."""
+_NO_TESTS = 5  # pytest's exit status when it ran none
+
+
 class Refusal(Exception):
     """Why the tests cannot run: one sentence with the fix."""
 
 
-def main(words: Sequence[str], parts: int = 1) -> int:
-    """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of several."""
+def main(words: Sequence[str], parts: int | None = None) -> int:
+    """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of several.
+
+    Without `parts`, and with words that choose no tests, everything runs, stage by stage.
+    """
     try:
         return run(words, parts)
     except Refusal as refusal:
@@ -44,16 +53,26 @@ def main(words: Sequence[str], parts: int = 1) -> int:
         return 1
 
 
-def run(words: Sequence[str], parts: int) -> int:
+def run(words: Sequence[str], parts: int | None) -> int:
     """Run pytest, and say loudly what could not be tried. Raises `Refusal`."""
     browser = chromium(os.environ)
     if browser is None:
         _shout("No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install chromium`.")
     env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
-    status = _pytest(_selection(words, browser is not None), env, parts)
+    if parts is None and not chooses(words):
+        status = _worst(
+            [_pytest(_selection([*words, "-m", which], browser is not None), env, count) for which, count in STAGES]
+        )
+    else:
+        status = _pytest(_selection(words, browser is not None), env, parts or 1)
     if browser is None:
         _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
     return status
+
+
+def chooses(words: Sequence[str]) -> bool:
+    """Whether pytest's words pick tests, by path, name or marker."""
+    return any(not word.startswith("-") or word[:2] in ("-m", "-k") for word in words)
 
 
 def chromium(environ: Mapping[str, str]) -> str | None:
@@ -120,6 +139,9 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
 
     Of several processes the first is heard at once, the others when they have ended.
     """
+    if "TEST_DATABASE_URL" in env:
+        parts = 1  # there is one database, and every process would empty it
+    parts = min(parts, os.cpu_count() or 1)
     running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
     with ExitStack() as stack:
         for part in range(1, parts + 1):
@@ -140,7 +162,13 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
             if held:
                 held.seek(0)
                 print(held.read().decode(errors="replace"), end="", flush=True)
-    return max(abs(process.returncode) for process, _ in running)
+    return _worst([process.returncode for process, _ in running])
+
+
+def _worst(statuses: Sequence[int]) -> int:
+    """The worst exit status. A share without tests is no failure, unless all are."""
+    ran = [abs(status) for status in statuses if status != _NO_TESTS]
+    return max(ran, default=_NO_TESTS)
 
 
 def _shout(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `seed`."""
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`, `backup` and its restore."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, supply, tenancy
-from fulfilment import balance, catalogue, relay, seeds, supervise, worker
+from core import config, orders, proof, supply, tenancy
+from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
+T = TypeVar("T")
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
 
 
 def register(app: Flask) -> None:
     """Add the commands to `flask --app wsgi`."""
-    for command in (relay_command, worker_command, supervise_command, seed_command, supplier_group):
+    work = (relay_command, worker_command, supervise_command, prove_command)
+    keep = (backup_command, restore_command, restore_check_command, restored_command)
+    for command in (*work, *keep, seed_command, supplier_group):
         app.cli.add_command(command)
 
 
@@ -50,6 +53,21 @@ def supervise_command(workers: int | None, pids_file: Path | None) -> None:
     supervise.run(workers or config.current().workers, pids_file, _stop_on_signals())
 
 
+@click.command("prove")
+@click.option("--whole", is_flag=True, help="Verify every seal, also of large books.")
+@with_appcontext
+def prove_command(whole: bool) -> None:
+    """Prove the books and seal what is new. Exits 1 when they do not hold."""
+    try:
+        found = prove.prove_now(whole)
+    except proof.UnderWay:
+        raise click.ClickException("Another proof is under way. Try again in a moment.") from None
+    click.echo(prove.told(found))
+    click.echo(f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash {found.hash}")
+    if not found.ok:
+        raise SystemExit(1)
+
+
 @click.command("seed")
 @click.option("--demo", is_flag=True, help="Stores ama and kofi with agents, wallets and the supplier's catalogue.")
 @click.option("--owner-only", is_flag=True, help="Only the owner; the password is printed once.")
@@ -72,6 +90,61 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
         click.echo(f"owner: {login['email']}  {shown}")
     else:
         click.echo("The owner exists already.")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@with_appcontext
+def backup_command(file: Path) -> None:
+    """Write a backup of the whole database to FILE and read it back."""
+    taken = _or_a_sentence(lambda: backup.take(_owner_url(), file))
+    click.echo(
+        f"{file}: {sum(taken.rows.values())} rows of {len(taken.rows)} tables, {taken.size_bytes} bytes, read back. "
+        f"Orders: {taken.rows['orders']}."
+    )
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@with_appcontext
+def restore_command(file: Path) -> None:
+    """Bring the backup FILE back into the empty database of DATABASE_ADMIN_URL."""
+    _or_a_sentence(lambda: backup.restore(_owner_url(), file))
+    click.echo("Restored. Next: `db upgrade`, then `restore-check`, then start web and supervise.")
+
+
+@click.command("restore-check")
+@with_appcontext
+def restore_check_command() -> None:
+    """Look whether a restored database is whole. Changes nothing; leaves with 1 when something is missing."""
+    found = restored.look(current_app.extensions["migrate"].directory)
+    for finding in found:
+        click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.sentence}")
+    if not all(finding.ok for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.command("restored")
+@with_appcontext
+def restored_command() -> None:
+    """Say that files of an earlier day were put back under the same server, which the database itself cannot show."""
+    with tenancy.across_stores():
+        asked = orders.note_restore(told=True)
+    click.echo(f"Noted. {asked} orders are asked about before they are bought.")
+
+
+def _owner_url() -> str:
+    url = config.current().database_admin_url
+    if not url:
+        raise click.UsageError("DATABASE_ADMIN_URL is not set: backup and restore need the owner of the tables.")
+    return url
+
+
+def _or_a_sentence(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except backup.BackupFailed as problem:
+        raise click.ClickException(str(problem)) from problem
 
 
 @supplier_group.command("check")
@@ -115,7 +188,9 @@ def supplier_sync() -> None:
 @supplier_group.command("balance")
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with tenancy.across_stores():
+    with tenancy.across_stores(), link.wallet_turn() as turn:
+        if not turn:
+            raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])
     click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
 

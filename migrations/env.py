@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import audit, cases, catalog, ledger, onboarding, orders, outbox, supply, users  # noqa: F401 - tables
+from core import audit, cases, catalog, ledger, lineage, onboarding, orders, outbox, proof, pulse, supply, users  # noqa: F401 - tables
 from core.db import Model
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
 KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
 """Rows of these may change but are never deleted."""
 
@@ -49,9 +49,12 @@ def run() -> None:
         connection.commit()
         context.configure(connection=connection, target_metadata=Model.metadata, compare_type=True)
         with context.begin_transaction():
+            made_now = not connection.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one()
             context.run_migrations()
             if connection.execute(text("SELECT to_regclass('public.entries') IS NOT NULL")).scalar_one():
                 _grant(connection, application_url)
+                if made_now:  # never for tables that were there already: they may be a restored backup
+                    lineage.remember(connection)
     engine.dispose()
 
 

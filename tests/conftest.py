@@ -21,7 +21,7 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
-from core import clock, ledger, outbox, tenancy, users
+from core import clock, ledger, lineage, outbox, tenancy, users
 from core.config import Config
 from core.db import db
 from devkit import servers
@@ -117,6 +117,7 @@ def restore(seeded_app: Flask, postgres: dict[str, str]) -> Iterator[Callable[[]
                 "SET session_replication_role = replica",
                 *(f"DELETE FROM public.{table}" for table in tables),
                 *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
+                lineage.REMEMBER,  # it is a restore, and no test but those of restores is about one
             ]
         )
         yield lambda: connection.execute(statement) and None

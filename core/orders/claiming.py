@@ -13,8 +13,8 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
-from core import clock, config, outbox, supply
-from core.audit import SUPPLIER, WORKER
+from core import clock, config, lineage, outbox, supply
+from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -53,10 +53,12 @@ def claim(order_id: int) -> Claim | None:
 def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     """Claim several orders for one call, each with an attempt, a lease and an outcome of its own, in one transaction.
 
-    Those not *queued* any more are left out. Rows are locked in id order, so two such claims never wait in a circle.
+    Those not *queued* any more are left out, and those a restored backup left in doubt. Rows are locked in id order, so
+    two such claims never wait in a circle. Raises `lineage.UnknownDatabase` on a copy of the past.
     """
-    with transaction():
-        found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued"]
+    with transaction() as session:
+        lineage.refuse_copy(session)  # before the rows are read: whoever makes the copy ours has marked them by then
+        found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued" and not order.in_doubt]
         claims = [_claim(order) for order in found]
         if claims:
             supply.open_purchase_call(
@@ -155,10 +157,20 @@ def requeue_absent(order_id: int) -> bool:
         if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
             open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
             return False
-        order.resends += 1
-        order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
-        move(order, "queued", WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
+        queue_again(order, WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
         return True
+
+
+def queue_again(order: Order, actor: Actor, text: str) -> None:
+    """A locked *submitting* order that was certainly not bought goes back in line under the same reference.
+
+    Inside the open use case. It counts as once unclear from now on, so that it is looked up once more right before it
+    is sent, and no refusal of that purchase proves anything.
+    """
+    order.resends += 1
+    order.ever_unknown = True
+    order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
+    move(order, "queued", actor, text)
 
 
 def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:

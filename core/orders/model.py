@@ -97,9 +97,19 @@ class Order(Model, StoreScoped):
     failed_since: Mapped[datetime | None]
     final_at: Mapped[datetime | None]
 
+    def watch_claim_here(self) -> None:
+        """A claim of another machine, or from before a restart: by this steady clock its time counts from now on."""
+        if self.state == "submitting" and clock.boot() not in self.steady_marks:
+            self.steady_marks = {**self.steady_marks, clock.boot(): {"claimed": clock.steady_s()}}
+
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def in_doubt(self) -> bool:
+        """Restored from a backup as *pending*: it may have been bought since, so it is asked about before anything."""
+        return self.ever_unknown and self.attempt == 0
 
     @property
     def profit_pesewas(self) -> int:

@@ -85,7 +85,7 @@ WAIT_TEXT: dict[str, str] = {
     "credentials": "the supplier refuses our credentials",
     "breaker": "the supplier's answers are unclear; sending is paused",
     "paused": "this network is paused",
-    "balance_break": "the supplier's balance does not fit our books",
+    "balance_break": "buying is stopped until a charge of the supplier is explained",
 }
 
 

@@ -124,10 +124,11 @@ class Supplier:
         # The alias is the same endpoint to a plan of faults.
         met = self.sandbox.faults.draw("bulk" if endpoint == "bulk_alias" else endpoint, _references(body, argument))
         misconduct = misbehaviour.Misconduct(self.sandbox, request, endpoint, _first(_references(body, argument)), met)
-        early = misconduct.at_the_gate()
-        if early is not None:
-            return early
-        return misconduct.after(lambda: self._answer(request, endpoint, argument, body, misconduct))
+        with misconduct.on_record():
+            early = misconduct.at_the_gate()
+            if early is not None:
+                return early
+            return misconduct.after(lambda: self._answer(request, endpoint, argument, body, misconduct))
 
     def _answer(
         self, request: Request, endpoint: str, argument: str, body: Any, misconduct: misbehaviour.Misconduct
@@ -143,7 +144,7 @@ class Supplier:
         if quota.exceeded:
             return wire.plain(429, "API rate limit exceeded", **quota.headers())
         misconduct.before()
-        call = Call(request, endpoint, body, account, argument, misconduct.faults)
+        call = Call(request, endpoint, body, account, argument, misconduct.faults, misconduct.note_charge)
         response = self._run(call, misconduct)
         response.headers.extend(quota.headers())
         took_ms = (time.monotonic() - started) * 1000

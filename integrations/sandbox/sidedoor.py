@@ -80,12 +80,30 @@ def state(sandbox: Sandbox, request: Request) -> dict[str, Any]:
         "faults": sandbox.faults.entries(),
         "fired": dict(sandbox.faults.fired),
         "webhooks": sandbox.store.webhook_log(),
+        "webhooks_bent": dict(sandbox.webhooks.bent),
+        "abandoned": list(sandbox.abandoned),
         "knobs": profiles.as_dict(sandbox.knobs),
     }
 
 
 def inflight(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     return {"inflight": _inflight(sandbox)}
+
+
+def abandoned(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """Purchases whose client was gone when the answer was ready: from which port, and whether it left before the
+    charge, after it, or nothing was charged."""
+    return {"abandoned": list(sandbox.abandoned)}
+
+
+def buying(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """Purchases being worked on at this moment, by the ports of their clients."""
+    return {"buying": list(sandbox.buying.values())}
+
+
+def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """How often each fault struck and what became of the webhooks, without the weight of the whole state."""
+    return {"fired_at": dict(sandbox.faults.fired_at), "webhooks_bent": dict(sandbox.webhooks.bent)}
 
 
 def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
@@ -164,6 +182,9 @@ def _inflight(sandbox: Sandbox) -> list[dict[str, Any]]:
 _HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] = {
     ("GET", "/state"): state,
     ("GET", "/inflight"): inflight,
+    ("GET", "/abandoned"): abandoned,
+    ("GET", "/buying"): buying,
+    ("GET", "/counts"): counts,
     ("GET", "/knobs"): show_knobs,
     ("POST", "/faults"): plan_faults,
     ("POST", "/release"): release,

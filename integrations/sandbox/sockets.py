@@ -36,6 +36,7 @@ class MisusableSocket:
         self._connection = connection
         self.kind = ""
         self.seconds = 0.0
+        self.peer_port = int(connection.getpeername()[1])
 
     def misuse(self, kind: str, seconds: float = 0.0) -> None:
         """`close`, `reset`, `short_body` or `trickle` (over `seconds`)."""
@@ -137,7 +138,13 @@ class Handler(WSGIRequestHandler):
         """The base class's own lines carry whole numbers; ours are written by `_note`."""
 
     def _note(self, environ: dict[str, Any], answer: _Answer, handle: MisusableSocket, started: float) -> None:
-        if environ["PATH_INFO"] in ("/health", "/sandbox/state", "/sandbox/inflight"):
+        if environ["PATH_INFO"] in (
+            "/health",
+            "/sandbox/state",
+            "/sandbox/inflight",
+            "/sandbox/abandoned",
+            "/sandbox/counts",
+        ):
             return
         words = environ.get(LOG, {})
         status = handle.kind if handle.kind in ("close", "reset", "client gone") else answer.answered

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from devkit import test
 from devkit.test import Refusal
@@ -83,3 +85,20 @@ def test_a_browser_that_cannot_run_is_refused_and_a_missing_one_is_none(monkeypa
 def test_without_a_browser_its_tests_are_left_out(words: list[str], passed_on: list[str]) -> None:
     assert test._selection(words, with_browser=False) == passed_on
     assert test._selection(words, with_browser=True) == words
+
+
+@pytest.mark.parametrize("marks", list(itertools.product((False, True), repeat=3)))
+def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
+    carried = dict(zip(("slow", "browser", "alone"), marks, strict=True))
+    stages = [which for which, _ in test.STAGES if Expression.compile(which).evaluate(lambda name, **_: carried[name])]
+    assert len(stages) == 1
+    assert not carried["alone"] or dict(test.STAGES)[stages[0]] == 1
+
+
+def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:
+    assert not any(map(test.chooses, ([], ["-q"], ["-q", "--durations=0", "-x"])))
+    assert all(map(test.chooses, (["tests/core"], ["-k", "ledger"], ["-mslow"], ["-q", "-m", "slow"])))
+
+
+def test_a_share_without_tests_is_no_failure_unless_all_are() -> None:
+    assert [test._worst(one) for one in ([0, 5], [5, 1, 0], [5, 5], [-9, 0])] == [0, 1, 5, 9]

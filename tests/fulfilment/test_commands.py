@@ -18,7 +18,7 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from core import catalog, clock, config, ledger, stores, supply, tenancy, users
+from core import catalog, clock, config, ledger, lineage, stores, supply, tenancy, users
 from core.db import db
 from core.stores import Store
 from fulfilment import relay, seeds, supervise, worker
@@ -171,6 +171,7 @@ def nothing_yet(app: Flask, postgres: dict[str, str]) -> None:
         connection.execute(
             "INSERT INTO accounts SELECT id, name, 0, store_id FROM seed.accounts WHERE store_id IS NULL"
         )
+        connection.execute(lineage.REMEMBER)
 
 
 def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_nothing(

@@ -284,7 +284,7 @@ def test_delivered_after_the_refund_is_a_case_and_moves_no_money(desk: Desk) -> 
     desk.work()
     assert desk.read(order).state == "refunded"
     assert desk.wallet() == (WALLET_PESEWAS, 0)
-    assert desk.cases() == ["contradiction"]
+    assert desk.cases() == ["late_success"]
 
 
 def test_completed_is_looked_at_once_more_after_a_day(desk: Desk) -> None:

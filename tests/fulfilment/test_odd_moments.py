@@ -243,7 +243,7 @@ def test_money_the_supplier_gave_back_for_a_failed_order_is_no_funding(desk: Des
     desk.work_until(order, "failed")
     for _ in range(2):
         with tenancy.across_stores():
-            assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
+            assert reconcile.note_balance(FLOAT_PESEWAS).startswith("fits")
             assert reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas) == "fits"
         desk.jump(61)
     assert desk.cases() == []

@@ -165,7 +165,7 @@ def test_timed_reads_are_asked_for_and_joined(desk: Desk, jump: Callable[[float]
         relay.ask_timed()
         relay.ask_timed()
         asked = outbox.ask("refresh_balance", SYSTEM)
-        assert outbox.health().open == 2
+        assert outbox.health().open == 3  # balance, catalogue, proof
     desk.work()
     with tenancy.across_stores():
         done = outbox.asked(asked.id)

@@ -322,7 +322,7 @@ def test_news_of_a_finished_order_is_looked_up_and_becomes_a_case(
     assert hook.post(update(order.order_ref, "successful", late=1)) == 204
     assert due_now(order)
     desk.work()
-    assert (desk.read(order).state, desk.cases()) == ("refunded", ["contradiction"])
+    assert (desk.read(order).state, desk.cases()) == ("refunded", ["late_success"])
 
 
 def test_when_the_look_up_is_gone_a_signed_webhook_is_believed_on_the_third_rung(

@@ -32,7 +32,7 @@ STOPPED_S = 30
 FOREIGN = ("MAKOLA_", "DATABASE_", "REDIS_", "DATA_MART_", "FLASK_", "GRANIAN_")
 CHROMIUM = os.environ.get("MAKOLA_CHROMIUM") or next(filter(None, map(shutil.which, purchase.CHROMIUM_NAMES)), None)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
 in_a_browser = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),

@@ -1,0 +1,81 @@
+"""After a restore: every order that may have been bought since the backup was taken is asked about before it is bought.
+
+A backup is older than the truth. An order *queued* in it may have been bought since, and a supplier that does not know
+a repeated reference would sell it twice. So each such order goes on as if a worker had claimed it at the moment the
+restore was noticed and had died in the call: looked up, and sent only after the proof of absence of `claiming`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from core import audit, cases, clock, lineage, outbox
+from core.audit import SYSTEM, WORKER
+from core.db import db, transaction
+from core.orders.advancing import locked, move
+from core.orders.model import Order
+from core.orders.timeline import log
+
+_RESTORE_LOCK = 4_209
+_ASKED_FIRST = "Our records are from a backup, so it may have been sent already. The supplier is asked first."
+
+
+def note_restore(*, told: bool = False) -> int | None:
+    """Mark every open order when this database is a copy of the past; all of it in one transaction.
+
+    Returns how many orders are asked about before they are bought, None when the database is ours. `told` when a
+    person says that it is a copy although it looks like ours. Needs `across_stores`.
+    """
+    if not told and not lineage.differences(db.session):
+        return None
+    with transaction() as session:
+        session.execute(select(func.pg_advisory_xact_lock(_RESTORE_LOCK)))
+        found = lineage.differences(session) or (("a person says so",) if told else ())
+        if not found:
+            return None  # another process was faster
+        newest = session.scalar(select(func.max(Order.created_at)))
+        marked = list(
+            session.scalars(
+                select(Order)
+                .where(Order.state.in_(("awaiting_payment", "pending", "queued", "submitting")))
+                .order_by(Order.id)
+                .with_for_update(key_share=True)
+            )
+        )
+        for order in marked:
+            _doubt(order)
+        outbox.hasten([order.id for order in marked])
+        lineage.remember(session)
+        if newest is not None:
+            evidence = {"because": ", ".join(found), "newest_order": newest.isoformat(), "asked_first": len(marked)}
+            cases.open_case("restored", "database", evidence)
+            audit.write(SYSTEM, "note_restore", "database", evidence)
+        return len(marked)
+
+
+def ask_first(order_id: int) -> None:
+    """An order restored as *pending* was processed: it is looked up as any other before it may be bought."""
+    with transaction():
+        order = locked(order_id)
+        if order.state == "queued" and order.in_doubt:
+            _suppose_sent(order)
+
+
+def _doubt(order: Order) -> None:
+    """From this moment counts when absence is proven: whoever claimed it in the time we forgot did so before."""
+    now = clock.now()
+    order.ever_unknown, order.claimed_at, order.lease_until, order.absent_since = True, now, now, None
+    order.steady_marks = {clock.boot(): {"claimed": clock.steady_s()}}
+    if order.state == "queued":
+        _suppose_sent(order)
+        return
+    order.version += 1
+    if order.state == "submitting":
+        order.unknown_since = order.unknown_since or now
+    log(order, WORKER, "restored", _ASKED_FIRST)
+
+
+def _suppose_sent(order: Order) -> None:
+    order.attempt += 1
+    order.unknown_since, order.wait_reason = clock.now(), None
+    move(order, "submitting", WORKER, _ASKED_FIRST, customer_text="Checking with the network")

@@ -1,0 +1,128 @@
+"""Whether a restored database is whole: its tables, the walls between stores, the guards of the books, the books.
+
+Looks as the application's role, since that is what has to be bound. Changes nothing; the marking of open orders is
+`orders.note_restore`, which the relay calls by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from core import ledger, lineage, tenancy
+from core.db import PowerfulRole, db, refuse_powerful_role
+
+APPEND_ONLY = ("postings", "entries", "audit", "order_events")
+GUARDS = frozenset({"entries_balanced", *(f"{table}_frozen" for table in APPEND_ONLY)})
+"""The triggers that refuse an unbalanced posting and a change of what is append only. A test compares."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: whether it is as it must be, and a sentence."""
+
+    ok: bool
+    sentence: str
+
+
+def look(migrations: str) -> list[Finding]:
+    """Everything that a restore could have lost. `migrations` is the folder of the migrations."""
+    with db.engine.connect() as connection:
+        found = [Finding(not problem, problem or good) for good, problem in _structure(connection, migrations)]
+        connection.rollback()
+    with tenancy.across_stores():
+        books = ledger.books()
+        found.append(
+            Finding(books.hold, f"The books {'hold' if books.hold else 'do not hold'}: {books.postings} postings.")
+        )
+        found += [Finding(True, sentence) for sentence in _what_is_open()]
+    return found
+
+
+def _structure(connection: Connection, migrations: str) -> Iterator[tuple[str, str]]:
+    """What is good in words, and what is wrong with it: empty when nothing is."""
+    yield "The tables are those of this program.", _wrong_version(connection, migrations)
+    looks: tuple[tuple[str, str, Callable[[Connection], list[str]]], ...] = (
+        ("Every table of a store is walled.", "Tables without their wall", _unwalled),
+        ("The guards of the books stand.", "Missing triggers", _unguarded),
+        ("What is append only may not be changed.", "Rights the application must not have", _too_much),
+        ("The application may read and write.", "Tables the application cannot use", _too_little),
+    )
+    for good, bad, look_at in looks:
+        names = look_at(connection)
+        yield good, f"{bad}: {', '.join(names)}." if names else ""
+    try:
+        refuse_powerful_role(connection)
+        yield "The application is bound by the walls.", ""
+    except PowerfulRole as problem:
+        yield "", str(problem)
+
+
+def _wrong_version(connection: Connection, migrations: str) -> str:
+    if connection.scalar(text("SELECT to_regclass('public.alembic_version')")) is None:
+        return "There are no tables of Makola here."
+    config = AlembicConfig()
+    config.set_main_option("script_location", migrations)
+    head = ScriptDirectory.from_config(config).get_current_head()
+    here = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return "" if here == head else f"The tables are of version {here}, this program needs {head}: run `db upgrade`."
+
+
+def _unwalled(connection: Connection) -> list[str]:
+    return _names(
+        connection,
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id' "
+        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('memberships', 'sessions') "
+        "AND NOT (c.relrowsecurity AND c.relforcerowsecurity "
+        "AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'store_wall'))",
+    )
+
+
+def _unguarded(connection: Connection) -> list[str]:
+    standing = _names(connection, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'")
+    return sorted(GUARDS - set(standing))
+
+
+def _too_much(connection: Connection) -> list[str]:
+    return _names(
+        connection,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY(:tables) "
+        "AND has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')",
+        tables=list(APPEND_ONLY),
+    )
+
+
+def _too_little(connection: Connection) -> list[str]:
+    return _names(
+        connection,
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+        "AND relname <> 'alembic_version' AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))",
+    )
+
+
+def _names(connection: Connection, query: str, **values: object) -> list[str]:
+    return sorted(connection.execute(text(query), values).scalars())
+
+
+def _what_is_open() -> Iterator[str]:
+    states = db.session.execute(
+        text(
+            "SELECT state, count(*) FROM orders WHERE state NOT IN ('completed', 'refunded', 'cancelled', 'expired') "
+            "GROUP BY 1 ORDER BY 1"
+        )
+    ).all()
+    yield "Open orders: " + (", ".join(f"{count} {state}" for state, count in states) or "none") + "."
+    newest = db.session.scalar(text("SELECT max(created_at) FROM orders"))
+    yield f"The newest order is from {newest:%Y-%m-%d %H:%M:%S} UTC." if newest else "There are no orders."
+    copy = lineage.differences(db.session)
+    if copy:
+        yield (
+            f"This is a copy ({', '.join(copy)}): when the relay starts, it makes every order that may have been bought "
+            "since be asked about before it is bought."
+        )
+    else:
+        yield "This is the database that Makola wrote to last."
