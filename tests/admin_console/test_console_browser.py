@@ -91,6 +91,8 @@ def busy(scene: Scene) -> list[str]:
     scene.webhook(codes[4], verified_by="platform_data_secret")
     scene.case_of(codes[4])
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
+    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"})
+    scene.change_order(codes[1], wait_reason="float")
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     return [
         "/",
