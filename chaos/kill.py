@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -140,8 +139,6 @@ class Run:
             f"{wanted.bulk}{f', mutant {wanted.mutant}' if wanted.mutant else ''}; expected about {wanted.expected_s:.0f} s"
         )
         with ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix="makola-kill-"))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stage = stack.enter_context(
                 Stage(
                     scale=wanted.scale,
@@ -155,6 +152,8 @@ class Run:
                     keep_in=wanted.keep_in,
                 )
             )
+            folder = stage.folder / "run"  # goes with the stage, also when this process is killed
+            folder.mkdir()
             written = Diary(folder / "diary.jsonl")
             stack.callback(written.close)
             stack.callback(self.stop.set)
@@ -399,5 +398,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way that ends the stage
     sys.exit(main())
