@@ -22,6 +22,7 @@ ACTS = {
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     "/cases/{case}/funding": ("owner", {}),
+    "/books/prove": ("owner finance", {}),
 }
 ROLES = ("owner", "finance", "support")
 
@@ -98,6 +99,7 @@ def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., 
         for path, button in places.items():
             assert (button in person.get(path).text) == (role == "owner"), (role, path)
         assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (role != "support")
+        assert ('action="/books/prove"' in person.get("/books").text) == (role != "support")
 
 
 FORGERIES: tuple[dict[str, Any], ...] = (
