@@ -263,6 +263,19 @@ def test_failed_for_a_day_gives_the_money_back(desk: Desk) -> None:
     assert desk.cases() == ["supplier_money"]  # the supplier kept our money: a person must ask for it
 
 
+def test_an_order_failed_before_its_acceptance_was_seen_is_money_the_supplier_took(desk: Desk) -> None:
+    # Its charge was in no book: after the watch the money was gone and nobody was asked.
+    desk.plan("drop_after", times=1)
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed", refund=False)
+    order = desk.work_until(order, "failed")
+    assert desk.books()["in_flight"] == order.cost_pesewas
+    desk.work_until(order, "refunded")
+    assert desk.wallet() == (WALLET_PESEWAS, 0)
+    assert desk.cases() == ["supplier_money"]
+
+
 def test_reversed_gives_back_both_sides(desk: Desk) -> None:
     order = desk.release()
     desk.work()
