@@ -22,7 +22,7 @@ KINDS = {
     "contradiction": "The supplier's news contradicts a finished order",
     "unknown_too_long": "No clear answer from the supplier for a day",
     "never_fulfilled": "The supplier accepted it a day ago and has not delivered it",
-    "resend_limit": "Proven absent, but already sent again once",
+    "resend_limit": "Proven absent, but already sent again as often as it may be",
     "wrong_answer": "The supplier's answer does not fit the order",
     "unknown_word": "The supplier used a status word nobody has seen",
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from desk import Desk
@@ -393,6 +394,24 @@ def test_a_second_resend_needs_a_person(make_desk: Callable[..., Desk]) -> None:
     assert desk.cases() == ["resend_limit"]
     assert desk.read(order).state == "submitting"
     assert desk.charges() == []
+
+
+def test_a_supplier_that_tells_repeats_is_not_asked_for_ever(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A reference it does not know and yet refuses as taken was sent again every six minutes, without an end.
+    settings = replace(config.current(), supplier_dedupes=True)
+    monkeypatch.setattr(config, "_current", settings)
+    desk = make_desk(dedupe=True)
+    desk.plan("http_500_before", times=20)
+    order = desk.release()
+    for _ in range(120):
+        desk.work()
+        if desk.cases():
+            break
+        desk.jump_to_next()
+    assert desk.cases() == ["resend_limit"]
+    assert desk.read(order).resends == settings.max_proven_resends
 
 
 def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(make_desk: Callable[..., Desk]) -> None:
