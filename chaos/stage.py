@@ -58,11 +58,13 @@ class Stage:
         web_workers: int = 2,
         bulk: str = "off",
         knobs: Mapping[str, Any] | None = None,
+        supplier_cedis: int = 5_000,
+        supplier_seed: int = 0,
         env: Mapping[str, str] | None = None,
         python_path: Sequence[Path] = (),
         keep_in: Path | None = None,
     ) -> None:
-        """`knobs` are the sandbox's from its start; `env` and `python_path` reach every process; `keep_in` gets the
+        """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `env` and `python_path` reach every process; `keep_in` gets the
         log and the supplier's charge file when the folder goes."""
         self._words = ["--port", str(daemons.free_port()), "--time-scale", f"{scale:g}"]
         self._words += ["--workers", str(workers), "--web-workers", str(web_workers)]
@@ -73,6 +75,7 @@ class Stage:
             **({"PYTHONPATH": path} if path else {}),
             **(env or {}),
         }
+        self._sandbox = ["--wallet", str(supplier_cedis), "--seed", str(supplier_seed)]
         self._knobs = dict(knobs or {})
         self._keep_in = keep_in
         self._server: subprocess.Popen[bytes] | None = None
@@ -89,7 +92,8 @@ class Stage:
         self.folder.chmod(0o755)  # root's PostgreSQL runs as nobody, who must walk through
         scratch = self.folder / "tmp"  # a killed supervisor leaves its busy marks behind
         scratch.mkdir()
-        options = {"words": self._words, "env": {**self._env, "TMPDIR": str(scratch)}}
+        env = {**self._env, "TMPDIR": str(scratch)}
+        options = {"words": self._words, "env": env, "sandbox": self._sandbox}
         (self.folder / _OPTIONS).write_text(json.dumps(options), encoding="utf-8")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         with self._output.open("wb") as sink:
@@ -254,7 +258,12 @@ class _Family(Family):
 
 
 class _Up(Up):
-    """`dev.py up` that also names the supervisor."""
+    """`dev.py up` that also names the supervisor, and gives the sandbox more words."""
+
+    sandbox_words: tuple[str, ...] = ()
+
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> None:
+        super()._program(name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env)
 
     def pids(self) -> dict[str, list[int]]:
         supervise = self.children.get("supervise")
@@ -273,7 +282,7 @@ def _serve(folder: Path) -> int:
     told = json.loads((folder / _OPTIONS).read_text(encoding="utf-8"))
     os.environ.update(told["env"])
     try:
-        _run(told["words"], Path(os.environ["MAKOLA_INSTANCE"]))
+        _run(told["words"], tuple(told["sandbox"]), Path(os.environ["MAKOLA_INSTANCE"]))
     except (plan.Refusal, servers.ServerError) as refusal:
         print(refusal, flush=True)
         return 1
@@ -283,7 +292,7 @@ def _serve(folder: Path) -> int:
     return 0
 
 
-def _run(words: list[str], instance: Path) -> None:
+def _run(words: list[str], sandbox_words: tuple[str, ...], instance: Path) -> None:
     datafolder.make(instance)
     options = plan.parse(words)
     sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
@@ -293,6 +302,7 @@ def _run(words: list[str], instance: Path) -> None:
     console = Console(instance / "up.log", os.environ, sys.stdout.fileno())
     family = _Family(console, sys.stdin.fileno(), instance)
     up = _Up(what, console, family)
+    up.sandbox_words = sandbox_words
     try:
         up.start(workers)
         up.watch()

@@ -186,6 +186,8 @@ def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
 
 
 def _take_absence(order: Order) -> datetime | None:
+    if order.state in ("refunded", "cancelled"):
+        return rungs.next_look(order)  # its money went back: not to know it is what should be
     if order.state != "submitting":
         since = order.processing_at or order.failed_since
         if since is not None and clock.now() - since > clock.delta(config.current().grace_s):

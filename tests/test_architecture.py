@@ -28,12 +28,13 @@ PUBLIC = {
 }
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
-    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store
     "core/tenancy.py": "defines it",
     "door/bind.py": "opens the console's requests, logged-in owners only",
+    "door/metrics.py": "adds up every store, for who has the operator's token",
 }
 ACROSS_ROOMS = ("fulfilment/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}

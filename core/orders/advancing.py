@@ -108,6 +108,7 @@ def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
         order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
+        order.watch_claim_here()
         order.lookups_gone = order.lookups_gone + 1 if gone else 0
         return order.lookups_gone
 

@@ -14,13 +14,14 @@ from core.reconcile.judging import spendable_pesewas
 class NotConfirmable(Exception):
     """The case is no open question about funding. `sentence` says so."""
 
-    sentence = "This case is closed already, or it is not about funding the float."
+    sentence = "This case is closed already, its amount has changed, or it is not about funding the float."
 
 
-def confirm_funding(case_id: int, actor: Actor) -> int:
+def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None) -> int:
     """The owner says that the float was funded: book the difference of the last read. Returns pesewas booked.
 
-    Orders that waited for the money are woken. Raises `NotConfirmable`. Needs `across_stores`.
+    Orders that waited for the money are woken. Raises `NotConfirmable`, also when `seen_pesewas`, the amount the person
+    read, is not the amount now. Needs `across_stores`.
     """
     with transaction() as session:
         link = supply.locked_state()  # before the case, as a balance read does
@@ -31,10 +32,11 @@ def confirm_funding(case_id: int, actor: Actor) -> int:
         )
         # As it stood at that read: what was bought since has left the books and the supplier's balance alike.
         rise = link.break_pesewas or 0
-        if case is None or rise <= 0:
+        if case is None or rise <= 0 or seen_pesewas not in (None, rise):
             raise NotConfirmable
-        ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
+        posting_id = ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
         link.break_pesewas = link.break_since = None
-        cases.close_row(case, f"Funding of {money.cedis(rise)} confirmed.", actor)
+        said = f"Funding of {money.cedis(rise)} confirmed."
+        cases.close_row(case, said, actor, action="confirm_funding", posting_ids=[posting_id])
     orders.wake("float", spendable_pesewas())
     return rise

@@ -53,6 +53,7 @@ STACKED = frozenset({"delay", "lookup_lag"})
 ENDPOINTS = frozenset(
     {
         "any",
+        "buying",  # purchase and bulk
         "account",
         "balance",
         "products",
@@ -99,7 +100,8 @@ class Fault:
         return DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
 
     def meets(self, endpoint: str, references: Iterable[str]) -> bool:
-        if self.endpoint not in ("any", endpoint) or self.times == 0:
+        aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(self.endpoint, self.endpoint == endpoint)
+        if not aims or self.times == 0:
             return False
         return self.match_reference is None or self.match_reference in references
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -81,13 +82,26 @@ class Misconduct:
         chosen = next((fault for fault in self.faults if fault.fault in faults.AFTER), None)
         return response if chosen is None else self._spoil(response, chosen)
 
+    @contextmanager
+    def on_record(self) -> Iterator[None]:
+        """List this request, if it buys, as being worked on; at the end keep a record if its client is gone by then."""
+        if self._endpoint not in ("purchase", "bulk") or self._socket is None:
+            yield
+            return
+        port = self._socket.peer_port
+        self._sandbox.buying[port] = {"reference": self._reference, "since": time.time(), "peer_port": port}
+        try:
+            yield
+            self._note_abandoned()
+        finally:
+            del self._sandbox.buying[port]
+
     def note_charge(self) -> None:
         """Money was taken for this request: remember whether its client still waited."""
         self._charged_to[self._client_gone()] += 1
 
-    def note_abandoned(self) -> None:
-        """The answer to a purchase is ready; keep a record when its client is gone, and of when it went."""
-        if self._endpoint not in ("purchase", "bulk") or not self._client_gone():
+    def _note_abandoned(self) -> None:
+        if not self._client_gone():
             return
         stage = "before" if self._charged_to[True] else "after" if self._charged_to[False] else "uncharged"
         record = {

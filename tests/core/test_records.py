@@ -22,6 +22,7 @@ from core import (
     onboarding,
     orders,
     reconcile,
+    settling,
     stores,
     supply,
     tenancy,
@@ -138,7 +139,7 @@ def test_a_settled_case_may_open_again(context: Flask) -> None:
     with tenancy.across_stores():
         with transaction():
             first = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
-        assert cases.close(first.id, "  counted  ", OWNER) is not None
+        assert settling.settle(first.id, "close", OWNER, words="  counted  ") == "Closed with words."
         with transaction():
             second = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
         assert second.id != first.id

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS
 
-from core import cases, clock, config, ledger, reconcile, supply, tenancy
+from core import cases, clock, config, ledger, reconcile, settling, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.db import transaction
 
@@ -136,5 +136,6 @@ def test_a_case_is_open_once_and_collects_evidence(context: Flask) -> None:
         found = cases.open_cases(10)
         assert len(found) == 1
         assert [entry["difference_pesewas"] for entry in found[0].evidence] == [1, 2]
-        assert cases.close(found[0].id, "counted again", OWNER) is not None
-        assert cases.close(found[0].id, "again", OWNER) is None
+        assert settling.settle(found[0].id, "close", OWNER, words="counted again") == "Closed with words."
+        with pytest.raises(settling.Refused):
+            settling.settle(found[0].id, "close", OWNER, words="again")

@@ -41,6 +41,10 @@ class Supplier:
         """Replace the plan of faults; none clears it."""
         self._asked(self._http.post("/sandbox/faults", json=list(faults)))
 
+    def plan_with(self, faults: Sequence[dict[str, Any]], seed: int) -> None:
+        """Replace the plan of faults; its draws come from the seed."""
+        self._asked(self._http.post("/sandbox/faults", json={"plan": list(faults), "seed": seed}))
+
     def release(self, reference: str) -> None:
         """Let a held request go on."""
         said = self._asked(self._http.post("/sandbox/release", json={"reference": reference}))

@@ -174,11 +174,14 @@ def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, s
         assert ama.door("/abandoned") == {"abandoned": []}
         return
     until(lambda: ama.door("/inflight")["inflight"])
+    (open_now,) = ama.door("/buying")["buying"]
+    assert (open_now["reference"], open_now["peer_port"]) == (REF, port)
     connection.close()
     if fault != "hang_after":
         until(lambda: ama.door("/inflight")["inflight"][0]["client_gone"])
         ama.door("/release", {})
     (record,) = until(lambda: ama.door("/abandoned")["abandoned"])
+    until(lambda: ama.door("/buying") == {"buying": []})
     assert {**record, "at": 0} == {
         "at": 0,
         "endpoint": "purchase",
@@ -230,6 +233,14 @@ def test_faults_aim_at_endpoints_and_references(ama):
     assert [ama.look_up("MK-1").status_code for _ in range(3)] == [502, 502, 200]
     assert [ama.buy("MK-2").status_code for _ in range(2)] == [401, 201]
     assert ama.door("/state")["fired"] == {"html_502": 2, "http_401": 1}
+
+
+def test_a_fault_may_aim_at_all_that_buys(ama):
+    plan(ama, {"endpoint": "buying", "fault": "empty_503", "times": None})
+    assert ama.buy("MK-1").status_code == 503
+    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1")]}).status_code == 503
+    assert ama.get("/v1/balance").status_code == 200
+    assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
 
 
 def test_a_fault_may_aim_at_one_order_of_a_batch(ama):
