@@ -167,12 +167,6 @@ def close_until(moment: datetime) -> None:
         link.closed_until = max(moment, link.closed_until or moment)
 
 
-def forget_balance() -> None:
-    """The last balance was wrong: the next purchase reads it first."""
-    with transaction():
-        locked_state().last_balance_at = None
-
-
 def may_ring_lookup(link: SupplierState) -> bool:
     """Whether an unverified ring may still cause a look-up in this window; counts it when it may. Row locked."""
     settings, now = config.current(), clock.now()

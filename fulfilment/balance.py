@@ -60,11 +60,11 @@ def read(supplier: Supplier) -> str | NoAnswer:
     return answer
 
 
-def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None) -> None:
+def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
     """What one purchase call told of our balance; call it once, in the wallet's turn, after all its lines are booked.
 
-    It counts as a read. A refusal for lack of float that names no balance makes the last read worthless: the next
-    purchase asks first.
+    It counts as a read. After a refusal for lack of float that names no balance it is asked for, or every order in line
+    would be refused in turn.
     """
     short = [one for one in results if isinstance(one, Rejected) and one.kind == "insufficient_balance"]
     told = balance_after_pesewas
@@ -73,24 +73,29 @@ def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | 
     if told is not None:
         with tenancy.across_stores():
             _note(told, by_purchase=True)
-    elif short:
-        supply.forget_balance()
+    elif short and supply.take_call("other") == 0.0:
+        read(supplier)
 
 
 def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the supplier's last word.
 
-    Before a purchase our own books decide (product.md §3); a read keeps them honest: it is made first when the last one
-    is stale, or when the order is large and would be bought. No information leaves the decision to the books.
+    Before a purchase our own books decide (product.md §3); a read keeps them honest. It is made first when the last one
+    is stale, when the order is large and would be bought, and when only the supplier's word is in the way though money
+    came in since. No information leaves the decision to the books.
     """
     settings = config.current()
     with tenancy.across_stores():
-        float_now, spendable, read_at = (
-            reconcile.float_pesewas(), reconcile.spendable_pesewas(), supply.state().last_balance_at
-        )  # fmt: skip
-    stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
-    large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
-    if (stale or (large and cost_pesewas <= spendable)) and supply.take_call("other") == 0.0:
+        float_now, spendable = reconcile.float_pesewas(), reconcile.spendable_pesewas()
+        read_at = supply.state().last_balance_at
+        stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
+        large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
+        if cost_pesewas <= spendable:
+            worth_asking = stale or large
+        else:
+            payable = cost_pesewas <= float_now - settings.float_reserve_pesewas
+            worth_asking = stale or (payable and read_at is not None and reconcile.money_came_since(read_at))
+    if worth_asking and supply.take_call("other") == 0.0:
         read(supplier)
         with tenancy.across_stores():
             spendable = reconcile.spendable_pesewas()
@@ -118,7 +123,7 @@ def note_short(order: Order) -> None:
 
 
 def note_money_back() -> None:
-    """A refund was booked: wake the orders that waited for the money. Each reads the balance itself where it must."""
+    """A refund was booked: wake the orders that waited for the money."""
     with tenancy.across_stores():
         orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
 

@@ -76,7 +76,7 @@ def _send(order: Order, supplier: Supplier) -> datetime | None:
         return rungs.next_look(answers.read(claim.order_id))
     results, balance_after_pesewas = called
     due = answers.take_purchase(claim, results[0], supplier, link.note_purchase(results))
-    balance.note_answered(results, balance_after_pesewas)
+    balance.note_answered(results, balance_after_pesewas, supplier)
     return due
 
 
@@ -101,7 +101,7 @@ def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier
                 due[claim.order_id] = rungs.next_look(answers.read(claim.order_id))
             orders.note_next(claim.order_id, due[claim.order_id])
     if called:
-        balance.note_answered(*called)
+        balance.note_answered(*called, supplier)
     with tenancy.across_stores():
         for order_id, lease in leases.items():
             outbox.finish(lease, due.get(order_id or 0, clock.now()))

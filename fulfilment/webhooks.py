@@ -12,7 +12,7 @@ import hmac
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
 
-from core import config, orders, supply, tenancy
+from core import cases, config, orders, supply, tenancy
 from core.db import transaction
 from fulfilment import keeping
 from integrations.ports import Supplier
@@ -51,13 +51,26 @@ def receive(token: str) -> Response:
     try:
         with tenancy.across_stores(), transaction():
             kept = keeping.keep(values)
-            if kept != "seen" and order_ref is not None and news.event not in SILENT_EVENTS:
+            if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
+                pass
+            elif orders.is_ours(order_ref):
                 orders.ring(
                     order_ref,
                     verified=kept == "signed",
                     what=news.raw_status or news.event,
                     word=news.status,
                 )
+            elif kept == "signed" and news.verified_by != "static_token":
+                _ask_about_stranger(order_ref, news.raw_status)
     except OperationalError:
         abort(503)
     return Response(status=204)
+
+
+def _ask_about_stranger(order_ref: str, said: str | None) -> None:
+    """The supplier signed news of a reference that is not ours: one case for all of them, however many come.
+
+    A shared token does not count: whoever knows it may invent references.
+    """
+    supply.locked_state()  # of two at once the second adds to the case of the first
+    cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": said})

@@ -64,7 +64,7 @@ from core.orders.refusals import (
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
 from core.orders.restoring import ask_first, note_restore
-from core.orders.returning import book_money_back, lock_for_money_back
+from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
@@ -116,6 +116,7 @@ __all__ = [
     "is_ours",
     "let_older_go_first",
     "lock_for_money_back",
+    "lock_questions",
     "locked",
     "mark_unknown",
     "new_code",

@@ -154,7 +154,9 @@ def customer_words(order: Order, store: Store) -> Words:
 def agent_words(order: Order) -> Words:
     """What the agent reads: what we know, since when, what happens next and when."""
     back = money.cedis(order.agent_price_pesewas)
-    waiting = f"Waiting: {WAIT_TEXT[order.wait_reason]} since {_at(order.queued_at)}." if order.wait_reason else ""
+    waiting = (
+        f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}." if order.wait_reason else ""
+    )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
         "pending": "Waiting for you: confirm the payment, then process.",

@@ -5,7 +5,7 @@ What was seen, and which order it speaks of, is decided in `core.reconcile`; her
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import Select, select
 
@@ -18,15 +18,19 @@ from core.orders.model import Order
 from core.orders.timeline import log
 
 
-def lock_for_money_back(order_ids: Iterable[int]) -> None:
-    """Lock these orders and then their questions about the supplier's money, as `advance` does, in the open use case."""
-    for order_id in sorted(order_ids):
-        locked(order_id)
-        db.session.scalar(_question(order_id).with_for_update())
+def lock_for_money_back(order_ids: Collection[int]) -> list[Order]:
+    """Lock these orders inside the open use case, before anything else of it is locked; in id order, as everywhere."""
+    return [locked(order_id) for order_id in sorted(order_ids)]
+
+
+def lock_questions(order_ids: Collection[int]) -> None:
+    """Lock what is asked about the supplier's money for these locked orders: after the link's row, before accounts."""
+    if order_ids:
+        db.session.scalars(_questions(order_ids).with_for_update()).all()
 
 
 def book_money_back(order_id: int, text: str) -> None:
-    """Post *supplier_refund* for an order locked by `lock_for_money_back`; its question about the money closes itself.
+    """Post *supplier_refund* for an order locked as above; the question about its money closes itself.
 
     The order keeps its state: a failed one is watched on, and charged again when the supplier takes it up again.
     """
@@ -34,11 +38,14 @@ def book_money_back(order_id: int, text: str) -> None:
     charged = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
     ledger.supplier_refund(order, charged, ledger.count(order.id, "supplier_refund") + 1, SYSTEM)
     log(order, SYSTEM, "money", text)
-    question = db.session.scalar(_question(order_id))
-    if question is not None:
+    for question in db.session.scalars(_questions([order_id])):
         cases.close_row(question, text, SYSTEM)
         log(order, SYSTEM, "case", "The question about the supplier's money has closed itself.")
 
 
-def _question(order_id: int) -> Select[Case]:
-    return select(Case).where(Case.order_id == order_id, Case.kind == "supplier_money", Case.closed_at.is_(None))
+def _questions(order_ids: Collection[int]) -> Select[Case]:
+    return (
+        select(Case)
+        .where(Case.order_id.in_(order_ids), Case.kind == "supplier_money", Case.closed_at.is_(None))
+        .order_by(Case.id)
+    )

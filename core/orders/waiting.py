@@ -20,18 +20,21 @@ from core.outbox import OutboxRow
 
 @dataclass(frozen=True)
 class FloatWait:
-    """The orders that wait for float: how many, and since when the oldest of them is in line."""
+    """The orders that wait for float: how many, since when the oldest is in line, and what the cheapest one costs."""
 
     orders: int
     since: datetime
+    least_cost_pesewas: int
 
 
 def waiting_for_float() -> FloatWait | None:
     """Who waits for float, in what this work may see; None when nobody does."""
-    many, since = db.session.execute(
-        select(func.count(), func.min(Order.queued_at)).where(Order.state == "queued", Order.wait_reason == "float")
+    many, since, least = db.session.execute(
+        select(func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)).where(
+            Order.state == "queued", Order.wait_reason == "float"
+        )
     ).one()
-    return FloatWait(many, since) if since is not None else None
+    return FloatWait(many, since, least) if since is not None and least is not None else None
 
 
 def wake(reason: str, pesewas: int | None = None) -> int:

@@ -11,7 +11,8 @@ from core.db import db
 # A charge is open in our books while the order has more commits than postings that closed one.
 _ORDERS = text(
     "WITH asked AS (SELECT order_id, array_agg(kind) AS kinds FROM cases WHERE closed_at IS NULL "
-    "AND order_id IS NOT NULL AND kind IN ('supplier_money', 'contradiction', 'amount_differs') GROUP BY order_id) "
+    "AND order_id IS NOT NULL AND kind IN ('supplier_money', 'contradiction', 'late_success', 'amount_differs') "
+    "GROUP BY order_id) "
     "SELECT o.id, o.state, o.cost_pesewas AS cost, coalesce(o.charged_pesewas, o.cost_pesewas) AS charged, "
     "coalesce(asked.kinds, '{}') AS kinds, (SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER "
     "(WHERE kind IN ('supplier_refund', 'write_off')) FROM postings p WHERE p.order_id = o.id) > 0 AS charge_is_open "
@@ -56,16 +57,18 @@ def doubts() -> Doubts:
     back: list[int] = []
     again: list[int] = []
     for order in db.session.execute(_ORDERS):
+        contradicted = not {"contradiction", "late_success"}.isdisjoint(order.kinds)
         if order.state == "submitting":
             unresolved.append(order.cost)
         elif order.charge_is_open and (
-            order.state == "failed" or (order.state == "refunded" and "supplier_money" in order.kinds)
+            order.state == "failed"
+            or (order.state == "refunded" and "supplier_money" in order.kinds and not contradicted)
         ):
             returnable.append((order.id, order.charged))
-        elif order.charge_is_open and "contradiction" in order.kinds:
+        elif order.charge_is_open and contradicted:
             back.append(order.charged)
         elif order.charge_is_open and "amount_differs" in order.kinds:
             (back if order.charged > order.cost else again).append(abs(order.charged - order.cost))
-        elif not order.charge_is_open and (order.state == "failed" or "contradiction" in order.kinds):
+        elif not order.charge_is_open and (order.state == "failed" or contradicted):
             again.append(order.charged)
     return Doubts(tuple(unresolved), tuple(returnable), tuple(back), tuple(again))

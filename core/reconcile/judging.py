@@ -10,15 +10,16 @@ opening of an empty ledger and money seen to come back for failed orders (`retur
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, select
 
 from core import cases, clock, config, ledger, money, orders, supply
 from core.audit import SYSTEM
 from core.cases import Case
 from core.db import db, transaction
-from core.ledger import Account, Entry
+from core.ledger import Account, Entry, Posting
 from core.reconcile import returned, suspects
 from core.reconcile.doubts import Doubts, doubts
 from core.supply import SUPPLIER, BalanceRead
@@ -44,6 +45,19 @@ def spendable_pesewas() -> int:
     return known - config.current().float_reserve_pesewas
 
 
+def money_came_since(moment: datetime) -> bool:
+    """Whether the float account grew at any time after `moment`. Needs `across_stores`."""
+    newest = (
+        select(Posting.at)
+        .join(Entry, Entry.posting_id == Posting.id)
+        .where(Entry.account_id == _float_account(), Entry.amount_pesewas > 0)
+        .order_by(Entry.id.desc())
+        .limit(1)
+    )
+    grew_at = db.session.scalar(newest)
+    return grew_at is not None and grew_at > moment
+
+
 def buying_stopped() -> bool:
     """Whether a charge nobody can explain has stopped all purchases. Needs `across_stores`."""
     return cases.is_open(DROP, SUBJECT)
@@ -51,8 +65,7 @@ def buying_stopped() -> bool:
 
 def books_mark() -> int:
     """Names the present state of the float account: it differs as soon as anything is booked there. Needs `across_stores`."""
-    account = select(Account.id).where(Account.name == "supplier_float").scalar_subquery()
-    newest = select(Entry.id).where(Entry.account_id == account).order_by(Entry.id.desc()).limit(1)
+    newest = select(Entry.id).where(Entry.account_id == _float_account()).order_by(Entry.id.desc()).limit(1)
     return int(db.session.scalar(newest) or 0)
 
 
@@ -74,6 +87,7 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             .order_by(Case.id)
             .with_for_update()
         ).all()
+        orders.lock_questions(locked)
         account = session.scalars(
             select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
         ).one()
@@ -83,7 +97,7 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
             float_now, verdict = balance_pesewas, "opening balance booked"
         else:
-            back = 0 if by_purchase or moved else returned.book(balance_pesewas - float_now, doubt, locked)
+            back = 0 if moved else returned.book(balance_pesewas - float_now, doubt, locked)
             if back:
                 float_now, doubt = balance_pesewas, doubts()
             verdict = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
@@ -140,6 +154,10 @@ def _judge(
         evidence["could_be"] = could_be
     cases.open_case(RISE if difference > 0 else DROP, SUBJECT, evidence)
     return f"{said}: a break"
+
+
+def _float_account() -> ScalarSelect[int]:
+    return select(Account.id).where(Account.name == "supplier_float").scalar_subquery()
 
 
 def _at() -> str:

@@ -67,12 +67,12 @@ def _only_way(rise: int, back: Sequence[int], otherwise: Iterable[int], again: I
     parts = [(-amount, count, False) for amount, count in Counter(again).items() if amount > 0]
     parts += [(amount, count, False) for amount, count in Counter(otherwise).items() if amount > 0]
     parts += [(amount, count, True) for amount, count in Counter(back).items()]
-    # For each sum: whether several ways lead to it, whether it took more than `back`, and the amounts it took of it.
-    ways: dict[int, tuple[bool, bool, tuple[tuple[int, int], ...]]] = {0: (False, False, ())}
+    # For each sum the amounts of `back` that alone lead to it; None when other ways do too, or need more than `back`.
+    ways: dict[int, tuple[tuple[int, int], ...] | None] = {0: ()}
     tried = 0
     for amount, count, bookable in parts:
-        longer: dict[int, tuple[bool, bool, tuple[tuple[int, int], ...]]] = {}
-        for total, (several, other, taken) in ways.items():
+        longer: dict[int, tuple[tuple[int, int], ...] | None] = {}
+        for total, taken in ways.items():
             tried += count + 1
             if tried > _MOST_SUMS:
                 return Counter()
@@ -80,14 +80,9 @@ def _only_way(rise: int, back: Sequence[int], otherwise: Iterable[int], again: I
                 new = total + times * amount
                 if new > rise:
                     break
-                if new in longer:
-                    longer[new] = (True, True, ())
-                elif times == 0:
-                    longer[new] = (several, other, taken)
-                elif bookable:
-                    longer[new] = (several, other, (*taken, (amount, times)))
+                if new in longer or taken is None or (times and not bookable):
+                    longer[new] = None
                 else:
-                    longer[new] = (several, True, taken)
+                    longer[new] = (*taken, (amount, times)) if times else taken
         ways = longer
-    several, other, taken = ways.get(rise, (True, True, ()))
-    return Counter() if several or other else Counter(dict(taken))
+    return Counter(dict(ways.get(rise) or ()))

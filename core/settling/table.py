@@ -99,6 +99,9 @@ TABLE: tuple[Way, ...] = (
     _look("amount_differs"),
     Way("amount_differs", "give_back", _BACK, _FAILED),
     _close("amount_differs"),
+    _close("unknown_reference"),
+    _close("restored"),
+    _close("books_broken"),
 )
 _BY_PAIR = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), "every kind of case has its ways out"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 from console_scenes import AGENT, Scene
@@ -91,28 +90,6 @@ def test_only_a_question_about_funding_can_be_booked(owner: Visitor, scene: Scen
     case_id = scene.case()
     assert f"/cases/{case_id}/confirm_funding" not in owner.get("/cases").text
     assert owner.post(f"/cases/{case_id}/confirm_funding", {"seen": "5"}).status_code == 409
-
-
-def test_the_books_prove_themselves(owner: Visitor, scene: Scene) -> None:
-    scene.order("completed")
-    scene.order("processing", slug="kofi")
-    page = owner.get("/books").text
-    books, accounts = scene.ask(ledger.books), scene.ask(ledger.platform_balances)
-    assert "The books hold" in page
-    assert f"{books.entries} entries in {books.postings} postings sum to GH₵{NBSP}0.00" in page
-    for name in ("supplier_float", "in_flight", "bank", "margin", "price_variance", "write_off"):
-        assert f"<b>{accounts[name]}" not in page
-        assert f">{accounts[name] / 100:,.2f}</td>" in page.replace("\N{MINUS SIGN}", "-"), name
-
-
-def test_books_that_do_not_hold_are_said_loudly(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = SimpleNamespace(hold=False, total_pesewas=-100, entries=3, postings=1, unbalanced=(7,), drifted=("bank",))
-    with monkeypatch.context() as patched:
-        patched.setattr(ledger, "books", lambda: broken)
-        page = owner.get("/books").text
-    assert "The books do not hold" in page and 'role="alert"' in page
-    assert f"GH₵{NBSP}\N{MINUS SIGN}1.00" in page
-    assert "sum to zero: 7" in page and "sum of their entries: bank" in page
 
 
 def test_the_audit_log_reads_as_sentences(owner: Visitor, scene: Scene) -> None:

@@ -17,7 +17,7 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN
 from sqlalchemy import text
 
-from core import clock, config, outbox, supply, tenancy
+from core import cases, clock, config, outbox, supply, tenancy
 from core.db import db
 from core.orders import Order
 from integrations.datamart.client import DataMart
@@ -376,6 +376,44 @@ def test_a_webhook_that_proves_only_who_knows_the_address_is_never_believed(
         desk.work()
         desk.jump_to_next()
     assert desk.read(order).state == "processing"
+
+
+STRANGE = "MK-NOBODYS0000000000"
+
+
+def test_unsigned_news_of_a_reference_that_is_not_ours_is_counted_and_asks_nobody(desk: Desk, hook: Hook) -> None:
+    for n in range(30):
+        assert hook.post(update(f"MK-NOBODYS00000000{n:02}", "successful")) == 204
+        assert hook.post(update(STRANGE, "successful", secret="a guess", n=n)) == 204
+    with tenancy.across_stores():
+        counted = [event.times for event in supply.webhooks(limit=100) if event.event == "events of no order of ours"]
+    assert (counted, desk.cases()) == ([60], [])
+
+
+def test_signed_news_of_references_that_are_not_ours_is_one_case_however_many_come(desk: Desk, hook: Hook) -> None:
+    desk.app.extensions["supplier"] = DataMart("http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now)
+    for n in range(25):
+        hook.post(update(f"MK-NOBODYS00000000{n:02}", "successful", secret="the-secret"))
+    assert desk.cases() == ["unknown_reference"]
+    with tenancy.across_stores():
+        case = cases.open_cases(1)[0]
+    assert (case.store_id, case.order_id, len(case.evidence)) == (None, None, 20)
+    assert (case.evidence[0]["order_ref"], case.evidence[0]["said"]) == (STRANGE, "successful")
+
+
+def test_a_shared_token_vouches_for_no_reference(desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    from integrations.ports import WebhookNews
+
+    said = WebhookNews("transaction.status_update", STRANGE, "completed", "successful", "static_token")
+    monkeypatch.setattr(desk.client, "read_event", lambda _body, _headers: said)
+    assert hook.post(b"{}") == 204
+    assert desk.cases() == []
+
+
+def test_signed_news_of_an_order_of_ours_is_no_stranger_s(desk: Desk, hook: Hook) -> None:
+    desk.app.extensions["supplier"] = DataMart("http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now)
+    hook.post(update(desk.place().order_ref, "successful", secret="the-secret"))  # not even processed yet
+    assert desk.cases() == []
 
 
 def test_a_database_that_is_down_answers_503(desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
