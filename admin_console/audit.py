@@ -22,11 +22,13 @@ DEEDS = {
     "store_closed": "closed the store",
     "store_suspended": "suspended the store",
     "save_price": "changed a price",
-    "close_case": "closed a case",
+    "close_case": "settled a case",
+    "look_again": "asked the supplier again for",
     "pause": "paused",
     "resume": "resumed",
     "ask_refresh_balance": "asked for the balance",
     "ask_sync_catalogue": "asked for a sync",
+    "ask_prove_books": "asked for a proof",
     "acting_in": "worked in the store",
 }
 

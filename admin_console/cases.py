@@ -1,10 +1,13 @@
-"""The things only a person can settle: open cases with their evidence, and closing one with a resolution.
+"""The things only a person can settle: open cases with their evidence and the actions legal now, and settled ones.
 
-What opens a case, and what closing it means, is decided by `core.cases`; a rise of the float by `core.reconcile`.
+Decides how a press is read: what moves money carries the amount the person saw, and what may lose money is read back
+before it is done. What is legal, and doing it, is `core.settling`; the words are in `case_words`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +15,41 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, figures
+from admin_console import bp, case_words, figures
 from admin_console.auth import needs
-from admin_console.typed import one_line
-from core import cases, config, money, reconcile
+from admin_console.case_words import Button, Fact
+from admin_console.typed import one_line, row_id
+from core import cases, config, ledger, orders, settling
 from core.audit import Actor
+from core.cases import Case
+from core.ledger import Posting
+from core.orders import Order
+from core.settling import Facts
+
+SETTLED = 20
+"""So many settled cases are listed, the newest first."""
+NOT_OPEN = "There is no case of that number."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One open case as the page shows it."""
+
+    case: Case
+    order: Order | None
+    order_label: str
+    evidence: list[tuple[datetime | None, list[Fact]]]
+    buttons: list[Button]
+    still: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """One settled case with the postings it made."""
+
+    case: Case
+    order_code: str | None
+    postings: list[tuple[Posting, list[tuple[str, int]]]]
 
 
 @bp.get("/cases")
@@ -24,46 +57,100 @@ def list_cases() -> str:
     return _page()
 
 
-@bp.post("/cases/<int(max=999999999999999999):case_id>/close")
-@needs("cases")
-def close_case(case_id: int) -> Response | tuple[str, int]:
-    resolution = one_line(request.form.get("resolution", ""))
-    if not resolution:
-        return _page(case_id, "Say in a few words how it was settled; it is kept with the case."), 422
-    if cases.close(case_id, resolution, Actor.of_login(current_user)) is None:
-        abort(404, "There is no open case of that number. Somebody may have closed it already.")
-    flash("The case is closed.")
-    return redirect(url_for(".list_cases"), 303)
+@bp.get("/cases/<int(max=999999999999999999):case_id>")
+def show_case(case_id: int) -> str:
+    return _page_of(_case(case_id))
 
 
-@bp.post("/cases/<int(max=999999999999999999):case_id>/funding")
+@bp.post("/cases/<int(max=999999999999999999):case_id>/<action>")
 @needs("cases")
-def confirm_funding(case_id: int) -> Response | tuple[str, int]:
-    """The owner says that the rise of the supplier's balance was a funding of the float: it is booked."""
+def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
+    """One press. Refused, it says why on the case's page; asked about twice, it is read back first."""
+    case, words = _case(case_id), one_line(request.form.get("resolution", ""))
+    seen = row_id(request.form.get("seen", ""))
+    if settling.way_of(case.kind, action) is None and case.closed_at is None:
+        return _page_of(case, "This cannot be done about a case of this kind."), 409
+    if action in settling.NEEDS_WORDS and not words and case.closed_at is None:
+        return _page_of(case, "Say in a few words what was done, or why; it is kept with the case."), 422
     try:
-        booked = reconcile.confirm_funding(case_id, Actor.of_login(current_user))
-    except reconcile.NotConfirmable as refusal:
-        return _page(case_id, refusal.sentence), 409
-    flash(f"{money.cedis(booked)} is booked as funding of the float, and the case is closed.")
-    return redirect(url_for(".list_cases"), 303)
+        if action in settling.ASKS_TWICE and request.form.get("confirm") != action and case.closed_at is None:
+            return _asked_twice(settling.facts_of(case), action, words)
+        said = settling.settle(case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen)
+    except settling.Refused as refusal:
+        return _page_of(_case(case_id), refusal.sentence), 409
+    flash(said, "moving" if action == "look_again" else "done")
+    back = url_for(".list_cases") if action != "look_again" else url_for(".show_case", case_id=case_id)
+    return redirect(back, 303)
 
 
-def _page(problem_case_id: int | None = None, problem: str | None = None) -> str:
-    found = cases.open_cases(config.current().page_size)
+def _asked_twice(facts: Facts, action: str, words: str) -> str:
+    """The page that reads an action back before it is done. Raises `settling.Refused` when it is not legal now."""
+    way = settling.way_of(facts.case.kind, action)
+    assert way is not None
+    choice = settling.Choice(way.action, settling.judge(way, facts))
     return render_template(
-        "console/cases.html",
-        cases=found,
-        evidence={case.id: [_dated(entry) for entry in case.evidence] for case in found},
-        codes=figures.codes_of(case.order_id for case in found),
-        stores=figures.store_names(),
-        problem_case_id=problem_case_id,
-        problem=problem,
-        typed=request.form.get("resolution", ""),
+        "console/case_confirm.html",
+        case=facts.case,
+        order=facts.order,
+        button=case_words.button(choice, facts),
+        effects=case_words.effects(choice, facts),
+        posts=[ledger.KIND_TEXT[kind.split()[0]] for kind in way.posts],
+        words=words,
     )
 
 
-def _dated(entry: dict[str, Any]) -> tuple[datetime | None, dict[str, Any]]:
-    """One piece of evidence: when it was seen, and what it says."""
-    said = dict(entry)
-    at = said.pop("at", None)
-    return (datetime.fromisoformat(at) if isinstance(at, str) else None), said
+def _page() -> str:
+    kind, size = request.args.get("kind", ""), config.current().page_size
+    kind = kind if kind in cases.KINDS else ""
+    after = row_id(request.args.get("after", ""))
+    found = cases.open_cases(size + 1, after, kind or None)
+    older = url_for(".list_cases", kind=kind or None, after=found[size - 1].id) if len(found) > size else None
+    return _rendered(
+        found[:size],
+        cases.settled_cases(SETTLED),
+        kind=kind,
+        counts=cases.open_counts(),
+        first=url_for(".list_cases", kind=kind or None) if after else None,
+        older=older,
+    )
+
+
+def _page_of(case: Case, problem: str | None = None) -> str:
+    """The page of one case, open or settled, with the sentence of a refused press."""
+    is_open = case.closed_at is None
+    return _rendered([case] if is_open else [], [] if is_open else [case], one=case, problem=problem)
+
+
+def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> str:
+    codes = figures.codes_of(case.order_id for case in settled)
+    made = ledger.legs_of([id_ for case in settled for id_ in case.posting_ids])
+    return render_template(
+        "console/cases.html",
+        shown=[_shown(case) for case in open_],
+        settled=[
+            Settled(case, codes.get(case.order_id or 0), [made[id_] for id_ in case.posting_ids if id_ in made])
+            for case in settled
+        ],
+        stores=figures.store_names(),
+        short=case_words.SHORT,
+        kind_text=ledger.KIND_TEXT,
+        typed=one_line(request.form.get("resolution", "")),
+        **{"one": None, "problem": None, "kind": "", "counts": {}, "first": None, "older": None, **more},
+    )
+
+
+def _shown(case: Case) -> Shown:
+    facts = settling.facts_of(case)
+    order = facts.order
+    return Shown(
+        case,
+        order,
+        orders.agent_words(order).label if order is not None else "",
+        [(case_words.seen_at(entry), case_words.facts_in_words(entry)) for entry in case.seen],
+        [case_words.button(choice, facts) for choice in settling.choices(facts)],
+        settling.still_stands(facts),
+    )
+
+
+def _case(case_id: int) -> Case:
+    return cases.by_id(case_id) or abort(404, NOT_OPEN)

@@ -110,16 +110,6 @@ def stuck_count() -> int:
     return int(db.session.scalar(select(func.count()).select_from(Order).where(stuck())) or 0)
 
 
-def in_doubt_pesewas() -> tuple[int, int]:
-    """(how many orders were sent without an answer yet, what they may have cost us at the supplier)."""
-    row = db.session.execute(
-        select(func.count(), func.coalesce(func.sum(Order.cost_pesewas), 0)).where(
-            Order.state == "submitting", Order.attempt > 0
-        )
-    ).one()
-    return int(row[0]), int(row[1])
-
-
 def burn(float_pesewas: int) -> Burn:
     """From the purchases of the last `BURN_H` hours, less what came back."""
     since = clock.now() - timedelta(hours=BURN_H)

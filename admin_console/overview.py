@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from flask import render_template, request
 
 from admin_console import bp, chart, figures
-from core import cases, catalog, clock, config, ledger, money, outbox, phones, supply
+from core import cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
 
 SPANS_H = (24, 168)
 TABLE_ROWS = 200
@@ -55,7 +55,7 @@ def overview() -> str:
 
 def problems() -> list[Problem]:
     """What the owner should know before anything else, worst first."""
-    return [*_supplier_problems(), *_sales_problems(), *_queue_problems()]
+    return [*_books_problems(), *_supplier_problems(), *_float_problems(), *_sales_problems(), *_queue_problems()]
 
 
 def float_plot(
@@ -74,6 +74,26 @@ def float_plot(
     if reads:
         summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
     return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]
+
+
+def _books_problems() -> list[Problem]:
+    standing, found = proof.standing(), []
+    last = standing.newest
+    if last is not None and not last.ok:
+        more = len(last.findings) - 1
+        found.append(
+            Problem(
+                "stopped",
+                f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
+                f"{f' And {more} more.' if more else ''}",
+                "/books", "See all that was found",
+            )
+        )  # fmt: skip
+    if standing.overdue:
+        since = f"were last proven at {_at(last.at)}" if last else "have never been proven"
+        sentence = f"The books {since}, and should be every hour. Is the worker running?"
+        found.append(Problem("waiting", sentence, "/books", "Open the books"))
+    return found
 
 
 def _supplier_problems() -> list[Problem]:
@@ -105,17 +125,50 @@ def _supplier_problems() -> list[Problem]:
                 "/calls", "See the calls",
             )
         )  # fmt: skip
-    if _is_break(link):
-        gap = link.break_pesewas or 0
+    gap = link.break_pesewas or 0
+    if reconcile.buying_stopped():
+        took = money.cedis(-gap) if gap < 0 else "money"
         found.append(
             Problem(
                 "stopped",
-                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books, seen "
-                f"twice since {_at(link.break_since)}.",
+                f"Buying is stopped: the supplier took {took} that no order of ours explains. Orders wait in line. Look "
+                "for it in the calls and in the supplier's list, then settle the case; buying goes on when the balance "
+                "fits our books again.",
+                "/cases", "Settle the case",
+            )
+        )  # fmt: skip
+    elif _is_break(link):
+        found.append(
+            Problem(
+                "stopped",
+                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books explain, "
+                f"seen twice since {_at(link.break_since)}.",
                 "/supplier", "Compare them",
             )
         )  # fmt: skip
     return found
+
+
+def _float_problems() -> list[Problem]:
+    waiting = orders.waiting_for_float()
+    if waiting is None:
+        return []
+    one = waiting.orders == 1
+    many = "One order waits" if one else f"{waiting.orders} orders wait"
+    since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
+    spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
+    if waiting.least_cost_pesewas <= spendable:
+        sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
+        return [Problem("moving", sentence, "/supplier", "See the float")]
+    kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
+    return [
+        Problem(
+            "stopped",
+            f"{since}: {money.cedis(spendable + reserve)} cannot pay for {'it' if one else 'any of them'}{kept}. Fund the "
+            "float; the oldest goes first.",
+            "/supplier", "See the float",
+        )
+    ]  # fmt: skip
 
 
 def _sales_problems() -> list[Problem]:

@@ -14,8 +14,9 @@ from werkzeug.wrappers import Response
 
 from admin_console import asked, bp, figures
 from admin_console.auth import needs
-from core import clock, config, ledger, money, outbox, supply
+from core import clock, config, ledger, money, outbox, reconcile, supply
 from core.audit import Actor
+from core.reconcile import Doubts
 from core.supply import BalanceRead
 
 READS = 20
@@ -42,40 +43,58 @@ def refresh_balance() -> Response:
     return redirect(url_for(".show_supplier", asked=row.id), 303)
 
 
-def difference(said_pesewas: int | None, float_pesewas: int, in_doubt: tuple[int, int]) -> tuple[str, str]:
+def difference(
+    said_pesewas: int | None, float_pesewas: int, doubt: Doubts, *, stopped: bool = False
+) -> tuple[str, str]:
     """How the supplier's balance and our books compare, as (kind of note, sentence).
 
-    `in_doubt` is (orders sent without an answer yet, what they may have cost): the supplier may hold less by that.
+    `doubt` is what it may have taken or given back without our knowing: such a difference is explained, and said so.
+    `stopped`: an unexplained charge has stopped buying.
     """
     if said_pesewas is None:
         return "waiting", "The supplier has not told us its balance yet. Press “Refresh balance”."
-    orders, doubt_pesewas = in_doubt
     gap = said_pesewas - float_pesewas
     if gap == 0:
         return "done", "They agree: the supplier and our books say the same."
     if gap > 0:
+        more = f"The supplier holds {money.cedis(gap)} more than our books."
+        if gap <= doubt.may_be_back_pesewas:
+            return "moving", f"{more} It may have given so much back for failed orders: that explains it."
         return "waiting", (
-            f"The supplier holds {money.cedis(gap)} more than our books. Either the float was funded, or money came "
-            "back for an order that we have not seen returned."
+            f"{more} Either the float was funded, or money came back for an order that we have not seen returned."
         )
     less = f"The supplier holds {money.cedis(-gap)} less than our books."
-    if -gap <= doubt_pesewas:
-        many = f"{orders} orders were" if orders != 1 else "One order was"
-        return "moving", (
-            f"{less} {many} sent and not yet answered for, which may have cost up to {money.cedis(doubt_pesewas)}: "
-            "that explains it."
+    why = []
+    if doubt.unresolved:
+        sent = len(doubt.unresolved)
+        many = f"{sent} orders were" if sent != 1 else "one order was"
+        why.append(
+            f"{many} sent and not yet answered for, which may have cost up to {money.cedis(sum(doubt.unresolved))}"
         )
-    return "stopped", f"{less} Something was charged there that our books do not have. Look at the calls and the cases."
+    if doubt.charged_again:
+        why.append(f"failed orders may have been charged up to {money.cedis(sum(doubt.charged_again))} after all")
+    if -gap <= doubt.may_be_gone_pesewas:
+        explained = " and ".join(why)
+        return "moving", f"{less} {explained[:1].upper()}{explained[1:]}: that explains it."
+    less += " Something was charged there that our books do not have."
+    if stopped:
+        return "stopped", f"{less} Buying is stopped: find out what it was and settle the case."
+    return "stopped", (
+        f"{less} The orders that could be why are asked about. Seen again after a minute, it becomes a case and stops "
+        "buying."
+    )
 
 
 def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int) -> tuple[str, str]:
     """The last answer beside our books as they stood when it came: what was bought since is no difference."""
+    doubt, stopped = reconcile.doubts(), reconcile.buying_stopped()
     if read is None or read.balance_pesewas != said_pesewas:
-        return difference(said_pesewas, float_pesewas, figures.in_doubt_pesewas())
-    kind, sentence = difference(read.balance_pesewas, read.float_pesewas, figures.in_doubt_pesewas())
-    if read.verdict == "fits" and read.balance_pesewas > read.float_pesewas:
-        kind = "moving"
-        sentence = "The supplier holds more by what it may have given back for failed orders: that explains it."
+        return difference(said_pesewas, float_pesewas, doubt, stopped=stopped)
+    kind, sentence = difference(read.balance_pesewas, read.float_pesewas, doubt, stopped=stopped)
+    if kind in ("waiting", "stopped") and read.verdict.startswith("fits"):  # what was in doubt then is settled by now
+        more = "more" if read.balance_pesewas > read.float_pesewas else "less"
+        gap = money.cedis(abs(read.balance_pesewas - read.float_pesewas))
+        kind, sentence = "moving", f"The supplier held {gap} {more} than our books: orders in doubt explained it."
     moved = float_pesewas - read.float_pesewas
     if moved:
         sentence += f" That was at its last answer; our books have moved by {money.cedis(moved)} since."
@@ -96,6 +115,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "kind": kind,
         "sentence": sentence,
         "stale": link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600),
+        "buying_stopped": reconcile.buying_stopped(),
         "breaker_open": link.breaker_open_until is not None and link.breaker_open_until > now,
         "closed": link.closed_until is not None and link.closed_until > now,
         "calls_used": used,

@@ -53,12 +53,14 @@ def _money(order: Order, posting: Posting) -> Moment:
 def _icon(kind: str) -> str:
     if kind in WAITING:
         return "waiting"
+    if kind == "settled":
+        return "done"
     return orders.LOOKS[kind].icon if kind in orders.STATES else ""
 
 
 def _detail(event: OrderEvent) -> str:
-    """The raw detail without the platform's own money; a case's evidence is for the owner."""
-    if not event.detail or event.kind == "case":
+    """The raw detail without the platform's own money; a case's evidence, and what settled it, are for the owner."""
+    if not event.detail or event.kind in ("case", "settled"):
         return ""
     shown: dict[str, Any] = {key: value for key, value in event.detail.items() if not key.endswith("_pesewas")}
     return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""

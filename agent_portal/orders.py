@@ -128,7 +128,8 @@ def newest_id() -> int:
 
 def _live(order: Order) -> dict[str, object]:
     return {
-        "order": order, "words": orders.agent_words(order), "moments": history.of(order), "wallet": ledger.wallet(),
+        "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
+        "moments": history.of(order), "wallet": ledger.wallet(),
         "every_s": orders.next_poll_s(order),
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip

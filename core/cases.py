@@ -1,38 +1,47 @@
 """Cases: what only a person can settle, with the evidence.
 
 Sits below `orders`, because the state machine itself opens cases when news contradicts a final state. An open case of
-one kind exists once per subject; repeated news adds to its evidence.
+one kind exists once per subject; repeated news adds to its evidence. What may be done about each kind is decided in
+`settling`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, select, text
+from sqlalchemy import ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import audit, clock
 from core.audit import Actor
-from core.db import Model, db, transaction
+from core.db import Model, db
 from core.tenancy import StoreOrPlatformScoped
 
 KINDS = {
     "contradiction": "The supplier's news contradicts a finished order",
-    "unknown_too_long": "No clear answer from the supplier for a day",
-    "never_fulfilled": "The supplier accepted it a day ago and has not delivered it",
-    "resend_limit": "Proven absent, but already sent again once",
+    "late_success": "The supplier delivers an order whose money went back",
+    "unknown_too_long": "No clear answer from the supplier for too long",
+    "never_fulfilled": "The supplier accepted it long ago and has not delivered it",
+    "resend_limit": "Proven absent, but already sent again as often as it may be",
     "wrong_answer": "The supplier's answer does not fit the order",
     "unknown_word": "The supplier used a status word nobody has seen",
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",
-    "float_break": "The supplier's balance differs from our books",
+    "unexpected_charge": "The supplier took money that no order of ours explains",
     "float_funded": "The supplier's balance rose: was the float funded?",
+    "unknown_reference": "The supplier signed news about a reference that is not ours",
     "broken": "An error of ours keeps this order from moving",
     "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
+    "books_broken": "The proof of the books failed",
 }
+JUDGED_ONCE = frozenset({"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"})
+"""Cases of news: once a person has settled one, the very same news does not ask again. The others come back for as
+long as their cause stands."""
 _MOST_EVIDENCE = 20
+_POSTINGS = "posting_ids"
 
 
 class Case(Model, StoreOrPlatformScoped):
@@ -54,6 +63,16 @@ class Case(Model, StoreOrPlatformScoped):
     closed_by: Mapped[str | None]
     action: Mapped[str | None]
     """What was done to settle it; None when it was closed with words alone."""
+
+    @property
+    def posting_ids(self) -> list[int]:
+        """The postings made to settle it: its last piece of evidence says which."""
+        return [id_ for entry in self.evidence for id_ in entry.get(_POSTINGS, [])]
+
+    @property
+    def seen(self) -> list[dict[str, Any]]:
+        """What was seen, each with its moment under `at`; without what settled it."""
+        return [entry for entry in self.evidence if _POSTINGS not in entry]
 
 
 def open_case(
@@ -81,29 +100,68 @@ def is_open(kind: str, subject: str) -> bool:
     return db.session.scalar(query) is not None
 
 
-def close(case_id: int, resolution: str, actor: Actor) -> Case | None:
-    """Close a case with the words of the person who settled it. None when there is no such open case."""
-    with transaction() as session:
-        case = session.scalar(select(Case).where(Case.id == case_id, Case.closed_at.is_(None)).with_for_update())
-        if case is None:
-            return None
-        close_row(case, resolution, actor)
-        return case
+def judged_before(kind: str, subject: str, evidence: dict[str, Any]) -> bool:
+    """Whether a person has settled a case about this very news already."""
+    if kind not in JUDGED_ONCE:
+        return False
+    query = select(Case).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_not(None))
+    return any(evidence == _without_time(entry) for case in db.session.scalars(query) for entry in case.seen)
 
 
-def close_row(case: Case, resolution: str, actor: Actor) -> None:
-    """Close a locked case inside the open use case."""
+def close_row(
+    case: Case, resolution: str, actor: Actor, *, action: str | None = None, posting_ids: Sequence[int] = ()
+) -> None:
+    """Close a locked case inside the open use case: how in words, by which action, and which postings it made."""
     case.closed_at, case.resolution, case.closed_by = clock.now(), resolution.strip()[:1_000], actor.name
-    audit.write(actor, "close_case", f"case:{case.id}", {"kind": case.kind, "resolution": case.resolution})
+    case.action = action
+    if posting_ids:
+        case.evidence = [*case.evidence, {"at": case.closed_at.isoformat(), _POSTINGS: list(posting_ids)}]
+    audit.write(
+        actor, "close_case", f"case:{case.id}", {"kind": case.kind, "action": action, "resolution": case.resolution}
+    )
 
 
-def open_cases(limit: int) -> list[Case]:
-    """Open cases, oldest first."""
-    return list(db.session.scalars(select(Case).where(Case.closed_at.is_(None)).order_by(Case.id).limit(limit)))
+def by_id(case_id: int) -> Case | None:
+    return db.session.scalar(select(Case).where(Case.id == case_id))
+
+
+def open_cases(limit: int, after: int | None = None, kind: str | None = None) -> list[Case]:
+    """Open cases, oldest first; with `after`, those that came after that one; with `kind`, those of it."""
+    query = select(Case).where(Case.closed_at.is_(None)).order_by(Case.id).limit(limit)
+    if after is not None:
+        query = query.where(Case.id > after)
+    return list(db.session.scalars(query if kind is None else query.where(Case.kind == kind)))
+
+
+def open_counts() -> dict[str, int]:
+    """How many cases of each kind are open, in the order of `KINDS`; kinds without one are left out."""
+    rows = db.session.execute(select(Case.kind, func.count()).where(Case.closed_at.is_(None)).group_by(Case.kind)).all()
+    counts = {row[0]: row[1] for row in rows}
+    return {kind: counts[kind] for kind in (*KINDS, *sorted(set(counts) - set(KINDS))) if kind in counts}
+
+
+def settled_cases(limit: int) -> list[Case]:
+    """Closed cases, the newest settled first."""
+    query = select(Case).where(Case.closed_at.is_not(None)).order_by(Case.closed_at.desc(), Case.id.desc())
+    return list(db.session.scalars(query.limit(limit)))
 
 
 def of_order(order_id: int) -> list[Case]:
     return list(db.session.scalars(select(Case).where(Case.order_id == order_id).order_by(Case.id)))
+
+
+def of_kind(order_id: int, kind: str) -> list[Case]:
+    """An order's cases of one kind, open and closed, oldest first."""
+    return [case for case in of_order(order_id) if case.kind == kind]
+
+
+def open_of_kind(kind: str) -> list[Case]:
+    return list(db.session.scalars(select(Case).where(Case.kind == kind, Case.closed_at.is_(None)).order_by(Case.id)))
+
+
+def last_settled_at(actions: Sequence[str]) -> datetime | None:
+    """When a case was last settled by one of these actions."""
+    return db.session.scalar(select(func.max(Case.closed_at)).where(Case.action.in_(actions)))
 
 
 def _without_time(entry: dict[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Config:
     grace_s: int = 300  # absence counts only this long after the claim: see `__post_init__`
     absence_gap_s: int = 60  # between the two "not found" that prove absence
     max_unproven_resends: int = 1  # while supplier_dedupes is not proven
+    max_proven_resends: int = 5  # once it is: then a person, because the supplier contradicts itself
     balance_fresh_s: int = 60  # a balance read older than this is read again before a purchase
     large_order_bp: int = 1_000  # an order over 10 % of the float reads the balance first
     balance_break_gap_s: int = 60  # two reads this far apart make a difference a break
@@ -96,8 +97,12 @@ class Config:
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
+    proof_every_s: int = 3_600  # the timed proof of the books; twice this old, it is said to be overdue
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
+    webhooks_kept_of_order: int = 100  # events of one order that are kept; genuine ones are three to five
+    strangers_kept_in_hour: int = 500  # events that name no order of ours, kept in an hour; the rest are counted
+    stranger_bytes_in_hour: int = 2 * 1024 * 1024  # their bodies together
     webhook_keep_days: int = 30
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
@@ -111,6 +116,9 @@ class Config:
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
     completed_watch_s: int = 86_400  # looked at once more this long after completion
+    refunded_ladder_s: tuple[int, ...] = (3_600, 21_600, 86_400)  # the money went back: the supplier may yet deliver
+    unknown_case_s: int = 86_400  # without a clear answer this long, a person is asked
+    never_fulfilled_case_s: int = 86_400  # accepted this long ago and not delivered: a person is asked
     bulk_lines: int = 10  # purchases in one call; fewer orders due are bought one by one
     bulk_off_s: int = 3_600  # the supplier has no bulk endpoint: tried again after this
 

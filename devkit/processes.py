@@ -47,6 +47,7 @@ class Child:
     started_at: float = 0.0
     deaths: int = 0
     start_at: float | None = None
+    held: bool = False  # kept down on purpose, until somebody lets it start again
 
     @property
     def pid(self) -> int | None:
@@ -57,8 +58,9 @@ class Child:
 class Family:
     """All children of one `up`."""
 
-    def __init__(self, console: Console, front: int) -> None:
+    def __init__(self, console: Console, front: int, restart_s: Sequence[float] = _RESTART_S) -> None:
         self._console = console
+        self._restart_s = restart_s
         self._children: list[Child] = []
         self._selector = selectors.DefaultSelector()
         self._selector.register(front, selectors.EVENT_READ, self._hear_front)
@@ -182,6 +184,8 @@ class Family:
     def _care(self) -> None:
         now = time.monotonic()
         for child in self._children:
+            if child.held:
+                continue
             if child.start_at is not None and now >= child.start_at:
                 try:
                     self._launch(child)
@@ -189,7 +193,7 @@ class Family:
                     self._console.say(f"{child.name}: {error}")
             if child.start_at is None and child.process.poll() is not None:
                 child.deaths = 0 if now - child.started_at > _STEADY_S else child.deaths
-                wait_s = _RESTART_S[min(child.deaths, len(_RESTART_S) - 1)]
+                wait_s = self._restart_s[min(child.deaths, len(self._restart_s) - 1)]
                 child.deaths += 1
                 child.start_at = now + wait_s
                 leash.send_group(child.process.pid, signal.SIGKILL)  # workers that lost their parent hold its port

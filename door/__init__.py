@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, pages, security, squeeze, static
+from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
 
 
 def install(app: Flask, config: Config) -> None:
@@ -28,5 +28,6 @@ def finish(app: Flask, config: Config) -> None:
     """After the rooms are registered: limits on their endpoints, then what answers before Flask does."""
     limits.install(app, config)
     health.install(app)
+    metrics.install(app)
     static.install(app, config)
     security.trust_proxies(app, config)

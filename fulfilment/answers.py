@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core import clock, config, orders, supply
 from core.db import db, end_read
 from core.orders import Claim, News, Order
-from fulfilment import link, news, rungs
+from fulfilment import balance, link, news, rungs
 from integrations.ports import (
     Absent,
     Accepted,
@@ -28,6 +28,8 @@ from integrations.ports import (
 )
 
 BACKOFF_S = (5, 15, 30, 60)
+STRANGER = ("other_reference", "not_found_of_other_reference")
+"""Reasons of an `Unknown` or `NoAnswer` whose answer named a reference that is not the one asked about."""
 
 
 def read(order_id: int) -> Order:
@@ -56,6 +58,7 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
             # Balance is checked before duplicates there: a refusal proves nothing about an earlier, unclear attempt.
             return unclear(claim, f"{result.code} after an unclear attempt")
         case Rejected(kind="insufficient_balance"):
+            balance.note_short(order)
             due = clock.after(config.current().low_float_wait_s)
             return back_in_line(claim, "float", "The supplier says the float is too low; nothing was bought.", due)
         case Rejected(kind="duplicate_reference"):
@@ -72,6 +75,7 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
             )
             return rungs.next_look(read(claim.order_id))
         case Unknown():
+            _ask_about_stranger(claim.order_id, result)
             return unclear(claim, result.reason)
 
 
@@ -93,6 +97,7 @@ def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
                 orders.forget_absence(order.id)
             if result.kind == "credentials":
                 link.refused_credentials()
+            _ask_about_stranger(order.id, result)
             news.believe_signed_webhook(order, gone)
             due = rungs.next_look(read(order.id))
             return clock.jittered(BACKOFF_S[-1]) if due is None and order.in_doubt else due
@@ -104,6 +109,8 @@ def take(order: Order, told: news.Told) -> datetime | None:
         orders.raise_case(order.id, kind, evidence)
     if told.move is not None:
         orders.advance(order.id, told.move, text=told.text, customer_text=told.customer_text, news=told.news)
+        if told.news.money_back:
+            balance.note_money_back()
     elif told.wrong_order and order.state == "submitting":
         orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
         orders.forget_absence(order.id)
@@ -121,6 +128,8 @@ def ask(claim: Claim, supplier: Supplier) -> LookupResult:
     end_read()
     result = supplier.status(claim.order_ref)
     orders.note_look(claim.order_id, in_words(result))
+    if isinstance(result, NoAnswer):
+        _ask_about_stranger(claim.order_id, result)
     return result
 
 
@@ -156,6 +165,12 @@ def in_words(result: LookupResult) -> str:
             return f"no answer ({result.kind.replace('_', ' ')})"
 
 
+def _ask_about_stranger(order_id: int, silence: Unknown | NoAnswer) -> None:
+    """An answer that named another reference than ours is no information, and a person should see it."""
+    if silence.reason in STRANGER:
+        orders.raise_case(order_id, "wrong_answer", {"said": "the answer was about another reference"})
+
+
 def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
     """The reference exists at the supplier though no attempt of ours was unclear: ours after all, or a stranger's."""
     if supply.take_call("other") == 0.0:
@@ -171,6 +186,8 @@ def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
 
 
 def _take_absence(order: Order) -> datetime | None:
+    if order.state in ("refunded", "cancelled"):
+        return rungs.next_look(order)  # its money went back: not to know it is what should be
     if order.state != "submitting":
         since = order.processing_at or order.failed_since
         if since is not None and clock.now() - since > clock.delta(config.current().grace_s):

@@ -1,15 +1,23 @@
-"""Asking the supplier for our balance: before a purchase that needs it, by the timer, by a person's button."""
+"""The supplier's word about our balance: asked for before a purchase that needs it, by the timer, by a person's button,
+and told along with purchases. Also whether the float can pay for an order, and who goes first when it pays for some.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from core import clock, config, reconcile, supply, tenancy
+import structlog
+
+from core import clock, config, orders, reconcile, supply, tenancy
 from core.db import end_read
+from core.orders import Order
 from core.outbox import Lease
 from fulfilment import link
 from fulfilment.outcome import Outcome
-from integrations.ports import Balance, NoAnswer, Supplier
+from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Supplier
+
+log = structlog.get_logger("balance")
 
 _NO_ANSWER = {
     "unclear": "The supplier's answer was unclear",
@@ -37,11 +45,12 @@ def refresh(lease: Lease, supplier: Supplier) -> Outcome:
 
 def read(supplier: Supplier) -> str | NoAnswer:
     """One balance call and its judgement in words. The caller holds the wallet's turn and has taken a call."""
-    end_read()
-    answer = supplier.balance()
-    if isinstance(answer, Balance):
-        with tenancy.across_stores():
-            return reconcile.note_balance(answer.balance_pesewas)
+    with tenancy.across_stores():
+        mark = reconcile.books_mark()
+        end_read()
+        answer = supplier.balance()
+        if isinstance(answer, Balance):
+            return _note(answer.balance_pesewas, mark=mark)
     if answer.kind == "credentials":
         link.refused_credentials()
     elif answer.kind == "rate_limited":
@@ -51,23 +60,81 @@ def read(supplier: Supplier) -> str | NoAnswer:
     return answer
 
 
-def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
-    """Whether the float cannot pay for an order; reads the balance first when the last read is stale or the order large.
+def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
+    """What one purchase call told of our balance; call it once, in the wallet's turn, after all its lines are booked.
 
-    Before a purchase our own books decide (product.md §3); the read keeps them honest. No information from the
-    supplier leaves the decision to the books.
+    It counts as a read. After a refusal for lack of float that names no balance it is asked for, or every order in line
+    would be refused in turn.
+    """
+    short = [one for one in results if isinstance(one, Rejected) and one.kind == "insufficient_balance"]
+    told = balance_after_pesewas
+    if told is None:
+        told = next((one.balance_pesewas for one in short if one.balance_pesewas is not None), None)
+    if told is not None:
+        with tenancy.across_stores():
+            _note(told, by_purchase=True)
+    elif short and supply.take_call("other") == 0.0:
+        read(supplier)
+
+
+def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
+    """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the supplier's last word.
+
+    Before a purchase our own books decide (product.md §3); a read keeps them honest. It is made first when the last one
+    is stale, when the order is large and would be bought, and when only the supplier's word is in the way though money
+    came in since. No information leaves the decision to the books.
     """
     settings = config.current()
     with tenancy.across_stores():
-        float_now = reconcile.float_pesewas()
-        link_state = supply.state()
-    read_at = link_state.last_balance_at
-    stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
-    large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
-    if (stale or large) and supply.take_call("other") == 0.0:
+        float_now, spendable = reconcile.float_pesewas(), reconcile.spendable_pesewas()
+        read_at = supply.state().last_balance_at
+        stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
+        large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
+        if cost_pesewas <= spendable:
+            worth_asking = stale or large
+        else:
+            payable = cost_pesewas <= float_now - settings.float_reserve_pesewas
+            worth_asking = stale or (payable and read_at is not None and reconcile.money_came_since(read_at))
+    if worth_asking and supply.take_call("other") == 0.0:
         read(supplier)
         with tenancy.across_stores():
-            float_now = reconcile.float_pesewas()
-            link_state = supply.state()
-    known = link_state.last_balance_pesewas
-    return cost_pesewas > float_now or (known is not None and cost_pesewas > known)
+            spendable = reconcile.spendable_pesewas()
+    return cost_pesewas > spendable
+
+
+def older_goes_first(order: Order) -> bool:
+    """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
+    with tenancy.across_stores():
+        if supply.calls_left(supply.state()) == 0:
+            return False  # nobody can buy now: the budget says until when, better than a second at a time
+        return orders.let_older_go_first(order, reconcile.spendable_pesewas())
+
+
+def note_short(order: Order) -> None:
+    """Say in the log that orders begin to wait for float: once, not for each order and look."""
+    with tenancy.across_stores():
+        if orders.waiting_for_float() is None:
+            log.warning(
+                "float too low: orders wait",
+                cost=order.cost_pesewas,
+                spendable=reconcile.spendable_pesewas(),
+                reserve=config.current().float_reserve_pesewas,
+            )
+
+
+def note_money_back() -> None:
+    """A refund was booked: wake the orders that waited for the money."""
+    with tenancy.across_stores():
+        orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
+
+
+def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+    """Have a balance judged, and say loudly when that stops buying, or lets it go on. Needs `across_stores`."""
+    stopped = reconcile.buying_stopped()
+    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark)
+    if reconcile.buying_stopped() != stopped:
+        if stopped:
+            log.warning("buying goes on: the balance fits again", verdict=verdict)
+        else:
+            log.error("buying is stopped: the supplier took money no order explains", verdict=verdict)
+    return verdict

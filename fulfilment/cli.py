@@ -1,4 +1,4 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `seed`, `backup` and what restores it."""
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`, `backup` and its restore."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, orders, supply, tenancy
-from fulfilment import backup, balance, catalogue, relay, restored, seeds, supervise, worker
+from core import config, orders, proof, supply, tenancy
+from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handle
 
 def register(app: Flask) -> None:
     """Add the commands to `flask --app wsgi`."""
-    work = (relay_command, worker_command, supervise_command)
+    work = (relay_command, worker_command, supervise_command, prove_command)
     keep = (backup_command, restore_command, restore_check_command, restored_command)
     for command in (*work, *keep, seed_command, supplier_group):
         app.cli.add_command(command)
@@ -51,6 +51,21 @@ def worker_command() -> None:
 def supervise_command(workers: int | None, pids_file: Path | None) -> None:
     """Keep the relay and the workers alive."""
     supervise.run(workers or config.current().workers, pids_file, _stop_on_signals())
+
+
+@click.command("prove")
+@click.option("--whole", is_flag=True, help="Verify every seal, also of large books.")
+@with_appcontext
+def prove_command(whole: bool) -> None:
+    """Prove the books and seal what is new. Exits 1 when they do not hold."""
+    try:
+        found = prove.prove_now(whole)
+    except proof.UnderWay:
+        raise click.ClickException("Another proof is under way. Try again in a moment.") from None
+    click.echo(prove.told(found))
+    click.echo(f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash {found.hash}")
+    if not found.ok:
+        raise SystemExit(1)
 
 
 @click.command("seed")
@@ -173,7 +188,9 @@ def supplier_sync() -> None:
 @supplier_group.command("balance")
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with tenancy.across_stores():
+    with tenancy.across_stores(), link.wallet_turn() as turn:
+        if not turn:
+            raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])
     click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
 

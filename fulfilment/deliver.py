@@ -46,7 +46,10 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
         if not turn:
             return clock.jittered(_TURN_AGAIN_S)
         if balance.too_low_for(order.cost_pesewas, supplier):
+            balance.note_short(order)
             return _wait(order, "float", clock.after(config.current().low_float_wait_s))
+        if balance.older_goes_first(order):
+            return clock.jittered(_TURN_AGAIN_S)
         closed = link.closed()  # once more: whoever had the turn before may have found the line dead
         if closed is not None:
             return _wait(order, closed.reason, closed.until)
@@ -71,8 +74,10 @@ def _send(order: Order, supplier: Supplier) -> datetime | None:
     called = purchase.call([claim], supplier)
     if called is None:
         return rungs.next_look(answers.read(claim.order_id))
-    results, _ = called
-    return answers.take_purchase(claim, results[0], supplier, link.note_purchase(results))
+    results, balance_after_pesewas = called
+    due = answers.take_purchase(claim, results[0], supplier, link.note_purchase(results))
+    balance.note_answered(results, balance_after_pesewas, supplier)
+    return due
 
 
 def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier) -> datetime | None:
@@ -95,6 +100,8 @@ def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier
             else:
                 due[claim.order_id] = rungs.next_look(answers.read(claim.order_id))
             orders.note_next(claim.order_id, due[claim.order_id])
+    if called:
+        balance.note_answered(*called, supplier)
     with tenancy.across_stores():
         for order_id, lease in leases.items():
             outbox.finish(lease, due.get(order_id or 0, clock.now()))

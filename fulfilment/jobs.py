@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import clock, orders, outbox, tenancy
 from core.lineage import UnknownDatabase
 from core.outbox import Lease
-from fulfilment import balance, catalogue, deliver
+from fulfilment import balance, catalogue, deliver, prove
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
 
@@ -27,6 +27,7 @@ HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
     "deliver_order": deliver.deliver,
     "sync_catalogue": catalogue.sync,
     "refresh_balance": balance.refresh,
+    "prove_books": prove.prove,
 }
 
 

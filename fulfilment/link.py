@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from core import clock, config, supply
+from core import clock, config, reconcile, supply, tenancy
 from core.db import db, transaction
 from integrations.ports import NotSent, Rejected, SubmitResult, Unknown
 
@@ -21,6 +21,8 @@ NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
 """Reasons for which a line of a bulk call was not bought though the supplier was reached (`ports.Supplier.submit_bulk`)."""
 UNREACHABLE_S = 15
 """A supplier nobody could connect to is tried again after this, by one order."""
+_STOPPED_AGAIN_S = 60
+"""While a charge is unexplained, an order in line looks again after this; a balance that fits again wakes it sooner."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ def _take_turn(connection: Connection) -> bool:
 
 
 def closed() -> Closed | None:
-    """Whether purchases are stopped now, by the breaker or because our credentials were refused."""
+    """Whether purchases are stopped now: the breaker, refused credentials, or a charge that no order explains."""
     link, now = supply.state(), clock.now()
-    if link.breaker_open_until is None or link.breaker_open_until <= now:
-        return None
-    return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
+    if link.breaker_open_until is not None and link.breaker_open_until > now:
+        return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
+    with tenancy.across_stores():
+        stopped = reconcile.buying_stopped()
+    return Closed("balance_break", clock.after(_STOPPED_AGAIN_S)) if stopped else None
 
 
 def note_purchase(results: Sequence[SubmitResult]) -> datetime | None:

@@ -1,7 +1,8 @@
 """What a supplier's word means for an order in each state: one complete table, and the checks an answer must pass.
 
 Decides what should happen; `deliver` carries it out. An answer about another number or another reference moves
-nothing. A word against a final state moves nothing and becomes a case.
+nothing. A word against a final state moves nothing and becomes a case: a *late success* when the supplier has, or is
+about to have, delivered an order whose money went back, a *contradiction* otherwise.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from typing import Any, Literal
 from core import clock, config, orders, supply
 from core.orders import News, Order, State
 from integrations.ports import Accepted, Found, StatusWord
-
-DAY_S = 86_400
 
 Effect = State | Literal["same", "case"]
 
@@ -52,6 +51,9 @@ TABLE: dict[tuple[State, StatusWord], Effect] = {
 }
 """Every state in which the supplier can be asked, against every word. A failed order whose watch is over is settled
 by `_watch_is_over`, not here."""
+
+_MONEY_WENT_BACK: frozenset[str] = frozenset({"refunded", "cancelled"})
+_DELIVERS: frozenset[StatusWord] = frozenset({"pending", "processing", "completed"})
 
 _TEXT: dict[State, tuple[str, str | None]] = {
     "processing": ("The supplier has it{ref}.", "Sent to the network"),
@@ -136,7 +138,7 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
         text = f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The money is back."
         return Told("refunded", said, text, "Not delivered", cases=tuple(found))
     if effect == "case":
-        found.append(("contradiction", {"order_is": order.state, "supplier_says": said.raw_status}))
+        found.append(_against_final(order, word, said))
     if effect in ("same", "case"):
         return Told(None, said, cases=tuple(found))
     text, customer_text = _TEXT[effect]
@@ -150,6 +152,17 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
         customer_text,
         cases=tuple(found),
     )
+
+
+def _against_final(order: Order, word: StatusWord, said: News) -> tuple[str, dict[str, Any]]:
+    """The case that news against a final state becomes, with its evidence."""
+    evidence: dict[str, Any] = {"order_is": order.state, "supplier_says": said.raw_status}
+    if order.state not in _MONEY_WENT_BACK or word not in _DELIVERS:
+        return "contradiction", evidence
+    evidence["delivered"] = word == "completed"
+    if said.amount_pesewas is not None:
+        evidence["charged_pesewas"] = said.amount_pesewas
+    return "late_success", evidence
 
 
 def _watch_is_over(order: Order, word: StatusWord) -> bool:

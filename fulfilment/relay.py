@@ -1,7 +1,8 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Notices a restored database before it rings anything. Also asks for the timed reads of balance and catalogue, by rows of the same outbox.
+lease is over. Notices a restored database before it rings anything. Also asks for what is timed (balance, catalogue,
+proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, orders, outbox, supply, tenancy, users
+from core import clock, config, orders, outbox, pulse, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -50,6 +51,7 @@ def ring(outbox_ids: list[int]) -> None:
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
             with tenancy.across_stores():
                 outbox.give_back(leases)
+                pulse.count(pulse.RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
 
@@ -70,6 +72,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 _watch_restore()
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
+                pulse.beat("relay")
                 if clock.now() >= tidy_at:
                     tidy()
                     tidy_at = clock.after(_TIDY_S)
@@ -97,11 +100,12 @@ def round_once(connection: Redis) -> int:
 
 
 def ask_timed() -> None:
-    """Ask for a balance read and a catalogue sync when the last one is old. Needs `across_stores`."""
+    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs `across_stores`."""
     settings = config.current()
     for kind, every_s in (
         ("refresh_balance", settings.balance_every_s),
         ("sync_catalogue", settings.catalogue_every_s),
+        ("prove_books", settings.proof_every_s),
     ):
         newest = db.session.scalar(
             select(outbox.OutboxRow.created_at)
@@ -121,7 +125,7 @@ def _watch_restore() -> None:
 
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
-    gone = supply.prune() + users.prune() + outbox.prune(config.current().call_keep_days)
+    gone = supply.prune() + users.prune() + pulse.prune() + outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from core import clock, config, orders
 from core.orders import Order
-from fulfilment import news
 
 
 def next_look(order: Order) -> datetime | None:
@@ -25,7 +24,7 @@ def next_look(order: Order) -> datetime | None:
         )
         due = _next(order.claimed_at or now, ladder, now)
         since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
-        if since and now - since > clock.delta(news.DAY_S):
+        if since and now - since > clock.delta(settings.unknown_case_s):
             orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
         counts_at = orders.absence_counts_at(order)
         if order.absent_since is None and counts_at is not None:
@@ -34,7 +33,7 @@ def next_look(order: Order) -> datetime | None:
             due = min(due, grace_over) if grace_over > now else due
         return due
     if order.state == "processing":
-        if order.processing_at and now - order.processing_at > clock.delta(news.DAY_S):
+        if order.processing_at and now - order.processing_at > clock.delta(settings.never_fulfilled_case_s):
             orders.raise_case(order.id, "never_fulfilled", {"since": order.processing_at.isoformat()})
         return _next(order.processing_at or now, settings.processing_ladder_s, now)
     if order.state == "failed":
@@ -42,12 +41,25 @@ def next_look(order: Order) -> datetime | None:
         hourly = _next(order.failed_since or now, settings.failed_ladder_s, now)
         if watch_over > now:
             return min(hourly, watch_over)
+        if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
+            return _next(watch_over, settings.lookup_ladder_s, now)  # one bad answer is no silence: ask again soon
         orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
         return hourly  # a clear "failed" would have ended it: the supplier gives no answer
     if order.state == "completed" and order.completed_at is not None:
         watch_over = order.completed_at + clock.delta(settings.completed_watch_s)
         return watch_over if watch_over > now else None
+    if order.final_at is not None and _may_yet_be_delivered(order):
+        # Whatever webhooks are lost: a delivery after the money went back must be found.
+        moments = (order.final_at + clock.delta(rung) for rung in settings.refunded_ladder_s)
+        return next((moment for moment in moments if moment > now), None)
     return None
+
+
+def _may_yet_be_delivered(order: Order) -> bool:
+    """Whether the supplier may have an order whose money went back: it had accepted it, or an attempt was unclear."""
+    if order.state == "refunded":
+        return order.ever_unknown or order.processing_at is not None or order.failed_since is not None
+    return order.state == "cancelled" and order.ever_unknown
 
 
 def _next(since: datetime, ladder: tuple[int, ...], now: datetime) -> datetime:

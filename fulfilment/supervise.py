@@ -97,8 +97,8 @@ def _kill_if_hung(child: Child) -> None:
     if child.busy_file is None or child.process is None:
         return
     try:
-        busy_s = time.time() - child.busy_file.stat().st_mtime
-    except FileNotFoundError:
+        busy_s = clock.steady_s() - float(child.busy_file.read_text())
+    except (FileNotFoundError, ValueError):  # idle, or the mark is being written
         return
     settings = config.current()
     if busy_s > clock.seconds(settings.job_timeout_s + settings.supervise_grace_s):

@@ -1,7 +1,8 @@
 """The supplier's webhooks: raw bytes first, stored before anything, then a ring. The body decides nothing.
 
 Anyone may post here who knows the path's token; a body is believed only as far as a ring goes, because the supplier
-signs with a key nobody has (datamart-api.md §6). The order's own look-up decides.
+signs with a key nobody has (datamart-api.md §6). The order's own look-up decides. How much of a flood is kept is
+decided in `keeping`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import hmac
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
 
-from core import config, orders, supply, tenancy
+from core import cases, config, orders, supply, tenancy
 from core.db import transaction
+from fulfilment import keeping
 from integrations.ports import Supplier
 
 bp = Blueprint("hooks", __name__, subdomain="hooks")
@@ -28,8 +30,11 @@ def receive(token: str) -> Response:
     settings = config.current()
     if not hmac.compare_digest(token.encode(), settings.webhook_token.encode()):
         abort(404)
-    request.max_content_length = settings.webhook_bytes
+    # Without a stated length the body is cut at the limit in silence: one byte more shows it.
+    request.max_content_length = settings.webhook_bytes + (request.content_length is None)
     body = request.get_data()  # before anything touches request.form; raises 413 unread
+    if len(body) > settings.webhook_bytes:
+        abort(413)
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
     order_ref = news.order_ref if news.order_ref is not None and len(news.order_ref) <= 64 else None
@@ -45,18 +50,27 @@ def receive(token: str) -> Response:
     }
     try:
         with tenancy.across_stores(), transaction():
-            fresh = supply.keep_webhook(values)
-            if fresh and order_ref is not None and news.event not in SILENT_EVENTS:
+            kept = keeping.keep(values)
+            if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
+                pass
+            elif orders.is_ours(order_ref):
                 orders.ring(
                     order_ref,
-                    verified=_proves_origin(news.verified_by),
+                    verified=kept == "signed",
                     what=news.raw_status or news.event,
                     word=news.status,
                 )
+            elif kept == "signed" and news.verified_by != "static_token":
+                _ask_about_stranger(order_ref, news.raw_status)
     except OperationalError:
         abort(503)
     return Response(status=204)
 
 
-def _proves_origin(verified_by: str | None) -> bool:
-    return verified_by is not None and verified_by != "none"
+def _ask_about_stranger(order_ref: str, said: str | None) -> None:
+    """The supplier signed news of a reference that is not ours: one case for all of them, however many come.
+
+    A shared token does not count: whoever knows it may invent references.
+    """
+    supply.locked_state()  # of two at once the second adds to the case of the first
+    cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": said})

@@ -9,11 +9,15 @@ from typing import Any
 
 from flask import Flask
 from redis import Redis
+from redis.client import Pipeline
 from rq import SimpleWorker
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from core import clock, pulse
 from core.db import db
 from fulfilment import relay
 
@@ -22,7 +26,7 @@ MAINTENANCE_S = 30
 MONITORING_S = 10
 MAX_JOBS = 500
 BUSY_VARIABLE = "MAKOLA_BUSY_FILE"
-"""The supervisor names a file here; while a job runs the file exists, its change time is the job's start."""
+"""The supervisor names a file here; while a job runs it holds the job's start by the machine's steady clock."""
 
 
 class RowJob(Job):
@@ -38,15 +42,27 @@ class RowJob(Job):
 
 
 class MarkedWorker(SimpleWorker):
-    """A SimpleWorker that lets its supervisor see a job that hangs: it has no second kill of its own."""
+    """A SimpleWorker that lets its supervisor see a job that hangs, and everybody that it is alive.
+
+    It has no second kill of its own. Its beat is written by the loop that takes jobs, into the database that jobs need.
+    """
 
     max_connection_wait_time = 2.0
     """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie long after it is back."""
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        try:
+            pulse.beat("worker")
+        except (DBAPIError, PoolTimeout):
+            pass  # a beat that cannot be written is a beat missed: that is what it is for
+        finally:
+            db.session.remove()
+
     def execute_job(self, job: Job, queue: Queue) -> None:
         path = os.environ.get(BUSY_VARIABLE)
         if path:
-            Path(path).touch()
+            Path(path).write_text(str(clock.steady_s()))
         try:
             super().execute_job(job, queue)
         finally:

@@ -63,7 +63,10 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Sent, and no trustworthy answer: it may or may not have been bought. Look the reference up; never resend."""
+    """Sent, and no trustworthy answer: it may or may not have been bought. Look the reference up; never resend.
+
+    The reason `other_reference` says that the answer named an order that is not the one asked for.
+    """
 
     reason: str
 
@@ -95,7 +98,10 @@ class Absent:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """No information. `kind` says why, so that the caller may wait, alarm or use another road."""
+    """No information. `kind` says why, so that the caller may wait, alarm or use another road.
+
+    The reasons `other_reference` and `not_found_of_other_reference` say that the answer named another reference.
+    """
 
     kind: Literal["unclear", "endpoint_gone", "rate_limited", "credentials", "unreachable", "broken"]
     reason: str

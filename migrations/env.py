@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import audit, cases, catalog, ledger, lineage, onboarding, orders, outbox, supply, users  # noqa: F401 - tables
+from core import audit, cases, catalog, ledger, lineage, onboarding, orders, outbox, proof, pulse, supply, users  # noqa: F401 - tables
 from core.db import Model
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
 KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
 """Rows of these may change but are never deleted."""
 

@@ -28,12 +28,13 @@ PUBLIC = {
 }
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
-    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store
     "core/tenancy.py": "defines it",
     "door/bind.py": "opens the console's requests, logged-in owners only",
+    "door/metrics.py": "adds up every store, for who has the operator's token",
 }
 ACROSS_ROOMS = ("fulfilment/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}
@@ -225,6 +226,17 @@ def test_one_place_buys() -> None:
         for function in users_of(word, path)
     ]
     assert set(found) == {"fulfilment/purchase.py:call"} and len(found) == 2, found
+
+
+def test_the_clock_is_the_only_source_of_time() -> None:
+    """Or a test could not jump it, and a wall clock set forward could send twice. `time.monotonic` only measures."""
+    wall = re.compile(
+        r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns)|func\.now)\(|CURRENT_TIMESTAMP"
+    )
+    rooms = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core", "integrations")
+    found = {name_of(path) for path in sources(*rooms) if wall.search(path.read_text())}
+    own = {name for name in found if not name.startswith("integrations/sandbox/")}  # another company's clock
+    assert own == {"core/clock.py", "door/static.py"}  # the second compares with the ages of files
 
 
 def test_migrations_have_one_head() -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Table,
+    case,
     func,
     insert,
     or_,
@@ -32,7 +33,17 @@ from core.audit import Actor
 from core.db import Model, db
 from core.tenancy import StoreOrPlatformScoped, widened
 
-Kind = Literal["fund_float", "fund_wallet", "hold", "commit", "capture", "release", "supplier_refund", "write_off"]
+Kind = Literal[
+    "fund_float",
+    "fund_wallet",
+    "hold",
+    "commit",
+    "capture",
+    "release",
+    "supplier_refund",
+    "write_off",
+    "float_difference",
+]
 STORE_ACCOUNTS = ("wallet", "held")
 CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
 """Pages show these with the sign turned."""
@@ -134,9 +145,10 @@ def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
     post("hold", [("wallet", agent_price_pesewas), ("held", -agent_price_pesewas)], actor, order=order)
 
 
-def commit(order: OrderLike, charged_pesewas: int, n: int, actor: Actor) -> None:
+def commit(order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = "") -> None:
     """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it did."""
-    post("commit", [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)], actor, order=order, n=n)
+    legs = [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)]
+    post("commit", legs, actor, order=order, n=n, note=note)
 
 
 def capture(
@@ -157,20 +169,33 @@ def release(order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str 
     post("release", [("held", agent_price_pesewas), ("wallet", -agent_price_pesewas)], actor, order=order, note=note)
 
 
-def supplier_refund(order: OrderLike, charged_pesewas: int, n: int, actor: Actor) -> None:
+def supplier_refund(order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = "") -> None:
     """The supplier's money for this order was seen to come back."""
+    legs = [("supplier_float", charged_pesewas), ("in_flight", -charged_pesewas)]
+    post("supplier_refund", legs, actor, order=order, n=n, note=note)
+
+
+def write_off(order: OrderLike, amount_pesewas: int, n: int, actor: Actor, note: str) -> None:
+    """A person gives up what the supplier took for this order: it is our loss."""
     post(
-        "supplier_refund",
-        [("supplier_float", charged_pesewas), ("in_flight", -charged_pesewas)],
-        actor,
-        order=order,
-        n=n,
+        "write_off", [("write_off", amount_pesewas), ("in_flight", -amount_pesewas)], actor, order=order, n=n, note=note
     )
 
 
-def fund_float(amount_pesewas: int, note: str, actor: Actor) -> None:
-    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the open use case."""
-    post("fund_float", [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)], actor, note=note)
+def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
+    """A person accepts that the float is smaller than our books by this (larger, when negative). Returns the posting's id.
+
+    Inside the open use case. No order explains the difference; one that does is settled by `write_off`.
+    """
+    return post("float_difference", [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)], actor, note=note)
+
+
+def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:
+    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the open use case.
+
+    Returns the posting's id.
+    """
+    return post("fund_float", [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)], actor, note=note)
 
 
 def post(
@@ -254,3 +279,11 @@ def count(order_id: int, kind: Kind) -> int:
         select(func.count()).select_from(Posting).where(Posting.order_id == order_id, Posting.kind == kind)
     )
     return int(found or 0)
+
+
+def commit_is_open(order_id: int) -> bool:
+    """Whether the supplier holds money for an order that was neither delivered, nor came back, nor was given up."""
+    step = case(
+        (Posting.kind == "commit", 1), (Posting.kind.in_(("capture", "supplier_refund", "write_off")), -1), else_=0
+    )
+    return int(db.session.scalar(select(func.sum(step)).where(Posting.order_id == order_id)) or 0) > 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from core import config
 from core.db import db
@@ -21,6 +22,7 @@ KIND_TEXT = {
     "commit": "Bought at the supplier",
     "supplier_refund": "Supplier gave back",
     "write_off": "Written off",
+    "float_difference": "Difference of the float accepted",
 }
 
 
@@ -99,7 +101,23 @@ def platform_balances() -> dict[str, int]:
 
 def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
     """An order's postings with their legs (account, signed pesewas), oldest first; a store sees its own legs only."""
-    postings = db.session.scalars(select(Posting).where(Posting.order_id == order_id).order_by(Posting.id)).all()
+    return list(legs_of(db.session.scalars(select(Posting.id).where(Posting.order_id == order_id)).all()).values())
+
+
+def in_flight_of(order_id: int) -> int:
+    """What the supplier holds for one order by our books, in pesewas. Needs `across_stores`."""
+    found = db.session.scalar(
+        select(func.sum(Entry.amount_pesewas))
+        .join(Account, Account.id == Entry.account_id)
+        .join(Posting, Posting.id == Entry.posting_id)
+        .where(Posting.order_id == order_id, Account.name == "in_flight")
+    )
+    return int(found or 0)
+
+
+def legs_of(posting_ids: Collection[int]) -> dict[int, tuple[Posting, list[tuple[str, int]]]]:
+    """Postings by id, each with its legs (account, signed pesewas)."""
+    postings = db.session.scalars(select(Posting).where(Posting.id.in_(posting_ids)).order_by(Posting.id)).all()
     legs: dict[int, list[tuple[str, int]]] = {posting.id: [] for posting in postings}
     rows = db.session.execute(
         select(Entry.posting_id, Account.name, Entry.amount_pesewas)
@@ -109,7 +127,7 @@ def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
     )
     for posting_id, name, amount in rows:
         legs[posting_id].append((name, amount))
-    return [(posting, legs[posting.id]) for posting in postings]
+    return {posting.id: (posting, legs[posting.id]) for posting in postings}
 
 
 def books() -> Books:

@@ -1,10 +1,17 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
+(`returning`), who goes first when money is short (`waiting`), the timeline, and what pages read (`reading`). Callers say
+`orders.place`.
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
 (`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
+the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), what a person settles (`by_hand`),
+the timeline, and what pages read (`reading`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
     advance,
+    is_ours,
+    locked,
     mark_unknown,
     note_look,
     note_next,
@@ -36,6 +43,7 @@ from core.orders.reading import (
     find_any,
     newer_than,
     next_poll_s,
+    person_words,
     queue,
     tab_counts,
     usual_minutes,
@@ -56,8 +64,10 @@ from core.orders.refusals import (
 )
 from core.orders.releasing import RowResult, cancel, release, release_many, request_look
 from core.orders.restoring import ask_first, note_restore
+from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
+from core.orders.waiting import let_older_go_first, waiting_for_float, wake
 
 __all__ = [
     "AGENT_LABELS",
@@ -94,6 +104,7 @@ __all__ = [
     "advance",
     "agent_words",
     "ask_first",
+    "book_money_back",
     "by_code",
     "cancel",
     "check",
@@ -102,6 +113,11 @@ __all__ = [
     "customer_words",
     "find_any",
     "forget_absence",
+    "is_ours",
+    "let_older_go_first",
+    "lock_for_money_back",
+    "lock_questions",
+    "locked",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -111,6 +127,7 @@ __all__ = [
     "note_look",
     "note_next",
     "note_restore",
+    "person_words",
     "place",
     "queue",
     "raise_case",
@@ -126,4 +143,6 @@ __all__ = [
     "timeline",
     "usual_minutes",
     "wait",
+    "waiting_for_float",
+    "wake",
 ]

@@ -108,6 +108,7 @@ def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
         order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
+        order.watch_claim_here()
         order.lookups_gone = order.lookups_gone + 1 if gone else 0
         return order.lookups_gone
 
@@ -162,6 +163,11 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
         return False
     outbox.make_due(row, due)
     return True
+
+
+def is_ours(order_ref: str) -> bool:
+    """Whether an order of that reference exists, in what this work may see."""
+    return db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
 
 
 def locked(order_id: int) -> Order:

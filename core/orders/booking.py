@@ -25,16 +25,12 @@ class News:
 NOTHING = News()
 
 
-def _commit_is_open(order: Order) -> bool:
-    return ledger.count(order.id, "commit") > ledger.count(order.id, "supplier_refund")
-
-
 def _hold(order: Order, actor: Actor, _news: News) -> None:
     ledger.hold(order, order.agent_price_pesewas, actor)
 
 
 def _commit(order: Order, actor: Actor, news: News) -> None:
-    if _commit_is_open(order):
+    if ledger.commit_is_open(order.id):
         return
     order.charged_pesewas = news.amount_pesewas if news.amount_pesewas is not None else order.cost_pesewas
     ledger.commit(order, order.charged_pesewas, ledger.count(order.id, "commit") + 1, actor)
@@ -56,7 +52,7 @@ def _release(order: Order, actor: Actor, _news: News) -> None:
 
 
 def _supplier_refund(order: Order, actor: Actor, news: News) -> None:
-    if not _commit_is_open(order):
+    if not ledger.commit_is_open(order.id):
         return
     if news.money_back and order.charged_pesewas is not None:
         ledger.supplier_refund(order, order.charged_pesewas, ledger.count(order.id, "supplier_refund") + 1, actor)

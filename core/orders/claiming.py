@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import or_, select
 
 from core import clock, config, lineage, outbox, supply
-from core.audit import SUPPLIER, WORKER
+from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -145,7 +145,7 @@ def forget_absence(order_id: int) -> None:
 
 
 def requeue_absent(order_id: int) -> bool:
-    """Absence is proven: back to *queued* for the same reference, unless it was already sent again once.
+    """Absence is proven: back to *queued* for the same reference, unless it was sent again as often as it may be.
 
     False when a person must decide: the case is opened here.
     """
@@ -154,13 +154,24 @@ def requeue_absent(order_id: int) -> bool:
         order = locked(order_id)
         if order.state != "submitting" or order.absent_since is None:
             return True
-        if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
+        most = settings.max_proven_resends if settings.supplier_dedupes else settings.max_unproven_resends
+        if order.resends >= most:
             open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
             return False
-        order.resends += 1
-        order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
-        move(order, "queued", WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
+        queue_again(order, WORKER, "Proven absent at the supplier. It is sent again under the same reference.")
         return True
+
+
+def queue_again(order: Order, actor: Actor, text: str) -> None:
+    """A locked *submitting* order that was certainly not bought goes back in line under the same reference.
+
+    Inside the open use case. It counts as once unclear from now on, so that it is looked up once more right before it
+    is sent, and no refusal of that purchase proves anything.
+    """
+    order.resends += 1
+    order.ever_unknown = True
+    order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
+    move(order, "queued", actor, text)
 
 
 def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:

@@ -97,6 +97,11 @@ class Order(Model, StoreScoped):
     failed_since: Mapped[datetime | None]
     final_at: Mapped[datetime | None]
 
+    def watch_claim_here(self) -> None:
+        """A claim of another machine, or from before a restart: by this steady clock its time counts from now on."""
+        if self.state == "submitting" and clock.boot() not in self.steady_marks:
+            self.steady_marks = {**self.steady_marks, clock.boot(): {"claimed": clock.steady_s()}}
+
     @property
     def is_final(self) -> bool:
         return self.state in FINAL

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from core import clock, config, money
+from core import cases, clock, config, money
 from core.db import db
 from core.orders.model import Order, read_code
 from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look
@@ -114,7 +115,21 @@ def next_poll_s(order: Order) -> float | None:
 
 def customer_words(order: Order, store: Store) -> Words:
     """What the customer reads. Never "failed" while we are not sure, never our own jargon."""
-    look = _look(order)
+    look, late = _look(order), _came_late(order)
+    if late == "delivered":
+        return Words(
+            "Delivered late",
+            f"We had called it not delivered; now the network says it was. Check the number, then settle the payment "
+            f"with {store.name}: send them a message with this code.",
+            "done",
+        )
+    if late == "coming":
+        return Words(
+            LOOKS["failed"].label,
+            f"We had called it not delivered; now the network has it after all, and it may still come. {store.name} "
+            "settles the payment with you.",
+            LOOKS["failed"].icon,
+        )
     sentences = {
         "awaiting_payment": "Pay to start the order.",
         "pending": f"{store.name} has your order and sends it once your payment has arrived.",
@@ -139,7 +154,9 @@ def customer_words(order: Order, store: Store) -> Words:
 def agent_words(order: Order) -> Words:
     """What the agent reads: what we know, since when, what happens next and when."""
     back = money.cedis(order.agent_price_pesewas)
-    waiting = f"Waiting: {WAIT_TEXT[order.wait_reason]} since {_at(order.queued_at)}." if order.wait_reason else ""
+    waiting = (
+        f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}." if order.wait_reason else ""
+    )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
         "pending": "Waiting for you: confirm the payment, then process.",
@@ -155,9 +172,44 @@ def agent_words(order: Order) -> Words:
         "expired": "Expired unpaid.",
     }
     sentence = sentences[order.state]
+    if late := _came_late(order):
+        what = "delivered it after all" if late == "delivered" else "has it after all, and may still deliver it"
+        sentence = (
+            f"The supplier says it {what}. {back} went back to your wallet and stays there. Ask the customer whether "
+            f"the data came before you give {money.cedis(order.price_pesewas)} back."
+        )
     if _is_unclear(order):
         sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
     return Words(AGENT_LABELS[order.state], sentence, _look(order).icon)  # type: ignore[index]
+
+
+def person_words(order: Order) -> str | None:
+    """For the agent: that a person must look at this order, since when, and what their money does meanwhile."""
+    waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
+    if not waiting:
+        return None
+    back = money.cedis(order.agent_price_pesewas)
+    meanwhile = {
+        "completed": "Until then it counts as delivered.",
+        "refunded": f"Your {back} is back in your wallet and stays there.",
+        "cancelled": "Nothing is held for it.",
+    }
+    titles = "; ".join(case.title for case in waiting)
+    kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
+    return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
+
+
+def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
+    """Whether the supplier said that it delivered, or still means to deliver, an order whose money went back.
+
+    One query, for orders that were sent and are over only.
+    """
+    if order.state not in ("refunded", "cancelled") or order.attempt == 0:
+        return None
+    found = cases.of_kind(order.id, "late_success")
+    if any(entry.get("delivered") for case in found for entry in case.seen):
+        return "delivered"
+    return "coming" if any(case.closed_at is None for case in found) else None
 
 
 def _tab(tab: str) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from core.orders.model import Order, read_code
 from core.orders.placing import refuse_paused
 from core.orders.states import AGENT_LABELS, WORK
 from core.orders.timeline import log
+from core.outbox import OutboxRow
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,20 @@ def request_look(code: str, actor: Actor) -> Order:
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
-        due = clock.now()
-        if row.rung_at is not None:
-            if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
-                return order  # asked for already, and not looked at since
-            due = max(due, (row.looked_at or row.rung_at) + clock.delta(config.current().ring_gap_s))
-        log(order, actor, "recheck", f"{actor.name} asked for a check.")
-        outbox.make_due(row, due)
+        look_soon(order, row, actor)
         return order
+
+
+def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
+    """Make a locked order's locked row due, inside the open use case. False when that was asked for already."""
+    due = clock.now()
+    if row.rung_at is not None:
+        if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
+            return False  # and not looked at since
+        due = max(due, (row.looked_at or row.rung_at) + clock.delta(config.current().ring_gap_s))
+    log(order, actor, "recheck", f"{actor.name} asked for a check.")
+    outbox.make_due(row, due)
+    return True
 
 
 def _release(code: str, actor: Actor) -> tuple[Order, bool]:

@@ -38,11 +38,17 @@ def log(
 
 
 def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
-    """Open a case about a locked order and say so on its timeline, inside the open use case."""
+    """Open a case about a locked order and say so on its timeline, inside the open use case.
+
+    Not when a person has judged this very news before: see `cases.JUDGED_ONCE`.
+    """
     subject = f"order:{order.id}"
     is_new = not cases.is_open(kind, subject)
+    if is_new and cases.judged_before(kind, subject, evidence):
+        return
     case = cases.open_case(kind, subject, evidence, store_id=order.store_id, order_id=order.id)
     if is_new:
+        order.version += 1  # pages that say who is looking at the order are drawn anew
         log(order, WORKER, "case", f"A person will look at this: {case.title}.", detail=evidence)
 
 

@@ -7,6 +7,7 @@ rest of the batch.
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
         if held < total:
             return purchase_calls.insufficient_balance(sandbox, call, orders.InsufficientBalance(total, held))
         with sandbox.wallet(call.account.id):
+            if sandbox.knobs.transaction_s:
+                time.sleep(sandbox.knobs.transaction_s)
             bought, failed = _buy(sandbox, call, lines)
     except wire.Refused as refused:
         return refused.response
@@ -105,6 +108,8 @@ def _reference(sandbox: Sandbox, batch: str, index: int) -> str:
 
 def _buy(sandbox: Sandbox, call: Call, lines: list[Line]) -> tuple[list[tuple[Line, Order]], list[Failure]]:
     forwarding = sandbox.knobs.generation == "A3"
+    lag = call.fault("lookup_lag")
+    lag_s = lag.duration_s if lag else sandbox.knobs.lookup_lag_s
     bought: list[tuple[Line, Order]] = []
     failed: list[Failure] = []
     broken = False
@@ -113,7 +118,10 @@ def _buy(sandbox: Sandbox, call: Call, lines: list[Line]) -> tuple[list[tuple[Li
             failed.append(Failure(line, BROKEN))
             continue
         try:
-            order = orders.buy(sandbox.store, call.account.id, line.purchase, dedupe=sandbox.knobs.dedupe)
+            order = orders.buy(
+                sandbox.store, call.account.id, line.purchase, dedupe=sandbox.knobs.dedupe, lookup_lag_s=lag_s
+            )
+            call.note_charge()
         except orders.InsufficientBalance:
             failed.append(Failure(line, "Insufficient wallet balance"))
         except orders.DuplicateReference:
@@ -168,7 +176,7 @@ def _answer(
     event: dict[str, Any] = {"bulk_reference": reference, "status": "completed"}
     event |= {"summary": {**counts, "total_requested_amount": requested, **money}, **body}
     event |= {} if forwarding else {"created_at": iso(sandbox.clock.now())}
-    sandbox.webhooks.event(account, "bulk_purchase.completed", event, at_once=sandbox.knobs.webhook_before_response)
+    sandbox.webhooks.event(account, "bulk_purchase.completed", event, of_purchase=True)
     if isinstance(url, str) and url:
         short = {"total": counts["total_orders"], "successful": len(bought), "failed": len(failed)}
         said = {"reference": reference, "status": "completed", "summary": {**short, "amount_charged": paid}}

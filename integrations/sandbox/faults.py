@@ -53,6 +53,7 @@ STACKED = frozenset({"delay", "lookup_lag"})
 ENDPOINTS = frozenset(
     {
         "any",
+        "buying",  # purchase and bulk
         "account",
         "balance",
         "products",
@@ -80,7 +81,11 @@ class ConnectionDropped(ConnectionError):
 
 @dataclass
 class Fault:
-    """One entry of the plan. `times` counts down; None with a probability means for ever."""
+    """One entry of the plan. `times` counts down; None with a probability or `every` means for ever.
+
+    `every: 20` strikes once in each block of 20 requests it could meet, at a place drawn anew for each block; where
+    another fault has that request already, at the next one that is free.
+    """
 
     fault: str
     endpoint: str = "any"
@@ -88,13 +93,15 @@ class Fault:
     probability: float | None = None
     seconds: float | None = None
     match_reference: str | None = None
+    every: int | None = None
 
     @property
     def duration_s(self) -> float:
         return DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
 
     def meets(self, endpoint: str, references: Iterable[str]) -> bool:
-        if self.endpoint not in ("any", endpoint) or self.times == 0:
+        aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(self.endpoint, self.endpoint == endpoint)
+        if not aims or self.times == 0:
             return False
         return self.match_reference is None or self.match_reference in references
 
@@ -105,27 +112,38 @@ class FaultPlan:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: list[Fault] = []
+        self._blocks: dict[int, _Block] = {}
         self._random = random.Random(0)
         self.fired: Counter[str] = Counter()
+        self.fired_at: Counter[str] = Counter()
+        """The same by endpoint, as `status.http_500_before`."""
 
     def install(self, entries: list[Fault], *, seed: int = 0, keep: bool = False) -> None:
         """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from the seed."""
         with self._lock:
             self._entries = [*(self._entries if keep else []), *entries]
             self._random = random.Random(seed)
+            kept = {id(entry) for entry in self._entries}
+            self._blocks = {key: block for key, block in self._blocks.items() if key in kept}
 
     def draw(self, endpoint: str, references: Iterable[str]) -> list[Fault]:
         """The faults that meet this request: any number of stacked ones and at most one other."""
         met: list[Fault] = []
         names = list(references)
+        is_taken = False
         with self._lock:
             for entry in self._entries:
-                if entry.meets(endpoint, names) and self._strikes(entry):
-                    entry.times = None if entry.times is None else entry.times - 1
-                    self.fired[entry.fault] += 1
-                    met.append(entry)
-                    if entry.fault not in STACKED:
-                        break
+                if not entry.meets(endpoint, names):
+                    continue
+                if entry.every:
+                    self._blocks.setdefault(id(entry), _Block()).count(entry.every, self._random)
+                if (is_taken and entry.fault not in STACKED) or not self._strikes(entry):
+                    continue
+                entry.times = None if entry.times is None else entry.times - 1
+                self.fired[entry.fault] += 1
+                self.fired_at[f"{endpoint}.{entry.fault}"] += 1
+                met.append(entry)
+                is_taken |= entry.fault not in STACKED
         return met
 
     def entries(self) -> list[dict[str, Any]]:
@@ -133,7 +151,30 @@ class FaultPlan:
             return [dict(vars(entry)) for entry in self._entries]
 
     def _strikes(self, entry: Fault) -> bool:
+        if entry.every:
+            return self._blocks[id(entry)].take()
         return entry.probability is None or self._random.random() < entry.probability
+
+
+@dataclass
+class _Block:
+    """Where an `every` entry stands: requests counted in this block, its place in it, strikes still owed."""
+
+    counted: int = 0
+    place: int = 0
+    owed: int = 0
+
+    def count(self, every: int, draw: random.Random) -> None:
+        if self.counted == 0:
+            self.place = draw.randrange(every)
+        self.owed += self.counted == self.place
+        self.counted = (self.counted + 1) % every
+
+    def take(self) -> bool:
+        if not self.owed:
+            return False
+        self.owed -= 1
+        return True
 
 
 def read_plan(entries: Any) -> list[Fault]:
@@ -157,7 +198,11 @@ def _read_entry(number: int, entry: Any) -> Fault:
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise BadPlan(f"entry {number}: {name} is a number from 0 up")
-    chance = {"times": None} if "probability" in entry and "times" not in entry else {}
+    every = entry.get("every")
+    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+        raise BadPlan(f"entry {number}: every is a whole number from 1 up")
+    lasts = ("probability" in entry or every is not None) and "times" not in entry
+    chance = {"times": None} if lasts else {}
     return Fault(**{**chance, **entry})
 
 

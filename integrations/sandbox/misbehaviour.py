@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -50,6 +52,7 @@ class Misconduct:
         self._endpoint = "bulk" if endpoint == "bulk_alias" else endpoint
         self._reference = reference
         self._socket: Any = request.environ.get(SOCKET)
+        self._charged_to: Counter[bool] = Counter()
         words = request.environ.setdefault(LOG, {})
         words.update({"reference": reference, "faults": [fault.fault for fault in met]})
 
@@ -78,6 +81,38 @@ class Misconduct:
             return self.lose("close")
         chosen = next((fault for fault in self.faults if fault.fault in faults.AFTER), None)
         return response if chosen is None else self._spoil(response, chosen)
+
+    @contextmanager
+    def on_record(self) -> Iterator[None]:
+        """List this request, if it buys, as being worked on; at the end keep a record if its client is gone by then."""
+        if self._endpoint not in ("purchase", "bulk") or self._socket is None:
+            yield
+            return
+        port = self._socket.peer_port
+        self._sandbox.buying[port] = {"reference": self._reference, "since": time.time(), "peer_port": port}
+        try:
+            yield
+            self._note_abandoned()
+        finally:
+            del self._sandbox.buying[port]
+
+    def note_charge(self) -> None:
+        """Money was taken for this request: remember whether its client still waited."""
+        self._charged_to[self._client_gone()] += 1
+
+    def _note_abandoned(self) -> None:
+        if not self._client_gone():
+            return
+        stage = "before" if self._charged_to[True] else "after" if self._charged_to[False] else "uncharged"
+        record = {
+            "at": time.time(),
+            "endpoint": self._endpoint,
+            "reference": self._reference,
+            "stage": stage,
+            "faults": [fault.fault for fault in self.faults],
+            "peer_port": self._socket.peer_port,
+        }
+        self._sandbox.abandoned.append(record)
 
     def lose(self, kind: str) -> Response:
         """Close the connection without a whole answer; where no socket is at hand, raise instead."""

@@ -98,15 +98,16 @@ def respond(sandbox: Sandbox, request: Request) -> Response:
 
 
 def set_status(sandbox: Sandbox, request: Request, name: str) -> Done:
-    """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money."""
-    status, refund = _field(request, "status"), _field(request, "refund")
+    """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money, `quiet` 1 tells nobody."""
+    status, refund, quiet = (_field(request, name) for name in ("status", "refund", "quiet"))
     if not _STATUS.fullmatch(status):
         return Done("status is one of sent, successful, failed, pending, reversed.", 400)
     if refund not in ("", "0", "1"):
         return Done("refund is 1 or 0.", 400)
     try:
         order = processing.find(sandbox, FIRST_ID, name)
-        move = processing.change_status(sandbox, order, status, refund=refund == "1" if refund else None)
+        chosen = refund == "1" if refund else None
+        move = processing.change_status(sandbox, order, status, refund=chosen, quiet=quiet == "1")
     except orders.UnknownOrder:
         return Done("There is no order with that reference.", 404)
     except ValueError:

@@ -17,15 +17,24 @@ _draw = random.Random(0)
 
 
 def change_status(
-    sandbox: Sandbox, order: Order, status: str, *, refund: bool | None = None, cause: str = "admin"
+    sandbox: Sandbox,
+    order: Order,
+    status: str,
+    *,
+    refund: bool | None = None,
+    cause: str = "admin",
+    quiet: bool = False,
 ) -> Move:
-    """Move the order and its money, then send the event if this supplier sends one. Raises ValueError as `move`."""
+    """Move the order and its money, then send the event if this supplier sends one, unless `quiet`.
+
+    Raises ValueError as `move`.
+    """
     knobs = sandbox.knobs
     done = orders.move(
         sandbox.store, order, status, refund=refund, charge_again=knobs.requeue_charges,
         reason_lingers=knobs.failure_reason_lingers, cause=cause,
     )  # fmt: skip
-    if done.changed and knobs.webhook_on_status_change:
+    if done.changed and knobs.webhook_on_status_change and not quiet:
         event = {
             "reference": done.order.reference,
             "old_status": done.old_status,

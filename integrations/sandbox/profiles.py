@@ -53,8 +53,13 @@ class Knobs:
     signature_key: str = "plain_secret"
     webhook_delay_s: float = 0.0
     webhook_duplicate: bool = False
+    webhook_duplicate_probability: float = 0.0
     webhook_reorder: bool = False
+    webhook_shuffle_s: float = 0.0
+    """Each copy is late by up to this much, drawn anew, so that they overtake each other."""
     webhook_before_response: bool = False
+    webhook_before_probability: float = 0.0
+    """The share of purchases whose event is delivered before their answer goes out."""
     webhook_drop_probability: float = 0.0
     webhook_timeout_s: float = 5.0
     rate_limit: int = 60

@@ -62,6 +62,7 @@ def _settle(sandbox: Sandbox, call: Call, wanted: Purchase, callback_url: Any) -
             if knobs.transaction_s:
                 time.sleep(knobs.transaction_s)
             order = orders.buy(store, call.account.id, wanted, dedupe=knobs.dedupe, lookup_lag_s=lag_s)
+            call.note_charge()
     except orders.InsufficientBalance as short:
         return insufficient_balance(sandbox, call, short)
     except orders.DuplicateReference:
@@ -90,8 +91,7 @@ def _accept(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Re
             "balance_after": balance_after,
             "created_at": iso(order.created_at),
         }
-        at_once = sandbox.knobs.webhook_before_response
-        sandbox.webhooks.event(account, "transaction.created", event, at_once=at_once)
+        sandbox.webhooks.event(account, "transaction.created", event, of_purchase=True)
     _call_back(sandbox, order, callback_url, "Order received and pending processing")
     payload = _answer(call, order) | {"balance_after": balance_after, "webhook_sent": bool(account.webhook_url)}
     message = "Purchase successful - pending manual processing"
@@ -120,8 +120,7 @@ def _forward(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> R
         "provider_reference": provider_reference,
         "completed_at": iso(order.completed_at or order.changed_at),
     }
-    at_once = sandbox.knobs.webhook_before_response
-    sandbox.webhooks.event(account, "transaction.completed", event, at_once=at_once)
+    sandbox.webhooks.event(account, "transaction.completed", event, of_purchase=True)
     _call_back(sandbox, order, callback_url, "Order completed", provider_reference)
     payload = _answer(call, order) | {
         "network": "YELLO",
@@ -141,7 +140,7 @@ def _fail_upstream(sandbox: Sandbox, call: Call, order: Order, callback_url: Any
         "balance_after": wire.balance(account, sandbox.knobs),
     }
     event = {"reference": order.reference, "transaction_id": order.transaction_id, "status": order.status, **said}
-    sandbox.webhooks.event(account, "transaction.failed", event, at_once=sandbox.knobs.webhook_before_response)
+    sandbox.webhooks.event(account, "transaction.failed", event, of_purchase=True)
     _call_back(sandbox, order, callback_url, UPSTREAM_ERROR)
     message = "Purchase failed - amount refunded"
     return wire.failure(sandbox.clock, 500, message, "PROVIDER_ERROR", reference=order.reference, **said)

@@ -80,12 +80,42 @@ def state(sandbox: Sandbox, request: Request) -> dict[str, Any]:
         "faults": sandbox.faults.entries(),
         "fired": dict(sandbox.faults.fired),
         "webhooks": sandbox.store.webhook_log(),
+        "webhooks_bent": dict(sandbox.webhooks.bent),
+        "abandoned": list(sandbox.abandoned),
         "knobs": profiles.as_dict(sandbox.knobs),
     }
 
 
 def inflight(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     return {"inflight": _inflight(sandbox)}
+
+
+def abandoned(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """Purchases whose client was gone when the answer was ready: from which port, and whether it left before the
+    charge, after it, or nothing was charged."""
+    return {"abandoned": list(sandbox.abandoned)}
+
+
+def buying(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """Purchases being worked on at this moment, by the ports of their clients."""
+    return {"buying": list(sandbox.buying.values())}
+
+
+def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """How often each fault struck and what became of the webhooks, without the weight of the whole state."""
+    return {"fired_at": dict(sandbox.faults.fired_at), "webhooks_bent": dict(sandbox.webhooks.bent)}
+
+
+def requests(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """When each counted request of the reseller came, by the supplier's clock, to which endpoint, in which of its
+    windows, and whether it was refused with a 429. `?since=` leaves out what came before that moment."""
+    try:
+        since = float(request.args.get("since", "0"))
+    except ValueError:
+        raise BadRequest("since is in seconds since the epoch") from None
+    counted = sandbox.limiter.counted(sandbox.store.account().api_key, since)
+    shown = ("at", "endpoint", "window", "exceeded")
+    return {"now": sandbox.clock.now(), "requests": [{name: getattr(one, name) for name in shown} for one in counted]}
 
 
 def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
@@ -164,6 +194,10 @@ def _inflight(sandbox: Sandbox) -> list[dict[str, Any]]:
 _HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] = {
     ("GET", "/state"): state,
     ("GET", "/inflight"): inflight,
+    ("GET", "/abandoned"): abandoned,
+    ("GET", "/buying"): buying,
+    ("GET", "/counts"): counts,
+    ("GET", "/requests"): requests,
     ("GET", "/knobs"): show_knobs,
     ("POST", "/faults"): plan_faults,
     ("POST", "/release"): release,

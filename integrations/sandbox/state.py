@@ -41,6 +41,10 @@ class Sandbox:
     holds: Holds = field(default_factory=Holds)
     dropped: Callable[[str], Exception] = ConnectionDropped
     notice: str = ""
+    buying: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Purchases being worked on now, by the port of their client."""
+    abandoned: list[dict[str, Any]] = field(default_factory=list)
+    """Purchases whose client was gone when their answer was ready (see `misbehaviour.Misconduct.on_record`)."""
     _wallets: dict[int, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,6 +75,8 @@ class Call:
     account: Account
     path_argument: str = ""
     faults: list[Fault] = field(default_factory=list)
+    note_charge: Callable[[], None] = lambda: None
+    """Called each time money was taken for this request."""
 
     def fault(self, name: str) -> Fault | None:
         return next((fault for fault in self.faults if fault.fault == name), None)

@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,15 +42,24 @@ class Webhooks:
         self._pending: set[threading.Thread] = set()
         self._stopping = threading.Event()
         self._held_back = False
+        self.bent: Counter[str] = Counter()
+        """How many events were dropped, doubled, shuffled or sent before the answer, those sent in all included."""
 
-    def event(self, account: Account, event: str, payload: Mapping[str, Any], *, at_once: bool = False) -> None:
-        """Send an event to the account's URL, if it has one. `at_once` returns only when the receiver has answered."""
+    def event(self, account: Account, event: str, payload: Mapping[str, Any], *, of_purchase: bool = False) -> None:
+        """Send an event to the account's URL, if it has one.
+
+        That of a purchase may go before the purchase's own answer; then this returns only when it was taken.
+        """
         if not account.webhook_url:
             return
+        at_once = of_purchase and (
+            self._knobs.webhook_before_response or self._draw(self._knobs.webhook_before_probability)
+        )
         reference = payload.get("reference") or payload.get("bulk_reference")
         text, headers = self._sign(account, event, payload)
-        copies = 2 if self._knobs.webhook_duplicate else 1
-        for _ in range(copies):
+        doubled = self._knobs.webhook_duplicate or self._draw(self._knobs.webhook_duplicate_probability)
+        self._count("sent", doubled=doubled, before_answer=at_once)
+        for _ in range(2 if doubled else 1):
             self._dispatch(event, reference, account.webhook_url, text, headers, at_once=at_once)
 
     def test(self, account: Account, payload: Mapping[str, Any]) -> str | None:
@@ -85,6 +95,10 @@ class Webhooks:
             if self._knobs.webhook_reorder:
                 self._held_back = not self._held_back
                 delay_s += REORDER_S if self._held_back else 0.0
+            if self._knobs.webhook_shuffle_s and not at_once:
+                delay_s += self._random.uniform(0, self._knobs.webhook_shuffle_s)
+                self.bent["shuffled"] += not lost
+            self.bent["dropped"] += lost
         log_id = self._store.log_webhook(event, reference, url, "dropped" if lost else "queued", text)
         if lost:
             return
@@ -99,10 +113,20 @@ class Webhooks:
             self._pending.add(sender)
         sender.start()
 
+    def _draw(self, probability: float) -> bool:
+        with self._lock:
+            return self._random.random() < probability
+
+    def _count(self, kind: str, **more: bool) -> None:
+        with self._lock:
+            self.bent.update([kind, *(name for name, happened in more.items() if happened)])
+
     def _post_in_turn(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> None:
         try:
+            if self._stopping.wait(delay_s):
+                return
             with self._turns:
-                self._post(log_id, url, text, headers, delay_s)
+                self._post(log_id, url, text, headers, 0.0)
         except sqlite3.ProgrammingError:
             if not self._stopping.is_set():  # else the store is closed, and nobody reads the log any more
                 raise

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from seed import PASSWORD
 from werkzeug.serving import make_server
 
-from core import ledger, supply
+from core import ledger, outbox, proof, supply
+from fulfilment import jobs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -91,6 +92,12 @@ def busy(scene: Scene) -> list[str]:
     scene.webhook(codes[4], verified_by="platform_data_secret")
     scene.case_of(codes[4])
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
+    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"})
+    scene.change_order(codes[1], wait_reason="float")
+    scene.ask(proof.prove)
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.ask(proof.prove)
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     return [
         "/",
@@ -160,6 +167,30 @@ def test_the_answer_of_a_refresh_shows_without_navigation(
     scene.finish(owner_row(), True, "Balance read: less than expected.")
     expect(page.get_by_text("Refresh balance: done")).to_be_visible()
     expect(page.get_by_text("1,234.56").first).to_be_visible()
+    assert page.evaluate("window.here") == "not navigated"
+    assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
+
+
+def test_a_proof_asked_for_shows_without_navigation(
+    console: Callable[..., Page], busy: list[str], scene: Scene
+) -> None:
+    page = console(360)
+    page.goto("/books")
+    expect(page.get_by_role("alert")).to_contain_text("The books do not hold")
+    page.get_by_role("button", name="Prove now").click()
+    expect(page.get_by_text("Proving the books.")).to_be_visible()
+    assert judged(page) == []
+    page.evaluate("window.here = 'not navigated'")
+    for row_id, lease_no in scene.ask(lambda: outbox.lease_due(50)):
+        if scene.ask(lambda row_id=row_id: outbox.asked(row_id)):  # type: ignore[misc]
+            with scene.app.app_context():
+                jobs.run(row_id, lease_no)
+    expect(page.get_by_text("Proof of the books: done")).to_be_visible()
+    expect(page.get_by_text("The books hold", exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("img", name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3"))
+    ).to_be_visible()
+    assert judged(page) == []
     assert page.evaluate("window.here") == "not navigated"
     assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from console_scenes import AGENT, Scene
 from visitors import Visitor
 
 from admin_console import figures, overview
-from core import catalog, clock, ledger
+from core import catalog, clock, config, ledger
 
 
 def figure(html: str, label: str) -> str:
@@ -120,7 +121,38 @@ def test_a_trouble_with_the_supplier_is_said_in_a_sentence(owner: Visitor, scene
 
 def test_a_difference_seen_once_is_no_trouble_yet(owner: Visitor, scene: Scene) -> None:
     scene.balance(150_000)
-    assert "less than our books, seen" not in owner.get("/").text
+    assert "less than our books explain, seen" not in owner.get("/").text
+
+
+def test_a_charge_nobody_can_explain_says_that_buying_is_stopped_and_what_to_do(owner: Visitor, scene: Scene) -> None:
+    assert "Buying is stopped" not in owner.get("/").text
+    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    scene.balance(199_500)
+    scene.link(break_since=clock.now() - timedelta(seconds=90))
+    page = owner.get("/").text
+    assert "Buying is stopped: the supplier took GH₵\N{NO-BREAK SPACE}5.00 that no order of ours explains." in page
+    assert "buying goes on when the balance fits our books again" in page
+    assert "seen twice since" not in page, "once is enough"
+    supplier = owner.get("/supplier").text
+    assert 'until the <a href="/cases">unexplained charge</a> is settled' in supplier
+
+
+def test_orders_that_wait_for_float_are_counted_with_what_to_do(
+    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "for float" not in owner.get("/").text
+    scene.change_order(scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight())
+    waits = "One order waits for float, the oldest in line since 00:00"
+    assert f"{waits}. Money is there now" in owner.get("/").text
+    scene.balance(1_000)
+    page = owner.get("/").text
+    assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
+    scene.change_order(scene.order("queued", slug="kofi"), wait_reason="float")
+    scene.balance(5_000)
+    monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=4_000))
+    page = owner.get("/").text
+    assert "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00 cannot pay" in page
+    assert "for any of them and keep the reserve of GH₵\N{NO-BREAK SPACE}40.00." in page
 
 
 def test_a_failed_sync_and_an_empty_shelf_say_why(owner: Visitor, scene: Scene) -> None:

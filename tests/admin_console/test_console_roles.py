@@ -21,7 +21,11 @@ ACTS = {
     "/stores/ama/open": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
-    "/cases/{case}/funding": ("owner", {}),
+    **{
+        f"/cases/{{case}}/{action}": ("owner", {"resolution": "settled", "seen": "5"})
+        for action in ("look_again", "send_again", "give_back", "write_off", "accept_gain", "confirm_funding")
+    },
+    "/books/prove": ("owner finance", {}),
 }
 ROLES = ("owner", "finance", "support")
 
@@ -57,6 +61,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
         .replace("stores/ama", "stores/<slug>")
         .replace("{code}", "<code>")
         .replace("{case}", "<int(max=999999999999999999):case_id>")
+        .replace(path.rpartition("/")[2] if path.startswith("/cases/") else "<action>", "<action>")
         for path in ACTS
     }
     assert posts == named
@@ -64,7 +69,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_everyone_of_the_platform_may_look(logged_in: Callable[..., Visitor], scene: Scene, role: str) -> None:
-    code, _ = scene.order("processing"), scene.case()
+    code, case_id = scene.order("processing"), scene.case()
     person = logged_in(f"{role}@example.test", "console")
     pages = (
         "/",
@@ -77,6 +82,7 @@ def test_everyone_of_the_platform_may_look(logged_in: Callable[..., Visitor], sc
         "/stores",
         "/stores/ama",
         "/cases",
+        f"/cases/{case_id}",
         "/books",
         "/audit",
     )
@@ -98,6 +104,7 @@ def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., 
         for path, button in places.items():
             assert (button in person.get(path).text) == (role == "owner"), (role, path)
         assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (role != "support")
+        assert ('action="/books/prove"' in person.get("/books").text) == (role != "support")
 
 
 FORGERIES: tuple[dict[str, Any], ...] = (

@@ -11,29 +11,38 @@ from visitors import Visitor
 
 from admin_console import supplier
 from core import outbox
+from core.reconcile import Doubts
 
 NBSP = "\N{NO-BREAK SPACE}"
 
 
 @pytest.mark.parametrize(
-    ("said", "books", "in_doubt", "kind", "words"),
+    ("said", "books", "doubt", "kind", "words"),
     [
-        (None, 100, (0, 0), "waiting", "not told us its balance yet"),
-        (100, 100, (0, 0), "done", "They agree"),
-        (100, 100, (3, 50), "done", "They agree"),
-        (150, 100, (0, 0), "waiting", f"GH₵{NBSP}0.50 more than our books"),
-        (60, 100, (1, 40), "moving", "One order was sent and not yet answered for"),
-        (60, 100, (2, 50), "moving", "2 orders were sent"),
-        (60, 100, (1, 39), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
-        (0, -5, (0, 0), "waiting", f"GH₵{NBSP}0.05 more"),
+        (None, 100, Doubts(), "waiting", "not told us its balance yet"),
+        (100, 100, Doubts(), "done", "They agree"),
+        (100, 100, Doubts((25, 25)), "done", "They agree"),
+        (150, 100, Doubts(), "waiting", f"GH₵{NBSP}0.50 more than our books. Either the float was funded"),
+        (150, 100, Doubts(returnable=((7, 50),)), "moving", "given so much back for failed orders: that explains it"),
+        (150, 100, Doubts(returnable=((7, 49),)), "waiting", "Either the float was funded"),
+        (60, 100, Doubts((40,)), "moving", "One order was sent and not yet answered for"),
+        (60, 100, Doubts((25, 25)), "moving", "2 orders were sent"),
+        (60, 100, Doubts(charged_again=(40,)), "moving", f"Failed orders may have been charged up to GH₵{NBSP}0.40"),
+        (60, 100, Doubts((20,), charged_again=(20,)), "moving", "may have cost up to GH₵ 0.20 and failed orders"),
+        (60, 100, Doubts((39,)), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
+        (0, -5, Doubts(), "waiting", f"GH₵{NBSP}0.05 more"),
     ],
 )
-def test_the_difference_is_said_in_words(
-    said: int | None, books: int, in_doubt: tuple[int, int], kind: str, words: str
-) -> None:
-    found = supplier.difference(said, books, in_doubt)
+def test_the_difference_is_said_in_words(said: int | None, books: int, doubt: Doubts, kind: str, words: str) -> None:
+    found = supplier.difference(said, books, doubt)
     assert found[0] == kind
-    assert words in found[1]
+    assert words.replace("GH₵ ", f"GH₵{NBSP}") in found[1]
+
+
+def test_a_difference_says_that_buying_is_stopped_only_when_it_is() -> None:
+    assert "becomes a case and stops buying" in supplier.difference(60, 100, Doubts())[1]
+    said = supplier.difference(60, 100, Doubts(), stopped=True)[1]
+    assert "Buying is stopped" in said and "becomes a case" not in said
 
 
 def test_before_the_first_read_nothing_is_invented(owner: Visitor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,11 +15,12 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
-from core import cases, catalog, ledger, onboarding, reconcile, stores, supply, tenancy, users
+from core import cases, catalog, ledger, onboarding, orders, reconcile, stores, supply, tenancy, users
 from core.audit import Actor
 from core.catalog import Bundle, sync
 from core.db import db, transaction
-from core.orders import Order, placing, refusals
+from core.orders import Order, booking, placing, refusals
+from core.reconcile import judging
 
 OWNER = Actor("owner", "Owner")
 MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]
@@ -121,25 +123,73 @@ def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circl
 ) -> None:
     case_id = risen_balance(jump)
     reading, confirming = threading.Event(), threading.Event()
-    judge, locked_state = reconcile._judge, supply.locked_state
+    judge, locked_state = judging._judge, supply.locked_state
 
-    def judged_late(*about: Any) -> str:
+    def judged_late(*about: Any, **more: Any) -> str:
         reading.set()
         assert confirming.wait(5)
-        return judge(*about)
+        return judge(*about, **more)
 
     def locked() -> supply.SupplierState:
         if threading.current_thread() is threading.main_thread():
             confirming.set()
         return locked_state()
 
-    monkeypatch.setattr(reconcile, "_judge", judged_late)
+    monkeypatch.setattr(judging, "_judge", judged_late)
     monkeypatch.setattr(supply, "locked_state", locked)
     result = beside(app, across(lambda: reconcile.note_balance(FLOAT_PESEWAS + 5_000)))
     assert reading.wait(5)
     with tenancy.across_stores():
         assert reconcile.confirm_funding(case_id, OWNER) == 5_000
     assert "a break" in result()
+
+
+@pytest.mark.parametrize("first", ["the answer", "the read"])
+def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it_once(
+    app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch, postgres: dict[str, str],
+    first: str,
+) -> None:  # fmt: skip
+    """Both lock the order, its case and the accounts; whoever comes second waits with nothing in its hands."""
+    order = orders.release(place().code, Actor("agent", "Ama"))
+    assert orders.claim(order.id) is not None
+    for state in ("processing", "failed"):
+        assert orders.advance(order.id, state, text=state)  # type: ignore[arg-type]
+    has_the_order = threading.Event()
+    lock, book = orders.lock_for_money_back, booking.BOOK["supplier_refund_if_seen"]
+
+    def holding() -> None:
+        """The first has the order's lock: let the second run into it."""
+        has_the_order.set()
+        until = time.monotonic() + 5
+        with psycopg.connect(postgres["super"], autocommit=True) as watcher:
+            while not watcher.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone():
+                assert time.monotonic() < until
+
+    def locked(order_ids: Any) -> None:
+        if first == "the answer":
+            assert has_the_order.wait(5)
+        lock(order_ids)
+        if first == "the read":
+            holding()
+
+    def booked(*about: Any) -> None:
+        if first == "the answer":
+            holding()
+        book(*about)
+
+    monkeypatch.setattr(orders, "lock_for_money_back", locked)
+    monkeypatch.setitem(booking.BOOK, "supplier_refund_if_seen", booked)
+    said = orders.News("reversed", money_back=True)
+    result = beside(app, across(lambda: reconcile.note_balance(FLOAT_PESEWAS)))
+    if first == "the read":
+        assert has_the_order.wait(5)
+    assert orders.advance(order.id, "refunded", text="The supplier gave it back.", news=said)
+    assert result().startswith("fits")
+    with tenancy.across_stores():
+        kinds = [posting.kind for posting, _ in ledger.postings_of(order.id)]
+        assert kinds.count("supplier_refund") == 1
+        assert cases.open_cases(10) == []
+        assert ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS
 
 
 def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(

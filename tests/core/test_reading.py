@@ -220,7 +220,7 @@ def test_a_waiting_order_says_what_it_waits_for_and_an_old_moment_its_day(ama: i
     since = clock.now() - timedelta(days=2)
     order = change(place(), state="queued", queued_at=since, wait_reason="float")
     local = since.astimezone(clock.ACCRA)
-    assert words(order)[2] == f"Waiting: supplier float too low since {local.day} {local:%b %H:%M}."
+    assert words(order)[2] == f"Waiting: supplier float too low. In line since {local.day} {local:%b %H:%M}."
     assert words(change(order, wait_reason=None))[2] == "In line. It is sent within a minute."
 
 

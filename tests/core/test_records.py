@@ -22,6 +22,7 @@ from core import (
     onboarding,
     orders,
     reconcile,
+    settling,
     stores,
     supply,
     tenancy,
@@ -130,17 +131,17 @@ def test_a_case_keeps_its_first_twenty_pieces_of_evidence(context: Flask) -> Non
     with tenancy.across_stores():
         for n in range(25):
             with transaction():
-                case = cases.open_case("float_break", "float", {"difference_pesewas": n})
+                case = cases.open_case("unexpected_charge", "float", {"difference_pesewas": n})
         assert [entry["difference_pesewas"] for entry in case.evidence] == list(range(20))
 
 
 def test_a_settled_case_may_open_again(context: Flask) -> None:
     with tenancy.across_stores():
         with transaction():
-            first = cases.open_case("float_break", "float", {"difference_pesewas": 1})
-        assert cases.close(first.id, "  counted  ", OWNER) is not None
+            first = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
+        assert settling.settle(first.id, "close", OWNER, words="  counted  ") == "Closed with words."
         with transaction():
-            second = cases.open_case("float_break", "float", {"difference_pesewas": 1})
+            second = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
         assert second.id != first.id
         assert [line.action for line in audit.recent(1)] == ["close_case"]
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS
 
-from core import cases, clock, config, ledger, reconcile, supply, tenancy
+from core import cases, clock, config, ledger, reconcile, settling, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.db import transaction
 
@@ -61,7 +61,7 @@ def test_a_balance_that_fits_is_said_to_fit(context: Flask) -> None:
         assert cases.open_cases(10) == []
 
 
-@pytest.mark.parametrize(("difference", "kind"), [(-460, "float_break"), (5_000, "float_funded")])
+@pytest.mark.parametrize(("difference", "kind"), [(-460, "unexpected_charge"), (5_000, "float_funded")])
 def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
     context: Flask, jump: Callable[[float], None], difference: int, kind: str
 ) -> None:
@@ -132,9 +132,10 @@ def test_a_case_is_open_once_and_collects_evidence(context: Flask) -> None:
     with tenancy.across_stores():
         for difference in (1, 1, 2):
             with transaction():
-                cases.open_case("float_break", "float", {"difference_pesewas": difference})
+                cases.open_case("unexpected_charge", "float", {"difference_pesewas": difference})
         found = cases.open_cases(10)
         assert len(found) == 1
         assert [entry["difference_pesewas"] for entry in found[0].evidence] == [1, 2]
-        assert cases.close(found[0].id, "counted again", OWNER) is not None
-        assert cases.close(found[0].id, "again", OWNER) is None
+        assert settling.settle(found[0].id, "close", OWNER, words="counted again") == "Closed with words."
+        with pytest.raises(settling.Refused):
+            settling.settle(found[0].id, "close", OWNER, words="again")

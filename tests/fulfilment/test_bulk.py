@@ -142,7 +142,8 @@ def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[l
     with transaction():
         db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
         db.session.execute(
-            text("UPDATE orders SET ever_unknown = true WHERE id = ANY(:ids)"), {"ids": [made[3].id, made[4].id]}
+            text("UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)"),
+            {"ids": [made[3].id, made[4].id]},
         )
     scarce(5)
     work_one(desk, made[3])

@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from core import catalog, clock, config, ledger, lineage, stores, supply, tenancy, users
 from core.db import db
 from core.stores import Store
-from fulfilment import relay, seeds, supervise, worker
+from fulfilment import link, relay, seeds, supervise, worker
 from integrations.datamart.client import DataMart
 
 PEOPLE = {
@@ -144,6 +144,17 @@ def test_balance_is_read_and_judged(make_desk: Callable[..., Desk], command: Cal
     assert command("supplier", "balance").output.endswith("fits\n")
     make_desk(wallet_pesewas=FLOAT_PESEWAS - 700)
     assert "less than expected by GH₵\N{NO-BREAK SPACE}7.00, seen once" in command("supplier", "balance").output
+
+
+def test_the_balance_is_not_judged_beside_a_purchase_under_way(
+    desk: Desk, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "_TURN_WAIT_MS", 50)
+    with link.wallet_turn() as turn:
+        assert turn
+        result = command("supplier", "balance")
+    assert (result.exit_code, "A purchase is under way" in result.output) == (1, True)
+    assert supply.calls(endpoint="balance") == []
 
 
 def test_a_balance_that_cannot_be_read_says_why_and_judges_nothing(desk: Desk, command: Callable[..., Result]) -> None:

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from core import config
+from core import clock, config
 from fulfilment import supervise
 from fulfilment.supervise import Child
 from fulfilment.worker import BUSY_VARIABLE
@@ -217,12 +217,11 @@ def test_a_worker_busy_longer_than_any_job_is_killed_and_its_mark_removed(
     first = pid_of(child)
 
     assert not supervise._keep(child)  # idle: no mark
-    mark.touch()
-    os.utime(mark, (time.time() - longest + 10,) * 2)
+    mark.write_text(str(clock.steady_s() - longest + 10))
     assert not supervise._keep(child)
     assert alive(first)
 
-    os.utime(mark, (time.time() - longest - 1,) * 2)
+    mark.write_text(str(clock.steady_s() - longest - 1))
     hands.at += 11
     assert supervise._keep(child)
     assert not alive(first)
@@ -276,3 +275,16 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
 
 def test_the_commands_are_those_of_the_application() -> None:
     assert supervise._flask("relay")[1:] == ["-m", "flask", "--app", "wsgi", "relay"]
+
+
+def test_a_wall_clock_set_forward_kills_no_worker(
+    children: Callable[..., Child], hands: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "busy"
+    child = children(SLEEPER, busy_file=mark)
+    supervise._keep(child)
+    mark.write_text(str(clock.steady_s()))
+    monkeypatch.setattr(clock, "offset_source", lambda: 3_600.0)
+    os.utime(mark, (mark.stat().st_mtime - 3_600,) * 2)
+    assert not supervise._keep(child)
+    assert alive(pid_of(child))

@@ -41,6 +41,10 @@ class Supplier:
         """Replace the plan of faults; none clears it."""
         self._asked(self._http.post("/sandbox/faults", json=list(faults)))
 
+    def plan_with(self, faults: Sequence[dict[str, Any]], seed: int) -> None:
+        """Replace the plan of faults; its draws come from the seed."""
+        self._asked(self._http.post("/sandbox/faults", json={"plan": list(faults), "seed": seed}))
+
     def release(self, reference: str) -> None:
         """Let a held request go on."""
         said = self._asked(self._http.post("/sandbox/release", json={"reference": reference}))
@@ -58,11 +62,15 @@ class Supplier:
     def knobs(self, **wanted: Any) -> Iterator[None]:
         """Turn knobs, and turn them back afterwards."""
         before = self._asked(self._http.get("/sandbox/knobs"))["knobs"]
-        self._asked(self._http.post("/sandbox/knobs", json=wanted))
+        self.turn(**wanted)
         try:
             yield
         finally:
-            self._asked(self._http.post("/sandbox/knobs", json={name: before[name] for name in wanted}))
+            self.turn(**{name: before[name] for name in wanted})
+
+    def turn(self, **knobs: Any) -> None:
+        """Turn knobs for good."""
+        self._asked(self._http.post("/sandbox/knobs", json=knobs))
 
     @contextmanager
     def keeping_pace(self, scale: float) -> Iterator[None]:

@@ -280,3 +280,19 @@ def test_says(members: dict[str, Any], says: tuple[Any, ...]) -> None:
 )
 def test_body_that_says_nothing(body: bytes) -> None:
     assert read(body) == WebhookNews("", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("data", "beside"),
+    [
+        ('{"message":"Test webhook"}', f',"reference":"{REF}","status":"successful"'),
+        (f'{{"reference":"{REF}"}}', ',"status":"successful"'),
+        (f'{{"reference":"{REF}"}}', ""),  # then the event's name is read as the status
+        ('{"status":"successful"}', f',"reference":"{REF}"'),
+    ],
+)
+def test_a_signature_vouches_for_nothing_written_beside_the_data(data: str, beside: str) -> None:
+    headers = {"X-Platform-Signature": sign(SECRET, data)}
+    news = read(body_of(data, "transaction.completed", beside), headers)
+    assert (news.order_ref, news.status, news.verified_by) == (REF, "completed", None)
+    assert read(body_of(DATA), {"X-Platform-Signature": sign(SECRET, DATA)}).verified_by == "platform_data_secret"

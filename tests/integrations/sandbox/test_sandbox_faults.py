@@ -158,6 +158,51 @@ def test_a_request_whose_client_died_is_charged_when_released(ama, live, until, 
     assert ama.look_up().status_code == (200 if charges else 404)
 
 
+@pytest.mark.parametrize(
+    "fault, stage",
+    [("hold_before", "before"), ("hang_after", "after"), ("hold_after", "after"), (None, None)],
+)
+def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, stage):
+    if fault:
+        plan(ama, {"endpoint": "purchase", "fault": fault})
+    connection = http.client.HTTPConnection(*live, timeout=5)
+    connection.request("POST", "/api/v1/purchase", json.dumps(order()), JSON)
+    port = connection.sock.getsockname()[1]
+    if fault is None:
+        connection.getresponse().read()
+        connection.close()
+        assert ama.door("/abandoned") == {"abandoned": []}
+        return
+    until(lambda: ama.door("/inflight")["inflight"])
+    (open_now,) = ama.door("/buying")["buying"]
+    assert (open_now["reference"], open_now["peer_port"]) == (REF, port)
+    connection.close()
+    if fault != "hang_after":
+        until(lambda: ama.door("/inflight")["inflight"][0]["client_gone"])
+        ama.door("/release", {})
+    (record,) = until(lambda: ama.door("/abandoned")["abandoned"])
+    until(lambda: ama.door("/buying") == {"buying": []})
+    assert {**record, "at": 0} == {
+        "at": 0,
+        "endpoint": "purchase",
+        "reference": REF,
+        "stage": stage,
+        "faults": [fault],
+        "peer_port": port,
+    }
+
+
+def test_a_client_that_left_before_a_refusal_was_not_charged(ama, live, until):
+    plan(ama, {"endpoint": "purchase", "fault": "hold_before"})
+    connection = http.client.HTTPConnection(*live, timeout=5)
+    connection.request("POST", "/api/v1/purchase", json.dumps(order(capacity="3000GB")), JSON)
+    until(lambda: ama.door("/inflight")["inflight"])
+    connection.close()
+    ama.door("/release", {})
+    (record,) = until(lambda: ama.door("/abandoned")["abandoned"])
+    assert record["stage"] == "uncharged"
+
+
 def test_a_hold_ends_by_itself(ama, live):
     plan(ama, {"endpoint": "purchase", "fault": "hold_before", "seconds": 0.1})
     assert purchase(live).status_code == 201
@@ -190,6 +235,14 @@ def test_faults_aim_at_endpoints_and_references(ama):
     assert ama.door("/state")["fired"] == {"html_502": 2, "http_401": 1}
 
 
+def test_a_fault_may_aim_at_all_that_buys(ama):
+    plan(ama, {"endpoint": "buying", "fault": "empty_503", "times": None})
+    assert ama.buy("MK-1").status_code == 503
+    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1")]}).status_code == 503
+    assert ama.get("/v1/balance").status_code == 200
+    assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
+
+
 def test_a_fault_may_aim_at_one_order_of_a_batch(ama):
     plan(ama, {"endpoint": "bulk", "fault": "empty_503", "match_reference": "MK-2"})
     for path in ("/v1/purchase/bulk", "/v1/bulk"):
@@ -204,6 +257,28 @@ def test_chance_is_repeatable(ama):
 
     first = draw()
     assert set(first) == {200, 502} and draw() == first
+
+
+def test_every_strikes_once_in_each_block_and_gives_way_to_another_fault(ama):
+    """Ten of twenty requests are spoken for, yet each kind strikes once in each block of four."""
+    plan(
+        ama,
+        {"endpoint": "balance", "fault": "html_502", "every": 4},
+        {"endpoint": "balance", "fault": "empty_503", "every": 4},
+        seed=4,
+    )
+    said = [ama.get("/v1/balance").status_code for _ in range(24)]
+    for start in range(0, 24, 4):
+        assert said[start : start + 4].count(502) == 1
+    assert [said.count(code) for code in (200, 502, 503)] == [12, 6, 6]
+    places = [said[start : start + 4].index(502) for start in range(0, 24, 4)]
+    assert len(set(places)) > 1
+    assert ama.door("/counts")["fired_at"] == {"balance.html_502": 6, "balance.empty_503": 6}
+
+
+def test_every_is_a_whole_number(ama):
+    answer = ama.client.post("/sandbox/faults", json=[{"fault": "delay", "every": 0}])
+    assert (answer.status_code, answer.json) == (400, {"error": "entry 0: every is a whole number from 1 up"})
 
 
 def test_a_delay_may_come_before_another_fault(ama):

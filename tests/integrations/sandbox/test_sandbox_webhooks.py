@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 import threading
+import time
 
 import pytest
 import requests
@@ -188,6 +189,36 @@ def test_a_webhook_may_come_before_the_answer(listening, wire):
     ama.buy()
     order_of_things.append("answer")
     assert order_of_things == ["webhook", "answer"]
+
+
+def test_shares_of_webhooks_are_doubled_and_come_before_the_answer(listening, wire):
+    ama = listening(webhook_duplicate_probability=0.5, webhook_before_probability=0.5)
+    before = 0
+    for number in range(40):
+        ama.buy(f"MK-{number}")
+        before += ama.supplier.sandbox.store.webhook_log(1)[0]["outcome"] == "sent"
+    bodies = [json.dumps(body) for body in sent(ama, wire)]
+    bent = ama.door("/counts")["webhooks_bent"]
+    assert len(bodies) - len(set(bodies)) == bent["doubled"]
+    assert 10 < bent["doubled"] < 30 and 10 < bent["before_answer"] < 30
+    assert before >= bent["before_answer"] and bent["sent"] == 40
+
+
+def test_shuffled_webhooks_overtake_each_other_and_hold_up_no_answer(listening, wire):
+    ama = listening(webhook_shuffle_s=0.4)
+    began = time.monotonic()
+    for number in range(30):
+        ama.buy(f"MK-{number}")
+    assert time.monotonic() - began < 5
+    references = [body["data"]["reference"] for body in sent(ama, wire)]
+    assert len(references) == 30 and references != [f"MK-{number}" for number in range(30)]
+
+
+def test_a_person_may_change_a_status_and_tell_nobody(listening, wire):
+    ama = listening(webhook_created=False)
+    ama.buy()
+    assert ama.press(REF, status="failed", quiet="1").status_code == 200
+    assert ama.status() == "failed" and sent(ama, wire) == []
 
 
 def test_the_answer_does_not_wait_for_the_receiver(listening, wire):

@@ -1,0 +1,111 @@
+"""Queued orders that wait because buying stands still: who is woken when it goes on, and who goes first.
+
+The oldest first, by the moment an order was processed. An order too large for the money there is holds up no smaller one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, or_, select, tuple_
+
+from core import clock, config, outbox
+from core.cases import Case
+from core.db import db, transaction
+from core.orders.model import Order
+from core.outbox import OutboxRow
+
+
+@dataclass(frozen=True)
+class FloatWait:
+    """The orders that wait for float: how many, since when the oldest is in line, and what the cheapest one costs."""
+
+    orders: int
+    since: datetime
+    least_cost_pesewas: int
+
+
+def waiting_for_float() -> FloatWait | None:
+    """Who waits for float, in what this work may see; None when nobody does."""
+    many, since, least = db.session.execute(
+        select(func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)).where(
+            Order.state == "queued", Order.wait_reason == "float"
+        )
+    ).one()
+    return FloatWait(many, since, least) if since is not None and least is not None else None
+
+
+def wake(reason: str, pesewas: int | None = None) -> int:
+    """Buying goes on: make the orders that wait for `reason` due, oldest first. Returns how many.
+
+    With `pesewas`, only those that so much money pays for, one after another. An order some job is at is left to it, and
+    one the supplier has just refused for lack of float keeps its own moment. Needs `across_stores`.
+    """
+    now = clock.now()
+    waiting = _waiting(reason).where(OutboxRow.due_at > now).order_by(Order.queued_at, Order.id)
+    with transaction() as session:
+        chosen: list[int] = []
+        for row_id, cost_pesewas in session.execute(waiting).all():
+            if pesewas is not None and cost_pesewas > pesewas:
+                continue
+            pesewas = None if pesewas is None else pesewas - cost_pesewas
+            chosen.append(row_id)
+        chosen = chosen[: config.current().relay_batch]
+        free = {row.id: row for row in _lock_free(chosen)}
+        for place, row_id in enumerate(chosen):
+            if row_id in free:  # moments just past, apart from each other, keep the line in order
+                outbox.make_due(free[row_id], now - timedelta(microseconds=len(chosen) - place))
+        return len(free)
+
+
+def let_older_go_first(order: Order, pesewas: int) -> bool:
+    """Whether an older order waits for float that `pesewas` can pay now; it is made due. Needs `across_stores`.
+
+    One that an error of ours keeps from moving, or that is due for longer than a job may last, holds up nobody.
+    """
+    broken = select(Case.id).where(Case.order_id == Order.id, Case.kind == "broken", Case.closed_at.is_(None))
+    older = (
+        _waiting("float")
+        .where(
+            tuple_(Order.queued_at, Order.id) < tuple_(order.queued_at, order.id),
+            Order.cost_pesewas <= pesewas,
+            OutboxRow.due_at > clock.now() - clock.delta(config.current().job_timeout_s),
+            ~broken.exists(),
+        )
+        .order_by(Order.queued_at, Order.id)
+        .limit(1)
+    )
+    with transaction() as session:
+        first = session.execute(older).first()
+        for row in _lock_free([first.id] if first else []):
+            outbox.make_due(row)
+        return first is not None
+
+
+def _waiting(reason: str) -> Select[int, int]:
+    """(outbox row, cost) of the queued orders that wait for `reason`, but for those refused a moment ago."""
+    tried_again = clock.now() - clock.delta(config.current().low_float_wait_s)
+    return (
+        select(OutboxRow.id, Order.cost_pesewas)
+        .join(Order, Order.id == OutboxRow.order_id)
+        .where(
+            Order.state == "queued",
+            Order.wait_reason == reason,
+            OutboxRow.done_at.is_(None),
+            or_(Order.submitted_at.is_(None), Order.submitted_at <= tried_again),
+        )
+    )
+
+
+def _lock_free(row_ids: Sequence[int]) -> Sequence[OutboxRow]:
+    """Those of these rows that nobody holds: one under a lease is being looked at, and sees the money by itself."""
+    if not row_ids:
+        return []
+    return db.session.scalars(
+        select(OutboxRow)
+        .where(OutboxRow.id.in_(row_ids), or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= clock.now()))
+        .order_by(OutboxRow.id)
+        .with_for_update(skip_locked=True)
+    ).all()

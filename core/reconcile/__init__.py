@@ -1,0 +1,31 @@
+"""The supplier's word about our money beside our own books: what is in doubt (`doubts`), what fits and what is a named
+break (`judging`), money that came back for failed orders (`returned`), the orders to ask when something does not fit
+(`suspects`), and what a person confirms (`funding`). Callers say `reconcile.note_balance(...)`.
+
+Whoever locks several things here does it in the order of the rest of core: orders (by id), rows of the outbox, the
+link's row, cases, accounts (by id). Rows of the outbox are made due in a transaction of their own.
+"""
+
+from core.reconcile.doubts import Doubts, doubts
+from core.reconcile.funding import NotConfirmable, confirm_funding
+from core.reconcile.judging import (
+    books_mark,
+    buying_stopped,
+    float_pesewas,
+    money_came_since,
+    note_balance,
+    spendable_pesewas,
+)
+
+__all__ = [
+    "Doubts",
+    "NotConfirmable",
+    "books_mark",
+    "buying_stopped",
+    "confirm_funding",
+    "doubts",
+    "float_pesewas",
+    "money_came_since",
+    "note_balance",
+    "spendable_pesewas",
+]

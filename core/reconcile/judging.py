@@ -1,0 +1,164 @@
+"""One balance beside the books: kept, judged, and what follows when it does not fit.
+
+Compared only while no purchase is in flight (the caller holds the wallet's turn). Expected is a range: the float account,
+less what the supplier may have taken and plus what it may have given back without our knowing yet (`doubts`). Outside
+it twice, `balance_break_gap_s` apart, is a named break and a case; the orders that could explain it are asked about
+from the first time on. While an unexpected charge is open nothing is bought. Nothing here moves money by itself except the
+opening of an empty ledger and money seen to come back for failed orders (`returned`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ScalarSelect, select
+
+from core import cases, clock, config, ledger, money, orders, supply
+from core.audit import SYSTEM
+from core.cases import Case
+from core.db import db, transaction
+from core.ledger import Account, Entry, Posting
+from core.reconcile import returned, suspects
+from core.reconcile.doubts import Doubts, doubts
+from core.supply import SUPPLIER, BalanceRead
+
+SUBJECT = "float"
+RISE, DROP = "float_funded", "unexpected_charge"
+BY_PURCHASE = " (told with a purchase)"
+
+
+def float_pesewas() -> int:
+    """Our float at the supplier by our own books. Needs `across_stores`."""
+    found = db.session.scalar(select(Account.balance_pesewas).where(Account.name == "supplier_float"))
+    return int(found or 0)
+
+
+def spendable_pesewas() -> int:
+    """What purchases may cost now: the lower of our float and the supplier's last word, less the reserve; may be negative.
+
+    Needs `across_stores`.
+    """
+    told = supply.state().last_balance_pesewas
+    known = float_pesewas() if told is None else min(float_pesewas(), told)
+    return known - config.current().float_reserve_pesewas
+
+
+def money_came_since(moment: datetime) -> bool:
+    """Whether the float account grew at any time after `moment`. Needs `across_stores`."""
+    newest = (
+        select(Posting.at)
+        .join(Entry, Entry.posting_id == Posting.id)
+        .where(Entry.account_id == _float_account(), Entry.amount_pesewas > 0)
+        .order_by(Entry.id.desc())
+        .limit(1)
+    )
+    grew_at = db.session.scalar(newest)
+    return grew_at is not None and grew_at > moment
+
+
+def buying_stopped() -> bool:
+    """Whether a charge nobody can explain has stopped all purchases. Needs `across_stores`."""
+    return cases.is_open(DROP, SUBJECT)
+
+
+def books_mark() -> int:
+    """Names the present state of the float account: it differs as soon as anything is booked there. Needs `across_stores`."""
+    newest = select(Entry.id).where(Entry.account_id == _float_account()).order_by(Entry.id.desc()).limit(1)
+    return int(db.session.scalar(newest) or 0)
+
+
+def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+    """Keep one balance of the supplier and judge it against the books. Returns the verdict in words.
+
+    `by_purchase`: it came in the answer to a purchase, whose own charge is booked already. `mark`: the `books_mark` from
+    before the supplier was asked; if the books moved since, a difference says nothing. Needs `across_stores`.
+
+    The first balance of an empty ledger opens it. A rise that failed orders explain beyond doubt is booked as their
+    refund, but only from a read that asked for the balance: one told with a purchase may be as old as its call.
+    """
+    with transaction() as session:
+        locked = frozenset() if by_purchase else returned.lock_candidates(balance_pesewas, float_pesewas())
+        link = supply.locked_state()
+        breaks = session.scalars(
+            select(Case)
+            .where(Case.kind.in_((RISE, DROP)), Case.subject == SUBJECT, Case.closed_at.is_(None))
+            .order_by(Case.id)
+            .with_for_update()
+        ).all()
+        orders.lock_questions(locked)
+        account = session.scalars(
+            select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
+        ).one()
+        newest, float_now, doubt = books_mark(), account.balance_pesewas, doubts()
+        moved = mark is not None and mark != newest
+        if newest == 0 and balance_pesewas > 0:
+            ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
+            float_now, verdict = balance_pesewas, "opening balance booked"
+        else:
+            back = 0 if moved else returned.book(balance_pesewas - float_now, doubt, locked)
+            if back:
+                float_now, doubt = balance_pesewas, doubts()
+            verdict = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
+            if back:
+                verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
+        outside, since = None if moved else link.break_pesewas, link.break_since
+        link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
+        link.unreachable_since = link.credentials_refused_since = None
+        session.add(
+            BalanceRead(
+                at=clock.now(),
+                supplier=SUPPLIER,
+                balance_pesewas=balance_pesewas,
+                float_pesewas=float_now,
+                unresolved_pesewas=sum(doubt.unresolved),
+                verdict=verdict + (BY_PURCHASE if by_purchase else ""),
+            )
+        )
+        resumed = any(case.kind == DROP and case.closed_at is not None for case in breaks)
+    if outside is not None and since is not None:
+        suspects.ring(outside, since)
+    if resumed:
+        orders.wake("balance_break")
+    orders.wake("float", spendable_pesewas())
+    return verdict
+
+
+def _judge(
+    link: supply.SupplierState, balance: int, float_now: int, doubt: Doubts, breaks: Sequence[Case], *, moved: bool
+) -> str:
+    low, high = float_now - doubt.may_be_gone_pesewas, float_now + doubt.may_be_back_pesewas
+    if low <= balance <= high:
+        link.break_pesewas = link.break_since = None
+        for case in breaks:
+            cases.close_row(case, f"Closed itself: at {_at()} the supplier's balance fitted our books again.", SYSTEM)
+        return "fits"
+    difference = balance - high if balance > high else balance - low
+    said = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
+    if moved:
+        return f"{said}, but our books moved meanwhile: not counted"
+    if link.break_since is None or (link.break_pesewas or 0) * difference < 0:
+        link.break_since, link.break_pesewas = clock.now(), difference
+        return f"{said}, seen once"
+    link.break_pesewas = difference
+    if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
+        return f"{said}, seen again too soon"
+    evidence: dict[str, Any] = {
+        "supplier_pesewas": balance,
+        "float_pesewas": float_now,
+        "unresolved_pesewas": sum(doubt.unresolved),
+        "difference_pesewas": difference,
+    }
+    if could_be := suspects.codes(difference):
+        evidence["could_be"] = could_be
+    cases.open_case(RISE if difference > 0 else DROP, SUBJECT, evidence)
+    return f"{said}: a break"
+
+
+def _float_account() -> ScalarSelect[int]:
+    return select(Account.id).where(Account.name == "supplier_float").scalar_subquery()
+
+
+def _at() -> str:
+    return f"{clock.now().astimezone(clock.ACCRA):%H:%M}"

@@ -1,0 +1,31 @@
+"""What a person does about a case: the table of actions (`table`), which are legal now (`judging`), doing one (`acting`).
+
+Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and postings themselves are
+`core.orders` and `core.ledger`.
+"""
+
+from core.settling.acting import NoSuchCase, settle
+from core.settling.judging import Choice, Facts, Refused, charge_of, choices, facts_of, judge, still_stands
+from core.settling.table import ACTIONS, ASKS_TWICE, NEEDS_WORDS, TABLE, Action, Way, printed, way_of, ways_of
+
+__all__ = [
+    "ACTIONS",
+    "ASKS_TWICE",
+    "NEEDS_WORDS",
+    "TABLE",
+    "Action",
+    "Choice",
+    "Facts",
+    "NoSuchCase",
+    "Refused",
+    "Way",
+    "charge_of",
+    "choices",
+    "facts_of",
+    "judge",
+    "printed",
+    "settle",
+    "still_stands",
+    "way_of",
+    "ways_of",
+]

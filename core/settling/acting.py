@@ -1,0 +1,198 @@
+"""Settling a case: one action of a person, judged under locks and done in one transaction.
+
+With it go the postings, the timeline line with the person's name, the closing of the case and the audit line. A press
+that comes twice, or from two people at once, finds the case closed and is refused. Locks are taken in one order
+everywhere: order, its outbox row, `supplier_state`, case, accounts (docs/architecture.md, Locks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from core import audit, cases, clock, ledger, money, orders, outbox, reconcile, supply
+from core.audit import Actor
+from core.cases import Case
+from core.db import db, transaction
+from core.ledger import Posting
+from core.orders import Order, by_hand
+from core.settling import judging, table
+from core.settling.judging import Facts, Refused
+
+
+class NoSuchCase(Exception):
+    """There is no case of that number."""
+
+
+@dataclass(frozen=True)
+class Press:
+    """One action of a person on a case: what it moves in pesewas, and the person's words."""
+
+    facts: Facts
+    amount_pesewas: int
+    actor: Actor
+    words: str
+
+    @property
+    def amount(self) -> str:
+        return money.cedis(self.amount_pesewas)
+
+    @property
+    def note(self) -> str:
+        """What the books say beside a posting made to settle a case."""
+        return f"case {self.facts.case.id}"
+
+    @property
+    def order(self) -> Order:
+        assert self.facts.order is not None
+        return self.facts.order
+
+
+def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pesewas: int | None = None) -> str:
+    """Do `action` about a case. Returns what was done, in a sentence. Needs `across_stores`.
+
+    `seen_pesewas` is the amount the person read on the button; it must be the amount now. Raises `Refused` with a
+    sentence, and then nothing was changed, and `NoSuchCase`.
+    """
+    if action == "confirm_funding":
+        return _confirm_funding(case_id, actor, seen_pesewas)
+    with transaction() as session:
+        facts = _locked(case_id)
+        case = facts.case
+        if case.closed_at is not None:
+            when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
+            raise Refused(f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}")
+        way = table.way_of(case.kind, action)
+        if way is None:
+            raise Refused("This cannot be done about a case of this kind.")
+        if way.action in table.NEEDS_WORDS and not words.strip():
+            raise Refused("Say in a few words what was done, or why; it is kept with the case.")
+        amount = judging.judge(way, facts)
+        if amount is not None and amount != seen_pesewas:
+            raise Refused(f"The amount is {money.cedis(amount)} now. Look at the case again, then decide.")
+        press = Press(facts, amount or 0, actor, words.strip())
+        if way.action == "look_again":
+            return _look_again(press)
+        newest = session.scalar(select(Posting.id).order_by(Posting.id.desc()).limit(1)) or 0
+        said = _DEEDS[way.action](press)
+        made = _made_since(newest, press)
+        resolution = f"{said} “{press.words}”" if press.words else said
+        cases.close_row(case, resolution, actor, action=None if action == "close" else action, posting_ids=made)
+        return said
+
+
+def _confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None) -> str:
+    """The one action with a verb of its own, beside the reading of the balance it rests on."""
+    try:
+        booked = reconcile.confirm_funding(case_id, actor, seen_pesewas or 0)
+    except reconcile.NotConfirmable as refusal:
+        raise Refused(refusal.sentence) from refusal
+    return f"{money.cedis(booked)} is booked as funding of the float."
+
+
+def _locked(case_id: int) -> Facts:
+    """A case and all that its settling rests on, locked in the one order."""
+    session = db.session
+    found = session.execute(select(Case.id, Case.order_id).where(Case.id == case_id)).one_or_none()
+    if found is None:
+        raise NoSuchCase
+    order = orders.locked(found.order_id) if found.order_id is not None else None
+    row = outbox.of_order(order.id, lock=True) if order is not None else None
+    link = supply.locked_state()
+    case = session.scalars(select(Case).where(Case.id == case_id).with_for_update()).one()
+    return Facts(case, order, row, link)
+
+
+def _look_again(press: Press) -> str:
+    assert press.facts.row is not None
+    if not by_hand.look_again(press.order, press.facts.row, press.actor):
+        return "The supplier is asked already. The answer shows on the order's timeline."
+    audit.write(press.actor, "look_again", f"case:{press.facts.case.id}")
+    return "The supplier is asked. The answer shows on the order's timeline; the case stays open."
+
+
+def _send_again(press: Press) -> str:
+    assert press.facts.row is not None
+    by_hand.send_again(press.order, press.facts.row, press.actor, press.words)
+    return "Never bought: sent again under the same reference."
+
+
+def _give_back(press: Press) -> str:
+    by_hand.give_back(press.order, press.actor, press.words)
+    return f"{press.amount} given back to the agent."
+
+
+def _money_came_back(press: Press) -> str:
+    number = ledger.count(press.order.id, "supplier_refund") + 1
+    ledger.supplier_refund(press.order, press.amount_pesewas, number, press.actor, press.note)
+    _tell(press, "the supplier's money for this order was seen to come back.")
+    return f"{press.amount} of the supplier's money came back."
+
+
+def _write_off(press: Press) -> str:
+    _book_write_off(press)
+    _tell(press, "the supplier's money for this order is given up. It costs the agent nothing.")
+    return f"{press.amount} written off."
+
+
+def _accept_late_loss(press: Press) -> str:
+    order = press.order
+    if not ledger.commit_is_open(order.id):
+        order.charged_pesewas = press.amount_pesewas
+        ledger.commit(order, press.amount_pesewas, ledger.count(order.id, "commit") + 1, press.actor, press.note)
+    _book_write_off(press)
+    _tell(press, "delivered after the money went back. The loss is Makola's; the agent keeps what was given back.")
+    return f"The loss of {press.amount} is accepted: the agent keeps what was given back."
+
+
+def _accept_float_loss(press: Press) -> str:
+    ledger.float_difference(press.amount_pesewas, press.note, press.actor)
+    _clear_break(press)
+    return f"{press.amount} less in the float is accepted as a loss."
+
+
+def _accept_gain(press: Press) -> str:
+    ledger.float_difference(-press.amount_pesewas, press.note, press.actor)
+    _clear_break(press)
+    return f"{press.amount} more in the float is accepted as a gain."
+
+
+def _close(press: Press) -> str:
+    if press.facts.order is not None:
+        _tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
+    return "Closed with words."
+
+
+_DEEDS: dict[table.Action, Callable[[Press], str]] = {
+    "send_again": _send_again,
+    "give_back": _give_back,
+    "money_came_back": _money_came_back,
+    "write_off": _write_off,
+    "accept_loss": lambda press: (_accept_float_loss if press.facts.order is None else _accept_late_loss)(press),
+    "accept_gain": _accept_gain,
+    "close": _close,
+}
+
+
+def _book_write_off(press: Press) -> None:
+    number = ledger.count(press.order.id, "write_off") + 1
+    ledger.write_off(press.order, press.amount_pesewas, number, press.actor, press.note)
+
+
+def _clear_break(press: Press) -> None:
+    press.facts.link.break_pesewas = press.facts.link.break_since = None
+
+
+def _tell(press: Press, what: str) -> None:
+    by_hand.note_settled(press.order, press.actor, what, press.words, {"amount_pesewas": press.amount_pesewas or None})
+
+
+def _made_since(newest_id: int, press: Press) -> list[int]:
+    """The postings of this press: of its order, whose row is locked, or the one that moved the float alone."""
+    order = press.facts.order
+    query = select(Posting.id).where(Posting.id > newest_id).order_by(Posting.id)
+    if order is not None:
+        return list(db.session.scalars(query.where(Posting.order_id == order.id)))
+    return list(db.session.scalars(query.where(Posting.kind == "float_difference")))
