@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 
 from core import audit, cases, clock, config, orders, reconcile, settling, stores, tenancy
+from core.db import transaction
 from core.orders import News, Order
 from core.settling import Refused, acting, judging
 from fulfilment import rungs
