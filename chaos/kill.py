@@ -40,8 +40,8 @@ INJECT = ROOT / "chaos" / "inject"
 WINDOW_S = 60
 FAILED_WATCH_S = 200
 """A failed order is watched for minutes here, not for a day, so that it ends within the run."""
-ORDERS_A_SECOND = {"off": 0.35, "auto": 1.0}
-"""Unscaled. Several orders share a call only when many are due."""
+WAITING = {"off": 25, "auto": 70}
+"""Orders placed and not bought yet, at most. Several share a call only when many are due."""
 CALLS_AN_ORDER = 4.2
 """What an order takes of the call budget, the unclear ones included: measured, for the expected length of a run."""
 TAIL_S = 600
@@ -167,7 +167,7 @@ class Run:
         supplier.plan_with(plan(wanted), wanted.seed)
         people = crowd(
             running, supplier.charge_file, written, self.stop, seed=wanted.seed, orders=wanted.orders, scale=wanted.scale,
-            orders_a_second=ORDERS_A_SECOND[wanted.bulk],
+            waiting=WAITING[wanted.bulk],
         )  # fmt: skip
         assert people.staff is not None
         staff = people.staff

@@ -107,6 +107,11 @@ class Config:
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
+    db_tries: int = (
+        5  # of a page or one order of a selection that lost against another transaction; unscaled, as locks are
+    )
+    db_patience_s: float = 6.0  # no try begins later than this after the first
+    db_pause_s: float = 0.01  # before the second try, about twice this; doubled each time
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
     session_idle_s: int = 1_800

@@ -6,14 +6,22 @@ elsewhere. What a session may see is decided by `tenancy`, which hooks into the 
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Connection, DateTime, MetaData, Text, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from core import config
+
+T = TypeVar("T")
 
 
 class Model(DeclarativeBase):
@@ -33,6 +41,12 @@ class Model(DeclarativeBase):
 
 db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False})
 """Only `db.session` and the engine are used; tables inherit `Model`, so the extension stays replaceable."""
+
+
+_GAVE_WAY = frozenset({"40P01", "40001", "55P03"})
+"""Deadlock, serialization failure, lock timeout: PostgreSQL undid everything, and the same act may well succeed now."""
+_committed: ContextVar[int] = ContextVar("makola_committed", default=0)
+"""Use cases committed by this thread of work; only ever compared with an earlier reading."""
 
 
 class NestedTransaction(RuntimeError):
@@ -61,6 +75,7 @@ def transaction() -> Iterator[Session]:
     try:
         yield session
         session.commit()
+        _committed.set(_committed.get() + 1)
     except BaseException:
         session.close()  # rolls back
         raise
@@ -69,6 +84,31 @@ def transaction() -> Iterator[Session]:
         waiting = session.info.pop("after_commit", [])
     for act in waiting:
         act()
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Do `act`, and again from its beginning when it had to give way to another at the database.
+
+    Only while it has committed nothing, at most `db_tries` times in all, none of them begun later than `db_patience_s`
+    after the first. Then, and for every other error, what PostgreSQL said is raised.
+    """
+    settings, began = config.current(), time.monotonic()
+    for tries in range(1, settings.db_tries + 1):
+        committed = _committed.get()
+        try:
+            return act()
+        except DBAPIError as error:
+            late = time.monotonic() - began > settings.db_patience_s
+            if not gave_way(error) or _committed.get() != committed or tries == settings.db_tries or late:
+                raise
+        db.session.remove()
+        time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
+    raise AssertionError("the last try returns or raises")
+
+
+def gave_way(error: BaseException) -> bool:
+    """Whether this is PostgreSQL's word that a statement lost against another transaction, not that it was wrong."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _GAVE_WAY
 
 
 def in_transaction() -> bool:
