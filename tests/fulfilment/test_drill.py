@@ -162,6 +162,7 @@ def test_the_restore_drill(
     queued = [desk.release() for _ in range(3)]
     pending, left = desk.place(), desk.place()
 
+    assert command(desk.app, "prove").exit_code == 0
     file = tmp_path / "makola.dump"
     with traffic(desk) as flowing:
         until(lambda: len(flowing) >= 4)
@@ -207,5 +208,6 @@ def test_the_restore_drill(
     lines = charges.read(desk.sandbox.sandbox.store.charge_file.path)
     missing = sum(abs(line["amount_pesewas"]) for line in lines if line["reference"] in lost)
     said = command(second, "supplier", "balance")
+    assert command(second, "prove", "--whole").exit_code == 0
     assert f"less than expected by {money.cedis(missing)}" in said.output  # what was bought after the backup
     assert command(second, "restore-check").exit_code == 0
