@@ -131,9 +131,6 @@ def end_read() -> None:
     db.session.remove()
 
 
-T = TypeVar("T")
-
-
 class Patient(psycopg.Connection[Any]):
     """A connection that waits for an answer only so long.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -45,12 +44,12 @@ def engine(server: servers.Postgres, request: pytest.FixtureRequest) -> Iterator
 
 def freeze(server: servers.Postgres) -> None:
     for pid in (server.pid, *leash.descendants(server.pid)):
-        os.kill(pid, signal.SIGSTOP)
+        leash.send(pid, signal.SIGSTOP)  # one that just ended is no matter
 
 
 def thaw(server: servers.Postgres) -> None:
     for pid in (server.pid, *leash.descendants(server.pid)):
-        os.kill(pid, signal.SIGCONT)
+        leash.send(pid, signal.SIGCONT)
 
 
 def refused_after_s(engine: Engine) -> float:
