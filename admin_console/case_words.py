@@ -25,6 +25,9 @@ SHORT = {
     "float_funded": "Float funded?",
     "broken": "Our errors",
     "amount_differs": "Other amounts",
+    "unknown_reference": "Unknown references",
+    "restored": "Restored records",
+    "books_broken": "Broken books",
 }
 
 _NAMES = {
@@ -48,6 +51,11 @@ _NAMES = {
     "float_pesewas": "Our books say",
     "unresolved_pesewas": "Orders without an answer may have cost",
     "difference_pesewas": "What nothing explains",
+    "could_be": "Orders that could explain it",
+    "because": "Noticed by",
+    "newest_order": "Newest order in the backup",
+    "asked_first": "Orders asked about first",
+    "found": "What does not hold",
 }
 _OUR_STATE = frozenset({"order_is", "state"})
 _QUOTED = frozenset({"supplier_says", "said", "reason"})
