@@ -15,10 +15,8 @@ import gc
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections import Counter
@@ -28,11 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 from sqlalchemy import Engine, event
-
-from integrations.sandbox.sockets import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 ROAD = ("core/", "fulfilment/", "integrations/datamart/", "integrations/http.py")
@@ -214,47 +209,6 @@ def one_for_each_effect(points: Sequence[Point], *, rolled_back_too: bool) -> li
         for point, following in zip(points, [*points[1:], None], strict=True)
         if following is None or effects(following) != effects(point)
     ]
-
-
-class PatientServer(Server):
-    """The supplier's server, which knows when it is idle: a killed client's request may still be at work."""
-
-    def __init__(self, application: WSGIApplication) -> None:
-        self._at_work = 0
-        self._idle = threading.Condition()
-        super().__init__(("127.0.0.1", 0), application, lambda _line: None)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._idle:
-            self._at_work += 1
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            with self._idle:
-                self._at_work -= 1
-                self._idle.notify_all()
-
-    def settle(self) -> None:
-        """Wait until every request that had reached this server is over. Connections are taken in order, so one of
-        ours that was answered shows that all earlier ones have been taken.
-        """
-        with socket.create_connection(("127.0.0.1", self.server_port), timeout=10) as probe:
-            probe.sendall(b"GET /health HTTP/1.0\r\n\r\n")
-            while probe.recv(4096):
-                pass
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._at_work == 0, timeout=10):
-                raise RuntimeError("the supplier is still at work")
-
-
-def start_server(application: WSGIApplication) -> PatientServer:
-    """Serve a supplier on a free port of the loopback address, in a thread."""
-    server = PatientServer(application)
-    threading.Thread(target=server.serve_forever, args=(0.05,), name="supplier", daemon=True).start()
-    return server
 
 
 def _fork(engine: Engine, act: Callable[[], None], close: Sequence[int] = ()) -> int:

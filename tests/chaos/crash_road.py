@@ -7,11 +7,14 @@ true then. Where the worker dies is decided by `chaos.crash_points` and the test
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import httpx
 import psycopg
@@ -21,7 +24,6 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from chaos import crash_points
 from core import clock, config, ledger, lineage, orders, outbox, reconcile, supply, tenancy
 from core.db import db
 from core.orders import Order
@@ -30,6 +32,7 @@ from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import orders as theirs
 from integrations.sandbox import processing
+from integrations.sandbox.sockets import Server
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, SECOND_ID, Store
 
 AGENT, LOOKS = 470, 60
@@ -67,7 +70,7 @@ class Road:
         self._monkeypatch = monkeypatch
         self.store = Store(folder / "supplier.db", wallet_pesewas=10_000 * FLOAT_PESEWAS)
         self.sandbox = sandbox_app.create_sandbox(self.store, dropped=httpx.ReadError, dedupe=False, rate_limit=10**6)
-        self.server = crash_points.start_server(self.sandbox)
+        self.server = start_server(self.sandbox)
         self.desk = Desk(app, self.sandbox, self.let_pass)
         self._wired = DataMart(
             f"http://127.0.0.1:{self.server.server_port}/api",
@@ -232,3 +235,44 @@ class Road:
         self.desk.work()
         assert self.desk.read(order).state == "processing"
         self.desk.app.extensions["supplier"] = self.desk.client
+
+
+class PatientServer(Server):
+    """The supplier's server, which knows when it is idle: a killed client's request may still be at work."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._at_work = 0
+        self._idle = threading.Condition()
+        super().__init__(("127.0.0.1", 0), application, lambda _line: None)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._idle:
+            self._at_work += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._idle:
+                self._at_work -= 1
+                self._idle.notify_all()
+
+    def settle(self) -> None:
+        """Wait until every request that had reached this server is over. Connections are taken in order, so one of
+        ours that was answered shows that all earlier ones have been taken.
+        """
+        with socket.create_connection(("127.0.0.1", self.server_port), timeout=10) as probe:
+            probe.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            while probe.recv(4096):
+                pass
+        with self._idle:
+            if not self._idle.wait_for(lambda: self._at_work == 0, timeout=10):
+                raise RuntimeError("the supplier is still at work")
+
+
+def start_server(application: WSGIApplication) -> PatientServer:
+    """Serve a supplier on a free port of the loopback address, in a thread."""
+    server = PatientServer(application)
+    threading.Thread(target=server.serve_forever, args=(0.05,), name="supplier", daemon=True).start()
+    return server

@@ -12,7 +12,7 @@ import pytest
 from chaos import ROOT
 from devkit import leash
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(900)]
 SEED = "1"
 
 

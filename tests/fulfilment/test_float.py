@@ -164,6 +164,7 @@ def test_a_refusal_for_lack_of_float_tells_the_balance(make_desk: Callable[..., 
     desk.work()
     assert (desk.read(order).state, desk.read(order).wait_reason) == ("queued", "float")
     assert "less than expected" in reads()[0]
+    assert asked(desk) == 1
     with tenancy.across_stores():
         assert supply.state().last_balance_pesewas == 100
 
