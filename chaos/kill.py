@@ -52,7 +52,7 @@ LONG = {"orders": 1_000, "kills": 200, "scale": 1.0}
 
 # What the supplier does to a purchase, each kind once in every so many.
 BAD_PURCHASES: dict[str, dict[str, Any]] = {
-    "delay": {"seconds": 8},
+    "delay": {"seconds": 5},
     "text_429": {"seconds": 10},
     "http_500_before": {},
     "http_500_after": {},
@@ -60,7 +60,7 @@ BAD_PURCHASES: dict[str, dict[str, Any]] = {
     "reset_after": {},
     "html_200_after": {},
     "truncated_json": {},
-    "hang_after": {"seconds": 25},
+    "hang_after": {"seconds": 12},
     "lookup_lag": {"seconds": 20},
 }
 BAD_LOOK_UPS: dict[str, int] = {"http_500_before": 15, "html_502": 40}
@@ -86,7 +86,7 @@ class Wanted:
     @property
     def every(self) -> int:
         """Each kind of fault strikes once in so many purchase calls. In bulk there are fewer calls."""
-        return 25 if self.orders <= 300 else 40
+        return 30 if self.orders <= 300 else 40
 
     @property
     def least_of_a_kind(self) -> int:
@@ -101,7 +101,8 @@ class Wanted:
         return {
             "dedupe": False,
             "rate_window": WINDOW_S / self.scale,
-            "transaction_s": 2.0 / self.scale,
+            "transaction_s": 0.3 / self.scale,
+            "answer_s": 1.0 / self.scale,
             "webhook_drop_probability": 0.2,
             "webhook_duplicate_probability": 0.2,
             "webhook_shuffle_s": 10 / self.scale,
