@@ -45,6 +45,8 @@ WAITING = {"off": 25, "auto": 70}
 CALLS_AN_ORDER = 4.2
 """What an order takes of the call budget, the unclear ones included: measured, for the expected length of a run."""
 TAIL_S = 600
+STUCK_S = 120
+"""With the tail: after so long without any change the run is over, whatever is still open. Not scaled."""
 CALLS_A_WINDOW = 50
 LINE_S = 5.0
 LATE_CASES_S = 600
@@ -212,14 +214,16 @@ class Run:
 
     def _watch(self, stage: Stage, people: Crowd, nemesis: Nemesis, written: Diary) -> None:
         """Until every order is over, or nothing can be expected any more: then the checker says what is wrong."""
-        deadline = time.monotonic() + 2.5 * self.wanted.expected_s + 60
-        shown = 0.0
+        shown, moved, last = 0.0, time.monotonic(), None
         assert people.staff is not None
-        while time.monotonic() < deadline:
+        while time.monotonic() - moved < STUCK_S + TAIL_S / self.wanted.scale:
             people.check()
             if nemesis.failure is not None:
                 raise nemesis.failure
             counts = counted(stage)
+            seen = (counts, people.staff.bought, written.counts["placed"], len(nemesis.kills))
+            if seen != last:
+                moved, last = time.monotonic(), seen
             if time.monotonic() - shown > LINE_S:
                 shown = time.monotonic()
                 kinds = Counter(kill.kind for kill in nemesis.kills)
@@ -235,7 +239,7 @@ class Run:
                 break
             time.sleep(0.5)
         else:
-            self.say("out of time; what is open now stays open")
+            self.say("nothing has moved for too long; what is open now stays open")
         self._mark("settled")
 
     def _settle_float(self, stage: Stage, supplier: Supplier) -> None:
