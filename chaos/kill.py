@@ -45,6 +45,8 @@ WAITING = {"off": 25, "auto": 70}
 CALLS_AN_ORDER = 4.2
 """What an order takes of the call budget, the unclear ones included: measured, for the expected length of a run."""
 TAIL_S = 600
+STUCK_S = 120
+"""With the tail: after so long without any change the run is over, whatever is still open. Not scaled."""
 CALLS_A_WINDOW = 50
 LINE_S = 5.0
 LATE_CASES_S = 600
@@ -52,7 +54,7 @@ LONG = {"orders": 1_000, "kills": 200, "scale": 1.0}
 
 # What the supplier does to a purchase, each kind once in every so many.
 BAD_PURCHASES: dict[str, dict[str, Any]] = {
-    "delay": {"seconds": 8},
+    "delay": {"seconds": 5},
     "text_429": {"seconds": 10},
     "http_500_before": {},
     "http_500_after": {},
@@ -60,7 +62,7 @@ BAD_PURCHASES: dict[str, dict[str, Any]] = {
     "reset_after": {},
     "html_200_after": {},
     "truncated_json": {},
-    "hang_after": {"seconds": 25},
+    "hang_after": {"seconds": 12},
     "lookup_lag": {"seconds": 20},
 }
 BAD_LOOK_UPS: dict[str, int] = {"http_500_before": 15, "html_502": 40}
@@ -86,7 +88,7 @@ class Wanted:
     @property
     def every(self) -> int:
         """Each kind of fault strikes once in so many purchase calls. In bulk there are fewer calls."""
-        return 25 if self.orders <= 300 else 40
+        return 30 if self.orders <= 300 else 40
 
     @property
     def least_of_a_kind(self) -> int:
@@ -101,7 +103,8 @@ class Wanted:
         return {
             "dedupe": False,
             "rate_window": WINDOW_S / self.scale,
-            "transaction_s": 2.0 / self.scale,
+            "transaction_s": 0.3 / self.scale,
+            "answer_s": 1.0 / self.scale,
             "webhook_drop_probability": 0.2,
             "webhook_duplicate_probability": 0.2,
             "webhook_shuffle_s": 10 / self.scale,
@@ -211,14 +214,16 @@ class Run:
 
     def _watch(self, stage: Stage, people: Crowd, nemesis: Nemesis, written: Diary) -> None:
         """Until every order is over, or nothing can be expected any more: then the checker says what is wrong."""
-        deadline = time.monotonic() + 2.5 * self.wanted.expected_s + 60
-        shown = 0.0
+        shown, moved, last = 0.0, time.monotonic(), None
         assert people.staff is not None
-        while time.monotonic() < deadline:
+        while time.monotonic() - moved < STUCK_S + TAIL_S / self.wanted.scale:
             people.check()
             if nemesis.failure is not None:
                 raise nemesis.failure
             counts = counted(stage)
+            seen = (counts, people.staff.bought, written.counts["placed"], len(nemesis.kills))
+            if seen != last:
+                moved, last = time.monotonic(), seen
             if time.monotonic() - shown > LINE_S:
                 shown = time.monotonic()
                 kinds = Counter(kill.kind for kill in nemesis.kills)
@@ -234,7 +239,7 @@ class Run:
                 break
             time.sleep(0.5)
         else:
-            self.say("out of time; what is open now stays open")
+            self.say("nothing has moved for too long; what is open now stays open")
         self._mark("settled")
 
     def _settle_float(self, stage: Stage, supplier: Supplier) -> None:

@@ -29,7 +29,6 @@ from typing import Any, Self
 
 import psutil
 from running import Running, must, until
-from supplier import Supplier
 
 from chaos import ROOT
 from devkit import daemons, datafolder, homes, keys, leash, plan, servers
@@ -76,7 +75,8 @@ class Stage:
             **(env or {}),
         }
         self._sandbox = ["--wallet", str(supplier_cedis), "--seed", str(supplier_seed)]
-        self._knobs = dict(knobs or {})
+        for name, value in (knobs or {}).items():  # from its first moment: a window of calls once open stays open
+            self._sandbox += [f"--{name.replace('_', '-')}", _as_flag(value)]
         self._keep_in = keep_in
         self._server: subprocess.Popen[bytes] | None = None
         self.folder = Path()
@@ -110,7 +110,6 @@ class Stage:
             until(lambda: self._file.exists() or self._ended, READY_S, "everything on the stage is ready")
             must(not self._ended, f"the stage did not get ready: {daemons.last_line(self._said())}")
             self.running = Running.at(self.instance)
-            self._turn_knobs()
         except BaseException:
             self.stop()
             raise
@@ -216,14 +215,6 @@ class Stage:
 
         until(is_held, STOPPED_S, what)
 
-    def _turn_knobs(self) -> None:
-        if self._knobs:
-            supplier = Supplier(self.running)
-            try:
-                supplier.turn(**self._knobs)
-            finally:
-                supplier.close()
-
 
 class _Family(Family):
     """The children of the stage: started again at once, or kept down when told so. Hears commands on its pipe."""
@@ -324,6 +315,13 @@ def throw_away(folder: Path, keep_in: Path | None = None) -> None:
                 shutil.copy(kept, keep_in / kept.name)
     homes.forget(instance / "postgres")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_flag(value: Any) -> str:
+    """A knob's value as the sandbox's command line takes it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _instance_of(pid: int) -> str:

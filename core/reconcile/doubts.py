@@ -11,10 +11,11 @@ from core.db import db
 # A charge is open in our books while the order has more commits than postings that closed one.
 _ORDERS = text(
     "WITH asked AS (SELECT order_id, array_agg(kind) AS kinds FROM cases WHERE closed_at IS NULL "
-    "AND order_id IS NOT NULL AND kind IN ('supplier_money', 'contradiction', 'late_success', 'amount_differs') "
+    "AND order_id IS NOT NULL AND kind IN ('supplier_money', 'contradiction', 'late_success', 'amount_differs', "
+    "'resend_limit') "
     "GROUP BY order_id) "
     "SELECT o.id, o.state, o.cost_pesewas AS cost, coalesce(o.charged_pesewas, o.cost_pesewas) AS charged, "
-    "coalesce(asked.kinds, '{}') AS kinds, (SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER "
+    "coalesce(asked.kinds, '{}') AS kinds, o.absent_since, (SELECT count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER "
     "(WHERE kind IN ('supplier_refund', 'write_off')) FROM postings p WHERE p.order_id = o.id) > 0 AS charge_is_open "
     "FROM orders o LEFT JOIN asked ON asked.order_id = o.id WHERE o.id IN "
     "(SELECT id FROM orders WHERE state IN ('submitting', 'failed') UNION SELECT order_id FROM asked) ORDER BY o.id"
@@ -26,7 +27,7 @@ class Doubts:
     """Amounts in pesewas, each by the order it is about, oldest order first."""
 
     unresolved: tuple[int, ...] = ()
-    """Costs of orders sent and not answered for: the supplier may have taken them."""
+    """Costs of orders sent and not answered for, unless their absence is proven: the supplier may have taken them."""
     returnable: tuple[tuple[int, int], ...] = ()
     """(order id, charge) of failed orders whose charge is open: the supplier may have given it back."""
     back_otherwise: tuple[int, ...] = ()
@@ -59,7 +60,9 @@ def doubts() -> Doubts:
     for order in db.session.execute(_ORDERS):
         contradicted = not {"contradiction", "late_success"}.isdisjoint(order.kinds)
         if order.state == "submitting":
-            unresolved.append(order.cost)
+            # Proven absent as for a resend, and only not sent again: the supplier has not got it.
+            if order.absent_since is None or "resend_limit" not in order.kinds:
+                unresolved.append(order.cost)
         elif order.charge_is_open and (
             order.state == "failed"
             or (order.state == "refunded" and "supplier_money" in order.kinds and not contradicted)

@@ -79,6 +79,8 @@ class Misconduct:
             response = work()
         except Abandoned:
             return self.lose("close")
+        if self._charged_to:
+            time.sleep(self._sandbox.knobs.answer_s)
         chosen = next((fault for fault in self.faults if fault.fault in faults.AFTER), None)
         return response if chosen is None else self._spoil(response, chosen)
 

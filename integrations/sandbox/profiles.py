@@ -34,7 +34,9 @@ class Knobs:
     wallet_conflict: bool = False
     """Two purchases at once on one wallet: the second one gets a 500 and nothing is charged."""
     transaction_s: float = 0.0
-    """How long a purchase keeps its wallet busy."""
+    """How long a purchase keeps its wallet busy, before it is charged."""
+    answer_s: float = 0.0
+    """How long after the charge a purchase is answered."""
     upstream: str = "ok"
     """A3 only: what the forwarded call does."""
     latency_s: float = 0.0

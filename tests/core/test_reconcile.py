@@ -148,6 +148,18 @@ def test_of_a_charge_off_the_quote_the_supplier_may_have_taken_the_quote(
     is_the_range(float_now() + low, float_now() + high)
 
 
+def test_an_order_proven_absent_that_only_may_not_be_sent_again_is_no_doubt(make: Callable[..., Order]) -> None:
+    order, failed = make("submitting"), make(*WATCHED)
+    with tenancy.across_stores(), transaction():
+        db.session.scalars(select(Order).where(Order.id == order.id)).one().absent_since = clock.now()
+    is_the_range(float_now() - COST, float_now() + COST)
+    assert note(FLOAT_PESEWAS) == "fits", "an order unanswered might have taken what another gave back"
+    open_case("resend_limit", order)
+    assert note(FLOAT_PESEWAS) == "fits: money came back for 1 failed order"
+    assert postings(failed)[-1] == "supplier_refund"
+    is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS)  # a failed order may be revived and charged again
+
+
 # Money that came back
 
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -190,6 +191,19 @@ def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, s
         "faults": [fault],
         "peer_port": port,
     }
+
+
+def test_a_purchase_may_be_answered_long_after_its_charge(ama, live, until):
+    ama.door("/knobs", {"answer_s": 0.5})
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(purchase, live)
+        until(lambda: lines(ama.supplier, "charge"))
+        assert not answer.done() and ama.door("/buying")["buying"]
+        assert answer.result(5).status_code == 201
+    plan(ama, {"endpoint": "purchase", "fault": "http_500_before"})
+    began = time.monotonic()
+    assert purchase(live, "MK-2").status_code == 500
+    assert time.monotonic() - began < 0.5
 
 
 def test_a_client_that_left_before_a_refusal_was_not_charged(ama, live, until):
