@@ -16,7 +16,8 @@ from admin_console.auth import needs
 from core import clock, ledger, outbox, proof
 from core.audit import Actor
 
-SHOWN = 20
+SHOWN = 10
+"""The newest proofs in the table; those that failed stay in it for as long as they are drawn."""
 STRIP_H = 48
 STRIP_PROOFS = 200
 """More proofs than one an hour come from the button; so many at most are drawn."""
@@ -50,12 +51,12 @@ def prove_books() -> Response:
 
 def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     proofs = proof.newest(STRIP_PROOFS)
-    failed = sum(not one.ok for one in proofs[:STRIP_PROOFS])
+    failed = sum(not one.ok for one in proofs)
     summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
     return {
         "errand": errand,
         "standing": proof.standing(),
-        "proofs": proofs[:SHOWN],
+        "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
         "strip": strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
         "strip_h": STRIP_H,
     }

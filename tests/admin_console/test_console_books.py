@@ -78,6 +78,20 @@ def test_books_that_do_not_hold_are_said_first_and_loudly(
     assert "The proof of the books failed" in owner.get("/cases").text
 
 
+def test_a_failed_proof_stays_in_the_table_among_many_that_held(
+    owner: Visitor, scene: Scene, prove: Callable[[], Proof], drift: Callable[[], None]
+) -> None:
+    drift()
+    failed = prove()
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    held = [prove() for _ in range(11)]
+    page = owner.get("/books").text
+    assert failed.hash in page and held[-1].hash in page
+    assert held[0].hash not in page
+    assert "The books hold" in page
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+
+
 def test_an_overdue_proof_is_said(
     owner: Visitor, scene: Scene, prove: Callable[[], Proof], jump: Callable[[float], None]
 ) -> None:
