@@ -20,6 +20,17 @@ SLOW_S = 30
 """Longer than this is unusual: the page says so."""
 GIVE_UP_S = 600
 """Longer than this the page stops asking; the errand itself stays in the outbox."""
+OF_SUPPLIER = (
+    "Asking the supplier. The answer shows here by itself.",
+    "This takes longer than usual. A supplier that was asleep needs about a minute to wake.",
+)
+WORDS = {
+    "prove_books": (
+        "Proving the books. The result shows here by itself.",
+        "This takes longer than usual. Large books need a minute or two.",
+    )
+}
+"""What a page says while an errand of a kind waits, and when it waits long; `OF_SUPPLIER` for all others."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +55,14 @@ def of_row(row: outbox.OutboxRow) -> Errand:
     if row.done_at is not None:
         step: Step = "done" if row.result_ok else "failed"
         return Errand(row.id, step, row.result_text or "Done.", row.created_at, None)
+    waiting, slow = WORDS.get(row.kind, OF_SUPPLIER)
     age_s = (clock.now() - row.created_at).total_seconds()
     if age_s > clock.seconds(GIVE_UP_S):
         sentence = "No answer for ten minutes. Is the worker running? The errand stays in line; reload to see."
         return Errand(row.id, "given_up", sentence, row.created_at, None)
     if age_s > clock.seconds(SLOW_S):
-        sentence = "This takes longer than usual. A supplier that was asleep needs about a minute to wake."
-        return Errand(row.id, "slow", sentence, row.created_at, "5s")
-    return Errand(row.id, "waiting", "Asking the supplier. The answer shows here by itself.", row.created_at, "2s")
+        return Errand(row.id, "slow", slow, row.created_at, "5s")
+    return Errand(row.id, "waiting", waiting, row.created_at, "2s")
 
 
 def nothing_new(errand: Errand) -> bool:

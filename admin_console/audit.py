@@ -28,6 +28,7 @@ DEEDS = {
     "resume": "resumed",
     "ask_refresh_balance": "asked for the balance",
     "ask_sync_catalogue": "asked for a sync",
+    "ask_prove_books": "asked for a proof",
     "acting_in": "worked in the store",
 }
 

@@ -21,8 +21,8 @@ from core import users
 PUBLIC = frozenset({"console.login", "console.start_login"})
 
 MAY = {
-    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases"}),
-    "finance": frozenset({"fund"}),
+    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases", "books"}),
+    "finance": frozenset({"fund", "books"}),
     "support": frozenset(),
 }
 """Acts by platform role. Looking needs no entry here."""

@@ -1,18 +1,61 @@
-"""The proof that the books sum to zero, and every account's balance in one table."""
+"""The last proof of the books, the proofs before it, and every account's balance in one table.
+
+Decides what is said of a proof and its age. Proving is done by fulfilment, hourly and when the button is pressed.
+"""
 
 from __future__ import annotations
 
-from flask import render_template
+from typing import Any
 
-from admin_console import bp, figures
-from core import ledger
+from flask import abort, redirect, render_template, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from admin_console import asked, bp, figures, strip
+from admin_console.auth import needs
+from core import clock, ledger, outbox, proof
+from core.audit import Actor
+
+SHOWN = 20
+STRIP_H = 48
+STRIP_PROOFS = 200
+"""More proofs than one an hour come from the button; so many at most are drawn."""
 
 
 @bp.get("/books")
 def show_books() -> str:
     return render_template(
         "console/books.html",
-        books=ledger.books(),
         platform=ledger.platform_balances(),
         stores=figures.store_lines(),
+        **_panel(asked.of_request()),
     )
+
+
+@bp.get("/books/panel")
+def books_panel() -> str | tuple[str, int]:
+    """The proofs as in the page, asked for by it while one runs; 204 while there is nothing new to say."""
+    errand = asked.of_request() or abort(404)
+    if asked.nothing_new(errand):
+        return "", 204
+    return render_template("console/_proof_panel.html", **_panel(errand))
+
+
+@bp.post("/books/prove")
+@needs("books")
+def prove_books() -> Response:
+    row = outbox.ask("prove_books", Actor.of_login(current_user))
+    return redirect(url_for(".show_books", asked=row.id), 303)
+
+
+def _panel(errand: asked.Errand | None) -> dict[str, Any]:
+    proofs = proof.newest(STRIP_PROOFS)
+    failed = sum(not one.ok for one in proofs[:STRIP_PROOFS])
+    summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
+    return {
+        "errand": errand,
+        "standing": proof.standing(),
+        "proofs": proofs[:SHOWN],
+        "strip": strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
+        "strip_h": STRIP_H,
+    }

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from flask import render_template, request
 
 from admin_console import bp, chart, figures
-from core import cases, catalog, clock, config, ledger, money, orders, outbox, phones, reconcile, supply
+from core import cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
 
 SPANS_H = (24, 168)
 TABLE_ROWS = 200
@@ -55,7 +55,7 @@ def overview() -> str:
 
 def problems() -> list[Problem]:
     """What the owner should know before anything else, worst first."""
-    return [*_supplier_problems(), *_float_problems(), *_sales_problems(), *_queue_problems()]
+    return [*_books_problems(), *_supplier_problems(), *_float_problems(), *_sales_problems(), *_queue_problems()]
 
 
 def float_plot(
@@ -74,6 +74,26 @@ def float_plot(
     if reads:
         summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
     return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]
+
+
+def _books_problems() -> list[Problem]:
+    standing, found = proof.standing(), []
+    last = standing.newest
+    if last is not None and not last.ok:
+        more = len(last.findings) - 1
+        found.append(
+            Problem(
+                "stopped",
+                f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
+                f"{f' And {more} more.' if more else ''}",
+                "/books", "See all that was found",
+            )
+        )  # fmt: skip
+    if standing.overdue:
+        since = f"were last proven at {_at(last.at)}" if last else "have never been proven"
+        sentence = f"The books {since}, and should be every hour. Is the worker running?"
+        found.append(Problem("waiting", sentence, "/books", "Open the books"))
+    return found
 
 
 def _supplier_problems() -> list[Problem]:

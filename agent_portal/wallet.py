@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from agent_portal import bp
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money
+from core import clock, config, ledger, money, proof
 from core.db import db
 from core.ledger import Account, Entry, StatementLine
 
@@ -45,7 +45,7 @@ def wallet() -> ResponseReturnValue:
     lines = ledger.statement(before_id=before, limit=size + 1)
     return render_template(
         "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size], before=before,
-        next_before=lines[size - 1].id if len(lines) > size else None,
+        next_before=lines[size - 1].id if len(lines) > size else None, standing=proof.standing(),
     )  # fmt: skip
 
 

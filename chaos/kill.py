@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -41,7 +40,8 @@ INJECT = ROOT / "chaos" / "inject"
 WINDOW_S = 60
 FAILED_WATCH_S = 200
 """A failed order is watched for minutes here, not for a day, so that it ends within the run."""
-ORDERS_A_SECOND = 0.5
+WAITING = {"off": 25, "auto": 70}
+"""Orders placed and not bought yet, at most. Several share a call only when many are due."""
 CALLS_AN_ORDER = 4.2
 """What an order takes of the call budget, the unclear ones included: measured, for the expected length of a run."""
 TAIL_S = 600
@@ -101,7 +101,7 @@ class Wanted:
         return {
             "dedupe": False,
             "rate_window": WINDOW_S / self.scale,
-            "transaction_s": 1.2 / self.scale,
+            "transaction_s": 2.0 / self.scale,
             "webhook_drop_probability": 0.2,
             "webhook_duplicate_probability": 0.2,
             "webhook_shuffle_s": 10 / self.scale,
@@ -139,8 +139,6 @@ class Run:
             f"{wanted.bulk}{f', mutant {wanted.mutant}' if wanted.mutant else ''}; expected about {wanted.expected_s:.0f} s"
         )
         with ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix="makola-kill-"))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stage = stack.enter_context(
                 Stage(
                     scale=wanted.scale,
@@ -154,6 +152,8 @@ class Run:
                     keep_in=wanted.keep_in,
                 )
             )
+            folder = stage.folder / "run"  # goes with the stage, also when this process is killed
+            folder.mkdir()
             written = Diary(folder / "diary.jsonl")
             stack.callback(written.close)
             stack.callback(self.stop.set)
@@ -167,7 +167,7 @@ class Run:
         supplier.plan_with(plan(wanted), wanted.seed)
         people = crowd(
             running, supplier.charge_file, written, self.stop, seed=wanted.seed, orders=wanted.orders, scale=wanted.scale,
-            orders_a_second=ORDERS_A_SECOND,
+            waiting=WAITING[wanted.bulk],
         )  # fmt: skip
         assert people.staff is not None
         staff = people.staff
@@ -398,5 +398,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way that ends the stage
     sys.exit(main())

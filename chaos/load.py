@@ -73,23 +73,23 @@ class Person(threading.Thread):
 
 
 class Shopper(Person):
-    """Places every `step`th of `total` orders, one after another, at both stores, not faster than `pace_s` apart."""
+    """Places every `step`th of `total` orders, one after another, at both stores, while `may_order()`."""
 
     def __init__(
         self, running: Running, diary: Diary, stop: threading.Event, seed: int, number: int, step: int, total: int,
-        pace_s: float,
+        may_order: Callable[[], bool],
     ) -> None:  # fmt: skip
         super().__init__(f"customer {number}", diary, stop)
         self._running, self._random = running, random.Random(f"{seed} customer {number}")
-        self._numbers, self._pace_s = range(number, total, step), pace_s
+        self._numbers, self._may_order = range(number, total, step), may_order
         self._visitors = {store: Customer.of(running, store) for store in STORES}
 
     def act(self) -> None:
         shelves = {store: affordable(self._running, store) for store in STORES}
-        began = time.monotonic()
-        for turn, number in enumerate(self._numbers):
-            if self.stop.wait(max(0.0, began + turn * self._pace_s - time.monotonic())):
-                return
+        for number in self._numbers:
+            while not self._may_order():
+                if self.stop.wait(0.1):
+                    return
             store = self._random.choice(STORES)
             bundle = self._random.choice(shelves[store])
             recipient = f"{_PREFIX[bundle.network]}{number:04d}{self._random.randrange(1_000):03d}"
@@ -271,12 +271,18 @@ class Crowd:
 
 def crowd(
     running: Running, charge_file: Path, diary: Diary, stop: threading.Event, *, seed: int, orders: int, scale: float,
-    orders_a_second: float,
+    waiting: int,
 ) -> Crowd:  # fmt: skip
-    """Three customers, an agent for each store, the supplier's staff. `orders_a_second` is unscaled."""
+    """Three customers, an agent for each store, the supplier's staff. No more than `waiting` orders are placed and not
+    yet bought: a slow machine makes the run longer, not different."""
     customers = 3
-    pace_s = customers / (orders_a_second * scale)
-    shoppers = [Shopper(running, diary, stop, seed, number, customers, orders, pace_s) for number in range(customers)]
-    pressers = [Presser(running, diary, stop, seed, store) for store in STORES]
     staff = Staff(running.facts["sandbox_url"], charge_file, diary, stop, seed, scale)
+
+    def may_order() -> bool:
+        return diary.counts["placed"] - staff.bought < waiting
+
+    shoppers = [
+        Shopper(running, diary, stop, seed, number, customers, orders, may_order) for number in range(customers)
+    ]
+    pressers = [Presser(running, diary, stop, seed, store) for store in STORES]
     return Crowd([*shoppers, *pressers, staff], staff)

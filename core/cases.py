@@ -25,7 +25,7 @@ KINDS = {
     "late_success": "The supplier delivers an order whose money went back",
     "unknown_too_long": "No clear answer from the supplier for too long",
     "never_fulfilled": "The supplier accepted it long ago and has not delivered it",
-    "resend_limit": "Proven absent, but already sent again once",
+    "resend_limit": "Proven absent, but already sent again as often as it may be",
     "wrong_answer": "The supplier's answer does not fit the order",
     "unknown_word": "The supplier used a status word nobody has seen",
     "supplier_money": "The order failed and the supplier's money has not been seen to come back",

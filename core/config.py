@@ -78,6 +78,7 @@ class Config:
     grace_s: int = 300  # absence counts only this long after the claim: see `__post_init__`
     absence_gap_s: int = 60  # between the two "not found" that prove absence
     max_unproven_resends: int = 1  # while supplier_dedupes is not proven
+    max_proven_resends: int = 5  # once it is: then a person, because the supplier contradicts itself
     balance_fresh_s: int = 60  # a balance read older than this is read again before a purchase
     large_order_bp: int = 1_000  # an order over 10 % of the float reads the balance first
     balance_break_gap_s: int = 60  # two reads this far apart make a difference a break
@@ -106,6 +107,11 @@ class Config:
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
+    db_tries: int = (
+        5  # of a page or one order of a selection that lost against another transaction; unscaled, as locks are
+    )
+    db_patience_s: float = 6.0  # no try begins later than this after the first
+    db_pause_s: float = 0.01  # before the second try, about twice this; doubled each time
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
     session_idle_s: int = 1_800

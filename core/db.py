@@ -6,14 +6,24 @@ elsewhere. What a session may see is decided by `tenancy`, which hooks into the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, DateTime, MetaData, Text, text
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from core import config
+
+T = TypeVar("T")
 
 
 class Model(DeclarativeBase):
@@ -33,6 +43,12 @@ class Model(DeclarativeBase):
 
 db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False})
 """Only `db.session` and the engine are used; tables inherit `Model`, so the extension stays replaceable."""
+
+
+_GAVE_WAY = frozenset({"40P01", "40001", "55P03"})
+"""Deadlock, serialization failure, lock timeout: PostgreSQL undid everything, and the same act may well succeed now."""
+_committed: ContextVar[int] = ContextVar("makola_committed", default=0)
+"""Use cases committed by this thread of work; only ever compared with an earlier reading."""
 
 
 class NestedTransaction(RuntimeError):
@@ -61,6 +77,7 @@ def transaction() -> Iterator[Session]:
     try:
         yield session
         session.commit()
+        _committed.set(_committed.get() + 1)
     except BaseException:
         session.close()  # rolls back
         raise
@@ -69,6 +86,31 @@ def transaction() -> Iterator[Session]:
         waiting = session.info.pop("after_commit", [])
     for act in waiting:
         act()
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Do `act`, and again from its beginning when it had to give way to another at the database.
+
+    Only while it has committed nothing, at most `db_tries` times in all, none of them begun later than `db_patience_s`
+    after the first. Then, and for every other error, what PostgreSQL said is raised.
+    """
+    settings, began = config.current(), time.monotonic()
+    for tries in range(1, settings.db_tries + 1):
+        committed = _committed.get()
+        try:
+            return act()
+        except DBAPIError as error:
+            late = time.monotonic() - began > settings.db_patience_s
+            if not gave_way(error) or _committed.get() != committed or tries == settings.db_tries or late:
+                raise
+        db.session.remove()
+        time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
+    raise AssertionError("the last try returns or raises")
+
+
+def gave_way(error: BaseException) -> bool:
+    """Whether this is PostgreSQL's word that a statement lost against another transaction, not that it was wrong."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _GAVE_WAY
 
 
 def in_transaction() -> bool:
@@ -87,6 +129,61 @@ def after_commit(act: Callable[[], None]) -> None:
 def end_read() -> None:
     """Give back the connection of a finished read, before something slow such as a call to a supplier."""
     db.session.remove()
+
+
+class Patient(psycopg.Connection[Any]):
+    """A connection that waits for an answer only so long.
+
+    A server that is frozen keeps its sockets alive: no timeout of the server's own and none of TCP ends a wait then.
+    """
+
+    answer_s: float | None = None
+
+    def wait(
+        self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None
+    ) -> T:  # every answer of the server is awaited here
+        try:
+            return super().wait(gen, interval, self.answer_s if timeout is None else timeout)
+        except psycopg.OperationalError:
+            if timeout is None and self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                self.pgconn.finish()  # its answer may come yet, and nobody would know to which question
+            raise
+
+
+def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
+    """Have every connection of `engine` give up on an answer after `answer_s`, and on a sign of life after `ping_s`.
+
+    While nobody could connect, one thread tries and the others are refused at once: pages of a process must not all
+    wait for the same dead server.
+    """
+    trying, is_down = threading.Lock(), threading.Event()
+
+    def connect(_dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> Patient:
+        is_alone = trying.acquire(blocking=False)
+        try:
+            if is_down.is_set() and not is_alone:
+                raise psycopg.OperationalError("the database did not answer a moment ago")
+            connection = Patient.connect(*words, **options)
+            connection.answer_s = answer_s
+            is_down.clear()
+            return connection
+        except psycopg.OperationalError:
+            is_down.set()
+            raise
+        finally:
+            if is_alone:
+                trying.release()
+
+    def ping(connection: Any) -> bool:
+        connection.answer_s = ping_s
+        try:
+            return was_pinged(connection)
+        finally:
+            connection.answer_s = answer_s
+
+    was_pinged = engine.dialect.do_ping
+    engine.dialect.do_ping = ping  # type: ignore[method-assign, assignment]
+    event.listen(engine, "do_connect", connect)
 
 
 class PowerfulRole(RuntimeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select, update
@@ -69,7 +69,8 @@ class Lease:
     kind: str
     store_id: int | None
     order_id: int | None
-    taken_at: datetime
+    rung_at: datetime | None
+    """The row's last ring when the job took it: a later one is news that its look may have missed."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def finish(
         )
         if row is None:
             return False
-        rung = row.rung_at is not None and row.rung_at >= lease.taken_at
+        rung = row.rung_at != lease.rung_at
         row.lease_until, row.looked_at = None, clock.now()
         if ok is not None:
             row.result_ok, row.result_text, row.result = ok, text, result
@@ -268,9 +269,11 @@ def prune(keep_days: int) -> int:
 
 
 def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
+    if row.rung_at is not None and row.rung_at >= now:
+        row.rung_at = now - timedelta(microseconds=1)  # it was before; the clock has been set back since
     row.lease_no += 1
     row.lease_until, row.taken_at = now + clock.delta(seconds), now
-    return Lease(row.id, row.lease_no, row.kind, row.store_id, row.order_id, now)
+    return Lease(row.id, row.lease_no, row.kind, row.store_id, row.order_id, row.rung_at)
 
 
 def _ring_after_commit(row: OutboxRow) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Flask, Response, g, make_response, render_template
+from flask import Flask, Response, g, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from core import db
 from door import hosts, logs
 from door.filters import wants_fragment
 
@@ -45,6 +46,12 @@ WORDS = {
         "Wait a minute and send it again. Sending the same form twice never orders twice.",
     ),
 }
+BUSY = Words(
+    "Busy for a moment",
+    "Somebody else is at the same thing just now.",
+    "Wait a moment and send it again. Sending the same form twice never orders twice.",
+)
+"""A 503 whose reason is another transaction that would not end."""
 _LIKE = {401: 403, 406: 400, 408: 503, 410: 404, 411: 400, 414: 413, 415: 400, 431: 413, 502: 503, 504: 503}
 RETRY_S = 10
 
@@ -82,20 +89,21 @@ def unreadable(_error: DataError) -> Response:
 
 def database_down(error: Exception) -> Response:
     logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
-    response = page(503)
+    response = page(503, words=BUSY if db.gave_way(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
     return response
 
 
-def page(status: int, sentence: str | None = None) -> Response:
+def page(status: int, sentence: str | None = None, *, words: Words | None = None) -> Response:
     """The answer for `status`: a whole page, or for htmx a small part without any trigger."""
-    words = WORDS.get(status) or WORDS[_LIKE.get(status, 400 if status < 500 else 500)]
+    words = words or WORDS.get(status) or WORDS[_LIKE.get(status, 400 if status < 500 else 500)]
     values = {
         "status": status,
         "title": words.title,
         "sentence": sentence or words.sentence,
         "advice": words.advice,
         "request_id": g.get("request_id", "-"),
+        "again": _fields() if status == 503 else [],
         "known_host": g.get("store") is not None or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE),
     }
     if wants_fragment():
@@ -110,3 +118,12 @@ def _page_html(status: int, values: dict[str, object]) -> str:
         except TemplateNotFound:
             pass
     return render_template("bare/error.html", **values)
+
+
+def _fields() -> list[tuple[str, str]]:
+    """What was posted, for a page that can send it again; nothing when there is a password in it."""
+    try:
+        fields = list(request.form.items(multi=True))
+    except HTTPException:  # too much, and not read before
+        return []
+    return [] if any("password" in name for name, _ in fields) else fields

@@ -14,7 +14,7 @@ from flask import Flask, Request, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from core import config
+from core import config, db
 
 STORE, PORTAL, CONSOLE, HOOKS, BARE, NOWHERE = "store", "portal", "admin", "hooks", "bare", "nowhere"
 """Rooms, named by the pseudo-subdomain their blueprints are registered under."""
@@ -84,6 +84,10 @@ class Door(Flask):
             path_info=request.path,
             query_args=request.query_string.decode("latin-1"),
         )
+
+    def dispatch_request(self, *arguments: Any) -> Any:
+        """The page; once more from its beginning when it lost against another transaction and had committed nothing."""
+        return db.patiently(lambda: super(Door, self).dispatch_request(*arguments))
 
     def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
         """Paths within this host only; links to other hosts are `store_url`, `portal_url`, `console_url`."""

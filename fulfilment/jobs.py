@@ -50,9 +50,8 @@ def run(outbox_id: int, lease_no: int) -> None:
         with scope:
             try:
                 outcome = HANDLERS[lease.kind](lease, supplier)
-            except (
-                UnknownDatabase
-            ):  # restored under our feet: mark what may have been bought, then look at this row anew
+            except UnknownDatabase:
+                # Restored under our feet: mark what may have been bought, then look at this row anew.
                 with tenancy.across_stores():
                     orders.note_restore()
                 outcome = Outcome(clock.now())

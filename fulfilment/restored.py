@@ -1,4 +1,5 @@
-"""Whether a restored database is whole: its tables, the walls between stores, the guards of the books, the books.
+"""Whether a restored database is whole: its tables, the walls between stores, the guards of the books, the books and
+their seals.
 
 Looks as the application's role, since that is what has to be bound. Changes nothing; the marking of open orders is
 `orders.note_restore`, which the relay calls by itself.
@@ -13,10 +14,10 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from core import ledger, lineage, tenancy
+from core import lineage, proof, tenancy
 from core.db import PowerfulRole, db, refuse_powerful_role
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
 GUARDS = frozenset({"entries_balanced", *(f"{table}_frozen" for table in APPEND_ONLY)})
 """The triggers that refuse an unbalanced posting and a change of what is append only. A test compares."""
 
@@ -35,9 +36,9 @@ def look(migrations: str) -> list[Finding]:
         found = [Finding(not problem, problem or good) for good, problem in _structure(connection, migrations)]
         connection.rollback()
     with tenancy.across_stores():
-        books = ledger.books()
+        broken = proof.look()
         found.append(
-            Finding(books.hold, f"The books {'hold' if books.hold else 'do not hold'}: {books.postings} postings.")
+            Finding(not broken, " ".join(["The books do not hold.", *broken]) if broken else "The books hold.")
         )
         found += [Finding(True, sentence) for sentence in _what_is_open()]
     return found

@@ -41,6 +41,8 @@ def next_look(order: Order) -> datetime | None:
         hourly = _next(order.failed_since or now, settings.failed_ladder_s, now)
         if watch_over > now:
             return min(hourly, watch_over)
+        if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
+            return _next(watch_over, settings.lookup_ladder_s, now)  # one bad answer is no silence: ask again soon
         orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
         return hourly  # a clear "failed" would have ended it: the supplier gives no answer
     if order.state == "completed" and order.completed_at is not None:

@@ -145,7 +145,7 @@ def forget_absence(order_id: int) -> None:
 
 
 def requeue_absent(order_id: int) -> bool:
-    """Absence is proven: back to *queued* for the same reference, unless it was already sent again once.
+    """Absence is proven: back to *queued* for the same reference, unless it was sent again as often as it may be.
 
     False when a person must decide: the case is opened here.
     """
@@ -154,7 +154,8 @@ def requeue_absent(order_id: int) -> bool:
         order = locked(order_id)
         if order.state != "submitting" or order.absent_since is None:
             return True
-        if not settings.supplier_dedupes and order.resends >= settings.max_unproven_resends:
+        most = settings.max_proven_resends if settings.supplier_dedupes else settings.max_unproven_resends
+        if order.resends >= most:
             open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
             return False
         queue_again(order, WORKER, "Proven absent at the supplier. It is sent again under the same reference.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 
 from core import clock, config, ledger, outbox
 from core.audit import Actor
 from core.catalog import Bundle
-from core.db import db, transaction
+from core.db import db, patiently, transaction
 from core.orders import refusals
 from core.orders.advancing import move
 from core.orders.model import Order, read_code
@@ -43,7 +44,7 @@ def release_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
     results = []
     for code in list(dict.fromkeys(codes))[: config.current().process_many]:
         try:
-            order, moved = _release(code, actor)
+            order, moved = patiently(partial(_release, code, actor))
         except refusals.Refused as refusal:
             results.append(RowResult(code, ok=False, sentence=refusal.sentence))
             continue

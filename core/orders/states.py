@@ -52,7 +52,7 @@ TRANSITIONS: tuple[Move, ...] = (
     ),
     Move("submitting", "processing", ("commit_if_none_open",), "the supplier has it"),
     Move("submitting", "completed", ("commit_if_none_open", "capture"), "the supplier has delivered it"),
-    Move("submitting", "failed", (), "the supplier has it as failed"),
+    Move("submitting", "failed", ("commit_if_none_open",), "the supplier has it as failed"),
     Move("submitting", "refunded", ("supplier_refund_if_seen", "release"), "refused as invalid, or reversed"),
     Move("processing", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it"),
     Move("processing", "failed", (), "the supplier reports a failure"),

@@ -3,7 +3,7 @@
 Callers say `proof.prove()` and `proof.standing()`.
 """
 
-from core.proof.proving import NotEverything, Standing, UnderWay, newest, prove, standing
+from core.proof.proving import NotEverything, Standing, UnderWay, look, newest, prove, standing
 from core.proof.seals import Proof
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Proof",
     "Standing",
     "UnderWay",
+    "look",
     "newest",
     "prove",
     "standing",

@@ -140,7 +140,7 @@ class Supplier:
             account = wire.authenticate(self.sandbox.store, request, body)
         except wire.Refused as refused:
             return refused.response
-        quota = self.sandbox.limiter.hit(account.api_key, knobs.rate_limit, knobs.rate_window)
+        quota = self.sandbox.limiter.hit(account.api_key, knobs.rate_limit, knobs.rate_window, endpoint or "unknown")
         if quota.exceeded:
             return wire.plain(429, "API rate limit exceeded", **quota.headers())
         misconduct.before()

@@ -106,6 +106,18 @@ def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     return {"fired_at": dict(sandbox.faults.fired_at), "webhooks_bent": dict(sandbox.webhooks.bent)}
 
 
+def requests(sandbox: Sandbox, request: Request) -> dict[str, Any]:
+    """When each counted request of the reseller came, by the supplier's clock, to which endpoint, in which of its
+    windows, and whether it was refused with a 429. `?since=` leaves out what came before that moment."""
+    try:
+        since = float(request.args.get("since", "0"))
+    except ValueError:
+        raise BadRequest("since is in seconds since the epoch") from None
+    counted = sandbox.limiter.counted(sandbox.store.account().api_key, since)
+    shown = ("at", "endpoint", "window", "exceeded")
+    return {"now": sandbox.clock.now(), "requests": [{name: getattr(one, name) for name in shown} for one in counted]}
+
+
 def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     """A list replaces the plan; an object may carry `plan`, `seed` and `keep`."""
     body = read_json(request)
@@ -185,6 +197,7 @@ _HANDLERS: dict[tuple[str, str], Callable[[Sandbox, Request], dict[str, Any]]] =
     ("GET", "/abandoned"): abandoned,
     ("GET", "/buying"): buying,
     ("GET", "/counts"): counts,
+    ("GET", "/requests"): requests,
     ("GET", "/knobs"): show_knobs,
     ("POST", "/faults"): plan_faults,
     ("POST", "/release"): release,

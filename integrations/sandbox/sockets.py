@@ -26,6 +26,10 @@ from integrations.sandbox.misbehaviour import LOG, SOCKET
 IDLE_TIMEOUT_S = 60
 """A client that connects and says nothing is dropped after this."""
 TRICKLE_STEPS = 20
+_POLLED = frozenset(
+    {"/health", *(f"/sandbox/{name}" for name in ("state", "inflight", "buying", "abandoned", "counts"))}
+)
+"""What tools ask many times a second: not worth a line of the log."""
 _PHONE = re.compile(r"(?<!\d)(\+?233|0)(\d{2})\d{3}(\d{4})(?!\d)")
 
 
@@ -138,13 +142,7 @@ class Handler(WSGIRequestHandler):
         """The base class's own lines carry whole numbers; ours are written by `_note`."""
 
     def _note(self, environ: dict[str, Any], answer: _Answer, handle: MisusableSocket, started: float) -> None:
-        if environ["PATH_INFO"] in (
-            "/health",
-            "/sandbox/state",
-            "/sandbox/inflight",
-            "/sandbox/abandoned",
-            "/sandbox/counts",
-        ):
+        if environ["PATH_INFO"] in _POLLED:
             return
         words = environ.get(LOG, {})
         status = handle.kind if handle.kind in ("close", "reset", "client gone") else answer.answered

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from seed import PASSWORD
 from werkzeug.serving import make_server
 
-from core import ledger, supply
+from core import ledger, outbox, proof, supply
+from fulfilment import jobs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -90,9 +91,16 @@ def busy(scene: Scene) -> list[str]:
     scene.call(codes[4], "purchase", request_body='{"a":1}', response_body="<html>")
     scene.webhook(codes[4], verified_by="platform_data_secret")
     scene.case_of(codes[4])
+    scene.case_of(codes[5], "unknown_too_long")
+    scene.case_of(codes[6], "late_success")
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
     scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"})
     scene.change_order(codes[1], wait_reason="float")
+    scene.ask(proof.prove)
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.ask(proof.prove)
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    scene.settle(scene.case(), "close", "it means pending")
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     return [
         "/",
@@ -141,6 +149,11 @@ def test_every_page_is_accessible_and_fits(
     page.get_by_role("button", name="Fund", exact=True).click()
     expect(page.get_by_role("heading", name="Check before you fund")).to_be_visible()
     judge("fund, asked again")
+    page.goto("/cases?kind=late_success")
+    page.get_by_label("What was done, and why").fill("ours")
+    page.get_by_role("button", name="Accept the loss").click()
+    expect(page.get_by_role("heading", name="Check before you press")).to_be_visible()
+    judge("case, asked twice")
     page.context.clear_cookies()
     page.goto("/login")
     page.get_by_label("E-mail").fill("who@example.test")
@@ -162,6 +175,30 @@ def test_the_answer_of_a_refresh_shows_without_navigation(
     scene.finish(owner_row(), True, "Balance read: less than expected.")
     expect(page.get_by_text("Refresh balance: done")).to_be_visible()
     expect(page.get_by_text("1,234.56").first).to_be_visible()
+    assert page.evaluate("window.here") == "not navigated"
+    assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
+
+
+def test_a_proof_asked_for_shows_without_navigation(
+    console: Callable[..., Page], busy: list[str], scene: Scene
+) -> None:
+    page = console(360)
+    page.goto("/books")
+    expect(page.get_by_role("alert")).to_contain_text("The books do not hold")
+    page.get_by_role("button", name="Prove now").click()
+    expect(page.get_by_text("Proving the books.")).to_be_visible()
+    assert judged(page) == []
+    page.evaluate("window.here = 'not navigated'")
+    for row_id, lease_no in scene.ask(lambda: outbox.lease_due(50)):
+        if scene.ask(lambda row_id=row_id: outbox.asked(row_id)):  # type: ignore[misc]
+            with scene.app.app_context():
+                jobs.run(row_id, lease_no)
+    expect(page.get_by_text("Proof of the books: done")).to_be_visible()
+    expect(page.get_by_text("The books hold", exact=True)).to_be_visible()
+    expect(
+        page.get_by_role("img", name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3"))
+    ).to_be_visible()
+    assert judged(page) == []
     assert page.evaluate("window.here") == "not navigated"
     assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
 
@@ -225,3 +262,23 @@ def test_the_plot_draws_both_lines(console: Callable[..., Page], busy: list[str]
         assert plot.locator(f".{line}").count() == 1
     stroke = plot.locator(".chart-ours").evaluate("e => getComputedStyle(e).stroke")
     assert stroke not in ("none", "rgb(0, 0, 0)"), "the style sheet of the page is allowed by its policy"
+
+
+def test_a_case_is_settled_with_the_keyboard_alone_and_without_scripts(
+    console: Callable[..., Page], scene: Scene
+) -> None:
+    code = scene.order("failed")
+    scene.case_of(code, "unknown_too_long")
+    page = console(360, java_script_enabled=False)
+    page.goto("/cases")
+    page.get_by_label("What was done, and why").focus()
+    page.keyboard.type("Kwame: it will not come")
+    for _ in range(2):  # past "Close with words"
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=re.compile("^Give GH₵"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Check before you press")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Yes, give")).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("given back to the agent").first).to_be_visible()
+    assert scene.find(code).state == "refunded"

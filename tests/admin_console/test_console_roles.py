@@ -25,6 +25,7 @@ ACTS = {
         f"/cases/{{case}}/{action}": ("owner", {"resolution": "settled", "seen": "5"})
         for action in ("look_again", "send_again", "give_back", "write_off", "accept_gain", "confirm_funding")
     },
+    "/books/prove": ("owner finance", {}),
 }
 ROLES = ("owner", "finance", "support")
 
@@ -103,6 +104,7 @@ def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., 
         for path, button in places.items():
             assert (button in person.get(path).text) == (role == "owner"), (role, path)
         assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (role != "support")
+        assert ('action="/books/prove"' in person.get("/books").text) == (role != "support")
 
 
 FORGERIES: tuple[dict[str, Any], ...] = (

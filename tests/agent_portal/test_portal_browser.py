@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core import ledger, money, orders
+from core import ledger, money, orders, proof, tenancy
 from core.audit import Actor
 
 pytestmark = pytest.mark.browser
@@ -30,10 +30,12 @@ PATHS = (
 
 
 @pytest.fixture
-def full(place: Any) -> dict[str, str]:
+def full(app: Any, place: Any) -> dict[str, str]:
     """Orders of every kind a page shows differently."""
     place(number="0201234567", name="Efua Mensah")
     place(number="0551234567", network="telecel", gb=5)
+    with app.app_context(), tenancy.across_stores():
+        proof.prove()
     states = ("pending", "queued", "processing", "completed", "refunded")
     return {state: place(number=f"024000000{index}", state=state) for index, state in enumerate(states)}
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from seed import WALLET_PESEWAS
+from sqlalchemy import text
 from visitors import Visitor
 
-from core import config, ledger, money, tenancy
+from core import config, ledger, money, proof, tenancy
 from core.audit import SYSTEM
+from core.db import transaction
 
 
 def lines_of(html: str) -> list[tuple[str, str]]:
@@ -96,6 +98,55 @@ def test_an_empty_wallet_says_what_next(app: Any, ama_agent: Visitor, monkeypatc
 def test_lines_that_do_not_add_up_are_said(ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "wallet", lambda: ledger.Wallet(WALLET_PESEWAS + 1, 0))
     assert "The lines do not add up to the balance" in ama_agent.get("/wallet").text
+
+
+class TestProof:
+    """What an agent reads of the proof of the platform's books: one sentence, and true."""
+
+    @pytest.fixture
+    def prove(self, app: Any) -> Callable[[], None]:
+        def act() -> None:
+            with app.app_context(), tenancy.across_stores():
+                proof.prove()
+
+        return act
+
+    @pytest.fixture
+    def drift(self, app: Any) -> Iterator[Callable[[], None]]:
+        def by(pesewas: int) -> None:
+            with app.app_context(), tenancy.across_stores(), transaction() as session:
+                session.execute(
+                    text("UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'"),
+                    {"by": pesewas},
+                )
+
+        yield lambda: by(-5)
+        by(5)
+
+    def test_before_the_first_nothing_is_claimed(self, ama_agent: Visitor) -> None:
+        assert "proven" not in ama_agent.get("/wallet").text
+
+    def test_the_last_one_shows_with_its_time(self, ama_agent: Visitor, prove: Callable[[], None]) -> None:
+        prove()
+        page = ama_agent.get("/wallet").text
+        assert re.search(r"Books proven at <time[^>]*>\d\d:\d\d</time>: every posting sums to zero", page)
+        assert "overdue" not in page
+
+    def test_an_old_one_is_said_to_be_old(self, ama_agent: Visitor, prove: Callable[[], None]) -> None:
+        prove()  # and one is due at once: a log-in ends before an hourly one could be overdue
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(config, "_current", replace(config.current(), proof_every_s=0))
+            assert "the next proof is overdue" in ama_agent.get("/wallet").text
+
+    def test_a_failed_one_says_so_and_tells_nothing_of_others(
+        self, ama_agent: Visitor, prove: Callable[[], None], drift: Callable[[], None]
+    ) -> None:
+        drift()
+        prove()
+        page = ama_agent.get("/wallet").text
+        assert "found something that does not fit. The owner of the platform has been told." in page
+        assert "every posting sums to zero" not in page
+        assert "bank" not in page
 
 
 class TestFile:

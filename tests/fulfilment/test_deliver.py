@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from desk import Desk
@@ -263,6 +264,19 @@ def test_failed_for_a_day_gives_the_money_back(desk: Desk) -> None:
     assert desk.cases() == ["supplier_money"]  # the supplier kept our money: a person must ask for it
 
 
+def test_an_order_failed_before_its_acceptance_was_seen_is_money_the_supplier_took(desk: Desk) -> None:
+    # Its charge was in no book: after the watch the money was gone and nobody was asked.
+    desk.plan("drop_after", times=1)
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed", refund=False)
+    order = desk.work_until(order, "failed")
+    assert desk.books()["in_flight"] == order.cost_pesewas
+    desk.work_until(order, "refunded")
+    assert desk.wallet() == (WALLET_PESEWAS, 0)
+    assert desk.cases() == ["supplier_money"]
+
+
 def test_reversed_gives_back_both_sides(desk: Desk) -> None:
     order = desk.release()
     desk.work()
@@ -380,6 +394,24 @@ def test_a_second_resend_needs_a_person(make_desk: Callable[..., Desk]) -> None:
     assert desk.cases() == ["resend_limit"]
     assert desk.read(order).state == "submitting"
     assert desk.charges() == []
+
+
+def test_a_supplier_that_tells_repeats_is_not_asked_for_ever(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A reference it does not know and yet refuses as taken was sent again every six minutes, without an end.
+    settings = replace(config.current(), supplier_dedupes=True)
+    monkeypatch.setattr(config, "_current", settings)
+    desk = make_desk(dedupe=True)
+    desk.plan("http_500_before", times=20)
+    order = desk.release()
+    for _ in range(120):
+        desk.work()
+        if desk.cases():
+            break
+        desk.jump_to_next()
+    assert desk.cases() == ["resend_limit"]
+    assert desk.read(order).resends == settings.max_proven_resends
 
 
 def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(make_desk: Callable[..., Desk]) -> None:

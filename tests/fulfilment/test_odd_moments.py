@@ -215,6 +215,24 @@ def test_a_failed_order_nobody_can_be_asked_about_becomes_a_case_when_its_watch_
     assert desk.cases() == ["unknown_too_long"]
 
 
+def test_one_bad_answer_at_the_end_of_the_watch_is_asked_again_and_no_case(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed", refund=True)
+    desk.work_until(order, "failed")
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
+        desk.jump(86_401)
+        desk.work()
+    assert (desk.read(order).state, desk.cases()) == ("failed", [])
+    desk.jump(16)
+    desk.work()
+    assert desk.read(order).state == "refunded"
+    assert "unknown_too_long" not in desk.cases()
+
+
 def test_an_answer_about_something_else_ends_a_proof_of_absence(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:

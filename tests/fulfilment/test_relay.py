@@ -17,7 +17,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from core import config, outbox, supply, tenancy
+from core import clock, config, outbox, supply, tenancy
 from core.audit import SYSTEM
 from core.db import db, transaction
 from fulfilment import jobs, relay
@@ -142,6 +142,48 @@ def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
 
     with tenancy.across_stores():
         assert outbox.finish(lease, clock.after(3_600))
+        row = outbox.of_order(order.id)
+        assert row is not None
+        assert row.due_at <= clock.now()
+
+
+def test_a_clock_set_back_rings_nothing_again(desk: Desk) -> None:
+    # A row rung before the clock was set back by an hour was due again after every look, for that hour.
+    order = desk.release()
+    desk.work()
+    with tenancy.across_stores():
+        row = outbox.of_order(order.id)
+        assert row is not None
+        with transaction():
+            outbox.make_due(outbox.of_order(order.id, lock=True))  # type: ignore[arg-type]
+        desk.jump(-3_600)
+        with transaction():
+            row = outbox.of_order(order.id, lock=True)
+            assert row is not None
+            row.due_at = clock.now()
+        (given,) = outbox.lease_due(10)
+        lease = outbox.take(*given)
+        assert lease is not None
+        assert outbox.finish(lease, clock.after(60))
+        row = outbox.of_order(order.id)
+        assert row is not None
+        assert row.due_at > clock.now(), "nobody rang during the run"
+
+
+def test_a_ring_during_a_run_is_kept_also_when_the_clock_is_set_back_in_between(desk: Desk) -> None:
+    order = desk.release()
+    desk.work()
+    with tenancy.across_stores():
+        desk.jump(61)
+        (given,) = outbox.lease_due(10)
+        lease = outbox.take(*given)
+        assert lease is not None
+        desk.jump(-3_600)
+        with transaction():
+            row = outbox.of_order(order.id, lock=True)
+            assert row is not None
+            outbox.make_due(row)
+        assert outbox.finish(lease, clock.after(7_200))
         row = outbox.of_order(order.id)
         assert row is not None
         assert row.due_at <= clock.now()

@@ -100,6 +100,26 @@ def test_the_rate_limit_is_a_fixed_window_of_bare_text(make):
     assert ama.get("/v1/balance").status_code == 200
 
 
+def test_it_tells_when_each_counted_request_came_and_in_which_window(make):
+    supplier = make(rate_limit=3, rate_window=60)
+    ama, stranger = Reseller(supplier), Reseller(supplier, dict(SECOND))
+    began = supplier.sandbox.clock.now()
+    stranger.get("/v1/balance")
+    for path in ("/v1/balance", "/v1/transactions/X", "/v1/nothing", "/v1/products"):
+        ama.get(path)
+    Reseller(supplier, {**FIRST, "X-API-Secret": "wrong"}).get("/v1/balance")
+    supplier.sandbox.clock.advance(61)
+    ama.get("/v1/account")
+    told = ama.door("/requests")["requests"]
+    assert [one["endpoint"] for one in told] == ["balance", "status", "unknown", "products", "account"]
+    assert [one["exceeded"] for one in told] == [False, False, False, True, False]
+    first, *_, last = (one["window"] for one in told)
+    assert [one["window"] for one in told] == [first] * 4 + [last] and last > first
+    assert began <= told[0]["at"] <= told[3]["at"] < told[4]["at"] - 60
+    assert [one["endpoint"] for one in ama.door(f"/requests?since={began + 30}")["requests"]] == ["account"]
+    assert ama.client.get("/sandbox/requests?since=soon").status_code == 400
+
+
 def test_the_default_limit_is_sixty_a_minute_for_everything_together(ama):
     paths = ["/v1/balance", "/v1/nothing", "/v1/transactions/X"]
     codes = [ama.get(paths[number % 3]).status_code for number in range(61)]

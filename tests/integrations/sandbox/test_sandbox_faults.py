@@ -174,11 +174,14 @@ def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, s
         assert ama.door("/abandoned") == {"abandoned": []}
         return
     until(lambda: ama.door("/inflight")["inflight"])
+    (open_now,) = ama.door("/buying")["buying"]
+    assert (open_now["reference"], open_now["peer_port"]) == (REF, port)
     connection.close()
     if fault != "hang_after":
         until(lambda: ama.door("/inflight")["inflight"][0]["client_gone"])
         ama.door("/release", {})
     (record,) = until(lambda: ama.door("/abandoned")["abandoned"])
+    until(lambda: ama.door("/buying") == {"buying": []})
     assert {**record, "at": 0} == {
         "at": 0,
         "endpoint": "purchase",

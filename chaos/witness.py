@@ -1,0 +1,67 @@
+"""What can be known from outside about a running stage: the database as its owner reads it, the supplier's own clock.
+
+Decides nothing; each proof judges for itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+from running import must
+
+from chaos.stage import Stage
+
+CONNECT_S = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that reached the supplier and was counted there. `at` is in epoch seconds."""
+
+    at: float
+    endpoint: str
+    window: int
+    exceeded: bool
+
+
+def rows(stage: Stage, query: str, *values: Any) -> list[Any]:
+    """What a reading transaction over all stores sees. Raises `psycopg.OperationalError` while PostgreSQL is away."""
+    with psycopg.connect(stage.running.facts["database_admin_url"], connect_timeout=CONNECT_S) as connection:
+        connection.read_only = True
+        connection.execute("SELECT set_config('makola.scope', 'all', true)")
+        return connection.execute(query, values).fetchall()
+
+
+def requests(stage: Stage, since: float) -> list[Request]:
+    """The requests the supplier has counted since a moment of its clock, oldest first."""
+    said = httpx.get(
+        f"{stage.running.facts['sandbox_url']}/sandbox/requests", params={"since": since}, trust_env=False, timeout=30
+    )
+    must(said.status_code == 200, f"the sandbox answered {said.status_code}")
+    return [Request(**one) for one in said.json()["requests"]]
+
+
+def charges(stage: Stage) -> dict[str, int]:
+    """How often each reference was charged, by the supplier's own store."""
+    said = httpx.get(f"{stage.running.facts['sandbox_url']}/sandbox/state", trust_env=False, timeout=30).json()
+    return dict(said["purchases"])
+
+
+def states(stage: Stage, codes: list[str]) -> Tally[str]:
+    """How many of these orders are in which state."""
+    return Tally(state for (state,) in rows(stage, "SELECT state FROM orders WHERE code = ANY(%s)", codes))
+
+
+def references(stage: Stage, codes: list[str]) -> list[str]:
+    """The references of these orders, oldest first."""
+    return [ref for (ref,) in rows(stage, "SELECT order_ref FROM orders WHERE code = ANY(%s) ORDER BY id", codes)]
+
+
+def not_once(stage: Stage, codes: list[str]) -> dict[str, int]:
+    """Of orders that must have been bought, those that were not bought exactly once, with how often they were."""
+    charged = charges(stage)
+    return {ref: charged.get(ref, 0) for ref in references(stage, codes) if charged.get(ref, 0) != 1}

@@ -1,0 +1,374 @@
+"""What we lean on in RQ, tried against the pinned version: a new one that changes a fact goes red here.
+
+Each test opens with what of ours leans on it. Facts about parts we do not use are one test: that we do not use them.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import inspect
+import json
+import signal
+import socket
+import subprocess
+import time
+import tomllib
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rq
+from redis import Redis
+from redis.exceptions import ConnectionError as Away
+from rq import Callback, Queue, SimpleWorker
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+from rq.timeouts import BaseTimeoutException, JobTimeoutException
+from rq.worker import BaseWorker
+from rq_program import nap
+
+from devkit.servers import Valkey
+from door.limits import valkey as impatient
+from fulfilment import relay
+from fulfilment.worker import MAINTENANCE_S, MONITORING_S, WORKER_TTL_S, MarkedWorker, RowJob
+
+ROOT = Path(__file__).parents[2]
+LIST = f"rq:queue:{relay.QUEUE}"
+BETWEEN = f"{LIST}:intermediate"
+NAP = f"{nap.__module__}.nap"
+Until = Callable[..., None]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A worker takes the signals of its process over; they are put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def burst(queue: Queue, kind: type[SimpleWorker] = SimpleWorker, **settings: Any) -> None:
+    """Work in this process until the list is empty."""
+    settings.setdefault("serializer", JSONSerializer)
+    kind([queue], connection=queue.connection, **settings).work(burst=True, logging_level="CRITICAL")
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def waits(redis: Redis) -> bool:
+    """Whether a worker waits for the next job; before that it is still starting."""
+    return any(client["cmd"] == "blmove" for client in redis.client_list())
+
+
+def keys_of(redis: Redis, name: str) -> list[str]:
+    return [item.decode() for item in redis.lrange(name, 0, -1)]
+
+
+# --- the version and the names
+
+
+def test_the_version_is_the_one_these_facts_were_measured_on() -> None:
+    """A major version changed half of them before: it is pinned exactly, and raised together with this file."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert f"rq=={importlib.metadata.version('rq')}" in wanted
+    assert rq.VERSION == "3.0.0"
+
+
+def test_the_arguments_and_hooks_we_use_have_these_names() -> None:
+    """worker.run passes them, MarkedWorker and RowJob override them; a hook of another name would simply never run."""
+    assert {"connection", "job_class", "serializer", "worker_ttl", "maintenance_interval", "job_monitoring_interval"} <= set(
+        inspect.signature(SimpleWorker.__init__).parameters
+    )  # fmt: skip
+    assert {"with_scheduler", "max_jobs", "logging_level"} <= set(inspect.signature(SimpleWorker.work).parameters)
+    assert {"args", "timeout", "result_ttl", "failure_ttl", "job_id", "description"} <= set(
+        inspect.signature(Queue.enqueue_call).parameters
+    )
+    assert list(inspect.signature(SimpleWorker.execute_job).parameters) == ["self", "job", "queue"]
+    assert BaseWorker.max_connection_wait_time > MarkedWorker.max_connection_wait_time
+    for name in ("func", "success_callback", "failure_callback", "stopped_callback"):
+        assert isinstance(inspect.getattr_static(Job, name), property), name
+
+
+def test_an_idle_worker_waits_fifteen_seconds_less_than_it_lives(queue: Queue) -> None:
+    """Maintenance and the heartbeat happen between two waits: 35 s give a wait of 20, the default one of 405."""
+    settings = {
+        "worker_ttl": WORKER_TTL_S,
+        "maintenance_interval": MAINTENANCE_S,
+        "job_monitoring_interval": MONITORING_S,
+    }
+    ours = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer, **settings)
+    assert ours.dequeue_timeout == WORKER_TTL_S - 15
+    assert SimpleWorker([queue], connection=queue.connection).dequeue_timeout == 405
+
+
+def test_workers_without_a_name_get_names_of_their_own(queue: Queue) -> None:
+    """A worker killed with -9 is started again at once; a fixed name would be taken for minutes."""
+    assert len({SimpleWorker([queue], connection=queue.connection).name for _ in range(3)}) == 3
+
+
+USED = {
+    "fulfilment/relay.py": {"rq": {"Queue"}, "rq.serializers": {"JSONSerializer"}},
+    "fulfilment/worker.py": {
+        "rq": {"SimpleWorker"},
+        "rq.job": {"Job"},
+        "rq.queue": {"Queue"},
+        "rq.serializers": {"JSONSerializer"},
+    },
+    "fulfilment/jobs.py": {"rq.timeouts": {"BaseTimeoutException"}},
+}
+UNUSED_ARGUMENTS = {
+    "retry",
+    "unique",
+    "repeat",
+    "on_success",
+    "on_failure",
+    "on_stopped",
+    "depends_on",
+    "rate_limit",
+    "at_front",
+}
+UNUSED_CALLS = {"enqueue", "enqueue_at", "enqueue_in", "enqueue_many", "requeue"}
+
+
+def test_what_cannot_be_trusted_is_not_used() -> None:
+    """No Retry or Repeat (a kill uses them up), unique ids (block themselves), callbacks (not called after a kill),
+    scheduler and cron (ghosts, doubles), forking workers (orphans, shared sockets), dependencies, rate limits."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for room in ("core", "fulfilment", "door", "storefront", "agent_portal", "admin_console", "integrations"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rq":
+                    names = {alias.name for alias in node.names}
+                    found.setdefault(name, {}).setdefault(str(node.module), set()).update(names)
+                if isinstance(node, ast.Import):
+                    assert not any(alias.name.split(".")[0] == "rq" for alias in node.names), name
+                if isinstance(node, ast.Call) and name in USED:
+                    called = ast.unparse(node.func).rpartition(".")[2]
+                    assert called not in UNUSED_CALLS, f"{name} calls {called}"
+                    assert not {keyword.arg for keyword in node.keywords} & UNUSED_ARGUMENTS, ast.unparse(node)
+                if isinstance(node, ast.keyword) and node.arg == "with_scheduler":
+                    assert ast.unparse(node.value) == "False"
+    assert found == USED
+
+
+# --- the list and the job
+
+
+def test_a_job_waits_in_the_list_whose_length_the_relay_reads(queue: Queue, redis: Redis, file: Path) -> None:
+    """relay.round_once rings no more than the list lacks, by LLEN of this key."""
+    queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
+    assert (queue.key, redis.llen(LIST), keys_of(redis, LIST)) == (LIST, 1, ["buy-1-1"])
+
+
+def test_a_job_id_takes_no_colon(queue: Queue) -> None:
+    """`buy-<row>-<lease>` has none; one with a colon would be refused at each ring."""
+    with pytest.raises(ValueError, match="only contain letters"):
+        queue.enqueue_call(NAP, args=("x", 0), job_id="buy:1:1")
+
+
+def test_a_job_is_compressed_json_and_both_sides_must_say_so(queue: Queue, redis: Redis, file: Path) -> None:
+    """Pickle would run what it reads. A worker without the serializer fails the job, so a slip shows at once."""
+    job = queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
+    raw = redis.hget(f"rq:job:{job.id}", "data")
+    assert isinstance(raw, bytes)
+    assert json.loads(zlib.decompress(raw)) == [NAP, None, [str(file), 0], {}]
+    burst(Queue(relay.QUEUE, connection=redis), serializer=None)
+    assert (lines(file), job.get_status()) == ([], JobStatus.FAILED)
+
+
+def test_the_same_id_twice_in_the_list_runs_twice(queue: Queue, file: Path) -> None:
+    """So nothing may depend on a ring being heard once: the row's lease lets one job through."""
+    for _ in range(2):
+        queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
+    burst(queue)
+    assert len([line for line in lines(file) if line.startswith("began")]) == 2
+
+
+def test_a_finished_job_leaves_nothing_and_a_failed_one_goes_after_an_hour(
+    queue: Queue, redis: Redis, file: Path
+) -> None:
+    """`result_ttl=0` and `failure_ttl=3600`: otherwise years of failed purchases would fill Valkey."""
+    settings = {"result_ttl": 0, "failure_ttl": relay.FAILURE_TTL_S}
+    queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1", **settings)
+    queue.enqueue_call("rq_program.missing", job_id="buy-2-1", **settings)
+    burst(queue)
+    assert redis.exists("rq:job:buy-1-1") == 0
+    assert 3_500 < redis.ttl("rq:job:buy-2-1") <= relay.FAILURE_TTL_S
+
+
+def test_the_function_and_the_callbacks_are_asked_of_the_job_class(queue: Queue, file: Path) -> None:
+    """RowJob refuses every function but ours and every callback, whatever somebody wrote into Valkey."""
+    queue.enqueue_call(NAP, args=(str(file), 0))
+    burst(queue, job_class=RowJob)
+    assert lines(file) == []
+    ours = queue.enqueue_call(
+        relay.JOB,
+        args=(0, 0),
+        on_failure=Callback(f"{nap.__module__}.nap"),
+        on_success=Callback(f"{nap.__module__}.nap"),
+    )
+    seen: list[str] = []
+
+    class Heard(RowJob):
+        def perform(self) -> None:
+            seen.append(self.func_name)
+            assert (self.success_callback, self.failure_callback, self.stopped_callback) == (None, None, None)
+
+    burst(queue, job_class=Heard)
+    assert (seen, ours.func_name) == ([relay.JOB], relay.JOB)
+
+
+# --- time limits
+
+
+class Held:
+    """A socket that is read and never answered."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def read_for_ever(port: int, file: str, broad: bool) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        try:
+            connection.recv(1)
+        except BaseTimeoutException as limit:
+            Path(file).write_text(type(limit).__name__)
+            if not broad:
+                raise
+
+
+def test_the_time_limit_strikes_inside_a_read_and_is_an_ordinary_exception(queue: Queue, file: Path) -> None:
+    """jobs.run lists BaseTimeoutException before `except Exception`, and the purchase marks *unknown* on any."""
+    assert issubclass(JobTimeoutException, BaseTimeoutException)
+    assert issubclass(BaseTimeoutException, Exception)
+    held = Held()
+    started = time.monotonic()
+    job = queue.enqueue_call(f"{__name__}.read_for_ever", args=(held.port, str(file), False), timeout=1)
+    swallowed = queue.enqueue_call(f"{__name__}.read_for_ever", args=(held.port, str(file), True), timeout=1)
+    burst(queue)
+    held.close()
+    assert file.read_text() == "JobTimeoutException"
+    assert 1.9 < time.monotonic() - started < 10
+    assert (job.get_status(), swallowed.get_status()) == (JobStatus.FAILED, JobStatus.FINISHED)
+
+
+# --- Valkey away
+
+
+def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
+    """A page that rings a dead Valkey must not wait: no retries, 0.3 s a step. RQ adds no tries of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    dead = impatient(f"redis://127.0.0.1:{port}/0")
+    started = time.monotonic()
+    with pytest.raises(Away):
+        relay.queue_of(dead).enqueue_call(relay.JOB, args=(1, 1), job_id="buy-1-1")
+    assert time.monotonic() - started < 1
+
+
+def test_an_idle_worker_outlives_a_valkey_that_comes_back(
+    own_valkey: Valkey, worker: Start, file: Path, until: Until
+) -> None:
+    """`max_connection_wait_time`: with RQ's own minute, released orders would lie long after Valkey is back."""
+    process = worker(own_valkey.url)
+    with Redis.from_url(own_valkey.url) as connection:
+        until(lambda: waits(connection))
+    own_valkey.stop()
+    time.sleep(3.6)  # it tried after 1 s and 3 s; the next try is two seconds later, without our limit four
+    own_valkey.start()
+    back = time.monotonic()
+    with Redis.from_url(own_valkey.url) as connection:
+        relay.queue_of(connection).enqueue_call(NAP, args=(str(file), 0))
+        until(lambda: len(lines(file)) == 2, 10)
+    assert time.monotonic() - back < 2.5
+    assert process.poll() is None
+
+
+# --- processes
+
+
+def test_a_job_runs_in_the_worker_itself_and_sigterm_lets_it_finish(
+    queue: Queue, worker: Start, file: Path, until: Until
+) -> None:
+    """No fork, so no shared socket and no orphan; the supervisor's SIGTERM at a deploy ends no purchase half-way."""
+    process = worker()
+    queue.enqueue_call(NAP, args=(str(file), 1.0))
+    waiting = queue.enqueue_call(NAP, args=(str(file), 0))
+    until(lambda: lines(file))
+    process.terminate()
+    assert process.wait(10) == 0
+    assert lines(file) == [f"began {process.pid}", f"ended {process.pid}"]
+    assert waiting.get_status() == JobStatus.QUEUED
+
+
+def test_sigterm_ends_an_idle_worker_at_once(redis: Redis, worker: Start, until: Until) -> None:
+    """It waits in BLMOVE for up to twenty seconds; a deploy must not."""
+    process = worker()
+    until(lambda: waits(redis))
+    asked = time.monotonic()
+    process.terminate()
+    assert process.wait(10) == 0
+    assert time.monotonic() - asked < 5
+
+
+def test_max_jobs_ends_the_worker_and_leaves_the_rest(queue: Queue, worker: Start, file: Path) -> None:
+    """Every 500 jobs a fresh process: whatever leaks is gone."""
+    for _ in range(3):
+        queue.enqueue_call(NAP, args=(str(file), 0))
+    assert worker(max_jobs=2).wait(20) == 0
+    assert len(lines(file)) == 4
+    assert queue.count == 1
+
+
+def test_a_job_killed_in_the_middle_is_run_by_nobody_and_stands_in_nobodys_way(
+    queue: Queue, redis: Redis, worker: Start, file: Path, until: Until
+) -> None:
+    """The order's row falls due again by itself and rings under the next number; RQ is not waited for."""
+    process = worker()
+    job = queue.enqueue_call(NAP, args=(str(file), 60), job_id="buy-1-1", timeout=120)
+    until(lambda: lines(file))
+    process.kill()
+    process.wait()
+    worker()  # at once, under a new name
+    queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-2")
+    until(lambda: len(lines(file)) == 3)
+    assert job.get_status() == JobStatus.STARTED
+    assert [line for line in lines(file) if line.endswith(f" {process.pid}")] == [f"began {process.pid}"]
+    assert keys_of(redis, LIST) == []
+
+
+def test_a_job_taken_and_not_begun_stays_between_two_lists(
+    queue: Queue, redis: Redis, worker: Start, file: Path
+) -> None:
+    """With one queue it is moved, not popped: it can be seen that it was taken. Until RQ notices, a minute later, and
+    fails it, the relay has long rung again."""
+    process = worker(kind="dies")
+    job = queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
+    assert process.wait(20) == -signal.SIGKILL
+    assert (keys_of(redis, LIST), keys_of(redis, BETWEEN)) == ([], ["buy-1-1"])
+    assert job.get_status() == JobStatus.QUEUED
+    burst(queue)
+    assert lines(file) == []
+
+
+def test_two_workers_share_the_list(queue: Queue, worker: Start, file: Path, until: Until) -> None:
+    """Jobs of different orders run side by side, each by one of them."""
+    first, second = worker(), worker()
+    for number in range(4):
+        queue.enqueue_call(NAP, args=(f"{file}-{number}", 0.5))
+    until(lambda: sum(len(lines(Path(f"{file}-{number}"))) for number in range(4)) == 8)
+    began = [lines(Path(f"{file}-{number}"))[0] for number in range(4)]
+    assert sorted({*began}) == sorted(f"began {process.pid}" for process in (first, second))

@@ -1,0 +1,272 @@
+"""A page that loses against another transaction begins anew, so that nobody is shown an error for it (fault 37).
+
+The other is a real process with a real lock. PostgreSQL's own words are counted, so that no test passes because nobody
+was in the way.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from seed import WALLET_PESEWAS
+from sqlalchemy import Connection, event, text
+from store_customers import NUMBER, Shop, fields
+from visitors import Visitor
+
+from core import catalog, config, ledger, orders
+from core.db import db, transaction
+from core.orders import Order
+from door.errors import BUSY, WORDS
+
+HOLDER = Path(__file__).with_name("lock_holder.py")
+WALLET = "SELECT 1 FROM accounts WHERE name = 'wallet' AND store_id = {} FOR UPDATE"
+ORDER = "SELECT 1 FROM orders WHERE id = {} FOR UPDATE"
+STORE = "SELECT 1 FROM stores WHERE slug = 'ama' FOR UPDATE"
+AGENT = 470
+
+
+@pytest.fixture
+def lock_wait() -> dict[str, int]:
+    """How long a page of these tests waits for a lock before PostgreSQL gives up, in milliseconds."""
+    return {"ms": 250}
+
+
+@pytest.fixture
+def said(app: Flask, lock_wait: dict[str, int]) -> Iterator[list[str]]:
+    """What PostgreSQL refused to our pages, by its own codes, in order."""
+    codes: list[str] = []
+
+    def note(context: Any) -> None:
+        codes.append(getattr(context.original_exception, "sqlstate", "") or "")
+
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {lock_wait['ms']}")
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "handle_error", note)
+    event.listen(engine, "begin", hurry)
+    yield codes
+    event.remove(engine, "handle_error", note)
+    event.remove(engine, "begin", hurry)
+
+
+@pytest.fixture
+def in_the_way(postgres: dict[str, str]) -> Callable[..., Any]:
+    @contextmanager
+    def hold(what: str, then: str = "release") -> Iterator[subprocess.Popen[str]]:
+        holder = subprocess.Popen(
+            [sys.executable, str(HOLDER), postgres["super"], what, then],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            yield holder
+            holder.communicate(timeout=20)
+            assert holder.returncode == 0
+        finally:
+            holder.kill()
+            holder.wait()
+            for pipe in (holder.stdin, holder.stdout):
+                assert pipe is not None
+                pipe.close()
+
+    return hold
+
+
+@pytest.fixture
+def pending(in_store: Callable[..., Any]) -> Callable[[int], list[Order]]:
+    """So many orders that wait for the agent, each for a number of its own."""
+
+    def place(count: int) -> list[Order]:
+        def placed() -> list[Order]:
+            return [
+                orders.place(
+                    bundle_id=catalog.shelf()[0].bundle_id,
+                    recipient_msisdn=f"+23324900000{number}",
+                    idempotency_key=f"giving-way-{number:08}",
+                ).order
+                for number in range(count)
+            ]
+
+        return in_store("ama", placed)
+
+    return place
+
+
+@pytest.fixture
+def page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Put a view in the place of the tracking page."""
+    from door.limits import _endpoint
+
+    return lambda view: monkeypatch.setitem(app.view_functions, _endpoint(app, "store", "GET", "/track"), view)
+
+
+def test_a_deadlock_is_not_seen(
+    ama_agent: Visitor,
+    pending: Callable[[int], list[Order]],
+    in_the_way: Callable[..., Any],
+    in_store: Callable[..., Any],
+    said: list[str],
+    lock_wait: dict[str, int],
+) -> None:
+    """Process holds the order and wants the wallet; the other holds the wallet and then wants the order."""
+    lock_wait["ms"] = 15_000
+    order = pending(1)[0]
+    # We began to wait first, so PostgreSQL finds the circle in our session and ends it; the other gets what it wants.
+    with in_the_way(WALLET.format(order.store_id), ORDER.format(order.id)):
+        answer = ama_agent.post(f"/orders/{order.code}/process")
+    assert said == ["40P01"]
+    assert answer.status_code == 303
+    assert in_store("ama", lambda: orders.by_code(order.code).state) == "queued"
+    assert in_store("ama", lambda: ledger.wallet().held_pesewas) == AGENT
+
+
+def test_a_lock_that_is_let_go_in_time_is_not_seen(
+    app: Flask, in_the_way: Callable[..., Any], in_store: Callable[..., Any], said: list[str]
+) -> None:
+    shop = Shop(app, "ama")
+    bundle_id = in_store("ama", lambda: catalog.shelf()[0].bundle_id)
+    form = fields(shop.review(bundle_id).text)
+    with in_the_way(STORE):
+        answer = shop.post("/orders", form)
+    assert said == ["55P03"]
+    assert answer.status_code == 303
+    assert NUMBER[-4:] in shop.get(answer.location).text
+
+
+def test_a_serialization_failure_is_not_seen(
+    customer: Visitor, page: Callable[..., None], postgres: dict[str, str], said: list[str]
+) -> None:
+    tries = []
+
+    def repeatable() -> str:
+        tries.append(1)
+        with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            connection.execute(text("SELECT 1 FROM settings"))
+            if len(tries) == 1:
+                with psycopg.connect(postgres["super"], autocommit=True) as rival:
+                    rival.execute("UPDATE stores SET version = version + 1")
+            connection.execute(text("UPDATE stores SET version = version WHERE slug = 'ama'"))
+        return "done"
+
+    page(repeatable)
+    answer = customer.get("/track")
+    assert (answer.status_code, answer.text, said, len(tries)) == (200, "done", ["40001"], 2)
+
+
+def test_a_lock_nobody_lets_go_is_a_page_that_can_send_it_again(
+    app: Flask,
+    in_the_way: Callable[..., Any],
+    in_store: Callable[..., Any],
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop(app, "ama")
+    form = fields(shop.review(in_store("ama", lambda: catalog.shelf()[0].bundle_id)).text)
+    with in_the_way(STORE, "keep"):
+        answer = shop.post("/orders", form)
+    assert answer.status_code == 503
+    assert BUSY.sentence in answer.text and BUSY.advice in answer.text
+    assert answer.headers["Retry-After"]
+    assert said == ["55P03"] * config.current().db_tries
+    assert fields(answer.text) == form, "what was typed is lost"
+    assert in_store("ama", lambda: orders.queue("new").orders) == []
+    assert shop.post("/orders", fields(answer.text)).status_code == 303
+
+
+def test_no_try_begins_when_patience_is_over(
+    customer: Visitor,
+    page: Callable[..., None],
+    in_the_way: Callable[..., Any],
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), db_patience_s=0.3))
+
+    def wants_the_store() -> str:
+        with transaction() as session:
+            session.execute(text(STORE))
+        return "done"
+
+    page(wants_the_store)
+    with in_the_way(STORE, "keep"):
+        answer = customer.get("/track")
+    assert answer.status_code == 503
+    assert 1 <= len(said) <= 2, said
+
+
+def test_what_was_committed_is_not_done_twice(
+    customer: Visitor, page: Callable[..., None], in_the_way: Callable[..., Any], said: list[str]
+) -> None:
+    """Only a page that committed nothing may begin anew."""
+
+    def two_acts() -> str:
+        with transaction() as session:
+            session.execute(text("UPDATE stores SET version = version + 100 WHERE slug = 'kofi'"))
+        with transaction() as session:
+            session.execute(text(STORE))
+        return "done"
+
+    page(two_acts)
+    with customer.app.app_context():
+        before = db.session.execute(text("SELECT version FROM stores WHERE slug = 'kofi'")).scalar_one()
+        db.session.remove()
+    with in_the_way(STORE):
+        answer = customer.get("/track")
+    assert (answer.status_code, said) == (503, ["55P03"])
+    with customer.app.app_context():
+        assert db.session.execute(text("SELECT version FROM stores WHERE slug = 'kofi'")).scalar_one() == before + 100
+        db.session.remove()
+
+
+def test_a_mistake_is_made_once(customer: Visitor, page: Callable[..., None], said: list[str]) -> None:
+    """A statement that is too slow or wrong would be so again."""
+    page(lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")))
+    answer = customer.get("/track")
+    assert (answer.status_code, said) == (503, ["57014"])
+    assert WORDS[503].sentence in answer.text
+
+
+def test_one_order_of_a_selection_begins_anew_and_the_others_stay_done(
+    ama_agent: Visitor,
+    pending: Callable[[int], list[Order]],
+    in_the_way: Callable[..., Any],
+    in_store: Callable[..., Any],
+    said: list[str],
+) -> None:
+    placed = pending(3)
+    with in_the_way(ORDER.format(placed[1].id)):
+        answer = ama_agent.post("/orders/process", {"order": [order.code for order in placed]})
+    assert said == ["55P03"]
+    assert answer.status_code == 200
+    assert "Already processed" not in answer.text
+    assert in_store("ama", lambda: {orders.by_code(order.code).state for order in placed}) == {"queued"}
+    assert in_store("ama", lambda: ledger.wallet().available_pesewas) == WALLET_PESEWAS - 3 * AGENT
+
+
+def test_a_page_that_sends_again_never_holds_a_password(
+    app: Flask, visitor: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    from door.limits import _endpoint
+
+    def view() -> str:
+        db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
+        return ""
+
+    monkeypatch.setitem(app.view_functions, _endpoint(app, "portal", "POST", "/login"), view)
+    answer = visitor("portal").post("/login", {"email": "ama@example.test", "password": "correct horse battery"})
+    assert answer.status_code == 503
+    assert "correct horse" not in answer.text and "ama@example.test" not in answer.text
