@@ -317,7 +317,7 @@ class World:
                     self.count("timed out")
                 except RuleBroken as refused:
                     self.checks.breaks(refused.invariant, f"{name}: {refused}")
-                except Exception:
+                except Exception:  # noqa: BLE001 - whatever it is, an invariant is broken
                     self.checks.breaks("no_error_of_ours", f"{name}: {traceback.format_exc(limit=-4)}")
                 finally:
                     self._gone(actor)
