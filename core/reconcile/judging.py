@@ -95,15 +95,15 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
         moved = mark is not None and mark != newest
         if newest == 0 and balance_pesewas > 0:
             ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
-            float_now, verdict = balance_pesewas, "opening balance booked"
+            float_now, verdict, ask = balance_pesewas, "opening balance booked", False
         else:
             back = 0 if moved else returned.book(balance_pesewas - float_now, doubt, locked)
             if back:
                 float_now, doubt = balance_pesewas, doubts()
-            verdict = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
+            verdict, ask = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
             if back:
                 verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
-        outside, since = None if moved else link.break_pesewas, link.break_since
+        difference, since = link.break_pesewas, link.break_since
         link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
         link.unreachable_since = link.credentials_refused_since = None
         session.add(
@@ -117,8 +117,8 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             )
         )
         resumed = any(case.kind == DROP and case.closed_at is not None for case in breaks)
-    if outside is not None and since is not None:
-        suspects.ring(outside, since)
+    if ask and difference is not None and since is not None:
+        suspects.ring(difference, since)
     if resumed:
         orders.wake("balance_break")
     orders.wake("float", spendable_pesewas())
@@ -127,23 +127,28 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
 
 def _judge(
     link: supply.SupplierState, balance: int, float_now: int, doubt: Doubts, breaks: Sequence[Case], *, moved: bool
-) -> str:
+) -> tuple[str, bool]:
+    """The verdict, and whether to ask the orders that could explain a difference.
+
+    Asked when it is first seen and when it becomes a break; after that only while it stops buying, since then reads are
+    rare: a funding that nobody confirms must not use up the look-ups of all other orders.
+    """
     low, high = float_now - doubt.may_be_gone_pesewas, float_now + doubt.may_be_back_pesewas
     if low <= balance <= high:
         link.break_pesewas = link.break_since = None
         for case in breaks:
             cases.close_row(case, f"Closed itself: at {_at()} the supplier's balance fitted our books again.", SYSTEM)
-        return "fits"
+        return "fits", False
     difference = balance - high if balance > high else balance - low
     said = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
     if moved:
-        return f"{said}, but our books moved meanwhile: not counted"
+        return f"{said}, but our books moved meanwhile: not counted", False
     if link.break_since is None or (link.break_pesewas or 0) * difference < 0:
         link.break_since, link.break_pesewas = clock.now(), difference
-        return f"{said}, seen once"
+        return f"{said}, seen once", True
     link.break_pesewas = difference
     if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
-        return f"{said}, seen again too soon"
+        return f"{said}, seen again too soon", False
     evidence: dict[str, Any] = {
         "supplier_pesewas": balance,
         "float_pesewas": float_now,
@@ -152,8 +157,9 @@ def _judge(
     }
     if could_be := suspects.codes(difference):
         evidence["could_be"] = could_be
-    cases.open_case(RISE if difference > 0 else DROP, SUBJECT, evidence)
-    return f"{said}: a break"
+    kind = RISE if difference > 0 else DROP
+    cases.open_case(kind, SUBJECT, evidence)
+    return f"{said}: a break", kind == DROP or all(case.kind != kind for case in breaks)
 
 
 def _float_account() -> ScalarSelect[int]:

@@ -19,6 +19,9 @@ from core.outbox import OutboxRow
 
 AT_ONCE = 10
 _DAYS = 7
+_OPEN_DAYS = 30
+"""An order that was open for longer than this before it ended explains nothing: it keeps the search short."""
+_ASKED = "Asked about again: the supplier's balance moved, and this order could be why."
 
 
 def ring(difference_pesewas: int, since: datetime) -> int:
@@ -40,12 +43,7 @@ def ring(difference_pesewas: int, since: datetime) -> int:
             .with_for_update(of=OutboxRow, skip_locked=True)
         ).all()
         for order, row in found:
-            log(
-                order,
-                SYSTEM,
-                "recheck",
-                "Asked about again: the supplier's balance moved, and this order could be why.",
-            )
+            log(order, SYSTEM, "recheck", _ASKED)
             outbox.make_due(row)
         return len(found)
 
@@ -63,11 +61,14 @@ def codes(difference_pesewas: int) -> str:
 
 def _could_explain(difference_pesewas: int) -> ColumnElement[bool]:
     """More: given back for an order we think is paid. Less: an answer still out, or a failed order bought after all."""
-    recent = clock.now() - timedelta(days=_DAYS)
+    recent = and_(
+        Order.final_at > clock.now() - timedelta(days=_DAYS),
+        Order.created_at > clock.now() - timedelta(days=_OPEN_DAYS),
+    )
     if difference_pesewas > 0:
-        paid = or_(Order.state == "processing", and_(Order.state == "completed", Order.final_at > recent))
+        paid = or_(Order.state == "processing", and_(Order.state == "completed", recent))
         return and_(paid, _charge() <= difference_pesewas)
-    given_up = or_(Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), Order.final_at > recent))
+    given_up = or_(Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), recent))
     return and_(Order.attempt > 0, or_(Order.state == "submitting", and_(given_up, _charge() <= -difference_pesewas)))
 
 

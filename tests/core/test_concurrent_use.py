@@ -125,7 +125,7 @@ def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circl
     reading, confirming = threading.Event(), threading.Event()
     judge, locked_state = judging._judge, supply.locked_state
 
-    def judged_late(*about: Any, **more: Any) -> str:
+    def judged_late(*about: Any, **more: Any) -> tuple[str, bool]:
         reading.set()
         assert confirming.wait(5)
         return judge(*about, **more)

@@ -372,7 +372,29 @@ def test_the_best_matches_are_asked_first_and_nobody_twice(
     put_off(*others, match, *more, done=True)
     jump(1)
     note(float_now() - 900, by_purchase=True)
+    assert rung() == set(), "too soon to ask again"
+    jump(60)
+    note(float_now() - 900, by_purchase=True)
     assert rung() == {order.id for order in (*others, *more)} - first
+
+
+def test_a_funding_nobody_confirms_asks_no_more_orders(
+    make: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each read would cost ten look-ups for as long as the owner is asleep."""
+    monkeypatch.setattr(suspects, "AT_ONCE", 1)
+    made = [make(*PROCESSING) for _ in range(3)]
+    asked: list[int] = []
+    for _ in range(4):
+        put_off(*made)
+        note(FLOAT_PESEWAS + 5_000)
+        for order_id in rung():
+            asked.append(order_id)
+            with tenancy.across_stores():
+                orders.note_look(order_id, "asked")
+        jump(61)
+    assert open_kinds() == ["float_funded"]
+    assert len(asked) == len(set(asked)) == 2
 
 
 def test_what_fits_asks_nobody(make: Callable[..., Order]) -> None:

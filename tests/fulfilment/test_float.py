@@ -258,9 +258,10 @@ def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(desk: De
     assert bought(desk) == [sent.order_ref]
     desk.settle(sent, "successful")  # look-ups go on
     desk.jump(61)
-    look(desk, sent)
+    look(desk, sent, *waiting)
     assert desk.read(sent).state == "completed"
     assert states(desk, waiting) == ["queued"] * 2
+    assert not any(row_of(order).due_at <= clock.now() for order in waiting)
     move_theirs(desk, COST)
     with capture_logs() as logs:
         assert ask(desk) == "Balance read: fits."
