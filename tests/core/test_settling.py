@@ -397,6 +397,19 @@ def test_a_charge_nobody_can_explain_is_accepted_as_a_loss(desk: Desk) -> None:
     assert len(desk.case(case_id).posting_ids) == 1
 
 
+@pytest.mark.parametrize("action", ["accept_loss", "close"])
+def test_buying_goes_on_as_soon_as_the_case_is_settled(desk: Desk, action: str) -> None:
+    order = desk.order("queued")
+    case_id = desk.float_off_by(-900)
+    with tenancy.across_stores():
+        assert reconcile.buying_stopped()
+    desk.waits(order, "balance_break", 60)
+    desk.press(case_id, action, 900)
+    assert desk.row(order).due_at <= clock.now(), "and not only when its turn to look comes"
+    with tenancy.across_stores():
+        assert not reconcile.buying_stopped()
+
+
 def test_a_rise_that_is_no_funding_is_accepted_as_a_gain(desk: Desk) -> None:
     case_id = desk.float_off_by(700)
     assert desk.choices(case_id) == {"confirm_funding": 700, "accept_gain": 700, "close": None}
