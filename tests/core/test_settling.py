@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 
-from core import audit, cases, clock, config, orders, reconcile, settling, stores, tenancy
+from core import audit, cases, clock, config, orders, reconcile, settling, stores, supply, tenancy
 from core.db import transaction
 from core.orders import News, Order
 from core.settling import Refused, acting, judging
@@ -392,6 +392,7 @@ def test_a_charge_nobody_can_explain_is_accepted_as_a_loss(desk: Desk) -> None:
     assert (books["supplier_float"], books["write_off"]) == (FLOAT_PESEWAS - 900, 900)
     assert "closed already" in refused(desk, case_id, "accept_loss", 900)
     with tenancy.across_stores():
+        assert (supply.state().break_pesewas, supply.state().break_since) == (None, None)
         assert reconcile.note_balance(FLOAT_PESEWAS - 900) == "fits"
         assert cases.open_cases(9) == []
     assert len(desk.case(case_id).posting_ids) == 1
