@@ -80,7 +80,10 @@ def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pes
         made = _made_since(newest, press)
         resolution = f"{said} “{press.words}”" if press.words else said
         cases.close_row(case, resolution, actor, action=None if action == "close" else action, posting_ids=made)
-        return said
+    if facts.order is None:  # the stop of buying was this case, or the money orders wait for is there now
+        orders.wake("balance_break")
+        orders.wake("float", reconcile.spendable_pesewas())
+    return said
 
 
 def _confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None) -> str:

@@ -94,7 +94,8 @@ def still_stands(facts: Facts) -> str:
     case, order = facts.case, facts.order
     if order is None:
         open_ = facts.link.break_pesewas is not None
-        return "The difference stands: the next balance read that sees it asks again." if open_ else ""
+        again = "The difference stands: the next balance read that sees it asks again"
+        return f"{again}, and a missing sum stops buying again." if open_ else ""
     if case.kind in ("unknown_too_long", "resend_limit") and order.state in ("submitting", "failed"):
         return "The order still has no end: the next look that finds it so asks again."
     if case.kind == "never_fulfilled" and order.state == "processing":

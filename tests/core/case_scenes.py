@@ -87,6 +87,14 @@ class Desk:
         with tenancy.across_stores():
             return db.session.scalars(select(OutboxRow).where(OutboxRow.order_id == order.id)).one()
 
+    def waits(self, order: Order, reason: str, seconds: float) -> None:
+        """A worker found that the order cannot be sent now, and looks again after so long."""
+        with tenancy.inside(self.store_id):
+            orders.wait(order.id, reason)
+        due_at = clock.after(seconds)
+        with tenancy.across_stores(), transaction() as session:
+            session.execute(update(OutboxRow).where(OutboxRow.order_id == order.id).values(due_at=due_at))
+
     def finish_row(self, order: Order) -> None:
         """The order's row is done, as after its last look."""
         with tenancy.across_stores(), transaction() as session:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 
-from core import audit, cases, clock, config, orders, reconcile, settling, stores, tenancy
+from core import audit, cases, clock, config, orders, reconcile, settling, stores, supply, tenancy
 from core.db import transaction
 from core.orders import News, Order
 from core.settling import Refused, acting, judging
@@ -392,9 +392,23 @@ def test_a_charge_nobody_can_explain_is_accepted_as_a_loss(desk: Desk) -> None:
     assert (books["supplier_float"], books["write_off"]) == (FLOAT_PESEWAS - 900, 900)
     assert "closed already" in refused(desk, case_id, "accept_loss", 900)
     with tenancy.across_stores():
+        assert (supply.state().break_pesewas, supply.state().break_since) == (None, None)
         assert reconcile.note_balance(FLOAT_PESEWAS - 900) == "fits"
         assert cases.open_cases(9) == []
     assert len(desk.case(case_id).posting_ids) == 1
+
+
+@pytest.mark.parametrize("action", ["accept_loss", "close"])
+def test_buying_goes_on_as_soon_as_the_case_is_settled(desk: Desk, action: str) -> None:
+    order = desk.order("queued")
+    case_id = desk.float_off_by(-900)
+    with tenancy.across_stores():
+        assert reconcile.buying_stopped()
+    desk.waits(order, "balance_break", 60)
+    desk.press(case_id, action, 900)
+    assert desk.row(order).due_at <= clock.now(), "and not only when its turn to look comes"
+    with tenancy.across_stores():
+        assert not reconcile.buying_stopped()
 
 
 def test_a_rise_that_is_no_funding_is_accepted_as_a_gain(desk: Desk) -> None:
