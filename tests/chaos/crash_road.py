@@ -52,8 +52,6 @@ class Answer:
     """Given to the resend of an unclear attempt it proves nothing, and a second resend is a person's to decide."""
     lines: int = 1
     """Orders bought in one call."""
-    reads_balance: bool = False
-    """The last balance read is old, so that the road leads through another one."""
 
     @property
     def endpoint(self) -> str:
@@ -101,9 +99,8 @@ class Road:
         self._fill_from("seed")
         for _ in range(answer.lines):
             self.desk.release()
-        if not answer.reads_balance:
-            with tenancy.across_stores():
-                assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
+        with tenancy.across_stores():
+            assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
         if answer.lines > 1:  # calls scarcer than orders: then one call buys them all
             settings = replace(config.current(), bulk="auto", bulk_lines=answer.lines)
             self._monkeypatch.setattr(config, "_current", settings)
@@ -125,10 +122,9 @@ class Road:
         # Moments that must not depend on how long the cases before took; a balance of the future never grows old.
         self.superuser.execute(
             "UPDATE outbox SET due_at = now(); "
-            "UPDATE supplier_state SET purchase_calls = array_fill(now(), ARRAY[cardinality(purchase_calls)])"
+            "UPDATE supplier_state SET last_balance_at = now() + interval '60 s', "
+            "purchase_calls = array_fill(now(), ARRAY[cardinality(purchase_calls)])"
         )
-        if not answer.reads_balance:
-            self.superuser.execute("UPDATE supplier_state SET last_balance_at = now() + interval '60 s'")
         self._set_up_supplier(answer)
         with tenancy.across_stores():
             released = list(db.session.scalars(select(Order).order_by(Order.id)))

@@ -35,7 +35,7 @@ ANSWERS = [
     Answer("reset before the charge", fault="reset_before", second_is_a_person_s=True),
     Answer("its wallet is too low", wallet_pesewas=100),
     Answer("it does not sell that", "refunded", knobs={"products": ("TELECEL",)}, second_is_a_person_s=True),
-    Answer("429", fault="text_429", reads_balance=True),
+    Answer("429", fault="text_429"),
     Answer("a stranger's reference", knobs={"dedupe": True}, taken_by_a_stranger=True, second_is_a_person_s=True),
     Answer("accepted, two in one call", lines=2),
     Answer("reset after the charge, two in one call", fault="reset_after", lines=2),
