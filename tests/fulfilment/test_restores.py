@@ -17,7 +17,7 @@ from desk import AMA, Desk
 from flask import Flask
 from sqlalchemy import select, text
 
-from core import audit, cases, clock, config, lineage, orders, tenancy
+from core import audit, cases, clock, config, lineage, orders, outbox, tenancy
 from core.audit import CUSTOMER
 from core.db import db, transaction
 from core.lineage import UnknownDatabase
