@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parent
 CONNECT_S = 3
 POOL_WAIT_S = 3
 LOCK_MS, STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 5_000, 15_000, 30_000, 20_000
+ANSWER_S, PING_S = 20, 2
+"""The longest wait for an answer of the database, after its own limit for a statement; and for a sign of life."""
 CLOCK_FRESH_S = 0.2
 """A jump of the clock reaches every process within this."""
 
@@ -81,6 +83,8 @@ def connect_database(app: Flask, settings: Config) -> None:
         },
     }
     db.db.init_app(app)
+    with app.app_context():
+        db.limit_waits(db.db.engine, answer_s=ANSWER_S, ping_s=PING_S)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     RoleGuard(app).install()
     clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None

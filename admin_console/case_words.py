@@ -25,6 +25,9 @@ SHORT = {
     "float_funded": "Float funded?",
     "broken": "Our errors",
     "amount_differs": "Other amounts",
+    "unknown_reference": "Unknown references",
+    "restored": "Restored records",
+    "books_broken": "Broken books",
 }
 
 _NAMES = {
@@ -48,7 +51,13 @@ _NAMES = {
     "float_pesewas": "Our books say",
     "unresolved_pesewas": "Orders without an answer may have cost",
     "difference_pesewas": "What nothing explains",
+    "could_be": "Orders that could explain it",
+    "because": "Noticed by",
+    "newest_order": "Newest order in the backup",
+    "asked_first": "Orders asked about first",
+    "found": "What does not hold",
 }
+_OUR_STATE = frozenset({"order_is", "state"})
 _QUOTED = frozenset({"supplier_says", "said", "reason"})
 
 _BUTTONS: dict[Action, str] = {
@@ -63,6 +72,13 @@ _BUTTONS: dict[Action, str] = {
     "close": "Close with words",
 }
 
+_LATER: dict[Action, str] = {
+    "send_again": "Sending it again",
+    "give_back": "Giving the money back",
+    "accept_loss": "Accepting the loss",
+    "accept_gain": "Accepting the gain",
+}
+
 
 @dataclass(frozen=True)
 class Button:
@@ -72,6 +88,11 @@ class Button:
     label: str
     amount_pesewas: int | None
     asks_twice: bool
+
+    @property
+    def yes(self) -> str:
+        """The same on the page that has read it back."""
+        return f"Yes, {self.label.rpartition(': ')[2][0].lower()}{self.label.rpartition(': ')[2][1:]}"
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,11 @@ def button(choice: Choice, facts: Facts) -> Button:
     if choice.action == "give_back" and facts.order is not None and facts.order.state == "submitting":
         label = f"Never bought: give {amount} back"
     return Button(choice.action, label, choice.amount_pesewas, choice.action in ASKS_TWICE)
+
+
+def not_yet(action: Action, sentence: str) -> str:
+    """Why a button is missing that will be there later."""
+    return f"{_LATER.get(action, action.replace('_', ' ').capitalize())} is not possible yet. {sentence}"
 
 
 def effects(choice: Choice, facts: Facts) -> list[str]:
@@ -134,7 +160,9 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
 
 def facts_in_words(seen: dict[str, Any]) -> list[Fact]:
     """One piece of evidence, without its moment, as a person reads it."""
-    return [_fact(name, value) for name, value in seen.items() if name != "at"]
+    place = {name: number for number, name in enumerate(_NAMES)}  # the database keeps no order of its own
+    names = sorted((name for name in seen if name != "at"), key=lambda name: (place.get(name, len(place)), name))
+    return [_fact(name, seen[name]) for name in names]
 
 
 def seen_at(seen: dict[str, Any]) -> datetime | None:
@@ -153,7 +181,7 @@ def _fact(name: str, value: Any) -> Fact:
         return Fact(label, money.cedis(value))
     if moment := _moment(value):
         return Fact(label, moment=moment)
-    if value in orders.AGENT_LABELS:
+    if name in _OUR_STATE and value in orders.AGENT_LABELS:
         return Fact(label, orders.AGENT_LABELS[value])
     if isinstance(value, list | tuple):
         return Fact(label, ", ".join(map(str, value)))

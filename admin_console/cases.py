@@ -40,6 +40,7 @@ class Shown:
     order_label: str
     evidence: list[tuple[datetime | None, list[Fact]]]
     buttons: list[Button]
+    not_yet: list[str]
     still: str
 
 
@@ -148,6 +149,7 @@ def _shown(case: Case) -> Shown:
         orders.agent_words(order).label if order is not None else "",
         [(case_words.seen_at(entry), case_words.facts_in_words(entry)) for entry in case.seen],
         [case_words.button(choice, facts) for choice in settling.choices(facts)],
+        [case_words.not_yet(action, sentence) for action, sentence in settling.waiting(facts).items()],
         settling.still_stands(facts),
     )
 

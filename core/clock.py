@@ -22,7 +22,8 @@ ACCRA = ZoneInfo("Africa/Accra")
 
 offset_source: Callable[[], float] | None = None
 """Seconds to add to wall time. Wired at start when the configuration allows jumps; None in production."""
-
+wall_source: Callable[[], datetime] | None = None
+"""Replaces the machine's own wall clock where a test sets it; None everywhere else."""
 
 steady_source: Callable[[], float] | None = None
 """Replaces the machine's own steady clock where a test lets hours pass at once; None everywhere else."""
@@ -45,9 +46,14 @@ def boot() -> str:
         return uuid.uuid4().hex
 
 
+def wall() -> datetime:
+    """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.leap` watches for that."""
+    return datetime.now(UTC) if wall_source is None else wall_source()
+
+
 def now() -> datetime:
     """The present, aware, in UTC."""
-    moment = datetime.now(UTC)
+    moment = wall()
     return moment if offset_source is None else moment + timedelta(seconds=offset_source())
 
 

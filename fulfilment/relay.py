@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, orders, outbox, pulse, supply, tenancy, users
+from core import clock, config, leap, orders, outbox, pulse, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -65,11 +65,13 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
     tidy_at = clock.now()
+    clocks = leap.Watch()
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
         try:
             with app.app_context(), tenancy.across_stores():
                 _watch_restore()
+                _watch_clocks(clocks)
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
                 pulse.beat("relay")
@@ -113,7 +115,7 @@ def ask_timed() -> None:
             .order_by(outbox.OutboxRow.id.desc())
             .limit(1)
         )
-        if newest is None or clock.now() - newest > clock.delta(every_s):
+        if newest is None or abs(clock.now() - newest) > clock.delta(every_s):  # the clock may have been set back
             outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
 
 
@@ -121,6 +123,17 @@ def _watch_restore() -> None:
     asked = orders.note_restore()
     if asked is not None:
         log.error("this database was restored: what may have been bought since is asked about first", orders=asked)
+
+
+def _watch_clocks(clocks: leap.Watch) -> None:
+    found = clocks.look()
+    if found is not None:
+        log.error(
+            "the wall clock was set: what waits moved with it",
+            seconds=round(found.seconds),
+            orders=found.orders,
+            rows=found.rows,
+        )
 
 
 def tidy() -> None:

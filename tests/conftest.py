@@ -10,6 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.Monk
     """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
     restore()
     monkeypatch.setattr(outbox, "bell", lambda _ids: None)
-    monkeypatch.setattr(clock, "offset_source", None)
+    for source in ("offset_source", "wall_source", "steady_source"):
+        monkeypatch.setattr(clock, source, None)
     limiter = next(iter(seeded_app.extensions.get("limiter", ())), None)
     if limiter is not None:
         limiter.reset()
@@ -178,18 +180,40 @@ def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
     return act
 
 
+class Clocks:
+    """The two clocks of this process, moved by a test on top of earlier moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._patch = monkeypatch
+        self._wall_s = self._steady_s = 0.0
+
+    def pass_by(self, seconds: float) -> None:
+        """So many seconds pass, by both clocks."""
+        self._steady_s += seconds
+        self._patch.setattr(clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._steady_s)
+        self.set_wall(seconds)
+
+    def set_wall(self, seconds: float) -> None:
+        """Somebody sets the wall clock forward or, with a negative number, back; no time passes."""
+        self._wall_s += seconds
+        self._patch.setattr(clock, "wall_source", lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s))
+
+
 @pytest.fixture
-def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    return Clocks(monkeypatch)
+
+
+@pytest.fixture
+def jump(clocks: Clocks) -> Callable[[float], None]:
     """Let so many seconds pass for this process, by both of its clocks, on top of earlier jumps."""
-    total = 0.0
+    return clocks.pass_by
 
-    def by(seconds: float) -> None:
-        nonlocal total
-        total += seconds
-        monkeypatch.setattr(clock, "offset_source", lambda: total)
-        monkeypatch.setattr(clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + total)
 
-    return by
+@pytest.fixture
+def leap(clocks: Clocks) -> Callable[[float], None]:
+    """Set the wall clock of this process by so many seconds; the steady clock does not move."""
+    return clocks.set_wall
 
 
 @pytest.fixture

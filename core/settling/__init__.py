@@ -5,7 +5,18 @@ Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; 
 """
 
 from core.settling.acting import NoSuchCase, settle
-from core.settling.judging import Choice, Facts, Refused, charge_of, choices, facts_of, judge, still_stands
+from core.settling.judging import (
+    Choice,
+    Facts,
+    NotYet,
+    Refused,
+    charge_of,
+    choices,
+    facts_of,
+    judge,
+    still_stands,
+    waiting,
+)
 from core.settling.table import ACTIONS, ASKS_TWICE, NEEDS_WORDS, TABLE, Action, Way, printed, way_of, ways_of
 
 __all__ = [
@@ -17,6 +28,7 @@ __all__ = [
     "Choice",
     "Facts",
     "NoSuchCase",
+    "NotYet",
     "Refused",
     "Way",
     "charge_of",
@@ -26,6 +38,7 @@ __all__ = [
     "printed",
     "settle",
     "still_stands",
+    "waiting",
     "way_of",
     "ways_of",
 ]

@@ -30,6 +30,10 @@ class Refused(Exception):
         self.sentence = sentence
 
 
+class NotYet(Refused):
+    """Not legal now, but after what `sentence` says."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a judgement rests on: the case, its order with its row in the outbox, and the line to the supplier."""
@@ -65,6 +69,19 @@ def choices(facts: Facts) -> list[Choice]:
     return found
 
 
+def waiting(facts: Facts) -> dict[Action, str]:
+    """What will be legal about a case after a while or another step, with the sentence that says after what."""
+    found: dict[Action, str] = {}
+    for way in table.ways_of(facts.case.kind):
+        try:
+            judge(way, facts)
+        except NotYet as refusal:
+            found[way.action] = refusal.sentence
+        except Refused:
+            continue
+    return found
+
+
 def judge(way: Way, facts: Facts) -> int | None:
     """Pesewas that this way would move now, None when it moves none. Raises `Refused`. Needs `across_stores`."""
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
@@ -84,7 +101,7 @@ def still_stands(facts: Facts) -> str:
         return "The order is still not delivered: the next look that finds it so asks again."
     if case.kind == "broken" and order.state in orders.WORK:
         return "If our error is still there, the next try asks again."
-    if case.kind == "supplier_money" and (amount := ledger.in_flight_of(order.id)):
+    if case.kind in ("supplier_money", "late_success") and (amount := ledger.in_flight_of(order.id)):
         return f"{money.cedis(amount)} stays in flight in our books."
     if case.kind == "late_success" and not ledger.count(order.id, "write_off"):
         return "What the supplier took for it is not in our books; if it took anything, its balance will not fit them."
@@ -154,7 +171,7 @@ def _shortfall(facts: Facts) -> int:
         raise Refused("The supplier holds no less than our books now. Close the case with words.")
     for case in cases.open_of_kind("late_success"):
         if case.order_id is not None and not ledger.commit_is_open(case.order_id):
-            raise Refused(f"Case {case.id}, a late delivery, may explain a part of it. Settle that one first.")
+            raise NotYet(f"Case {case.id}, a late delivery, may explain a part of it. Settle that one first.")
     return -difference
 
 
@@ -170,10 +187,10 @@ def _difference(link: SupplierState) -> int:
     if link.break_pesewas is None or link.break_since is None or link.last_balance_at is None:
         return 0
     if link.last_balance_at - link.break_since < clock.delta(config.current().balance_break_gap_s):
-        raise Refused("The difference was seen only once so far. Refresh the balance in a minute, then decide.")
-    moved_at = cases.last_settled_at(("accept_loss", "money_came_back", "write_off"))
+        raise NotYet("The difference was seen only once so far. Refresh the balance in a minute, then decide.")
+    moved_at = cases.last_settled_at(("accept_loss", "money_came_back"))
     if moved_at is not None and moved_at >= link.last_balance_at:
-        raise Refused(
+        raise NotYet(
             f"A case settled at {_at(moved_at)} moved the books after the balance was read. Refresh the balance, then "
             "decide."
         )
@@ -195,11 +212,11 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     if counts_at > clock.now():
         if clock.boot() not in order.steady_marks:
             minutes = max(1, round(clock.seconds(config.current().grace_s) / 60))
-            raise Refused(
+            raise NotYet(
                 "This machine has not watched the order for long enough. Press “Look again”, then decide after "
                 f"{minutes} min."
             )
-        raise Refused(f"A purchase call may still be under way. Decide after {_at(counts_at)}.")
+        raise NotYet(f"A purchase call may still be under way. Decide after {_at(counts_at)}.")
 
 
 def _close(_facts: Facts) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import text, update
 
-from core import cases, catalog, clock, orders, reconcile, stores, supply, tenancy
+from core import cases, catalog, clock, orders, reconcile, settling, stores, supply, tenancy
 from core.audit import Actor
 from core.db import db, transaction
 from core.orders import News, Order
@@ -148,6 +148,10 @@ class Scene:
     def case_of(self, code: str, kind: str = "contradiction") -> int:
         order = self.find(code)
         return self.case(kind, f"order:{order.id}", store_id=order.store_id, order_id=order.id)
+
+    def settle(self, case_id: int, action: str, words: str, seen: int | None = None) -> str:
+        with self.everywhere():
+            return settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)
 
     def finish(self, row_id: int, ok: bool, sentence: str) -> None:
         """Fulfilment came back with the answer of an errand."""

@@ -91,6 +91,8 @@ def busy(scene: Scene) -> list[str]:
     scene.call(codes[4], "purchase", request_body='{"a":1}', response_body="<html>")
     scene.webhook(codes[4], verified_by="platform_data_secret")
     scene.case_of(codes[4])
+    scene.case_of(codes[5], "unknown_too_long")
+    scene.case_of(codes[6], "late_success")
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
     scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"})
     scene.change_order(codes[1], wait_reason="float")
@@ -98,6 +100,7 @@ def busy(scene: Scene) -> list[str]:
     scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
     scene.ask(proof.prove)
     scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    scene.settle(scene.case(), "close", "it means pending")
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     return [
         "/",
@@ -146,6 +149,11 @@ def test_every_page_is_accessible_and_fits(
     page.get_by_role("button", name="Fund", exact=True).click()
     expect(page.get_by_role("heading", name="Check before you fund")).to_be_visible()
     judge("fund, asked again")
+    page.goto("/cases?kind=late_success")
+    page.get_by_label("What was done, and why").fill("ours")
+    page.get_by_role("button", name="Accept the loss").click()
+    expect(page.get_by_role("heading", name="Check before you press")).to_be_visible()
+    judge("case, asked twice")
     page.context.clear_cookies()
     page.goto("/login")
     page.get_by_label("E-mail").fill("who@example.test")
@@ -254,3 +262,23 @@ def test_the_plot_draws_both_lines(console: Callable[..., Page], busy: list[str]
         assert plot.locator(f".{line}").count() == 1
     stroke = plot.locator(".chart-ours").evaluate("e => getComputedStyle(e).stroke")
     assert stroke not in ("none", "rgb(0, 0, 0)"), "the style sheet of the page is allowed by its policy"
+
+
+def test_a_case_is_settled_with_the_keyboard_alone_and_without_scripts(
+    console: Callable[..., Page], scene: Scene
+) -> None:
+    code = scene.order("failed")
+    scene.case_of(code, "unknown_too_long")
+    page = console(360, java_script_enabled=False)
+    page.goto("/cases")
+    page.get_by_label("What was done, and why").focus()
+    page.keyboard.type("Kwame: it will not come")
+    for _ in range(2):  # past "Close with words"
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=re.compile("^Give GH₵"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Check before you press")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Yes, give")).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("given back to the agent").first).to_be_visible()
+    assert scene.find(code).state == "refunded"

@@ -1,14 +1,17 @@
-"""Cases, the proof of the books, the audit log."""
+"""Cases and what may be done about them, the proof of the books, the audit log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from console_scenes import AGENT, Scene
 from visitors import Visitor
 
-from core import audit, cases, catalog, ledger
+from admin_console import case_words
+from core import audit, cases, catalog, config, ledger, orders
+from core.orders import News
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -112,3 +115,209 @@ def test_the_audit_log_reads_as_sentences(owner: Visitor, scene: Scene) -> None:
     ):
         assert words in page, words
     assert page.index("brand new act") < page.index("changed a price")
+
+
+# Acting on a case
+
+
+def given_back(scene: Scene, charged: int | None = None) -> tuple[str, int]:
+    """An order whose watch ended without its money being seen to come back; its code and its case."""
+    code = scene.order("processing", news=News("sent", "SUP-1", charged))
+    order = scene.find(code)
+    with scene.inside("ama"):
+        orders.advance(order.id, "failed", text="Failed.", news=News("failed", failure_reason="wrong number"))
+        orders.advance(order.id, "refunded", text="The watch is over.")
+    return code, scene.ask(lambda: cases.of_kind(order.id, "supplier_money")[-1].id)
+
+
+def postings(scene: Scene, code: str) -> list[str]:
+    order = scene.find(code)
+    return scene.ask(lambda: [posting.kind for posting, _legs in ledger.postings_of(order.id)])
+
+
+def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(owner: Visitor, scene: Scene) -> None:
+    _, case_id = given_back(scene, 2_345)
+    other = scene.case_of(scene.order("completed", slug="kofi"))
+    page = owner.get("/cases").text
+    for words in (f"Write off GH₵{NBSP}23.45…", f"GH₵{NBSP}23.45 came back", "Look again"):
+        assert words in page, words
+    assert f'formaction="/cases/{case_id}/write_off" name="seen" value="2345"' in page
+    assert f"/cases/{case_id}/accept_loss" not in page
+    assert f"/cases/{other}/write_off" not in page and f"/cases/{other}/give_back" not in page
+    assert f'action="/cases/{other}/look_again"' in page
+    assert "stays in flight in our books" in page
+    assert "_pesewas" not in page and "order_is" not in page
+
+
+def test_losing_money_is_read_back_first(owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]]) -> None:
+    code, case_id = given_back(scene)
+    before, path = counts(), f"/cases/{case_id}/write_off"
+    form = {"resolution": " Kwame says\nnever ", "seen": "2320"}
+    asked = owner.post(path, form)
+    assert asked.status_code == 200
+    for words in ("Check before you press", f"Yes, write off GH₵{NBSP}23.20", "Kwame says never", "Written off"):
+        assert words in asked.text, words
+    assert counts() == before, "reading it back moved nothing"
+    done = owner.post(path, {**form, "confirm": "write_off"})
+    assert (done.status_code, done.headers["Location"]) == (303, "/cases")
+    assert postings(scene, code)[-1] == "write_off"
+    page = owner.get("/cases").text
+    assert f"GH₵{NBSP}23.20 written off." in page
+    assert "“Kwame says never”" in page and "write off +23.20" in page, "and it is listed as settled"
+    again = owner.post(path, {**form, "confirm": "write_off"})
+    assert again.status_code == 409
+    assert "closed already, by Owner" in again.text and "Nothing was changed" in again.text
+    assert postings(scene, code).count("write_off") == 1
+
+
+@pytest.mark.parametrize("seen", ["", "2319", "x", "-2320", "9" * 30])
+def test_an_amount_that_is_not_the_one_now_moves_nothing(
+    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], seen: str
+) -> None:
+    _, case_id = given_back(scene)
+    before = counts()
+    for action in ("write_off", "money_came_back"):
+        form = {"resolution": "word", "seen": seen, "confirm": action}
+        answer = owner.post(f"/cases/{case_id}/{action}", form)
+        assert answer.status_code == 409
+        assert f"The amount is GH₵{NBSP}23.20 now." in answer.text
+    assert counts() == before
+
+
+@pytest.mark.parametrize("action", ["write_off", "money_came_back", "accept_loss", "advance", "../close", "%00"])
+def test_nothing_is_done_without_a_word_or_for_another_kind(
+    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], action: str
+) -> None:
+    _, case_id = given_back(scene)
+    before = counts()
+    assert owner.post(f"/cases/{case_id}/{action}", {"seen": "2320"}).status_code in (400, 404, 409, 422)
+    assert counts() == before
+
+
+def test_looking_again_keeps_the_case_and_leads_to_it(owner: Visitor, scene: Scene) -> None:
+    code, case_id = given_back(scene)
+    answer = owner.post(f"/cases/{case_id}/look_again")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cases/{case_id}")
+    assert "The supplier is asked" in owner.get(f"/cases/{case_id}").text
+    assert "Owner asked for a check." in owner.get(f"/orders/{code}").text
+    assert "asked the supplier again for" in owner.get("/audit").text
+
+
+def test_what_may_be_done_later_says_when(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+    code = scene.order("unknown")
+    case_id = scene.case_of(code, "unknown_too_long")
+    early = owner.get(f"/cases/{case_id}").text
+    assert "Sending it again is not possible yet. A purchase call may still be under way." in early
+    assert "Never bought" not in early
+    jump(400)
+    late = owner.get(f"/cases/{case_id}").text
+    assert "Never bought: send it again…" in late and f"Never bought: give GH₵{NBSP}23.67 back…" in late
+    asked = owner.post(f"/cases/{case_id}/send_again", {"resolution": "Kwame: never"})
+    assert scene.find(code).order_ref in asked.text and "nothing moves" in asked.text
+    owner.post(f"/cases/{case_id}/send_again", {"resolution": "Kwame: never", "confirm": "send_again"})
+    assert scene.find(code).state == "queued"
+
+
+def test_a_charge_nobody_explains_is_accepted_on_the_page(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
+    scene.balance(199_000)
+    jump(61)
+    scene.balance(199_000)
+    [case] = scene.ask(lambda: cases.open_cases(9))
+    page = owner.get("/cases").text
+    for words in (f"GH₵{NBSP}10.00 less than our books", f"Accept the loss of GH₵{NBSP}10.00…", "Our books say"):
+        assert words in page, words
+    path, form = f"/cases/{case.id}/accept_loss", {"resolution": "a fee", "seen": "1000"}
+    assert "Buying goes on afterwards." in owner.post(path, form).text
+    assert owner.post(path, {**form, "confirm": "accept_loss"}).status_code == 303
+    balances = scene.ask(ledger.platform_balances)
+    assert (balances["supplier_float"], balances["write_off"]) == (199_000, 1_000)
+
+
+@pytest.mark.parametrize("action", ["send_again", "give_back"])
+def test_what_a_person_attests_is_read_back(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None], action: str
+) -> None:
+    case_id = scene.case_of(scene.order("unknown"), "resend_limit")
+    jump(400)
+    asked = owner.post(f"/cases/{case_id}/{action}", {"resolution": "never", "seen": "2367"}).text
+    assert "they say it was never bought" in asked and "If they are wrong" in asked
+
+
+def test_a_late_success_reads_back_what_is_booked(owner: Visitor, scene: Scene) -> None:
+    code, _ = given_back(scene)
+    case_id = scene.case_of(code, "late_success")
+    form = {"resolution": "ours", "seen": "2320"}
+    assert "was never given back" in owner.post(f"/cases/{case_id}/accept_loss", form).text
+    refused = scene.order("refunded", number="+233241234568")
+    other = scene.case_of(refused, "late_success")
+    assert "it is booked first" in owner.post(f"/cases/{other}/accept_loss", form).text
+
+
+def test_a_failed_order_s_money_is_given_back_after_a_second_look(owner: Visitor, scene: Scene) -> None:
+    code = scene.order("failed")
+    case_id = scene.case_of(code, "unknown_too_long")
+    form = {"resolution": "enough", "seen": "2367"}
+    assert "before the watch is over" in owner.post(f"/cases/{case_id}/give_back", form).text
+    owner.post(f"/cases/{case_id}/give_back", {**form, "confirm": "give_back"})
+    assert scene.find(code).state == "refunded"
+    page = owner.get(f"/orders/{code}").text
+    assert "Owner ended the watch." in page
+    assert "settled " in page and f'href="/cases/{case_id}"' in page
+
+
+def test_kinds_are_counted_and_filter_the_list(owner: Visitor, scene: Scene) -> None:
+    scene.case("unknown_word", "thing:1")
+    scene.case("unknown_word", "thing:2")
+    scene.case("wrong_answer", "thing:3")
+    page = owner.get("/cases").text
+    for words in ("Unknown words", "Wrong answers", 'href="/cases?kind=unknown_word"'):
+        assert words in page, words
+    only = owner.get("/cases?kind=wrong_answer").text
+    assert only.count('<section class="card"') == 1
+    assert owner.get("/cases?kind=zzz").text.count('<section class="card"') == 3
+
+
+def test_many_cases_are_read_page_by_page(owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
+    ids = [scene.case("unknown_word", f"thing:{n}") for n in range(3)]
+    first = owner.get("/cases").text
+    assert f'id="case-{ids[1]}"' in first and f'id="case-{ids[2]}"' not in first
+    assert f"after={ids[1]}" in first
+    second = owner.get(f"/cases?after={ids[1]}").text
+    assert f'id="case-{ids[2]}"' in second and f'id="case-{ids[0]}"' not in second
+
+
+def test_an_empty_page_says_so(owner: Visitor) -> None:
+    page = owner.get("/cases").text
+    assert "No open cases" in page and "No case was settled yet" in page
+
+
+@pytest.mark.parametrize("kind", cases.KINDS)
+def test_every_kind_has_a_short_name_and_a_page(owner: Visitor, scene: Scene, kind: str) -> None:
+    case_id = scene.case(kind, "float", evidence={"brand_new_pesewas": 5, "brand_new": ["a", 1], "at_all": True})
+    page = owner.get(f"/cases/{case_id}").text
+    assert case_words.SHORT[kind]
+    for words in (cases.KINDS[kind].replace("'", "&#39;"), "Brand new", f"GH₵{NBSP}0.05", "a, 1", ">yes<"):
+        assert words in page, words
+
+
+def test_a_moment_in_the_evidence_is_a_time_in_accra() -> None:
+    facts = case_words.facts_in_words(
+        {"at": "x", "since": "2026-11-24T09:30:00+00:00", "order_is": "submitting", "z": "2026-11-24"}
+    )
+    assert [(fact.name, fact.text) for fact in facts] == [
+        ("Our order was", "Sending"),
+        ("Without an end since", ""),
+        ("Z", "2026-11-24"),
+    ]
+    assert facts[1].moment is not None
+
+
+def test_one_settled_case_has_its_page(owner: Visitor, scene: Scene) -> None:
+    case_id = scene.case()
+    owner.post(f"/cases/{case_id}/close", {"resolution": "means pending"})
+    page = owner.get(f"/cases/{case_id}").text
+    assert "“means pending”" in page and "Owner" in page
+    assert owner.get("/cases/999999").status_code == 404

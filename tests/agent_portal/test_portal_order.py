@@ -162,3 +162,40 @@ class TestLive:
     def test_an_odd_version_brings_a_fresh_part(self, ama_agent: Visitor, place: Any, query: str) -> None:
         answer = ama_agent.get(f"/orders/{place()}/status?{query}", headers=HTMX)
         assert answer.status_code in (200, 204) and (answer.status_code == 200 or query.startswith("v=1"))
+
+
+def settle(app: Any, case_id: int, action: str, seen: int | None, words: str) -> None:
+    from core import settling, tenancy
+    from core.db import db
+
+    with app.app_context(), tenancy.across_stores():
+        settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)
+        db.session.remove()
+
+
+def test_an_agent_reads_that_a_person_is_asked_and_then_what_was_done(
+    app: Any, ama_agent: Visitor, place: Any, order_of: Any, in_store: Any
+) -> None:
+    from core import cases
+
+    code = place(state="failed")
+    order = order_of(code)
+    in_store("ama", lambda: orders.advance(order.id, "refunded", text="The watch is over."))
+    [case] = in_store("ama", lambda: cases.of_kind(order.id, "supplier_money"))
+    page = words_of(ama_agent.get(f"/orders/{code}").text)
+    assert "this waits for a person at Makola" in page and "is back in your wallet and stays there." in page
+    before = ama_agent.get(f"/orders/{code}/status?v={order_of(code).version}").status_code
+    settle(app, case.id, "write_off", order.cost_pesewas, "Kwame says it will not come back")
+    page = words_of(ama_agent.get(f"/orders/{code}").text)
+    assert "waits for a person" not in page
+    assert "Esi: the supplier's money for this order is given up." in page.replace("&#39;", "'")
+    assert "“Kwame says it will not come back”" in page
+    assert money.format_ghs(order.cost_pesewas) not in page and "amount_pesewas" not in page
+    assert (before, ama_agent.get(f"/orders/{code}/status?v={order.version}").status_code) == (204, 200)
+
+
+def test_a_case_of_another_store_is_no_business_of_this_one(ama_agent: Visitor, place: Any, in_store: Any) -> None:
+    code = place("kofi", state="processing")
+    in_store("kofi", lambda: orders.raise_case(orders.by_code(code).id, "never_fulfilled", {"since": "x"}))  # type: ignore[union-attr]
+    ours = place(state="processing")
+    assert "waits for a person" not in ama_agent.get(f"/orders/{ours}").text

@@ -344,6 +344,28 @@ def test_every_column_of_the_books_is_sealed() -> None:
     assert set(seals.ENTRY_COLUMNS) == {column.name for column in Entry.__table__.columns}
 
 
+def test_what_moves_during_a_proof_is_left_to_the_next(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules, the chain and the cut look at one moment, or purchases under way would look like damage."""
+    verify = seals.broken
+
+    def meanwhile(whole: bool) -> Any:
+        def post() -> None:
+            with context.app_context():
+                fund()
+
+        thread = threading.Thread(target=post)
+        thread.start()
+        thread.join(timeout=20)
+        return verify(whole)
+
+    monkeypatch.setattr(seals, "broken", meanwhile)
+    first = prove()
+    assert (first.ok, first.counts["postings"], first.sealed) == (True, 3, 3)
+    monkeypatch.undo()
+    second = prove()
+    assert (second.ok, second.counts["postings"], second.sealed) == (True, 4, 1)
+
+
 def test_two_provers_at_once_make_one_chain(context: Flask) -> None:
     fund()
     gate, made = threading.Barrier(4), []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import audit, cases, catalog, clock, ledger, orders, outbox, reconcile, stores, supply, tenancy
+from core import audit, cases, catalog, clock, ledger, orders, outbox, reconcile, settling, stores, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.cases import Case
 from core.db import db, transaction
@@ -111,7 +111,7 @@ def test_a_failed_order_whose_refund_is_booked_may_have_been_charged_again(make:
 
 def test_an_order_only_ever_seen_as_failed_may_have_been_charged(make: Callable[..., Order]) -> None:
     make("submitting", "failed")
-    assert float_now() == FLOAT_PESEWAS
+    assert float_now() == FLOAT_PESEWAS - COST, "booked as charged: it took the order before it failed it"
     is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS)
 
 
@@ -120,7 +120,7 @@ def test_a_refunded_order_is_in_doubt_while_a_person_is_asked_about_its_money(ma
     assert open_kinds() == ["supplier_money"]
     is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS)
     with tenancy.across_stores():
-        assert cases.close(cases.of_order(order.id)[0].id, "It will not come back.", SYSTEM) is not None
+        settling.settle(cases.of_order(order.id)[0].id, "close", SYSTEM, words="It will not come back.")
     is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS - COST)
 
 
@@ -344,11 +344,12 @@ def test_less_than_expected_asks_about_what_may_have_been_bought_after_all(make:
 
 
 def test_the_best_matches_are_asked_first_and_nobody_twice(
-    make: Callable[..., Order], jump: Callable[[float], None]
+    make: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = [make(*PROCESSING, "refunded", money_back=True) for _ in range(suspects.AT_ONCE)]
+    monkeypatch.setattr(suspects, "AT_ONCE", 3)
     match = make(*PROCESSING, "refunded", gb=2, money_back=True)
-    more = [make(*PROCESSING, "refunded", money_back=True) for _ in range(2)]
+    others = [make(*PROCESSING, "refunded", money_back=True) for _ in range(suspects.AT_ONCE)]
+    more = [make(*PROCESSING, "refunded", money_back=True) for _ in range(1)]
     put_off(*others, match, *more, done=True)
     note(float_now() - 900, by_purchase=True)
     first = rung()
@@ -430,10 +431,30 @@ def test_a_drop_after_a_rise_is_another_difference(context: Flask, jump: Callabl
 def test_a_break_closed_with_words_alone_stops_buying_again(context: Flask, jump: Callable[[float], None]) -> None:
     case = break_seen_twice(FLOAT_PESEWAS - COST, jump)
     with tenancy.across_stores():
-        assert cases.close(case.id, "Never mind.", SYSTEM) is not None
+        settling.settle(case.id, "close", SYSTEM, words="Never mind.")
         assert not reconcile.buying_stopped()
     assert "a break" in note(FLOAT_PESEWAS - COST)
     assert open_kinds() == ["unexpected_charge"]
+
+
+def test_a_loss_that_a_person_accepts_lets_buying_go_on(context: Flask, jump: Callable[[float], None]) -> None:
+    case = break_seen_twice(FLOAT_PESEWAS - COST, jump)
+    with tenancy.across_stores():
+        settling.settle(case.id, "accept_loss", SYSTEM, words="Found nothing.", seen_pesewas=COST)
+        assert not reconcile.buying_stopped()
+    assert note(FLOAT_PESEWAS - COST) == "fits"
+
+
+@pytest.mark.parametrize("action", ["accept_loss", "close"])
+def test_a_late_success_is_in_doubt_until_it_is_settled(make: Callable[..., Order], action: str) -> None:
+    order = make(*PROCESSING, "refunded", money_back=True)
+    open_case("late_success", order)
+    with tenancy.across_stores():
+        case = cases.of_order(order.id)[0]
+        seen = COST if action == "accept_loss" else None
+        settling.settle(case.id, action, SYSTEM, words="Delivered after all.", seen_pesewas=seen)
+    loss = COST if action == "accept_loss" else 0
+    is_the_range(FLOAT_PESEWAS - loss, FLOAT_PESEWAS - loss)
 
 
 def test_a_balance_told_with_a_purchase_is_kept_as_such(context: Flask) -> None:

@@ -82,7 +82,7 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     scene.change_order(scene.order("queued", slug="kofi"), wait_reason="float")
     scene.order("processing")
     scene.sql("UPDATE outbox SET due_at = :at", at=clock.now() - timedelta(seconds=400))
-    scene.case("float_break", "float")
+    scene.case("unexpected_charge", "float")
     scene.balance(150_000)
     scene.link(
         breaker_open_until=clock.after(60),
@@ -106,7 +106,7 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     assert [seen["orders", state] for state in ("pending", "queued", "processing", "failed")] == [1, 3, 1, 0]
     assert (seen["orders_waiting", "float"], seen["orders_waiting", "rate"]) == (1, 0)
     assert (seen["outbox_due", ""], 400 <= seen["outbox_oldest_due_seconds", ""] < 410) == (4, True)
-    assert (seen["cases_open", "float_break"], seen["cases_open", "books_broken"]) == (1, 0)
+    assert (seen["cases_open", "unexpected_charge"], seen["cases_open", "books_broken"]) == (1, 0)
     assert seen["supplier_balance_pesewas", ""] == 150_000
     assert 90 <= seen["supplier_balance_age_seconds", ""] < 100
     assert seen["float_pesewas", ""] + seen["in_flight_pesewas", ""] == 200_000

@@ -1,0 +1,254 @@
+"""Taking one safety rule out, to see that the tests notice: eight mutants, each a patch on shipped functions.
+
+A mutant is put in when a harness starts, here or in real processes (`chaos/inject`). The shipped rooms hold no switch and
+do not know of this file. `python -m chaos.mutants` looks, for each mutant, for a seed of the simulation that breaks an
+invariant with it and none without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from chaos import patching
+from chaos.patching import Undo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.orders import Claim, Order
+
+MOST_SEEDS = 60
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One rule taken out. `patch` changes the shipped functions of this process and says how to undo it."""
+
+    name: str
+    without: str
+    patch: Callable[[], list[Undo]]
+
+
+def apply(name: str) -> list[Undo]:
+    """Take the rule `name` out of this process. Raises `KeyError` for a name that is none."""
+    return MUTANTS[name].patch()
+
+
+@contextmanager
+def applied(name: str) -> Iterator[None]:
+    """Without the rule `name`, for a while."""
+    undos = apply(name)
+    try:
+        yield
+    finally:
+        patching.undo_all(undos)
+
+
+def _claim_before_call() -> list[Undo]:
+    """The claim is written after the call, together with its answer, as one would do without thinking of kill -9."""
+    from core import clock, config
+    from core.db import transaction
+    from core.orders import Claim, claiming
+    from fulfilment import answers
+
+    claim_together, take_purchase = claiming.claim_together, answers.take_purchase
+
+    def only_look(order_ids: Sequence[int]) -> list[Claim]:
+        with transaction():
+            found = [order for order in map(claiming.locked, sorted(order_ids)) if order.state == "queued"]
+            until = clock.steady_s() + clock.seconds(config.current().send_lease_s)
+            return [
+                Claim(
+                    order.id,
+                    order.attempt + 1,
+                    order.order_ref,
+                    order.product_name,
+                    order.capacity,
+                    order.recipient_msisdn,
+                    until,
+                )
+                for order in found
+            ]
+
+    def claim_then_take(claim: Claim, *answer: Any) -> Any:
+        claim_together([claim.order_id])
+        return take_purchase(claim, *answer)
+
+    return [patching.everywhere(claim_together, only_look), patching.everywhere(take_purchase, claim_then_take)]
+
+
+def _unknown_state() -> list[Undo]:
+    """No clear answer is taken for "not sent"."""
+    from fulfilment import answers
+    from integrations.ports import NotSent, Unknown
+
+    take_purchase = answers.take_purchase
+
+    def hope(claim: Claim, result: Any, *rest: Any) -> Any:
+        return take_purchase(claim, NotSent(result.reason) if isinstance(result, Unknown) else result, *rest)
+
+    return [patching.everywhere(take_purchase, hope)]
+
+
+def _grace() -> list[Undo]:
+    """ "Not found" counts from the moment of the claim."""
+    from core import config
+    from core.orders import claiming
+
+    class NoGrace:
+        def __init__(self) -> None:
+            self._known: dict[int, Any] = {}
+
+        def current(self) -> Any:
+            settings = config.current()
+            if id(settings) not in self._known:
+                hurried = object.__new__(type(settings))  # past the check of the arithmetic
+                vars(hurried).update(vars(settings), grace_s=0)
+                self._known = {id(settings): hurried}
+            return self._known[id(settings)]
+
+    return [patching.attribute(claiming, "config", NoGrace())]
+
+
+def _one_reference() -> list[Undo]:
+    """Every attempt gets a reference of its own."""
+    from core.orders import claiming, model
+
+    claim = claiming._claim
+
+    def anew(order: Order) -> Claim:
+        if order.attempt:
+            order.order_ref = model.new_order_ref()
+        return claim(order)
+
+    return [patching.everywhere(claim, anew)]
+
+
+def _conditional_move() -> list[Undo]:
+    """A late answer moves the order whatever its state and attempt are now."""
+    from core.orders import advancing, states
+
+    advance, move_of = advancing.advance, states.move_of
+
+    def always(order_id: int, to: Any, *, attempt: int | None = None, **rest: Any) -> bool:
+        return advance(order_id, to, **rest)
+
+    def any_move(frm: str, to: str) -> Any:
+        likely = next((move for move in states.TRANSITIONS if move.to == to), None)
+        return move_of(frm, to) or (likely and replace(likely, frm=frm))
+
+    return [patching.everywhere(advance, always), patching.everywhere(move_of, any_move)]
+
+
+def _lease_check() -> list[Undo]:
+    """A worker sends however old its claim is."""
+    from core.orders import Claim
+
+    return [patching.attribute(Claim, "may_send", property(lambda _claim: True))]
+
+
+def _sweep() -> list[Undo]:
+    """Nothing looks for rows that fell due: only the bell after a commit rings."""
+    from fulfilment import relay
+
+    return [patching.everywhere(relay.round_once, lambda _connection: 0)]
+
+
+def _double_entry_check() -> list[Undo]:
+    """Nothing in this process: the check is the database's own. See `drop_double_entry`."""
+    sim_tables = sys.modules.get("chaos.sim_tables")
+    return [patching.attribute(sim_tables, "refuse_unbalanced", lambda _entries: None)] if sim_tables else []
+
+
+def drop_double_entry(admin_url: str) -> None:
+    """The double-entry check taken out of a real database, as the owner of its tables."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("DROP TRIGGER IF EXISTS entries_balanced ON entries")
+
+
+def plant_unbalanced(app_url: str) -> bool:
+    """Try, as the application's role, to write a posting that sums to one pesewa. Whether the database took it."""
+    with psycopg.connect(app_url) as connection:
+        connection.execute("SELECT set_config('makola.scope', 'all', true)")
+        try:
+            connection.execute(
+                "WITH posting AS (INSERT INTO postings (kind, n, note, actor_name, at) "
+                "VALUES ('fund_float', 1, 'planted', 'chaos', clock_timestamp()) RETURNING id) "
+                "INSERT INTO entries (posting_id, account_id, amount_pesewas, balance_pesewas) "
+                "SELECT posting.id, accounts.id, 1, accounts.balance_pesewas + 1 FROM posting, accounts "
+                "WHERE accounts.name = 'bank'"
+            )
+        except psycopg.errors.CheckViolation:
+            return False
+        return True
+
+
+MUTANTS = {
+    mutant.name: mutant
+    for mutant in (
+        Mutant("claim_before_call", "the claim committed before the call", _claim_before_call),
+        Mutant("unknown_state", "no clear answer is unknown, not failed", _unknown_state),
+        Mutant("grace", "absence counts only after grace", _grace),
+        Mutant("one_reference", "one reference for life", _one_reference),
+        Mutant("conditional_move", "a move only from the state it was meant for", _conditional_move),
+        Mutant("lease_check", "no call after the claim's lease", _lease_check),
+        Mutant("sweep", "rows fall due by themselves", _sweep),
+        Mutant("double_entry_check", "a posting sums to zero", _double_entry_check),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Caught:
+    """A seed that is green with the rule and red without it."""
+
+    seed: int
+    invariant: str
+    evidence: str
+    events: int
+
+
+def judge(name: str, seed: int, orders: int) -> Caught | None:
+    """Run one seed without the rule and, when that is red, with it. None unless only the first is red."""
+    from chaos import sim_seams
+    from chaos.sim_world import World
+
+    with sim_seams.installed(memory=True):
+        with applied(name):
+            mutated = World(seed, orders)
+            broken = mutated.run()
+        if broken is None or World(seed, orders).run() is not None:
+            return None
+    return Caught(seed, *broken, mutated.events)
+
+
+def main(words: Sequence[str]) -> int:
+    """0 when every mutant was caught."""
+    from chaos import sim  # noqa: F401 - loads every shipped module
+
+    parser = argparse.ArgumentParser(prog="python -m chaos.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="only these mutants", metavar="mutant")
+    parser.add_argument("--orders", type=int, default=30, help="orders in each run")
+    options = parser.parse_args(words)
+    missed = []
+    print("| mutant | seed | invariant broken | events until then |\n|---|---|---|---|")
+    for name in options.names or MUTANTS:
+        found = next(filter(None, (judge(name, seed, options.orders) for seed in range(1, MOST_SEEDS + 1))), None)
+        if found is None:
+            missed.append(name)
+            print(f"| {name} | - | NOT CAUGHT in {MOST_SEEDS} seeds | - |", flush=True)
+            continue
+        print(f"| {name} | {found.seed} | {found.invariant} | {found.events} |", flush=True)
+        print(f"  {found.evidence}", file=sys.stderr)
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,180 @@
+"""The supplier's limit is neither broken nor wasted: counted by the supplier's own clock.
+
+    python -m chaos.rate --orders 300 --scale 1
+
+Sixty calls a window are allowed there, our budget is fifty, of which twenty are kept for purchases. Three workers, all
+orders released at once, no webhook at all, so that every order is looked at again and again by the sweep while others
+still wait to be bought. Judged: no window over the limit and at most two 429; never more than fifty of ours in any
+stretch as long as a window; at least twenty purchases in each whole window in which orders waited, and at least nine
+tenths of the budget used; every order bought once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from running import Failed, must
+from supplier import Supplier
+
+from chaos import witness
+from chaos.counter import Counter
+from chaos.stage import Stage
+
+LIMIT, BUDGET, KEPT_FOR_PURCHASES, WINDOW_S = 60, 50, 20, 60.0
+LEAST_USED, MOST_REFUSED = 0.9, 2
+LOOK_S = 0.5
+BUYING = ("purchase", "bulk", "bulk_alias")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One whole window of the run, counted from its first call: how many purchases, how many other calls."""
+
+    purchases: int
+    others: int
+
+    @property
+    def used(self) -> float:
+        return (self.purchases + self.others) / BUDGET
+
+
+@dataclass
+class Use:
+    """How the budget was used from the first call to the last purchase."""
+
+    window_s: float
+    orders: int
+    took_s: float = 0.0
+    slices: list[Slice] = field(default_factory=list)
+    most_in_a_window: int = 0
+    most_at_the_supplier: int = 0
+    refused: int = 0
+    calls: Tally[str] = field(default_factory=Tally)
+    jobs: int = 0
+    transactions: int = 0
+
+    @property
+    def used(self) -> float:
+        return sum(self.calls.values()) / (BUDGET * self.took_s / self.window_s)
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.orders} orders bought in {self.took_s:.1f} s, {self.took_s / self.window_s:.2f} windows of the supplier"
+        yield "calls: " + ", ".join(f"{n} {name}" for name, n in self.calls.most_common())
+        yield f"most in one window of the supplier {self.most_at_the_supplier} of {LIMIT}; 429: {self.refused}"
+        yield f"most of ours in any {self.window_s:g} s: {self.most_in_a_window} of {BUDGET}"
+        yield f"budget used: {self.used:.0%} in all; window by window " + " ".join(
+            f"{one.used:.0%} ({one.purchases}+{one.others})" for one in self.slices
+        )
+        yield (
+            f"jobs for each order bought: {self.jobs / self.orders:.1f}; transactions of the database: "
+            f"{self.transactions / self.orders:.0f}"
+        )
+
+
+def run(stage: Stage, orders: int, seed: int = 0, standing: int = 0) -> Use:
+    """Release `orders` at once and count until the last is bought; `standing` more are with the network before that."""
+    scale = stage.running.time_scale
+    supplier = Supplier(stage.running)
+    use = Use(WINDOW_S / scale, orders)
+    try:
+        with (
+            supplier.keeping_pace(scale),
+            supplier.knobs(webhooks=False),
+            Counter(stage, orders, seed) as counter,
+        ):
+            if standing:
+                with Counter(stage, standing, seed + 1) as earlier:
+                    earlier.release()
+                    _until_bought(stage, earlier.codes, use.window_s * (standing / KEPT_FOR_PURCHASES + 2) + 30)
+            since, jobs, transactions = time.time(), _jobs(stage), _transactions(stage)
+            counter.release()
+            _until_bought(stage, counter.codes, use.window_s * (orders / KEPT_FOR_PURCHASES + 2) + 30)
+            _count(use, witness.requests(stage, since))
+            use.jobs, use.transactions = _jobs(stage) - jobs, _transactions(stage) - transactions
+            missed = witness.not_once(stage, counter.codes)
+            must(not missed, f"not bought exactly once: {missed}")
+    finally:
+        supplier.close()
+    return use
+
+
+def judge(use: Use) -> None:
+    """Raise `Failed` for the first rule that did not hold."""
+    must(use.most_at_the_supplier <= LIMIT, f"{use.most_at_the_supplier} calls in one window of the supplier")
+    must(use.refused <= MOST_REFUSED, f"{use.refused} calls were refused with a 429")
+    must(use.most_in_a_window <= BUDGET, f"{use.most_in_a_window} calls of ours within one window's length")
+    must(use.slices, "the run was shorter than one window: give it more orders")
+    starved = [one for one in use.slices if one.purchases < KEPT_FOR_PURCHASES]
+    must(not starved, f"look-ups starved purchases: {starved}")
+    wasted = [one for one in use.slices if one.used < LEAST_USED]
+    must(not wasted, f"calls were left unused while orders waited: {[f'{one.used:.0%}' for one in wasted]}")
+
+
+def _until_bought(stage: Stage, codes: list[str], patience_s: float) -> None:
+    refs = set(witness.references(stage, codes))
+    deadline = time.monotonic() + patience_s
+    while not refs <= set(witness.charges(stage)):
+        must(
+            time.monotonic() < deadline, f"after {patience_s:.0f} s not all were bought: {witness.states(stage, codes)}"
+        )
+        time.sleep(LOOK_S)
+
+
+def _count(use: Use, requests: list[witness.Request]) -> None:
+    """Cut the supplier's list of requests at the last purchase and look at it window by window."""
+    last = max(one.at for one in requests if one.endpoint in BUYING)
+    counted = [one for one in requests if one.at <= last]
+    times = [one.at for one in counted]
+    use.took_s = last - times[0]
+    use.calls = Tally(one.endpoint for one in counted)
+    use.refused = sum(one.exceeded for one in counted)
+    use.most_at_the_supplier = max(Tally(one.window for one in counted if not one.exceeded).values())
+    use.most_in_a_window = max(
+        number + 1 - bisect_left(times, at - use.window_s + 0.001) for number, at in enumerate(times)
+    )
+    for number in range(math.floor(use.took_s / use.window_s)):
+        begin = times[0] + number * use.window_s
+        inside = [one for one in counted if begin <= one.at < begin + use.window_s]
+        bought = sum(one.endpoint in BUYING for one in inside)
+        use.slices.append(Slice(bought, len(inside) - bought))
+
+
+def _jobs(stage: Stage) -> int:
+    return stage.log().count(" jobs looked ")
+
+
+def _transactions(stage: Stage) -> int:
+    query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    return int(witness.rows(stage, query)[0][0])
+
+
+def main() -> int:
+    """Run once on a stage of its own; 0 when every rule held."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.rate", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--orders", type=int, default=300)
+    parser.add_argument("--standing", type=int, default=0, help="orders that are with the network before")
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--bulk", choices=("off", "auto"), default="off")
+    asked = parser.parse_args()
+    try:
+        with Stage(scale=asked.scale, workers=asked.workers, bulk=asked.bulk) as stage:
+            use = run(stage, asked.orders, standing=asked.standing)
+            for line in use.lines():
+                print(line, flush=True)
+            judge(use)
+    except Failed as failure:
+        print(f"FAILED: {failure}", flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""The one place that says what the simulation puts in place of shipped code. Everything else that runs is shipped.
+
+Two groups. The machine: clock, chance, queue, wallet lock, the web server's request, and `transaction` with a seam at
+either end; replaced also when the same seeds run on PostgreSQL. The database: the session and the words of SQL, and the
+few functions whose SQL is not ours to read. Each replaced function must still exist and take the same parameters, or
+`patching.Drifted` is raised before the first event.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from redis.exceptions import ConnectionError as ValkeyIsDown
+from sqlalchemy.dialects import postgresql
+
+import core.config
+from chaos import patching, sim_actors, sim_tables, sim_words
+from chaos.patching import Undo
+from core import clock, db, outbox, reconcile, tenancy
+from core.orders import model
+from fulfilment import jobs, link, relay, webhooks
+
+if TYPE_CHECKING:
+    from chaos.sim_world import World
+
+EPOCH = datetime(2026, 3, 1, 8, tzinfo=UTC)
+_now: World | None = None
+_shipped_transaction = db.transaction
+
+
+def world() -> World:
+    """The world that runs now."""
+    assert _now is not None
+    return _now
+
+
+@contextlib.contextmanager
+def running(this: World) -> Iterator[None]:
+    """Make `this` the world that the stand-ins ask. The seams must be installed."""
+    global _now
+    before, before_config = _now, core.config._current
+    _now = this
+    core.config.use(this.settings)
+    vars(relay)["_quiet_until"] = 0.0
+    turn_to(this.store.session)
+    try:
+        yield
+    finally:
+        _now, core.config._current = before, before_config
+
+
+@contextlib.contextmanager
+def installed(*, memory: bool) -> Iterator[None]:
+    """Put the stand-ins in place, those of the database only when `memory`, and take them out again."""
+    undos: list[Undo] = []
+    try:
+        for original, replacement in FUNCTIONS:
+            patching.same_signature(original, replacement)
+            undos.append(patching.everywhere(original, replacement))
+        for owner, name, replacement in ATTRIBUTES:
+            undos.append(patching.attribute(owner, name, replacement))
+        if memory:
+            for original, replacement in MEMORY_FUNCTIONS:
+                patching.same_signature(original, replacement)
+                undos.append(patching.everywhere(original, replacement))
+            for original, replacement in MEMORY_OBJECTS:
+                undos.append(patching.everywhere(original, replacement))
+            for owner, name, replacement in MEMORY_ATTRIBUTES:
+                undos.append(patching.attribute(owner, name, replacement))
+        yield
+    finally:
+        patching.undo_all(undos)
+
+
+# The machine
+
+
+class _Transaction:
+    """The shipped transaction with a seam at either end."""
+
+    def __init__(self) -> None:
+        sim_actors.seam()
+        self._shipped = _shipped_transaction()
+
+    def __enter__(self) -> Any:
+        return self._shipped.__enter__()
+
+    def __exit__(self, *error: object) -> bool | None:
+        swallowed = self._shipped.__exit__(*error)
+        world().store.wrote()
+        if error[0] is None:
+            sim_actors.seam()
+        return swallowed
+
+
+def _transaction() -> _Transaction:
+    return _Transaction()
+
+
+@contextlib.contextmanager
+def _wallet_turn() -> Iterator[bool]:
+    with world().wallet.turn() as turn:
+        yield turn
+
+
+def _boot() -> str:
+    return world().boot
+
+
+def _new_order_ref() -> str:
+    return world().next_ref()
+
+
+def _enqueue(queue: Any, leases: list[tuple[int, int]]) -> None:
+    for lease in leases:
+        sim_actors.seam()
+        if world().valkey_is_down:
+            raise ValkeyIsDown
+        world().queue.append(lease)
+
+
+def _queue_of(connection: Any) -> Any:
+    return connection
+
+
+class FakeValkey:
+    """As much of a connection as the relay asks."""
+
+    def llen(self, _name: str) -> int:
+        if world().valkey_is_down:
+            raise ValkeyIsDown
+        return len(world().queue)
+
+
+class _Now:
+    """Stands in for `datetime` inside `core.clock`."""
+
+    _last = (0.0, EPOCH)
+
+    @classmethod
+    def now(cls, _zone: Any) -> datetime:
+        wall = world().wall()
+        if wall != cls._last[0]:
+            cls._last = (wall, EPOCH + timedelta(seconds=wall))
+        return cls._last[1]
+
+
+class _Chance:
+    """Stands in for `random` inside `core.clock`."""
+
+    @staticmethod
+    def uniform(low: float, high: float) -> float:
+        return world().chance.uniform(low, high)
+
+
+class _Silent:
+    """A log that keeps nothing."""
+
+    def __getattr__(self, _level: str) -> Any:
+        return lambda *_words, **_values: None
+
+
+class Request:
+    """The webhook request that is answered now, by the actor that answers it."""
+
+    max_content_length: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    def get_data(self) -> bytes:
+        return sim_actors.current().body
+
+
+FUNCTIONS = [
+    (db.transaction, _transaction),
+    (link.wallet_turn, _wallet_turn),
+    (clock.boot, _boot),
+    (model.new_order_ref, _new_order_ref),
+    (relay._enqueue, _enqueue),
+    (relay.queue_of, _queue_of),
+]
+ATTRIBUTES = [
+    (clock, "datetime", _Now),
+    (clock, "random", _Chance),
+    (clock, "offset_source", None),
+    (clock, "steady_source", lambda: world().steady()),
+    (outbox, "bell", relay.ring),
+    (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
+    (relay, "log", _Silent()),
+    (jobs, "log", _Silent()),
+    (webhooks, "request", Request()),
+]
+
+# The database
+
+database = SimpleNamespace(session=None)
+"""Stands in for `db`: its session is that of whoever runs now (`turn_to`)."""
+
+
+def turn_to(session: Any) -> None:
+    """The next to run works in this session."""
+    database.session = session
+
+
+class FakeApp:
+    """As much of the application as jobs, bell and webhooks ask."""
+
+    def __init__(self) -> None:
+        self.valkey = FakeValkey()
+
+    def _get_current_object(self) -> FakeApp:
+        return self
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {"supplier": world().supplier, "redis": self.valkey}
+
+    @contextlib.contextmanager
+    def app_context(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            database.session.close()
+
+
+@contextlib.contextmanager
+def _widened() -> Iterator[None]:
+    yield  # the walls between stores are the real database's
+
+
+def _may_be_back() -> int:
+    return world().store.may_be_back()
+
+
+MEMORY_FUNCTIONS = [
+    (reconcile._may_be_back, _may_be_back),
+    (tenancy.widened, _widened),
+]
+MEMORY_OBJECTS = [
+    (db.db, database),
+    (sqlalchemy.select, sim_words.Select),
+    (sqlalchemy.or_, sim_words.either),
+    (sqlalchemy.func, sim_words.Functions()),
+    (sqlalchemy.insert, sim_words.Insert),
+    (sqlalchemy.update, sim_words.Update),
+    (postgresql.insert, sim_words.Insert),
+    *sim_tables.TABLES.items(),
+]
+MEMORY_ATTRIBUTES = [(module, "current_app", FakeApp()) for module in (jobs, relay, webhooks)]
+
+__all__ = ["EPOCH", "FakeValkey", "installed", "running", "world"]

@@ -1,0 +1,114 @@
+"""When the machine's wall clock is set: nothing that waits for a moment may wait as much longer as it was set back.
+
+Decides that every moment an open order, its row and the line to the supplier go by moves with the clock, so that each
+falls due as if nothing had happened. What must not come too early goes by the steady clock as well (`orders.claiming`)
+and needs nothing from here. History stays as it was written. How often the clocks are looked at is the relay's business.
+
+The wall clock was set when it and the steady clock moved differently. `clock.offset_s`, by which the demo lets time
+pass, is no such thing and moves neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from core import clock, config
+from core.catalog import Setting
+from core.db import transaction
+from core.orders import WORK
+
+NOTED_S = 5.0
+"""Unscaled. Smaller steps are not worth a word."""
+_KEY = "clock.mark."
+_LONGEST_CLOSED_S = 600
+"""The longest a supplier's 429 is heeded (`fulfilment.link`)."""
+
+_ORDER = (
+    "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since", "processing_at",
+    "failed_since", "looked_at", "next_look_at",
+)  # fmt: skip
+_ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
+_LINK = ("credentials_refused_since", "unreachable_since", "last_balance_at", "break_since", "bulk_off_until")
+_CALLS = ("purchase_calls", "other_calls", "ring_lookups")
+
+# Of the last seconds nobody knows by which time they were written: such a moment is taken for one of the new time.
+_MOVE_ORDERS = (
+    "UPDATE orders SET version = version + 1, "  # noqa: S608 - names from above
+    + ", ".join(f"{one} = CASE WHEN {one} BETWEEN :since AND :now THEN {one} ELSE {one} + :by END" for one in _ORDER)
+    + f" WHERE state IN ({', '.join(repr(state) for state in sorted(WORK))})"
+)
+_MOVE_ROWS = (
+    "UPDATE outbox SET "  # noqa: S608
+    + ", ".join(f"{one} = {one} + :by" for one in _ROW)
+    + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at) NOT BETWEEN :since AND :now"
+)
+_MOVE_LINK = (
+    "UPDATE supplier_state SET "  # noqa: S608
+    + ", ".join(f"{one} = {one} + :by" for one in _LINK)
+    + "".join(f", {one} = ARRAY(SELECT moment + :by FROM unnest({one}) AS moment)" for one in _CALLS)  # noqa: S608
+    + "".join(
+        f", {one} = CASE WHEN {one} + :by > {most} THEN {most} ELSE {one} + :by END"
+        for one, most in (("closed_until", ":closed"), ("breaker_open_until", ":breaker"))
+    )
+)
+
+
+@dataclass(frozen=True)
+class Leap:
+    """How far the wall clock was set, in seconds, and how many orders and rows of the outbox moved with it."""
+
+    seconds: float
+    orders: int
+    rows: int
+
+
+class Watch:
+    """One process's eye on the two clocks."""
+
+    def __init__(self) -> None:
+        self._offset_s: float | None = None
+        self._looked_s = 0.0
+
+    def look(self) -> Leap | None:
+        """Move what waits when the wall clock was set since the last look, by this process or by one before it.
+
+        None when it was not, or when another process has seen to it. Needs `across_stores`.
+        """
+        steady_s = clock.steady_s()
+        offset_s = clock.wall().timestamp() - steady_s
+        leap = None
+        if self._offset_s is None:
+            leap = _move(offset_s, 0.0)
+        elif abs(offset_s - self._offset_s) >= NOTED_S:
+            leap = _move(offset_s, steady_s - self._looked_s)
+        self._offset_s, self._looked_s = offset_s, steady_s
+        return leap
+
+
+def _move(offset_s: float, unsure_s: float) -> Leap | None:
+    """Compare with the mark that all processes of this boot share, and move everything, once, in one transaction.
+
+    What was written in the last `unsure_s` seconds may be of the new time already.
+    """
+    settings, now, key = config.current(), clock.now(), _KEY + clock.boot()
+    with transaction() as session:
+        session.execute(insert(Setting).values(key=key, value={"offset_s": offset_s}).on_conflict_do_nothing())
+        mark = session.scalars(select(Setting).where(Setting.key == key).with_for_update()).one()
+        seconds = offset_s - float(str(mark.value["offset_s"]))
+        if abs(seconds) < NOTED_S:
+            return None
+        mark.value = {"offset_s": offset_s}
+        values = {"by": timedelta(seconds=seconds), "since": now - timedelta(seconds=unsure_s), "now": now}
+        # The line stays closed no longer than an answer of just now could have closed it.
+        longest = {
+            "closed": now + timedelta(seconds=_LONGEST_CLOSED_S),
+            "breaker": now + clock.delta(max(settings.breaker_open_s, settings.credentials_wait_s)),
+        }
+        orders = session.execute(text(_MOVE_ORDERS), values)
+        rows = session.execute(text(_MOVE_ROWS), values)
+        session.execute(text(_MOVE_LINK), {"by": values["by"], **longest})
+        return Leap(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]
