@@ -45,6 +45,24 @@ def test_twenty_failures_close_an_address(context: Flask) -> None:
     assert users.authenticate("ama@example.test", PASSWORD, "10.9.9.8") is not None
 
 
+def test_an_address_nobody_has_costs_the_same_work_as_a_wrong_password(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, since one hash takes so long that nothing else of a log-in shows beside it."""
+    hashed: list[str] = []
+    verify = users._verify
+
+    def counted(password_hash: str, password: str) -> bool:
+        hashed.append(password_hash.split("$")[3])
+        return verify(password_hash, password)
+
+    monkeypatch.setattr(users, "_verify", counted)
+    assert users.authenticate("ama@example.test", "wrong", "10.0.0.1") is None
+    assert users.authenticate("nobody-at-all@example.test", "wrong", "10.0.0.1") is None
+    assert len(hashed) == 2
+    assert hashed[0] == hashed[1], "the hash of nobody is made by the rule of everybody's"
+
+
 def test_a_session_opens_its_own_door_only_and_ends(context: Flask, ama: int) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,6 +101,20 @@ def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Run
     done = valkey_down.run(running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS)
     assert set(done) == {"frozen", "killed"}
     assert all(len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S for pages, flowed_s in done.values())
+
+
+@pytest.mark.parametrize("host", ["evil.example", "portal.localhost", "kofi.localhost"])
+def test_an_absolute_address_leads_to_no_other_room(running: Running, host: str) -> None:
+    """`GET http://elsewhere/ HTTP/1.1` with a Host of ours: the server must not mix the two."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as line:
+        asked = f"GET http://{host}:{running.port}/ HTTP/1.1\r\nHost: ama.localhost:{running.port}\r\nConnection: close\r\n\r\n"
+        line.sendall(asked.encode())
+        answer = b""
+        while part := line.recv(65_536):
+            answer += part
+    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 200") and "Ama" in body or head.split()[1] in ("400", "404")
+    assert host not in answer.decode(errors="replace")
 
 
 def test_ready_names_living_processes_after_all_that(running: Running) -> None:
