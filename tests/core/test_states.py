@@ -50,7 +50,7 @@ def test_the_table_is_the_one_the_product_describes() -> None:
         ("submitting", "completed"): "commit capture",
         ("processing", "completed"): "commit capture",
         ("failed", "completed"): "commit capture",
-        ("submitting", "failed"): "commit",  # decision 19
+        ("submitting", "failed"): "commit",  # docs/decisions.md, 30
         ("processing", "failed"): "",
         ("failed", "refunded"): "supplier_refund release",
         ("submitting", "refunded"): "supplier_refund release",
