@@ -100,7 +100,12 @@ def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
             _ask_about_stranger(order.id, result)
             news.believe_signed_webhook(order, gone)
             due = rungs.next_look(read(order.id))
-            return clock.jittered(BACKOFF_S[-1]) if due is None and order.in_doubt else due
+            if due is None:
+                return clock.jittered(BACKOFF_S[-1]) if order.in_doubt else None
+            if order.state == "submitting" and result.kind in ("broken", "unclear", "unreachable"):
+                # Silence is no information, and somebody has paid: the next rung may be half an hour away.
+                return min(due, clock.jittered(BACKOFF_S[-1]))
+            return due
 
 
 def take(order: Order, told: news.Told) -> datetime | None:
