@@ -51,7 +51,7 @@ INVARIANTS = {
     "case_reason": "each case has a reason from the fixed list",
     "too_few_kills": "all planned kills, floods, deaths and freezes happened",
     "too_few_hits": f"at least {LEAST_HITS:.0%} of worker kills hit a purchase in flight",
-    "too_few_faults": f"each kind of fault struck at least {LEAST_OF_A_KIND} times",
+    "too_few_faults": f"each kind of fault struck at least {LEAST_OF_A_KIND} orders",
     "late_success_unseen": "a delivery after a refund became a case",
 }
 

@@ -86,9 +86,10 @@ class Wanted:
         return (self.orders * CALLS_AN_ORDER * WINDOW_S / CALLS_A_WINDOW + TAIL_S) / self.scale
 
     @property
-    def every(self) -> int:
-        """Each kind of fault strikes once in so many purchase calls. In bulk there are fewer calls."""
-        return 30 if self.orders <= 300 else 40
+    def every(self) -> dict[str, int]:
+        """Each kind of fault strikes once in so many calls that buy. There are fewer of those for several orders."""
+        purchase = 30 if self.orders <= 300 else 40
+        return {"purchase": purchase} | ({"bulk": purchase // 2} if self.bulk != "off" else {})
 
     @property
     def least_of_a_kind(self) -> int:
@@ -119,7 +120,7 @@ def plan(wanted: Wanted) -> list[dict[str, Any]]:
         scaled = {name: value / wanted.scale for name, value in more.items()}
         if fault == "text_429":
             scaled = {"seconds": max(1.0, scaled["seconds"])}  # the header carries whole seconds
-        entries.append({"endpoint": "buying", "fault": fault, "every": wanted.every, **scaled})
+        entries += [{"endpoint": name, "fault": fault, "every": n, **scaled} for name, n in wanted.every.items()]
     entries += [{"endpoint": "status", "fault": fault, "every": every} for fault, every in BAD_LOOK_UPS.items()]
     random.Random(wanted.seed).shuffle(entries)
     return entries
@@ -273,12 +274,12 @@ class Run:
         return chosen
 
     def _planned(self) -> dict[str, Any]:
-        buying = ("purchase", "bulk") if self.wanted.bulk != "off" else ("purchase",)
+        buying = "+".join(self.wanted.every)
         faults = [
-            *(f"{'+'.join(buying)}.{fault}" for fault in BAD_PURCHASES),
+            *(f"{buying}.{fault}" for fault in BAD_PURCHASES),
             *(f"status.{fault}" for fault in BAD_LOOK_UPS),
+            *(f"webhook.{kind}" for kind in BENT_WEBHOOKS),
         ]
-        faults += [f"webhook.{kind}" for kind in BENT_WEBHOOKS]
         acts = {"flush": 2, "postgres": 1, "freeze": 1}
         return {
             "kills": self.wanted.kills,
@@ -288,12 +289,12 @@ class Run:
         }
 
     def _faults(self, sandbox_url: str) -> dict[str, int]:
+        """How many orders each kind struck; a bad answer to a call for ten is ten orders in the dark."""
         counts = httpx.get(f"{sandbox_url}/sandbox/counts", trust_env=False).json()
         found: Counter[str] = Counter()
-        for name, n in counts["fired_at"].items():
+        for name, n in counts["struck_at"].items():
             endpoint, fault = name.split(".")
-            merged = "purchase+bulk" if self.wanted.bulk != "off" and endpoint in ("purchase", "bulk") else endpoint
-            found[f"{merged}.{fault}"] += n
+            found[f"{'+'.join(self.wanted.every) if endpoint in self.wanted.every else endpoint}.{fault}"] += n
         found.update({f"webhook.{kind}": counts["webhooks_bent"].get(kind, 0) for kind in BENT_WEBHOOKS})
         return dict(found)
 

@@ -117,6 +117,8 @@ class FaultPlan:
         self.fired: Counter[str] = Counter()
         self.fired_at: Counter[str] = Counter()
         """The same by endpoint, as `status.http_500_before`."""
+        self.struck_at: Counter[str] = Counter()
+        """The orders named in those requests: a call for ten counts ten."""
 
     def install(self, entries: list[Fault], *, seed: int = 0, keep: bool = False) -> None:
         """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from the seed."""
@@ -142,6 +144,7 @@ class FaultPlan:
                 entry.times = None if entry.times is None else entry.times - 1
                 self.fired[entry.fault] += 1
                 self.fired_at[f"{endpoint}.{entry.fault}"] += 1
+                self.struck_at[f"{endpoint}.{entry.fault}"] += len(names)
                 met.append(entry)
                 is_taken |= entry.fault not in STACKED
         return met

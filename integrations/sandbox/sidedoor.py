@@ -102,8 +102,13 @@ def buying(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 
 
 def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
-    """How often each fault struck and what became of the webhooks, without the weight of the whole state."""
-    return {"fired_at": dict(sandbox.faults.fired_at), "webhooks_bent": dict(sandbox.webhooks.bent)}
+    """How often each fault struck, how many orders, and what became of the webhooks, without the weight of the whole state."""
+    faults = sandbox.faults
+    return {
+        "fired_at": dict(faults.fired_at),
+        "struck_at": dict(faults.struck_at),
+        "webhooks_bent": dict(sandbox.webhooks.bent),
+    }
 
 
 def requests(sandbox: Sandbox, request: Request) -> dict[str, Any]:

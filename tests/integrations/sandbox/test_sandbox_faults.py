@@ -252,9 +252,10 @@ def test_faults_aim_at_endpoints_and_references(ama):
 def test_a_fault_may_aim_at_all_that_buys(ama):
     plan(ama, {"endpoint": "buying", "fault": "empty_503", "times": None})
     assert ama.buy("MK-1").status_code == 503
-    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1")]}).status_code == 503
+    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1"), order("MK-2")]}).status_code == 503
     assert ama.get("/v1/balance").status_code == 200
     assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
+    assert ama.door("/counts")["struck_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 2}
 
 
 def test_a_fault_may_aim_at_one_order_of_a_batch(ama):
