@@ -158,6 +158,9 @@ def _float_problems() -> list[Problem]:
     since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
     spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
     if waiting.least_cost_pesewas <= spendable:
+        if _stands_still():
+            said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
+            return [Problem("waiting", f"{since}. {said}.", "/supplier", "See the float")]
         sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
@@ -169,6 +172,17 @@ def _float_problems() -> list[Problem]:
             "/supplier", "See the float",
         )
     ]  # fmt: skip
+
+
+def _stands_still() -> bool:
+    """Whether nothing is bought, for whatever reason of `_supplier_problems`."""
+    link = supply.state()
+    return bool(
+        link.credentials_refused_since
+        or link.unreachable_since
+        or (link.breaker_open_until and link.breaker_open_until > clock.now())
+        or reconcile.buying_stopped()
+    )
 
 
 def _sales_problems() -> list[Problem]:

@@ -144,6 +144,12 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     scene.change_order(scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight())
     waits = "One order waits for float, the oldest in line since 00:00"
     assert f"{waits}. Money is there now" in owner.get("/").text
+    scene.link(unreachable_since=clock.now())
+    assert f"{waits}. Money is there, but buying stands still: they go when it goes on" in owner.get("/").text
+    scene.link(unreachable_since=None)
+    stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    assert f"{waits}. Money is there, but buying stands still" in owner.get("/").text
+    scene.settle(stop, "close", "counted twice")
     scene.balance(1_000)
     page = owner.get("/").text
     assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
