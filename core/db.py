@@ -103,7 +103,7 @@ def patiently(act: Callable[[], T]) -> T:
             late = time.monotonic() - began > settings.db_patience_s
             if not gave_way(error) or _committed.get() != committed or tries == settings.db_tries or late:
                 raise
-        db.session.remove()
+        end_read()
         time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
     raise AssertionError("the last try returns or raises")
 
@@ -127,8 +127,14 @@ def after_commit(act: Callable[[], None]) -> None:
 
 
 def end_read() -> None:
-    """Give back the connection of a finished read, before something slow such as a call to a supplier."""
-    db.session.remove()
+    """Give back the connection of a finished read, before something slow such as a call to a supplier.
+
+    What was read stands also when the server has died meanwhile: a page that is ready must not become an error.
+    """
+    try:
+        db.session.remove()
+    except DBAPIError:
+        db.session.registry.clear()  # the dead connection has nothing to roll back, and the pool throws it away
 
 
 class Patient(psycopg.Connection[Any]):

@@ -128,7 +128,7 @@ def _enter(scope: _Scope) -> None:
         return
     if database.in_transaction():
         raise ScopeDuringWrite("the store cannot change inside an open use case")
-    db.session.remove()  # ends the open read, whose transaction carries the old setting
+    database.end_read()  # its transaction carries the old setting
     _scope.set(scope)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, pulse
-from core.db import db
+from core.db import db, end_read
 from fulfilment import relay
 
 WORKER_TTL_S = 35
@@ -57,7 +57,7 @@ class MarkedWorker(SimpleWorker):
         except (DBAPIError, PoolTimeout):
             pass  # a beat that cannot be written is a beat missed: that is what it is for
         finally:
-            db.session.remove()
+            end_read()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         path = os.environ.get(BUSY_VARIABLE)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import html5lib
+import psycopg
 import pytest
 from flask import Flask, abort
 from sqlalchemy import text
 from visitors import Visitor
 
+from core import tenancy
 from core.config import Config
 from core.db import db
 from door.errors import WORDS
@@ -143,3 +145,24 @@ def test_a_powerful_role_is_refused_at_start(
     for role, why in (("admin", "owns"), ("super", "superuser")):
         with pytest.raises(PowerfulRole, match=why):
             door_app(database_url=postgres[role])
+
+
+def test_a_page_that_is_ready_stays_one_when_the_database_dies_before_it_is_sent(
+    owner: Visitor, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollback of a read that is over fails then. The owner's door sees all stores: that must end with the page."""
+    app, before = owner.app, owner.get("/books").status_code
+    view = app.view_functions["console.show_books"]
+
+    def then_dies() -> object:
+        page = view()
+        pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+        with psycopg.connect(postgres["super"], autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        return page
+
+    monkeypatch.setitem(app.view_functions, "console.show_books", then_dies)
+    assert owner.get("/books").status_code == before == 200
+    assert not tenancy.sees_everything()
+    monkeypatch.undo()
+    assert owner.get("/books").status_code == 200
