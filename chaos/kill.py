@@ -105,7 +105,7 @@ class Wanted:
             "dedupe": False,
             "rate_window": WINDOW_S / self.scale,
             "transaction_s": 0.3 / self.scale,
-            "answer_s": 1.0 / self.scale,
+            "answer_s": (1.0 if self.bulk == "off" else 2.0) / self.scale,  # fewer calls: longer ones to be killed in
             "webhook_drop_probability": 0.2,
             "webhook_duplicate_probability": 0.2,
             "webhook_shuffle_s": 10 / self.scale,

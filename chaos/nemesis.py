@@ -25,7 +25,7 @@ from chaos.stage import Stage
 from devkit import leash
 
 SHARES = {"worker": 0.54, "web": 0.16, "relay": 0.15, "supervise": 0.05, "valkey": 0.1}
-AIMED = 0.6
+AIMED = 0.7
 """The share of worker kills that wait for a worker in the middle of a purchase."""
 AIM_S = 8.0
 VICTIM_S = 15.0
