@@ -181,6 +181,7 @@ class Checks:
                         f"order {order_id} is {state}: {theirs[order_id]} taken, {ours} booked",
                     )
                 explained += ours - theirs[order_id]
+        explained += self.world.unconfirmed_pesewas
         balance, float_now = self.world.supplier.balance_pesewas, self.world.store.float_pesewas()
         if balance - float_now != explained:
             self.breaks(

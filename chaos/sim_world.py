@@ -10,7 +10,7 @@ import heapq
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -24,18 +24,19 @@ from chaos.sim_profile import COSTS, BulkMode
 from chaos.sim_store import MemoryStore, Store
 from chaos.sim_supplier import FakeSupplier, Record
 from chaos.sim_tables import RuleBroken
-from core import orders, outbox, tenancy
+from core import leap, orders, outbox, reconcile, tenancy
 from core.audit import SYSTEM
 from core.audit import Actor as Person
 from core.orders import Order, OrderEvent
 from fulfilment import jobs, relay, webhooks
 
 AGENT = Person("agent", "Ama")
+OWNER = Person("owner", "Efua")
 RESTART_S = 1.0
 _STEPS_PER_ORDER = 50
 _CALM_STEPS_PER_ORDER = 300
-_HEARD_S = 180.0
-"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked."""
+_HEARD_S = 700.0
+"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked, and the balance twice."""
 
 
 @dataclass
@@ -83,6 +84,9 @@ class World:
         self._slots = [Slot(number) for number in range(self.profile.workers)]
         self._web: list[Actor] = []
         self._relay: Actor | None = None
+        self._clocks = leap.Watch()
+        self._clock_moved = False
+        self._paid_in_pesewas = 0
         self._next_round = 0.0
         self._to_release: list[str] = []
         self._nemesis: list[tuple[Callable[[], None], float]] = [
@@ -196,6 +200,8 @@ class World:
         """One event."""
         self.events += 1
         self._happen()
+        if self._paid_in_pesewas and self.rng.random() < 0.02:
+            self._owner_answers()
         roll = self.rng.random()
         if roll < self.profile.nemesis_share and self._nemesis:
             acts, weights = zip(*self._nemesis, strict=True)
@@ -229,7 +235,7 @@ class World:
         if self._relay is not None:
             if self._relay.ready_at <= now:
                 ready.append(self._relay)
-        elif self._next_round <= now and self._something_due():
+        elif self._next_round <= now and self._relay_has_work():
             ready.append(None)
         if not ready:
             return False
@@ -266,8 +272,8 @@ class World:
         moments += [actor.ready_at for actor in self._web]
         if self._relay is not None:
             moments.append(self._relay.ready_at)
-        elif (due := self._next_due()) is not None and not self.valkey_is_down:
-            moments.append(max(due, self._next_round))
+        elif not self.valkey_is_down:
+            moments.append(max(self._next_relay_work(), self._next_round))
         later = min((moment for moment in moments if moment < NEVER), default=self.time + 60.0)
         if not self.supplier.calm and self._idle() and self.rng.random() < 0.4:
             later = max(later, self.time) + self.rng.expovariate(1 / 400)
@@ -291,11 +297,26 @@ class World:
         due = self.store.next_due()
         if due is None:
             return None
-        return float((due - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
+        return self._by_our_clock(due)
+
+    def _by_our_clock(self, moment: datetime) -> float:
+        return float((moment - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
 
     def _something_due(self) -> bool:
         due = self._next_due()
         return due is not None and due <= self.time
+
+    def _next_relay_work(self) -> float:
+        """The next moment at which a round of the relay would do anything. The rounds before it are left out."""
+        if self._clock_moved:
+            return self.time
+        asks_again = self.store.newest_read_asked() + timedelta(seconds=self.settings.balance_every_s)
+        due = self._next_due()
+        asks = self._by_our_clock(asks_again)
+        return asks if due is None else min(due, asks)
+
+    def _relay_has_work(self) -> bool:
+        return self._next_relay_work() <= self.time
 
     def _all_over(self) -> bool:
         return (
@@ -338,8 +359,11 @@ class World:
     def _start_round(self) -> None:
         def rounds() -> None:
             with tenancy.across_stores():
+                relay._watch_clocks(clocks)
                 relay.round_once(sim_seams.FakeValkey())  # type: ignore[arg-type]
+                relay.ask_timed()
 
+        clocks, self._clock_moved = self._clocks, False
         self._next_round = self.time + self.settings.relay_round_s
         self._relay = self._actor("relay", rounds)
         self._go_on(self._relay)
@@ -412,6 +436,7 @@ class World:
             self.note("kill -9 relay")
             self._kill(self._relay)
             self._relay, self._next_round = None, self.time + RESTART_S
+        self._clocks, self._clock_moved = leap.Watch(), True
 
     def _kill_web(self) -> None:
         self.note("kill -9 web")
@@ -456,6 +481,7 @@ class World:
         seconds = self.rng.choice((-3_600, 3_600, -60, 60, 300, -300))
         self.note(f"the wall clock jumps {seconds:+} s")
         self._wall_ahead += seconds
+        self._clock_moved = True
         self.count("clock jumps")
         self.checks.clock_jumped()
 
@@ -472,12 +498,35 @@ class World:
         self.count("restarts")
 
     def _fund_float(self) -> None:
-        """The owner funds the float and says so."""
-        if self.wallet.holder is None:
-            amount = self.rng.choice((2_000, 50_000))
-            self.note(f"the float is funded by {amount}")
-            self.supplier.balance_pesewas += amount
-            self.store.fund_float(amount)
+        """The owner pays in at the supplier. Makola sees the balance rise, asks, and is told (`_owner_answers`).
+
+        Never an amount that failed orders could explain: Makola could not tell it from their money coming back.
+        """
+        amount = self.rng.choice((200_003, 500_009))
+        self.note(f"the owner pays in {amount}")
+        self.supplier.balance_pesewas += amount
+        self._paid_in_pesewas += amount
+
+    @property
+    def unconfirmed_pesewas(self) -> int:
+        """What the owner paid in at the supplier and has not said so yet."""
+        return self._paid_in_pesewas and self._paid_in_pesewas - self.store.paid_in_by(OWNER.name)
+
+    def _owner_answers(self) -> None:
+        """Whoever sees exactly the amount she paid in says so."""
+        seen = self.store.funding_seen()
+        if seen is None or seen[1] != self.unconfirmed_pesewas or self._web:
+            return
+
+        def confirms() -> None:
+            with tenancy.across_stores():
+                try:
+                    reconcile.confirm_funding(seen[0], OWNER, seen[1])
+                    self.count("fundings confirmed")
+                except reconcile.NotConfirmable:
+                    self.count("refused")
+
+        self._start_page("confirms a funding", confirms)
 
     def _refresh_balance(self) -> None:
         def asks() -> None:
