@@ -49,6 +49,7 @@ class Store(Protocol):
     def next_due(self) -> datetime | None: ...
     def newest_read_asked(self) -> datetime: ...
     def funding_seen(self) -> tuple[int, int] | None: ...
+    def buying_is_stopped(self) -> bool: ...
     def paid_in_by(self, name: str) -> int: ...
     def open_session(self) -> Any: ...
 
@@ -175,6 +176,11 @@ class MemoryStore:
             if row["kind"] == "float_funded" and row["closed_at"] is None and link is not None:
                 return row["id"], link["break_pesewas"] or 0
         return None
+
+    def buying_is_stopped(self) -> bool:
+        return any(
+            row["kind"] == "unexpected_charge" and row["closed_at"] is None for row in self.database.all(Case).values()
+        )
 
     def paid_in_by(self, name: str) -> int:
         """What this person said was paid in at the supplier."""

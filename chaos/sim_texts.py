@@ -81,6 +81,15 @@ def _move_rows(session: Session, values: Values) -> Found:
     return _each(session, OutboxRow, is_old, lambda row: _moved(row, leap._ROW, lambda one: one + values["by"]))
 
 
+def _shorten_leases(session: Session, values: Values) -> Found:
+    return _each(
+        session,
+        OutboxRow,
+        lambda row: row["done_at"] is None and row["lease_until"] is not None and row["lease_until"] > values["leased"],
+        lambda _row: {"lease_until": values["leased"]},
+    )
+
+
 def _move_link(session: Session, values: Values) -> Found:
     by: timedelta = values["by"]
 
@@ -110,5 +119,6 @@ _READINGS: tuple[tuple[str, str, str, Reading], ...] = (
     ("core.reconcile.doubts._ORDERS", DOUBTFUL_ORDERS.text, "f83a168cb8c0", _doubtful_orders),
     ("core.leap._MOVE_ORDERS", leap._MOVE_ORDERS, "aab9afa3d258", _move_orders),
     ("core.leap._MOVE_ROWS", leap._MOVE_ROWS, "9fbe9a10bb1e", _move_rows),
+    ("core.leap._SHORTEN_LEASES", leap._SHORTEN_LEASES, "da129c94c3e2", _shorten_leases),
     ("core.leap._MOVE_LINK", leap._MOVE_LINK, "9a65153d1e53", _move_link),
 )
