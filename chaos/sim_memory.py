@@ -215,7 +215,7 @@ class Session:
         assert query.table is not None
         if self.info.get("writing"):
             self.flush()
-        found = self._matching(query.table, query.tests)
+        found = self._matching(query.table, self._bound(query.tests) if query.asks else query.tests)
         for term in reversed(query.order):
             if isinstance(term, Column):
                 found.sort(key=itemgetter(term.name))
@@ -224,10 +224,12 @@ class Session:
                 found.sort(key=lambda row, term=term: term.rank({table: row}), reverse=isinstance(term, Descending))  # type: ignore[misc]
         return found if query.limited is None else found[: query.limited]
 
-    def _matching(self, table: Table, tests: Sequence[Test | Asked]) -> list[Row]:
+    def _bound(self, tests: Sequence[Test | Asked]) -> Sequence[Test]:
+        return [test.bound(self) if isinstance(test, Asked) else test for test in tests]
+
+    def _matching(self, table: Table, tests: Sequence[Any]) -> list[Row]:
         rows = self.database.rows[table]
-        plain = [test.bound(self) if isinstance(test, Asked) else test for test in tests]
-        for test in plain:
+        for test in tests:
             if test.among is None:
                 continue
             if test.columns[0].name == table.primary:
@@ -239,7 +241,7 @@ class Session:
                 break
         else:
             found = list(rows.values())
-        for test in plain:
+        for test in tests:
             if not found:
                 break
             found = test.keep(found)
@@ -251,10 +253,10 @@ class Session:
         if self.info.get("writing"):
             self.flush()
         left, right = query.matched.left, query.matched.right
-        alone: dict[Table, list[Test | Asked]] = {left.table: [], right.table: []}
+        alone: dict[Table, list[Test]] = {left.table: [], right.table: []}
         across = []
-        for test in query.tests:
-            tables = {column.table for column in test.columns}
+        for test in self._bound(query.tests):
+            tables = test.tables
             if len(tables) == 1:
                 alone[tables.pop()].append(test)
             else:
@@ -267,7 +269,7 @@ class Session:
         ours = self._matching(left.table, [left.in_(theirs), *alone[left.table]])
         found: list[Env] = [{left.table: row, right.table: other} for row in ours for other in theirs[row[left.name]]]
         for test in across:
-            found = [env for env in found if test.holds(env)]  # type: ignore[union-attr]
+            found = [env for env in found if test.holds(env)]
         for term in reversed(query.order):
             found.sort(key=term.rank, reverse=isinstance(term, Descending))
         return found if query.limited is None else found[: query.limited]

@@ -120,6 +120,7 @@ def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_li
         low_float_wait_s=600,
         balance_fresh_s=300,
         relay_round_s=3.0,
+        balance_every_s=900,
         catalogue_every_s=_NEVER_S,
         proof_every_s=_NEVER_S,
         failed_watch_s=7_200,

@@ -137,8 +137,15 @@ class FakeValkey:
         return len(world().queue)
 
 
+_last_wall = (0.0, EPOCH)
+
+
 def _wall() -> datetime:
-    return EPOCH + timedelta(seconds=world().wall())
+    global _last_wall
+    wall_s = world().wall()
+    if wall_s != _last_wall[0]:
+        _last_wall = (wall_s, EPOCH + timedelta(seconds=wall_s))
+    return _last_wall[1]
 
 
 class _Chance:

@@ -14,13 +14,15 @@ from chaos.sim_words import Asked, Column, Matched, NotSpoken, Row, Table, Test
 class Select:
     """Stands in for `select(…)`, of one table or of two that are joined."""
 
-    __slots__ = ("limited", "matched", "order", "table", "tests", "ties", "wanted")
+    __slots__ = ("asks", "limited", "matched", "order", "table", "tests", "ties", "wanted")
 
     def __init__(self, *wanted: Any) -> None:
         self.wanted = wanted
         first = wanted[0]
         self.table: Table | None = first if type(first) is Table else getattr(first, "table", None)
         self.tests: tuple[Test | Asked, ...] = ()
+        self.asks = False
+        """Whether a condition needs an inner query answered first."""
         self.ties: tuple[Matched, ...] = ()
         """What ties this query, as an inner one, to the outer one."""
         self.order: tuple[Any, ...] = ()
@@ -28,8 +30,12 @@ class Select:
         self.matched: Matched | None = None
 
     def where(self, *tests: Any) -> Select:
-        self.tests += tuple(test for test in tests if not isinstance(test, Matched))
-        self.ties += tuple(test for test in tests if isinstance(test, Matched))
+        for test in tests:
+            if type(test) is Matched:
+                self.ties += (test,)
+            else:
+                self.tests += (test,)
+                self.asks = self.asks or type(test) is Asked
         if self.table is None:
             self.table = tests[0].columns[0].table
         return self

@@ -24,7 +24,7 @@ from chaos.sim_profile import COSTS, BulkMode
 from chaos.sim_store import MemoryStore, Store
 from chaos.sim_supplier import FakeSupplier, Record
 from chaos.sim_tables import RuleBroken
-from core import leap, orders, outbox, reconcile, tenancy
+from core import clock, leap, orders, outbox, reconcile, tenancy
 from core.audit import SYSTEM
 from core.audit import Actor as Person
 from core.orders import Order, OrderEvent
@@ -362,8 +362,10 @@ class World:
             with tenancy.across_stores():
                 relay._watch_clocks(clocks)
                 relay.round_once(sim_seams.FakeValkey())  # type: ignore[arg-type]
-                relay.ask_timed()
+                if abs(clock.now() - self.store.newest_read_asked()) > every:
+                    relay.ask_timed()
 
+        every = timedelta(seconds=self.settings.balance_every_s)
         clocks, self._clock_moved = self._clocks, False
         self._next_round = self.time + self.settings.relay_round_s
         self._relay = self._actor("relay", rounds)
