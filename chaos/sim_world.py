@@ -36,6 +36,8 @@ RESTART_S = 1.0
 NEARLY_PESEWAS = 100
 _STEPS_PER_ORDER = 50
 _CALM_STEPS_PER_ORDER = 1500
+_CALM_FUEL = 50
+"""With nobody to disturb them processes need not take turns at every seam."""
 _HEARD_S = 700.0
 """A look-up may wait for the call budget; by then what the last webhooks rang for has been asked, and the balance twice."""
 
@@ -251,11 +253,11 @@ class World:
         return True
 
     def _go_on(self, actor: Actor) -> None:
-        actor.fuel = self.rng.choice(self.profile.fuel)
+        fuel = actor.fuel = _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
         sim_seams.turn_to(actor.session)
-        b4 = actor.fuel
         actor.switch()
-        self.note(f"went {actor.name} {b4}->{actor.fuel} done={actor.dead}")
+        if self.tracing:
+            self.note(f"{actor.name} {'ends' if actor.dead else 'waits'} after {fuel - actor.fuel} seams")
         sim_seams.turn_to(self.store.session)
         if self.profile.stalls and not self.supplier.calm and self.rng.random() < self.profile.stalls:
             actor.frozen_until = self.time + self.rng.expovariate(1 / 15)
