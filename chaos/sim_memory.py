@@ -8,29 +8,42 @@ keep is written in `sim_tables`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from chaos.sim_words import Column, Descending, Insert, NotSpoken, Over, Plus, Row, Select, Table, Test, Update
+from sqlalchemy import TextClause
+
+from chaos.sim_statements import Insert, Select, Update
+from chaos.sim_words import Asked, Column, Descending, Env, NotSpoken, Over, Plus, Row, Table, Test
 
 Rule = Callable[["Database", list[Row]], None]
 """Looks at the rows of one table that one statement wrote, and raises when the real database would refuse them."""
 Listener = Callable[[Row | None, Row], None]
 Twin = Callable[[str, Any], Exception]
 """What a second row of a table with the same value of a unique column raises: (table and column, the value)."""
+Reading = Callable[["Session", Mapping[str, Any]], "Found"]
+"""What a statement written as text does, given the values bound in it."""
 
 
 class Database:
     """All rows, the rules of each table, and who is told what a commit wrote to it: (row before or None, row after)."""
 
-    def __init__(self, tables: Sequence[Table], rules: dict[str, Rule], unique: dict[str, str], twin: Twin) -> None:
+    def __init__(
+        self,
+        tables: Sequence[Table],
+        rules: Mapping[str, Rule],
+        unique: Mapping[str, str],
+        twin: Twin,
+        texts: Mapping[str, Reading],
+    ) -> None:
         self.by_class = {table.cls: table for table in tables}
         self.rows: dict[Table, dict[Any, Row]] = {table: {} for table in tables}
         self.index: dict[Table, dict[Any, list[Any]]] = {table: {} for table in tables}
         self.numbers: dict[Table, int] = dict.fromkeys(tables, 0)
         self.rules = {table: rules.get(table.__name__) for table in tables}
         self.unique = {table: unique.get(table.__name__) for table in tables}
-        self._twin = twin
+        self._twin, self.texts = twin, texts
         self.tell: dict[Table, list[Listener]] = {table: [] for table in tables}
 
     def all(self, cls: type) -> dict[Any, Row]:
@@ -67,6 +80,9 @@ class Named(tuple[Any, ...]):
 class Found(list[Any]):
     """What was found, with the endings our queries use."""
 
+    rowcount = 0
+    """How many rows were changed."""
+
     def all(self) -> list[Any]:
         return list(self)
 
@@ -74,6 +90,9 @@ class Found(list[Any]):
         if len(self) != 1:
             raise LookupError(f"{len(self)} rows instead of one")
         return self[0]
+
+    def first(self) -> Any:
+        return self[0] if self else None
 
     def scalar_one(self) -> Any:
         return self.one()[0]
@@ -107,7 +126,7 @@ class Session:
             if loaded.__dict__ != base:
                 changed = {name: value for name, value in loaded.__dict__.items() if base[name] != value}
                 self._seen[place] = (loaded, base | changed)
-                self._update(*place, changed)
+                self.update(*place, changed)
         if self._added:
             added, self._added = self._added, []
             for row in added:
@@ -142,7 +161,7 @@ class Session:
         return found
 
     def scalars(self, query: Select) -> Found:
-        if query.table is not None and query.wanted[0] is query.table:
+        if query.matched is None and query.table is not None and query.wanted[0] is query.table:
             return Found([self._object(query.table, row) for row in self._find(query)])
         return self.execute(query).scalars()
 
@@ -150,17 +169,24 @@ class Session:
         found = self.scalars(query)
         return found[0] if found else None
 
-    def execute(self, query: Any, _values: Any = None) -> Found:
+    def execute(self, query: Any, values: Mapping[str, Any] | None = None) -> Found:
         if isinstance(query, Select):
             return self._select(query)
         if isinstance(query, Insert):
             return self._insert_or(query)
         if isinstance(query, Update):
-            for row in self._matching(query.table, query.tests):
-                self._update(
-                    query.table, row[query.table.key], {name: _valued(new, row) for name, new in query.changes.items()}
+            rows = self._matching(query.table, query.tests)
+            for row in rows:
+                self.update(
+                    query.table,
+                    row[query.table.primary],
+                    {name: _valued(new, row) for name, new in query.changes.items()},
                 )
-            return Found()
+            return changed(len(rows))
+        if isinstance(query, TextClause) and query.text in self.database.texts:
+            if self.info.get("writing"):
+                self.flush()
+            return self.database.texts[query.text](self, values or {})
         raise NotSpoken(f"session.execute({query})")
 
     def _select(self, query: Select) -> Found:
@@ -168,30 +194,45 @@ class Session:
             return Found()  # a lock
         if query.table is None:
             raise NotSpoken(f"select({query.wanted})")
+        names = tuple(getattr(wanted, "name", "") for wanted in query.wanted)
+        if query.matched is not None:
+            found = self._joined(query)
+            return Found([named(names, [self._wanted(one, env) for one in query.wanted]) for env in found])
         rows = self._find(query)
         columns = [wanted.of(rows) for wanted in query.wanted]
-        names = tuple(getattr(wanted, "name", "") for wanted in query.wanted)
         if isinstance(query.wanted[0], Over):
-            return Found([_named(names, columns)])
-        return Found([_named(names, values) for values in zip(*columns, strict=True)])
+            return Found([named(names, columns)])
+        return Found([named(names, values) for values in zip(*columns, strict=True)])
+
+    def _wanted(self, wanted: Any, env: Env) -> Any:
+        if type(wanted) is Table:
+            return self._object(wanted, env[wanted])
+        if isinstance(wanted, Column):
+            return env[wanted.table][wanted.name]
+        raise NotSpoken(f"{wanted!r} of a join")
 
     def _find(self, query: Select) -> list[Row]:
+        assert query.table is not None
         if self.info.get("writing"):
             self.flush()
-        assert query.table is not None
-        found = self._joined(query) if query.matched else self._matching(query.table, query.tests)
-        for column in reversed(query.order):
-            if not isinstance(column, Column | Descending):
-                raise NotSpoken(f"order_by({column!r})")
-            found.sort(key=lambda row, name=column.name: row[name], reverse=isinstance(column, Descending))  # type: ignore[misc]
+        found = self._matching(query.table, self._bound(query.tests) if query.asks else query.tests)
+        for term in reversed(query.order):
+            if isinstance(term, Column):
+                found.sort(key=itemgetter(term.name))
+            else:
+                table = query.table
+                found.sort(key=lambda row, term=term: term.rank({table: row}), reverse=isinstance(term, Descending))  # type: ignore[misc]
         return found if query.limited is None else found[: query.limited]
 
-    def _matching(self, table: Table, tests: Sequence[Test]) -> list[Row]:
+    def _bound(self, tests: Sequence[Test | Asked]) -> Sequence[Test]:
+        return [test.bound(self) if isinstance(test, Asked) else test for test in tests]
+
+    def _matching(self, table: Table, tests: Sequence[Any]) -> list[Row]:
         rows = self.database.rows[table]
         for test in tests:
             if test.among is None:
                 continue
-            if test.columns[0].name == table.key:
+            if test.columns[0].name == table.primary:
                 found = [rows[key] for key in test.among if key in rows]
                 break
             if test.columns[0].name == table.by:
@@ -206,22 +247,35 @@ class Session:
             found = test.keep(found)
         return found
 
-    def _joined(self, query: Select) -> list[Row]:
+    def _joined(self, query: Select) -> list[Env]:
+        """Pairs of rows of the two tables of a join. What is asked of one table alone is asked before they are paired."""
         assert query.table is not None and query.matched is not None
-        other, left, right = query.matched.right.table, query.matched.left.name, query.matched.right.name
-        for column in (column for test in query.tests for column in test.columns):
-            if column.table is other and column.name in query.table.names:
-                raise NotSpoken(f"a joined condition on {column.name}, which both tables have")
-        theirs = {row[right]: row for row in self.database.rows[other].values()}
-        pairs = [
-            {**theirs[row[left]], **row} for row in self.database.rows[query.table].values() if row[left] in theirs
-        ]
-        for test in query.tests:
-            pairs = test.keep(pairs)
-        return [self.database.rows[query.table][pair[query.table.key]] for pair in pairs]
+        if self.info.get("writing"):
+            self.flush()
+        left, right = query.matched.left, query.matched.right
+        alone: dict[Table, list[Test]] = {left.table: [], right.table: []}
+        across = []
+        for test in self._bound(query.tests):
+            tables = test.tables
+            if len(tables) == 1:
+                alone[tables.pop()].append(test)
+            else:
+                across.append(test)
+        theirs: dict[Any, list[Row]] = {}
+        for row in self._matching(right.table, alone[right.table]):
+            theirs.setdefault(row[right.name], []).append(row)
+        if not theirs:
+            return []
+        ours = self._matching(left.table, [left.in_(theirs), *alone[left.table]])
+        found: list[Env] = [{left.table: row, right.table: other} for row in ours for other in theirs[row[left.name]]]
+        for test in across:
+            found = [env for env in found if test.holds(env)]
+        for term in reversed(query.order):
+            found.sort(key=term.rank, reverse=isinstance(term, Descending))
+        return found if query.limited is None else found[: query.limited]
 
     def _object(self, table: Table, row: Row) -> Any:
-        place = (table, row[table.key])
+        place = (table, row[table.primary])
         seen = self._seen.get(place)
         if seen is None:
             made = table.plain()
@@ -230,7 +284,8 @@ class Session:
             return made
         return seen[0]
 
-    def _update(self, table: Table, key: Any, values: Row) -> None:
+    def update(self, table: Table, key: Any, values: Row) -> None:
+        """Write these columns of one row, and hold them against the table's rules."""
         rows = self.database.rows[table]
         before = rows[key]
         after = rows[key] = {**before, **values}
@@ -247,7 +302,7 @@ class Session:
             for key, row in self.database.rows[table].items():
                 if row[query.clash] == wanted:
                     if query.instead:
-                        self._update(table, key, {name: _valued(new, row) for name, new in query.instead.items()})
+                        self.update(table, key, {name: _valued(new, row) for name, new in query.instead.items()})
                         row = self.database.rows[table][key]
                         return Found([(row[query.wanted.name],)] if query.wanted else [])
                     return Found()
@@ -260,14 +315,14 @@ class Session:
         row = self._insert(table, made.__dict__)
         self.database.refuse(table, [row], table.names)
         made.__dict__.update(row)
-        self._seen[table, row[table.key]] = (made, row)
+        self._seen[table, row[table.primary]] = (made, row)
 
     def _insert(self, table: Table, values: Row) -> Row:
         row = table.filled(values)
-        if row[table.key] is None:
+        if row[table.primary] is None:
             self.database.numbers[table] += 1  # as a sequence: never given back
-            row[table.key] = self.database.numbers[table]
-        key, rows = row[table.key], self.database.rows[table]
+            row[table.primary] = self.database.numbers[table]
+        key, rows = row[table.primary], self.database.rows[table]
         rows[key] = row
         self._undo.append(lambda: rows.pop(key))
         if table.by is not None:
@@ -279,7 +334,15 @@ class Session:
         return row
 
 
-def _named(names: tuple[str, ...], values: Sequence[Any]) -> Named:
+def changed(rows: int) -> Found:
+    """What a statement that changed so many rows gives back."""
+    found = Found()
+    found.rowcount = rows
+    return found
+
+
+def named(names: tuple[str, ...], values: Sequence[Any]) -> Named:
+    """A row of chosen columns."""
     row = Named(values)
     row.names = names
     return row

@@ -30,6 +30,7 @@ NEMESIS = (
 COSTS = {1: (400, 475), 2: (835, 950), 5: (1_950, 2_200), 10: (3_850, 4_300)}
 """GB: (what the supplier takes, what the agent pays), in pesewas."""
 _ENOUGH = 10_000_000
+_NEVER_S = 1_000_000_000
 
 
 @dataclass
@@ -119,6 +120,9 @@ def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_li
         low_float_wait_s=600,
         balance_fresh_s=300,
         relay_round_s=3.0,
+        balance_every_s=900,
+        catalogue_every_s=_NEVER_S,
+        proof_every_s=_NEVER_S,
         failed_watch_s=7_200,
         completed_watch_s=7_200,
     )

@@ -19,11 +19,11 @@ from redis.exceptions import ConnectionError as ValkeyIsDown
 from sqlalchemy.dialects import postgresql
 
 import core.config
-from chaos import patching, sim_actors, sim_tables, sim_words
+from chaos import patching, sim_actors, sim_statements, sim_tables, sim_words
 from chaos.patching import Undo
-from core import clock, db, outbox, reconcile, tenancy
+from core import clock, db, lineage, outbox, tenancy
 from core.orders import model
-from fulfilment import jobs, link, relay, webhooks
+from fulfilment import balance, jobs, link, relay, webhooks
 
 if TYPE_CHECKING:
     from chaos.sim_world import World
@@ -137,17 +137,15 @@ class FakeValkey:
         return len(world().queue)
 
 
-class _Now:
-    """Stands in for `datetime` inside `core.clock`."""
+_last_wall = (0.0, EPOCH)
 
-    _last = (0.0, EPOCH)
 
-    @classmethod
-    def now(cls, _zone: Any) -> datetime:
-        wall = world().wall()
-        if wall != cls._last[0]:
-            cls._last = (wall, EPOCH + timedelta(seconds=wall))
-        return cls._last[1]
+def _wall() -> datetime:
+    global _last_wall
+    wall_s = world().wall()
+    if wall_s != _last_wall[0]:
+        _last_wall = (wall_s, EPOCH + timedelta(seconds=wall_s))
+    return _last_wall[1]
 
 
 class _Chance:
@@ -169,6 +167,7 @@ class Request:
     """The webhook request that is answered now, by the actor that answers it."""
 
     max_content_length: int | None = None
+    content_length: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -187,14 +186,13 @@ FUNCTIONS = [
     (relay.queue_of, _queue_of),
 ]
 ATTRIBUTES = [
-    (clock, "datetime", _Now),
     (clock, "random", _Chance),
     (clock, "offset_source", None),
+    (clock, "wall_source", _wall),
     (clock, "steady_source", lambda: world().steady()),
     (outbox, "bell", relay.ring),
     (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
-    (relay, "log", _Silent()),
-    (jobs, "log", _Silent()),
+    *((module, "log", _Silent()) for module in (balance, jobs, relay)),
     (webhooks, "request", Request()),
 ]
 
@@ -235,22 +233,25 @@ def _widened() -> Iterator[None]:
     yield  # the walls between stores are the real database's
 
 
-def _may_be_back() -> int:
-    return world().store.may_be_back()
+def _refuse_copy(executor: Any) -> None:
+    """This database is never restored: that is tried on the real one."""
 
 
 MEMORY_FUNCTIONS = [
-    (reconcile._may_be_back, _may_be_back),
+    (lineage.refuse_copy, _refuse_copy),
     (tenancy.widened, _widened),
 ]
 MEMORY_OBJECTS = [
     (db.db, database),
-    (sqlalchemy.select, sim_words.Select),
+    (sqlalchemy.select, sim_statements.Select),
+    (sqlalchemy.insert, sim_statements.Insert),
+    (sqlalchemy.update, sim_statements.Update),
+    (postgresql.insert, sim_statements.Insert),
     (sqlalchemy.or_, sim_words.either),
+    (sqlalchemy.and_, sim_words.both),
+    (sqlalchemy.tuple_, sim_words.Together),
+    (sqlalchemy.case, sim_words.Choice),
     (sqlalchemy.func, sim_words.Functions()),
-    (sqlalchemy.insert, sim_words.Insert),
-    (sqlalchemy.update, sim_words.Update),
-    (postgresql.insert, sim_words.Insert),
     *sim_tables.TABLES.items(),
 ]
 MEMORY_ATTRIBUTES = [(module, "current_app", FakeApp()) for module in (jobs, relay, webhooks)]

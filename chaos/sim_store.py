@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from chaos import sim_tables
+from chaos import sim_tables, sim_texts
 from chaos.sim_memory import Session
 from core import db, ledger
 from core.audit import SYSTEM
@@ -16,8 +16,12 @@ from core.catalog import Bundle
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.outbox import OutboxRow
+from core.supply import SUPPLIER, SupplierState
 from integrations.ports import Supplier
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+NOT_ASKED_FOR = ("sync_catalogue", "prove_books")
+"""What the relay asks for by the timer and no run is about: done long ago, and not due again (`sim_profile.settings`)."""
 Row = dict[str, Any]
 Listeners = dict[type, Callable[[Row | None, Row], None]]
 
@@ -41,9 +45,13 @@ class Store(Protocol):
     def order(self, order_id: int) -> Row: ...
     def orders_in_cases(self) -> set[int]: ...
     def paid(self, order_id: int) -> int: ...
+    def count_postings(self, order_id: int, kind: str) -> int: ...
     def float_pesewas(self) -> int: ...
     def next_due(self) -> datetime | None: ...
-    def may_be_back(self) -> int: ...
+    def newest_read_asked(self) -> datetime: ...
+    def funding_seen(self) -> tuple[int, int] | None: ...
+    def buying_is_stopped(self) -> bool: ...
+    def paid_in_by(self, name: str) -> int: ...
     def open_session(self) -> Any: ...
 
 
@@ -53,12 +61,12 @@ class MemoryStore:
     store_id = 1
 
     def __init__(self) -> None:
-        self.database = sim_tables.fresh()
+        self.database = sim_tables.fresh(sim_texts.texts())
         self.session = Session(self.database)
         self._orders = self.database.all(Order)
         self._outbox = self.database.all(OutboxRow)
         self._accounts = self.database.all(Account)
-        self._next_due: tuple[datetime | None] | None = None
+        self._moments: tuple[datetime | None, datetime] | None = None
 
     def open_session(self) -> Session:
         return Session(self.database)
@@ -75,7 +83,7 @@ class MemoryStore:
         self.database.tell[self.database.by_class[OutboxRow]].append(self._forget_due)
 
     def _forget_due(self, _before: Row | None, _after: Row) -> None:
-        self._next_due = None
+        self._moments = None
 
     def wrote(self) -> None:
         """A transaction is over; the listeners know more."""
@@ -98,6 +106,11 @@ class MemoryStore:
             for row in rows:
                 extra = {"store_id": self.store_id} if cls is Order else {"offer_id": 1, "validity": "30 days"}
                 self.database.rows[table][row["id"]] = table.filled(row | extra)
+        table = self.database.by_class[OutboxRow]
+        for kind in NOT_ASKED_FOR:
+            self.database.numbers[table] += 1
+            number = self.database.numbers[table]
+            self._outbox[number] = table.filled({"id": number, "kind": kind, "due_at": LONG_AGO, "done_at": LONG_AGO})
         table = self.database.by_class[Account]
         for name in ("wallet", "held"):
             number = len(self._accounts) + 1
@@ -130,6 +143,9 @@ class MemoryStore:
             row["amount_pesewas"] for row in self.database.of(Entry, account["id"]) if row["posting_id"] in postings
         )
 
+    def count_postings(self, order_id: int, kind: str) -> int:
+        return sum(row["kind"] == kind for row in self.database.of(Posting, order_id))
+
     def postings_of(self, order_id: int) -> list[tuple[str, int]]:
         return sorted((row["kind"], row["n"]) for row in self.database.of(Posting, order_id))
 
@@ -140,32 +156,43 @@ class MemoryStore:
         return {row["name"]: row["balance_pesewas"] for row in self._accounts.values()}
 
     def next_due(self) -> datetime | None:
-        if self._next_due is None:
-            self._next_due = (self._earliest(),)
-        return self._next_due[0]
+        return self._outbox_moments()[0]
 
-    def _earliest(self) -> datetime | None:
-        moments = [
-            row["due_at"] if row["lease_until"] is None else max(row["due_at"], row["lease_until"])
-            for row in self._outbox.values()
-            if row["done_at"] is None
-        ]
-        return min(moments, default=None)
+    def newest_read_asked(self) -> datetime:
+        return self._outbox_moments()[1]
 
-    def may_be_back(self) -> int:
-        """`reconcile._may_be_back`, whose SQL is PostgreSQL's own."""
-        waiting = {
-            row["order_id"]
-            for row in self.database.all(Case).values()
-            if row["kind"] == "supplier_money" and row["closed_at"] is None
-        }
-        total = 0
-        for row in self._orders.values():
-            if row["state"] == "failed" or row["id"] in waiting:
-                kinds = [kind for kind, _n in self.postings_of(row["id"])]
-                if kinds.count("commit") > kinds.count("supplier_refund"):
-                    total += row["charged_pesewas"] or 0
-        return total
+    def _outbox_moments(self) -> tuple[datetime | None, datetime]:
+        if self._moments is None:
+            due, asked = [], LONG_AGO
+            for row in self._outbox.values():
+                if row["kind"] == "refresh_balance":
+                    asked = row["created_at"]  # ids rise, and rows stay in their order
+                if row["done_at"] is None:
+                    lease = row["lease_until"]
+                    due.append(row["due_at"] if lease is None else max(row["due_at"], lease))
+            self._moments = (min(due, default=None), asked)
+        return self._moments
+
+    def funding_seen(self) -> tuple[int, int] | None:
+        """The open question whether the float was funded: its id, and by how much the balance is more than expected."""
+        link = self.database.all(SupplierState).get(SUPPLIER)
+        for row in self.database.all(Case).values():
+            if row["kind"] == "float_funded" and row["closed_at"] is None and link is not None:
+                return row["id"], link["break_pesewas"] or 0
+        return None
+
+    def buying_is_stopped(self) -> bool:
+        return any(
+            row["kind"] == "unexpected_charge" and row["closed_at"] is None for row in self.database.all(Case).values()
+        )
+
+    def paid_in_by(self, name: str) -> int:
+        """What this person said was paid in at the supplier."""
+        postings = {row["id"] for row in self.database.all(Posting).values() if row["actor_name"] == name}
+        account = self._account("supplier_float")
+        return sum(
+            row["amount_pesewas"] for row in self.database.of(Entry, account["id"]) if row["posting_id"] in postings
+        )
 
     def _account(self, name: str) -> Row:
         return next(row for row in self._accounts.values() if row["name"] == name)

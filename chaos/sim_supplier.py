@@ -214,7 +214,9 @@ class FakeSupplier:
             amount += self.rng.choice((-7, 3, 11))
         if self.balance_pesewas < amount:
             self.world.count("purchase without money")
-            return Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "not enough money", amount)
+            return Rejected(
+                "insufficient_balance", "INSUFFICIENT_BALANCE", "not enough money", amount, self._says_balance()
+            )
         if request.order_ref in self.foreign or (self.character.dedupes and request.order_ref in self.records):
             self.world.count("purchase of a reference that exists")
             return Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "the reference exists")
@@ -231,6 +233,9 @@ class FakeSupplier:
             request.order_ref,
             needs_person=fault == "unseen_word",
         )
+
+    def _says_balance(self) -> int | None:
+        return self.balance_pesewas if self.rng.random() < 0.5 else None
 
     def _charge(self, request: PurchaseRequest, amount: int) -> Record:
         self._charged += 1

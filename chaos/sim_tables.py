@@ -7,9 +7,10 @@ real database would raise an IntegrityError.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from chaos.sim_memory import Database
+from chaos.sim_memory import Database, Reading
 from chaos.sim_words import Row, Table
 from core.audit import AuditLine
 from core.cases import Case
@@ -18,6 +19,7 @@ from core.catalog.bundles import Setting
 from core.ledger import Account, Entry, Posting
 from core.orders import Order, OrderEvent
 from core.outbox import OutboxRow
+from core.pulse import Pulse
 from core.supply import BalanceRead, SupplierCall, SupplierState, WebhookEvent
 
 PLATFORM_ACCOUNTS = ("supplier_float", "in_flight", "bank", "margin", "price_variance", "write_off")
@@ -94,13 +96,14 @@ TABLES = {
         (WebhookEvent, "order_ref"),
         (BalanceRead, None),
         (AuditLine, None),
+        (Pulse, None),
     )
 }
 
 
-def fresh() -> Database:
-    """An empty database with the platform's accounts, as the migrations leave it."""
-    database = Database(list(TABLES.values()), _RULES, _UNIQUE, _twin)
+def fresh(texts: Mapping[str, Reading]) -> Database:
+    """An empty database with the platform's accounts, as the migrations leave it. `texts`: see `sim_texts`."""
+    database = Database(list(TABLES.values()), _RULES, _UNIQUE, _twin, texts)
     accounts = TABLES[Account]
     for number, name in enumerate(PLATFORM_ACCOUNTS, 1):
         database.rows[accounts][number] = accounts.filled({"id": number, "name": name, "balance_pesewas": 0})

@@ -10,7 +10,7 @@ import heapq
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -24,18 +24,22 @@ from chaos.sim_profile import COSTS, BulkMode
 from chaos.sim_store import MemoryStore, Store
 from chaos.sim_supplier import FakeSupplier, Record
 from chaos.sim_tables import RuleBroken
-from core import orders, outbox, tenancy
+from core import clock, leap, orders, outbox, reconcile, tenancy
 from core.audit import SYSTEM
 from core.audit import Actor as Person
 from core.orders import Order, OrderEvent
 from fulfilment import jobs, relay, webhooks
 
 AGENT = Person("agent", "Ama")
+OWNER = Person("owner", "Efua")
 RESTART_S = 1.0
+NEARLY_PESEWAS = 100
 _STEPS_PER_ORDER = 50
-_CALM_STEPS_PER_ORDER = 300
-_HEARD_S = 180.0
-"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked."""
+_CALM_STEPS_PER_ORDER = 1500
+_CALM_FUEL = 50
+"""With nobody to disturb them processes need not take turns at every seam."""
+_HEARD_S = 700.0
+"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked, and the balance twice."""
 
 
 @dataclass
@@ -83,6 +87,9 @@ class World:
         self._slots = [Slot(number) for number in range(self.profile.workers)]
         self._web: list[Actor] = []
         self._relay: Actor | None = None
+        self._clocks = leap.Watch()
+        self._clock_moved = False
+        self._paid_in_pesewas = 0
         self._next_round = 0.0
         self._to_release: list[str] = []
         self._nemesis: list[tuple[Callable[[], None], float]] = [
@@ -196,6 +203,8 @@ class World:
         """One event."""
         self.events += 1
         self._happen()
+        if self._paid_in_pesewas and self.rng.random() < 0.02:
+            self._owner_answers()
         roll = self.rng.random()
         if roll < self.profile.nemesis_share and self._nemesis:
             acts, weights = zip(*self._nemesis, strict=True)
@@ -229,7 +238,7 @@ class World:
         if self._relay is not None:
             if self._relay.ready_at <= now:
                 ready.append(self._relay)
-        elif self._next_round <= now and self._something_due():
+        elif self._next_round <= now and self._relay_has_work():
             ready.append(None)
         if not ready:
             return False
@@ -244,11 +253,11 @@ class World:
         return True
 
     def _go_on(self, actor: Actor) -> None:
-        actor.fuel = self.rng.choice(self.profile.fuel)
+        fuel = actor.fuel = _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
         sim_seams.turn_to(actor.session)
-        b4 = actor.fuel
         actor.switch()
-        self.note(f"went {actor.name} {b4}->{actor.fuel} done={actor.dead}")
+        if self.tracing:
+            self.note(f"{actor.name} {'ends' if actor.dead else 'waits'} after {fuel - actor.fuel} seams")
         sim_seams.turn_to(self.store.session)
         if self.profile.stalls and not self.supplier.calm and self.rng.random() < self.profile.stalls:
             actor.frozen_until = self.time + self.rng.expovariate(1 / 15)
@@ -266,8 +275,8 @@ class World:
         moments += [actor.ready_at for actor in self._web]
         if self._relay is not None:
             moments.append(self._relay.ready_at)
-        elif (due := self._next_due()) is not None and not self.valkey_is_down:
-            moments.append(max(due, self._next_round))
+        elif not self.valkey_is_down:
+            moments.append(max(self._next_relay_work(), self._next_round))
         later = min((moment for moment in moments if moment < NEVER), default=self.time + 60.0)
         if not self.supplier.calm and self._idle() and self.rng.random() < 0.4:
             later = max(later, self.time) + self.rng.expovariate(1 / 400)
@@ -291,11 +300,26 @@ class World:
         due = self.store.next_due()
         if due is None:
             return None
-        return float((due - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
+        return self._by_our_clock(due)
+
+    def _by_our_clock(self, moment: datetime) -> float:
+        return float((moment - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
 
     def _something_due(self) -> bool:
         due = self._next_due()
         return due is not None and due <= self.time
+
+    def _next_relay_work(self) -> float:
+        """The next moment at which a round of the relay would do anything. The rounds before it are left out."""
+        if self._clock_moved:
+            return self.time
+        asks_again = self.store.newest_read_asked() + timedelta(seconds=self.settings.balance_every_s)
+        due = self._next_due()
+        asks = self._by_our_clock(asks_again)
+        return asks if due is None else min(due, asks)
+
+    def _relay_has_work(self) -> bool:
+        return self._next_relay_work() <= self.time
 
     def _all_over(self) -> bool:
         return (
@@ -338,8 +362,13 @@ class World:
     def _start_round(self) -> None:
         def rounds() -> None:
             with tenancy.across_stores():
+                relay._watch_clocks(clocks)
                 relay.round_once(sim_seams.FakeValkey())  # type: ignore[arg-type]
+                if abs(clock.now() - self.store.newest_read_asked()) > every:
+                    relay.ask_timed()
 
+        every = timedelta(seconds=self.settings.balance_every_s)
+        clocks, self._clock_moved = self._clocks, False
         self._next_round = self.time + self.settings.relay_round_s
         self._relay = self._actor("relay", rounds)
         self._go_on(self._relay)
@@ -412,6 +441,7 @@ class World:
             self.note("kill -9 relay")
             self._kill(self._relay)
             self._relay, self._next_round = None, self.time + RESTART_S
+        self._clocks, self._clock_moved = leap.Watch(), True
 
     def _kill_web(self) -> None:
         self.note("kill -9 web")
@@ -456,6 +486,7 @@ class World:
         seconds = self.rng.choice((-3_600, 3_600, -60, 60, 300, -300))
         self.note(f"the wall clock jumps {seconds:+} s")
         self._wall_ahead += seconds
+        self._clock_moved = True
         self.count("clock jumps")
         self.checks.clock_jumped()
 
@@ -472,12 +503,35 @@ class World:
         self.count("restarts")
 
     def _fund_float(self) -> None:
-        """The owner funds the float and says so."""
-        if self.wallet.holder is None:
-            amount = self.rng.choice((2_000, 50_000))
-            self.note(f"the float is funded by {amount}")
-            self.supplier.balance_pesewas += amount
-            self.store.fund_float(amount)
+        """The owner pays in at the supplier. Makola sees the balance rise, asks, and is told (`_owner_answers`).
+
+        Never an amount that failed orders could explain: Makola could not tell it from their money coming back.
+        """
+        amount = self.rng.choice((200_003, 500_009))
+        self.note(f"the owner pays in {amount}")
+        self.supplier.balance_pesewas += amount
+        self._paid_in_pesewas += amount
+
+    @property
+    def unconfirmed_pesewas(self) -> int:
+        """What the owner paid in at the supplier and has not said so yet."""
+        return self._paid_in_pesewas and self._paid_in_pesewas - self.store.paid_in_by(OWNER.name)
+
+    def _owner_answers(self) -> None:
+        """Whoever sees the amount she paid in, but for a few pesewas, says so."""
+        seen = self.store.funding_seen()
+        if seen is None or abs(seen[1] - self.unconfirmed_pesewas) > NEARLY_PESEWAS or self._web:
+            return
+
+        def confirms() -> None:
+            with tenancy.across_stores():
+                try:
+                    reconcile.confirm_funding(seen[0], OWNER, seen[1])
+                    self.count("fundings confirmed")
+                except reconcile.NotConfirmable:
+                    self.count("refused")
+
+        self._start_page("confirms a funding", confirms)
 
     def _refresh_balance(self) -> None:
         def asks() -> None:
@@ -516,6 +570,8 @@ class World:
                 return True
             self.events += 1
             self._happen()
+            if self._paid_in_pesewas and self.rng.random() < 0.02:
+                self._owner_answers()
             if not self._work():
                 if self._idle() and not self.mail and reached():
                     return True
@@ -545,12 +601,19 @@ class World:
         )
 
     def _unsettled(self) -> list[str]:
-        asked = self.store.orders_in_cases()
+        asked = self.asked_about()
         return [
             f"order {row['id']} is {row['state']}"
             for row in self.store.orders()
             if row["state"] not in orders.FINAL and row["id"] not in asked
         ]
+
+    def asked_about(self) -> set[int]:
+        """Orders about which a person is asked: by a case of their own, or by the charge that has stopped all buying."""
+        asked: set[int] = self.store.orders_in_cases()
+        if self.store.buying_is_stopped():
+            asked |= {row["id"] for row in self.store.orders() if row["wait_reason"] == "balance_break"}
+        return asked
 
     def _end_all(self) -> None:
         """Leave no greenlet behind."""

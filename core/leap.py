@@ -32,6 +32,7 @@ _ORDER = (
     "failed_since", "looked_at", "next_look_at",
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
+_SHORTEN_LEASES = "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
 _LINK = ("credentials_refused_since", "unreachable_since", "last_balance_at", "break_since", "bulk_off_until")
 _CALLS = ("purchase_calls", "other_calls", "ring_lookups")
 
@@ -110,5 +111,7 @@ def _move(offset_s: float, unsure_s: float) -> Leap | None:
         }
         orders = session.execute(text(_MOVE_ORDERS), values)
         rows = session.execute(text(_MOVE_ROWS), values)
+        # A row rung in the new time may be under a lease of the old: no job holds one longer than it may last.
+        session.execute(text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)})
         session.execute(text(_MOVE_LINK), {"by": values["by"], **longest})
         return Leap(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]

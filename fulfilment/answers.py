@@ -138,9 +138,12 @@ def ask(claim: Claim, supplier: Supplier) -> LookupResult:
     return result
 
 
-def look_before_resend(claim: Claim, supplier: Supplier) -> datetime | None:
-    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send."""
-    pause = supply.take_call("other")
+def look_before_resend(claim: Claim, supplier: Supplier, *, has_call: bool = False) -> datetime | None:
+    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send.
+
+    Takes a call from the budget unless `has_call`.
+    """
+    pause = 0.0 if has_call else supply.take_call("other")
     if pause:
         due = clock.now() + timedelta(seconds=pause)
         return back_in_line(claim, "rate", "No call left to check before sending again.", due)

@@ -54,6 +54,10 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
         if closed is not None:
             return _wait(order, closed.reason, closed.until)
         companions = bulk.companions(order, supplier)
+        # The look right before a resend first: a purchase's call must not be spent on finding that none is left for it.
+        pause = supply.take_call("other") if order.ever_unknown else 0.0
+        if pause:
+            return _wait(order, "rate", clock.now() + timedelta(seconds=pause))
         pause = supply.take_call("purchase")
         if pause:
             return clock.now() + timedelta(seconds=pause)
@@ -63,12 +67,12 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
 
 
 def _send(order: Order, supplier: Supplier) -> datetime | None:
-    """Claim one order and make its one purchase call."""
+    """Claim one order and make its one purchase call. For one that was ever unclear a look-up's call is taken already."""
     claim = orders.claim(order.id)
     if claim is None:
         return clock.now()  # somebody else moved it: look at its new state
     if answers.read(claim.order_id).ever_unknown:
-        settled = answers.look_before_resend(claim, supplier)
+        settled = answers.look_before_resend(claim, supplier, has_call=order.ever_unknown)
         if settled is not None:
             return settled
     called = purchase.call([claim], supplier)

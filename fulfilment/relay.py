@@ -110,12 +110,14 @@ def ask_timed() -> None:
         ("prove_books", settings.proof_every_s),
     ):
         newest = db.session.scalar(
-            select(outbox.OutboxRow.created_at)
+            select(outbox.OutboxRow)
             .where(outbox.OutboxRow.kind == kind)
             .order_by(outbox.OutboxRow.id.desc())
             .limit(1)
         )
-        if newest is None or abs(clock.now() - newest) > clock.delta(every_s):  # the clock may have been set back
+        if newest is not None and newest.done_at is None:
+            continue  # while no worker takes it, asking again would only fill the audit
+        if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
             outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
 
 

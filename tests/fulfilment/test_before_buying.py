@@ -329,9 +329,14 @@ def test_without_a_fresh_absent_nothing_is_sent_again(
     desk = make_desk(dedupe=False)
     order = unclear_then_proven(desk)
     before = purchases(desk)
+    taken: list[str] = []
     if budget == "none left":
-        take = supply.take_call
-        monkeypatch.setattr(supply, "take_call", lambda share: 30.0 if share == "other" else take(share))
+
+        def take(share: str) -> float:
+            taken.append(share)
+            return 30.0 if share == "other" else 0.0
+
+        monkeypatch.setattr(supply, "take_call", take)
     else:
         monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
     desk.jump_to_next()
@@ -339,6 +344,8 @@ def test_without_a_fresh_absent_nothing_is_sent_again(
     now = desk.read(order)
     assert (now.state, now.wait_reason) == ("queued", "rate" if budget == "none left" else "supplier_unreachable")
     assert purchases(desk) == before
+    if budget == "none left":
+        assert ("purchase" in taken, now.attempt) == (False, 1), "nothing is spent on a purchase that cannot be made"
     monkeypatch.undo()
     assert desk.work_until(order, "processing").resends == 1
     assert len(desk.charges(order)) == 1

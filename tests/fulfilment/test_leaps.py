@@ -18,7 +18,7 @@ from desk import Desk
 from flask import Flask
 from sqlalchemy import select, text
 
-from core import clock, config, outbox, supply, tenancy
+from core import clock, config, orders, outbox, supply, tenancy
 from core.db import db, transaction
 from core.leap import Leap, Watch
 from core.orders import Order
@@ -218,6 +218,42 @@ def test_what_was_written_between_the_leap_and_the_look_is_of_the_new_time(
     processing_at = desk.read(order).processing_at
     assert processing_at is not None
     assert abs((clock.now() - processing_at).total_seconds()) < 5
+
+
+def ring(order: Order) -> bool:
+    with tenancy.across_stores(), transaction():
+        return orders.ring(order.order_ref, verified=True, what="completed", word="completed")
+
+
+def test_a_row_rung_between_the_leap_and_the_look_is_not_held_by_a_lease_of_the_old_time(
+    desk: Desk, leap: Callable[[float], None]
+) -> None:
+    """Its job died, say. By the new time the lease ends in an hour; the ring makes the row look like one of the new."""
+    watch, order = watching(), desk.release()
+    desk.work_until(order, "processing")
+    desk.jump(2 * HOUR_S)
+    look(watch)
+    with tenancy.across_stores():
+        assert len(outbox.lease_due(1)) == 1
+    leap(-HOUR_S)
+    assert ring(order)
+    assert look(watch) is not None
+    row = row_of(order)
+    assert row.lease_until is not None
+    assert (row.lease_until - clock.now()).total_seconds() <= config.current().job_timeout_s
+
+
+def test_news_between_a_leap_forward_and_the_look_is_not_put_off_with_its_row(
+    desk: Desk, leap: Callable[[float], None]
+) -> None:
+    """The row is due by the new time before anything is moved, so the ring need not make it due: it must stay so."""
+    watch, order = watching(), desk.release()
+    desk.work_until(order, "processing")
+    leap(HOUR_S)
+    assert until_due_s(order) < 0
+    assert ring(order)
+    assert look(watch) is not None
+    assert until_due_s(order) <= 0
 
 
 def test_small_steps_and_the_demo_s_jumps_are_no_leaps(

@@ -17,7 +17,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from core import clock, config, outbox, supply, tenancy
+from core import audit, clock, config, outbox, supply, tenancy
 from core.audit import SYSTEM
 from core.db import db, transaction
 from fulfilment import jobs, relay
@@ -217,6 +217,15 @@ def test_timed_reads_are_asked_for_and_joined(desk: Desk, jump: Callable[[float]
         jump(config.current().balance_every_s + 1)
         relay.ask_timed()
         assert outbox.health().due == 1
+
+
+def test_what_no_worker_takes_is_not_asked_for_again_every_second(desk: Desk, jump: Callable[[float], None]) -> None:
+    with tenancy.across_stores():
+        relay.ask_timed()
+        jump(config.current().balance_every_s + 1)
+        relay.ask_timed()
+        relay.ask_timed()
+        assert [line.action for line in audit.recent(10)].count("ask_refresh_balance") == 1
 
 
 def test_the_loop_outlives_a_valkey_that_is_away(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
