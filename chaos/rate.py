@@ -19,6 +19,7 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from running import Failed, must
 from supplier import Supplier
@@ -122,7 +123,8 @@ def _until_bought(stage: Stage, codes: list[str], patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
     while not refs <= set(witness.charges(stage)):
         must(
-            time.monotonic() < deadline, f"after {patience_s:.0f} s not all were bought: {witness.states(stage, codes)}"
+            time.monotonic() < deadline,
+            f"after {patience_s:.0f} s not all were bought: {witness.standing(stage, codes)}",
         )
         time.sleep(LOOK_S)
 
@@ -163,9 +165,10 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--bulk", choices=("off", "auto"), default="off")
+    parser.add_argument("--keep", type=Path, help="folder for the log and the charge file")
     asked = parser.parse_args()
     try:
-        with Stage(scale=asked.scale, workers=asked.workers, bulk=asked.bulk) as stage:
+        with Stage(scale=asked.scale, workers=asked.workers, bulk=asked.bulk, keep_in=asked.keep) as stage:
             use = run(stage, asked.orders, standing=asked.standing)
             for line in use.lines():
                 print(line, flush=True)

@@ -5,6 +5,7 @@ Decides nothing; each proof judges for itself.
 
 from __future__ import annotations
 
+import json
 from collections import Counter as Tally
 from dataclasses import dataclass
 from typing import Any
@@ -45,15 +46,33 @@ def requests(stage: Stage, since: float) -> list[Request]:
     return [Request(**one) for one in said.json()["requests"]]
 
 
-def charges(stage: Stage) -> dict[str, int]:
-    """How often each reference was charged, by the supplier's own store."""
-    said = httpx.get(f"{stage.running.facts['sandbox_url']}/sandbox/state", trust_env=False, timeout=30).json()
-    return dict(said["purchases"])
+def charges(stage: Stage) -> Tally[str]:
+    """How often each reference was charged, by the supplier's charge file."""
+    lines = (stage.instance / "sandbox" / "sandbox.db.charges.jsonl").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line) for line in lines if line.endswith("}")]
+    return Tally(one["reference"] for one in told if one["kind"] == "charge")
 
 
 def states(stage: Stage, codes: list[str]) -> Tally[str]:
     """How many of these orders are in which state."""
     return Tally(state for (state,) in rows(stage, "SELECT state FROM orders WHERE code = ANY(%s)", codes))
+
+
+def standing(stage: Stage, codes: list[str]) -> str:
+    """How these orders stand, for a sentence about what went wrong: states, reasons to wait, what is due, the link."""
+    why = Tally(rows(stage, "SELECT state, wait_reason FROM orders WHERE code = ANY(%s)", codes))
+    due = rows(
+        stage,
+        "SELECT o.state, count(*), min(b.due_at)::text, max(b.lease_until)::text, now()::text FROM outbox b "
+        "JOIN orders o ON o.id = b.order_id WHERE o.code = ANY(%s) AND b.done_at IS NULL GROUP BY 1",
+        codes,
+    )
+    link = rows(
+        stage,
+        "SELECT closed_until::text, breaker_open_until::text, breaker_reason, unknown_streak, break_pesewas, "
+        "cardinality(purchase_calls), cardinality(other_calls) FROM supplier_state",
+    )
+    return f"{dict(why)}; due {due}; link {link}"
 
 
 def references(stage: Stage, codes: list[str]) -> list[str]:
@@ -64,4 +83,4 @@ def references(stage: Stage, codes: list[str]) -> list[str]:
 def not_once(stage: Stage, codes: list[str]) -> dict[str, int]:
     """Of orders that must have been bought, those that were not bought exactly once, with how often they were."""
     charged = charges(stage)
-    return {ref: charged.get(ref, 0) for ref in references(stage, codes) if charged.get(ref, 0) != 1}
+    return {ref: charged[ref] for ref in references(stage, codes) if charged[ref] != 1}

@@ -138,10 +138,10 @@ def asked(row_id: int) -> OutboxRow | None:
     return db.session.scalar(select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)))
 
 
-def lease_due(limit: int, only: list[int] | None = None) -> list[tuple[int, int]]:
+def lease_due(limit: int, only: list[int] | None = None, besides: Sequence[int] = ()) -> list[tuple[int, int]]:
     """Give out leases on rows that are due and free, oldest first: (outbox id, lease number) each.
 
-    Rows another relay is looking at are skipped. With `only`, those ids alone.
+    Rows another relay is looking at are skipped, and those of `besides`. With `only`, those ids alone.
     """
     now = clock.now()
     with transaction() as session:
@@ -151,6 +151,7 @@ def lease_due(limit: int, only: list[int] | None = None) -> list[tuple[int, int]
                 OutboxRow.done_at.is_(None),
                 OutboxRow.due_at <= now,
                 or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now),
+                OutboxRow.id.not_in(besides),
             )
             .order_by(OutboxRow.due_at, OutboxRow.id)
             .limit(limit)

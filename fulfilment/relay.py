@@ -7,6 +7,7 @@ proof of the books), by rows of the same outbox.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -28,6 +29,8 @@ log = structlog.get_logger("relay")
 
 QUEUE = "buy"
 JOB = "fulfilment.jobs.run"
+_LIST = f"rq:queue:{QUEUE}"
+_JOB_ID = re.compile(rb"buy-(\d+)-\d+")
 FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
@@ -90,13 +93,17 @@ def run(app: Flask, stop: threading.Event) -> None:
 
 
 def round_once(connection: Redis) -> int:
-    """Ring at most what the list has not got already. Returns how many rows were rung. Needs `across_stores`."""
+    """Ring at most what the list has not got already. Returns how many rows were rung. Needs `across_stores`.
+
+    A row whose ring still waits in the list is not rung again when its lease is over: the ring in the list would lose
+    its lease to one at the end of it, and with busy workers the oldest row would never come to the front.
+    """
     settings = config.current()
-    waiting = int(connection.llen(f"rq:queue:{QUEUE}"))
+    waiting = int(connection.llen(_LIST))
     if waiting > settings.queue_full:
         return 0
     room = min(settings.relay_batch, outbox.health().due - waiting)
-    leases = outbox.lease_due(room) if room > 0 else []
+    leases = outbox.lease_due(room, besides=_in_the_list(connection) if waiting else ()) if room > 0 else []
     _enqueue(queue_of(connection), leases)
     return len(leases)
 
@@ -142,6 +149,11 @@ def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
     gone = supply.prune() + users.prune() + pulse.prune() + outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
+
+
+def _in_the_list(connection: Redis) -> list[int]:
+    """The rows whose rings no worker has taken yet."""
+    return [int(found[1]) for job_id in connection.lrange(_LIST, 0, -1) if (found := _JOB_ID.fullmatch(job_id))]
 
 
 def _named(error: Exception) -> str:

@@ -67,6 +67,7 @@ class RateLimiter:
             if now >= reset_at:
                 reset_at, hits = now + window_s, 0
                 self._opened += 1
+            reset_at = min(reset_at, now + window_s)  # the knob was turned down while this window was open
             self._windows[key] = (reset_at, hits + 1)
             quota = Quota(limit, hits + 1, reset_at, now)
             self._counted.append(Counted(now, key, endpoint, self._opened, quota.exceeded))

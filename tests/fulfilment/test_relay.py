@@ -104,6 +104,23 @@ def test_no_more_is_rung_than_the_list_lacks(desk: Desk, redis: Redis, jump: Cal
         assert relay.round_once(redis) == 0
 
 
+def test_a_ring_that_waits_for_a_busy_worker_keeps_its_place(
+    desk: Desk, redis: Redis, jump: Callable[[float], None]
+) -> None:
+    # With more waiting than the workers did within a lease, the oldest orders were rung anew behind all others, for ever.
+    for _ in range(3):
+        desk.release()
+    with tenancy.across_stores():
+        assert relay.round_once(redis) == 3
+        jump(config.current().relay_lease_s + 1)
+        taken = redis.lpop(f"rq:queue:{relay.QUEUE}")
+        assert outbox.take(*map(int, taken.split(b"-")[1:])), "a worker is at the first"
+        waiting = listed(redis)
+        assert relay.round_once(redis) == 0
+        assert listed(redis) == waiting
+        assert all(outbox.take(*map(int, ring.split("-")[1:])) for ring in waiting), "they are good for their rows"
+
+
 def test_two_relays_lease_a_row_once(desk: Desk) -> None:
     desk.release()
     found: list[list[tuple[int, int]]] = []

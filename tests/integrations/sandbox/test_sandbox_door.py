@@ -100,6 +100,16 @@ def test_the_rate_limit_is_a_fixed_window_of_bare_text(make):
     assert ama.get("/v1/balance").status_code == 200
 
 
+def test_a_window_made_shorter_while_it_is_open_ends_that_much_sooner(make):
+    supplier = make(rate_limit=1, rate_window=60)
+    ama = Reseller(supplier)
+    ama.get("/v1/balance")
+    ama.door("/knobs", {"rate_window": 6})
+    assert 0 < int(ama.get("/v1/balance").headers["Retry-After"]) <= 6
+    supplier.sandbox.clock.advance(7)
+    assert ama.get("/v1/balance").status_code == 200
+
+
 def test_it_tells_when_each_counted_request_came_and_in_which_window(make):
     supplier = make(rate_limit=3, rate_window=60)
     ama, stranger = Reseller(supplier), Reseller(supplier, dict(SECOND))
