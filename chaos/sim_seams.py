@@ -136,6 +136,11 @@ class FakeValkey:
             raise ValkeyIsDown
         return len(world().queue)
 
+    def lrange(self, _name: str, _first: int, _last: int) -> list[bytes]:
+        if world().valkey_is_down:
+            raise ValkeyIsDown
+        return [f"buy-{outbox_id}-{lease_no}".encode() for outbox_id, lease_no in world().queue]
+
 
 _last_wall = (0.0, EPOCH)
 
