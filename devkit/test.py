@@ -31,9 +31,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-STAGES = (("not (slow or browser or alone)", 2), ("(slow or browser) and not alone", 2), ("alone", 1))
-"""Every test, in three stages: which, and in how many processes. What starts the whole program or counts the seconds
-has the machine to itself."""
+STAGES = (("not (slow or browser or alone)", 2), ("(slow or browser) and not alone", 3), ("alone", 2))
+"""Every test, in three stages: which, and in how many processes. Slow tests wait a lot, so there are more of them than
+cores. What starts the whole program runs last, two at once: nothing it shows may depend on a quiet machine."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 
@@ -141,7 +141,7 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     """
     if "TEST_DATABASE_URL" in env:
         parts = 1  # there is one database, and every process would empty it
-    parts = min(parts, os.cpu_count() or 1)
+    parts = min(parts, 1 + (os.cpu_count() or 1))  # while one waits for a process or a page, another works
     running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
     with ExitStack() as stack:
         for part in range(1, parts + 1):

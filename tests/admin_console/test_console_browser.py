@@ -21,7 +21,7 @@ from fulfilment import jobs
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
+    pytest.mark.slow(seconds=12),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
 ]
 AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()

@@ -43,7 +43,7 @@ ANSWERS = [
 
 
 @pytest.mark.timeout(600 if not EVERY_POINT else 36_000)
-@pytest.mark.slow(seconds=8)
+@pytest.mark.slow(seconds=15)
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
 def test_a_worker_stopped_after_any_statement_buys_once(road: Road, answer: Answer) -> None:
     first = answer is ANSWERS[0]

@@ -39,7 +39,7 @@ def check(seeds: list[int], bulk: BulkMode) -> sim.Report:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=40)
 @pytest.mark.parametrize(("bulk", "first"), [("off", 2), ("auto", 1)])
 def test_every_invariant_holds_in_five_hundred_seeds(bulk: BulkMode, first: int) -> None:
     report = check(list(range(first, SEEDS + 1, 2)), bulk)

@@ -172,7 +172,7 @@ def balance(app: Flask, postgres: dict[str, str]) -> Iterator[Callable[..., int]
         connection.execute("DROP TABLE lost_updates")
 
 
-pytestmark = [pytest.mark.slow(seconds=20), pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nobody meets")]
+pytestmark = [pytest.mark.slow(seconds=4), pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nobody meets")]
 
 
 def test_reading_and_writing_back_loses_money_and_this_harness_sees_it(

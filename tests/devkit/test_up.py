@@ -17,7 +17,7 @@ from projects import Project, Run, until
 
 from devkit import leash
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=8)
 
 
 def said(url: str) -> list[str]:

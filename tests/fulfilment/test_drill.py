@@ -141,7 +141,7 @@ def states(database: Database) -> dict[str, str]:
         return dict(connection.execute("SELECT order_ref, state FROM orders").fetchall())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=65)
 @pytest.mark.timeout(300)
 def test_the_restore_drill(
     desk: Desk,

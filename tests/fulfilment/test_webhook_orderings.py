@@ -186,7 +186,7 @@ def teller(make_desk: Callable[..., Desk]) -> Teller:
     return Teller(desk)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 @pytest.mark.timeout(1_200)
 def test_five_of_each_webhook_in_any_order_end_like_one_of_each_in_order(teller: Teller) -> None:
     expected = {story: teller.in_order(story) for story in STORIES}

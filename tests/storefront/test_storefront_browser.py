@@ -20,7 +20,7 @@ from core.audit import SYSTEM, Actor
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
+    pytest.mark.slow(seconds=3),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
 ]
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
