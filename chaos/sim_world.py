@@ -35,7 +35,7 @@ OWNER = Person("owner", "Efua")
 RESTART_S = 1.0
 NEARLY_PESEWAS = 100
 _STEPS_PER_ORDER = 50
-_CALM_STEPS_PER_ORDER = 1500
+_CALM_STEPS_PER_ORDER = 600
 _CALM_FUEL = 50
 """With nobody to disturb them processes need not take turns at every seam."""
 _HEARD_S = 700.0
