@@ -108,6 +108,7 @@ def ask(mutant: str | None, code: str = LATE) -> subprocess.CompletedProcess[str
         cwd=ROOT,
         env=clean | given | {"PYTHONPATH": str(INJECT)},
         capture_output=True,
+        check=False,
         text=True,
         timeout=60,
     )
