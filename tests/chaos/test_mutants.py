@@ -20,15 +20,16 @@ from chaos import ROOT, mutants
 from chaos.kill import INJECT, Wanted
 
 CAUGHT = {
-    # mutant: (seed, the invariant that breaks); the table in docs/chaos.md says the same
-    "claim_before_call": (4, "claimed_before_sent"),
-    "unknown_state": (14, "one_charge_per_order"),
-    "grace": (16, "one_charge_per_order"),
-    "one_reference": (1, "one_reference"),
-    "conditional_move": (50, "one_hold_one_capture_or_release"),
-    "lease_check": (1, "no_send_after_lease"),
-    "sweep": (1, "everything_terminal_or_in_case"),
-    "double_entry_check": (1, "books_sum_to_zero"),
+    # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens between two seams makes
+    # another run of a seed: when this one does not show the mutant any more, others are tried.
+    "claim_before_call": (1, {"claimed_before_sent"}),
+    "unknown_state": (1, {"one_charge_per_order"}),
+    "grace": (1, {"one_charge_per_order"}),
+    "one_reference": (1, {"one_reference"}),
+    "conditional_move": (16, {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"}),
+    "lease_check": (7, {"no_send_after_lease"}),
+    "sweep": (1, {"everything_terminal_or_in_case"}),
+    "double_entry_check": (1, {"books_sum_to_zero"}),
 }
 SHIPPED = (
     "core",
@@ -48,19 +49,21 @@ TEXTS = {".py", ".html", ".js", ".css", ".txt", ".ini", ".mako", ".toml", ".json
 
 @pytest.mark.parametrize("name", mutants.MUTANTS)
 def test_a_rule_that_is_taken_out_is_seen(name: str) -> None:
-    seed, invariant = CAUGHT[name]
-    found = mutants.judge(name, seed, orders=30)
-    assert found is not None, (
-        f"seed {seed} does not show it any more: look for another with `python -m chaos.mutants {name}`"
-    )
-    assert (found.invariant, bool(found.evidence)) == (invariant, True)
+    seed, invariants = CAUGHT[name]
+    found = mutants.hunt(name, (seed, *range(1, mutants.MOST_SEEDS + 1)), orders=30)
+    assert found is not None, f"not seen in {mutants.MOST_SEEDS} seeds: is what it patches still what runs?"
+    assert found.invariant in invariants
+    assert found.evidence
 
 
 def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim() -> None:
-    seed, watched = CAUGHT["claim_before_call"]
-    found = mutants.judge("claim_before_call", seed, orders=30, ignored=[watched])
-    assert found is not None
-    assert found.invariant == "one_charge_per_order"
+    broken = []
+    for seed in range(1, 31):
+        found = mutants.judge("claim_before_call", seed, orders=30, ignored=["claimed_before_sent"])
+        broken += [found.invariant] if found else []
+        if "one_charge_per_order" in broken:
+            return
+    pytest.fail(f"nothing was bought twice in thirty seeds, only {broken}")
 
 
 def test_a_seed_that_is_red_anyway_catches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
