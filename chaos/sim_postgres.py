@@ -157,8 +157,10 @@ class PostgresStore:
 
     def newest_read_asked(self) -> datetime:
         if self._asked is None:
-            found = self._one("SELECT max(created_at) AS found FROM outbox WHERE kind = 'refresh_balance'")
-            self._asked = found or sim_store.LONG_AGO
+            rows = self._rows(
+                "SELECT created_at FROM outbox WHERE kind = 'refresh_balance' ORDER BY id DESC LIMIT 1"
+            )
+            self._asked = rows[0]["created_at"] if rows else sim_store.LONG_AGO
         return self._asked
 
     def funding_seen(self) -> tuple[int, int] | None:

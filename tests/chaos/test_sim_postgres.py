@@ -14,12 +14,18 @@ from flask import Flask
 import wsgi  # noqa: F401 - loads every shipped module, so that the seams find all who know what they replace
 from chaos import sim_seams
 from chaos.sim_postgres import PostgresStore
-from chaos.sim_profile import BulkMode
+from chaos.sim_profile import BulkMode, Profile
 from chaos.sim_world import World
 from core import stores
 
 ORDERS = 8
-SEEDS: list[tuple[int, BulkMode]] = [(3, "off"), (4, "off"), (5, "auto"), (10, "off"), (11, "auto")]
+SEEDS: list[tuple[int, BulkMode]] = [(19, "auto"), (28, "off"), (31, "auto"), (34, "off")]
+"""With kills in purchases, restarts, a clock that is set fourteen times, fundings, money that comes back, bulk calls."""
+
+
+def without_aim(profile: Profile) -> None:
+    """No kill right after the commit of a claim: PostgreSQL tells nobody what a commit wrote."""
+    profile.nemesis.pop("aim", None)
 
 
 def ending(world: World, ids: list[int]) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def test_a_seed_ends_on_postgresql_as_in_memory(
     app: Flask, postgres: dict[str, str], seed: int, bulk: BulkMode
 ) -> None:
     with sim_seams.installed(memory=True):
-        in_memory = World(seed, ORDERS, bulk=bulk)
+        in_memory = World(seed, ORDERS, bulk=bulk, weather=without_aim)
         in_memory.run()
         expected = ending(in_memory, list(range(1, ORDERS + 1)))
     assert expected["broken"] is None
@@ -56,7 +62,7 @@ def test_a_seed_ends_on_postgresql_as_in_memory(
     with sim_seams.installed(memory=False):
         store = PostgresStore(app, postgres["super"], store_id)
         try:
-            real = World(seed, ORDERS, bulk=bulk, store=store)
+            real = World(seed, ORDERS, bulk=bulk, store=store, weather=without_aim)
             real.run()
             assert ending(real, store.ids) == expected
         finally:
