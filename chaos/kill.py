@@ -30,7 +30,7 @@ from people import Owner, form_of
 from running import Failed, must
 from supplier import Supplier
 
-from chaos import ROOT
+from chaos import ROOT, mutants
 from chaos.diary import Diary, read
 from chaos.load import Crowd, Staff, crowd, fund
 from chaos.nemesis import Nemesis
@@ -167,6 +167,9 @@ class Run:
         wanted, running = self.wanted, stage.running
         supplier = Supplier(running)
         self._mark("start")
+        if wanted.mutant == "double_entry_check":
+            mutants.drop_double_entry(running.facts["database_admin_url"])
+            mutants.plant_unbalanced(running.facts["database_admin_url"])
         fund(running, wanted.orders)
         supplier.plan_with(plan(wanted), wanted.seed)
         people = crowd(
@@ -376,7 +379,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--seeds", metavar="A-B", help="several runs, one after another")
     parser.add_argument("--bulk", choices=("off", "auto"), default="off")
-    parser.add_argument("--mutant", help="take one rule out (see chaos/mutants.py)")
+    parser.add_argument("--mutant", choices=mutants.MUTANTS, help="take one rule out (see docs/chaos.md)")
     parser.add_argument("--long", action="store_true", help="1,000 orders, 200 kills, unscaled")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs, diary and report of each run here")
     return parser

@@ -33,6 +33,9 @@ class Actor(greenlet):
         self.killed = False
         self.fuel = 1
         self.wake = self.frozen_until = 0.0
+        self.freezes_in = 0
+        """After so many seams more it stands still for `freeze_s`; 0: it does not."""
+        self.freeze_s = 0.0
         self.limit = NEVER
         """When the job's time limit strikes, once."""
         self.body = b""
@@ -44,6 +47,10 @@ class Actor(greenlet):
         return max(self.frozen_until, wake)
 
     def pass_seam(self) -> None:
+        if self.freezes_in:
+            self.freezes_in -= 1
+            if not self.freezes_in:
+                self.frozen_until, self.fuel = self.world.time + self.freeze_s, 1
         self.fuel -= 1
         if self.fuel <= 0:
             self._give_way()

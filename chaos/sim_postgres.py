@@ -21,6 +21,7 @@ from core import db, ledger, tenancy
 from core.audit import SYSTEM
 from core.catalog import Bundle
 from core.orders import Order
+from core.outbox import OutboxRow
 from integrations.ports import Supplier
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class PostgresStore:
         app.extensions["redis"] = sim_seams.FakeValkey()
         self._connection: psycopg.Connection[Row] = psycopg.connect(super_url, autocommit=True, row_factory=dict_row)
         self._due: tuple[datetime | None] | None = None
+        self._asked: datetime | None = None
         self._at_first = self.balances()
 
     def close(self) -> None:
@@ -66,7 +68,7 @@ class PostgresStore:
 
     def wrote(self) -> None:
         """A transaction is over."""
-        self._due = None
+        self._due = self._asked = None
 
     def seed(self, orders: list[Row], bundles: list[Row]) -> list[int]:
         with self._writing() as session:
@@ -85,9 +87,13 @@ class PostgresStore:
                 for row in orders
             ]
             session.add_all(made)
+            session.add_all(
+                OutboxRow(kind=kind, due_at=sim_store.LONG_AGO, done_at=sim_store.LONG_AGO)
+                for kind in sim_store.NOT_ASKED_FOR
+            )
             session.flush()
-            self._ids = [order.id for order in made]
-        return self._ids
+            self.ids = [order.id for order in made]
+        return self.ids
 
     def open_books(self, float_pesewas: int, wallet_pesewas: int) -> None:
         with self._writing():
@@ -104,7 +110,7 @@ class PostgresStore:
             sim_store.plant_unbalanced(self.store_id)
 
     def orders(self) -> list[Row]:
-        return self._rows("SELECT * FROM orders WHERE id = ANY(%s) ORDER BY id", self._ids)
+        return self._rows("SELECT * FROM orders WHERE id = ANY(%s) ORDER BY id", self.ids)
 
     def order(self, order_id: int) -> Row:
         return self._rows("SELECT * FROM orders WHERE id = %s", order_id)[0]
@@ -149,8 +155,38 @@ class PostgresStore:
             self._due = (found,)
         return self._due[0]
 
-    def may_be_back(self) -> int:
-        raise NotImplementedError("the shipped query runs here")
+    def newest_read_asked(self) -> datetime:
+        if self._asked is None:
+            rows = self._rows(
+                "SELECT created_at FROM outbox WHERE kind = 'refresh_balance' ORDER BY id DESC LIMIT 1"
+            )
+            self._asked = rows[0]["created_at"] if rows else sim_store.LONG_AGO
+        return self._asked
+
+    def funding_seen(self) -> tuple[int, int] | None:
+        rows = self._rows(
+            "SELECT c.id, coalesce(s.break_pesewas, 0) AS more FROM cases c CROSS JOIN supplier_state s "
+            "WHERE c.kind = 'float_funded' AND c.closed_at IS NULL"
+        )
+        return (rows[0]["id"], rows[0]["more"]) if rows else None
+
+    def buying_is_stopped(self) -> bool:
+        return bool(
+            self._one("SELECT count(*) AS found FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL")
+        )
+
+    def paid_in_by(self, name: str) -> int:
+        return int(
+            self._one(
+                "SELECT coalesce(sum(e.amount_pesewas), 0) AS found FROM entries e "
+                "JOIN postings p ON p.id = e.posting_id AND p.actor_name = %s "
+                "JOIN accounts a ON a.id = e.account_id AND a.name = 'supplier_float'",
+                name,
+            )
+        )
+
+    def count_postings(self, order_id: int, kind: str) -> int:
+        return sum(found == kind for found, _n in self.postings_of(order_id))
 
     def _writing(self) -> AbstractContextManager[Any]:
         return _all_of(self.app.app_context(), tenancy.across_stores(), db.transaction)

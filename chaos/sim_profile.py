@@ -20,6 +20,7 @@ NEMESIS = (
     "kill_web",
     "freeze",
     "aim",
+    "hold_answer",
     "flush",
     "valkey_down",
     "clock_jump",

@@ -121,7 +121,9 @@ class FakeSupplier:
         self.world.checks.sent([request.order_ref])
         self.world.checks.called()
         with self._flight():
-            return self._purchase([request])[0]
+            (result,) = self._purchase([request])
+        self.world.answer_came()
+        return result
 
     def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
         self.world.checks.sent([request.order_ref for request in requests])
@@ -129,6 +131,7 @@ class FakeSupplier:
         self.world.count("bulk calls")
         with self._flight():
             results = self._bulk(requests)
+        self.world.answer_came()
         lines = (BulkLine(request.order_ref, result) for request, result in zip(requests, results, strict=True))
         return BulkResult(tuple(lines), self.balance_pesewas)
 
@@ -138,6 +141,7 @@ class FakeSupplier:
         took = self._duration(fault is not None)
         seen = self._seen(order_ref, blink=fault == "blink")
         sim_actors.current().sleep(took)
+        self.world.answer_came()
         self.world.count(f"look-up {fault or type(seen).__name__.lower()}")
         if fault is None or fault == "blink":
             return seen

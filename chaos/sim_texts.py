@@ -62,15 +62,10 @@ def _doubtful_orders(session: Session, _values: Values) -> Found:
 
 
 def _move_orders(session: Session, values: Values) -> Found:
-    def moved(moment: datetime) -> datetime:
-        return moment if values["since"] <= moment <= values["now"] else moment + values["by"]
+    def order(row: Row) -> Row:
+        return {"version": row["version"] + 1} | _moved(row, leap._ORDER, lambda moment: _unless_new(moment, values))
 
-    return _each(
-        session,
-        Order,
-        lambda row: row["state"] in WORK,
-        lambda row: {"version": row["version"] + 1} | _moved(row, leap._ORDER, moved),
-    )
+    return _each(session, Order, lambda row: row["state"] in WORK, order)
 
 
 def _move_rows(session: Session, values: Values) -> Found:
@@ -94,13 +89,18 @@ def _move_link(session: Session, values: Values) -> Found:
     by: timedelta = values["by"]
 
     def link(row: Row) -> Row:
-        new = _moved(row, leap._LINK, lambda moment: moment + by)
-        new |= {name: [moment + by for moment in row[name]] for name in leap._CALLS}
+        new = _moved(row, leap._LINK, lambda moment: _unless_new(moment, values))
+        new |= {name: [_unless_new(moment, values) for moment in row[name]] for name in leap._CALLS}
         for name, most in (("closed_until", values["closed"]), ("breaker_open_until", values["breaker"])):
             new[name] = None if row[name] is None else min(row[name] + by, most)
         return new
 
     return _each(session, SupplierState, lambda _row: True, link)
+
+
+def _unless_new(moment: datetime, values: Values) -> datetime:
+    """Moved, unless it may have been written by the new time already."""
+    return moment if values["since"] <= moment <= values["now"] else moment + values["by"]  # type: ignore[no-any-return]
 
 
 def _moved(row: Row, names: tuple[str, ...], move: Callable[[datetime], datetime]) -> Row:
@@ -120,5 +120,5 @@ _READINGS: tuple[tuple[str, str, str, Reading], ...] = (
     ("core.leap._MOVE_ORDERS", leap._MOVE_ORDERS, "aab9afa3d258", _move_orders),
     ("core.leap._MOVE_ROWS", leap._MOVE_ROWS, "9fbe9a10bb1e", _move_rows),
     ("core.leap._SHORTEN_LEASES", leap._SHORTEN_LEASES, "da129c94c3e2", _shorten_leases),
-    ("core.leap._MOVE_LINK", leap._MOVE_LINK, "9a65153d1e53", _move_link),
+    ("core.leap._MOVE_LINK", leap._MOVE_LINK, "01ba1cd2c486", _move_link),
 )

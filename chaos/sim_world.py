@@ -20,7 +20,7 @@ from rq.timeouts import BaseTimeoutException
 from chaos import sim_profile, sim_seams
 from chaos.sim_actors import NEVER, Actor, Dead, Wallet, current
 from chaos.sim_checks import Checks
-from chaos.sim_profile import COSTS, BulkMode
+from chaos.sim_profile import COSTS, BulkMode, Profile
 from chaos.sim_store import MemoryStore, Store
 from chaos.sim_supplier import FakeSupplier, Record
 from chaos.sim_tables import RuleBroken
@@ -35,11 +35,11 @@ OWNER = Person("owner", "Efua")
 RESTART_S = 1.0
 NEARLY_PESEWAS = 100
 _STEPS_PER_ORDER = 50
-_CALM_STEPS_PER_ORDER = 1500
+_CALM_STEPS_PER_ORDER = 600
 _CALM_FUEL = 50
 """With nobody to disturb them processes need not take turns at every seam."""
-_HEARD_S = 700.0
-"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked, and the balance twice."""
+_HEARD_S = 200.0
+"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked."""
 
 
 @dataclass
@@ -55,11 +55,22 @@ class Slot:
 class World:
     """A run of one seed. `run` makes it happen."""
 
-    def __init__(self, seed: int, order_count: int, *, bulk: BulkMode = "off", store: Store | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        order_count: int,
+        *,
+        bulk: BulkMode = "off",
+        store: Store | None = None,
+        weather: Callable[[Profile], None] | None = None,
+    ) -> None:
+        """`weather` changes what the seed drew, for who looks for one thing."""
         self.seed, self.order_count = seed, order_count
         self.rng = Random(f"events {seed}")
         self.chance = Random(f"jitter {seed}")
         self.profile = sim_profile.drawn(seed, bulk)
+        if weather is not None:
+            weather(self.profile)
         self.settings = self.profile.settings
         self.store: Any = store or MemoryStore()
         self.checks = Checks(self)
@@ -77,7 +88,7 @@ class World:
         self.codes: list[str] = []
         self.counts: dict[str, int] = {}
         self._refs = 0
-        self._aimed = False
+        self._aimed = self._holds_answer = False
         self._first_row = 1 << 40
         self._boots = 1
         self._booted_at = -1_000.0
@@ -468,6 +479,19 @@ class World:
     def _aim(self) -> None:
         self._aimed = True
 
+    def _hold_answer(self) -> None:
+        self._holds_answer = True
+
+    def answer_came(self) -> None:
+        """The nemesis waits for an answer of the supplier: its worker stops somewhere on the way to writing it down."""
+        if self._holds_answer and not self.supplier.calm:
+            self._holds_answer = False
+            actor = current()
+            actor.freezes_in = self.rng.randint(1, 4)
+            actor.freeze_s = self.rng.uniform(*self.rng.choice(((15, 60), (100, 160), (360, 600))))
+            self.note(f"{actor.name} will be frozen for {actor.freeze_s:.0f} s with the answer in its hands")
+            self.count("answers held")
+
     def _flush(self) -> None:
         self.note("Valkey is flushed")
         self.queue.clear()
@@ -485,6 +509,8 @@ class World:
     def _clock_jump(self) -> None:
         seconds = self.rng.choice((-3_600, 3_600, -60, 60, 300, -300))
         self.note(f"the wall clock jumps {seconds:+} s")
+        if self._relay is None:  # its rounds that had nothing to do were left out, but not its looks at the clocks
+            self._clocks._looked_s = self.steady() - self.rng.uniform(0, self.settings.relay_round_s)
         self._wall_ahead += seconds
         self._clock_moved = True
         self.count("clock jumps")
@@ -558,7 +584,7 @@ class World:
             self.checks.breaks("everything_terminal_or_in_case", f"not after {self.time:.0f} s: {self._unsettled()}")
             return
         self.mail += [self.supplier.webhook(record, signed=True) for record in self._untold()]
-        heard_by = self.time + _HEARD_S
+        heard_by = self.time + _HEARD_S + 2 * self.settings.balance_every_s  # a difference seen twice is a case
         self._quiet(lambda: self.time >= heard_by and not self._something_due())
         if not self.checks.broken:
             self.checks.at_the_end()

@@ -37,9 +37,10 @@ _LINK = ("credentials_refused_since", "unreachable_since", "last_balance_at", "b
 _CALLS = ("purchase_calls", "other_calls", "ring_lookups")
 
 # Of the last seconds nobody knows by which time they were written: such a moment is taken for one of the new time.
+_MOVED = "CASE WHEN {one} BETWEEN :since AND :now THEN {one} ELSE {one} + :by END"
 _MOVE_ORDERS = (
     "UPDATE orders SET version = version + 1, "  # noqa: S608 - names from above
-    + ", ".join(f"{one} = CASE WHEN {one} BETWEEN :since AND :now THEN {one} ELSE {one} + :by END" for one in _ORDER)
+    + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in _ORDER)
     + f" WHERE state IN ({', '.join(repr(state) for state in sorted(WORK))})"
 )
 _MOVE_ROWS = (
@@ -49,8 +50,8 @@ _MOVE_ROWS = (
 )
 _MOVE_LINK = (
     "UPDATE supplier_state SET "  # noqa: S608
-    + ", ".join(f"{one} = {one} + :by" for one in _LINK)
-    + "".join(f", {one} = ARRAY(SELECT moment + :by FROM unnest({one}) AS moment)" for one in _CALLS)  # noqa: S608
+    + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in _LINK)
+    + "".join(f", {one} = ARRAY(SELECT {_MOVED.format(one='moment')} FROM unnest({one}) AS moment)" for one in _CALLS)  # noqa: S608
     + "".join(
         f", {one} = CASE WHEN {one} + :by > {most} THEN {most} ELSE {one} + :by END"
         for one, most in (("closed_until", ":closed"), ("breaker_open_until", ":breaker"))
@@ -113,5 +114,5 @@ def _move(offset_s: float, unsure_s: float) -> Leap | None:
         rows = session.execute(text(_MOVE_ROWS), values)
         # A row rung in the new time may be under a lease of the old: no job holds one longer than it may last.
         session.execute(text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)})
-        session.execute(text(_MOVE_LINK), {"by": values["by"], **longest})
+        session.execute(text(_MOVE_LINK), values | longest)
         return Leap(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]

@@ -182,6 +182,34 @@ def test_the_budget_of_calls_knows_the_calls_before_the_leap(
         assert 50 < supply.take_call("purchase") <= config.current().rate_window_s
 
 
+@pytest.mark.parametrize("by", LEAPS)
+def test_the_budget_of_calls_knows_those_between_the_leap_and_the_look(
+    context: Flask, leap: Callable[[float], None], by: float
+) -> None:
+    with tenancy.across_stores():
+        watch = watching()
+        leap(by)
+        while supply.take_call("purchase") == 0.0:
+            pass
+        assert watch.look() is not None
+        assert 50 < supply.take_call("purchase") <= config.current().rate_window_s
+
+
+@pytest.mark.parametrize("by", LEAPS)
+def test_a_balance_read_between_the_leap_and_the_look_is_of_now(
+    desk: Desk, leap: Callable[[float], None], by: float
+) -> None:
+    watch = watching()
+    leap(by)
+    desk.release()
+    desk.work()
+    assert look(watch) is not None
+    with tenancy.across_stores():
+        read_at = supply.state().last_balance_at
+    assert read_at is not None
+    assert abs((clock.now() - read_at).total_seconds()) < 5
+
+
 def test_two_relays_move_everything_once(desk: Desk, leap: Callable[[float], None]) -> None:
     one, other, order = watching(), watching(), desk.release()
     due_at = row_of(order).due_at
