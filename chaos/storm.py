@@ -43,11 +43,13 @@ LADDER_S = Config.processing_ladder_s
 SETTLE_S = 60
 _PICTURE = {
     "orders": "SELECT id, state, attempt, wait_reason, charged_pesewas, supplier_status, processing_at, unknown_since, "
-    "failed_since, completed_at, final_at, agent_price_pesewas FROM orders WHERE id <= %s ORDER BY id",
+    "failed_since, completed_at, final_at, agent_price_pesewas FROM orders WHERE NOT code = ANY(%s) ORDER BY id",
     "postings": "SELECT p.id, p.kind, e.account_id, e.amount_pesewas FROM postings p JOIN entries e ON e.posting_id = p.id "
-    "WHERE p.order_id <= %s ORDER BY 1, 3",
-    "cases": "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id <= %s ORDER BY id",
+    "WHERE p.order_id NOT IN (SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY 1, 3",
+    "cases": "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id IS NULL OR order_id NOT IN "
+    "(SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY id",
 }
+"""What must look the same afterwards: all but the orders that are bought meanwhile."""
 
 
 @dataclass
@@ -107,10 +109,7 @@ def _blow(
     stage: Stage, supplier: Supplier, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, busy: Counter,
     rate: float,
 ) -> None:  # fmt: skip
-    newest = witness.rows(
-        stage, "SELECT max(id) FROM orders WHERE NOT code = ANY(%s)", busy.codes
-    )[0][0]  # fmt: skip
-    before = _picture(stage, newest)
+    before = _picture(stage, busy.codes)
     events_before = _events(stage)
     began, began_at = time.monotonic(), time.time()
     bought: list[float] = []
@@ -119,12 +118,12 @@ def _blow(
     _send(stage, storm, loot, chance, bodies, rate)
     storm.took_s = time.monotonic() - began
     buyer.join(SETTLE_S)
-    must(bought, f"the new orders were not bought: {witness.states(stage, busy.codes)}")
+    must(bought, f"the new orders were not bought: {witness.standing(stage, busy.codes)}")
     ended_at = time.time()
     storm.bought, storm.bought_s = len(busy.codes), bought[0]
 
-    changed = [name for name, told in _picture(stage, newest).items() if told != before[name]]
-    must(not changed, f"the storm changed {', '.join(changed)}: {_difference(before, _picture(stage, newest))}")
+    changed = [name for name, told in _picture(stage, busy.codes).items() if told != before[name]]
+    must(not changed, f"the storm changed {', '.join(changed)}: {_difference(before, _picture(stage, busy.codes))}")
     strange = set(storm.answers) - {204}
     must(not strange, f"a webhook was answered with {strange}: {dict(storm.answers)}")
     must(not witness.not_once(stage, busy.codes), f"not bought once: {witness.not_once(stage, busy.codes)}")
@@ -223,8 +222,8 @@ def _wait_until_quiet(stage: Stage) -> None:
     until(lambda: witness.rows(stage, query)[0][0] == 0, SETTLE_S, "nothing is due")
 
 
-def _picture(stage: Stage, newest: int) -> dict[str, list[Any]]:
-    return {name: witness.rows(stage, query, newest) for name, query in _PICTURE.items()}
+def _picture(stage: Stage, besides: list[str]) -> dict[str, list[Any]]:
+    return {name: witness.rows(stage, query, besides) for name, query in _PICTURE.items()}
 
 
 def _difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[Any]:
