@@ -101,6 +101,7 @@ def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) 
     seen_before, went, made_before = len(log.seen), time.time(), len(log.codes)
     with away(stage, kind, way):
         time.sleep(outage_s)
+        must(way != "killed" or not stage.pids(kind), f"{trial}: it came back before its time")
         meanwhile = len(log.codes) - made_before
     back, back_at = time.monotonic(), time.time()
     until(
@@ -111,6 +112,8 @@ def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) 
     seen = log.seen[seen_before:]
     most_ms = MOST_MS.get(trial) or MOST_MS.get(kind) or OTHERWISE_MS
     _judge_pages(seen, trial, (went, back_at + FLOWS_S * slack), most_ms * slack)
+    refusal = {"web:killed": 0, "postgres:killed": 503}.get(trial)
+    must(refusal is None or any(one.status == refusal for one in seen), f"{trial}: nobody noticed")
     answered = [one.ms for one in seen if one.status]
     return Outcome(trial, Tally(one.status for one in seen), max(answered), len(log.codes), meanwhile, flows_s)
 
