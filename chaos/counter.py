@@ -45,7 +45,8 @@ class Counter:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        with self._process:  # waits, and closes its pipes
+            pass
 
     def release(self) -> None:
         """Have every order released, in the order placed. Returns when the last one is."""

@@ -61,6 +61,7 @@ class Deploys:
 def run(stage: Stage, orders: int, terms: int, seed: int = 0) -> Deploys:
     """Release `orders` at once and deploy `terms` times, spread over their buying. Raises `Failed`."""
     scale = stage.running.time_scale
+    stop_time_s = Config.job_timeout_s / scale + STOP_EXTRA_S
     done, supplier, stop = Deploys(orders), Supplier(stage.running), threading.Event()
     reader = threading.Thread(target=_read_pages, args=(stage, done, stop), daemon=True)
     try:
@@ -75,7 +76,7 @@ def run(stage: Stage, orders: int, terms: int, seed: int = 0) -> Deploys:
             reader.start()
             for number in range(terms):
                 _until_bought(stage, refs, number * orders // (terms + 1))
-                _deploy(stage, done)
+                _deploy(stage, done, stop_time_s)
             _until_bought(stage, refs, orders)
             done.took_s = time.monotonic() - began
             _until_answered(stage, counter.codes)
@@ -88,7 +89,7 @@ def run(stage: Stage, orders: int, terms: int, seed: int = 0) -> Deploys:
     return done
 
 
-def _deploy(stage: Stage, done: Deploys) -> None:
+def _deploy(stage: Stage, done: Deploys, stop_time_s: float) -> None:
     """SIGTERM in the middle of a purchase; new programs start as soon as the old ones are gone."""
     old = [*stage.pids("supervise"), *stage.pids("worker"), *stage.pids("relay")]
     web = stage.pids("web")
@@ -98,19 +99,11 @@ def _deploy(stage: Stage, done: Deploys) -> None:
     leash.send(stage.pids("supervise")[0], signal.SIGTERM)
     done.in_flight += bool(_buying(stage))
     leash.send(web[0], signal.SIGTERM)
-    until(lambda: not any(map(leash.is_alive, web)), _stop_time_s(stage), "the old web is gone within its stop time")
+    until(lambda: not any(map(leash.is_alive, web)), stop_time_s, "the old web is gone within its stop time")
     done.web_stops_s.append(time.monotonic() - began)
-    until(
-        lambda: not any(map(leash.is_alive, old)),
-        _stop_time_s(stage),
-        "the old workers are gone within their stop time",
-    )
+    until(lambda: not any(map(leash.is_alive, old)), stop_time_s, "the old workers are gone within their stop time")
     done.stops_s.append(time.monotonic() - began)
     until(lambda: stage.pids("worker") and not set(stage.pids("worker")) & set(old), WAIT_S, "new workers are there")
-
-
-def _stop_time_s(stage: Stage) -> float:
-    return Config.job_timeout_s / stage.running.time_scale + STOP_EXTRA_S
 
 
 def _buying(stage: Stage) -> int:

@@ -124,8 +124,9 @@ def _not_utf8(chance: random.Random, loot: Loot) -> bytes:
 
 
 def _deep(chance: random.Random, loot: Loot) -> bytes:
+    """Deeper than any reader recurses, and no longer than what is read at all."""
     depth = chance.randint(1_000, 30_000)
-    return chance.choice((b"[" * depth, b'{"data":' * (depth // 2), b'{"data":' + b"[" * depth + b"]" * depth + b"}"))
+    return chance.choice((b"[" * depth, b'{"data":' * (depth // 4), b'{"data":' + b"[" * depth + b"]" * depth + b"}"))
 
 
 def _huge_numbers(chance: random.Random, loot: Loot) -> bytes:

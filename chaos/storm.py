@@ -6,7 +6,8 @@ Orders stand in every state in both stores; the supplier says nothing new. Then 
 170 a second, and a batch of new orders is released. Judged afterwards: no order, posting or case of the old orders
 changed; every stored event that counts as verified holds words the supplier really signed; the supplier's own count of
 look-ups stays within ten a window plus those that were due; every new order was bought once; nothing but 204 was
-answered; and the log of events stayed within its bound.
+answered; and the log of events stayed within its bound. Last, a body of 2 MB: refused with 413 before one byte of it was
+sent, or, where its length was not named, a piece after the limit.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from people import Agent, Customer, have_money_for, some_number
 from running import Failed, must, until
 from supplier import Supplier
 
-from chaos import forged, witness
+from chaos import forged, too_large, witness
 from chaos.counter import Counter
 from chaos.stage import Stage
 from core.config import Config
@@ -41,13 +42,17 @@ RING_LOOKUPS = 10
 WINDOW_S = 60
 LADDER_S = Config.processing_ladder_s
 SETTLE_S = 60
+MOST_ON_THE_WAY = 64 * 1024
+"""Beside what is read: sent while the refusal was on its way."""
 _PICTURE = {
     "orders": "SELECT id, state, attempt, wait_reason, charged_pesewas, supplier_status, processing_at, unknown_since, "
-    "failed_since, completed_at, final_at, agent_price_pesewas FROM orders WHERE id <= %s ORDER BY id",
+    "failed_since, completed_at, final_at, agent_price_pesewas FROM orders WHERE NOT code = ANY(%s) ORDER BY id",
     "postings": "SELECT p.id, p.kind, e.account_id, e.amount_pesewas FROM postings p JOIN entries e ON e.posting_id = p.id "
-    "WHERE p.order_id <= %s ORDER BY 1, 3",
-    "cases": "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id <= %s ORDER BY id",
+    "WHERE p.order_id NOT IN (SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY 1, 3",
+    "cases": "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id IS NULL OR order_id NOT IN "
+    "(SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY id",
 }
+"""What must look the same afterwards: all but the orders that are bought meanwhile."""
 
 
 @dataclass
@@ -65,6 +70,8 @@ class Storm:
     calm_s: float = 0.0
     events: int = 0
     event_bytes: int = 0
+    announced: too_large.Refused | None = None
+    in_pieces: too_large.Refused | None = None
 
     def lines(self) -> Iterator[str]:
         total = sum(self.sent.values())
@@ -79,6 +86,7 @@ class Storm:
             f"{self.bought} orders bought once each in {self.bought_s:.1f} s of storm, as many in {self.calm_s:.1f} s of calm"
         )
         yield f"kept of it: {self.events} events, {self.event_bytes / 1024:.0f} KiB of bodies"
+        yield f"2 MB announced: {self.announced}; 2 MB in pieces: {self.in_pieces}"
 
 
 def run(stage: Stage, bodies: int, batch: int, seed: int, rate: float = RATE_A_SECOND) -> Storm:
@@ -93,11 +101,13 @@ def run(stage: Stage, bodies: int, batch: int, seed: int, rate: float = RATE_A_S
         ):
             old_codes = _orders_in_every_state(stage, supplier)
             storm.calm_s = _buy(stage, supplier, calm)
+            _deliver(stage, supplier, calm.codes)
             old_codes += calm.codes
             loot = _loot(stage, supplier, old_codes)
             with supplier.knobs(webhooks=False):
                 _wait_until_quiet(stage)
                 _blow(stage, supplier, storm, loot, chance, bodies, busy, rate)
+                _offer_too_much(stage, storm)
     finally:
         supplier.close()
     return storm
@@ -107,10 +117,7 @@ def _blow(
     stage: Stage, supplier: Supplier, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, busy: Counter,
     rate: float,
 ) -> None:  # fmt: skip
-    newest = witness.rows(
-        stage, "SELECT max(id) FROM orders WHERE NOT code = ANY(%s)", busy.codes
-    )[0][0]  # fmt: skip
-    before = _picture(stage, newest)
+    before = _picture(stage, busy.codes)
     events_before = _events(stage)
     began, began_at = time.monotonic(), time.time()
     bought: list[float] = []
@@ -119,12 +126,12 @@ def _blow(
     _send(stage, storm, loot, chance, bodies, rate)
     storm.took_s = time.monotonic() - began
     buyer.join(SETTLE_S)
-    must(bought, f"the new orders were not bought: {witness.states(stage, busy.codes)}")
+    must(bought, f"the new orders were not bought: {witness.standing(stage, busy.codes)}")
     ended_at = time.time()
     storm.bought, storm.bought_s = len(busy.codes), bought[0]
 
-    changed = [name for name, told in _picture(stage, newest).items() if told != before[name]]
-    must(not changed, f"the storm changed {', '.join(changed)}: {_difference(before, _picture(stage, newest))}")
+    changed = [name for name, told in _picture(stage, busy.codes).items() if told != before[name]]
+    must(not changed, f"the storm changed {', '.join(changed)}: {_difference(before, _picture(stage, busy.codes))}")
     strange = set(storm.answers) - {204}
     must(not strange, f"a webhook was answered with {strange}: {dict(storm.answers)}")
     must(not witness.not_once(stage, busy.codes), f"not bought once: {witness.not_once(stage, busy.codes)}")
@@ -187,6 +194,22 @@ def _orders_in_every_state(stage: Stage, supplier: Supplier) -> list[str]:
     return codes
 
 
+def _deliver(stage: Stage, supplier: Supplier, codes: list[str]) -> None:
+    """What was bought is delivered, so that few look-ups are due by themselves; each leaves a genuine webhook."""
+    for ref in witness.references(stage, codes):
+        supplier.mark(ref, "successful")
+    _until_states(stage, codes, Tally(completed=len(codes)))
+
+
+def _offer_too_much(stage: Stage, storm: Storm) -> None:
+    """A body of 2 MB is refused by its announced length, or as soon as it has grown past what is read."""
+    url = stage.running.facts["webhook_url"]
+    storm.announced, storm.in_pieces = too_large.announced(url), too_large.in_pieces(url)
+    must(storm.announced.status == storm.in_pieces.status == 413, f"{storm.announced}, {storm.in_pieces}")
+    most = Config.webhook_bytes + MOST_ON_THE_WAY
+    must(storm.in_pieces.sent_bytes <= most, f"{storm.in_pieces.sent_bytes} bytes were taken before the refusal")
+
+
 def _until_states(stage: Stage, codes: list[str], wanted: Tally[str]) -> None:
     until(lambda: witness.states(stage, codes) == wanted, SETTLE_S, f"of these orders there are {dict(wanted)}")
 
@@ -223,8 +246,8 @@ def _wait_until_quiet(stage: Stage) -> None:
     until(lambda: witness.rows(stage, query)[0][0] == 0, SETTLE_S, "nothing is due")
 
 
-def _picture(stage: Stage, newest: int) -> dict[str, list[Any]]:
-    return {name: witness.rows(stage, query, newest) for name, query in _PICTURE.items()}
+def _picture(stage: Stage, besides: list[str]) -> dict[str, list[Any]]:
+    return {name: witness.rows(stage, query, besides) for name, query in _PICTURE.items()}
 
 
 def _difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[Any]:
@@ -275,7 +298,7 @@ def main() -> int:
     """Run one storm on a stage of its own; 0 when every rule held."""
     parser = argparse.ArgumentParser(prog="python -m chaos.storm", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--bodies", type=int, default=10_000)
-    parser.add_argument("--batch", type=int, default=100, help="orders bought meanwhile")
+    parser.add_argument("--batch", type=int, default=50, help="orders bought meanwhile")
     parser.add_argument("--rate", type=float, default=RATE_A_SECOND, help="bodies a second")
     parser.add_argument("--scale", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")

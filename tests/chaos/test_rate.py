@@ -1,0 +1,24 @@
+"""Sixty calls a minute at the supplier, three workers, more orders than that: the limit is neither broken nor wasted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chaos import rate
+from chaos.stage import Stage
+
+pytestmark = [pytest.mark.slow(seconds=60), pytest.mark.alone, pytest.mark.timeout(300)]
+ORDERS = 130
+"""Two windows of purchases, then look-ups that would fill the budget alone: see `chaos/rate.py` for three hundred."""
+
+
+def test_the_supplier_s_limit_is_neither_broken_nor_wasted_nor_given_to_look_ups(
+    stage: Stage, say: Callable[[object], None]
+) -> None:
+    use = rate.run(stage, ORDERS)
+    for line in use.lines():
+        say(line)
+    rate.judge(use)
+    assert len(use.slices) >= 3
