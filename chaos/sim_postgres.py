@@ -157,9 +157,7 @@ class PostgresStore:
 
     def newest_read_asked(self) -> datetime:
         if self._asked is None:
-            rows = self._rows(
-                "SELECT created_at FROM outbox WHERE kind = 'refresh_balance' ORDER BY id DESC LIMIT 1"
-            )
+            rows = self._rows("SELECT created_at FROM outbox WHERE kind = 'refresh_balance' ORDER BY id DESC LIMIT 1")
             self._asked = rows[0]["created_at"] if rows else sim_store.LONG_AGO
         return self._asked
 

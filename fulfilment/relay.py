@@ -117,10 +117,7 @@ def ask_timed() -> None:
         ("prove_books", settings.proof_every_s),
     ):
         newest = db.session.scalar(
-            select(outbox.OutboxRow)
-            .where(outbox.OutboxRow.kind == kind)
-            .order_by(outbox.OutboxRow.id.desc())
-            .limit(1)
+            select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
         )
         if newest is not None and newest.done_at is None:
             continue  # while no worker takes it, asking again would only fill the audit

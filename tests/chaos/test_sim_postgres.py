@@ -34,7 +34,10 @@ def ending(world: World, ids: list[int]) -> dict[str, Any]:
     return {
         "broken": world.checks.broken,
         "orders": [
-            {name: store.order(one)[name] for name in ("state", "attempt", "resends", "ever_unknown", "charged_pesewas")}
+            {
+                name: store.order(one)[name]
+                for name in ("state", "attempt", "resends", "ever_unknown", "charged_pesewas")
+            }
             for one in ids
         ],
         "cases": [store.cases_of(one) for one in ids],
