@@ -38,6 +38,7 @@ _STEPS_PER_ORDER = 50
 _CALM_STEPS_PER_ORDER = 600
 _CALM_FUEL = 50
 """With nobody to disturb them processes need not take turns at every seam."""
+_CALM_ROUNDS = 5
 _HEARD_S = 200.0
 """A look-up may wait for the call budget; by then what the last webhooks rang for has been asked."""
 
@@ -580,12 +581,17 @@ class World:
         for code in self.codes:
             if self.store.state_of(code) == "pending":
                 self._press("cancel", code, orders.cancel)
-        if not self._quiet(lambda: not self._timed and not self._unsettled()):
-            self.checks.breaks("everything_terminal_or_in_case", f"not after {self.time:.0f} s: {self._unsettled()}")
-            return
-        self.mail += [self.supplier.webhook(record, signed=True) for record in self._untold()]
-        heard_by = self.time + _HEARD_S + 2 * self.settings.balance_every_s  # a difference seen twice is a case
-        self._quiet(lambda: self.time >= heard_by and not self._something_due())
+        for _ in range(_CALM_ROUNDS):  # a question that answers itself meanwhile lets the orders it stopped go on
+            if not self._quiet(lambda: not self._timed and not self._unsettled()):
+                self.checks.breaks(
+                    "everything_terminal_or_in_case", f"not after {self.time:.0f} s: {self._unsettled()}"
+                )
+                return
+            self.mail += [self.supplier.webhook(record, signed=True) for record in self._untold()]
+            heard_by = self.time + _HEARD_S + 2 * self.settings.balance_every_s  # a difference seen twice is a case
+            self._quiet(lambda by=heard_by: self.time >= by and not self._something_due())  # type: ignore[misc]
+            if self.checks.broken or not self._unsettled():
+                break
         if not self.checks.broken:
             self.checks.at_the_end()
 

@@ -21,7 +21,9 @@ from fulfilment import link
 
 SEEDS = 500
 ORDERS = 30
-REGRESSION_SEEDS: list[tuple[int, BulkMode, str]] = []
+REGRESSION_SEEDS: list[tuple[int, BulkMode, str]] = [
+    (1880, "off", "the run ended while an order that a question had stopped was on its way again"),
+]
 """Seeds beyond the five hundred that once broke something: (seed, bulk mode, what was wrong)."""
 
 
@@ -74,11 +76,11 @@ def test_a_seed_is_a_run() -> None:
 
 
 def test_every_stand_in_is_taken_out_again() -> None:
-    shipped = [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random, outbox.bell]
+    shipped = [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random]
     with sim_seams.installed(memory=True):
-        inside = [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random, outbox.bell]
+        inside = [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random]
         assert all(one is not other for one, other in zip(shipped, inside, strict=True))
-    assert [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random, outbox.bell] == shipped
+    assert [db.transaction, link.wallet_turn, outbox.select, supply.insert, clock.random] == shipped
 
 
 def test_a_function_that_takes_something_else_now_stops_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
