@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import subprocess
 import sys
 from typing import Self
@@ -104,7 +105,7 @@ def _place(count: int, chance: random.Random) -> list[tuple[int, str]]:
             found = orders.place(
                 bundle_id=line.bundle_id,
                 recipient_msisdn=f"+23324{digits}",
-                idempotency_key=f"counter-{chance.getrandbits(80):020x}",
+                idempotency_key=f"counter-{secrets.token_hex(10)}",  # never an order of an earlier counter with this seed
                 repeat_confirmed=True,
             )
             placed.append((store_id, found.order.code))

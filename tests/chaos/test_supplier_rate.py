@@ -11,7 +11,8 @@ from chaos.stage import Stage
 
 pytestmark = [pytest.mark.slow(seconds=60), pytest.mark.alone, pytest.mark.timeout(300)]
 ORDERS = 130
-"""Two windows of purchases, then look-ups that would fill the budget alone: see `chaos/rate.py` for three hundred."""
+"""Two windows of purchases, then look-ups that would fill the budget alone. They go on when the test is over, so no other
+test should use its stage after this."""
 
 
 def test_the_supplier_s_limit_is_neither_broken_nor_wasted_nor_given_to_look_ups(
