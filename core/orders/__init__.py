@@ -1,11 +1,7 @@
 """Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
-(`returning`), who goes first when money is short (`waiting`), the timeline, and what pages read (`reading`). Callers say
-`orders.place`.
-the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the timeline, and what pages read
-(`reading`), and what a restored backup makes doubtful (`restoring`). Callers say `orders.place`.
-the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), what a person settles (`by_hand`),
-the timeline, and what pages read (`reading`). Callers say `orders.place`.
+(`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
+makes doubtful (`restoring`), the timeline, and what pages read (`reading`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
