@@ -109,7 +109,7 @@ class Wanted:
             "webhook_drop_probability": 0.2,
             "webhook_duplicate_probability": 0.2,
             "webhook_shuffle_s": 10 / self.scale,
-            "webhook_before_probability": 0.15,
+            "webhook_before_probability": 0.15 if self.bulk == "off" else 0.5,
         }
 
 
