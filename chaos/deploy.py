@@ -3,8 +3,8 @@
     python -m chaos.deploy --orders 200 --terms 10
 
 The supplier answers slowly, and each SIGTERM waits until it says that it is working on a purchase, so that every deploy
-falls into one. Judged: no order was ever unclear, each was bought once, each program was gone within its stop time, and
-no page said anything worse than nothing.
+falls into one. Judged: no order was ever unclear, no purchase was cut off, each was bought once, each program was gone
+within its stop time, and no page said anything worse than nothing.
 """
 
 from __future__ import annotations
@@ -129,6 +129,14 @@ def _judge(stage: Stage, done: Deploys, codes: list[str]) -> None:
         stage, "SELECT code, state, attempt FROM orders WHERE code = ANY(%s) AND (ever_unknown OR attempt <> 1)", codes
     )
     must(not unclear, f"{len(unclear)} orders were unclear or tried again: {unclear[:3]}")
+    # A worker that was killed in its call marks nothing: only the line of the call tells, which stays without an answer.
+    cut_off = witness.rows(
+        stage,
+        "SELECT order_refs FROM supplier_calls WHERE endpoint IN ('purchase', 'bulk') AND answered_at IS NULL "
+        "AND order_refs && %s",
+        witness.references(stage, codes),
+    )
+    must(not cut_off, f"{len(cut_off)} purchases were cut off: {cut_off[:3]}")
     missed = witness.not_once(stage, codes)
     must(not missed, f"not bought exactly once: {missed}")
     must(done.in_flight >= len(done.stops_s) * 0.8, f"only {done.in_flight} deploys fell into a purchase")

@@ -9,11 +9,11 @@ import pytest
 from chaos import deploy
 from chaos.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=40), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow(seconds=30), pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def test_a_deploy_in_the_middle_of_purchases_leaves_none_unclear(stage: Stage, say: Callable[[object], None]) -> None:
-    done = deploy.run(stage, orders=20, terms=2)
+    done = deploy.run(stage, orders=12, terms=2)
     for line in done.lines():
         say(line)
     assert (len(done.stops_s), done.in_flight) == (2, 2)

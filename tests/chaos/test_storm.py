@@ -9,8 +9,8 @@ import pytest
 from chaos import forged, storm
 from chaos.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=50), pytest.mark.alone, pytest.mark.timeout(300)]
-BODIES, ORDERS_MEANWHILE = 3_000, 20
+pytestmark = [pytest.mark.slow(seconds=40), pytest.mark.alone, pytest.mark.timeout(300)]
+BODIES, ORDERS_MEANWHILE = 2_000, 20
 
 
 def test_a_storm_of_forged_webhooks_changes_nothing_and_two_megabytes_are_refused_unread(

@@ -9,7 +9,7 @@ import pytest
 from chaos import rate
 from chaos.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=60), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow(seconds=50), pytest.mark.alone, pytest.mark.timeout(300)]
 ORDERS = 130
 """Two windows of purchases, then look-ups that would fill the budget alone. They go on when the test is over, so no other
 test should use its stage after this."""
