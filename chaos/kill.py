@@ -1,7 +1,7 @@
 """The kill test: real processes, a lying supplier, and a nemesis with kill -9; then the checker's verdict.
 
     .venv/bin/python -m chaos.kill --orders 300 --kills 60 --scale 10 --seed 1 [--bulk auto] [--mutant NAME]
-    .venv/bin/python -m chaos.kill --long [--seeds 1-3]      1,000 orders, 200 kills, nothing scaled: about 1 h 40 each
+    .venv/bin/python -m chaos.kill --long [--seeds 1-3]      1,000 orders, 200 kills, nothing scaled: about an hour each
 
 Decides what the supplier does wrong and how often, when a run is over, and what the checker gets to read. Prints the
 seed first and a line every few seconds. Exit status 0 when every run is green, 1 when one is red, 2 when one broke off.
@@ -42,7 +42,7 @@ FAILED_WATCH_S = 200
 """A failed order is watched for minutes here, not for a day, so that it ends within the run."""
 WAITING = {"off": 25, "auto": 70}
 """Orders placed and not bought yet, at most. Several share a call only when many are due."""
-CALLS_AN_ORDER = 4.2
+CALLS_AN_ORDER = 2.7
 """What an order takes of the call budget, the unclear ones included: measured, for the expected length of a run."""
 TAIL_S = 600
 STUCK_S = 120
