@@ -112,6 +112,7 @@ def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) 
     seen = log.seen[seen_before:]
     most_ms = MOST_MS.get(trial) or MOST_MS.get(kind) or OTHERWISE_MS
     _judge_pages(seen, trial, (went, back_at + FLOWS_S * slack), most_ms * slack)
+    must(trial != "postgres:full" or "No space left on device" in stage.log(), f"{trial}: there was room enough")
     refusal = {"web:killed": 0, "postgres:killed": 503}.get(trial)
     must(refusal is None or any(one.status == refusal for one in seen), f"{trial}: nobody noticed")
     answered = [one.ms for one in seen if one.status]
