@@ -81,8 +81,11 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
     for _ in range(20):
         desk.work()
         desk.jump(2)
-    assert desk.read(order).attempt == 2
-    assert desk.work_until(order, "processing").attempt <= 4
+    waiting = desk.read(order)
+    assert (waiting.state, waiting.wait_reason, waiting.attempt) == ("queued", "rate", 1)
+    with tenancy.across_stores():
+        assert supply.take_call("purchase") == 0.0
+    assert desk.work_until(order, "processing").attempt == 2
 
 
 def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
