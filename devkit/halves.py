@@ -1,12 +1,13 @@
 """A pytest plugin, `-p devkit.halves --part 1/2`: this process runs its share of the test files, another the rest.
 
-Decides the shares by the number of tests, the same way in every process, and never parts a file: its fixtures are
-made once. A test marked `slow(seconds=60)` counts as sixty. Each process has its own servers, so the shares cannot meet.
+Decides the shares by the seconds the tests are thought to take, the same way in every process, and never parts a file: its
+fixtures are made once. Each process has its own servers, so the shares cannot meet.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pytest
 
@@ -29,16 +30,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if str(item.path) in mine]
 
 
-def weight(item: pytest.Item) -> int:
-    """What a test counts when the shares are made."""
-    mark = item.get_closest_marker("slow")
-    return int(mark.kwargs.get("seconds", 1)) if mark else 1
+SECONDS, SLOW_SECONDS = 0.15, 2.0
+"""What a test takes that says nothing, and one that is `slow` without saying how slow."""
 
 
-def shares(counts: dict[str, int], parts: int) -> list[list[str]]:
-    """`parts` lists of files with about as many tests each: the largest file first, always to the lightest list."""
+def weight(item: pytest.Item) -> float:
+    """The seconds a test counts when the shares are made: those of its mark `slow(seconds=60)`."""
+    mark = item.get_closest_marker("slow") or item.get_closest_marker("browser")
+    return float(mark.kwargs.get("seconds", SLOW_SECONDS)) if mark else SECONDS
+
+
+def shares(counts: Mapping[str, float], parts: int) -> list[list[str]]:
+    """`parts` lists of files that take about as long: the longest file first, always to the lightest list."""
     lists: list[list[str]] = [[] for _ in range(parts)]
-    weights = [0] * parts
+    weights = [0.0] * parts
     for path in sorted(counts, key=lambda path: (-counts[path], path)):
         lightest = weights.index(min(weights))
         lists[lightest].append(path)

@@ -31,9 +31,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-STAGES = (("not (slow or browser or alone)", 2), ("(slow or browser) and not alone", 3), ("alone", 2))
-"""Every test, in three stages: which, and in how many processes. Slow tests wait a lot, so there are more of them than
-cores. What starts the whole program runs last, two at once: nothing it shows may depend on a quiet machine."""
+STAGES = (("not alone", 3), ("alone", 2))
+"""Every test, in two stages: which, and in how many processes. Many wait for a page or a process, so there are more lanes
+than cores. What starts the whole program runs last, two at once: nothing it shows may depend on a quiet machine."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 

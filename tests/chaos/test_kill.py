@@ -1,4 +1,4 @@
-"""The kill test in short, by its own command: nothing lost, nothing bought twice, in both bulk modes."""
+"""The kill test in short, by its own command: nothing lost, nothing bought twice."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ import pytest
 from chaos import ROOT
 from devkit import leash
 
-pytestmark = [pytest.mark.slow(seconds=200), pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow(seconds=220), pytest.mark.alone, pytest.mark.timeout(900)]
 SEED = "1"
 
 
-@pytest.mark.parametrize(
-    ("orders", "kills", "bulk"), [("300", "60", "off"), ("100", "20", "auto")], ids=["one by one", "in bulk"]
-)
-def test_no_order_is_lost_and_none_is_bought_twice(
-    orders: str, kills: str, bulk: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_no_order_is_lost_and_none_is_bought_twice(capfd: pytest.CaptureFixture[str]) -> None:
+    """One order a call. Several in a call take as long again: `--bulk auto`, see docs/chaos-kill.md for its figures."""
     with capfd.disabled():  # the report is the point: it belongs into the log of a green run too
         print()
-        status = _run(["--orders", orders, "--kills", kills, "--scale", "10", "--seed", SEED, "--bulk", bulk])
+        status = _run(["--orders", "300", "--kills", "60", "--scale", "10", "--seed", SEED, "--bulk", "off"])
     assert status == 0, "the report above names the broken invariants"
 
 
