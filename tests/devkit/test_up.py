@@ -104,8 +104,10 @@ def test_after_sigkill_the_children_end_and_the_next_run_has_the_data(project: P
         addresses.add(run.ready()["database_url"])
         below, runner = run.family, runner_of(run)
         killed_at = time.monotonic()
-        for pid in {"front": [run.process.pid], "runner": [runner], "both": [run.process.pid, runner]}[victims]:
-            os.kill(pid, signal.SIGKILL)
+        dying = {"front": [run.process.pid], "runner": [runner], "both": [run.process.pid, runner]}[victims]
+        for signum in (signal.SIGSTOP, signal.SIGKILL):  # neither of two sees the other die and tidies up
+            for pid in dying:
+                os.kill(pid, signum)
         run.process.wait(10)
         if victims != "front":  # then the runner lives a moment longer, and the next run is the one to wait
             until(lambda below=below: gone(below), 10)
