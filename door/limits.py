@@ -6,7 +6,6 @@ account) live in `core`, in PostgreSQL. With Valkey down each process counts in 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from core import addresses
 from core.config import Config
 from door import hosts
 
@@ -89,15 +89,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def caller() -> str:
-    """The client's address; of IPv6 the /64 it was given, since one caller owns all of that."""
-    text = request.remote_addr or "nobody"
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
-    return text
+    """The key of this request's client."""
+    return addresses.key(request.remote_addr)
 
 
 def caller_of_host() -> str:
