@@ -29,7 +29,8 @@ DEEDS = {
     "ask_refresh_balance": "asked for the balance",
     "ask_sync_catalogue": "asked for a sync",
     "ask_prove_books": "asked for a proof",
-    "acting_in": "worked in the store",
+    "person": "changed what may open doors of",
+    "membership": "changed a membership of",
 }
 
 

@@ -191,7 +191,6 @@ def drop_double_entry(admin_url: str) -> None:
 def plant_unbalanced(url: str) -> bool:
     """Try, as the application's role or the owner, to write a posting that sums to one pesewa. Whether it was taken."""
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT set_config('makola.scope', 'all', true)")
         try:
             connection.execute(
                 "WITH posting AS (INSERT INTO postings (kind, n, note, actor_name, at) "
@@ -200,7 +199,7 @@ def plant_unbalanced(url: str) -> bool:
                 "SELECT posting.id, accounts.id, 1, accounts.balance_pesewas + 1 FROM posting, accounts "
                 "WHERE accounts.name = 'bank'"
             )
-        except psycopg.errors.CheckViolation:
+        except (psycopg.errors.CheckViolation, psycopg.errors.InsufficientPrivilege):
             return False
         return True
 

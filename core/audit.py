@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, tenancy
+from core import clock
 from core.db import Model, db, in_transaction, transaction
 from core.users import Login
 
@@ -73,10 +73,3 @@ def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None
 def recent(limit: int) -> list[AuditLine]:
     """The newest lines first."""
     return list(db.session.scalars(select(AuditLine).order_by(AuditLine.id.desc()).limit(limit)))
-
-
-def _acting(store_id: int, reason: str) -> None:
-    write(SYSTEM, "acting_in", f"store:{store_id}", {"reason": reason})
-
-
-tenancy.on_acting = _acting

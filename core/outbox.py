@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select, update
+from sqlalchemy import ForeignKeyConstraint, Index, func, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock, config
+from core import audit, clock, config, signed
 from core.audit import Actor
 from core.db import Model, after_commit, db, transaction
 from core.tenancy import StoreOrPlatformScoped
@@ -260,13 +260,10 @@ def health() -> Health:
 
 def prune(keep_days: int) -> int:
     """Delete finished requests of people that are older than `keep_days`. Rows of orders stay."""
+    before = clock.now() - clock.delta(keep_days * 86_400)
+    said = signed.say("makola_prune", asked_before=before.isoformat())
     with transaction() as session:
-        found = session.execute(
-            delete(OutboxRow).where(
-                OutboxRow.order_id.is_(None), OutboxRow.done_at < clock.now() - clock.delta(keep_days * 86_400)
-            )
-        )
-        return int(found.rowcount)  # type: ignore[attr-defined]
+        return int(session.execute(sql("SELECT makola_prune(:said, :mac)"), said).scalar_one())
 
 
 def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:

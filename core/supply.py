@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, delete, select
+from sqlalchemy import DateTime, Index, LargeBinary, Text, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config
+from core import clock, config, signed
 from core.db import Model, db, transaction
 
 SUPPLIER = "datamart"
@@ -283,14 +283,13 @@ def balance_reads(limit: int) -> list[BalanceRead]:
 def prune() -> int:
     """Delete call lines and webhooks past their keeping time. Returns how many rows went."""
     settings, now = config.current(), clock.now()
+    said = signed.say(
+        "makola_prune",
+        calls_before=(now - timedelta(days=settings.call_keep_days)).isoformat(),
+        webhooks_before=(now - timedelta(days=settings.webhook_keep_days)).isoformat(),
+    )
     with transaction() as session:
-        gone = 0
-        for query in (
-            delete(SupplierCall).where(SupplierCall.at < now - timedelta(days=settings.call_keep_days)),
-            delete(WebhookEvent).where(WebhookEvent.received_at < now - timedelta(days=settings.webhook_keep_days)),
-        ):
-            gone += int(session.execute(query).rowcount)  # type: ignore[attr-defined]
-        return gone
+        return int(session.execute(text("SELECT makola_prune(:said, :mac)"), said).scalar_one())
 
 
 def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:

@@ -22,7 +22,7 @@ DEMO_STORES = {
 
 def owner(email: str, password: str) -> bool:
     """Make the owner. False when one exists."""
-    with transaction() as session:
+    with tenancy.across_stores(), transaction() as session:
         if session.scalar(select(users.User.id).where(users.User.platform_role == "owner")) is not None:
             return False
         users.add(email, "Owner", password, platform_role="owner")
@@ -60,7 +60,7 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
 
 
 def _person(name: str, email: str, password: str) -> users.User:
-    with transaction() as session:
+    with tenancy.across_stores(), transaction() as session:
         user = session.scalar(select(users.User).where(users.User.email == email.lower()))
         if user is None:
             return users.add(email, name.title(), password, platform_role="owner" if name == "owner" else "none")

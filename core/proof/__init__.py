@@ -3,7 +3,7 @@
 Callers say `proof.prove()` and `proof.standing()`.
 """
 
-from core.proof.proving import NotEverything, Standing, UnderWay, look, newest, prove, standing
+from core.proof.proving import NotEverything, Standing, UnderWay, look, newest, prove, standing, standing_for_agents
 from core.proof.seals import Proof
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "newest",
     "prove",
     "standing",
+    "standing_for_agents",
 ]

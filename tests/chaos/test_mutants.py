@@ -134,7 +134,8 @@ def test_without_its_trigger_the_database_takes_half_a_posting(
     app: Flask, postgres: dict[str, str], restore: Callable[[], None]
 ) -> None:
     """What `chaos.kill --mutant double_entry_check` does to its database."""
-    assert not mutants.plant_unbalanced(postgres["app"])
+    assert not mutants.plant_unbalanced(postgres["app"]), "no role of the application writes the books"
+    assert not mutants.plant_unbalanced(postgres["admin"])
     with psycopg.connect(postgres["admin"], autocommit=True) as owner:
         row = owner.execute(
             "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'entries_balanced'"
@@ -146,4 +147,4 @@ def test_without_its_trigger_the_database_takes_half_a_posting(
         finally:
             owner.execute(row[0])
             restore()
-    assert not mutants.plant_unbalanced(postgres["app"])
+    assert not mutants.plant_unbalanced(postgres["admin"])

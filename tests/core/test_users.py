@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import psycopg
 import pytest
+import tables_owner
 from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
@@ -13,7 +15,7 @@ from sqlalchemy import text
 
 from core import config, users
 from core.config import Config, ConfigError
-from core.db import db, transaction
+from core.db import db
 
 
 def test_the_right_password_opens_and_the_wrong_one_does_not(context: Flask) -> None:
@@ -122,19 +124,24 @@ def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(context: Fl
     assert users.login_of(token, "portal") is None
 
 
-def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(context: Flask) -> None:
+def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(
+    context: Flask, postgres: dict[str, str]
+) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     def set_hash(value: str) -> None:
-        with transaction() as session:
-            session.execute(
-                text("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'"), {"hash": value}
-            )
+        tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'", hash=value)
+
+    def kept() -> str:
+        with psycopg.connect(postgres["admin"]) as connection:
+            row = connection.execute("SELECT password_hash FROM users WHERE email = 'ama@example.test'").fetchone()
+        assert row is not None
+        return str(row[0])
 
     set_hash(old)
     user = users.authenticate("ama@example.test", PASSWORD, "10.0.0.1")
     assert user is not None
-    assert user.password_hash != old
+    assert kept() != old
     assert users.verify(user, PASSWORD)
     set_hash("not a hash")
     assert users.authenticate("ama@example.test", PASSWORD, "10.0.0.1") is None
@@ -174,7 +181,7 @@ def test_all_missing_settings_are_named_at_once() -> None:
         for f in dataclasses.fields(Config)
         if "env" in f.metadata and f.default is dataclasses.MISSING
     ]
-    assert len(required) == 7
+    assert len(required) == 8
     for name in required:
         assert name in str(missing.value)
 
@@ -195,6 +202,7 @@ def test_all_missing_settings_are_named_at_once() -> None:
 def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str) -> None:
     good = {
         "DATABASE_URL": "postgresql://a:b@c/d",
+        "DATABASE_STORE_URL": "postgresql://s:b@c/d",
         "REDIS_URL": "redis://x",
         "MAKOLA_SECRET_KEY": "s" * 32,
         "DATA_MART_API_URL": "https://x.example/api",
@@ -211,6 +219,7 @@ def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str
 def test_the_rest_of_the_settings_is_read_by_its_kind() -> None:
     good = {
         "DATABASE_URL": "postgresql://a:b@c/d",
+        "DATABASE_STORE_URL": "postgresql://s:b@c/d",
         "REDIS_URL": "redis://x",
         "MAKOLA_SECRET_KEY": "s" * 32,
         "DATA_MART_API_URL": "https://x.example/api",

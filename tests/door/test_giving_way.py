@@ -52,12 +52,14 @@ def said(app: Flask, lock_wait: dict[str, int]) -> Iterator[list[str]]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {lock_wait['ms']}")
 
     with app.app_context():
-        engine = db.engine
-    event.listen(engine, "handle_error", note)
-    event.listen(engine, "begin", hurry)
+        engines = list(db.engines.values())
+    for engine in engines:
+        event.listen(engine, "handle_error", note)
+        event.listen(engine, "begin", hurry)
     yield codes
-    event.remove(engine, "handle_error", note)
-    event.remove(engine, "begin", hurry)
+    for engine in engines:
+        event.remove(engine, "handle_error", note)
+        event.remove(engine, "begin", hurry)
 
 
 @pytest.fixture

@@ -140,7 +140,6 @@ def test_it_is_off_unless_it_is_switched_on(
 def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 13)
     with transaction():
-        db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
         db.session.execute(
             text("UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)"),
             {"ids": [made[3].id, made[4].id]},
@@ -220,7 +219,6 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
 def test_one_bad_line_is_refused_alone_and_the_others_go_on(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 11)
     with transaction():
-        db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
         db.session.execute(text("UPDATE orders SET product_name = 'NOSUCH' WHERE id = :id"), {"id": made[4].id})
     scarce(9)
     work_one(desk, made[0])
