@@ -105,7 +105,4 @@ def place() -> Place:
 
 def address(label: str = "") -> str:
     """The public address of a host of ours, without a trailing slash: of a store, `portal`, `admin` or the bare one."""
-    cfg = config.current()
-    host = f"{label}.{cfg.base_domain}" if label else cfg.base_domain
-    port = f":{cfg.public_port}" if cfg.public_port else ""
-    return f"{cfg.public_scheme}://{host}{port}"
+    return config.current().address(label)
