@@ -16,7 +16,7 @@ from flask_migrate import Migrate
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import admin_console
+import admin_console.commands
 import agent_portal
 import core.config
 import door
@@ -58,6 +58,7 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
         app.register_blueprint(blueprint)
     door.finish(app, settings)
     cli.register(app)
+    admin_console.commands.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
     return app

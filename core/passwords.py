@@ -50,6 +50,11 @@ class BadPassword(ValueError):
         self.sentence = sentence
 
 
+def least_of(platform_role: str) -> int:
+    """How many characters a password has at least, by its person's role of the platform."""
+    return SHORTEST if platform_role == "none" else SHORTEST_OF_PLATFORM
+
+
 def generate() -> str:
     """A new password of about 78 random bits that a person can read off a screen and type."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from core import audit, clock, users
@@ -34,6 +34,14 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True)
+class Person:
+    """A person and where they work: (store, role there), by the store's name."""
+
+    user: User
+    works_in: list[tuple[Store, str]]
+
+
+@dataclass(frozen=True)
 class Role:
     """What became of `set_role`."""
 
@@ -47,6 +55,25 @@ def find(email: str) -> User:
     if (user := users.by_email(email) if email.isprintable() else None) is None:
         raise Refused(f"Nobody here has the address {email.strip()!r}. Check it, or add the person first.")
     return user
+
+
+def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
+    """People by e-mail, those behind `after`; with `typed` only whose e-mail or name has it. Removed ones are left out."""
+    rows = select(User).where(User.removed_at.is_(None), User.email > after).order_by(User.email).limit(limit)
+    if typed:
+        rows = rows.where(
+            or_(User.email.icontains(typed, autoescape=True), User.name.icontains(typed, autoescape=True))
+        )
+    found = {user.id: Person(user, []) for user in db.session.scalars(rows)}
+    members = (
+        select(Membership, Store)
+        .join(Store, Store.id == Membership.store_id)
+        .where(Membership.user_id.in_(found))
+        .order_by(Store.name)
+    )
+    for membership, store in db.session.execute(members):
+        found[membership.user_id].works_in.append((store, membership.role))
+    return list(found.values())
 
 
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:

@@ -55,7 +55,7 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     removed_at: Mapped[datetime | None]
     access_no: Mapped[int] = mapped_column(default=0)
-    """What was given out under an earlier number (sessions, reset links) opens nothing: see `end_access`."""
+    """What was given out under an earlier number opens nothing: see `end_access`."""
     password_long: Mapped[bool] = mapped_column(default=False)
     """Whether the password kept to the rule of the owner's people when it was set."""
 
@@ -179,9 +179,9 @@ def start_login(user: User, door: Door, store_id: int | None = None, *, user_age
     It stands under the number that `user` was read with: if access ended since, it opens nothing.
     """
     token = secrets.token_urlsafe(32)
+    row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
+    row.device, row.access_no = browsers.words(user_agent), user.access_no
     with transaction() as session:
-        row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
-        row.device, row.access_no = browsers.words(user_agent), user.access_no
         session.add(row)
     return token
 
@@ -224,8 +224,13 @@ def switch_store(token: str, store_id: int) -> None:
 
 def end_login(token: str) -> None:
     """Log out on this device. Harmless when already ended."""
+    end_session(_hash(token))
+
+
+def end_session(token_hash: str) -> None:
+    """The same for a session of `logins_of`."""
     with transaction() as session:
-        session.execute(delete(LoginSession).where(LoginSession.token_hash == _hash(token)))
+        session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash))
 
 
 def prune() -> int:
@@ -242,11 +247,9 @@ def logins_of(user_id: int) -> list[LoginSession]:
     rows = db.session.scalars(
         select(LoginSession)
         .join(User, (User.id == LoginSession.user_id) & (User.access_no == LoginSession.access_no))
-        .where(
-            LoginSession.user_id == user_id,
-            LoginSession.seen_at > now - timedelta(seconds=settings.session_idle_s),
-            LoginSession.created_at > now - timedelta(seconds=settings.session_absolute_s),
-        )
+        .where(LoginSession.user_id == user_id)
+        .where(LoginSession.seen_at > now - timedelta(seconds=settings.session_idle_s))
+        .where(LoginSession.created_at > now - timedelta(seconds=settings.session_absolute_s))
         .order_by(LoginSession.seen_at.desc())
         .limit(settings.page_size)
     )
@@ -277,9 +280,8 @@ def void_password(user: User) -> None:
 
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
     """Set the hash inside the open use case. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
-    least = passwords.SHORTEST if user.platform_role == "none" else passwords.SHORTEST_OF_PLATFORM
     words = (user.name, user.email, user.email.partition("@")[0], *own)
-    kept = passwords.check(password, shortest=least, own=words)
+    kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
     user.password_hash, user.password_long = _hasher.hash(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
 
 
