@@ -7,6 +7,7 @@ A password never comes from the command's words, which other people of the machi
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -215,7 +216,8 @@ def _password(prompt: bool, from_stdin: bool) -> tuple[str, str | None]:
     if prompt:
         return click.prompt("Password", hide_input=True, confirmation_prompt=True), None
     if from_stdin:
-        return click.get_text_stream("stdin", errors="replace").readline().rstrip("\r\n"), None
+        line = sys.stdin.buffer.readline(passwords.LONGEST * 8)
+        return line.decode("utf-8", "replace").rstrip("\r\n"), None
     made = passwords.generate()
     return made, made
 

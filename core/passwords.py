@@ -86,7 +86,7 @@ def check(typed: str, *, shortest: int, own: Iterable[str] = ()) -> str:
     text = normal(typed)
     if len(text) > LONGEST:
         raise BadPassword(_TOO_LONG)
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+    if "\ufffd" in text or any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
         raise BadPassword(_NOT_TYPED)
     if len(text) < shortest:
         raise BadPassword(f"Use at least {shortest} characters. Three or four words are easy to remember.")

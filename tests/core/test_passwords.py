@@ -73,7 +73,8 @@ def test_the_lengths_are_counted_without_what_is_pasted_round() -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["two\nlines of words", "tab\tbetween words", "nul\x00 between words", "half \ud800 a sign"]
+    "password",
+    ["two\nlines of words", "tab\tbetween words", "nul\x00 between words", "half \ud800 a sign", "broken \ufffd sign"],
 )
 def test_what_nobody_can_type_into_one_field_is_refused(password: str) -> None:
     assert "one line" in refusal(password)
