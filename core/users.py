@@ -150,8 +150,10 @@ def authenticate(email: str, password: str, address: str) -> User | None:
             session.add_all(LoginAttempt(key=key) for key in keys)
             session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))
             return None
+        as_compared = select(User).where(User.id == user.id, User.access_no == user.access_no)
+        if (fresh := session.scalar(as_compared)) is None:
+            return None  # another password was set while this one was compared
         session.execute(delete(LoginAttempt).where(LoginAttempt.key == f"account:{email}"))
-        fresh = session.scalars(select(User).where(User.id == user.id)).one()
         if _hasher.check_needs_rehash(fresh.password_hash):
             fresh.password_hash = _hasher.hash(passwords.normal(password))
         return fresh
@@ -174,10 +176,7 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
 
 
 def start_login(user: User, door: Door, store_id: int | None = None, *, user_agent: str = "") -> str:
-    """Begin a session on this device and return its token. A new token at each log-in, so none can be planted.
-
-    It stands under the number that `user` was read with: if access ended since, it opens nothing.
-    """
+    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted."""
     token = secrets.token_urlsafe(32)
     row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
     row.device, row.access_no = browsers.words(user_agent), user.access_no

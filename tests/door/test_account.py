@@ -128,6 +128,21 @@ def test_a_log_in_under_way_does_not_outlive_a_new_password(context: Flask) -> N
     assert fresh is not None and users.login_of(users.start_login(fresh, "portal"), "portal") is not None
 
 
+def test_a_password_set_while_the_old_one_is_compared_lets_nobody_in(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, verify = users.by_email("ama@example.test"), users._verify
+    assert person is not None
+
+    def slow(password_hash: str, password: str) -> bool:
+        right = verify(password_hash, password)
+        people.set_password(person.id, NEW, SYSTEM, action="set_password")
+        return right
+
+    monkeypatch.setattr(users, "_verify", slow)
+    assert users.authenticate("ama@example.test", PASSWORD, "10.0.0.1") is None
+
+
 @pytest.mark.parametrize(("room", "email"), DOORS)
 def test_sessions_name_each_device_and_mark_this_one(visitor: Callable[[str], Visitor], room: str, email: str) -> None:
     here, there = visitor(room), visitor(room)
