@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
-from core import signed
+from core import config, signed
 
 DEFINER_ROLE = "makola_definer"
 """Owns the functions below. Nobody logs in as it, and no role of the application is a member of it."""
@@ -34,6 +34,7 @@ STORE = {
     "postings": "SELECT",
     "proofs": "SELECT(at, id, ok)",
     "pulses": "",
+    "reset_links": "",
     "sessions": "",
     "settings": "SELECT",
     "signing_keys": "",
@@ -57,7 +58,7 @@ PLATFORM = {
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
     "login_attempts": "SELECT INSERT DELETE",
-    "memberships": "SELECT INSERT",
+    "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_events": "SELECT INSERT",
     "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, ever_unknown, "
     "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
@@ -68,7 +69,8 @@ PLATFORM = {
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
     "pulses": "SELECT INSERT DELETE UPDATE(at, times)",
-    "sessions": "SELECT INSERT DELETE UPDATE(seen_at, store_id)",
+    "reset_links": "SELECT INSERT DELETE UPDATE(access_no, expires_at, made_at, token_hash)",
+    "sessions": "SELECT INSERT DELETE UPDATE(access_no, seen_at, store_id, token_hash)",
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
@@ -79,7 +81,8 @@ PLATFORM = {
     "seen_at, validity)",
     "supplier_state": "SELECT INSERT UPDATE",
     "sync_reports": "SELECT INSERT",
-    "users": "SELECT(created_at, email, id, name, platform_role) INSERT UPDATE(password_hash, platform_role)",
+    "users": "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at) INSERT "
+    "UPDATE(access_no, name, password_hash, password_long, platform_role, removed_at)",
     "webhook_events": "SELECT INSERT UPDATE(headers, result, times)",
 }
 """Console, fulfilment and commands: every store, and in each what the store itself may do. No UPDATE or DELETE on what is
@@ -119,11 +122,13 @@ FUNCTIONS = {
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
     "makola_words_of(users)": "",
+    "makola_writer()": "",
 }
 """Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
 
-PEOPLE_TABLES = frozenset({"memberships", "sessions", "users"})
+PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
+WITHOUT_SEQUENCE = frozenset({"memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"})
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
@@ -157,13 +162,7 @@ def wanted(rights: dict[str, str], kind: str) -> set[str]:
     for table, words in rights.items():
         for privilege, columns in _parsed(words):
             found.add(f"{table}: {privilege}{columns}")
-            if privilege == "INSERT" and table not in (
-                "memberships",
-                "settings",
-                "sessions",
-                "pulses",
-                "supplier_state",
-            ):
+            if privilege == "INSERT" and table not in WITHOUT_SEQUENCE:
                 found.add(f"{table}_id_seq: USAGE")
     found |= {f"{function}: EXECUTE" for function, who in FUNCTIONS.items() if kind in who.split()}
     return found
@@ -189,15 +188,21 @@ def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, sett
 
 def refuse_stranger(connection: Connection) -> None:
     """Raise `WrongRights` when the database does not know the key of this program: every page would be empty."""
-    told = text("SELECT set_config('makola.store', :store, true)")
-    connection.execute(told, {"store": f"0.{signed.mac('store:0')}"})
-    try:
-        connection.scalar(text("SELECT makola_store()"))
-    except ProgrammingError as error:
-        raise WrongRights(
-            "The database does not know the MAKOLA_SECRET_KEY of this program. Run `flask --app wsgi db upgrade` with it; to "
-            "rotate it without a break, see docs/operate.md, 'Rotate keys'."
-        ) from error
+    tried = [*reversed(config.current().signing_keys)]  # the present key first
+    for secret_key in tried:
+        told = f"0.{signed.mac('store:0', secret_key)}"
+        connection.execute(text("SELECT set_config('makola.store', :store, true)"), {"store": told})
+        try:
+            connection.scalar(text("SELECT makola_store()"))
+        except ProgrammingError:
+            connection.rollback()
+            continue
+        signed.agree(secret_key)
+        return
+    raise WrongRights(
+        "The database knows neither the MAKOLA_SECRET_KEY of this program nor one of its fallbacks. Run "
+        "`flask --app wsgi db upgrade` with it; to rotate it without a break, see docs/operate.md, 'Rotate keys'."
+    )
 
 
 def columns_of(words: str) -> Iterable[tuple[str, str]]:

@@ -18,9 +18,19 @@ _BLOCK = 64
 """Block size of SHA-256 in bytes: HMAC hashes the key padded to it, twice."""
 
 
-def mac(words: str) -> str:
+_agreed: dict[str, str] = {}
+"""Secret key of the program → the one the database knows: an earlier one, between a change of keys and `db upgrade`."""
+
+
+def mac(words: str, secret_key: str | None = None) -> str:
     """What proves to the database that this program says `words`: 64 hexadecimal digits."""
-    return hmac.new(_key(config.current().secret_key), words.encode(), "sha256").hexdigest()
+    ours = config.current().secret_key
+    return hmac.new(_key(secret_key or _agreed.get(ours, ours)), words.encode(), "sha256").hexdigest()
+
+
+def agree(secret_key: str) -> None:
+    """Sign with this key from now on: of ours and those we still accept, the one that the database knows."""
+    _agreed[config.current().secret_key] = secret_key
 
 
 def say(act: str, **words: Any) -> dict[str, str]:

@@ -9,7 +9,22 @@ from urllib.parse import unquote, urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import audit, cases, catalog, config, ledger, lineage, onboarding, orders, outbox, proof, pulse, supply, users  # noqa: F401 - tables
+from core import (  # noqa: F401 - tables
+    audit,
+    cases,
+    catalog,
+    config,
+    ledger,
+    lineage,
+    onboarding,
+    orders,
+    outbox,
+    proof,
+    pulse,
+    resets,
+    supply,
+    users,
+)
 from core.db import Model
 from core.rights import Roles
 from migrations import granting
@@ -38,7 +53,14 @@ def _roles() -> Roles | None:
 
 
 def _secret_keys() -> list[str]:
-    return [_told("secret_key", "MAKOLA_SECRET_KEY"), *os.environ.get("MAKOLA_SECRET_KEY_FALLBACKS", "").split()]
+    """The program's key, and those it still accepts."""
+    of_caller = context.config.attributes
+    before = (
+        of_caller.get("secret_key_fallbacks", "")
+        if "secret_key" in of_caller
+        else _told("secret_key_fallbacks", "MAKOLA_SECRET_KEY_FALLBACKS")
+    )
+    return [_told("secret_key", "MAKOLA_SECRET_KEY"), *filter(None, re.split(r"[\s,]+", before))]
 
 
 def run() -> None:

@@ -45,7 +45,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             "admin": os.environ["TEST_DATABASE_ADMIN_URL"],
             "super": os.environ["TEST_DATABASE_SUPERUSER_URL"],
         }
-        _migrate(urls)
+        migrate(urls)
         yield urls
         return
     server = servers.start_postgres(tmp_path_factory.mktemp("postgres"), fsync=False)
@@ -63,7 +63,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             "store": database.store_url,
             "super": server.superuser_url.rpartition("/")[0] + "/makola_test",
         }
-        _migrate(urls)
+        migrate(urls)
         yield urls
     finally:
         server.stop()
@@ -296,13 +296,14 @@ def _enter(slug: str, *, as_platform: bool = False) -> int:
     return store.id
 
 
-def _migrate(urls: dict[str, str]) -> None:
+def migrate(urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str = "") -> None:
     alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
     alembic.attributes.update(
         database_admin_url=urls["admin"],
         database_url=urls["app"],
         database_store_url=urls["store"],
-        secret_key=SECRET_KEY,
+        secret_key=secret_key,
+        secret_key_fallbacks=fallbacks,
     )
     command.upgrade(alembic, "head")
 

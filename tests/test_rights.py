@@ -454,10 +454,47 @@ def test_a_program_whose_key_the_database_does_not_know_does_not_start(app: Flas
     from wsgi import create_app
 
     try:
-        with pytest.raises(rights.WrongRights, match="does not know the MAKOLA_SECRET_KEY of this program"):
+        with pytest.raises(rights.WrongRights, match="knows neither the MAKOLA_SECRET_KEY of this program"):
             create_app(replace(config, secret_key="another secret of thirty-two characters or more"))
     finally:
         settings.use(config)
+
+
+def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
+    app: Flask, config: Any, postgres: dict[str, str], as_store: Callable[..., Any], mine: Order
+) -> None:
+    """No moment at which processes with the old key, or with the new one, see empty pages."""
+    from dataclasses import replace
+
+    from conftest import migrate
+
+    from core import config as settings
+    from wsgi import create_app
+
+    new, old = "a new secret of thirty-two characters or more", config.secret_key
+
+    def works(program: Flask) -> bool:
+        with program.app_context():
+            tenancy.use(mine.store_id)
+            try:
+                return orders.by_code(mine.code) is not None
+            finally:
+                tenancy.clear()
+
+    rotated = replace(config, secret_key=new, secret_key_fallbacks=old)
+    try:
+        assert works(create_app(rotated)), "the database knows the old one alone"
+        migrate(postgres, secret_key=new, fallbacks=old)
+        assert works(create_app(rotated))
+        settings.use(config)
+        assert works(app), "a process of before"
+        migrate(postgres, secret_key=new)
+        with pytest.raises(Exception, match="not set by this program"):
+            works(app)
+        assert works(create_app(replace(config, secret_key=new)))
+    finally:
+        settings.use(config)
+        migrate(postgres)
 
 
 def test_work_in_a_store_as_the_platform_is_narrowed_by_the_database_too(

@@ -50,7 +50,7 @@ def yesterday(postgres: dict[str, str]) -> Iterator[Columns]:
         try:
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
             url = admin._replace(path=name).geturl()
-            alembic.attributes.update(admin_url=url, application_url=url)
+            alembic.attributes.update(database_admin_url=url)
             command.upgrade(alembic, "0001")
             yield columns_of(url)
         finally:

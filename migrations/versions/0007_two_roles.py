@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -236,6 +236,13 @@ SET search_path = pg_catalog, public, pg_temp AS $$
     'password', substr(encode(sha256(convert_to(u.password_hash, 'UTF8')), 'hex'), 1, 16))
 $$
 """
+WRITER = """
+CREATE FUNCTION makola_writer() RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT CASE WHEN makola_signed('people:' || pg_backend_pid(), current_setting('makola.permit', true)) THEN 'Makola'
+    ELSE session_user::text END
+$$
+"""
 NOTE_PEOPLE = """
 CREATE FUNCTION makola_note_person() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -245,7 +252,7 @@ DECLARE
 BEGIN
   IF before IS DISTINCT FROM after THEN
     INSERT INTO audit (at, actor_kind, actor_name, action, subject, detail)
-    VALUES (clock_timestamp(), 'system', session_user, 'person', 'user:' || coalesce(NEW.id, OLD.id),
+    VALUES (clock_timestamp(), 'system', makola_writer(), 'person', 'user:' || coalesce(NEW.id, OLD.id),
       jsonb_build_object('is', after, 'was', before));
   END IF;
   RETURN NULL;
@@ -257,12 +264,12 @@ SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
   IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR (OLD.user_id, OLD.store_id) <> (NEW.user_id, NEW.store_id)) THEN
     INSERT INTO audit (at, actor_kind, actor_name, action, subject, detail)
-    VALUES (clock_timestamp(), 'system', session_user, 'membership', OLD.user_id || '/' || OLD.store_id,
+    VALUES (clock_timestamp(), 'system', makola_writer(), 'membership', OLD.user_id || '/' || OLD.store_id,
       jsonb_build_object('is', NULL, 'was', OLD.role));
   END IF;
   IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW) THEN
     INSERT INTO audit (at, actor_kind, actor_name, action, subject, detail)
-    VALUES (clock_timestamp(), 'system', session_user, 'membership', NEW.user_id || '/' || NEW.store_id,
+    VALUES (clock_timestamp(), 'system', makola_writer(), 'membership', NEW.user_id || '/' || NEW.store_id,
       jsonb_build_object('is', NEW.role, 'was', CASE WHEN TG_OP = 'UPDATE' THEN OLD.role END));
   END IF;
   RETURN NULL;
@@ -293,11 +300,11 @@ SELECT clock_timestamp(), 'system', 'Makola', 'membership', user_id || '/' || st
 FROM memberships;
 CREATE INDEX ix_audit_people ON audit (subject, id) WHERE action IN ('person', 'membership');
 """
-GUARDED = ("memberships", "sessions", "users")
+GUARDED = ("memberships", "reset_links", "sessions", "users")
 NOTED = {"users": "person", "memberships": "membership"}
 FUNCTIONS = (
     SIGNED, STORE, HEARD, BOOK, POST, POST_OWN, OPEN_ACCOUNTS, HOLD_BUNDLES, HOLD_FLOAT, PRUNE, REFUSE_UNBALANCED, EVIDENCE,
-    PERMIT, KEPT_HASH_OF, PEOPLE_WORDS, NOTE_PEOPLE, NOTE_MEMBERSHIP, PEOPLE_OFF, TOLD_NOW,
+    PERMIT, KEPT_HASH_OF, PEOPLE_WORDS, WRITER, NOTE_PEOPLE, NOTE_MEMBERSHIP, PEOPLE_OFF, TOLD_NOW,
 )  # fmt: skip
 
 
@@ -341,7 +348,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER supplier_calls_answered_once ON supplier_calls")
     op.execute(UNBALANCED_BEFORE)
     for function in (
-        "makola_people_off()", "makola_note_membership()", "makola_note_person()", "makola_words_of(users)",
+        "makola_people_off()", "makola_note_membership()", "makola_note_person()", "makola_writer()", "makola_words_of(users)",
         "makola_password_of(text, text)", "makola_refuse_unpermitted()",
         "makola_refuse_other_words()", "makola_refuse_second_answer()", "makola_prune(text, text)",
         "makola_hold_float()", "makola_hold_bundles(bigint[])", "makola_open_accounts(text, text)", "makola_post_own(text, text)",
