@@ -12,13 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config as AlembicConfig
+import tables_owner
 from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
@@ -27,9 +25,6 @@ from core import clock, ledger, lineage, outbox, tenancy, users
 from core.config import Config
 from core.db import db
 from devkit import servers
-
-ROOT = Path(__file__).resolve().parent.parent
-SECRET_KEY = "a secret for tests, thirty-two characters or more"
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +40,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             "admin": os.environ["TEST_DATABASE_ADMIN_URL"],
             "super": os.environ["TEST_DATABASE_SUPERUSER_URL"],
         }
-        migrate(urls)
+        tables_owner.migrate(urls)
         yield urls
         return
     server = servers.start_postgres(tmp_path_factory.mktemp("postgres"), fsync=False)
@@ -63,7 +58,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
             "store": database.store_url,
             "super": server.superuser_url.rpartition("/")[0] + "/makola_test",
         }
-        migrate(urls)
+        tables_owner.migrate(urls)
         yield urls
     finally:
         server.stop()
@@ -89,7 +84,7 @@ def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempP
         database_store_url=postgres["store"],
         database_admin_url=postgres["admin"],
         redis_url=valkey,
-        secret_key=SECRET_KEY,
+        secret_key=tables_owner.SECRET_KEY,
         data_mart_api_url="http://127.0.0.1:9/api",
         data_mart_api_key="pk_test",
         data_mart_api_secret="sk_test",
@@ -294,18 +289,6 @@ def _enter(slug: str, *, as_platform: bool = False) -> int:
     assert store is not None
     tenancy.use(store.id, as_platform=as_platform)
     return store.id
-
-
-def migrate(urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str = "") -> None:
-    alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
-    alembic.attributes.update(
-        database_admin_url=urls["admin"],
-        database_url=urls["app"],
-        database_store_url=urls["store"],
-        secret_key=secret_key,
-        secret_key_fallbacks=fallbacks,
-    )
-    command.upgrade(alembic, "head")
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:

@@ -466,7 +466,7 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
     """No moment at which processes with the old key, or with the new one, see empty pages."""
     from dataclasses import replace
 
-    from conftest import migrate
+    from tables_owner import migrate
 
     from core import config as settings
     from wsgi import create_app

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import migrate
 from flask import Flask
 from seed import PASSWORD, WEBHOOK_TOKEN
 from sqlalchemy import func, select
+from tables_owner import migrate
 from visitors import Visitor
 
 from core import config as settings
