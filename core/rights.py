@@ -171,7 +171,7 @@ def wanted(rights: dict[str, str], kind: str) -> set[str]:
 def reached(connection: Connection) -> set[str]:
     """Everything of this database that the connected role may use, from the catalogs: tables, columns, sequences,
     functions, and powers that no role of the application may have. Also what it has through PUBLIC or other roles."""
-    return set(connection.execute(text(_REACHED)).scalars())
+    return set(connection.execute(text(REACHED)).scalars())
 
 
 def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, setting: str) -> None:
@@ -222,7 +222,7 @@ def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
     return [f"{verb} {', '.join(gravest_first[:most])}{more}"]
 
 
-_REACHED = """
+REACHED = """
 WITH me AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication
             FROM pg_roles WHERE rolname = current_user),
 tables AS (SELECT c.oid, c.relname, c.relowner FROM pg_class c

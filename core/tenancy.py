@@ -104,9 +104,8 @@ def across_stores() -> Iterator[None]:
 
 
 def as_platform(verb: Callable[P, T]) -> Callable[P, T]:
-    """For verbs about people and their log-ins: work as the platform, outside any store, whoever calls.
-
-    The stores' role has no right on those tables. Inside an open use case the caller must be the platform already.
+    """For verbs about what belongs to no store (people and log-ins, the supplier, switches): work as the platform, whoever
+    calls. The stores' role has no right there. Inside an open use case the caller must be the platform already.
     """
 
     @wraps(verb)

@@ -80,6 +80,9 @@ def _definer_may_own(owner_url: str) -> Iterator[None]:
     finally:
         with _connected(owner_url) as connection:
             connection.execute(f"REVOKE CREATE ON SCHEMA public FROM {DEFINER_ROLE}")
+            # PostgreSQL lets everybody make temporary tables in a new database, and a backup does not say otherwise.
+            database = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
 
 @contextmanager

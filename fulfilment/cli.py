@@ -19,6 +19,7 @@ from integrations.ports import NoAnswer, Supplier
 
 T = TypeVar("T")
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
+_everywhere = tenancy.across_stores()  # as a decorator it is entered anew at each call
 
 
 def register(app: Flask) -> None:
@@ -153,6 +154,7 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
 
 
 @supplier_group.command("check")
+@_everywhere
 def supplier_check() -> None:
     """Call every read endpoint of the supplier and say which works."""
     supplier: Supplier = current_app.extensions["supplier"]
@@ -185,15 +187,17 @@ def supplier_check() -> None:
 
 
 @supplier_group.command("sync")
+@_everywhere
 def supplier_sync() -> None:
     """Read the supplier's list now and apply it."""
     click.echo(catalogue.sync_now(current_app.extensions["supplier"]).text)
 
 
 @supplier_group.command("balance")
+@_everywhere
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with tenancy.across_stores(), link.wallet_turn() as turn:
+    with link.wallet_turn() as turn:
         if not turn:
             raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])

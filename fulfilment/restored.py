@@ -19,8 +19,10 @@ from core.db import PLATFORM, STORE, db
 
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
 EVIDENCE = ("supplier_calls_answered_once", "webhook_events_only_counted")
-GUARDS = frozenset({"entries_balanced", *EVIDENCE, *(f"{table}_frozen" for table in APPEND_ONLY)})
-"""The triggers that refuse an unbalanced posting and a change of what is append only. A test compares."""
+PEOPLE = ("memberships_noted", "users_noted", *(f"{table}_permitted" for table in rights.PEOPLE_TABLES))
+GUARDS = frozenset({"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)})
+"""The triggers that refuse an unbalanced posting, a change of what is append only, and people written by others. A test
+compares."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ def owner(email: str, password: str) -> users.User | None:
     return None
 
 
+@tenancy.across_stores()
 def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
     """Two stores with funded wallets, an owner, and the supplier's catalogue if it can be had. Returns what happened.
 

@@ -471,7 +471,7 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
     from core import config as settings
     from wsgi import create_app
 
-    new, old = "a new secret of thirty-two characters or more", config.secret_key
+    new, old = "new-" * 10, "old-" * 10  # fallbacks are parted by blanks
 
     def works(program: Flask) -> bool:
         with program.app_context():
@@ -482,17 +482,23 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
                 tenancy.clear()
 
     rotated = replace(config, secret_key=new, secret_key_fallbacks=old)
+    settings.use(replace(config, secret_key=old))
     try:
+        migrate(postgres, secret_key=old)
+        assert works(app)
         assert works(create_app(rotated)), "the database knows the old one alone"
+        settings.use(rotated)
+        assert signed.mac("x") == signed.mac("x", old)
         migrate(postgres, secret_key=new, fallbacks=old)
         assert works(create_app(rotated))
-        settings.use(config)
+        settings.use(replace(config, secret_key=old))
         assert works(app), "a process of before"
         migrate(postgres, secret_key=new)
         with pytest.raises(Exception, match="not set by this program"):
             works(app)
         assert works(create_app(replace(config, secret_key=new)))
     finally:
+        signed._agreed.clear()
         settings.use(config)
         migrate(postgres)
 
