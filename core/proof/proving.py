@@ -21,6 +21,7 @@ from core.db import db, transaction
 from core.ledger import Posting
 from core.proof import rules, seals
 from core.proof.seals import Proof
+from core.tenancy import as_platform
 
 _LOCK = 4_204
 _TURN_WAIT_MS = 5_000
@@ -73,6 +74,7 @@ def look() -> list[str]:
         return [found.sentence for found in (*broken_rules, *broken_seals)]
 
 
+@as_platform
 def newest(limit: int) -> list[Proof]:
     """The newest proofs first."""
     return list(db.session.scalars(select(Proof).order_by(Proof.id.desc()).limit(limit)))

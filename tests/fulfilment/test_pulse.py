@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as Away
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from core import outbox, pulse
+from core import outbox, pulse, tenancy
 from core.db import db, transaction
 from fulfilment import relay, worker
 
@@ -99,5 +99,5 @@ def test_processes_that_ended_are_forgotten_and_counters_are_kept(
     jump(25 * 3_600)
     assert pulse.prune() == 1
     assert (pulse.health(), pulse.counted(pulse.RINGS_LOST)) == ({}, 1)
-    with transaction():
+    with tenancy.across_stores(), transaction():
         assert db.session.scalar(text("SELECT count(*) FROM pulses")) == 1
