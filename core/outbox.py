@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock, config, signed
+from core import audit, clock, config
 from core.audit import Actor
 from core.db import Model, after_commit, db, transaction
 from core.tenancy import StoreOrPlatformScoped
@@ -256,14 +256,6 @@ def health() -> Health:
         ).where(OutboxRow.done_at.is_(None))
     ).one()
     return Health(due, (now - oldest).total_seconds() if oldest else 0.0, leased, open_)
-
-
-def prune(keep_days: int) -> int:
-    """Delete finished requests of people that are older than `keep_days`. Rows of orders stay."""
-    before = clock.now() - clock.delta(keep_days * 86_400)
-    said = signed.say("makola_prune", asked_before=before.isoformat())
-    with transaction() as session:
-        return int(session.execute(sql("SELECT makola_prune(:said, :mac)"), said).scalar_one())
 
 
 def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, select, text
+from sqlalchemy import DateTime, Index, LargeBinary, Text, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config, signed
+from core import clock, config
 from core.db import Model, db, transaction
 from core.tenancy import as_platform
 
@@ -288,19 +288,6 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
 def balance_reads(limit: int) -> list[BalanceRead]:
     """The newest balance reads first."""
     return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))
-
-
-@as_platform
-def prune() -> int:
-    """Delete call lines and webhooks past their keeping time. Returns how many rows went."""
-    settings, now = config.current(), clock.now()
-    said = signed.say(
-        "makola_prune",
-        calls_before=(now - timedelta(days=settings.call_keep_days)).isoformat(),
-        webhooks_before=(now - timedelta(days=settings.webhook_keep_days)).isoformat(),
-    )
-    with transaction() as session:
-        return int(session.execute(text("SELECT makola_prune(:said, :mac)"), said).scalar_one())
 
 
 def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:
