@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static, wellknown
 
 
 def install(app: Flask, config: Config) -> None:
@@ -30,4 +30,6 @@ def finish(app: Flask, config: Config) -> None:
     health.install(app)
     metrics.install(app)
     static.install(app, config)
+    wellknown.install(app, config)
+    security.install_strict_transport(app, config)  # around all that answers before Flask does
     security.trust_proxies(app, config)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
@@ -15,7 +17,6 @@ from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from core import config
 from core.config import Config
 from door import hosts
 
@@ -31,6 +32,7 @@ FIXED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
 
 csrf = CSRFProtect()
@@ -62,6 +64,21 @@ def trust_proxies(app: Flask, config: Config) -> None:
     """Read X-Forwarded-* from exactly as many proxies of ours as there are; from none by default."""
     if hops := config.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def install_strict_transport(app: Flask, config: Config) -> None:
+    """HTTPS for a year on every answer, also on those that Flask never sees; never over plain HTTP."""
+    inner, is_public = app.wsgi_app, config.public_scheme == "https"
+
+    def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            if is_public or environ.get("wsgi.url_scheme") == "https":
+                headers.append(STRICT_TRANSPORT)
+            return start_response(status, headers, *error)
+
+        return inner(environ, start)
+
+    app.wsgi_app = strict  # type: ignore[method-assign]
 
 
 def refuse_bad_address() -> None:
@@ -111,8 +128,6 @@ def dress(response: Response) -> Response:
     headers["Content-Security-Policy"] = policy(g.get("style_hashes", []))
     for name, value in FIXED.items():
         headers[name] = value
-    if request.is_secure or config.current().public_scheme == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:
