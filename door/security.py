@@ -25,6 +25,7 @@ CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
 """The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
 confirmed post is checked in the view, which can show the review again with a fresh token."""
 
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -32,7 +33,6 @@ FIXED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
 
 csrf = CSRFProtect()
