@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from core import config
 from core.config import Config
 from door import hosts
 
@@ -67,12 +68,13 @@ def trust_proxies(app: Flask, config: Config) -> None:
 
 
 def install_strict_transport(app: Flask, config: Config) -> None:
-    """HTTPS for a year on every answer, also on those that Flask never sees; never over plain HTTP."""
+    """HTTPS for a year also on answers that Flask never sees; `dress` sets it on all others. Never over plain HTTP."""
     inner, is_public = app.wsgi_app, config.public_scheme == "https"
 
     def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            if is_public or environ.get("wsgi.url_scheme") == "https":
+            is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
+            if not is_told and (is_public or environ.get("wsgi.url_scheme") == "https"):
                 headers.append(STRICT_TRANSPORT)
             return start_response(status, headers, *error)
 
@@ -128,6 +130,8 @@ def dress(response: Response) -> Response:
     headers["Content-Security-Policy"] = policy(g.get("style_hashes", []))
     for name, value in FIXED.items():
         headers[name] = value
+    if request.is_secure or config.current().public_scheme == "https":
+        headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
     if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:

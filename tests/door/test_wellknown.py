@@ -55,14 +55,19 @@ def test_nothing_is_done_by_posting_there(told: Flask) -> None:
 BEFORE_FLASK = (PATH, "/healthz", "/metrics", "/static/{css}", "/static/none.css")
 
 
-def test_what_is_answered_before_flask_is_strict_about_https_too(door_app: Callable[..., Flask], told: Flask) -> None:
-    public = door_app(public_scheme="https", security_contact=CONTACT)
+def strictness(app: Flask, scheme: str) -> dict[str, list[str]]:
+    """The header as each kind of answer carries it."""
+    found = {}
     for path in (*BEFORE_FLASK, "/", "/no-such-page"):
-        path = path.replace("{css}", public.extensions["static_names"]["app.css"])
-        with public.test_client().get(path, base_url="http://ama.localhost") as answer:
-            strict = answer.headers.getlist("Strict-Transport-Security")
-        assert strict == ["max-age=31536000; includeSubDomains"], path
-        with told.test_client().get(path, base_url="http://ama.localhost") as answer:
-            assert "Strict-Transport-Security" not in answer.headers, path
-        with told.test_client().get(path, base_url="https://ama.localhost") as answer:
-            assert "Strict-Transport-Security" in answer.headers, path
+        path = path.replace("{css}", app.extensions["static_names"]["app.css"])
+        with app.test_client().get(path, base_url=f"{scheme}://ama.localhost") as answer:
+            found[path] = answer.headers.getlist("Strict-Transport-Security")
+    return found
+
+
+def test_what_is_answered_before_flask_is_strict_about_https_too(told: Flask, door_app: Callable[..., Flask]) -> None:
+    once = ["max-age=31536000; includeSubDomains"]
+    assert [path for path, said in strictness(told, "http").items() if said] == []
+    assert [path for path, said in strictness(told, "https").items() if said != once] == []
+    public = door_app(public_scheme="https", security_contact=CONTACT)
+    assert [path for path, said in strictness(public, "http").items() if said != once] == []
