@@ -30,6 +30,15 @@ DEEDS = {
     "ask_sync_catalogue": "asked for a sync",
     "ask_prove_books": "asked for a proof",
     "acting_in": "worked in the store",
+    "add_user": "added",
+    "remove_user": "removed",
+    "set_user_role": "changed the role of",
+    "set_member": "changed who works in the store",
+    "set_password": "set the password of",
+    "change_password": "changed the own password,",
+    "make_reset_link": "made a reset link for",
+    "use_reset_link": "set a password by link,",
+    "log_out_everywhere": "logged out everywhere,",
 }
 
 
@@ -50,6 +59,8 @@ def list_audit() -> str:
 
 def _line(line: AuditLine, stores: dict[int, Store], bundles: dict[int, catalog.Bundle]) -> Line:
     deed = DEEDS.get(line.action, line.action.replace("_", " "))
+    if line.subject.startswith("user:"):
+        return Line(line, deed, str(line.detail.get("email", line.subject)), None)
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
     if found is None:
         return Line(line, deed, _plain(line.subject), None)

@@ -168,8 +168,9 @@ class Run:
         supplier = Supplier(running)
         self._mark("start")
         if wanted.mutant == "double_entry_check":
-            mutants.drop_double_entry(running.facts["database_admin_url"])
-            mutants.plant_unbalanced(running.facts["database_admin_url"])
+            with psycopg.connect(running.facts["database_admin_url"], autocommit=True) as owner:
+                mutants.disable_double_entry(owner)
+                mutants.insert_unbalanced(owner)
         fund(running, wanted.orders)
         supplier.plan_with(plan(wanted), wanted.seed)
         people = crowd(

@@ -22,10 +22,12 @@ from chaos.patching import Undo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from chaos.sim_database import Database
     from chaos.sim_profile import Profile
     from core.orders import Claim, Order
 
-MOST_SEEDS = 60
+ORDERS, MOST_SEEDS = 6, 60
+"""Each shows in as few orders; a red seed is soon found, and each is run twice."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Mutant:
     patch: Callable[[], list[Undo]]
     weather: Callable[[Profile], None] | None = None
     """What the simulation's days are like when it looks for this mutant, where the usual ones seldom show it."""
+    in_database: Callable[[psycopg.Connection[Any]], None] | None = None
+    """What is taken out of the database itself, by a superuser or the owner of its tables."""
 
 
 def apply(name: str) -> list[Undo]:
@@ -177,22 +181,20 @@ def _sweep() -> list[Undo]:
 
 
 def _double_entry_check() -> list[Undo]:
-    """Nothing in this process: the check is the database's own. See `drop_double_entry`."""
-    sim_tables = sys.modules.get("chaos.sim_tables")
-    return [patching.attribute(sim_tables, "refuse_unbalanced", lambda _entries: None)] if sim_tables else []
+    """Nothing in a process: the check is the database's own. See `disable_double_entry`."""
+    return []
 
 
-def drop_double_entry(admin_url: str) -> None:
+def disable_double_entry(connection: psycopg.Connection[Any]) -> None:
     """The double-entry check taken out of a real database, as the owner of its tables."""
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        connection.execute("DROP TRIGGER IF EXISTS entries_balanced ON entries")
+    connection.execute("ALTER TABLE entries DISABLE TRIGGER entries_balanced")
 
 
-def plant_unbalanced(url: str) -> bool:
-    """Try, as the application's role or the owner, to write a posting that sums to one pesewa. Whether it was taken."""
-    with psycopg.connect(url) as connection:
-        connection.execute("SELECT set_config('makola.scope', 'all', true)")
-        try:
+def insert_unbalanced(connection: psycopg.Connection[Any]) -> bool:
+    """Try to write a posting that sums to one pesewa. Whether it was taken. Commits or rolls back."""
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('makola.scope', 'all', true)")
             connection.execute(
                 "WITH posting AS (INSERT INTO postings (kind, n, note, actor_name, at) "
                 "VALUES ('fund_float', 1, 'planted', 'chaos', clock_timestamp()) RETURNING id) "
@@ -200,9 +202,9 @@ def plant_unbalanced(url: str) -> bool:
                 "SELECT posting.id, accounts.id, 1, accounts.balance_pesewas + 1 FROM posting, accounts "
                 "WHERE accounts.name = 'bank'"
             )
-        except psycopg.errors.CheckViolation:
-            return False
-        return True
+    except psycopg.errors.CheckViolation:
+        return False
+    return True
 
 
 MUTANTS = {
@@ -215,7 +217,12 @@ MUTANTS = {
         Mutant("conditional_move", "a move only from the state it was meant for", _conditional_move, _late_answers),
         Mutant("lease_check", "no call after the claim's lease", _lease_check),
         Mutant("sweep", "rows fall due by themselves", _sweep),
-        Mutant("double_entry_check", "a posting sums to zero", _double_entry_check),
+        Mutant(
+            "double_entry_check",
+            "a posting sums to zero",
+            _double_entry_check,
+            in_database=disable_double_entry,
+        ),
     )
 }
 
@@ -230,7 +237,14 @@ class Caught:
     events: int
 
 
-def judge(name: str, seed: int, orders: int, *, ignored: Sequence[str] = ()) -> Caught | None:
+def judge(
+    name: str,
+    seed: int,
+    orders: int,
+    database: Database,
+    *,
+    ignored: Sequence[str] = (),
+) -> Caught | None:
     """Run one seed without the rule and, when that is red, with it. None unless only the first is red.
 
     Invariants in `ignored` may break: to see what harm is done when nobody watches the rule itself.
@@ -238,42 +252,47 @@ def judge(name: str, seed: int, orders: int, *, ignored: Sequence[str] = ()) -> 
     from chaos import sim_seams
     from chaos.sim_world import World
 
-    with sim_seams.installed(memory=True):
+    mutant = MUTANTS[name]
+    with sim_seams.installed():
+        store = database.fresh()
+        if mutant.in_database is not None:
+            database.change(mutant.in_database)
         with applied(name):
-            mutated = World(seed, orders, weather=MUTANTS[name].weather)
+            mutated = World(seed, orders, store, weather=mutant.weather)
             mutated.checks.ignored = frozenset(ignored)
             broken = mutated.run()
-        if broken is None or World(seed, orders, weather=MUTANTS[name].weather).run() is not None:
+        if broken is None:
+            return None
+        if World(seed, orders, database.fresh(), weather=mutant.weather).run() is not None:
             return None
     return Caught(seed, *broken, mutated.events)
 
 
-def hunt(name: str, seeds: Iterable[int], orders: int) -> Caught | None:
+def hunt(name: str, seeds: Iterable[int], orders: int, database: Database) -> Caught | None:
     """The first of these seeds that shows the mutant."""
-    return next(filter(None, (judge(name, seed, orders) for seed in seeds)), None)
+    return next(filter(None, (judge(name, seed, orders, database) for seed in seeds)), None)
 
 
 def main(words: Sequence[str]) -> int:
     """0 when every mutant was caught."""
-    from chaos import sim  # noqa: F401 - loads every shipped module
+    from chaos import sim_database
 
     parser = argparse.ArgumentParser(prog="python -m chaos.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="only these mutants", metavar="mutant")
-    parser.add_argument("--orders", type=int, default=30, help="orders in each run")
+    parser.add_argument("--orders", type=int, default=ORDERS, help="orders in each run")
     options = parser.parse_args(words)
     missed = []
     print("| mutant | what is taken out | seed | invariant broken | events until then | evidence |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name in options.names or MUTANTS:
-        found = hunt(name, range(1, MOST_SEEDS + 1), options.orders)
-        if found is None:
-            missed.append(name)
-            print(f"| {name} | {MUTANTS[name].without} | - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True)
-            continue
-        print(
-            f"| {name} | {MUTANTS[name].without} | {found.seed} | {found.invariant} | {found.events} | {found.evidence} |",
-            flush=True,
-        )
+    with sim_database.started() as database:
+        for name in options.names or MUTANTS:
+            found = hunt(name, range(1, MOST_SEEDS + 1), options.orders, database)
+            what = f"| {name} | {MUTANTS[name].without} |"
+            if found is None:
+                missed.append(name)
+                print(f"{what} - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True)
+                continue
+            print(f"{what} {found.seed} | {found.invariant} | {found.events} | {found.evidence} |", flush=True)
     return int(bool(missed))
 
 

@@ -1,4 +1,4 @@
-"""`python -m chaos.sim`: thousands of days of trading in one process, each drawn from a seed.
+"""`python -m chaos.sim`: hundreds of days of trading in one process, each drawn from a seed.
 
 Prints progress, and for a seed in which an invariant breaks the seed, the invariant by name and what led there. A seed is
 a run: `--seed N` plays one again, event by event.
@@ -8,21 +8,37 @@ from __future__ import annotations
 
 import argparse
 import gc
+import multiprocessing
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import wsgi  # noqa: F401 - loads every shipped module, so that the seams find all who know what they replace
-from chaos import sim_seams
+from chaos import sim_database, sim_seams
 from chaos.sim_checks import INVARIANTS
+from chaos.sim_database import Database
 from chaos.sim_profile import BulkMode
 from chaos.sim_world import World
 
 TRACE_LINES = 60
+FEW_ORDERS, MANY_ORDERS = 10, 30
+_MANY_EVERY = 5
+"""One seed in five has many orders, enough to use up the calls and to fill bulk calls. Most faults show with few orders
+nearly as often, in a third of the time."""
 _SEEDS_A_SWEEP = 20
+
+
+def orders_of(seed: int) -> int:
+    """How many orders a seed has when nobody says otherwise."""
+    return FEW_ORDERS if seed % _MANY_EVERY else MANY_ORDERS
+
+
+def mode_of(seed: int) -> BulkMode:
+    """Every other seed is in bulk mode when nobody says otherwise."""
+    return "auto" if seed % 2 else "off"
 
 
 @dataclass
@@ -36,13 +52,36 @@ class Report:
     """(seed, invariant, evidence)"""
     counts: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Report) -> None:
+        """Take in what another process ran at the same time."""
+        self.seeds += other.seeds
+        self.events += other.events
+        self.seconds = max(self.seconds, other.seconds)
+        self.broken += other.broken
+        self.counts.update(other.counts)
 
-def run_seeds(seeds: Iterable[int], orders: int, bulk: BulkMode, *, every: int = 0, most_broken: int = 5) -> Report:
+    def __str__(self) -> str:
+        a_minute = self.seeds * 60 / max(self.seconds, 0.001)
+        return (
+            f"{self.seeds} seeds, {self.events} events, {self.seconds:.1f} s, {a_minute:.0f} seeds a minute, "
+            f"{len(self.broken)} broken; " + ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
+        )
+
+
+def run_seeds(
+    seeds: Iterable[int],
+    database: Database,
+    *,
+    orders: int | None = None,
+    bulk: BulkMode | None = None,
+    every: int = 0,
+    most_broken: int = 5,
+) -> Report:
     """Run seeds one after another; stop after `most_broken` that failed. Prints a line each `every` seeds."""
     report, began = Report(), time.monotonic()
-    with _no_collector(), sim_seams.installed(memory=True):
+    with _no_collector(), sim_seams.installed():
         for seed in seeds:
-            world = World(seed, orders, bulk=bulk)
+            world = World(seed, orders or orders_of(seed), database.fresh(), bulk=bulk or mode_of(seed))
             broken = world.run()
             report.seeds += 1
             report.events += world.events
@@ -73,51 +112,68 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def replay(seed: int, orders: int, bulk: BulkMode) -> World:
+def replay(seed: int, database: Database, *, orders: int | None = None, bulk: BulkMode | None = None) -> World:
     """Run one seed and keep what happened in `world.trace`."""
-    with sim_seams.installed(memory=True):
-        world = World(seed, orders, bulk=bulk)
+    with sim_seams.installed():
+        world = World(seed, orders or orders_of(seed), database.fresh(), bulk=bulk or mode_of(seed))
         world.tracing = True
         world.run()
     return world
 
 
+def again(seed: int, orders: int | None = None, bulk: BulkMode | None = None) -> str:
+    """The command that plays a seed again, event by event."""
+    return (
+        f".venv/bin/python -m chaos.sim --seed {seed} "
+        f"--orders {orders or orders_of(seed)} --bulk {bulk or mode_of(seed)}"
+    )
+
+
 def main(words: Sequence[str]) -> int:
     """0 when every invariant held in every seed."""
     parser = argparse.ArgumentParser(prog="python -m chaos.sim", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=500, help="how many seeds")
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--seed", type=int, help="play this one again and print its events")
-    parser.add_argument("--orders", type=int, default=30, help="orders in each")
-    parser.add_argument("--bulk", choices=("off", "auto", "both"), default="both", help="both: every other seed")
+    parser.add_argument(
+        "--orders", type=int, help=f"orders in each; without it {FEW_ORDERS}, and {MANY_ORDERS} in one seed of five"
+    )
+    parser.add_argument("--bulk", choices=("off", "auto"), help="without it, every other seed is in bulk mode")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once, each with a database server of its own")
     options = parser.parse_args(words)
-    modes: list[BulkMode] = ["off", "auto"] if options.bulk == "both" else [options.bulk]
     if options.seed is not None:
-        return _show(options.seed, options.orders, modes[options.seed % len(modes)], lines=0)
-    found = 0
-    for number, mode in enumerate(modes):
-        seeds = [seed for seed in range(options.first, options.first + options.seeds) if seed % len(modes) == number]
-        report = run_seeds(seeds, options.orders, mode, every=max(1, min(500, len(seeds) // 5)))
-        print(
-            f"bulk {mode}: {report.seeds} seeds of {options.orders} orders, {report.events} events, "
-            f"{report.seconds:.1f} s, {len(report.broken)} broken; "
-            + ", ".join(f"{count} {what}" for what, count in sorted(report.counts.items()))
-        )
-        for seed, _invariant, _evidence in report.broken[:1]:
-            _show(seed, options.orders, mode)
-        found += len(report.broken)
-    return int(found > 0)
+        return _show(options.seed, options.orders, options.bulk, lines=0)
+    seeds = range(options.first, options.first + options.seeds)
+    shares = [list(seeds[number :: options.jobs]) for number in range(options.jobs)]
+    report = Report()
+    if options.jobs == 1:
+        report.add(_share(shares[0], options.orders, options.bulk))
+    else:
+        with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+            for done in pool.map(_share, shares, *([one] * options.jobs for one in (options.orders, options.bulk))):
+                report.add(done)
+    print(report)
+    for seed, _invariant, _evidence in report.broken[:1]:
+        _show(seed, options.orders, options.bulk)
+    return int(bool(report.broken))
 
 
-def _show(seed: int, orders: int, bulk: BulkMode, lines: int = TRACE_LINES) -> int:
-    world = replay(seed, orders, bulk)
+def _share(seeds: list[int], orders: int | None, bulk: BulkMode | None) -> Report:
+    """What one process runs."""
+    with sim_database.started() as database:
+        return run_seeds(seeds, database, orders=orders, bulk=bulk, every=max(1, min(500, len(seeds) // 5)))
+
+
+def _show(seed: int, orders: int | None, bulk: BulkMode | None, lines: int = TRACE_LINES) -> int:
+    with sim_database.started() as database:
+        world = replay(seed, database, orders=orders, bulk=bulk)
     print("\n".join(world.trace[-lines:] if lines else world.trace))
     if world.checks.broken is None:
-        print(f"seed {seed}, bulk {bulk}: every invariant held in {world.events} events.")
+        print(f"seed {seed}: every invariant held in {world.events} events.")
         return 0
     name, evidence = world.checks.broken
-    print(f"seed {seed}, bulk {bulk}: {name} is broken ({INVARIANTS[name]}).\n  {evidence}")
-    print(f"  again: python -m chaos.sim --seed {seed} --orders {orders} --bulk {bulk}")
+    print(f"seed {seed}: {name} is broken ({INVARIANTS[name]}).\n  {evidence}")
+    print(f"  again: {again(seed, orders, bulk)}")
     return 1
 
 

@@ -27,9 +27,9 @@ class Dead(BaseException):
 class Actor(greenlet):
     """One piece of work of one process. Times are the world's own, in seconds; `fuel` is the seams until it gives way."""
 
-    def __init__(self, name: str, work: Callable[[], Any], world: World, session: Any) -> None:
+    def __init__(self, name: str, work: Callable[[], Any], world: World) -> None:
         super().__init__(work)  # its parent is whoever drives the simulation
-        self.name, self.world, self.session = name, world, session
+        self.name, self.world = name, world
         self.killed = False
         self.fuel = 1
         self.wake = self.frozen_until = 0.0

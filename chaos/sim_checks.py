@@ -7,11 +7,12 @@ the run stops there.
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chaos.sim_store import Listeners
-from core.ledger import Account, Entry, Posting
-from core.orders import FINAL, Order
+from sqlalchemy.exc import IntegrityError
+
+from chaos.sim_journal import Listener, Row
+from core.orders import FINAL
 
 if TYPE_CHECKING:
     from chaos.sim_world import World
@@ -33,6 +34,14 @@ INVARIANTS = {
     "everything_terminal_or_in_case": "at the end every order is final, or a person is asked",
     "float_equals_supplier_balance": "at the end our float is the supplier's balance, but for what cases name",
 }
+_GUARDS = {
+    "ck_accounts_no_overdraft": "no_overdraft",
+    "ck_accounts_in_flight": "no_overdraft",
+    "uq_postings_order_kind_n": "one_hold_one_capture_or_release",
+    "uq_postings_resolved": "one_hold_one_capture_or_release",
+    "uq_orders_order_ref": "one_reference",
+}
+"""Constraints of the database, and the invariant that each guards."""
 SUPPLIER_ALLOWS_MORE = 10
 """The supplier allows 60 calls a window where we allow ourselves 50: a call taken in one window may be made in the next."""
 
@@ -63,10 +72,21 @@ class Checks:
 
     # What commits write
 
-    def listeners(self) -> Listeners:
-        return {Order: self._order, Account: self._account, Posting: self._posting, Entry: self._entry}
+    def listeners(self) -> dict[str, Listener]:
+        """Who is told of which table."""
+        return {
+            "orders": self._order,
+            "accounts": self._account,
+            "postings": self._posting,
+            "entries": self._entry,
+        }
 
-    def _order(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    def refused(self, who: str, refused: IntegrityError) -> None:
+        """A process ends because the database would not take what it wrote."""
+        rule = getattr(getattr(refused.orig, "diag", None), "constraint_name", None)
+        self.breaks(_GUARDS.get(rule or "", "no_error_of_ours"), f"{who}: {refused.orig}")
+
+    def _order(self, before: Row | None, after: Row) -> None:
         if before is None:
             return
         if before["state"] != after["state"]:
@@ -76,18 +96,18 @@ class Checks:
         if before["order_ref"] != after["order_ref"] and before["ever_unknown"]:
             self.breaks("one_reference", f"order {after['id']}: {before['order_ref']} -> {after['order_ref']}")
 
-    def _account(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    def _account(self, before: Row | None, after: Row) -> None:
         balance = after["balance_pesewas"]
         self._total += balance - (before["balance_pesewas"] if before else 0)
         if (after["name"] in ("wallet", "held") and balance > 0) or (after["name"] == "in_flight" and balance < 0):
             self.breaks("no_overdraft", f"{after['name']} at {balance}")
 
-    def _posting(self, _before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    def _posting(self, _before: Row | None, after: Row) -> None:
         if after["order_id"] is not None:
             self._postings[after["order_id"]][after["kind"]] += 1
             self._changed.add(after["order_id"])
 
-    def _entry(self, _before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    def _entry(self, _before: Row | None, after: Row) -> None:
         self._sums[after["posting_id"]] += after["amount_pesewas"]
 
     # What reaches the supplier

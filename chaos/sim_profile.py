@@ -7,8 +7,9 @@ wrong at once hides what goes wrong alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from chaos.sim_supplier import BULK_FAULTS, LAG_S, LOOK_FAULTS, PURCHASE_FAULTS, Character
 from core.config import Config
@@ -30,6 +31,10 @@ NEMESIS = (
 )
 COSTS = {1: (400, 475), 2: (835, 950), 5: (1_950, 2_200), 10: (3_850, 4_300)}
 """GB: (what the supplier takes, what the agent pays), in pesewas."""
+PRODUCT = "YELLOW"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+NOT_ASKED_FOR = ("sync_catalogue", "prove_books")
+"""What the relay asks for by the timer and no run is about: done long ago, and not due again (`settings`)."""
 _ENOUGH = 10_000_000
 _NEVER_S = 1_000_000_000
 
@@ -101,18 +106,18 @@ def drawn(seed: int, bulk: BulkMode) -> Profile:
     )
 
 
+def app_settings(database_url: str) -> Config:
+    """What the application is made with. What a seed runs with are `settings`."""
+    return Config(database_url=database_url, **_NOWHERE)
+
+
 def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_lines: int) -> Config:
     """Makola's own settings, with a watch short enough that a run sees its end, longer waits for money, and fewer calls
     to have, so that thirty orders can use them up.
     """
     return Config(
         database_url="postgresql://nowhere/makola",
-        redis_url="redis://nowhere",
-        secret_key="x" * 32,
-        data_mart_api_url="http://nowhere/api",
-        data_mart_api_key="key",
-        data_mart_api_secret="secret",
-        webhook_token=TOKEN,
+        **_NOWHERE,
         bulk=bulk,
         bulk_lines=bulk_lines,
         supplier_dedupes=supplier_dedupes,
@@ -130,6 +135,15 @@ def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_li
 
 
 TOKEN = "sim-token-0123456789abcdef"
+_NOWHERE: dict[str, Any] = {
+    "redis_url": "redis://nowhere",
+    "secret_key": "x" * 32,
+    "data_mart_api_url": "http://nowhere/api",
+    "data_mart_api_key": "key",
+    "data_mart_api_secret": "secret",
+    "webhook_token": TOKEN,
+}
+"""Settings that the application wants, of services that the simulation never reaches."""
 
 
 _STOPS_ALL = {"credentials": 0.1, "rate_limited": 0.4}

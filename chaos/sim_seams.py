@@ -1,8 +1,7 @@
 """The one place that says what the simulation puts in place of shipped code. Everything else that runs is shipped.
 
-Two groups. The machine: clock, chance, queue, wallet lock, the web server's request, and `transaction` with a seam at
-either end; replaced also when the same seeds run on PostgreSQL. The database: the session and the words of SQL, and the
-few functions whose SQL is not ours to read. Each replaced function must still exist and take the same parameters, or
+The machine alone: clock, chance, queue, wallet lock, the web server's request, and `transaction` with a seam at either
+end. The database is PostgreSQL (`sim_database`). Each replaced function must still exist and take the same parameters, or
 `patching.Drifted` is raised before the first event.
 """
 
@@ -14,14 +13,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy
 from redis.exceptions import ConnectionError as ValkeyIsDown
-from sqlalchemy.dialects import postgresql
 
 import core.config
-from chaos import patching, sim_actors, sim_statements, sim_tables, sim_words
+from chaos import patching, sim_actors
 from chaos.patching import Undo
-from core import clock, db, lineage, outbox, tenancy
+from core import clock, db, outbox
 from core.orders import model
 from fulfilment import balance, jobs, link, relay, webhooks
 
@@ -47,7 +44,6 @@ def running(this: World) -> Iterator[None]:
     _now = this
     core.config.use(this.settings)
     vars(relay)["_quiet_until"] = 0.0
-    turn_to(this.store.session)
     try:
         yield
     finally:
@@ -55,8 +51,8 @@ def running(this: World) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def installed(*, memory: bool) -> Iterator[None]:
-    """Put the stand-ins in place, those of the database only when `memory`, and take them out again."""
+def installed() -> Iterator[None]:
+    """Put the stand-ins in place, and take them out again."""
     undos: list[Undo] = []
     try:
         for original, replacement in FUNCTIONS:
@@ -64,26 +60,16 @@ def installed(*, memory: bool) -> Iterator[None]:
             undos.append(patching.everywhere(original, replacement))
         for owner, name, replacement in ATTRIBUTES:
             undos.append(patching.attribute(owner, name, replacement))
-        if memory:
-            for original, replacement in MEMORY_FUNCTIONS:
-                patching.same_signature(original, replacement)
-                undos.append(patching.everywhere(original, replacement))
-            for original, replacement in MEMORY_OBJECTS:
-                undos.append(patching.everywhere(original, replacement))
-            for owner, name, replacement in MEMORY_ATTRIBUTES:
-                undos.append(patching.attribute(owner, name, replacement))
         yield
     finally:
         patching.undo_all(undos)
-
-
-# The machine
 
 
 class _Transaction:
     """The shipped transaction with a seam at either end."""
 
     def __init__(self) -> None:
+        _end_read()
         sim_actors.seam()
         self._shipped = _shipped_transaction()
 
@@ -92,10 +78,16 @@ class _Transaction:
 
     def __exit__(self, *error: object) -> bool | None:
         swallowed = self._shipped.__exit__(*error)
-        world().store.wrote()
         if error[0] is None:
             sim_actors.seam()
         return swallowed
+
+
+def _end_read() -> None:
+    """What the shipped transaction does first, done before others have their turn: there is one connection for all."""
+    session = db.db.session()
+    if not (session.info.get("writing") or session.dirty or session.new or session.deleted):
+        session.close()
 
 
 def _transaction() -> _Transaction:
@@ -200,65 +192,5 @@ ATTRIBUTES = [
     *((module, "log", _Silent()) for module in (balance, jobs, relay)),
     (webhooks, "request", Request()),
 ]
-
-# The database
-
-database = SimpleNamespace(session=None)
-"""Stands in for `db`: its session is that of whoever runs now (`turn_to`)."""
-
-
-def turn_to(session: Any) -> None:
-    """The next to run works in this session."""
-    database.session = session
-
-
-class FakeApp:
-    """As much of the application as jobs, bell and webhooks ask."""
-
-    def __init__(self) -> None:
-        self.valkey = FakeValkey()
-
-    def _get_current_object(self) -> FakeApp:
-        return self
-
-    @property
-    def extensions(self) -> dict[str, Any]:
-        return {"supplier": world().supplier, "redis": self.valkey}
-
-    @contextlib.contextmanager
-    def app_context(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            database.session.close()
-
-
-@contextlib.contextmanager
-def _widened() -> Iterator[None]:
-    yield  # the walls between stores are the real database's
-
-
-def _refuse_copy(executor: Any) -> None:
-    """This database is never restored: that is tried on the real one."""
-
-
-MEMORY_FUNCTIONS = [
-    (lineage.refuse_copy, _refuse_copy),
-    (tenancy.widened, _widened),
-]
-MEMORY_OBJECTS = [
-    (db.db, database),
-    (sqlalchemy.select, sim_statements.Select),
-    (sqlalchemy.insert, sim_statements.Insert),
-    (sqlalchemy.update, sim_statements.Update),
-    (postgresql.insert, sim_statements.Insert),
-    (sqlalchemy.or_, sim_words.either),
-    (sqlalchemy.and_, sim_words.both),
-    (sqlalchemy.tuple_, sim_words.Together),
-    (sqlalchemy.case, sim_words.Choice),
-    (sqlalchemy.func, sim_words.Functions()),
-    *sim_tables.TABLES.items(),
-]
-MEMORY_ATTRIBUTES = [(module, "current_app", FakeApp()) for module in (jobs, relay, webhooks)]
 
 __all__ = ["EPOCH", "FakeValkey", "installed", "running", "world"]

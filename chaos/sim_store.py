@@ -1,128 +1,115 @@
-"""What the simulation reads of our books and orders to judge them: from its own database, or from PostgreSQL."""
+"""What the simulation reads of our books and orders to judge them, in the database of one seed. Amounts in pesewas.
+
+What is asked at each event comes from the journal's rows; what is asked seldom is read over a connection of its own, that
+of a superuser, so no rule of the roles or of the walls between stores hides anything from the checks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
-from chaos import sim_tables, sim_texts
-from chaos.sim_memory import Session
-from core import db, ledger
+import psycopg
+from flask import Flask
+
+from chaos import mutants, sim_seams
+from chaos.sim_journal import Journal, Listener, Row
+from chaos.sim_profile import LONG_AGO
+from core import db, ledger, tenancy
 from core.audit import SYSTEM
-from core.cases import Case
-from core.catalog import Bundle
-from core.ledger import Account, Entry, Posting
 from core.orders import Order
-from core.outbox import OutboxRow
-from core.supply import SUPPLIER, SupplierState
 from integrations.ports import Supplier
 
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-NOT_ASKED_FOR = ("sync_catalogue", "prove_books")
-"""What the relay asks for by the timer and no run is about: done long ago, and not due again (`sim_profile.settings`)."""
-Row = dict[str, Any]
-Listeners = dict[type, Callable[[Row | None, Row], None]]
 
+class Store:
+    """One store's orders and the platform's books."""
 
-class Store(Protocol):
-    """One view for both databases. Amounts in pesewas."""
-
-    session: Any
-    store_id: int
-
-    def seed(self, orders: list[Row], bundles: list[Row]) -> list[int]: ...
-    def serve(self, supplier: Supplier) -> None: ...
-    def listen(self, listeners: Listeners) -> None: ...
-    def wrote(self) -> None: ...
-    def open_books(self, float_pesewas: int, wallet_pesewas: int) -> None: ...
-    def fund_float(self, pesewas: int) -> None: ...
-    def plant_unbalanced(self) -> None: ...
-    def process(self) -> AbstractContextManager[None]: ...
-    def state_of(self, code: str) -> str: ...
-    def orders(self) -> list[Row]: ...
-    def order(self, order_id: int) -> Row: ...
-    def orders_in_cases(self) -> set[int]: ...
-    def paid(self, order_id: int) -> int: ...
-    def count_postings(self, order_id: int, kind: str) -> int: ...
-    def float_pesewas(self) -> int: ...
-    def next_due(self) -> datetime | None: ...
-    def newest_read_asked(self) -> datetime: ...
-    def funding_seen(self) -> tuple[int, int] | None: ...
-    def buying_is_stopped(self) -> bool: ...
-    def paid_in_by(self, name: str) -> int: ...
-    def open_session(self) -> Any: ...
-
-
-class MemoryStore:
-    """The rows of the simulation's own database."""
-
-    store_id = 1
-
-    def __init__(self) -> None:
-        self.database = sim_tables.fresh(sim_texts.texts())
-        self.session = Session(self.database)
-        self._orders = self.database.all(Order)
-        self._outbox = self.database.all(OutboxRow)
-        self._accounts = self.database.all(Account)
-        self._moments: tuple[datetime | None, datetime] | None = None
-
-    def open_session(self) -> Session:
-        return Session(self.database)
-
-    def process(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def __init__(self, app: Flask, connection: psycopg.Connection[Any], journal: Journal) -> None:
+        self._app, self._connection, self._journal = app, connection, journal
+        (self.store_id,) = self._one("SELECT id FROM stores")
+        self._paid: Counter[int] = Counter()
+        self._open_rows: dict[int, Row] = {}
+        self._due: tuple[datetime | None] | None = None
+        self._asked = LONG_AGO
+        app.extensions["redis"] = sim_seams.FakeValkey()
+        journal.begin(connection)
+        self._accounts, self._orders = journal.rows["accounts"], journal.rows["orders"]
+        self._postings = journal.rows["postings"]
+        self.listen("entries", self._hear_entry)
+        self.listen("outbox", self._hear_outbox)
 
     def serve(self, supplier: Supplier) -> None:
-        """`sim_seams.FakeApp` finds it in the world."""
+        """Whoever calls the supplier now calls this one."""
+        self._app.extensions["supplier"] = supplier
 
-    def listen(self, listeners: Listeners) -> None:
-        for cls, tell in listeners.items():
-            self.database.tell[self.database.by_class[cls]].append(tell)
-        self.database.tell[self.database.by_class[OutboxRow]].append(self._forget_due)
+    @contextmanager
+    def process(self) -> Iterator[None]:
+        """Where a process works: the application's context, with a session of its own."""
+        with self._app.app_context():
+            yield
 
-    def _forget_due(self, _before: Row | None, _after: Row) -> None:
-        self._moments = None
+    def place(self, orders: list[Row]) -> list[int]:
+        """Make pending orders. Returns their ids."""
+        bundles = dict(self._connection.execute("SELECT mb, id FROM bundles").fetchall())
+        with self._app.app_context(), tenancy.across_stores(), db.transaction() as session:
+            made = [
+                Order(
+                    store_id=self.store_id,
+                    idempotency_key=f"sim-{row['code']}",
+                    validity="30 days",
+                    bundle_id=bundles[row["mb"]],
+                    **row,
+                )
+                for row in orders
+            ]
+            session.add_all(made)
+            session.flush()
+            ids = [order.id for order in made]
+        return ids
 
-    def wrote(self) -> None:
-        """A transaction is over; the listeners know more."""
+    def listen(self, table: str, listener: Listener) -> None:
+        """Tell `listener` of every row of `table` that is committed: before, None for a new one, and after."""
+        self._journal.listen(table, listener)
 
-    def open_books(self, float_pesewas: int, wallet_pesewas: int) -> None:
-        self.fund_float(float_pesewas)
-        ledger.fund_wallet(self.store_id, wallet_pesewas, "paid in", SYSTEM)
+    def fund_wallet(self, pesewas: int) -> None:
+        """The agent paid money in."""
+        with self._app.app_context(), tenancy.across_stores():
+            ledger.fund_wallet(self.store_id, pesewas, "paid in", SYSTEM)
 
     def fund_float(self, pesewas: int) -> None:
-        fund_float(pesewas)
+        """The owner paid money in at the supplier and says so."""
+        with self._app.app_context(), tenancy.across_stores(), db.transaction():
+            ledger.fund_float(pesewas, "announced", SYSTEM)
 
     def plant_unbalanced(self) -> None:
-        with suppress(sim_tables.RuleBroken):
-            plant_unbalanced(self.store_id)
+        """Try to write a posting that does not sum to zero, as a superuser. The database must refuse it."""
+        self._journal.hear(self._connection)
+        mutants.insert_unbalanced(self._connection)
+        self._connection.execute("UNLISTEN *")
+        self._journal.tell()
 
-    def seed(self, orders: list[Row], bundles: list[Row]) -> list[int]:
-        """Pending orders of one store, what they are of, and the store's accounts."""
-        for cls, rows in ((Order, orders), (Bundle, bundles)):
-            table = self.database.by_class[cls]
-            for row in rows:
-                extra = {"store_id": self.store_id} if cls is Order else {"offer_id": 1, "validity": "30 days"}
-                self.database.rows[table][row["id"]] = table.filled(row | extra)
-        table = self.database.by_class[OutboxRow]
-        for kind in NOT_ASKED_FOR:
-            self.database.numbers[table] += 1
-            number = self.database.numbers[table]
-            self._outbox[number] = table.filled({"id": number, "kind": kind, "due_at": LONG_AGO, "done_at": LONG_AGO})
-        table = self.database.by_class[Account]
-        for name in ("wallet", "held"):
-            number = len(self._accounts) + 1
-            self._accounts[number] = table.filled(
-                {"id": number, "name": name, "store_id": self.store_id, "balance_pesewas": 0}
-            )
-        self.database.numbers[table] = len(self._accounts)
-        self._by_code = {row["code"]: row["id"] for row in orders}
-        return [row["id"] for row in orders]
+    def compare(self) -> None:
+        """Raise `sim_journal.Missed` when a commit was not told."""
+        self._journal.compare(self._connection)
 
-    def state_of(self, code: str) -> str:
-        return str(self._orders[self._by_code[code]]["state"])
+    # Of the journal
+
+    def _hear_entry(self, _before: Row | None, after: Row) -> None:
+        order_id = self._postings[after["posting_id"]]["order_id"]
+        if order_id is not None and self._accounts[after["account_id"]]["name"] == "supplier_float":
+            self._paid[order_id] -= after["amount_pesewas"]
+
+    def _hear_outbox(self, _before: Row | None, after: Row) -> None:
+        self._due = None
+        if after["done_at"] is None:
+            self._open_rows[after["id"]] = after
+        else:
+            self._open_rows.pop(after["id"], None)
+        if after["kind"] == "refresh_balance":
+            self._asked = max(self._asked, datetime.fromisoformat(after["created_at"]))
 
     def orders(self) -> list[Row]:
         return list(self._orders.values())
@@ -130,81 +117,57 @@ class MemoryStore:
     def order(self, order_id: int) -> Row:
         return self._orders[order_id]
 
-    def orders_in_cases(self) -> set[int]:
-        return {row["order_id"] for row in self.database.all(Case).values() if row["closed_at"] is None}
-
-    def cases_of(self, order_id: int) -> list[str]:
-        return sorted(row["kind"] for row in self.database.of(Case, f"order:{order_id}"))
+    def state_of(self, code: str) -> str:
+        return next(str(row["state"]) for row in self._orders.values() if row["code"] == code)
 
     def paid(self, order_id: int) -> int:
-        postings = {row["id"] for row in self.database.of(Posting, order_id)}
-        account = self._account("supplier_float")
-        return -sum(
-            row["amount_pesewas"] for row in self.database.of(Entry, account["id"]) if row["posting_id"] in postings
-        )
+        """What the supplier keeps of our money for this order, by our books."""
+        return self._paid[order_id]
 
     def count_postings(self, order_id: int, kind: str) -> int:
-        return sum(row["kind"] == kind for row in self.database.of(Posting, order_id))
-
-    def postings_of(self, order_id: int) -> list[tuple[str, int]]:
-        return sorted((row["kind"], row["n"]) for row in self.database.of(Posting, order_id))
+        return sum(row["kind"] == kind and row["order_id"] == order_id for row in self._postings.values())
 
     def float_pesewas(self) -> int:
-        return int(self._account("supplier_float")["balance_pesewas"])
-
-    def balances(self) -> dict[str, int]:
-        return {row["name"]: row["balance_pesewas"] for row in self._accounts.values()}
+        return next(int(row["balance_pesewas"]) for row in self._accounts.values() if row["name"] == "supplier_float")
 
     def next_due(self) -> datetime | None:
-        return self._outbox_moments()[0]
+        """When the next row of the outbox may be taken. None when none is open."""
+        if self._due is None:
+            moments = [max(row["due_at"], row["lease_until"] or "") for row in self._open_rows.values()]
+            self._due = (datetime.fromisoformat(min(moments)) if moments else None,)
+        return self._due[0]
 
     def newest_read_asked(self) -> datetime:
-        return self._outbox_moments()[1]
+        return self._asked
 
-    def _outbox_moments(self) -> tuple[datetime | None, datetime]:
-        if self._moments is None:
-            due, asked = [], LONG_AGO
-            for row in self._outbox.values():
-                if row["kind"] == "refresh_balance":
-                    asked = row["created_at"]  # ids rise, and rows stay in their order
-                if row["done_at"] is None:
-                    lease = row["lease_until"]
-                    due.append(row["due_at"] if lease is None else max(row["due_at"], lease))
-            self._moments = (min(due, default=None), asked)
-        return self._moments
+    # Read when asked
+
+    def orders_in_cases(self) -> set[int]:
+        return {order_id for (order_id,) in self._all("SELECT order_id FROM cases WHERE closed_at IS NULL")}
 
     def funding_seen(self) -> tuple[int, int] | None:
         """The open question whether the float was funded: its id, and by how much the balance is more than expected."""
-        link = self.database.all(SupplierState).get(SUPPLIER)
-        for row in self.database.all(Case).values():
-            if row["kind"] == "float_funded" and row["closed_at"] is None and link is not None:
-                return row["id"], link["break_pesewas"] or 0
-        return None
+        found = self._all(
+            "SELECT c.id, coalesce(s.break_pesewas, 0) FROM cases c CROSS JOIN supplier_state s "
+            "WHERE c.kind = 'float_funded' AND c.closed_at IS NULL"
+        )
+        return found[0] if found else None  # type: ignore[return-value]
 
     def buying_is_stopped(self) -> bool:
-        return any(
-            row["kind"] == "unexpected_charge" and row["closed_at"] is None for row in self.database.all(Case).values()
-        )
+        return bool(self._all("SELECT 1 FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL LIMIT 1"))
 
     def paid_in_by(self, name: str) -> int:
         """What this person said was paid in at the supplier."""
-        postings = {row["id"] for row in self.database.all(Posting).values() if row["actor_name"] == name}
-        account = self._account("supplier_float")
-        return sum(
-            row["amount_pesewas"] for row in self.database.of(Entry, account["id"]) if row["posting_id"] in postings
+        (found,) = self._one(
+            "SELECT coalesce(sum(e.amount_pesewas), 0)::bigint FROM entries e "
+            "JOIN postings p ON p.id = e.posting_id AND p.actor_name = %s "
+            "JOIN accounts a ON a.id = e.account_id AND a.name = 'supplier_float'",
+            name,
         )
+        return int(found)
 
-    def _account(self, name: str) -> Row:
-        return next(row for row in self._accounts.values() if row["name"] == name)
+    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query, values or None).fetchall()  # type: ignore[call-overload, no-any-return]
 
-
-def fund_float(pesewas: int) -> None:
-    """The owner paid money in at the supplier and says so."""
-    with db.transaction():
-        ledger.fund_float(pesewas, "announced", SYSTEM)
-
-
-def plant_unbalanced(store_id: int) -> None:
-    """Try to write a posting that does not sum to zero. The database must refuse it."""
-    with db.transaction():
-        ledger.post("fund_wallet", [("bank", 5), ("wallet", -4)], SYSTEM, store_id=store_id)
+    def _one(self, query: str, *values: Any) -> tuple[Any, ...]:
+        return self._all(query, *values)[0]

@@ -16,18 +16,17 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from rq.timeouts import BaseTimeoutException
+from sqlalchemy.exc import IntegrityError
 
 from chaos import sim_profile, sim_seams
 from chaos.sim_actors import NEVER, Actor, Dead, Wallet, current
 from chaos.sim_checks import Checks
 from chaos.sim_profile import COSTS, BulkMode, Profile
-from chaos.sim_store import MemoryStore, Store
+from chaos.sim_store import Store
 from chaos.sim_supplier import FakeSupplier, Record
-from chaos.sim_tables import RuleBroken
 from core import clock, leap, orders, outbox, reconcile, tenancy
 from core.audit import SYSTEM
 from core.audit import Actor as Person
-from core.orders import Order, OrderEvent
 from fulfilment import jobs, relay, webhooks
 
 AGENT = Person("agent", "Ama")
@@ -60,12 +59,12 @@ class World:
         self,
         seed: int,
         order_count: int,
+        store: Store,
         *,
         bulk: BulkMode = "off",
-        store: Store | None = None,
         weather: Callable[[Profile], None] | None = None,
     ) -> None:
-        """`weather` changes what the seed drew, for who looks for one thing."""
+        """`store` is that of a fresh database. `weather` changes what the seed drew, for who looks for one thing."""
         self.seed, self.order_count = seed, order_count
         self.rng = Random(f"events {seed}")
         self.chance = Random(f"jitter {seed}")
@@ -73,7 +72,7 @@ class World:
         if weather is not None:
             weather(self.profile)
         self.settings = self.profile.settings
-        self.store: Any = store or MemoryStore()
+        self.store = store
         self.checks = Checks(self)
         self.wallet = Wallet()
         self.supplier = FakeSupplier(
@@ -167,30 +166,24 @@ class World:
             if not self.checks.broken:
                 self._calm_down()
             self._end_all()
+            self.store.compare()
         return self.checks.broken
 
     def _open(self) -> None:
         """Orders placed and paid for, a float at the supplier, money in the wallet."""
-        rows, bundles = [], []
+        rows = []
         sizes = list(COSTS)
-        for number, gb in enumerate(sizes, 1):
-            cost, price = COSTS[gb]
-            bundles.append(
-                {"id": number, "network": "mtn", "mb": gb * 1024, "cost_pesewas": cost, "agent_price_pesewas": price}
-            )
         for number in range(1, self.order_count + 1):
             gb = self.rng.choice(sizes)
             cost, price = COSTS[gb]
             rows.append(
                 {
-                    "id": number,
                     "code": f"{self.seed % 10_000:04}{number:06}",
                     "order_ref": self.next_ref(),
                     "recipient_msisdn": f"+23324{number:07}",
                     "network": "mtn",
                     "mb": gb * 1024,
-                    "bundle_id": sizes.index(gb) + 1,
-                    "product_name": "YELLOW",
+                    "product_name": sim_profile.PRODUCT,
                     "capacity": f"{gb}GB",
                     "price_pesewas": price + 50,
                     "agent_price_pesewas": price,
@@ -198,16 +191,20 @@ class World:
                     "state": "pending",
                 }
             )
-        ids = self.store.seed(rows, bundles)
-        self.store.listen(self.checks.listeners())
-        self.store.listen({Order: self._hit_if_aimed} | ({OrderEvent: self._told} if self.tracing else {}))
-        for row, order_id in zip(rows, ids, strict=True):
-            self.supplier.knows(row["recipient_msisdn"], row["cost_pesewas"])
-            self.checks.knows(order_id, row["recipient_msisdn"])
         self.codes = [row["code"] for row in rows]
         self._to_release = list(self.codes)
         self.store.serve(self.supplier)
-        self.store.open_books(self.profile.float_pesewas, self.profile.wallet_pesewas)
+        ids = self.store.place(rows)
+        for row, order_id in zip(rows, ids, strict=True):
+            self.supplier.knows(row["recipient_msisdn"], row["cost_pesewas"])
+            self.checks.knows(order_id, row["recipient_msisdn"])
+        for table, listener in self.checks.listeners().items():
+            self.store.listen(table, listener)
+        self.store.listen("orders", self._hit_if_aimed)
+        if self.tracing:
+            self.store.listen("order_events", self._told)
+        self.store.fund_float(self.profile.float_pesewas)
+        self.store.fund_wallet(self.profile.wallet_pesewas)
         self.store.plant_unbalanced()
         self.checks.after_event()
 
@@ -266,11 +263,9 @@ class World:
 
     def _go_on(self, actor: Actor) -> None:
         fuel = actor.fuel = _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
-        sim_seams.turn_to(actor.session)
         actor.switch()
         if self.tracing:
             self.note(f"{actor.name} {'ends' if actor.dead else 'waits'} after {fuel - actor.fuel} seams")
-        sim_seams.turn_to(self.store.session)
         if self.profile.stalls and not self.supplier.calm and self.rng.random() < self.profile.stalls:
             actor.frozen_until = self.time + self.rng.expovariate(1 / 15)
 
@@ -351,14 +346,14 @@ class World:
                     pass
                 except (BaseTimeoutException, RedisError):
                     self.count("timed out")
-                except RuleBroken as refused:
-                    self.checks.breaks(refused.invariant, f"{name}: {refused}")
+                except IntegrityError as refused:
+                    self.checks.refused(name, refused)
                 except Exception:  # noqa: BLE001 - whatever it is, an invariant is broken
                     self.checks.breaks("no_error_of_ours", f"{name}: {traceback.format_exc(limit=-4)}")
                 finally:
                     self._gone(actor)
 
-        actor = Actor(name, live, self, self.store.open_session())
+        actor = Actor(name, live, self)
         return actor
 
     def _start_job(self, slot: Slot) -> None:
@@ -461,10 +456,7 @@ class World:
             self._kill(actor)
 
     def _kill(self, actor: Actor) -> None:
-        sim_seams.turn_to(actor.session)
         actor.kill()
-        actor.session.close()
-        sim_seams.turn_to(self.store.session)
 
     def _freeze(self) -> None:
         """SIGSTOP, and SIGCONT a while later; one time in two for the worker that is buying."""

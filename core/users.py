@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import CheckConstraint, ForeignKey, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config
+from core import browsers, clock, config, passwords
 from core.db import Model, db, transaction
 from core.stores import Store
 
@@ -24,8 +25,7 @@ Door = Literal["portal", "console"]
 ATTEMPTS_PER_ACCOUNT = 5
 ATTEMPTS_PER_ADDRESS = 20
 ATTEMPTS_WINDOW_S = 900
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 200
+LONGEST_PASSWORD = passwords.LONGEST
 _SEEN_EVERY_S = 60
 
 _hasher = PasswordHasher()
@@ -38,13 +38,9 @@ class TooManyAttempts(Exception):
     sentence = "Too many attempts. Wait 15 minutes, then try again."
 
 
-class BadPassword(ValueError):
-    """A new password that cannot be used. `sentence` says how to fix it."""
-
-    sentence = f"Use a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
-
-
 class User(Model):
+    """A person. Who was removed keeps the row, because audit lines and timelines name it, and opens nothing."""
+
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("platform_role IN ('none', 'owner', 'finance', 'support')", name="platform_role"),
@@ -57,6 +53,11 @@ class User(Model):
     password_hash: Mapped[str]
     platform_role: Mapped[str] = mapped_column(default="none")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    removed_at: Mapped[datetime | None]
+    access_no: Mapped[int] = mapped_column(default=0)
+    """What was given out under an earlier number opens nothing: see `end_access`."""
+    password_long: Mapped[bool] = mapped_column(default=False)
+    """Whether the password kept to the rule of the owner's people when it was set."""
 
 
 class Membership(Model):
@@ -79,6 +80,8 @@ class LoginSession(Model):
     store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    device: Mapped[str] = mapped_column(default="")
+    access_no: Mapped[int] = mapped_column(default=0)
 
 
 class LoginAttempt(Model):
@@ -100,6 +103,7 @@ class Login:
 
     def __init__(self, token: str, user: User, door: str, store_id: int | None, role: str | None) -> None:
         self.token = token
+        self.token_hash = _hash(token)
         self.user = user
         self.door = door
         self.store_id = store_id
@@ -110,27 +114,17 @@ class Login:
 
 
 def add(email: str, name: str, password: str, platform_role: str = "none") -> User:
-    """A new user inside the open use case. Raises `BadPassword`."""
-    user = User(
-        email=email.strip().lower(),
-        name=name.strip(),
-        password_hash=hash_password(password),
-        platform_role=platform_role,
-    )
+    """A new user inside the open use case. Raises `passwords.BadPassword`."""
+    user = User(email=email.strip().lower(), name=name.strip(), platform_role=platform_role)
+    give_password(user, password)
     db.session.add(user)
     db.session.flush()
     return user
 
 
-def hash_password(password: str) -> str:
-    """Argon2id of a password. Raises `BadPassword` when it is too short or too long."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise BadPassword
-    return _hasher.hash(password)
-
-
 def by_email(email: str) -> User | None:
-    return db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    """The person with this address, unless removed."""
+    return db.session.scalar(select(User).where(User.email == email.strip().lower(), User.removed_at.is_(None)))
 
 
 def authenticate(email: str, password: str, address: str) -> User | None:
@@ -156,10 +150,12 @@ def authenticate(email: str, password: str, address: str) -> User | None:
             session.add_all(LoginAttempt(key=key) for key in keys)
             session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))
             return None
+        as_compared = select(User).where(User.id == user.id, User.access_no == user.access_no)
+        if (fresh := session.scalar(as_compared)) is None:
+            return None  # another password was set while this one was compared
         session.execute(delete(LoginAttempt).where(LoginAttempt.key == f"account:{email}"))
-        fresh = session.scalars(select(User).where(User.id == user.id)).one()
         if _hasher.check_needs_rehash(fresh.password_hash):
-            fresh.password_hash = _hasher.hash(password)
+            fresh.password_hash = _hasher.hash(passwords.normal(password))
         return fresh
 
 
@@ -179,11 +175,13 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
     return [(membership, store) for membership, store in rows]
 
 
-def start_login(user: User, door: Door, store_id: int | None = None) -> str:
-    """Begin a session on this device and return its token. A new token at each log-in, so none can be planted."""
+def start_login(user: User, door: Door, store_id: int | None = None, *, user_agent: str = "") -> str:
+    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted."""
     token = secrets.token_urlsafe(32)
+    row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
+    row.device, row.access_no = browsers.words(user_agent), user.access_no
     with transaction() as session:
-        session.add(LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id))
+        session.add(row)
     return token
 
 
@@ -201,6 +199,8 @@ def login_of(token: str, door: Door) -> Login | None:
         return None
     login, user, role = row
     now, settings = clock.now(), config.current()
+    if user.removed_at is not None or login.access_no != user.access_no:
+        return None
     if (now - login.seen_at).total_seconds() > settings.session_idle_s:
         return None  # a person's idle time is not a machine's duration: it is never scaled
     if (now - login.created_at).total_seconds() > settings.session_absolute_s:
@@ -223,8 +223,13 @@ def switch_store(token: str, store_id: int) -> None:
 
 def end_login(token: str) -> None:
     """Log out on this device. Harmless when already ended."""
+    end_session(_hash(token))
+
+
+def end_session(token_hash: str) -> None:
+    """The same for a session of `logins_of`."""
     with transaction() as session:
-        session.execute(delete(LoginSession).where(LoginSession.token_hash == _hash(token)))
+        session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash))
 
 
 def prune() -> int:
@@ -235,12 +240,55 @@ def prune() -> int:
         return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def end_logins_of(user: User) -> None:
-    """Log a person out everywhere: inside the open use case that changed the password or the role."""
-    db.session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+def logins_of(user_id: int) -> list[LoginSession]:
+    """Where a person is logged in now, at both doors, the last used first."""
+    now, settings = clock.now(), config.current()
+    rows = db.session.scalars(
+        select(LoginSession)
+        .join(User, (User.id == LoginSession.user_id) & (User.access_no == LoginSession.access_no))
+        .where(LoginSession.user_id == user_id)
+        .where(LoginSession.seen_at > now - timedelta(seconds=settings.session_idle_s))
+        .where(LoginSession.created_at > now - timedelta(seconds=settings.session_absolute_s))
+        .order_by(LoginSession.seen_at.desc())
+        .limit(settings.page_size)
+    )
+    return list(rows)
 
 
-def _verify(password_hash: str, password: str) -> bool:
+def end_access(user: User, keep: str | None = None) -> str | None:
+    """Inside the open use case, the row locked: what the person was given before (sessions, reset links) opens nothing.
+
+    By number and not only by deleting, because a log-in under way may write its session after this. `keep` is the token
+    of a session that goes on: it continues, no longer than before, under the new token that is returned.
+    """
+    db.session.flush()
+    mine, before = LoginSession.user_id == user.id, user.access_no
+    user.access_no = before + 1
+    token = secrets.token_urlsafe(32)
+    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == before)
+    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=before + 1)
+    is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
+    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != before + 1))
+    return token if is_kept else None
+
+
+def void_password(user: User) -> None:
+    """Leave the person without a password inside the open use case. A guess at it costs the usual work."""
+    user.password_hash, user.password_long = _hasher.hash(secrets.token_urlsafe(32)), False
+
+
+def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
+    """Set the hash inside the open use case. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
+    words = (user.name, user.email, user.email.partition("@")[0], *own)
+    kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
+    user.password_hash, user.password_long = _hasher.hash(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
+
+
+def _verify(password_hash: str, typed: str) -> bool:
+    return any(_is_right(password_hash, form) for form in passwords.candidates(typed))
+
+
+def _is_right(password_hash: str, password: str) -> bool:
     try:
         return _hasher.verify(password_hash, password)
     except (VerificationError, InvalidHashError):

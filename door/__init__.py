@@ -9,7 +9,21 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static, wellknown
+from door import (
+    account,
+    bind,
+    errors,
+    filters,
+    health,
+    limits,
+    logs,
+    metrics,
+    pages,
+    security,
+    squeeze,
+    static,
+    wellknown,
+)
 
 
 def install(app: Flask, config: Config) -> None:
@@ -25,7 +39,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def finish(app: Flask, config: Config) -> None:
-    """After the rooms are registered: limits on their endpoints, then what answers before Flask does."""
+    """After the rooms are registered: the pages of one's own log-in, limits on their endpoints, then what answers before Flask does."""
+    account.install(app)
     limits.install(app, config)
     health.install(app)
     metrics.install(app)

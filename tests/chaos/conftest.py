@@ -1,5 +1,6 @@
 """A road to a purchase with a supplier of its own, for the tests that stop or freeze the worker on it. A stage of real
-processes, for those that take parts of it away: one for all of them, since it takes seconds to set up.
+processes, for those that take parts of it away: one for all of them, since it takes seconds to set up. The database of the
+simulation.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import pytest
 from crash_road import Road
 from flask import Flask
 
+from chaos import sim_database
+from chaos.sim_database import Database
 from chaos.stage import Stage
 
 SCALE = 5.0
@@ -29,6 +32,13 @@ def road(app: Flask, tmp_path: Path, postgres: dict[str, str], monkeypatch: pyte
 def stage() -> Iterator[Stage]:
     """The whole program, three workers. Each test leaves it whole, with its orders bought."""
     with Stage(scale=SCALE, workers=3) as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def database() -> Iterator[Database]:
+    """The simulation's own PostgreSQL, put back before each seed."""
+    with sim_database.started() as made:
         yield made
 
 

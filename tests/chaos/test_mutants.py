@@ -15,22 +15,24 @@ import psycopg
 import pytest
 from flask import Flask
 
-import wsgi  # noqa: F401 - loads every shipped module, so that a patch finds all who know what it replaces
 from chaos import ROOT, mutants
 from chaos.kill import INJECT, Wanted
+from chaos.sim_database import Database
 
 CAUGHT = {
     # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens between two seams makes
     # another run of a seed: when this one does not show the mutant any more, others are tried.
-    "claim_before_call": (1, {"claimed_before_sent"}),
-    "unknown_state": (1, {"one_charge_per_order"}),
-    "grace": (1, {"one_charge_per_order"}),
-    "one_reference": (1, {"one_reference"}),
+    "claim_before_call": (48, {"claimed_before_sent"}),
+    "unknown_state": (32, {"one_charge_per_order"}),
+    "grace": (32, {"one_charge_per_order"}),
+    "one_reference": (44, {"one_reference"}),
     "conditional_move": (16, {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"}),
-    "lease_check": (4, {"no_send_after_lease"}),
-    "sweep": (1, {"everything_terminal_or_in_case"}),
-    "double_entry_check": (1, {"books_sum_to_zero"}),
+    "lease_check": (43, {"no_send_after_lease"}),
+    "sweep": (48, {"everything_terminal_or_in_case"}),
+    "double_entry_check": (48, {"books_sum_to_zero"}),
 }
+BUYS_TWICE = 51
+"""A seed in which the first mutant buys an order twice."""
 SHIPPED = (
     "core",
     "fulfilment",
@@ -48,29 +50,29 @@ TEXTS = {".py", ".html", ".js", ".css", ".txt", ".ini", ".mako", ".toml", ".json
 
 
 @pytest.mark.parametrize("name", mutants.MUTANTS)
-def test_a_rule_that_is_taken_out_is_seen(name: str) -> None:
+def test_a_rule_that_is_taken_out_is_seen(name: str, database: Database) -> None:
     seed, invariants = CAUGHT[name]
-    found = mutants.hunt(name, (seed, *range(1, mutants.MOST_SEEDS + 1)), orders=30)
+    found = mutants.hunt(name, (seed, *range(1, mutants.MOST_SEEDS + 1)), mutants.ORDERS, database)
     assert found is not None, f"not seen in {mutants.MOST_SEEDS} seeds: is what it patches still what runs?"
     assert found.invariant in invariants
     assert found.evidence
 
 
-def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim() -> None:
+def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim(database: Database) -> None:
     broken = []
-    for seed in range(1, 31):
-        found = mutants.judge("claim_before_call", seed, orders=30, ignored=["claimed_before_sent"])
+    for seed in (BUYS_TWICE, *range(1, 31)):
+        found = mutants.judge("claim_before_call", seed, mutants.ORDERS, database, ignored=["claimed_before_sent"])
         broken += [found.invariant] if found else []
         if "one_charge_per_order" in broken:
             return
     pytest.fail(f"nothing was bought twice in thirty seeds, only {broken}")
 
 
-def test_a_seed_that_is_red_anyway_catches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_that_is_red_anyway_catches_nothing(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
     from chaos.sim_checks import Checks
 
     monkeypatch.setattr(Checks, "called", lambda self: self.breaks("calls_within_budget", "planted"))
-    assert mutants.judge("lease_check", CAUGHT["lease_check"][0], orders=30) is None
+    assert mutants.judge("lease_check", CAUGHT["lease_check"][0], mutants.ORDERS, database) is None
 
 
 def test_a_mutant_is_gone_after_its_run() -> None:
@@ -134,16 +136,22 @@ def test_without_its_trigger_the_database_takes_half_a_posting(
     app: Flask, postgres: dict[str, str], restore: Callable[[], None]
 ) -> None:
     """What `chaos.kill --mutant double_entry_check` does to its database."""
-    assert not mutants.plant_unbalanced(postgres["app"])
     with psycopg.connect(postgres["admin"], autocommit=True) as owner:
-        row = owner.execute(
-            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'entries_balanced'"
-        ).fetchone()
-        assert row is not None
-        mutants.drop_double_entry(postgres["admin"])
+        assert not mutants.insert_unbalanced(owner)
+        mutants.disable_double_entry(owner)
         try:
-            assert mutants.plant_unbalanced(postgres["admin"])
+            assert mutants.insert_unbalanced(owner)
         finally:
-            owner.execute(row[0])
+            owner.execute("ALTER TABLE entries ENABLE TRIGGER entries_balanced")
             restore()
-    assert not mutants.plant_unbalanced(postgres["app"])
+        assert not mutants.insert_unbalanced(owner)
+    with psycopg.connect(postgres["app"], autocommit=True) as shipped:
+        assert not mutants.insert_unbalanced(shipped)
+
+
+def test_a_trigger_that_a_mutant_switched_off_is_back_for_the_next_seed(database: Database) -> None:
+    database.fresh()
+    database.change(mutants.disable_double_entry)
+    assert database.takes_unbalanced()
+    database.fresh()
+    assert not database.takes_unbalanced()

@@ -1,0 +1,196 @@
+"""The simulation's database: a private PostgreSQL with the shipped schema, put back to its first rows before each seed.
+
+The shipped application works on it with one connection, as its own role. What is not shipped are the triggers of
+`sim_journal` and the settings below, which change how fast the answers come and not what they are.
+
+Rows are deleted and put in again, and the sequences set back: 5 ms. A database made from a template for each seed takes
+150 to 250 ms, with its checkpoints, new connections and cold plans, which would be a quarter of a seed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+import core.config
+import wsgi
+from chaos import ROOT, mutants, patching, sim_journal, sim_profile
+from chaos.sim_store import Store
+from core import catalog, db, lineage, onboarding, outbox, tenancy, users
+from core.audit import SYSTEM
+from core.catalog import Bundle
+from core.outbox import OutboxRow
+from devkit import servers
+from integrations.ports import Offer
+
+_NAME, _FIRST = "makola_sim", "sim_first"
+_POOL = {
+    "pool_size": 1,
+    "max_overflow": 0,
+    "pool_timeout": 1.0,
+    "pool_pre_ping": False,
+}
+"""One connection. Whoever gives way to others with a transaction open leaves them none, and that is an error of ours."""
+_MOST_STATEMENTS = 1_000
+
+
+class Database:
+    """The server with its one database. `fresh` puts that back for the next seed."""
+
+    def __init__(self, server: servers.Postgres) -> None:
+        database = servers.prepare_database(
+            server, _NAME, owner_password=secrets.token_hex(8), app_password=secrets.token_hex(8)
+        )
+        alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
+        alembic.attributes.update(admin_url=database.admin_url, application_url=database.app_url)
+        command.upgrade(alembic, "head")
+        self._journal = sim_journal.Journal()
+        self._super = psycopg.connect(server.superuser_url.rpartition("/")[0] + f"/{_NAME}", autocommit=True)
+        self._super.execute("ALTER SYSTEM SET autovacuum = off")  # a seed must not depend on when it comes by
+        self._super.execute("SELECT pg_reload_conf()")
+        self._app = self._made_app(database.app_url)
+        sim_journal.install(self._super)
+        self._put_back, self._tables = _keep_first_rows(self._super)
+        self._changed = False
+        event.listen(Session, "after_commit", self._committed)
+
+    def fresh(self) -> Store:
+        """The database as every seed finds it, and what there is to read of it. The store before is not to be used."""
+        if self._changed:
+            for table in self._tables:
+                self._super.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            self._changed = False
+        self._super.execute(self._put_back)
+        self._super.execute(f"VACUUM {', '.join(self._tables)}")  # the rows lie as if there had been none before
+        return Store(self._app, self._super, self._journal)
+
+    def change(self, act: Callable[[psycopg.Connection[Any]], None]) -> None:
+        """Let a mutant switch triggers off, until the next `fresh`."""
+        act(self._super)
+        self._changed = True
+
+    def takes_unbalanced(self) -> bool:
+        """Whether it takes half a posting now, past whoever listens."""
+        return mutants.insert_unbalanced(self._super)
+
+    def close(self) -> None:
+        """Leave nothing of it in this process."""
+        event.remove(Session, "after_commit", self._committed)
+        with self._app.app_context():
+            for engine in db.db.engines.values():
+                engine.dispose()
+        self._super.close()
+
+    def _made_app(self, url: str) -> Flask:
+        """The shipped application, and by it the rows that every seed begins with."""
+        settings_before, bell_before = core.config._current, outbox.bell
+        make_engine = SQLAlchemy._make_engine
+
+        def with_one_connection(self: SQLAlchemy, name: str | None, options: dict[str, Any], app: Flask) -> Any:
+            return make_engine(self, name, options | _POOL, app)
+
+        undo = patching.attribute(SQLAlchemy, "_make_engine", with_one_connection)
+        try:
+            app = wsgi.create_app(sim_profile.app_settings(url))
+            with app.app_context():
+                _first_rows()
+                for engine in db.db.engines.values():
+                    engine.dispose()
+                    event.listen(engine, "connect", self._connected)
+        finally:
+            undo()
+            core.config._current, outbox.bell = settings_before, bell_before
+        return app
+
+    def _connected(self, connection: psycopg.Connection[Any], _record: Any) -> None:
+        """Each statement is planned once: a seed says the same thousands of times."""
+
+        def rollback() -> None:  # psycopg's own forgets every statement prepared
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.pgconn.exec_(b"ROLLBACK")
+
+        connection.prepare_threshold, connection.prepared_max = 0, _MOST_STATEMENTS
+        connection.rollback = rollback  # type: ignore[method-assign]
+        connection.execute("SET plan_cache_mode = force_generic_plan")  # and not another way after some times
+        self._journal.hear(connection)
+
+    def _committed(self, _session: Session) -> None:
+        self._journal.tell()
+
+
+@contextmanager
+def started() -> Iterator[Database]:
+    """A private server for a while, without fsync: what it holds is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="makola-sim-") as folder:
+        server = servers.start_postgres(Path(folder), fsync=False)
+        try:
+            made = Database(server)
+            try:
+                yield made
+            finally:
+                made.close()
+        finally:
+            server.stop()
+
+
+def _first_rows() -> None:
+    """One store with its catalogue and accounts. What the relay asks for by the timer, and no run is about, is done."""
+    with db.transaction():
+        owner = users.add("ama@example.test", "Ama", secrets.token_hex(8))
+    with tenancy.across_stores():
+        catalog.apply_sync(
+            "datamart",
+            [
+                Offer(f"mtn_{gb}GB", sim_profile.PRODUCT, f"{gb}GB", gb * 1024, "30 days", cost, "mtn")
+                for gb, (cost, _price) in sim_profile.COSTS.items()
+            ],
+        )
+        with db.transaction() as session:
+            for bundle in session.scalars(select(Bundle)):
+                bundle.agent_price_pesewas = sim_profile.COSTS[bundle.mb // 1024][1]
+        onboarding.open_store(slug="ama", name="Ama's Data", owner=owner, actor=SYSTEM)
+        with db.transaction() as session:
+            session.add_all(
+                OutboxRow(kind=kind, due_at=sim_profile.LONG_AGO, done_at=sim_profile.LONG_AGO)
+                for kind in sim_profile.NOT_ASKED_FOR
+            )
+
+
+def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str]]:
+    """Copy what every table holds now. Returns the statement that puts it back, past triggers, and the tables."""
+    tables = [
+        name
+        for (name,) in connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+        )
+    ]
+    connection.execute(f"CREATE SCHEMA {_FIRST}")
+    for table in tables:
+        connection.execute(f"CREATE TABLE {_FIRST}.{table} AS TABLE public.{table}")
+    filled = [table for table in tables if connection.execute(f"SELECT FROM {table} LIMIT 1").fetchone() is not None]
+    numbers = connection.execute(
+        "SELECT sequencename, coalesce(last_value, 0) + 1 FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
+    ).fetchall()
+    return "; ".join(
+        [
+            "SET session_replication_role = replica",
+            *(f"DELETE FROM {table}" for table in tables),
+            *(f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}" for table in filled),
+            *(f"SELECT setval('{sequence}', {number}, false)" for sequence, number in numbers),
+            lineage.REMEMBER,  # put back by us, and no seed is about restores
+            "SET session_replication_role = origin",
+        ]
+    ), tables
