@@ -110,7 +110,7 @@ def test_the_counts_at_the_top_are_those_of_the_rows() -> None:
     told = re.findall(r"(?m)^\| (?:1|2|both) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", TEXT)
     assert [[int(number) for number in line] for line in told] == [[*line, sum(line)] for line in lines]
     assert sum(lines[-1]) == len(WANTED) == 253
-    (read,) = re.findall(r"(?s)or this page: so (\d+) of the rows", TEXT)
+    (read,) = re.findall(r"or\s+this\s+page:\s+so\s+(\d+)\s+of\s+the\s+rows", TEXT)
     assert int(read) == sum(tests == READ for *_, tests in ROWS)
 
 
