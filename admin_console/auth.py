@@ -88,6 +88,8 @@ def start_login() -> Any:
         return _again(email, refusal.sentence, 429)
     if user is None or user.platform_role not in MAY:
         return _again(email, NO_MATCH, 422)
+    if current_user.is_authenticated:
+        users.end_login(current_user.token)  # the new log-in takes the place of the one in this browser
     token = users.start_login(user, "console", user_agent=request.user_agent.string)
     login_user(users.login_of(token, "console"))
     return redirect(_next_path(), 303)
