@@ -18,7 +18,7 @@ from core.db import transaction
 from core.users import User
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNS = ("core", "door", "storefront", "agent_portal", "admin_console", "fulfilment", "integrations")
+RUNS = ("core", "door", "front", "storefront", "agent_portal", "admin_console", "fulfilment", "integrations")
 NEVER_CALLED = re.compile(
     r"(builtins\.)?(eval|exec|compile|__import__)|os\.(system|popen|exec\w*|spawn\w*)|render_template_string"
     r"|.*\.from_string|importlib\.import_module|hashlib\.(md5|sha1)|ssl\._create_unverified_context"
