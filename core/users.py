@@ -10,32 +10,18 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Literal
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import CheckConstraint, ForeignKey, delete, func, select, update
+from sqlalchemy import CheckConstraint, ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config
+from core import clock, config, guessing, hashing
 from core.db import Model, db, transaction
 from core.stores import Store
 
 Door = Literal["portal", "console"]
 
-ATTEMPTS_PER_ACCOUNT = 5
-ATTEMPTS_PER_ADDRESS = 20
-ATTEMPTS_WINDOW_S = 900
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
 _SEEN_EVERY_S = 60
-
-_hasher = PasswordHasher()
-_dummy_hash = _hasher.hash("nobody has this password")
-
-
-class TooManyAttempts(Exception):
-    """Too many log-in attempts for this account or from this address. `sentence` says when to try again."""
-
-    sentence = "Too many attempts. Wait 15 minutes, then try again."
 
 
 class BadPassword(ValueError):
@@ -81,16 +67,6 @@ class LoginSession(Model):
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
-class LoginAttempt(Model):
-    """Failed attempts, counted here and not in Valkey so that the limit holds when Valkey is down."""
-
-    __tablename__ = "login_attempts"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(index=True)
-    at: Mapped[datetime] = mapped_column(default=clock.now)
-
-
 class Login:
     """A person inside a door: what Flask-Login keeps as `current_user`."""
 
@@ -126,46 +102,16 @@ def hash_password(password: str) -> str:
     """Argon2id of a password. Raises `BadPassword` when it is too short or too long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadPassword
-    return _hasher.hash(password)
+    return hashing.make(password)
 
 
 def by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == email.strip().lower()))
 
 
-def authenticate(email: str, password: str, address: str) -> User | None:
-    """The user, when the password is right. None otherwise, after the same work whether or not the user exists.
-
-    `address` is the client's. Raises `TooManyAttempts` after 5 failures for the account or 20 from the address
-    within 15 minutes, before any hashing.
-    """
-    # What PostgreSQL cannot store cannot be anybody's address.
-    email = "" if "\x00" in email else email.strip().lower()[:254].encode("utf-8", "replace").decode()
-    keys = {f"account:{email}": ATTEMPTS_PER_ACCOUNT, f"address:{address[:64]}": ATTEMPTS_PER_ADDRESS}
-    since = clock.now() - clock.delta(ATTEMPTS_WINDOW_S)
-    for key, limit in keys.items():
-        count = db.session.scalar(
-            select(func.count()).select_from(LoginAttempt).where(LoginAttempt.key == key, LoginAttempt.at > since)
-        )
-        if (count or 0) >= limit:
-            raise TooManyAttempts
-    user = by_email(email)
-    right = _verify(user.password_hash if user else _dummy_hash, password[: LONGEST_PASSWORD + 1])
-    with transaction() as session:
-        if user is None or not right:
-            session.add_all(LoginAttempt(key=key) for key in keys)
-            session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))
-            return None
-        session.execute(delete(LoginAttempt).where(LoginAttempt.key == f"account:{email}"))
-        fresh = session.scalars(select(User).where(User.id == user.id)).one()
-        if _hasher.check_needs_rehash(fresh.password_hash):
-            fresh.password_hash = _hasher.hash(password)
-        return fresh
-
-
 def verify(user: User, password: str) -> bool:
-    """Whether this is the person's password. For log-ins use `authenticate`, which limits attempts."""
-    return _verify(user.password_hash, password)
+    """Whether this is the person's password. For log-ins use `entering.authenticate`, which limits tries."""
+    return hashing.fits(user.password_hash, password)
 
 
 def memberships_of(user: User) -> list[tuple[Membership, Store]]:
@@ -236,15 +182,10 @@ def prune() -> int:
 
 
 def end_logins_of(user: User) -> None:
-    """Log a person out everywhere: inside the open use case that changed the password or the role."""
+    """Log a person out everywhere and know none of their devices: inside the open use case that changed the password
+    or the role."""
     db.session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
-
-
-def _verify(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
+    guessing.forget_devices(user.id)
 
 
 def _hash(token: str) -> str:

@@ -62,8 +62,6 @@ def table(config: Config) -> dict[tuple[str, str, str], Limit]:
         (hosts.STORE, "GET", "/orders/<>"): guesses,
         (hosts.STORE, "GET", "/orders/<>/status"): guesses,
         (hosts.STORE, "GET", "/track"): Limit("30 per 10 minutes", counts=_looked_up, per_host=True),
-        (hosts.PORTAL, "POST", "/login"): Limit("60 per minute"),
-        (hosts.CONSOLE, "POST", "/login"): Limit("60 per minute"),
     }
 
 

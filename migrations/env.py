@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import audit, cases, catalog, ledger, lineage, onboarding, orders, outbox, proof, pulse, supply, users  # noqa: F401 - tables
+from core import (
+    lineage,
+)
 from core.db import Model
 
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")

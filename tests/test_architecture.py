@@ -27,7 +27,7 @@ PUBLIC = {
     "admin": {"/login", "/theme"},
 }
 GLOBAL_TABLES = {
-    "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
+    "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles", "supplier_offers", "sync_reports", "settings",
     "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses",
 }  # fmt: skip
 ACROSS_STORES = {
