@@ -25,20 +25,13 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
     The same work is done, and the same counted, whether or not somebody has the e-mail. Raises `guessing.Refused` and
     `guessing.Slower` before any hashing, and `hashing.Busy` at once when two log-ins are under way in this process.
     """
-    with hashing.turn():
-        email = _plain(email)
-        user = users.by_email(email)
-        slot = _counted(email, user, place)
-        try:
-            fitting = _fitting(user, password)
-        except hashing.Busy:
-            with transaction():
-                guessing.give_back(slot, right=False)
-            raise
-        if user is not None and fitting is not None and _may_enter(user, place.door):
-            return _let_in(user, fitting, slot)
-        _note("login_failed", email, user, place)
-        return None
+    email = _plain(email)
+    try:
+        with hashing.turn():
+            return _authenticated(email, password, place)
+    except hashing.Busy:
+        security_events.note("login_busy", place.address, door=place.door)
+        raise
 
 
 def remember(user: User, place: Place) -> str:
@@ -51,6 +44,21 @@ def remember(user: User, place: Place) -> str:
         actor = Actor("owner" if place.door == "console" else "agent", user.name, user.id)
         security_events.note("logged_in", place.address, actor, door=place.door)
     return token
+
+
+def _authenticated(email: str, password: str, place: Place) -> User | None:
+    user = users.by_email(email)
+    slot = _counted(email, user, place)
+    try:
+        fitting = _fitting(user, password)
+    except hashing.Busy:
+        with transaction():
+            guessing.give_back(slot, right=False)
+        raise
+    if user is not None and fitting is not None and _may_enter(user, place.door):
+        return _let_in(user, fitting, slot)
+    _note("login_failed", email, user, place)
+    return None
 
 
 def _counted(email: str, user: User | None, place: Place) -> Slot:

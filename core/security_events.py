@@ -22,13 +22,13 @@ STRANGER = Actor("stranger", "Somebody")
 EVENTS = {
     "logged_in": "logged in",
     "login_failed": "gave a wrong password",
-    "login_slowed": "was told to wait before the next try",
-    "login_refused": "was refused another try",
+    "login_slowed": "was told to wait before the next password",
+    "login_refused": "was refused another password",
     "login_busy": "found the log-in busy",
-    "origin_refused": "was refused: the form came from elsewhere",
-    "forgery_refused": "was refused: the form carried no valid token",
-    "role_refused": "was refused by role",
-    "limit_refused": "was refused by a limit",
+    "origin_refused": "sent a form from another site, which was refused",
+    "forgery_refused": "sent a form that was too old or not ours, which was refused",
+    "role_refused": "was refused: not in this role",
+    "limit_refused": "was refused: too often",
 }
 """Every event, and how the console says it."""
 _ONLY_LOGGED = frozenset({"login_busy"})

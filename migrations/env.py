@@ -14,7 +14,7 @@ from core import (
 )
 from core.db import Model
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
 KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
 """Rows of these may change but are never deleted."""
 

@@ -28,7 +28,7 @@ PUBLIC = {
 }
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles", "supplier_offers", "sync_reports", "settings",
-    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals", "proofs", "pulses",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store

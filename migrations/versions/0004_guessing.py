@@ -1,4 +1,4 @@
-"""Counts of wrong log-ins, known devices, and what seals of the proof say about the audit.
+"""Counts of wrong log-ins, known devices, and the seals of the audit.
 
 Only adds: `login_attempts`, which nothing of today writes, goes when no program of yesterday runs any more. An id of
 the audit is drawn only by a transaction that has a number of its own, so that a gap which the proof closes stays one.
@@ -22,7 +22,6 @@ BEGIN
   RETURN nextval('public.audit_id_seq');
 END $$;
 """
-SEAL = ("audit_sealed", "audit_last_id", "audit_members", "audit_gaps", "audit_marks")
 
 
 def upgrade() -> None:
@@ -47,11 +46,27 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_known_devices_user_id_users")),
     )
     op.create_index(op.f("ix_known_devices_user_id"), "known_devices", ["user_id"])
-    op.add_column("proofs", sa.Column("audit_sealed", sa.BigInteger(), nullable=True))
-    op.add_column("proofs", sa.Column("audit_last_id", sa.BigInteger(), nullable=True))
-    op.add_column("proofs", sa.Column("audit_members", postgresql.INT8MULTIRANGE(), nullable=True))
-    op.add_column("proofs", sa.Column("audit_gaps", postgresql.INT8MULTIRANGE(), nullable=True))
-    op.add_column("proofs", sa.Column("audit_marks", sa.LargeBinary(), nullable=True))
+    op.create_table(
+        "audit_seals",
+        sa.Column("id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sealed", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("members", postgresql.INT8MULTIRANGE(), nullable=False),
+        sa.Column("gaps", postgresql.INT8MULTIRANGE(), nullable=False),
+        sa.Column("horizon", sa.BigInteger(), nullable=False),
+        sa.Column("cluster", sa.Text(), nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=False),
+        sa.Column("previous", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seals")),
+        sa.UniqueConstraint("previous", name=op.f("uq_audit_seals_previous")),
+        sa.UniqueConstraint("hash", name=op.f("uq_audit_seals_hash")),
+    )
+    op.execute(
+        "CREATE TRIGGER audit_seals_frozen BEFORE UPDATE OR DELETE ON audit_seals "
+        "FOR EACH ROW EXECUTE FUNCTION makola_refuse_change()"
+    )
     op.execute(NEXT_AUDIT_ID)
     op.alter_column("audit", "id", server_default=sa.text("makola_next_audit_id()"))
 
@@ -59,7 +74,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.alter_column("audit", "id", server_default=sa.text("nextval('audit_id_seq'::regclass)"))
     op.execute("DROP FUNCTION makola_next_audit_id()")
-    for column in SEAL:
-        op.drop_column("proofs", column)
+    op.drop_table("audit_seals")
     op.drop_table("known_devices")
     op.drop_table("login_counts")
