@@ -79,7 +79,7 @@ def _line(
 def _details(line: AuditLine) -> str:
     """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to whom."""
     said = []
-    for name, value in line.detail.items():
+    for name, value in sorted(line.detail.items(), key=lambda pair: pair[0] != "address"):
         if value is None or value == "":
             continue
         is_money = name.endswith("_pesewas") and isinstance(value, int)

@@ -181,3 +181,20 @@ def test_a_poll_after_the_log_in_ended_stops(visitor: Callable[[str], Visitor]) 
     answer = visitor("admin").get("/supplier/panel?asked=1", headers={"HX-Request": "true"})
     assert answer.status_code == 401
     assert "data-hx-trigger" not in answer.text
+
+
+def test_the_audit_page_tells_of_log_ins_in_people_s_words(owner: Visitor, visitor: Callable[[str], Visitor]) -> None:
+    portal = visitor("portal")
+    wrong = {"email": "ama@example.test", "password": "guess"}
+    for _ in range(6):
+        portal.post("/login", wrong, environ_base={"REMOTE_ADDR": "196.201.1.9"})
+    portal.post("/login", {"email": "kofi@example.test", "password": PASSWORD})
+    portal.post("/stores", {"store": "ama"}, origin="http://ama.localhost")
+    page = re.sub(r"<[^>]+>|\s+", " ", owner.get("/audit").text)
+    page = re.sub(r"\s+", " ", page)
+    assert "Somebody stranger gave a wrong password Ama from: 196.201.1.9, door: portal, email: a…@example.test" in page
+    assert re.search(r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page)
+    assert "Kofi agent logged in" in page
+    assert "sent a form from another site, which was refused" in page and "page: POST /stores" in page
+    for raw in ("login_failed", "user:", "wait_s"):
+        assert raw not in page
