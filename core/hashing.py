@@ -30,7 +30,9 @@ _mine = threading.local()
 class Busy(Exception):
     """This process hashes as much as it may. Nothing was looked at and nothing counted. `sentence` says what to do."""
 
-    sentence = "Many people are logging in just now. Nothing was checked: press the button again."
+    sentence = (
+        "Many people are logging in just now. Nothing was checked: type your password and press the button again."
+    )
     wait_s = 1
 
 
