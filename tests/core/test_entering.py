@@ -149,6 +149,17 @@ def test_slowed_guessers_make_no_other_account_slow(context: Flask) -> None:
     assert log_in(at("10.0.0.9", door="console"), "owner@example.test")
 
 
+def test_the_doors_count_apart(context: Flask) -> None:
+    owner = "owner@example.test"
+    guess(at("10.0.0.1"), 5, owner)
+    with pytest.raises(Refused):
+        log_in(at("10.0.0.1"), owner)
+    with pytest.raises(Slower):
+        log_in(at("10.0.0.9"), owner)
+    assert log_in(at("10.0.0.1", door="console"), owner)
+    assert log_in(at("10.0.0.9", door="console"), owner)
+
+
 def test_a_known_device_is_not_refused_for_others_failures(context: Flask) -> None:
     token = device_of(AMA)
     guess(at("10.0.0.1"), 5)
