@@ -90,7 +90,9 @@ def test_the_owner_makes_a_link_and_the_agent_sets_a_password_with_it(
     assert opens(app, "ama", NEW) and not opens(app, "ama", PASSWORD)
     assert ama_agent.get("/").status_code == 303, "whoever was inside is out"
     with app.app_context():
-        acts = [(line.action, line.actor_name, line.detail["email"]) for line in audit.recent(2)]
+        acts = [
+            (line.action, line.actor_name, line.detail["email"]) for line in audit.recent(9) if "link" in line.action
+        ]
     assert acts == [("use_reset_link", "Ama", "ama@example.test"), ("make_reset_link", "Owner", "ama@example.test")]
 
 
