@@ -55,7 +55,7 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     removed_at: Mapped[datetime | None]
     access_no: Mapped[int] = mapped_column(default=0)
-    """What was given out under an earlier number opens nothing: see `end_access`."""
+    """What was given out under an earlier number opens nothing: see `end_logins_of`."""
     password_long: Mapped[bool] = mapped_column(default=False)
     """Whether the password kept to the rule of the owner's people when it was set."""
 
@@ -255,20 +255,19 @@ def logins_of(user_id: int) -> list[LoginSession]:
     return list(rows)
 
 
-def end_access(user: User, keep: str | None = None) -> str | None:
-    """Inside the open use case, the row locked: what the person was given before (sessions, reset links) opens nothing.
+def end_logins_of(user: User, keep: str | None = None) -> str | None:
+    """Inside the open use case: what the person was given before (sessions, reset links) opens nothing.
 
     By number and not only by deleting, because a log-in under way may write its session after this. `keep` is the token
     of a session that goes on: it continues, no longer than before, under the new token that is returned.
     """
-    db.session.flush()
-    mine, before = LoginSession.user_id == user.id, user.access_no
-    user.access_no = before + 1
-    token = secrets.token_urlsafe(32)
-    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == before)
-    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=before + 1)
+    raised = update(User).where(User.id == user.id).values(access_no=User.access_no + 1).returning(User.access_no)
+    number = db.session.execute(raised).scalar_one()
+    token, mine = secrets.token_urlsafe(32), LoginSession.user_id == user.id
+    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == number - 1)
+    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
     is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
-    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != before + 1))
+    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != number))
     return token if is_kept else None
 
 
