@@ -16,12 +16,12 @@ from flask_migrate import Migrate
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-import admin_console
+import admin_console.commands
 import agent_portal
 import core.config
 import door
 import storefront
-from core import clock, db, outbox
+from core import clock, db, outbox, wires
 from core.config import Config
 from door.hosts import Door
 from door.limits import valkey
@@ -53,10 +53,12 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
     connect_database(app, settings)
     app.extensions["redis"] = valkey(settings.redis_url)
     door.install(app, settings)
+    say_cautions(settings)
     for blueprint in (storefront.bp, agent_portal.bp, admin_console.bp, webhooks.bp):
         app.register_blueprint(blueprint)
     door.finish(app, settings)
     cli.register(app)
+    admin_console.commands.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
     return app
@@ -88,6 +90,17 @@ def connect_database(app: Flask, settings: Config) -> None:
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     RoleGuard(app).install()
     clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None
+
+
+def say_cautions(settings: Config) -> None:
+    """Log what the settings allow and a stranger on the network might read."""
+    for caution in wires.cautions(
+        database_url=settings.database_url,
+        redis_url=settings.redis_url,
+        public_scheme=settings.public_scheme,
+        base_domain=settings.base_domain,
+    ):
+        log.warning("settings", detail=caution)
 
 
 def psycopg_url(url: str) -> str:

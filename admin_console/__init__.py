@@ -19,6 +19,7 @@ from admin_console import (  # noqa: F401 - the views hang themselves on bp
     catalogue,
     orders,
     overview,
+    people,
     stores,
     supplier,
 )

@@ -33,6 +33,15 @@ DEEDS = security_events.EVENTS | {
     "ask_sync_catalogue": "asked for a sync",
     "ask_prove_books": "asked for a proof",
     "acting_in": "worked in the store",
+    "add_user": "added",
+    "remove_user": "removed",
+    "set_user_role": "changed the role of",
+    "set_member": "changed who works in the store",
+    "set_password": "set the password of",
+    "change_password": "changed the own password,",
+    "make_reset_link": "made a reset link for",
+    "use_reset_link": "set a password by link,",
+    "log_out_everywhere": "logged out everywhere,",
 }
 
 WITH = {

@@ -18,10 +18,10 @@ from admin_console import bp, figures
 from admin_console.typed import one_line
 from core import addresses, devices, entering, guessing, hashing, users
 
-PUBLIC = frozenset({"console.login", "console.start_login"})
+PUBLIC = frozenset({"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"})
 
 MAY = {
-    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases", "books"}),
+    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases", "books", "people"}),
     "finance": frozenset({"fund", "books"}),
     "support": frozenset(),
 }
@@ -91,7 +91,8 @@ def start_login() -> Any:
         return _again(email, busy.sentence, 503, busy.wait_s)
     if user is None:
         return _again(email, NO_MATCH, 422)
-    login_user(users.login_of(users.start_login(user, door="console"), "console"))
+    token = users.start_login(user, "console", user_agent=request.user_agent.string)
+    login_user(users.login_of(token, "console"))
     g.new_device_token = entering.remember(user, place)
     return redirect(_next_path(), 303)
 

@@ -21,8 +21,9 @@ from agent_portal.queries import own_path
 from core import addresses, devices, entering, guessing, hashing, orders, phones, users
 from core.audit import Actor
 
-PUBLIC = frozenset({"portal.login", "portal.log_in"})
-STORELESS = frozenset({"portal.stores", "portal.choose_store", "portal.logout"})
+PUBLIC = frozenset({"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"})
+OWN_LOG_IN = ("show_password_form", "change_password", "show_sessions", "end_session", "log_out_everywhere")
+STORELESS = frozenset({"portal.stores", "portal.choose_store", "portal.logout", *(f"portal.{n}" for n in OWN_LOG_IN)})
 RANK = {"viewer": 0, "cashier": 1, "owner": 2}
 NO_MATCH = "This e-mail and password do not belong together. Check both and try again."
 NO_STORE = "This log-in has no store. Ask the platform's owner to add you to one."
@@ -119,7 +120,7 @@ def log_in() -> ResponseReturnValue:
     if not memberships:
         return _login_page(form, NO_STORE), 422
     only = memberships[0][1].id if len(memberships) == 1 else None
-    _enter(users.start_login(user, door="portal", store_id=only))
+    _enter(users.start_login(user, "portal", only, user_agent=request.user_agent.string))
     g.new_device_token = entering.remember(user, place)
     target = own_path(form.next.data) if only else None
     return redirect(target or url_for(".home" if only else ".stores"), 303)

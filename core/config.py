@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
-from urllib.parse import urlsplit
+
+from core import wires
 
 
 class ConfigError(Exception):
@@ -39,6 +40,16 @@ class Config:
     database_admin_url: str = _var("DATABASE_ADMIN_URL", "PostgreSQL address of the owner, for migrations only", "")
     base_domain: str = _var("MAKOLA_BASE_DOMAIN", "stores live at <slug>.<this>; without a port", "localhost")
     public_port: int = _var("MAKOLA_PUBLIC_PORT", "port in links shown to people; 0 for the scheme's own", 0)
+    secret_key_fallbacks: str = _var(
+        "MAKOLA_SECRET_KEY_FALLBACKS",
+        "earlier secret keys, parted by blanks or commas: still accepted, nothing new is signed with them",
+        "",
+    )
+    webhook_token_previous: str = _var(
+        "MAKOLA_WEBHOOK_TOKEN_PREVIOUS",
+        "the earlier webhook token: accepted until the supplier rings at the new one",
+        "",
+    )
     public_scheme: str = _var("MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https")
     proxy_hops: int = _var("MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0)
     webhook_modes: str = _var(
@@ -66,6 +77,7 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
     bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
     float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
     metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
@@ -140,6 +152,22 @@ class Config:
                 "call that could still buy is over"
             )
 
+    @property
+    def signing_keys(self) -> list[str]:
+        """Every key that a signature of ours may carry. The last is the present one, and the only one that signs."""
+        return [*_listed(self.secret_key_fallbacks), self.secret_key]
+
+    @property
+    def webhook_tokens(self) -> list[str]:
+        """The tokens at which the supplier may ring."""
+        return [token for token in (self.webhook_token, self.webhook_token_previous) if token]
+
+    def address(self, label: str = "") -> str:
+        """The public address of a host of ours, without a trailing slash: a store, `portal`, `admin` or the bare one."""
+        host = f"{label}.{self.base_domain}" if label else self.base_domain
+        port = f":{self.public_port}" if self.public_port else ""
+        return f"{self.public_scheme}://{host}{port}"
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Read every setting. Raises `ConfigError` naming all that are missing or wrong, each with its fix."""
@@ -185,14 +213,17 @@ def _judge(values: dict[str, Any]) -> list[str]:
     problems = []
     if len(values.get("secret_key", "x" * 32)) < 32:
         problems.append("MAKOLA_SECRET_KEY is too short: use at least 32 random characters.")
+    if any(len(key) < 32 for key in _listed(values.get("secret_key_fallbacks", ""))):
+        problems.append("MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short: each has at least 32 characters.")
     if not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values.get("webhook_token", "x" * 22)):
         problems.append("MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -.")
+    if not re.fullmatch(r"([A-Za-z0-9_-]{22,128})?", values.get("webhook_token_previous", "")):
+        problems.append("MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
     for name, key in (("DATABASE_URL", "database_url"), ("DATABASE_ADMIN_URL", "database_admin_url")):
         if values.get(key) and not re.match(r"postgresql(\+psycopg)?://", values[key]):
             problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
-    supplier = urlsplit(values.get("data_mart_api_url", "https://x"))
-    if supplier.scheme not in ("http", "https") or not supplier.hostname or supplier.username:
-        problems.append("DATA_MART_API_URL must be an http(s) address without a user name.")
+    if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
+        problems.append(problem)
     if values.get("bulk", "off") not in ("off", "auto"):
         problems.append("MAKOLA_BULK must be off or auto.")
     if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):
@@ -200,6 +231,10 @@ def _judge(values: dict[str, Any]) -> list[str]:
     if values.get("public_scheme", "https") not in ("http", "https"):
         problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
     return problems
+
+
+def _listed(text: str) -> list[str]:
+    return [key for key in re.split(r"[\s,]+", text) if key]
 
 
 _current: Config | None = None

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core import devices, guessing, hashing, security_events, users
+from core import devices, guessing, hashing, passwords, security_events, users
 from core.audit import Actor
 from core.db import transaction
 from core.devices import Place
 from core.guessing import Slot
-from core.users import LONGEST_PASSWORD, User
+from core.users import User
 
 _LONGEST_EMAIL = 254
 
@@ -85,17 +85,17 @@ def _let_in(user: User, password: str, slot: Slot) -> User | None:
 def _renewed(user: User, password: str) -> str | None:
     """The hash by today's rule when the old one was made by another; not when that would mean to wait."""
     try:
-        return hashing.make(password) if hashing.is_old(user.password_hash) else None
+        return hashing.make(passwords.normal(password)) if hashing.is_old(user.password_hash) else None
     except hashing.Busy:
         return None
 
 
 def _fitting(user: User | None, password: str) -> str | None:
-    """The password as it fits: as it was typed, or without the spaces that came with it out of a message."""
+    """The password in the form that fits."""
     password_hash = user.password_hash if user else hashing.NOBODYS
-    for typed in dict.fromkeys([password, password.strip()]):
-        if hashing.fits(password_hash, typed[: LONGEST_PASSWORD + 1]):
-            return typed
+    for form in passwords.candidates(password):
+        if hashing.fits(password_hash, form):
+            return form
     return None
 
 

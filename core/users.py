@@ -7,30 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import CheckConstraint, ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config, guessing, hashing
+from core import browsers, clock, config, guessing, hashing, passwords
 from core.db import Model, db, transaction
 from core.stores import Store
 
 Door = Literal["portal", "console"]
 
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 200
+LONGEST_PASSWORD = passwords.LONGEST
 _SEEN_EVERY_S = 60
 
 
-class BadPassword(ValueError):
-    """A new password that cannot be used. `sentence` says how to fix it."""
-
-    sentence = f"Use a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
-
-
 class User(Model):
+    """A person. Who was removed keeps the row, because audit lines and timelines name it, and opens nothing."""
+
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("platform_role IN ('none', 'owner', 'finance', 'support')", name="platform_role"),
@@ -43,6 +39,11 @@ class User(Model):
     password_hash: Mapped[str]
     platform_role: Mapped[str] = mapped_column(default="none")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    removed_at: Mapped[datetime | None]
+    access_no: Mapped[int] = mapped_column(default=0)
+    """What was given out under an earlier number opens nothing: see `end_logins_of`."""
+    password_long: Mapped[bool] = mapped_column(default=False)
+    """Whether the password kept to the rule of the owner's people when it was set."""
 
 
 class Membership(Model):
@@ -65,6 +66,8 @@ class LoginSession(Model):
     store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
+    device: Mapped[str] = mapped_column(default="")
+    access_no: Mapped[int] = mapped_column(default=0)
 
 
 class Login:
@@ -76,6 +79,7 @@ class Login:
 
     def __init__(self, token: str, user: User, door: str, store_id: int | None, role: str | None) -> None:
         self.token = token
+        self.token_hash = _hash(token)
         self.user = user
         self.door = door
         self.store_id = store_id
@@ -86,32 +90,22 @@ class Login:
 
 
 def add(email: str, name: str, password: str, platform_role: str = "none") -> User:
-    """A new user inside the open use case. Raises `BadPassword`."""
-    user = User(
-        email=email.strip().lower(),
-        name=name.strip(),
-        password_hash=hash_password(password),
-        platform_role=platform_role,
-    )
+    """A new user inside the open use case. Raises `passwords.BadPassword`."""
+    user = User(email=email.strip().lower(), name=name.strip(), platform_role=platform_role)
+    give_password(user, password)
     db.session.add(user)
     db.session.flush()
     return user
 
 
-def hash_password(password: str) -> str:
-    """Argon2id of a password. Raises `BadPassword` when it is too short or too long."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise BadPassword
-    return hashing.make(password)
-
-
 def by_email(email: str) -> User | None:
-    return db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    """The person with this address, unless removed."""
+    return db.session.scalar(select(User).where(User.email == email.strip().lower(), User.removed_at.is_(None)))
 
 
 def verify(user: User, password: str) -> bool:
     """Whether this is the person's password. For log-ins use `entering.authenticate`, which limits tries."""
-    return hashing.fits(user.password_hash, password)
+    return any(hashing.fits(user.password_hash, form) for form in passwords.candidates(password))
 
 
 def memberships_of(user: User) -> list[tuple[Membership, Store]]:
@@ -125,11 +119,13 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
     return [(membership, store) for membership, store in rows]
 
 
-def start_login(user: User, door: Door, store_id: int | None = None) -> str:
-    """Begin a session on this device and return its token. A new token at each log-in, so none can be planted."""
+def start_login(user: User, door: Door, store_id: int | None = None, *, user_agent: str = "") -> str:
+    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted."""
     token = secrets.token_urlsafe(32)
+    row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
+    row.device, row.access_no = browsers.words(user_agent), user.access_no
     with transaction() as session:
-        session.add(LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id))
+        session.add(row)
     return token
 
 
@@ -147,6 +143,8 @@ def login_of(token: str, door: Door) -> Login | None:
         return None
     login, user, role = row
     now, settings = clock.now(), config.current()
+    if user.removed_at is not None or login.access_no != user.access_no:
+        return None
     if (now - login.seen_at).total_seconds() > settings.session_idle_s:
         return None  # a person's idle time is not a machine's duration: it is never scaled
     if (now - login.created_at).total_seconds() > settings.session_absolute_s:
@@ -169,8 +167,13 @@ def switch_store(token: str, store_id: int) -> None:
 
 def end_login(token: str) -> None:
     """Log out on this device. Harmless when already ended."""
+    end_session(_hash(token))
+
+
+def end_session(token_hash: str) -> None:
+    """The same for a session of `logins_of`."""
     with transaction() as session:
-        session.execute(delete(LoginSession).where(LoginSession.token_hash == _hash(token)))
+        session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash))
 
 
 def prune() -> int:
@@ -181,11 +184,48 @@ def prune() -> int:
         return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
-def end_logins_of(user: User) -> None:
-    """Log a person out everywhere and know none of their devices: inside the open use case that changed the password
-    or the role."""
-    db.session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+def logins_of(user_id: int) -> list[LoginSession]:
+    """Where a person is logged in now, at both doors, the last used first."""
+    now, settings = clock.now(), config.current()
+    rows = db.session.scalars(
+        select(LoginSession)
+        .join(User, (User.id == LoginSession.user_id) & (User.access_no == LoginSession.access_no))
+        .where(LoginSession.user_id == user_id)
+        .where(LoginSession.seen_at > now - timedelta(seconds=settings.session_idle_s))
+        .where(LoginSession.created_at > now - timedelta(seconds=settings.session_absolute_s))
+        .order_by(LoginSession.seen_at.desc())
+        .limit(settings.page_size)
+    )
+    return list(rows)
+
+
+def end_logins_of(user: User, keep: str | None = None) -> str | None:
+    """Inside the open use case: what the person was given before (sessions, devices, reset links) opens nothing.
+
+    By number and not only by deleting, because a log-in under way may write its session after this. `keep` is the token
+    of a session that goes on: it continues, no longer than before, under the new token that is returned.
+    """
+    raised = update(User).where(User.id == user.id).values(access_no=User.access_no + 1).returning(User.access_no)
+    number = db.session.execute(raised).scalar_one()
+    token, mine = secrets.token_urlsafe(32), LoginSession.user_id == user.id
+    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == number - 1)
+    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
+    is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
+    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != number))
     guessing.forget_devices(user.id)
+    return token if is_kept else None
+
+
+def void_password(user: User) -> None:
+    """Leave the person without a password inside the open use case. A guess at it costs the usual work."""
+    user.password_hash, user.password_long = hashing.make(secrets.token_urlsafe(32)), False
+
+
+def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
+    """Set the hash inside the open use case. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
+    words = (user.name, user.email, user.email.partition("@")[0], *own)
+    kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
+    user.password_hash, user.password_long = hashing.make(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
 
 
 def _hash(token: str) -> str:

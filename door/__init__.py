@@ -9,7 +9,21 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, devices, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import (
+    account,
+    bind,
+    devices,
+    errors,
+    filters,
+    health,
+    limits,
+    logs,
+    metrics,
+    pages,
+    security,
+    squeeze,
+    static,
+)
 
 
 def install(app: Flask, config: Config) -> None:
@@ -26,7 +40,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def finish(app: Flask, config: Config) -> None:
-    """After the rooms are registered: limits on their endpoints, then what answers before Flask does."""
+    """After the rooms are registered: the pages of one's own log-in, limits on their endpoints, then what answers before Flask does."""
+    account.install(app)
     limits.install(app, config)
     health.install(app)
     metrics.install(app)

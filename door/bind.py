@@ -19,10 +19,10 @@ from door import hosts
 from door.filters import wants_fragment
 
 PUBLIC = {
-    hosts.PORTAL: frozenset({"/login", "/theme"}),
-    hosts.CONSOLE: frozenset({"/login", "/theme"}),
+    hosts.PORTAL: frozenset({"/login", "/theme", "/reset/<token>"}),
+    hosts.CONSOLE: frozenset({"/login", "/theme", "/reset/<token>"}),
 }
-"""Pages of the guarded rooms that need no log-in. Every other page there asks for one."""
+"""Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
 
 _DOOR_OF_ROOM = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
 LOGGED_OUT = '<p class="note stopped" role="status">You have been logged out. <a href="/login">Log in again</a></p>'
@@ -53,13 +53,13 @@ def bind_store() -> Response | BaseResponse | None:
             abort(404, "There is no shop at this address.")
         tenancy.use(g.store.id)
     elif place.room in PUBLIC and request.url_rule is not None:
-        return _bind_login(place.room)
+        return _bind_login(place.room, request.url_rule.rule)
     return None
 
 
-def _bind_login(room: str) -> Response | BaseResponse | None:
+def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
     if not current_user.is_authenticated:
-        return None if request.path in PUBLIC[room] else ask_to_log_in()
+        return None if rule in PUBLIC[room] else ask_to_log_in()
     if room == hosts.CONSOLE:
         g.scope = ExitStack()
         g.scope.enter_context(tenancy.across_stores())

@@ -85,6 +85,10 @@ class Door(Flask):
             query_args=request.query_string.decode("latin-1"),
         )
 
+    def log_exception(self, exc_info: Any) -> None:
+        """As Flask does, with the rule in place of the path: paths hold tokens."""
+        self.logger.error("Exception on %s [%s]", request.url_rule or "no page", request.method, exc_info=exc_info)
+
     def dispatch_request(self, *arguments: Any) -> Any:
         """The page; once more from its beginning when it lost against another transaction and had committed nothing."""
         return db.patiently(lambda: super(Door, self).dispatch_request(*arguments))
@@ -105,7 +109,4 @@ def place() -> Place:
 
 def address(label: str = "") -> str:
     """The public address of a host of ours, without a trailing slash: of a store, `portal`, `admin` or the bare one."""
-    cfg = config.current()
-    host = f"{label}.{cfg.base_domain}" if label else cfg.base_domain
-    port = f":{cfg.public_port}" if cfg.public_port else ""
-    return f"{cfg.public_scheme}://{host}{port}"
+    return config.current().address(label)

@@ -45,6 +45,8 @@ class ForeignOrigin(Forbidden):
 def install(app: Flask, config: Config) -> None:
     app.config.update(
         SECRET_KEY=config.secret_key,
+        SECRET_KEY_FALLBACKS=config.signing_keys[:-1],
+        WTF_CSRF_SECRET_KEY=config.signing_keys,  # Flask-WTF knows no fallbacks, but the signer below it takes a list
         MAX_CONTENT_LENGTH=config.form_bytes,
         MAX_FORM_MEMORY_SIZE=config.form_bytes,
         SESSION_COOKIE_NAME="__Host-makola",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import signal
 import threading
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, orders, proof, supply, tenancy
+from core import config, orders, passwords, proof, supply, tenancy, users
 from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
@@ -82,14 +81,20 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
             raise click.UsageError("--demo needs --passwords-file.")
         click.echo(seeds.demo(json.loads(passwords_file.read_text()), current_app.extensions["supplier"]))
         return
-    login = {"email": "owner@makola.example", "password": secrets.token_urlsafe(12)}
+    login = {"email": "owner@makola.example", "password": passwords.generate()}
     shown = f"password: {login['password']}  (shown once; change it after the first log-in)"
     if passwords_file is not None:
         login, shown = json.loads(passwords_file.read_text())["owner"], "password as in the file"
-    if seeds.owner(login["email"], login["password"]):
+    found = seeds.owner(login["email"], login["password"])
+    if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
-    else:
+    elif passwords_file is None or (found.email == login["email"] and users.verify(found, login["password"])):
         click.echo("The owner exists already.")
+    else:
+        click.echo(
+            f"The owner exists already: {found.email}. The password of the file was NOT set: this command changes no "
+            f"password.\nTo set it: flask --app wsgi user password {found.email}"
+        )
 
 
 @click.command("backup")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from core import ledger, onboarding, stores, supply, tenancy, users
+from core import ledger, onboarding, people, stores, supply, tenancy, users
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.db import db
 from core.ledger import Posting
 from fulfilment import balance, catalogue
 from integrations.ports import Supplier
@@ -20,13 +20,13 @@ DEMO_STORES = {
 }
 
 
-def owner(email: str, password: str) -> bool:
-    """Make the owner. False when one exists."""
-    with transaction() as session:
-        if session.scalar(select(users.User.id).where(users.User.platform_role == "owner")) is not None:
-            return False
-        users.add(email, "Owner", password, platform_role="owner")
-        return True
+def owner(email: str, password: str) -> users.User | None:
+    """Make the owner. When there is an owner already nothing is changed, and the one of longest standing is returned."""
+    first = select(users.User).where(users.User.platform_role == "owner").order_by(users.User.id).limit(1)
+    if (found := db.session.scalar(first)) is not None:
+        return found
+    people.add(email=email, name="Owner", password=password, role="owner", actor=SYSTEM)
+    return None
 
 
 def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
@@ -60,11 +60,10 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
 
 
 def _person(name: str, email: str, password: str) -> users.User:
-    with transaction() as session:
-        user = session.scalar(select(users.User).where(users.User.email == email.lower()))
-        if user is None:
-            return users.add(email, name.title(), password, platform_role="owner" if name == "owner" else "none")
-        if not users.verify(user, password):
-            user.password_hash = users.hash_password(password)
-            users.end_logins_of(user)
-        return user
+    user = users.by_email(email)
+    if user is None:
+        role = "owner" if name == "owner" else "none"
+        return people.add(email=email, name=name.title(), password=password, role=role, actor=SYSTEM)
+    if not users.verify(user, password):
+        people.set_password(user.id, password, SYSTEM, action="set_password")
+    return user

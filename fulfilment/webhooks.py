@@ -28,8 +28,8 @@ SILENT_EVENTS = frozenset({"webhook.test", "bulk_purchase.completed"})
 def receive(token: str) -> Response:
     """204 for everything stored, also unsigned, unknown or seen before; 404 wrong path, 413 too large, 503 database."""
     settings = config.current()
-    if not hmac.compare_digest(token.encode(), settings.webhook_token.encode()):
-        abort(404)
+    if not sum([hmac.compare_digest(token.encode(), known.encode()) for known in settings.webhook_tokens]):
+        abort(404)  # each was compared, so that the time tells nothing
     # Without a stated length the body is cut at the limit in silence: one byte more shows it.
     request.max_content_length = settings.webhook_bytes + (request.content_length is None)
     body = request.get_data()  # before anything touches request.form; raises 413 unread

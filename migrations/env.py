@@ -9,8 +9,22 @@ from urllib.parse import urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import (
+from core import (  # noqa: F401 - tables
+    audit,
+    cases,
+    catalog,
+    devices,
+    guessing,
+    ledger,
     lineage,
+    onboarding,
+    orders,
+    outbox,
+    proof,
+    pulse,
+    resets,
+    supply,
+    users,
 )
 from core.db import Model
 

@@ -6,8 +6,10 @@ digits and nothing more.
 
 from __future__ import annotations
 
-from flask import Response, current_app, request
+from flask import Response, request
 from itsdangerous import BadSignature, URLSafeSerializer
+
+from core import config
 
 COOKIE = "__Host-device"
 MOST_CODES = 20
@@ -45,4 +47,4 @@ def remember(response: Response, store_id: int, code: str) -> None:
 
 def _signer(store_id: int) -> URLSafeSerializer:
     """Salted with the store, so that a cookie carried to another store's host says nothing there."""
-    return URLSafeSerializer(current_app.secret_key or b"", salt=f"makola.device.{store_id}")
+    return URLSafeSerializer(config.current().signing_keys, salt=f"makola.device.{store_id}")

@@ -23,12 +23,13 @@ PUBLIC = {
     "store": {"*"},  # the shop is for everyone; what an order shows is decided per device, see tests/storefront
     "bare": {"/"},
     "hooks": {"/datamart/<token>"},  # its path is the key
-    "portal": {"/login", "/theme"},
-    "admin": {"/login", "/theme"},
+    "portal": {"/login", "/theme", "/reset/<token>"},  # the link is the key, once
+    "admin": {"/login", "/theme", "/reset/<token>"},
 }
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles", "supplier_offers", "sync_reports", "settings",
     "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals", "proofs", "pulses",
+    "reset_links",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store

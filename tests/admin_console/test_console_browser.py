@@ -125,6 +125,9 @@ def busy(scene: Scene) -> list[str]:
         "/cases",
         "/books",
         "/audit",
+        "/people",
+        "/account/password",
+        "/account/sessions",
     ]
 
 
@@ -289,3 +292,13 @@ def test_a_case_is_settled_with_the_keyboard_alone_and_without_scripts(
     page.keyboard.press("Enter")
     expect(page.get_by_text("given back to the agent").first).to_be_visible()
     assert scene.find(code).state == "refunded"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_reset_link_is_shown_once_and_is_clean(console: Callable[..., Page], width: int) -> None:
+    page = console(width)
+    page.goto("/people")
+    page.get_by_role("button", name="Make a reset link for ama@example.test").click()
+    expect(page.get_by_label("The link")).to_have_value(re.compile(r"^http://portal\.localhost/reset/[\w-]{43}$"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert judged(page) == []

@@ -25,6 +25,8 @@ PATHS = (
     "/orders/{completed}",
     "/prices",
     "/wallet",
+    "/account/password",
+    "/account/sessions",
     "/stores",
 )
 

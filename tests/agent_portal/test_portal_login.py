@@ -180,6 +180,9 @@ GUARDED = [
     ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
     ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
     ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
+    ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
+    ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
+    ("GET", "/reset/K7QM2XR94T"), ("POST", "/reset/K7QM2XR94T"),  # open to who has a link; this is none
 ]  # fmt: skip
 
 

@@ -93,12 +93,6 @@ def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(context: F
     assert users.login_of(users.start_login(agent, "console"), "console") is None
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 201])
-def test_passwords_have_a_length(context: Flask, password: str) -> None:
-    with pytest.raises(users.BadPassword):
-        users.hash_password(password)
-
-
 def test_all_missing_settings_are_named_at_once() -> None:
     with pytest.raises(ConfigError) as missing:
         Config.from_environ({})

@@ -279,6 +279,23 @@ def test_the_owner_s_password_may_come_from_a_file_and_is_not_printed_then(
         assert entering.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE) is not None
 
 
+def test_a_file_with_another_password_changes_nothing_and_says_which_command_does(
+    nothing_yet: None, app: Flask, command: Callable[..., Result], people: Path, tmp_path: Path
+) -> None:
+    email, old = PEOPLE["owner"]["email"], PEOPLE["owner"]["password"]
+    command("seed", "--owner-only", "--passwords-file", people)
+    assert command("seed", "--owner-only", "--passwords-file", people).output == "The owner exists already.\n"
+    for other in ({"email": email, "password": "a kettle on the roof"}, {"email": "x@shop.example", "password": old}):
+        file = tmp_path / "other.json"
+        file.write_text(json.dumps({"owner": other}))
+        said = command("seed", "--owner-only", "--passwords-file", file)
+        assert said.exit_code == 0 and "was NOT set" in said.output
+        assert f"flask --app wsgi user password {email}" in said.output and other["password"] not in said.output
+    with app.app_context():
+        assert entering.authenticate(email, old, HERE) is not None
+        assert users.by_email("x@shop.example") is None
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -1,0 +1,55 @@
+"""Which addresses may carry a secret in clear: those of this machine.
+
+Decides what is refused and what is only said. A supplier's address is refused, because keys go with every call; a
+database or a Valkey across a private network is its operator's decision, and said in the log.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import parse_qs, urlsplit
+
+
+def problem_of_supplier(address: str) -> str | None:
+    """Why DATA_MART_API_URL cannot be used, with the fix; None when it can."""
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError:  # an unclosed bracket, or a port that is no number
+        return "DATA_MART_API_URL is not an address: write it like https://api.example.com/api."
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or "\\" in address:
+        return "DATA_MART_API_URL must be an http(s) address without a user name."
+    if parts.scheme == "http" and not is_loopback(host):
+        return (
+            f"DATA_MART_API_URL would send the supplier's keys to {host} in clear: use https://. "
+            "Only addresses of this machine, such as http://127.0.0.1:8080/api, may do without."
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own, whatever a name server says."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
+def cautions(*, database_url: str, redis_url: str, public_scheme: str, base_domain: str) -> list[str]:
+    """What is allowed and yet tells secrets to a network, each with its fix."""
+    found = []
+    try:
+        database, valkey = urlsplit(database_url), urlsplit(redis_url)
+    except ValueError:
+        return []  # whoever connects says what is wrong with it
+    host = parse_qs(database.query).get("host", [database.hostname or ""])[0]
+    far = bool(host) and not host.startswith("/") and not is_loopback(host)
+    if far and not re.search(r"[?&]sslmode=(require|verify-ca|verify-full)\b", database_url):
+        found.append("DATABASE_URL leaves this machine, perhaps in clear: add sslmode=verify-full, or keep it private")
+    if valkey.scheme == "redis" and valkey.hostname and not is_loopback(valkey.hostname):
+        found.append("REDIS_URL leaves this machine in clear: use rediss://, or keep that network private")
+    if public_scheme == "http" and base_domain != "localhost" and not base_domain.endswith(".localhost"):
+        found.append("MAKOLA_PUBLIC_SCHEME is http: log-ins do not work, and reset links go in clear; set https")
+    return found

@@ -1,0 +1,101 @@
+"""Which addresses may carry a secret in clear."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import wires
+from core.config import Config, ConfigError
+
+GOOD = {
+    "DATABASE_URL": "postgresql://a:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1", "MAKOLA_SECRET_KEY": "s" * 32,
+    "DATA_MART_API_URL": "https://x.example/api", "DATA_MART_API_KEY": "k", "DATA_MART_API_SECRET": "s",
+    "MAKOLA_WEBHOOK_TOKEN": "t" * 22,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/api", "HTTPS://api.example.com/api", "http://localhost:8080/api", "http://LOCALHOST/api",
+        "http://127.0.0.1:5000/api", "http://127.8.9.10/api", "http://[::1]:5000/api", "http://[::ffff:127.0.0.1]/api",
+    ],
+)  # fmt: skip
+def test_keys_may_go_by_tls_or_stay_on_this_machine(url: str) -> None:
+    assert Config.from_environ({**GOOD, "DATA_MART_API_URL": url}).data_mart_api_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example.com/api", "HTTP://api.example.com/api", "Http://api.example.com", "http://localhost.evil.com/api",
+        "http://127.0.0.1.evil.com/api", "http://10.0.0.1/api", "http://192.168.1.5:8080/api", "http://0.0.0.0/api",
+        "http://128.0.0.1/api", "http://[::2]/api", "http://[fe80::1]/api", "http://[::ffff:10.0.0.1]/api",
+        "http://evil.localhost/api", "http://2130706433/api", "http://127.1/api", "http://localhost./api",
+    ],
+)  # fmt: skip
+def test_keys_in_clear_to_another_machine_are_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(
+        ConfigError, match="DATA_MART_API_URL would send the supplier's keys to .* in clear: use https://"
+    ):
+        Config.from_environ({**GOOD, "DATA_MART_API_URL": url})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost@evil.com/api", "http://localhost:80@evil.com/api", "http://@evil.com/api", "https://:pw@evil.com/",
+        "http://127.0.0.1\\@evil.com/api", "http://127.0.0.1\\.evil.com/", "http:///api", "ftp://127.0.0.1/api", "127.0.0.1:80",
+        "http://[::1/api", "http://127.0.0.1:port/api", "//127.0.0.1/api",
+    ],
+)  # fmt: skip
+def test_what_hides_its_host_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(ConfigError, match="DATA_MART_API_URL (must be|is not) an"):
+        Config.from_environ({**GOOD, "DATA_MART_API_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("DATABASE_URL", "postgresql://a:b@db.internal/d", "DATABASE_URL leaves this machine"),
+        ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=prefer", "DATABASE_URL leaves this machine"),
+        ("DATABASE_URL", "postgresql://a:b@/d?host=10.0.0.7", "DATABASE_URL leaves this machine"),
+        ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=verify-full", None),
+        ("DATABASE_URL", "postgresql://a:b@/d?host=/run/postgresql", None),
+        ("REDIS_URL", "redis://:pw@valkey.internal/0", "REDIS_URL leaves this machine"),
+        ("REDIS_URL", "rediss://:pw@valkey.internal/0", None),
+        ("REDIS_URL", "unix:///run/valkey.sock", None),
+        ("MAKOLA_BASE_DOMAIN", "shop.example", "MAKOLA_PUBLIC_SCHEME is http"),
+        ("MAKOLA_BASE_DOMAIN", "localhost", None),
+    ],
+)
+def test_other_secrets_in_clear_are_said_and_allowed(setting: str, value: str, says: str | None) -> None:
+    found = Config.from_environ({**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value})
+    said = wires.cautions(
+        database_url=found.database_url, redis_url=found.redis_url, public_scheme=found.public_scheme,
+        base_domain=found.base_domain,
+    )  # fmt: skip
+    assert [line.startswith(says or "") for line in said] == ([True] if says else [])
+    assert "pw" not in "".join(said) and ":b@" not in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("MAKOLA_SECRET_KEY_FALLBACKS", f"{'o' * 40} short", "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short"),
+        ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "short", "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
+        ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "t/" * 15, "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
+        ("MAKOLA_RESET_LINK_S", "a day", "whole number"),
+    ],
+)
+def test_wrong_settings_of_keys_are_refused_in_a_sentence_that_shows_no_key(name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        Config.from_environ({**GOOD, name: value})
+    assert "o" * 40 not in str(refused.value)
+
+
+def test_earlier_keys_are_read_by_blanks_or_commas_and_the_present_one_signs() -> None:
+    old, older = "o" * 32, "p" * 32
+    for text in (f"{old},{older}", f" {old} {older} ", f"{old},\n {older},"):
+        assert Config.from_environ({**GOOD, "MAKOLA_SECRET_KEY_FALLBACKS": text}).signing_keys == [old, older, "s" * 32]
+    assert Config.from_environ(GOOD).signing_keys == ["s" * 32]
