@@ -9,7 +9,21 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import account, bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import (
+    account,
+    bind,
+    devices,
+    errors,
+    filters,
+    health,
+    limits,
+    logs,
+    metrics,
+    pages,
+    security,
+    squeeze,
+    static,
+)
 
 
 def install(app: Flask, config: Config) -> None:
@@ -20,6 +34,7 @@ def install(app: Flask, config: Config) -> None:
     logs.install(app)  # first before_request: a request id for everything that follows
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
+    devices.install(app)
     pages.install(app)
     squeeze.install(app)
 
