@@ -296,6 +296,17 @@ def test_a_file_with_another_password_changes_nothing_and_says_which_command_doe
         assert users.by_email("x@shop.example") is None
 
 
+@pytest.mark.parametrize("words", [("seed", "--owner-only"), ("seed", "--demo")])
+def test_a_file_with_a_password_that_cannot_be_used_is_refused_with_a_sentence(
+    nothing_yet: None, desk: Desk, command: Callable[..., Result], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "weak.json"
+    file.write_text(json.dumps({**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}}))
+    said = command(*words, "--passwords-file", file)
+    assert said.exit_code == 1 and "A log-in of the file cannot be used. Use at least 12" in said.output
+    assert users.by_email("owner@shop.example") is None
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
