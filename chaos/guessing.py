@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 from people import Customer, Fields, Visitor, form_of, headline, some_number
-from running import Failed, must
+from running import Failed, must, until
 from wire import WAIT_S, Answer, Call
 
 from chaos.stage import Stage
@@ -148,7 +148,7 @@ def from_many_addresses(stage: Stage, seconds: float) -> Seen:
     who = stage.running.facts["logins"]["ama"]
     with _watching(stage, seen), _guessing(stage, seen, lambda _n: who["email"]):
         began = time.monotonic()
-        must(_until_slow(stage, who["email"]), "the guessers did not make the account slow")
+        until(lambda: seen.answers[429] > 0, LET_IN_S, "guessers are told to wait")
         person, came = _portal(stage, "127.3.0.1"), time.monotonic()
         while seen.let_in_s is None:
             answer = person.log_in(**who)
@@ -251,18 +251,6 @@ def _guessing(stage: Stage, seen: Seen, email_of: Callable[[int], str]) -> Itera
         over.set()
         for thread in guessers:
             thread.join(WAIT_S)
-
-
-def _until_slow(stage: Stage, email: str) -> bool:
-    """Until an address that never tried is told to wait."""
-    deadline, number = time.monotonic() + LET_IN_S, 0
-    while time.monotonic() < deadline:
-        number += 1
-        answer = _portal(stage, f"127.4.0.{number % 250 + 1}").log_in(email, "guess")
-        if answer.status == 429 and "has to wait" in answer.text:
-            return True
-        time.sleep(PAUSE_S)
-    return False
 
 
 def _insist(press: Callable[[], Answer]) -> Answer:

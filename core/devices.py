@@ -76,6 +76,19 @@ def forget(user_id: int) -> None:
     db.session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id))
 
 
+def is_known(user_id: int, place: Place) -> bool:
+    """Whether the place's token is one that this person was given at this door. Only looks."""
+    if not place.device:
+        return False
+    found = select(KnownDevice.seen_at).where(
+        KnownDevice.token_hash == hash_of(place.device),
+        KnownDevice.user_id == user_id,
+        KnownDevice.door == place.door,
+    )
+    seen_at = db.session.scalar(found)
+    return seen_at is not None and seen_at > clock.now() - timedelta(seconds=KEPT_S)
+
+
 def take(user_id: int, place: Place) -> Any:
     """Count a try of a known device, inside the open use case, and return its `tries` and since when they count.
 

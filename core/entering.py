@@ -26,9 +26,14 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
     `guessing.Slower` before any hashing, and `hashing.Busy` at once when two log-ins are under way in this process.
     """
     email = _plain(email)
+    user = users.by_email(email)
     try:
+        guessing.refuse_early(email, user.id if user else None, place)
         with hashing.turn():
-            return _authenticated(email, password, place)
+            return _authenticated(email, user, password, place)
+    except guessing.Refused as refusal:
+        _note(refusal.event, email, user, place, wait_s=refusal.wait_s)
+        raise
     except hashing.Busy:
         security_events.note("login_busy", place.address, door=place.door)
         raise
@@ -46,9 +51,8 @@ def remember(user: User, place: Place) -> str:
     return token
 
 
-def _authenticated(email: str, password: str, place: Place) -> User | None:
-    user = users.by_email(email)
-    slot = _counted(email, user, place)
+def _authenticated(email: str, user: User | None, password: str, place: Place) -> User | None:
+    slot = guessing.take(email, user.id if user else None, place)
     try:
         fitting = _fitting(user, password)
     except hashing.Busy:
@@ -59,14 +63,6 @@ def _authenticated(email: str, password: str, place: Place) -> User | None:
         return _let_in(user, fitting, slot)
     _note("login_failed", email, user, place)
     return None
-
-
-def _counted(email: str, user: User | None, place: Place) -> Slot:
-    try:
-        return guessing.take(email, user.id if user else None, place)
-    except guessing.Refused as refusal:
-        _note(refusal.event, email, user, place, wait_s=refusal.wait_s)
-        raise
 
 
 def _let_in(user: User, password: str, slot: Slot) -> User | None:

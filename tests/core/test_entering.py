@@ -453,6 +453,31 @@ def test_two_threads_of_a_process_log_in_and_the_third_is_told_at_once(app: Flas
     pool.shutdown()
 
 
+def test_who_is_refused_anyway_takes_no_place_from_others(
+    context: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
+) -> None:
+    """Or fifty who press on and on would leave the person no place to be looked at."""
+    guess(at("10.0.0.1"), 5)
+    with pytest.raises(Slower):
+        guess(at("10.0.0.2"))
+    token = device_of(AMA)
+    monkeypatch.setattr(hashing, "_inside", threading.BoundedSemaphore(1))
+    with hashing._inside:
+        with pytest.raises(Refused):
+            log_in(at("10.0.0.1"))
+        with pytest.raises(Slower):
+            log_in(at("10.0.0.2"))
+        with pytest.raises(hashing.Busy):
+            log_in(at("10.0.0.1", token))
+        jump(1.1)
+        with pytest.raises(hashing.Busy):
+            log_in(at("10.0.0.2"))
+        jump(900)
+        with pytest.raises(hashing.Busy):
+            log_in(at("10.0.0.1"))
+    assert log_in(at("10.0.0.1"))
+
+
 def test_who_waits_too_long_for_the_hash_is_told_and_nothing_is_counted(
     context: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
