@@ -17,7 +17,7 @@ from core import clock, tenancy
 from core.db import Model, db, in_transaction, transaction
 from core.users import Login
 
-Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system"]
+Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system", "stranger"]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from core.config import Config
 from door import (
     account,
     bind,
+    devices,
     errors,
     filters,
     health,
@@ -34,6 +35,7 @@ def install(app: Flask, config: Config) -> None:
     logs.install(app)  # first before_request: a request id for everything that follows
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
+    devices.install(app)
     pages.install(app)
     squeeze.install(app)
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core import db
-from door import hosts, logs
+from core import db, hashing
+from door import hosts, logs, refusals
 from door.filters import wants_fragment
 
 
@@ -59,6 +59,7 @@ RETRY_S = 10
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(DataError, unreadable)
+    app.register_error_handler(hashing.Busy, busy)
     for down in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(down, database_down)
 
@@ -68,6 +69,7 @@ def refused(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
+    refusals.note(error)
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
         own = None
@@ -91,6 +93,13 @@ def database_down(error: Exception) -> Response:
     logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
     response = page(503, words=BUSY if db.gave_way(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
+    return response
+
+
+def busy(error: hashing.Busy) -> Response:
+    """Too many passwords are being hashed; a page with a form of its own says so itself."""
+    response = page(503, error.sentence)
+    response.headers["Retry-After"] = str(error.wait_s)
     return response
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
+from core import addresses
 from core.config import Config
 from door import hosts
 
@@ -84,10 +85,18 @@ def end(response: Response) -> Response:
         slug=place.slug,
         rule=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
+        address=addresses.key(request.remote_addr),
+        person=_person(),
         ms=round((time.monotonic() - g.started) * 1_000, 1) if "started" in g else None,
     )
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     return response
+
+
+def _person() -> int | None:
+    """The id of the person this request turned out to be of. Asks nothing: most pages never look who it is."""
+    login = g.get("_login_user")
+    return login.user.id if getattr(login, "is_authenticated", False) else None
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
+from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
@@ -34,9 +35,14 @@ FIXED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+
 ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
 
 csrf = CSRFProtect()
+
+
+class ForeignOrigin(Forbidden):
+    """An unsafe request that no page of this very host made."""
 
 
 def install(app: Flask, config: Config) -> None:
@@ -105,7 +111,7 @@ def refuse_foreign_origin() -> None:
     wrong_origin = origin is not None and _origin_parts(origin) != _origin_parts(request.host_url)
     wrong_site = site is not None and site not in ("same-origin", "none")
     if wrong_origin or wrong_site or (origin is None and site is None):
-        abort(403, ORIGIN_SENTENCE)
+        raise ForeignOrigin(ORIGIN_SENTENCE)
 
 
 def refuse_forgery() -> None:

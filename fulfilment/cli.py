@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, orders, passwords, proof, supply, tenancy, users
+from core import config, orders, passwords, people, proof, supply, tenancy, users
 from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
@@ -79,13 +79,14 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
     if demo:
         if passwords_file is None:
             raise click.UsageError("--demo needs --passwords-file.")
-        click.echo(seeds.demo(json.loads(passwords_file.read_text()), current_app.extensions["supplier"]))
+        logins = json.loads(passwords_file.read_text())
+        click.echo(_or_a_sentence(lambda: seeds.demo(logins, current_app.extensions["supplier"])))
         return
     login = {"email": "owner@makola.example", "password": passwords.generate()}
     shown = f"password: {login['password']}  (shown once; change it after the first log-in)"
     if passwords_file is not None:
         login, shown = json.loads(passwords_file.read_text())["owner"], "password as in the file"
-    found = seeds.owner(login["email"], login["password"])
+    found = _or_a_sentence(lambda: seeds.owner(login["email"], login["password"]))
     if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
     elif passwords_file is None or (found.email == login["email"] and users.verify(found, login["password"])):
@@ -150,6 +151,8 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
         return act()
     except backup.BackupFailed as problem:
         raise click.ClickException(str(problem)) from problem
+    except (passwords.BadPassword, people.Refused) as refusal:
+        raise click.ClickException(f"A log-in of the file cannot be used. {refusal.sentence}") from None
 
 
 @supplier_group.command("check")

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, leap, orders, outbox, pulse, supply, tenancy, users
+from core import clock, config, guessing, leap, orders, outbox, pulse, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -144,7 +144,8 @@ def _watch_clocks(clocks: leap.Watch) -> None:
 
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
-    gone = supply.prune() + users.prune() + pulse.prune() + outbox.prune(config.current().call_keep_days)
+    gone = supply.prune() + users.prune() + guessing.prune() + pulse.prune()
+    gone += outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 

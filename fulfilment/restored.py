@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from core import lineage, proof, tenancy
 from core.db import PowerfulRole, db, refuse_powerful_role
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
 GUARDS = frozenset({"entries_balanced", *(f"{table}_frozen" for table in APPEND_ONLY)})
 """The triggers that refuse an unbalanced posting and a change of what is append only. A test compares."""
 

@@ -9,10 +9,26 @@ from urllib.parse import urlsplit
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from core import audit, cases, catalog, ledger, lineage, onboarding, orders, outbox, proof, pulse, resets, supply, users  # noqa: F401 - tables
+from core import (  # noqa: F401 - tables
+    audit,
+    cases,
+    catalog,
+    devices,
+    guessing,
+    ledger,
+    lineage,
+    onboarding,
+    orders,
+    outbox,
+    proof,
+    pulse,
+    resets,
+    supply,
+    users,
+)
 from core.db import Model
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
 KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
 """Rows of these may change but are never deleted."""
 

@@ -27,8 +27,9 @@ PUBLIC = {
     "admin": {"/login", "/theme", "/reset/<token>"},
 }
 GLOBAL_TABLES = {
-    "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
-    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses", "reset_links",
+    "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles", "supplier_offers", "sync_reports", "settings",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals", "proofs", "pulses",
+    "reset_links",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store

@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
+from sqlalchemy import text
 
 from core import orders, supply, tenancy
 from core.db import transaction
@@ -59,8 +60,9 @@ def yesterday(postgres: dict[str, str]) -> Iterator[Columns]:
 
 @pytest.fixture
 def every_table_has_a_row(ama: int) -> None:
-    from core import catalog, users
+    from core import catalog, entering, users
     from core.audit import Actor
+    from core.devices import Place
 
     line = catalog.shelf()[0]
     order = orders.place(
@@ -73,7 +75,7 @@ def every_table_has_a_row(ama: int) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     users.start_login(user, "portal", ama)
-    users.authenticate("nobody@example.test", "wrong", "10.0.0.9")
+    entering.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with transaction() as session:
         supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
@@ -82,6 +84,7 @@ def every_table_has_a_row(ama: int) -> None:
             )
         )
         supply.locked_state()
+        session.execute(text("INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())"))
 
 
 def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(
