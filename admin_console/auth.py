@@ -91,6 +91,8 @@ def start_login() -> Any:
         return _again(email, busy.sentence, 503, busy.wait_s)
     if user is None:
         return _again(email, NO_MATCH, 422)
+    if current_user.is_authenticated:
+        users.end_login(current_user.token)  # the new log-in takes the place of the one in this browser
     token = users.start_login(user, "console", user_agent=request.user_agent.string)
     login_user(users.login_of(token, "console"))
     g.new_device_token = entering.remember(user, place)

@@ -64,6 +64,11 @@ class Config:
     clock_jumps: bool = _var("MAKOLA_CLOCK_JUMPS", "1 lets the settings row clock.offset_s move the clock", False)
     instance_dir: str = _var("MAKOLA_INSTANCE", "folder for built static files and logs", "instance")
     log_json: bool = _var("MAKOLA_LOG_JSON", "1 writes logs as JSON lines", False)
+    security_contact: str = _var(
+        "MAKOLA_SECURITY_CONTACT",
+        "mailto:, https: or tel: address for reports of faults, in /.well-known/security.txt; empty: no such page",
+        "",
+    )
 
     agent_price_fixed_pesewas: int = _var("MAKOLA_AGENT_PRICE_FIXED", "pesewas added to cost for agents", 0)
     agent_price_bp: int = _var("MAKOLA_AGENT_PRICE_BP", "basis points of cost added for agents", 200)
@@ -228,6 +233,8 @@ def _judge(values: dict[str, Any]) -> list[str]:
         problems.append("MAKOLA_BULK must be off or auto.")
     if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):
         problems.append("MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
+    if not re.fullmatch(r"((mailto:|tel:|https://)[!-~]{3,200})?", values.get("security_contact", "")):
+        problems.append("MAKOLA_SECURITY_CONTACT must be a mailto:, https:// or tel: address, or empty.")
     if values.get("public_scheme", "https") not in ("http", "https"):
         problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
     return problems

@@ -23,6 +23,7 @@ from door import (
     security,
     squeeze,
     static,
+    wellknown,
 )
 
 
@@ -46,4 +47,6 @@ def finish(app: Flask, config: Config) -> None:
     health.install(app)
     metrics.install(app)
     static.install(app, config)
+    wellknown.install(app, config)
+    security.install_strict_transport(app, config)  # around all that answers before Flask does
     security.trust_proxies(app, config)

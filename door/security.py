@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
@@ -25,6 +27,7 @@ CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
 """The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
 confirmed post is checked in the view, which can show the review again with a fresh token."""
 
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -70,6 +73,22 @@ def trust_proxies(app: Flask, config: Config) -> None:
     """Read X-Forwarded-* from exactly as many proxies of ours as there are; from none by default."""
     if hops := config.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+
+def install_strict_transport(app: Flask, config: Config) -> None:
+    """HTTPS for a year also on answers that Flask never sees; `dress` sets it on all others. Never over plain HTTP."""
+    inner, is_public = app.wsgi_app, config.public_scheme == "https"
+
+    def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
+            if not is_told and (is_public or environ.get("wsgi.url_scheme") == "https"):
+                headers.append(STRICT_TRANSPORT)
+            return start_response(status, headers, *error)
+
+        return inner(environ, start)
+
+    app.wsgi_app = strict  # type: ignore[method-assign]
 
 
 def refuse_bad_address() -> None:
@@ -120,7 +139,7 @@ def dress(response: Response) -> Response:
     for name, value in FIXED.items():
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
     if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:

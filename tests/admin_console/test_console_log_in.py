@@ -41,6 +41,19 @@ def test_a_session_begins_with_a_new_token(visitor: Callable[[str], Visitor]) ->
     assert len(tokens) == 2
 
 
+def test_a_new_log_in_ends_the_one_before_it_in_the_same_browser(visitor: Callable[[str], Visitor], app: Flask) -> None:
+    console = visitor("admin")
+    console.post("/login", OWNER)
+    with console.client.session_transaction(base_url=console.base_url) as session:
+        before = session["_user_id"]
+    assert Visitor(app, "admin", before).get("/stores").status_code == 200
+    console.post("/login", {**OWNER, "password": "a wrong one"})
+    assert Visitor(app, "admin", before).get("/stores").status_code == 200, "a wrong password ends nothing"
+    console.post("/login", OWNER)
+    assert console.get("/stores").status_code == 200
+    assert Visitor(app, "admin", before).get("/stores").status_code == 303
+
+
 @pytest.mark.parametrize(
     ("email", "password"),
     [

@@ -117,6 +117,9 @@ def test_all_missing_settings_are_named_at_once() -> None:
         ("MAKOLA_LOG_JSON", "maybe", "1 or 0"),
         ("MAKOLA_WEBHOOK_TOKEN", "short", "22 to 128"),
         ("MAKOLA_PUBLIC_SCHEME", "gopher", "https or http"),
+        ("MAKOLA_SECURITY_CONTACT", "security@shop.example", "mailto:"),
+        ("MAKOLA_SECURITY_CONTACT", "http://shop.example/report", "https://"),
+        ("MAKOLA_SECURITY_CONTACT", "mailto:a@shop.example\nContact: mailto:b@evil.example", "mailto:"),
     ],
 )
 def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str) -> None:
