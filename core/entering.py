@@ -28,8 +28,8 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
     email = _plain(email)
     user = users.by_email(email)
     try:
-        guessing.refuse_early(email, user.id if user else None, place)
-        with hashing.turn():
+        again = guessing.refuse_early(email, user.id if user else None, place)
+        with hashing.turn(again):
             return _authenticated(email, user, password, place)
     except guessing.Refused as refusal:
         _note(refusal.event, email, user, place, wait_s=refusal.wait_s)

@@ -105,22 +105,24 @@ class Slot:
         return not self.keys
 
 
-def refuse_early(email: str, user_id: int | None, place: Place) -> None:
+def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     """Turn away who is refused anyway, by one look without a lock: most presses of a guesser end here.
 
-    `take` decides. Raises what it would raise; nothing is counted.
+    `take` decides. Raises what it would raise; nothing is counted. Returns whether this address has been wrong about
+    this account before.
     """
     if devices.is_known(user_id or 0, place):
-        return
+        return False
     key = _keys(email, place)["pair"]
     row = db.session.execute(select(TryCount.since, TryCount.tries, TryCount.may_at).where(TryCount.key == key)).first()
     now = clock.now()
     if row is None or row.since <= now - timedelta(seconds=WINDOW_S):
-        return
+        return False
     if row.tries >= TRIES_OF_PAIR:
         raise Refused(WINDOW_S - (now - row.since).total_seconds())
     if row.may_at is not None and row.may_at > now:
         raise Slower((row.may_at - now).total_seconds())
+    return bool(row.tries)
 
 
 def take(email: str, user_id: int | None, place: Place) -> Slot:

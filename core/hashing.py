@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,6 +23,7 @@ NOBODYS = _hasher.hash("nobody has this password")
 """A hash that no password opens, made by the rule of everybody's."""
 
 _inside = threading.BoundedSemaphore(THREADS)
+_again = threading.BoundedSemaphore(THREADS - 1)
 _one = threading.Lock()
 _mine = threading.local()
 
@@ -37,19 +38,20 @@ class Busy(Exception):
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """One of the `THREADS` places of this process. Raises `Busy` at once when all are taken."""
+def turn(again: bool = False) -> Iterator[None]:
+    """One of the `THREADS` places of this process. Raises `Busy` at once when all are taken.
+
+    With `again`, for who has been wrong before, one place stays free for others.
+    """
     if getattr(_mine, "inside", False):
         yield
         return
-    if not _inside.acquire(blocking=False):
-        raise Busy
-    _mine.inside = True
-    try:
-        yield
-    finally:
-        _mine.inside = False
-        _inside.release()
+    with _place(_again) if again else nullcontext(), _place(_inside):
+        _mine.inside = True
+        try:
+            yield
+        finally:
+            _mine.inside = False
 
 
 def make(password: str) -> str:
@@ -70,6 +72,16 @@ def fits(password_hash: str, password: str) -> bool:
 def is_old(password_hash: str) -> bool:
     """Whether the hash was made by an older rule and should be made again."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+@contextmanager
+def _place(places: threading.BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise Busy
+    try:
+        yield
+    finally:
+        places.release()
 
 
 @contextmanager

@@ -278,6 +278,7 @@ def test_right_passwords_use_nothing_up(context: Flask) -> None:
 def test_forty_at_once_are_five(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many processes would, each thread has all of the places of a process to itself: the counts alone must hold."""
     monkeypatch.setattr(hashing, "_inside", threading.BoundedSemaphore(40))
+    monkeypatch.setattr(hashing, "_again", threading.BoundedSemaphore(40))
     monkeypatch.setattr(hashing, "WAIT_S", 60)
     seen = hashes(monkeypatch)
     together = threading.Barrier(40)
@@ -303,6 +304,7 @@ def test_forty_addresses_at_once_are_five_too_before_the_rest_has_to_wait(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "_inside", threading.BoundedSemaphore(40))
+    monkeypatch.setattr(hashing, "_again", threading.BoundedSemaphore(40))
     monkeypatch.setattr(hashing, "WAIT_S", 60)
 
     def one(n: int) -> str:
@@ -462,6 +464,7 @@ def test_who_is_refused_anyway_takes_no_place_from_others(
         guess(at("10.0.0.2"))
     token = device_of(AMA)
     monkeypatch.setattr(hashing, "_inside", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(hashing, "_again", threading.BoundedSemaphore(40))
     with hashing._inside:
         with pytest.raises(Refused):
             log_in(at("10.0.0.1"))
@@ -475,6 +478,19 @@ def test_who_is_refused_anyway_takes_no_place_from_others(
         jump(900)
         with pytest.raises(hashing.Busy):
             log_in(at("10.0.0.1"))
+    assert log_in(at("10.0.0.1"))
+
+
+def test_who_was_wrong_before_leaves_one_place_to_others(context: Flask) -> None:
+    """Or those who guess on and on would be looked at more often than the person who comes once."""
+    token = device_of(AMA)
+    guess(at("10.0.0.1"))
+    with hashing.turn(again=True):
+        hashing._mine.inside = False  # that one is another thread's
+        with pytest.raises(hashing.Busy):
+            guess(at("10.0.0.1"))
+        assert log_in(at("10.0.0.2"))
+        assert log_in(at("10.0.0.1", token))
     assert log_in(at("10.0.0.1"))
 
 
