@@ -112,6 +112,13 @@ class Config:
     )
     db_patience_s: float = 6.0  # no try begins later than this after the first
     db_pause_s: float = 0.01  # before the second try, about twice this; doubled each time
+    lock_read_s: float = 1.0  # the longest a page waits for a lock in PostgreSQL; these are unscaled, as locks are
+    lock_press_s: float = 2.0  # a press of a person: what a store, the portal or the console was sent
+    lock_hook_s: float = 1.0  # a webhook, whose sender hangs up after 5 s
+    lock_work_s: float = 5.0  # relay, workers and commands
+    lock_crowd: int = 2  # requests of one process that may wait that long at once: half of its threads
+    lock_crowded_s: float = 0.2  # pages and presses beyond them, so that threads are left for others
+    lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
     session_idle_s: int = 1_800

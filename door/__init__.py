@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static, waits
 
 
 def install(app: Flask, config: Config) -> None:
@@ -18,6 +18,7 @@ def install(app: Flask, config: Config) -> None:
     filters.install(app)
     errors.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
+    waits.install(app)  # before anything asks the database
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
     pages.install(app)

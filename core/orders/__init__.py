@@ -58,7 +58,7 @@ from core.orders.refusals import (
     TooManyOrders,
     WrongState,
 )
-from core.orders.releasing import RowResult, cancel, release, release_many, request_look
+from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
@@ -103,6 +103,7 @@ __all__ = [
     "book_money_back",
     "by_code",
     "cancel",
+    "cancel_many",
     "check",
     "claim",
     "claim_together",
