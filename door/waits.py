@@ -47,5 +47,7 @@ def limit_s(room: str, method: str, others: int) -> float:
     settings = config.current()
     if room == hosts.HOOKS:
         return settings.lock_hook_s  # always: nobody sends it again, and it is answered long before its sender hangs up
-    own_s = settings.lock_press_s if method in security.UNSAFE else settings.lock_read_s
-    return own_s if others < settings.lock_crowd else settings.lock_crowded_s
+    is_crowd = others >= settings.lock_crowd
+    if method in security.UNSAFE:
+        return settings.lock_crowded_press_s if is_crowd else settings.lock_press_s
+    return settings.lock_crowded_read_s if is_crowd else settings.lock_read_s

@@ -277,7 +277,7 @@ def test_a_selection_that_is_locked_as_a_whole_waits_once(
         answer = ama_agent.post("/orders/process", {"order": [order.code for order in placed]})
     assert answer.status_code == 409
     assert "20</span> · " + IN_THE_WAY in answer.text
-    assert time.monotonic() - began < 2 * config.current().lock_press_s
+    assert time.monotonic() - began < 3 * config.current().lock_press_s  # not twenty times that
 
 
 def test_a_page_that_sends_again_never_holds_a_password(

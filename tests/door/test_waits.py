@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -17,12 +18,19 @@ from store_customers import Shop
 from visitors import Visitor
 
 from core import catalog, config, orders, tenancy
+from core.config import Config
 from core.db import db, lock_limit_ms
 from door import hosts, waits
 from door.errors import BUSY
 from door.limits import _endpoint
 
 SLACK_S = 0.8
+
+
+@pytest.fixture(autouse=True)
+def four_threads(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of the web server."""
+    monkeypatch.setattr(config, "_current", replace(config.current(), lock_crowd=Config.lock_crowd))
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def code(app: Flask, in_store: Callable[..., Any]) -> str:
         (hosts.HOOKS, "POST", 0, 1.0),
         (hosts.HOOKS, "POST", 3, 1.0),
         (hosts.STORE, "GET", 2, 0.2),
-        (hosts.PORTAL, "POST", 3, 0.2),
+        (hosts.PORTAL, "POST", 3, 0.4),
     ],
 )
 def test_the_limit_of_each_kind(context: Flask, room: str, method: str, others: int, limit_s: float) -> None:
