@@ -30,6 +30,7 @@ DEEDS = {
     "ask_sync_catalogue": "asked for a sync",
     "ask_prove_books": "asked for a proof",
     "acting_in": "worked in the store",
+    "forget_customer": "masked a customer's number in finished orders of",
 }
 
 
