@@ -187,6 +187,20 @@ def test_a_webhook_has_its_answer_before_its_sender_hangs_up(
     )
 
 
+def test_the_figures_do_not_wait_longer_than_a_page(
+    app: Flask, held: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), metrics_token="t" * 22))
+    headers = {"Authorization": "Bearer " + "t" * 22}
+    with held("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"):
+        began = time.monotonic()
+        answer = app.test_client().get("/metrics", base_url="http://localhost", headers=headers)
+        took_s = time.monotonic() - began
+    assert "makola_up 0" in answer.text
+    assert took_s < config.current().lock_read_s + SLACK_S
+    assert lock_limit_ms() == 5_000
+
+
 def test_of_eight_presses_at_once_most_are_told_at_once(
     app: Flask, logged_in: Callable[..., Visitor], code: str, held: Callable[[str], Any]
 ) -> None:
