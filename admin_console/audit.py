@@ -42,6 +42,7 @@ DEEDS = security_events.EVENTS | {
     "make_reset_link": "made a reset link for",
     "use_reset_link": "set a password by link,",
     "log_out_everywhere": "logged out everywhere,",
+    "forget_customer": "masked a customer's number in finished orders of",
 }
 
 WITH = {

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, tenancy
+from core import clock, phones, tenancy
 from core.db import Model, db, in_transaction, transaction
 from core.users import Login
 
@@ -54,14 +54,14 @@ class AuditLine(Model):
 
 
 def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
-    """Add a line: inside the open use case, or in one of its own."""
+    """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are masked."""
     line = AuditLine(
         actor_kind=actor.kind,
         actor_name=actor.name,
         user_id=actor.user_id,
         action=action,
         subject=subject,
-        detail=detail or {},
+        detail=phones.hide(detail or {}),
     )
     if in_transaction():
         db.session.add(line)

@@ -145,8 +145,15 @@ def _tell_postgres(session: Session, _transaction: Any, connection: Any) -> None
     """Feed row-level security, for this transaction only: a session-level setting would leak through the pool."""
     scope = _scope.get()
     connection.execute(
-        text("SELECT set_config('makola.store', :store, true), set_config('makola.scope', :scope, true)"),
-        {"store": "" if scope.store_id is None else str(scope.store_id), "scope": _scope_word(scope)},
+        text(
+            "SELECT set_config('makola.store', :store, true), set_config('makola.scope', :scope, true), "
+            "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
+        ),
+        {
+            "store": "" if scope.store_id is None else str(scope.store_id),
+            "scope": _scope_word(scope),
+            "lock_ms": str(database.lock_limit_ms()),
+        },
     )
 
 

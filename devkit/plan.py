@@ -19,6 +19,7 @@ from core.config import Config, ConfigError
 from devkit import daemons
 
 DEFAULT_PORT = 8000
+UNLIMITED = "10000"
 
 
 class Refusal(Exception):
@@ -96,6 +97,8 @@ class Plan:
             "MAKOLA_PUBLIC_SCHEME": "http",
             "MAKOLA_PUBLIC_PORT": str(self.port),
             "MAKOLA_INSTANCE": str(self.instance),
+            "MAKOLA_ORDERS_OPEN_PER_DEVICE": UNLIMITED,  # one machine plays all customers
+            "MAKOLA_ORDERS_OPEN_PER_ADDRESS": UNLIMITED,
         }
         told = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         if self.sandbox_port:

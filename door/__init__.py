@@ -23,6 +23,7 @@ from door import (
     security,
     squeeze,
     static,
+    waits,
     wellknown,
 )
 
@@ -33,6 +34,7 @@ def install(app: Flask, config: Config) -> None:
     filters.install(app)
     errors.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
+    waits.install(app)  # before anything asks the database
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
     devices.install(app)

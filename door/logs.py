@@ -1,6 +1,7 @@
 """Logs: one line per request and per event, readable or JSON, each with its request's id.
 
-Decides what never reaches a log: values of fields that name a secret, and line breaks that would forge a line. Paths
+Decides what never reaches a log: values of fields that name a secret, customers' numbers (also when a statement of the
+database failed with one in it), and line breaks that would forge a line. Paths
 are logged by their rule, so that codes and tokens in addresses stay out.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from core import addresses
+from core import addresses, phones
 from core.config import Config
 from door import hosts
 
@@ -100,10 +101,9 @@ def _person() -> int | None:
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank the value of every field whose name says it is a secret."""
-    for key in event:
-        if _SECRET.search(key):
-            event[key] = "[hidden]"
+    """Blank the value of every field whose name says it is a secret, and mask phone numbers in all others."""
+    for key, value in event.items():
+        event[key] = "[hidden]" if _SECRET.search(key) else phones.hide(value)
     return event
 
 

@@ -52,6 +52,9 @@ def _grant(connection, application_url: str) -> None:
         *(f"REVOKE DELETE ON {table} FROM {quoted}" for table in KEPT),
     ):
         connection.execute(text(statement))
+    if connection.execute(text("SELECT to_regprocedure('makola_mask_orders(bigint[])') IS NOT NULL")).scalar_one():
+        connection.execute(text("REVOKE ALL ON FUNCTION makola_mask_orders(bigint[]) FROM PUBLIC"))
+        connection.execute(text(f"GRANT EXECUTE ON FUNCTION makola_mask_orders(bigint[]) TO {quoted}"))
 
 
 def run() -> None:

@@ -179,6 +179,7 @@ GUARDED = [
     ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET", "/orders/K7QM2XR94T"),
     ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
     ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
+    ("GET", "/orders/cancel"), ("POST", "/orders/cancel"),
     ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
     ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
     ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
@@ -292,6 +293,7 @@ class TestRoles:
             f"/orders/{code}/cancel",
             f"/orders/{code}/recheck",
             "/orders/process",
+            "/orders/cancel",
             "/prices",
         ):
             assert viewer.post(path, {"order": code}).status_code == 403

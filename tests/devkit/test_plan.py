@@ -75,6 +75,13 @@ def test_what_the_person_set_is_kept(planned: Callable[..., Plan]) -> None:
     assert what.webhook_url == f"https://hooks.shop.example/datamart/{'t' * 30}"
 
 
+def test_one_machine_may_play_all_customers(planned: Callable[..., Plan]) -> None:
+    config = planned().check()
+    assert (config.orders_open_per_device, config.orders_open_per_address) == (10_000, 10_000)
+    config = planned(MAKOLA_ORDERS_OPEN_PER_DEVICE="5", MAKOLA_ORDERS_OPEN_PER_ADDRESS="30").check()
+    assert (config.orders_open_per_device, config.orders_open_per_address) == (5, 30)
+
+
 def test_options_become_settings(planned: Callable[..., Plan]) -> None:
     config = planned("--workers", "3", "--time-scale", "20").check()
     assert (config.workers, config.time_scale) == (3, 20.0)
