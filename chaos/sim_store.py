@@ -33,7 +33,7 @@ class Store:
         self._paid: Counter[int] = Counter()
         self._open_rows: dict[int, Row] = {}
         self._due: tuple[datetime | None] | None = None
-        self._asked = LONG_AGO
+        self._newest_read, self._asked = 0, LONG_AGO
         app.extensions["redis"] = sim_seams.FakeValkey()
         journal.begin(connection)
         self._accounts, self._orders = journal.rows["accounts"], journal.rows["orders"]
@@ -108,8 +108,8 @@ class Store:
             self._open_rows[after["id"]] = after
         else:
             self._open_rows.pop(after["id"], None)
-        if after["kind"] == "refresh_balance":
-            self._asked = max(self._asked, datetime.fromisoformat(after["created_at"]))
+        if after["kind"] == "refresh_balance" and after["id"] > self._newest_read:  # the clock may have been set back
+            self._newest_read, self._asked = after["id"], datetime.fromisoformat(after["created_at"])
 
     def orders(self) -> list[Row]:
         return list(self._orders.values())
