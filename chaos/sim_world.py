@@ -64,7 +64,7 @@ class World:
         bulk: BulkMode = "off",
         weather: Callable[[Profile], None] | None = None,
     ) -> None:
-        """`store` is that of a fresh database. `weather` changes what the seed drew, for who looks for one thing."""
+        """`store` is fresh. `weather` changes what the seed drew, for who looks for one thing."""
         self.seed, self.order_count = seed, order_count
         self.rng = Random(f"events {seed}")
         self.chance = Random(f"jitter {seed}")

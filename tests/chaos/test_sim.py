@@ -1,5 +1,6 @@
-"""Days of trading in one process, on a real PostgreSQL: whatever a seed draws, every invariant holds. And the tool itself:
-the same seed is the same run, what a commit wrote is seen, and a stand-in whose original has changed stops it.
+"""Days of trading in one process, on a real PostgreSQL: whatever a seed draws, every invariant
+holds. And the tool itself: the same seed is the same run, what a commit wrote is seen, and a
+stand-in whose original has changed stops it.
 """
 
 from __future__ import annotations
