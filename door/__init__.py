@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import bind, errors, filters, for_front, health, limits, logs, metrics, pages, security, squeeze, static
 
 
 def install(app: Flask, config: Config) -> None:
@@ -31,3 +31,4 @@ def finish(app: Flask, config: Config) -> None:
     metrics.install(app)
     static.install(app, config)
     security.trust_proxies(app, config)
+    for_front.install(app)
