@@ -46,9 +46,6 @@ class Pool:
         self._work.put(work)
         return True
 
-    def is_idle(self) -> bool:
-        return self._work.empty() and not any(self._began)
-
     def stuck_s(self) -> float:
         """For how long all threads have been in the work they are in; 0 while one is free."""
         began = list(self._began)

@@ -28,7 +28,8 @@ async def _serve(app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: i
     loop.add_signal_handler(signal.SIGTERM, asked_to_stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the main process's to hear
     office = Office(app, rules, listener.getsockname()[:2], threads, spooled)
-    server = await loop.create_server(lambda: Connection(office), sock=listener, backlog=front.BACKLOG)
+    server = await loop.create_server(lambda: Connection(office), sock=listener, backlog=front.TAKEN_AT_ONCE)
+    listener.listen(front.BACKLOG)  # asyncio has one number for this and for how many it takes at a time
     beating = loop.create_task(_beat(office, beat_fd))
     await asked_to_stop.wait()
     server.close()

@@ -51,6 +51,7 @@ def test_the_program_is_given_the_request_as_wsgi_has_it(served: Front) -> None:
         (POST % b"" + b"Content-Length: 3, 3\r\n\r\nabc", 400),
         (POST % b"" + b"Content-Length: 99999999999999999999\r\n\r\nabc", 400),
         (POST % b"" + b"Content-Length: 65537\r\n\r\n", 413),
+        (POST % b"" + b"Cookie: in\r\nContent-Length: 65537\r\n\r\n", 413),
         (POST % b"" + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
