@@ -166,7 +166,8 @@ class Connection(asyncio.Protocol):
     def send(self, ready: Ready, is_head: bool, is_last: bool) -> None:
         """The answer of the request under way."""
         self.give_slot_back()
-        if self.is_gone:
+        if self.transport.is_closing():
+            self.drop_waiting()
             return
         is_last = is_last or (not self.waiting and (self.is_eof or self.office.is_stopping))
         self.reader.is_deaf = self.reader.is_deaf or is_last
@@ -182,6 +183,8 @@ class Connection(asyncio.Protocol):
         self.give_slot_back()
         self.reader.is_deaf = True
         self.drop_waiting()
+        if self.transport.is_closing():
+            return
         self.phase = BUSY
         self.transport.write(b"".join((ready.head, LAST, self.office.date, b"\r\n", ready.body)))
         if self.phase == BUSY:
@@ -207,7 +210,7 @@ class Connection(asyncio.Protocol):
     def invite(self) -> None:
         """Tell a sender who waits for it that the body may come."""
         head = self.reader.head
-        if head is not None and head.waits_for_word and not self.reader.received:
+        if head is not None and not self.transport.is_closing() and head.waits_for_word and not self.reader.received:
             self.transport.write(CONTINUE)
 
     def close(self) -> None:
