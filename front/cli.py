@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 from flask import Flask
 from flask.cli import ScriptInfo
@@ -28,4 +30,4 @@ def web_command(info: ScriptInfo, host: str, port: int, workers: int, threads: i
     try:
         master.serve(app, rules, host=host, port=port, workers=workers, threads=threads)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+        raise click.ClickException(f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 from wire import Front
 
 import front
-from devkit import daemons
+from devkit import daemons, leash
 from front import Allowance, Head, Ready, Refusal, Rules, master
 
 STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
@@ -66,7 +67,10 @@ def fronts() -> Iterator[Callable[..., Front]]:
     def start(workers: int = 1, threads: int = 4, **limits: float) -> Front:
         port = daemons.free_port()
 
+        tie = leash.die_with_parent(signal.SIGKILL)
+
         def run() -> None:
+            tie()
             for name, value in limits.items():
                 setattr(front, name, value)
             master.serve(program, RULES, host="127.0.0.1", port=port, workers=workers, threads=threads)
