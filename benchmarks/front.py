@@ -152,7 +152,7 @@ def load(port: int, path: str, seconds: float) -> int:
 
 def measure(contender: Contender, seconds: float) -> None:
     with running(contender) as (port, pids):
-        load(port, "/", 0.5)
+        load(port, "/", 1)
         for path in ("/", "/stored") if contender.stores else ("/",):
             before = sum(map(cpu_s, pids))
             count = load(port, path, seconds)

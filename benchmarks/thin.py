@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks import hello
-from front import Allowance, Head, Ready, Refusal, Rules, master
+from core import config
+from door import bodies
+from front import Head, Ready, Refusal, Rules, master
 
 STORED = b"<!doctype html>" + b"x" * 9_000
 LENGTH = str(len(STORED))
@@ -104,5 +106,6 @@ if __name__ == "__main__":
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    rules = Rules(judge=lambda head: Allowance(65_536), refusal=refusal, stored=stored, alone=frozenset())
+    config.use(config.Config("-", "-", "-", "-", "-", "-", "-"))
+    rules = Rules(judge=bodies.judge, refusal=refusal, stored=stored)  # the same questions as in the program
     master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)
