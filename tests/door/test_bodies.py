@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from raw_wire import Front, read_answer
 from seed import WEBHOOK_TOKEN
 from visitors import Visitor
-from wire import Front, read_answer
 
 from core import catalog, config, supply, tenancy
 from core.config import Config

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from raw_wire import Front
 from served import fronts
-from wire import Front
 
 
 @pytest.fixture

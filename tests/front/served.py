@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from wire import Front
+from raw_wire import Front
 
 import front
 from devkit import daemons, leash

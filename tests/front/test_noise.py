@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from wire import Front
+from raw_wire import Front
 
 from devkit.daemons import until
 

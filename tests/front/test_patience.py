@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from wire import Front, is_closed, read_answer
+from raw_wire import Front, is_closed, read_answer
 
 from devkit import leash
 from devkit.daemons import until

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from wire import Answer, Front, is_closed, read_answer
+from raw_wire import Answer, Front, is_closed, read_answer
 
 from devkit import daemons
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from raw_wire import Front, is_closed, read_answer
 from served import fronts
-from wire import Front, is_closed, read_answer
 
 POST = b"POST /%s HTTP/1.1\r\nHost: a\r\n"
 
