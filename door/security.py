@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mmap
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
@@ -75,11 +76,11 @@ class UnknownProxy:
     """Says loudly, once, that something in front of us is not in the settings: every customer then looks the same."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._told = mmap.mmap(-1, 1)  # shared by the web processes that are forked from here: once for all of them
 
     def tell_once(self) -> None:
-        if not self._told and "X-Forwarded-For" in request.headers:
-            self._told = True
+        if self._told[0] == 0 and "X-Forwarded-For" in request.headers:
+            self._told[0] = 1
             log.error(
                 "X-Forwarded-For arrives and MAKOLA_PROXY_HOPS is 0: behind a proxy all customers count as one address. "
                 "Set it to the number of your proxies. Without a proxy, somebody made this header up.",

@@ -33,7 +33,7 @@ QUEUE = 100
 """Whole requests of one process that wait for a thread; the next one is answered 503 at once."""
 BACKLOG = 2_048
 """Connections the kernel keeps until a process takes them."""
-TAKEN_AT_ONCE = 64
+TAKEN_AT_ONCE = 16
 """Of them a process takes so many before it looks after those it has."""
 OWN_FILES = 200
 """Open files of a process beside its connections."""

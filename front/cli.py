@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 from flask import Flask
@@ -31,3 +32,6 @@ def web_command(info: ScriptInfo, host: str, port: int, workers: int, threads: i
         master.serve(app, rules, host=host, port=port, workers=workers, threads=threads)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}") from error
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # taking the application apart module by module takes a second, in which its successor cannot start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from core import config as settings
 from core.config import Config, ConfigError
 from door.hosts import BARE, CONSOLE, HOOKS, NOWHERE, PORTAL, STORE, BadHost, Place, place_of
 from door.pages import own_path
+from door.security import UnknownProxy
 
 PLACES = [
     ("ama.localhost", Place(STORE, "ama")),
@@ -193,6 +195,19 @@ def test_a_proxy_that_nobody_told_us_of_is_named_loudly_once(
     client = door_app(proxy_hops=1).test_client()
     client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
     assert told() == 1
+
+
+def test_the_line_about_an_unknown_proxy_is_said_by_one_process_for_all(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown = UnknownProxy()
+    with app.test_request_context("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"}):
+        other = multiprocessing.get_context("fork").Process(target=unknown.tell_once)
+        other.start()
+        other.join(20)
+        assert other.exitcode == 0
+        unknown.tell_once()
+    assert not [record for record in caplog.records if "PROXY_HOPS" in record.getMessage()]
 
 
 def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:

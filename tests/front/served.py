@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -64,13 +65,15 @@ def fronts() -> Iterator[Callable[..., Front]]:
     """`start(workers=2, HEAD_S=1)`: a front in a process of its own, with these limits instead of the real ones."""
     started: list[Any] = []
 
-    def start(workers: int = 1, threads: int = 4, **limits: float) -> Front:
+    def start(workers: int = 1, threads: int = 4, open_files: int = 0, **limits: float) -> Front:
         port = daemons.free_port()
 
         tie = leash.die_with_parent(signal.SIGKILL)
 
         def run() -> None:
             tie()
+            if open_files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
             for name, value in limits.items():
                 setattr(front, name, value)
             master.serve(program, RULES, host="127.0.0.1", port=port, workers=workers, threads=threads)

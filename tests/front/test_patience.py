@@ -107,6 +107,13 @@ def test_beyond_the_limit_of_connections_the_longest_waiting_goes(start_front: C
     assert CONNECTIONS > 1_000, "the real limit"
 
 
+def test_where_few_files_may_be_open_fewer_connections_are_held(start_front: Callable[..., Front]) -> None:
+    front = start_front(open_files=330)
+    for _ in range(400):
+        front.line(HALF_HEAD)
+    assert max(front.took_s() for _ in range(20)) < QUICK_S
+
+
 def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(start_front: Callable[..., Front]) -> None:
     front = start_front(HELD_BYTES=300_000)
     held = [front.line(HALF_BODY) for _ in range(12)]
