@@ -1,6 +1,6 @@
 """Puts Makola together: settings, database, door, rooms, supplier. Nothing imports this file; programs name it.
 
-`granian --interface wsgi --factory wsgi:create_app` serves it, `flask --app wsgi …` runs its commands. Importing it
+`flask --app wsgi web` serves it, `flask --app wsgi …` runs its other commands. Importing it
 reads no environment and opens nothing.
 """
 
@@ -20,6 +20,7 @@ import admin_console.commands
 import agent_portal
 import core.config
 import door
+import front.cli
 import storefront
 from core import clock, db, outbox, wires
 from core.config import Config
@@ -61,6 +62,7 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
     door.finish(app, settings)
     cli.register(app)
     admin_console.commands.register(app)
+    front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
     return app

@@ -54,6 +54,7 @@ class Config:
     )
     public_scheme: str = _var("MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https")
     proxy_hops: int = _var("MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0)
+    proxy_host: bool = _var("MAKOLA_PROXY_HOST", "1 when those proxies put the host into X-Forwarded-Host", False)
     webhook_modes: str = _var(
         "MAKOLA_WEBHOOK_MODES",
         "ways to verify a webhook, tried in order: platform_data_secret platform_data_key body_secret static_token",
@@ -137,6 +138,9 @@ class Config:
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
+    gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
+    upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
+    uploads_at_once: int = 8  # in all web processes together
     db_tries: int = (
         5  # of a page or one order of a selection that lost against another transaction; unscaled, as locks are
     )
@@ -252,6 +256,8 @@ def _judge(values: dict[str, Any]) -> list[str]:
             problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
     if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
         problems.append(problem)
+    if values.get("proxy_host") and not values.get("proxy_hops"):
+        problems.append("MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your proxies.")
     if values.get("bulk", "off") not in ("off", "auto"):
         problems.append("MAKOLA_BULK must be off or auto.")
     if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):

@@ -15,6 +15,7 @@ from door import (
     devices,
     errors,
     filters,
+    for_front,
     health,
     limits,
     logs,
@@ -52,3 +53,4 @@ def finish(app: Flask, config: Config) -> None:
     wellknown.install(app, config)
     security.install_strict_transport(app, config)  # around all that answers before Flask does
     security.trust_proxies(app, config)
+    for_front.install(app)

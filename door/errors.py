@@ -33,7 +33,18 @@ WORDS = {
     403: Words("Not allowed", "You may not do this here.", "Go back and start from the page itself."),
     404: Words("Nothing here", "There is no page at this address.", "Check the link, or start again from the front."),
     405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
+    408: Words(
+        "That took too long",
+        "What you sent did not arrive within ten seconds, so nothing was done.",
+        "Look at your connection and send it again. Sending the same form twice never orders twice.",
+    ),
+    411: Words("That request was not complete", "It did not say how long it is.", "Go back and send it from the page."),
     413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
+    431: Words(
+        "Too much at once",
+        "Your browser sent more along than we read.",
+        "Clear the cookies of this site and load it again.",
+    ),
     429: Words("A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."),
     500: Words(
         "Something broke on our side",
@@ -52,7 +63,9 @@ BUSY = Words(
     "Wait a moment and send it again. Sending the same form twice never orders twice.",
 )
 """A 503 whose reason is another transaction that would not end."""
-_LIKE = {401: 403, 406: 400, 408: 503, 410: 404, 411: 400, 414: 413, 415: 400, 431: 413, 502: 503, 504: 503}
+_LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
+CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
+"""A 503 of the front: too many requests wait, or too many are being sent."""
 RETRY_S = 10
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mmap
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
 from core.config import Config
-from door import hosts
+from door import bodies, hosts
+from door.logs import log
+from front import Refusal
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
@@ -65,14 +68,35 @@ def install(app: Flask, config: Config) -> None:
     csrf.init_app(app)
     app.before_request(refuse_bad_address)
     app.before_request(refuse_foreign_origin)
+    app.before_request(bodies.require_whole)
     app.before_request(refuse_forgery)
     app.after_request(dress)
 
 
 def trust_proxies(app: Flask, config: Config) -> None:
-    """Read X-Forwarded-* from exactly as many proxies of ours as there are; from none by default."""
-    if hops := config.proxy_hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    """Read X-Forwarded-For and -Proto from exactly as many proxies of ours as there are, -Host only when told to."""
+    hops = config.proxy_hops
+    if hops:
+        x_host = hops if config.proxy_host else 0
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=x_host)  # type: ignore[method-assign]
+    else:
+        app.before_request(UnknownProxy().tell_once)
+
+
+class UnknownProxy:
+    """Says loudly, once, that something in front of us is not in the settings: every customer then looks the same."""
+
+    def __init__(self) -> None:
+        self._told = mmap.mmap(-1, 1)  # shared by the web processes that are forked from here: once for all of them
+
+    def tell_once(self) -> None:
+        if self._told[0] == 0 and "X-Forwarded-For" in request.headers:
+            self._told[0] = 1
+            log.error(
+                "X-Forwarded-For arrives and MAKOLA_PROXY_HOPS is 0: behind a proxy all customers count as one address. "
+                "Set it to the number of your proxies. Without a proxy, somebody made this header up.",
+                remote_addr=request.remote_addr,
+            )
 
 
 def install_strict_transport(app: Flask, config: Config) -> None:
@@ -92,9 +116,15 @@ def install_strict_transport(app: Flask, config: Config) -> None:
 
 
 def refuse_bad_address() -> None:
-    """400 for a malformed host and for bytes no address of ours has."""
+    """400 for a malformed host, for two hosts that differ, and for bytes no address of ours has."""
     if "makola.place" not in request.environ:
         abort(400, "The address of this request is malformed.")
+    forwarded = [] if config.current().proxy_host else request.headers.getlist("X-Forwarded-Host")
+    target = request.environ.get("RAW_URI") or "/"
+    try:
+        hosts.refuse_other_host(request.host, target, forwarded)
+    except Refusal as refusal:
+        abort(refusal.status, refusal.sentence)
     if "\x00" in request.path or b"%00" in request.query_string:
         abort(400, "The address of this page has characters that no page of ours uses.")
 

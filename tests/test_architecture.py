@@ -16,7 +16,7 @@ from core import tenancy
 from core.db import Model
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core", "integrations", "devkit")
+ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "front", "core", "integrations", "devkit")
 
 PUBLIC = {
     # room: the pages anybody may open

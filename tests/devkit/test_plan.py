@@ -110,6 +110,17 @@ def test_every_wrong_setting_is_named_at_once(planned: Callable[..., Plan]) -> N
         assert name in str(refusal.value)
 
 
+@pytest.mark.parametrize("server", ["granian", "gunicorn"])
+def test_a_server_that_lets_half_a_form_hold_a_thread_is_refused_in_a_sentence(
+    server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        plan.parse(["--server", server])
+    assert refused.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{server} is no longer used" in said and "flask --app wsgi web" in said
+
+
 @pytest.mark.parametrize("words", [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]])
 def test_an_option_that_makes_no_sense_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
