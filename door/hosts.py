@@ -66,7 +66,7 @@ def place_of(host: str | None, base_domain: str) -> Place:
 
 def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
     """Raises `Refusal` 400 when the request's target or an X-Forwarded-Host names another host than `Host`."""
-    named = [one for value in forwarded for one in value.split(",")]
+    named = [one for value in forwarded for one in value.split(",") if one.strip()]
     if not target.startswith("/"):
         scheme, _, rest = target.partition("://")
         if scheme.lower() not in ("http", "https"):

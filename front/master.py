@@ -139,10 +139,10 @@ class Master:
             log.warning("web process ended", pid=one.pid, status=os.waitstatus_to_exitcode(status))
 
     def _end(self) -> None:
-        for one in self._processes:
-            _send(one.pid, signal.SIGTERM)
         deadline = time.monotonic() + front.STOP_S + 1
         while self._processes and time.monotonic() < deadline:
+            for one in self._processes:
+                _send(one.pid, signal.SIGTERM)  # again and again: one that was just forked may not hear the first
             self._collect()
             self._hear(0.05)
         for one in self._processes:

@@ -129,7 +129,7 @@ TWO_HOSTS = "names two different addresses"
 @pytest.mark.parametrize("hops", [0, 1])
 @pytest.mark.parametrize(
     "other",
-    ["kofi.localhost", "ama.localhost, kofi.localhost", "kofi.localhost, ama.localhost", "", "ama.localhost:81"],
+    ["kofi.localhost", "ama.localhost, kofi.localhost", "kofi.localhost, ama.localhost", "ama.localhost:81"],
 )
 def test_a_forwarded_host_beside_another_host_is_refused(door_app: Callable[..., Flask], hops: int, other: str) -> None:
     client = door_app(proxy_hops=hops).test_client()
@@ -139,7 +139,7 @@ def test_a_forwarded_host_beside_another_host_is_refused(door_app: Callable[...,
 
 
 @pytest.mark.parametrize(
-    "same", ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost"]
+    "same", ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost", ""]
 )
 def test_a_forwarded_host_that_says_the_same_does_no_harm(door_app: Callable[..., Flask], same: str) -> None:
     client = door_app(proxy_hops=1).test_client()

@@ -184,15 +184,15 @@ def test_a_frozen_worker_holds_up_nobody_and_is_replaced(start_front: Callable[.
 
 
 def test_a_worker_whose_threads_are_all_stuck_is_replaced(start_front: Callable[..., Front]) -> None:
-    front = start_front(threads=2, STUCK_S=2)
+    front = start_front(threads=2, STUCK_S=4)
     (before,) = front.workers
     one = front.line(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert front.took_s("/slow") < 4, "one stuck thread is no reason: others make progress"
+    assert front.took_s("/slow") < 5, "one stuck thread is no reason: others make progress"
     assert front.workers == [before]
     two = front.line(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
     began = time.monotonic()
     assert is_closed(one) and is_closed(two)
-    assert 1.5 < time.monotonic() - began < 5
+    assert 3.5 < time.monotonic() - began < 8
     assert until(front.answers, 5)
     assert before not in front.workers
 
