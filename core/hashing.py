@@ -6,12 +6,9 @@ often one may be tried in `guessing`.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
-from functools import cache
+from contextlib import contextmanager, nullcontext
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,9 +17,6 @@ THREADS = 2
 """Threads of one process in log-in at once: one that hashes and one that waits for it."""
 WAIT_S = 2.0
 """The longest wait for the hash of another; one takes about a tenth of a second."""
-
-NICE = 5
-"""Priority of the thread that hashes: pages of this process go first, since one hash keeps several cores busy."""
 
 _hasher = PasswordHasher()
 NOBODYS = _hasher.hash("nobody has this password")
@@ -62,15 +56,15 @@ def turn(again: bool = False) -> Iterator[None]:
 
 def make(password: str) -> str:
     """Argon2id of a password. Raises `Busy`."""
-    with _alone() as thread:
-        return thread.submit(_hasher.hash, password).result()
+    with _alone():
+        return _hasher.hash(password)
 
 
 def fits(password_hash: str, password: str) -> bool:
     """Whether the hash is this password's; a hash that is none fits nothing. Raises `Busy`."""
-    with _alone() as thread:
+    with _alone():
         try:
-            return thread.submit(_hasher.verify, password_hash, password).result()
+            return _hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -91,22 +85,11 @@ def _place(places: threading.BoundedSemaphore) -> Iterator[None]:
 
 
 @contextmanager
-def _alone() -> Iterator[ThreadPoolExecutor]:
+def _alone() -> Iterator[None]:
     with turn():
         if not _one.acquire(timeout=WAIT_S):
             raise Busy
         try:
-            yield _thread(os.getpid())
+            yield
         finally:
             _one.release()
-
-
-@cache
-def _thread(_pid: int) -> ThreadPoolExecutor:
-    """The one thread of this process that hashes, behind its pages; a process that was forked makes its own."""
-    return ThreadPoolExecutor(1, "hashing", initializer=_give_way)
-
-
-def _give_way() -> None:
-    with suppress(OSError):  # where it may not, it hashes at the priority of the pages
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

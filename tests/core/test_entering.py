@@ -5,7 +5,6 @@ Counts are PostgreSQL's, so nothing here needs Valkey. What the pages say of it:
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -454,14 +453,6 @@ def test_two_threads_of_a_process_log_in_and_the_third_is_told_at_once(app: Flas
         assert not any(one.done() for one in waiting)
     assert [one.result(5) for one in waiting] == ["True", "True"]
     pool.shutdown()
-
-
-def test_hashing_gives_way_to_the_pages_and_only_hashing(context: Flask) -> None:
-    assert log_in(at("10.0.0.1"))
-    thread = hashing._thread(os.getpid())
-    nice = thread.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
-    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert nice == hashing.NICE > mine
 
 
 def test_who_is_refused_anyway_takes_no_place_from_others(
