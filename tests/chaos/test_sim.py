@@ -40,15 +40,15 @@ def check(report: sim.Report, orders: int | None = None, bulk: BulkMode | None =
     return report
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.slow(seconds=70)
+@pytest.mark.timeout(900)
+@pytest.mark.slow(seconds=90)
 def test_every_invariant_holds_in_every_seed(database: Database, say: Callable[[object], None]) -> None:
     report = check(sim.run_seeds(range(1, SEEDS + 1), database))
     say(report)
     assert report.seeds == SEEDS
     for what in ("kills in a purchase", "freezes", "restarts", "clock jumps", "purchase lost", "purchase late"):
         assert report.counts[what] > 10, f"hardly any {what}: {report.counts}"
-    assert report.counts["bulk calls"] > 10
+    assert report.counts["bulk calls"] > 5
     assert report.counts["claims hit"] > 5, "the nemesis that waits for a commit of a claim does not see them"
 
 
