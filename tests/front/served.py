@@ -22,10 +22,10 @@ STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
 
 
 def program(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """Tells what it was given. /slow holds its thread for two seconds, /stuck for ever, /large is 4 MB."""
+    """Tells what it was given. /slow/2 holds its thread for two seconds, /stuck for ever, /large is 4 MB."""
     path = environ["PATH_INFO"]
-    if path == "/slow":
-        time.sleep(2)
+    if path.startswith("/slow/"):
+        time.sleep(float(path.removeprefix("/slow/")))
     if path == "/stuck":
         time.sleep(10_000)
     if path == "/raises":

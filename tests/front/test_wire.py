@@ -123,7 +123,7 @@ def test_a_body_that_is_cut_off_is_refused(served: Front, cut: bytes) -> None:
 
 
 def test_a_sender_who_has_said_all_still_gets_the_answer(served: Front) -> None:
-    line = served.line(POST % b"slow" + b"Content-Length: 3\r\n\r\nabc")
+    line = served.line(POST % b"slow/2" + b"Content-Length: 3\r\n\r\nabc")
     line.shutdown(1)
     answer = read_answer(line)
     assert (answer.status, answer.told["received"]) == (200, 3)
