@@ -27,7 +27,8 @@ HELP = """Usage: python3 dev.py COMMAND [options]
 
   up      run it all: stores, portal, console, workers, a sandbox supplier, PostgreSQL and Valkey
   test    run every test; further words go to pytest, e.g.  test tests/core -k ledger
-  check   ruff, format, types, import contracts, tests; --fast leaves out the slow tests
+  check   ruff, format, types, import contracts, tests; --fast leaves out the slow tests;
+          --audit only looks for known faults in what others wrote: packages, vendored files
   lock    write requirements/*.lock anew from pyproject.toml (needs uv)
 
 `python3 dev.py up --help` lists the options of one command."""
@@ -187,9 +188,13 @@ def lock():
     if uv is None:
         raise Refusal("`lock` needs uv: install it with `pip install uv`, and run this again.")
     common = [uv, "pip", "compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
-    common += ["--python-version", "3.11", "pyproject.toml"]
-    run, dev = "requirements/run.lock", "requirements/dev.lock"
-    for more in (["-o", run], ["--group", "dev", "-c", run, "-o", dev]):
+    common += ["--python-version", "3.11"]
+    run, dev, audit = ("requirements/%s.lock" % kind for kind in ("run", "dev", "audit"))
+    for more in (
+        ["pyproject.toml", "-o", run],
+        ["pyproject.toml", "--group", "dev", "-c", run, "-o", dev],
+        ["--group", "audit", "-o", audit],
+    ):
         code = subprocess.call(common + more, cwd=str(ROOT))
         if code != 0:
             return code

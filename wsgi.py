@@ -1,6 +1,6 @@
 """Puts Makola together: settings, database, door, rooms, supplier. Nothing imports this file; programs name it.
 
-`granian --interface wsgi --factory wsgi:create_app` serves it, `flask --app wsgi …` runs its commands. Importing it
+`flask --app wsgi web` serves it, `flask --app wsgi …` runs its other commands. Importing it
 reads no environment and opens nothing.
 """
 
@@ -20,6 +20,7 @@ import admin_console.commands
 import agent_portal
 import core.config
 import door
+import front.cli
 import storefront
 from core import clock, db, outbox, rights, wires
 from core.config import Config
@@ -36,9 +37,11 @@ POOL, POOL_MORE = 5, 5
 """Connections that each role keeps open in a process once it needed them, and those it opens beyond under load."""
 CONNECT_S = 3
 POOL_WAIT_S = 3
-LOCK_MS, STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 5_000, 15_000, 30_000, 20_000
+STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 15_000, 30_000, 20_000
 ANSWER_S, PING_S = 20, 2
 """The longest wait for an answer of the database, after its own limit for a statement; and for a sign of life."""
+CLOCK_LOCK_MS = 200
+"""A locked table of settings must not hold up whoever asks for the time."""
 CLOCK_FRESH_S = 0.2
 """A jump of the clock reaches every process within this."""
 
@@ -61,6 +64,7 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
     door.finish(app, settings)
     cli.register(app)
     admin_console.commands.register(app)
+    front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
     return app
@@ -70,7 +74,7 @@ def connect_database(app: Flask, settings: Config) -> None:
     """Two pools per process, one for each role, with limits on every wait."""
     limits = {
         "random_page_cost": "1.1",  # on SSD; without it one large store makes the planner sort its whole history
-        "lock_timeout": LOCK_MS,
+        "lock_timeout": db.lock_limit_ms(),  # outside sessions; `tenancy` says it anew for each of their transactions
         "statement_timeout": STATEMENT_MS,
         "idle_in_transaction_session_timeout": IDLE_MS,
         "TimeZone": "UTC",
@@ -80,6 +84,7 @@ def connect_database(app: Flask, settings: Config) -> None:
         "pool_size": POOL,
         "max_overflow": POOL_MORE,
         "pool_timeout": POOL_WAIT_S,
+        "hide_parameters": True,  # a customer's number must not reach the log with a statement that failed
         "connect_args": {
             "connect_timeout": CONNECT_S,
             "tcp_user_timeout": DEAD_LINE_MS,
@@ -177,6 +182,7 @@ class ClockJumps:
             self._read_at = time.monotonic()
             try:
                 with self._app.app_context(), db.db.engine.connect() as connection:
+                    connection.execute(text(f"SET LOCAL lock_timeout = {CLOCK_LOCK_MS}"))
                     found = connection.scalar(
                         text("SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'")
                     )

@@ -9,13 +9,16 @@ import re
 from dataclasses import dataclass
 
 from flask import render_template
+from sqlalchemy import select
 
 from admin_console import bp, figures
-from core import audit, catalog, config, phones
+from core import audit, catalog, config, money, phones, security_events
 from core.audit import AuditLine
+from core.db import db
 from core.stores import Store
+from core.users import User
 
-DEEDS = {
+DEEDS = security_events.EVENTS | {
     "fund_wallet": "funded the wallet",
     "open_store": "opened the store",
     "store_open": "let the store sell",
@@ -40,7 +43,16 @@ DEEDS = {
     "make_reset_link": "made a reset link for",
     "use_reset_link": "set a password by link,",
     "log_out_everywhere": "logged out everywhere,",
+    "forget_customer": "masked a customer's number in finished orders of",
 }
+
+WITH = {
+    "address": "from",
+    "asked": "page",
+    "wait_s": "seconds to wait",
+    "times": "times in this minute",
+}
+"""What a detail is called where its own name is not how people say it."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +61,50 @@ class Line:
     deed: str
     subject: str
     store: Store | None
+    details: str
 
 
 @bp.get("/audit")
 def list_audit() -> str:
     stores, bundles = figures.store_names(), {bundle.id: bundle for bundle in catalog.all_bundles()}
-    lines = [_line(line, stores, bundles) for line in audit.recent(config.current().page_size * 2)]
+    found = audit.recent(config.current().page_size * 2)
+    people = _people(found)
+    lines = [_line(line, stores, bundles, people) for line in found]
     return render_template("console/audit.html", lines=lines)
 
 
-def _line(line: AuditLine, stores: dict[int, Store], bundles: dict[int, catalog.Bundle]) -> Line:
+def _line(
+    line: AuditLine, stores: dict[int, Store], bundles: dict[int, catalog.Bundle], people: dict[str, str]
+) -> Line:
     deed = DEEDS.get(line.action, line.action.replace("_", " "))
-    if line.subject.startswith("user:"):
-        return Line(line, deed, str(line.detail.get("email", line.subject)), None)
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
     if found is None:
-        return Line(line, deed, _plain(line.subject), None)
+        return Line(line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line))
     store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
     if bundle is not None:
-        return Line(line, deed, f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}", store)
-    return Line(line, deed, "" if store else line.subject, store)
+        name = f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}"
+        return Line(line, deed, name, store, _details(line))
+    return Line(line, deed, "" if store else line.subject, store, _details(line))
+
+
+def _details(line: AuditLine) -> str:
+    """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to whom."""
+    said = []
+    for name, value in sorted(line.detail.items(), key=lambda pair: pair[0] != "address"):
+        if value is None or value == "":
+            continue
+        is_money = name.endswith("_pesewas") and isinstance(value, int)
+        label = WITH.get(name) or name.replace("_pesewas", "").replace("_", " ")
+        said.append(f"{label}: {money.cedis(value) if is_money else value}")
+    return ", ".join(said)
+
+
+def _people(lines: list[AuditLine]) -> dict[str, str]:
+    """`user:3` -> the person's name, for those named on this page."""
+    ids = {int(line.subject[5:]) for line in lines if re.fullmatch(r"user:\d{1,18}", line.subject)}
+    if not ids:
+        return {}
+    return {f"user:{id_}": name for id_, name in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))}
 
 
 def _plain(subject: str) -> str:

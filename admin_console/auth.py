@@ -10,13 +10,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.typed import one_line
-from core import users
+from core import addresses, devices, entering, guessing, hashing, users
 
 PUBLIC = frozenset({"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"})
 
@@ -82,14 +82,20 @@ def login() -> Any:
 def start_login() -> Any:
     """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it was."""
     email = one_line(request.form.get("email", ""), 254)
+    place = devices.Place(addresses.key(request.remote_addr), "console", g.device_token)
     try:
-        user = users.authenticate(email, request.form.get("password", "")[:1024], request.remote_addr or "")
-    except users.TooManyAttempts as refusal:
-        return _again(email, refusal.sentence, 429)
-    if user is None or user.platform_role not in MAY:
+        user = entering.authenticate(email, request.form.get("password", "")[:1024], place)
+    except guessing.Refused as refusal:
+        return _again(email, refusal.sentence, 429, refusal.wait_s)
+    except hashing.Busy as busy:
+        return _again(email, busy.sentence, 503, busy.wait_s)
+    if user is None:
         return _again(email, NO_MATCH, 422)
+    if current_user.is_authenticated:
+        users.end_login(current_user.token)  # the new log-in takes the place of the one in this browser
     token = users.start_login(user, "console", user_agent=request.user_agent.string)
     login_user(users.login_of(token, "console"))
+    g.new_device_token = entering.remember(user, place)
     return redirect(_next_path(), 303)
 
 
@@ -102,8 +108,9 @@ def logout() -> Response:
     return redirect(url_for(".login"), 303)
 
 
-def _again(email: str, sentence: str, status: int) -> tuple[str, int]:
-    return render_template("console/login.html", next=_next_path(), email=email, problem=sentence), status
+def _again(email: str, sentence: str, status: int, wait_s: int | None = None) -> tuple[str, int, dict[str, str]]:
+    page = render_template("console/login.html", next=_next_path(), email=email, problem=sentence)
+    return page, status, {} if wait_s is None else {"Retry-After": str(wait_s)}
 
 
 def _next_path() -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app, redirect, render_template, request, session, url_for
+from flask import abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
 from agent_portal.queries import own_path
-from core import orders, phones, users
+from core import addresses, devices, entering, guessing, hashing, orders, phones, users
 from core.audit import Actor
 
 PUBLIC = frozenset({"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"})
@@ -107,10 +107,13 @@ def log_in() -> ResponseReturnValue:
     form = LoginForm()
     if not form.validate():
         return _login_page(form), 422
+    place = devices.Place(addresses.key(request.remote_addr), "portal", g.device_token)
     try:
-        user = users.authenticate(form.email.data.strip(), form.password.data, request.remote_addr or "")
-    except users.TooManyAttempts as refusal:
-        return _login_page(form, refusal.sentence), 429
+        user = entering.authenticate(form.email.data.strip(), form.password.data, place)
+    except guessing.Refused as refusal:
+        return _login_page(form, refusal.sentence), 429, {"Retry-After": str(refusal.wait_s)}
+    except hashing.Busy as busy:
+        return _login_page(form, busy.sentence), 503, {"Retry-After": str(busy.wait_s)}
     if user is None:
         return _login_page(form, NO_MATCH), 422
     memberships = users.memberships_of(user)
@@ -118,6 +121,7 @@ def log_in() -> ResponseReturnValue:
         return _login_page(form, NO_STORE), 422
     only = memberships[0][1].id if len(memberships) == 1 else None
     _enter(users.start_login(user, "portal", only, user_agent=request.user_agent.string))
+    g.new_device_token = entering.remember(user, place)
     target = own_path(form.next.data) if only else None
     return redirect(target or url_for(".home" if only else ".stores"), 303)
 

@@ -92,21 +92,29 @@ def recheck(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process_many() -> ResponseReturnValue:
     """Process a selection: one result a row, the good ones are not held up by the others."""
-    codes = list(dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip()))
+    codes, problem = selected()
     back = own_path(request.form.get("back")) or url_for(".queue")
-    most = config.current().process_many
-    if not codes or len(codes) > most:
-        problem = f"Select at most {most} orders at a time." if codes else "Select at least one order first."
-        return render_template("portal/processed.html", problem=problem, back=back), 422
+    if problem:
+        return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was sent"), 422
     if not any(orders.by_code(code) for code in codes):
         abort(404)
     results = orders.release_many(codes, actor())
     sent = sum(result.ok for result in results)
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=_grouped(results),
-        sent=sent, skipped=len(results) - sent,
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
+        heading=f"{sent} sent" + (f", {len(results) - sent} skipped" if sent < len(results) else ""),
+        amount="agent_price_pesewas",
     )  # fmt: skip
     return page, (200 if sent else 409)
+
+
+def selected() -> tuple[list[str], str]:
+    """The codes ticked in the queue, each once, and a sentence when they are none or too many."""
+    codes = list(dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip()))
+    most = config.current().process_many
+    if not codes:
+        return codes, "Select at least one order first."
+    return codes, f"Select at most {most} orders at a time." if len(codes) > most else ""
 
 
 def order_page(order: Order, refusal: str | None = None) -> str:
@@ -135,8 +143,8 @@ def _live(order: Order) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order | None, str]]]]:
-    """Results by what became of them, the sent ones first."""
+def grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order | None, str]]]]:
+    """Results by what became of them, the good ones first."""
     key = lambda row: (not row.ok, row.sentence)
     return [
         (rows[0].ok, rows[0].sentence, [(orders.by_code(row.code), row.code) for row in rows])

@@ -23,6 +23,7 @@ from devkit import daemons, leash
 GRANIAN = (
     "granian", "--interface", "wsgi", "--no-ws", "--factory", "--workers", "1", "--blocking-threads", "4", "--log-level", "warning",
 )  # fmt: skip
+FRONT = ("benchmarks.thin",)
 GTHREAD = ("gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "4", "--log-level", "warning")
 READY_S = 20
 CONNECTIONS = 4
@@ -51,24 +52,24 @@ def measure(targets: Sequence[Target], rounds: int, seconds: float, rate: float)
     sent = 0
     for number in range(rounds + 1):
         for target in targets:
-            before = _cpu_s(target.pid)
+            before = cpu_s(target.pid)
             ms = _load(target, seconds, rate, sent)
             sent += len(ms)
             if number:
                 target.ms += ms
-                target.cpu_us.append((_cpu_s(target.pid) - before) / len(ms) * 1e6)
+                target.cpu_us.append((cpu_s(target.pid) - before) / len(ms) * 1e6)
 
 
 @contextmanager
 def server(words: Sequence[str], factory: str) -> Iterator[tuple[str, int]]:
     """A server of the empty view: its address and process."""
     port = daemons.free_port()
-    bind = ("--bind", f"127.0.0.1:{port}") if words[0] == "gunicorn" else ("--host", "127.0.0.1", "--port", str(port))
+    bind = ("--bind", f"127.0.0.1:{port}", factory) if words[0] == "gunicorn" else (str(port),)
     process = subprocess.Popen(
-        [sys.executable, "-m", *words, *bind, factory], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", *words, *bind], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     try:
-        if not daemons.until(lambda: _answers(port), READY_S):
+        if not daemons.until(lambda: answers(port), READY_S):
             raise RuntimeError(f"{words[0]} did not get ready")
         yield f"127.0.0.1:{port}", process.pid
     finally:
@@ -111,7 +112,7 @@ def _load(target: Target, seconds: float, rate: float, first: int) -> list[float
     return ms
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     total = 0.0
     for one in (pid, *leash.descendants(pid)):
         try:
@@ -122,7 +123,7 @@ def _cpu_s(pid: int) -> float:
     return total
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         line.request("GET", "/")

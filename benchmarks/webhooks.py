@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from running import until
 
-from benchmarks.side_by_side import GRANIAN, GTHREAD, Target, measure, server
+from benchmarks.side_by_side import FRONT, GTHREAD, Target, measure, server
 from chaos import forged, witness
 from chaos.counter import Counter
 from chaos.stage import Stage
@@ -37,7 +37,7 @@ def main() -> int:
     asked = parser.parse_args()
     with (
         Stage(workers=1, web_workers=1) as stage,
-        server(GRANIAN, EMPTY) as (same, same_pid),
+        server(FRONT, EMPTY) as (same, same_pid),
         server(GTHREAD, f"{EMPTY}()") as (usual, usual_pid),
     ):
         bodies = _bodies(stage)
@@ -46,7 +46,7 @@ def main() -> int:
         elsewhere = [("/", body) for body in bodies]
         targets = [
             Target("webhook", url.netloc, stage.pids("web")[0], lambda n: at_home[n % BODIES], 204),
-            Target("empty view, granian", same, same_pid, lambda n: elsewhere[n % BODIES], 204),
+            Target("empty view, same front", same, same_pid, lambda n: elsewhere[n % BODIES], 204),
             Target("empty view, gthread", usual, usual_pid, lambda n: elsewhere[n % BODIES], 204),
         ]
         measure(targets, asked.rounds, asked.seconds, asked.rate)

@@ -191,7 +191,7 @@ def disable_double_entry(connection: psycopg.Connection[Any]) -> None:
 
 
 def insert_unbalanced(connection: psycopg.Connection[Any]) -> bool:
-    """Try to write a posting that sums to one pesewa. Whether it was taken. Commits or rolls back."""
+    """Try to write a posting that sums to one pesewa, in a transaction. Whether it was taken."""
     try:
         with connection.transaction():
             connection.execute(
@@ -286,12 +286,13 @@ def main(words: Sequence[str]) -> int:
     with sim_database.started() as database:
         for name in options.names or MUTANTS:
             found = hunt(name, range(1, MOST_SEEDS + 1), options.orders, database)
-            what = f"| {name} | {MUTANTS[name].without} |"
+            line = f"| {name} | {MUTANTS[name].without} |"
             if found is None:
                 missed.append(name)
-                print(f"{what} - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True)
+                print(f"{line} - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True)
                 continue
-            print(f"{what} {found.seed} | {found.invariant} | {found.events} | {found.evidence} |", flush=True)
+            line += f" {found.seed} | {found.invariant} | {found.events} | {found.evidence} |"
+            print(line, flush=True)
     return int(bool(missed))
 
 

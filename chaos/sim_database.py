@@ -1,10 +1,12 @@
-"""The simulation's database: a private PostgreSQL with the shipped schema, put back to its first rows before each seed.
+"""The simulation's database: a private PostgreSQL, put back to its first rows before each seed.
 
-The shipped application works on it with one connection, as its own role. What is not shipped are the triggers of
-`sim_journal` and the settings below, which change how fast the answers come and not what they are.
+The shipped application works on the shipped schema with one connection, as its own role. What is
+not shipped are the triggers of `sim_journal` and the settings below, which change how fast the
+answers come and not what they are.
 
-Rows are deleted and put in again, and the sequences set back: 5 ms. A database made from a template for each seed takes
-150 to 250 ms, with its checkpoints, new connections and cold plans, which would be a quarter of a seed.
+Rows are deleted and put in again, and the sequences set back: 5 to 15 ms. A database made from a
+template for each seed takes 150 to 500 ms, with its checkpoints, new connections and cold plans,
+which would be a quarter of a seed and more.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ _POOL = {
     "pool_timeout": 1.0,
     "pool_pre_ping": False,
 }
-"""One connection. Whoever gives way to others with a transaction open leaves them none, and that is an error of ours."""
+"""One connection. Who gives way with a transaction open leaves others none: an error of ours."""
 _MOST_STATEMENTS = 1_000
 
 
@@ -64,8 +66,10 @@ class Database:
         )
         command.upgrade(alembic, "head")
         self._journal = sim_journal.Journal()
-        self._super = psycopg.connect(server.superuser_url.rpartition("/")[0] + f"/{_NAME}", autocommit=True)
-        self._super.execute("ALTER SYSTEM SET autovacuum = off")  # a seed must not depend on when it comes by
+        super_url = server.superuser_url.rpartition("/")[0] + f"/{_NAME}"
+        self._super = psycopg.connect(super_url, autocommit=True)
+        # A seed must not depend on when it comes by.
+        self._super.execute("ALTER SYSTEM SET autovacuum = off")
         self._super.execute("SELECT pg_reload_conf()")
         self._app = self._made_app(settings)
         sim_journal.install(self._super)
@@ -74,13 +78,14 @@ class Database:
         event.listen(Session, "after_commit", self._committed)
 
     def fresh(self) -> Store:
-        """The database as every seed finds it, and what there is to read of it. The store before is not to be used."""
+        """The database as every seed finds it. The store of the seed before is not to be used."""
         if self._changed:
             for table in self._tables:
                 self._super.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
             self._changed = False
         self._super.execute(self._put_back)
-        self._super.execute(f"VACUUM {', '.join(self._tables)}")  # the rows lie as if there had been none before
+        # The rows of this seed lie as if there had been none before.
+        self._super.execute(f"VACUUM {', '.join(self._tables)}")
         return Store(self._app, self._super, self._journal)
 
     def change(self, act: Callable[[psycopg.Connection[Any]], None]) -> None:
@@ -105,7 +110,12 @@ class Database:
         settings_before, bell_before = core.config._current, outbox.bell
         make_engine = SQLAlchemy._make_engine
 
-        def with_one_connection(self: SQLAlchemy, name: str | None, options: dict[str, Any], app: Flask) -> Any:
+        def with_one_connection(
+            self: SQLAlchemy,
+            name: str | None,
+            options: dict[str, Any],
+            app: Flask,
+        ) -> Any:
             return make_engine(self, name, options | _POOL, app)
 
         undo = patching.attribute(SQLAlchemy, "_make_engine", with_one_connection)
@@ -130,7 +140,8 @@ class Database:
 
         connection.prepare_threshold, connection.prepared_max = 0, _MOST_STATEMENTS
         connection.rollback = rollback  # type: ignore[method-assign]
-        connection.execute("SET plan_cache_mode = force_generic_plan")  # and not another way after some times
+        # And not another way after some times.
+        connection.execute("SET plan_cache_mode = force_generic_plan")
         self._journal.hear(connection)
 
     def _committed(self, _session: Session) -> None:
@@ -153,17 +164,11 @@ def started() -> Iterator[Database]:
 
 
 def _first_rows() -> None:
-    """One store with its catalogue and accounts. What the relay asks for by the timer, and no run is about, is done."""
+    """One store with its catalogue and accounts; and what the relay asks for by the timer, done."""
     with tenancy.across_stores():
         with db.transaction():
             owner = users.add("ama@example.test", "Ama", secrets.token_hex(8))
-        catalog.apply_sync(
-            "datamart",
-            [
-                Offer(f"mtn_{gb}GB", sim_profile.PRODUCT, f"{gb}GB", gb * 1024, "30 days", cost, "mtn")
-                for gb, (cost, _price) in sim_profile.COSTS.items()
-            ],
-        )
+        catalog.apply_sync("datamart", _offers())
         with db.transaction() as session:
             for bundle in session.scalars(select(Bundle)):
                 bundle.agent_price_pesewas = sim_profile.COSTS[bundle.mb // 1024][1]
@@ -175,18 +180,31 @@ def _first_rows() -> None:
             )
 
 
-def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str]]:
-    """Copy what every table holds now. Returns the statement that puts it back, past triggers, and the tables."""
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+def _offers() -> list[Offer]:
+    return [
+        Offer(
+            product_code=f"mtn_{gb}GB",
+            product_name=sim_profile.PRODUCT,
+            capacity=f"{gb}GB",
+            mb=gb * 1024,
+            validity="30 days",
+            cost_pesewas=cost,
+            network="mtn",
         )
+        for gb, (cost, _price) in sim_profile.COSTS.items()
     ]
+
+
+def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str]]:
+    """Copy what every table holds. Returns what puts it back, past triggers, and the tables."""
+    found = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+    )
+    tables = [name for (name,) in found]
     connection.execute(f"CREATE SCHEMA {_FIRST}")
     for table in tables:
         connection.execute(f"CREATE TABLE {_FIRST}.{table} AS TABLE public.{table}")
-    filled = [table for table in tables if connection.execute(f"SELECT FROM {table} LIMIT 1").fetchone() is not None]
+    filled = [table for table in tables if connection.execute(f"TABLE {table} LIMIT 1").rowcount]
     numbers = connection.execute(
         "SELECT sequencename, coalesce(last_value, 0) + 1 FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
     ).fetchall()

@@ -1,8 +1,9 @@
-"""What every commit wrote, told by PostgreSQL itself: triggers notify, and the notifications come with the commit.
+"""What every commit wrote, told by PostgreSQL itself: triggers notify, and that comes with it.
 
-So nothing of it depends on how the shipped code writes: a row of the ORM, a statement as text and a function of the
-database are told alike, in their order, and what is rolled back is not told at all. The rows told are kept here for the
-checks, which ask at each event and so must not ask the database; `compare` shows that none was missed.
+So nothing of it depends on how the shipped code writes: a row of the ORM, a statement as text and
+a function of the database are told alike, in their order, and what is rolled back is not told at
+all. The rows told are kept here for the checks, which ask at each event and so must not ask the
+database; `compare` shows that none was missed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WATCHED = {
     "postings": ("id", "order_id", "kind", "actor_name"),
     "entries": ("id", "posting_id", "account_id", "amount_pesewas"),
 }
-"""The tables and columns told. Moments come as ISO 8601 texts; a notification holds at most 8,000 bytes."""
+"""The tables and columns told, as JSON. A notification holds at most 8,000 bytes."""
 
 Row = dict[str, Any]
 Listener = Callable[[Row | None, Row], None]
@@ -41,17 +42,17 @@ Listener = Callable[[Row | None, Row], None]
 
 
 class Missed(AssertionError):
-    """The tables hold something that no commit told of: a connection nobody listens on, or a trigger that is gone."""
+    """The tables hold what no commit told: a connection nobody hears, or a trigger that is gone."""
 
 
 def install(connection: psycopg.Connection[Any]) -> None:
     """Add the triggers to the database of `connection`, as a superuser."""
     for table in WATCHED:
-        # The place of the row makes each change unlike every other: the same words twice would be told once.
+        # The row's place makes each change unlike every other: the same words twice are told once.
+        words = f"jsonb_build_array('{table}', NEW.ctid, {_row(table, 'NEW')})::text"
         connection.execute(
             f"CREATE FUNCTION sim_tell_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"PERFORM pg_notify('{CHANNEL}', jsonb_build_array('{table}', NEW.ctid, {_row(table, 'NEW')})::text); "
-            "RETURN NULL; END $$"
+            f"PERFORM pg_notify('{CHANNEL}', {words}); RETURN NULL; END $$"
         )
         connection.execute(
             f"CREATE TRIGGER sim_tells AFTER INSERT OR UPDATE ON {table} "
@@ -60,7 +61,7 @@ def install(connection: psycopg.Connection[Any]) -> None:
 
 
 class Journal:
-    """Hears the connections it is given. `rows` are those of the tables watched, by table and id."""
+    """Hears the connections it is given. `rows` are those of the tables, by table and id."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[int, Row]] = {}
@@ -79,7 +80,7 @@ class Journal:
         self._listeners[table].append(listener)
 
     def hear(self, connection: psycopg.Connection[Any]) -> None:
-        """Hear of what this connection commits. It must be in no transaction; until `UNLISTEN` or its end."""
+        """Hear what this connection commits, which must be in no transaction now."""
         pid = connection.info.backend_pid
 
         def heard(notify: psycopg.Notify) -> None:
@@ -91,7 +92,7 @@ class Journal:
         connection.commit()
 
     def tell(self) -> None:
-        """Keep what was heard and pass it on. To be called after every commit, before anything else happens."""
+        """Keep what was heard and pass it on. To be called right after every commit."""
         heard, self._heard = self._heard, []
         for words in heard:
             table, _place, row = json.loads(words)
@@ -104,19 +105,20 @@ class Journal:
     def compare(self, connection: psycopg.Connection[Any]) -> None:
         """Raise `Missed` unless the rows kept are those of the tables."""
         for table, rows in _read(connection).items():
-            if rows != self.rows[table]:
-                different = [
-                    key for key in rows.keys() | self.rows[table] if rows.get(key) != self.rows[table].get(key)
-                ]
-                raise Missed(f"{table}: {sorted(different)[:10]}")
+            told = self.rows[table]
+            if rows != told:
+                ids = [key for key in rows.keys() | told if rows.get(key) != told.get(key)]
+                raise Missed(f"{table}: {sorted(ids)[:10]}")
 
 
 def _read(connection: psycopg.Connection[Any]) -> dict[str, dict[int, Row]]:
-    return {
-        table: {row["id"]: row for (row,) in connection.execute(f"SELECT {_row(table, table)} FROM {table}")}
-        for table in WATCHED
-    }
+    rows: dict[str, dict[int, Row]] = {}
+    for table in WATCHED:
+        found = connection.execute(f"SELECT {_row(table, table)} FROM {table}")
+        rows[table] = {row["id"]: row for (row,) in found}
+    return rows
 
 
 def _row(table: str, prefix: str) -> str:
-    return "jsonb_build_object(" + ", ".join(f"'{name}', {prefix}.{name}" for name in WATCHED[table]) + ")"
+    columns = ", ".join(f"'{name}', {prefix}.{name}" for name in WATCHED[table])
+    return f"jsonb_build_object({columns})"

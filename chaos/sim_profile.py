@@ -34,7 +34,7 @@ COSTS = {1: (400, 475), 2: (835, 950), 5: (1_950, 2_200), 10: (3_850, 4_300)}
 PRODUCT = "YELLOW"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_ASKED_FOR = ("sync_catalogue", "prove_books")
-"""What the relay asks for by the timer and no run is about: done long ago, and not due again (`settings`)."""
+"""What the relay asks for by the timer and no run is about: done, not due again (`settings`)."""
 _ENOUGH = 10_000_000
 _NEVER_S = 1_000_000_000
 

@@ -1,8 +1,8 @@
 """The one place that says what the simulation puts in place of shipped code. Everything else that runs is shipped.
 
-The machine alone: clock, chance, queue, wallet lock, the web server's request, and `transaction` with a seam at either
-end. The database is PostgreSQL (`sim_database`). Each replaced function must still exist and take the same parameters, or
-`patching.Drifted` is raised before the first event.
+The machine alone: clock, chance, queue, wallet lock, the web server's request, and `transaction`
+with a seam at either end. The database is PostgreSQL (`sim_database`). Each replaced function must
+still exist and take the same parameters, or `patching.Drifted` is raised before the first event.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _Transaction:
 
 
 def _end_read() -> None:
-    """What the shipped transaction does first, done before others have their turn: there is one connection for all."""
+    """What the shipped transaction does first, before others have their turn on the connection."""
     session = db.db.session()
     if not (session.info.get("writing") or session.dirty or session.new or session.deleted):
         session.close()

@@ -1,7 +1,8 @@
-"""What the simulation reads of our books and orders to judge them, in the database of one seed. Amounts in pesewas.
+"""What the simulation reads of our books and orders to judge them. Amounts in pesewas.
 
-What is asked at each event comes from the journal's rows; what is asked seldom is read over a connection of its own, that
-of a superuser, so no rule of the roles or of the walls between stores hides anything from the checks.
+What is asked at each event comes from the journal's rows; what is asked seldom is read over a
+connection of its own, that of a superuser, so that no rule of the roles and no wall between stores
+hides anything from the checks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Store:
         self._paid: Counter[int] = Counter()
         self._open_rows: dict[int, Row] = {}
         self._due: tuple[datetime | None] | None = None
-        self._asked = LONG_AGO
+        self._newest_read, self._asked = 0, LONG_AGO
         app.extensions["redis"] = sim_seams.FakeValkey()
         journal.begin(connection)
         self._accounts, self._orders = journal.rows["accounts"], journal.rows["orders"]
@@ -71,7 +72,7 @@ class Store:
         return ids
 
     def listen(self, table: str, listener: Listener) -> None:
-        """Tell `listener` of every row of `table` that is committed: before, None for a new one, and after."""
+        """Tell `listener` of every row of `table` that is committed. See `sim_journal.Listener`."""
         self._journal.listen(table, listener)
 
     def fund_wallet(self, pesewas: int) -> None:
@@ -85,7 +86,7 @@ class Store:
             ledger.fund_float(pesewas, "announced", SYSTEM)
 
     def plant_unbalanced(self) -> None:
-        """Try to write a posting that does not sum to zero, as a superuser. The database must refuse it."""
+        """Try to write half a posting, as a superuser. The database must refuse it."""
         self._journal.hear(self._connection)
         mutants.insert_unbalanced(self._connection)
         self._connection.execute("UNLISTEN *")
@@ -108,8 +109,10 @@ class Store:
             self._open_rows[after["id"]] = after
         else:
             self._open_rows.pop(after["id"], None)
-        if after["kind"] == "refresh_balance":
-            self._asked = max(self._asked, datetime.fromisoformat(after["created_at"]))
+        # The newest by its number: the clock may have been set back.
+        if after["kind"] == "refresh_balance" and after["id"] > self._newest_read:
+            self._newest_read = after["id"]
+            self._asked = datetime.fromisoformat(after["created_at"])
 
     def orders(self) -> list[Row]:
         return list(self._orders.values())
@@ -125,15 +128,19 @@ class Store:
         return self._paid[order_id]
 
     def count_postings(self, order_id: int, kind: str) -> int:
-        return sum(row["kind"] == kind and row["order_id"] == order_id for row in self._postings.values())
+        rows = self._postings.values()
+        return sum(row["kind"] == kind and row["order_id"] == order_id for row in rows)
 
     def float_pesewas(self) -> int:
-        return next(int(row["balance_pesewas"]) for row in self._accounts.values() if row["name"] == "supplier_float")
+        rows = self._accounts.values()
+        return next(int(row["balance_pesewas"]) for row in rows if row["name"] == "supplier_float")
 
     def next_due(self) -> datetime | None:
         """When the next row of the outbox may be taken. None when none is open."""
         if self._due is None:
-            moments = [max(row["due_at"], row["lease_until"] or "") for row in self._open_rows.values()]
+            rows = self._open_rows.values()
+            # Texts of one zone: they sort as the moments do.
+            moments = [max(row["due_at"], row["lease_until"] or "") for row in rows]
             self._due = (datetime.fromisoformat(min(moments)) if moments else None,)
         return self._due[0]
 
@@ -143,7 +150,8 @@ class Store:
     # Read when asked
 
     def orders_in_cases(self) -> set[int]:
-        return {order_id for (order_id,) in self._all("SELECT order_id FROM cases WHERE closed_at IS NULL")}
+        found = self._all("SELECT order_id FROM cases WHERE closed_at IS NULL")
+        return {order_id for (order_id,) in found}
 
     def funding_seen(self) -> tuple[int, int] | None:
         """The open question whether the float was funded: its id, and by how much the balance is more than expected."""
@@ -154,7 +162,7 @@ class Store:
         return found[0] if found else None  # type: ignore[return-value]
 
     def buying_is_stopped(self) -> bool:
-        return bool(self._all("SELECT 1 FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL LIMIT 1"))
+        return bool(self._all("SELECT FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL"))
 
     def paid_in_by(self, name: str) -> int:
         """What this person said was paid in at the supplier."""
@@ -167,7 +175,7 @@ class Store:
         return int(found)
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query, values or None).fetchall()  # type: ignore[call-overload, no-any-return]
+        return self._connection.execute(query, values or None).fetchall()
 
     def _one(self, query: str, *values: Any) -> tuple[Any, ...]:
         return self._all(query, *values)[0]

@@ -64,7 +64,7 @@ class World:
         bulk: BulkMode = "off",
         weather: Callable[[Profile], None] | None = None,
     ) -> None:
-        """`store` is that of a fresh database. `weather` changes what the seed drew, for who looks for one thing."""
+        """`store` is fresh. `weather` changes what the seed drew, for who looks for one thing."""
         self.seed, self.order_count = seed, order_count
         self.rng = Random(f"events {seed}")
         self.chance = Random(f"jitter {seed}")
@@ -143,6 +143,7 @@ class World:
         """The nemesis waits for a claim: its worker stops right after it is committed."""
         if self._aimed and before is not None and (before["state"], after["state"]) == ("queued", "submitting"):
             self._aimed = False
+            self.count("claims hit")
             actor, seconds = current(), self.rng.choice((0.0, self.rng.uniform(80, 130), self.rng.uniform(100, 420)))
             actor.fuel = 1
             if seconds:

@@ -13,12 +13,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
+from core import clock, phones
 from core.db import Model, db, in_transaction, transaction
 from core.tenancy import as_platform
 from core.users import Login
 
-Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system"]
+Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system", "stranger"]
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class AuditLine(Model):
 
 
 def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
-    """Add a line: inside the open use case, or in one of its own."""
+    """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are masked."""
     line = AuditLine(
         actor_kind=actor.kind,
         actor_name=actor.name,
         user_id=actor.user_id,
         action=action,
         subject=subject,
-        detail=detail or {},
+        detail=phones.hide(detail or {}),
     )
     if in_transaction():
         db.session.add(line)

@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock
+from core import audit, clock, phones
 from core.audit import Actor
 from core.db import Model, db
 from core.tenancy import StoreOrPlatformScoped
@@ -79,6 +79,7 @@ def open_case(
     kind: str, subject: str, evidence: dict[str, Any], *, store_id: int | None = None, order_id: int | None = None
 ) -> Case:
     """Open a case inside the open use case, or add to the one already open for this kind and subject."""
+    evidence = phones.hide(evidence)
     entry = {"at": clock.now().isoformat(), **evidence}
     case = db.session.scalar(
         select(Case).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None)).with_for_update()
@@ -105,6 +106,7 @@ def judged_before(kind: str, subject: str, evidence: dict[str, Any]) -> bool:
     if kind not in JUDGED_ONCE:
         return False
     query = select(Case).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_not(None))
+    evidence = phones.hide(evidence)
     return any(evidence == _without_time(entry) for case in db.session.scalars(query) for entry in case.seen)
 
 
@@ -112,7 +114,7 @@ def close_row(
     case: Case, resolution: str, actor: Actor, *, action: str | None = None, posting_ids: Sequence[int] = ()
 ) -> None:
     """Close a locked case inside the open use case: how in words, by which action, and which postings it made."""
-    case.closed_at, case.resolution, case.closed_by = clock.now(), resolution.strip()[:1_000], actor.name
+    case.closed_at, case.resolution, case.closed_by = clock.now(), phones.hide(resolution.strip())[:1_000], actor.name
     case.action = action
     if posting_ids:
         case.evidence = [*case.evidence, {"at": case.closed_at.isoformat(), _POSTINGS: list(posting_ids)}]

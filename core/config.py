@@ -14,6 +14,8 @@ from typing import Any
 
 from core import wires
 
+SHORTEST_RETENTION_DAYS = 1
+
 
 class ConfigError(Exception):
     """One or more settings are missing or wrong; the message lists every one of them with its fix."""
@@ -57,6 +59,7 @@ class Config:
     )
     public_scheme: str = _var("MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https")
     proxy_hops: int = _var("MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0)
+    proxy_host: bool = _var("MAKOLA_PROXY_HOST", "1 when those proxies put the host into X-Forwarded-Host", False)
     webhook_modes: str = _var(
         "MAKOLA_WEBHOOK_MODES",
         "ways to verify a webhook, tried in order: platform_data_secret platform_data_key body_secret static_token",
@@ -69,11 +72,26 @@ class Config:
     clock_jumps: bool = _var("MAKOLA_CLOCK_JUMPS", "1 lets the settings row clock.offset_s move the clock", False)
     instance_dir: str = _var("MAKOLA_INSTANCE", "folder for built static files and logs", "instance")
     log_json: bool = _var("MAKOLA_LOG_JSON", "1 writes logs as JSON lines", False)
+    security_contact: str = _var(
+        "MAKOLA_SECURITY_CONTACT",
+        "mailto:, https: or tel: address for reports of faults, in /.well-known/security.txt; empty: no such page",
+        "",
+    )
 
     agent_price_fixed_pesewas: int = _var("MAKOLA_AGENT_PRICE_FIXED", "pesewas added to cost for agents", 0)
     agent_price_bp: int = _var("MAKOLA_AGENT_PRICE_BP", "basis points of cost added for agents", 200)
     store_markup_bp: int = _var("MAKOLA_STORE_MARKUP_BP", "basis points a new store adds to the agent price", 800)
-    orders_per_recipient_hour: int = _var("MAKOLA_ORDERS_PER_RECIPIENT_HOUR", "new orders per store and number", 10)
+    orders_per_recipient_hour: int = _var(
+        "MAKOLA_ORDERS_PER_RECIPIENT_HOUR", "orders processed in an hour per store and number", 10
+    )
+    orders_open_per_device: int = _var(
+        "MAKOLA_ORDERS_OPEN_PER_DEVICE", "unprocessed orders per store and device; beyond, one more each 20 s", 5
+    )
+    orders_open_per_address: int = _var(
+        "MAKOLA_ORDERS_OPEN_PER_ADDRESS", "unprocessed orders per store and address; beyond, one more each 20 s", 30
+    )
+    pending_expires_s: int = _var("MAKOLA_PENDING_EXPIRES_S", "an order nobody processed for this long expires", 86_400)
+    retention_days: int = _var("MAKOLA_RETENTION_DAYS", "customers' numbers are masked so long after the order", 548)
     orders_per_address_minute: int = _var("MAKOLA_ORDERS_PER_ADDRESS_MINUTE", "new orders per client address", 60)
     failed_watch_s: int = _var("MAKOLA_FAILED_WATCH_S", "how long a failed order is watched before release", 86_400)
     late_processing_s: int = _var("MAKOLA_LATE_PROCESSING_S", "processing longer than this is late", 3_600)
@@ -86,6 +104,7 @@ class Config:
     metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
+    open_wait_s: int = 20  # between further orders of a caller who has too many unprocessed ones; unscaled
     repeat_window_s: int = 300  # same number and size within this asks again (product §4)
     job_timeout_s: int = 120  # an RQ job; longer than connect 10 + read 90
     supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
@@ -124,11 +143,24 @@ class Config:
     call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
+    gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
+    upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
+    uploads_at_once: int = 8  # in all web processes together
     db_tries: int = (
         5  # of a page or one order of a selection that lost against another transaction; unscaled, as locks are
     )
     db_patience_s: float = 6.0  # no try begins later than this after the first
     db_pause_s: float = 0.01  # before the second try, about twice this; doubled each time
+    lock_read_s: float = 1.0  # the longest a page waits for a lock in PostgreSQL; these are unscaled, as locks are
+    lock_press_s: float = 2.0  # a press of a person: what a store, the portal or the console was sent
+    lock_hook_s: float = 1.0  # a webhook, whose sender hangs up after 5 s
+    lock_work_s: float = 5.0  # relay, workers and commands
+    lock_crowd: int = 2  # requests of one process that may wait that long at once: half of its threads
+    lock_crowded_read_s: float = (
+        0.2  # a page beyond them, so that threads are left for others: it waits for tables alone
+    )
+    lock_crowded_press_s: float = 0.4  # a press beyond them: two clicks on one order are no crowd
+    lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
     session_idle_s: int = 1_800
@@ -233,10 +265,21 @@ def _judge(values: dict[str, Any]) -> list[str]:
             problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
     if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
         problems.append(problem)
+    if values.get("proxy_host") and not values.get("proxy_hops"):
+        problems.append("MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your proxies.")
     if values.get("bulk", "off") not in ("off", "auto"):
         problems.append("MAKOLA_BULK must be off or auto.")
     if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):
         problems.append("MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
+    if not re.fullmatch(r"((mailto:|tel:|https://)[!-~]{3,200})?", values.get("security_contact", "")):
+        problems.append("MAKOLA_SECURITY_CONTACT must be a mailto:, https:// or tel: address, or empty.")
+    for name, key in (("DEVICE", "orders_open_per_device"), ("ADDRESS", "orders_open_per_address")):
+        if values.get(key, 1) < 1:
+            problems.append(f"MAKOLA_ORDERS_OPEN_PER_{name} must be at least 1: with 0 nobody could order.")
+    if values.get("retention_days", SHORTEST_RETENTION_DAYS) < SHORTEST_RETENTION_DAYS:
+        problems.append(
+            f"MAKOLA_RETENTION_DAYS must be at least {SHORTEST_RETENTION_DAYS}: until then a finished order may be asked about."
+        )
     if values.get("public_scheme", "https") not in ("http", "https"):
         problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
     return problems

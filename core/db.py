@@ -59,8 +59,11 @@ db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": Fa
 """Only `db.session` and the engines are used; tables inherit `Model`, so the extension stays replaceable."""
 
 
-_GAVE_WAY = frozenset({"40P01", "40001", "55P03"})
-"""Deadlock, serialization failure, lock timeout: PostgreSQL undid everything, and the same act may well succeed now."""
+_LOST = frozenset({"40P01", "40001"})
+"""Deadlock, serialization failure: PostgreSQL undid everything, and the same act may well succeed at once."""
+_WAITED = "55P03"
+"""Lock timeout: whoever waited the whole time for a lock does not wait for it again; the person is told instead."""
+_lock_limit_s: ContextVar[float | None] = ContextVar("makola_lock_limit", default=None)
 _committed: ContextVar[int] = ContextVar("makola_committed", default=0)
 """Use cases committed by this thread of work; only ever compared with an earlier reading."""
 
@@ -103,10 +106,11 @@ def transaction() -> Iterator[Session]:
 
 
 def patiently(act: Callable[[], T]) -> T:
-    """Do `act`, and again from its beginning when it had to give way to another at the database.
+    """Do `act`, and again from its beginning when it lost against another at the database.
 
     Only while it has committed nothing, at most `db_tries` times in all, none of them begun later than `db_patience_s`
-    after the first. Then, and for every other error, what PostgreSQL said is raised.
+    after the first. Then, and for every other error, a lock waited for in vain among them, what PostgreSQL said is
+    raised.
     """
     settings, began = config.current(), time.monotonic()
     for tries in range(1, settings.db_tries + 1):
@@ -115,7 +119,7 @@ def patiently(act: Callable[[], T]) -> T:
             return act()
         except DBAPIError as error:
             late = time.monotonic() - began > settings.db_patience_s
-            if not gave_way(error) or _committed.get() != committed or tries == settings.db_tries or late:
+            if _word(error) not in _LOST or _committed.get() != committed or tries == settings.db_tries or late:
                 raise
         end_read()
         time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
@@ -124,7 +128,28 @@ def patiently(act: Callable[[], T]) -> T:
 
 def gave_way(error: BaseException) -> bool:
     """Whether this is PostgreSQL's word that a statement lost against another transaction, not that it was wrong."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _GAVE_WAY
+    return _word(error) in _LOST | {_WAITED}
+
+
+def limit_lock_waits(limit_s: float | None) -> float | None:
+    """Transactions that this thread of work begins from now on wait at most so long for a lock; None: `lock_work_s`.
+
+    Returns the limit that held until now.
+    """
+    before = _lock_limit_s.get()
+    _lock_limit_s.set(limit_s)
+    return before
+
+
+def lock_limit_ms() -> int:
+    """How long a transaction that begins now waits for a lock, as PostgreSQL's `lock_timeout` takes it."""
+    limit_s = _lock_limit_s.get()
+    return round((config.current().lock_work_s if limit_s is None else limit_s) * 1_000)
+
+
+def _word(error: BaseException) -> str | None:
+    """PostgreSQL's five characters for what went wrong."""
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
 
 
 def in_transaction() -> bool:

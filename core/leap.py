@@ -21,6 +21,8 @@ from core.catalog import Setting
 from core.db import transaction
 from core.orders import WORK
 
+_OPEN = (*sorted(WORK), "pending")
+
 NOTED_S = 5.0
 """Unscaled. Smaller steps are not worth a word."""
 _KEY = "clock.mark."
@@ -29,7 +31,7 @@ _LONGEST_CLOSED_S = 600
 
 _ORDER = (
     "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since", "processing_at",
-    "failed_since", "looked_at", "next_look_at",
+    "failed_since", "looked_at", "next_look_at", "pending_since",
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
 _SHORTEN_LEASES = "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
@@ -41,7 +43,7 @@ _MOVED = "CASE WHEN {one} BETWEEN :since AND :now THEN {one} ELSE {one} + :by EN
 _MOVE_ORDERS = (
     "UPDATE orders SET version = version + 1, "  # noqa: S608 - names from above
     + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in _ORDER)
-    + f" WHERE state IN ({', '.join(repr(state) for state in sorted(WORK))})"
+    + f" WHERE state IN ({', '.join(repr(state) for state in _OPEN)})"
 )
 _MOVE_ROWS = (
     "UPDATE outbox SET "  # noqa: S608

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TypeVar
 
 Msisdn = str
 """A number in E.164: `+233241234567`."""
@@ -29,6 +30,10 @@ _NETWORK_OF_PREFIX = {prefix: key for key, network in NETWORKS.items() for prefi
 _SEPARATORS = (
     " \t\r\n\u00a0\u2007\u202f\u2009\u200b\u200e\u200f\u202a\u202c\ufeff-\u2010\u2011\u2012\u2013\u2014\u2212.()/"
 )
+_WHOLE = re.compile(
+    r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}[ .\u00a0-]?(\d{4})(?![^\W_])"
+)
+"""A number in any spelling with its country's or its leading zero; never a part of a longer word, such as a reference."""
 _EXAMPLE = "like 024 123 4567"
 _LONGEST = 40
 
@@ -83,7 +88,9 @@ def local(msisdn: Msisdn) -> str:
 
 
 def show(msisdn: Msisdn) -> str:
-    """`+233241234567` -> `024 123 4567`, with no-break spaces so that it never wraps."""
+    """`+233241234567` -> `024 123 4567`, with no-break spaces so that it never wraps; a masked one stays masked."""
+    if is_masked(msisdn):
+        return mask(msisdn)
     digits = local(msisdn)
     return f"{digits[:3]}\u00a0{digits[3:6]}\u00a0{digits[6:]}"
 
@@ -92,6 +99,34 @@ def mask(msisdn: Msisdn) -> str:
     """`+233241234567` -> `024 ••• 4567`."""
     digits = local(msisdn)
     return f"{digits[:3]}\u00a0•••\u00a0{digits[6:]}"
+
+
+def is_masked(msisdn: Msisdn) -> bool:
+    """Whether this is a stored number whose middle was forgotten: `+23324xxx4567`."""
+    return "x" in msisdn
+
+
+def may_be_same(msisdn: Msisdn, digits: str) -> bool:
+    """Whether the last nine of `digits` are those of a stored number; of a masked one, as far as it is known."""
+    known, told = msisdn.removeprefix("+233"), digits[-9:]
+    return len(known) == len(told) and all(ours in ("x", theirs) for ours, theirs in zip(known, told, strict=True))
+
+
+T = TypeVar("T")
+
+
+def hide(told: T) -> T:
+    """What is about to be stored, with every whole Ghanaian number in it masked; texts within lists and dicts too.
+
+    A number stands whole in `orders` alone, where it can be forgotten.
+    """
+    if isinstance(told, str):
+        return _WHOLE.sub(r"\1\2•••\3", told)  # type: ignore[return-value]
+    if isinstance(told, dict):
+        return {key: hide(value) for key, value in told.items()}  # type: ignore[return-value]
+    if isinstance(told, list | tuple):
+        return type(told)(hide(value) for value in told)
+    return told
 
 
 def _plain(character: str) -> str:

@@ -29,7 +29,7 @@ class ResetLink(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     access_no: Mapped[int]
-    """The person's number when it was made: a new password, role or log-out everywhere ends it."""
+    """The person's number when it was made: using it, a new password, role or log-out everywhere ends it."""
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
@@ -67,21 +67,19 @@ def make(user_id: int, actor: Actor) -> Made:
 @as_platform
 def person_of(token: str, door: Door) -> User:
     """Whose link this is, at their own door. Looking does not use it up. Raises `Gone`."""
-    return _person(token, door)[0]
+    return _person(token, door)
 
 
 @as_platform
 def use(token: str, door: Door, password: str) -> User:
     """Set the password with a link, once, and end the person's access. Raises `Gone`, `passwords.BadPassword`."""
     with transaction() as session:
-        user_id = _person(token, door)[0].id
         try:
-            people.locked(user_id)  # of two at once the second finds the link gone
+            people.locked(_person(token, door).id)
         except people.Refused:
             raise Gone from None
         session.expire_all()
-        user, link = _person(token, door)
-        session.delete(link)
+        user = _person(token, door)  # of two at once the second finds that the number has moved on
         kind = Actor("owner" if door == "console" else "agent", user.name, user.id)
         people.change_in_open_use_case(user, password, kind, "use_reset_link")
         return user
@@ -92,15 +90,15 @@ def door_of(user: User) -> Door:
     return "portal" if user.platform_role == "none" else "console"
 
 
-def _person(token: str, door: Door) -> tuple[User, ResetLink]:
-    row = db.session.execute(
-        select(User, ResetLink)
+def _person(token: str, door: Door) -> User:
+    user = db.session.scalar(
+        select(User)
         .join(ResetLink, (ResetLink.user_id == User.id) & (ResetLink.access_no == User.access_no))
         .where(ResetLink.token_hash == _hash(token), ResetLink.expires_at > clock.now(), User.removed_at.is_(None))
-    ).first()
-    if row is None or door_of(row[0]) != door:
+    )
+    if user is None or door_of(user) != door:
         raise Gone
-    return row[0], row[1]
+    return user
 
 
 def _hash(token: str) -> str:

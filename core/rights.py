@@ -22,14 +22,18 @@ STORE = {
     "accounts": "SELECT",
     "alembic_version": "",
     "audit": "SELECT(id) INSERT",
+    "audit_seals": "",
     "balance_reads": "",
     "bundles": "SELECT",
     "cases": "SELECT",
     "entries": "SELECT",
+    "known_devices": "",
     "login_attempts": "",
+    "login_counts": "",
     "memberships": "",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, final_at, queued_at, state, unknown_since, version, wait_reason)",
+    "orders": "SELECT INSERT UPDATE(absent_since, final_at, pending_since, placed_address, placed_device, queued_at, state, "
+    "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
     "proofs": "SELECT(at, id, ok)",
@@ -53,16 +57,19 @@ PLATFORM = {
     "accounts": "SELECT",
     "alembic_version": "SELECT",
     "audit": "SELECT INSERT",
+    "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
     "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, changed_at, cost_pesewas, offer_id)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
-    "login_attempts": "SELECT INSERT DELETE",
+    "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
+    "login_attempts": "",
+    "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_events": "SELECT INSERT",
     "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, ever_unknown, "
     "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "processing_at, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "pending_since, placed_address, placed_device, processing_at, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
@@ -93,14 +100,14 @@ DEFINER = {
     "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
-    "orders": "SELECT",
+    "orders": "SELECT UPDATE(customer_name, recipient_msisdn, version)",
     "memberships": "SELECT",
     "outbox": "SELECT DELETE",
     "postings": "SELECT INSERT",
     "signing_keys": "SELECT",
-    "supplier_calls": "SELECT DELETE",
+    "supplier_calls": "SELECT DELETE UPDATE(request_body, response_body)",
     "users": "SELECT",
-    "webhook_events": "SELECT DELETE",
+    "webhook_events": "SELECT DELETE UPDATE(body)",
 }
 """What the functions need. `bundles` UPDATE is what PostgreSQL asks of whoever locks a row; nothing is changed there."""
 
@@ -109,6 +116,8 @@ FUNCTIONS = {
     "makola_heard(text,text,text)": "",
     "makola_hold_bundles(bigint[])": "store platform",
     "makola_hold_float()": "platform",
+    "makola_mask_orders(bigint[])": "platform",
+    "makola_next_audit_id()": "store platform",
     "makola_note_membership()": "",
     "makola_note_person()": "",
     "makola_open_accounts(text,text)": "platform",
@@ -128,7 +137,9 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = frozenset({"memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"})
+WITHOUT_SEQUENCE = frozenset(
+    {"known_devices", "login_counts", "memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"}
+)
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

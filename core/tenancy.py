@@ -149,11 +149,16 @@ def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> Non
     Signed, so that a statement that was smuggled in cannot name another store: see migrations, `makola_store`.
     """
     store_id = _scope.get().store_id
-    if store_id is not None:
-        connection.execute(
-            text("SELECT set_config('makola.store', :store, true)"),
-            {"store": f"{store_id}.{signed.mac(f'store:{store_id}')}"},
-        )
+    connection.execute(
+        text(
+            "SELECT set_config('makola.store', :store, true), "
+            "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
+        ),
+        {
+            "store": "" if store_id is None else f"{store_id}.{signed.mac(f'store:{store_id}')}",
+            "lock_ms": str(database.lock_limit_ms()),
+        },
+    )
 
 
 def _store_tables() -> list[type[StoreScoped]]:

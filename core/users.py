@@ -11,32 +11,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import CheckConstraint, ForeignKey, delete, func, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import browsers, clock, config, passwords, permits, signed  # noqa: F401 - permits hooks into the session
+from core import browsers, clock, config, guessing, hashing, passwords, permits, signed  # noqa: F401 - permits hooks in
 from core.db import Model, db, transaction
 from core.stores import Store
 from core.tenancy import as_platform
 
 Door = Literal["portal", "console"]
 
-ATTEMPTS_PER_ACCOUNT = 5
-ATTEMPTS_PER_ADDRESS = 20
-ATTEMPTS_WINDOW_S = 900
 LONGEST_PASSWORD = passwords.LONGEST
 _SEEN_EVERY_S = 60
-
-_hasher = PasswordHasher()
-_dummy_hash = _hasher.hash("nobody has this password")
-
-
-class TooManyAttempts(Exception):
-    """Too many log-in attempts for this account or from this address. `sentence` says when to try again."""
-
-    sentence = "Too many attempts. Wait 15 minutes, then try again."
 
 
 class User(Model):
@@ -57,7 +43,7 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     removed_at: Mapped[datetime | None]
     access_no: Mapped[int] = mapped_column(default=0)
-    """What was given out under an earlier number opens nothing: see `end_access`."""
+    """What was given out under an earlier number opens nothing: see `end_logins_of`."""
     password_long: Mapped[bool] = mapped_column(default=False)
     """Whether the password kept to the rule of the owner's people when it was set."""
 
@@ -84,16 +70,6 @@ class LoginSession(Model):
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
     device: Mapped[str] = mapped_column(default="")
     access_no: Mapped[int] = mapped_column(default=0)
-
-
-class LoginAttempt(Model):
-    """Failed attempts, counted here and not in Valkey so that the limit holds when Valkey is down."""
-
-    __tablename__ = "login_attempts"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(index=True)
-    at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
 class Login:
@@ -131,43 +107,10 @@ def by_email(email: str) -> User | None:
 
 
 @as_platform
-def authenticate(email: str, password: str, address: str) -> User | None:
-    """The user, when the password is right. None otherwise, after the same work whether or not the user exists.
-
-    `address` is the client's. Raises `TooManyAttempts` after 5 failures for the account or 20 from the address
-    within 15 minutes, before any hashing.
-    """
-    # What PostgreSQL cannot store cannot be anybody's address.
-    email = "" if "\x00" in email else email.strip().lower()[:254].encode("utf-8", "replace").decode()
-    keys = {f"account:{email}": ATTEMPTS_PER_ACCOUNT, f"address:{address[:64]}": ATTEMPTS_PER_ADDRESS}
-    since = clock.now() - clock.delta(ATTEMPTS_WINDOW_S)
-    for key, limit in keys.items():
-        count = db.session.scalar(
-            select(func.count()).select_from(LoginAttempt).where(LoginAttempt.key == key, LoginAttempt.at > since)
-        )
-        if (count or 0) >= limit:
-            raise TooManyAttempts
-    user = by_email(email)
-    kept = _password_of(user) if user else _dummy_hash
-    right = _verify(kept, password[: LONGEST_PASSWORD + 1])
-    with transaction() as session:
-        if user is None or not right:
-            session.add_all(LoginAttempt(key=key) for key in keys)
-            session.execute(delete(LoginAttempt).where(LoginAttempt.at < since))
-            return None
-        as_compared = select(User).where(User.id == user.id, User.access_no == user.access_no)
-        if (fresh := session.scalar(as_compared)) is None:
-            return None  # another password was set while this one was compared
-        session.execute(delete(LoginAttempt).where(LoginAttempt.key == f"account:{email}"))
-        if _hasher.check_needs_rehash(kept):
-            fresh.password_hash = _hasher.hash(passwords.normal(password))
-        return fresh
-
-
-@as_platform
 def verify(user: User, password: str) -> bool:
-    """Whether this is the person's password. For log-ins use `authenticate`, which limits attempts."""
-    return _verify(_password_of(user), password)
+    """Whether this is the person's password. For log-ins use `entering.authenticate`, which limits tries."""
+    kept = password_of(user)
+    return any(hashing.fits(kept, form) for form in passwords.candidates(password))
 
 
 @as_platform
@@ -269,50 +212,39 @@ def logins_of(user_id: int) -> list[LoginSession]:
     return list(rows)
 
 
-def end_access(user: User, keep: str | None = None) -> str | None:
-    """Inside the open use case, the row locked: what the person was given before (sessions, reset links) opens nothing.
+def end_logins_of(user: User, keep: str | None = None) -> str | None:
+    """Inside the open use case: what the person was given before (sessions, devices, reset links) opens nothing.
 
     By number and not only by deleting, because a log-in under way may write its session after this. `keep` is the token
     of a session that goes on: it continues, no longer than before, under the new token that is returned.
     """
-    db.session.flush()
-    mine, before = LoginSession.user_id == user.id, user.access_no
-    user.access_no = before + 1
-    token = secrets.token_urlsafe(32)
-    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == before)
-    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=before + 1)
+    raised = update(User).where(User.id == user.id).values(access_no=User.access_no + 1).returning(User.access_no)
+    number = db.session.execute(raised).scalar_one()
+    token, mine = secrets.token_urlsafe(32), LoginSession.user_id == user.id
+    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == number - 1)
+    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
     is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
-    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != before + 1))
+    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != number))
+    guessing.forget_devices(user.id)
     return token if is_kept else None
 
 
 def void_password(user: User) -> None:
     """Leave the person without a password inside the open use case. A guess at it costs the usual work."""
-    user.password_hash, user.password_long = _hasher.hash(secrets.token_urlsafe(32)), False
+    user.password_hash, user.password_long = hashing.make(secrets.token_urlsafe(32)), False
 
 
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
     """Set the hash inside the open use case. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
     words = (user.name, user.email, user.email.partition("@")[0], *own)
     kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
-    user.password_hash, user.password_long = _hasher.hash(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
+    user.password_hash, user.password_long = hashing.make(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
 
 
-def _password_of(user: User) -> str:
+def password_of(user: User) -> str:
     """The kept hash, by a function that hears this program alone: no role of ours may read the column."""
     said = signed.say("makola_password_of", user_id=user.id)
     return str(db.session.execute(text("SELECT makola_password_of(:said, :mac)"), said).scalar_one())
-
-
-def _verify(password_hash: str, typed: str) -> bool:
-    return any(_is_right(password_hash, form) for form in passwords.candidates(typed))
-
-
-def _is_right(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
 
 
 def _hash(token: str) -> str:

@@ -12,17 +12,24 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from devkit import test
+from devkit import audit, test
 
 BIN = Path(sys.executable).parent
 
 
 def main(words: Sequence[str]) -> int:
-    """Run every check. Returns 0 when all passed, else 1."""
+    """Run every check. Returns 0 when all passed, else 1. For `--audit` see `audit.main`."""
     parser = argparse.ArgumentParser(prog="python3 dev.py check", description="Everything that must hold.")
     parser.add_argument("--fast", action="store_true", help="leave out the tests marked slow or browser")
     parser.add_argument("--no-tests", action="store_true", help="only the checks that run no test")
+    parser.add_argument(
+        "--audit",
+        action="store_true",
+        help="only look at the dependencies: 1 something is wrong, 2 not all was looked at",
+    )
     options = parser.parse_args(words)
+    if options.audit:
+        return audit.main()
     steps: list[tuple[str, Callable[[], int]]] = [
         ("ruff", lambda: _call(BIN / "ruff", "check", ".")),
         ("format", lambda: _call(BIN / "ruff", "format", "--check", ".")),

@@ -19,6 +19,7 @@ from core.config import Config, ConfigError
 from devkit import daemons
 
 DEFAULT_PORT = 8000
+UNLIMITED = "10000"
 
 
 class Refusal(Exception):
@@ -43,7 +44,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help=f"web port; default {DEFAULT_PORT}, or a free one if that is taken")
     parser.add_argument("--web-workers", type=_count, default=2, metavar="N", help="web processes (default 2)")
     parser.add_argument("--workers", type=_count, metavar="N", help="fulfilment workers (default 2)")
-    parser.add_argument("--server", choices=("granian", "gunicorn"), default="granian", help="web server")
+    parser.add_argument("--server", type=_server, help=argparse.SUPPRESS)
     parser.add_argument("--demo", action="store_true", help="load demo data although the supplier is not on loopback")
     parser.add_argument(
         "--reset", action="store_true", help="delete this data folder's database, keys and orders first"
@@ -108,6 +109,8 @@ class Plan:
             "MAKOLA_PUBLIC_SCHEME": "http",
             "MAKOLA_PUBLIC_PORT": str(self.port),
             "MAKOLA_INSTANCE": str(self.instance),
+            "MAKOLA_ORDERS_OPEN_PER_DEVICE": UNLIMITED,  # one machine plays all customers
+            "MAKOLA_ORDERS_OPEN_PER_ADDRESS": UNLIMITED,
         }
         told = {"DATABASE_URL": database.platform, "DATABASE_STORE_URL": database.store, "REDIS_URL": redis_url}
         if self.sandbox_port:
@@ -184,6 +187,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _server(name: str) -> str:
+    """There were servers to choose from. Each of them let a half-sent form hold a thread."""
+    raise argparse.ArgumentTypeError(
+        f"{name} is no longer used: it lets a half-sent request hold a thread. Leave --server out; `up` runs "
+        "`flask --app wsgi web`, which reads each request whole first."
+    )
 
 
 def _count(text: str) -> int:

@@ -199,18 +199,9 @@ class Up:
             )
 
     def _web(self) -> None:
-        options, port = self.plan.options, str(self.plan.port)
-        if options.server == "granian":
-            argv = processes.python("-m", "granian", "--interface", "wsgi", "--no-ws", "--factory", "wsgi:create_app")
-            argv += ["--workers", str(options.web_workers), "--blocking-threads", "4", "--respawn-failed-workers"]
-            argv += ["--host", "127.0.0.1", "--port", port]
-        else:
-            argv = processes.python(
-                "-m", "gunicorn", "wsgi:create_app()", "--worker-class", "gthread", "--threads", "4"
-            )
-            # Its control socket would be a file outside this folder.
-            argv += ["--workers", str(options.web_workers), "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
-        self._program("web", argv, self.env)
+        port = str(self.plan.port)
+        argv = processes.python("-m", "flask", "--app", "wsgi", "web", "--port", port)
+        self._program("web", [*argv, "--workers", str(self.plan.options.web_workers)], self.env)
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 
     def _supervise(self, workers: int) -> None:

@@ -9,7 +9,24 @@ from __future__ import annotations
 from flask import Flask
 
 from core.config import Config
-from door import account, bind, errors, filters, health, limits, logs, metrics, pages, security, squeeze, static
+from door import (
+    account,
+    bind,
+    devices,
+    errors,
+    filters,
+    for_front,
+    health,
+    limits,
+    logs,
+    metrics,
+    pages,
+    security,
+    squeeze,
+    static,
+    waits,
+    wellknown,
+)
 
 
 def install(app: Flask, config: Config) -> None:
@@ -18,8 +35,10 @@ def install(app: Flask, config: Config) -> None:
     filters.install(app)
     errors.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
+    waits.install(app)  # before anything asks the database
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
+    devices.install(app)
     pages.install(app)
     squeeze.install(app)
 
@@ -31,4 +50,7 @@ def finish(app: Flask, config: Config) -> None:
     health.install(app)
     metrics.install(app)
     static.install(app, config)
+    wellknown.install(app, config)
+    security.install_strict_transport(app, config)  # around all that answers before Flask does
     security.trust_proxies(app, config)
+    for_front.install(app)

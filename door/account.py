@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, flash, redirect, render_template, request, session
+from flask import Flask, flash, g, redirect, render_template, request, session
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from core import passwords, people, resets, users
+from core import addresses, devices, entering, guessing, hashing, passwords, people, resets, users
 from core.audit import Actor
-from door import hosts
+from door import errors, hosts
 
-Answer = str | Response | tuple[str, int]
+Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 
 _NAMES = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
 """The blueprint of each room with log-ins."""
@@ -41,6 +41,7 @@ def install(app: Flask) -> None:
         ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
         ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
     ]
+    app.register_error_handler(hashing.Busy, _busy)
     for room, name in _NAMES.items():
         for method, path, word, view in pages:
             app.add_url_rule(path, f"{name}.{word}", view, subdomain=room, methods=[method])
@@ -55,10 +56,11 @@ def change_password() -> Answer:
     present, new = _typed("present_password"), _typed("new_password")
     if new != _typed("new_password_again"):
         return _password_page({"new_password_again": DIFFERENT}), 422
+    place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
     try:
-        person = users.authenticate(current_user.user.email, present, request.remote_addr or "")
-    except users.TooManyAttempts as refusal:
-        return _password_page({"present_password": refusal.sentence}), 429
+        person = entering.authenticate(current_user.user.email, present, place)
+    except guessing.Refused as refusal:
+        return _password_page({"present_password": refusal.sentence}), 429, {"Retry-After": str(refusal.wait_s)}
     if person is None or person.id != current_user.user.id:
         return _password_page({"present_password": WRONG}), 422
     if users.verify(person, new):
@@ -75,6 +77,7 @@ def change_password() -> Answer:
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
+    g.new_device_token = entering.remember(person, place)  # the change has forgotten every device, this one too
     flash("Your password is changed. Everywhere else you are logged out.")
     return redirect("/account/sessions", 303)
 
@@ -131,6 +134,13 @@ def use_reset_link(token: str) -> Answer:
     except passwords.BadPassword as refusal:
         return _reset_page(person, {"new_password": refusal.sentence}), 422
     return _leave("Your new password is set. Log in with it.")
+
+
+def _busy(busy: hashing.Busy) -> Answer:
+    """A password could not be hashed just now, anywhere but at the log-in, which says it on its own page."""
+    answer = errors.page(503, busy.sentence)
+    answer.headers["Retry-After"] = str(busy.wait_s)
+    return answer
 
 
 def _password_page(problems: dict[str, str]) -> str:

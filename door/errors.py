@@ -16,8 +16,8 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core import db
-from door import hosts, logs
+from core import db, hashing
+from door import hosts, logs, refusals
 from door.filters import wants_fragment
 
 
@@ -33,7 +33,18 @@ WORDS = {
     403: Words("Not allowed", "You may not do this here.", "Go back and start from the page itself."),
     404: Words("Nothing here", "There is no page at this address.", "Check the link, or start again from the front."),
     405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
+    408: Words(
+        "That took too long",
+        "What you sent did not arrive within ten seconds, so nothing was done.",
+        "Look at your connection and send it again. Sending the same form twice never orders twice.",
+    ),
+    411: Words("That request was not complete", "It did not say how long it is.", "Go back and send it from the page."),
     413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
+    431: Words(
+        "Too much at once",
+        "Your browser sent more along than we read.",
+        "Clear the cookies of this site and load it again.",
+    ),
     429: Words("A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."),
     500: Words(
         "Something broke on our side",
@@ -52,13 +63,16 @@ BUSY = Words(
     "Wait a moment and send it again. Sending the same form twice never orders twice.",
 )
 """A 503 whose reason is another transaction that would not end."""
-_LIKE = {401: 403, 406: 400, 408: 503, 410: 404, 411: 400, 414: 413, 415: 400, 431: 413, 502: 503, 504: 503}
+_LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
+CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
+"""A 503 of the front: too many requests wait, or too many are being sent."""
 RETRY_S = 10
 
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(DataError, unreadable)
+    app.register_error_handler(hashing.Busy, busy)
     for down in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(down, database_down)
 
@@ -68,6 +82,7 @@ def refused(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
+    refusals.note(error)
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
         own = None
@@ -91,6 +106,13 @@ def database_down(error: Exception) -> Response:
     logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
     response = page(503, words=BUSY if db.gave_way(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
+    return response
+
+
+def busy(error: hashing.Busy) -> Response:
+    """Too many passwords are being hashed; a page with a form of its own says so itself."""
+    response = page(503, error.sentence)
+    response.headers["Retry-After"] = str(error.wait_s)
     return response
 
 

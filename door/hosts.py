@@ -7,6 +7,7 @@ exists, is decided in `bind`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
 from core import config, db
+from core.config import Config
+from front import Refusal
 
 STORE, PORTAL, CONSOLE, HOOKS, BARE, NOWHERE = "store", "portal", "admin", "hooks", "bare", "nowhere"
 """Rooms, named by the pseudo-subdomain their blueprints are registered under."""
@@ -24,6 +27,9 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?(?::(?P<port>[0-9]{{1,5}}))?")
 _IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\](?::[0-9]{1,5})?")
 _LONGEST = 253
+
+
+OTHER_HOST = "This request names two different addresses, so nothing was done."
 
 
 class BadHost(ValueError):
@@ -56,6 +62,31 @@ def place_of(host: str | None, base_domain: str) -> Place:
         return Place(NOWHERE)
     room = _ROOM_OF_LABEL.get(label)
     return Place(room) if room else Place(STORE, label)
+
+
+def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
+    """Raises `Refusal` 400 when the request's target or an X-Forwarded-Host names another host than `Host`."""
+    named = [one for value in forwarded for one in value.split(",") if one.strip()]
+    if not target.startswith("/"):
+        scheme, _, rest = target.partition("://")
+        if scheme.lower() not in ("http", "https"):
+            raise Refusal(400, OTHER_HOST)
+        named.append(re.split(r"[/?#]", rest, maxsplit=1)[0])
+    if any(_without_usual_port(one) != _without_usual_port(host) for one in named):
+        raise Refusal(400, OTHER_HOST)
+
+
+def forwarded_host(host: str, forwarded: Sequence[str], settings: Config) -> str:
+    """The host that counts: `Host`, or what our outermost proxy put into X-Forwarded-Host when the settings say so."""
+    values = [one.strip() for value in forwarded for one in value.split(",")]
+    if settings.proxy_host and 0 < settings.proxy_hops <= len(values):
+        return values[-settings.proxy_hops]
+    return host
+
+
+def _without_usual_port(host: str) -> tuple[str, str]:
+    name, _, port = host.strip().lower().partition(":")
+    return name.rstrip("."), "" if port in ("80", "443") else port
 
 
 class Door(Flask):

@@ -1,7 +1,7 @@
-"""How often one address may ask for what: one table, endpoint to limit.
+"""How often one address may ask for what: one table, endpoint to limit, and one count for guessed codes.
 
-Decides only crude limits against floods and guessing. Business limits (orders per number, log-in attempts per
-account) live in `core`, in PostgreSQL. With Valkey down each process counts in memory, and pages answer as before.
+Decides only crude limits against floods and guessing. Business limits (orders per number, wrong passwords) live in
+`core`, in PostgreSQL. With Valkey down each process counts in memory, and pages answer as before.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, make_response, request
 from flask_limiter import Limiter
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -33,20 +35,22 @@ class Limit:
 
     amount: str
     counts: Callable[[Response], bool] | None = None
-    per_host: bool = False
-    """Counted per store and address instead of per address alone."""
+
+
+MISSES = "60 per 10 minutes"
+"""Codes that are no order's, per store and address, whichever page they are tried on and by whichever method. Beyond,
+a miss reads 429 and a hit still passes: many customers share the address of one who guesses."""
+CODES = (
+    (hosts.STORE, "GET", "/orders/<>"),
+    (hosts.STORE, "GET", "/orders/<>/status"),
+    (hosts.STORE, "POST", "/orders/<>/cancel"),
+    (hosts.STORE, "GET", "/track"),
+)
+"""The pages that find an order by its code, and answer 404 when there is none."""
 
 
 def _made_an_order(_response: Response) -> bool:
     return bool(g.get("order_created"))
-
-
-def _not_found(response: Response) -> bool:
-    return response.status_code == 404
-
-
-def _looked_up(_response: Response) -> bool:
-    return any(request.args.values())
 
 
 def table(config: Config) -> dict[tuple[str, str, str], Limit]:
@@ -54,16 +58,10 @@ def table(config: Config) -> dict[tuple[str, str, str], Limit]:
 
     Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
     """
-    guesses = Limit("60 per 10 minutes", counts=_not_found, per_host=True)
     return {
         (hosts.STORE, "POST", "/orders"): Limit(
             f"{config.orders_per_address_minute} per minute", counts=_made_an_order
         ),
-        (hosts.STORE, "GET", "/orders/<>"): guesses,
-        (hosts.STORE, "GET", "/orders/<>/status"): guesses,
-        (hosts.STORE, "GET", "/track"): Limit("30 per 10 minutes", counts=_looked_up, per_host=True),
-        (hosts.PORTAL, "POST", "/login"): Limit("60 per minute"),
-        (hosts.CONSOLE, "POST", "/login"): Limit("60 per minute"),
     }
 
 
@@ -82,10 +80,13 @@ def install(app: Flask, config: Config) -> None:
         endpoint = _endpoint(app, room, method, path)
         app.view_functions[endpoint] = limiter.limit(
             limit.amount,
-            key_func=caller_of_host if limit.per_host else caller,
             methods=[method],
             deduct_when=limit.counts,
         )(app.view_functions[endpoint])
+    missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
+    for room, method, path in CODES:
+        endpoint = _endpoint(app, room, method, path)
+        app.view_functions[endpoint] = _counting_misses(app.view_functions[endpoint], missed)
 
 
 def caller() -> str:
@@ -93,14 +94,31 @@ def caller() -> str:
     return addresses.key(request.remote_addr)
 
 
-def caller_of_host() -> str:
-    place = hosts.place()
-    return f"{place.slug or place.room} {caller()}"
+def caller_of_store() -> str:
+    """The same, in this store alone."""
+    return f"{hosts.place().slug} {caller()}"
 
 
 def valkey(url: str) -> Redis:
     """A client that gives up at once: no retries, short timeouts."""
     return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+
+
+def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:
+    """The view, which looks first; only when it found nothing is the caller's count asked."""
+
+    @wraps(view)
+    def looked_up(*words: Any, **named: Any) -> Response:
+        response = make_response(view(*words, **named))
+        if response.status_code == 404:
+            missed()
+        return response
+
+    return looked_up
+
+
+def _missed() -> None:
+    """What is limited: one more code that is no order's. Raises `RateLimitExceeded` once it is."""
 
 
 def _endpoint(app: Flask, room: str, method: str, path: str) -> str:

@@ -1,6 +1,7 @@
 """Logs: one line per request and per event, readable or JSON, each with its request's id.
 
-Decides what never reaches a log: values of fields that name a secret, and line breaks that would forge a line. Paths
+Decides what never reaches a log: values of fields that name a secret, customers' numbers (also when a statement of the
+database failed with one in it), and line breaks that would forge a line. Paths
 are logged by their rule, so that codes and tokens in addresses stay out.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
+from core import addresses, phones
 from core.config import Config
 from door import hosts
 
@@ -84,17 +86,24 @@ def end(response: Response) -> Response:
         slug=place.slug,
         rule=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
+        address=addresses.key(request.remote_addr),
+        person=_person(),
         ms=round((time.monotonic() - g.started) * 1_000, 1) if "started" in g else None,
     )
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     return response
 
 
+def _person() -> int | None:
+    """The id of the person this request turned out to be of. Asks nothing: most pages never look who it is."""
+    login = g.get("_login_user")
+    return login.user.id if getattr(login, "is_authenticated", False) else None
+
+
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank the value of every field whose name says it is a secret."""
-    for key in event:
-        if _SECRET.search(key):
-            event[key] = "[hidden]"
+    """Blank the value of every field whose name says it is a secret, and mask phone numbers in all others."""
+    for key, value in event.items():
+        event[key] = "[hidden]" if _SECRET.search(key) else phones.hide(value)
     return event
 
 

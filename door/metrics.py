@@ -21,7 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import cases, clock, config, ledger, orders, outbox, proof, pulse, supply, tenancy
-from core.db import db
+from core.db import db, limit_lock_waits
 from door.logs import log
 from door.security import FIXED
 
@@ -67,6 +67,7 @@ class Reader(Collector):
         self._app = app
 
     def collect(self) -> Iterator[Metric]:
+        before = limit_lock_waits(config.current().lock_read_s)  # it comes before Flask, so nobody else says how long
         try:
             with self._app.app_context(), tenancy.across_stores():
                 found = [*_proof(), *_queue(), *_orders(), *_money(), *_processes()]
@@ -76,6 +77,8 @@ class Reader(Collector):
                 "metrics: the database cannot be read", error=type(getattr(error, "orig", None) or error).__name__
             )
             found, up = [], 0
+        finally:
+            limit_lock_waits(before)
         yield _gauge("up", "1 when the database answers; everything but Valkey is missing when it does not.", up)
         yield _gauge("valkey_up", "1 when Valkey answers.", self._valkey())
         yield from found

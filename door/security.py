@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mmap
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
+from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
 from core.config import Config
-from door import hosts
+from door import bodies, hosts
+from door.logs import log
+from front import Refusal
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
 """The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
 confirmed post is checked in the view, which can show the review again with a fresh token."""
 
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 FIXED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -31,9 +38,14 @@ FIXED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+
 ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
 
 csrf = CSRFProtect()
+
+
+class ForeignOrigin(Forbidden):
+    """An unsafe request that no page of this very host made."""
 
 
 def install(app: Flask, config: Config) -> None:
@@ -56,20 +68,63 @@ def install(app: Flask, config: Config) -> None:
     csrf.init_app(app)
     app.before_request(refuse_bad_address)
     app.before_request(refuse_foreign_origin)
+    app.before_request(bodies.require_whole)
     app.before_request(refuse_forgery)
     app.after_request(dress)
 
 
 def trust_proxies(app: Flask, config: Config) -> None:
-    """Read X-Forwarded-* from exactly as many proxies of ours as there are; from none by default."""
-    if hops := config.proxy_hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    """Read X-Forwarded-For and -Proto from exactly as many proxies of ours as there are, -Host only when told to."""
+    hops = config.proxy_hops
+    if hops:
+        x_host = hops if config.proxy_host else 0
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=x_host)  # type: ignore[method-assign]
+    else:
+        app.before_request(UnknownProxy().tell_once)
+
+
+class UnknownProxy:
+    """Says loudly, once, that something in front of us is not in the settings: every customer then looks the same."""
+
+    def __init__(self) -> None:
+        self._told = mmap.mmap(-1, 1)  # shared by the web processes that are forked from here: once for all of them
+
+    def tell_once(self) -> None:
+        if self._told[0] == 0 and "X-Forwarded-For" in request.headers:
+            self._told[0] = 1
+            log.error(
+                "X-Forwarded-For arrives and MAKOLA_PROXY_HOPS is 0: behind a proxy all customers count as one address. "
+                "Set it to the number of your proxies. Without a proxy, somebody made this header up.",
+                remote_addr=request.remote_addr,
+            )
+
+
+def install_strict_transport(app: Flask, config: Config) -> None:
+    """HTTPS for a year also on answers that Flask never sees; `dress` sets it on all others. Never over plain HTTP."""
+    inner, is_public = app.wsgi_app, config.public_scheme == "https"
+
+    def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
+            if not is_told and (is_public or environ.get("wsgi.url_scheme") == "https"):
+                headers.append(STRICT_TRANSPORT)
+            return start_response(status, headers, *error)
+
+        return inner(environ, start)
+
+    app.wsgi_app = strict  # type: ignore[method-assign]
 
 
 def refuse_bad_address() -> None:
-    """400 for a malformed host and for bytes no address of ours has."""
+    """400 for a malformed host, for two hosts that differ, and for bytes no address of ours has."""
     if "makola.place" not in request.environ:
         abort(400, "The address of this request is malformed.")
+    forwarded = [] if config.current().proxy_host else request.headers.getlist("X-Forwarded-Host")
+    target = request.environ.get("RAW_URI") or "/"
+    try:
+        hosts.refuse_other_host(request.host, target, forwarded)
+    except Refusal as refusal:
+        abort(refusal.status, refusal.sentence)
     if "\x00" in request.path or b"%00" in request.query_string:
         abort(400, "The address of this page has characters that no page of ours uses.")
 
@@ -86,7 +141,7 @@ def refuse_foreign_origin() -> None:
     wrong_origin = origin is not None and _origin_parts(origin) != _origin_parts(request.host_url)
     wrong_site = site is not None and site not in ("same-origin", "none")
     if wrong_origin or wrong_site or (origin is None and site is None):
-        abort(403, ORIGIN_SENTENCE)
+        raise ForeignOrigin(ORIGIN_SENTENCE)
 
 
 def refuse_forgery() -> None:
@@ -114,7 +169,7 @@ def dress(response: Response) -> Response:
     for name, value in FIXED.items():
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
     if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:

@@ -1,4 +1,4 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`, `backup` and its restore."""
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`, `customer …`, `backup` and its restore."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from core import config, orders, passwords, proof, supply, tenancy, users
+from core import config, orders, passwords, people, phones, proof, stores, supply, tenancy, users
+from core.audit import SYSTEM
 from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
 T = TypeVar("T")
+customer_group = AppGroup("customer", help="What customers may ask of us.")
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
 _everywhere = tenancy.across_stores()  # as a decorator it is entered anew at each call
 
@@ -26,7 +28,7 @@ def register(app: Flask) -> None:
     """Add the commands to `flask --app wsgi`."""
     work = (relay_command, worker_command, supervise_command, prove_command)
     keep = (backup_command, restore_command, restore_check_command, restored_command)
-    for command in (*work, *keep, seed_command, supplier_group):
+    for command in (*work, *keep, seed_command, supplier_group, customer_group):
         app.cli.add_command(command)
 
 
@@ -80,13 +82,14 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
     if demo:
         if passwords_file is None:
             raise click.UsageError("--demo needs --passwords-file.")
-        click.echo(seeds.demo(json.loads(passwords_file.read_text()), current_app.extensions["supplier"]))
+        logins = json.loads(passwords_file.read_text())
+        click.echo(_or_a_sentence(lambda: seeds.demo(logins, current_app.extensions["supplier"])))
         return
     login = {"email": "owner@makola.example", "password": passwords.generate()}
     shown = f"password: {login['password']}  (shown once; change it after the first log-in)"
     if passwords_file is not None:
         login, shown = json.loads(passwords_file.read_text())["owner"], "password as in the file"
-    found = seeds.owner(login["email"], login["password"])
+    found = _or_a_sentence(lambda: seeds.owner(login["email"], login["password"]))
     if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
     elif passwords_file is None or (found.email == login["email"] and users.verify(found, login["password"])):
@@ -151,6 +154,31 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
         return act()
     except backup.BackupFailed as problem:
         raise click.ClickException(str(problem)) from problem
+    except (passwords.BadPassword, people.Refused) as refusal:
+        raise click.ClickException(f"A log-in of the file cannot be used. {refusal.sentence}") from None
+
+
+@customer_group.command("forget")
+@click.argument("number")
+@click.option("--store", "slug", help="Only in this store; otherwise in all of them.")
+@with_appcontext
+def customer_forget(number: str, slug: str | None) -> None:
+    """Mask NUMBER in all its finished orders now. Leaves with 1 when orders are left that still need it."""
+    try:
+        recipient = phones.parse(number)
+    except phones.BadNumber as bad:
+        raise click.ClickException(bad.sentence) from None
+    store = stores.by_slug(slug.strip().lower()) if slug else None
+    if slug and store is None:
+        raise click.ClickException(f"There is no store called {slug}.")
+    with tenancy.across_stores():
+        found = orders.forget_number(recipient, SYSTEM, store.id if store else None)
+    click.echo(f"{found.masked} orders masked. Backups keep the number until they are deleted.")
+    if found.open_codes:
+        raise click.ClickException(
+            f"Not over yet, so they keep it: {', '.join(found.open_codes)}. Finish or cancel them and settle their "
+            "cases, then do this again."
+        )
 
 
 @supplier_group.command("check")

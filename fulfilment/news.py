@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core import clock, config, orders, supply
+from core import clock, config, orders, phones, supply
 from core.orders import News, Order, State
 from integrations.ports import Accepted, Found, StatusWord
 
@@ -177,13 +177,9 @@ def _watch_is_over(order: Order, word: StatusWord) -> bool:
 def _fits(order: Order, order_ref: str | None, recipient: str | None, capacity: str | None) -> bool:
     if order_ref is not None and order_ref != order.order_ref:
         return False
-    if recipient is not None and _digits(recipient) != _digits(order.recipient_msisdn):
+    if recipient is not None and not phones.may_be_same(order.recipient_msisdn, re.sub(r"\D", "", recipient)):
         return False
     return capacity is None or capacity.upper().replace(" ", "") == order.capacity.upper().replace(" ", "")
-
-
-def _digits(number: str) -> str:
-    return re.sub(r"\D", "", number)[-9:]
 
 
 def _masked(number: str | None) -> str | None:

@@ -31,12 +31,14 @@ def prove_now(whole: bool = False) -> Proof:
     """
     with tenancy.across_stores():
         found = proof.prove(whole)
+        audit_seal = proof.newest_audit_seal()
     say = log.info if found.ok else log.critical
     say(
         "the books are proven" if found.ok else "THE BOOKS DO NOT HOLD",
         seal=found.id,
         hash=found.hash,
         sealed=found.sealed,
+        audit_hash=audit_seal.hash if audit_seal else None,
         findings=[item["sentence"] for item in found.findings],
         **found.counts,
     )

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, leap, orders, outbox, pruning, pulse, tenancy, users
+from core import clock, config, guessing, leap, orders, outbox, pruning, pulse, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -75,6 +75,7 @@ def run(app: Flask, stop: threading.Event) -> None:
             with app.app_context(), tenancy.across_stores():
                 _watch_restore()
                 _watch_clocks(clocks)
+                expire()
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
                 pulse.beat("relay")
@@ -142,9 +143,23 @@ def _watch_clocks(clocks: leap.Watch) -> None:
         )
 
 
+def expire() -> None:
+    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end nothing."""
+    expired = orders.expire_pending()
+    if expired:
+        log.info("expired", orders=expired)
+
+
 def tidy() -> None:
-    """Delete call lines, webhooks and finished requests past their keeping time. Needs `across_stores`."""
-    gone = pruning.prune() + users.prune() + pulse.prune()
+    """Delete call lines, webhooks and finished requests past their keeping time, and mask old numbers.
+
+    Needs `across_stores`.
+    """
+    masked = orders.forget_old()
+    if masked:
+        log.info("masked old numbers", orders=masked)
+    gone = pruning.prune() + users.prune() + guessing.prune() + pulse.prune()
+    gone += outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 

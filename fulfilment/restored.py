@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from core import lineage, proof, rights, tenancy
 from core.db import PLATFORM, STORE, db
 
-APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
+APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
 EVIDENCE = ("supplier_calls_answered_once", "webhook_events_only_counted")
 PEOPLE = ("memberships_noted", "users_noted", *(f"{table}_permitted" for table in rights.PEOPLE_TABLES))
 GUARDS = frozenset({"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)})

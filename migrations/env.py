@@ -14,6 +14,8 @@ from core import (  # noqa: F401 - tables
     cases,
     catalog,
     config,
+    devices,
+    guessing,
     ledger,
     lineage,
     onboarding,

@@ -13,10 +13,10 @@
     const ticked = all("input[name=order]:checked");
     const cost = ticked.reduce((sum, box) => sum + Number(box.dataset.cost), 0);
     const there = Number(one("[data-available]").dataset.available);
-    const button = one("button", bar);
     bar.hidden = ticked.length === 0;
-    button.disabled = ticked.length === 0;
-    button.textContent = ticked.length ? `Process ${ticked.length} · GH₵ ${ghs(cost)}` : "Process selected";
+    all("button", bar).forEach((button) => { button.disabled = ticked.length === 0; });
+    one("[data-cancel]", bar).textContent = ticked.length ? `Cancel ${ticked.length} …` : "Cancel selected …";
+    one("[data-process]", bar).textContent = ticked.length ? `Process ${ticked.length} · GH₵ ${ghs(cost)}` : "Process selected";
     say("[data-selection] [data-words]", cost > there
       ? `${ticked.length} selected · costs GH₵ ${ghs(cost)}, wallet has ${ghs(there)}`
       : `${ticked.length} selected · costs GH₵ ${ghs(cost)} of ${ghs(there)}`);

@@ -15,7 +15,7 @@ from flask_wtf.csrf import validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
-from core import clock, money, orders, phones
+from core import addresses, clock, money, orders, phones
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
 from storefront.views import ESTIMATE, store_page
@@ -57,7 +57,12 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
             idempotency_key=form.idempotency_key,
             price_seen_pesewas=form.price_seen_pesewas,
             repeat_confirmed=form.repeat_confirmed,
+            caller=orders.Caller(device.id_of(g.store.id), addresses.key(request.remote_addr)),
         )
+    except orders.TooManyOpen as many:
+        response = review_page(form, 429, many.sentence)
+        response.headers["Retry-After"] = str(many.wait_s)
+        return response
     except orders.PriceChanged as moved:
         return review_page(form, 422, _price_sentence(form, moved))
     except orders.RepeatAsked as asked:
@@ -89,6 +94,7 @@ def review_page(form: OrderForm, status: int = 200, sentence: str = "") -> Respo
     )
     response = make_response(page, status)
     response.headers["Cache-Control"] = "no-store"
+    device.greet(response, g.store.id)
     return response
 
 

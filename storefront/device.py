@@ -1,10 +1,12 @@
-"""Which orders this device made: a signed, host-only cookie of their codes.
+"""Which orders this device made: a signed, host-only cookie of their codes, and an id to count its open ones by.
 
 Decides who sees the whole number of an order and who may cancel it. It is a list, not a log-in: losing it hides
 digits and nothing more.
 """
 
 from __future__ import annotations
+
+import secrets
 
 from flask import Response, request
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -15,10 +17,45 @@ COOKIE = "__Host-device"
 MOST_CODES = 20
 KEEP_S = 180 * 86_400
 _LONGEST = 2_048
+_ID_MARK = "~"
+"""An id stands among the codes, so that a cookie of either kind can be read by yesterday's code."""
 
 
 def codes(store_id: int) -> list[str]:
     """Codes of the orders this device made in this store, newest first; empty for anything not signed by us."""
+    return [word for word in _words(store_id) if not word.startswith(_ID_MARK)][:MOST_CODES]
+
+
+def id_of(store_id: int) -> str:
+    """This device's id in this store; empty for a browser that has none, or keeps no cookies."""
+    return next((word for word in _words(store_id) if word.startswith(_ID_MARK)), "")
+
+
+def greet(response: Response, store_id: int) -> None:
+    """Give a device that has no id one, before it orders."""
+    if not id_of(store_id):
+        _keep(response, store_id, codes(store_id))
+
+
+def remember(response: Response, store_id: int, code: str) -> None:
+    """Put `code` at the head of this device's list."""
+    _keep(response, store_id, [code, *(c for c in codes(store_id) if c != code)][:MOST_CODES])
+
+
+def _keep(response: Response, store_id: int, kept: list[str]) -> None:
+    own_id = id_of(store_id) or _ID_MARK + secrets.token_urlsafe(12)
+    response.set_cookie(
+        COOKIE,
+        _signer(store_id).dumps([own_id, *kept]),
+        max_age=KEEP_S,
+        path="/",
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _words(store_id: int) -> list[str]:
     signed = request.cookies.get(COOKIE, "")
     if not signed or len(signed) > _LONGEST:
         return []
@@ -26,23 +63,7 @@ def codes(store_id: int) -> list[str]:
         value = _signer(store_id).loads(signed)
     except BadSignature:
         return []
-    if not isinstance(value, list):
-        return []
-    return [code for code in value if isinstance(code, str)][:MOST_CODES]
-
-
-def remember(response: Response, store_id: int, code: str) -> None:
-    """Put `code` at the head of this device's list."""
-    kept = [code, *(c for c in codes(store_id) if c != code)][:MOST_CODES]
-    response.set_cookie(
-        COOKIE,
-        _signer(store_id).dumps(kept),
-        max_age=KEEP_S,
-        path="/",
-        secure=True,
-        httponly=True,
-        samesite="Lax",
-    )
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
 def _signer(store_id: int) -> URLSafeSerializer:

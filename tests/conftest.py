@@ -21,7 +21,7 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
-from core import clock, ledger, lineage, outbox, tenancy, users
+from core import clock, ledger, lineage, outbox, security_events, tenancy, users
 from core.config import Config
 from core.db import db
 from devkit import servers
@@ -91,6 +91,7 @@ def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempP
         webhook_token=WEBHOOK_TOKEN,
         public_scheme="http",
         instance_dir=str(tmp_path_factory.mktemp("instance")),
+        lock_crowd=64,  # half of the threads of a process, and this one has as many as a test likes
     )
 
 
@@ -135,6 +136,7 @@ def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.Monk
     """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
     restore()
     monkeypatch.setattr(outbox, "bell", lambda _ids: None)
+    monkeypatch.setattr(security_events, "tally", security_events.Tally())
     for source in ("offset_source", "wall_source", "steady_source"):
         monkeypatch.setattr(clock, source, None)
     limiter = next(iter(seeded_app.extensions.get("limiter", ())), None)

@@ -16,7 +16,7 @@ from core import tenancy
 from core.db import Model
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core", "integrations", "devkit")
+ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "front", "core", "integrations", "devkit")
 
 PUBLIC = {
     # room: the pages anybody may open
@@ -27,8 +27,9 @@ PUBLIC = {
     "admin": {"/login", "/theme", "/reset/<token>"},
 }
 GLOBAL_TABLES = {
-    "stores", "users", "memberships", "sessions", "login_attempts", "bundles", "supplier_offers", "sync_reports", "settings",
-    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "proofs", "pulses", "reset_links",
+    "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles", "supplier_offers", "sync_reports", "settings",
+    "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals", "proofs", "pulses",
+    "reset_links",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from core import rights, signed
 
-BEFORE = "0005"
+BEFORE = "0006"
 POSTING = """
 WITH p AS (
   INSERT INTO postings (store_id, kind, n, note, actor_name, at)

@@ -19,6 +19,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
+from sqlalchemy import text
 
 from core import orders, rights, supply, tenancy
 from core.db import transaction
@@ -74,8 +75,9 @@ def app_url(app: Flask, postgres: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def every_table_has_a_row(ama: int) -> None:
-    from core import catalog, users
+    from core import catalog, entering, users
     from core.audit import Actor
+    from core.devices import Place
 
     line = catalog.shelf()[0]
     order = orders.place(
@@ -88,7 +90,7 @@ def every_table_has_a_row(ama: int) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     users.start_login(user, "portal", ama)
-    users.authenticate("nobody@example.test", "wrong", "10.0.0.9")
+    entering.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with tenancy.across_stores(), transaction() as session:
         supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
@@ -97,6 +99,7 @@ def every_table_has_a_row(ama: int) -> None:
             )
         )
         supply.locked_state()
+        session.execute(text("INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())"))
 
 
 def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(

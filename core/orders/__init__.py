@@ -1,4 +1,5 @@
-"""Orders: the row (`model`), the state table (`states`), taking them (`placing`), the agent's acts (`releasing`),
+"""Orders: the row (`model`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
+the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, and what pages read (`reading`). Callers say `orders.place`.
@@ -27,6 +28,9 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
+from core.orders.crowding import Caller
+from core.orders.expiring import expire_pending
+from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent, new_code, new_order_ref, read_code
 from core.orders.placing import Placed, Review, check, place
 from core.orders.reading import (
@@ -35,6 +39,7 @@ from core.orders.reading import (
     Words,
     agent_words,
     by_code,
+    by_codes,
     customer_words,
     find_any,
     newer_than,
@@ -55,10 +60,11 @@ from core.orders.refusals import (
     RepeatAsked,
     SalesPaused,
     StoreClosed,
+    TooManyOpen,
     TooManyOrders,
     WrongState,
 )
-from core.orders.releasing import RowResult, cancel, release, release_many, request_look
+from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
@@ -75,8 +81,10 @@ __all__ = [
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
+    "Caller",
     "Claim",
     "CostAbovePrice",
+    "Forgotten",
     "InsufficientWallet",
     "NetworkPaused",
     "News",
@@ -93,6 +101,7 @@ __all__ = [
     "SalesPaused",
     "State",
     "StoreClosed",
+    "TooManyOpen",
     "TooManyOrders",
     "Words",
     "WrongState",
@@ -102,13 +111,18 @@ __all__ = [
     "ask_first",
     "book_money_back",
     "by_code",
+    "by_codes",
     "cancel",
+    "cancel_many",
     "check",
     "claim",
     "claim_together",
     "customer_words",
+    "expire_pending",
     "find_any",
     "forget_absence",
+    "forget_number",
+    "forget_old",
     "is_ours",
     "let_older_go_first",
     "lock_for_money_back",

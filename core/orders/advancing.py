@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core import clock, config, outbox, supply
+from core import clock, config, outbox, phones, supply
 from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
 from core.orders import booking
@@ -73,6 +73,8 @@ def move(
         order.unknown_since = order.absent_since = order.wait_reason = None
     if to in FINAL:
         order.final_at = now
+    if to != "pending":
+        order.placed_device = order.placed_address = None  # who placed it was needed to count, and is not now
     log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
 
 
@@ -180,7 +182,7 @@ def locked(order_id: int) -> Order:
 def _take_in(order: Order, news: News) -> None:
     order.supplier_ref = news.supplier_ref or order.supplier_ref
     order.supplier_status = news.raw_status or order.supplier_status
-    order.failure_reason = news.failure_reason or order.failure_reason
+    order.failure_reason = phones.hide(news.failure_reason) or order.failure_reason
 
 
 def _detail(news: News) -> dict[str, Any] | None:

@@ -32,7 +32,11 @@ class Order(Model, StoreScoped):
             "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
             name="never_below_cost",
         ),
-        CheckConstraint("recipient_msisdn ~ '^\\+233[0-9]{9}$'", name="recipient"),
+        CheckConstraint("recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"),
+        CheckConstraint(
+            f"strpos(recipient_msisdn, 'x') = 0 OR state IN ({', '.join(repr(state) for state in sorted(FINAL))})",
+            name="masked_when_over",
+        ),
         Index("ix_orders_store_newest", "store_id", "id"),
         Index("ix_orders_store_state", "store_id", "state", "id"),
         Index("ix_orders_recipient", "store_id", "recipient_msisdn", "created_at"),
@@ -44,6 +48,30 @@ class Order(Model, StoreScoped):
         ),
         Index("ix_orders_supplier_ref", "supplier_ref", postgresql_where=text("supplier_ref IS NOT NULL")),
         Index("ix_orders_created", "created_at"),
+        Index(
+            "ix_orders_placed_device",
+            "store_id",
+            "placed_device",
+            "id",
+            postgresql_where=text("state = 'pending' AND placed_device IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_placed_address",
+            "store_id",
+            "placed_address",
+            "id",
+            postgresql_where=text("state = 'pending' AND placed_address IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_pending_since",
+            text("coalesce(pending_since, created_at)"),
+            postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
+        ),
+        Index(
+            "ix_orders_whole_number",
+            "final_at",
+            postgresql_where=text("final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,6 +82,7 @@ class Order(Model, StoreScoped):
     customer_name: Mapped[str] = mapped_column(default="")
 
     recipient_msisdn: Mapped[str]
+    """Whole, or masked for ever like `+23324xxx4567` once the order is over: see `forgetting`."""
     network: Mapped[str]
     mb: Mapped[int]
     validity: Mapped[str]
@@ -89,7 +118,13 @@ class Order(Model, StoreScoped):
     supplier_status: Mapped[str | None]
     failure_reason: Mapped[str | None]
 
+    placed_device: Mapped[str | None]
+    placed_address: Mapped[str | None]
+    """Keyed hashes of who placed it (`crowding`), while it is *pending*."""
+
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    pending_since: Mapped[datetime | None]
+    """From when its day counts; moved when the wall clock is set. None: `created_at`."""
     queued_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
     processing_at: Mapped[datetime | None]
@@ -105,6 +140,11 @@ class Order(Model, StoreScoped):
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether its number is not known any more."""
+        return phones.is_masked(self.recipient_msisdn)
 
     @property
     def in_doubt(self) -> bool:

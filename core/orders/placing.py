@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from core import catalog, clock, config, phones, stores
 from core.audit import CUSTOMER, Actor
 from core.catalog import Bundle, ShelfLine, SupplierOffer
 from core.db import db, transaction
-from core.orders import refusals
+from core.orders import crowding, refusals
+from core.orders.crowding import NOBODY, Caller
 from core.orders.model import Order, new_code, new_order_ref
 from core.orders.timeline import log
 from core.stores import Store
 from core.tenancy import current_store_id
-
-_NUMBER_LOCK = 4_204
-"""First key of the advisory lock on a number of a store, so that no hash can be the key of another lock."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Placed:
 def check(bundle_id: int, recipient_msisdn: str) -> Review:
     """Everything `place` would check before writing, for the review page. Raises `refusals.Refused`."""
     line = _sellable(bundle_id)
-    _refuse_flood(recipient_msisdn)
+    crowding.refuse(recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
     return Review(line, _repeat_of(line, recipient_msisdn), hint if hint != line.network else None)
 
@@ -57,11 +54,13 @@ def place(
     source: str = "store",
     customer_name: str = "",
     actor: Actor = CUSTOMER,
+    caller: Caller = NOBODY,
 ) -> Placed:
     """Save an order as *pending* in the current store.
 
     The same `idempotency_key` returns the order it made the first time, before any other check, so a double click
-    or a reload is one order. `price_seen_pesewas` is the price on the review page. Raises `refusals.Refused`.
+    or a reload is one order. `price_seen_pesewas` is the price on the review page, `caller` whose unprocessed orders are
+    counted. Raises `refusals.Refused`.
     """
     existing = _by_key(idempotency_key)
     if existing is not None:
@@ -71,21 +70,19 @@ def place(
             store = session.scalars(
                 select(Store).where(Store.id == current_store_id()).with_for_update(read=True)
             ).one()
-            # One at a time for each number of a store: the two counts below must not race with their own inserts.
-            session.execute(
-                select(func.pg_advisory_xact_lock(_NUMBER_LOCK, func.hashtext(f"{store.id}/{recipient_msisdn}")))
-            )
+            crowding.take_turns(recipient_msisdn, caller)
             existing = _by_key(idempotency_key)
             if existing is not None:
                 return Placed(existing, created=False)
             line = _sellable(bundle_id, store)
             if price_seen_pesewas is not None and price_seen_pesewas != line.price_pesewas:
                 raise refusals.PriceChanged(line.price_pesewas)
-            _refuse_flood(recipient_msisdn)
+            crowding.refuse(recipient_msisdn, caller)
             earlier = _repeat_of(line, recipient_msisdn)
             if earlier is not None and not repeat_confirmed:
                 raise refusals.RepeatAsked(earlier)
             order = _new_order(line, recipient_msisdn, idempotency_key, source, customer_name)
+            order.placed_device, order.placed_address = caller.device_key, caller.address_key
             session.add(order)
             session.flush()
             log(order, actor, "placed", "Order placed.", customer_text="Ordered")
@@ -129,6 +126,7 @@ def _new_order(line: ShelfLine, recipient: str, key: str, source: str, customer_
         lookups_gone=0,
         ever_unknown=False,
         created_at=clock.now(),
+        pending_since=clock.now(),
     )
 
 
@@ -156,20 +154,6 @@ def refuse_paused(network: str) -> None:
     open_ones = [item.name for key, item in phones.NETWORKS.items() if key not in paused]
     rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
     raise refusals.NetworkPaused(f"{phones.NETWORKS[network].name} is paused since {since:%H:%M}.{rest}")
-
-
-def _refuse_flood(recipient_msisdn: str) -> None:
-    limit = config.current().orders_per_recipient_hour
-    count = db.session.scalar(
-        select(func.count())
-        .select_from(Order)
-        .where(Order.recipient_msisdn == recipient_msisdn, Order.created_at > clock.now() - timedelta(hours=1))
-    )
-    if (count or 0) >= limit:
-        raise refusals.TooManyOrders(
-            f"{limit} orders for {phones.show(recipient_msisdn)} in the last hour is the most this store takes. "
-            "Try again later, or ask the store."
-        )
 
 
 def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -45,6 +46,12 @@ def by_code(typed: str) -> Order | None:
     """The order of a code as people type it, in what this work may see."""
     code = read_code(typed)
     return db.session.scalar(select(Order).where(Order.code == code)) if code else None
+
+
+def by_codes(typed: Sequence[str]) -> list[Order]:
+    """The orders of these codes, oldest first, in what this work may see. What is no code is left out."""
+    codes = [code for text in typed if (code := read_code(text))]
+    return list(db.session.scalars(select(Order).where(Order.code.in_(codes)).order_by(Order.id)))
 
 
 def queue(tab: str, search: str = "", before: int | None = None, limit: int | None = None) -> Page:
@@ -142,7 +149,7 @@ def customer_words(order: Order, store: Store) -> Words:
         "refunded": f"Not delivered. {store.name} owes you {money.cedis(order.price_pesewas)}: "
         "send them a message with this code.",
         "cancelled": "Cancelled. Nothing was sent.",
-        "expired": "The order expired before it was paid.",
+        "expired": f"Nothing was sent. If you have paid, send {store.name} a message with this code.",
     }
     if _is_unclear(order):
         return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
@@ -169,7 +176,7 @@ def agent_words(order: Order) -> Words:
         "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet. "
         f"Give the customer {money.cedis(order.price_pesewas)}.",
         "cancelled": f"Cancelled at {_at(order.final_at)}. Nothing was sent.",
-        "expired": "Expired unpaid.",
+        "expired": f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent.",
     }
     sentence = sentences[order.state]
     if late := _came_late(order):

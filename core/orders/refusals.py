@@ -66,6 +66,18 @@ class TooManyOrders(Refused):
     """Too many new orders for one number in this store."""
 
 
+class TooManyOpen(TooManyOrders):
+    """Too many orders of one caller wait to be processed. One more is taken after `wait_s` seconds."""
+
+    def __init__(self, place: str, wait_s: int) -> None:
+        seconds = "1 second" if wait_s == 1 else f"{wait_s} seconds"
+        super().__init__(
+            f"Many orders from {place} are waiting for their payment, so nothing has been ordered yet. "
+            f"Wait {seconds}, then press the button again."
+        )
+        self.wait_s = wait_s
+
+
 class InsufficientWallet(Refused):
     """The wallet holds less than the order needs. Amounts in pesewas."""
 

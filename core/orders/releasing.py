@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from core import catalog, clock, config, ledger, outbox
 from core.audit import Actor
-from core.db import db, patiently, transaction
+from core.db import db, gave_way, limit_lock_waits, patiently, transaction
 from core.orders import refusals
 from core.orders.advancing import move
 from core.orders.model import Order, read_code
@@ -19,14 +20,18 @@ from core.orders.states import AGENT_LABELS, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
+IN_THE_WAY = "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
+"""A row of a selection whose lock nobody let go in time. The others of the selection are done all the same."""
+
 
 @dataclass(frozen=True)
 class RowResult:
-    """What became of one order of a selection."""
+    """What became of one order of a selection: `moved` by this very press, or `ok` because it was done already."""
 
     code: str
     ok: bool
     sentence: str
+    moved: bool = False
 
 
 def release(code: str, actor: Actor) -> Order:
@@ -40,16 +45,7 @@ def release(code: str, actor: Actor) -> Order:
 
 def release_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
     """Process a selection, each order in a transaction of its own, in the order given. Never raises `Refused`."""
-    results = []
-    for code in list(dict.fromkeys(codes))[: config.current().process_many]:
-        try:
-            order, moved = patiently(partial(_release, code, actor))
-        except refusals.Refused as refusal:
-            results.append(RowResult(code, ok=False, sentence=refusal.sentence))
-            continue
-        sentence = "Sent." if moved else f"Already processed: {AGENT_LABELS[order.state]}."  # type: ignore[index]
-        results.append(RowResult(code, ok=True, sentence=sentence))
-    return results
+    return _one_by_one(codes, lambda code: _release(code, actor), "Sent.", "Already processed: {}.")
 
 
 def cancel(code: str, actor: Actor) -> Order:
@@ -57,23 +53,18 @@ def cancel(code: str, actor: Actor) -> Order:
 
     An order already cancelled is returned as it is. Raises `refusals.Refused`.
     """
-    with transaction():
-        order = _locked(code)
-        if order.state == "cancelled":
-            return order
-        allowed = (
-            ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
-        )
-        if order.state not in allowed:
-            raise refusals.WrongState("This order is already on its way and cannot be cancelled any more.")
-        customer_text = "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
-        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text=customer_text)
-        row = outbox.of_order(order.id, lock=True)
-        if row is not None:
-            outbox.make_due(row)  # the job sees a final order and closes the row
-        elif order.in_doubt:  # bought since the backup? then it is a case
-            outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
-        return order
+    allowed = ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
+    return _cancel(code, actor, allowed)[0]
+
+
+def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
+    """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises `Refused`.
+
+    One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
+    """
+    return _one_by_one(
+        codes, lambda code: _cancel(code, actor, ("pending",)), "Cancelled. Nothing was sent.", "Already cancelled."
+    )
 
 
 def request_look(code: str, actor: Actor) -> Order:
@@ -101,6 +92,51 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
     log(order, actor, "recheck", f"{actor.name} asked for a check.")
     outbox.make_due(row, due)
     return True
+
+
+def _one_by_one(
+    codes: Sequence[str], act: Callable[[str], tuple[Order, bool]], done: str, already: str
+) -> list[RowResult]:
+    """`act` on each order by itself: none is held up by another that is refused or locked."""
+    results, before = [], None
+    for code in list(dict.fromkeys(codes))[: config.current().process_many]:
+        try:
+            order, moved = patiently(partial(act, code))
+        except refusals.Refused as refusal:
+            results.append(RowResult(code, ok=False, sentence=refusal.sentence))
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+            results.append(RowResult(code, ok=False, sentence=IN_THE_WAY))
+            # One was waited for. A thread that waited so long for each of two hundred would be lost to everybody.
+            before = before or (limit_lock_waits(config.current().lock_spent_s),)
+        else:
+            label = AGENT_LABELS[order.state]  # type: ignore[index]
+            results.append(RowResult(code, ok=True, sentence=done if moved else already.format(label), moved=moved))
+    if before is not None:
+        limit_lock_waits(*before)
+    return results
+
+
+def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
+    with transaction():
+        order = _locked(code)
+        if order.state == "cancelled":
+            return order, False
+        if order.state not in allowed:
+            raise refusals.WrongState(
+                "This order has expired: nothing was sent, and there is nothing to cancel."
+                if order.state == "expired"
+                else "This order is already on its way and cannot be cancelled any more."
+            )
+        customer_text = "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
+        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text=customer_text)
+        row = outbox.of_order(order.id, lock=True)
+        if row is not None:
+            outbox.make_due(row)  # the job sees a final order and closes the row
+        elif order.in_doubt:  # bought since the backup? then it is a case
+            outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        return order, True
 
 
 def _release(code: str, actor: Actor) -> tuple[Order, bool]:

@@ -45,6 +45,7 @@ TRANSITIONS: tuple[Move, ...] = (
     Move("awaiting_payment", "expired", (), "no payment came"),
     Move("pending", "queued", ("hold",), "the agent processed it"),
     Move("pending", "cancelled", (), "the customer or the agent cancelled"),
+    Move("pending", "expired", (), "nobody processed it for a day"),
     Move("queued", "submitting", (), "a worker claimed it"),
     Move("queued", "cancelled", ("release",), "the agent cancelled"),
     Move(
@@ -70,6 +71,7 @@ def move_of(frm: str, to: str) -> Move | None:
 
 
 STAMPS: dict[State, str] = {
+    "pending": "pending_since",
     "queued": "queued_at",
     "submitting": "submitted_at",
     "processing": "processing_at",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core import cases, clock
+from core import cases, clock, phones
 from core.audit import WORKER, Actor
 from core.db import db
 from core.orders.model import Order, OrderEvent
@@ -21,7 +21,7 @@ def log(
     customer_text: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add a line to an order's timeline, inside the open use case."""
+    """Add a line to an order's timeline, inside the open use case. Phone numbers in it are masked."""
     db.session.add(
         OrderEvent(
             store_id=order.store_id,
@@ -30,9 +30,9 @@ def log(
             who=actor.kind,
             who_name=actor.name,
             kind=kind,
-            text=text,
-            customer_text=customer_text,
-            detail=detail,
+            text=phones.hide(text),
+            customer_text=phones.hide(customer_text),
+            detail=phones.hide(detail),
         )
     )
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from core import cases, clock, config, tenancy
 from core.db import db, transaction
 from core.ledger import Posting
-from core.proof import rules, seals
+from core.proof import audit_seals, rules, seals
 from core.proof.seals import Proof
 from core.tenancy import as_platform
 
@@ -71,7 +71,7 @@ def look() -> list[str]:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         broken_seals, _ = seals.broken(True)
         _, broken_rules = rules.broken()
-        return [found.sentence for found in (*broken_rules, *broken_seals)]
+        return [found.sentence for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))]
 
 
 @as_platform
@@ -108,11 +108,12 @@ def _prove(whole: bool) -> Proof:
         found = seals.cut()
         broken_seals, verified = seals.broken(whole)
         books, broken_rules = rules.broken()
-        findings = [*broken_rules, *broken_seals]
+        findings = [*broken_rules, *broken_seals, *audit_seals.broken(whole)]
         counts = {
             "entries": books.entries,
             "postings": books.postings,
             "verified": verified,
+            "audit_seal": audit_seals.seal(),
             "took_ms": round((time.monotonic() - started) * 1_000),
         }
         return seals.seal(found, not findings, findings, counts)

@@ -104,45 +104,64 @@ _DIGESTS = f"""
     ) AS legs ON legs.posting_id = p.id
   ) AS x
 """  # noqa: S608 - columns from above
-_DIGESTED = f"""
+
+
+def digested(digests: str) -> str:
+    """SQL: the digests of what a seal `s` covers in id order, and the marks kept of each. `digests` gives them by id."""
+    return f"""
   SELECT coalesce(string_agg(d.digest, ''::bytea ORDER BY d.id), '') AS digests,
     coalesce(string_agg(substr(d.digest, 1, {_MARK}), ''::bytea ORDER BY d.id), '') AS marks
-  FROM ({_DIGESTS}) d
-"""  # noqa: S608 - from above
+  FROM ({digests}) d
+"""  # noqa: S608 - words of this room
+
+
+_DIGESTED = digested(_DIGESTS)
 _HASH = """
   encode(sha256(decode(s.previous, 'hex') || convert_to(json_build_array(extract(epoch FROM s.at), s.ok, s.findings,
   s.counts, s.sealed, s.last_id, s.members::text, s.gaps::text, s.horizon, s.cluster)::text, 'UTF8') || d.digests), 'hex')
 """
-_CUT = """
+
+
+def cut_of(seals: str, rows: str) -> str:
+    """SQL: what the next row of the table `seals` covers of the table `rows`, as `Cut` has it."""
+    return f"""
 WITH newest AS (
-  SELECT hash, last_id, gaps, horizon, cluster FROM proofs ORDER BY id DESC LIMIT 1
+  SELECT hash, last_id, gaps, horizon, cluster FROM {seals} ORDER BY id DESC LIMIT 1
 ), before AS (
-  SELECT * FROM newest UNION ALL SELECT :first, 0, '{}', 0, '' WHERE NOT EXISTS (SELECT FROM newest)
+  SELECT * FROM newest UNION ALL SELECT :first, 0, '{{}}', 0, '' WHERE NOT EXISTS (SELECT FROM newest)
 ), fresh AS (
-  SELECT p.id FROM before b JOIN postings p ON p.id > b.last_id
+  SELECT p.id FROM before b JOIN {rows} p ON p.id > b.last_id
   UNION ALL
-  SELECT p.id FROM before b, unnest(b.gaps) AS r JOIN postings p ON p.id >= lower(r) AND p.id < upper(r)
+  SELECT p.id FROM before b, unnest(b.gaps) AS r JOIN {rows} p ON p.id >= lower(r) AND p.id < upper(r)
 ), took AS (
-  SELECT count(*) AS sealed, coalesce(range_agg(int8range(id, id, '[]')), '{}') AS members, max(id) AS top FROM fresh
+  SELECT count(*) AS sealed, coalesce(range_agg(int8range(id, id, '[]')), '{{}}') AS members, max(id) AS top FROM fresh
 ), here AS (
   SELECT pg_snapshot_xmin(snap)::text::bigint AS xmin, pg_snapshot_xmax(snap)::text::bigint AS xmax, cluster
   FROM (SELECT pg_current_snapshot() AS snap, system_identifier::text AS cluster FROM pg_control_system()) x
 )
 SELECT b.hash AS previous, t.sealed, greatest(b.last_id, t.top) AS last_id, t.members::text AS members,
-  (CASE WHEN b.cluster = h.cluster AND h.xmin < b.horizon THEN b.gaps ELSE '{}' END
+  (CASE WHEN b.cluster = h.cluster AND h.xmin < b.horizon THEN b.gaps ELSE '{{}}' END
    + int8multirange(int8range(b.last_id, greatest(b.last_id, t.top), '(]')) - t.members)::text AS gaps,
   h.xmax AS horizon, h.cluster
 FROM before b, took t, here h
-"""
-_BEHIND = f"""
-WITH newest AS (SELECT last_id, gaps FROM proofs ORDER BY id DESC LIMIT 1),
-known AS (SELECT coalesce(range_agg(members), '{{}}') + (SELECT gaps FROM newest) AS ids FROM proofs),
+"""  # noqa: S608 - names of this room
+
+
+def behind_of(seals: str, rows: str) -> str:
+    """SQL: the ids of `rows` that no seal covers and none will, `NAMED` of them, and how many there are."""
+    return f"""
+WITH newest AS (SELECT last_id, gaps FROM {seals} ORDER BY id DESC LIMIT 1),
+known AS (SELECT coalesce(range_agg(members), '{{}}') + (SELECT gaps FROM newest) AS ids FROM {seals}),
 closed AS (
   SELECT int8multirange(int8range({-(2**63)}, last_id, '[]')) - ids AS ids FROM newest, known
 )
 SELECT p.id::text, count(*) OVER () FROM closed, unnest(closed.ids) AS r
-JOIN postings p ON p.id >= lower(r) AND p.id < upper(r) ORDER BY p.id LIMIT {NAMED}
-"""  # noqa: S608 - numbers of ours
+JOIN {rows} p ON p.id >= lower(r) AND p.id < upper(r) ORDER BY p.id LIMIT {NAMED}
+"""  # noqa: S608 - names and numbers of ours
+
+
+_CUT = cut_of("proofs", "postings")
+_BEHIND = behind_of("proofs", "postings")
 
 
 def newest_proof() -> Proof | None:
@@ -191,13 +210,11 @@ def broken(whole: bool = False) -> tuple[list[Finding], int]:
     """
     heads = db.session.execute(text("SELECT id, at, sealed, previous, hash FROM proofs ORDER BY id")).all()
     found = []
-    hashes = [FIRST, *(head.hash for head in heads)]
-    loose = [str(head.id) for head, before in zip(heads, hashes, strict=False) if head.previous != before]
-    if loose:
+    if wrong := loose(heads):
         what = "Seals that do not follow the one before, which was changed or removed"
-        found.append(finding("chain", what, loose[:NAMED], len(loose)))
-    asked = heads if whole else _turn_of(heads)
-    for head in [head for batch in _batches(asked) for head in _unsound(batch)][:NAMED]:
+        found.append(finding("chain", what, wrong[:NAMED], len(wrong)))
+    asked = heads if whole else turn_of(heads)
+    for head in [head for batch in batches(asked) for head in _unsound(batch)][:NAMED]:
         found.append(_named(head))
     behind = db.session.execute(text(_BEHIND)).all()
     if behind:
@@ -205,8 +222,14 @@ def broken(whole: bool = False) -> tuple[list[Finding], int]:
     return found, len(asked)
 
 
-def _turn_of(heads: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """The seals this proof verifies, oldest first: the newest `_AT_ONCE` postings, and one in `TURNS` of those before."""
+def loose(heads: Sequence[Row[Any]]) -> list[str]:
+    """The ids of seals that do not follow the one before."""
+    hashes = [FIRST, *(head.hash for head in heads)]
+    return [str(head.id) for head, before in zip(heads, hashes, strict=False) if head.previous != before]
+
+
+def turn_of(heads: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The seals one proof verifies, oldest first: the newest `_AT_ONCE` postings, and one in `TURNS` of those before."""
     asked: list[Row[Any]] = []
     postings = 0
     for age, head in enumerate(reversed(heads)):
@@ -216,7 +239,8 @@ def _turn_of(heads: Sequence[Row[Any]]) -> list[Row[Any]]:
     return asked[::-1]
 
 
-def _batches(heads: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
+def batches(heads: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
+    """The same in pieces that one statement verifies."""
     batch: list[Row[Any]] = []
     size = 0
     for head in heads:
@@ -245,25 +269,31 @@ def _unsound(batch: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 def _named(head: Row[Any]) -> Finding:
     """Which posting of a seal that does not match was changed or removed, by the marks kept of each."""
-    ids, marks = db.session.execute(
-        text(
-            "SELECT ARRAY(SELECT i FROM unnest(members) r, generate_series(lower(r), upper(r) - 1) AS i ORDER BY i), "
-            "marks FROM proofs WHERE id = :id"
-        ),
-        {"id": head.id},
-    ).one()
-    now: dict[int, bytes] = dict(
-        db.session.execute(
-            text(
-                f"SELECT d.id, substr(d.digest, 1, {_MARK}) FROM proofs s CROSS JOIN LATERAL ({_DIGESTS}) d "  # noqa: S608 - from above
-                "WHERE s.id = :id"
-            ),
-            {"id": head.id},
-        ).all()
-    )
-    kept = [marks[i : i + _MARK] for i in range(0, len(marks), _MARK)]
-    changed = [str(id_) for id_, mark in zip(ids, kept, strict=False) if now.get(id_) != mark]
+    changed = changed_of("proofs", _DIGESTS, head.id)
     what = f"Seal {head.id} of {head.at.astimezone(clock.ACCRA):%d %b %Y %H:%M} does not match the books any more"
     if not changed:
         return Finding("seal", f"{what}: the seal itself was changed.", ())
     return finding("seal", f"{what}. Postings changed or removed", changed[:NAMED], len(changed))
+
+
+def changed_of(seals: str, digests: str, seal_id: int) -> list[str]:
+    """The ids of the rows a seal covers whose digest is not the one it kept a mark of."""
+    ids, marks = db.session.execute(
+        text(
+            "SELECT ARRAY(SELECT i FROM unnest(members) r, "  # noqa: S608 - a name of ours
+            "generate_series(lower(r), upper(r) - 1) AS i ORDER BY i), "
+            f"marks FROM {seals} WHERE id = :id"
+        ),
+        {"id": seal_id},
+    ).one()
+    now: dict[int, bytes] = dict(
+        db.session.execute(
+            text(
+                f"SELECT d.id, substr(d.digest, 1, {_MARK}) FROM {seals} s CROSS JOIN LATERAL ({digests}) d "  # noqa: S608 - from above
+                "WHERE s.id = :id"
+            ),
+            {"id": seal_id},
+        ).all()
+    )
+    kept = [marks[i : i + _MARK] for i in range(0, len(marks), _MARK)]
+    return [str(id_) for id_, mark in zip(ids, kept, strict=False) if now.get(id_) != mark]

@@ -11,6 +11,8 @@ from flask import Flask
 from seed import PASSWORD
 from visitors import Visitor
 
+from core import hashing
+
 OWNER = {"email": "owner@example.test", "password": PASSWORD}
 
 
@@ -37,6 +39,19 @@ def test_a_session_begins_with_a_new_token(visitor: Callable[[str], Visitor]) ->
         with console.client.session_transaction(base_url=console.base_url) as session:
             tokens.add(session["_user_id"])
     assert len(tokens) == 2
+
+
+def test_a_new_log_in_ends_the_one_before_it_in_the_same_browser(visitor: Callable[[str], Visitor], app: Flask) -> None:
+    console = visitor("admin")
+    console.post("/login", OWNER)
+    with console.client.session_transaction(base_url=console.base_url) as session:
+        before = session["_user_id"]
+    assert Visitor(app, "admin", before).get("/stores").status_code == 200
+    console.post("/login", {**OWNER, "password": "a wrong one"})
+    assert Visitor(app, "admin", before).get("/stores").status_code == 200, "a wrong password ends nothing"
+    console.post("/login", OWNER)
+    assert console.get("/stores").status_code == 200
+    assert Visitor(app, "admin", before).get("/stores").status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -85,7 +100,7 @@ def test_losing_the_role_ends_the_session(owner: Visitor, scene: Scene) -> None:
     assert owner.get("/").status_code == 303
 
 
-def test_too_many_attempts_are_refused_with_a_sentence(visitor: Callable[[str], Visitor]) -> None:
+def test_too_many_attempts_of_one_address_are_refused_with_a_sentence(visitor: Callable[[str], Visitor]) -> None:
     console = visitor("admin")
     for _ in range(5):
         assert console.post("/login", {**OWNER, "password": "guess"}).status_code == 422
@@ -93,6 +108,37 @@ def test_too_many_attempts_are_refused_with_a_sentence(visitor: Callable[[str], 
     assert answer.status_code == 429
     assert "Wait 15 minutes" in answer.text
     assert "owner@example.test" in answer.text
+
+
+def test_while_others_guess_the_owner_waits_a_moment_from_a_new_address_and_not_at_all_on_a_known_device(
+    visitor: Callable[[str], Visitor], jump: Callable[[float], None]
+) -> None:
+    known, stranger = visitor("admin"), visitor("admin")
+    assert known.post("/login", OWNER).status_code == 303
+    known.post("/logout")
+    for n in range(5):
+        wrong = {**OWNER, "password": "guess"}
+        assert stranger.post("/login", wrong, environ_base={"REMOTE_ADDR": f"10.1.0.{n}"}).status_code == 422
+    new = {"REMOTE_ADDR": "10.2.0.1"}
+    waits = stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new)
+    assert (waits.status_code, waits.headers["Retry-After"]) == (429, "1")
+    assert "Wait 1 second," in waits.text and 'value="owner@example.test"' in waits.text and "/books" in waits.text
+    assert known.post("/login", OWNER).status_code == 303
+    jump(1.01)
+    assert stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new).headers["Location"] == "/books"
+
+
+def test_a_busy_log_in_keeps_the_e_mail(visitor: Callable[[str], Visitor]) -> None:
+    console = visitor("admin")
+    places = [hashing._inside.acquire(blocking=False) for _ in range(hashing.THREADS)]
+    try:
+        answer = console.post("/login", OWNER)
+    finally:
+        for _ in filter(None, places):
+            hashing._inside.release()
+    assert answer.status_code == 503 and "press the button again" in answer.text
+    assert 'value="owner@example.test"' in answer.text
+    assert console.post("/login", OWNER).status_code == 303
 
 
 def test_logging_out_ends_the_session_on_the_server(owner: Visitor, app: Flask) -> None:
@@ -148,3 +194,20 @@ def test_a_poll_after_the_log_in_ended_stops(visitor: Callable[[str], Visitor]) 
     answer = visitor("admin").get("/supplier/panel?asked=1", headers={"HX-Request": "true"})
     assert answer.status_code == 401
     assert "data-hx-trigger" not in answer.text
+
+
+def test_the_audit_page_tells_of_log_ins_in_people_s_words(owner: Visitor, visitor: Callable[[str], Visitor]) -> None:
+    portal = visitor("portal")
+    wrong = {"email": "ama@example.test", "password": "guess"}
+    for _ in range(6):
+        portal.post("/login", wrong, environ_base={"REMOTE_ADDR": "196.201.1.9"})
+    portal.post("/login", {"email": "kofi@example.test", "password": PASSWORD})
+    portal.post("/stores", {"store": "ama"}, origin="http://ama.localhost")
+    page = re.sub(r"<[^>]+>|\s+", " ", owner.get("/audit").text)
+    page = re.sub(r"\s+", " ", page)
+    assert "Somebody stranger gave a wrong password Ama from: 196.201.1.9, door: portal, email: a…@example.test" in page
+    assert re.search(r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page)
+    assert "Kofi agent logged in" in page
+    assert "sent a form from another site, which was refused" in page and "page: POST /stores" in page
+    for raw in ("login_failed", "user:", "wait_s"):
+        assert raw not in page

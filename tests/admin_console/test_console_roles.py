@@ -9,6 +9,8 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
+from core import audit
+
 ACTS = {
     "/supplier/refresh": ("owner", {}),
     "/catalogue/sync": ("owner", {}),
@@ -51,6 +53,9 @@ def test_who_may_press_what(
             assert answer.status_code == 403
             assert f"Your role, {role}, may look at this but not change it." in answer.text
             assert counts() == before
+            refused = scene.ask(lambda: audit.recent(1))[0]
+            assert (refused.action, refused.actor_name) == ("role_refused", role.title())
+            assert refused.detail["asked"].startswith("POST /") and refused.detail["address"] == "127.0.0.1"
 
 
 def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:

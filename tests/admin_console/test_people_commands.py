@@ -14,7 +14,7 @@ from sqlalchemy import text
 from visitors import Visitor
 
 from core import audit, people, stores, tenancy, users
-from core.audit import SYSTEM
+from core.audit import SYSTEM, AuditLine
 from core.db import db
 
 Command = Callable[..., Result]
@@ -40,10 +40,16 @@ def done(command: Command) -> Callable[..., str]:
     return run
 
 
-def last_act(app: Flask) -> tuple[str, str, str]:
+def by_command(app: Flask) -> list[AuditLine]:
+    """What *Command line* did, newest first."""
     with app.app_context():
-        line = audit.recent(1)[0]
+        found = [line for line in audit.recent(20) if line.actor_name == "Command line"]
         db.session.remove()
+    return found
+
+
+def last_act(app: Flask) -> tuple[str, str, str]:
+    line = by_command(app)[0]
     return line.action, line.actor_name, line.detail.get("email", line.subject)
 
 
@@ -210,9 +216,7 @@ def test_a_store_is_opened_closed_and_opened_again(
     assert "efua  Efua Bundles  closed" in done("store", "list")
     assert "efua is open." in done("store", "open", "efua")
     assert "Back on Monday" not in visitor("efua").get("/").text
-    with app.app_context():
-        acts = [line.action for line in audit.recent(3)]
-    assert acts == ["store_open", "store_closed", "open_store"]
+    assert [line.action for line in by_command(app)[:3]] == ["store_open", "store_closed", "open_store"]
 
 
 def test_a_suspended_store_is_opened_by_command_too(app: Flask, owner: Visitor, done: Callable[..., str]) -> None:

@@ -259,6 +259,47 @@ def test_profit_follows_the_typed_price(open_page: Callable[..., Any], line_of: 
     assert page.inner_text(profit) == "–"
 
 
+class TestCancelling:
+    def test_it_asks_by_keyboard_and_axe_finds_nothing(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        for width, dark in ((360, False), (1280, True)):
+            page = open_page("ama", width=width, dark=dark)
+            page.goto("/orders")
+            page.check(f"input[value='{full['pending']}']")
+            button = page.locator("[data-selection] [data-cancel]")
+            assert button.inner_text() == "Cancel 1 …"
+            button.focus()
+            page.keyboard.press("Enter")
+            page.wait_for_url("**/orders/cancel")
+            assert page.locator("h1").inner_text().startswith("Cancel 1 order, GH₵")
+            page.evaluate(AXE.read_text())
+            tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
+            found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")["violations"]
+            assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
+            for narrow in (320, width):
+                page.set_viewport_size({"width": narrow, "height": 740})
+                assert page.evaluate("document.documentElement.scrollWidth") <= narrow
+        assert order_of(full["pending"]).state == "pending"
+        page.locator("text=Yes, cancel 1 order").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=1 cancelled")
+        assert order_of(full["pending"]).state == "cancelled"
+
+    def test_without_javascript(self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any) -> None:
+        page = open_page("ama", js=False)
+        page.goto("/orders")
+        page.check(f"input[value='{full['pending']}']")
+        page.click("text=Cancel selected")
+        page.click("text=No, go back")
+        assert page.url.endswith("/orders")
+        page.check(f"input[value='{full['pending']}']")
+        page.click("text=Cancel selected")
+        page.click("text=Yes, cancel 1 order")
+        assert page.locator("h1").inner_text() == "1 cancelled"
+        assert order_of(full["pending"]).state == "cancelled"
+
+
 def test_the_whole_job_with_javascript_off(
     open_page: Callable[..., Any], full: dict[str, str], order_of: Any, line_of: Any
 ) -> None:

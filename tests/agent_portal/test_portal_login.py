@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from visitors import Visitor
 
+from core import hashing
+
 PASSWORD = "correct horse battery"
 
 
@@ -50,12 +52,97 @@ def test_a_person_without_a_store_is_told_so(portal: Visitor) -> None:
     assert portal.get("/").status_code == 303
 
 
-def test_too_many_attempts_are_said_and_hold_even_for_the_right_password(portal: Visitor) -> None:
+def test_five_wrong_ones_are_said_and_hold_for_this_address_even_with_the_right_password(portal: Visitor) -> None:
     answers = [log_in(portal, "ama@example.test", "wrong").status_code for _ in range(5)]
     assert answers == [422] * 5
-    late = log_in(portal, "ama@example.test")
+    late = log_in(portal, "ama@example.test", next="/prices")
     assert late.status_code == 429 and "Wait 15 minutes" in late.text
+    assert int(late.headers["Retry-After"]) in range(880, 901)
+    assert 'value="ama@example.test"' in late.text and 'value="/prices"' in late.text and PASSWORD not in late.text
     assert portal.get("/").status_code == 303
+    assert log_in(portal, "kofi@example.test").status_code == 303, "a neighbour behind the same address"
+
+
+def from_address(portal: Visitor, address: str, password: str = PASSWORD, **more: str) -> Any:
+    form = {"email": "ama@example.test", "password": password, **more}
+    return portal.post("/login", form, environ_base={"REMOTE_ADDR": address})
+
+
+def guessed_by_strangers(portal: Visitor) -> None:
+    for n in range(5):
+        assert from_address(portal, f"10.1.0.{n}", "wrong").status_code == 422
+
+
+def test_while_others_guess_a_new_address_waits_a_moment_and_its_next_press_is_looked_at(
+    visitor: Callable[[str], Visitor], jump: Callable[[float], None]
+) -> None:
+    guessed_by_strangers(visitor("portal"))
+    ama = visitor("portal")
+    waits = from_address(ama, "10.2.0.1", next="/prices")
+    assert waits.status_code == 429 and "Wait 1 second," in waits.text and waits.headers["Retry-After"] == "1"
+    assert 'value="ama@example.test"' in waits.text and 'value="/prices"' in waits.text and PASSWORD not in waits.text
+    jump(1.01)
+    assert from_address(ama, "10.2.0.1", next="/prices").location == "/prices"
+
+
+def test_a_phone_that_logged_in_before_is_let_in_from_the_guesser_s_own_address(
+    portal: Visitor, visitor: Callable[[str], Visitor]
+) -> None:
+    assert log_in(portal, "ama@example.test").status_code == 303
+    portal.post("/logout")
+    for _ in range(5):
+        log_in(visitor("portal"), "ama@example.test", "wrong")
+    assert log_in(visitor("portal"), "ama@example.test").status_code == 429
+    assert log_in(portal, "ama@example.test").status_code == 303
+
+
+def test_the_mark_of_a_known_device_is_locked_to_its_host_and_given_to_nobody_else(portal: Visitor) -> None:
+    assert "__Host-known" not in str(log_in(portal, "ama@example.test", "wrong").headers)
+    assert "__Host-known" not in str(log_in(portal, "nobody@example.test").headers), "the password alone is not enough"
+    (cookie,) = [c for c in log_in(portal, "ama@example.test").headers.getlist("Set-Cookie") if "__Host-known" in c]
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "Domain" not in cookie
+
+
+def test_the_mark_of_one_door_says_nothing_at_the_other(portal: Visitor, visitor: Callable[[str], Visitor]) -> None:
+    console = visitor("admin")
+    owner = {"email": "owner@example.test", "password": PASSWORD}
+    assert console.post("/login", owner).status_code == 303
+    mark = console.client.get_cookie("__Host-known", "admin.localhost")
+    assert mark is not None
+    for _ in range(5):
+        assert log_in(portal, "owner@example.test", "wrong").status_code == 422
+    portal.client.set_cookie("__Host-known", mark.value, domain="portal.localhost")
+    assert log_in(portal, "owner@example.test", "wrong").status_code == 429
+
+
+@pytest.mark.parametrize("mark", ["", "x", "x" * 43, "x" * 3_000, "\u00e9" * 43, "' OR 1=1 --"])
+def test_an_invented_mark_is_none(portal: Visitor, mark: str) -> None:
+    portal.client.set_cookie("__Host-known", mark, domain="portal.localhost")
+    for _ in range(5):
+        assert log_in(portal, "ama@example.test", "wrong").status_code == 422
+    assert log_in(portal, "ama@example.test").status_code == 429
+
+
+def test_addresses_of_one_line_count_as_one(portal: Visitor) -> None:
+    for n in range(5):
+        assert from_address(portal, f"2001:db8:1:2:{n}::1", "wrong").status_code == 422
+    assert "Too many wrong tries" in from_address(portal, "2001:db8:1:2:ffff::9").text
+    assert "Too many wrong tries" not in from_address(portal, "2001:db8:1:3::1").text
+
+
+def test_a_busy_log_in_says_so_at_once_and_keeps_the_form(portal: Visitor) -> None:
+    portal.get("/login")
+    places = [hashing._inside.acquire(blocking=False) for _ in range(hashing.THREADS)]
+    try:
+        answer = log_in(portal, "ama@example.test", next="/prices")
+    finally:
+        for _ in filter(None, places):
+            hashing._inside.release()
+    assert answer.status_code == 503 and "press the button again" in answer.text
+    assert answer.headers["Retry-After"] == "1"
+    assert 'value="ama@example.test"' in answer.text and 'value="/prices"' in answer.text
+    assert log_in(portal, "ama@example.test", next="/prices").location == "/prices"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +179,7 @@ GUARDED = [
     ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET", "/orders/K7QM2XR94T"),
     ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
     ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
+    ("GET", "/orders/cancel"), ("POST", "/orders/cancel"),
     ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
     ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
     ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
@@ -205,6 +293,7 @@ class TestRoles:
             f"/orders/{code}/cancel",
             f"/orders/{code}/recheck",
             "/orders/process",
+            "/orders/cancel",
             "/prices",
         ):
             assert viewer.post(path, {"order": code}).status_code == 403

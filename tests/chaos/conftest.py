@@ -1,6 +1,6 @@
 """A road to a purchase with a supplier of its own, for the tests that stop or freeze the worker on it. A stage of real
-processes, for those that take parts of it away: one for all of them, since it takes seconds to set up. The database of the
-simulation.
+processes, for those that take parts of it away: one for all of them, since it takes seconds to set up.
+The database of the simulation.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Days of trading in one process, on a real PostgreSQL: whatever a seed draws, every invariant holds. And the tool itself:
-the same seed is the same run, what a commit wrote is seen, and a stand-in whose original has changed stops it.
+"""Days of trading in one process, on a real PostgreSQL: whatever a seed draws, every invariant
+holds. And the tool itself: the same seed is the same run, what a commit wrote is seen, and a
+stand-in whose original has changed stops it.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ def check(report: sim.Report, orders: int | None = None, bulk: BulkMode | None =
     return report
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.slow(seconds=70)
+@pytest.mark.timeout(900)
+@pytest.mark.slow(seconds=90)
 def test_every_invariant_holds_in_every_seed(database: Database, say: Callable[[object], None]) -> None:
     report = check(sim.run_seeds(range(1, SEEDS + 1), database))
     say(report)
     assert report.seeds == SEEDS
     for what in ("kills in a purchase", "freezes", "restarts", "clock jumps", "purchase lost", "purchase late"):
         assert report.counts[what] > 10, f"hardly any {what}: {report.counts}"
-    assert report.counts["bulk calls"] > 10
+    assert report.counts["bulk calls"] > 5
+    assert report.counts["claims hit"] > 5, "the nemesis that waits for a commit of a claim does not see them"
 
 
 @pytest.mark.parametrize(("seed", "orders", "bulk", "was"), REGRESSION_SEEDS)
@@ -57,12 +59,12 @@ def test_what_once_broke_holds(database: Database, seed: int, orders: int, bulk:
 
 def test_a_seed_is_a_run(database: Database) -> None:
     """Also after another seed has run in this process, and in another process whose sets have another order."""
-    first = sim.replay(7, database).trace
+    first = sim.replay(5, database).trace
     assert len(first) > 200
-    assert sim.replay(8, database).trace != first
-    assert sim.replay(7, database).trace == first
+    assert sim.replay(6, database).trace != first
+    assert sim.replay(5, database).trace == first
     said = subprocess.run(
-        [sys.executable, "-m", "chaos.sim", "--seed", "7"],
+        [sys.executable, "-m", "chaos.sim", "--seed", "5"],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "42"},
         capture_output=True,

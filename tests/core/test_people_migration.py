@@ -29,7 +29,7 @@ AS_YESTERDAY = (
 
 @pytest.fixture
 def earlier(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
-    """A database as migration 0003 left it."""
+    """A database as migration 0004 left it."""
     name, admin = f"earlier_{secrets.token_hex(4)}_test", urlsplit(postgres["admin"])
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         owner = sql.Identifier(admin.username or "")
@@ -38,7 +38,7 @@ def earlier(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
             url = admin._replace(path=name).geturl()
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
             alembic.attributes.update(database_admin_url=url, database_url="", database_store_url="")
-            command.upgrade(alembic, "0003")
+            command.upgrade(alembic, "0004")
             yield alembic, url
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

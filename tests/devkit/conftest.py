@@ -26,10 +26,11 @@ def make_project() -> Iterator[Callable[..., Project]]:
     def make(account: pwd.struct_passwd | None = None, python: str = sys.executable) -> Project:
         folder = Path(tempfile.mkdtemp(prefix="makola-devkit-"))
         folder.chmod(0o755)
-        shutil.copytree(ROOT / "devkit", folder / "devkit", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("devkit", "front"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(Path(__file__).parent / "standin", folder, dirs_exist_ok=True)
         (folder / "core").mkdir()
-        for name in ("__init__.py", "config.py"):
+        for name in ("__init__.py", "config.py", "wires.py"):  # config and what it reads
             shutil.copy(ROOT / "core" / name, folder / "core" / name)
         if account:
             for path in (folder, *folder.rglob("*")):

@@ -75,6 +75,13 @@ def test_what_the_person_set_is_kept(planned: Callable[..., Plan]) -> None:
     assert what.webhook_url == f"https://hooks.shop.example/datamart/{'t' * 30}"
 
 
+def test_one_machine_may_play_all_customers(planned: Callable[..., Plan]) -> None:
+    config = planned().check()
+    assert (config.orders_open_per_device, config.orders_open_per_address) == (10_000, 10_000)
+    config = planned(MAKOLA_ORDERS_OPEN_PER_DEVICE="5", MAKOLA_ORDERS_OPEN_PER_ADDRESS="30").check()
+    assert (config.orders_open_per_device, config.orders_open_per_address) == (5, 30)
+
+
 def test_options_become_settings(planned: Callable[..., Plan]) -> None:
     config = planned("--workers", "3", "--time-scale", "20").check()
     assert (config.workers, config.time_scale) == (3, 20.0)
@@ -101,6 +108,17 @@ def test_every_wrong_setting_is_named_at_once(planned: Callable[..., Plan]) -> N
         planned(DATA_MART_API_URL="ftp://x", MAKOLA_WORKERS="many").check()
     for name in ("DATA_MART_API_URL", "DATA_MART_API_KEY", "DATA_MART_API_SECRET", "MAKOLA_WORKERS"):
         assert name in str(refusal.value)
+
+
+@pytest.mark.parametrize("server", ["granian", "gunicorn"])
+def test_a_server_that_lets_half_a_form_hold_a_thread_is_refused_in_a_sentence(
+    server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        plan.parse(["--server", server])
+    assert refused.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{server} is no longer used" in said and "flask --app wsgi web" in said
 
 
 @pytest.mark.parametrize("words", [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]])

@@ -199,14 +199,6 @@ def test_a_second_up_in_the_same_folder_is_refused(project: Project) -> None:
     assert not gone(every_pid(ready))
 
 
-def test_gunicorn_serves_as_well(project: Project) -> None:
-    run = project.up("--server", "gunicorn", "--web-workers", "1")
-    assert len(run.ready()["pids"]["web"]) == 2
-    below = run.family
-    assert run.end() == 0
-    assert gone(below)
-
-
 def test_a_silent_supplier_is_no_reason_to_stop(project: Project) -> None:
     with socket.socket() as reserved:  # bound and never listening: nobody else gets it, nobody answers
         reserved.bind(("127.0.0.1", 0))

@@ -1,8 +1,7 @@
 """A process of its own that holds a lock in PostgreSQL and so is in the way of a page.
 
 `python lock_holder.py URL HOLD THEN` takes the lock of the statement HOLD, says "held", waits until a session waits for
-it, and then: THEN "release" lets go as soon as that session has given up waiting; "keep" holds on until its standard
-input ends; any other THEN is a second statement, which wants what the waiting session holds, so that they wait in a
+it, and then: THEN "release" lets go at once; "keep" holds on until its standard input ends; any other THEN is a second statement, which wants what the waiting session holds, so that they wait in a
 circle and PostgreSQL ends one of them.
 """
 
@@ -27,11 +26,11 @@ def main() -> None:
             ).fetchone()
             return bool(row and row[0])
 
-        def until(wanted: bool) -> None:
+        def until_somebody_waits() -> None:
             deadline = time.monotonic() + PATIENCE_S
-            while somebody_waits() != wanted:
+            while not somebody_waits():
                 if time.monotonic() > deadline:
-                    sys.exit("nobody came" if wanted else "they wait for ever")
+                    sys.exit("nobody came")
                 time.sleep(0.005)
 
         holder.execute(hold)
@@ -39,10 +38,8 @@ def main() -> None:
         if then == "keep":
             sys.stdin.read()
         else:
-            until(True)
-            if then == "release":
-                until(False)
-            else:
+            until_somebody_waits()
+            if then != "release":
                 holder.execute(then)
         holder.rollback()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
+from collections.abc import Callable
 
 import pytest
 from flask import Flask, url_for
 
 from core import config as settings
-from core.config import Config
+from core.config import Config, ConfigError
 from door.hosts import BARE, CONSOLE, HOOKS, NOWHERE, PORTAL, STORE, BadHost, Place, place_of
 from door.pages import own_path
+from door.security import UnknownProxy
 
 PLACES = [
     ("ama.localhost", Place(STORE, "ama")),
@@ -111,7 +114,7 @@ def test_rooms_do_not_share_pages(app: Flask) -> None:
 
 def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
     client = app.test_client()
-    for header in ("X-Forwarded-Host", "Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"):
+    for header in ("Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"):
         value = "host=kofi.localhost" if header == "Forwarded" else "kofi.localhost"
         answer = client.get("/", base_url="http://ama.localhost", headers={header: value})
         assert answer.status_code == 200, header
@@ -120,8 +123,95 @@ def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
         assert unknown.status_code == 404, header
 
 
+TWO_HOSTS = "names two different addresses"
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+@pytest.mark.parametrize(
+    "other",
+    ["kofi.localhost", "ama.localhost, kofi.localhost", "kofi.localhost, ama.localhost", "ama.localhost:81"],
+)
+def test_a_forwarded_host_beside_another_host_is_refused(door_app: Callable[..., Flask], hops: int, other: str) -> None:
+    client = door_app(proxy_hops=hops).test_client()
+    answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": other})
+    assert answer.status_code == 400
+    assert TWO_HOSTS in answer.text
+
+
+@pytest.mark.parametrize(
+    "same", ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost", ""]
+)
+def test_a_forwarded_host_that_says_the_same_does_no_harm(door_app: Callable[..., Flask], same: str) -> None:
+    client = door_app(proxy_hops=1).test_client()
+    answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": same})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://ama.localhost/", 200),
+        ("https://AMA.localhost:443/?a=b", 200),
+        ("http://kofi.localhost/", 400),
+        ("http://kofi.localhost@ama.localhost/", 400),
+        ("http://ama.localhost@kofi.localhost/", 400),
+        ("ftp://ama.localhost/", 400),
+        ("ama.localhost:80", 400),
+        ("*", 400),
+    ],
+)
+def test_an_absolute_address_beside_another_host_is_refused(app: Flask, target: str, status: int) -> None:
+    client = app.test_client()
+    answer = client.get("/", base_url="http://ama.localhost", environ_overrides={"RAW_URI": target})
+    assert answer.status_code == status
+    assert (TWO_HOSTS in answer.text) == (status == 400)
+
+
+def test_a_forwarded_host_is_read_by_a_setting_of_its_own_which_needs_a_proxy(config: Config) -> None:
+    environ = {
+        field.metadata["env"]: str(getattr(config, field.name))
+        for field in dataclasses.fields(Config)
+        if "env" in field.metadata and field.default is field.default_factory
+    }
+    assert Config.from_environ(environ | {"MAKOLA_PROXY_HOPS": "1", "MAKOLA_PROXY_HOST": "1"}).proxy_host
+    assert not Config.from_environ(environ | {"MAKOLA_PROXY_HOPS": "1"}).proxy_host
+    with pytest.raises(ConfigError, match="MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0"):
+        Config.from_environ(environ | {"MAKOLA_PROXY_HOST": "1"})
+
+
+def test_a_proxy_that_nobody_told_us_of_is_named_loudly_once(
+    door_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> int:
+        return sum("MAKOLA_PROXY_HOPS is 0" in record.getMessage() for record in caplog.records)
+
+    client = door_app().test_client()
+    client.get("/", base_url="http://ama.localhost")
+    assert told() == 0
+    for _ in range(3):
+        client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
+    assert told() == 1
+    assert [record.levelname for record in caplog.records if "PROXY_HOPS" in record.getMessage()] == ["ERROR"]
+    client = door_app(proxy_hops=1).test_client()
+    client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
+    assert told() == 1
+
+
+def test_the_line_about_an_unknown_proxy_is_said_by_one_process_for_all(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown = UnknownProxy()
+    with app.test_request_context("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"}):
+        other = multiprocessing.get_context("fork").Process(target=unknown.tell_once)
+        other.start()
+        other.join(20)
+        assert other.exitcode == 0
+        unknown.tell_once()
+    assert not [record for record in caplog.records if "PROXY_HOPS" in record.getMessage()]
+
+
 def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:
-    app = door_app(proxy_hops=1)  # type: ignore[operator]
+    app = door_app(proxy_hops=1, proxy_host=True)  # type: ignore[operator]
     client = app.test_client()
     believed = client.get("/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "ama.localhost"})
     assert believed.status_code == 200

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from limits.storage import MemoryStorage
+from seed import PASSWORD
 from visitors import Visitor
 from werkzeug.test import TestResponse
 
@@ -59,17 +60,93 @@ def test_only_new_orders_count_and_one_too_many_waits(
 
 
 def test_every_limited_address_is_served(app: Flask) -> None:
-    for room, method, path in limits.table(settings.current()):
+    for room, method, path in (*limits.table(settings.current()), *limits.CODES):
         assert limits._endpoint(app, room, method, path)
     with pytest.raises(LookupError, match="no room serves"):
         limits._endpoint(app, "store", "POST", "/gone")
 
 
-def test_guessing_codes_ends_and_other_stores_go_on(app: Flask) -> None:
-    client = app.test_client()
-    statuses = [client.get(f"/orders/{code:010d}", base_url="http://ama.localhost").status_code for code in range(62)]
+def ask(app: Flask, method: str, path: str, store: str = "ama", address: str = "127.0.0.1") -> int:
+    visitor = Visitor(app, store)
+    if method == "POST":
+        return visitor.post(path, environ_base={"REMOTE_ADDR": address}).status_code
+    answer = visitor.client.open(path, method=method, base_url=visitor.base_url, environ_base={"REMOTE_ADDR": address})
+    return answer.status_code
+
+
+WAYS = [  # to try a code
+    ("GET", "/orders/{}"),
+    ("HEAD", "/orders/{}"),
+    ("GET", "/orders/{}/status"),
+    ("HEAD", "/orders/{}/status?v=1"),
+    ("GET", "/track?code={}"),
+    ("HEAD", "/track?code={}&x=y"),
+    ("POST", "/orders/{}/cancel"),
+]
+
+
+def missing() -> Iterator[str]:
+    return (f"{number:010d}" for number in range(10**6))
+
+
+@pytest.mark.parametrize(("method", "path"), WAYS)
+def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(app: Flask, method: str, path: str) -> None:
+    codes = missing()
+    statuses = [ask(app, method, path.format(next(codes))) for _ in range(62)]
     assert statuses == [404] * 60 + [429] * 2
-    assert client.get("/orders/0000000099", base_url="http://kofi.localhost").status_code == 404
+    assert ask(app, method, path.format(next(codes)), "kofi") == 404
+    assert ask(app, method, path.format(next(codes)), address="196.201.1.9") == 404
+
+
+def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
+    codes = missing()
+    statuses = [ask(app, *WAYS[n % 7][:1], WAYS[n % 7][1].format(next(codes))) for n in range(62)]
+    assert statuses == [404] * 60 + [429] * 2
+    for method, path in WAYS:
+        assert ask(app, method, path.format(next(codes))) == 429, (method, path)
+
+
+def test_addresses_of_one_line_guess_together(app: Flask) -> None:
+    codes = missing()
+    statuses = [ask(app, "GET", f"/orders/{next(codes)}", address=f"2001:db8:1:2::{n:x}") for n in range(62)]
+    assert statuses == [404] * 60 + [429] * 2
+
+
+def test_a_code_that_is_an_order_s_is_found_however_much_a_neighbour_guessed(
+    app: Flask, buyer_of: Callable[[Flask], Buyer]
+) -> None:
+    buyer = buyer_of(app)
+    code = buyer.confirm(buyer.review()).location.rpartition("/")[2]
+    codes = missing()
+    for _ in range(60):
+        assert ask(app, "GET", f"/orders/{next(codes)}") == 404
+    for _ in range(70):
+        assert ask(app, "GET", f"/orders/{code}/status") == 200
+    own = Visitor(app, "ama")
+    assert own.get(f"/orders/{code}").status_code == 200
+    assert own.get(f"/track?code={code.lower()}").status_code == 303
+    assert own.get("/track?code=").status_code == 422
+    assert own.post(f"/orders/{code}/cancel").status_code == 403, "found, and not this device's"
+    refused = own.get(f"/orders/{next(codes)}")
+    assert refused.status_code == 429 and int(refused.headers["Retry-After"]) > 0
+    assert "Too many tries" in refused.text
+    assert own.get("/").status_code == own.get("/track").status_code == 200
+
+
+def test_guesses_are_counted_without_valkey_too(dead_port: int, door_app: Callable[..., Flask]) -> None:
+    app = door_app(redis_url=f"redis://127.0.0.1:{dead_port}/0")
+    codes = missing()
+    statuses = [ask(app, "HEAD", f"/orders/{next(codes)}") for _ in range(62)]
+    assert statuses == [404] * 60 + [429] * 2
+
+
+def test_sixty_log_ins_of_a_neighbour_shut_nobody_out(app: Flask) -> None:
+    """There is no limit of requests at the doors any more: a carrier's customers share one address."""
+    neighbour = Visitor(app, "portal")
+    for _ in range(61):
+        assert neighbour.post("/login", {"email": "x@nowhere.test", "password": ""}).status_code == 422
+    right = {"email": "ama@example.test", "password": PASSWORD}
+    assert Visitor(app, "portal").post("/login", right).status_code == 303
 
 
 @pytest.mark.parametrize("kind", ["dead", "silent"])

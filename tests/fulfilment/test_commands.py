@@ -18,8 +18,9 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from core import catalog, clock, config, ledger, lineage, stores, supply, tenancy, users
+from core import catalog, clock, config, entering, ledger, lineage, stores, supply, tenancy, users
 from core.db import db
+from core.devices import Place
 from core.stores import Store
 from fulfilment import link, relay, seeds, supervise, worker
 from integrations.datamart.client import DataMart
@@ -27,6 +28,8 @@ from integrations.datamart.client import DataMart
 PEOPLE = {
     name: {"email": f"{name}@shop.example", "password": f"{name} has a password"} for name in ("owner", "ama", "kofi")
 }
+
+HERE = Place("10.0.0.1", "portal")
 
 
 @pytest.fixture(autouse=True)
@@ -206,7 +209,7 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
         with desk.inside(slug):
             assert ledger.wallet().available_pesewas == seeds.DEMO_WALLET_PESEWAS
             assert {line.network for line in catalog.shelf()} == {"mtn", "telecel", "at"}
-        assert users.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], "10.0.0.1") is not None
+        assert entering.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE) is not None
     before = rows()
     assert command("seed", "--demo", "--passwords-file", people).exit_code == 0
     assert rows() == before
@@ -226,8 +229,8 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
     assert users.login_of(token, "portal") is not None
     people.write_text(json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}}))
     command("seed", "--demo", "--passwords-file", people)
-    assert users.authenticate(PEOPLE["ama"]["email"], "another password", "10.0.0.1") is not None
-    assert users.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], "10.0.0.1") is None
+    assert entering.authenticate(PEOPLE["ama"]["email"], "another password", HERE) is not None
+    assert entering.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE) is None
     assert users.login_of(token, "portal") is None
 
 
@@ -258,7 +261,7 @@ def test_the_owner_alone_gets_a_password_that_is_shown_once(
     shown = re.search(r"owner: (\S+)  password: (\S+)", first.output)
     assert shown is not None
     with app.app_context():
-        user = users.authenticate(shown[1], shown[2], "10.0.0.1")
+        user = entering.authenticate(shown[1], shown[2], HERE)
         assert user is not None
         assert user.platform_role == "owner"
     second = command("seed", "--owner-only")
@@ -273,7 +276,7 @@ def test_the_owner_s_password_may_come_from_a_file_and_is_not_printed_then(
     assert PEOPLE["owner"]["email"] in result.output
     assert PEOPLE["owner"]["password"] not in result.output
     with app.app_context():
-        assert users.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], "10.0.0.1") is not None
+        assert entering.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE) is not None
 
 
 def test_a_file_with_another_password_changes_nothing_and_says_which_command_does(
@@ -289,8 +292,19 @@ def test_a_file_with_another_password_changes_nothing_and_says_which_command_doe
         assert said.exit_code == 0 and "was NOT set" in said.output
         assert f"flask --app wsgi user password {email}" in said.output and other["password"] not in said.output
     with app.app_context():
-        assert users.authenticate(email, old, "10.0.0.1") is not None
+        assert entering.authenticate(email, old, HERE) is not None
         assert users.by_email("x@shop.example") is None
+
+
+@pytest.mark.parametrize("words", [("seed", "--owner-only"), ("seed", "--demo")])
+def test_a_file_with_a_password_that_cannot_be_used_is_refused_with_a_sentence(
+    nothing_yet: None, desk: Desk, command: Callable[..., Result], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "weak.json"
+    file.write_text(json.dumps({**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}}))
+    said = command(*words, "--passwords-file", file)
+    assert said.exit_code == 1 and "A log-in of the file cannot be used. Use at least 12" in said.output
+    assert users.by_email("owner@shop.example") is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from desk import Desk
+from desk import AMA, Desk
 from flask import Flask
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -17,7 +17,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from core import audit, clock, config, outbox, supply, tenancy
+from core import audit, clock, config, orders, outbox, supply, tenancy
 from core.audit import SYSTEM
 from core.db import db, transaction
 from fulfilment import jobs, relay
@@ -299,3 +299,16 @@ def one_round(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(desk.app.extensions, "redis", redis)
     monkeypatch.setattr(relay, "ask_timed", stop.set)
     relay.run(desk.app, stop)
+
+
+def test_numbers_of_old_orders_are_masked_by_itself(
+    desk: Desk, redis: Redis, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.place()
+    with desk.inside("ama"):
+        orders.cancel(order.code, AMA)
+    one_round(desk, redis, monkeypatch)
+    assert not desk.read(order).is_masked
+    jump(config.current().retention_days * 86_400 + 60)
+    one_round(desk, redis, monkeypatch)
+    assert desk.read(order).is_masked

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask import Response
 from store_customers import OTHER_NUMBER, fields, parse_clean, set_order
 
-from core import clock, orders, tenancy
+from core import clock, config, orders, tenancy
 from core.audit import Actor
 from storefront import device
 
@@ -40,7 +41,8 @@ def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bund
         parse_clean(html)
 
 
-def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(app, shop, bundle, change_store):
+def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(app, shop, bundle, change_store, monkeypatch):
+    monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_device=30))
     customer = shop("ama")
     customer.order(bundle())
     response = customer.post("/orders", fields(customer.review(bundle("at")).text))

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from store_customers import set_order
 from werkzeug.serving import make_server
 
-from core import catalog, clock, orders
+from core import catalog, clock, config, orders, tenancy
 from core.audit import SYSTEM, Actor
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -300,3 +301,41 @@ def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
     page.wait_for_load_state("networkidle")
     assert any("htmx" in url for url in weights)
     assert sum(weights.values()) <= 30_000, weights
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_too_many_open_orders_name_a_wait_and_the_same_button_works_after_it(
+    app, phone, jump, monkeypatch: pytest.MonkeyPatch, script: bool
+):
+    monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_device=1))
+    page = phone(java_script_enabled=script).new_page()
+    buy(page)
+    page.goto("/")
+    page.get_by_label("Number to receive the data").fill("024 765 4321")
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name=re.compile("^Yes")).click()
+    page.wait_for_selector("text=press the button again")
+    assert page.get_by_text("024\xa0765\xa04321").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    if script:
+        assert judged(page) == []
+    jump(config.current().open_wait_s)
+    page.get_by_role("button", name=re.compile("^Yes")).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(ORDER_URL)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_expired_and_a_forgotten_order_are_accessible(app, phone, scheme):
+    page = phone(color_scheme=scheme).new_page()
+    code = buy(page)
+    set_order(app, "ama", code, state="expired", final_at=clock.now())
+    page.goto(f"/orders/{code}")
+    assert page.get_by_text("Nothing was sent").first.is_visible()
+    assert judged(page) == []
+    with app.app_context(), tenancy.across_stores():
+        assert orders.forget_number("+233241234567", SYSTEM).masked == 1
+    page.goto(f"/orders/{code}")
+    assert page.get_by_text("024\xa0•••\xa04567").first.is_visible()
+    assert judged(page) == []

@@ -18,6 +18,8 @@ import psycopg
 from flask import Flask
 from flask.cli import AppGroup
 
+import front.cli
+
 
 def create_app() -> Flask:
     """An app with `/healthz` and the commands that `up` calls."""
@@ -25,6 +27,11 @@ def create_app() -> Flask:
         raise RuntimeError("the owner's address reached a program that does not migrate")
     app = Flask(__name__)
     app.get("/healthz")(lambda: "ok")
+    app.extensions["front"] = front.Rules(
+        judge=lambda _head: front.Allowance(65_536),
+        refusal=lambda refused: front.Ready(f"HTTP/1.1 {refused.status} No\r\nContent-Length: 0\r\n".encode(), b""),
+    )
+    front.cli.register(app)
     group = AppGroup("db")
     group.command("upgrade")(upgrade)
     for command in (group, click.command("seed")(seed), click.command("supervise")(supervise)):

@@ -1,0 +1,67 @@
+"""Cancelling a selection of new orders: a page that asks, with how many and how much, then one result a row.
+
+Decides how the press is read and answered. Leaves whether an order may be cancelled to `core.orders`.
+"""
+
+from __future__ import annotations
+
+from flask import abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from agent_portal import bp
+from agent_portal.auth import actor, needs
+from agent_portal.orders import grouped, selected
+from agent_portal.queries import own_path
+from core import ledger, orders
+from core.orders import RowResult
+
+
+@bp.get("/orders/cancel")
+def cancel_home() -> ResponseReturnValue:
+    """A reload of the address the check page was posted to."""
+    return redirect(url_for(".queue"), 303)
+
+
+@bp.post("/orders/cancel")
+@needs("cashier")
+def cancel_many() -> ResponseReturnValue:
+    """Ask first; with `confirm`, cancel each order by itself. Sent twice it cancels once."""
+    codes, problem = selected()
+    back = own_path(request.form.get("back")) or url_for(".queue")
+    if problem:
+        return _nothing(problem, back), 422
+    found = orders.by_codes(codes)
+    if not found:
+        abort(404)
+    if request.form.get("confirm") == "1":
+        return _cancelled(codes, back)
+    new = [order for order in found if order.state == "pending"]
+    if not new:
+        return _nothing("None of these orders is new any more: somebody has processed or cancelled them.", back), 409
+    return render_template(
+        "portal/cancel_check.html", orders=new, left_out=len(codes) - len(new), back=back,
+        sum_pesewas=sum(order.price_pesewas for order in new),
+    )  # fmt: skip
+
+
+def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
+    results = orders.cancel_many(codes, actor())
+    page = render_template(
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
+        heading=_heading(results), amount="price_pesewas",
+    )  # fmt: skip
+    return page, (200 if any(result.ok for result in results) else 409)
+
+
+def _heading(results: list[RowResult]) -> str:
+    """`2 cancelled, 1 before, 1 skipped`."""
+    counts = (
+        (sum(row.moved for row in results), "cancelled"),
+        (sum(row.ok and not row.moved for row in results), "before"),
+        (sum(not row.ok for row in results), "skipped"),
+    )
+    return ", ".join(f"{count} {word}" for number, (count, word) in enumerate(counts) if count or number == 0)
+
+
+def _nothing(problem: str, back: str) -> str:
+    return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was cancelled")

@@ -1,0 +1,46 @@
+"""Orders that nobody paid for: *pending* for a day, they expire. Nothing was sent and no money has moved.
+
+Not one in doubt after a restore: it may have been bought in the time we forgot. `pending_since` moves with the wall
+clock when somebody sets it (`core.leap`), so that a wrong clock expires nothing.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from core import clock, config
+from core.audit import SYSTEM
+from core.db import transaction
+from core.orders.advancing import move
+from core.orders.model import Order
+
+
+def expire_pending() -> int:
+    """Expire what has waited too long, oldest first, at most `relay_batch`. Needs `across_stores`.
+
+    Returns how many. An order that somebody is at, to process or to cancel it, is left to him.
+    """
+    settings = config.current()
+    since = func.coalesce(Order.pending_since, Order.created_at)
+    late = (
+        select(Order)
+        .where(
+            Order.state == "pending",
+            Order.ever_unknown.is_(False),
+            since < clock.now() - clock.delta(settings.pending_expires_s),
+        )
+        .order_by(since)
+        .limit(settings.relay_batch)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    with transaction() as session:
+        expired = session.scalars(late).all()
+        for order in expired:
+            move(
+                order,
+                "expired",
+                SYSTEM,
+                "Expired: nobody processed it in time. Nothing was sent.",
+                customer_text="Expired: nothing was sent",
+            )
+        return len(expired)

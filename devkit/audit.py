@@ -1,0 +1,285 @@
+"""`python3 dev.py check --audit`: is anything known to be wrong with the code of others in Makola?
+
+Decides which looks there are and what each counts as: a finding, something that could not be
+looked at, or nothing. Advisories are pip-audit's to know, and what the package index says today is
+pip's. Both live in a venv of their own, so that the auditors share no package with what they audit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name, canonicalize_version
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv-audit"
+LOCKS = ("run.lock", "dev.lock", "audit.lock")
+ASKED_ABOUT = ("dev.lock", "audit.lock")
+"""Asked of others; `dev.lock` holds all of `run.lock`, which tests/test_locks.py proves."""
+VENDORED = (Path("static/VENDORED.md"), Path("tests/vendor/README.md"))
+INSTALL_S, INDEX_S, ADVISORIES_S = 600, 900, 900
+"""The longest each of the auditors may take."""
+
+NO_AUDITORS = "pip-audit could not be installed: check the network or pip's own settings."
+VERDICT = {
+    0: "Nothing known is wrong.",
+    1: "Something was found: see above.",
+    2: "Not everything was looked at, so nothing is known about it: see above, and run this again.",
+}
+
+_PIN = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z0-9,._-]+\])?"
+    r"==(?P<version>[^\s;,*]+)( ; (?P<marker>.+))?"
+)
+_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+_ROW = re.compile(r"(?m)^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$")
+
+
+@dataclass
+class Look:
+    """What one look saw: `found` needs an act, `unseen` was not looked at, `told` is news."""
+
+    found: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One line of a lock file. `is_wanted_here`: its marker fits this Python and this system."""
+
+    name: str
+    version: str
+    is_wanted_here: bool
+
+
+def main() -> int:
+    """Print every look. Returns 1 when something was found, 2 when not all was seen, else 0."""
+    looks = []
+    for title, look in _looks():
+        looks.append(look)
+        print(f"--- {title}", flush=True)
+        for mark, lines in (("FOUND", look.found), ("NOT AUDITED", look.unseen), ("ok", look.told)):
+            for line in lines:
+                print(f"{mark:<11}  {line}", flush=True)
+    status = status_of(looks)
+    print("\n" + VERDICT[status], flush=True)
+    return status
+
+
+def status_of(looks: Sequence[Look]) -> int:
+    if any(look.found for look in looks):
+        return 1
+    return 2 if any(look.unseen for look in looks) else 0
+
+
+def _looks() -> Iterator[tuple[str, Look]]:
+    texts = {name: (ROOT / "requirements" / name).read_text() for name in LOCKS}
+    for name, text in texts.items():
+        yield f"{name}: pinned, hashed, no address", lock_file(name, text)
+    yield "files of others that we serve or test with", vendored(ROOT)
+    auditors = auditors_python()
+    ships = {pin.name for pin in pins(texts["run.lock"])}
+    for name in ASKED_ABOUT:
+        path = ROOT / "requirements" / name
+        if auditors is None:
+            yield f"{name}: package index and advisories", Look(unseen=[NO_AUDITORS])
+            continue
+        yield f"{name}: the package index today", index_today(name, path, auditors)
+        command = [*_advisory_command(auditors), "-r", str(path)]
+        yield f"{name}: advisories", advisories(name, texts[name], command, ships)
+    yield "licences of what ships, as its authors name them", licences(ships)
+
+
+def pins(text: str) -> list[Pin]:
+    """The packages of a lock file whose lines can be read; `lock_file` names the others."""
+    found = []
+    for line in _lines(text):
+        if match := _PIN.fullmatch(line.partition(" --hash")[0].strip()):
+            fits = match["marker"] is None or Marker(match["marker"]).evaluate()
+            found.append(Pin(canonicalize_name(match["name"]), match["version"], fits))
+    return found
+
+
+def lock_file(name: str, text: str) -> Look:
+    """Every line is one version of one package with its hashes, and no address to fetch it from."""
+    look = Look()
+    lines = list(_lines(text))
+    for line in lines:
+        wanted, *hashes = line.split(" --hash")
+        if "://" in line or " @ " in line or line.startswith("-"):
+            why = "names an address or an option"
+        elif not _PIN.fullmatch(wanted.strip()):
+            why = "is not pinned to one version"
+        elif not hashes or not all(_HASH.fullmatch("--hash" + each.strip()) for each in hashes):
+            why = "has no SHA-256, or a broken one"
+        else:
+            continue
+        look.found.append(f"{name}: `{wanted[:60].strip()}` {why}: write the lock anew.")
+    if not lines:
+        look.found.append(f"{name} pins nothing: write the lock anew.")
+    if not look.found:
+        look.told.append(f"{len(lines)} packages")
+    return look
+
+
+def vendored(root: Path) -> Look:
+    """Every file of others kept here is the one its list names, byte for byte, and on the list."""
+    look = Look()
+    for listing in VENDORED:
+        folder = (root / listing).parent
+        listed = dict(_ROW.findall((root / listing).read_text()))
+        for file, digest in listed.items():
+            shown, path = f"{folder.relative_to(root)}/{file}", folder / file
+            if not path.is_file():
+                look.found.append(f"{listing} names {file}, which is not there.")
+            elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+                look.found.append(f"{shown} is not the file {listing} names: take that one again.")
+            else:
+                look.told.append(shown)
+        for file in sorted({path.name for path in folder.glob("*.min.*")} - set(listed)):
+            look.found.append(f"{file} is nowhere in {listing}: write there where it is from.")
+    return look
+
+
+def auditors_python() -> Path | None:
+    """The Python of `.venv-audit`, made anew when its lock has changed; None when that fails."""
+    lock = ROOT / "requirements" / "audit.lock"
+    stamp, mark = hashlib.sha256(lock.read_bytes()).hexdigest(), VENV / "makola.stamp"
+    python = VENV / "bin" / "python"
+    if mark.is_file() and mark.read_text() == stamp:
+        return python
+    print("making .venv-audit", flush=True)
+    make = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    for command in (make, [*_pip_install(python), "-r", str(lock)]):
+        done = _run(command, INSTALL_S)
+        if done.returncode != 0:
+            print(_last_words(done.stderr), flush=True)
+            return None
+    mark.write_text(stamp)
+    return python
+
+
+def index_today(name: str, lock: Path, python: Path) -> Look:
+    """Does the index give the very files the lock names, and was none withdrawn ("yanked")?"""
+    command = [*_pip_install(python), "--dry-run", "--ignore-installed", "--report", "-"]
+    done = _run([*command, "-r", str(lock)], INDEX_S)
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        other = ", ".join(re.findall(r"(?m)^ +(\S+==\S+) from ", done.stderr))
+        return Look(found=[f"The index gives another file than {name} names: {other}"])
+    try:
+        given = json.loads(done.stdout)["install"]
+    except (ValueError, KeyError, TypeError):
+        return Look(unseen=[f"pip could not read the index for {name}: {_last_words(done.stderr)}"])
+    look = Look()
+    for each in given:
+        if each.get("is_yanked"):
+            what = f"{each['metadata']['name']} {each['metadata']['version']}"
+            look.found.append(f"{what} was withdrawn by its authors: take another version.")
+    if not look.found:
+        look.told.append(f"{len(given)} packages are the same files as in {name}, none withdrawn")
+    return look
+
+
+def _pip_install(python: Path) -> list[str]:
+    strict = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    quiet = ["--quiet", "--disable-pip-version-check"]
+    return [str(python), "-m", "pip", "install", *strict, *quiet]
+
+
+def _advisory_command(python: Path) -> list[str]:
+    quiet = ["--progress-spinner", "off", "--desc", "off", "--format", "json"]
+    return [str(python), "-m", "pip_audit", "--require-hashes", "--disable-pip", *quiet]
+
+
+def advisories(name: str, text: str, command: Sequence[str], ships: set[str]) -> Look:
+    """What pip-audit, started as `command`, knows about a lock. What it did not judge is `unseen`.
+
+    Its exit status is not asked: it is 0 when every package was skipped.
+    """
+    done = _run(command, ADVISORIES_S)
+    wanted = {pin.name: pin.version for pin in pins(text) if pin.is_wanted_here}
+    try:
+        judged = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError, TypeError):
+        said = _last_words(done.stderr)
+        return Look(unseen=[f"The advisories cannot be reached for {name}: {said}"])
+    look = Look()
+    known: dict[str, dict[str, Any]] = {
+        canonicalize_name(each["name"]): each for each in judged if "skip_reason" not in each
+    }
+    for package in known.values():
+        for flaw in package["vulns"]:
+            look.found.append(_sentence(package, flaw, ships))
+    told = {name: canonicalize_version(package["version"]) for name, package in known.items()}
+    missed = sorted(each for each in wanted if told.get(each) != canonicalize_version(wanted[each]))
+    if missed:
+        shown = ", ".join(missed[:5]) + (", …" if len(missed) > 5 else "")
+        reasons = [each["skip_reason"] for each in judged if "skip_reason" in each]
+        why = reasons[0] if reasons else "pip-audit left them out"
+        count = f"{len(missed)} of {len(wanted)} packages"
+        look.unseen.append(f"The advisories told nothing about {count} ({shown}): {why}")
+    elif not look.found:
+        look.told.append(f"{len(wanted)} packages, no known vulnerability")
+    return look
+
+
+def _sentence(package: Mapping[str, str], flaw: Mapping[str, Any], ships: set[str]) -> str:
+    where = "ships" if canonicalize_name(package["name"]) in ships else "a tool, does not ship"
+    mended = flaw["fix_versions"]
+    fixed = f"fixed in {', '.join(mended)}" if mended else "no version mends it yet"
+    names = ", ".join([flaw["id"], *flaw["aliases"]])
+    return f"{package['name']} {package['version']} ({where}): {names}; {fixed}."
+
+
+def licences(names: set[str]) -> Look:
+    """The licence of each installed package among `names`, one line for each licence."""
+    by_licence = defaultdict(list)
+    for name in sorted(names):
+        try:
+            by_licence[licence_of(metadata.metadata(name))].append(name)
+        except metadata.PackageNotFoundError:
+            by_licence["(for other systems, not installed here)"].append(name)
+    return Look(told=[f"{each}: {', '.join(by_licence[each])}" for each in sorted(by_licence)])
+
+
+def licence_of(words: metadata.PackageMetadata) -> str:
+    """What a package says its licence is, in the newest of the three ways to say it."""
+    expressions = words.get_all("License-Expression") or []
+    classes = [each for each in words.get_all("Classifier") or [] if each.startswith("License ::")]
+    texts = [each.splitlines()[0][:60] for each in words.get_all("License") or [] if each.strip()]
+    for said in (expressions, [each.rpartition(" :: ")[2] for each in classes], texts):
+        if said:
+            return " / ".join(str(each) for each in said)
+    return "says none"
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a requirements file, continued ones joined, without comments and empty ones."""
+    for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield line.strip()
+
+
+def _run(command: Sequence[str], seconds: int) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
+
+
+def _last_words(text: str) -> str:
+    """The last line that says something, cut: a traceback's error, the verdict of pip's log."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return said[-1][:300] if said else "it said nothing"
