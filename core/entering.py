@@ -57,7 +57,7 @@ def remember(user: User, place: Place) -> str:
 def _authenticated(email: str, user: User | None, password: str, place: Place) -> User | None:
     slot = guessing.take(email, user.id if user else None, place)
     try:
-        kept = users.password_of(user) if user else hashing.NOBODYS
+        kept = users.password_of(user)
         fitting = _fitting(kept, password)
     except hashing.Busy:
         with transaction():

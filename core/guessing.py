@@ -106,6 +106,7 @@ class Slot:
         return not self.keys
 
 
+@as_platform
 def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     """Turn away who is refused anyway, by one look without a lock: most presses of a guesser end here.
 
@@ -126,6 +127,7 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     return bool(row.tries)
 
 
+@as_platform
 def take(email: str, user_id: int | None, place: Place) -> Slot:
     """Count one try before its password is looked at: in one short transaction, under the locks of its counts.
 
