@@ -39,14 +39,19 @@ def _make_missing(owner: psycopg.Connection, has_store: bool, store_password: st
     mine = owner.execute("SELECT pg_has_role(current_user, %s, 'SET')", (DEFINER_ROLE,)).fetchone()
     if not (mine and mine[0]):
         owner.execute(sql.SQL("GRANT {} TO {}").format(definer, me))
-    if not has_store:
-        servers.make_role(owner, servers.STORE_ROLE, store_password, exists=servers.STORE_ROLE in there)
-        name = owner.info.dbname
-        owner.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-                sql.Identifier(name), sql.Identifier(servers.STORE_ROLE)
-            )
-        )
+    if has_store:
+        return
+    store = sql.Identifier(servers.STORE_ROLE)
+    if servers.STORE_ROLE in there:  # whoever is no superuser may set its password and nothing else
+        verifier = owner.pgconn.encrypt_password(store_password.encode(), servers.STORE_ROLE.encode(), b"scram-sha-256")
+        owner.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(store, sql.Literal(verifier.decode())))
+    else:
+        servers.make_role(owner, servers.STORE_ROLE, store_password, exists=False)
+    may = owner.execute(
+        "SELECT has_database_privilege(%s, current_database(), 'CONNECT')", (servers.STORE_ROLE,)
+    ).fetchone()
+    if not (may and may[0]):
+        owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(owner.info.dbname), store))
 
 
 def _as_store(platform_url: str, password: str) -> str:
