@@ -159,7 +159,6 @@ def tidy() -> None:
     if masked:
         log.info("masked old numbers", orders=masked)
     gone = pruning.prune() + users.prune() + guessing.prune() + pulse.prune()
-    gone += outbox.prune(config.current().call_keep_days)
     log.info("tidied", rows=gone)
 
 
