@@ -117,7 +117,7 @@ FUNCTIONS = {
     "makola_hold_bundles(bigint[])": "store platform",
     "makola_hold_float()": "platform",
     "makola_mask_orders(bigint[])": "platform",
-    "makola_next_audit_id()": "store platform",
+    "makola_next_audit_id()": "store platform public",
     "makola_note_membership()": "",
     "makola_note_person()": "",
     "makola_open_accounts(text,text)": "platform",

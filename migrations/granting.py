@@ -82,10 +82,13 @@ def _functions(connection: Connection, roles: rights.Roles) -> None:
             continue
         if owner != definer:
             _do(connection, f"ALTER FUNCTION {function} OWNER TO {definer}")
-        callers = [names[kind] for kind in rights.FUNCTIONS[function].split()]
+        who = rights.FUNCTIONS[function].split()
+        callers = [names[kind] for kind in who if kind in names]
         _do(connection, f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {_listed(names.values())}")
         if callers:
             _do(connection, f"GRANT EXECUTE ON FUNCTION {function} TO {_listed(callers)}")
+        if "public" in who:  # the default of a column, which roles of before write too
+            _do(connection, f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC")
     _do(connection, f"REVOKE CREATE ON SCHEMA public FROM {definer}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Executable, NullPool, create_engine, text
+from sqlalchemy import Engine, Executable, NullPool, create_engine, text
 
 from core import config
 
@@ -30,7 +30,16 @@ def migrate(urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str =
 
 def execute(statement: str | Executable, **values: Any) -> None:
     """Run one statement as the owner of the tables, and commit."""
-    address = "postgresql+psycopg://" + config.current().database_admin_url.partition("://")[2]
-    engine = create_engine(address, poolclass=NullPool)
-    with engine.begin() as connection:
+    with _engine().begin() as connection:
         connection.execute(text(statement) if isinstance(statement, str) else statement, values)
+
+
+def read(statement: str) -> list[Any]:
+    """The first column of every row, whatever role may see it."""
+    with _engine().begin() as connection:
+        return list(connection.execute(text(statement)).scalars())
+
+
+def _engine() -> Engine:
+    address = "postgresql+psycopg://" + config.current().database_admin_url.partition("://")[2]
+    return create_engine(address, poolclass=NullPool)

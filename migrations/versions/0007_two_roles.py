@@ -227,12 +227,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
   WHERE u.id = (makola_heard('makola_password_of', said, mac) ->> 'user_id')::bigint
 $$
 """
-# What is true of a person and of a membership, in words that tell nobody a password. The audit gets them at each change,
+# What is true of a person and of a membership, in words that tell neither an e-mail nor a password. The audit gets them at each change,
 # whoever makes it, and the proof of the books asks whether they still are.
 PEOPLE_WORDS = """
 CREATE FUNCTION makola_words_of(u users) RETURNS jsonb LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT jsonb_build_object('email', u.email, 'platform_role', u.platform_role,
+  SELECT jsonb_build_object('platform_role', u.platform_role,
+    'email', substr(encode(sha256(convert_to(u.email, 'UTF8')), 'hex'), 1, 16),
     'password', substr(encode(sha256(convert_to(u.password_hash, 'UTF8')), 'hex'), 1, 16))
 $$
 """
