@@ -469,6 +469,7 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
     from tables_owner import migrate
 
     from core import config as settings
+    from core.db import db
     from wsgi import create_app
 
     new, old = "new-" * 10, "old-" * 10  # fallbacks are parted by blanks
@@ -480,6 +481,8 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
                 return orders.by_code(mine.code) is not None
             finally:
                 tenancy.clear()
+                for engine in db.engines.values():
+                    engine.dispose()
 
     rotated = replace(config, secret_key=new, secret_key_fallbacks=old)
     settings.use(replace(config, secret_key=old))
