@@ -22,7 +22,7 @@ import core.config
 import door
 import front.cli
 import storefront
-from core import clock, db, outbox, wires
+from core import clock, db, outbox, rights, wires
 from core.config import Config
 from door.hosts import Door
 from door.limits import valkey
@@ -33,6 +33,8 @@ from integrations.ports import Supplier
 
 ROOT = Path(__file__).resolve().parent
 
+POOL, POOL_MORE = 5, 5
+"""Connections that each role keeps open in a process once it needed them, and those it opens beyond under load."""
 CONNECT_S = 3
 POOL_WAIT_S = 3
 STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 15_000, 30_000, 20_000
@@ -47,8 +49,8 @@ CLOCK_FRESH_S = 0.2
 def create_app(config: Config | None = None, *, supplier: Supplier | None = None) -> Flask:
     """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
 
-    Raises `ConfigError` naming everything missing or wrong, and `core.db.PowerfulRole` when the database role could see
-    every store whatever the policies say. A database that is merely down is no reason not to start.
+    Raises `ConfigError` naming everything missing or wrong, and `core.rights.WrongRights` when a role of the database may
+    do more or less than it should. A database that is merely down is no reason not to start.
     """
     settings = config or Config.from_environ(os.environ)
     core.config.use(settings)
@@ -69,7 +71,7 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
 
 
 def connect_database(app: Flask, settings: Config) -> None:
-    """One pool per process, as the application role, with limits on every wait."""
+    """Two pools per process, one for each role, with limits on every wait."""
     limits = {
         "random_page_cost": "1.1",  # on SSD; without it one large store makes the planner sort its whole history
         "lock_timeout": db.lock_limit_ms(),  # outside sessions; `tenancy` says it anew for each of their transactions
@@ -77,9 +79,10 @@ def connect_database(app: Flask, settings: Config) -> None:
         "idle_in_transaction_session_timeout": IDLE_MS,
         "TimeZone": "UTC",
     }
-    app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+    options = {
         "pool_pre_ping": True,
+        "pool_size": POOL,
+        "max_overflow": POOL_MORE,
         "pool_timeout": POOL_WAIT_S,
         "hide_parameters": True,  # a customer's number must not reach the log with a statement that failed
         "connect_args": {
@@ -89,9 +92,13 @@ def connect_database(app: Flask, settings: Config) -> None:
             "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
         },
     }
+    app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
+    app.config["SQLALCHEMY_BINDS"] = {db.STORE: psycopg_url(settings.database_store_url)}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.db.init_app(app)
     with app.app_context():
-        db.limit_waits(db.db.engine, answer_s=ANSWER_S, ping_s=PING_S)
+        for engine in db.db.engines.values():
+            db.limit_waits(engine, answer_s=ANSWER_S, ping_s=PING_S)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     RoleGuard(app).install()
     clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None
@@ -129,14 +136,14 @@ def data_mart(settings: Config) -> Supplier:
 
 
 class RoleGuard:
-    """Looks once whether the database role is bound by row-level security, and refuses everything until it has.
+    """Looks once whether each role of the database may do what it should and no more, and refuses everything until so.
 
     At start when the database answers; otherwise before the first request, so that a restart during an outage works.
     """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._passed = _is_migrating()
+        self._passed = _is_for_the_owner()
 
     def install(self) -> None:
         self._app.before_request(self.look)
@@ -147,12 +154,18 @@ class RoleGuard:
             log.warning("database is down at start", detail=str(error.orig))
         finally:
             with self._app.app_context():
-                db.db.engine.dispose()  # a server may fork after this; its children must not share a connection
+                for engine in db.db.engines.values():
+                    engine.dispose()  # a server may fork after this; its children must not share a connection
 
     def look(self) -> None:
         if not self._passed:
-            with db.db.engine.connect() as connection:
-                db.refuse_powerful_role(connection)
+            with db.db.engines[db.PLATFORM].connect() as connection:
+                if connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NULL")):
+                    return  # an empty database, such as one that a backup is about to be brought into
+                rights.refuse_wrong(connection, rights.PLATFORM, "platform", "DATABASE_URL")
+            with db.db.engines[db.STORE].connect() as connection:
+                rights.refuse_wrong(connection, rights.STORE, "store", "DATABASE_STORE_URL")
+                rights.refuse_stranger(connection)
             self._passed = True
 
 
@@ -179,6 +192,7 @@ class ClockJumps:
         return self._offset_s
 
 
-def _is_migrating() -> bool:
-    """Whether this process is `flask db …`, which connects as the owner of the tables."""
-    return Path(sys.argv[0]).stem == "flask" and "db" in sys.argv
+def _is_for_the_owner() -> bool:
+    """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when the rights are not yet right."""
+    commands = {"db", "backup", "restore", "restore-check"}
+    return Path(sys.argv[0]).stem == "flask" and not commands.isdisjoint(sys.argv)

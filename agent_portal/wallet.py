@@ -45,7 +45,7 @@ def wallet() -> ResponseReturnValue:
     lines = ledger.statement(before_id=before, limit=size + 1)
     return render_template(
         "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size], before=before,
-        next_before=lines[size - 1].id if len(lines) > size else None, standing=proof.standing(),
+        next_before=lines[size - 1].id if len(lines) > size else None, standing=proof.standing_for_agents(),
     )  # fmt: skip
 
 

@@ -122,7 +122,6 @@ class _Books:
     """One snapshot of our database."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        connection.execute("SELECT set_config('makola.scope', 'all', true)")  # row-level security binds the owner too
         rows = connection.execute(
             "SELECT id, code, order_ref, state, attempt, resends, ever_unknown, agent_price_pesewas FROM orders"
         ).fetchall()

@@ -362,7 +362,6 @@ def _rows(stage: Stage, query: str, *values: Any) -> list[Any]:
     try:
         with psycopg.connect(stage.running.facts["database_admin_url"], connect_timeout=5) as connection:
             connection.read_only = True
-            connection.execute("SELECT set_config('makola.scope', 'all', true)")
             return connection.execute(query, values).fetchall()
     except psycopg.OperationalError:
         return []

@@ -65,7 +65,6 @@ class Told:
 def held(stage: Stage, statement: str) -> Iterator[None]:
     """A session of the owner that has done `statement` and goes on holding what it took."""
     with psycopg.connect(stage.running.facts["database_admin_url"], connect_timeout=CONNECT_S) as session:
-        session.execute("SELECT set_config('makola.scope', 'all', true)")
         session.execute(statement)
         yield
         session.rollback()

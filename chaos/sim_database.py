@@ -34,6 +34,7 @@ from chaos.sim_store import Store
 from core import catalog, db, lineage, onboarding, outbox, tenancy, users
 from core.audit import SYSTEM
 from core.catalog import Bundle
+from core.config import Config
 from core.outbox import OutboxRow
 from devkit import servers
 from integrations.ports import Offer
@@ -53,11 +54,16 @@ class Database:
     """The server with its one database. `fresh` puts that back for the next seed."""
 
     def __init__(self, server: servers.Postgres) -> None:
-        database = servers.prepare_database(
-            server, _NAME, owner_password=secrets.token_hex(8), app_password=secrets.token_hex(8)
-        )
+        words = {f"{role}_password": secrets.token_hex(8) for role in ("owner", "store", "platform")}
+        database = servers.prepare_database(server, _NAME, **words)
+        settings = sim_profile.app_settings(database.platform_url, database.store_url)
         alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
-        alembic.attributes.update(admin_url=database.admin_url, application_url=database.app_url)
+        alembic.attributes.update(
+            database_admin_url=database.admin_url,
+            database_url=database.platform_url,
+            database_store_url=database.store_url,
+            secret_key=settings.secret_key,
+        )
         command.upgrade(alembic, "head")
         self._journal = sim_journal.Journal()
         super_url = server.superuser_url.rpartition("/")[0] + f"/{_NAME}"
@@ -65,7 +71,7 @@ class Database:
         # A seed must not depend on when it comes by.
         self._super.execute("ALTER SYSTEM SET autovacuum = off")
         self._super.execute("SELECT pg_reload_conf()")
-        self._app = self._made_app(database.app_url)
+        self._app = self._made_app(settings)
         sim_journal.install(self._super)
         self._put_back, self._tables = _keep_first_rows(self._super)
         self._changed = False
@@ -99,7 +105,7 @@ class Database:
                 engine.dispose()
         self._super.close()
 
-    def _made_app(self, url: str) -> Flask:
+    def _made_app(self, settings: Config) -> Flask:
         """The shipped application, and by it the rows that every seed begins with."""
         settings_before, bell_before = core.config._current, outbox.bell
         make_engine = SQLAlchemy._make_engine
@@ -114,7 +120,7 @@ class Database:
 
         undo = patching.attribute(SQLAlchemy, "_make_engine", with_one_connection)
         try:
-            app = wsgi.create_app(sim_profile.app_settings(url))
+            app = wsgi.create_app(settings)
             with app.app_context():
                 _first_rows()
                 for engine in db.db.engines.values():
@@ -159,9 +165,9 @@ def started() -> Iterator[Database]:
 
 def _first_rows() -> None:
     """One store with its catalogue and accounts; and what the relay asks for by the timer, done."""
-    with db.transaction():
-        owner = users.add("ama@example.test", "Ama", secrets.token_hex(8))
     with tenancy.across_stores():
+        with db.transaction():
+            owner = users.add("ama@example.test", "Ama", secrets.token_hex(8))
         catalog.apply_sync("datamart", _offers())
         with db.transaction() as session:
             for bundle in session.scalars(select(Bundle)):

@@ -106,9 +106,9 @@ def drawn(seed: int, bulk: BulkMode) -> Profile:
     )
 
 
-def app_settings(database_url: str) -> Config:
+def app_settings(database_url: str, database_store_url: str) -> Config:
     """What the application is made with. What a seed runs with are `settings`."""
-    return Config(database_url=database_url, **_NOWHERE)
+    return Config(database_url=database_url, database_store_url=database_store_url, **_NOWHERE)
 
 
 def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_lines: int) -> Config:
@@ -117,6 +117,7 @@ def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_li
     """
     return Config(
         database_url="postgresql://nowhere/makola",
+        database_store_url="postgresql://nowhere/makola",
         **_NOWHERE,
         bulk=bulk,
         bulk_lines=bulk_lines,

@@ -33,7 +33,6 @@ def rows(stage: Stage, query: str, *values: Any) -> list[Any]:
     """What a reading transaction over all stores sees. Raises `psycopg.OperationalError` while PostgreSQL is away."""
     with psycopg.connect(stage.running.facts["database_admin_url"], connect_timeout=CONNECT_S) as connection:
         connection.read_only = True
-        connection.execute("SELECT set_config('makola.scope', 'all', true)")
         return connection.execute(query, values).fetchall()
 
 

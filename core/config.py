@@ -31,7 +31,8 @@ def _var(name: str, help_text: str, default: Any = ...) -> Any:
 class Config:
     """What one running Makola was told. Build it with `Config.from_environ`."""
 
-    database_url: str = _var("DATABASE_URL", "PostgreSQL address of the application role (owns nothing, no BYPASSRLS)")
+    database_url: str = _var("DATABASE_URL", "PostgreSQL address of the platform's role (owns nothing, no BYPASSRLS)")
+    database_store_url: str = _var("DATABASE_STORE_URL", "the stores' role's: docs/operate.md, 'Roles of the database'")
     redis_url: str = _var("REDIS_URL", "Valkey or Redis address; it only carries rings, it never remembers")
     secret_key: str = _var("MAKOLA_SECRET_KEY", "signs cookies and tokens; at least 32 characters, random")
     data_mart_api_url: str = _var("DATA_MART_API_URL", "base address of the supplier, ending in /api")
@@ -251,7 +252,8 @@ def _judge(values: dict[str, Any]) -> list[str]:
         problems.append("MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -.")
     if not re.fullmatch(r"([A-Za-z0-9_-]{22,128})?", values.get("webhook_token_previous", "")):
         problems.append("MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
-    for name, key in (("DATABASE_URL", "database_url"), ("DATABASE_ADMIN_URL", "database_admin_url")):
+    for name in ("DATABASE_URL", "DATABASE_STORE_URL", "DATABASE_ADMIN_URL"):
+        key = name.lower()
         if values.get(key) and not re.match(r"postgresql(\+psycopg)?://", values[key]):
             problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
     if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):

@@ -1,7 +1,7 @@
 """The database session and the one way to write: `with transaction():`.
 
 Decides when things are committed: one transaction per use case, opened by the verb, never nested, never committed
-elsewhere. What a session may see is decided by `tenancy`, which hooks into the session made here.
+elsewhere. What a session may see, and as which of the two roles it connects, is decided by `tenancy`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text, event, text
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -41,8 +42,21 @@ class Model(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, str: Text, datetime: DateTime(timezone=True)}
 
 
-db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False})
-"""Only `db.session` and the engine are used; tables inherit `Model`, so the extension stays replaceable."""
+STORE, PLATFORM = "store", None
+"""Names of the two engines: each connects as a role of its own, whose rights stand in `core.rights`."""
+connects_as: ContextVar[str | None] = ContextVar("makola_connects_as", default=STORE)
+"""The engine that new transactions of this work use. Set by `tenancy` alone."""
+
+
+class _Session(FlaskSession):
+    """One session, two roles: which one a transaction connects as is known before its first statement."""
+
+    def get_bind(self, *_: Any, bind: Engine | Connection | None = None, **__: Any) -> Engine | Connection:
+        return bind if bind is not None else db.engines[connects_as.get()]
+
+
+db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False, "class_": _Session})
+"""Only `db.session` and the engines are used; tables inherit `Model`, so the extension stays replaceable."""
 
 
 _LOST = frozenset({"40P01", "40001"})
@@ -215,29 +229,3 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
     was_pinged = engine.dialect.do_ping
     engine.dialect.do_ping = ping  # type: ignore[method-assign, assignment]
     event.listen(engine, "do_connect", connect)
-
-
-class PowerfulRole(RuntimeError):
-    """The application would connect as a role that row-level security does not bind."""
-
-
-def refuse_powerful_role(connection: Connection) -> None:
-    """Raise `PowerfulRole` when the connected role is superuser, has BYPASSRLS or owns a table.
-
-    Such a role sees every store whatever the policies say, so the application must not run as it.
-    """
-    name, superuser, bypass = connection.execute(
-        text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
-    ).one()
-    owned = connection.execute(
-        text(
-            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner "
-            "WHERE r.rolname = current_user AND c.relkind IN ('r', 'p')"
-        )
-    ).scalar_one()
-    if superuser or bypass or owned:
-        why = "is a superuser" if superuser else "has BYPASSRLS" if bypass else f"owns {owned} tables"
-        raise PowerfulRole(
-            f"DATABASE_URL connects as {name}, which {why}. Use a role that owns nothing; "
-            "see docs/operate.md, 'Roles of the database'."
-        )

@@ -14,11 +14,13 @@ from core.audit import Actor
 from core.db import transaction
 from core.devices import Place
 from core.guessing import Slot
+from core.tenancy import as_platform
 from core.users import User
 
 _LONGEST_EMAIL = 254
 
 
+@as_platform
 def authenticate(email: str, password: str, place: Place) -> User | None:
     """The person, when the password is right and may open this door. None otherwise.
 
@@ -39,6 +41,7 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
         raise
 
 
+@as_platform
 def remember(user: User, place: Place) -> str:
     """The person has logged in here: know this device from now on, and write it down.
 
@@ -54,23 +57,24 @@ def remember(user: User, place: Place) -> str:
 def _authenticated(email: str, user: User | None, password: str, place: Place) -> User | None:
     slot = guessing.take(email, user.id if user else None, place)
     try:
-        fitting = _fitting(user, password)
+        kept = users.password_of(user)
+        fitting = _fitting(kept, password)
     except hashing.Busy:
         with transaction():
             guessing.give_back(slot, right=False)
         raise
     if user is not None and fitting is not None and _may_enter(user, place.door):
-        return _let_in(user, fitting, slot)
+        return _let_in(user, kept, fitting, slot)
     _note("login_failed", email, user, place)
     return None
 
 
-def _let_in(user: User, password: str, slot: Slot) -> User | None:
+def _let_in(user: User, kept: str, password: str, slot: Slot) -> User | None:
     """None when the password was changed while it was looked at."""
-    renewed = _renewed(user, password)
+    renewed = _renewed(kept, password)
     with transaction() as session:
         fresh = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
-        if fresh.password_hash != user.password_hash:
+        if users.password_of(fresh) != kept:
             return None
         guessing.give_back(slot, right=True)
         if renewed is not None:
@@ -78,19 +82,18 @@ def _let_in(user: User, password: str, slot: Slot) -> User | None:
         return fresh
 
 
-def _renewed(user: User, password: str) -> str | None:
+def _renewed(kept: str, password: str) -> str | None:
     """The hash by today's rule when the old one was made by another; not when that would mean to wait."""
     try:
-        return hashing.make(passwords.normal(password)) if hashing.is_old(user.password_hash) else None
+        return hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
     except hashing.Busy:
         return None
 
 
-def _fitting(user: User | None, password: str) -> str | None:
-    """The password in the form that fits."""
-    password_hash = user.password_hash if user else hashing.NOBODYS
+def _fitting(kept: str, password: str) -> str | None:
+    """The password in the form that fits the hash."""
     for form in passwords.candidates(password):
-        if hashing.fits(password_hash, form):
+        if hashing.fits(kept, form):
             return form
     return None
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core import clock, devices
 from core.db import Model, db, transaction
 from core.devices import WINDOW_S, Place, hash_of
+from core.tenancy import as_platform
 
 TRIES_OF_PAIR = 5
 """Wrong passwords from one address for one account."""
@@ -105,6 +106,7 @@ class Slot:
         return not self.keys
 
 
+@as_platform
 def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     """Turn away who is refused anyway, by one look without a lock: most presses of a guesser end here.
 
@@ -125,6 +127,7 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     return bool(row.tries)
 
 
+@as_platform
 def take(email: str, user_id: int | None, place: Place) -> Slot:
     """Count one try before its password is looked at: in one short transaction, under the locks of its counts.
 
@@ -170,6 +173,7 @@ def forget_devices(user_id: int) -> None:
     devices.forget(user_id)
 
 
+@as_platform
 def prune() -> int:
     """Delete counts whose time is over, the oldest beyond `MOST_COUNTS`, and devices not used for long.
 

@@ -6,6 +6,7 @@ from core import audit, catalog, config, ledger, stores
 from core.audit import Actor
 from core.db import transaction
 from core.stores import DEFAULT_COLOUR, Store
+from core.tenancy import as_platform
 from core.users import Membership, User
 
 
@@ -39,6 +40,7 @@ def open_store(
         return store
 
 
+@as_platform
 def set_store_status(store_id: int, status: str, reason: str, actor: Actor) -> Store:
     """Open, close or suspend a store; `reason` is what its customers read. Raises `stores.BadStore`."""
     with transaction():

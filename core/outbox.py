@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ForeignKeyConstraint, Index, delete, func, or_, select, update
+from sqlalchemy import ForeignKeyConstraint, Index, func, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -256,17 +256,6 @@ def health() -> Health:
         ).where(OutboxRow.done_at.is_(None))
     ).one()
     return Health(due, (now - oldest).total_seconds() if oldest else 0.0, leased, open_)
-
-
-def prune(keep_days: int) -> int:
-    """Delete finished requests of people that are older than `keep_days`. Rows of orders stay."""
-    with transaction() as session:
-        found = session.execute(
-            delete(OutboxRow).where(
-                OutboxRow.order_id.is_(None), OutboxRow.done_at < clock.now() - clock.delta(keep_days * 86_400)
-            )
-        )
-        return int(found.rowcount)  # type: ignore[attr-defined]
 
 
 def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:

@@ -16,6 +16,7 @@ from core import audit, clock, users
 from core.audit import Actor
 from core.db import db, transaction
 from core.stores import Store
+from core.tenancy import as_platform
 from core.users import Membership, User
 
 COMMAND_LINE = Actor("system", "Command line")
@@ -50,6 +51,7 @@ class Role:
     """The old password was too short for the new role, so it opens nothing: make a reset link."""
 
 
+@as_platform
 def find(email: str) -> User:
     """The person with this address. Raises `Refused`."""
     if (user := users.by_email(email) if email.isprintable() else None) is None:
@@ -57,6 +59,7 @@ def find(email: str) -> User:
     return user
 
 
+@as_platform
 def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
     """People by e-mail, those behind `after`; with `typed` only whose e-mail or name has it. Removed ones are left out."""
     rows = select(User).where(User.removed_at.is_(None), User.email > after).order_by(User.email).limit(limit)
@@ -76,6 +79,7 @@ def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
     return list(found.values())
 
 
+@as_platform
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:
     """A new person, or one who was removed and comes back under the same number. Raises `Refused`, `BadPassword`."""
     email, name = _email(email), _name(name)
@@ -96,6 +100,7 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
         raise Refused(f"{email} is there already. Change the password or the role instead.") from None
 
 
+@as_platform
 def set_password(user_id: int, password: str, actor: Actor, *, action: str, keep: str | None = None) -> str | None:
     """Set a person's password and end their access; the session with the token `keep` goes on under a new token.
 
@@ -114,6 +119,7 @@ def change_in_open_use_case(user: User, password: str, actor: Actor, action: str
     _audit(actor, action, user)
 
 
+@as_platform
 def set_role(user_id: int, role: str, actor: Actor) -> Role:
     """Give a person another role of the platform. Raises `Refused` for the last owner.
 
@@ -136,6 +142,7 @@ def set_role(user_id: int, role: str, actor: Actor) -> Role:
         return Role(changed=True, password_voided=is_voided)
 
 
+@as_platform
 def remove(user_id: int, actor: Actor) -> list[str]:
     """Take everything from a person: roles, stores, password, sessions. The row stays, since history names it.
 
@@ -154,6 +161,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
         return left
 
 
+@as_platform
 def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -> bool:
     """Let a person work in a store as `role`, or no longer when None. False when it was so already. Raises `Refused`."""
     if role is not None:
@@ -176,6 +184,7 @@ def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -
         return True
 
 
+@as_platform
 def log_out_everywhere(user_id: int, actor: Actor) -> None:
     """End every session, known device and reset link of a person."""
     with transaction():

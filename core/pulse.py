@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core import clock
 from core.db import Model, db, transaction
+from core.tenancy import as_platform
 
 Role = Literal["relay", "worker"]
 ROLES: tuple[Role, ...] = ("relay", "worker")
@@ -63,6 +64,7 @@ def count(name: str) -> None:
     _touch(_COUNTER, name)
 
 
+@as_platform
 def health() -> dict[str, Health]:
     """Every role that beat within a day; a role that is missing here is not alive."""
     now = clock.now()
@@ -74,11 +76,13 @@ def health() -> dict[str, Health]:
     return {role: Health(alive, (now - newest).total_seconds()) for role, alive, newest in rows}
 
 
+@as_platform
 def counted(name: str) -> int:
     """How often `count(name)` was called, in all processes and for ever."""
     return db.session.scalar(select(Pulse.times).where(Pulse.name == name, Pulse.role == _COUNTER)) or 0
 
 
+@as_platform
 def prune() -> int:
     """Forget processes that ended long ago. Returns how many rows went."""
     with transaction() as session:
@@ -86,6 +90,7 @@ def prune() -> int:
         return int(session.execute(delete(Pulse).where(Pulse.role != _COUNTER, old)).rowcount)  # type: ignore[attr-defined]
 
 
+@as_platform
 def _touch(role: str, name: str) -> None:
     now = clock.now()
     with transaction() as session:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core import audit, clock, config, people
 from core.audit import Actor
 from core.db import Model, db, transaction
+from core.tenancy import as_platform
 from core.users import Door, User
 
 
@@ -48,6 +49,7 @@ class Gone(Exception):
     sentence = "This link does not work any more: it works once, and for a short time. Ask for a new one."
 
 
+@as_platform
 def make(user_id: int, actor: Actor) -> Made:
     """A new link for a person; an earlier one works no more. Raises `people.Refused`."""
     token, settings = secrets.token_urlsafe(32), config.current()
@@ -62,11 +64,13 @@ def make(user_id: int, actor: Actor) -> Made:
     return Made(f"{settings.address(label)}/reset/{token}", until, user)
 
 
+@as_platform
 def person_of(token: str, door: Door) -> User:
     """Whose link this is, at their own door. Looking does not use it up. Raises `Gone`."""
     return _person(token, door)
 
 
+@as_platform
 def use(token: str, door: Door, password: str) -> User:
     """Set the password with a link, once, and end the person's access. Raises `Gone`, `passwords.BadPassword`."""
     with transaction() as session:

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, delete, select
+from sqlalchemy import DateTime, Index, LargeBinary, Text, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import clock, config
 from core.db import Model, db, transaction
+from core.tenancy import as_platform
 
 SUPPLIER = "datamart"
 Share = Literal["purchase", "other"]
@@ -109,6 +110,7 @@ class BalanceRead(Model):
     verdict: Mapped[str]
 
 
+@as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
     return db.session.get(SupplierState, SUPPLIER) or SupplierState(
@@ -126,6 +128,7 @@ def locked_state() -> SupplierState:
     return db.session.scalars(select(SupplierState).where(SupplierState.supplier == SUPPLIER).with_for_update()).one()
 
 
+@as_platform
 def take_call(share: Share) -> float:
     """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait.
 
@@ -160,6 +163,7 @@ def calls_left(link: SupplierState) -> int:
     return max(settings.rate_calls - used, 0)
 
 
+@as_platform
 def close_until(moment: datetime) -> None:
     """The supplier said 429: no process calls before `moment`."""
     with transaction():
@@ -195,6 +199,7 @@ def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
     )
 
 
+@as_platform
 def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any]) -> None:
     """Keep one finished call: completes the open line of a purchase, or adds a line."""
     with transaction() as session:
@@ -218,6 +223,7 @@ def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[s
         line.answered_at = clock.now()
 
 
+@as_platform
 def calls(
     before_id: int | None = None, endpoint: str | None = None, search: str = "", limit: int | None = None
 ) -> list[SupplierCall]:
@@ -252,18 +258,21 @@ def keep_webhook(values: Mapping[str, Any]) -> bool:
     return bool(fresh == 1)
 
 
+@as_platform
 def webhooks(before_id: int | None = None, limit: int | None = None) -> list[WebhookEvent]:
     """The webhook log, newest first."""
     query = select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(limit or config.current().page_size)
     return list(db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id)))
 
 
+@as_platform
 def webhooks_of(order_ref: str) -> list[WebhookEvent]:
     return list(
         db.session.scalars(select(WebhookEvent).where(WebhookEvent.order_ref == order_ref).order_by(WebhookEvent.id))
     )
 
 
+@as_platform
 def verified_completion(order_ref: str) -> WebhookEvent | None:
     """A webhook signed over its own words that says this order was completed; a shared token proves no words."""
     return db.session.scalar(
@@ -275,22 +284,10 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
     )
 
 
+@as_platform
 def balance_reads(limit: int) -> list[BalanceRead]:
     """The newest balance reads first."""
     return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))
-
-
-def prune() -> int:
-    """Delete call lines and webhooks past their keeping time. Returns how many rows went."""
-    settings, now = config.current(), clock.now()
-    with transaction() as session:
-        gone = 0
-        for query in (
-            delete(SupplierCall).where(SupplierCall.at < now - timedelta(days=settings.call_keep_days)),
-            delete(WebhookEvent).where(WebhookEvent.received_at < now - timedelta(days=settings.webhook_keep_days)),
-        ):
-            gone += int(session.execute(query).rowcount)  # type: ignore[attr-defined]
-        return gone
 
 
 def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:

@@ -1,8 +1,10 @@
-"""Which store this piece of work may see: the ORM scope and the setting that feeds row-level security.
+"""Which store this piece of work may see, and as which role of the database it asks.
 
 Two walls. The ORM adds `store_id = :current` to every statement on a `StoreScoped` table and refuses foreign rows at
 flush; PostgreSQL's policies do the same to whatever goes round the ORM. With no store set the first raises and the
 second shows nothing. Who opens which store is decided by the door and by `fulfilment.jobs`.
+
+Seeing every store is a right of the platform's role and no setting: the store's role has no policy that would let it.
 """
 
 from __future__ import annotations
@@ -11,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, ForeignKey, bindparam, event, text
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column, with_loader_criteria
 
 from core import db as database
-from core.db import db
+from core import signed
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class NoStore(RuntimeError):
@@ -36,13 +42,11 @@ class ScopeDuringWrite(RuntimeError):
 class _Scope:
     store_id: int | None
     everything: bool = False
+    engine: str | None = database.STORE
 
 
 _NOTHING = _Scope(None)
 _scope: ContextVar[_Scope] = ContextVar("makola_scope", default=_NOTHING)
-
-on_acting: Callable[[int, str], None] | None = None
-"""Writes the audit line of `acting_in`. Set by `core.audit`, which sits above this module."""
 
 
 class StoreScoped:
@@ -51,9 +55,15 @@ class StoreScoped:
     store_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("stores.id"), index=False)
 
 
-def use(store_id: int) -> None:
-    """Work for this store from now on, in this request or job."""
-    _enter(_Scope(store_id))
+class StoreOrPlatformScoped(StoreScoped):
+    """Mixin of tables that also hold the platform's own rows: those have `store_id` NULL and no store sees them."""
+
+    store_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("stores.id"), nullable=True)  # type: ignore[assignment]
+
+
+def use(store_id: int, *, as_platform: bool = False) -> None:
+    """Work for this store from now on: in a request of it as the store's role, in a job `as_platform`."""
+    _enter(_Scope(store_id, engine=database.PLATFORM if as_platform else database.STORE))
 
 
 def clear() -> None:
@@ -74,43 +84,38 @@ def sees_everything() -> bool:
     return _scope.get().everything
 
 
-@contextmanager
-def acting_in(store_id: int, reason: str) -> Iterator[None]:
-    """Work in one store from outside it (console, CLI, seeds). Leaves an audit line with `reason`."""
-    if on_acting is not None:
-        on_acting(store_id, reason)
-    with _swapped(_Scope(store_id)):
-        yield
+def is_platform() -> bool:
+    """Whether this work connects as the platform's role, not as a store's."""
+    return _scope.get().engine == database.PLATFORM
 
 
 @contextmanager
 def inside(store_id: int) -> Iterator[None]:
-    """Enter the store an outbox row names, for the length of one job."""
-    with _swapped(_Scope(store_id)):
+    """Enter one store as the platform: for a job, whose outbox row names it, and for commands. Both walls stand."""
+    with _swapped(_Scope(store_id, engine=database.PLATFORM)):
         yield
 
 
 @contextmanager
 def across_stores() -> Iterator[None]:
     """See every store. Only for `core.orders.ring`, fulfilment/ and admin_console/ (and their door); a test greps."""
-    with _swapped(_Scope(None, everything=True)):
+    with _swapped(_Scope(None, everything=True, engine=database.PLATFORM)):
         yield
 
 
-@contextmanager
-def widened() -> Iterator[None]:
-    """Let the statements of an open use case touch platform rows too, at the database only. For `ledger.post`."""
-    session = db.session()
-    session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
-    yield
-    # Not in a finally: after a failed statement the transaction is dead and its settings die with it.
-    session.execute(text("SELECT set_config('makola.scope', :scope, true)"), {"scope": _scope_word(_scope.get())})
+def as_platform(verb: Callable[P, T]) -> Callable[P, T]:
+    """For verbs about what belongs to no store (people and log-ins, the supplier, switches): work as the platform, whoever
+    calls. The stores' role has no right there. Inside an open use case the caller must be the platform already.
+    """
 
+    @wraps(verb)
+    def outside(*args: P.args, **kwargs: P.kwargs) -> T:
+        if is_platform():
+            return verb(*args, **kwargs)
+        with _swapped(_Scope(None, engine=database.PLATFORM)):
+            return verb(*args, **kwargs)
 
-class StoreOrPlatformScoped(StoreScoped):
-    """Mixin of tables that also hold the platform's own rows: those have `store_id` NULL and no store sees them."""
-
-    store_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("stores.id"), nullable=True)  # type: ignore[assignment]
+    return outside
 
 
 @contextmanager
@@ -128,12 +133,9 @@ def _enter(scope: _Scope) -> None:
         return
     if database.in_transaction():
         raise ScopeDuringWrite("the store cannot change inside an open use case")
-    database.end_read()  # its transaction carries the old setting
+    database.end_read()  # its transaction carries the old setting, and may be of the other role
     _scope.set(scope)
-
-
-def _scope_word(scope: _Scope) -> str:
-    return "all" if scope.everything else ""
+    database.connects_as.set(scope.engine)
 
 
 def _required_store_id() -> int:
@@ -141,17 +143,19 @@ def _required_store_id() -> int:
 
 
 @event.listens_for(Session, "after_begin")
-def _tell_postgres(session: Session, _transaction: Any, connection: Any) -> None:
-    """Feed row-level security, for this transaction only: a session-level setting would leak through the pool."""
-    scope = _scope.get()
+def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> None:
+    """Feed row-level security, for this transaction only: a session-level setting would leak through the pool.
+
+    Signed, so that a statement that was smuggled in cannot name another store: see migrations, `makola_store`.
+    """
+    store_id = _scope.get().store_id
     connection.execute(
         text(
-            "SELECT set_config('makola.store', :store, true), set_config('makola.scope', :scope, true), "
+            "SELECT set_config('makola.store', :store, true), "
             "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
         ),
         {
-            "store": "" if scope.store_id is None else str(scope.store_id),
-            "scope": _scope_word(scope),
+            "store": "" if store_id is None else f"{store_id}.{signed.mac(f'store:{store_id}')}",
             "lock_ms": str(database.lock_limit_ms()),
         },
     )

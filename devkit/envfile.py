@@ -17,8 +17,9 @@ HEAD = """\
 # `python3 dev.py up` needs none of them: it makes what is missing, and keeps what is set here.
 """
 TOOLS = {
-    "TEST_DATABASE_URL": "the application role's address of a PostgreSQL 18 database for the tests, whose name must end "
+    "TEST_DATABASE_URL": "the platform role's address of a PostgreSQL 18 database for the tests, whose name must end "
     "in _test, instead of a private server; tests never look at DATABASE_URL",
+    "TEST_DATABASE_STORE_URL": "the stores' role's address of the same database",
     "TEST_DATABASE_ADMIN_URL": "the owner's address of the same database",
     "TEST_DATABASE_SUPERUSER_URL": "a superuser's address of the same database",
     "TEST_REDIS_URL": "Valkey or Redis for the tests instead of a private one; it is emptied",

@@ -26,6 +26,18 @@ class Refusal(Exception):
     """Why `up` cannot go on: one sentence with the fix."""
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """Where each role of the application finds the database; `admin` is the owner's, which only the migration sees."""
+
+    platform: str
+    store: str
+    admin: str = ""
+
+
+NOWHERE = Addresses("-", "-")
+
+
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """The options of `up`."""
     parser = argparse.ArgumentParser(prog="python3 dev.py up", description="Run all of Makola on this machine.")
@@ -73,7 +85,7 @@ class Plan:
 
     @property
     def webhook_url(self) -> str:
-        token = self.app_environ("-", "-")["MAKOLA_WEBHOOK_TOKEN"]
+        token = self.app_environ(NOWHERE, "-")["MAKOLA_WEBHOOK_TOKEN"]
         if self._domain == "localhost":  # hooks.localhost does not resolve outside browsers
             return f"http://127.0.0.1:{self.port}/datamart/{token}"
         return f"{self.public_url('hooks')}/datamart/{token}"
@@ -84,11 +96,11 @@ class Plan:
 
     def public_url(self, name: str) -> str:
         """The address of `<name>.<domain>` as people open it."""
-        told = self.app_environ("-", "-")
+        told = self.app_environ(NOWHERE, "-")
         port = int(told["MAKOLA_PUBLIC_PORT"])
         return f"{told['MAKOLA_PUBLIC_SCHEME']}://{name}.{self._domain}" + (f":{port}" if port else "")
 
-    def app_environ(self, database_url: str, redis_url: str) -> dict[str, str]:
+    def app_environ(self, database: Addresses, redis_url: str) -> dict[str, str]:
         """The environment of web, worker, relay and seed: never the owner's address. What the person set is kept."""
         own = {
             "MAKOLA_SECRET_KEY": self.keys["secret_key"],
@@ -100,7 +112,7 @@ class Plan:
             "MAKOLA_ORDERS_OPEN_PER_DEVICE": UNLIMITED,  # one machine plays all customers
             "MAKOLA_ORDERS_OPEN_PER_ADDRESS": UNLIMITED,
         }
-        told = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        told = {"DATABASE_URL": database.platform, "DATABASE_STORE_URL": database.store, "REDIS_URL": redis_url}
         if self.sandbox_port:
             told["DATA_MART_API_URL"] = self.supplier_url
             told["DATA_MART_API_KEY"] = self.keys["sandbox_api_key"]
@@ -122,11 +134,11 @@ class Plan:
             )
         given = {name: self.environ[name] for name in ("DATABASE_ADMIN_URL",) if name in self.environ}
         try:
-            some = (
+            some = Addresses(
                 self.environ.get("DATABASE_URL", "postgresql://private"),
-                self.environ.get("REDIS_URL", "redis://private"),
+                self.environ.get("DATABASE_STORE_URL", "postgresql://private"),
             )
-            return Config.from_environ(self.app_environ(*some) | given)
+            return Config.from_environ(self.app_environ(some, self.environ.get("REDIS_URL", "redis://private")) | given)
         except ConfigError as error:
             raise Refusal(str(error)) from error
 
@@ -135,7 +147,7 @@ def private(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without empty values and, with MAKOLA_FORCE_WHEELS=1, without servers of the person's own."""
     kept = {name: value for name, value in environ.items() if value.strip()}
     if kept.get("MAKOLA_FORCE_WHEELS") == "1":
-        for name in ("DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
+        for name in ("DATABASE_URL", "DATABASE_STORE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
             kept.pop(name, None)
     return kept
 

@@ -58,6 +58,8 @@ def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
         "sandbox_url": f"http://127.0.0.1:{plan.sandbox_port}" if plan.sandbox_port else None,
         "web_address": f"127.0.0.1:{plan.port}",
         "database_url": env["DATABASE_URL"],
+        "database_platform_url": env["DATABASE_URL"],
+        "database_store_url": env["DATABASE_STORE_URL"],
         "database_admin_url": admin_url,
         "redis_url": env["REDIS_URL"],
         "logins": {name: dict(plan.keys[name]) for name in (*stores, "owner")},

@@ -22,8 +22,13 @@ import psycopg
 
 from devkit import leash
 
-# A database for the tests comes as three addresses of it: the application's role, the owner, a superuser.
-DATABASE = {"TEST_DATABASE_URL": False, "TEST_DATABASE_ADMIN_URL": False, "TEST_DATABASE_SUPERUSER_URL": True}
+# A database for the tests comes as four addresses of it: the application's two roles, the owner, a superuser.
+DATABASE = {
+    "TEST_DATABASE_URL": False,
+    "TEST_DATABASE_STORE_URL": False,
+    "TEST_DATABASE_ADMIN_URL": False,
+    "TEST_DATABASE_SUPERUSER_URL": True,
+}
 CHROMIUM = "MAKOLA_CHROMIUM"
 # Settings of this machine that no test may depend on.
 UNSEEN = ("DATABASE_", "REDIS_", "DATA_MART_", "MAKOLA_", "FLASK_", "GRANIAN_", "GUNICORN_", "SANDBOX_")

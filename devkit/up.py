@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devkit import datafolder, front, keys, leash, plan, processes, ready, servers
+from devkit import datafolder, front, keys, leash, plan, processes, ready, roles, servers
 from devkit.console import Console
-from devkit.plan import Plan, Refusal
+from devkit.plan import Addresses, Plan, Refusal
 from devkit.processes import Child, Family, Stopping
 
 COMMAND_WAIT_S = 180
@@ -97,15 +97,15 @@ class Up:
     def start(self, workers: int) -> None:
         """Start everything in order and write `ready.json`. Raises `Refusal`, `ServerError`, `Stopping`."""
         began = time.monotonic()
-        admin_url = self._servers()
+        database = self._servers()
         self._supplier()
-        self._command("migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": admin_url})
+        self._command("migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": database.admin})
         self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
                       "--passwords-file", str(self.plan.instance / "secrets.json"), env=self.env)  # fmt: skip
         self._web()
         self._supervise(workers)
         self._webhook()
-        facts = ready.facts(self.plan, self.env, admin_url)
+        facts = ready.facts(self.plan, self.env, database.admin)
         self.ready = ready.ReadyFile(self.plan.instance / "ready.json", facts, self.pids)
         self.ready.renew()
         self.console.say(f"ready after {time.monotonic() - began:.1f} s")
@@ -127,29 +127,30 @@ class Up:
         alone["web"] += [pid for main in alone["web"] for pid in leash.children(main)]
         return alone | ready.supervised(self.pids_file)
 
-    def _servers(self) -> str:
-        """Start the private servers that are wanted, and know the application's environment. Returns the owner's
-        address of the database, which only the migration gets to see."""
-        given = self.plan.environ
-        database_url, admin_url = given.get("DATABASE_URL", ""), given.get("DATABASE_ADMIN_URL", "")
+    def _servers(self) -> Addresses:
+        """Start the private servers that are wanted, and know the application's environment. Returns the addresses of
+        the database, of which only the migration gets to see the owner's."""
         if self.plan.has_own_database:
             self.console.say("starting PostgreSQL")
             server = self._server("postgres", servers.start_postgres, signal.SIGINT)
             if server.home.note:
                 self.console.say(server.home.note)
-            database = servers.prepare_database(
+            made = servers.prepare_database(
                 server,
                 "makola",
                 owner_password=self.plan.keys["database_owner_password"],
-                app_password=self.plan.keys["database_app_password"],
+                store_password=self.plan.keys["database_store_password"],
+                platform_password=self.plan.keys["database_platform_password"],
             )
-            database_url, admin_url = database.app_url, database.admin_url
-        redis_url = given.get("REDIS_URL", "")
+            database = Addresses(made.platform_url, made.store_url, made.admin_url)
+        else:
+            database = roles.complete(self.plan.environ, self.plan.keys["database_store_password"])
+        redis_url = self.plan.environ.get("REDIS_URL", "")
         if self.plan.has_own_valkey:
             self.console.say("starting Valkey")
             redis_url = self._server("valkey", servers.start_valkey, signal.SIGTERM).url
-        self.env = self.plan.app_environ(database_url, redis_url)
-        return admin_url
+        self.env = self.plan.app_environ(database, redis_url)
+        return database
 
     def _server(self, name: str, begin: Callable[..., Any], stop_signal: int) -> Any:
         """Start a private server as a child; when it died it starts again on the same port and data."""

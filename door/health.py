@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask
 from redis import RedisError
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import db
@@ -47,8 +47,8 @@ class Health:
 
     def _database(self) -> bool:
         try:
-            with self._app.app_context(), db.engine.connect() as connection:
-                return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
+            with self._app.app_context():
+                return all(_answers(engine) for engine in db.engines.values())
         except SQLAlchemyError:
             return False
 
@@ -57,6 +57,11 @@ class Health:
             return bool(self._app.extensions["redis"].ping())
         except (RedisError, OSError):
             return False
+
+
+def _answers(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
 
 
 class Look:

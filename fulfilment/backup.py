@@ -1,8 +1,8 @@
 """Backups: a file that was read back, its restore into an empty database, and the check that a restored one is whole.
 
-The owner is under row-level security too. Without the scope pg_dump refuses; told to obey the policies but without the
-scope it writes a file without a single row of any store and reports success. So it gets the scope, and a file is only
-kept once it was read back and holds as many rows of each table as the snapshot it was taken from.
+The owner is under row-level security too, and has a policy of its own that shows it every row. So pg_dump must be told
+to obey the policies, and a file is only kept once it was read back and holds as many rows of each table as the snapshot
+it was taken from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, sql
 
-_SCOPE = "-c makola.scope=all -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
+from core.rights import DEFINER_ROLE
+
+# The scope is for tables of before migration 0007, which are saved before they are upgraded. Later ones do not know it.
+_OPTIONS = "-c makola.scope=all -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
 _COPY = re.compile(rb'COPY public\."?(\w+)"? \(')
 
 
@@ -61,7 +64,25 @@ def restore(owner_url: str, file: Path) -> None:
         if _tables(connection):
             raise BackupFailed("This database has tables already. Restore into a new, empty one.")
         (pg_restore,) = _programs(connection, "pg_restore")
-    _run(pg_restore, owner_url, "--exit-on-error", "--single-transaction", str(file))
+    with _definer_may_own(owner_url):
+        _run(pg_restore, owner_url, "--exit-on-error", "--single-transaction", str(file))
+
+
+@contextmanager
+def _definer_may_own(owner_url: str) -> Iterator[None]:
+    """The role that owns the functions may be given some, for this long."""
+    with _connected(owner_url) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (DEFINER_ROLE,)).fetchone():
+            raise BackupFailed(f"There is no role {DEFINER_ROLE} here: make the roles first, see docs/operate.md.")
+        connection.execute(f"GRANT CREATE ON SCHEMA public TO {DEFINER_ROLE}")
+    try:
+        yield
+    finally:
+        with _connected(owner_url) as connection:
+            connection.execute(f"REVOKE CREATE ON SCHEMA public FROM {DEFINER_ROLE}")
+            # PostgreSQL lets everybody make temporary tables in a new database, and a backup does not say otherwise.
+            database = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
 
 @contextmanager
@@ -81,7 +102,7 @@ def _half_made(file: Path) -> Iterator[Path]:
 @contextmanager
 def _connected(owner_url: str) -> Iterator[psycopg.Connection[Any]]:
     try:
-        connection = psycopg.connect(_plain(owner_url), options=_SCOPE)
+        connection = psycopg.connect(_plain(owner_url), options=_OPTIONS)
     except psycopg.OperationalError as error:
         raise BackupFailed(f"The database does not answer the owner: {str(error).strip()}") from error
     with connection:
@@ -190,7 +211,7 @@ def _run(program: Path, owner_url: str, *words: str) -> None:
     }
     done = subprocess.run(
         [program, f"--dbname={conninfo.make_conninfo(**where)}", "--no-password", *words],
-        env={**environment, **secret, "PGOPTIONS": _SCOPE},
+        env={**environment, **secret, "PGOPTIONS": _OPTIONS},
         capture_output=True,
         text=True,
         check=False,

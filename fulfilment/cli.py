@@ -21,6 +21,7 @@ from integrations.ports import NoAnswer, Supplier
 T = TypeVar("T")
 customer_group = AppGroup("customer", help="What customers may ask of us.")
 supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
+_everywhere = tenancy.across_stores()  # as a decorator it is entered anew at each call
 
 
 def register(app: Flask) -> None:
@@ -181,6 +182,7 @@ def customer_forget(number: str, slug: str | None) -> None:
 
 
 @supplier_group.command("check")
+@_everywhere
 def supplier_check() -> None:
     """Call every read endpoint of the supplier and say which works."""
     supplier: Supplier = current_app.extensions["supplier"]
@@ -213,15 +215,17 @@ def supplier_check() -> None:
 
 
 @supplier_group.command("sync")
+@_everywhere
 def supplier_sync() -> None:
     """Read the supplier's list now and apply it."""
     click.echo(catalogue.sync_now(current_app.extensions["supplier"]).text)
 
 
 @supplier_group.command("balance")
+@_everywhere
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with tenancy.across_stores(), link.wallet_turn() as turn:
+    with link.wallet_turn() as turn:
         if not turn:
             raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])

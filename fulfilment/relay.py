@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, guessing, leap, orders, outbox, pulse, supply, tenancy, users
+from core import clock, config, guessing, leap, orders, outbox, pruning, pulse, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 
@@ -158,8 +158,7 @@ def tidy() -> None:
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)
-    gone = supply.prune() + users.prune() + guessing.prune() + pulse.prune()
-    gone += outbox.prune(config.current().call_keep_days)
+    gone = pruning.prune() + users.prune() + guessing.prune() + pulse.prune()
     log.info("tidied", rows=gone)
 
 

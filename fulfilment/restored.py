@@ -1,7 +1,7 @@
 """Whether a restored database is whole: its tables, the walls between stores, the guards of the books, the books and
 their seals.
 
-Looks as the application's role, since that is what has to be bound. Changes nothing; the marking of open orders is
+Looks as the application's roles, since those have to be bound. Changes nothing; the marking of open orders is
 `orders.note_restore`, which the relay calls by itself.
 """
 
@@ -14,12 +14,15 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from core import lineage, proof, tenancy
-from core.db import PowerfulRole, db, refuse_powerful_role
+from core import lineage, proof, rights, tenancy
+from core.db import PLATFORM, STORE, db
 
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
-GUARDS = frozenset({"entries_balanced", *(f"{table}_frozen" for table in APPEND_ONLY)})
-"""The triggers that refuse an unbalanced posting and a change of what is append only. A test compares."""
+EVIDENCE = ("supplier_calls_answered_once", "webhook_events_only_counted")
+PEOPLE = ("memberships_noted", "users_noted", *(f"{table}_permitted" for table in rights.PEOPLE_TABLES))
+GUARDS = frozenset({"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)})
+"""The triggers that refuse an unbalanced posting, a change of what is append only, and people written by others. A test
+compares."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,17 @@ class Finding:
     sentence: str
 
 
+ROLES = (
+    ("The stores' role", STORE, rights.STORE, "store", "DATABASE_STORE_URL"),
+    ("The platform's role", PLATFORM, rights.PLATFORM, "platform", "DATABASE_URL"),
+)
+
+
 def look(migrations: str) -> list[Finding]:
     """Everything that a restore could have lost. `migrations` is the folder of the migrations."""
     with db.engine.connect() as connection:
         found = [Finding(not problem, problem or good) for good, problem in _structure(connection, migrations)]
-        connection.rollback()
+    found += [_rights(*role) for role in ROLES]
     with tenancy.across_stores():
         broken = proof.look()
         found.append(
@@ -50,17 +59,21 @@ def _structure(connection: Connection, migrations: str) -> Iterator[tuple[str, s
     looks: tuple[tuple[str, str, Callable[[Connection], list[str]]], ...] = (
         ("Every table of a store is walled.", "Tables without their wall", _unwalled),
         ("The guards of the books stand.", "Missing triggers", _unguarded),
-        ("What is append only may not be changed.", "Rights the application must not have", _too_much),
-        ("The application may read and write.", "Tables the application cannot use", _too_little),
     )
     for good, bad, look_at in looks:
         names = look_at(connection)
         yield good, f"{bad}: {', '.join(names)}." if names else ""
+
+
+def _rights(who: str, engine: str | None, role_rights: dict[str, str], kind: str, setting: str) -> Finding:
+    """Whether one of the two roles is bound by the walls, and knows the program."""
     try:
-        refuse_powerful_role(connection)
-        yield "The application is bound by the walls.", ""
-    except PowerfulRole as problem:
-        yield "", str(problem)
+        with db.engines[engine].connect() as connection:
+            rights.refuse_wrong(connection, role_rights, kind, setting)
+            rights.refuse_stranger(connection)
+    except rights.WrongRights as problem:
+        return Finding(False, str(problem))
+    return Finding(True, f"{who} may do what it should and no more.")
 
 
 def _wrong_version(connection: Connection, migrations: str) -> str:
@@ -74,35 +87,21 @@ def _wrong_version(connection: Connection, migrations: str) -> str:
 
 
 def _unwalled(connection: Connection) -> list[str]:
+    """Tables of a store without their policies. `rights` names them; a new one with a `store_id` must be among them."""
     return _names(
         connection,
         "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id' "
-        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('memberships', 'sessions') "
-        "AND NOT (c.relrowsecurity AND c.relforcerowsecurity "
-        "AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'store_wall'))",
+        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> ALL (:free) "
+        "AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND :policies <@ "
+        "ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid))",
+        free=list(rights.GLOBAL_WITH_STORE),
+        policies=list(rights.POLICIES),
     )
 
 
 def _unguarded(connection: Connection) -> list[str]:
     standing = _names(connection, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'")
     return sorted(GUARDS - set(standing))
-
-
-def _too_much(connection: Connection) -> list[str]:
-    return _names(
-        connection,
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY(:tables) "
-        "AND has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')",
-        tables=list(APPEND_ONLY),
-    )
-
-
-def _too_little(connection: Connection) -> list[str]:
-    return _names(
-        connection,
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
-        "AND relname <> 'alembic_version' AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT'))",
-    )
 
 
 def _names(connection: Connection, query: str, **values: object) -> list[str]:

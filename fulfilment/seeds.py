@@ -23,12 +23,14 @@ DEMO_STORES = {
 def owner(email: str, password: str) -> users.User | None:
     """Make the owner. When there is an owner already nothing is changed, and the one of longest standing is returned."""
     first = select(users.User).where(users.User.platform_role == "owner").order_by(users.User.id).limit(1)
-    if (found := db.session.scalar(first)) is not None:
-        return found
+    with tenancy.across_stores():
+        if (found := db.session.scalar(first)) is not None:
+            return found
     people.add(email=email, name="Owner", password=password, role="owner", actor=SYSTEM)
     return None
 
 
+@tenancy.across_stores()
 def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
     """Two stores with funded wallets, an owner, and the supplier's catalogue if it can be had. Returns what happened.
 

@@ -74,7 +74,8 @@ def run(app: Flask, redis_url: str) -> bool:
     """Work until told to stop or `MAX_JOBS` are done. Raises when Valkey is away; the supervisor starts anew."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     with app.app_context():
-        db.engine.dispose()  # nothing opened before this process's own work
+        for engine in db.engines.values():
+            engine.dispose()  # nothing opened before this process's own work
         connection = Redis.from_url(redis_url)
         worker = MarkedWorker(
             [relay.queue_of(connection)],

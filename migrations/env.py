@@ -1,10 +1,10 @@
-"""Runs migrations as the owner of the tables, then grants the application role what it may do, and no more."""
+"""Runs migrations as the owner of the tables, then gives each role of the application what it may do, and no more."""
 
 from __future__ import annotations
 
 import os
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from alembic import context
 from sqlalchemy import create_engine, pool, text
@@ -13,6 +13,7 @@ from core import (  # noqa: F401 - tables
     audit,
     cases,
     catalog,
+    config,
     devices,
     guessing,
     ledger,
@@ -27,41 +28,45 @@ from core import (  # noqa: F401 - tables
     users,
 )
 from core.db import Model
-
-APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
-KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
-"""Rows of these may change but are never deleted."""
+from core.rights import Roles
+from migrations import granting
 
 
 def _driver(url: str) -> str:
     return re.sub(r"^postgresql(\+psycopg)?://", "postgresql+psycopg://", url)
 
 
-def _grant(connection, application_url: str) -> None:
-    role = urlsplit(application_url).username
-    owner = connection.execute(text("SELECT current_user")).scalar_one()
-    if not role or role == owner:
-        return
-    quoted = '"' + role.replace('"', '""') + '"'
-    for statement in (
-        f"GRANT USAGE ON SCHEMA public TO {quoted}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
-        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {quoted}",
-        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}",
-        *(f"REVOKE UPDATE, DELETE ON {table} FROM {quoted}" for table in APPEND_ONLY),
-        *(f"REVOKE DELETE ON {table} FROM {quoted}" for table in KEPT),
-    ):
-        connection.execute(text(statement))
-    if connection.execute(text("SELECT to_regprocedure('makola_mask_orders(bigint[])') IS NOT NULL")).scalar_one():
-        connection.execute(text("REVOKE ALL ON FUNCTION makola_mask_orders(bigint[]) FROM PUBLIC"))
-        connection.execute(text(f"GRANT EXECUTE ON FUNCTION makola_mask_orders(bigint[]) TO {quoted}"))
+def _told(name: str, variable: str) -> str:
+    """What the caller said, or else the program that runs this, or else the environment."""
+    try:
+        of_program = str(getattr(config.current(), name))
+    except RuntimeError:
+        of_program = ""
+    return context.config.attributes.get(name) or of_program or os.environ.get(variable, "")
+
+
+def _roles() -> Roles | None:
+    """The roles of the application; None when only the owner's address is known, as for a look at the tables."""
+    store, platform = (
+        unquote(urlsplit(_told(*names)).username or "")
+        for names in (("database_store_url", "DATABASE_STORE_URL"), ("database_url", "DATABASE_URL"))
+    )
+    return Roles(store, platform) if store and platform else None
+
+
+def _secret_keys() -> list[str]:
+    """The program's key, and those it still accepts."""
+    of_caller = context.config.attributes
+    before = (
+        of_caller.get("secret_key_fallbacks", "")
+        if "secret_key" in of_caller
+        else _told("secret_key_fallbacks", "MAKOLA_SECRET_KEY_FALLBACKS")
+    )
+    return [_told("secret_key", "MAKOLA_SECRET_KEY"), *filter(None, re.split(r"[\s,]+", before))]
 
 
 def run() -> None:
-    url = (
-        context.config.attributes.get("admin_url") or os.environ.get("DATABASE_ADMIN_URL") or os.environ["DATABASE_URL"]
-    )
-    application_url = context.config.attributes.get("application_url") or os.environ.get("DATABASE_URL", url)
+    url = _told("database_admin_url", "DATABASE_ADMIN_URL") or os.environ["DATABASE_URL"]
     engine = create_engine(_driver(url), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text("SET lock_timeout = '10s'"))
@@ -70,10 +75,11 @@ def run() -> None:
         with context.begin_transaction():
             made_now = not connection.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one()
             context.run_migrations()
-            if connection.execute(text("SELECT to_regclass('public.entries') IS NOT NULL")).scalar_one():
-                _grant(connection, application_url)
-                if made_now:  # never for tables that were there already: they may be a restored backup
-                    lineage.remember(connection)
+            roles = _roles()
+            if roles and connection.execute(text("SELECT to_regclass('public.signing_keys') IS NOT NULL")).scalar_one():
+                granting.run(connection, roles, _secret_keys())
+            if made_now and connection.execute(text("SELECT to_regclass('public.settings') IS NOT NULL")).scalar_one():
+                lineage.remember(connection)  # never for tables that were there already: they may be a restored backup
     engine.dispose()
 
 

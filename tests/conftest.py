@@ -11,13 +11,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config as AlembicConfig
+import tables_owner
 from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
@@ -27,34 +26,39 @@ from core.config import Config
 from core.db import db
 from devkit import servers
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A migrated database: `admin` owns it, `app` is the application's role, `super` may restore the seed."""
+    """A migrated database: `admin` owns it, `app` is the platform's role and `store` the stores', `super` may restore the
+    seed."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         if not url.rpartition("/")[2].partition("?")[0].endswith("_test"):
             pytest.exit("TEST_DATABASE_URL must name a database that ends in _test", returncode=2)
         urls = {
             "app": url,
+            "store": os.environ["TEST_DATABASE_STORE_URL"],
             "admin": os.environ["TEST_DATABASE_ADMIN_URL"],
             "super": os.environ["TEST_DATABASE_SUPERUSER_URL"],
         }
-        _migrate(urls)
+        tables_owner.migrate(urls)
         yield urls
         return
     server = servers.start_postgres(tmp_path_factory.mktemp("postgres"), fsync=False)
     try:
         database = servers.prepare_database(
-            server, "makola_test", owner_password=secrets.token_hex(8), app_password=secrets.token_hex(8)
+            server,
+            "makola_test",
+            owner_password=secrets.token_hex(8),
+            store_password=secrets.token_hex(8),
+            platform_password=secrets.token_hex(8),
         )
         urls = {
             "admin": database.admin_url,
-            "app": database.app_url,
+            "app": database.platform_url,
+            "store": database.store_url,
             "super": server.superuser_url.rpartition("/")[0] + "/makola_test",
         }
-        _migrate(urls)
+        tables_owner.migrate(urls)
         yield urls
     finally:
         server.stop()
@@ -77,9 +81,10 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Config:
     return Config(
         database_url=postgres["app"],
+        database_store_url=postgres["store"],
         database_admin_url=postgres["admin"],
         redis_url=valkey,
-        secret_key="a secret for tests, thirty-two characters or more",
+        secret_key=tables_owner.SECRET_KEY,
         data_mart_api_url="http://127.0.0.1:9/api",
         data_mart_api_key="pk_test",
         data_mart_api_secret="sk_test",
@@ -106,7 +111,8 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
             connection.execute(f"CREATE TABLE seed.{table} AS TABLE public.{table}")
     yield app
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +159,11 @@ def context(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def ama(context: Flask) -> int:
-    """Work in ama's store; its id."""
-    return _enter("ama")
+    """Work in ama's store as a job of hers does: as the platform's role, with both walls. Returns its id.
+
+    What a request of hers may do, as the stores' role, is tried with `as_store` and through the pages.
+    """
+    return _enter("ama", as_platform=True)
 
 
 @pytest.fixture
@@ -167,19 +176,32 @@ def kofi_id(context: Flask) -> int:
 
 
 @pytest.fixture
+def across(context: Flask) -> Iterator[Flask]:
+    """Work across all stores, as the platform's role: what belongs to the platform alone."""
+    with tenancy.across_stores():
+        yield context
+
+
+@pytest.fixture
 def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
-    """Do something inside a store, in a context of its own, as a request of that store would."""
+    """Do something inside a store, in a context of its own: as a job does, by the platform's role with both walls."""
+    return partial(_inside, app, True)
 
-    def act(slug: str, deed: Callable[[], Any]) -> Any:
-        with app.app_context():
-            _enter(slug)
-            try:
-                return deed()
-            finally:
-                tenancy.clear()
-                db.session.remove()
 
-    return act
+@pytest.fixture
+def as_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
+    """Do something inside a store, in a context of its own: as a request of it does, by the stores' role."""
+    return partial(_inside, app, False)
+
+
+def _inside(app: Flask, as_platform: bool, slug: str, deed: Callable[[], Any]) -> Any:
+    with app.app_context():
+        _enter(slug, as_platform=as_platform)
+        try:
+            return deed()
+        finally:
+            tenancy.clear()
+            db.session.remove()
 
 
 class Clocks:
@@ -262,19 +284,13 @@ def _logged_in(app: Flask, email: str, door: Any, slug: str | None) -> Visitor:
     return Visitor(app, "portal" if door == "portal" else "admin", token)
 
 
-def _enter(slug: str) -> int:
+def _enter(slug: str, *, as_platform: bool = False) -> int:
     from core import stores
 
     store = stores.by_slug(slug)
     assert store is not None
-    tenancy.use(store.id)
+    tenancy.use(store.id, as_platform=as_platform)
     return store.id
-
-
-def _migrate(urls: dict[str, str]) -> None:
-    alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
-    alembic.attributes.update(admin_url=urls["admin"], application_url=urls["app"])
-    command.upgrade(alembic, "head")
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:

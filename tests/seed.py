@@ -32,14 +32,14 @@ def offers() -> list[Offer]:
 
 def seed_base() -> None:
     """Stores ama and kofi with the same catalogue, prices and wallets; their people; a funded float."""
-    with transaction():
-        people = {
-            name: users.add(f"{name}@example.test", name.title(), PASSWORD)
-            for name in ("ama", "kofi", "cashier", "viewer", "both", "nobody")
-        }
-        for name in ("owner", "finance", "support"):
-            users.add(f"{name}@example.test", name.title(), PASSWORD, platform_role=name)
     with tenancy.across_stores():
+        with transaction():
+            people = {
+                name: users.add(f"{name}@example.test", name.title(), PASSWORD)
+                for name in ("ama", "kofi", "cashier", "viewer", "both", "nobody")
+            }
+            for name in ("owner", "finance", "support"):
+                users.add(f"{name}@example.test", name.title(), PASSWORD, platform_role=name)
         catalog.apply_sync("datamart", offers())
         for slug, number in (("ama", "0240000001"), ("kofi", "0240000002")):
             store = onboarding.open_store(

@@ -30,8 +30,7 @@ def old(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
         try:
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
             url = admin._replace(path=name).geturl()
-            application = urlsplit(postgres["app"])._replace(path=name).geturl()
-            alembic.attributes.update(admin_url=url, application_url=application)
+            alembic.attributes.update(database_admin_url=url)
             before = ScriptDirectory(str(ROOT / "migrations")).get_revision(REVISION).down_revision
             command.upgrade(alembic, str(before))
             yield alembic, superuser._replace(path=name).geturl()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core import catalog, ledger, orders, tenancy
 from core.audit import Actor
 from core.catalog import StoreBundle
-from core.db import db, transaction
+from core.db import PLATFORM, STORE, db, transaction
 from core.orders import Order, OrderEvent
 
 AMA = Actor("agent", "Ama")
@@ -33,19 +33,18 @@ def walls(request: pytest.FixtureRequest, app: Flask, postgres: dict[str, str]) 
         event.listen(Session, "before_flush", tenancy.refuse_foreign_flush)
         return
     if request.param == "only the ORM scope":
-        _each(postgres, "DROP POLICY store_wall ON {0}; ALTER TABLE {0} DISABLE ROW LEVEL SECURITY")
+        _each(postgres, "ALTER TABLE {0} DISABLE ROW LEVEL SECURITY")
         yield request.param
-        policy = (
-            "store_id = NULLIF(current_setting('makola.store', true), '')::bigint "
-            "OR current_setting('makola.scope', true) = 'all'"
-        )
-        _each(
-            postgres,
-            "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; CREATE POLICY store_wall ON {0} "
-            f"USING ({policy}) WITH CHECK ({policy})",
-        )
+        _each(postgres, "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY")
         return
     yield request.param
+
+
+@pytest.fixture(params=["as_store", "in_store"])
+def inside(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Work in one store: as its own role, and as the platform's in a job. Both walls stand in either."""
+    found: Callable[..., Any] = request.getfixturevalue(request.param)
+    return found
 
 
 def _each(postgres: dict[str, str], statement: str) -> None:
@@ -55,7 +54,7 @@ def _each(postgres: dict[str, str], statement: str) -> None:
 
 
 @pytest.fixture
-def twins(app: Flask, in_store: Callable[..., Any]) -> dict[str, Order]:
+def twins(app: Flask, as_store: Callable[..., Any]) -> dict[str, Order]:
     """The same order, by the same number, in both stores; ama's is released."""
 
     def order() -> Order:
@@ -63,34 +62,54 @@ def twins(app: Flask, in_store: Callable[..., Any]) -> dict[str, Order]:
             bundle_id=catalog.shelf()[0].bundle_id, recipient_msisdn="+233241234567", idempotency_key="twin" * 6
         ).order
 
-    placed = {slug: in_store(slug, order) for slug in ("ama", "kofi")}
-    in_store("ama", lambda: orders.release(placed["ama"].code, AMA))
+    placed = {slug: as_store(slug, order) for slug in ("ama", "kofi")}
+    as_store("ama", lambda: orders.release(placed["ama"].code, AMA))
     return placed
 
 
-def test_the_application_role_has_no_power_of_its_own(app: Flask) -> None:
-    with app.app_context():
-        row = db.session.execute(
+@pytest.mark.parametrize(("engine", "role"), [(STORE, "makola_store"), (PLATFORM, "makola_platform")])
+def test_no_role_of_the_application_has_power_of_its_own(app: Flask, engine: str | None, role: str) -> None:
+    with app.app_context(), db.engines[engine].connect() as connection:
+        row = connection.execute(
             text("SELECT NOT rolsuper AND NOT rolbypassrls, current_user FROM pg_roles WHERE rolname = current_user")
         ).one()
-        assert row == (True, "makola_app")
+        assert row == (True, role)
         owned = text(
             "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = current_user"
         )
-        assert db.session.execute(owned).scalar_one() == 0
+        assert connection.execute(owned).scalar_one() == 0
+
+
+def test_which_role_asks_hangs_on_who_works(app: Flask, kofi_id: int) -> None:
+    """Pages of a store and whatever has no store yet: the stores' role. Jobs, commands and the console: the platform's."""
+
+    def role() -> str:
+        return str(db.session.execute(text("SELECT current_user")).scalar_one())
+
+    seen = [role()]
+    tenancy.use(kofi_id)
+    seen.append(role())
+    with tenancy.inside(kofi_id):
+        seen.append(role())
+    with tenancy.across_stores():
+        seen.append(role())
+    seen.append(role())
+    assert seen == ["makola_store", "makola_store", "makola_platform", "makola_platform", "makola_store"]
 
 
 def test_every_table_with_a_store_has_both_walls(app: Flask) -> None:
     with app.app_context():
         rows = db.session.execute(
             text(
-                "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, count(p.polname) FROM pg_class c "
+                "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, "
+                "array_agg(p.polname::text || ' to ' || p.polroles::regrole[]::text ORDER BY 1) FROM pg_class c "
                 "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id' AND NOT a.attisdropped "
                 "LEFT JOIN pg_policy p ON p.polrelid = c.oid "
                 "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1, 2, 3"
             )
         ).all()
-    guarded = {name for name, enabled, forced, policies in rows if enabled and forced and policies == 1}
+    four = {f"{kind}_wall to {{makola_{kind}}}" for kind in ("definer", "owner", "platform", "store")}
+    guarded = {name for name, enabled, forced, policies in rows if enabled and forced and set(policies) == four}
     assert guarded == set(STORE_TABLES)
     assert {name for name, *_ in rows} - guarded == {"memberships", "sessions"}  # global by decision
     scoped = {cls.__table__.name for cls in tenancy._store_tables()}  # type: ignore[attr-defined]
@@ -124,15 +143,15 @@ def test_with_no_store_the_orm_refuses_to_ask(context: Flask) -> None:
 
 
 def test_a_setting_does_not_leak_through_the_pool(
-    app: Flask, in_store: Callable[..., Any], twins: dict[str, Order]
+    app: Flask, as_store: Callable[..., Any], twins: dict[str, Order]
 ) -> None:
     for _ in range(5):
-        in_store("ama", orders.tab_counts)
+        as_store("ama", orders.tab_counts)
         with app.app_context():
             assert db.session.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
 
 
-def test_each_store_sees_its_own_rows_only(walls: str, in_store: Callable[..., Any], twins: dict[str, Order]) -> None:
+def test_each_store_sees_its_own_rows_only(walls: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
     def view() -> dict[str, Any]:
         return {
             "codes": [order.code for order in orders.queue("all").orders],
@@ -145,7 +164,7 @@ def test_each_store_sees_its_own_rows_only(walls: str, in_store: Callable[..., A
             "events": len(db.session.scalars(select(OrderEvent)).all()),
         }
 
-    ama, kofi = in_store("ama", view), in_store("kofi", view)
+    ama, kofi = inside("ama", view), inside("kofi", view)
     assert ama["codes"] == ama["found"] == [twins["ama"].code]
     assert kofi["codes"] == kofi["found"] == [twins["kofi"].code]
     assert (ama["counts"]["new"], kofi["counts"]["new"]) == (0, 1)
@@ -156,30 +175,30 @@ def test_each_store_sees_its_own_rows_only(walls: str, in_store: Callable[..., A
 
 
 def test_acts_on_another_store_s_order_find_nothing(
-    walls: str, in_store: Callable[..., Any], twins: dict[str, Order]
+    walls: str, inside: Callable[..., Any], twins: dict[str, Order]
 ) -> None:
     theirs = twins["kofi"].code
-    assert in_store("ama", lambda: orders.by_code(theirs)) is None
+    assert inside("ama", lambda: orders.by_code(theirs)) is None
     for act in (orders.release, orders.cancel, orders.request_look):
         with pytest.raises(orders.NoSuchOrder):
-            in_store("ama", lambda act=act: act(theirs, AMA))
-    assert [row.ok for row in in_store("ama", lambda: orders.release_many([theirs], AMA))] == [False]
-    mine = in_store("kofi", lambda: orders.by_code(theirs))
+            inside("ama", lambda act=act: act(theirs, AMA))
+    assert [row.ok for row in inside("ama", lambda: orders.release_many([theirs], AMA))] == [False]
+    mine = inside("kofi", lambda: orders.by_code(theirs))
     assert mine is not None
     assert mine.state == "pending"
 
 
-def test_a_bulk_update_stays_in_its_store(walls: str, in_store: Callable[..., Any], twins: dict[str, Order]) -> None:
-    def rename() -> None:
+def test_a_bulk_update_stays_in_its_store(walls: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
+    def mark() -> None:
         with transaction() as session:
-            session.execute(update(Order).values(customer_name="mine"))
+            session.execute(update(Order).values(wait_reason="mine"))
 
-    in_store("ama", rename)
-    assert in_store("kofi", lambda: orders.by_code(twins["kofi"].code)).customer_name == ""
-    assert in_store("ama", lambda: orders.by_code(twins["ama"].code)).customer_name == "mine"
+    inside("ama", mark)
+    assert inside("kofi", lambda: orders.by_code(twins["kofi"].code)).wait_reason is None
+    assert inside("ama", lambda: orders.by_code(twins["ama"].code)).wait_reason == "mine"
 
 
-def test_a_row_for_another_store_is_refused(walls: str, in_store: Callable[..., Any], twins: dict[str, Order]) -> None:
+def test_a_row_for_another_store_is_refused(walls: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
     kofi_id = twins["kofi"].store_id
 
     def plant() -> None:
@@ -190,11 +209,11 @@ def test_a_row_for_another_store_is_refused(walls: str, in_store: Callable[..., 
             session.flush()
 
     with pytest.raises((tenancy.ForeignRow, DBAPIError)):
-        in_store("ama", plant)
+        inside("ama", plant)
 
 
 def test_a_raw_insert_for_another_store_is_refused_by_the_database(
-    in_store: Callable[..., Any], twins: dict[str, Order]
+    inside: Callable[..., Any], twins: dict[str, Order]
 ) -> None:
     def plant() -> None:
         with transaction() as session:
@@ -209,7 +228,7 @@ def test_a_raw_insert_for_another_store_is_refused_by_the_database(
             )
 
     with pytest.raises(DBAPIError, match="row-level security"):
-        in_store("ama", plant)
+        inside("ama", plant)
 
 
 def test_the_store_cannot_change_inside_a_use_case(ama: int, kofi_id: int) -> None:

@@ -1,6 +1,7 @@
 """Yesterday's code on today's tables: during a deploy the old processes still write while the new tables are there.
 
-What it writes is every column of the first migration and no later one, as the application's role.
+What it writes is every column of the first migration and no later one, as the one role that the application had then,
+with the rights and the wall of then. `db upgrade` leaves both alone: `tests/test_two_roles.py`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import tables_owner
+import yesterdays_role
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
-from sqlalchemy import text
 
-from core import orders, supply, tenancy
+from core import orders, rights, supply, tenancy
 from core.db import transaction
 from fulfilment import jobs
 
@@ -51,11 +53,24 @@ def yesterday(postgres: dict[str, str]) -> Iterator[Columns]:
         try:
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
             url = admin._replace(path=name).geturl()
-            alembic.attributes.update(admin_url=url, application_url=url)
+            alembic.attributes.update(database_admin_url=url)
             command.upgrade(alembic, "0001")
             yield columns_of(url)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def app_url(app: Flask, postgres: dict[str, str]) -> Iterator[str]:
+    """The address of yesterday's role, beside today's two."""
+    with psycopg.connect(postgres["super"], autocommit=True) as connection:
+        yesterdays_role.make(connection)
+        for table in rights.STORE_TABLES:
+            connection.execute(yesterdays_role.WALL.format(table=table))
+        try:
+            yield yesterdays_role.address(postgres["admin"])
+        finally:
+            yesterdays_role.drop(connection)
 
 
 @pytest.fixture
@@ -76,7 +91,7 @@ def every_table_has_a_row(ama: int) -> None:
     assert user is not None
     users.start_login(user, "portal", ama)
     entering.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
-    with transaction() as session:
+    with tenancy.across_stores(), transaction() as session:
         supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
             supply.BalanceRead(
@@ -84,7 +99,7 @@ def every_table_has_a_row(ama: int) -> None:
             )
         )
         supply.locked_state()
-        session.execute(text("INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())"))
+    tables_owner.execute("INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())")
 
 
 def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(
@@ -96,13 +111,11 @@ def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(
         assert columns.items() <= today[table].items(), table
 
 
-def test_yesterdays_rows_can_still_be_written(
-    yesterday: Columns, every_table_has_a_row: None, postgres: dict[str, str]
-) -> None:
+def test_yesterdays_rows_can_still_be_written(yesterday: Columns, every_table_has_a_row: None, app_url: str) -> None:
     """Each table gets a copy of one of its rows in yesterday's columns. A copy that only meets its own unique key was
     accepted as far as columns go: PostgreSQL looks at NOT NULL and CHECK first."""
     accepted = []
-    with psycopg.connect(postgres["app"], options="-c makola.scope=all") as connection:
+    with psycopg.connect(app_url, options="-c makola.scope=all") as connection:
         for table, columns in yesterday.items():
             names = sql.SQL(", ").join(sql.Identifier(name) for name in columns if name != "id")
             copy = sql.SQL("INSERT INTO {t} ({names}) SELECT {names} FROM {t} LIMIT 1").format(
@@ -117,11 +130,9 @@ def test_yesterdays_rows_can_still_be_written(
     assert accepted == list(yesterday)
 
 
-def test_yesterdays_rows_can_still_be_changed(
-    yesterday: Columns, every_table_has_a_row: None, postgres: dict[str, str]
-) -> None:
+def test_yesterdays_rows_can_still_be_changed(yesterday: Columns, every_table_has_a_row: None, app_url: str) -> None:
     changed = set()
-    with psycopg.connect(postgres["app"], options="-c makola.scope=all") as connection:
+    with psycopg.connect(app_url, options="-c makola.scope=all") as connection:
         for table, columns in yesterday.items():
             if not connection.execute("SELECT has_table_privilege(%s, 'UPDATE')", (table,)).fetchone()[0]:  # type: ignore[index]
                 continue

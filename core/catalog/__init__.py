@@ -8,6 +8,7 @@ from core.catalog.bundles import (
     SyncReport,
     agent_price,
     all_bundles,
+    hold,
     size_text,
 )
 from core.catalog.prices import (
@@ -48,6 +49,7 @@ __all__ = [
     "agent_price",
     "all_bundles",
     "apply_sync",
+    "hold",
     "last_sync",
     "pause_network",
     "pause_sales",

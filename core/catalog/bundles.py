@@ -6,9 +6,10 @@ agent price, and that price is the floor of every store's price. Nothing is ever
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -120,6 +121,12 @@ def agent_price(cost_pesewas: int) -> int:
 def all_bundles() -> list[Bundle]:
     """Every bundle, sold or not, by network and size."""
     return sorted(db.session.scalars(select(Bundle)), key=shelf_order)
+
+
+def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
+    """These bundles by id, kept from changing until the open use case ends. By a function: no store may change one."""
+    query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(ids=list(bundle_ids))
+    return {bundle.id: bundle for bundle in db.session.scalars(select(Bundle).from_statement(query))}
 
 
 def shelf_order(bundle: Bundle) -> tuple[int, int, str]:

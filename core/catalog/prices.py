@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core import audit, clock, money
 from core.audit import Actor
-from core.catalog.bundles import Bundle, StoreBundle, all_bundles, shelf_order, size_text
+from core.catalog.bundles import Bundle, StoreBundle, all_bundles, hold, shelf_order, size_text
 from core.db import db, transaction
 from core.phones import NETWORKS
 from core.stores import Store
@@ -117,9 +117,7 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
     Returns a sentence for each bundle that stands in the way; empty means saved.
     """
     with transaction() as session:
-        bundles = {
-            b.id: b for b in session.scalars(select(Bundle).where(Bundle.id.in_(changes)).with_for_update(read=True))
-        }
+        bundles = hold(changes)
         problems = {
             bundle_id: problem
             for bundle_id, (price, _hidden) in changes.items()

@@ -13,6 +13,7 @@ from core.audit import Actor
 from core.catalog.bundles import Setting
 from core.db import db, transaction
 from core.phones import NETWORKS
+from core.tenancy import as_platform
 
 _SALES = "paused.sales"
 
@@ -63,6 +64,7 @@ def _pauses() -> dict[str, Pause]:
     }
 
 
+@as_platform
 def _turn(key: str, reason: str | None, actor: Actor) -> None:
     with transaction() as session:
         if reason is None:

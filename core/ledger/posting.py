@@ -3,35 +3,23 @@
 Decides what each kind of posting moves (product.md §3). Entries are signed: debit +, credit −, and a posting sums to
 zero; the database refuses one that does not (migrations, trigger on entries), refuses an overdraft (CHECK on
 accounts) and a second posting of one kind for an order (unique index). `Account.balance_pesewas` is a cache moved in
-the same transaction; `reading.books` proves it.
+the same transaction; `reading.books` proves it. The rows are written by a function of the database (migration 0007),
+since no role of the application may write them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
-from sqlalchemy import (
-    CheckConstraint,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    Table,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Row, case, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, money
+from core import clock, money, signed, tenancy
 from core.audit import Actor
 from core.db import Model, db
-from core.tenancy import StoreOrPlatformScoped, widened
+from core.tenancy import StoreOrPlatformScoped
 
 Kind = Literal[
     "fund_float",
@@ -133,11 +121,13 @@ class Entry(Model, StoreOrPlatformScoped):
 
 def open_store_accounts(store_id: int) -> None:
     """Make the wallet and held accounts of a new store, inside the use case that makes the store."""
-    with widened():
-        db.session.execute(
-            insert(cast(Table, Account.__table__)),
-            [{"store_id": store_id, "name": name, "balance_pesewas": 0} for name in STORE_ACCOUNTS],
-        )
+    said = signed.say("makola_open_accounts", store_id=store_id)
+    db.session.execute(text("SELECT makola_open_accounts(:said, :mac)"), said)
+
+
+def hold_float() -> int:
+    """The float by our books, in pesewas, kept from moving until the open use case ends."""
+    return int(db.session.execute(text("SELECT makola_hold_float()")).scalar_one())
 
 
 def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
@@ -216,61 +206,31 @@ def post(
     """
     store_id = order.store_id if order is not None else store_id
     moves = {name: amount for name, amount in legs if amount}
-    # Tables, not classes: the ORM's store scope would hide the platform's accounts from a store's own posting.
-    accounts, postings, entries = (cast(Table, model.__table__) for model in (Account, Posting, Entry))
-    session = db.session
-    with widened():
-        rows = session.execute(
-            select(accounts.c.id, accounts.c.name, accounts.c.store_id, accounts.c.balance_pesewas)
-            .where(
-                accounts.c.name.in_(moves),
-                or_(accounts.c.store_id.is_(None), accounts.c.store_id == (store_id or 0)),
-            )
-            .order_by(accounts.c.id)
-            .with_for_update(key_share=True)
-        ).all()
-        missing = set(moves) - {row.name for row in rows}
-        if missing:
-            raise LookupError(f"no account {', '.join(sorted(missing))} for store {store_id}")
-        for row in rows:
-            if row.name == "wallet" and moves["wallet"] > 0 and row.balance_pesewas + moves["wallet"] > 0:
-                raise InsufficientWallet(moves["wallet"], -row.balance_pesewas)
-        posting_id = session.execute(
-            insert(postings)
-            .values(
-                store_id=store_id,
-                order_id=order.id if order is not None else None,
-                kind=kind,
-                n=n,
-                note=note,
-                actor_name=actor.name,
-                at=clock.now(),
-            )
-            .returning(postings.c.id)
-        ).scalar_one()
-        if not rows:
-            return int(posting_id)  # a supplier that charged nothing: the event is kept, no balance moves
-        for row in rows:
-            session.execute(
-                update(accounts)
-                .where(accounts.c.id == row.id)
-                .values(balance_pesewas=accounts.c.balance_pesewas + moves[row.name])
-            )
-        session.execute(
-            insert(entries).values(
-                [
-                    {
-                        "posting_id": posting_id,
-                        "account_id": row.id,
-                        "store_id": row.store_id,
-                        "amount_pesewas": moves[row.name],
-                        "balance_pesewas": row.balance_pesewas + moves[row.name],
-                    }
-                    for row in rows
-                ]
-            )
+    booked = _book(
+        signed.say(
+            "makola_post",
+            kind=kind,
+            legs=list(moves.items()),
+            store_id=store_id,
+            order_id=order.id if order is not None else None,
+            n=n,
+            note=note,
+            actor=actor.name,
+            at=clock.now().isoformat(),
         )
-    return int(posting_id)
+    )
+    if booked.missing:
+        raise LookupError(f"no account {booked.missing} for store {store_id}")
+    if booked.available_pesewas is not None:
+        raise InsufficientWallet(moves["wallet"], booked.available_pesewas)
+    return int(booked.posting_id)
+
+
+def _book(said: dict[str, str]) -> Row[Any]:
+    """Have the database write a posting: no role of ours may write the books itself. A store's role moves its own
+    money only; which function that is, is all that differs."""
+    function = "makola_post" if tenancy.is_platform() else "makola_post_own"
+    return db.session.execute(text(f"SELECT * FROM {function}(:said, :mac)"), said).one()  # noqa: S608 - from above
 
 
 def count(order_id: int, kind: Kind) -> int:

@@ -9,9 +9,8 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from core import clock, config, ledger, outbox
+from core import catalog, clock, config, ledger, outbox
 from core.audit import Actor
-from core.catalog import Bundle
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
 from core.orders import refusals
 from core.orders.advancing import move
@@ -141,15 +140,14 @@ def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, boo
 
 
 def _release(code: str, actor: Actor) -> tuple[Order, bool]:
-    with transaction() as session:
+    with transaction():
         order = _locked(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
         if order.state != "pending":
             raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
         refuse_paused(order.network)
-        bundle = session.scalars(select(Bundle).where(Bundle.id == order.bundle_id).with_for_update(read=True)).one()
-        if bundle.cost_pesewas >= order.agent_price_pesewas:
+        if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
             raise refusals.CostAbovePrice(
                 "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
             )

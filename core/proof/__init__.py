@@ -5,7 +5,7 @@ Callers say `proof.prove()` and `proof.standing()`.
 
 from core.proof.audit_seals import AuditSeal
 from core.proof.audit_seals import newest as newest_audit_seal
-from core.proof.proving import NotEverything, Standing, UnderWay, look, newest, prove, standing
+from core.proof.proving import NotEverything, Standing, UnderWay, look, newest, prove, standing, standing_for_agents
 from core.proof.seals import Proof
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "newest_audit_seal",
     "prove",
     "standing",
+    "standing_for_agents",
 ]

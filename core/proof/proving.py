@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.exc import OperationalError
 
 from core import cases, clock, config, tenancy
@@ -19,6 +21,7 @@ from core.db import db, transaction
 from core.ledger import Posting
 from core.proof import audit_seals, rules, seals
 from core.proof.seals import Proof
+from core.tenancy import as_platform
 
 _LOCK = 4_204
 _TURN_WAIT_MS = 5_000
@@ -35,9 +38,9 @@ class NotEverything(RuntimeError):
 
 @dataclass(frozen=True)
 class Standing:
-    """The newest proof, if there is one, and whether the next is late by more than the interval itself."""
+    """The newest proof (for agents only its `at` and `ok`), if there is one, and whether the next is late by more than the interval itself."""
 
-    newest: Proof | None
+    newest: Any
     overdue: bool
 
 
@@ -71,6 +74,7 @@ def look() -> list[str]:
         return [found.sentence for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))]
 
 
+@as_platform
 def newest(limit: int) -> list[Proof]:
     """The newest proofs first."""
     return list(db.session.scalars(select(Proof).order_by(Proof.id.desc()).limit(limit)))
@@ -78,7 +82,15 @@ def newest(limit: int) -> list[Proof]:
 
 def standing() -> Standing:
     """How the proof of the books stands now, for pages and the metrics. Books nothing was ever written in need none."""
-    proof = seals.newest_proof()
+    return _standing(seals.newest_proof())
+
+
+def standing_for_agents() -> Standing:
+    """The same without what was found, which is of all stores: no store may read that."""
+    return _standing(db.session.execute(select(Proof.at, Proof.ok).order_by(Proof.id.desc()).limit(1)).first())
+
+
+def _standing(proof: Proof | Row[datetime, bool] | None) -> Standing:
     since = proof.at if proof else db.session.scalar(select(Posting.at).order_by(Posting.id).limit(1))
     late = since is not None and clock.now() - since > 2 * clock.delta(config.current().proof_every_s)
     return Standing(proof, late)

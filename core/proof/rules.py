@@ -73,6 +73,10 @@ ROWS: dict[str, tuple[str, str]] = {
         JOIN postings p ON p.id = e.posting_id WHERE a.name IN ('held', 'in_flight') AND p.order_id IS NULL
         """,
     ),
+    "people": (
+        "People or memberships that are not as the audit says",
+        "SELECT * FROM makola_people_off() AS subject",
+    ),
     "held_of_store": (
         "Stores whose held money is not the agent price of their orders under way",
         f"""

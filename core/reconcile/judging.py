@@ -88,10 +88,8 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
             .with_for_update()
         ).all()
         orders.lock_questions(locked)
-        account = session.scalars(
-            select(Account).where(Account.name == "supplier_float").with_for_update(key_share=True)
-        ).one()
-        newest, float_now, doubt = books_mark(), account.balance_pesewas, doubts()
+        float_now = ledger.hold_float()
+        newest, doubt = books_mark(), doubts()
         moved = mark is not None and mark != newest
         if newest == 0 and balance_pesewas > 0:
             ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)

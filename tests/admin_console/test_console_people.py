@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import tables_owner
 from flask import Flask
-from sqlalchemy import text
 from visitors import Visitor
-
-from core.db import transaction
 
 
 def test_everybody_stands_there_with_role_and_stores(owner: Visitor) -> None:
@@ -42,14 +40,11 @@ def test_a_person_nobody_knows_is_not_found(owner: Visitor) -> None:
 
 
 def test_many_people_come_in_pages_and_are_found_by_name(app: Flask, owner: Visitor) -> None:
-    with app.app_context(), transaction() as session:
-        session.execute(
-            text(
-                "INSERT INTO users (email, name, password_hash, platform_role, created_at) "
-                "SELECT 'p' || lpad(n::text, 4, '0') || '@many.test', 'Person 50%', 'x', 'none', now() "
-                "FROM generate_series(1, 120) n"
-            )
-        )
+    tables_owner.execute(
+        "INSERT INTO users (email, name, password_hash, platform_role, created_at) "
+        "SELECT 'p' || lpad(n::text, 4, '0') || '@many.test', 'Person 50%', 'x', 'none', now() "
+        "FROM generate_series(1, 120) n"
+    )
     seen: list[str] = []
     path: str | None = "/people"
     for _ in range(5):

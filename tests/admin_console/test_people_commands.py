@@ -152,7 +152,7 @@ def test_a_removed_person_is_out_and_history_stays(
     for words in (("user", "password"), ("user", "reset"), ("user", "remove")):
         result = command(*words, "both@example.test")
         assert (result.exit_code, "Nobody here has the address" in result.output) == (1, True)
-    with app.app_context():
+    with app.app_context(), tenancy.across_stores():
         kept = db.session.execute(text("SELECT id, platform_role FROM users WHERE email = 'both@example.test'")).one()
         db.session.remove()
     done("user", "add", "both@example.test", "--name", "Both Again", "--password-stdin", stdin=NEW)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import tables_owner
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import money
+from core import money, tenancy
 from core.audit import SYSTEM
-from core.db import transaction
 from core.stores import Store
 
 
@@ -64,11 +64,10 @@ def test_the_road_to_the_first_sale_ends_with_it(ama_agent: Visitor, place: Any)
 def test_a_closed_store_and_paused_sales_are_said(app: Any, ama_agent: Visitor) -> None:
     from core import catalog
 
-    with app.app_context():
-        with transaction() as session:
-            session.execute(
-                update(Store).where(Store.slug == "ama").values(status="closed", closed_note="Back <b>Monday</b>")
-            )
+    with app.app_context(), tenancy.across_stores():
+        tables_owner.execute(
+            update(Store).where(Store.slug == "ama").values(status="closed", closed_note="Back <b>Monday</b>")
+        )
         catalog.pause_sales("float is low", SYSTEM)
     page = ama_agent.get("/").text
     assert "Your store is closed" in page and "Back &lt;b&gt;Monday&lt;/b&gt;" in page

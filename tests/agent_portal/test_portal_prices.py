@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tables_owner
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import catalog, money
+from core import catalog, money, tenancy
 from core.catalog import Bundle
-from core.db import transaction
 
 
 @pytest.fixture
@@ -90,11 +90,10 @@ def test_one_price_below_cost_saves_none_and_names_bundle_and_floor(
 
 
 def test_a_price_the_cost_has_passed_is_flagged_and_not_sold(app: Any, ama_agent: Visitor, line_of: Any) -> None:
-    with app.app_context(), transaction() as session:
-        session.execute(
-            update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
-            .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
-        )  # fmt: skip
+    tables_owner.execute(
+        update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
+        .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
+    )  # fmt: skip
     page = ama_agent.get("/prices").text
     assert page.count("below cost: not sold until you raise it") == 1
 
@@ -102,7 +101,7 @@ def test_a_price_the_cost_has_passed_is_flagged_and_not_sold(app: Any, ama_agent
 def test_a_paused_network_is_said_here_too(app: Any, ama_agent: Visitor) -> None:
     from core.audit import SYSTEM
 
-    with app.app_context():
+    with app.app_context(), tenancy.across_stores():
         catalog.pause_network("at", "", SYSTEM)
     assert "AT is paused" in ama_agent.get("/prices").text
 
@@ -110,12 +109,10 @@ def test_a_paused_network_is_said_here_too(app: Any, ama_agent: Visitor) -> None
 def test_without_bundles_the_page_says_why(app: Any, ama_agent: Visitor) -> None:
     from sqlalchemy import delete
 
-    from core import tenancy
     from core.catalog import StoreBundle
 
-    with app.app_context(), tenancy.across_stores(), transaction() as session:
-        session.execute(delete(StoreBundle))
-        session.execute(update(Bundle).values(active=False))
+    tables_owner.execute(delete(StoreBundle))
+    tables_owner.execute(update(Bundle).values(active=False))
     assert "No bundles yet" in ama_agent.get("/prices").text
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tables_owner
 from seed import WALLET_PESEWAS
 from sqlalchemy import update
 from visitors import Visitor
@@ -14,7 +15,6 @@ from visitors import Visitor
 from core import catalog, ledger, money, orders, outbox, phones, tenancy
 from core.audit import SYSTEM
 from core.catalog import Bundle
-from core.db import transaction
 
 UNKNOWN = "ZZZZZZZZZZ"
 HTMX = {"HX-Request": "true"}
@@ -49,7 +49,7 @@ def nearly_empty(place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any)
             place(gb=10, number=f"05400000{index:02}", state="queued")
         store_id, missing = in_store("ama", tenancy.current_store_id), dear - 1 - wallet()[0]
         if missing:
-            with app.app_context():
+            with app.app_context(), tenancy.across_stores():
                 ledger.fund_wallet(store_id, missing, "to the last pesewa", SYSTEM)
         return dear, wallet()[0]
 
@@ -120,11 +120,10 @@ class TestOne:
         self, app: Any, ama_agent: Visitor, place: Any, counts: Any
     ) -> None:
         code = place()
-        with app.app_context(), transaction() as session:
-            session.execute(
-                update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
-                .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
-            )  # fmt: skip
+        tables_owner.execute(
+            update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
+            .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
+        )  # fmt: skip
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/process")
         assert answer.status_code == 409 and "price has risen above what you pay" in answer.text
@@ -132,7 +131,7 @@ class TestOne:
 
     def test_a_paused_network_is_refused_with_what_works(self, app: Any, ama_agent: Visitor, place: Any) -> None:
         code = place()
-        with app.app_context():
+        with app.app_context(), tenancy.across_stores():
             catalog.pause_network("mtn", "maintenance", SYSTEM)
         answer = ama_agent.post(f"/orders/{code}/process")
         assert (

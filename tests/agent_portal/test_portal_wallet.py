@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import tables_owner
 from seed import WALLET_PESEWAS
-from sqlalchemy import text
 from visitors import Visitor
 
 from core import config, ledger, money, proof, tenancy
 from core.audit import SYSTEM
-from core.db import transaction
 
 
 def lines_of(html: str) -> list[tuple[str, str]]:
@@ -32,7 +31,7 @@ def rows_of(answer: Any) -> list[list[str]]:
 def fund(app: Any, in_store: Callable[..., Any]) -> Callable[..., None]:
     def give(pesewas: int, note: str, slug: str = "ama") -> None:
         store_id = in_store(slug, tenancy.current_store_id)
-        with app.app_context():
+        with app.app_context(), tenancy.across_stores():
             ledger.fund_wallet(store_id, pesewas, note, SYSTEM)
 
     return give
@@ -114,11 +113,9 @@ class TestProof:
     @pytest.fixture
     def drift(self, app: Any) -> Iterator[Callable[[], None]]:
         def by(pesewas: int) -> None:
-            with app.app_context(), tenancy.across_stores(), transaction() as session:
-                session.execute(
-                    text("UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'"),
-                    {"by": pesewas},
-                )
+            tables_owner.execute(
+                "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas
+            )
 
         yield lambda: by(-5)
         by(5)

@@ -26,7 +26,7 @@ Super = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def superuser(context: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
+def superuser(across: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         yield connection
@@ -50,7 +50,7 @@ def newest() -> AuditSeal:
     return db.session.scalars(select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1)).one()
 
 
-def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_new(context: Flask) -> None:
+def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_new(across: Flask) -> None:
     line()
     assert prove() == {}
     first = newest()
@@ -76,7 +76,7 @@ def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_
         "DELETE FROM audit WHERE id = {}",
     ],
 )
-def test_a_changed_or_removed_line_is_found_and_named(context: Flask, superuser: Super, change: str) -> None:
+def test_a_changed_or_removed_line_is_found_and_named(across: Flask, superuser: Super, change: str) -> None:
     line()
     changed = line()
     line()
@@ -87,7 +87,7 @@ def test_a_changed_or_removed_line_is_found_and_named(context: Flask, superuser:
     assert prove()["audit_seal"] == [str(changed)], "it stays said"
 
 
-def test_a_line_slipped_in_behind_the_seals_is_found_and_named(context: Flask, superuser: Super) -> None:
+def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, superuser: Super) -> None:
     first = line()
     db.session.execute(text("SELECT nextval('audit_id_seq')"))
     db.session.rollback()
@@ -103,7 +103,7 @@ def test_a_line_slipped_in_behind_the_seals_is_found_and_named(context: Flask, s
     assert prove()["audit_behind"] == ["-5", str(first + 1)]
 
 
-def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(context: Flask, postgres: dict[str, str]) -> None:
+def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(across: Flask, postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["app"]) as other:
         late = other.execute(
             "INSERT INTO audit (at, actor_kind, actor_name, action, subject, detail) "
@@ -119,7 +119,7 @@ def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(context: Flas
     assert [(part.lower, part.upper) for part in members] == [(late[0], late[0] + 1)]
 
 
-def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(context: Flask, postgres: dict[str, str]) -> None:
+def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(across: Flask, postgres: dict[str, str]) -> None:
     """Or a gap could be closed while its line is still to come."""
     with psycopg.connect(postgres["app"]) as connection:
         assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
@@ -131,7 +131,7 @@ def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(context: Flask, 
     assert default == ("makola_next_audit_id()",)
 
 
-def test_a_changed_or_removed_seal_breaks_the_chain(context: Flask, superuser: Super) -> None:
+def test_a_changed_or_removed_seal_breaks_the_chain(across: Flask, superuser: Super) -> None:
     line()
     prove()
     first = newest()
@@ -148,7 +148,7 @@ def test_a_changed_or_removed_seal_breaks_the_chain(context: Flask, superuser: S
     assert found["audit_chain"] == [str(second.id + 1)]
 
 
-def test_the_newest_seal_removed_is_missed(context: Flask, superuser: Super) -> None:
+def test_the_newest_seal_removed_is_missed(across: Flask, superuser: Super) -> None:
     """Its lines would be sealed anew, and what they said before would be forgotten."""
     line()
     prove()
@@ -162,7 +162,7 @@ def test_the_newest_seal_removed_is_missed(context: Flask, superuser: Super) -> 
 @pytest.mark.parametrize("table", ["audit", "audit_seals"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET at = now()", "DELETE FROM {}"])
 def test_neither_lines_nor_seals_are_changed_by_us(
-    context: Flask, postgres: dict[str, str], table: str, statement: str
+    across: Flask, postgres: dict[str, str], table: str, statement: str
 ) -> None:
     line()
     prove()
@@ -172,7 +172,7 @@ def test_neither_lines_nor_seals_are_changed_by_us(
         owner.execute(statement.format(table))  # type: ignore[call-overload]
 
 
-def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
+def test_a_hash_can_be_worked_out_by_anybody(across: Flask) -> None:
     audit.write(SYSTEM, "say", 'a "quoted" \\ subject', {"note": "GH₵", "n": 1})
     prove()
     made = newest()
@@ -199,7 +199,7 @@ def test_every_column_of_the_audit_is_sealed() -> None:
     assert set(audit_seals.COLUMNS) == {column.name for column in AuditLine.__table__.columns}
 
 
-def test_the_look_without_a_proof_sees_it_too(context: Flask, superuser: Super) -> None:
+def test_the_look_without_a_proof_sees_it_too(across: Flask, superuser: Super) -> None:
     changed = line()
     prove()
     superuser.execute(f"UPDATE audit SET subject = 'y' WHERE id = {changed}")  # type: ignore[call-overload]

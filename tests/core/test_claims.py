@@ -58,8 +58,10 @@ def test_a_claimed_order_cannot_be_claimed_again(ama: int, place: Place) -> None
     assert read(order).attempt == 1
 
 
-def test_of_eight_workers_at_once_one_gets_the_claim(app: Flask, in_store: Callable[..., Any], place: Place) -> None:
-    order = in_store("ama", lambda: orders.release(place().code, AMA))
+def test_of_eight_workers_at_once_one_gets_the_claim(
+    app: Flask, as_store: Callable[..., Any], in_store: Callable[..., Any], place: Place
+) -> None:
+    order = as_store("ama", lambda: orders.release(place().code, AMA))
     claims = at_once(8, lambda _n: in_store("ama", lambda: orders.claim(order.id)))
     assert len([claim for claim in claims if isinstance(claim, orders.Claim)]) == 1
     assert claims.count(None) == 7
@@ -78,12 +80,15 @@ def test_of_eight_presses_of_process_at_once_one_holds_the_money(
 
 @pytest.mark.parametrize("_again", range(4))
 def test_a_claim_and_a_cancel_at_once_leave_one_of_the_two(
-    app: Flask, in_store: Callable[..., Any], place: Place, _again: int
+    app: Flask, as_store: Callable[..., Any], in_store: Callable[..., Any], place: Place, _again: int
 ) -> None:
-    order = in_store("ama", lambda: orders.release(place().code, AMA))
-    acts = (lambda: orders.claim(order.id), lambda: orders.cancel(order.code, AMA))
-    results = at_once(2, lambda n: in_store("ama", acts[n]))
-    state = in_store("ama", lambda: read(order).state)
+    order = as_store("ama", lambda: orders.release(place().code, AMA))
+    acts = (
+        lambda: in_store("ama", lambda: orders.claim(order.id)),
+        lambda: as_store("ama", lambda: orders.cancel(order.code, AMA)),
+    )
+    results = at_once(2, lambda n: acts[n]())
+    state = as_store("ama", lambda: read(order).state)
     refused = [type(result) for result in results if isinstance(result, Exception)]
     assert (state, refused) in [("cancelled", []), ("submitting", [orders.WrongState])]
     assert (None in results) == (state == "cancelled")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import tables_owner
 from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
@@ -64,18 +65,18 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_the_right_password_opens_and_the_wrong_one_does_not(context: Flask) -> None:
+def test_the_right_password_opens_and_the_wrong_one_does_not(across: Flask) -> None:
     assert log_in(at("10.0.0.1"), "AMA@example.test ")
     assert not log_in(at("10.0.0.1"), password=PASSWORD + "x")
     assert not log_in(at("10.0.0.1"), "unknown@example.test")
 
 
 @pytest.mark.parametrize("around", ["{} ", " {}", "\n{}\r\n", "\t{}\u00a0"])
-def test_a_space_that_was_pasted_with_the_password_does_not_count(context: Flask, around: str) -> None:
+def test_a_space_that_was_pasted_with_the_password_does_not_count(across: Flask, around: str) -> None:
     assert log_in(at("10.0.0.1"), password=around.format(PASSWORD))
 
 
-def test_a_space_round_a_new_password_is_not_part_of_it(context: Flask) -> None:
+def test_a_space_round_a_new_password_is_not_part_of_it(across: Flask) -> None:
     with transaction():
         users.add("spaces@example.test", "Efua", " a password with blanks ")
     assert log_in(at("10.0.0.1"), "spaces@example.test", " a password with blanks ")
@@ -83,12 +84,12 @@ def test_a_space_round_a_new_password_is_not_part_of_it(context: Flask) -> None:
 
 
 @pytest.mark.parametrize("email", ["", "\x00", "a" * 5_000, "ama@example.test\x00", "é@ü.test", "\ud800@x", "' OR 1=1"])
-def test_odd_addresses_are_simply_unknown(context: Flask, email: str) -> None:
+def test_odd_addresses_are_simply_unknown(across: Flask, email: str) -> None:
     assert not log_in(at("10.0.0.1"), email)
 
 
 def test_five_wrong_ones_from_an_address_end_its_tries_for_that_account_and_for_nothing_else(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     guess(at("10.0.0.1"), 5)
     with pytest.raises(Refused) as refused:
@@ -102,7 +103,7 @@ def test_five_wrong_ones_from_an_address_end_its_tries_for_that_account_and_for_
 
 
 def test_a_new_address_waits_a_moment_and_then_gets_in_whoever_guesses(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     guessed_from_many()
     new = at("10.0.0.9")
@@ -119,7 +120,7 @@ def test_a_new_address_waits_a_moment_and_then_gets_in_whoever_guesses(
     assert log_in(new)
 
 
-def test_one_wait_is_good_for_one_try(context: Flask, jump: Callable[[float], None]) -> None:
+def test_one_wait_is_good_for_one_try(across: Flask, jump: Callable[[float], None]) -> None:
     guessed_from_many()
     guesser = at("10.0.0.9")
     for _ in range(3):
@@ -131,7 +132,7 @@ def test_one_wait_is_good_for_one_try(context: Flask, jump: Callable[[float], No
         guess(guesser)
 
 
-def test_the_wait_grows_from_a_second_to_ten(context: Flask, jump: Callable[[float], None]) -> None:
+def test_the_wait_grows_from_a_second_to_ten(across: Flask, jump: Callable[[float], None]) -> None:
     waits = []
     for n in range(guessing.SLOW_FROM + 6):
         try:
@@ -143,13 +144,13 @@ def test_the_wait_grows_from_a_second_to_ten(context: Flask, jump: Callable[[flo
     assert waits == [1, 2, 4, 8, 10, 10]
 
 
-def test_slowed_guessers_make_no_other_account_slow(context: Flask) -> None:
+def test_slowed_guessers_make_no_other_account_slow(across: Flask) -> None:
     guessed_from_many()
     assert log_in(at("10.0.0.9"), KOFI)
     assert log_in(at("10.0.0.9", door="console"), "owner@example.test")
 
 
-def test_the_doors_count_apart(context: Flask) -> None:
+def test_the_doors_count_apart(across: Flask) -> None:
     owner = "owner@example.test"
     guess(at("10.0.0.1"), 5, owner)
     with pytest.raises(Refused):
@@ -160,7 +161,7 @@ def test_the_doors_count_apart(context: Flask) -> None:
     assert log_in(at("10.0.0.9", door="console"), owner)
 
 
-def test_a_known_device_is_not_refused_for_others_failures(context: Flask) -> None:
+def test_a_known_device_is_not_refused_for_others_failures(across: Flask) -> None:
     token = device_of(AMA)
     guess(at("10.0.0.1"), 5)
     guessed_from_many()
@@ -171,7 +172,7 @@ def test_a_known_device_is_not_refused_for_others_failures(context: Flask) -> No
 
 
 def test_a_known_device_has_ten_tries_of_its_own_and_spoils_nobody_else_s(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     token = device_of(AMA)
     guess(at("10.0.0.1", token), 10)
@@ -183,7 +184,7 @@ def test_a_known_device_has_ten_tries_of_its_own_and_spoils_nobody_else_s(
     assert log_in(at("10.0.0.1", token))
 
 
-def test_a_right_password_clears_what_the_device_had_mistyped(context: Flask) -> None:
+def test_a_right_password_clears_what_the_device_had_mistyped(across: Flask) -> None:
     token = device_of(AMA)
     for _ in range(3):
         guess(at("10.0.0.1", token), 6)
@@ -201,7 +202,7 @@ def test_a_right_password_clears_what_the_device_had_mistyped(context: Flask) ->
     ids=["another account", "the other door", "another token", "an invented token"],
 )
 def test_a_device_is_known_for_its_person_and_its_door_alone(
-    context: Flask, elsewhere: Callable[[str], tuple[Place, str]]
+    across: Flask, elsewhere: Callable[[str], tuple[Place, str]]
 ) -> None:
     place, email = elsewhere(device_of(AMA))
     guess(place, 5, email)
@@ -209,7 +210,7 @@ def test_a_device_is_known_for_its_person_and_its_door_alone(
         guess(place, 1, email)
 
 
-def test_a_device_of_two_people_is_known_for_both(context: Flask) -> None:
+def test_a_device_of_two_people_is_known_for_both(across: Flask) -> None:
     token = device_of(AMA)
     kofi = users.by_email(KOFI)
     assert kofi is not None
@@ -218,13 +219,13 @@ def test_a_device_of_two_people_is_known_for_both(context: Flask) -> None:
     assert log_in(at("10.0.0.1", token), AMA)
 
 
-def test_a_planted_token_is_replaced(context: Flask) -> None:
+def test_a_planted_token_is_replaced(across: Flask) -> None:
     ama = users.by_email(AMA)
     assert ama is not None
     assert entering.remember(ama, at("10.0.0.1", "p" * 43)) != "p" * 43
 
 
-def test_forgotten_devices_are_strangers(context: Flask) -> None:
+def test_forgotten_devices_are_strangers(across: Flask) -> None:
     token, of_kofi = device_of(AMA), device_of(KOFI)
     ama = users.by_email(AMA)
     assert ama is not None
@@ -237,7 +238,7 @@ def test_forgotten_devices_are_strangers(context: Flask) -> None:
 
 
 def test_a_person_has_so_many_known_devices_and_old_ones_are_forgotten(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     first = device_of(AMA)
     for _ in range(devices.OF_PERSON):
@@ -256,7 +257,7 @@ def test_a_person_has_so_many_known_devices_and_old_ones_are_forgotten(
     assert count("known_devices") == 0
 
 
-def test_two_hundred_wrong_ones_close_an_address_at_that_door(context: Flask) -> None:
+def test_two_hundred_wrong_ones_close_an_address_at_that_door(across: Flask) -> None:
     guess(at("10.9.9.9"), 1, "nobody@nowhere.test")
     with transaction():
         address = guessing._keys(AMA, at("10.9.9.9"))["address"]
@@ -269,7 +270,7 @@ def test_two_hundred_wrong_ones_close_an_address_at_that_door(context: Flask) ->
     assert log_in(at("10.9.9.9", door="console"), "owner@example.test")
 
 
-def test_right_passwords_use_nothing_up(context: Flask) -> None:
+def test_right_passwords_use_nothing_up(across: Flask) -> None:
     for _ in range(8):
         assert log_in(at("10.0.0.1"))
     assert db.session.scalar(select(func.max(TryCount.tries))) == 0
@@ -323,7 +324,7 @@ def test_forty_addresses_at_once_are_five_too_before_the_rest_has_to_wait(
 
 
 def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
-    context: Flask, monkeypatch: pytest.MonkeyPatch
+    across: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted, since one hash takes so long that nothing else of a log-in shows beside it."""
     statements: list[list[str]] = [[], []]
@@ -333,6 +334,7 @@ def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
         from sqlalchemy import event
 
         event.listen(db.engine, "before_cursor_execute", listen)
+        db.session.remove()
         for device in (None, "y" * 43):
             guess(at("10.0.0.1", device), 2, email)
         event.remove(db.engine, "before_cursor_execute", listen)
@@ -340,9 +342,7 @@ def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
     assert len(seen) == 8 and len(set(seen)) == 1, "the hash of nobody is made by the rule of everybody's"
 
 
-def test_an_invented_e_mail_is_slowed_and_refused_like_a_real_one(
-    context: Flask, jump: Callable[[float], None]
-) -> None:
+def test_an_invented_e_mail_is_slowed_and_refused_like_a_real_one(across: Flask, jump: Callable[[float], None]) -> None:
     told: dict[str, list[str]] = {}
     for door, emails in (("portal", (AMA, "nobody-at-all@example.test")), ("console", ("owner@example.test", AMA))):
         for email in emails:
@@ -358,7 +358,7 @@ def test_an_invented_e_mail_is_slowed_and_refused_like_a_real_one(
         jump(1_000)
 
 
-def test_an_agent_at_the_console_is_a_wrong_password(context: Flask) -> None:
+def test_an_agent_at_the_console_is_a_wrong_password(across: Flask) -> None:
     for _ in range(5):
         assert not log_in(at("10.0.0.1", door="console"))
     with pytest.raises(Refused):
@@ -366,7 +366,7 @@ def test_an_agent_at_the_console_is_a_wrong_password(context: Flask) -> None:
 
 
 def test_a_flood_of_invented_e_mails_fills_no_table(
-    context: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
+    across: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
 ) -> None:
     monkeypatch.setattr(guessing, "MOST_COUNTS", 20)
     monkeypatch.setattr(guessing, "PRUNE_EVERY", 10)
@@ -383,14 +383,14 @@ def test_a_flood_of_invented_e_mails_fills_no_table(
     assert count("login_counts") == 0
 
 
-def test_counts_name_nobody(context: Flask) -> None:
+def test_counts_name_nobody(across: Flask) -> None:
     guess(at("10.0.0.1"))
     kept = str(db.session.execute(text("SELECT * FROM login_counts")).all())
     assert AMA not in kept and "10.0.0.1" not in kept and "portal:pair:" in kept
 
 
 def test_every_process_clears_away_what_is_over(
-    context: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
+    across: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
 ) -> None:
     guess(at("10.0.0.1"))
     jump(901)
@@ -399,14 +399,11 @@ def test_every_process_clears_away_what_is_over(
     assert count("login_counts") == 3, "those of kofi's try alone"
 
 
-def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(context: Flask) -> None:
+def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(across: Flask) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     def set_hash(value: str) -> None:
-        with transaction() as session:
-            session.execute(
-                text("UPDATE users SET password_hash = :hash WHERE email = :email"), {"hash": value, "email": AMA}
-            )
+        tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = :email", hash=value, email=AMA)
 
     set_hash(old)
     user = entering.authenticate(AMA, PASSWORD, at("10.0.0.1"))
@@ -418,14 +415,13 @@ def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_not
 
 
 def test_a_password_changed_while_it_was_looked_at_opens_nothing(
-    context: Flask, monkeypatch: pytest.MonkeyPatch
+    across: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = hashing.fits
 
     def changed_meanwhile(password_hash: str, password: str) -> bool:
         found = fits(password_hash, password)
-        with transaction() as session:
-            session.execute(text("UPDATE users SET password_hash = 'another' WHERE email = :email"), {"email": AMA})
+        tables_owner.execute("UPDATE users SET password_hash = 'another' WHERE email = :email", email=AMA)
         return found
 
     monkeypatch.setattr(hashing, "fits", changed_meanwhile)
@@ -456,7 +452,7 @@ def test_two_threads_of_a_process_log_in_and_the_third_is_told_at_once(app: Flas
 
 
 def test_who_is_refused_anyway_takes_no_place_from_others(
-    context: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
+    across: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
 ) -> None:
     """Or fifty who press on and on would leave the person no place to be looked at."""
     guess(at("10.0.0.1"), 5)
@@ -481,7 +477,7 @@ def test_who_is_refused_anyway_takes_no_place_from_others(
     assert log_in(at("10.0.0.1"))
 
 
-def test_who_was_wrong_before_leaves_one_place_to_others(context: Flask) -> None:
+def test_who_was_wrong_before_leaves_one_place_to_others(across: Flask) -> None:
     """Or those who guess on and on would be looked at more often than the person who comes once."""
     token = device_of(AMA)
     guess(at("10.0.0.1"))
@@ -495,7 +491,7 @@ def test_who_was_wrong_before_leaves_one_place_to_others(context: Flask) -> None
 
 
 def test_who_waits_too_long_for_the_hash_is_told_and_nothing_is_counted(
-    context: Flask, monkeypatch: pytest.MonkeyPatch
+    across: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "WAIT_S", 0.05)
     with hashing._one:

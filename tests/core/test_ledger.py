@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import tables_owner
 from flask import Flask
 from seed import WALLET_PESEWAS
 from sqlalchemy import text
@@ -27,64 +28,64 @@ def account(name: str, store_id: int | None = None) -> int:
     return int(row)
 
 
-def posting(store_id: int | None = None) -> int:
-    return int(
-        db.session.execute(
-            text(
-                "INSERT INTO postings (store_id, kind, n, note, actor_name, at) "
-                "VALUES (:store, 'fund_wallet', 1, '', 'test', now()) RETURNING id"
-            ),
-            {"store": store_id},
-        ).scalar_one()
-    )
+def test_an_unbalanced_posting_over_a_store_and_the_platform_is_refused(ama: int) -> None:
+    with pytest.raises(REFUSED, match="does not sum to zero"), transaction():
+        ledger.post("fund_wallet", [("wallet", -500), ("bank", 499)], SYSTEM, store_id=ama)
+    with transaction():
+        ledger.post("fund_wallet", [("wallet", -500), ("bank", 500)], SYSTEM, store_id=ama)
 
 
-def insert_legs(posting_id: int, legs: list[tuple[int, int | None, int]]) -> None:
-    values = ", ".join(f"({posting_id}, {acc}, {store or 'NULL'}, {amount}, 0)" for acc, store, amount in legs)
-    db.session.execute(
-        text(f"INSERT INTO entries (posting_id, account_id, store_id, amount_pesewas, balance_pesewas) VALUES {values}")
-    )
+LATE_LEGS = """
+  INSERT INTO entries (posting_id, account_id, amount_pesewas, balance_pesewas)
+  SELECT {posting}, id, CASE name WHEN 'margin' THEN -7 ELSE 7 END, 0 FROM accounts WHERE name IN ('margin', 'gateway')
+"""
 
 
-def test_an_unbalanced_posting_over_a_store_and_the_platform_is_refused_for_the_application_role(ama: int) -> None:
-    with pytest.raises(REFUSED, match="does not sum to zero"), transaction(), tenancy.widened():
-        insert_legs(posting(ama), [(account("wallet", ama), ama, -500), (account("bank"), None, 499)])
-    with transaction(), tenancy.widened():
-        insert_legs(posting(ama), [(account("wallet", ama), ama, -500), (account("bank"), None, 500)])
-        # The cached balances were not moved: put right here, because the books are proven after every test.
-        db.session.execute(
-            text(
-                "UPDATE accounts SET balance_pesewas = balance_pesewas - 500 WHERE name = 'wallet' "
-                "AND store_id = :store"
-            ),
-            {"store": ama},
-        )
-        db.session.execute(text("UPDATE accounts SET balance_pesewas = balance_pesewas + 500 WHERE name = 'bank'"))
+@pytest.mark.parametrize("legs", [[("supplier_float", 1), ("bank", -1)], []], ids=["with legs", "without"])
+def test_nothing_is_added_to_an_old_posting_not_even_a_balanced_pair(
+    across: Flask, postgres: dict[str, str], legs: list[tuple[str, int]]
+) -> None:
+    """Also not by whoever owns the tables: a posting and its legs are one statement."""
+    with transaction():
+        old = ledger.post("fund_float", legs, SYSTEM)
+    with (
+        psycopg.connect(postgres["admin"]) as connection,
+        pytest.raises(psycopg.errors.CheckViolation, match="at once"),
+    ):
+        connection.execute(LATE_LEGS.format(posting=old))
+    with psycopg.connect(postgres["admin"]) as connection:
+        fresh = connection.execute(
+            "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'x', now()) RETURNING id"
+        ).fetchone()
+        assert fresh is not None
+        connection.execute(LATE_LEGS.format(posting=fresh[0]))
+        with pytest.raises(psycopg.errors.CheckViolation, match="at once"):
+            connection.execute(LATE_LEGS.format(posting=fresh[0]).replace("'margin', 'gateway'", "'bank', 'write_off'")
+                               .replace("WHEN 'margin'", "WHEN 'bank'"))  # fmt: skip
+        connection.rollback()
 
 
 @pytest.mark.parametrize("table", ["entries", "postings", "audit", "order_events"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 def test_written_rows_are_never_changed_by_the_application(ama: int, table: str, statement: str) -> None:
     audit.write(SYSTEM, "test", "test")
-    with pytest.raises(REFUSED, match="permission denied"), transaction(), tenancy.widened():
+    with pytest.raises(REFUSED, match="permission denied"), transaction():
         db.session.execute(text(statement.format(table)))
 
 
 def test_not_even_the_owner_changes_an_entry(app: Flask, postgres: dict[str, str]) -> None:
-    with psycopg.connect(postgres["admin"]) as connection:
-        connection.execute("SELECT set_config('makola.scope', 'all', true)")
-        with pytest.raises(psycopg.Error, match="append only"):
-            connection.execute("UPDATE entries SET amount_pesewas = amount_pesewas + 1")
+    with psycopg.connect(postgres["admin"]) as connection, pytest.raises(psycopg.Error, match="append only"):
+        connection.execute("UPDATE entries SET amount_pesewas = amount_pesewas + 1")
 
 
 def test_an_overdraft_is_refused_by_the_rule_and_by_the_database(ama: int) -> None:
     with pytest.raises(ledger.InsufficientWallet) as short, transaction():
         ledger.post("hold", [("wallet", WALLET_PESEWAS + 1), ("held", -WALLET_PESEWAS - 1)], SYSTEM, store_id=ama)
     assert (short.value.needed_pesewas, short.value.available_pesewas) == (WALLET_PESEWAS + 1, WALLET_PESEWAS)
-    with pytest.raises(REFUSED, match="no_overdraft"), transaction(), tenancy.widened():
-        db.session.execute(text("UPDATE accounts SET balance_pesewas = 1 WHERE name = 'wallet'"))
-    with pytest.raises(REFUSED, match="in_flight"), transaction(), tenancy.widened():
-        db.session.execute(text("UPDATE accounts SET balance_pesewas = -1 WHERE name = 'in_flight'"))
+    with pytest.raises(REFUSED, match="no_overdraft"):
+        tables_owner.execute("UPDATE accounts SET balance_pesewas = 1 WHERE name = 'wallet'")
+    with pytest.raises(REFUSED, match="in_flight"):
+        tables_owner.execute("UPDATE accounts SET balance_pesewas = -1 WHERE name = 'in_flight'")
 
 
 def test_each_money_event_of_an_order_exists_once_and_capture_excludes_release(
@@ -136,12 +137,10 @@ def test_the_statement_runs_to_the_balance(ama: int, place: Callable[..., Any]) 
 
 
 def test_a_drifted_balance_is_seen(context: Flask, ama: int) -> None:
-    with transaction(), tenancy.widened():
-        db.session.execute(text("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"))
+    tables_owner.execute("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
     with tenancy.across_stores():
         assert ledger.books().drifted == ("bank",)
-    with tenancy.across_stores(), transaction():
-        db.session.execute(text("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"))
+    tables_owner.execute("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
 
 
 def test_hold_and_outbox_row_are_one_transaction(

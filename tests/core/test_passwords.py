@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import tables_owner
 from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
-from sqlalchemy import text
 
-from core import entering, passwords, users
+from core import entering, passwords, tenancy, users
 from core.db import transaction
 from core.devices import Place
 from core.passwords import BadPassword
@@ -105,10 +105,7 @@ def test_blanks_pasted_round_a_password_do_not_matter(context: Flask, pasted: st
 
 
 def set_hash(value: str) -> None:
-    with transaction() as session:
-        session.execute(
-            text("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'"), {"hash": value}
-        )
+    tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'", hash=value)
 
 
 def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(context: Flask) -> None:
@@ -124,7 +121,7 @@ def test_a_hash_renewed_at_a_pasted_log_in_opens_without_the_blanks_too(context:
 
 
 def test_two_spellings_of_one_sign_are_one_password(context: Flask) -> None:
-    with transaction():
+    with tenancy.across_stores(), transaction():
         users.add("efua@example.test", "Efua", "caf\u00e9 by the sea")
     assert entering.authenticate("efua@example.test", "cafe\u0301 by the sea", HERE) is not None
     assert entering.authenticate("efua@example.test", "cafe by the sea", HERE) is None
@@ -142,7 +139,7 @@ def test_new_people_are_held_to_the_rule_of_their_role(context: Flask) -> None:
     ):  # fmt: skip
         email = f"{role}{len(password)}@efua.test"
         try:
-            with transaction():
+            with tenancy.across_stores(), transaction():
                 users.add(email, "Efua", password, role)
             assert good, (role, password)
         except BadPassword:

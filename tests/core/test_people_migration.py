@@ -37,7 +37,7 @@ def earlier(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
         try:
             url = admin._replace(path=name).geturl()
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
-            alembic.attributes.update(admin_url=url, application_url=url)
+            alembic.attributes.update(database_admin_url=url, database_url="", database_store_url="")
             command.upgrade(alembic, "0004")
             yield alembic, url
         finally:

@@ -119,9 +119,9 @@ def test_two_forms_for_one_number_at_once_ask_about_the_repeat(
 
 
 def test_racing_orders_with_money_for_two_release_exactly_two(
-    app: Flask, in_store: Callable[..., Any], place: Any
+    app: Flask, as_store: Callable[..., Any], in_store: Callable[..., Any], place: Any
 ) -> None:
-    placed = in_store("ama", lambda: [place() for _ in range(8)])
+    placed = as_store("ama", lambda: [place() for _ in range(8)])
     price = placed[0].agent_price_pesewas
 
     def leave_money_for_two() -> None:
@@ -140,7 +140,7 @@ def test_racing_orders_with_money_for_two_release_exactly_two(
     def press(code: str) -> None:
         gate.wait()
         try:
-            results.append(in_store("ama", lambda: orders.release(code, AMA).state))
+            results.append(as_store("ama", lambda: orders.release(code, AMA).state))
         except orders.InsufficientWallet as short:
             results.append(short.sentence)
 

@@ -46,8 +46,8 @@ def superuser(context: Flask, postgres: dict[str, str], restore: Callable[[], No
 
 @pytest.fixture
 def other(context: Flask, postgres: dict[str, str]) -> Iterator[Super]:
-    """A second transaction of the application."""
-    with psycopg.connect(postgres["app"]) as connection:
+    """A second transaction, which may write the books: as the tables' owner."""
+    with psycopg.connect(postgres["admin"]) as connection:
         yield connection
         connection.rollback()
 
@@ -70,14 +70,13 @@ def ids(ranges: Any) -> set[int]:
 
 def fund() -> int:
     """One more posting; its id."""
-    with transaction():
-        ledger.fund_float(1, "one more", SYSTEM)
-        return int(db.session.scalar(text("SELECT currval('postings_id_seq')")))
+    with tenancy.across_stores(), transaction():
+        return ledger.fund_float(1, "one more", SYSTEM)
 
 
 def open_posting(connection: Super) -> int:
     """A posting in a transaction that stays open. Like `ledger.post` it has its transaction id before it draws an id."""
-    connection.execute("SELECT set_config('makola.scope', 'all', true), pg_current_xact_id()")
+    connection.execute("SELECT pg_current_xact_id()")
     row = connection.execute(
         "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'late', now()) RETURNING id"
     ).fetchone()
@@ -147,6 +146,11 @@ DAMAGE = [
         "held_of_store",
         "UPDATE orders SET agent_price_pesewas = agent_price_pesewas + 1 WHERE id = {queued}",
         "SELECT 'ama'",
+    ),
+    (
+        "people",
+        "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'",
+        "SELECT 'user:' || id FROM users WHERE email = 'ama@example.test'",
     ),
     ("completed", "UPDATE orders SET state = 'completed' WHERE id = {processing}", PROCESSING),
     ("completed", "DELETE FROM postings WHERE kind = 'capture' AND order_id = {completed}", COMPLETED),
@@ -302,7 +306,7 @@ def test_gaps_do_not_outlive_the_cluster_they_were_seen_in(
 
 def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
     ledger_note = 'a "quoted" note \\ with GH₵, a\ttab'
-    with transaction():
+    with tenancy.across_stores(), transaction():
         ledger.fund_float(7, ledger_note, SYSTEM)
     prove()
     fund()
@@ -481,7 +485,7 @@ def test_postings_sealed_in_any_grouping_are_sealed_once_and_verify(
             elif step == "seal":
                 assert prove().findings == []
             elif step == "open":
-                waiting.append(psycopg.connect(postgres["app"]))
+                waiting.append(psycopg.connect(postgres["admin"]))
                 open_posting(waiting[-1])
             elif waiting:
                 connection = waiting.pop(0)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tables_owner
 from sqlalchemy import update
 
 from core import clock, config, orders, stores
 from core.audit import Actor
-from core.db import transaction
+from core.db import db
 from core.orders import Order
 
 AMA = Actor("agent", "Ama")
@@ -22,8 +23,8 @@ Place = Callable[..., Order]
 
 
 def change(order: Order, **values: Any) -> Order:
-    with transaction() as session:
-        session.execute(update(Order).where(Order.id == order.id).values(**values))
+    tables_owner.execute(update(Order).where(Order.id == order.id).values(**values))
+    db.session.remove()
     found = orders.by_code(order.code)
     assert found is not None
     return found

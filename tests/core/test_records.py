@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import tables_owner
 from flask import Flask
 from seed import FLOAT_PESEWAS
 from sqlalchemy import text, update
@@ -30,7 +31,7 @@ from core import (
 )
 from core.audit import SYSTEM, Actor
 from core.catalog import Bundle
-from core.db import db, transaction
+from core.db import STORE, db, transaction
 from core.orders import Order
 
 OWNER = Actor("owner", "Owner")
@@ -51,7 +52,7 @@ def keep_call(endpoint: str, *refs: str, status: int = 200) -> None:
     )
 
 
-def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(context: Flask) -> None:
+def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(across: Flask) -> None:
     for endpoint, ref in (("balance", ()), ("status", ("MK-ONE",)), ("status", ("MK-TWO",))):
         keep_call(endpoint, *ref)
     assert [line.endpoint for line in supply.calls()] == ["status", "status", "balance"]
@@ -61,7 +62,7 @@ def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(context:
     assert [line.endpoint for line in supply.calls(before_id=first[-1].id)] == ["balance"]
 
 
-def test_the_answer_of_a_purchase_completes_the_line_written_before_it(context: Flask) -> None:
+def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: Flask) -> None:
     with transaction():
         supply.open_purchase_call(["MK-ONE"], 1)
     assert [(line.outcome, line.answered_at) for line in supply.calls()] == [("no answer yet", None)]
@@ -71,7 +72,7 @@ def test_the_answer_of_a_purchase_completes_the_line_written_before_it(context: 
     assert [line.http_status for line in supply.calls()] == [409, 201]
 
 
-def test_webhooks_are_read_page_by_page(context: Flask) -> None:
+def test_webhooks_are_read_page_by_page(across: Flask) -> None:
     for n in range(3):
         with transaction():
             assert supply.keep_webhook({"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"})
@@ -82,7 +83,7 @@ def test_webhooks_are_read_page_by_page(context: Flask) -> None:
 
 
 def test_a_jump_of_the_clock_back_does_not_close_the_line_for_ever(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     jump(10_000)
     for _ in range(50):
@@ -153,7 +154,7 @@ def test_who_acts_is_told_by_the_door_they_came_through(context: Flask, ama: int
         assert Actor.of_login(users.Login("t", user, door, None, None)) == Actor(kind, "Ama", user.id)  # type: ignore[arg-type]
 
 
-def test_the_audit_has_its_own_use_case_or_joins_the_open_one(context: Flask) -> None:
+def test_the_audit_has_its_own_use_case_or_joins_the_open_one(across: Flask) -> None:
     audit.write(OWNER, "looked", "x")
     with pytest.raises(ZeroDivisionError), transaction():
         audit.write(OWNER, "undone", "x")
@@ -161,23 +162,21 @@ def test_the_audit_has_its_own_use_case_or_joins_the_open_one(context: Flask) ->
     assert [line.action for line in audit.recent(1)] == ["looked"]
 
 
-def test_working_in_a_store_from_outside_leaves_a_line_and_ends(context: Flask, kofi_id: int) -> None:
-    with tenancy.acting_in(kofi_id, "helping Kofi"):
+def test_working_in_a_store_from_outside_ends(context: Flask, kofi_id: int) -> None:
+    with tenancy.inside(kofi_id):
         assert tenancy.current_store_id() == kofi_id
     with pytest.raises(tenancy.NoStore):
         tenancy.current_store_id()
-    line = audit.recent(1)[0]
-    assert (line.action, line.subject, line.detail) == ("acting_in", f"store:{kofi_id}", {"reason": "helping Kofi"})
 
 
 def test_the_setting_of_a_store_does_not_stay_on_its_connection(
-    app: Flask, in_store: Callable[..., Any], place: Callable[..., Order]
+    app: Flask, as_store: Callable[..., Any], place: Callable[..., Order]
 ) -> None:
-    in_store("ama", place)
+    as_store("ama", place)
     with app.app_context():
         for _ in range(5):
-            in_store("ama", orders.tab_counts)
-            with db.engine.connect() as connection:  # no session, so nothing sets the store anew
+            as_store("ama", orders.tab_counts)
+            with db.engines[STORE].connect() as connection:  # no session, so nothing sets the store anew
                 assert connection.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
 
 
@@ -191,7 +190,7 @@ def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(ama: 
             ),
             {"store": kofi_id, "now": clock.now()},
         )
-    with pytest.raises(DBAPIError, match="row-level security"), transaction() as session:
+    with pytest.raises(DBAPIError, match="permission denied"), transaction() as session:
         session.execute(
             text("UPDATE store_bundles SET store_id = :store WHERE bundle_id = :bundle"),
             {"store": kofi_id, "bundle": bundle_id},
@@ -248,9 +247,8 @@ def test_sizes_read_as_people_say_them(mb: int, said: str) -> None:
 def test_the_price_table_shows_what_is_not_sold_and_why(ama: int) -> None:
     first, second, third = (line.bundle_id for line in catalog.price_table()[:3])
     catalog.save_price(first, 9_999, True, OWNER)
-    with transaction() as session:
-        session.execute(update(Bundle).where(Bundle.id == second).values(active=False))
-        session.execute(text("DELETE FROM store_bundles WHERE bundle_id IN (:a, :b)"), {"a": second, "b": third})
+    tables_owner.execute(update(Bundle).where(Bundle.id == second).values(active=False))
+    tables_owner.execute("DELETE FROM store_bundles WHERE bundle_id IN (:a, :b)", a=second, b=third)
     lines = {line.bundle_id: line for line in catalog.price_table()}
     assert (lines[first].hidden, lines[first].price_pesewas, lines[first].below_floor) == (True, 9_999, False)
     assert second not in lines  # gone, and never priced by this store
@@ -277,7 +275,7 @@ def test_a_store_opened_before_the_first_list_has_nothing_to_price(ama: int) -> 
         assert catalog.price_new_bundles(ama, 800) == 0
 
 
-def test_a_pause_says_since_when_and_why_until_it_ends(context: Flask) -> None:
+def test_a_pause_says_since_when_and_why_until_it_ends(across: Flask) -> None:
     assert catalog.sales_paused_since() is None
     catalog.pause_sales("float empty", OWNER)
     first = catalog.sales_paused()

@@ -140,7 +140,7 @@ def test_any_walk_keeps_the_books(ama: int, walk: list[tuple[str, bool, int | No
     assert kinds.count("hold") == (1 if final.queued_at else 0)
     assert kinds.count("capture") + kinds.count("release") <= 1
     assert in_flight in (0, 1)
-    tenancy.use(order.store_id)
+    tenancy.use(order.store_id, as_platform=True)
 
 
 def test_the_customer_may_cancel_only_while_pending_and_the_agent_until_the_claim(ama: int) -> None:

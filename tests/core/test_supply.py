@@ -16,7 +16,7 @@ OWNER = Actor("owner", "Owner")
 
 
 def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases(
-    context: Flask, jump: Callable[[float], None]
+    across: Flask, jump: Callable[[float], None]
 ) -> None:
     others = [supply.take_call("other") for _ in range(31)]
     assert others[:30] == [0.0] * 30
@@ -28,13 +28,13 @@ def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases(
     assert supply.take_call("purchase") == 0.0
 
 
-def test_purchases_may_use_the_whole_budget(context: Flask) -> None:
+def test_purchases_may_use_the_whole_budget(across: Flask) -> None:
     assert [supply.take_call("purchase") for _ in range(50)] == [0.0] * 50
     assert supply.take_call("purchase") > 0
     assert supply.take_call("other") > 0
 
 
-def test_no_window_of_a_minute_ever_holds_more_than_the_budget(context: Flask, jump: Callable[[float], None]) -> None:
+def test_no_window_of_a_minute_ever_holds_more_than_the_budget(across: Flask, jump: Callable[[float], None]) -> None:
     made = []
     for step in range(300):
         share = "purchase" if step % 3 else "other"
@@ -47,14 +47,14 @@ def test_no_window_of_a_minute_ever_holds_more_than_the_budget(context: Flask, j
         assert len(inside) <= config.current().rate_calls
 
 
-def test_after_429_nobody_calls_before_the_moment_named(context: Flask, jump: Callable[[float], None]) -> None:
+def test_after_429_nobody_calls_before_the_moment_named(across: Flask, jump: Callable[[float], None]) -> None:
     supply.close_until(clock.after(30))
     assert 29 < supply.take_call("purchase") <= 30
     jump(31)
     assert supply.take_call("other") == 0.0
 
 
-def test_a_balance_that_fits_is_said_to_fit(context: Flask) -> None:
+def test_a_balance_that_fits_is_said_to_fit(across: Flask) -> None:
     with tenancy.across_stores():
         assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
         assert supply.balance_reads(1)[0].verdict == "fits"
@@ -63,7 +63,7 @@ def test_a_balance_that_fits_is_said_to_fit(context: Flask) -> None:
 
 @pytest.mark.parametrize(("difference", "kind"), [(-460, "unexpected_charge"), (5_000, "float_funded")])
 def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
-    context: Flask, jump: Callable[[float], None], difference: int, kind: str
+    across: Flask, jump: Callable[[float], None], difference: int, kind: str
 ) -> None:
     with tenancy.across_stores():
         assert "seen once" in reconcile.note_balance(FLOAT_PESEWAS + difference)
@@ -77,7 +77,7 @@ def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
         assert found[0].evidence[0]["difference_pesewas"] == difference
 
 
-def test_a_difference_that_goes_away_is_no_break(context: Flask, jump: Callable[[float], None]) -> None:
+def test_a_difference_that_goes_away_is_no_break(across: Flask, jump: Callable[[float], None]) -> None:
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS - 460)
         jump(61)
@@ -97,7 +97,7 @@ def test_unresolved_orders_widen_what_fits(ama: int, place: Callable[..., object
         assert "less" in reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas - 1)
 
 
-def test_funding_is_confirmed_with_one_press_and_booked_once(context: Flask, jump: Callable[[float], None]) -> None:
+def test_funding_is_confirmed_with_one_press_and_booked_once(across: Flask, jump: Callable[[float], None]) -> None:
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS + 5_000)
         jump(61)
@@ -110,7 +110,7 @@ def test_funding_is_confirmed_with_one_press_and_booked_once(context: Flask, jum
         assert cases.open_cases(10) == []
 
 
-def test_the_first_read_of_an_empty_ledger_opens_it(context: Flask) -> None:
+def test_the_first_read_of_an_empty_ledger_opens_it(across: Flask) -> None:
     from sqlalchemy import text
 
     from core.db import db
@@ -128,7 +128,7 @@ def test_the_first_read_of_an_empty_ledger_opens_it(context: Flask) -> None:
         assert "more than expected" in reconcile.note_balance(1_000)
 
 
-def test_a_case_is_open_once_and_collects_evidence(context: Flask) -> None:
+def test_a_case_is_open_once_and_collects_evidence(across: Flask) -> None:
     with tenancy.across_stores():
         for difference in (1, 1, 2):
             with transaction():

@@ -101,7 +101,7 @@ def test_all_missing_settings_are_named_at_once() -> None:
         for f in dataclasses.fields(Config)
         if "env" in f.metadata and f.default is dataclasses.MISSING
     ]
-    assert len(required) == 7
+    assert len(required) == 8
     for name in required:
         assert name in str(missing.value)
 
@@ -125,6 +125,7 @@ def test_all_missing_settings_are_named_at_once() -> None:
 def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str) -> None:
     good = {
         "DATABASE_URL": "postgresql://a:b@c/d",
+        "DATABASE_STORE_URL": "postgresql://s:b@c/d",
         "REDIS_URL": "redis://x",
         "MAKOLA_SECRET_KEY": "s" * 32,
         "DATA_MART_API_URL": "https://x.example/api",
@@ -141,6 +142,7 @@ def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str
 def test_the_rest_of_the_settings_is_read_by_its_kind() -> None:
     good = {
         "DATABASE_URL": "postgresql://a:b@c/d",
+        "DATABASE_STORE_URL": "postgresql://s:b@c/d",
         "REDIS_URL": "redis://x",
         "MAKOLA_SECRET_KEY": "s" * 32,
         "DATA_MART_API_URL": "https://x.example/api",

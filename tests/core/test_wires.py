@@ -8,7 +8,7 @@ from core import wires
 from core.config import Config, ConfigError
 
 GOOD = {
-    "DATABASE_URL": "postgresql://a:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1", "MAKOLA_SECRET_KEY": "s" * 32,
+    "DATABASE_URL": "postgresql://a:b@127.0.0.1/d", "DATABASE_STORE_URL": "postgresql://s:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1", "MAKOLA_SECRET_KEY": "s" * 32,
     "DATA_MART_API_URL": "https://x.example/api", "DATA_MART_API_KEY": "k", "DATA_MART_API_SECRET": "s",
     "MAKOLA_WEBHOOK_TOKEN": "t" * 22,
 }  # fmt: skip

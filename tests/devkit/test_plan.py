@@ -165,7 +165,7 @@ def test_a_key_that_a_newer_version_needs_is_added_to_the_old_ones(tmp_path: Pat
 
 def test_the_owners_password_shows_once_where_there_is_no_demo(planned: Callable[..., Plan]) -> None:
     what = planned(**REAL)
-    told = ready.facts(what, {"DATABASE_URL": "d", "REDIS_URL": "r"}, "a")
+    told = ready.facts(what, {"DATABASE_URL": "d", "DATABASE_STORE_URL": "s", "REDIS_URL": "r"}, "a")
     password = told["logins"]["owner"]["password"]
     assert set(told["logins"]) == {"owner"}
     assert told["store_urls"] == {}

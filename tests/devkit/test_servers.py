@@ -68,8 +68,12 @@ def test_tests_do_without_fsync_and_up_does_not(shared: servers.Postgres, folder
 
 
 def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Postgres) -> None:
-    database = servers.prepare_database(shared, "roles_test", owner_password="o:/@ 1", app_password="a'\"é")
-    with psycopg.connect(database.app_url) as app:
+    database = servers.prepare_database(
+        shared, "roles_test", owner_password="o:/@ 1", store_password="s'\"é", platform_password="a'\"é"
+    )
+    with psycopg.connect(database.store_url) as store:
+        assert store.execute("SELECT current_user").fetchone() == ("makola_store",)
+    with psycopg.connect(database.platform_url) as app:
         facts = app.execute("SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles "
                             "WHERE rolname = current_user").fetchone()  # fmt: skip
         assert facts == (False,) * 5
@@ -89,18 +93,24 @@ def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Pos
 
 
 def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(shared: servers.Postgres) -> None:
-    database = servers.prepare_database(shared, "one_test", owner_password="o", app_password="a")
+    database = servers.prepare_database(
+        shared, "one_test", owner_password="o", store_password="s", platform_password="a"
+    )
     with psycopg.connect(shared.superuser_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE stranger LOGIN PASSWORD 's'")
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(database.app_url.replace("makola_app:a@", "stranger:s@"))
+        psycopg.connect(database.platform_url.replace("makola_platform:a@", "stranger:s@"))
 
 
 def test_preparing_again_keeps_the_rows_and_sets_the_passwords(shared: servers.Postgres) -> None:
-    first = servers.prepare_database(shared, "again_test", owner_password="o1", app_password="a1")
+    first = servers.prepare_database(
+        shared, "again_test", owner_password="o1", store_password="s1", platform_password="a1"
+    )
     with psycopg.connect(first.admin_url) as owner:
         owner.execute("CREATE TABLE kept AS SELECT 7 AS n")
-    second = servers.prepare_database(shared, "again_test", owner_password="o2", app_password="a2")
+    second = servers.prepare_database(
+        shared, "again_test", owner_password="o2", store_password="s2", platform_password="a2"
+    )
     with psycopg.connect(second.admin_url) as owner:
         assert owner.execute("SELECT n FROM kept").fetchone() == (7,)
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
@@ -109,7 +119,9 @@ def test_preparing_again_keeps_the_rows_and_sets_the_passwords(shared: servers.P
 
 def test_no_password_shows_in_a_process_list_or_a_log(folder: Path) -> None:
     server = servers.start_postgres(folder / "postgres")
-    database = servers.prepare_database(server, "x_test", owner_password="owner-word", app_password="app-word")
+    database = servers.prepare_database(
+        server, "x_test", owner_password="owner-word", store_password="x", platform_password="app-word"
+    )
     valkey = servers.start_valkey(folder / "valkey")
     for pid in (server.pid, valkey.pid):
         line = leash.command_line(pid)

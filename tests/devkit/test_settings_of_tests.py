@@ -17,6 +17,7 @@ def given(postgres: dict[str, str]) -> dict[str, str]:
     """A complete database for the tests, as a person would name it."""
     return {
         "TEST_DATABASE_URL": postgres["app"],
+        "TEST_DATABASE_STORE_URL": postgres["store"],
         "TEST_DATABASE_ADMIN_URL": postgres["admin"],
         "TEST_DATABASE_SUPERUSER_URL": postgres["super"],
     }

@@ -60,7 +60,7 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     assert connection.getresponse().status == 200
     connection.close()
     with psycopg.connect(ready["database_url"]) as app, psycopg.connect(ready["database_admin_url"]) as owner:
-        assert app.execute("SELECT current_user").fetchone() == ("makola_app",)
+        assert app.execute("SELECT current_user").fetchone() == ("makola_platform",)
         assert owner.execute("SELECT current_user").fetchone() == ("makola_owner",)
     heard = json.loads((project.instance / "sandbox" / "sandbox.db").read_text())
     assert heard == {"path": "/api/v1/webhook", "webhook_url": ready["webhook_url"], "profile": "documented"}

@@ -33,7 +33,8 @@ def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
     yield make
     for other in made:
         with other.app_context():
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
     settings.use(config)
     outbox.bell = bell
     clock.offset_source = None

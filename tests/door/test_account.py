@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tables_owner
 from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import text
@@ -14,7 +15,7 @@ from visitors import Visitor
 
 from core import audit, entering, hashing, people, tenancy, users
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.db import db
 from core.devices import Place
 
 NEW = "a kettle on the roof"
@@ -178,8 +179,7 @@ def test_a_session_nobody_has_is_no_error(ama_agent: Visitor, key: str) -> None:
 
 
 def test_out_everywhere_means_both_doors_and_this_one(app: Flask, visitor: Callable[[str], Visitor]) -> None:
-    with app.app_context(), transaction() as session:
-        session.execute(text("UPDATE users SET platform_role = 'support' WHERE email = 'both@example.test'"))
+    tables_owner.execute("UPDATE users SET platform_role = 'support' WHERE email = 'both@example.test'")
     console, portal, kofi = visitor("admin"), visitor("portal"), visitor("portal")
     for each, email in ((console, "both"), (portal, "both"), (kofi, "kofi")):
         assert log_in(each, f"{email}@example.test")

@@ -44,7 +44,7 @@ def test_nothing_is_left_behind_by_a_crash(app: Flask, owner: Visitor, monkeypat
 
 def test_a_closed_store_still_answers_and_says_so(app: Flask, customer: Visitor) -> None:
     for status in ("closed", "suspended"):
-        with app.app_context(), transaction() as session:
+        with app.app_context(), tenancy.across_stores(), transaction() as session:
             session.execute(update(stores.Store).where(stores.Store.slug == "ama").values(status=status))
         answer = customer.get("/")
         assert answer.status_code == 200
@@ -99,7 +99,7 @@ def test_a_log_in_that_was_ended_elsewhere_is_over(app: Flask, ama_agent: Visito
     with app.app_context():
         user = users.by_email("ama@example.test")
         assert user is not None
-        with transaction():
+        with tenancy.across_stores(), transaction():
             users.end_logins_of(user)
     assert ama_agent.get("/orders").status_code == 303
 

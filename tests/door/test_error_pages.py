@@ -16,6 +16,15 @@ from core.config import Config
 from core.db import db
 from door.errors import WORDS
 
+
+def at_port(port: int) -> dict[str, str]:
+    """The addresses of both roles, where nobody listens or answers."""
+    return {
+        "database_url": f"postgresql://makola_platform:x@127.0.0.1:{port}/makola",
+        "database_store_url": f"postgresql://makola_store:x@127.0.0.1:{port}/makola",
+    }
+
+
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -97,7 +106,7 @@ def test_a_statement_that_takes_too_long_is_503(customer: Visitor, failing: Call
 def test_with_the_database_gone_pages_say_so_and_set_nothing(
     door_app: Callable[..., Flask], dead_port: int, host: str, path: str
 ) -> None:
-    app = door_app(database_url=f"postgresql://makola_app:x@127.0.0.1:{dead_port}/makola")
+    app = door_app(**at_port(dead_port))
     for headers in ({}, HTMX):
         answer = app.test_client().get(path, base_url=f"http://{host}.localhost", headers=headers)
         assert answer.status_code == 503
@@ -129,7 +138,7 @@ def test_health_tells_what_is_gone_and_is_never_slow(
     answer = without_valkey.test_client().get("/healthz")
     assert (answer.status_code, answer.get_json()) == (200, {"ok": True, "database": True, "valkey": False})
     assert time.monotonic() - began < 1
-    without_database = door_app(database_url=f"postgresql://makola_app:x@127.0.0.1:{port}/makola")
+    without_database = door_app(**at_port(port))
     for _ in range(2):
         began = time.monotonic()
         answer = without_database.test_client().get("/healthz")
@@ -137,14 +146,15 @@ def test_health_tells_what_is_gone_and_is_never_slow(
         assert time.monotonic() - began < 1
 
 
+@pytest.mark.parametrize("setting", ["database_url", "database_store_url"])
 def test_a_powerful_role_is_refused_at_start(
-    config: Config, postgres: dict[str, str], door_app: Callable[..., Flask]
+    postgres: dict[str, str], door_app: Callable[..., Flask], setting: str
 ) -> None:
-    from core.db import PowerfulRole
+    from core.rights import WrongRights
 
-    for role, why in (("admin", "owns"), ("super", "superuser")):
-        with pytest.raises(PowerfulRole, match=why):
-            door_app(database_url=postgres[role])
+    for role, why in (("admin", "OWNER"), ("super", "superuser")):
+        with pytest.raises(WrongRights, match=f"{setting.upper()} connects as .*must not have .*{why}"):
+            door_app(**{setting: postgres[role]})
 
 
 def test_a_page_that_is_ready_stays_one_when_the_database_dies_before_it_is_sent(

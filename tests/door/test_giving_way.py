@@ -52,11 +52,13 @@ def said(app: Flask, lock_wait: dict[str, int], monkeypatch: pytest.MonkeyPatch)
         codes.append(getattr(context.original_exception, "sqlstate", "") or "")
 
     with app.app_context():
-        engine = db.engine
-    event.listen(engine, "handle_error", note)
+        engines = list(db.engines.values())
+    for engine in engines:
+        event.listen(engine, "handle_error", note)
     monkeypatch.setattr(database, "lock_limit_ms", lambda: lock_wait["ms"])
     yield codes
-    event.remove(engine, "handle_error", note)
+    for engine in engines:
+        event.remove(engine, "handle_error", note)
 
 
 @pytest.fixture

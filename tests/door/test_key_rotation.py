@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from seed import PASSWORD, WEBHOOK_TOKEN
 from sqlalchemy import func, select
+from tables_owner import migrate
 from visitors import Visitor
 
 from core import config as settings
@@ -37,22 +38,26 @@ class Turned:
 
     def close(self) -> None:
         with self.app.app_context():
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
         settings.use(self.before)
 
 
 @pytest.fixture
-def turn(app: Flask, config: Config) -> Iterator[Turn]:
-    """`turn(secret_key=…)` restarts the application with those settings."""
+def turn(app: Flask, config: Config, postgres: dict[str, str]) -> Iterator[Turn]:
+    """`turn(secret_key=…)` restarts the application with those settings, after `db upgrade` with them."""
     made: list[Turned] = []
 
     def restart(**changes: str) -> Flask:
+        keys = {"secret_key": config.secret_key, "secret_key_fallbacks": ""} | changes
+        migrate(postgres, keys["secret_key"], keys["secret_key_fallbacks"])
         made.append(Turned(dataclasses.replace(config, **changes)))
         return made[-1].app
 
     yield restart
     for each in reversed(made):
         each.close()
+    migrate(postgres)
 
 
 def carried_over(visitor: Visitor, app: Flask) -> Visitor:

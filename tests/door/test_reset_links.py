@@ -13,7 +13,7 @@ from seed import PASSWORD
 from sqlalchemy import text
 from visitors import Visitor
 
-from core import audit, entering, people, resets, stores, users
+from core import audit, entering, people, resets, stores, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 from core.devices import Place
@@ -209,7 +209,7 @@ def test_a_link_nobody_made_opens_nothing(visitor: Callable[[str], Visitor], tok
 
 def test_only_its_hash_is_kept(app: Flask, link: Callable[[str], str]) -> None:
     token = link("ama").removeprefix("/reset/")
-    with app.app_context():
+    with app.app_context(), tenancy.across_stores():
         kept = str(db.session.execute(text("SELECT * FROM reset_links")).all())
         kept += str(db.session.execute(text("SELECT * FROM audit")).all())
         db.session.remove()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from visitors import Visitor
 
-from core import audit, entering, guessing, security_events, users
+from core import audit, entering, guessing, security_events, tenancy, users
 from core.audit import AuditLine
 from core.db import db
 from core.devices import Place
@@ -168,7 +168,7 @@ def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(told: t
     log_in(visitor)
     token = visitor.client.get_cookie("__Host-known", "portal.localhost")
     assert token is not None
-    with app.app_context():
+    with app.app_context(), tenancy.across_stores():
         kept = str(db.session.execute(text("SELECT action, subject, detail::text FROM audit")).all())
         db.session.remove()
     for text_ in (kept, str(said())):

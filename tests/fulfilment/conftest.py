@@ -51,12 +51,12 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def empty(postgres: dict[str, str]) -> Iterator[Database]:
     """A new database beside the tests' own, made as docs/operate.md says."""
     name = f"restored_{secrets.token_hex(4)}_test"
-    admin, application = urlsplit(postgres["admin"]), urlsplit(postgres["app"])
+    admin, store, platform = (urlsplit(postgres[name]) for name in ("admin", "store", "app"))
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(admin.username or ""))
         )
-        yield Database(name, admin._replace(path=name).geturl(), application._replace(path=name).geturl())
+        yield Database(name, *(address._replace(path=name).geturl() for address in (admin, store, platform)))
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -65,7 +65,9 @@ def elsewhere(tmp_path: Path) -> Iterator[Database]:
     """An empty database on a server of its own, as after the loss of the machine."""
     server = servers.start_postgres(tmp_path / "elsewhere", fsync=False)
     try:
-        yield servers.prepare_database(server, "makola", owner_password="another owner", app_password="another app")
+        yield servers.prepare_database(
+            server, "makola", owner_password="another owner", store_password="a store", platform_password="a platform"
+        )
     finally:
         server.stop()
 
@@ -78,7 +80,12 @@ def at(app: Flask) -> Iterator[Callable[[Database], Flask]]:
     before, made = config.current(), []
 
     def build(database: Database) -> Flask:
-        settings = replace(before, database_url=database.app_url, database_admin_url=database.admin_url)
+        settings = replace(
+            before,
+            database_url=database.platform_url,
+            database_store_url=database.store_url,
+            database_admin_url=database.admin_url,
+        )
         made.append(create_app(settings))
         outbox.bell = lambda _ids: None
         return made[-1]
@@ -86,7 +93,8 @@ def at(app: Flask) -> Iterator[Callable[[Database], Flask]]:
     yield build
     for other in made:
         with other.app_context():
-            db.engine.dispose()
+            for engine in db.engines.values():
+                engine.dispose()
     config.use(before)
 
 
@@ -108,7 +116,7 @@ def count() -> Callable[[str], dict[str, int]]:
 
 
 def _rows(url: str) -> dict[str, int]:
-    with psycopg.connect(url, options="-c makola.scope=all") as connection:
+    with psycopg.connect(url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         return {
             name: connection.execute(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
+import tables_owner
 from desk import Desk
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from core import catalog, clock, config, orders, outbox, supply, tenancy
 from core.audit import SYSTEM
@@ -47,7 +48,7 @@ def watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def scarce(calls: int) -> None:
     """Leave so many calls in this window."""
-    with transaction():
+    with tenancy.across_stores(), transaction():
         used = config.current().rate_calls - calls
         supply.locked_state().purchase_calls = [clock.now()] * used
 
@@ -139,12 +140,8 @@ def test_it_is_off_unless_it_is_switched_on(
 
 def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 13)
-    with transaction():
-        db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
-        db.session.execute(
-            text("UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)"),
-            {"ids": [made[3].id, made[4].id]},
-        )
+    ids = [made[3].id, made[4].id]
+    tables_owner.execute("UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)", ids=ids)
     scarce(5)
     work_one(desk, made[3])
     assert envelopes == []
@@ -219,9 +216,7 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
 
 def test_one_bad_line_is_refused_alone_and_the_others_go_on(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 11)
-    with transaction():
-        db.session.execute(text("SELECT set_config('makola.scope', 'all', true)"))
-        db.session.execute(text("UPDATE orders SET product_name = 'NOSUCH' WHERE id = :id"), {"id": made[4].id})
+    tables_owner.execute("UPDATE orders SET product_name = 'NOSUCH' WHERE id = :id", id=made[4].id)
     scarce(9)
     work_one(desk, made[0])
     assert states(desk, made) == ["queued"] * 4 + ["refunded"] + ["queued"] * 6

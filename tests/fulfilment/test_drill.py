@@ -75,7 +75,8 @@ def environ(elsewhere: Database, supplier_url: str, valkey: str, tmp_path: Path)
     """What a person on the new machine sets."""
     told = replace(
         config.current(),
-        database_url=elsewhere.app_url,
+        database_url=elsewhere.platform_url,
+        database_store_url=elsewhere.store_url,
         database_admin_url=elsewhere.admin_url,
         redis_url=valkey.removesuffix("/0") + "/3",
         data_mart_api_url=supplier_url,
@@ -137,7 +138,7 @@ def charged(desk: Desk) -> Counter[str]:
 
 
 def states(database: Database) -> dict[str, str]:
-    with psycopg.connect(database.admin_url, options="-c makola.scope=all") as connection:
+    with psycopg.connect(database.admin_url) as connection:
         return dict(connection.execute("SELECT order_ref, state FROM orders").fetchall())
 
 
@@ -182,8 +183,6 @@ def test_the_restore_drill(
         theirs = processing.find(desk.sandbox.sandbox, FIRST_ID, reference)
         processing.change_status(desk.sandbox.sandbox, theirs, "successful")
     second = at(elsewhere)
-    monkeypatch.setenv("DATABASE_URL", elsewhere.app_url)
-    monkeypatch.setenv("DATABASE_ADMIN_URL", elsewhere.admin_url)
     assert command(second, "restore", file).exit_code == 0
     assert sum(count(elsewhere.admin_url).values()) == int(said.output.split()[1])
     assert command(second, "db", "upgrade").exit_code == 0

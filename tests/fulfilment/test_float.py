@@ -144,7 +144,7 @@ def test_the_lines_of_an_envelope_are_judged_once_after_the_last_of_them(
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     made = [desk.release(("ama", "kofi")[n % 2]) for n in range(10)]
-    with transaction():
+    with tenancy.across_stores(), transaction():
         supply.locked_state().purchase_calls = [clock.now()] * (config.current().rate_calls - 5)
     look(desk, made[0])
     assert states(desk, made) == ["processing"] * 10
@@ -416,7 +416,7 @@ def test_a_younger_order_yields_to_an_older_one_the_float_can_pay_now(make_desk:
     desk, (old,) = short_of_float(make_desk, [1])
     young = desk.release("kofi")
     set_float(COST + 100)
-    with transaction():
+    with tenancy.across_stores(), transaction():
         supply.locked_state().last_balance_pesewas = COST + 100
     move_theirs(desk, COST)
     look(desk, young)  # nobody told the older one yet
@@ -445,12 +445,12 @@ def test_an_older_order_that_cannot_go_now_holds_up_nobody(make_desk: Callable[.
     young = desk.release()
     move_theirs(desk, 5_000)
     set_float(5_100)
-    with transaction():
+    with tenancy.across_stores(), transaction():
         supply.locked_state().last_balance_pesewas = 5_100
     with tenancy.across_stores():
         if why == "broken":
             orders.raise_case(old.id, "broken", {"error": "ValueError"})
-        with transaction() as session:
+        with tenancy.across_stores(), transaction() as session:
             row = outbox.of_order(old.id, lock=True)
             assert row is not None
             if why == "stuck":
@@ -460,7 +460,7 @@ def test_an_older_order_that_cannot_go_now_holds_up_nobody(make_desk: Callable[.
         waits = orders.let_older_go_first(young, 5_100)
     if why == "no call left":
         assert waits
-        with transaction():
+        with tenancy.across_stores(), transaction():
             supply.locked_state().purchase_calls = [clock.now()] * config.current().rate_calls
         assert not balance.older_goes_first(young)
     else:
@@ -471,7 +471,7 @@ def test_a_row_some_job_is_at_is_not_woken_beside_it(make_desk: Callable[..., De
     """Its own read found the money: woken as well, it would be looked at again and again."""
     _, (order,) = short_of_float(make_desk, [1])
     with tenancy.across_stores():
-        with transaction():
+        with tenancy.across_stores(), transaction():
             row = outbox.of_order(order.id, lock=True)
             assert row is not None
             row.lease_until = clock.after(10)
@@ -642,7 +642,7 @@ def test_an_envelope_under_another_reference_is_a_case_of_each_line(
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     made = [desk.release() for _ in range(10)]
-    with transaction():
+    with tenancy.across_stores(), transaction():
         supply.locked_state().purchase_calls = [clock.now()] * (config.current().rate_calls - 5)
     strange = Unknown("other_reference")
     monkeypatch.setattr(

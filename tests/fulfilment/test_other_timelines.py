@@ -41,9 +41,11 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     server = servers.start_postgres(tmp_path / "first", fsync=False)
     try:
-        database = servers.prepare_database(server, "makola", owner_password="owner", app_password="app")
+        database = servers.prepare_database(
+            server, "makola", owner_password="o", store_password="s", platform_password="p"
+        )
         alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
-        alembic.attributes.update(admin_url=database.admin_url, application_url=database.app_url)
+        alembic.attributes.update(database_admin_url=database.admin_url)
         command.upgrade(alembic, "head")
         place = server.home.root / "second"
         place.mkdir()

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 import structlog
+import tables_owner
 from click.testing import Result
 from desk import Desk
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from core import config, outbox, proof, tenancy
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.db import db
 from core.outbox import OutboxRow
 from core.proof import proving
 from fulfilment import relay
@@ -31,10 +32,9 @@ def drift(app: Flask) -> Iterator[Callable[[], None]]:
     """Moves a cached balance away from its entries; put back before the books are judged."""
 
     def by(pesewas: int) -> None:
-        with app.app_context(), tenancy.across_stores(), transaction() as session:
-            session.execute(
-                text("UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'"), {"by": pesewas}
-            )
+        tables_owner.execute(
+            "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas
+        )
 
     yield lambda: by(-5)
     by(5)

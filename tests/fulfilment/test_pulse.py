@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as Away
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from core import outbox, pulse
+from core import outbox, pulse, tenancy
 from core.db import db, transaction
 from fulfilment import relay, worker
 
@@ -75,7 +75,8 @@ def test_the_relay_beats_once_in_ten_seconds(app: Flask, desk: Desk, monkeypatch
     monkeypatch.setattr(relay, "round_once", round_once)
     relay.run(app, stop)
     assert pulse.health()["relay"].alive == 1
-    assert db.session.scalar(text("SELECT times FROM pulses WHERE role = 'relay'")) == 1
+    with tenancy.across_stores():
+        assert db.session.scalar(text("SELECT times FROM pulses WHERE role = 'relay'")) == 1
 
 
 def test_a_lost_ring_is_counted(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,5 +100,5 @@ def test_processes_that_ended_are_forgotten_and_counters_are_kept(
     jump(25 * 3_600)
     assert pulse.prune() == 1
     assert (pulse.health(), pulse.counted(pulse.RINGS_LOST)) == ({}, 1)
-    with transaction():
+    with tenancy.across_stores(), transaction():
         assert db.session.scalar(text("SELECT count(*) FROM pulses")) == 1

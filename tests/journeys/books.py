@@ -90,5 +90,4 @@ def _reading(running: Running) -> psycopg.Connection[Any]:
     connection = psycopg.connect(running.facts["database_admin_url"], connect_timeout=10)
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.execute("SELECT set_config('makola.scope', 'all', true)")
     return connection

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tables_owner
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import text, update
 from store_customers import Shop
 
 from core import catalog, stores, tenancy
-from core.db import db, transaction
+from core.db import db
 
 
 @pytest.fixture
@@ -50,9 +51,8 @@ def change_store(app: Flask) -> Callable[..., None]:
     """Set fields of a store as its agent or an operator would."""
 
     def change(slug: str, **values: Any) -> None:
-        with app.app_context(), transaction() as session:
-            store = session.query(stores.Store).filter_by(slug=slug).one()
-            for name, value in values.items():
-                setattr(store, name, value)
+        with app.app_context():
+            fields = {getattr(stores.Store, name): value for name, value in values.items()}
+            tables_owner.execute(update(stores.Store).where(stores.Store.slug == slug).values(fields))
 
     return change

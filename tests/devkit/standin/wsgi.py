@@ -42,7 +42,7 @@ def create_app() -> Flask:
 def upgrade() -> None:
     with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS runs (said text)")
-        connection.execute("GRANT SELECT, INSERT ON runs TO makola_app")
+        connection.execute("GRANT SELECT, INSERT ON runs TO makola_platform")
 
 
 @click.option("--demo", is_flag=True)

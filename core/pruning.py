@@ -1,0 +1,26 @@
+"""What is deleted when its keeping time is over: calls to the supplier, webhooks, finished requests of people.
+
+Evidence that no role of the application may delete: a function of the database does, and hears signed words alone.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from core import clock, config, signed
+from core.db import transaction
+
+
+def prune() -> int:
+    """Delete call lines, webhooks and finished requests past their keeping time. Returns how many rows went."""
+    settings, now = config.current(), clock.now()
+    said = signed.say(
+        "makola_prune",
+        calls_before=(now - timedelta(days=settings.call_keep_days)).isoformat(),
+        webhooks_before=(now - timedelta(days=settings.webhook_keep_days)).isoformat(),
+        asked_before=(now - clock.delta(settings.call_keep_days * 86_400)).isoformat(),
+    )
+    with transaction() as session:
+        return int(session.execute(text("SELECT makola_prune(:said, :mac)"), said).scalar_one())
