@@ -86,7 +86,8 @@ def test_a_mutant_is_gone_after_its_run() -> None:
 
 def test_no_shipped_file_knows_of_a_mutant() -> None:
     files = [path for name in SHIPPED for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*"))]
-    read = [path for path in files if path.is_file() and path.suffix in TEXTS]
+    texts = [path for path in files if path.is_file() and path.suffix in TEXTS]
+    read = [path for path in texts if path.name != "common_passwords.txt"]  # words of people, not of programs
     assert len(read) > 150
     found = [
         path.relative_to(ROOT).as_posix()
