@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from core import wires
-
-SHORTEST_RETENTION_DAYS = 1
+from core import shapes
 
 
 class ConfigError(Exception):
@@ -219,7 +217,7 @@ class Config:
                 values[f.name] = _read(str(f.type), text)
             except ValueError as error:
                 problems.append(f"{name} is {text!r}, but {error}: {f.metadata['help']}.")
-        problems += _judge(values)
+        problems += shapes.problems(values)
         if problems:
             raise ConfigError("Makola cannot start:\n" + "\n".join(f"  - {p}" for p in problems))
         return cls(**values)
@@ -239,43 +237,6 @@ def _read(kind: str, text: str) -> Any:
             raise ValueError("it must be a number above 0")
         return float(text)
     return text
-
-
-def _judge(values: dict[str, Any]) -> list[str]:
-    """Rules one value cannot show by its type."""
-    problems = []
-    if len(values.get("secret_key", "x" * 32)) < 32:
-        problems.append("MAKOLA_SECRET_KEY is too short: use at least 32 random characters.")
-    if any(len(key) < 32 for key in _listed(values.get("secret_key_fallbacks", ""))):
-        problems.append("MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short: each has at least 32 characters.")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values.get("webhook_token", "x" * 22)):
-        problems.append("MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -.")
-    if not re.fullmatch(r"([A-Za-z0-9_-]{22,128})?", values.get("webhook_token_previous", "")):
-        problems.append("MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
-    for name in ("DATABASE_URL", "DATABASE_STORE_URL", "DATABASE_ADMIN_URL"):
-        key = name.lower()
-        if values.get(key) and not re.match(r"postgresql(\+psycopg)?://", values[key]):
-            problems.append(f"{name} must start with postgresql:// (only PostgreSQL is supported).")
-    if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
-        problems.append(problem)
-    if values.get("proxy_host") and not values.get("proxy_hops"):
-        problems.append("MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your proxies.")
-    if values.get("bulk", "off") not in ("off", "auto"):
-        problems.append("MAKOLA_BULK must be off or auto.")
-    if values.get("metrics_token") and not re.fullmatch(r"[A-Za-z0-9_-]{22,128}", values["metrics_token"]):
-        problems.append("MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.")
-    if not re.fullmatch(r"((mailto:|tel:|https://)[!-~]{3,200})?", values.get("security_contact", "")):
-        problems.append("MAKOLA_SECURITY_CONTACT must be a mailto:, https:// or tel: address, or empty.")
-    for name, key in (("DEVICE", "orders_open_per_device"), ("ADDRESS", "orders_open_per_address")):
-        if values.get(key, 1) < 1:
-            problems.append(f"MAKOLA_ORDERS_OPEN_PER_{name} must be at least 1: with 0 nobody could order.")
-    if values.get("retention_days", SHORTEST_RETENTION_DAYS) < SHORTEST_RETENTION_DAYS:
-        problems.append(
-            f"MAKOLA_RETENTION_DAYS must be at least {SHORTEST_RETENTION_DAYS}: until then a finished order may be asked about."
-        )
-    if values.get("public_scheme", "https") not in ("http", "https"):
-        problems.append("MAKOLA_PUBLIC_SCHEME must be https or http.")
-    return problems
 
 
 def _listed(text: str) -> list[str]:
