@@ -260,7 +260,7 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
         from pathlib import Path
         from core import config
         from fulfilment import supervise
-        config.use(config.Config("x", "x", "x", "x", "x", "x", "x"))
+        config.use(config.Config("x", "x", "x", "x", "x", "x", "x", "x"))
         supervise._flask = lambda command: {SLEEPER!r}
         supervise.run(2, Path({str(path)!r}), threading.Event())
     """)
