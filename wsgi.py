@@ -107,7 +107,7 @@ def connect_database(app: Flask, settings: Config) -> None:
 def say_cautions(settings: Config) -> None:
     """Log what the settings allow and a stranger on the network might read."""
     for caution in wires.cautions(
-        database_url=settings.database_url,
+        databases={"DATABASE_URL": settings.database_url, "DATABASE_STORE_URL": settings.database_store_url},
         redis_url=settings.redis_url,
         public_scheme=settings.public_scheme,
         base_domain=settings.base_domain,

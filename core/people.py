@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from core import audit, clock, users
+from core import clock, security_events, users
 from core.audit import Actor
 from core.db import db, transaction
 from core.stores import Store
@@ -180,7 +180,7 @@ def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -
             membership.role = role
         users.end_logins_of(user)
         detail = {"email": user.email, "from": before or "none", "to": role or "none"}
-        audit.write(actor, "set_member", f"store:{store.id}", detail)
+        security_events.acted(actor, "set_member", f"store:{store.id}", detail)
         return True
 
 
@@ -221,7 +221,7 @@ def _set_password(user: User, password: str, keep: str | None = None) -> str | N
 
 
 def _audit(actor: Actor, action: str, user: User, detail: dict[str, str] | None = None) -> None:
-    audit.write(actor, action, f"user:{user.id}", {"email": user.email, **(detail or {})})
+    security_events.acted(actor, action, f"user:{user.id}", {"email": user.email, **(detail or {})})
 
 
 def _email(typed: str) -> str:

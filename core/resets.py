@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock, config, people
+from core import clock, config, people, security_events
 from core.audit import Actor
 from core.db import Model, db, transaction
 from core.tenancy import as_platform
@@ -59,7 +59,7 @@ def make(user_id: int, actor: Actor) -> Made:
         link = ResetLink(user_id=user.id, token_hash=_hash(token), access_no=user.access_no)
         link.made_at, link.expires_at = clock.now(), until
         session.merge(link)
-        audit.write(actor, "make_reset_link", f"user:{user.id}", {"email": user.email})
+        security_events.acted(actor, "make_reset_link", f"user:{user.id}", {"email": user.email})
     label = "admin" if door_of(user) == "console" else "portal"
     return Made(f"{settings.address(label)}/reset/{token}", until, user)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -37,19 +38,30 @@ def is_loopback(host: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
-def cautions(*, database_url: str, redis_url: str, public_scheme: str, base_domain: str) -> list[str]:
-    """What is allowed and yet tells secrets to a network, each with its fix."""
-    found = []
+def cautions(*, databases: Mapping[str, str], redis_url: str, public_scheme: str, base_domain: str) -> list[str]:
+    """What is allowed and yet tells secrets to a network, each with its fix. `databases`: setting → address."""
+    found = [
+        f"{name} leaves this machine, perhaps in clear: add sslmode=verify-full, or keep it private"
+        for name, url in databases.items()
+        if _is_far_in_clear(url)
+    ]
     try:
-        database, valkey = urlsplit(database_url), urlsplit(redis_url)
+        valkey = urlsplit(redis_url)
     except ValueError:
-        return []  # whoever connects says what is wrong with it
-    host = parse_qs(database.query).get("host", [database.hostname or ""])[0]
-    far = bool(host) and not host.startswith("/") and not is_loopback(host)
-    if far and not re.search(r"[?&]sslmode=(require|verify-ca|verify-full)\b", database_url):
-        found.append("DATABASE_URL leaves this machine, perhaps in clear: add sslmode=verify-full, or keep it private")
+        return found  # whoever connects says what is wrong with it
     if valkey.scheme == "redis" and valkey.hostname and not is_loopback(valkey.hostname):
         found.append("REDIS_URL leaves this machine in clear: use rediss://, or keep that network private")
     if public_scheme == "http" and base_domain != "localhost" and not base_domain.endswith(".localhost"):
         found.append("MAKOLA_PUBLIC_SCHEME is http: log-ins do not work, and reset links go in clear; set https")
     return found
+
+
+def _is_far_in_clear(database_url: str) -> bool:
+    """Whether a database is on another machine and nothing in its address asks for TLS."""
+    try:
+        address = urlsplit(database_url)
+    except ValueError:
+        return False
+    host = parse_qs(address.query).get("host", [address.hostname or ""])[0]
+    far = bool(host) and not host.startswith("/") and not is_loopback(host)
+    return far and not re.search(r"[?&]sslmode=(require|verify-ca|verify-full)\b", database_url)

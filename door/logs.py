@@ -74,7 +74,7 @@ def begin() -> None:
     g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
     g.started = time.monotonic()
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    structlog.contextvars.bind_contextvars(request_id=g.request_id, address=addresses.key(request.remote_addr))
 
 
 def end(response: Response) -> Response:
@@ -86,7 +86,6 @@ def end(response: Response) -> Response:
         slug=place.slug,
         rule=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
-        address=addresses.key(request.remote_addr),
         person=_person(),
         ms=round((time.monotonic() - g.started) * 1_000, 1) if "started" in g else None,
     )

@@ -62,6 +62,7 @@ def test_what_hides_its_host_is_refused_in_a_sentence(url: str) -> None:
         ("DATABASE_URL", "postgresql://a:b@/d?host=10.0.0.7", "DATABASE_URL leaves this machine"),
         ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=verify-full", None),
         ("DATABASE_URL", "postgresql://a:b@/d?host=/run/postgresql", None),
+        ("DATABASE_STORE_URL", "postgresql://a:b@db.internal/d", "DATABASE_STORE_URL leaves this machine"),
         ("REDIS_URL", "redis://:pw@valkey.internal/0", "REDIS_URL leaves this machine"),
         ("REDIS_URL", "rediss://:pw@valkey.internal/0", None),
         ("REDIS_URL", "unix:///run/valkey.sock", None),
@@ -72,9 +73,11 @@ def test_what_hides_its_host_is_refused_in_a_sentence(url: str) -> None:
 def test_other_secrets_in_clear_are_said_and_allowed(setting: str, value: str, says: str | None) -> None:
     found = Config.from_environ({**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value})
     said = wires.cautions(
-        database_url=found.database_url, redis_url=found.redis_url, public_scheme=found.public_scheme,
+        databases={"DATABASE_URL": found.database_url, "DATABASE_STORE_URL": found.database_store_url},
+        redis_url=found.redis_url,
+        public_scheme=found.public_scheme,
         base_domain=found.base_domain,
-    )  # fmt: skip
+    )
     assert [line.startswith(says or "") for line in said] == ([True] if says else [])
     assert "pw" not in "".join(said) and ":b@" not in "".join(said)
 

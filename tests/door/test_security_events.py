@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -14,8 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from visitors import Visitor
 
-from core import audit, entering, guessing, security_events, tenancy, users
-from core.audit import AuditLine
+from core import audit, entering, guessing, resets, security_events, tenancy, users
+from core.audit import SYSTEM, AuditLine
 from core.db import db
 from core.devices import Place
 
@@ -165,6 +166,30 @@ def test_every_request_line_has_the_address_and_the_person_it_was_of(told: tuple
     mine, customer = [line for line in said() if line["event"] == "request"]
     assert (mine["person"], mine["address"]) == (user_id(app, AMA), "2001:db8:1:2::")
     assert (customer["person"], customer["address"]) == (None, "196.201.1.9")
+
+
+def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(told: tuple[Flask, Said]) -> None:
+    app, said = told
+    agent, person = Visitor(app, "portal"), user_id(app, AMA)
+    log_in(agent)
+    said()
+    agent.post("/account/log-out-everywhere", {}, environ_base={"REMOTE_ADDR": "196.201.1.9"})
+    (out,) = [line for line in said() if line["event"] == "log_out_everywhere"]
+    assert (out["person"], out["subject"], out["address"]) == (person, f"user:{person}", "196.201.1.9")
+    with app.app_context():
+        made = resets.make(person, SYSTEM)
+        db.session.remove()
+    (link,) = [line for line in said() if line["event"] == "make_reset_link"]
+    assert (link["subject"], link["level"]) == (f"user:{person}", "info")
+    form = {"new_password": "kwame walks to tema", "new_password_again": "kwame walks to tema"}
+    path = urlsplit(made.url).path
+    assert agent.post(path, form, environ_base={"REMOTE_ADDR": "196.201.1.7"}).status_code == 303
+    heard = said()
+    (used,) = [line for line in heard if line["event"] == "use_reset_link"]
+    assert (used["person"], used["address"]) == (person, "196.201.1.7")
+    assert path not in str(heard) and "kwame walks" not in str(heard) and AMA not in str([out, link, used])
+    acts = ("log_out_everywhere", "make_reset_link", "use_reset_link")
+    assert [line.action for line in lines(app, *acts)] == list(acts)
 
 
 def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(told: tuple[Flask, Said]) -> None:
