@@ -43,7 +43,8 @@ STORE = {
     "settings": "SELECT",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
-    "stores": "SELECT UPDATE(version)",
+    "stores": "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status, version, "
+    "welcome, whatsapp) UPDATE(version)",
     "supplier_calls": "",
     "supplier_offers": "SELECT",
     "supplier_state": "",
@@ -151,8 +152,9 @@ NARROWED = "(SELECT makola_store()) IS NULL OR " + OWN
 """The platform sees every store; work inside one store sees that one only, as a guard against a forgotten filter."""
 POLICIES = {"store_wall": OWN, "platform_wall": NARROWED, "definer_wall": "true", "owner_wall": "true"}
 """For each table of a store: a policy for each role, by name."""
-OWN_STORE_ONLY = "id = (SELECT makola_store())"
-"""`stores`: every role may read who trades here, the store's role changes its own row alone."""
+POLICIES_OF_STORES = ("every_store", "own_store")
+OWN_ROW = "id = (SELECT makola_store())"
+"""`stores`: every role reads who trades here, since a host must be looked up; the store's role changes its own row alone."""
 
 
 class WrongRights(RuntimeError):

@@ -76,7 +76,7 @@ class Store(Model):
     status: Mapped[str] = mapped_column(default="open")
     closed_note: Mapped[str] = mapped_column(default="")
     auto_process: Mapped[bool] = mapped_column(default=False)
-    markup_bp: Mapped[int]
+    markup_bp: Mapped[int] = mapped_column(deferred=True)  # the stores' role may not read it
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 

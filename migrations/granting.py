@@ -106,6 +106,7 @@ def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
             text("SELECT tablename, policyname, roles::text[] FROM pg_policies WHERE schemaname = 'public'")
         )
     }
+    _own_row(connection, roles.store, there.get(("stores", "own_store")))
     for table in rights.STORE_TABLES:
         for name, condition in rights.POLICIES.items():
             if there.get((table, name)) != [who[name]]:
@@ -116,6 +117,17 @@ def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
                 )
         if (table, "yesterday_wall") in there:
             _yesterday(connection, table, {*who.values()}, there[table, "yesterday_wall"])
+
+
+def _own_row(connection: Connection, store_role: str, now: list[str] | None) -> None:
+    """Beside the policy that shows every store to everybody: what a store changes there is its own row."""
+    if now == [store_role]:
+        return
+    _do(connection, "DROP POLICY IF EXISTS own_store ON stores")
+    _do(
+        connection,
+        f"CREATE POLICY own_store ON stores AS RESTRICTIVE FOR UPDATE TO {_quoted(store_role)} USING ({rights.OWN_ROW})",
+    )
 
 
 def _yesterday(connection: Connection, table: str, ours: set[str], now: list[str]) -> None:

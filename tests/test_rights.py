@@ -189,6 +189,8 @@ STORE_ONLY = {
     "read what proofs found": "SELECT findings FROM proofs",
     "read the audit": "SELECT detail FROM audit",
     "open a store": "UPDATE stores SET status = 'open'",
+    "make others' pages old": "UPDATE stores SET version = version + 1 WHERE id = {kofi}",
+    "read what others earn": "SELECT markup_bp FROM stores",
     "fund by the platform's function": "SELECT makola_post('{{}}', '')",
     "prune": "SELECT makola_prune('{{}}', '')",
     "open accounts": "SELECT makola_open_accounts('{{}}', '')",

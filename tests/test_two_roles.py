@@ -70,7 +70,7 @@ def test_yesterdays_processes_work_on_until_their_role_is_dropped(urls: dict[str
         policies = connection.execute(
             "SELECT DISTINCT policyname FROM pg_policies WHERE schemaname = 'public'"
         ).fetchall()
-    assert {name for (name,) in policies} == set(rights.POLICIES)
+    assert {name for (name,) in policies} == {*rights.POLICIES, *rights.POLICIES_OF_STORES}
 
 
 def test_the_new_roles_see_what_was_there(app: Flask, urls: dict[str, str]) -> None:

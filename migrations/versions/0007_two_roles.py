@@ -331,6 +331,8 @@ def upgrade() -> None:
         )
     for table in STORE_TABLES:
         op.execute(f"ALTER POLICY store_wall ON {table} RENAME TO yesterday_wall")
+    op.execute("ALTER TABLE stores ENABLE ROW LEVEL SECURITY")
+    op.execute("CREATE POLICY every_store ON stores USING (true) WITH CHECK (true)")
 
 
 def downgrade() -> None:
