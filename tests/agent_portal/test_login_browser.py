@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from core import devices, guessing
+from core import devices, guessing, tenancy
 from core.db import db, transaction
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def guessed(app: Flask) -> Callable[[int], None]:
     """So many wrong tries for everybody of `DOORS`, each from an address of its own."""
 
     def guess(times: int) -> None:
-        with app.app_context():
+        with app.app_context(), tenancy.across_stores():
             for room, email in DOORS.items():
                 for n in range(times):
                     with transaction():
@@ -87,7 +87,7 @@ def test_axe_finds_nothing_on_a_refused_log_in(
     page.goto(address_of(room, served))
     log_in(page, room)
     looked_at(page, "Wait 10 seconds,", width)
-    with app.app_context(), transaction():
+    with app.app_context(), tenancy.across_stores(), transaction():
         db.session.execute(update(guessing.TryCount).values(tries=10_000))
     log_in(page, room)
     looked_at(page, "Too many wrong tries from your connection. Wait 15 minutes", width)

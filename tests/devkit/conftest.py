@@ -30,7 +30,7 @@ def make_project() -> Iterator[Callable[..., Project]]:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(Path(__file__).parent / "standin", folder, dirs_exist_ok=True)
         (folder / "core").mkdir()
-        for name in ("__init__.py", "config.py", "shapes.py", "wires.py"):  # config and what it reads
+        for name in ("__init__.py", "config.py", "rights.py", "shapes.py", "signed.py", "wires.py"):
             shutil.copy(ROOT / "core" / name, folder / "core" / name)
         if account:
             for path in (folder, *folder.rglob("*")):

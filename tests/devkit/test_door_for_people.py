@@ -200,7 +200,7 @@ def test_the_example_switched_on_changes_nothing() -> None:
     from devkit import envfile
 
     required = {
-        "DATABASE_URL": "postgresql://a@h/d", "REDIS_URL": "redis://h", "MAKOLA_SECRET_KEY": "k" * 32,
+        "DATABASE_URL": "postgresql://a@h/d", "DATABASE_STORE_URL": "postgresql://b@h/d", "REDIS_URL": "redis://h", "MAKOLA_SECRET_KEY": "k" * 32,
         "DATA_MART_API_URL": "https://h/api", "DATA_MART_API_KEY": "k", "DATA_MART_API_SECRET": "s",
         "MAKOLA_WEBHOOK_TOKEN": "t" * 22,
     }  # fmt: skip

@@ -40,8 +40,9 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     port = ready["web_address"].rpartition(":")[2]
     assert set(ready) == {
         "store_urls", "portal_url", "console_url", "webhook_url", "sandbox_url", "web_address",
-        "database_url", "database_admin_url", "redis_url", "logins", "pids",
+        "database_url", "database_store_url", "database_platform_url", "database_admin_url", "redis_url", "logins", "pids",
     }  # fmt: skip
+    assert ready["database_platform_url"] == ready["database_url"] != ready["database_store_url"]
     assert ready["store_urls"] == {slug: f"http://{slug}.localhost:{port}" for slug in ("ama", "kofi")}
     assert ready["portal_url"] == f"http://portal.localhost:{port}"
     assert ready["console_url"] == f"http://admin.localhost:{port}"

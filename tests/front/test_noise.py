@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from raw_wire import Front
 
+import front as limits
 from devkit.daemons import until
 
 CONNECTIONS, KEPT, SEED = 4_000, 100, 1
@@ -49,7 +50,9 @@ def test_whatever_is_said_the_page_answers_and_nothing_stays(start_front: Callab
             assert front.took_s("/stored") < 1
     while front.opened:
         front.opened.pop().close()
-    assert until(lambda: len(os.listdir(f"/proc/{worker}/fd")) < 30, 10), "connections are left over"
+    assert until(lambda: len(os.listdir(f"/proc/{worker}/fd")) < 30, limits.HEAD_S + limits.BODY_S + 10), (
+        "connections are left over"
+    )
     assert front.workers == [worker]
     assert front.took_s("/") < 1
 

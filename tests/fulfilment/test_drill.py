@@ -36,7 +36,7 @@ from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
 ROOT = Path(__file__).parents[2]
 SCALE = 10
 """The supplier's window of calls is not ours to scale, so it allows more."""
-FLOWS_S = 60
+FLOWS_S = 100
 
 
 @pytest.fixture
