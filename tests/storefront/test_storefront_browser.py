@@ -110,6 +110,7 @@ def test_every_page_is_accessible_and_fits_320_pixels(app, phone, change_store, 
     found: dict[str, list[str]] = {}
 
     def judge(name: str) -> None:
+        page.wait_for_load_state("domcontentloaded")
         width = page.evaluate("document.documentElement.scrollWidth")
         found[name] = judged(page) + ([f"{width} px wide"] if width > 320 else [])
 
