@@ -195,4 +195,6 @@ class ClockJumps:
 def _is_for_the_owner() -> bool:
     """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when the rights are not yet right."""
     commands = {"db", "backup", "restore", "restore-check"}
-    return Path(sys.argv[0]).stem == "flask" and not commands.isdisjoint(sys.argv)
+    program = Path(sys.argv[0])
+    is_flask = program.stem == "flask" or program.parts[-2:] == ("flask", "__main__.py")  # python -m flask
+    return is_flask and not commands.isdisjoint(sys.argv)

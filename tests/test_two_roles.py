@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -114,3 +118,37 @@ def test_a_role_that_is_not_there_is_asked_for_with_its_lines(urls: dict[str, st
         tables_owner.migrate(missing)
     with pytest.raises(Exception, match="must name three different roles"):
         tables_owner.migrate(urls | {"store": urls["app"]})
+
+
+@pytest.mark.parametrize("flask", [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]], ids=["-m", "bin"])
+def test_the_upgrade_runs_where_the_rights_are_not_yet_right(
+    urls: dict[str, str], valkey: str, tmp_path: Path, flask: list[str]
+) -> None:
+    """As an operator and `up` run it, on a database of the day before; then the program starts."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": urls["app"],
+        "DATABASE_STORE_URL": urls["store"],
+        "DATABASE_ADMIN_URL": urls["admin"],
+        "REDIS_URL": valkey,
+        "MAKOLA_SECRET_KEY": "k" * 40,
+        "DATA_MART_API_URL": "https://supplier.example/api",
+        "DATA_MART_API_KEY": "k",
+        "DATA_MART_API_SECRET": "s",
+        "MAKOLA_WEBHOOK_TOKEN": "t" * 24,
+        "MAKOLA_INSTANCE": str(tmp_path),
+    }
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *flask, "--app", "wsgi", *words]
+        return subprocess.run(
+            command, env=environ, cwd=tables_owner.ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    before = run("user", "list")
+    assert before.returncode != 0
+    assert "Run `flask --app wsgi db upgrade`" in before.stderr
+    upgraded = run("db", "upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
+    after = run("user", "list")
+    assert after.returncode == 0 and "a@x" in after.stdout, after.stderr
