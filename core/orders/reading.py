@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from core import cases, clock, config, money
 from core.db import db
-from core.orders.model import Order, read_code
+from core.orders.model import REF_PREFIX, Order, read_code
 from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look
 from core.stores import Store
 
@@ -244,7 +244,9 @@ def _searched(query: Select[Order], typed: str) -> Select[Order]:
     if code := read_code(text):
         ways.append(Order.code == code)
     digits = re.sub(r"\D", "", text)
-    if len(digits) >= 3:
+    has_letters = any(letter.isalpha() for letter in text)
+    is_word_of_ours = has_letters and (code is not None or text.upper().startswith(REF_PREFIX))
+    if len(digits) >= 3 and not is_word_of_ours:  # the digits of a code or reference are no part of a number
         ways.append(Order.recipient_msisdn.contains(digits.removeprefix("233").lstrip("0") or digits, autoescape=True))
     ways += [Order.order_ref == text.upper(), Order.supplier_ref == text]
     return query.where(or_(*ways))

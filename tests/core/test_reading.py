@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,6 +113,17 @@ def test_an_order_is_found_by_everything_a_person_may_have(ama: int, place: Plac
     )
     assert [found.id for found in orders.find_any(words, 10)] == [order.id]
     assert ids(orders.queue("new", words)) == [order.id]
+
+
+def test_the_digits_of_a_code_or_reference_find_nobody_s_number(ama: int, place: Place) -> None:
+    order = change(place("+233241234567"), order_ref="MK-99912A")
+    other = place("+233209999123")
+    digits = re.sub(r"[^0-9]", "", order.code)
+    if len(digits) >= 3:
+        place("+23320" + (digits * 7)[:7])
+    for typed in (order.code, order.shown_code, order.code.lower(), "MK-99912A", "mk-99912a"):
+        assert [found.id for found in orders.find_any(typed, 10)] == [order.id], typed
+    assert [found.id for found in orders.find_any("9999123", 10)] == [other.id]
 
 
 @pytest.mark.parametrize("typed", ["%", "_", "\\", "00", "nobody", "\x00x", "'; DROP TABLE orders --"])

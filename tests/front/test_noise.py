@@ -50,7 +50,9 @@ def test_whatever_is_said_the_page_answers_and_nothing_stays(start_front: Callab
             assert front.took_s("/stored") < 1
     while front.opened:
         front.opened.pop().close()
-    assert until(lambda: len(os.listdir(f"/proc/{worker}/fd")) < 30, limits.SEND_S + 20), "connections are left over"
+    assert until(lambda: len(os.listdir(f"/proc/{worker}/fd")) < 30, limits.SEND_S + 20), (
+        f"{len(os.listdir(f'/proc/{worker}/fd'))} files are still open"
+    )
     assert front.workers == [worker]
     assert front.took_s("/") < 1
 
