@@ -142,6 +142,13 @@ def _required_store_id() -> int:
     return current_store_id()
 
 
+_TELL = text(
+    "SELECT set_config('makola.store', :store, true), "
+    "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
+)
+"""Made once: each transaction begins with it."""
+
+
 @event.listens_for(Session, "after_begin")
 def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> None:
     """Feed row-level security, for this transaction only: a session-level setting would leak through the pool.
@@ -150,10 +157,7 @@ def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> Non
     """
     store_id = _scope.get().store_id
     connection.execute(
-        text(
-            "SELECT set_config('makola.store', :store, true), "
-            "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
-        ),
+        _TELL,
         {
             "store": "" if store_id is None else f"{store_id}.{signed.mac(f'store:{store_id}')}",
             "lock_ms": str(database.lock_limit_ms()),
