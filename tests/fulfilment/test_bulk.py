@@ -181,8 +181,6 @@ def test_an_unclear_envelope_is_looked_up_line_by_line_and_never_sent_again(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     desk = make_desk(dedupe=False)
-    # Its window is real time, and hours of ours pass in seconds here: our own budget is what limits.
-    desk.sandbox.sandbox.knobs.rate_limit = 10_000
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
     desk.plan(fault, endpoint="bulk")
@@ -204,6 +202,8 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     desk = make_desk(dedupe=False)
+    # Its window is real time, and hours of ours pass in seconds here: our own budget is what limits.
+    desk.sandbox.sandbox.knobs.rate_limit = 10_000
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
     desk.plan(fault, endpoint="bulk")
