@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, select
+from sqlalchemy import DateTime, Index, LargeBinary, Text, case, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -200,8 +200,14 @@ def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
 
 
 @as_platform
-def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any]) -> None:
-    """Keep one finished call: completes the open line of a purchase, or adds a line."""
+def record_call(
+    *, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any], since: datetime | None = None
+) -> bool:
+    """Keep one finished call: completes the open line of a purchase, or adds a line.
+
+    `since`: the call begun then was let in and answered well, which ends a stop for refused credentials, or for a supplier
+    nobody could reach, from before. Returns whether it did.
+    """
     with transaction() as session:
         line = None
         if endpoint in ("purchase", "bulk") and order_refs:
@@ -221,6 +227,23 @@ def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[s
         for name, value in values.items():
             setattr(line, name, value)
         line.answered_at = clock.now()
+        return since is not None and _let_in(since)
+
+
+def _let_in(since: datetime) -> bool:
+    refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
+    is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
+    ended = db.session.execute(
+        update(SupplierState)
+        .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
+        .values(
+            credentials_refused_since=None,
+            unreachable_since=None,
+            breaker_open_until=case((is_why, None), else_=SupplierState.breaker_open_until),
+            breaker_reason=case((is_why, None), else_=SupplierState.breaker_reason),
+        )
+    )
+    return bool(ended.rowcount)  # type: ignore[attr-defined]
 
 
 @as_platform

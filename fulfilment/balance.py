@@ -19,15 +19,6 @@ from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Suppli
 
 log = structlog.get_logger("balance")
 
-_NO_ANSWER = {
-    "unclear": "The supplier's answer was unclear",
-    "endpoint_gone": "The supplier has no balance endpoint any more",
-    "rate_limited": "The supplier's rate limit is used up",
-    "credentials": "The supplier refuses our credentials",
-    "unreachable": "The supplier cannot be reached",
-    "broken": "The supplier's balance endpoint is broken",
-}
-
 
 def refresh(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge it."""
@@ -39,7 +30,7 @@ def refresh(lease: Lease, supplier: Supplier) -> Outcome:
             return Outcome(clock.now() + timedelta(seconds=pause))
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
-        return Outcome(None, ok=False, text=f"{_NO_ANSWER[answer.kind]}: {answer.reason}")
+        return Outcome(None, ok=False, text=f"The balance could not be read: {link.in_words(answer)}.")
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
 
@@ -51,12 +42,7 @@ def read(supplier: Supplier) -> str | NoAnswer:
         answer = supplier.balance()
         if isinstance(answer, Balance):
             return _note(answer.balance_pesewas, mark=mark)
-    if answer.kind == "credentials":
-        link.refused_credentials()
-    elif answer.kind == "rate_limited":
-        link.told_to_wait(answer.retry_after_s)
-    elif answer.kind == "unreachable":
-        link.unreachable()
+    link.note_silence(answer)
     return answer
 
 

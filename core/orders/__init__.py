@@ -31,7 +31,7 @@ from core.orders.claiming import (
 from core.orders.crowding import Caller
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
-from core.orders.model import Order, OrderEvent, new_code, new_order_ref, read_code
+from core.orders.model import Order, OrderEvent, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.placing import Placed, Review, check, place
 from core.orders.reading import (
     TABS,
@@ -142,6 +142,7 @@ __all__ = [
     "queue",
     "raise_case",
     "read_code",
+    "read_order_ref",
     "ready_to_buy",
     "release",
     "release_many",

@@ -25,10 +25,29 @@ GATE = frozenset(
         "http_401",
         "http_500_auth",
         "http_500_before",
+        "html_403",
+        "json_403",
+        "empty_401",
+        "html_407",
+        "html_451",
+        "html_200",
     }
 )
 """Answered before the supplier has looked at the request: nothing is charged."""
 BEFORE = frozenset({"delay", "hold_before"})
+SPELLED = frozenset(
+    {
+        "size_bare",
+        "size_in_mb",
+        "size_in_words",
+        "size_as_number",
+        "size_left_out",
+        "size_of_another",
+        "reference_lower",
+        "reference_padded",
+    }
+)
+"""The same answer in another spelling, or about another size: see `spellings.py`."""
 INSIDE = frozenset({"lookup_lag", "provider_error"})
 AFTER = frozenset(
     {
@@ -46,7 +65,7 @@ AFTER = frozenset(
     }
 )
 """Done to an answer that was already earned: the charge stands."""
-FAULTS = GATE | BEFORE | INSIDE | AFTER
+FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED
 STACKED = frozenset({"delay", "lookup_lag"})
 """Let a further fault of the plan meet the same request."""
 

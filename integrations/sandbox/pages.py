@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import catalogue, orders, processing, wire
+from integrations.sandbox import catalogue, faults, orders, processing, wire
 from integrations.sandbox.clock import iso
 from integrations.sandbox.state import Sandbox
 from integrations.sandbox.store import FIRST_ID
@@ -60,6 +60,7 @@ _ROUTES = Map(
         Rule("/sandbox/wallet/topup", endpoint="top_up", methods=["POST"]),
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
         Rule("/sandbox/account/status", endpoint="set_account", methods=["POST"]),
+        Rule("/sandbox/plan", endpoint="plan_fault", methods=["POST"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -163,6 +164,22 @@ def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
     return Done(f"The account is {status}.", 200, {"account_status": status})
 
 
+def plan_fault(sandbox: Sandbox, request: Request, name: str) -> Done:
+    """Add one fault to the plan; `clear` 1 empties it."""
+    if _field(request, "clear") == "1":
+        sandbox.faults.install([])
+        return Done("Nothing is planned any more.")
+    times = _field(request, "times") or "1"
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", times):
+        return Done("Give how many requests it meets: a number from 1 to 9999.", 400)
+    entry = {"fault": _field(request, "fault"), "endpoint": _field(request, "endpoint") or "any", "times": int(times)}
+    try:
+        sandbox.faults.install(faults.read_plan([entry]), keep=True)
+    except faults.BadPlan as problem:
+        return Done(f"That cannot be planned: {problem}.", 400)
+    return Done(f"Planned: {entry['fault']} for the next {times} to {entry['endpoint']}.")
+
+
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
     page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
     found = orders.newest(sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS)
@@ -181,6 +198,9 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         products=[(product, product.price_pesewas(account.role)) for product in products],
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
+        planned=sandbox.faults.entries(),
+        faults=sorted(faults.FAULTS),
+        endpoints=sorted(faults.ENDPOINTS),
     )
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
@@ -211,4 +231,5 @@ _ACTS: dict[str, Callable[[Sandbox, Request, str], Done]] = {
     "top_up": top_up,
     "set_price": set_price,
     "set_account": set_account,
+    "plan_fault": plan_fault,
 }

@@ -239,4 +239,23 @@ def test_the_clock_only_goes_forward(ama, path, body):
 
 
 def test_what_is_no_json_is_refused(ama):
-    assert ama.client.post("/sandbox/faults", data=b"{").status_code == 400
+    assert ama.client.post("/sandbox/plan", data=b"{").status_code == 400
+
+
+def test_a_fault_is_planned_by_hand_met_and_taken_back(ama):
+    form = {"fault": "html_403", "endpoint": "balance", "times": "2"}
+    assert ama.client.post("/sandbox/plan", data=form, headers=HTML).status_code == 303
+    reply, tree = page(ama)
+    assert "html 403 at balance, 2 left" in reply.text
+    assert next(node for node in tree.iter("select") if node.get("name") == "fault") is not None
+    assert ama.get("/v1/balance").status_code == 403
+    assert ama.client.post("/sandbox/plan", data={"clear": "1"}, headers=HTML).status_code == 303
+    assert "Nothing is planned." in page(ama)[0].text
+    assert ama.get("/v1/balance").status_code == 200
+
+
+@pytest.mark.parametrize("form", [{"fault": "nothing_known"}, {"fault": "html_403", "times": "often"}, {}])
+def test_a_fault_that_cannot_be_planned_is_said(ama, form):
+    reply = ama.client.post("/sandbox/plan", data=form, headers=HTML)
+    assert reply.status_code == 400 and 'role="alert"' in reply.text
+    assert ama.supplier.sandbox.faults.entries() == []
