@@ -14,7 +14,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import faults, spellings, wire
+from integrations.sandbox import faults, spellings, strangers, wire
 from integrations.sandbox.faults import Fault
 from integrations.sandbox.state import Sandbox
 
@@ -28,15 +28,6 @@ _BAD_GATEWAY = (
     "<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1>"
     "<p>This service is currently unavailable.</p></body></html>"
 )
-_STRANGERS: dict[str, Callable[[], Response]] = {
-    "html_403": lambda: wire.plain(403, _page("Just a moment...", "Checking your browser before accessing.")),
-    "json_403": lambda: wire.as_json(403, {"success": False, "errors": [{"code": 1020, "message": "Access denied"}]}),
-    "empty_401": lambda: Response(status=401),
-    "html_407": lambda: wire.plain(407, _page("Proxy Authentication Required", "Sign in to the proxy.")),
-    "html_451": lambda: wire.plain(451, _page("Unavailable For Legal Reasons", "This site is blocked.")),
-    "html_200": lambda: wire.plain(200, _page("Welcome", "Accept the terms to use this network.")),
-}
-"""Somebody between us and the supplier answers in its place: a firewall, a proxy, a network's log-in page."""
 _ERROR_500 = {
     "purchase": ("Error processing purchase", "PROCESSING_ERROR"),
     "bulk": ("Error processing bulk purchase", "BULK_PROCESSING_ERROR"),
@@ -48,10 +39,6 @@ _ERROR_500 = {
     "capacities": ("Failed to retrieve capacities", "CAPACITY_ERROR"),
     "webhook": ("Failed to update webhook", "WEBHOOK_ERROR"),
 }
-
-
-def _page(title: str, words: str) -> str:
-    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{words}</p></body></html>"
 
 
 class Misconduct:
@@ -156,8 +143,8 @@ class Misconduct:
             return wire.plain(429, "API rate limit exceeded", **headers)
         if name == "http_401":
             return wire.short_failure(401, "Invalid API key")
-        if name in _STRANGERS:
-            return _STRANGERS[name]()
+        if name in strangers.ANSWERS:
+            return strangers.ANSWERS[name]()
         if name == "http_500_auth":
             return wire.short_failure(500, "API authentication error")
         return self._error_500()

@@ -5,6 +5,7 @@ Decides what a click does. It works without JavaScript and answers JSON to those
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ _ROUTES = Map(
         Rule("/sandbox/wallet/topup", endpoint="top_up", methods=["POST"]),
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
         Rule("/sandbox/account/status", endpoint="set_account", methods=["POST"]),
-        Rule("/sandbox/plan", endpoint="plan_fault", methods=["POST"]),
+        Rule("/sandbox/plan", endpoint="set_plan", methods=["POST"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -164,20 +165,15 @@ def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
     return Done(f"The account is {status}.", 200, {"account_status": status})
 
 
-def plan_fault(sandbox: Sandbox, request: Request, name: str) -> Done:
-    """Add one fault to the plan; `clear` 1 empties it."""
-    if _field(request, "clear") == "1":
-        sandbox.faults.install([])
-        return Done("Nothing is planned any more.")
-    times = _field(request, "times") or "1"
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", times):
-        return Done("Give how many requests it meets: a number from 1 to 9999.", 400)
-    entry = {"fault": _field(request, "fault"), "endpoint": _field(request, "endpoint") or "any", "times": int(times)}
+def set_plan(sandbox: Sandbox, request: Request, name: str) -> Done:
+    """Replace the plan of faults by the one typed; an empty one ends all of them."""
+    typed = _field(request, "plan").strip()
     try:
-        sandbox.faults.install(faults.read_plan([entry]), keep=True)
-    except faults.BadPlan as problem:
-        return Done(f"That cannot be planned: {problem}.", 400)
-    return Done(f"Planned: {entry['fault']} for the next {times} to {entry['endpoint']}.")
+        plan = faults.read_plan(json.loads(typed or "[]"))
+    except (ValueError, RecursionError) as problem:
+        return Done(f"That plan cannot be played: {problem}.", 400)
+    sandbox.faults.install(plan)
+    return Done(f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)})
 
 
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
@@ -198,12 +194,16 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         products=[(product, product.price_pesewas(account.role)) for product in products],
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
-        planned=sandbox.faults.entries(),
-        faults=sorted(faults.FAULTS),
-        endpoints=sorted(faults.ENDPOINTS),
+        plan=_field(request, "plan") or _readable(sandbox.faults.entries()),
     )
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
+
+
+def _readable(entries: list[dict[str, Any]]) -> str:
+    """The plan as JSON, without the members that say nothing."""
+    said = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    return json.dumps(said, indent=1) if said else ""
 
 
 def _field(request: Request, name: str) -> str:
@@ -231,5 +231,5 @@ _ACTS: dict[str, Callable[[Sandbox, Request, str], Done]] = {
     "top_up": top_up,
     "set_price": set_price,
     "set_account": set_account,
-    "plan_fault": plan_fault,
+    "set_plan": set_plan,
 }

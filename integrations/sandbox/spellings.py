@@ -23,7 +23,7 @@ def respell(response: Response, name: str) -> Response:
         body = json.loads(response.get_data())
     except ValueError:
         return response
-    member, write = _SPELLINGS[name]
+    member, write = SPELLINGS[name]
     response.set_data(wire.compact(_written(body, member, write)).encode())
     return response
 
@@ -49,7 +49,7 @@ def _in_mb(size: str) -> str:
     return f"{round(amount * 1024)}MB" if unit == "GB" else f"{amount / 1024:g}GB"
 
 
-_SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "size_bare": ("capacity", lambda size: f"{_parts(size)[0]:g}"),
     "size_in_mb": ("capacity", _in_mb),
     "size_in_words": ("capacity", lambda size: f"{_parts(size)[0]:g} {'Gig' if 'G' in size.upper() else 'Megabytes'}"),
