@@ -342,6 +342,20 @@ def test_a_wrong_form_is_answered_with_a_sentence(
     assert form.get("password", PASSWORD) not in answer.text, "a password is never shown again"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "\u202dama@example.test\u202c",
+        "ama\u200b@example\u00ad.test",
+        "\ufeff Ama@Example.test\u3000",
+        "ａｍａ@example.test",
+    ],
+)
+def test_an_address_is_read_as_it_is_seen(portal: Visitor, typed: str) -> None:
+    answer = portal.post("/login", {"email": typed, "password": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
 def test_a_form_without_token_or_from_elsewhere_logs_nobody_in(portal: Visitor) -> None:
     right = {"email": "ama@example.test", "password": PASSWORD}
     assert portal.post("/login", right, csrf=False).status_code == 400
