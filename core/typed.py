@@ -28,14 +28,15 @@ def visible(text: str) -> str:
 def seen(text: str) -> str:
     """`text` as a reader sees it, in one spelling: NFKC, without format characters and what is ignored by default.
 
-    For e-mail addresses and searches. An accent stays an accent, a blank stays a blank.
+    For e-mail addresses and searches. Digits of every script are 0-9; an accent stays an accent, a blank stays a blank.
     """
-    return unicodedata.normalize("NFKC", visible(unicodedata.normalize("NFKC", visible(text))))
+    spelt = unicodedata.normalize("NFKC", visible(unicodedata.normalize("NFKC", visible(text))))
+    return "".join(sign if sign.isascii() or not sign.isdecimal() else _digit(sign) for sign in spelt)
 
 
 def one_line(text: str, longest: int) -> str:
     """`seen`, on one line of at most `longest` characters: every run of blanks is one space, none at the ends."""
-    blanked = "".join(sign if sign.isprintable() else " " for sign in seen(text[: longest * 4]))
+    blanked = "".join(sign if sign.isprintable() and sign not in _BLANKS else " " for sign in seen(text[: longest * 4]))
     return " ".join(blanked.split())[:longest].strip()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import money, phones, typed
+from core import money, orders, phones, typed
 
 UNSEEN = sorted(
     {chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")}
@@ -29,6 +29,17 @@ def test_a_number_with_anything_unseen_in_it_and_in_any_digits_is_that_number(da
     zero = ord(data.draw(st.sampled_from(NINES))) - 9
     shown = "".join(data.draw(unseen) + chr(zero + int(digit)) for digit in number) + data.draw(unseen)
     assert phones.parse(shown) == "+233" + number[1:]
+
+
+@given(st.data())
+def test_a_code_with_anything_unseen_in_it_is_that_code(data: st.DataObject) -> None:
+    code = orders.new_code()
+    # Blanks part the words of a sentence, so they belong between the groups of a code only.
+    hidden = st.text(
+        st.sampled_from([sign for sign in UNSEEN if unicodedata.category(sign) != "Zs" and sign != "\u2800"]),
+        max_size=3,
+    )
+    assert orders.read_code("".join(data.draw(hidden) + sign for sign in code) + data.draw(hidden)) == code
 
 
 def test_every_unseen_sign_by_itself() -> None:
