@@ -155,7 +155,7 @@ def test_a_busy_log_in_says_so_at_once_and_keeps_the_form(portal: Visitor) -> No
         ("/orders\r\nSet-Cookie: a=b", "/"),
         ("javascript:alert(1)", "/"),
         ("orders", "/"),
-        ("/" + "a" * 600, "/"),
+        ("/" + "a" * 2_100, "/"),
         ("", "/"),
     ],
 )
