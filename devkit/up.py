@@ -203,7 +203,8 @@ class Up:
         port = str(self.plan.port)
         argv = processes.python("-m", "flask", "--app", "wsgi", "web", "--port", port)
         argv += ["--workers", str(self.plan.options.web_workers)]
-        self._program("web", argv, self.env, Beats())
+        beats = Beats() if sys.platform == "linux" else None  # sockets without a name are Linux's alone
+        self._program("web", argv, self.env, beats)
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 
     def _supervise(self, workers: int) -> None:
