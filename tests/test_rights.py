@@ -102,7 +102,8 @@ EVERYBODY = {
     "delete proofs": "DELETE FROM proofs",
     "change a proof": "UPDATE proofs SET ok = true",
     "delete orders": "DELETE FROM orders",
-    "change what an order costs": "UPDATE orders SET cost_pesewas = 1",
+    "change what an order costs its agent": "UPDATE orders SET agent_price_pesewas = 1",
+    "change what a customer pays": "UPDATE orders SET price_pesewas = 1",
     "change whom an order is for": "UPDATE orders SET recipient_msisdn = '+233240000009'",
     "move an order to another store": "UPDATE orders SET store_id = 1",
     "delete stores": "DELETE FROM stores",
@@ -421,7 +422,7 @@ def test_nobody_logs_in_as_the_role_that_owns_the_functions(postgres: dict[str, 
 
 DAMAGE = [
     ("GRANT DELETE ON audit TO {role}", "REVOKE DELETE ON audit FROM {role}", "must not have audit: DELETE"),
-    ("GRANT UPDATE (cost_pesewas) ON orders TO {role}", "REVOKE UPDATE (cost_pesewas) ON orders FROM {role}",
+    ("GRANT UPDATE (price_pesewas) ON orders TO {role}", "REVOKE UPDATE (price_pesewas) ON orders FROM {role}",
      "must not have orders: UPDATE"),
     ("REVOKE INSERT ON order_events FROM {role}", "GRANT INSERT ON order_events TO {role}", "lacks order_events: INSERT"),
     ("GRANT CREATE ON SCHEMA public TO {role}", "REVOKE CREATE ON SCHEMA public FROM {role}",
