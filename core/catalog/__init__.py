@@ -13,6 +13,7 @@ from core.catalog.bundles import (
     hold,
     size_text,
 )
+from core.catalog.margins import Kept, PriceChange, keep_margins, leave_prices, price_changes
 from core.catalog.newest import Wording, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,
@@ -44,8 +45,10 @@ __all__ = [
     "BadShare",
     "BelowFloor",
     "Bundle",
+    "Kept",
     "NoSuchBundle",
     "Pause",
+    "PriceChange",
     "PriceLine",
     "Question",
     "Rules",
@@ -63,11 +66,14 @@ __all__ = [
     "count_asked",
     "hold",
     "keep",
+    "keep_margins",
     "last_sync",
+    "leave_prices",
     "note_charge",
     "pause_network",
     "pause_sales",
     "paused_networks",
+    "price_changes",
     "price_new_bundles",
     "price_table",
     "questions",

@@ -35,8 +35,8 @@ CHECKS = {
     ),
     "orders": (
         "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
-        "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas "
-        "AND (price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
+        "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND "
+        + "(price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
     ),
 }
 # A store may have an order of its own cost it more, once, and just what its bundle costs agents now; it may not say how much.
