@@ -19,9 +19,6 @@ from core.orders.states import WAIT_TEXT
 from core.orders.timeline import log
 from core.phones import NETWORKS
 
-WAITS = ("unlisted", "cost")
-"""Reasons to wait that only a list, or the agent, ends."""
-
 
 def why_not(order: Order, bundle: Bundle) -> str | None:
     """Why this order must not be bought now: a key of `WAIT_TEXT`, or None."""
