@@ -184,6 +184,7 @@ STORE_ONLY = {
     "SELECT {kofi}, {order}, now(), 'x', 'x', 'x', 'x'",
     "pause the platform": "INSERT INTO settings VALUES ('paused.sales', '{{}}')",
     "change the costs": "UPDATE bundles SET cost_pesewas = 1",
+    "change what an order costs": "UPDATE orders SET cost_pesewas = 1",
     "read the supplier's calls": "SELECT request_body FROM supplier_calls",
     "read webhooks": "SELECT body FROM webhook_events",
     "read the supplier's state": "SELECT * FROM supplier_state",
