@@ -60,7 +60,7 @@ def questions() -> list[Question]:
     found = sorted(db.session.scalars(waiting), key=choosing.meaning)
     floors = {bundle.id: agent_price(bundle.last_cost_pesewas) for bundle in found}
     rows = db.session.execute(_BELOW, {"ids": list(floors), "floors": list(floors.values())}).all()
-    below = {row.id: row.count for row in rows}
+    below = {row.id: row.stores for row in rows}
     return [Question(bundle, below.get(bundle.id, 0)) for bundle in found]
 
 
@@ -115,6 +115,6 @@ def _carry_out(bundle: Bundle, *, keep: bool) -> None:
 
 
 _BELOW = text(
-    "SELECT f.id, count(*) FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[])) f (id, floor) "
+    "SELECT f.id, count(*) AS stores FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[])) f (id, floor) "
     "JOIN store_bundles s ON s.bundle_id = f.id WHERE NOT s.hidden AND s.price_pesewas < f.floor GROUP BY f.id"
 )
