@@ -74,7 +74,7 @@ PLATFORM = {
     "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
     "pending_since, placed_address, placed_device, processing_at, product_name, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
