@@ -25,6 +25,7 @@ STORE = {
     "audit_seals": "",
     "balance_reads": "",
     "bundles": "SELECT",
+    "buying": "SELECT",
     "cases": "SELECT",
     "entries": "SELECT",
     "known_devices": "",
@@ -61,6 +62,7 @@ PLATFORM = {
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
     "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, changed_at, cost_pesewas, offer_id)",
+    "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
@@ -139,7 +141,17 @@ FUNCTIONS = {
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
 WITHOUT_SEQUENCE = frozenset(
-    {"known_devices", "login_counts", "memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"}
+    {
+        "buying",
+        "known_devices",
+        "login_counts",
+        "memberships",
+        "pulses",
+        "reset_links",
+        "sessions",
+        "settings",
+        "supplier_state",
+    }
 )
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""

@@ -24,10 +24,12 @@ from core.catalog.prices import (
     shelf_line,
 )
 from core.catalog.switches import (
+    SALES,
     Pause,
     pause_network,
     pause_sales,
     paused_networks,
+    pauses_of,
     resume_network,
     resume_sales,
     sales_paused,
@@ -36,6 +38,7 @@ from core.catalog.switches import (
 from core.catalog.sync import apply_sync, last_sync, record_failed_sync
 
 __all__ = [
+    "SALES",
     "BelowFloor",
     "Bundle",
     "NoSuchBundle",
@@ -54,6 +57,7 @@ __all__ = [
     "pause_network",
     "pause_sales",
     "paused_networks",
+    "pauses_of",
     "price_new_bundles",
     "price_table",
     "record_failed_sync",

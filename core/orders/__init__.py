@@ -2,7 +2,7 @@
 the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, and what pages read (`reading`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, and what pages read (`reading`, `held_up`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
@@ -55,6 +55,7 @@ from core.orders.refusals import (
     InsufficientWallet,
     NetworkPaused,
     NoSuchOrder,
+    NotBuyable,
     PriceChanged,
     Refused,
     RepeatAsked,
@@ -89,6 +90,7 @@ __all__ = [
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotBuyable",
     "Order",
     "OrderEvent",
     "Page",

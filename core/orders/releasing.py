@@ -9,14 +9,14 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from core import catalog, clock, config, ledger, outbox
-from core.audit import Actor
+from core import buying, catalog, clock, config, ledger, outbox
+from core.audit import WORKER, Actor
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
 from core.orders import refusals
 from core.orders.advancing import move
 from core.orders.model import Order, read_code
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WORK
+from core.orders.states import AGENT_LABELS, WAIT_TEXT, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
@@ -37,8 +37,9 @@ class RowResult:
 def release(code: str, actor: Actor) -> Order:
     """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
 
-    An order already released is returned as it is, so a second click or a second person changes nothing. Raises
-    `refusals.Refused`.
+    An order already released is returned as it is, so a second click or a second person changes nothing. What only
+    keeps it from being bought now refuses nothing, since the customer may have paid: it goes in line and says why and
+    since when. Raises `refusals.Refused`.
     """
     return _release(code, actor)[0]
 
@@ -112,7 +113,8 @@ def _one_by_one(
             before = before or (limit_lock_waits(config.current().lock_spent_s),)
         else:
             label = AGENT_LABELS[order.state]  # type: ignore[index]
-            results.append(RowResult(code, ok=True, sentence=done if moved else already.format(label), moved=moved))
+            said = _in_line(order) or done if moved else already.format(label)
+            results.append(RowResult(code, ok=True, sentence=said, moved=moved))
     if before is not None:
         limit_lock_waits(*before)
     return results
@@ -146,7 +148,8 @@ def _release(code: str, actor: Actor) -> tuple[Order, bool]:
             return order, False
         if order.state != "pending":
             raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
-        refuse_paused(order.network)
+        now = buying.now()
+        refuse_paused(order.network, now)
         if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
             raise refusals.CostAbovePrice(
                 "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
@@ -161,8 +164,23 @@ def _release(code: str, actor: Actor) -> tuple[Order, bool]:
             )
         except ledger.InsufficientWallet as short:
             raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+        _say_what_it_waits_for(order, now)
         outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
         return order, True
+
+
+def _in_line(order: Order) -> str:
+    """What a selection reads of an order that was put in line and cannot be sent now; empty for others."""
+    waits = order.state == "queued" and order.wait_reason
+    return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
+
+
+def _say_what_it_waits_for(order: Order, now: buying.Now) -> None:
+    """On an order just put in line: why it cannot be bought now. The worker looks for itself, and may find otherwise."""
+    stop = now.holds_up(order.network, order.bundle_id)
+    if stop is not None and stop.reason in WAIT_TEXT:
+        order.wait_reason = stop.reason
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
 
 
 def _locked(code: str) -> Order:
