@@ -145,12 +145,15 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     waits = "One order waits for float, the oldest in line since 00:00"
     assert f"{waits}. Money is there now" in owner.get("/").text
     scene.link(unreachable_since=clock.now())
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still: they go when it goes on" in owner.get("/").text
     scene.link(unreachable_since=None)
     stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still" in owner.get("/").text
     scene.settle(stop, "close", "counted twice")
     scene.balance(1_000)
+    scene.look_anew()
     page = owner.get("/").text
     assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
     scene.change_order(scene.order("queued", slug="kofi"), wait_reason="float")
