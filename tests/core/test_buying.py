@@ -389,7 +389,7 @@ def test_the_answer_costs_one_statement(app: Flask, as_store, look):
 
 # A random day
 
-RUNS, STEPS = int(os.environ.get("BUYING_RUNS", "12")), 30
+RUNS, STEPS = int(os.environ.get("BUYING_RUNS", "8")), 20
 money = st.sampled_from([0, 300, 460, 885, 900, 1_500, 2_400, 5_000, 20_000])
 
 
