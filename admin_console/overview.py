@@ -172,17 +172,14 @@ def _buying_problems(now: Now) -> list[Problem]:
         found.append(Problem("stopped" if now.line else "waiting", sentence))
     if now.short and now.line is None:
         bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
-        out = [bundle for bundle in bundles if bundle.id in now.short]
-        since = _at(min(now.short.values()))
-        names = ", ".join(f"{phones.NETWORKS[one.network].name} {catalog.size_text(one.mb)}" for one in out[:6])
-        more = f" and {len(out) - 6} more" if len(out) > 6 else ""
+        out = buying.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
+        names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
+        many, since = len(now.short), _at(min(now.short.values()))
         sentence = (
-            f"{len(out)} of {len(bundles)} sizes are off all shelves, the first since {since}: the float less its reserve and "
-            f"the orders in line cannot pay for {names}{more}. Fund the float; they come back by themselves."
+            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}. The float, less its "
+            "reserve and the orders in line, cannot pay for them. Fund it; they come back by themselves."
         )
-        found.append(
-            Problem("stopped" if len(out) == len(bundles) else "waiting", sentence, "/supplier", "See the float")
-        )
+        found.append(Problem("stopped" if many == len(bundles) else "waiting", sentence, "/supplier", "See the float"))
     return found
 
 

@@ -10,9 +10,9 @@ from core import buying, catalog, orders
 def notes() -> dict[str, Any]:
     """The inputs of `_pauses.html`: the answer, why nothing can be sent in the agent's words, and what is sold out.
 
-    `sold_out` is (line of this store's shelf, since when); the shelf is read only when something is.
+    `sold_out` is of this store's shelf, which is read only when something is.
     """
     now = buying.now()
-    shelf = catalog.shelf() if now.short else []
-    sold_out = [(line, now.short[line.bundle_id]) for line in shelf if line.bundle_id in now.short]
+    shelf = catalog.shelf() if now.short and not now.line else []
+    sold_out = buying.sold_out(now, ((line.bundle_id, line.network, line.size_text) for line in shelf))
     return {"now": now, "why": orders.WAIT_TEXT[now.line.reason] if now.line else "", "sold_out": sold_out}

@@ -7,8 +7,10 @@ old says so: nothing is promised then, and when nobody has looked for `unwatched
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -104,6 +106,31 @@ class Now:
     def open_networks(self) -> list[str]:
         """The networks that no owner has paused, by name."""
         return [item.name for key, item in NETWORKS.items() if key not in self.networks]
+
+
+@dataclass(frozen=True)
+class SoldOut:
+    """Sizes of one network that the free float does not cover, and since when the first of them is."""
+
+    network: str
+    sizes: str
+    since: datetime
+
+
+def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
+    """What of a shelf is sold out, a line for each network: `4 GB, 5 GB`, or `4 GB and larger`.
+
+    `shelf` is (bundle id, network, size in words), as shelves are ordered.
+    """
+    found = []
+    for network, group in groupby(shelf, key=lambda line: line[1]):
+        lines = list(group)
+        out = [line for line in lines if line[0] in now.short]
+        if out:
+            is_tail = len(out) > 2 and out == lines[-len(out) :]
+            sizes = f"{out[0][2]} and larger" if is_tail else ", ".join(size for *_, size in out)
+            found.append(SoldOut(network, sizes, min(now.short[line[0]] for line in out)))
+    return found
 
 
 _ASK = text(

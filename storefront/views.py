@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import Response, g, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import buying, catalog, money, phones
-from core.buying import Now, Stop
+from core.buying import Now, SoldOut, Stop
 from storefront import bp, dress
 from storefront.forms import OrderForm
 
@@ -32,7 +31,7 @@ class Group:
     name: str
     prefixes: tuple[str, ...]
     lines: list[catalog.ShelfLine]
-    sold_out: list[tuple[catalog.ShelfLine, datetime]]
+    sold_out: SoldOut | None
     stop: Stop | None
 
 
@@ -102,14 +101,15 @@ def shelf_groups(now: Now) -> list[Group]:
     While nothing at all can be bought the whole shelf stays to be read: the page says why, above it.
     """
     shelf = catalog.shelf()
+    named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
+    sold_out = {one.network: one for one in buying.sold_out(now, named)} if now.everything is None else {}
     groups = []
     for key, network in phones.NETWORKS.items():
         stop = now.why_not(key) if now.everything is None else None
         own = [(line, now.why_not(key, line.bundle_id)) for line in shelf if line.network == key]
         lines = [line for line, why in own if why is None or why.reason != "float"]
-        sold_out = [(line, why.since) for line, why in own if why is not None and why.reason == "float"]
         if own or stop:
-            groups.append(Group(key, network.name, network.prefixes, lines, sold_out, stop))
+            groups.append(Group(key, network.name, network.prefixes, lines, sold_out.get(key), stop))
     return groups
 
 

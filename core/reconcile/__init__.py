@@ -18,8 +18,10 @@ from core.reconcile.judging import (
     spendable_pesewas,
 )
 from core.reconcile.renewing import free_pesewas, renew
+from core.reconcile.unheard import WALLET_LOCK
 
 __all__ = [
+    "WALLET_LOCK",
     "Doubts",
     "NotConfirmable",
     "books_mark",

@@ -7,34 +7,18 @@ must last `silent_s` at two addresses of the supplier, so that one slow answer c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import func, select, true
 
 from core import cases, clock, config, supply
 from core.buying import LINE, Buying
 from core.catalog import Bundle
 from core.db import db, transaction
 from core.orders import Order
-from core.outbox import OutboxRow
 from core.reconcile.judging import DROP, float_pesewas
-from core.supply import SupplierCall, SupplierState
-
-_CALLS = 20
-"""So many newest calls are looked through for an answer."""
-_TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
-"""Timed work that makes one call, and the call's name in the log."""
-
-
-@dataclass(frozen=True)
-class Unheard:
-    """Calls without an answer since the supplier last answered anything: the first of them, and their names."""
-
-    since: datetime | None
-    endpoints: frozenset[str]
-    heard_at: datetime | None
+from core.reconcile.unheard import Unheard, unheard_calls
+from core.supply import SupplierState
 
 
 def renew() -> frozenset[str]:
@@ -48,7 +32,7 @@ def renew() -> frozenset[str]:
         if row is None:
             row = Buying(id=1, renewed_at=now, short={})
             session.add(row)
-        link, unheard = supply.state(), _unheard()
+        link, unheard = supply.state(), unheard_calls()
         reason, since = _stopped(link, unheard) or (None, None)
         if reason is None:
             row.stopped_since = None
@@ -112,40 +96,3 @@ def _to_ask(reason: str | None, unheard: Unheard) -> frozenset[str]:
     if reason is None and len(unheard.endpoints) == 1:
         return frozenset({"refresh_balance" if "products" in unheard.endpoints else "sync_catalogue"})
     return frozenset()
-
-
-def _unheard() -> Unheard:
-    """From the newest calls, and from the work that is at one: what the supplier has not answered."""
-    found: dict[str, datetime] = dict(_under_way())
-    long_over = clock.now() - clock.delta(config.current().purchase_call_s)
-    silent_s = clock.delta(config.current().silent_s)
-    heard_at = None
-    calls = select(SupplierCall.endpoint, SupplierCall.at, SupplierCall.answered_at, SupplierCall.http_status)
-    for endpoint, at, answered_at, http_status in db.session.execute(
-        calls.order_by(SupplierCall.id.desc()).limit(_CALLS)
-    ):
-        if http_status is not None:
-            heard_at = answered_at or at
-            break
-        if answered_at is None and not long_over < at <= clock.now() - silent_s:
-            continue  # just made, or its worker was killed in it
-        found[endpoint] = at
-    if heard_at is not None:  # it answered another call after these were made: it is there
-        found = {endpoint: at for endpoint, at in found.items() if at > heard_at}
-    return Unheard(min(found.values(), default=None), frozenset(found), heard_at)
-
-
-def _under_way() -> Iterator[tuple[str, datetime]]:
-    """Timed work that has been at its one call for `silent_s` or longer."""
-    now, silent_s = clock.now(), clock.delta(config.current().silent_s)
-    rows = select(OutboxRow.kind, OutboxRow.taken_at).where(
-        OutboxRow.kind.in_(_TIMED),
-        OutboxRow.order_id.is_(None),
-        OutboxRow.done_at.is_(None),
-        OutboxRow.lease_until > now,
-        OutboxRow.taken_at <= now - silent_s,
-        or_(OutboxRow.looked_at.is_(None), OutboxRow.looked_at < OutboxRow.taken_at),
-    )
-    for kind, taken_at in db.session.execute(rows):
-        if taken_at is not None:
-            yield _TIMED[kind], taken_at

@@ -184,8 +184,10 @@ def test_sizes_the_float_cannot_pay_are_named(owner: Visitor, scene: Scene) -> N
     scene.balance(2_400)
     scene.look_anew()
     page = owner.get("/").text
-    assert re.search(r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: the float less its reserve", page)
-    assert "cannot pay for MTN 10 GB, Telecel 10 GB. Fund the float; they come back by themselves." in page
+    assert re.search(
+        r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: MTN 10 GB; Telecel 10 GB\. The float", page
+    )
+    assert "cannot pay for them. Fund it; they come back by themselves." in page
     assert re.search(r"<small>cannot pay for 2 sizes since \d\d:\d\d</small>", page) and "everything moves" in page
 
 

@@ -58,7 +58,7 @@ def test_what_is_sold_out_is_named(path: str, ama_agent: Visitor, platform: Call
     platform(2_400)
     said = words(ama_agent.get(path).text)
     assert re.search(
-        r"Sold out for now MTN 10 GB since \d\d:\d\d, Telecel 10 GB since \d\d:\d\d: what the platform", said
+        r"Sold out for now MTN 10 GB since \d\d:\d\d; Telecel 10 GB since \d\d:\d\d\. What the platform", said
     )
     assert "MTN 5 GB since" not in said and "24.00" not in said
     platform(200_000)
