@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -218,6 +220,21 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
     assert now.line is not None and now.line.reason == "supplier_silent"
 
 
+def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(look, everywhere, monkeypatch, postgres):
+    """A balance read before a purchase has no line yet, and no row of its own: the wallet's lock shows it."""
+    monkeypatch.setattr(config, "_current", replace(config.current(), silent_s=1))
+    everywhere(lambda: call("products", 200, ago_s=900))
+    with psycopg.connect(postgres["app"], autocommit=True) as worker:
+        worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
+        began = time.monotonic()
+        while "sync_catalogue" not in everywhere(reconcile.renew):
+            assert time.monotonic() - began < 20
+        assert look().line is None and time.monotonic() - began >= 1
+        everywhere(lambda: call("products", None, ago_s=1))
+        assert look().line.reason == "supplier_silent"
+    assert look().line is None
+
+
 def test_while_the_supplier_is_away_somebody_asks(everywhere):
     everywhere(lambda: link(unreachable_since=clock.now()))
     assert everywhere(reconcile.renew) == {"refresh_balance"}
@@ -240,8 +257,6 @@ def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
 
 
 def test_the_supplier_s_lower_word_and_the_reserve_count(look, everywhere, monkeypatch):
-    from dataclasses import replace
-
     everywhere(lambda: reconcile.note_balance(1_000))
     found = everywhere(bundles)
     assert ("mtn", 2) not in short(look(), found) and ("mtn", 5) in short(look(), found)
