@@ -127,6 +127,7 @@ class Config:
     unsure_s: int = 15  # what can be bought was looked at longer ago: nothing is promised; unscaled, as pulses are
     unwatched_s: int = 60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
     silent_s: int = 20  # no answer of the supplier for this long, at two of its addresses: buying stands still
+    silent_purchase_s: int = 45  # the same at one purchase alone: workers may all hang at calls by then
     long_rate_wait_s: int = (
         60  # told by the supplier to wait longer than this: buying stands still; unscaled, as its wait
     )

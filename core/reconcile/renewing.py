@@ -17,7 +17,7 @@ from core.catalog import Bundle
 from core.db import db, transaction
 from core.orders import Order
 from core.reconcile.judging import DROP, float_pesewas
-from core.reconcile.unheard import Unheard, unheard_calls
+from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supply import SupplierState
 
 
@@ -78,8 +78,7 @@ def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | Non
     away = link.unreachable_since
     if away is not None and (unheard.heard_at is None or unheard.heard_at < away):
         return "supplier_unreachable", away
-    silent = unheard.since is not None and now - unheard.since >= clock.delta(settings.silent_s)
-    if silent and len(unheard.endpoints) > 1:
+    if _is_silent(unheard):
         return "supplier_silent", unheard.since
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         reason = link.breaker_reason or "breaker"
@@ -87,6 +86,17 @@ def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | Non
     if link.closed_until is not None and link.closed_until - now > timedelta(seconds=settings.long_rate_wait_s):
         return "rate", None
     return None
+
+
+def _is_silent(unheard: Unheard) -> bool:
+    """Whether the supplier has answered nothing for too long: two of its addresses, or a purchase for longer."""
+    settings = config.current()
+    if unheard.since is None:
+        return False
+    lasted = clock.now() - unheard.since
+    if len(unheard.endpoints) > 1:
+        return lasted >= clock.delta(settings.silent_s)
+    return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(settings.silent_purchase_s)
 
 
 def _to_ask(reason: str | None, unheard: Unheard) -> frozenset[str]:

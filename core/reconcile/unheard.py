@@ -23,7 +23,8 @@ _CALLS = 20
 """So many newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
 """Timed work that makes one call, and the call's name in the log."""
-_OF_THE_WALLET = frozenset({"purchase", "bulk", "balance"})
+PURCHASES = frozenset({"purchase", "bulk"})
+_OF_THE_WALLET = PURCHASES | {"balance"}
 _HELD_S = text(
     "SELECT extract(epoch FROM clock_timestamp() - a.state_change) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
     "WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = :key AND l.granted "

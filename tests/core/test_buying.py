@@ -179,6 +179,18 @@ def test_a_frozen_supplier_is_found_by_two_calls_without_an_answer(look, everywh
     assert look() == buying.Now()
 
 
+def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
+    """All workers may hang at the supplier, so that nobody asks a second address; one slow purchase is none of that."""
+    everywhere(lambda: call("balance", 200, ago_s=90))
+    everywhere(lambda: call("purchase", None, open_=True))
+    jump(config.current().silent_purchase_s - 1)
+    assert look().line is None
+    jump(2)
+    assert look().line.reason == "supplier_silent"
+    everywhere(lambda: call("status", 200))
+    assert look() == buying.Now()
+
+
 def test_silence_must_last(look, everywhere, jump):
     everywhere(lambda: call("balance", None, ago_s=2))
     everywhere(lambda: call("products", None, ago_s=1))
