@@ -1,5 +1,6 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of
+one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts (`releasing`, `repricing`), what
+nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, what pages read (`reading`, `held_up`) and find (`searching`). Callers say
@@ -21,6 +22,7 @@ from core.orders.booking import News
 from core.orders.claiming import (
     Claim,
     absence_counts_at,
+    buy_other,
     claim,
     claim_together,
     forget_absence,
@@ -54,22 +56,28 @@ from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
     InsufficientWallet,
+    LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
     NotBuyable,
+    NotListed,
     PriceChanged,
     Refused,
     RepeatAsked,
     SalesPaused,
+    StalePrice,
     StoreClosed,
     TooManyOpen,
     TooManyOrders,
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
+from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
+from core.orders.sourcing import look as look_at_source
+from core.orders.sourcing import wording
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
@@ -90,10 +98,12 @@ __all__ = [
     "CostAbovePrice",
     "Forgotten",
     "InsufficientWallet",
+    "LossNotAccepted",
     "NetworkPaused",
     "News",
     "NoSuchOrder",
     "NotBuyable",
+    "NotListed",
     "Order",
     "OrderEvent",
     "Page",
@@ -104,6 +114,7 @@ __all__ = [
     "Review",
     "RowResult",
     "SalesPaused",
+    "StalePrice",
     "State",
     "StoreClosed",
     "TooManyOpen",
@@ -115,6 +126,7 @@ __all__ = [
     "agent_words",
     "ask_first",
     "book_money_back",
+    "buy_other",
     "by_code",
     "by_codes",
     "cancel",
@@ -134,6 +146,7 @@ __all__ = [
     "lock_for_money_back",
     "lock_questions",
     "locked",
+    "look_at_source",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -145,6 +158,8 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "price_now",
+    "process_at",
     "queue",
     "raise_case",
     "read_code",
@@ -164,4 +179,5 @@ __all__ = [
     "wait",
     "waiting_for_float",
     "wake",
+    "wording",
 ]

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from core import buying, catalog, clock, config, ledger, outbox
 from core.audit import WORKER, Actor
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
-from core.orders import refusals
+from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -76,7 +76,7 @@ def request_look(code: str, actor: Actor) -> Order:
     look at.
     """
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
@@ -123,7 +123,7 @@ def _one_by_one(
 
 def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state == "cancelled":
             return order, False
         if order.state not in allowed:
@@ -144,30 +144,32 @@ def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, boo
 
 def _release(code: str, actor: Actor) -> tuple[Order, bool]:
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
         if order.state != "pending":
             raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
         now = buying.now()
         refuse_paused(order.network, now)
-        if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
-            raise refusals.CostAbovePrice(
-                "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
-            )
-        try:
-            move(
-                order,
-                "queued",
-                actor,
-                f"{actor.name} confirmed the payment and processed it.",
-                customer_text="Payment confirmed",
-            )
-        except ledger.InsufficientWallet as short:
-            raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
-        _say_what_it_waits_for(order, now)
-        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order, True
+
+
+def put_in_line(order: Order, actor: Actor, text: str, now: buying.Now) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
+
+    `now` is what can be bought. Raises `InsufficientWallet`.
+    """
+    try:
+        move(order, "queued", actor, text, customer_text="Payment confirmed")
+    except ledger.InsufficientWallet as short:
+        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    stop = now.holds_up(order.network, order.bundle_id)
+    if stop is not None and stop.reason in WAIT_TEXT:  # the worker looks for itself, and may find otherwise
+        order.wait_reason = stop.reason
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
+    outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
 
 
 def _in_line(order: Order) -> str:
@@ -176,15 +178,8 @@ def _in_line(order: Order) -> str:
     return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
 
 
-def _say_what_it_waits_for(order: Order, now: buying.Now) -> None:
-    """On an order just put in line: why it cannot be bought now. The worker looks for itself, and may find otherwise."""
-    stop = now.holds_up(order.network, order.bundle_id)
-    if stop is not None and stop.reason in WAIT_TEXT:
-        order.wait_reason = stop.reason
-        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
-
-
-def _locked(code: str) -> Order:
+def locked_by_code(code: str) -> Order:
+    """The order of a typed code, its row locked inside the open use case. Raises `NoSuchOrder`."""
     plain = read_code(code)
     order = (
         db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None
