@@ -144,17 +144,7 @@ FUNCTIONS = {
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
 WITHOUT_SEQUENCE = frozenset(
-    {
-        "buying",
-        "known_devices",
-        "login_counts",
-        "memberships",
-        "pulses",
-        "reset_links",
-        "sessions",
-        "settings",
-        "supplier_state",
-    }
+    "buying known_devices login_counts memberships pulses reset_links sessions settings supplier_state".split()
 )
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
