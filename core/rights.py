@@ -76,7 +76,7 @@ PLATFORM = {
     "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
     "pending_since, placed_address, placed_device, processing_at, product_name, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
@@ -143,9 +143,8 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = frozenset(
-    "buying known_devices login_counts memberships pulses reset_links sessions settings supplier_state".split()
-)
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "pulses", "reset_links"}
+WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

@@ -80,7 +80,8 @@ from core.orders.sourcing import look as look_at_source
 from core.orders.sourcing import wording
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
-from core.orders.waiting import let_older_go_first, waiting_for_float, wake
+from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.watching import watch
 
 __all__ = [
     "AGENT_LABELS",
@@ -90,6 +91,7 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
+    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -177,7 +179,10 @@ __all__ = [
     "timeline",
     "usual_minutes",
     "wait",
+    "wait_for_turn",
     "waiting_for_float",
     "wake",
+    "watch",
+    "whose_turn",
     "wording",
 ]
