@@ -118,5 +118,5 @@ def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
         sheet=sheet,
         refusal=refusal,
         **standing.notes(),
-        changes=catalog.price_changes(),
+        shelf=catalog.notices(),
     )
