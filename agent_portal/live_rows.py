@@ -19,16 +19,16 @@ from agent_portal.orders import NEWS_EVERY_S, TABS
 from core import clock, config, orders
 from core.orders import Order
 
-_MARK = re.compile(r"(\d{1,18})\.([0-9a-f]{1,8})")
+_MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
 
 
 @bp.get("/orders/rows")
 def changed_rows() -> ResponseReturnValue:
     """The rows of `on` that say something else by now; 204 while all say the same."""
     most = config.current().page_size
-    seen = {int(found[1]): found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 28])}
-    found = orders.by_ids(list(seen)[:most])
-    changed = [order for order in found if _mark(order) != seen[order.id]]
+    seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
+    found = orders.by_codes(list(seen))
+    changed = [order for order in found if _mark(order) != seen.get(order.code)]
     if not changed:
         return "", 204
     tab = request.args.get("tab", "")
@@ -46,7 +46,7 @@ def live() -> dict[str, object]:
 
 
 def _marks(rows: Sequence[Order]) -> str:
-    return ",".join(f"{order.id}.{_mark(order)}" for order in rows if not order.is_final)
+    return ",".join(f"{order.code}.{_mark(order)}" for order in rows if not order.is_final)
 
 
 def _mark(order: Order) -> str:

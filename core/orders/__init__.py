@@ -73,7 +73,7 @@ from core.orders.releasing import RowResult, cancel, cancel_many, release, relea
 from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
-from core.orders.searching import by_code, by_codes, by_ids, find_any
+from core.orders.searching import by_code, by_codes, find_any
 from core.orders.sourcing import look as look_at_source
 from core.orders.sourcing import wording
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
@@ -128,7 +128,6 @@ __all__ = [
     "buy_other",
     "by_code",
     "by_codes",
-    "by_ids",
     "cancel",
     "cancel_many",
     "check",

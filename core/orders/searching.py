@@ -23,11 +23,6 @@ def by_code(text: str) -> Order | None:
     return min(found, key=lambda order: codes.index(order.code), default=None)
 
 
-def by_ids(ids: Sequence[int]) -> list[Order]:
-    """The orders of these ids, oldest first, in what this work may see."""
-    return list(db.session.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id)))
-
-
 def by_codes(texts: Sequence[str]) -> list[Order]:
     """The orders of these codes, oldest first, in what this work may see. What is no code is left out."""
     codes = [code for text in texts if (code := read_code(text))]
