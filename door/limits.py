@@ -31,9 +31,14 @@ NO_RETRY = Retry(NoBackoff(), 0)
 
 @dataclass(frozen=True)
 class Limit:
-    """`amount` per window in the notation of Flask-Limiter. `counts` says which answers use it up; None: all."""
+    """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
 
+    `asked` says which requests are held to it, `counts` which answers use it up; None: all.
+    """
+
+    scope: str
     amount: str
+    asked: Callable[[], bool] | None = None
     counts: Callable[[Response], bool] | None = None
 
 
@@ -49,19 +54,30 @@ CODES = (
 """The pages that find an order by its code, and answer 404 when there is none."""
 
 
+def _confirms() -> bool:
+    return request.form.get("confirm") == "1"
+
+
 def _made_an_order(_response: Response) -> bool:
     return bool(g.get("order_created"))
 
 
-def table(config: Config) -> dict[tuple[str, str, str], Limit]:
-    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does.
+def _made_a_draft(_response: Response) -> bool:
+    return bool(g.get("draft_made"))
+
+
+def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does, and
+    what was only begun has a count of its own.
 
     Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
     """
+    amount = f"{config.orders_per_address_minute} per minute"
     return {
-        (hosts.STORE, "POST", "/orders"): Limit(
-            f"{config.orders_per_address_minute} per minute", counts=_made_an_order
-        ),
+        (hosts.STORE, "POST", "/orders"): [
+            Limit("orders", amount, _confirms, _made_an_order),
+            Limit("drafts", amount, lambda: not _confirms(), _made_a_draft),
+        ],
     }
 
 
@@ -76,13 +92,15 @@ def install(app: Flask, config: Config) -> None:
         key_prefix="makola",
     )
     limiter.init_app(app)
-    for (room, method, path), limit in table(config).items():
+    for (room, method, path), limits in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        app.view_functions[endpoint] = limiter.limit(
-            limit.amount,
-            methods=[method],
-            deduct_when=limit.counts,
-        )(app.view_functions[endpoint])
+        for limit in limits:
+            app.view_functions[endpoint] = limiter.shared_limit(
+                limit.amount,
+                scope=limit.scope,
+                exempt_when=_unless(limit.asked),
+                deduct_when=limit.counts,
+            )(app.view_functions[endpoint])
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
@@ -102,6 +120,10 @@ def caller_of_store() -> str:
 def valkey(url: str) -> Redis:
     """A client that gives up at once: no retries, short timeouts."""
     return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+
+
+def _unless(asked: Callable[[], bool] | None) -> Callable[[], bool] | None:
+    return None if asked is None else lambda: not asked()
 
 
 def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:

@@ -146,7 +146,7 @@ def dress(response: Response) -> Response:
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
         headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
-    if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
+    if room in (hosts.PORTAL, hosts.CONSOLE) or (response.status_code >= 400 and not g.get("back_may_show_it")):
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-cache"

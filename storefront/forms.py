@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from werkzeug.datastructures import MultiDict
 
 from core import phones, typed
+from core.orders import OrderDraft
 
 _ECHOED = 60
 """Characters of typed text that are shown again; more than any number needs."""
@@ -59,6 +60,18 @@ class OrderForm:
             confirmed=posted.get("confirm", "") == "1",
             repeat_confirmed=posted.get("again", "") == "1",
             errors=errors,
+        )
+
+    @classmethod
+    def of_draft(cls, draft: OrderDraft) -> OrderForm:
+        """The form as it was when the draft was made."""
+        return cls(
+            bundle_text=str(draft.bundle_id),
+            recipient_text=draft.recipient_text,
+            bundle_id=draft.bundle_id,
+            recipient_msisdn=draft.recipient_msisdn,
+            idempotency_key=draft.idempotency_key,
+            price_seen_pesewas=draft.price_pesewas,
         )
 
 

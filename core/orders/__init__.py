@@ -1,4 +1,4 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to become one (`drafting`), taking them (`placing`) and how many of one caller (`crowding`),
 the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
@@ -30,6 +30,7 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
+from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
@@ -92,6 +93,7 @@ __all__ = [
     "News",
     "NoSuchOrder",
     "Order",
+    "OrderDraft",
     "OrderEvent",
     "Page",
     "Placed",
@@ -121,6 +123,8 @@ __all__ = [
     "claim_together",
     "codes_in",
     "customer_words",
+    "draft",
+    "drafted",
     "expire_pending",
     "find_any",
     "forget_absence",
@@ -142,6 +146,7 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "prune_drafts",
     "queue",
     "raise_case",
     "read_code",

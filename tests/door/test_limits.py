@@ -33,7 +33,8 @@ class Buyer:
 
     def review(self) -> TestResponse:
         form = {"bundle": self.bundle_id, "recipient": next(self.numbers)}
-        return self.visitor.post("/orders", form, csrf=False)
+        answer = self.visitor.post("/orders", form, csrf=False)
+        return self.visitor.get(answer.location) if answer.status_code == 303 else answer
 
     def confirm(self, review: TestResponse) -> TestResponse:
         return self.visitor.post("/orders", dict(CONFIRM.findall(review.text)), csrf=False)
@@ -48,12 +49,24 @@ def buyer_of(in_store: Callable[..., Any]) -> Callable[[Flask], Buyer]:
 def test_only_new_orders_count_and_one_too_many_waits(
     door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
 ) -> None:
-    buyer = buyer_of(door_app(orders_per_address_minute=4))
-    reviews = [buyer.review() for _ in range(6)]
-    assert [review.status_code for review in reviews] == [200] * 6, "looking counts for nothing"
-    assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, "nor does a repeated form"
-    assert [buyer.confirm(review).status_code for review in reviews[1:4]] == [303] * 3
-    refused = buyer.confirm(reviews[4])
+    app = door_app(orders_per_address_minute=4)
+    buyer = buyer_of(app)
+    reviews = [buyer.review() for _ in range(4)]
+    assert [review.status_code for review in reviews] == [200] * 4
+    assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, "a repeated form counts for nothing"
+    assert [buyer.confirm(review).status_code for review in reviews[1:]] == [303] * 3, "what was begun is another count"
+    assert buyer.review().status_code == 429, "and has a limit too"
+    next(iter(app.extensions["limiter"])).reset()
+    buyer = buyer_of(app)
+    reviews = [buyer.review() for _ in range(4)]
+    assert [buyer.confirm(review).status_code for review in reviews] == [303] * 4
+    bad = buyer.visitor.post("/orders", {"recipient": "12"}, csrf=False)
+    assert bad.status_code == 429
+    further = Buyer(app, buyer.bundle_id)
+    further.visitor.client.environ_base["REMOTE_ADDR"] = "127.0.0.9"
+    review = further.review()
+    further.visitor.client.environ_base["REMOTE_ADDR"] = "127.0.0.1"
+    refused = further.confirm(review)
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert "Too many tries" in refused.text
