@@ -17,16 +17,21 @@ from storefront import bp, device
 from storefront.forms import OrderForm, new_key
 from storefront.views import ESTIMATE, store_page
 
+SLOW_DOWN = "Very many orders are begun from your connection just now. Wait a minute and press Continue again: everything is kept."
 GONE = (
     "What you choose here is kept for an hour, and for the browser in which you chose it. If you pressed Yes, the order "
     "has been placed and has a page of its own."
 )
 
 
-def begin(form: OrderForm) -> BaseResponse:
+def begin(form: OrderForm) -> Response | BaseResponse:
     """Keep a form that can be used as a draft and go to its review page. Raises `orders.Refused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     line = orders.check(form.bundle_id, form.recipient_msisdn).line
+    if "slow_down_s" in g:
+        response = store_page(form, 429, {"": SLOW_DOWN})
+        response.headers["Retry-After"] = str(g.slow_down_s)
+        return response
     draft_id = orders.draft(
         bundle_id=form.bundle_id,
         recipient_msisdn=form.recipient_msisdn,
