@@ -140,9 +140,10 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = frozenset(
-    "known_devices login_counts memberships order_drafts pulses reset_links sessions settings supplier_state".split()
-)
+WITHOUT_SEQUENCE = frozenset((
+    "known_devices", "login_counts", "memberships", "order_drafts", "pulses",
+    "reset_links", "sessions", "settings", "supplier_state",
+))  # fmt: skip
 STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
