@@ -29,7 +29,6 @@ class OrderForm:
     idempotency_key: str | None = None
     price_seen_pesewas: int | None = None
     price_is_bad: bool = False
-    csrf_token: str = ""
     confirmed: bool = False
     repeat_confirmed: bool = False
     errors: dict[str, str] = field(default_factory=dict)
@@ -56,7 +55,6 @@ class OrderForm:
             idempotency_key=key if re.fullmatch(r"[A-Za-z0-9_-]{16,64}", key) else None,
             price_seen_pesewas=_whole(price_text),
             price_is_bad=bool(price_text) and _whole(price_text) is None,
-            csrf_token=posted.get("csrf_token", ""),
             confirmed=posted.get("confirm", "") == "1",
             repeat_confirmed=posted.get("again", "") == "1",
             errors=errors,
