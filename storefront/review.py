@@ -11,7 +11,7 @@ from datetime import datetime
 from flask import Response, g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import catalog, clock, money, orders, phones
+from core import buying, catalog, clock, money, orders, phones
 from core.orders import Order
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
@@ -126,9 +126,14 @@ def _placed_page(order: Order) -> Response:
         "storefront/placed.html",
         order=order,
         network_name=phones.NETWORKS[order.network].name,
-        can_repeat=not order.is_masked and g.store.is_open and catalog.shelf_line(order.bundle_id) is not None,
+        can_repeat=not order.is_masked and g.store.is_open and _is_sold(order),
     )
     return _kept_by_nobody(make_response(page))
+
+
+def _is_sold(order: Order) -> bool:
+    can_buy = buying.now().why_not(order.network, order.bundle_id) is None
+    return can_buy and catalog.shelf_line(order.bundle_id) is not None
 
 
 def _kept_by_nobody(response: Response) -> Response:
@@ -138,7 +143,7 @@ def _kept_by_nobody(response: Response) -> Response:
 
 def _estimate(network: str) -> str:
     """An honest sentence: this store's own recent record when there is one, else what is true of every order."""
-    usual = orders.usual_minutes(network)
+    usual = orders.usual_minutes(network, buying.now())
     if usual is None:
         return ESTIMATE
     name = phones.NETWORKS[network].name
