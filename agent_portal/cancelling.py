@@ -8,12 +8,14 @@ from __future__ import annotations
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp
+from agent_portal import bp, results
 from agent_portal.auth import actor, needs
-from agent_portal.orders import grouped, selected
+from agent_portal.orders import selected
 from agent_portal.queries import own_path
 from core import ledger, orders
-from core.orders import RowResult
+
+WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
+TITLES = {"before": "Cancelled before. Nothing was sent."}
 
 
 @bp.get("/orders/cancel")
@@ -45,22 +47,12 @@ def cancel_many() -> ResponseReturnValue:
 
 
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
-    results = orders.cancel_many(codes, actor())
+    found = orders.cancel_many(codes, actor())
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
-        heading=_heading(results), amount="price_pesewas",
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="price_pesewas",
+        groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found, WORDS),
     )  # fmt: skip
-    return page, (200 if any(result.ok for result in results) else 409)
-
-
-def _heading(results: list[RowResult]) -> str:
-    """`2 cancelled, 1 before, 1 skipped`."""
-    counts = (
-        (sum(row.moved for row in results), "cancelled"),
-        (sum(row.ok and not row.moved for row in results), "before"),
-        (sum(not row.ok for row in results), "skipped"),
-    )
-    return ", ".join(f"{count} {word}" for number, (count, word) in enumerate(counts) if count or number == 0)
+    return page, (200 if any(result.ok for result in found) else 409)
 
 
 def _nothing(problem: str, back: str) -> str:

@@ -6,20 +6,30 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp, history
+from agent_portal import bp, history, results
 from agent_portal.auth import actor, may, needs
 from agent_portal.queries import own_path, row_id
 from core import clock, config, ledger, money, orders, phones
 from core.audit import Actor
-from core.orders import Order, RowResult
+from core.orders import Order
 
 TABS = {"new": "New", "processing": "Processing", "late": "Late", "failed": "Failed", "done": "Done"}
 NEWS_EVERY_S = 10
+WORDS = {
+    "moved": "sent",
+    "before": "already in line",
+    "over": "over already",
+    "short": "short of money",
+} | dict.fromkeys(("refused", "busy"), "not sent")
+TITLES = {
+    "before": "In line or on their way already: nothing was sent again.",
+    "over": "Over already: nothing was sent.",
+}
+"""What the page says of a whole group; the others say it in their own words."""
 
 
 @bp.get("/orders")
@@ -96,16 +106,14 @@ def process_many() -> ResponseReturnValue:
     back = own_path(request.form.get("back")) or url_for(".queue")
     if problem:
         return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was sent"), 422
-    if not any(orders.by_code(code) for code in codes):
+    if not orders.by_codes(codes):
         abort(404)
-    results = orders.release_many(codes, actor())
-    sent = sum(result.ok for result in results)
+    found = orders.release_many(codes, actor(), past_short="past_short" in request.form)
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
-        heading=f"{sent} sent" + (f", {len(results) - sent} skipped" if sent < len(results) else ""),
-        amount="agent_price_pesewas",
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, WORDS),
     )  # fmt: skip
-    return page, (200 if sent else 409)
+    return page, (200 if any(result.ok for result in found) else 409)
 
 
 def selected() -> tuple[list[str], str]:
@@ -117,9 +125,9 @@ def selected() -> tuple[list[str], str]:
     return codes, f"Select at most {most} orders at a time." if len(codes) > most else ""
 
 
-def order_page(order: Order, refusal: str | None = None) -> str:
+def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
     """The order page, with the sentence of a refused press on top when there is one."""
-    return render_template("portal/order.html", refusal=refusal, **_live(order))
+    return render_template("portal/order.html", **_said(refusal), **_live(order))
 
 
 def drawn_from(order: Order) -> dict[str, str]:
@@ -143,15 +151,6 @@ def _live(order: Order) -> dict[str, object]:
     }  # fmt: skip
 
 
-def grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order | None, str]]]]:
-    """Results by what became of them, the good ones first."""
-    key = lambda row: (not row.ok, row.sentence)
-    return [
-        (rows[0].ok, rows[0].sentence, [(orders.by_code(row.code), row.code) for row in rows])
-        for rows in (list(group) for _, group in groupby(sorted(results, key=key), key=key))
-    ]
-
-
 def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
     """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
     as_row = "row" in request.args
@@ -161,16 +160,23 @@ def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Respons
         abort(404)
     except orders.Refused as refusal:
         order = _order(code)
-        return (_row(order, refusal.sentence) if as_row else order_page(order, refusal.sentence)), 409
+        return (_row(order, refusal) if as_row else order_page(order, refusal)), 409
     if as_row:
         return _row(order)
     flash(_told(order, said))
     return redirect(own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303)
 
 
-def _row(order: Order, refusal: str | None = None) -> str:
+def _said(refusal: orders.Refused | None) -> dict[str, object]:
+    return {
+        "refusal": refusal and refusal.sentence,
+        "needs_funds": isinstance(refusal, orders.InsufficientWallet),
+    }
+
+
+def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
-        "portal/_pressed_row.html", order=order, refusal=refusal, words=orders.agent_words, wallet=ledger.wallet(),
+        "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words, wallet=ledger.wallet(),
         counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
         choose=may("cashier"),
     )  # fmt: skip

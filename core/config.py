@@ -94,6 +94,7 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
     bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
     float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    fund_note: str = _var("MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", "")
     reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
     metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 

@@ -1,5 +1,5 @@
 """Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+the agent's acts on one order (`releasing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
@@ -55,6 +55,7 @@ from core.orders.refusals import (
     InsufficientWallet,
     NetworkPaused,
     NoSuchOrder,
+    Over,
     PriceChanged,
     Refused,
     RepeatAsked,
@@ -64,10 +65,11 @@ from core.orders.refusals import (
     TooManyOrders,
     WrongState,
 )
-from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
+from core.orders.releasing import cancel, release, request_look
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
+from core.orders.selecting import RowResult, cancel_many, release_many
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
@@ -93,6 +95,7 @@ __all__ = [
     "NoSuchOrder",
     "Order",
     "OrderEvent",
+    "Over",
     "Page",
     "Placed",
     "PriceChanged",

@@ -92,3 +92,7 @@ class CostAbovePrice(Refused):
 
 class WrongState(Refused):
     """The order is in a state from which this cannot be done."""
+
+
+class Over(WrongState):
+    """The order has ended: there is nothing to do any more."""

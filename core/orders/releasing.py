@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from core import catalog, clock, config, ledger, outbox
 from core.audit import Actor
-from core.db import db, gave_way, limit_lock_waits, patiently, transaction
+from core.db import db, transaction
 from core.orders import refusals
 from core.orders.advancing import move
 from core.orders.codes import read_code
@@ -21,19 +18,6 @@ from core.orders.states import AGENT_LABELS, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
-IN_THE_WAY = "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
-"""A row of a selection whose lock nobody let go in time. The others of the selection are done all the same."""
-
-
-@dataclass(frozen=True)
-class RowResult:
-    """What became of one order of a selection: `moved` by this very press, or `ok` because it was done already."""
-
-    code: str
-    ok: bool
-    sentence: str
-    moved: bool = False
-
 
 def release(code: str, actor: Actor) -> Order:
     """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
@@ -41,12 +25,7 @@ def release(code: str, actor: Actor) -> Order:
     An order already released is returned as it is, so a second click or a second person changes nothing. Raises
     `refusals.Refused`.
     """
-    return _release(code, actor)[0]
-
-
-def release_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Process a selection, each order in a transaction of its own, in the order given. Never raises `Refused`."""
-    return _one_by_one(codes, lambda code: _release(code, actor), "Sent.", "Already processed: {}.")
+    return release_anew(code, actor)[0]
 
 
 def cancel(code: str, actor: Actor) -> Order:
@@ -55,17 +34,7 @@ def cancel(code: str, actor: Actor) -> Order:
     An order already cancelled is returned as it is. Raises `refusals.Refused`.
     """
     allowed = ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
-    return _cancel(code, actor, allowed)[0]
-
-
-def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises `Refused`.
-
-    One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
-    """
-    return _one_by_one(
-        codes, lambda code: _cancel(code, actor, ("pending",)), "Cancelled. Nothing was sent.", "Already cancelled."
-    )
+    return cancel_anew(code, actor, allowed)[0]
 
 
 def request_look(code: str, actor: Actor) -> Order:
@@ -95,31 +64,8 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
     return True
 
 
-def _one_by_one(
-    codes: Sequence[str], act: Callable[[str], tuple[Order, bool]], done: str, already: str
-) -> list[RowResult]:
-    """`act` on each order by itself: none is held up by another that is refused or locked."""
-    results, before = [], None
-    for code in list(dict.fromkeys(codes))[: config.current().process_many]:
-        try:
-            order, moved = patiently(partial(act, code))
-        except refusals.Refused as refusal:
-            results.append(RowResult(code, ok=False, sentence=refusal.sentence))
-        except DBAPIError as error:
-            if not gave_way(error):
-                raise
-            results.append(RowResult(code, ok=False, sentence=IN_THE_WAY))
-            # One was waited for. A thread that waited so long for each of two hundred would be lost to everybody.
-            before = before or (limit_lock_waits(config.current().lock_spent_s),)
-        else:
-            label = AGENT_LABELS[order.state]  # type: ignore[index]
-            results.append(RowResult(code, ok=True, sentence=done if moved else already.format(label), moved=moved))
-    if before is not None:
-        limit_lock_waits(*before)
-    return results
-
-
-def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
+def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
+    """Cancel an order that is in one of these states; False when it was cancelled before. Raises `refusals.Refused`."""
     with transaction():
         order = _locked(code)
         if order.state == "cancelled":
@@ -140,13 +86,14 @@ def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, boo
         return order, True
 
 
-def _release(code: str, actor: Actor) -> tuple[Order, bool]:
+def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
+    """`release`, and whether it was this call that did it."""
     with transaction():
         order = _locked(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
         if order.state != "pending":
-            raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
+            raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
         refuse_paused(order.network)
         if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
             raise refusals.CostAbovePrice(

@@ -174,11 +174,12 @@ class TestMany:
     ) -> None:
         price, left = nearly_empty()
         good, dear, gone = place(gb=5), place(gb=10), place(number="0551112222", state="cancelled")
-        answer = ama_agent.post("/orders/process", {"order": [good, dear, gone]})
+        answer = ama_agent.post("/orders/process", {"order": [gone, dear, good]})
         assert answer.status_code == 200
-        assert "<h1>1 sent, 2 skipped</h1>" in answer.text
-        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet" in answer.text
-        assert "This order is cancelled: it cannot be processed." in answer.text
+        assert "<h1>1 sent, 1 over already, 1 short of money</h1>" in answer.text
+        missing = money.cedis(price - left + cost)
+        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet: {missing} more." in answer.text
+        assert "Over already: nothing was sent." in answer.text and "This order is cancelled" in answer.text
         assert [order_of(code).state for code in (good, dear, gone)] == ["queued", "pending", "cancelled"]
         assert wallet()[0] == left - cost
 
@@ -188,22 +189,73 @@ class TestMany:
         code, sent = place(), place(number="0551112222", state="queued")
         before = wallet()[0]
         answer = ama_agent.post("/orders/process", {"order": [code, code, f" {code} ", sent]})
-        assert "<h1>2 sent</h1>" in answer.text and "Already processed: In line." in answer.text
+        assert "<h1>1 sent, 1 already in line</h1>" in answer.text
         assert wallet()[0] == before - cost
+
+    @pytest.mark.parametrize(
+        ("state", "said", "words"),
+        [("queued", "1 already in line", "In line."), ("submitting", "1 already in line", "Sending."),
+         ("processing", "1 already in line", "With the network."), ("failed", "1 already in line", "Failed, watched."),
+         ("completed", "1 over already", "Delivered."), ("refunded", "1 over already", "Refunded."),
+         ("cancelled", "1 over already", "This order is cancelled: it cannot be processed.")],
+    )  # fmt: skip
+    def test_sent_in_line_and_ended_are_three_groups(
+        self, ama_agent: Visitor, place: Any, state: str, said: str, words: str
+    ) -> None:
+        new, other = place(), place(number="0551112222", state=state)
+        page = ama_agent.post("/orders/process", {"order": [new, other]}).text
+        assert f"<h1>1 sent, {said}</h1>" in page and words in page
+        sent = page[page.index('class="group done"') :].partition("</section>")[0]
+        assert new in sent and other not in sent
+
+    def test_a_short_wallet_is_one_group_with_one_sum_and_leads_to_funding(
+        self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any, line_of: Any
+    ) -> None:
+        dear, left = nearly_empty()
+        ticked = [place(gb=10, number=f"02411100{index:02}") for index in range(6)] + [place(gb=1)]
+        total = 6 * dear + line_of("mtn", 1).agent_price_pesewas
+        page = ama_agent.post("/orders/process", {"order": ticked[::-1]}).text
+        assert "<h1>0 sent, 7 short of money</h1>" in page and page.count('<section class="card flush"') == 1
+        said = f"{money.cedis(total)} needed, {money.cedis(left)} in your wallet: {money.cedis(total - left)} more."
+        assert said in page and {order_of(code).state for code in ticked} == {"pending"}
+        link = f"/wallet?need={total - left}"
+        assert f'href="{link}#fund"' in page
+        fund = ama_agent.get(link).text
+        assert 'id="fund"' in fund and f"{money.cedis(total - left)} more is needed" in fund and "Ama" in fund
+
+    def test_those_that_fit_go_when_somebody_asks_for_it(
+        self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any
+    ) -> None:
+        nearly_empty()
+        dear, cheap = place(gb=10), place(gb=1)
+        page = ama_agent.post("/orders/process", {"order": [dear, cheap]}).text
+        assert "Send those that fit" in page and order_of(cheap).state == "pending"
+        again = ama_agent.post("/orders/process", {"order": [dear, cheap], "past_short": "1"})
+        assert "<h1>1 sent, 1 short of money</h1>" in again.text and "Send those that fit" not in again.text
+        assert [order_of(code).state for code in (dear, cheap)] == ["pending", "queued"]
+
+    def test_one_press_without_the_money_leads_to_funding_too(
+        self, ama_agent: Visitor, place: Any, nearly_empty: Any
+    ) -> None:
+        nearly_empty()
+        code = place(gb=10)
+        for path in (f"/orders/{code}/process", f"/orders/{code}/process?row=1"):
+            assert 'href="/wallet#fund"' in ama_agent.post(path, headers=HTMX if "row" in path else {}).text
+        assert 'href="/wallet#fund"' in ama_agent.get(f"/orders/{code}").text
 
     def test_a_code_sent_too_often_counts_once(self, ama_agent: Visitor, place: Any) -> None:
         assert "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
 
     def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
         answer = ama_agent.post("/orders/process", {"order": place(state="cancelled")})
-        assert answer.status_code == 409 and "0 sent, 1 skipped" in answer.text
+        assert answer.status_code == 409 and "0 sent, 1 over already" in answer.text
 
     def test_the_other_stores_order_among_ones_own_is_skipped_as_unknown(
         self, ama_agent: Visitor, place: Any, order_of: Any
     ) -> None:
         own, foreign = place(), place("kofi", number="0248888888")
         answer = ama_agent.post("/orders/process", {"order": [own, foreign]})
-        assert "1 sent, 1 skipped" in answer.text and "There is no order with this code in your store" in answer.text
+        assert "1 sent, 1 not sent" in answer.text and "There is no order with this code in your store" in answer.text
         assert phones.show("+233248888888") not in answer.text and order_of(foreign, "kofi").state == "pending"
 
     def test_back_is_kept(self, ama_agent: Visitor, place: Any) -> None:
