@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 MAX_CEDIS = Decimal(10_000_000)
 """More than any wallet holds; a larger figure is a mistake on the wire."""
 
+_CEDIS = frozenset({"GHS", "GH₵", "GH¢", "₵"})
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -30,3 +31,10 @@ def pesewas(cedis: object) -> int | None:
     if amount > MAX_CEDIS:
         return None
     return int((amount * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def is_cedis(currency: object) -> bool:
+    """Whether a wire value names our currency, in any spelling, or says nothing about it."""
+    if currency is None or currency == "":
+        return True
+    return isinstance(currency, str) and currency.strip().upper() in _CEDIS

@@ -29,7 +29,9 @@ GATE = frozenset(
 )
 """Answered before the supplier has looked at the request: nothing is charged."""
 BEFORE = frozenset({"delay", "hold_before"})
-INSIDE = frozenset({"lookup_lag", "provider_error"})
+INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
+"""Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold` answers a purchase with
+404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list says."""
 AFTER = frozenset(
     {
         "drop_after",
@@ -47,7 +49,7 @@ AFTER = frozenset(
 )
 """Done to an answer that was already earned: the charge stands."""
 FAULTS = GATE | BEFORE | INSIDE | AFTER
-STACKED = frozenset({"delay", "lookup_lag"})
+STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"})
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -94,6 +96,10 @@ class Fault:
     seconds: float | None = None
     match_reference: str | None = None
     every: int | None = None
+    cedis: float | None = None
+    rows: list[dict[str, Any]] | None = None
+    """Members by `product_code`: they replace those of the list's product, null leaves one out, `drop` the whole product;
+    an unknown code is a product more."""
 
     @property
     def duration_s(self) -> float:
@@ -149,6 +155,11 @@ class FaultPlan:
                 is_taken |= entry.fault not in STACKED
         return met
 
+    def edits(self) -> list[dict[str, Any]]:
+        """The rows of every edited list of the plan, used up or not: whoever lists a product so sells it so."""
+        with self._lock:
+            return [row for entry in self._entries for row in entry.rows or ()]
+
     def entries(self) -> list[dict[str, Any]]:
         with self._lock:
             return [dict(vars(entry)) for entry in self._entries]
@@ -197,7 +208,11 @@ def _read_entry(number: int, entry: Any) -> Fault:
         raise BadPlan(f"entry {number}: fault is one of {', '.join(sorted(FAULTS))}")
     if entry.get("endpoint", "any") not in ENDPOINTS:
         raise BadPlan(f"entry {number}: endpoint is one of {', '.join(sorted(ENDPOINTS))}")
-    for name in ("times", "probability", "seconds"):
+    if entry["fault"] == "edited_list" and not _are_rows(entry.get("rows")):
+        raise BadPlan(f"entry {number}: rows is a list of objects with a product_code each")
+    if entry["fault"] == "other_amount" and entry.get("cedis") is None:
+        raise BadPlan(f"entry {number}: cedis says how much is charged")
+    for name in ("times", "probability", "seconds", "cedis"):
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise BadPlan(f"entry {number}: {name} is a number from 0 up")
@@ -207,6 +222,12 @@ def _read_entry(number: int, entry: Any) -> Fault:
     lasts = ("probability" in entry or every is not None) and "times" not in entry
     chance = {"times": None} if lasts else {}
     return Fault(**{**chance, **entry})
+
+
+def _are_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("product_code"), str) for row in rows
+    )
 
 
 @dataclass
