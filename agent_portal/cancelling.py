@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, results
 from agent_portal.auth import actor, needs
 from agent_portal.orders import selected
-from agent_portal.queries import own_path
 from core import ledger, orders
+from core.paths import own_path
 
 WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
 TITLES = {"before": "Cancelled before. Nothing was sent."}

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history, results
 from agent_portal.auth import actor, may, needs
-from agent_portal.queries import own_path, row_id
+from agent_portal.queries import row_id
 from core import clock, config, ledger, money, orders, phones
 from core.audit import Actor
 from core.orders import Order
+from core.paths import own_path
 
 TABS = {"new": "New", "processing": "Processing", "late": "Late", "failed": "Failed", "done": "Done"}
 NEWS_EVERY_S = 10
@@ -41,10 +42,12 @@ def queue() -> ResponseReturnValue:
     search = orders.seen(request.args.get("q", "")[: orders.LONGEST_PASTED])
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
+    kept = _kept_ticks()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
+        kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
         more=url_for(".queue", **where, before=more) if more else None,
@@ -114,6 +117,12 @@ def process_many() -> ResponseReturnValue:
         groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, WORDS),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
+
+
+def _kept_ticks() -> list[str] | None:
+    """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
+    form = g.kept.take("/orders/")
+    return None if form is None else list(dict.fromkeys(form.getlist("order")))
 
 
 def selected() -> tuple[list[str], str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from agent_portal import bp
-from agent_portal.auth import actor, needs
+from agent_portal.auth import actor, may, needs
 from core import catalog, money
 from core.catalog import PriceLine
 from core.phones import NETWORKS
@@ -89,8 +89,12 @@ class PriceSheet:
 
 @bp.get("/prices")
 def prices() -> ResponseReturnValue:
-    """The price table; who may not change prices reads it."""
-    return _page(PriceSheet(catalog.price_table()))
+    """The price table; who may not change prices reads it. What was typed when a log-in ended stands in it again."""
+    typed = g.kept.take("/prices") if may("owner") else None
+    refusal = (
+        None if typed is None else "Your log-in had ended. What you had typed is here again: look it over, then save."
+    )
+    return _page(PriceSheet(catalog.price_table(), typed), refusal)
 
 
 @bp.post("/prices")
