@@ -13,9 +13,9 @@ from flask import Flask, flash, g, redirect, render_template, request, session
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from core import addresses, devices, entering, guessing, hashing, passwords, people, resets, users
+from core import addresses, devices, entering, guessing, passwords, people, resets, users
 from core.audit import Actor
-from door import errors, hosts
+from door import hosts
 
 Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 
@@ -41,7 +41,6 @@ def install(app: Flask) -> None:
         ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
         ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
     ]
-    app.register_error_handler(hashing.Busy, _busy)
     for room, name in _NAMES.items():
         for method, path, word, view in pages:
             app.add_url_rule(path, f"{name}.{word}", view, subdomain=room, methods=[method])
@@ -54,7 +53,7 @@ def show_password_form() -> Answer:
 def change_password() -> Answer:
     """The present password is asked for, and counted like a log-in: an open browser must not be a place to guess."""
     present, new = _typed("present_password"), _typed("new_password")
-    if new != _typed("new_password_again"):
+    if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
     place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
     try:
@@ -126,7 +125,7 @@ def use_reset_link(token: str) -> Answer:
     new = _typed("new_password")
     try:
         person = resets.person_of(token, _door())
-        if new != _typed("new_password_again"):
+        if not passwords.is_same(new, _typed("new_password_again")):
             return _reset_page(person, {"new_password_again": DIFFERENT}), 422
         resets.use(token, _door(), new)
     except resets.Gone as gone:
@@ -134,13 +133,6 @@ def use_reset_link(token: str) -> Answer:
     except passwords.BadPassword as refusal:
         return _reset_page(person, {"new_password": refusal.sentence}), 422
     return _leave("Your new password is set. Log in with it.")
-
-
-def _busy(busy: hashing.Busy) -> Answer:
-    """A password could not be hashed just now, anywhere but at the log-in, which says it on its own page."""
-    answer = errors.page(503, busy.sentence)
-    answer.headers["Retry-After"] = str(busy.wait_s)
-    return answer
 
 
 def _password_page(problems: dict[str, str]) -> str:
