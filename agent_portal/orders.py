@@ -18,7 +18,14 @@ from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
 
-TABS = {"new": "New", "processing": "Processing", "late": "Late", "failed": "Failed", "done": "Done"}
+TABS = {
+    "new": "New",
+    "processing": "Processing",
+    "late": "Late",
+    "failed": "Failed",
+    "back": "Give back",
+    "done": "Done",
+}
 NEWS_EVERY_S = 10
 WORDS = {
     "moved": "sent",
@@ -84,21 +91,21 @@ def order_status(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process(code: str) -> ResponseReturnValue:
     """Send one order to the supplier's line. Pressed twice it is still sent once."""
-    return _press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+    return press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
 
 
 @bp.post("/orders/<code>/cancel")
 @needs("cashier")
 def cancel(code: str) -> ResponseReturnValue:
     """Cancel an order that has not gone out."""
-    return _press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+    return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
 
 
 @bp.post("/orders/<code>/recheck")
 @needs("cashier")
 def recheck(code: str) -> ResponseReturnValue:
     """Ask the supplier again soon; the page shows what comes back."""
-    return _press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
+    return press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
 
 
 @bp.post("/orders/process")
@@ -155,12 +162,12 @@ def _live(order: Order) -> dict[str, object]:
     return {
         "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
         "moments": history.of(order), "wallet": ledger.wallet(),
-        "every_s": orders.next_poll_s(order),
+        "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
 
 
-def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
+def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
     """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
     as_row = "row" in request.args
     try:

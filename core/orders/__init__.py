@@ -2,9 +2,10 @@
 the agent's acts on one order (`releasing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
 """
 
+from core.orders import giving_back
 from core.orders.advancing import (
     advance,
     is_ours,
@@ -28,25 +29,19 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
-from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, seen
+from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref, seen
 from core.orders.crowding import Caller
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
 from core.orders.reading import (
-    TABS,
-    Page,
     Words,
     agent_words,
     customer_words,
     newer_than,
     next_poll_s,
     person_words,
-    queue,
-    search,
-    tab_counts,
-    tab_of,
     usual_minutes,
 )
 from core.orders.refusals import (
@@ -70,11 +65,13 @@ from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
 from core.orders.selecting import RowResult, cancel_many, release_many
-from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
 
 __all__ = [
+    "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
     "LONGEST_PASTED",
@@ -129,6 +126,7 @@ __all__ = [
     "forget_absence",
     "forget_number",
     "forget_old",
+    "giving_back",
     "is_ours",
     "let_older_go_first",
     "lock_for_money_back",
@@ -148,6 +146,7 @@ __all__ = [
     "queue",
     "raise_case",
     "read_code",
+    "read_order_ref",
     "ready_to_buy",
     "release",
     "release_many",

@@ -44,7 +44,7 @@ def request_look(code: str, actor: Actor) -> Order:
     look at.
     """
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
@@ -67,7 +67,7 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
 def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
     """Cancel an order that is in one of these states; False when it was cancelled before. Raises `refusals.Refused`."""
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state == "cancelled":
             return order, False
         if order.state not in allowed:
@@ -89,7 +89,7 @@ def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order,
 def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
     """`release`, and whether it was this call that did it."""
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
         if order.state != "pending":
@@ -113,7 +113,8 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
         return order, True
 
 
-def _locked(code: str) -> Order:
+def locked_by_code(code: str) -> Order:
+    """An order of the current store, its row locked inside the open use case. Raises `refusals.NoSuchOrder`."""
     plain = read_code(code)
     order = (
         db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None

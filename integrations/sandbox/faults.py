@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.sandbox import spellings, strangers
+
 GATE = frozenset(
     {
         "drop_before",
@@ -25,10 +27,13 @@ GATE = frozenset(
         "http_401",
         "http_500_auth",
         "http_500_before",
+        *strangers.ANSWERS,
     }
 )
 """Answered before the supplier has looked at the request: nothing is charged."""
 BEFORE = frozenset({"delay", "hold_before"})
+SPELLED = frozenset(spellings.SPELLINGS)
+"""The same answer in another spelling, or about another size: see `spellings.py`."""
 INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
 """Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold` answers a purchase with
 404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list says."""
@@ -48,7 +53,7 @@ AFTER = frozenset(
     }
 )
 """Done to an answer that was already earned: the charge stands."""
-FAULTS = GATE | BEFORE | INSIDE | AFTER
+FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED
 STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"})
 """Let a further fault of the plan meet the same request."""
 
