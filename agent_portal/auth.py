@@ -92,6 +92,11 @@ def actor() -> Actor:
     return Actor.of_login(current_user)
 
 
+def access_no() -> int:
+    """Under which number the log-in of this request stands: see `users.end_logins_of`."""
+    return int(current_user.user.access_no)
+
+
 @bp.get("/login")
 def login() -> ResponseReturnValue:
     """The log-in page."""
@@ -165,6 +170,8 @@ def words_of_the_agent() -> dict[str, Any]:
         "may": may,
         "waiting": lambda: orders.tab_counts()["new"],
         "agent_links": _agent_links,
+        "goes_in_s": orders.goes_in_s,
+        "press_mark": orders.press_mark,
         "local": phones.local,
         "looks_like": looks_like,
     }

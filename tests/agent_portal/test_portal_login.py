@@ -181,6 +181,7 @@ GUARDED = [
     ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
     ("GET", "/orders/cancel"), ("POST", "/orders/cancel"), ("POST", "/orders/K7QM2XR94T/give-back"),
     ("POST", "/orders/K7QM2XR94T/give-back/undo"),
+    ("GET", "/orders/K7QM2XR94T/row"), ("GET", "/orders/K7QM2XR94T/cancel"), ("POST", "/orders/K7QM2XR94T/undo"), ("POST", "/orders/undo"),
     ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
     ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
     ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
