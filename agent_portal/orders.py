@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, orders, phones
+from core import clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
@@ -46,7 +46,7 @@ def queue() -> ResponseReturnValue:
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
-    search = orders.seen(request.args.get("q", "")[: orders.LONGEST_PASTED])
+    search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
     kept = _kept_ticks()
