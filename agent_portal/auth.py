@@ -44,8 +44,8 @@ class LoginForm(FlaskForm):
 
     def validate_email(self, field: StringField) -> None:
         """Refuse what cannot be an address, with the fix."""
-        text = field.data or ""
-        if "@" not in text or not text.strip().isprintable() or " " in text.strip():
+        text = users.plain_email(field.data or "")
+        if "@" not in text or not text.isprintable() or " " in text:
             raise ValidationError("Type the whole e-mail address, like ama@example.com.")
 
 
@@ -90,6 +90,11 @@ def looks_like(order: orders.Order) -> str:
 def actor() -> Actor:
     """The agent of this request, as core writes him into timelines."""
     return Actor.of_login(current_user)
+
+
+def access_no() -> int:
+    """Under which number the log-in of this request stands: see `users.end_logins_of`."""
+    return int(current_user.user.access_no)
 
 
 @bp.get("/login")
@@ -165,6 +170,8 @@ def words_of_the_agent() -> dict[str, Any]:
         "may": may,
         "waiting": lambda: orders.tab_counts()["new"],
         "agent_links": _agent_links,
+        "goes_in_s": orders.goes_in_s,
+        "press_mark": orders.press_mark,
         "local": phones.local,
         "looks_like": looks_like,
     }

@@ -1,4 +1,4 @@
-"""Cancelling a selection of new orders: a page that asks, with how many and how much, then one result a row.
+"""Cancelling one order or a selection of new ones: a page that asks, with how many and how much, then the result.
 
 Decides how the press is read and answered. Leaves whether an order may be cancelled to `core.orders`.
 """
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, results
 from agent_portal.auth import actor, needs
-from agent_portal.orders import selected
+from agent_portal.orders import press, selected
 from core import ledger, orders
 from core.paths import own_path
 
@@ -44,6 +44,23 @@ def cancel_many() -> ResponseReturnValue:
         "portal/cancel_check.html", orders=new, left_out=len(codes) - len(new), back=back,
         sum_pesewas=sum(order.price_pesewas for order in new),
     )  # fmt: skip
+
+
+@bp.get("/orders/<code>/cancel")
+def cancel_again(code: str) -> ResponseReturnValue:
+    """A reload of the address at which one order is asked about."""
+    return redirect(url_for(".show_order", code=code), 303)
+
+
+@bp.post("/orders/<code>/cancel")
+@needs("cashier")
+def cancel(code: str) -> ResponseReturnValue:
+    """Ask first, with the amount; then cancel, if the order still stands where it stood when that was asked."""
+    order = orders.by_code(code) or abort(404)
+    asked = request.form.get("confirm")
+    if order.state not in ("pending", "queued") or asked == order.state:
+        return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+    return render_template("portal/cancel_one.html", order=order, changed=bool(asked))
 
 
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:

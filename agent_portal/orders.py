@@ -11,9 +11,9 @@ from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history, results
-from agent_portal.auth import actor, may, needs
+from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, orders, phones
+from core import clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
@@ -46,7 +46,7 @@ def queue() -> ResponseReturnValue:
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
-    search = orders.seen(request.args.get("q", "")[: orders.LONGEST_PASTED])
+    search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
     kept = _kept_ticks()
@@ -91,14 +91,26 @@ def order_status(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process(code: str) -> ResponseReturnValue:
     """Send one order to the supplier's line. Pressed twice it is still sent once."""
-    return press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+    verb = lambda code, actor: orders.process(code, actor, access_no())
+    undo_s = config.current().undo_s
+    said = "{bundle} to {number} is in line. {cost} is set aside in your wallet."
+    return press(
+        verb, code, f"{{bundle}} to {{number}} goes in {undo_s} s. Until then you can undo it." if undo_s else said
+    )
 
 
-@bp.post("/orders/<code>/cancel")
+@bp.post("/orders/<code>/undo")
 @needs("cashier")
-def cancel(code: str) -> ResponseReturnValue:
-    """Cancel an order that has not gone out."""
-    return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+def undo(code: str) -> ResponseReturnValue:
+    """Take a press back before it has gone. Undone twice it is undone once."""
+    verb = lambda code, actor: orders.undo(code, actor, request.form.get("press"))
+    return press(verb, code, "Undone: {bundle} to {number} was not sent.")
+
+
+@bp.get("/orders/<code>/row")
+def order_row(code: str) -> ResponseReturnValue:
+    """One row of the queue as it is now: a pressed one asks for it once it has gone."""
+    return _row(_order(code))
 
 
 @bp.post("/orders/<code>/recheck")
@@ -118,10 +130,11 @@ def process_many() -> ResponseReturnValue:
         return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was sent"), 422
     if not orders.by_codes(codes):
         abort(404)
-    found = orders.release_many(codes, actor(), past_short="past_short" in request.form)
+    found = orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
+    words = WORDS | ({"moved": "going"} if config.current().undo_s else {})
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
-        groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, WORDS),
+        "portal/processed.html", problem=None, undo=bool(config.current().undo_s), back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, words),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
 
@@ -130,6 +143,25 @@ def _kept_ticks() -> list[str] | None:
     """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
     form = g.kept.take("/orders/")
     return None if form is None else list(dict.fromkeys(form.getlist("order")))
+
+
+@bp.post("/orders/undo")
+@needs("cashier")
+def undo_many() -> ResponseReturnValue:
+    """Take back the presses of a selection, each that has not gone yet."""
+    codes, problem = selected()
+    back = own_path(request.form.get("back")) or url_for(".queue")
+    if problem:
+        return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was undone"), 422
+    found = orders.undo_many(codes, actor())
+    words = {"moved": "undone", "before": "undone before"} | dict.fromkeys(
+        ("over", "refused", "busy", "short"), "gone already"
+    )
+    page = render_template(
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", {}), heading=results.heading(found, words),
+    )  # fmt: skip
+    return page, (200 if any(result.ok for result in found) else 409)
 
 
 def selected() -> tuple[list[str], str]:

@@ -94,6 +94,9 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
     bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
     float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    undo_s: int = _var(
+        "MAKOLA_UNDO_S", "a pressed order goes so many seconds later and can be undone; 0 sends at once", 5
+    )
     fund_note: str = _var("MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", "")
     reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
     own_idle_s: int = _var(

@@ -32,7 +32,7 @@ STORE = {
     "login_counts": "",
     "memberships": "",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, state, "
+    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -68,9 +68,9 @@ PLATFORM = {
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, ever_unknown, "
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, confirmed_at, ever_unknown, "
     "failed_since, failure_reason, final_at, given_back_at, given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "pending_since, placed_address, placed_device, processing_at, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "pending_since, placed_address, placed_device, processing_at, queued_at, release_at, release_by, release_refused, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
     "rung_at, taken_at)",

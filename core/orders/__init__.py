@@ -1,5 +1,5 @@
 """Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts on one order (`releasing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+the agent's acts on one order (`releasing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
@@ -29,12 +29,13 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
-from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref, seen
+from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
+from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
 from core.orders.reading import (
     Words,
     agent_words,
@@ -64,7 +65,7 @@ from core.orders.releasing import cancel, release, request_look
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
-from core.orders.selecting import RowResult, cancel_many, release_many
+from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
@@ -127,7 +128,9 @@ __all__ = [
     "forget_number",
     "forget_old",
     "giving_back",
+    "goes_in_s",
     "is_ours",
+    "let_go",
     "let_older_go_first",
     "lock_for_money_back",
     "lock_questions",
@@ -143,6 +146,9 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "press_mark",
+    "process",
+    "process_many",
     "queue",
     "raise_case",
     "read_code",
@@ -155,10 +161,11 @@ __all__ = [
     "requeue_absent",
     "ring",
     "search",
-    "seen",
     "tab_counts",
     "tab_of",
     "timeline",
+    "undo",
+    "undo_many",
     "usual_minutes",
     "wait",
     "waiting_for_float",

@@ -27,7 +27,10 @@ def awaits_giving_back() -> ColumnElement[bool]:
         Order.given_back_at.is_(None),
         or_(
             Order.state == "refunded",
-            and_(Order.state.in_(("cancelled", "expired")), Order.queued_at.is_not(None)),
+            and_(
+                Order.state.in_(("cancelled", "expired")),
+                or_(Order.queued_at.is_not(None), Order.confirmed_at.is_not(None)),
+            ),
         ),
     )
 

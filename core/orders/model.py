@@ -61,6 +61,7 @@ class Order(Model, StoreScoped):
             text("coalesce(pending_since, created_at)"),
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
         ),
+        Index("ix_orders_release", "store_id", postgresql_where=text("release_at IS NOT NULL")),
         Index("ix_orders_done", "store_id", "final_at", "id", postgresql_where=text("final_at IS NOT NULL")),
         Index(
             "ix_orders_give_back",
@@ -68,7 +69,7 @@ class Order(Model, StoreScoped):
             "id",
             postgresql_where=text(
                 "given_back_at IS NULL AND (state = 'refunded' "
-                "OR (state IN ('cancelled', 'expired') AND queued_at IS NOT NULL))"
+                "OR (state IN ('cancelled', 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL)))"
             ),
         ),
         Index(
@@ -126,6 +127,13 @@ class Order(Model, StoreScoped):
     placed_address: Mapped[str | None]
     """Keyed hashes of who placed it (`crowding`), while it is *pending*."""
 
+    release_at: Mapped[datetime | None]
+    """Pressed, and goes at this moment unless it is undone: see `pressing`. Only while *pending*."""
+    release_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    release_refused: Mapped[str | None]
+    """Why the last press could not be carried out, until the next one."""
+    confirmed_at: Mapped[datetime | None]
+    """When somebody of the store said, by pressing Process, that the payment is there."""
     given_back_at: Mapped[datetime | None]
     """When the agent said that the customer has the price back, or that nothing is owed; by whom, and how."""
     given_back_by: Mapped[str | None]
@@ -163,7 +171,7 @@ class Order(Model, StoreScoped):
     @property
     def owes_back(self) -> bool:
         """Whether it was paid for in somebody's eyes and not delivered: see `giving_back`."""
-        is_left = self.state in ("cancelled", "expired") and self.queued_at is not None
+        is_left = self.state in ("cancelled", "expired") and bool(self.queued_at or self.confirmed_at)
         return self.state == "refunded" or is_left
 
     @property

@@ -110,7 +110,7 @@ def agent_words(order: Order) -> Words:
     )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
-        "pending": "Waiting for you: confirm the payment, then process.",
+        "pending": _pending(order),
         "queued": waiting or "In line. It is sent within a minute.",
         "submitting": "Sending to the supplier.",
         "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
@@ -122,6 +122,8 @@ def agent_words(order: Order) -> Words:
         "expired": f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent.",
     }
     sentence, label, icon = sentences[order.state], AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
+    if order.release_at is not None:
+        label, icon = "Goes in a moment", "moving"
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
         label = giving_back.label(order)
@@ -151,6 +153,13 @@ def person_words(order: Order) -> str | None:
     titles = "; ".join(case.title for case in waiting)
     kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
     return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
+
+
+def _pending(order: Order) -> str:
+    if order.release_at is not None and order.release_by is not None:
+        return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
+    again = f"Not sent: {order.release_refused} " if order.release_refused else ""
+    return f"{again}Waiting for you: confirm the payment, then process."
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -92,25 +93,38 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
         order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
-        if order.state != "pending":
-            raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
-        refuse_paused(order.network)
-        if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
-            raise refusals.CostAbovePrice(
-                "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
-            )
-        try:
-            move(
-                order,
-                "queued",
-                actor,
-                f"{actor.name} confirmed the payment and processed it.",
-                customer_text="Payment confirmed",
-            )
-        except ledger.InsufficientWallet as short:
-            raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
-        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        refuse(order)
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
         return order, True
+
+
+def refuse(order: Order) -> None:
+    """Raise `refusals.Refused` when a locked order may not be released now."""
+    if order.state != "pending":
+        raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
+    refuse_paused(order.network)
+    if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
+        raise refusals.CostAbovePrice(
+            "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
+        )
+
+
+def put_in_line(order: Order, actor: Actor, text: str) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox. Raises `InsufficientWallet`."""
+    try:
+        move(order, "queued", actor, text, customer_text="Payment confirmed")
+    except ledger.InsufficientWallet as short:
+        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    have_looked_at(order)
+
+
+def have_looked_at(order: Order, at: datetime | None = None) -> None:
+    """Make the row of a locked order due at `at` (default now), inside the open use case; add it when there is none."""
+    row = outbox.of_order(order.id, lock=True)
+    if row is None:
+        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id, due_at=at)
+    else:
+        outbox.make_due(row, at)
 
 
 def locked_by_code(code: str) -> Order:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from core import config
 from core.audit import Actor
 from core.db import gave_way, limit_lock_waits, patiently
-from core.orders import refusals, releasing
+from core.orders import pressing, refusals, releasing
 from core.orders.codes import read_code
 from core.orders.model import Order
 from core.orders.searching import by_codes
@@ -53,6 +53,20 @@ def release_many(codes: Sequence[str], actor: Actor, *, past_short: bool = False
     """
     act = lambda code: releasing.release_anew(code, actor)
     return _one_by_one(codes, act, "Sent.", past_short=past_short)
+
+
+def process_many(
+    codes: Sequence[str], actor: Actor, access_no: int | None = None, *, past_short: bool = False
+) -> list[RowResult]:
+    """`release_many` with a moment to undo: as `pressing.process` does one."""
+    undo_s = config.current().undo_s
+    act = lambda code: pressing.process_anew(code, actor, access_no)
+    return _one_by_one(codes, act, f"Goes in {undo_s} s." if undo_s else "Sent.", past_short=past_short)
+
+
+def undo_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
+    """Take the presses of a selection back, each that has not gone. Never raises `Refused`."""
+    return _one_by_one(codes, lambda code: pressing.undo_anew(code, actor), "Undone. Nothing was sent.")
 
 
 def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
@@ -108,5 +122,7 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
         return RowResult(code, "busy", IN_THE_WAY)
     if moved:
         return RowResult(code, "moved", done)
+    if order.state == "pending":
+        return RowResult(code, "before", "It goes in a moment." if order.release_at else "It was undone before.")
     is_over = order.state in FINAL and order.state != "cancelled"
     return RowResult(code, "over" if is_over else "before", f"{AGENT_LABELS[order.state]}.")  # type: ignore[index]

@@ -304,7 +304,10 @@ def test_a_file_in_place_of_text_changes_nothing(ama_agent: Visitor, place: Any,
 class TestCancel:
     def test_a_new_order(self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
         code = place()
-        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303
+        asked = ama_agent.post(f"/orders/{code}/cancel")
+        assert asked.status_code == 200 and order_of(code).state == "pending", "one tap cancels nothing"
+        assert f"Cancel MTN 5 GB, {money.cedis(order_of(code).price_pesewas)}?" in asked.text
+        assert ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
     def test_an_order_in_line_gives_the_money_back(
@@ -312,14 +315,28 @@ class TestCancel:
     ) -> None:
         code = place(state="queued")
         assert wallet()[1] == cost
-        ama_agent.post(f"/orders/{code}/cancel")
+        asked = ama_agent.post(f"/orders/{code}/cancel").text
+        assert f"{money.cedis(cost)} comes back to your wallet" in asked and "the order goes to Give back" in asked
+        ama_agent.post(f"/orders/{code}/cancel", {"confirm": "queued"})
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
     def test_twice_is_once(self, ama_agent: Visitor, place: Any, counts: Any) -> None:
         code = place()
-        ama_agent.post(f"/orders/{code}/cancel")
+        ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
         before = counts()
-        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303 and counts() == before
+        assert (
+            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303 and counts() == before
+        )
+
+    def test_one_that_was_processed_while_it_was_asked_is_asked_about_again(
+        self, ama_agent: Visitor, place: Any, order_of: Any, in_store: Any
+    ) -> None:
+        code = place()
+        ama_agent.post(f"/orders/{code}/cancel")
+        in_store("ama", lambda: orders.release(code, SYSTEM))
+        again = ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
+        assert again.status_code == 200 and "It has moved since you looked" in again.text
+        assert order_of(code).state == "queued"
 
     @pytest.mark.parametrize("state", ["submitting", "processing", "failed", "completed", "refunded"])
     def test_what_is_on_its_way_cannot_be_cancelled(
