@@ -9,4 +9,4 @@ from flask import Blueprint
 
 bp = Blueprint("portal", __name__, subdomain="portal")
 
-from agent_portal import auth, cancelling, giving_back, home, orders, prices, wallet  # noqa: F401  (views hang themselves on `bp`)
+from agent_portal import auth, cancelling, changes, giving_back, home, orders, prices, repricing, wallet  # noqa: F401  (views hang themselves on `bp`)

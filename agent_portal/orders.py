@@ -193,7 +193,7 @@ def newest_id() -> int:
 def _live(order: Order) -> dict[str, object]:
     return {
         "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
-        "moments": history.of(order), "wallet": ledger.wallet(),
+        "moments": history.of(order), "wallet": ledger.wallet(), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip

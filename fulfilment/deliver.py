@@ -19,6 +19,8 @@ from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
 _TURN_AGAIN_S = 1
+_SOURCE_AGAIN_S = 60
+"""An order that waits for the network's list, or its price, looks again after this."""
 
 
 def deliver(lease: Lease, supplier: Supplier) -> Outcome:
@@ -41,6 +43,9 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
         return clock.now()
     if order.network in catalog.paused_networks():
         return _wait(order, "paused", clock.after(60))
+    unsold = orders.look_at_source(order)
+    if unsold is not None:
+        return _wait(order, unsold, clock.after(_SOURCE_AGAIN_S))
     closed = link.closed()
     if closed is not None:
         return _wait(order, closed.reason, closed.until)

@@ -1,5 +1,7 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts on one order (`releasing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of
+one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts on one order (`releasing`,
+`repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting
+customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
@@ -21,6 +23,7 @@ from core.orders.booking import News
 from core.orders.claiming import (
     Claim,
     absence_counts_at,
+    buy_other,
     claim,
     claim_together,
     forget_absence,
@@ -49,23 +52,29 @@ from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
     InsufficientWallet,
+    LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
+    NotListed,
     Over,
     PriceChanged,
     Refused,
     RepeatAsked,
     SalesPaused,
+    StalePrice,
     StoreClosed,
     TooManyOpen,
     TooManyOrders,
     WrongState,
 )
 from core.orders.releasing import cancel, release, request_look
+from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
 from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
+from core.orders.sourcing import look as look_at_source
+from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
@@ -88,9 +97,11 @@ __all__ = [
     "CostAbovePrice",
     "Forgotten",
     "InsufficientWallet",
+    "LossNotAccepted",
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotListed",
     "Order",
     "OrderEvent",
     "Over",
@@ -102,6 +113,7 @@ __all__ = [
     "Review",
     "RowResult",
     "SalesPaused",
+    "StalePrice",
     "State",
     "StoreClosed",
     "TooManyOpen",
@@ -113,6 +125,7 @@ __all__ = [
     "agent_words",
     "ask_first",
     "book_money_back",
+    "buy_other",
     "by_code",
     "by_codes",
     "cancel",
@@ -135,6 +148,7 @@ __all__ = [
     "lock_for_money_back",
     "lock_questions",
     "locked",
+    "look_at_source",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -147,7 +161,9 @@ __all__ = [
     "person_words",
     "place",
     "press_mark",
+    "price_now",
     "process",
+    "process_at",
     "process_many",
     "queue",
     "raise_case",
@@ -170,4 +186,5 @@ __all__ = [
     "wait",
     "waiting_for_float",
     "wake",
+    "wording",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core import catalog, clock, config, ledger, outbox
 from core.audit import Actor
 from core.db import db, transaction
-from core.orders import refusals
+from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -103,10 +103,7 @@ def refuse(order: Order) -> None:
     if order.state != "pending":
         raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
     refuse_paused(order.network)
-    if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
-        raise refusals.CostAbovePrice(
-            "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
-        )
+    sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
 
 def put_in_line(order: Order, actor: Actor, text: str) -> None:

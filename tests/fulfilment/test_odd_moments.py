@@ -61,7 +61,7 @@ def test_a_refusal_that_comes_after_a_look_up_found_the_order_gives_no_money_bac
         meanwhile = threading.Thread(target=another_job)
         meanwhile.start()
         meanwhile.join()
-        return Rejected("invalid", "PRODUCT_NOT_FOUND", "No such product.")
+        return Rejected("catalogue", "PRODUCT_NOT_FOUND", "No such product.")
 
     monkeypatch.setattr(desk.client, "submit", refused_late)
     desk.work()
