@@ -126,7 +126,7 @@ class TestOne:
         )  # fmt: skip
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/process")
-        assert answer.status_code == 409 and "price has risen above what you pay" in answer.text
+        assert answer.status_code == 409 and "costs you GH₵\N{NO-BREAK SPACE}99.00 now, not" in answer.text
         assert counts() == before
 
     def test_a_paused_network_is_refused_with_what_works(self, app: Any, ama_agent: Visitor, place: Any) -> None:
