@@ -74,13 +74,16 @@ def news() -> ResponseReturnValue:
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
     """Everything about one order."""
-    return order_page(_order(code))
+    order = _order(code)
+    orders.watch(order)
+    return order_page(order)
 
 
 @bp.get("/orders/<code>/status")
 def order_status(code: str) -> ResponseReturnValue:
     """The live part of the order page: 204 while what it was drawn from has not changed."""
     order = _order(code)
+    orders.watch(order)
     seen = {name: request.args.get(name, mark) for name, mark in drawn_from(order).items()}
     if "v" in request.args and seen == drawn_from(order):
         return "", 204

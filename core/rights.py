@@ -76,7 +76,7 @@ PLATFORM = {
     "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
     "submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
     "postings": "SELECT",
     "proofs": "SELECT INSERT",

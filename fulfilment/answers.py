@@ -148,7 +148,7 @@ def look_before_resend(claim: Claim, supplier: Supplier, *, has_call: bool = Fal
 
     Takes a call from the budget unless `has_call`.
     """
-    pause = 0.0 if has_call else supply.take_call("other")
+    pause = 0.0 if has_call else supply.take_call("purchase")
     if pause:
         due = clock.now() + timedelta(seconds=pause)
         return back_in_line(claim, "rate", "No call left to check before sending again.", due)

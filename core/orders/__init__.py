@@ -78,7 +78,8 @@ from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import let_older_go_first, waiting_for_float, wake
+from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.watching import watch
 
 __all__ = [
     "AGENT_ICONS",
@@ -89,6 +90,7 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
+    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -184,7 +186,10 @@ __all__ = [
     "undo_many",
     "usual_minutes",
     "wait",
+    "wait_for_turn",
     "waiting_for_float",
     "wake",
+    "watch",
+    "whose_turn",
     "wording",
 ]

@@ -99,7 +99,7 @@ def customer_words(order: Order, store: Store) -> Words:
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    return Words(look.label, sentences[order.state], look.icon)
+    return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
 
 
 def agent_words(order: Order) -> Words:
@@ -136,7 +136,7 @@ def agent_words(order: Order) -> Words:
     if _is_unclear(order):
         sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
         icon = "waiting"
-    return Words(label, sentence, icon)
+    return Words(label, sentence + _news_waits(order), icon)
 
 
 def person_words(order: Order) -> str | None:
@@ -188,6 +188,12 @@ def _look(order: Order) -> Look:
 
 def _watch_end(order: Order) -> datetime | None:
     return order.failed_since and order.failed_since + clock.delta(config.current().failed_watch_s)
+
+
+def _news_waits(order: Order) -> str:
+    """Said while signed news came of more orders than there are calls to ask about."""
+    waits = order.wait_reason == "news" and order.state != "queued"
+    return " News of many orders came at once: this one is asked about in its turn." if waits else ""
 
 
 def _next_check(order: Order) -> str:
