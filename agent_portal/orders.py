@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp, history, results
+from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
 from core import clock, config, ledger, money, orders, phones, typed
@@ -57,7 +57,7 @@ def queue() -> ResponseReturnValue:
         kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
-        more=url_for(".queue", **where, before=more) if more else None,
+        more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
     )  # fmt: skip
 
 
@@ -234,7 +234,8 @@ def _row(order: Order, refusal: orders.Refused | None = None) -> str:
 
 
 def _told(order: Order, said: str) -> str:
-    return said.format(
+    waits = order.state == "queued" and order.wait_reason
+    return (f"{said} It waits: {orders.WAIT_TEXT[waits]}." if waits else said).format(
         bundle=f"{phones.NETWORKS[order.network].name} {order.size_text}",
         number=phones.show(order.recipient_msisdn),
         cost=money.cedis(order.agent_price_pesewas),

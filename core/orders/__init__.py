@@ -4,7 +4,8 @@ one caller (`crowding`), what an order is bought from (`sourcing`), the agent's 
 customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages
+read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders import giving_back
@@ -55,6 +56,7 @@ from core.orders.refusals import (
     LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
+    NotBuyable,
     NotListed,
     Over,
     PriceChanged,
@@ -103,6 +105,7 @@ __all__ = [
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotBuyable",
     "NotListed",
     "Order",
     "OrderEvent",

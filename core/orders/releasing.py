@@ -7,15 +7,15 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import catalog, clock, config, ledger, outbox
-from core.audit import Actor
+from core import buying, catalog, clock, config, ledger, outbox
+from core.audit import WORKER, Actor
 from core.db import db, transaction
 from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WORK
+from core.orders.states import AGENT_LABELS, WAIT_TEXT, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
@@ -23,8 +23,9 @@ from core.outbox import OutboxRow
 def release(code: str, actor: Actor) -> Order:
     """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
 
-    An order already released is returned as it is, so a second click or a second person changes nothing. Raises
-    `refusals.Refused`.
+    An order already released is returned as it is, so a second click or a second person changes nothing. What only
+    keeps it from being bought now refuses nothing, since the customer may have paid: it goes in line and says why and
+    since when. Raises `refusals.Refused`.
     """
     return release_anew(code, actor)[0]
 
@@ -93,25 +94,33 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
         order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
-        refuse(order)
-        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
+        now = buying.now()
+        refuse(order, now)
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order, True
 
 
-def refuse(order: Order) -> None:
-    """Raise `refusals.Refused` when a locked order may not be released now."""
+def refuse(order: Order, now: buying.Now) -> None:
+    """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be bought."""
     if order.state != "pending":
         raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
-    refuse_paused(order.network)
+    refuse_paused(order.network, now)
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
 
-def put_in_line(order: Order, actor: Actor, text: str) -> None:
-    """A locked pending order goes in line: its agent price held, a row in the outbox. Raises `InsufficientWallet`."""
+def put_in_line(order: Order, actor: Actor, text: str, now: buying.Now) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
+
+    `now` is what can be bought. Raises `InsufficientWallet`.
+    """
     try:
         move(order, "queued", actor, text, customer_text="Payment confirmed")
     except ledger.InsufficientWallet as short:
         raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    stop = now.holds_up(order.network, order.bundle_id)
+    if stop is not None and stop.reason in WAIT_TEXT:  # the worker looks for itself, and may find otherwise
+        order.wait_reason = stop.reason
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
     have_looked_at(order)
 
 
@@ -122,6 +131,12 @@ def have_looked_at(order: Order, at: datetime | None = None) -> None:
         outbox.add("deliver_order", order_id=order.id, store_id=order.store_id, due_at=at)
     else:
         outbox.make_due(row, at)
+
+
+def in_line(order: Order) -> str:
+    """What a selection reads of an order that was put in line and cannot be sent now; empty for others."""
+    waits = order.state == "queued" and order.wait_reason
+    return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
 
 
 def locked_by_code(code: str) -> Order:

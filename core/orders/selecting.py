@@ -121,7 +121,7 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
             raise
         return RowResult(code, "busy", IN_THE_WAY)
     if moved:
-        return RowResult(code, "moved", done)
+        return RowResult(code, "moved", releasing.in_line(order) or done)
     if order.state == "pending":
         return RowResult(code, "before", "It goes in a moment." if order.release_at else "It was undone before.")
     is_over = order.state in FINAL and order.state != "cancelled"

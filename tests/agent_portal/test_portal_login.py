@@ -179,7 +179,7 @@ GUARDED = [
     ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET", "/orders/K7QM2XR94T"),
     ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
     ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
-    ("GET", "/prices/changes"), ("POST", "/prices/changes"), ("POST", "/orders/K7QM2XR94T/reprice"),
+    ("GET", "/orders/rows"), ("GET", "/prices/changes"), ("POST", "/prices/changes"), ("POST", "/orders/K7QM2XR94T/reprice"),
     ("GET", "/orders/cancel"), ("POST", "/orders/cancel"), ("POST", "/orders/K7QM2XR94T/give-back"),
     ("POST", "/orders/K7QM2XR94T/give-back/undo"),
     ("GET", "/orders/K7QM2XR94T/row"), ("GET", "/orders/K7QM2XR94T/cancel"), ("POST", "/orders/K7QM2XR94T/undo"), ("POST", "/orders/undo"),
