@@ -1,7 +1,7 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of
-one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts on one order (`releasing`,
-`repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`), forgetting
-customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to become one (`drafting`),
+taking them (`placing`) and how many of one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts
+on one order (`releasing`, `repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed
+(`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages
@@ -35,6 +35,7 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
+from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
@@ -108,6 +109,7 @@ __all__ = [
     "NotBuyable",
     "NotListed",
     "Order",
+    "OrderDraft",
     "OrderEvent",
     "Over",
     "Page",
@@ -140,6 +142,8 @@ __all__ = [
     "claim_together",
     "codes_in",
     "customer_words",
+    "draft",
+    "drafted",
     "expire_pending",
     "find_any",
     "forget_absence",
@@ -170,6 +174,7 @@ __all__ = [
     "process",
     "process_at",
     "process_many",
+    "prune_drafts",
     "queue",
     "raise_case",
     "read_code",
