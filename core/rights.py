@@ -32,8 +32,9 @@ STORE = {
     "login_attempts": "",
     "login_counts": "",
     "memberships": "",
+    "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, final_at, pending_since, placed_address, placed_device, queued_at, state, "
+    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -70,11 +71,14 @@ PLATFORM = {
     "login_attempts": "",
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, "
-    "cost_pesewas, ever_unknown, "
-    "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "pending_since, placed_address, placed_device, processing_at, product_name, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, confirmed_at, "
+    "cost_pesewas, ever_unknown, failed_since, failure_reason, final_at, given_back_at, "
+    "given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, "
+    "order_ref, pending_since, placed_address, placed_device, processing_at, product_name, "
+    "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
+    "submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
@@ -143,9 +147,9 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "pulses", "reset_links"}
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "order_drafts", "pulses", "reset_links"}
 WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
 """Tables that name a store and belong to none."""
