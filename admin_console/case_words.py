@@ -28,6 +28,7 @@ SHORT = {
     "unknown_reference": "Unknown references",
     "restored": "Restored records",
     "books_broken": "Broken books",
+    "rounding": "Rounding",
 }
 
 _NAMES = {
@@ -56,6 +57,8 @@ _NAMES = {
     "newest_order": "Newest order in the backup",
     "asked_first": "Orders asked about first",
     "found": "What does not hold",
+    "rounded_pesewas": "Rounded by then",
+    "day": "On",
 }
 _OUR_STATE = frozenset({"order_is", "state"})
 _QUOTED = frozenset({"supplier_says", "said", "reason"})
@@ -177,6 +180,8 @@ def _fact(name: str, value: Any) -> Fact:
         return Fact(label, "yes" if value else "no")
     if name == "difference_pesewas" and isinstance(value, int):
         return Fact(label, f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our books")
+    if name == "rounded_pesewas" and isinstance(value, int):
+        return Fact(label, f"{money.cedis(abs(value))} {'gained' if value > 0 else 'lost'}")
     if name.endswith("_pesewas") and isinstance(value, int):
         return Fact(label, money.cedis(value))
     if moment := _moment(value):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import DateTime, Index, LargeBinary, Text, select
@@ -41,6 +41,16 @@ class SupplierState(Model):
     unreachable_since: Mapped[datetime | None]
     last_balance_pesewas: Mapped[int | None]
     last_balance_at: Mapped[datetime | None]
+    last_balance_said: Mapped[str | None]
+    """The same figure in cedis with every digit as it was sent."""
+    balance_failed_at: Mapped[datetime | None]
+    balance_failure: Mapped[str | None]
+    """The last read brought no balance: when, and why in words. None once one has."""
+    fit_entry_id: Mapped[int | None]
+    """The newest entry of the float account when it last fitted a balance to the pesewa."""
+    rounding_day: Mapped[date | None]
+    rounding_pesewas: Mapped[int] = mapped_column(default=0)
+    """What was booked as rounding on that day in Accra: + gained, − lost."""
     break_pesewas: Mapped[int | None]
     break_since: Mapped[datetime | None]
     bulk_off_until: Mapped[datetime | None]
@@ -105,6 +115,8 @@ class BalanceRead(Model):
     at: Mapped[datetime] = mapped_column(index=True)
     supplier: Mapped[str]
     balance_pesewas: Mapped[int]
+    said: Mapped[str] = mapped_column(default="")
+    """The balance in cedis with every digit as it was sent; empty when it was told with a purchase."""
     float_pesewas: Mapped[int]
     unresolved_pesewas: Mapped[int]
     verdict: Mapped[str]
@@ -114,7 +126,7 @@ class BalanceRead(Model):
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
     return db.session.get(SupplierState, SUPPLIER) or SupplierState(
-        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[], rounding_pesewas=0
     )
 
 
@@ -169,6 +181,14 @@ def close_until(moment: datetime) -> None:
     with transaction():
         link = locked_state()
         link.closed_until = max(moment, link.closed_until or moment)
+
+
+@as_platform
+def note_failed_balance(why: str) -> None:
+    """A read brought no balance; `why` is what people read."""
+    with transaction():
+        link = locked_state()
+        link.balance_failed_at, link.balance_failure = clock.now(), why
 
 
 def may_ring_lookup(link: SupplierState) -> bool:

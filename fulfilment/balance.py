@@ -39,7 +39,7 @@ def refresh(lease: Lease, supplier: Supplier) -> Outcome:
             return Outcome(clock.now() + timedelta(seconds=pause))
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
-        return Outcome(None, ok=False, text=f"{_NO_ANSWER[answer.kind]}: {answer.reason}")
+        return Outcome(None, ok=False, text=failure(answer))
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
 
@@ -50,7 +50,8 @@ def read(supplier: Supplier) -> str | NoAnswer:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance):
-            return _note(answer.balance_pesewas, mark=mark)
+            return _note(answer.balance_pesewas, mark=mark, said=answer.said)
+    supply.note_failed_balance(failure(answer))
     if answer.kind == "credentials":
         link.refused_credentials()
     elif answer.kind == "rate_limited":
@@ -58,6 +59,11 @@ def read(supplier: Supplier) -> str | NoAnswer:
     elif answer.kind == "unreachable":
         link.unreachable()
     return answer
+
+
+def failure(answer: NoAnswer) -> str:
+    """Why a read brought no balance, in words."""
+    return f"{_NO_ANSWER[answer.kind]}: {answer.reason}"
 
 
 def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
@@ -128,10 +134,10 @@ def note_money_back() -> None:
         orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
 
 
-def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
     """Have a balance judged, and say loudly when that stops buying, or lets it go on. Needs `across_stores`."""
     stopped = reconcile.buying_stopped()
-    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark)
+    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark, said=said)
     if reconcile.buying_stopped() != stopped:
         if stopped:
             log.warning("buying goes on: the balance fits again", verdict=verdict)

@@ -8,6 +8,7 @@ from core.catalog.bundles import (
     SyncReport,
     agent_price,
     all_bundles,
+    cheapest_cost,
     hold,
     size_text,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "agent_price",
     "all_bundles",
     "apply_sync",
+    "cheapest_cost",
     "hold",
     "last_sync",
     "pause_network",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -121,6 +121,12 @@ def agent_price(cost_pesewas: int) -> int:
 def all_bundles() -> list[Bundle]:
     """Every bundle, sold or not, by network and size."""
     return sorted(db.session.scalars(select(Bundle)), key=shelf_order)
+
+
+def cheapest_cost() -> int | None:
+    """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
+    least = func.coalesce(func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas))
+    return db.session.scalar(select(least))
 
 
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:

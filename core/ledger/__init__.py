@@ -19,6 +19,7 @@ from core.ledger.posting import (
     open_store_accounts,
     post,
     release,
+    rounding,
     supplier_refund,
     write_off,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "post",
     "postings_of",
     "release",
+    "rounding",
     "statement",
     "supplier_refund",
     "wallet",

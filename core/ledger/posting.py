@@ -31,6 +31,7 @@ Kind = Literal[
     "supplier_refund",
     "write_off",
     "float_difference",
+    "rounding",
 ]
 STORE_ACCOUNTS = ("wallet", "held")
 CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
@@ -178,6 +179,15 @@ def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
     Inside the open use case. No order explains the difference; one that does is settled by `write_off`.
     """
     return post("float_difference", [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)], actor, note=note)
+
+
+def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
+    """The float is so much larger than our whole pesewas add up to (smaller, when negative), inside the open use case.
+
+    Returns the posting's id.
+    """
+    legs = [("supplier_float", gained_pesewas), ("price_variance", -gained_pesewas)]
+    return post("rounding", legs, actor, note=note)
 
 
 def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:

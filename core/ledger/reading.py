@@ -23,6 +23,7 @@ KIND_TEXT = {
     "supplier_refund": "Supplier gave back",
     "write_off": "Written off",
     "float_difference": "Difference of the float accepted",
+    "rounding": "Rounding",
 }
 
 

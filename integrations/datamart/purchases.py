@@ -13,7 +13,7 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, Foreign
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
 from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
@@ -89,7 +89,7 @@ def accepted(row: Mapping[str, Any], recipient: str | None, balance_after: objec
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")),
-        balance_after_pesewas=pesewas(row.get("balance_after", balance_after)),
+        balance_after_pesewas=signed_pesewas(row.get("balance_after", balance_after)),
         recipient=recipient,
         order_ref=envelope.optional_text(row.get("reference"), 64),
         needs_person=said.needs_person,
@@ -131,5 +131,5 @@ def refused(answer: Envelope) -> Rejected:
         code=answer.code,
         message=answer.message,
         required_pesewas=pesewas(answer.error.get("required_amount")),
-        balance_pesewas=pesewas(answer.error.get("current_balance")),
+        balance_pesewas=signed_pesewas(answer.error.get("current_balance")),
     )

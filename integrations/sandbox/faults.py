@@ -46,8 +46,12 @@ AFTER = frozenset(
     }
 )
 """Done to an answer that was already earned: the charge stands."""
-FAULTS = GATE | BEFORE | INSIDE | AFTER
-STACKED = frozenset({"delay", "lookup_lag"})
+FIGURES = frozenset({"odd_figures"})
+"""Done to the figures of a good answer: `price_thousandths` of a cedi on each price, `wallet_thousandths` on the wallet,
+`kept` in one of `KEPT`, or the wallet written as `says`."""
+KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
+FAULTS = GATE | BEFORE | INSIDE | AFTER | FIGURES
+STACKED = frozenset({"delay", "lookup_lag"}) | FIGURES
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -94,6 +98,10 @@ class Fault:
     seconds: float | None = None
     match_reference: str | None = None
     every: int | None = None
+    price_thousandths: int = 0
+    wallet_thousandths: int = 0
+    kept: str = "exactly"
+    says: str | float | None = None
 
     @property
     def duration_s(self) -> float:
@@ -180,6 +188,22 @@ class _Block:
         return True
 
 
+BY_HAND: dict[str, list[dict[str, Any]]] = {
+    "Behave": [],
+    "Prices with three decimals, wallet in floats": [
+        {"fault": "odd_figures", "times": None, "price_thousandths": 4, "kept": "in_floats"}
+    ],
+    "Wallet of half a pesewa more, in floats": [
+        {"fault": "odd_figures", "times": None, "wallet_thousandths": 5, "kept": "in_floats"}
+    ],
+    "Each charge rounded up": [{"fault": "odd_figures", "times": None, "price_thousandths": 1, "kept": "rounded_up"}],
+    "Wallet below zero": [{"fault": "odd_figures", "times": None, "says": -12.5}],
+    "Wallet as “GHS 1 234.50”": [{"fault": "odd_figures", "times": None, "says": "GHS 1 234.50"}],
+    "Wallet that is no amount": [{"fault": "odd_figures", "times": None, "says": "1,234"}],
+}
+"""Ready plans for whoever plays the supplier on its page."""
+
+
 def read_plan(entries: Any) -> list[Fault]:
     """Entries from JSON. Raises `BadPlan`."""
     if not isinstance(entries, list):
@@ -201,6 +225,13 @@ def _read_entry(number: int, entry: Any) -> Fault:
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise BadPlan(f"entry {number}: {name} is a number from 0 up")
+    for name in ("price_thousandths", "wallet_thousandths"):
+        if not isinstance(entry.get(name, 0), int) or not 0 <= entry.get(name, 0) < 10_000:
+            raise BadPlan(f"entry {number}: {name} is a whole number from 0 up")
+    if entry.get("kept", KEPT[0]) not in KEPT:
+        raise BadPlan(f"entry {number}: kept is one of {', '.join(KEPT)}")
+    if not isinstance(entry.get("says", ""), str | int | float):
+        raise BadPlan(f"entry {number}: says is a text or a number")
     every = entry.get("every")
     if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
         raise BadPlan(f"entry {number}: every is a whole number from 1 up")

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import catalogue, orders, processing, wire
+from integrations.sandbox import catalogue, faults, orders, processing, wire
 from integrations.sandbox.clock import iso
 from integrations.sandbox.state import Sandbox
 from integrations.sandbox.store import FIRST_ID
@@ -60,6 +60,7 @@ _ROUTES = Map(
         Rule("/sandbox/wallet/topup", endpoint="top_up", methods=["POST"]),
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
         Rule("/sandbox/account/status", endpoint="set_account", methods=["POST"]),
+        Rule("/sandbox/misbehave", endpoint="misbehave", methods=["POST"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -163,6 +164,15 @@ def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
     return Done(f"The account is {status}.", 200, {"account_status": status})
 
 
+def misbehave(sandbox: Sandbox, request: Request, name: str) -> Done:
+    """Replace the plan of faults by a ready one."""
+    chosen = _field(request, "plan")
+    if chosen not in faults.BY_HAND:
+        return Done("There is no such plan.", 404)
+    sandbox.faults.install(faults.read_plan(faults.BY_HAND[chosen]))
+    return Done(f"From now on: {chosen}.")
+
+
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
     page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
     found = orders.newest(sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS)
@@ -181,6 +191,8 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         products=[(product, product.price_pesewas(account.role)) for product in products],
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
+        plans=list(faults.BY_HAND),
+        planned=len(sandbox.faults.entries()),
     )
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
@@ -211,4 +223,5 @@ _ACTS: dict[str, Callable[[Sandbox, Request, str], Done]] = {
     "top_up": top_up,
     "set_price": set_price,
     "set_account": set_account,
+    "misbehave": misbehave,
 }
