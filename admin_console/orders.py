@@ -44,7 +44,7 @@ class Filters:
         said = request.args
         state, day = said.get("state", ""), said.get("day", "")
         return cls(
-            q=one_line(said.get("q", ""), 80),
+            q=one_line(said.get("q", ""), orders.LONGEST_PASTED),
             state=state if state in orders.STATES or state == STUCK else "",
             store=one_line(said.get("store", ""), 40),
             day=day if day in DAYS else "",
@@ -103,6 +103,8 @@ def _order(code: str) -> Order:
 
 
 def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]:
+    if filters.q and filters.before is None and (named := orders.by_code(filters.q)):
+        return [named]  # in whatever state, store and day it stands
     query = select(Order).order_by(Order.id.desc()).limit(limit)
     midnight = clock.accra_midnight()
     if filters.state == STUCK:

@@ -196,6 +196,12 @@ def _sales_problems() -> list[Problem]:
                 "Sync again",
             )
         )
+    elif sync is not None and sync.left_out:
+        many = len(sync.left_out)
+        said = (
+            f"{many} product{'s' if many != 1 else ''} of the supplier's list {'are' if many != 1 else 'is'} left out"
+        )
+        found.append(Problem("waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"))
     if not any(bundle.active for bundle in catalog.all_bundles()):
         why = "the catalogue was never synced" if sync is None else "the last sync left nothing to sell"
         found.append(

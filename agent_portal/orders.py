@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history
 from agent_portal.auth import actor, may, needs
-from agent_portal.queries import clean, own_path, row_id
+from agent_portal.queries import own_path, row_id
 from core import clock, config, ledger, money, orders, phones
 from core.audit import Actor
 from core.orders import Order, RowResult
@@ -24,20 +24,20 @@ NEWS_EVERY_S = 10
 
 @bp.get("/orders")
 def queue() -> ResponseReturnValue:
-    """One tab of the queue; tab, search and page live in the address."""
+    """One tab of the queue, or what a search finds in all of them; tab, search and page live in the address."""
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
-    search = clean(request.args.get("q", ""))
+    search = orders.seen(request.args.get("q", "")[: orders.LONGEST_PASTED])
     newest = newest_id()  # before the list: what comes in between is news, never lost
-    page = orders.queue(tab, search=search, before=before)
-    more = page.next_before
+    page = orders.search(search, before) if search else orders.queue(tab, before)
+    more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
-        "portal/orders.html", tab=tab, tabs=TABS, counts=orders.tab_counts(), search=search, page=page, newest=newest,
+        "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
-        back=request.full_path.rstrip("?"), settings=config.current(),
-        first=url_for(".queue", tab=tab, q=search or None) if before else None,
-        more=url_for(".queue", tab=tab, q=search or None, before=more) if more else None,
+        back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
+        first=url_for(".queue", **where) if before else None,
+        more=url_for(".queue", **where, before=more) if more else None,
     )  # fmt: skip
 
 
@@ -171,7 +171,8 @@ def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Respons
 def _row(order: Order, refusal: str | None = None) -> str:
     return render_template(
         "portal/_pressed_row.html", order=order, refusal=refusal, words=orders.agent_words, wallet=ledger.wallet(),
-        counts=orders.tab_counts(), tabs=TABS, tab="new", choose=may("cashier"), search="",
+        counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
+        choose=may("cashier"),
     )  # fmt: skip
 
 

@@ -1,17 +1,11 @@
-"""What addresses of the portal carry: searches, row ids, paths to go back to.
+"""What addresses of the portal carry: row ids, paths to go back to.
 
-Decides what text from an address bar is fit to be used. Leaves what it then finds to `core`.
+Decides what text from an address bar is fit to be used. Leaves what it then finds, and how a search is read, to `core`.
 """
 
 from __future__ import annotations
 
-SEARCH_LENGTH = 80
-PATH_LENGTH = 500
-
-
-def clean(text: str) -> str:
-    """A search as one line of printable signs, cut to a sane length."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:SEARCH_LENGTH]
+PATH_LENGTH = 2_000
 
 
 def row_id(text: str | None) -> int | None:

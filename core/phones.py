@@ -112,6 +112,11 @@ def may_be_same(msisdn: Msisdn, digits: str) -> bool:
     return len(known) == len(told) and all(ours in ("x", theirs) for ours, theirs in zip(known, told, strict=True))
 
 
+def found_in(text: str) -> list[Msisdn]:
+    """The whole Ghanaian numbers that stand in a longer text, in E.164."""
+    return ["+233" + re.sub(r"\D", "", found[0])[-9:] for found in _WHOLE.finditer(text)]
+
+
 T = TypeVar("T")
 
 

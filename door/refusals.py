@@ -15,7 +15,7 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from core import addresses, security_events
 from core.audit import Actor
 from door import hosts
-from door.security import ForeignOrigin
+from door.origins import ForeignOrigin
 
 _WITH_LOGIN = (hosts.PORTAL, hosts.CONSOLE)
 

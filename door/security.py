@@ -11,21 +11,18 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
-from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
 from core.config import Config
-from door import bodies, hosts
+from door import bodies, hosts, origins
 from door.logs import log
 from front import Refusal
 
-UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
 """The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
 confirmed post is checked in the view, which can show the review again with a fresh token."""
@@ -39,13 +36,7 @@ FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 
-ORIGIN_SENTENCE = "This request did not come from a page of this address, so nothing was done."
-
 csrf = CSRFProtect()
-
-
-class ForeignOrigin(Forbidden):
-    """An unsafe request that no page of this very host made."""
 
 
 def install(app: Flask, config: Config) -> None:
@@ -67,7 +58,7 @@ def install(app: Flask, config: Config) -> None:
     )
     csrf.init_app(app)
     app.before_request(refuse_bad_address)
-    app.before_request(refuse_foreign_origin)
+    app.before_request(origins.refuse_foreign)
     app.before_request(bodies.require_whole)
     app.before_request(refuse_forgery)
     app.after_request(dress)
@@ -129,24 +120,9 @@ def refuse_bad_address() -> None:
         abort(400, "The address of this page has characters that no page of ours uses.")
 
 
-def refuse_foreign_origin() -> None:
-    """403 for an unsafe request that does not show it came from this very host. Webhooks are exempt.
-
-    Browsers send `Origin` on every post, with JavaScript off too, and newer ones `Sec-Fetch-Site`. A request with
-    neither is refused: no page of ours makes one, and a program can send `Origin` as easily as a token.
-    """
-    if request.method not in UNSAFE or hosts.place().room == hosts.HOOKS:
-        return
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    wrong_origin = origin is not None and _origin_parts(origin) != _origin_parts(request.host_url)
-    wrong_site = site is not None and site not in ("same-origin", "none")
-    if wrong_origin or wrong_site or (origin is None and site is None):
-        raise ForeignOrigin(ORIGIN_SENTENCE)
-
-
 def refuse_forgery() -> None:
     """400 for an unsafe request to a known page without a valid token."""
-    if request.method not in UNSAFE or request.url_rule is None or hosts.place().room == hosts.HOOKS:
+    if request.method not in origins.UNSAFE or request.url_rule is None or hosts.place().room == hosts.HOOKS:
         return
     if (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN:
         csrf.protect()
@@ -186,15 +162,3 @@ def policy(style_hashes: list[str]) -> str:
         f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; connect-src 'self'; "
         "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _origin_parts(text: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port of an origin; None when it is not one, which equals nothing a request can have."""
-    try:
-        parts = urlsplit(text.strip().lower())
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return None
-    if not parts.hostname or port is None or parts.username is not None or parts.path.strip("/"):
-        return None
-    return parts.scheme, parts.hostname.rstrip("."), port

@@ -13,7 +13,7 @@ import threading
 from flask import Flask, g, request
 
 from core import config, db
-from door import hosts, security
+from door import hosts, origins
 
 _counting = threading.Lock()
 _under_way = 0
@@ -48,6 +48,6 @@ def limit_s(room: str, method: str, others: int) -> float:
     if room == hosts.HOOKS:
         return settings.lock_hook_s  # always: nobody sends it again, and it is answered long before its sender hangs up
     is_crowd = others >= settings.lock_crowd
-    if method in security.UNSAFE:
+    if method in origins.UNSAFE:
         return settings.lock_crowded_press_s if is_crowd else settings.lock_press_s
     return settings.lock_crowded_read_s if is_crowd else settings.lock_read_s

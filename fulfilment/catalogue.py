@@ -37,5 +37,5 @@ def sync_now(supplier: Supplier) -> Outcome:
         )
         return Outcome(None, ok=False, text=report.sentence)
     with tenancy.across_stores():
-        report = catalog.apply_sync(SUPPLIER, answer)
+        report = catalog.apply_sync(SUPPLIER, answer.offers, answer.left_out)
     return Outcome(None, ok=report.ok, text=report.sentence)

@@ -189,7 +189,7 @@ def supplier_check() -> None:
     checks: list[tuple[str, Callable[[], Any], Callable[[Any], str]]] = [
         ("GET /v1/account", supplier.account, lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}"),
         ("GET /v1/balance", supplier.balance, lambda b: f"{b.balance_pesewas / 100:.2f}"),
-        ("GET /v1/products", supplier.offers, lambda offers: f"{len(offers)} products"),
+        ("GET /v1/products", supplier.offers, lambda found: f"{len(found.offers)} products"),
         ("GET /v1/capacities", supplier.capacities, lambda lines: f"{len(lines)} sizes"),
         ("GET /v1/transactions", supplier.transactions, lambda rows: f"{len(rows)} rows" if rows else ""),
         (

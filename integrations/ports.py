@@ -121,7 +121,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class Offer:
-    """One product the supplier sells us. `cost_pesewas` is the price of our role."""
+    """One product the supplier sells us. `cost_pesewas` is the price of our role, `capacity` the size as it is listed."""
 
     product_code: str
     product_name: str
@@ -130,6 +130,22 @@ class Offer:
     validity: str
     cost_pesewas: int
     network: Literal["mtn", "telecel", "at"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A product of the supplier's list that is not offered: its name there, and why in a few words."""
+
+    product: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The supplier's whole list: what it sells us, and what was left out of it."""
+
+    offers: tuple[Offer, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,7 +245,7 @@ class Supplier(Protocol):
     def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult: ...
     def status(self, order_ref: str) -> LookupResult: ...
     def balance(self) -> Balance | NoAnswer: ...
-    def offers(self) -> tuple[Offer, ...] | NoAnswer: ...
+    def offers(self) -> Listing | NoAnswer: ...
     def capacities(self) -> tuple[CapacityLine, ...] | NoAnswer: ...
     def account(self) -> Account | NoAnswer: ...
     def transactions(self, page: int = 1, limit: int = 20) -> tuple[TransactionRow, ...] | NoAnswer: ...

@@ -1,7 +1,8 @@
 """What can be sold: the supplier's offers, our bundles, each store's prices.
 
-A bundle is (network, MB, validity). The cheapest active offer for it decides its cost, the platform's rule makes the
-agent price, and that price is the floor of every store's price. Nothing is ever deleted: old orders point here.
+A bundle is (network, MB, validity), by what they mean and not how a list spells them. The cheapest active offer for it
+decides its cost, the platform's rule makes the agent price, and that price is the floor of every store's price. Nothing
+is ever deleted: old orders point here.
 """
 
 from __future__ import annotations
@@ -101,6 +102,8 @@ class SyncReport(Model):
     moved: Mapped[list[dict[str, object]]] = mapped_column(JSONB, default=list)
     beaten: Mapped[list[str]] = mapped_column(JSONB, default=list)
     below_floor: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    left_out: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list, server_default="[]")
+    """Products of the list that are not offered: `product` and `reason` each."""
 
 
 def size_text(mb: int) -> str:

@@ -6,17 +6,32 @@ An empty or failed list changes nothing. A product is hidden only after it was m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sqlalchemy import select, text
 
 from core import clock, config
+from core.catalog import validity
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.prices import price_new_bundles
 from core.db import db, transaction
 from core.phones import NETWORKS
 from core.stores import Store
+
+MOST_LEFT_OUT = 200
+"""Of a list in which nothing can be read, so many products are kept by name."""
+NAMED = 3
+"""So many products are named beside each reason in a sentence."""
+
+
+class LeftOutLike(Protocol):
+    """A product that the adapter left out of the list; `integrations.ports.LeftOut` fits."""
+
+    @property
+    def product(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class OfferLike(Protocol):
@@ -43,21 +58,27 @@ def last_sync() -> SyncReport | None:
     return db.session.scalar(select(SyncReport).order_by(SyncReport.id.desc()))
 
 
-def record_failed_sync(sentence: str) -> SyncReport:
-    """The list could not be had; nothing changed. `sentence` says why."""
+def record_failed_sync(sentence: str, left_out: Sequence[LeftOutLike] = ()) -> SyncReport:
+    """The list could not be had, or nothing of it used; nothing changed. `sentence` says why."""
     with transaction() as session:
-        report = SyncReport(ok=False, sentence=sentence)
+        report = SyncReport(ok=False, sentence=sentence, left_out=_kept(left_out))
         session.add(report)
         return report
 
 
-def apply_sync(supplier: str, offers: Sequence[OfferLike]) -> SyncReport:
-    """Apply a supplier's whole list. Needs `across_stores`, for stores' prices of new bundles. Returns the diff."""
+def apply_sync(supplier: str, offers: Sequence[OfferLike], left_out: Sequence[LeftOutLike] = ()) -> SyncReport:
+    """Apply a supplier's whole list, of which the adapter left out `left_out`. Returns the diff.
+
+    Needs `across_stores`, for stores' prices of new bundles.
+    """
     if not offers:
-        return record_failed_sync("The supplier's list was empty. Nothing was changed.")
+        said = f" {left_out_sentence(left_out, len(left_out))}" if left_out else ""
+        empty = "has nothing we can sell." if left_out else "was empty."
+        return record_failed_sync(f"The supplier's list {empty}{said} Nothing was changed.", left_out)
     with transaction() as session:
         session.execute(text("SELECT pg_advisory_xact_lock(4202)"))
         report = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
+        report.left_out = _kept(left_out)
         _store_offers(supplier, offers, report)
         session.flush()
         _choose_offers(report)
@@ -66,7 +87,9 @@ def apply_sync(supplier: str, offers: Sequence[OfferLike]) -> SyncReport:
             if price_new_bundles(store.id, store.markup_bp):
                 store.version = Store.version + 1  # in SQL: an agent may be saving prices right now
         report.below_floor = _below_floor()
-        report.sentence = _sentence(report, len(offers))
+        report.sentence = _sentence(report, len(offers) + len(left_out))
+        if left_out:
+            report.sentence += " " + left_out_sentence(left_out, len(offers) + len(left_out))
         session.add(report)
         return report
 
@@ -98,13 +121,12 @@ def _choose_offers(report: SyncReport) -> None:
     """The cheapest active offer decides each bundle; bundles without one are hidden."""
     session, now = db.session, clock.now()
     # Not the stronger lock: an order being placed refers to its bundle while it holds its store, which we want next.
-    rows = session.scalars(select(Bundle).with_for_update(key_share=True))
-    bundles = {(b.network, b.mb, b.validity): b for b in rows}
+    bundles = _by_meaning(session.scalars(select(Bundle).with_for_update(key_share=True)))
     best: dict[tuple[str, int, str], SupplierOffer] = {}
     for offer in session.scalars(
         select(SupplierOffer).where(SupplierOffer.active).order_by(SupplierOffer.cost_pesewas, SupplierOffer.id)
     ):
-        key = (offer.network, offer.mb, offer.validity)
+        key = _meaning(offer)
         if best.setdefault(key, offer) is not offer:
             report.beaten.append(f"{offer.product_code} ({offer.cost_pesewas}) loses to {best[key].product_code}")
     for key, offer in best.items():
@@ -140,6 +162,33 @@ def _choose_offers(report: SyncReport) -> None:
         if key not in best and bundle.active:
             bundle.active, bundle.changed_at = False, now
             report.gone.append(_name(bundle))
+
+
+def _by_meaning(bundles: Iterable[Bundle]) -> dict[tuple[str, int, str], Bundle]:
+    """Each bundle under what it is. Of two that mean the same, kept from before, the one on sale counts."""
+    on_sale_last = sorted(bundles, key=lambda bundle: (bundle.active, -bundle.id))
+    return {_meaning(bundle): bundle for bundle in on_sale_last}
+
+
+def _meaning(thing: SupplierOffer | Bundle) -> tuple[str, int, str]:
+    return thing.network, thing.mb, validity.meaning(thing.validity)
+
+
+def left_out_sentence(left_out: Sequence[LeftOutLike], listed: int) -> str:
+    """`4 of 8 left out: unknown network 'MTN' (MTN_1GB, MTN_2GB, MTN_3GB, …).`"""
+    why: dict[str, list[str]] = {}
+    for one in left_out:
+        why.setdefault(one.reason, []).append(one.product)
+    parts = [
+        f"{reason} ({', '.join(products[:NAMED])}{', …' if len(products) > NAMED else ''})"
+        for reason, products in why.items()
+    ]
+    more = f"; and {len(parts) - NAMED} more reasons" if len(parts) > NAMED else ""
+    return f"{len(left_out)} of {listed} left out: {'; '.join(parts[:NAMED])}{more}."
+
+
+def _kept(left_out: Sequence[LeftOutLike]) -> list[dict[str, str]]:
+    return [{"product": one.product, "reason": one.reason} for one in left_out[:MOST_LEFT_OUT]]
 
 
 def _below_floor() -> list[str]:

@@ -1,8 +1,8 @@
-"""Orders: the row (`model`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
 the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, and what pages read (`reading`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders.advancing import (
@@ -28,25 +28,25 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
+from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, seen
 from core.orders.crowding import Caller
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
-from core.orders.model import Order, OrderEvent, new_code, new_order_ref, read_code
+from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
 from core.orders.reading import (
     TABS,
     Page,
     Words,
     agent_words,
-    by_code,
-    by_codes,
     customer_words,
-    find_any,
     newer_than,
     next_poll_s,
     person_words,
     queue,
+    search,
     tab_counts,
+    tab_of,
     usual_minutes,
 )
 from core.orders.refusals import (
@@ -67,6 +67,7 @@ from core.orders.refusals import (
 from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
+from core.orders.searching import by_code, by_codes, find_any
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
 from core.orders.waiting import let_older_go_first, waiting_for_float, wake
@@ -74,6 +75,7 @@ from core.orders.waiting import let_older_go_first, waiting_for_float, wake
 __all__ = [
     "AGENT_LABELS",
     "FINAL",
+    "LONGEST_PASTED",
     "LOOKS",
     "STATES",
     "TABS",
@@ -117,6 +119,7 @@ __all__ = [
     "check",
     "claim",
     "claim_together",
+    "codes_in",
     "customer_words",
     "expire_pending",
     "find_any",
@@ -149,7 +152,10 @@ __all__ = [
     "request_look",
     "requeue_absent",
     "ring",
+    "search",
+    "seen",
     "tab_counts",
+    "tab_of",
     "timeline",
     "usual_minutes",
     "wait",

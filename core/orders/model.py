@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +14,6 @@ from core.catalog import size_text
 from core.db import Model
 from core.orders.states import FINAL, STATES
 from core.tenancy import StoreScoped
-
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""
-REF_PREFIX = "MK-"
 
 
 class Order(Model, StoreScoped):
@@ -190,19 +184,3 @@ class OrderEvent(Model, StoreScoped):
     text: Mapped[str]
     customer_text: Mapped[str | None]
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-
-
-def new_code() -> str:
-    """Ten random characters for people: 50 bits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(10))
-
-
-def new_order_ref() -> str:
-    """A reference for the supplier: our prefix and 85 random bits, 20 characters of A-Z, 0-9 and a dash."""
-    return REF_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
-
-
-def read_code(typed: str) -> str | None:
-    """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot be one."""
-    plain = re.sub(r"[\s\-–—_.]", "", typed[:64]).upper().replace("O", "0").replace("I", "1").replace("L", "1")
-    return plain if len(plain) == 10 and all(character in ALPHABET for character in plain) else None

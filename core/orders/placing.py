@@ -12,8 +12,9 @@ from core.audit import CUSTOMER, Actor
 from core.catalog import Bundle, ShelfLine, SupplierOffer
 from core.db import db, transaction
 from core.orders import crowding, refusals
+from core.orders.codes import new_code, new_order_ref
 from core.orders.crowding import NOBODY, Caller
-from core.orders.model import Order, new_code, new_order_ref
+from core.orders.model import Order
 from core.orders.timeline import log
 from core.stores import Store
 from core.tenancy import current_store_id

@@ -1,9 +1,7 @@
-"""Finding orders and saying in words how they stand: the queue's tabs, search, counts, poll intervals."""
+"""How orders stand, in words: the queue's tabs and counts, what each reader reads, poll intervals."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -13,12 +11,19 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from core import cases, clock, config, money
 from core.db import db
-from core.orders.model import REF_PREFIX, Order, read_code
-from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look
+from core.orders.model import Order
+from core.orders.searching import searched
+from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
 from core.stores import Store
 
 TABS = ("new", "processing", "late", "failed", "done", "all")
 _OLDEST_FIRST = ("new", "late")
+_STATES_OF: dict[str, tuple[State, ...]] = {
+    "new": ("pending",),
+    "processing": ("queued", "submitting", "processing"),
+    "failed": ("failed", "refunded"),
+    "done": ("completed", "refunded", "cancelled", "expired"),
+}
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
@@ -42,23 +47,24 @@ class Words:
     icon: str
 
 
-def by_code(typed: str) -> Order | None:
-    """The order of a code as people type it, in what this work may see."""
-    code = read_code(typed)
-    return db.session.scalar(select(Order).where(Order.code == code)) if code else None
-
-
-def by_codes(typed: Sequence[str]) -> list[Order]:
-    """The orders of these codes, oldest first, in what this work may see. What is no code is left out."""
-    codes = [code for text in typed if (code := read_code(text))]
-    return list(db.session.scalars(select(Order).where(Order.code.in_(codes)).order_by(Order.id)))
-
-
-def queue(tab: str, search: str = "", before: int | None = None, limit: int | None = None) -> Page:
+def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page:
     """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown tab reads as `new`."""
-    size = limit or config.current().page_size
     oldest_first = tab in _OLDEST_FIRST or tab not in TABS
-    query = _searched(select(Order).where(_tab(tab)), search)
+    return _page(select(Order).where(_tab(tab)), before, limit, oldest_first=oldest_first)
+
+
+def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
+    """One page of what a search finds in all tabs, newest first. An empty search finds everything."""
+    return _page(searched(select(Order), typed), before, limit)
+
+
+def tab_of(order: Order) -> str:
+    """The tab in which an order stands; one that is late stands in `late` as well. Empty before it is paid online."""
+    return next((tab for tab, states in _STATES_OF.items() if order.state in states), "")
+
+
+def _page(query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False) -> Page:
+    size = limit or config.current().page_size
     if before is not None:
         query = query.where(Order.id > before if oldest_first else Order.id < before)
     query = query.order_by(Order.id if oldest_first else Order.id.desc()).limit(size + 1)
@@ -88,11 +94,6 @@ def newer_than(order_id: int) -> int:
         select(func.count()).select_from(Order).where(Order.state == "pending", Order.id > order_id)
     )
     return int(count or 0)
-
-
-def find_any(typed: str, limit: int) -> list[Order]:
-    """Orders by code, reference, number, supplier reference or name, newest first, in what this work may see."""
-    return list(db.session.scalars(_searched(select(Order), typed).order_by(Order.id.desc()).limit(limit)))
 
 
 def usual_minutes(network: str) -> int | None:
@@ -225,31 +226,9 @@ def _tab(tab: str) -> ColumnElement[bool]:
         and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
         and_(Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)),
     )
-    tabs: dict[str, ColumnElement[bool]] = {
-        "new": Order.state == "pending",
-        "processing": Order.state.in_(("queued", "submitting", "processing")),
-        "late": late,
-        "failed": Order.state.in_(("failed", "refunded")),
-        "done": Order.state.in_(("completed", "refunded", "cancelled", "expired")),
-        "all": Order.id > 0,
-    }
-    return tabs.get(tab, tabs["new"])
-
-
-def _searched(query: Select[Order], typed: str) -> Select[Order]:
-    text = typed.replace("\x00", "").strip()[:64]
-    if not text:
-        return query
-    ways: list[ColumnElement[bool]] = [Order.customer_name.icontains(text, autoescape=True)]
-    if code := read_code(text):
-        ways.append(Order.code == code)
-    digits = re.sub(r"\D", "", text)
-    has_letters = any(letter.isalpha() for letter in text)
-    is_word_of_ours = has_letters and (code is not None or text.upper().startswith(REF_PREFIX))
-    if len(digits) >= 3 and not is_word_of_ours:  # the digits of a code or reference are no part of a number
-        ways.append(Order.recipient_msisdn.contains(digits.removeprefix("233").lstrip("0") or digits, autoescape=True))
-    ways += [Order.order_ref == text.upper(), Order.supplier_ref == text]
-    return query.where(or_(*ways))
+    if tab == "all":
+        return Order.id > 0
+    return late if tab == "late" else Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))
 
 
 def _is_unclear(order: Order) -> bool:

@@ -14,7 +14,8 @@ from core.audit import Actor
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
 from core.orders import refusals
 from core.orders.advancing import move
-from core.orders.model import Order, read_code
+from core.orders.codes import read_code
+from core.orders.model import Order
 from core.orders.placing import refuse_paused
 from core.orders.states import AGENT_LABELS, WORK
 from core.orders.timeline import log

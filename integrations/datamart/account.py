@@ -10,7 +10,7 @@ from typing import Any
 
 from integrations import http
 from integrations.datamart import envelope
-from integrations.datamart.money import exactly, signed_pesewas
+from integrations.datamart.money import exactly, is_cedis, signed_pesewas
 from integrations.ports import Account, Balance, NoAnswer
 
 SAID_LONGEST = 60
@@ -22,6 +22,8 @@ def balance(reply: http.Reply) -> Balance | NoAnswer:
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
+    if not is_cedis(data.get("currency")):
+        return NoAnswer("broken", f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”")
     figure = data.get("balance")
     balance_pesewas, amount = signed_pesewas(figure), exactly(figure)
     if balance_pesewas is None or amount is None:

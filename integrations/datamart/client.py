@@ -21,10 +21,10 @@ from integrations.ports import (
     BulkLine,
     BulkResult,
     CapacityLine,
+    Listing,
     LookupResult,
     NoAnswer,
     NotSent,
-    Offer,
     OnCall,
     PurchaseRequest,
     SubmitResult,
@@ -121,8 +121,8 @@ class DataMart(Supplier):
         """What our wallet at the supplier holds."""
         return self._line.ask(_read("balance", "/v1/balance"), account.balance)
 
-    def offers(self) -> tuple[Offer, ...] | NoAnswer:
-        """What the supplier sells us, malformed products left out and named in the call's note."""
+    def offers(self) -> Listing | NoAnswer:
+        """What the supplier sells us, and what was left out of its list; named in the call's note too."""
         notes: list[str] = []
         return self._line.ask(_read("products", "/v1/products"), lambda reply: products.offers(reply, notes), notes)
 
@@ -134,7 +134,7 @@ class DataMart(Supplier):
         if not isinstance(said, NoAnswer) or said.kind != "endpoint_gone":
             return said
         found = self.offers()
-        return found if isinstance(found, NoAnswer) else products.grouped(found)
+        return found if isinstance(found, NoAnswer) else products.grouped(found.offers)
 
     def account(self) -> Account | NoAnswer:
         """Who we are to the supplier. Missing members are empty."""

@@ -14,6 +14,7 @@ MAX_CEDIS = Decimal(10_000_000)
 
 _PESEWA = Decimal("0.01")
 _CURRENCY = re.compile(r"^(?:GHS|GHC|GH₵|GH¢|₵)|(?:GHS|GHC|GH₵|GH¢|₵)$", re.IGNORECASE)
+_CEDIS = frozenset({"GHS", "GH₵", "GH¢", "₵"})
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 _GROUPED = (
     (re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII), ",", "."),
@@ -70,3 +71,10 @@ def _number(text: str) -> Decimal | None:
         if shape.fullmatch(text):
             return Decimal(text.replace(thousands, "").replace(point, "."))
     return None
+
+
+def is_cedis(currency: object) -> bool:
+    """Whether a wire value names our currency, in any spelling, or says nothing about it."""
+    if currency is None or currency == "":
+        return True
+    return isinstance(currency, str) and currency.strip().upper() in _CEDIS

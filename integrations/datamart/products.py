@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from integrations import http
-from integrations.datamart import envelope
-from integrations.datamart.money import pesewas
-from integrations.ports import CapacityLine, NoAnswer, Offer
+from integrations.datamart import envelope, purchases
+from integrations.datamart.money import is_cedis, pesewas
+from integrations.ports import CapacityLine, LeftOut, Listing, NoAnswer, Offer
 
 Network = Literal["mtn", "telecel", "at"]
 
@@ -27,14 +27,16 @@ NETWORKS: dict[str, Network] = {
     "AT_PREMIUM": "at",
     "AT": "at",
 }
+NOT_ACTIVE = "not active"
+"""The supplier does not sell it now: nothing of ours left it out."""
 MB_PER_GB = 1024
 MAX_MB = 10_000 * MB_PER_GB
 
 _CAPACITY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(MB|GB)", re.IGNORECASE)
 
 
-def offers(reply: http.Reply, notes: list[str]) -> tuple[Offer, ...] | NoAnswer:
-    """What the supplier sells us. Each product left out is named in `notes`; an empty list is no information."""
+def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
+    """What the supplier sells us, and what was left out. Each of those is named in `notes`; no list is no information."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
@@ -43,15 +45,17 @@ def offers(reply: http.Reply, notes: list[str]) -> tuple[Offer, ...] | NoAnswer:
         return NoAnswer("broken", "no list of products")
     if not products:
         return NoAnswer("broken", "empty list is no information")
-    read = []
+    read, left_out = [], []
     for place, product in enumerate(products):
-        offer = _offer(product)
+        offer = _offer(product, data.get("currency"))
         if isinstance(offer, Offer):
             read.append(offer)
         else:
-            notes.append(f"product {place}: {offer}")
-    sellable = _without_doubles(read, notes)
-    return tuple(sellable) or NoAnswer("broken", "no product of the list can be sold")
+            notes.append(f"product {place}: {offer.product}: {offer.reason}")
+            if offer.reason != NOT_ACTIVE:
+                left_out.append(offer)
+    sellable = _without_doubles(read, [_wanted(product) for product in products], left_out, notes)
+    return Listing(tuple(sellable), tuple(left_out))
 
 
 def capacities(reply: http.Reply, notes: list[str]) -> tuple[CapacityLine, ...] | NoAnswer:
@@ -90,53 +94,75 @@ def megabytes(capacity: str) -> int | None:
     return int(size) if size == int(size) and 0 < size <= MAX_MB else None
 
 
-def _offer(product: object) -> Offer | str:
-    """The offer, or in a few words what is wrong with the product."""
+def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
+    """The offer, or what is wrong with the product."""
     if not isinstance(product, dict):
-        return "not an object"
+        return LeftOut("nameless", "not an object")
     code, name = envelope.text(product.get("product_code"), 80), envelope.text(product.get("name"), 60).strip()
-    capacity = re.sub(r"\s", "", envelope.text(product.get("capacity"), 40))
-    label = code or name or "nameless"
-    if not code or not name:
-        return f"{label}: no code or no name"
-    if product.get("status", "active") != "active":
-        return f"{label}: not active"
+    capacity = envelope.text(product.get("capacity"), 40)
     network = _network(name, product.get("network"))
-    if network is None:
-        return f"{label}: unknown network"
-    mb = megabytes(capacity)
-    if mb is None:
-        return f"{label}: unreadable capacity"
     cost_pesewas = pesewas(product.get("price"))
-    if not cost_pesewas:
-        return f"{label}: no price"
-    validity = envelope.text(product.get("validity"), 60)
-    return Offer(code, name, capacity, mb, validity, cost_pesewas, network)
+    reason = ""
+    if not code or not name:
+        reason = "no code or no name"
+    elif product.get("status", "active") != "active":
+        reason = NOT_ACTIVE
+    elif not is_cedis(currency := product.get("currency") or currency_of_list):
+        reason = f"another currency '{envelope.text(currency, 12) or '?'}'"
+    elif network is None:
+        reason = _unknown_network(name, product.get("network"))
+    elif not purchases.is_sendable_name(name):
+        reason = f"a name that no purchase can say '{name}'"
+    elif (mb := megabytes(capacity)) is None or not purchases.is_sendable_capacity(capacity):
+        reason = "unreadable capacity"
+    elif not cost_pesewas:
+        reason = "no price"
+    else:
+        return Offer(code, name, capacity, mb, envelope.text(product.get("validity"), 60), cost_pesewas, network)
+    return LeftOut(code or name or "nameless", reason)
 
 
 def _network(name: str, stated: object) -> Network | None:
     """From the name; the newest generation also states it, and then both must agree."""
-    by_name = NETWORKS.get(name.upper())
-    by_statement = NETWORKS.get(stated.strip().upper()) if isinstance(stated, str) else None
+    by_name, by_statement = NETWORKS.get(name.upper()), _stated(stated)
     if by_name and by_statement and by_name != by_statement:
         return None
     return by_name or by_statement
 
 
-def _without_doubles(read: list[Offer], notes: list[str]) -> list[Offer]:
+def _stated(network: object) -> Network | None:
+    return NETWORKS.get(network.strip().upper()) if isinstance(network, str) else None
+
+
+def _unknown_network(name: str, stated: object) -> str:
+    if _stated(stated):
+        return f"network '{envelope.text(stated, 40)}' of a product named '{name}'"
+    return f"unknown network '{envelope.text(stated, 40).strip() or name}'"
+
+
+def _wanted(product: object) -> tuple[str, int] | None:
+    """What a purchase could find there: a name in small letters and a size. None when the supplier does not sell it."""
+    if not isinstance(product, dict) or product.get("status", "active") != "active":
+        return None
+    name, mb = envelope.text(product.get("name")).lower(), megabytes(envelope.text(product.get("capacity"), 40))
+    return None if mb is None else (name, mb)
+
+
+def _without_doubles(
+    read: list[Offer], listed: list[tuple[str, int] | None], left_out: list[LeftOut], notes: list[str]
+) -> list[Offer]:
     """A purchase names product and size only, and the name is a search pattern. What that cannot tell apart is not
-    sold: the supplier would choose the product, and with it the price.
+    sold, also not from products left out: the supplier would choose the product, and with it the price.
     """
     codes = Counter(offer.product_code for offer in read)
     sellable = []
     for offer in read:
-        rivals = [
-            other.product_code
-            for other in read
-            if other is not offer and other.mb == offer.mb and offer.product_name.lower() in other.product_name.lower()
-        ]
-        if codes[offer.product_code] > 1 or rivals:
-            notes.append(f"{offer.product_code}: a purchase could not tell it from {rivals or 'its namesake'}")
+        name = offer.product_name.lower()
+        found = [other for other in filter(None, listed) if other[1] == offer.mb and name in other[0]]
+        if codes[offer.product_code] > 1 or len(found) > 1:
+            left_out.append(LeftOut(offer.product_code, "a purchase could not tell it from another product"))
+            rivals = sorted({other for other, _ in found if other != name}) or "its namesake"
+            notes.append(f"{offer.product_code}: a purchase could not tell it from {rivals}")
         else:
             sellable.append(offer)
     return sellable

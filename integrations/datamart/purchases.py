@@ -13,7 +13,7 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, Foreign
-from integrations.datamart.money import pesewas, signed_pesewas
+from integrations.datamart.money import is_cedis, pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
 from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
@@ -36,7 +36,7 @@ REFUSALS: dict[str, Literal["invalid", "duplicate_reference", "insufficient_bala
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRODUCT = re.compile(r"[A-Za-z0-9_ -]{2,60}")  # the supplier reads it as a search pattern: no signs, no single letter
-_CAPACITY = re.compile(r"[0-9]+(\.[0-9]+)?(MB|GB)", re.IGNORECASE)
+_CAPACITY = re.compile(r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII)  # as listed, spaces too
 _MSISDN = re.compile(r"(?:\+233|233|0)([0-9]{9})")
 
 
@@ -44,13 +44,23 @@ def unfit(request: PurchaseRequest) -> Rejected | None:
     """A refusal of our own for what must never be sent: without a reference, for instance, the supplier invents one."""
     if not _REFERENCE.fullmatch(request.order_ref):
         return Rejected("invalid", "BAD_REFERENCE", "The order has no reference that can be sent.")
-    if not _PRODUCT.fullmatch(request.product_name):
+    if not is_sendable_name(request.product_name):
         return Rejected("invalid", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's.")
-    if not _CAPACITY.fullmatch(request.capacity):
+    if not is_sendable_capacity(request.capacity):
         return Rejected("invalid", "BAD_CAPACITY", "The size must be text such as 5GB.")
     if not _MSISDN.fullmatch(request.recipient_msisdn):
         return Rejected("invalid", "BAD_RECIPIENT", "The number is not one of Ghana's.")
     return None
+
+
+def is_sendable_name(product_name: str) -> bool:
+    """Whether a purchase may name this product. Asked of the list too: what is not sent must not be sold."""
+    return _PRODUCT.fullmatch(product_name) is not None
+
+
+def is_sendable_capacity(capacity: str) -> bool:
+    """Whether a purchase may say this size."""
+    return _CAPACITY.fullmatch(capacity) is not None
 
 
 def wire(request: PurchaseRequest) -> dict[str, str]:
@@ -88,7 +98,7 @@ def accepted(row: Mapping[str, Any], recipient: str | None, balance_after: objec
         status=said.word,
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
-        amount_pesewas=pesewas(row.get("amount")),
+        amount_pesewas=pesewas(row.get("amount")) if is_cedis(row.get("currency")) else None,
         balance_after_pesewas=signed_pesewas(row.get("balance_after", balance_after)),
         recipient=recipient,
         order_ref=envelope.optional_text(row.get("reference"), 64),

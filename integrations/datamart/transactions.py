@@ -13,7 +13,7 @@ from typing import Any
 from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, optional_text
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import is_cedis, pesewas
 from integrations.datamart.status import meaning
 from integrations.ports import Absent, Found, LookupResult, NoAnswer, TransactionRow
 
@@ -44,7 +44,7 @@ def _found(record: Mapping[str, Any], order_ref: str) -> Found:
         status=said.word,
         raw_status=said.raw,
         supplier_ref=optional_text(record.get("transaction_id"), 64),
-        amount_pesewas=pesewas(record.get("amount")),
+        amount_pesewas=pesewas(record.get("amount")) if is_cedis(record.get("currency")) else None,
         recipient=optional_text(record.get("beneficiary"), 40),
         capacity=optional_text(product.get("capacity"), 40) if isinstance(product, dict) else None,
         # An old reason lingers on the wire after a failed order was queued again.

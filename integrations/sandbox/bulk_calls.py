@@ -79,7 +79,7 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
     if not order.get("product_name"):
         raise refuse("Product name is required", "MISSING_PRODUCT_NAME")
     try:
-        product = product_calls.match(sandbox, order["capacity"], order["product_name"])
+        product = product_calls.find(sandbox, call, order["capacity"], order["product_name"])
     except product_calls.NotSold as why:
         raise refuse(why.message, why.code, **why.extra) from None
     price = product.price_pesewas(call.account.role)
@@ -95,7 +95,7 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
         capacity=order["capacity"],
         validity=product.validity,
         beneficiary=str(number),
-        amount_pesewas=price * quantity,
+        amount_pesewas=purchase_calls.charged_pesewas(call, price) * quantity,
     )
     return Line(purchase, quantity)
 

@@ -29,7 +29,9 @@ GATE = frozenset(
 )
 """Answered before the supplier has looked at the request: nothing is charged."""
 BEFORE = frozenset({"delay", "hold_before"})
-INSIDE = frozenset({"lookup_lag", "provider_error"})
+INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
+"""Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold` answers a purchase with
+404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list says."""
 AFTER = frozenset(
     {
         "drop_after",
@@ -51,7 +53,7 @@ FIGURES = frozenset({"odd_figures"})
 `kept` in one of `KEPT`, or the wallet written as `says`."""
 KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
 FAULTS = GATE | BEFORE | INSIDE | AFTER | FIGURES
-STACKED = frozenset({"delay", "lookup_lag"}) | FIGURES
+STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | FIGURES
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -98,10 +100,14 @@ class Fault:
     seconds: float | None = None
     match_reference: str | None = None
     every: int | None = None
-    price_thousandths: int = 0
-    wallet_thousandths: int = 0
-    kept: str = "exactly"
+    price_thousandths: int | None = None
+    wallet_thousandths: int | None = None
+    kept: str | None = None
     says: str | float | None = None
+    cedis: float | None = None
+    rows: list[dict[str, Any]] | None = None
+    """Members by `product_code`: they replace those of the list's product, null leaves one out, `drop` the whole product;
+    an unknown code is a product more."""
 
     @property
     def duration_s(self) -> float:
@@ -157,6 +163,11 @@ class FaultPlan:
                 is_taken |= entry.fault not in STACKED
         return met
 
+    def edits(self) -> list[dict[str, Any]]:
+        """The rows of every edited list of the plan, used up or not: whoever lists a product so sells it so."""
+        with self._lock:
+            return [row for entry in self._entries for row in entry.rows or ()]
+
     def entries(self) -> list[dict[str, Any]]:
         with self._lock:
             return [dict(vars(entry)) for entry in self._entries]
@@ -188,22 +199,6 @@ class _Block:
         return True
 
 
-BY_HAND: dict[str, list[dict[str, Any]]] = {
-    "Behave": [],
-    "Prices with three decimals, wallet in floats": [
-        {"fault": "odd_figures", "times": None, "price_thousandths": 4, "kept": "in_floats"}
-    ],
-    "Wallet of half a pesewa more, in floats": [
-        {"fault": "odd_figures", "times": None, "wallet_thousandths": 5, "kept": "in_floats"}
-    ],
-    "Each charge rounded up": [{"fault": "odd_figures", "times": None, "price_thousandths": 1, "kept": "rounded_up"}],
-    "Wallet below zero": [{"fault": "odd_figures", "times": None, "says": -12.5}],
-    "Wallet as “GHS 1 234.50”": [{"fault": "odd_figures", "times": None, "says": "GHS 1 234.50"}],
-    "Wallet that is no amount": [{"fault": "odd_figures", "times": None, "says": "1,234"}],
-}
-"""Ready plans for whoever plays the supplier on its page."""
-
-
 def read_plan(entries: Any) -> list[Fault]:
     """Entries from JSON. Raises `BadPlan`."""
     if not isinstance(entries, list):
@@ -221,7 +216,11 @@ def _read_entry(number: int, entry: Any) -> Fault:
         raise BadPlan(f"entry {number}: fault is one of {', '.join(sorted(FAULTS))}")
     if entry.get("endpoint", "any") not in ENDPOINTS:
         raise BadPlan(f"entry {number}: endpoint is one of {', '.join(sorted(ENDPOINTS))}")
-    for name in ("times", "probability", "seconds"):
+    if entry["fault"] == "edited_list" and not _are_rows(entry.get("rows")):
+        raise BadPlan(f"entry {number}: rows is a list of objects with a product_code each")
+    if entry["fault"] == "other_amount" and entry.get("cedis") is None:
+        raise BadPlan(f"entry {number}: cedis says how much is charged")
+    for name in ("times", "probability", "seconds", "cedis"):
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise BadPlan(f"entry {number}: {name} is a number from 0 up")
@@ -238,6 +237,12 @@ def _read_entry(number: int, entry: Any) -> Fault:
     lasts = ("probability" in entry or every is not None) and "times" not in entry
     chance = {"times": None} if lasts else {}
     return Fault(**{**chance, **entry})
+
+
+def _are_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("product_code"), str) for row in rows
+    )
 
 
 @dataclass

@@ -26,7 +26,7 @@ def spoil(store: Store, response: Response, fault: Fault) -> None:
     if not response.is_json:
         return
     wallet = fault.says if fault.says is not None else float(_wallet(store, fault))
-    extra = Decimal(fault.price_thousandths) / 1000
+    extra = Decimal(fault.price_thousandths or 0) / 1000
     response.set_data(wire.compact(_spoiled(json.loads(response.get_data()), wallet, extra)).encode())
 
 
@@ -47,8 +47,9 @@ def _spoiled(value: Any, wallet: Any, extra: Decimal) -> Any:
 
 
 def _wallet(store: Store, fault: Fault) -> Decimal | float:
-    extra = Decimal(fault.price_thousandths) / 1000
-    exact, noisy = Decimal(fault.wallet_thousandths) / 1000, fault.wallet_thousandths / 1000
+    extra = Decimal(fault.price_thousandths or 0) / 1000
+    extra_wallet = Decimal(fault.wallet_thousandths or 0) / 1000
+    exact, noisy = extra_wallet, float(extra_wallet)
     for row in store.rows("SELECT reference, amount_pesewas FROM charges WHERE account = 'first' ORDER BY seq"):
         move = Decimal(row["amount_pesewas"]) / 100
         if row["reference"] is not None:  # else it is no purchase: the opening balance, a top-up
@@ -59,7 +60,7 @@ def _wallet(store: Store, fault: Fault) -> Decimal | float:
     return exact.quantize(_CENT, ROUND_HALF_UP) if fault.kept == "rounded_balance" else exact
 
 
-def _charge(amount: Decimal, extra: Decimal, kept: str) -> Decimal:
+def _charge(amount: Decimal, extra: Decimal, kept: str | None) -> Decimal:
     exact = amount + (extra if amount > 0 else -extra)
     if kept == "rounded_purchase":
         return exact.quantize(_CENT, ROUND_HALF_UP)

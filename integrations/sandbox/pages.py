@@ -5,6 +5,7 @@ Decides what a click does. It works without JavaScript and answers JSON to those
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ _ROUTES = Map(
         Rule("/sandbox/wallet/topup", endpoint="top_up", methods=["POST"]),
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
         Rule("/sandbox/account/status", endpoint="set_account", methods=["POST"]),
-        Rule("/sandbox/misbehave", endpoint="misbehave", methods=["POST"]),
+        Rule("/sandbox/plan", endpoint="set_plan", methods=["POST"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -164,13 +165,15 @@ def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
     return Done(f"The account is {status}.", 200, {"account_status": status})
 
 
-def misbehave(sandbox: Sandbox, request: Request, name: str) -> Done:
-    """Replace the plan of faults by a ready one."""
-    chosen = _field(request, "plan")
-    if chosen not in faults.BY_HAND:
-        return Done("There is no such plan.", 404)
-    sandbox.faults.install(faults.read_plan(faults.BY_HAND[chosen]))
-    return Done(f"From now on: {chosen}.")
+def set_plan(sandbox: Sandbox, request: Request, name: str) -> Done:
+    """Replace the plan of faults by the one typed; an empty one ends all of them."""
+    typed = _field(request, "plan").strip()
+    try:
+        plan = faults.read_plan(json.loads(typed or "[]"))
+    except (ValueError, RecursionError) as problem:
+        return Done(f"That plan cannot be played: {problem}.", 400)
+    sandbox.faults.install(plan)
+    return Done(f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)})
 
 
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
@@ -191,11 +194,16 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         products=[(product, product.price_pesewas(account.role)) for product in products],
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
-        plans=list(faults.BY_HAND),
-        planned=len(sandbox.faults.entries()),
+        plan=_field(request, "plan") or _readable(sandbox.faults.entries()),
     )
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
+
+
+def _readable(entries: list[dict[str, Any]]) -> str:
+    """The plan as JSON, without the members that say nothing."""
+    said = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    return json.dumps(said, indent=1) if said else ""
 
 
 def _field(request: Request, name: str) -> str:
@@ -223,5 +231,5 @@ _ACTS: dict[str, Callable[[Sandbox, Request, str], Done]] = {
     "top_up": top_up,
     "set_price": set_price,
     "set_account": set_account,
-    "misbehave": misbehave,
+    "set_plan": set_plan,
 }

@@ -6,6 +6,7 @@ Decides filters, prices shown and the supplier's loose matching of names. Buying
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -38,6 +39,8 @@ def products(sandbox: Sandbox, call: Call) -> Response:
         and (low is None or product.capacity_mb >= low)
         and (high is None or product.capacity_mb <= high)
     ]
+    if edited := call.fault("edited_list"):
+        shown = _edited(shown, edited.rows or [])
     payload: dict[str, Any] = {"products": shown, "total": len(shown)}
     if sandbox.knobs.generation == "A3":
         payload["supported_network"] = "YELLO"
@@ -65,11 +68,20 @@ def capacities(sandbox: Sandbox, call: Call) -> Response:
     return wire.success(sandbox.clock, "Available capacities retrieved", payload)
 
 
+def find(sandbox: Sandbox, call: Call, capacity: Any, name: Any) -> Product:
+    """What a purchase buys. Raises NotSold, also when a fault says so."""
+    if call.fault("not_sold"):
+        raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
+    return match(sandbox, capacity, name)
+
+
 def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     """The first product whose name contains `name`, in any case, with that capacity. Raises NotSold."""
     if not isinstance(capacity, str) or not isinstance(name, (str, int, float)):
         problem = f"{'name' if isinstance(capacity, str) else 'capacity'}.match is not a function"
         raise NotSold("PRODUCT_LOOKUP_ERROR", "Error looking up product", {"error": problem})
+    if (as_listed := _as_listed(sandbox, capacity, str(name))) is not None:
+        return as_listed
     size = CAPACITY.fullmatch(capacity)
     if not size:
         extra = {"format": CAPACITY_FORMAT, "provided": capacity}
@@ -90,6 +102,34 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     raise NotSold(
         "PRODUCT_NOT_FOUND", "Product not found", {"requested": requested, "available_alternatives": alternatives}
     )
+
+
+def _edited(rows: list[dict[str, Any]], edits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The list with the members of `edits` put over it."""
+    shown = {row["product_code"]: row for row in rows}
+    for edit in edits:
+        row = {**shown.get(edit["product_code"], {}), **edit}
+        shown[edit["product_code"]] = {name: value for name, value in row.items() if value is not None}
+    return [row for row in shown.values() if not row.get("drop")]
+
+
+def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
+    """The product that an edited list offers under just this size and a name like this. Raises NotSold for one dropped."""
+    for edit in sandbox.faults.edits():
+        known = next(
+            (one for one in sandbox.store.products(sandbox.knobs.products) if one.code == edit["product_code"]), None
+        )
+        listed = {"name": known.name, "capacity": known.capacity} | edit if known else edit
+        if listed.get("capacity") != capacity or name.lower() not in str(listed.get("name", "")).lower():
+            continue
+        if edit.get("drop"):
+            raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
+        base = known or next(iter(sandbox.store.products(sandbox.knobs.products)))
+        price = edit.get("price")
+        offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
+        pesewas = base.base_pesewas if price is None else round(float(price) * 100) - offset
+        return replace(base, code=edit["product_code"], name=str(listed["name"]), base_pesewas=pesewas)
+    return None
 
 
 def _priced(sandbox: Sandbox, account: Account) -> list[tuple[Product, int]]:

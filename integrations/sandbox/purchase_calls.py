@@ -32,7 +32,7 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
     if refusal is not None:
         return refusal
     try:
-        product = product_calls.match(sandbox, body["capacity"], body["product_name"])
+        product = product_calls.find(sandbox, call, body["capacity"], body["product_name"])
     except product_calls.NotSold as why:
         return wire.failure(sandbox.clock, 404, why.message, why.code, **why.extra)
     price = product.price_pesewas(call.account.role)
@@ -47,7 +47,7 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
         capacity=body["capacity"],
         validity=product.validity,
         beneficiary=body["beneficiary_number"],
-        amount_pesewas=price,
+        amount_pesewas=charged_pesewas(call, price),
     )
     return _settle(sandbox, call, wanted, body.get("callback_url"))
 
@@ -196,6 +196,12 @@ def is_phone(sandbox: Sandbox, number: Any) -> bool:
     """A2 takes any number that starts 2, 3 or 5; A3 only the prefixes of MTN."""
     pattern = _MTN_NUMBER if sandbox.knobs.generation == "A3" else _ANY_NUMBER
     return isinstance(number, str) and bool(pattern.fullmatch(number))
+
+
+def charged_pesewas(call: Call, price_pesewas: int) -> int:
+    """What a purchase costs: its price, unless a fault charges another amount."""
+    other = call.fault("other_amount")
+    return price_pesewas if other is None or other.cedis is None else round(other.cedis * 100)
 
 
 def processing_error(sandbox: Sandbox, details: str) -> Response:

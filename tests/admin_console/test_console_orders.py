@@ -52,6 +52,20 @@ def test_one_box_finds_an_order_by_anything_a_person_has_in_hand(
         assert codes(owner.get("/orders", query_string={"q": typed}).text) == [three["kofi"], three["ama"]], typed
 
 
+def test_a_code_finds_its_order_alone_whatever_was_pasted_and_chosen(
+    owner: Visitor, scene: Scene, three: dict[str, str]
+) -> None:
+    order = scene.find(three["kofi"])
+    share = f"Order {order.shown_code} at Kofi's Data: http://kofi.localhost/orders/{order.code}, for 020 999 9999"
+    for typed in (order.code, share, f"*{order.shown_code}*", f"/orders/{order.code})"):
+        for chosen in ({}, {"state": "pending"}, {"store": "ama"}):
+            assert codes(owner.get("/orders", query_string={"q": typed, **chosen}).text) == [order.code], (
+                typed,
+                chosen,
+            )
+    assert codes(owner.get("/orders", query_string={"q": order.shown_code[:7]}).text) == []
+
+
 @pytest.mark.parametrize("typed", ["zzz", "%", "_", "' OR 1=1 --", "\x01", "ß", "K" * 5_000, "0000000000", "🙂"])
 def test_what_matches_nothing_says_so_and_keeps_what_was_typed(
     owner: Visitor, three: dict[str, str], typed: str

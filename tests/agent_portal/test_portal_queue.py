@@ -114,13 +114,72 @@ class TestSearch:
     def test_nothing_found_says_so_and_keeps_what_was_typed(self, ama_agent: Visitor, place: Any) -> None:
         place()
         page = ama_agent.get("/orders?tab=new&q=zebra").text
-        assert "Nothing found for “zebra”" in page and 'value="zebra"' in page and "Show all new orders" in page
+        assert "Nothing found for “zebra”" in page and 'value="zebra"' in page and "All tabs were searched" in page
 
-    def test_the_address_keeps_tab_and_search(self, ama_agent: Visitor, place: Any) -> None:
+    def test_the_address_keeps_the_search_and_pages_of_it(self, ama_agent: Visitor, place: Any) -> None:
         place()
-        page = ama_agent.get("/orders?tab=new&q=024").text
-        assert "/orders?tab=late&amp;q=024" in page
-        assert 'name="back" value="/orders?tab=new&amp;q=024"' in page
+        page = ama_agent.get("/orders?q=024").text
+        assert 'name="back" value="/orders?q=024"' in page and 'aria-current="page">New' not in page
+
+    @pytest.mark.parametrize(
+        ("state", "tab"),
+        [("pending", "New"), ("queued", "Processing"), ("submitting", "Processing"), ("processing", "Processing"),
+         ("failed", "Failed"), ("completed", "Done"), ("cancelled", "Done")],
+    )  # fmt: skip
+    def test_a_code_finds_that_order_alone_in_any_state_and_says_its_tab(
+        self, ama_agent: Visitor, place: Any, order_of: Any, state: str, tab: str
+    ) -> None:
+        code = place(number="0559998888", state=state)
+        for digits in range(10):  # numbers in which any digits of the code could stand
+            place(number=f"024{str(digits) * 7}", gb=1)
+        for where in ("", "tab=new&", "tab=done&"):
+            for typed in (code, order_of(code).shown_code.lower(), f"*{code}*"):
+                page = ama_agent.get(f"/orders?{where}q={typed}").text
+                assert numbers(page) == ["055 999 8888"], (where, typed)
+                assert f"in {tab}" in page and f">{tab}</a>." in page
+        assert (f"/orders/{code}/process" in page) == (state == "pending")
+
+    @pytest.mark.parametrize(
+        "pasted",
+        ["Order {shown} at Ama's Data: http://ama.localhost/orders/{code}", "Hello, about my order {shown}.",
+         "[29/11/2026, 10:02] +233 24 123 4567: my code is {lower}, when does it come?", "{shown} MTN 5 GB 0241234567",
+         "http://ama.localhost/orders/{code})", "https://wa.me/?text=Order%20{shown}%20at%20Ama", "“{code}”,"],
+    )  # fmt: skip
+    def test_a_code_is_found_in_whatever_was_pasted(
+        self, ama_agent: Visitor, place: Any, order_of: Any, pasted: str
+    ) -> None:
+        place()  # its number stands in two of the texts
+        code = place(number="0559998888", state="completed")
+        shown = order_of(code).shown_code
+        text = pasted.format(shown=shown, code=code, lower=shown.lower())
+        assert numbers(ama_agent.get("/orders", query_string={"q": text}).text) == ["055 999 8888"]
+
+    def test_a_part_of_a_code_finds_no_number(self, ama_agent: Visitor, place: Any) -> None:
+        place(number="0241531530")
+        for typed in ("XTP1-53RB-YA", "XTP1-53", "1-53R", "XTP153"):
+            assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == [], typed
+
+    def test_another_stores_code_is_not_found_and_leads_to_no_number(
+        self, ama_agent: Visitor, place: Any, order_of: Any
+    ) -> None:
+        foreign = place("kofi", number="0249999999")
+        place(number="0241111111", name="Efua")
+        for typed in (foreign, order_of(foreign, "kofi").shown_code):
+            page = ama_agent.get("/orders", query_string={"q": typed}).text
+            assert numbers(page) == [] and "Nothing found" in page
+
+    def test_a_name_of_ten_letters_is_still_a_name(self, ama_agent: Visitor, place: Any) -> None:
+        place(name="Kofi Mensah")
+        place(number="0559998888", name="Kofi Mends")
+        assert numbers(ama_agent.get("/orders?q=kofi mensah").text) == ["024 123 4567"]
+        assert numbers(ama_agent.get("/orders?q=kofi 4567").text) == ["024 123 4567"]
+
+    def test_a_press_in_a_search_leaves_no_tab_marked(self, ama_agent: Visitor, place: Any) -> None:
+        code = place(gb=1)
+        page = ama_agent.get(f"/orders?q={code}").text
+        assert f"/orders/{code}/process?row=1&amp;found=1" in page
+        row = ama_agent.post(f"/orders/{code}/process?row=1&found=1", headers={"HX-Request": "true"}).text
+        assert "in Processing" in row and "aria-current" not in row
 
     @pytest.mark.parametrize(
         "query",
@@ -141,16 +200,17 @@ class TestSearch:
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_pages_follow_each_other_without_gap_or_repeat(ama_agent: Visitor, place: Any) -> None:
+@pytest.mark.parametrize(("path", "order"), [("/orders?tab=new", "01234"), ("/orders?q=024", "43210")])
+def test_pages_follow_each_other_without_gap_or_repeat(ama_agent: Visitor, place: Any, path: str, order: str) -> None:
     for index in range(5):
         place(number=f"024000000{index}", gb=1)
-    seen, path = [], "/orders?tab=new&q=024"
+    seen = []
     for _ in range(3):
         page = ama_agent.get(path).text
         seen += [number[-1] for number in numbers(page)]
         more = re.search(r'href="([^"]+)" rel="next"', page)
         path = more[1].replace("&amp;", "&") if more else ""
-    assert seen == ["0", "1", "2", "3", "4"] and path == ""
+    assert "".join(seen) == order and path == ""
     assert "Back to the start" in page
 
 

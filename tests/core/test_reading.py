@@ -112,7 +112,7 @@ def test_an_order_is_found_by_everything_a_person_may_have(ama: int, place: Plac
         ref_lower=order.order_ref.lower(),
     )
     assert [found.id for found in orders.find_any(words, 10)] == [order.id]
-    assert ids(orders.queue("new", words)) == [order.id]
+    assert ids(orders.search(words)) == [order.id]
 
 
 def test_the_digits_of_a_code_or_reference_find_nobody_s_number(ama: int, place: Place) -> None:

@@ -108,7 +108,8 @@ def test_rooms_do_not_share_pages(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/wallet", base_url="http://ama.localhost").status_code == 404
     assert client.get("/track", base_url="http://portal.localhost").status_code == 404
-    assert client.post("/datamart/x", base_url="http://portal.localhost").status_code == 403
+    assert client.post("/datamart/x", base_url="http://portal.localhost").status_code == 404
+    assert client.post("/datamart/x", base_url="http://admin.localhost").status_code == 403
     assert client.get("/supplier", base_url="http://portal.localhost").status_code == 404
 
 

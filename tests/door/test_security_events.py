@@ -104,7 +104,8 @@ def test_waits_and_refusals_are_written_down_at_the_log_in(told: tuple[Flask, Sa
     ("event", "more"),
     [
         ("origin_refused", {"origin": "http://ama.localhost"}),
-        ("origin_refused", {"origin": None}),
+        ("origin_refused", {"origin": None, "headers": {"Referer": "http://ama.localhost/"}}),
+        ("forgery_refused", {"origin": None, "csrf": False}),
         ("origin_refused", {"headers": {"Sec-Fetch-Site": "same-site"}}),
         ("forgery_refused", {"csrf": False}),
     ],

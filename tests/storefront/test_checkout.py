@@ -265,9 +265,22 @@ def test_a_post_from_elsewhere_orders_nothing(shop, bundle, counts):
     customer = shop("ama")
     form = fields(customer.review(bundle()).text)
     before = counts()
-    for origin in ("http://kofi.localhost", "null", "http://ama.localhost.evil.example"):
+    for origin in ("http://kofi.localhost", "http://ama.localhost.evil.example"):
         assert customer.post("/orders", form, headers={"Origin": origin}).status_code == 403
+    assert customer.post("/orders", form | {"csrf_token": "x"}, headers={"Origin": "null"}).status_code == 400
     assert counts() == before
+
+
+@pytest.mark.parametrize("origin", ["null", None])
+def test_an_old_browser_that_says_no_origin_orders_with_the_forms_own_token(app, bundle, origin):
+    """KaiOS 2.5, Firefox before 70, the old Edge and Presto send neither Origin nor Sec-Fetch-Site with a form."""
+    client, headers = app.test_client(), {} if origin is None else {"Origin": origin}
+
+    def post(form):
+        return client.post("/orders", data=form, base_url="http://ama.localhost", headers=headers)
+
+    review = post({"bundle": bundle(), "recipient": NUMBER})
+    assert post(fields(review.text)).status_code == 303
 
 
 def test_reloading_the_address_of_the_review_goes_to_the_shop(shop):

@@ -26,6 +26,7 @@ from integrations.ports import (
     CallRecord,
     CapacityLine,
     Found,
+    Listing,
     NoAnswer,
     NotSent,
     PurchaseRequest,
@@ -144,11 +145,11 @@ def test_float_noise_costs_no_pesewa(make: Make) -> None:
 
 def test_offers(pair: Pair) -> None:
     said = pair.client.offers()
-    assert isinstance(said, tuple)
+    assert isinstance(said, Listing)
     networks = {"mtn", "telecel", "at"} if profile_of(pair) == "documented" else {"mtn"}
-    assert {offer.network for offer in said} == networks
+    assert {offer.network for offer in said.offers} == networks
     assert pair.records[-1].note == "", "the sandbox lists a product that we would not sell"
-    two = next(offer for offer in said if offer.product_code == "YELLOW_2GB")
+    two = next(offer for offer in said.offers if offer.product_code == "YELLOW_2GB")
     assert (two.product_name, two.capacity, two.mb, two.validity, two.cost_pesewas) == (
         "YELLOW",
         "2GB",
@@ -160,9 +161,9 @@ def test_offers(pair: Pair) -> None:
 
 def test_every_offer_can_be_bought_at_its_price(pair: Pair) -> None:
     said = pair.client.offers()
-    assert isinstance(said, tuple)
+    assert isinstance(said, Listing)
     pair.supplier.sandbox.knobs.rate_limit = 1_000
-    for number, offer in enumerate(said):
+    for number, offer in enumerate(said.offers):
         request = PurchaseRequest(f"MK-OFFER-{number:04}", offer.product_name, offer.capacity, "+233241234567")
         bought = pair.client.submit(request)
         assert isinstance(bought, Accepted) and bought.amount_pesewas == offer.cost_pesewas, offer

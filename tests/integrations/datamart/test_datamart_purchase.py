@@ -213,7 +213,7 @@ def test_what_goes_out() -> None:
         ({"product_name": "Y"}, "BAD_PRODUCT_NAME"),  # a pattern that hits half the catalogue
         ({"product_name": ".*"}, "BAD_PRODUCT_NAME"),
         ({"capacity": "5"}, "BAD_CAPACITY"),
-        ({"capacity": "5 GB"}, "BAD_CAPACITY"),
+        ({"capacity": "5\tGB"}, "BAD_CAPACITY"),
         ({"capacity": ""}, "BAD_CAPACITY"),
         ({"recipient_msisdn": ""}, "BAD_RECIPIENT"),
         ({"recipient_msisdn": "+2348031234567"}, "BAD_RECIPIENT"),

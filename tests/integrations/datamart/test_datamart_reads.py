@@ -8,7 +8,7 @@ import httpx
 import pytest
 from datamart_wire import HTML, mart, ok, product, raw, refusal
 
-from integrations.ports import Account, Balance, CallRecord, CapacityLine, NoAnswer, Offer
+from integrations.ports import Account, Balance, CallRecord, CapacityLine, LeftOut, Listing, NoAnswer, Offer
 
 READS = ("balance", "offers", "capacities", "account", "transactions", "statistics", "test_webhook")
 
@@ -60,6 +60,11 @@ def test_balance_that_is_no_amount_is_never_zero(cedis: Any) -> None:
     assert said.reason in ("no balance in it", f"the balance is no amount: “{str(cedis).replace('e+', 'E+')}”")
 
 
+def test_a_balance_in_another_currency_is_no_balance() -> None:
+    said = mart(ok({"balance": 812.4, "currency": "USD"})).balance()
+    assert said == NoAnswer("broken", "the balance is in another currency, “USD”")
+
+
 @pytest.mark.parametrize(
     ("sent", "pesewas", "said"),
     [
@@ -81,7 +86,8 @@ def test_a_balance_keeps_every_digit_that_was_sent(sent: bytes, pesewas: int, sa
 def offers(*listed: Any) -> tuple[Any, str]:
     records: list[CallRecord] = []
     said = mart(ok({"products": list(listed), "total": len(listed)}), records).offers()
-    return said, records[0].note
+    assert isinstance(said, Listing)
+    return said.offers, records[0].note
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,8 @@ def test_offer(name: str, more: dict[str, str], network: Any) -> None:
         ("500MB", "500MB", 500),
         ("1.5GB", "1.5GB", 1536),
         ("0.5gb", "0.5gb", 512),
-        (" 2 GB ", "2GB", 2048),  # the purchase takes no space
+        ("15 GB", "15 GB", 15360),  # a purchase says it just as the list does
+        (" 2 GB ", " 2 GB ", 2048),
     ],
 )
 def test_capacity(capacity: str, sent: str, mb: int) -> None:
@@ -120,13 +127,13 @@ def test_capacity(capacity: str, sent: str, mb: int) -> None:
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "not an object": ("YELLOW", "not an object"),
-    "null": (None, "not an object"),
+    "not an object": ("YELLOW", "nameless: not an object"),
+    "null": (None, "nameless: not an object"),
     "no code": (product(product_code=None), "YELLOW: no code or no name"),
     "no name": (product(name=None, product_code="YELLOW_2GB"), "YELLOW_2GB: no code or no name"),
     "name is a list": (product(name=["YELLOW"], product_code="C"), "C: no code or no name"),
-    "network unknown": (product("BLUE"), "BLUE_2GB: unknown network"),
-    "network in two minds": (product(network="TELECEL"), "YELLOW_2GB: unknown network"),
+    "network unknown": (product("BLUE"), "BLUE_2GB: unknown network 'BLUE'"),
+    "network in two minds": (product(network="TELECEL"), "YELLOW_2GB: network 'TELECEL' of a product named 'YELLOW'"),
     "no capacity": (product(capacity=None, product_code="C"), "C: unreadable capacity"),
     "capacity bare": (product(capacity="5", product_code="C"), "C: unreadable capacity"),
     "capacity number": (product(capacity=5, product_code="C"), "C: unreadable capacity"),
@@ -172,11 +179,63 @@ def test_products_a_purchase_could_not_tell_apart_are_not_sold() -> None:
         ({"products": None}, "no list of products"),
         ({"products": {"YELLOW": []}}, "no list of products"),
         ({}, "no list of products"),
-        ({"products": [1, 2]}, "no product of the list can be sold"),
     ],
 )
 def test_no_catalogue(data: Any, reason: str) -> None:
     assert mart(ok(data)).offers() == NoAnswer("broken", reason)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "why"),
+    [
+        (product("MTN (Non-Expiry)", "3GB", network="YELLO"), "a name that no purchase can say 'MTN (Non-Expiry)'"),
+        (product("MTN 🔥", "3GB", network="YELLO"), "a name that no purchase can say 'MTN 🔥'"),
+        (product("MTN\tBig", "3GB", network="YELLO"), "a name that no purchase can say 'MTN\ufffdBig'"),
+        (product("M", "3GB", network="YELLO"), "a name that no purchase can say 'M'"),
+        (product("YELLOW", "3\tGB"), "unreadable capacity"),
+        (product("YELLOW", "3\u200bGB"), "unreadable capacity"),
+        (product("YELLOW", "3GB", currency="NGN"), "another currency 'NGN'"),
+        (product("YELLOW", "3GB", currency=7), "another currency '7'"),
+        (product("MTN", "3GB"), "unknown network 'MTN'"),
+        (product("Special", "3GB", network="Vodafone"), "unknown network 'Vodafone'"),
+    ],
+)
+def test_what_no_purchase_could_say_or_pay_is_left_out_and_named(left_out: Any, why: str) -> None:
+    said = mart(ok({"products": [left_out | {"product_code": "BAD"}, product()]})).offers()
+    assert isinstance(said, Listing)
+    assert [offer.product_code for offer in said.offers] == ["YELLOW_2GB"]
+    assert said.left_out == (LeftOut("BAD", why),)
+
+
+@pytest.mark.parametrize("currency", ["GHS", "ghs", " GHS ", "GH₵", "", None])
+def test_cedis_in_any_spelling_are_cedis(currency: Any) -> None:
+    assert len(offers(product(currency=currency))[0]) == 1
+
+
+def test_a_currency_of_the_whole_list_holds_for_products_that_name_none() -> None:
+    said = mart(ok({"products": [product(currency=None), product(capacity="5GB")], "currency": "USD"})).offers()
+    assert isinstance(said, Listing)
+    assert [offer.product_code for offer in said.offers] == ["YELLOW_5GB"]
+
+
+def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_find_there() -> None:
+    said = mart(
+        ok({"products": [product("YELLOW", "3GB"), product("YELLOW (Night)", "3GB", network="YELLO")]})
+    ).offers()
+    assert isinstance(said, Listing)
+    assert said.offers == ()
+    assert len(said.left_out) == 2
+
+
+def test_a_list_of_which_nothing_can_be_sold_names_everything() -> None:
+    said = mart(ok({"products": [1, product("MTN")]})).offers()
+    assert said == Listing((), (LeftOut("nameless", "not an object"), LeftOut("MTN_2GB", "unknown network 'MTN'")))
+
+
+def test_an_inactive_product_is_not_sold_and_not_missed() -> None:
+    said = mart(ok({"products": [product(status="inactive"), product(capacity="5GB")]})).offers()
+    assert isinstance(said, Listing)
+    assert (len(said.offers), said.left_out) == (1, ())
 
 
 # -- sizes

@@ -240,3 +240,35 @@ def test_the_clock_only_goes_forward(ama, path, body):
 
 def test_what_is_no_json_is_refused(ama):
     assert ama.client.post("/sandbox/faults", data=b"{").status_code == 400
+
+
+def test_a_plan_of_faults_is_played_by_hand_from_the_page(ama):
+    plan = (
+        '[{"fault": "edited_list", "endpoint": "products", "times": null, "rows": [{"product_code": "YELLOW_1GB", '
+        '"capacity": "1 GB"}, {"product_code": "YELLOW_2GB", "drop": true}]}, '
+        '{"fault": "other_amount", "endpoint": "buying", "cedis": 5.05}]'
+    )
+    assert ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
+    listed = {row["product_code"]: row for row in ama.get("/v1/products").json["data"]["products"]}
+    assert (listed["YELLOW_1GB"]["capacity"], "YELLOW_2GB" in listed) == ("1 GB", False)
+    bought = ama.buy(capacity="1 GB")
+    assert (bought.status_code, bought.json["data"]["amount"]) == (201, 5.05)
+    assert error_code(ama.buy("MK-0000000002")) == "PRODUCT_NOT_FOUND"
+    assert "other_amount" in page(ama)[0].text
+    assert ama.client.post("/sandbox/plan", data={"plan": ""}, headers=HTML).status_code == 303
+    assert ama.buy("MK-0000000003").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"fault"',
+        '[{"fault": "edited_list"}]',
+        '[{"fault": "other_amount"}]',
+        '[{"fault": "edited_list", "rows": [1]}]',
+    ],
+)
+def test_a_plan_that_cannot_be_played_is_said_and_kept(ama, plan):
+    reply = ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML)
+    assert reply.status_code == 400
+    assert "cannot be played" in reply.text and plan.split('"')[1] in reply.text

@@ -1,0 +1,166 @@
+"""Lists the supplier may well send: spelled otherwise, with products we cannot buy, in another currency. By the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from desk import AMA, Desk
+from sqlalchemy import select
+from visitors import Visitor
+
+from core import catalog, outbox, tenancy
+from core.audit import SYSTEM
+from core.catalog import Bundle
+from core.db import db
+from core.outbox import OutboxRow
+
+ONE_GB = "YELLOW_1GB"
+
+
+class Lists:
+    """The supplier's list with edits over it, and what a sync of it does."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def show(self, *rows: dict[str, Any]) -> None:
+        self.desk.plan("edited_list", "products", times=None, rows=list(rows))
+
+    def sync(self, *rows: dict[str, Any]) -> OutboxRow:
+        if rows:
+            self.show(*rows)
+        with tenancy.across_stores():
+            asked = outbox.ask("sync_catalogue", SYSTEM)
+        self.desk.work()
+        with tenancy.across_stores():
+            row = outbox.asked(asked.id)
+        assert row is not None and row.done_at is not None
+        return row
+
+
+@pytest.fixture
+def lists(make_desk: Callable[..., Desk]) -> Lists:
+    return Lists(make_desk(rate_limit=1_000))
+
+
+def bundles(mb: int = 1024) -> list[Bundle]:
+    return list(db.session.scalars(select(Bundle).where(Bundle.network == "mtn", Bundle.mb == mb).order_by(Bundle.id)))
+
+
+def row(**members: Any) -> dict[str, Any]:
+    """A product of seven gigabytes that the seed does not have."""
+    return {
+        "product_code": "ODD", "name": "YELLOW", "network": "YELLO", "capacity": "7GB", "validity": "30 days", "price": 31.0,
+        "currency": "GHS", "status": "active",
+    } | members  # fmt: skip
+
+
+SPELLINGS = ["30 Days", "30days", "30-day", "1 Month", "Monthly", " 30  DAYS ", "720 hours", "Valid for 30 days"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(lists: Lists, spelling: str) -> None:
+    lists.sync()
+    [bundle] = bundles()
+    with lists.desk.inside("ama"):
+        catalog.save_price(bundle.id, 777, True, AMA)
+    with lists.desk.inside("kofi"):
+        catalog.save_price(bundle.id, 888, False, AMA)
+    lists.sync({"product_code": ONE_GB, "validity": spelling})
+    assert [one.id for one in bundles()] == [bundle.id]
+    for slug, kept in (("ama", (777, True)), ("kofi", (888, False))):
+        with lists.desk.inside(slug):
+            line = next(line for line in catalog.price_table() if line.bundle_id == bundle.id)
+            assert (line.price_pesewas, line.hidden) == kept
+
+
+@pytest.mark.parametrize("spelling", ["Non-Expiry", "NO EXPIRY", "no-expiry", "Never expires"])
+def test_what_never_expires_is_one_bundle_however_it_is_said(lists: Lists, spelling: str) -> None:
+    lists.sync({"product_code": ONE_GB, "validity": "No expiry"})
+    first = [one.id for one in bundles()]
+    assert len(first) == 2  # it is another bundle than that of 30 days
+    lists.sync({"product_code": ONE_GB, "validity": spelling})
+    assert [one.id for one in bundles()] == first
+
+
+def test_another_length_is_another_bundle(lists: Lists) -> None:
+    lists.sync({"product_code": ONE_GB, "validity": "7 days"})
+    assert [one.validity for one in bundles()] == ["30 days", "7 days"]
+
+
+def test_a_size_in_another_unit_is_the_same_bundle(lists: Lists) -> None:
+    lists.sync()
+    before = [one.id for one in bundles()]
+    lists.sync({"product_code": ONE_GB, "capacity": "1024 MB"})
+    assert [one.id for one in bundles()] == before
+
+
+def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(lists: Lists) -> None:
+    """Left behind by a list of before, when each spelling made a bundle of its own."""
+    lists.sync()
+    [bundle] = bundles()
+    with tenancy.across_stores():
+        twin = {"network": "mtn", "mb": 1024, "validity": "30 Days", "offer_id": bundle.offer_id}
+        with catalog.sync.transaction() as session:
+            session.add(Bundle(**twin, cost_pesewas=460, agent_price_pesewas=470, active=False))
+    lists.sync({"product_code": ONE_GB, "validity": "30 DAYS"})
+    assert [(one.id == bundle.id, one.active) for one in bundles()] == [(True, True), (False, False)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": "MTN (Non-Expiry)"},
+        {"name": "MTN 🔥"},
+        {"name": "MTN\u0007Big"},
+        {"name": "MTN [Big]"},
+        {"name": "MTN", "network": None},
+        {"name": "Big", "network": "Vodafone"},
+        {"capacity": "7 gigs"},
+        {"capacity": "7\u200bGB"},
+        {"currency": "NGN"},
+        {"currency": {"code": "USD"}},
+    ],
+)
+def test_what_cannot_be_bought_is_not_on_the_shelf_and_the_sync_names_it(lists: Lists, odd: dict[str, Any]) -> None:
+    lists.sync()
+    asked = lists.sync(row(**odd))
+    assert asked.result_text is not None and "1 of 38 left out" in asked.result_text and "(ODD)" in asked.result_text
+    with lists.desk.inside("ama"):
+        assert 7168 not in {line.mb for line in catalog.shelf()}
+    with tenancy.across_stores():
+        report = catalog.last_sync()
+    assert report is not None and [one["product"] for one in report.left_out] == ["ODD"]
+
+
+@pytest.mark.parametrize("capacity", ["7 GB", "7gb", "7.0GB", " 7GB", "7168 MB"])
+def test_a_size_goes_out_just_as_it_is_listed(lists: Lists, capacity: str) -> None:
+    lists.sync(row(capacity=capacity))
+    order = lists.desk.release(gb=7)
+    lists.desk.work()
+    assert lists.desk.read(order).state == "processing"
+    theirs = lists.desk.sandbox.sandbox.store.rows("SELECT capacity FROM orders WHERE reference = ?", order.order_ref)
+    assert [one["capacity"] for one in theirs] == [capacity]
+
+
+def test_the_owner_who_presses_sync_reads_what_was_left_out(lists: Lists, owner: Visitor) -> None:
+    page = owner.post("/catalogue/sync")
+    lists.show(*(row(product_code=f"MTN_{gb}GB", name="MTN", network=None, capacity=f"{gb}GB") for gb in (1, 2, 3, 4)))
+    lists.desk.work()
+    page = owner.get(page.headers["Location"])
+    assert "4 of 41 left out: unknown network &#39;MTN&#39; (MTN_1GB, MTN_2GB, MTN_3GB, …)." in page.text
+    assert '<span class="strong">MTN_4GB</span>: unknown network' in page.text
+    assert "4 products of the supplier&#39;s list are left out" in owner.get("/").text
+
+
+def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(lists: Lists) -> None:
+    lists.sync()
+    with tenancy.across_stores():
+        everything = [one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))]
+    asked = lists.sync(*({"product_code": code, "name": "MTN", "network": None} for code in everything))
+    assert not asked.result_ok
+    assert asked.result_text is not None and "37 of 37 left out: unknown network 'MTN'" in asked.result_text
+    with lists.desk.inside("ama"):
+        assert len(catalog.shelf()) > 30
