@@ -14,12 +14,12 @@ from sqlalchemy.orm import aliased
 
 from admin_console.chart import Point
 from core import clock, config, ledger, orders
+from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.stores import Store
-from core.supply import BalanceRead
 from core.users import Membership, User
 
 BURN_H = 6

@@ -14,10 +14,10 @@ from werkzeug.wrappers import Response
 
 from admin_console import asked, bp, figures
 from admin_console.auth import needs
-from core import clock, config, ledger, money, outbox, reconcile, supply
+from core import balances, clock, config, ledger, money, outbox, reconcile, supply
 from core.audit import Actor
+from core.balances import BalanceRead
 from core.reconcile import Doubts
-from core.supply import BalanceRead
 
 READS = 20
 
@@ -105,7 +105,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
-    reads = supply.balance_reads(READS)
+    reads = balances.newest(READS)
     kind, sentence = _compared(reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"])
     return {
         "errand": errand,

@@ -106,22 +106,6 @@ class WebhookEvent(Model):
         return self.body.decode("utf-8", "replace")
 
 
-class BalanceRead(Model):
-    """One answer of the supplier about our balance, beside what our books said at that moment."""
-
-    __tablename__ = "balance_reads"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    supplier: Mapped[str]
-    balance_pesewas: Mapped[int]
-    said: Mapped[str] = mapped_column(default="")
-    """The balance in cedis with every digit as it was sent; empty when it was told with a purchase."""
-    float_pesewas: Mapped[int]
-    unresolved_pesewas: Mapped[int]
-    verdict: Mapped[str]
-
-
 @as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
@@ -181,14 +165,6 @@ def close_until(moment: datetime) -> None:
     with transaction():
         link = locked_state()
         link.closed_until = max(moment, link.closed_until or moment)
-
-
-@as_platform
-def note_failed_balance(why: str) -> None:
-    """A read brought no balance; `why` is what people read."""
-    with transaction():
-        link = locked_state()
-        link.balance_failed_at, link.balance_failure = clock.now(), why
 
 
 def may_ring_lookup(link: SupplierState) -> bool:
@@ -302,12 +278,6 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
             WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
         )
     )
-
-
-@as_platform
-def balance_reads(limit: int) -> list[BalanceRead]:
-    """The newest balance reads first."""
-    return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))
 
 
 def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:

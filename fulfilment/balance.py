@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from core import clock, config, orders, reconcile, supply, tenancy
+from core import balances, clock, config, orders, reconcile, supply, tenancy
 from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
@@ -51,7 +51,7 @@ def read(supplier: Supplier) -> str | NoAnswer:
         answer = supplier.balance()
         if isinstance(answer, Balance):
             return _note(answer.balance_pesewas, mark=mark, said=answer.said)
-    supply.note_failed_balance(failure(answer))
+    balances.note_failed(failure(answer))
     if answer.kind == "credentials":
         link.refused_credentials()
     elif answer.kind == "rate_limited":

@@ -17,12 +17,13 @@ from sqlalchemy import ScalarSelect, select
 
 from core import cases, clock, config, ledger, money, orders, supply
 from core.audit import SYSTEM
+from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
 from core.reconcile import returned, rounding, suspects
 from core.reconcile.doubts import Doubts, doubts
-from core.supply import SUPPLIER, BalanceRead
+from core.supply import SUPPLIER
 
 SUBJECT = "float"
 RISE, DROP = "float_funded", "unexpected_charge"

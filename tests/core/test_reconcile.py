@@ -14,7 +14,21 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import audit, cases, catalog, clock, ledger, orders, outbox, reconcile, settling, stores, supply, tenancy
+from core import (
+    audit,
+    balances,
+    cases,
+    catalog,
+    clock,
+    ledger,
+    orders,
+    outbox,
+    reconcile,
+    settling,
+    stores,
+    supply,
+    tenancy,
+)
 from core.audit import SYSTEM, Actor
 from core.cases import Case
 from core.db import db, transaction
@@ -497,4 +511,4 @@ def test_a_balance_told_with_a_purchase_is_kept_as_such(context: Flask) -> None:
     note(FLOAT_PESEWAS, by_purchase=True)
     note(FLOAT_PESEWAS)
     with tenancy.across_stores():
-        assert [read.verdict for read in supply.balance_reads(2)] == ["fits", "fits (told with a purchase)"]
+        assert [read.verdict for read in balances.newest(2)] == ["fits", "fits (told with a purchase)"]

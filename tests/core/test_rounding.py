@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import cases, catalog, clock, ledger, orders, proof, reconcile, stores, supply, tenancy
+from core import balances, cases, catalog, clock, ledger, orders, proof, reconcile, stores, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.db import db, transaction
 from core.ledger import Posting
@@ -144,7 +144,7 @@ def test_the_fraction_of_the_list_of_faults(buy: Callable[[Decimal], Order]) -> 
     assert note(80_833, said="808.3349999999999") == "fits, rounding of GH₵\u00a0−0.01 booked"
     assert rounded() == [-1]
     with tenancy.across_stores():
-        newest = supply.balance_reads(1)[0]
+        newest = balances.newest(1)[0]
         assert (newest.balance_pesewas, newest.float_pesewas, newest.said) == (80_833, 80_833, "808.3349999999999")
         assert ledger.platform_balances()["price_variance"] == 1
         assert not cases.is_open("unexpected_charge", "float")
