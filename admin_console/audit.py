@@ -20,6 +20,7 @@ from core.users import User
 
 DEEDS = security_events.EVENTS | {
     "fund_wallet": "funded the wallet",
+    "take_back": "took money back from the wallet",
     "open_store": "opened the store",
     "store_open": "let the store sell",
     "store_closed": "closed the store",

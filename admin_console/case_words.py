@@ -153,6 +153,17 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
             ]
+        case "confirm_funding":
+            return [
+                f"The supplier holds {amount} more than our books, and you say that it is money you paid in.",
+                "Our books take it from the bank into the float. Orders that wait for float go on.",
+                "If it was no funding, it may be given back for an order, or be taken out again by the supplier.",
+            ]
+        case "accept_gain":
+            return [
+                f"The supplier holds {amount} more than our books, and nobody knows why.",
+                "The float of our books goes up to what it says, as a gain. If it takes the money out again, that is a loss.",
+            ]
         case "accept_loss":
             return [
                 f"The supplier holds {amount} less than our books, and no order explains it.",

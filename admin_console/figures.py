@@ -68,7 +68,9 @@ class StoreLine:
 
 @dataclass(frozen=True)
 class WalletLine:
+    id: int
     at: datetime
+    kind: str
     kind_text: str
     order_code: str | None
     amount_pesewas: int
@@ -199,7 +201,7 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     """The newest movements of a store's wallet."""
     rows = db.session.execute(
-        select(Posting, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
+        select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
         .join(Entry, Entry.posting_id == Posting.id)
         .join(Account, Account.id == Entry.account_id)
         .outerjoin(Order, Order.id == Posting.order_id)
@@ -209,9 +211,17 @@ def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     )
     return [
         WalletLine(
-            posting.at, ledger.KIND_TEXT[posting.kind], code, -amount, -balance, posting.note, posting.actor_name
+            id_,
+            posting.at,
+            posting.kind,
+            ledger.KIND_TEXT[posting.kind],
+            code,
+            -amount,
+            -balance,
+            posting.note,
+            posting.actor_name,
         )
-        for posting, amount, balance, code in rows
+        for posting, id_, amount, balance, code in rows
     ]
 
 

@@ -32,10 +32,14 @@ Kind = Literal[
     "write_off",
     "float_difference",
     "rounding",
+    "take_back",
 ]
 STORE_ACCOUNTS = ("wallet", "held")
 CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
 """Pages show these with the sign turned."""
+
+MOST_ROUNDING_PESEWAS = 50
+"""However many purchases it is for."""
 
 Leg = tuple[str, int]
 """(account name, signed pesewas). Store accounts are those of the posting's store."""

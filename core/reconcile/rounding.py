@@ -19,8 +19,6 @@ from core.ledger import Account, Entry, Posting
 from core.reconcile.doubts import Doubts
 from core.supply import SupplierState
 
-MOST_PESEWAS = 50
-"""However many purchases there were since the books last fitted."""
 A_DAY_PESEWAS = 100
 CASE, SUBJECT = "rounding", "float"
 _MOST_SUMS = 10_000
@@ -37,12 +35,12 @@ def limit_pesewas(link: SupplierState) -> int:
         .join(Account, Account.id == Entry.account_id)
         .join(Posting, Posting.id == Entry.posting_id)
         .where(Account.name == "supplier_float", Entry.id > (link.fit_entry_id or 0), Posting.order_id.is_not(None))
-        .limit(MOST_PESEWAS)
+        .limit(ledger.MOST_ROUNDING_PESEWAS)
         .subquery()
     )
     charges, least = db.session.execute(select(func.count(), func.min(func.abs(moved.c.amount_pesewas)))).one()
     known = [cost for cost in (least, catalog.cheapest_cost()) if cost]
-    return min(int(charges), MOST_PESEWAS, (min(known, default=1) - 1) // 2)
+    return min(int(charges), ledger.MOST_ROUNDING_PESEWAS, (min(known, default=1) - 1) // 2)
 
 
 @dataclass(frozen=True)
