@@ -51,6 +51,8 @@ _NAMES = {
     "supplier_pesewas": "The supplier says it holds",
     "float_pesewas": "Our books say",
     "unresolved_pesewas": "Orders without an answer may have cost",
+    "charged_again_pesewas": "Failed orders may have cost after all",
+    "may_be_back_pesewas": "Failed orders may have given back",
     "difference_pesewas": "What nothing explains",
     "could_be": "Orders that could explain it",
     "because": "Noticed by",

@@ -129,7 +129,9 @@ def burn(float_pesewas: int) -> Burn:
 
 
 def float_points(start: datetime, end: datetime) -> list[Point]:
-    """Our float account through a span of time: its balance at the start, then after each step, oldest first."""
+    """Our float account through a span of time: its balance at the start, or its first posting if there was none yet, then
+    after each step, oldest first.
+    """
     before = db.session.scalar(
         text(
             "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
@@ -138,17 +140,32 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
         ),
         {"start": start},
     )
+    opened = None if before is not None else _first_posting(start, end)
+    first = [] if before is None else [Point(start, int(before))]
+    if opened is not None:
+        first, start = [opened], opened.at
     rows = db.session.execute(
         text(
             "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, "
             "floor(extract(epoch FROM p.at - :start) / :step_s) AS step "
             "FROM entries e JOIN accounts a ON a.id = e.account_id JOIN postings p ON p.id = e.posting_id "
-            "WHERE a.name = 'supplier_float' AND p.at >= :start AND p.at <= :end ORDER BY step, e.id DESC"
+            "WHERE a.name = 'supplier_float' AND p.at > :start AND p.at <= :end ORDER BY step, e.id DESC"
         ),
         {"start": start, "end": end, "step_s": max((end - start).total_seconds() / STEPS, 1)},
     )
-    first = [] if before is None else [Point(start, int(before))]
     return first + [Point(at, int(balance)) for at, balance, _ in rows]
+
+
+def _first_posting(start: datetime, end: datetime) -> Point | None:
+    row = db.session.execute(
+        text(
+            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
+            "JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >= :start AND p.at <= :end "
+            "ORDER BY e.id LIMIT 1"
+        ),
+        {"start": start, "end": end},
+    ).one_or_none()
+    return None if row is None else Point(row.at, int(row.balance_pesewas))
 
 
 def balance_points(start: datetime, end: datetime) -> list[BalanceRead]:

@@ -65,8 +65,9 @@ def float_plot(
     end = clock.now()
     start = end - timedelta(hours=hours)
     ours, reads = figures.float_points(start, end), figures.balance_points(start, end)
-    theirs = chart.thin([chart.Point(read.at, read.balance_pesewas) for read in reads])
-    shown = {point.at for point in theirs}
+    theirs = [chart.Point(read.at, read.balance_pesewas) for read in reads]
+    begins = min((points[0].at for points in (ours, theirs) if points), default=start)
+    shown = {point.at for point in chart.thin(theirs, begins, end)}
     rows: list[tuple[datetime, int | None, int | None]] = [(point.at, point.pesewas, None) for point in ours]
     rows += [(read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown]
     rows.sort(key=lambda row: row[0], reverse=True)

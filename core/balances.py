@@ -28,6 +28,9 @@ class BalanceRead(Model):
     """The balance in cedis with every digit as it was sent; empty when it was told with a purchase."""
     float_pesewas: Mapped[int]
     unresolved_pesewas: Mapped[int]
+    """What orders sent and not answered for may have cost; beside it the other doubts of that moment (`reconcile.doubts`)."""
+    charged_again_pesewas: Mapped[int] = mapped_column(default=0)
+    may_be_back_pesewas: Mapped[int] = mapped_column(default=0)
     verdict: Mapped[str]
 
 

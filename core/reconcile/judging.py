@@ -126,6 +126,8 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
                 said=said,
                 float_pesewas=float_now,
                 unresolved_pesewas=sum(doubt.unresolved),
+                charged_again_pesewas=sum(doubt.charged_again),
+                may_be_back_pesewas=doubt.may_be_back_pesewas,
                 verdict=verdict + (BY_PURCHASE if by_purchase else ""),
             )
         )
@@ -175,6 +177,10 @@ def _judge(
         "unresolved_pesewas": sum(doubt.unresolved),
         "difference_pesewas": difference,
     }
+    if doubt.charged_again:
+        evidence["charged_again_pesewas"] = sum(doubt.charged_again)
+    if doubt.may_be_back_pesewas:
+        evidence["may_be_back_pesewas"] = doubt.may_be_back_pesewas
     if could_be := suspects.codes(difference, slack):
         evidence["could_be"] = could_be
     kind = RISE if difference > 0 else DROP
