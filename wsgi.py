@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from click import ClickException
 from flask import Flask
 from flask_migrate import Migrate
 from sqlalchemy import text
@@ -23,7 +24,7 @@ import door
 import front.cli
 import storefront
 from core import clock, db, outbox, rights, wires
-from core.config import Config
+from core.config import Config, ConfigError
 from door.hosts import Door
 from door.limits import valkey
 from door.logs import log
@@ -40,6 +41,21 @@ POOL_WAIT_S = 3
 STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 15_000, 30_000, 20_000
 ANSWER_S, PING_S = 20, 2
 """The longest wait for an answer of the database, after its own limit for a statement; and for a sign of life."""
+OURS_TO_SAY = {
+    "search_path": "public",
+    "local_preload_libraries": "",
+    "default_transaction_read_only": "off",
+    "default_transaction_isolation": r"read\ committed",
+    "row_security": "on",
+    "client_encoding": "UTF8",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "idle_session_timeout": 0,
+    "transaction_timeout": 0,
+}
+"""What each connection says of itself. A role may give itself other settings for ever, and no right forbids that, but
+what a connection asks for comes before them: a statement that was smuggled in once cannot stop the program with one."""
 CLOCK_LOCK_MS = 200
 """A locked table of settings must not hold up whoever asks for the time."""
 CLOCK_FRESH_S = 0.2
@@ -50,9 +66,18 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
     """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
 
     Raises `ConfigError` naming everything missing or wrong, and `core.rights.WrongRights` when a role of the database may
-    do more or less than it should. A database that is merely down is no reason not to start.
+    do more or less than it should; a command says the same as one sentence. A database that is merely down is no reason not
+    to start.
     """
-    settings = config or Config.from_environ(os.environ)
+    try:
+        return _create_app(config or Config.from_environ(os.environ), supplier)
+    except (ConfigError, rights.WrongRights) as refusal:
+        if not _is_command():
+            raise
+        raise ClickException(str(refusal)) from refusal
+
+
+def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     core.config.use(settings)
     app = Door("makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve()))
     connect_database(app, settings)
@@ -77,7 +102,7 @@ def connect_database(app: Flask, settings: Config) -> None:
         "lock_timeout": db.lock_limit_ms(),  # outside sessions; `tenancy` says it anew for each of their transactions
         "statement_timeout": STATEMENT_MS,
         "idle_in_transaction_session_timeout": IDLE_MS,
-        "TimeZone": "UTC",
+        **OURS_TO_SAY,
     }
     options = {
         "pool_pre_ping": True,
@@ -93,8 +118,8 @@ def connect_database(app: Flask, settings: Config) -> None:
         },
     }
     app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
-    app.config["SQLALCHEMY_BINDS"] = {db.STORE: psycopg_url(settings.database_store_url)}
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options  # heard for the first address alone
+    app.config["SQLALCHEMY_BINDS"] = {db.STORE: {"url": psycopg_url(settings.database_store_url), **options}}
     db.db.init_app(app)
     with app.app_context():
         for engine in db.db.engines.values():
@@ -194,7 +219,10 @@ class ClockJumps:
 
 def _is_for_the_owner() -> bool:
     """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when the rights are not yet right."""
-    commands = {"db", "backup", "restore", "restore-check"}
+    return _is_command() and not {"db", "backup", "restore", "restore-check"}.isdisjoint(sys.argv)
+
+
+def _is_command() -> bool:
+    """Whether this process is `flask …` or `python -m flask …`, at which a person sits who reads what it ends with."""
     program = Path(sys.argv[0])
-    is_flask = program.stem == "flask" or program.parts[-2:] == ("flask", "__main__.py")  # python -m flask
-    return is_flask and not commands.isdisjoint(sys.argv)
+    return program.stem == "flask" or program.parts[-2:] == ("flask", "__main__.py")

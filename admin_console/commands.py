@@ -192,11 +192,14 @@ def list_stores() -> None:
 
 
 def _set_status(store: Store, status: str, note: str) -> None:
-    if store.status == status:
+    was_so = store.status == status
+    if was_so and note in ("", store.closed_note):
         click.echo(f"{store.slug} is {status} already.")
         return
     onboarding.set_store_status(store.id, status, note, COMMAND_LINE)
-    click.echo(f"{store.slug} is {status}.")
+    click.echo(
+        f"{store.slug} is {status} already; customers read the new note." if was_so else f"{store.slug} is {status}."
+    )
 
 
 def _store(slug: str) -> Store:

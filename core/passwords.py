@@ -68,6 +68,11 @@ def normal(typed: str) -> str:
     return text
 
 
+def is_same(typed: str, again: str) -> bool:
+    """Whether two typed forms are kept as one password: a blank pasted round one of them is no difference."""
+    return normal(typed) == normal(again)
+
+
 def candidates(typed: str) -> tuple[str, ...]:
     """What to compare with a kept password, one or two: its normal form, then as typed.
 

@@ -183,7 +183,7 @@ def wanted(rights: dict[str, str], kind: str) -> set[str]:
 
 def reached(connection: Connection) -> set[str]:
     """Everything of this database that the connected role may use, from the catalogs: tables, columns, sequences,
-    functions, and powers that no role of the application may have. Also what it has through PUBLIC or other roles."""
+    functions, powers that no role of the application may have. Also what it has through PUBLIC or other roles."""
     return set(connection.execute(text(REACHED)).scalars())
 
 
@@ -196,6 +196,13 @@ def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, sett
         raise WrongRights(
             f"{setting} connects as {role}, which {' and '.join(problems)}. Run `flask --app wsgi db upgrade`; if that "
             "does not help, see docs/operate.md, 'Roles of the database'."
+        )
+    if settings := list(connection.scalars(text(OWN_SETTINGS))):
+        database = connection.scalar(text("SELECT current_database()"))
+        raise WrongRights(
+            f"{setting} connects as {role}, which begins each connection with settings of its own: {', '.join(settings)}. "
+            "PostgreSQL lets a role give itself such; this program never does, so find out who did. Take them away with "
+            f"ALTER ROLE {role} RESET ALL; ALTER ROLE {role} IN DATABASE {database} RESET ALL;"
         )
 
 
@@ -269,4 +276,11 @@ UNION ALL SELECT 'member of ' || r.rolname FROM pg_roles r, me
 UNION ALL SELECT 'power: ' || power FROM me CROSS JOIN LATERAL (VALUES ('superuser', rolsuper),
   ('BYPASSRLS', rolbypassrls), ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),
   ('REPLICATION', rolreplication)) x(power, has) WHERE has
+"""
+
+OWN_SETTINGS = """
+SELECT DISTINCT split_part(word, '=', 1) FROM pg_db_role_setting s, unnest(s.setconfig) word
+WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+ORDER BY 1
 """

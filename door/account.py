@@ -54,7 +54,7 @@ def show_password_form() -> Answer:
 def change_password() -> Answer:
     """The present password is asked for, and counted like a log-in: an open browser must not be a place to guess."""
     present, new = _typed("present_password"), _typed("new_password")
-    if new != _typed("new_password_again"):
+    if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
     place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
     try:
@@ -126,7 +126,7 @@ def use_reset_link(token: str) -> Answer:
     new = _typed("new_password")
     try:
         person = resets.person_of(token, _door())
-        if new != _typed("new_password_again"):
+        if not passwords.is_same(new, _typed("new_password_again")):
             return _reset_page(person, {"new_password_again": DIFFERENT}), 422
         resets.use(token, _door(), new)
     except resets.Gone as gone:

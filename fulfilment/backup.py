@@ -26,6 +26,10 @@ from core.rights import DEFINER_ROLE
 
 # The scope is for tables of before migration 0007, which are saved before they are upgraded. Later ones do not know it.
 _OPTIONS = "-c makola.scope=all -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
+_OURS_ONLY = ("--no-large-objects",)
+"""PostgreSQL lets every role make large objects, which nobody else may read: one that was smuggled in would end backups."""
+_NEVER_OURS = re.compile(r"\d+; \d+ \d+ (DEFAULT ACL|BLOB|BLOBS|BLOB METADATA) ")
+"""Lines of a backup's list that any role may have put there, and that the owner may not bring back."""
 _COPY = re.compile(rb'COPY public\."?(\w+)"? \(')
 
 
@@ -51,7 +55,7 @@ def take(owner_url: str, file: Path) -> Taken:
     with _connected(owner_url) as connection, _half_made(file) as half:
         pg_dump, pg_restore = _programs(connection, "pg_dump", "pg_restore")
         snapshot, rows = _snapshot(connection)
-        what = ("--format=custom", "--enable-row-security", f"--snapshot={snapshot}", *_others(connection))
+        what = ("--format=custom", "--enable-row-security", *_OURS_ONLY, f"--snapshot={snapshot}", *_others(connection))
         _run(pg_dump, owner_url, *what, f"--file={half}")
         _compare(rows, _rows_in(pg_restore, half))
         os.link(half, file)  # unlike a rename it cannot replace a file made meanwhile
@@ -64,8 +68,19 @@ def restore(owner_url: str, file: Path) -> None:
         if _tables(connection):
             raise BackupFailed("This database has tables already. Restore into a new, empty one.")
         (pg_restore,) = _programs(connection, "pg_restore")
-    with _definer_may_own(owner_url):
-        _run(pg_restore, owner_url, "--exit-on-error", "--single-transaction", str(file))
+    with _definer_may_own(owner_url), tempfile.NamedTemporaryFile("w", suffix=".list") as ours:
+        ours.write(_contents(pg_restore, file))
+        ours.flush()
+        what = (f"--use-list={ours.name}", "--exit-on-error", "--single-transaction", str(file))
+        _run(pg_restore, owner_url, *what)
+
+
+def _contents(pg_restore: Path, file: Path) -> str:
+    """The list of what is in a backup, as pg_restore takes it, without what is never ours."""
+    done = subprocess.run([pg_restore, "--list", file], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BackupFailed(f"pg_restore failed: {done.stderr.strip() or 'no reason given'}")
+    return "".join(line for line in done.stdout.splitlines(keepends=True) if not _NEVER_OURS.match(line))
 
 
 @contextmanager

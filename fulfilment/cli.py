@@ -14,7 +14,6 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
 from core import config, orders, passwords, people, phones, proof, stores, supply, tenancy, users
-from core.audit import SYSTEM
 from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
 from integrations.ports import NoAnswer, Supplier
 
@@ -172,7 +171,7 @@ def customer_forget(number: str, slug: str | None) -> None:
     if slug and store is None:
         raise click.ClickException(f"There is no store called {slug}.")
     with tenancy.across_stores():
-        found = orders.forget_number(recipient, SYSTEM, store.id if store else None)
+        found = orders.forget_number(recipient, people.COMMAND_LINE, store.id if store else None)
     click.echo(f"{found.masked} orders masked. Backups keep the number until they are deleted.")
     if found.open_codes:
         raise click.ClickException(

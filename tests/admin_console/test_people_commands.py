@@ -212,11 +212,14 @@ def test_a_store_is_opened_closed_and_opened_again(
     assert "Efua Bundles" in visitor("efua").get("/").text
     assert "efua is closed." in done("store", "close", "efua", "--note", "Back on Monday")
     assert "Back on Monday" in visitor("efua").get("/").text
-    assert "closed already" in done("store", "close", "efua")
+    assert "closed already" in done("store", "close", "efua") and "Back on Monday" in visitor("efua").get("/").text
+    assert "customers read the new note" in done("store", "close", "efua", "--note", "Back on Friday")
+    assert "Back on Friday" in visitor("efua").get("/").text
     assert "efua  Efua Bundles  closed" in done("store", "list")
     assert "efua is open." in done("store", "open", "efua")
-    assert "Back on Monday" not in visitor("efua").get("/").text
-    assert [line.action for line in by_command(app)[:3]] == ["store_open", "store_closed", "open_store"]
+    assert "Back on Friday" not in visitor("efua").get("/").text
+    actions = [line.action for line in by_command(app)[:4]]
+    assert actions == ["store_open", "store_closed", "store_closed", "open_store"]
 
 
 def test_a_suspended_store_is_opened_by_command_too(app: Flask, owner: Visitor, done: Callable[..., str]) -> None:

@@ -197,6 +197,7 @@ def test_the_command(app: Flask, ended: Callable[..., Order]) -> None:
     assert (said.exit_code, "1 orders masked" in said.output, still_open.shown_code in said.output) == (1, True, True)
     assert "4567" not in said.output
     assert row(order).is_masked
+    assert audit.recent(1)[0].actor_name == "Command line"
     assert "There is no store called nope" in run(args=["customer", "forget", "0241234567", "--store", "nope"]).output
     assert "Use digits only" in run(args=["customer", "forget", "abc"]).output
     assert "0 orders masked" in run(args=["customer", "forget", "0201112222"]).output

@@ -103,6 +103,17 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     assert log_in(visitor("portal"), "ama@example.test")
 
 
+@pytest.mark.parametrize("again", [f" {NEW}", f"{NEW}\n", f"\u200b{NEW}\u00a0", NEW.replace("r", "\uff52")])
+def test_what_is_kept_as_one_password_is_not_called_two(
+    app: Flask, visitor: Callable[[str], Visitor], again: str
+) -> None:
+    """A blank pasted with one of the two is none of the password, at the log-in too."""
+    here = visitor("portal")
+    assert log_in(here, "ama@example.test")
+    assert change(here, new=NEW, again=again).status_code == 303
+    assert log_in(visitor("portal"), "ama@example.test", NEW)
+
+
 def test_people_of_the_platform_need_twelve_characters(visitor: Callable[[str], Visitor]) -> None:
     for room, email, status in (("portal", "ama@example.test", 303), ("admin", "support@example.test", 422)):
         here = visitor(room)

@@ -150,6 +150,13 @@ def test_a_refused_password_does_not_burn_it(
     assert set_by(portal, path)[0] == 303
 
 
+def test_a_blank_pasted_with_one_of_the_two_is_no_difference(
+    app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str]
+) -> None:
+    assert set_by(visitor("portal"), link("ama"), f"\u200e{NEW} ", NEW)[0] == 303
+    assert opens(app, "ama", NEW)
+
+
 def test_time_a_newer_link_and_a_new_password_end_it(
     app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str], jump: Callable[[float], None]
 ) -> None:

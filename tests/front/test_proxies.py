@@ -66,6 +66,7 @@ def adapted(name: str, folder: Path, proxy: Proxy, **words: str) -> str:
 
 def nginx(folder: Path, proxy: Proxy) -> list[str]:
     short = {"listen 443": f"listen {proxy.https}", "listen 80": f"listen {proxy.http}"}
+    short["/var/log/nginx/"] = f"{folder}/"
     short["client_body_timeout 10s"] = "client_body_timeout 1s"
     short["client_header_timeout 10s"] = "client_header_timeout 1s"
     (folder / "makola.conf").write_text(adapted("nginx.conf", folder, proxy, **short))
@@ -118,6 +119,23 @@ def test_the_program_hears_of_the_client_from_the_proxy_alone(proxy: Proxy) -> N
     assert (told["HTTP_X_FORWARDED_FOR"], told["HTTP_X_FORWARDED_PROTO"]) == ("127.0.0.1", "https")
     kept = {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PORT"} & {k for k, v in told.items() if v}
     assert kept == set(), "a client's own words reached the program"
+
+
+def test_no_log_of_the_proxy_has_an_address_that_is_a_key(proxy: Proxy, tmp_path: Path) -> None:
+    """A reset link, the webhook's address, and both as the page that something was asked for by."""
+    key = "k3d0pagXiok5Eq91"
+    asked = [f"/reset/{key}", f"/reset/{key}?x=1", f"/datamart/{key}", f"//reset/{key}"]
+    for path in asked:
+        proxy.ask(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    proxy.ask(f"GET /static/app.css HTTP/1.1\r\nHost: {HOST}\r\nReferer: https://{HOST}/reset/{key}\r\n\r\n".encode())
+    with socket.create_connection(("127.0.0.1", proxy.http), timeout=20) as plain:
+        plain.sendall(f"GET /reset/{key} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        assert read_answer(plain).status == 308
+    proxy.ask(f"GET /written HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    logs = {file.name: file.read_bytes() for file in (*tmp_path.glob("*.log"), tmp_path / "log")}
+    assert not [name for name, said in logs.items() if key.encode() in said]
+    if proxy.name == "nginx":
+        assert daemons.until(lambda: b"/written" in (tmp_path / "makola.log").read_bytes(), 5)
 
 
 def test_forms_pass_and_too_much_does_not(proxy: Proxy) -> None:

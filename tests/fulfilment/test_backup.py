@@ -154,6 +154,47 @@ def test_only_an_empty_database_is_restored_into(kept: Path, app: Flask, command
     assert (said.exit_code, "has tables already" in said.output) == (1, True)
 
 
+LEFT_BEHIND = [
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",
+]
+
+
+@pytest.mark.parametrize("role", ["store", "app"])
+@pytest.mark.parametrize("statement", LEFT_BEHIND)
+def test_nothing_that_a_role_may_leave_in_the_database_ends_its_backups(
+    desk: Desk,
+    app: Flask,
+    empty: Database,
+    at: Callable[[Database], Flask],
+    command: Command,
+    postgres: dict[str, str],
+    tmp_path: Path,
+    statement: str,
+    role: str,
+) -> None:
+    """PostgreSQL lets every role do these; one statement that was smuggled in must not cost the owner his backups."""
+    file = tmp_path / "makola.dump"
+    desk.release("ama")
+    try:
+        with psycopg.connect(postgres[role], autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+        said = command(app, "backup", file)
+        assert said.exit_code == 0, said.output
+        second = at(empty)
+        said = command(second, "restore", file)
+        assert said.exit_code == 0, said.output
+        assert command(second, "restore-check").exit_code == 0
+    finally:
+        with psycopg.connect(postgres["super"], autocommit=True) as connection:
+            connection.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+        with psycopg.connect(postgres[role], autocommit=True) as connection:
+            connection.execute("ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC")
+            connection.execute("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC")
+
+
 def test_half_a_backup_restores_nothing(
     kept: Path,
     empty: Database,
