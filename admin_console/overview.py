@@ -27,6 +27,9 @@ class Problem:
     sentence: str
     href: str | None = None
     link: str = ""
+    figure: str = ""
+    """The figure below that it belongs to; that figure carries the alarm, with `short` in place of its calm words."""
+    short: str = ""
 
 
 @bp.get("/")
@@ -36,6 +39,7 @@ def overview() -> str:
     platform, held = ledger.platform_balances(), ledger.held_total()
     open_cases = cases.open_cases(config.current().page_size)
     plot, rows = float_plot(hours, platform)
+    found = problems()
     return render_template(
         "console/overview.html",
         day=figures.today(),
@@ -44,7 +48,8 @@ def overview() -> str:
         held_pesewas=held,
         at_risk_pesewas=platform["in_flight"] + held,
         burn=figures.burn(platform["supplier_float"]),
-        problems=problems(),
+        problems=found,
+        alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
         chart=plot,
         chart_rows=rows,
         hours=hours,
@@ -87,7 +92,7 @@ def _books_problems() -> list[Problem]:
                 "stopped",
                 f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
                 f"{f' And {more} more.' if more else ''}",
-                "/books", "See all that was found",
+                "/books", "See all that was found", "risk", "the books do not hold",
             )
         )  # fmt: skip
     if standing.overdue:
@@ -105,7 +110,7 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}. Nothing can be "
                 "bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are right.",
-                "/supplier", "See the supplier",
+                "/supplier", "See the supplier", "float", "nothing can be bought",
             )
         )  # fmt: skip
     if link.unreachable_since:
@@ -114,7 +119,7 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait in line and are sent "
                 "when it answers again.",
-                "/calls", "See the calls",
+                "/calls", "See the calls", "float", "nothing can be bought",
             )
         )  # fmt: skip
     if link.breaker_open_until and link.breaker_open_until > now:
@@ -123,7 +128,16 @@ def _supplier_problems() -> list[Problem]:
             Problem(
                 "waiting",
                 f"Buying is paused until {_at(link.breaker_open_until)}: too many unclear answers{why}.",
-                "/calls", "See the calls",
+                "/calls", "See the calls", "float", "buying is paused",
+            )
+        )  # fmt: skip
+    if link.balance_failed_at and not (link.unreachable_since or link.credentials_refused_since):
+        last = f"the figures here are those of {_at(link.last_balance_at)}" if link.last_balance_at else "none was ever read"
+        found.append(
+            Problem(
+                "waiting",
+                f"The supplier's balance could not be read at {_at(link.balance_failed_at)}, {last}. {link.balance_failure}.",
+                "/supplier", "See the supplier",
             )
         )  # fmt: skip
     gap = link.break_pesewas or 0
@@ -135,7 +149,7 @@ def _supplier_problems() -> list[Problem]:
                 f"Buying is stopped: the supplier took {took} that no order of ours explains. Orders wait in line. Look "
                 "for it in the calls and in the supplier's list, then settle the case; buying goes on when the balance "
                 "fits our books again.",
-                "/cases", "Settle the case",
+                "/cases", "Settle the case", "float", "buying is stopped",
             )
         )  # fmt: skip
     elif _is_break(link):
@@ -144,7 +158,7 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books explain, "
                 f"seen twice since {_at(link.break_since)}.",
-                "/supplier", "Compare them",
+                "/supplier", "Compare them", "float", f"the supplier has {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'}",
             )
         )  # fmt: skip
     return found
@@ -161,7 +175,7 @@ def _float_problems() -> list[Problem]:
     if waiting.least_cost_pesewas <= spendable:
         if _stands_still():
             said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
-            return [Problem("waiting", f"{since}. {said}.", "/supplier", "See the float")]
+            return [Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")]
         sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
@@ -170,7 +184,7 @@ def _float_problems() -> list[Problem]:
             "stopped",
             f"{since}: {money.cedis(spendable + reserve)} cannot pay for {'it' if one else 'any of them'}{kept}. Fund the "
             "float; the oldest goes first.",
-            "/supplier", "See the float",
+            "/supplier", "See the float", "float", "too low for orders in line",
         )
     ]  # fmt: skip
 
@@ -213,7 +227,8 @@ def _sales_problems() -> list[Problem]:
     if pause := catalog.sales_paused():
         found.append(
             Problem(
-                "waiting", f"All sales are paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume"
+                "waiting", f"All sales are paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume",
+                "orders", "all sales are paused",
             )
         )
     for network, pause in catalog.paused_networks().items():

@@ -8,6 +8,7 @@ link's row, cases, accounts (by id). Rows of the outbox are made due in a transa
 
 from core.reconcile.doubts import Doubts, doubts
 from core.reconcile.funding import NotConfirmable, confirm_funding
+from core.reconcile.rounding import today_pesewas as rounding_today
 from core.reconcile.judging import (
     books_mark,
     buying_stopped,
@@ -27,5 +28,6 @@ __all__ = [
     "float_pesewas",
     "money_came_since",
     "note_balance",
+    "rounding_today",
     "spendable_pesewas",
 ]
