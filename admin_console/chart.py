@@ -115,7 +115,7 @@ def _ticks(values: Sequence[int]) -> list[int]:
     From zero on, unless all values are so far above it that they would be a flat line at the top.
     """
     low, high = min(values, default=0), max(values, default=0)
-    if low * 5 < high * 3:
+    if low <= 0 or low * 5 < high * 3:
         low, high = min(0, low), max(0, high)
     else:
         room = max((high - low) // 10, high // 50, 100)

@@ -242,6 +242,26 @@ def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     ]
 
 
+def account_lines(name: str, limit: int) -> list[WalletLine]:
+    """The newest movements of one of the platform's accounts, as its debit: + more, − less."""
+    rows = db.session.execute(
+        select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
+        .join(Entry, Entry.posting_id == Posting.id)
+        .join(Account, Account.id == Entry.account_id)
+        .outerjoin(Order, Order.id == Posting.order_id)
+        .where(Account.store_id.is_(None), Account.name == name)
+        .order_by(Entry.id.desc())
+        .limit(limit)
+    )
+    return [
+        WalletLine(
+            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, amount, balance, posting.note,
+            posting.actor_name,
+        )
+        for posting, id_, amount, balance, code in rows
+    ]  # fmt: skip
+
+
 def store_names() -> dict[int, Store]:
     """Stores by id, for the store column of lists."""
     return {store.id: store for store in db.session.scalars(select(Store))}

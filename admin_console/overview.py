@@ -132,7 +132,11 @@ def _supplier_problems() -> list[Problem]:
             )
         )  # fmt: skip
     if link.balance_failed_at and not (link.unreachable_since or link.credentials_refused_since):
-        last = f"the figures here are those of {_at(link.last_balance_at)}" if link.last_balance_at else "none was ever read"
+        last = (
+            f"the figures here are those of {_at(link.last_balance_at)}"
+            if link.last_balance_at
+            else "none was ever read"
+        )
         found.append(
             Problem(
                 "waiting",
@@ -175,7 +179,9 @@ def _float_problems() -> list[Problem]:
     if waiting.least_cost_pesewas <= spendable:
         if _stands_still():
             said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
-            return [Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")]
+            return [
+                Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")
+            ]
         sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
@@ -227,8 +233,12 @@ def _sales_problems() -> list[Problem]:
     if pause := catalog.sales_paused():
         found.append(
             Problem(
-                "waiting", f"All sales are paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume",
-                "orders", "all sales are paused",
+                "waiting",
+                f"All sales are paused since {_at(pause.since)}: {pause.reason}.",
+                "/catalogue",
+                "Resume",
+                "orders",
+                "all sales are paused",
             )
         )
     for network, pause in catalog.paused_networks().items():

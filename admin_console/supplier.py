@@ -7,6 +7,7 @@ only fulfilment calls the supplier.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from flask import abort, redirect, render_template, url_for
@@ -82,7 +83,9 @@ def difference(
         return "moving", f"{less} {explained[:1].upper()}{explained[1:]}: that explains it."
     if doubt.may_be_gone_pesewas:
         explained = money.cedis(doubt.may_be_gone_pesewas)
-        less += f" {explained} of it may be orders in doubt, {money.cedis(-gap - doubt.may_be_gone_pesewas)} has no reason."
+        less += (
+            f" {explained} of it may be orders in doubt, {money.cedis(-gap - doubt.may_be_gone_pesewas)} has no reason."
+        )
     less += " Something was charged there that our books do not have."
     if stopped:
         return "stopped", f"{less} Buying is stopped: find out what it was and settle the case."
@@ -144,6 +147,12 @@ def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas:
     return kind, sentence
 
 
+def _as_sent(link: supply.SupplierState) -> str | None:
+    """The last figure with every digit, if it is not the whole pesewas that stand beside it."""
+    said = link.last_balance_said
+    return said if said is not None and Decimal(said) * 100 != link.last_balance_pesewas else None
+
+
 def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
@@ -167,6 +176,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "settings": settings,
         "reads": reads,
         "steps": steps(reads[0], platform["supplier_float"]) if reads else [],
+        "as_sent": _as_sent(link),
         "rounding_pesewas": reconcile.rounding_today(link),
         "health": outbox.health(),
     }

@@ -8,7 +8,6 @@ link's row, cases, accounts (by id). Rows of the outbox are made due in a transa
 
 from core.reconcile.doubts import Doubts, doubts
 from core.reconcile.funding import NotConfirmable, confirm_funding
-from core.reconcile.rounding import today_pesewas as rounding_today
 from core.reconcile.judging import (
     books_mark,
     buying_stopped,
@@ -17,6 +16,7 @@ from core.reconcile.judging import (
     note_balance,
     spendable_pesewas,
 )
+from core.reconcile.rounding import today_pesewas as rounding_today
 
 __all__ = [
     "Doubts",
