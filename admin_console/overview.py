@@ -122,12 +122,13 @@ def _supplier_problems() -> list[Problem]:
                 "/calls", "See the calls", "float", "nothing can be bought",
             )
         )  # fmt: skip
-    if link.breaker_open_until and link.breaker_open_until > now:
-        why = f" ({link.breaker_reason})" if link.breaker_reason else ""
+    is_said = link.breaker_reason in ("credentials", "supplier_unreachable") and bool(found)
+    if link.breaker_open_until and link.breaker_open_until > now and not is_said:
         found.append(
             Problem(
                 "waiting",
-                f"Buying is paused until {_at(link.breaker_open_until)}: too many unclear answers{why}.",
+                f"Buying is paused until {_at(link.breaker_open_until)}: "
+                f"{orders.WAIT_TEXT.get(link.breaker_reason or 'breaker', link.breaker_reason)}.",
                 "/calls", "See the calls", "float", "buying is paused",
             )
         )  # fmt: skip
@@ -140,7 +141,7 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "waiting",
-                f"The supplier's balance could not be read at {_at(link.balance_failed_at)}, {last}. {link.balance_failure}.",
+                f"The supplier's balance could not be read at {_at(link.balance_failed_at)}, {last}: {link.balance_failure}.",
                 "/supplier", "See the supplier",
             )
         )  # fmt: skip

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import asked, bp, figures
 from admin_console.auth import needs
-from core import balances, clock, config, ledger, money, outbox, reconcile, supply
+from core import balances, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.audit import Actor
 from core.balances import BalanceRead
 from core.reconcile import Doubts
@@ -171,6 +171,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "stale": link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600),
         "buying_stopped": reconcile.buying_stopped(),
         "breaker_open": link.breaker_open_until is not None and link.breaker_open_until > now,
+        "why_paused": orders.WAIT_TEXT.get(link.breaker_reason or "", link.breaker_reason),
         "closed": link.closed_until is not None and link.closed_until > now,
         "calls_used": used,
         "settings": settings,

@@ -12,7 +12,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -77,21 +77,20 @@ class Shopper(Person):
 
     def __init__(
         self, running: Running, diary: Diary, stop: threading.Event, seed: int, number: int, step: int, total: int,
-        may_order: Callable[[], bool],
+        may_order: Callable[[], bool], shelves: Mapping[str, list[Bundle]],
     ) -> None:  # fmt: skip
         super().__init__(f"customer {number}", diary, stop)
-        self._running, self._random = running, random.Random(f"{seed} customer {number}")
-        self._numbers, self._may_order = range(number, total, step), may_order
+        self._random = random.Random(f"{seed} customer {number}")
+        self._numbers, self._may_order, self._shelves = range(number, total, step), may_order, shelves
         self._visitors = {store: Customer.of(running, store) for store in STORES}
 
     def act(self) -> None:
-        shelves = {store: affordable(self._running, store) for store in STORES}
         for number in self._numbers:
             while not self._may_order():
                 if self.stop.wait(0.1):
                     return
             store = self._random.choice(STORES)
-            bundle = self._random.choice(shelves[store])
+            bundle = self._random.choice(self._shelves[store])
             recipient = f"{_PREFIX[bundle.network]}{number:04d}{self._random.randrange(1_000):03d}"
             code = self._order(self._visitors[store], bundle, recipient)
             self.diary.note("placed", store=store, code=code, recipient=recipient)
@@ -281,8 +280,10 @@ def crowd(
     def may_order() -> bool:
         return diary.counts["placed"] - staff.bought < waiting
 
+    shelves = {store: affordable(running, store) for store in STORES}  # now, while nobody kills anything yet
     shoppers = [
-        Shopper(running, diary, stop, seed, number, customers, orders, may_order) for number in range(customers)
+        Shopper(running, diary, stop, seed, number, customers, orders, may_order, shelves)
+        for number in range(customers)
     ]
     pressers = [Presser(running, diary, stop, seed, store) for store in STORES]
     return Crowd([*shoppers, *pressers, staff], staff)

@@ -32,6 +32,7 @@ from running import Running, must, until
 
 from chaos import ROOT
 from devkit import daemons, datafolder, homes, keys, leash, plan, servers
+from devkit.beats import Beats
 from devkit.console import Console
 from devkit.plan import Plan
 from devkit.processes import Child, Family, Stopping
@@ -253,8 +254,8 @@ class _Up(Up):
 
     sandbox_words: tuple[str, ...] = ()
 
-    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> None:
-        super()._program(name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env)
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None) -> None:
+        super()._program(name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env, beats)
 
     def pids(self) -> dict[str, list[int]]:
         supervise = self.children.get("supervise")

@@ -1,26 +1,26 @@
 """What we know of the supplier: the state of the link, every call and answer, every webhook, every balance read.
 
-Remembers; decides only the shared rate budget and the breaker's arithmetic, because they must hold across processes
-and survive a flush of Valkey. Who calls, and what an answer means for an order, is decided in `fulfilment`.
+Remembers, and has the row locked by which all processes share one budget of calls (`budget`) and one breaker. It must
+survive a flush of Valkey. Who calls, and what an answer means for an order, is decided in `fulfilment`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, select
+from sqlalchemy import DateTime, Index, LargeBinary, Text, case, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config
+from core import budget, clock, config
+from core.budget import Share
 from core.db import Model, db, transaction
 from core.tenancy import as_platform
 
 SUPPLIER = "datamart"
-Share = Literal["purchase", "other"]
 
 
 class SupplierState(Model):
@@ -126,37 +126,9 @@ def locked_state() -> SupplierState:
 
 @as_platform
 def take_call(share: Share) -> float:
-    """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait.
-
-    At most `rate_calls` in any window of `rate_window_s`, whatever the kind, of which `rate_reserved_for_purchases`
-    are kept for purchases. A sliding window of ours can never overfill the supplier's fixed one.
-    """
-    settings, now = config.current(), clock.now()
-    window = clock.delta(settings.rate_window_s)
+    """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait."""
     with transaction():
-        link = locked_state()
-        if link.closed_until is not None and link.closed_until > now:
-            return (link.closed_until - now).total_seconds()
-        purchases = _recent(link.purchase_calls, now, window)
-        others = _recent(link.other_calls, now, window)
-        full = len(purchases) + len(others) >= settings.rate_calls
-        share_full = share == "other" and len(others) >= settings.rate_calls - settings.rate_reserved_for_purchases
-        if full or share_full:
-            oldest = min(purchases + others) if full else min(others)
-            return max((oldest + window - now).total_seconds(), 0.01)
-        (purchases if share == "purchase" else others).append(now)
-        link.purchase_calls, link.other_calls = purchases, others
-        return 0.0
-
-
-def calls_left(link: SupplierState) -> int:
-    """How many purchase calls the budget still has in this window, none while the supplier's rate limit is closed."""
-    settings, now = config.current(), clock.now()
-    if link.closed_until is not None and link.closed_until > now:
-        return 0
-    window = clock.delta(settings.rate_window_s)
-    used = len(_recent(link.purchase_calls, now, window)) + len(_recent(link.other_calls, now, window))
-    return max(settings.rate_calls - used, 0)
+        return budget.take(locked_state(), share)
 
 
 @as_platform
@@ -165,17 +137,6 @@ def close_until(moment: datetime) -> None:
     with transaction():
         link = locked_state()
         link.closed_until = max(moment, link.closed_until or moment)
-
-
-def may_ring_lookup(link: SupplierState) -> bool:
-    """Whether an unverified ring may still cause a look-up in this window; counts it when it may. Row locked."""
-    settings, now = config.current(), clock.now()
-    recent = _recent(link.ring_lookups, now, clock.delta(settings.rate_window_s))
-    if len(recent) >= settings.ring_lookups_per_window:
-        link.ring_lookups = recent
-        return False
-    link.ring_lookups = [*recent, now]
-    return True
 
 
 def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
@@ -196,8 +157,14 @@ def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
 
 
 @as_platform
-def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any]) -> None:
-    """Keep one finished call: completes the open line of a purchase, or adds a line."""
+def record_call(
+    *, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any], since: datetime | None = None
+) -> bool:
+    """Keep one finished call: completes the open line of a purchase, or adds a line.
+
+    `since`: the call begun then was let in and answered well, which ends a stop for refused credentials, or for a supplier
+    nobody could reach, from before. Returns whether it did.
+    """
     with transaction() as session:
         line = None
         if endpoint in ("purchase", "bulk") and order_refs:
@@ -217,6 +184,23 @@ def record_call(*, endpoint: str, order_refs: tuple[str, ...], values: Mapping[s
         for name, value in values.items():
             setattr(line, name, value)
         line.answered_at = clock.now()
+        return since is not None and _let_in(since)
+
+
+def _let_in(since: datetime) -> bool:
+    refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
+    is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
+    ended = db.session.execute(
+        update(SupplierState)
+        .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
+        .values(
+            credentials_refused_since=None,
+            unreachable_since=None,
+            breaker_open_until=case((is_why, None), else_=SupplierState.breaker_open_until),
+            breaker_reason=case((is_why, None), else_=SupplierState.breaker_reason),
+        )
+    )
+    return bool(ended.rowcount)  # type: ignore[attr-defined]
 
 
 @as_platform
@@ -278,8 +262,3 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
             WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
         )
     )
-
-
-def _recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:
-    # A jump of the clock backwards leaves moments of the future behind: they count, but not for longer than a window.
-    return [moment for moment in moments if now - window < moment <= now + window]

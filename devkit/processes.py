@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devkit import leash
+from devkit.beats import Beats
 from devkit.console import Console
 from devkit.daemons import ServerError
 
@@ -25,6 +26,8 @@ STOP_SERVERS_S = 3.5
 _TICK_S = 0.2
 _STRAYS_S = 1.0
 _RESTART_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+SILENT_S = 10.0
+"""A child that tells that it lives, and then does not for so long, is killed and started again."""
 _STEADY_S = 30.0  # a child that lived this long has no history of deaths
 _LINE_BYTES = 16 * 1024
 
@@ -47,6 +50,7 @@ class Child:
     started_at: float = 0.0
     deaths: int = 0
     start_at: float | None = None
+    beats: Beats | None = None  # it tells that it lives; when it is silent it is killed
     held: bool = False  # kept down on purpose, until somebody lets it start again
 
     @property
@@ -73,9 +77,17 @@ class Family:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: self._ask_to_stop())
 
-    def start(self, name: str, launch: Launch, *, stop_signal: int = signal.SIGTERM, is_server: bool = False) -> Child:
+    def start(
+        self,
+        name: str,
+        launch: Launch,
+        *,
+        stop_signal: int = signal.SIGTERM,
+        is_server: bool = False,
+        beats: Beats | None = None,
+    ) -> Child:
         """Start a child and keep it running. Raises what `launch` raises."""
-        child = Child(name, launch, stop_signal, is_server)
+        child = Child(name, launch, stop_signal, is_server, beats=beats)
         self._children.append(child)
         self._launch(child)
         return child
@@ -133,6 +145,8 @@ class Family:
     def _launch(self, child: Child) -> None:
         child.start_at = None
         child.started_at = time.monotonic()
+        if child.beats is not None:
+            child.beats.begin()
         child.process = self._heard(child.name, child.launch)
 
     def _heard(self, name: str, launch: Launch) -> subprocess.Popen[bytes]:
@@ -200,6 +214,10 @@ class Family:
                 self._console.say(
                     f"{child.name} ended {_how(child.process.returncode)}; starting it again in {wait_s:g} s"
                 )
+            if child.beats is not None and child.pid and child.beats.silent_s() > SILENT_S:
+                self._console.say(f"{child.name} was silent for {SILENT_S:g} s; killing it")
+                leash.send_group(child.process.pid, signal.SIGKILL)
+                child.beats.begin()
         self._end_strays(now)
 
     def _end_strays(self, now: float) -> None:

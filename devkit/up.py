@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from devkit import datafolder, front, keys, leash, plan, processes, ready, roles, servers
+from devkit.beats import Beats
 from devkit.console import Console
 from devkit.plan import Addresses, Plan, Refusal
 from devkit.processes import Child, Family, Stopping
@@ -201,7 +202,8 @@ class Up:
     def _web(self) -> None:
         port = str(self.plan.port)
         argv = processes.python("-m", "flask", "--app", "wsgi", "web", "--port", port)
-        self._program("web", [*argv, "--workers", str(self.plan.options.web_workers)], self.env)
+        argv += ["--workers", str(self.plan.options.web_workers)]
+        self._program("web", argv, self.env, Beats())
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 
     def _supervise(self, workers: int) -> None:
@@ -215,9 +217,10 @@ class Up:
 
         self._await("supervise", all_there)
 
-    def _program(self, name: str, argv: list[str], env: Mapping[str, str]) -> None:
+    def _program(self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None) -> None:
         self.console.say(f"starting {name}")
-        self.children[name] = self.family.start(name, lambda out: processes.spawn(argv, env, out))
+        told = {**env, **(beats.environ if beats else {})}
+        self.children[name] = self.family.start(name, lambda out: processes.spawn(argv, told, out), beats=beats)
 
     def _await(self, name: str, condition: Callable[[], bool]) -> None:
         child = self.children[name]

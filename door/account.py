@@ -13,9 +13,9 @@ from flask import Flask, flash, g, redirect, render_template, request, session
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from core import addresses, devices, entering, guessing, hashing, passwords, people, resets, users
+from core import addresses, devices, entering, guessing, passwords, people, resets, users
 from core.audit import Actor
-from door import errors, hosts
+from door import hosts
 
 Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
 
@@ -41,7 +41,6 @@ def install(app: Flask) -> None:
         ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
         ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
     ]
-    app.register_error_handler(hashing.Busy, _busy)
     for room, name in _NAMES.items():
         for method, path, word, view in pages:
             app.add_url_rule(path, f"{name}.{word}", view, subdomain=room, methods=[method])
@@ -134,13 +133,6 @@ def use_reset_link(token: str) -> Answer:
     except passwords.BadPassword as refusal:
         return _reset_page(person, {"new_password": refusal.sentence}), 422
     return _leave("Your new password is set. Log in with it.")
-
-
-def _busy(busy: hashing.Busy) -> Answer:
-    """A password could not be hashed just now, anywhere but at the log-in, which says it on its own page."""
-    answer = errors.page(503, busy.sentence)
-    answer.headers["Retry-After"] = str(busy.wait_s)
-    return answer
 
 
 def _password_page(problems: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ from core import config
 from core.config import Config
 from door import hosts
 from front import Allowance, Head, Refusal, reading
+from front.pool import path_of
 
 
 @lru_cache(maxsize=2)
@@ -33,6 +34,10 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
         (hosts.HOOKS, "/paystack"): Allowance(settings.gateway_bytes, may_be_chunked=True),  # no page takes it yet
         (hosts.PORTAL, "/logo"): upload,  # no page takes it yet
     }
+
+
+DEAR = re.compile("/login|/account/password|/reset/[^/]+")
+"""Where the portal and the console hash a password, and where guessers send theirs."""
 
 
 def usual(settings: Config) -> Allowance:
@@ -56,12 +61,23 @@ def judge(head: Head) -> Allowance:
         hosts.refuse_other_host(head.host, head.target, [] if settings.proxy_host else forwarded)
     if not head.length and not head.is_chunked:
         return usual(settings)
-    host = hosts.forwarded_host(head.host, forwarded, settings)
+    return allowed(_room(head, forwarded), head.path)
+
+
+def is_dear(head: Head) -> bool:
+    """Whether a password comes with this request: pages may not wait for as many of them as somebody cares to send."""
+    if head.method != "POST" or not DEAR.fullmatch(path_of(head)):
+        return False
+    forwarded = [value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"]
+    return _room(head, forwarded) in (hosts.PORTAL, hosts.CONSOLE)
+
+
+def _room(head: Head, forwarded: list[str]) -> str:
+    settings = config.current()
     try:
-        room = hosts.place_of(host, settings.base_domain).room
+        return hosts.place_of(hosts.forwarded_host(head.host, forwarded, settings), settings.base_domain).room
     except hosts.BadHost:
-        room = hosts.NOWHERE
-    return allowed(room, head.path)
+        return hosts.NOWHERE
 
 
 def require_whole() -> None:

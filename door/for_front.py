@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from flask_login import current_user
 
-from core import config, db
+from core import addresses, config, db
 from core.config import Config
 from door import bodies, errors, hosts
 from front import Ready, Refusal, Rules
@@ -24,8 +24,18 @@ def install(app: Flask) -> None:
         judge=bodies.judge,
         refusal=Pages(app).page,
         is_logged_in=_log_in_of(app),
+        is_dear=bodies.is_dear,
+        address=address,
         spooled_at_once=Config.uploads_at_once,
     )
+
+
+def address(headers: list[tuple[bytes, bytes]], peer_address: str) -> str:
+    """The client's key, by X-Forwarded-For when proxies of ours set it, as `security.trust_proxies` reads it."""
+    hops = config.current().proxy_hops
+    told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+    named = told.decode("latin-1").split(",") if told else []
+    return addresses.key(named[-hops] if 0 < hops <= len(named) else peer_address)
 
 
 class Pages:

@@ -30,7 +30,8 @@ HELD_BYTES = 32 * 1024 * 1024
 """Bodies under way and answers not yet taken that one process holds in memory; with more, the connection that has waited
 longest goes, with a 503 if its request was under way."""
 QUEUE = 100
-"""Whole requests of one process that wait for a thread; the next one is answered 503 at once."""
+"""Whole requests of one process that wait for a thread; the next one is answered 503 at once. Dear ones (`Rules.is_dear`)
+are counted apart."""
 BACKLOG = 2_048
 """Connections the kernel keeps until a process takes them."""
 TAKEN_AT_ONCE = 16
@@ -122,5 +123,10 @@ class Rules:
     """A page whose bytes are known, before the program is asked; None: ask it. Called for GET and HEAD."""
     spooled_at_once: int = 8
     """Bodies under way that only a live log-in may send, in all processes together."""
+    address: Callable[[list[tuple[bytes, bytes]], str], str] = lambda headers, peer_address: peer_address
+    """Who sent these headers over a connection from there, as everything that counts by address calls them."""
+    is_dear: Callable[[Head], bool] = lambda head: False
+    """Whether so much is done for this request, or so many strangers send it, that pages may not wait behind it: one
+    thread is never in such a request."""
     alone: frozenset[str] = field(default_factory=lambda: frozenset({"/healthz"}))
     """Paths with a thread of their own, answered also when all others are taken."""

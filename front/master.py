@@ -25,6 +25,7 @@ log = structlog.get_logger("front")
 
 ROUND_S = 0.25
 RESTART_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+TELL_S = 1.0
 STEADY_S = 10
 """A process that lived so long is not in a crash loop: its next restart is immediate."""
 _PR_SET_PDEATHSIG = 1
@@ -53,6 +54,7 @@ class Master:
         self._failures = 0
         self._not_before = 0.0
         self._is_stopping = False
+        self._watched = Watched()
 
     def run(self) -> None:
         """Keep all alive until SIGTERM or SIGINT, then let them finish."""
@@ -64,6 +66,7 @@ class Master:
                 self._fork()
             self._hear(ROUND_S)
             self._kill_the_silent()
+            self._watched.beat()
         self._listener.close()
         self._end()
 
@@ -121,6 +124,7 @@ class Master:
             why = f"silent for {front.SILENT_S} s" if not one.is_stuck else f"all threads stuck for {front.STUCK_S} s"
             log.error("killing a web process", pid=one.pid, why=why)
             _send(one.pid, signal.SIGKILL)
+            one.silent_s, one.is_stuck = 0.0, False  # it is collected in a moment
 
     def _collect(self) -> None:
         """Forget those that ended. One that ends again and again is started more slowly."""
@@ -148,6 +152,31 @@ class Master:
         for one in self._processes:
             _send(one.pid, signal.SIGKILL)
             os.waitpid(one.pid, 0)
+
+
+class Watched:
+    """Tells whoever started us that the main process lives, as systemd asks: `WatchdogSec` in the unit, or `up`.
+
+    Without a NOTIFY_SOCKET in the environment nobody is told.
+    """
+
+    def __init__(self) -> None:
+        name = os.environ.pop("NOTIFY_SOCKET", "")
+        self._to = "\0" + name[1:] if name.startswith("@") else name
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if name else None
+        self._next = 0.0
+        if self._line is not None:
+            self._line.setblocking(False)
+
+    def beat(self) -> None:
+        """At most once a `TELL_S`."""
+        if self._line is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + TELL_S
+        try:
+            self._line.sendto(b"WATCHDOG=1", self._to)
+        except OSError:  # it does not listen just now
+            pass
 
 
 def serve(app: WsgiApp, rules: Rules, *, host: str, port: int, workers: int, threads: int) -> None:

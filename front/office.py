@@ -85,8 +85,10 @@ class Office:
         for one in [one for one in self._waiting if one.deadline <= now]:
             one.expire()
 
-    def refused(self, refusal: Refusal) -> None:
-        log.info("refused", status=refusal.status, why=refusal.sentence or None)
+    def refused(self, refusal: Refusal, headers: list[tuple[bytes, bytes]], peer_address: str) -> None:
+        """Write down what was refused to whom; `headers` are those that have come so far."""
+        address = self.rules.address(headers, peer_address)
+        log.info("refused", status=refusal.status, why=refusal.sentence or None, address=address)
 
     # Requests
 
@@ -99,7 +101,7 @@ class Office:
             ready = self.caller.answer(request, connection.peer)
             self._on_loop(connection.send, ready, is_head, request.is_last)
 
-        return pool.give(work)
+        return pool.give(work, is_dear=self.rules.is_dear(request.head))
 
     def ask_for_log_in(self, connection: Connection, head: Head) -> None:
         def work() -> None:

@@ -10,10 +10,10 @@ import io
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from queue import SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import structlog
@@ -29,35 +29,76 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 NO_BODY = (204, 304)
 
 
+class Task(NamedTuple):
+    """Work, and where it stands in the order in which all was given."""
+
+    number: int
+    work: Work
+
+
+class UnderWay(NamedTuple):
+    """What one thread is in, and since when."""
+
+    began: float
+    is_dear: bool
+
+
 class Pool:
-    """`count` threads that take work in the order it was given."""
+    """`count` threads that take work in the order it was given; one of them is never in dear work."""
 
     def __init__(self, count: int, most_waiting: int) -> None:
-        self._work: SimpleQueue[Work] = SimpleQueue()
-        self._most_waiting = most_waiting
-        self._began: list[float | None] = [None] * count
+        self._lines: dict[bool, deque[Task]] = {False: deque(), True: deque()}
+        self._given = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._most_waiting, self._most_dear = most_waiting, max(1, count - 1)
+        self._under_way: list[UnderWay | None] = [None] * count
         for number in range(count):
             threading.Thread(target=self._run, args=(number,), daemon=True, name=f"web-{number}").start()
 
-    def give(self, work: Work) -> bool:
-        """Have `work` done; False when too much waits already."""
-        if self._work.qsize() >= self._most_waiting:
-            return False
-        self._work.put(work)
+    def give(self, work: Work, *, is_dear: bool = False) -> bool:
+        """Have `work` done; False when too much of its kind waits already."""
+        with self._changed:
+            if len(self._lines[is_dear]) >= self._most_waiting:
+                return False
+            self._given += 1
+            self._lines[is_dear].append(Task(self._given, work))
+            self._changed.notify()
         return True
 
     def stuck_s(self) -> float:
-        """For how long all threads have been in the work they are in; 0 while one is free."""
-        began = list(self._began)
-        newest = max((one for one in began if one is not None), default=0.0)
-        return 0.0 if None in began else time.monotonic() - newest
+        """For how long all threads, or all that may do dear work, have been in what they are in.
+
+        0 while one of either kind is free.
+        """
+        present = [one for one in list(self._under_way) if one is not None]
+        dear = [one for one in present if one.is_dear]
+        groups = ((present, len(self._under_way)), (dear, self._most_dear))
+        newest = [max(one.began for one in some) for some, most in groups if len(some) == most]
+        return max((time.monotonic() - began for began in newest), default=0.0)
 
     def _run(self, number: int) -> None:
         while True:
-            work = self._work.get()
-            self._began[number] = time.monotonic()
+            with self._changed:
+                self._changed.wait_for(self._has_some)
+                is_dear = self._is_next_dear()
+                work = self._lines[is_dear].popleft().work
+                self._under_way[number] = UnderWay(time.monotonic(), is_dear)
             work()
-            self._began[number] = None
+            with self._changed:
+                self._under_way[number] = None
+                self._changed.notify()  # dear work may have waited for this
+
+    def _has_some(self) -> bool:
+        return bool(self._lines[False]) or self._may_take_dear()
+
+    def _may_take_dear(self) -> bool:
+        under_way = sum(one is not None and one.is_dear for one in self._under_way)
+        return bool(self._lines[True]) and under_way < self._most_dear
+
+    def _is_next_dear(self) -> bool:
+        """Whether the oldest that may be taken is dear. Needs `_has_some`."""
+        usual, dear = self._lines[False], self._lines[True]
+        return self._may_take_dear() and (not usual or dear[0].number < usual[0].number)
 
 
 class Caller:
@@ -110,7 +151,7 @@ class Caller:
         environ: dict[str, Any] = {
             **self._base,
             "REQUEST_METHOD": head.method,
-            "PATH_INFO": _path(head),
+            "PATH_INFO": path_of(head),
             "QUERY_STRING": head.query,
             "RAW_URI": head.target,
             "SERVER_PROTOCOL": f"HTTP/{head.version}",
@@ -133,7 +174,8 @@ class Caller:
         return environ
 
 
-def _path(head: Head) -> str:
+def path_of(head: Head) -> str:
+    """The path as the program sees it: of an absolute address too, and with %-escapes read."""
     path = head.path
     if not path.startswith("/"):  # an absolute address; `Rules.judge` has compared its host
         path = "/" + path.partition("://")[2].partition("/")[2]

@@ -172,6 +172,8 @@ def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> He
             head.waits_for_word = value.lower() == b"100-continue"
     if size > front.HEAD_BYTES:
         raise Refusal(431)
-    if hosts > 1 or (hosts == 0 and head.version == "1.1") or head.method == "CONNECT":
+    if head.version not in ("1.0", "1.1") or head.method == "CONNECT":
+        raise Refusal(400, front.MALFORMED)
+    if hosts > 1 or (hosts == 0 and head.version == "1.1"):
         raise Refusal(400, front.MALFORMED)
     return head

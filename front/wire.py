@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
 
     def answer_refusal(self, refusal: Refusal) -> None:
         ready = self.office.rules.refusal(refusal)
-        self.office.refused(refusal)
+        self.office.refused(refusal, self.reader.headers, str(self.peer[0]))
         self.give_slot_back()
         self.reader.is_deaf = True
         self.drop_waiting()

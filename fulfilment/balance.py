@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from core import balances, clock, config, orders, reconcile, supply, tenancy
+from core import balances, budget, clock, config, orders, reconcile, supply, tenancy
 from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
@@ -18,15 +18,6 @@ from fulfilment.outcome import Outcome
 from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Supplier
 
 log = structlog.get_logger("balance")
-
-_NO_ANSWER = {
-    "unclear": "The supplier's answer was unclear",
-    "endpoint_gone": "The supplier has no balance endpoint any more",
-    "rate_limited": "The supplier's rate limit is used up",
-    "credentials": "The supplier refuses our credentials",
-    "unreachable": "The supplier cannot be reached",
-    "broken": "The supplier's balance endpoint is broken",
-}
 
 
 def refresh(lease: Lease, supplier: Supplier) -> Outcome:
@@ -39,7 +30,7 @@ def refresh(lease: Lease, supplier: Supplier) -> Outcome:
             return Outcome(clock.now() + timedelta(seconds=pause))
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
-        return Outcome(None, ok=False, text=failure(answer))
+        return Outcome(None, ok=False, text=f"The balance could not be read: {link.in_words(answer)}.")
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
 
@@ -51,19 +42,9 @@ def read(supplier: Supplier) -> str | NoAnswer:
         answer = supplier.balance()
         if isinstance(answer, Balance):
             return _note(answer.balance_pesewas, mark=mark, said=answer.said)
-    balances.note_failed(failure(answer))
-    if answer.kind == "credentials":
-        link.refused_credentials()
-    elif answer.kind == "rate_limited":
-        link.told_to_wait(answer.retry_after_s)
-    elif answer.kind == "unreachable":
-        link.unreachable()
+    balances.note_failed(link.in_words(answer))
+    link.note_silence(answer)
     return answer
-
-
-def failure(answer: NoAnswer) -> str:
-    """Why a read brought no balance, in words."""
-    return f"{_NO_ANSWER[answer.kind]}: {answer.reason}"
 
 
 def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
@@ -111,7 +92,7 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
 def older_goes_first(order: Order) -> bool:
     """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
     with tenancy.across_stores():
-        if supply.calls_left(supply.state()) == 0:
+        if budget.left(supply.state()) == 0:
             return False  # nobody can buy now: the budget says until when, better than a second at a time
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())
 

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from core import supply
+from fulfilment import link
 from integrations.ports import CallRecord
 
 log = structlog.get_logger("calls")
@@ -26,7 +27,9 @@ def record(call: CallRecord) -> None:
         "note": call.note,
         "duration_ms": call.duration_ms,
     }
+    since = call.started_at if call.outcome == "ok" else None
     try:
-        supply.record_call(endpoint=call.endpoint, order_refs=call.order_refs, values=values)
+        if supply.record_call(endpoint=call.endpoint, order_refs=call.order_refs, values=values, since=since):
+            link.let_in()
     except DBAPIError:
         log.warning("call not kept: database unavailable", endpoint=call.endpoint)

@@ -26,14 +26,9 @@ def sync_now(supplier: Supplier) -> Outcome:
     end_read()
     answer = supplier.offers()
     if isinstance(answer, NoAnswer):
-        if answer.kind == "credentials":
-            link.refused_credentials()
-        elif answer.kind == "rate_limited":
-            link.told_to_wait(answer.retry_after_s)
-        elif answer.kind == "unreachable":
-            link.unreachable()
+        link.note_silence(answer)
         report = catalog.record_failed_sync(
-            f"The supplier's list could not be read: {answer.reason}. Nothing was changed."
+            f"The supplier's list could not be read: {link.in_words(answer)}. Nothing was changed."
         )
         return Outcome(None, ok=False, text=report.sentence)
     with tenancy.across_stores():

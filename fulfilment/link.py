@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from core import clock, config, reconcile, supply, tenancy
+from core import clock, config, orders, reconcile, supply, tenancy
 from core.db import db, transaction
-from integrations.ports import NotSent, Rejected, SubmitResult, Unknown
+from integrations.ports import NoAnswer, NotSent, Rejected, SubmitResult, Unknown
 
 _WALLET_LOCK = 4_203
 """Key of the advisory lock. Session-level: PostgreSQL frees it when the process dies, so a kill never leaves it held."""
@@ -23,6 +24,18 @@ UNREACHABLE_S = 15
 """A supplier nobody could connect to is tried again after this, by one order."""
 _STOPPED_AGAIN_S = 60
 """While a charge is unexplained, an order in line looks again after this; a balance that fits again wakes it sooner."""
+
+
+_SILENCE = {
+    "unclear": "what came back was not the supplier's own answer, so it says nothing",
+    "endpoint_gone": "the supplier has no such endpoint any more",
+    "rate_limited": "the supplier's rate limit is used up",
+    "credentials": "the supplier refuses our credentials",
+    "unreachable": "the supplier cannot be reached",
+    "broken": "the supplier's answer was an error",
+}
+
+log = structlog.get_logger("link")
 
 
 @dataclass(frozen=True)
@@ -114,13 +127,21 @@ def unclear() -> None:
 
 
 def refused_credentials() -> datetime:
-    """401 or 403: stop purchases, say since when, try one again after `credentials_wait_s`. Returns that moment."""
+    """401 or 403 in the supplier's own words: stop purchases, say since when, try one again after `credentials_wait_s`. Returns that moment."""
     until = clock.after(config.current().credentials_wait_s)
     with transaction():
         link = supply.locked_state()
         link.credentials_refused_since = link.credentials_refused_since or clock.now()
         link.breaker_open_until, link.breaker_reason = until, "credentials"
     return until
+
+
+def let_in() -> None:
+    """A call was answered well after we had been refused, or reached nobody: buying goes on, who waited is woken."""
+    log.warning("the supplier lets us in again: buying goes on")
+    with tenancy.across_stores():
+        orders.wake("credentials")
+        orders.wake("supplier_unreachable")
 
 
 def unreachable() -> datetime:
@@ -131,6 +152,22 @@ def unreachable() -> datetime:
         link.unreachable_since = link.unreachable_since or clock.now()
         link.breaker_open_until, link.breaker_reason = until, "supplier_unreachable"
     return until
+
+
+def note_silence(answer: NoAnswer) -> datetime | None:
+    """What a read without an answer says about the line. Returns when anybody may call again; None: as before."""
+    if answer.kind == "credentials":
+        refused_credentials()
+    elif answer.kind == "unreachable":
+        unreachable()
+    elif answer.kind == "rate_limited":
+        return told_to_wait(answer.retry_after_s)
+    return None
+
+
+def in_words(answer: NoAnswer) -> str:
+    """Why a read brought nothing, for a person: what it means, and the wire's own word for it."""
+    return f"{_SILENCE[answer.kind]} ({answer.reason.replace('_', ' ')})"
 
 
 def told_to_wait(seconds: float | None) -> datetime:

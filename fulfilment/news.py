@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from core import clock, config, money, orders, phones, supply
 from core.orders import News, Order, State
+from fulfilment import sizes
 from integrations.ports import Accepted, Found, StatusWord
 
 Effect = State | Literal["same", "case"]
@@ -178,7 +179,7 @@ def _fits(order: Order, order_ref: str | None, recipient: str | None, capacity: 
         return False
     if recipient is not None and not phones.may_be_same(order.recipient_msisdn, re.sub(r"\D", "", recipient)):
         return False
-    return capacity is None or capacity.upper().replace(" ", "") == order.capacity.upper().replace(" ", "")
+    return not sizes.contradicts(capacity, order.capacity)
 
 
 def _masked(number: str | None) -> str | None:

@@ -33,7 +33,8 @@ def receive(token: str) -> Response:
     body = request.get_data()  # before anything touches request.form; whole and within its limit, see door/bodies.py
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
-    order_ref = news.order_ref if news.order_ref is not None and len(news.order_ref) <= 64 else None
+    fits = news.order_ref is not None and len(news.order_ref) <= 64
+    order_ref = orders.read_order_ref(news.order_ref or "") if fits else None
     values = {
         "event_key": supply.event_key(news.event, order_ref, news.raw_status, body),
         "body": body,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core import clock, config, outbox, phones, supply
+from core import budget, clock, config, outbox, phones, supply
 from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
 from core.orders import booking
@@ -163,7 +163,7 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
         if row.lease_until is None:
             row.rung_at = now  # a clock set forward just now may be why it is due: `leap` leaves it due then
         return True
-    if not verified and not supply.may_ring_lookup(supply.locked_state()):
+    if not verified and not budget.take_ring(supply.locked_state()):
         return False
     outbox.make_due(row, due)
     return True

@@ -42,6 +42,11 @@ def new_order_ref() -> str:
     return REF_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
 
 
+def read_order_ref(said: str) -> str:
+    """A reference as somebody else spells it: one of ours in our own letters, any other as it is."""
+    return said.upper() if said.upper().startswith(REF_PREFIX) else said
+
+
 def read_code(typed: str) -> str | None:
     """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot be one."""
     plain = _plain(typed)

@@ -85,8 +85,8 @@ def let_older_go_first(order: Order, pesewas: int) -> bool:
 
 
 def _waiting(reason: str) -> Select[int, int]:
-    """(outbox row, cost) of the queued orders that wait for `reason`, but for those refused a moment ago."""
-    tried_again = clock.now() - clock.delta(config.current().low_float_wait_s)
+    """(outbox row, cost) of the queued orders that wait for `reason`, but for those refused for float a moment ago."""
+    tried_again = clock.now() - clock.delta(config.current().low_float_wait_s if reason == "float" else 0)
     return (
         select(OutboxRow.id, Order.cost_pesewas)
         .join(Order, Order.id == OutboxRow.order_id)

@@ -47,7 +47,7 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
         return each(requests, said)
     if said.data is None:
         return each(requests, Unknown("success_without_data"))
-    if said.data.get("bulk_reference", bulk_ref) != bulk_ref:
+    if not envelope.same_reference(said.data.get("bulk_reference", bulk_ref), bulk_ref):
         return each(requests, Unknown("other_reference"))
     done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
     return _lines(requests, done, failed, signed_pesewas(said.data.get("balance_after")))
@@ -80,13 +80,14 @@ def _lines(
 ) -> BulkResult:
     said: dict[str, list[SubmitResult]] = {request.order_ref: [] for request in requests}
     for row in done:
-        if row.get("reference") in said:
-            recipient = envelope.optional_text(row.get("beneficiary"), 40)
-            said[row["reference"]].append(purchases.accepted(row, recipient))
+        order_ref = _named(row, requests)
+        if order_ref is not None:
+            said[order_ref].append(purchases.accepted(row, order_ref))
     open_lines = [request for request in requests if not said[request.order_ref]]
     for row in failed:
-        order_ref = _whose(row, open_lines, failed)
-        if order_ref in said:
+        named = isinstance(row.get("reference"), str)
+        order_ref = _named(row, requests) if named else _meant(row, open_lines, failed)
+        if order_ref is not None:
             said[order_ref].append(_failed(row))
     lines = []
     for request in requests:
@@ -96,12 +97,16 @@ def _lines(
     return BulkResult(tuple(lines), balance_after_pesewas)
 
 
-def _whose(
+def _named(row: Mapping[str, Any], requests: Sequence[PurchaseRequest]) -> str | None:
+    """The order whose reference a line names; None for one that is not ours."""
+    refs = (request.order_ref for request in requests)
+    return next((ref for ref in refs if envelope.same_reference(row.get("reference"), ref)), None)
+
+
+def _meant(
     row: Mapping[str, Any], open_lines: Sequence[PurchaseRequest], failed: Sequence[Mapping[str, Any]]
 ) -> str | None:
-    """The order a failed line speaks of: by reference, else by number and size when only one can be meant."""
-    if isinstance(row.get("reference"), str):
-        return str(row["reference"])
+    """The order a failed line without a reference speaks of: by number and size, when only one can be meant."""
     key = _key(row.get("beneficiary"), row.get("capacity"))
     candidates = [request for request in open_lines if _key(request.recipient_msisdn, request.capacity) == key]
     namesakes = [other for other in failed if _key(other.get("beneficiary"), other.get("capacity")) == key]

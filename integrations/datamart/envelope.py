@@ -40,6 +40,11 @@ class Envelope:
         return self.success and 200 <= self.status < 300
 
     @property
+    def refuses_us(self) -> bool:
+        """The supplier's door, in its own words: key, secret or account. Whoever stands between us says it otherwise."""
+        return not self.success and self.status in (401, 403) and bool(self.message)
+
+    @property
     def is_endpoint_gone(self) -> bool:
         """The router knows no such path: a statement about the API, never about an order."""
         return self.status == 404 and not self.success and self.code == ENDPOINT_GONE
@@ -89,11 +94,10 @@ def no_answer(reply: http.Reply) -> NoAnswer:
     answer = read(reply)
     if reply.status == 429:
         return NoAnswer("rate_limited", "http_429", retry_after(reply))
-    if reply.status in (401, 403):
-        said = answer.message if isinstance(answer, Envelope) else answer.reason
-        return NoAnswer("credentials", f"http_{reply.status}: {said}")
     if isinstance(answer, Foreign):
         return NoAnswer("broken" if reply.status >= 500 else "unclear", f"http_{reply.status}_{answer.reason}")
+    if answer.refuses_us:
+        return NoAnswer("credentials", f"http_{reply.status}: {answer.message}")
     if answer.is_endpoint_gone:
         return NoAnswer("endpoint_gone", answer.code)
     if answer.success:
@@ -108,6 +112,11 @@ def retry_after(answer: http.Answer) -> float:
     if not re.fullmatch(r"[0-9]{1,9}", wish):
         return RETRY_AFTER_DEFAULT_S
     return min(max(float(wish), 1.0), RETRY_AFTER_MAX_S)
+
+
+def same_reference(said: object, order_ref: str) -> bool:
+    """Whether the supplier means our reference, however it spells it: letters of either case, blanks around."""
+    return isinstance(said, str) and said.strip().upper() == order_ref.upper()
 
 
 def loads(body: bytes) -> Any:

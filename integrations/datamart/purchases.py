@@ -86,22 +86,22 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
         return said
     if said.data is None:
         return Unknown("success_without_data")
-    if said.data.get("reference") != request.order_ref:
+    if not envelope.same_reference(said.data.get("reference"), request.order_ref):
         return Unknown("other_reference")
-    return accepted(said.data, envelope.optional_text(said.data.get("beneficiary"), 40))
+    return accepted(said.data, request.order_ref)
 
 
-def accepted(row: Mapping[str, Any], recipient: str | None, balance_after: object = None) -> Accepted:
-    """The supplier's line about an order it took."""
+def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
+    """The supplier's line about an order it took, whose reference is known to be `order_ref`."""
     said = meaning_at_purchase(row.get("status"))
     return Accepted(
         status=said.word,
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")) if is_cedis(row.get("currency")) else None,
-        balance_after_pesewas=signed_pesewas(row.get("balance_after", balance_after)),
-        recipient=recipient,
-        order_ref=envelope.optional_text(row.get("reference"), 64),
+        balance_after_pesewas=signed_pesewas(row.get("balance_after")),
+        recipient=envelope.optional_text(row.get("beneficiary"), 40),
+        order_ref=order_ref,
         needs_person=said.needs_person,
     )
 
@@ -123,7 +123,7 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         return NotSent("http_429", retry_after_s=envelope.retry_after(reply), rate_limited=True)
     if isinstance(answer, Foreign):
         return Unknown(f"http_{answer.status}_{answer.reason}")
-    if answer.status in (401, 403):
+    if answer.refuses_us:
         return Rejected("credentials", answer.code or f"HTTP_{answer.status}", answer.message)
     if answer.is_endpoint_gone:
         return NotSent("endpoint_gone")

@@ -26,12 +26,12 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
     if not isinstance(answer, Envelope):
         return envelope.no_answer(reply)
     if answer.status == 404 and not answer.success and answer.code == NOT_FOUND:
-        if answer.error.get("reference", order_ref) != order_ref:
+        if not envelope.same_reference(answer.error.get("reference", order_ref), order_ref):
             return NoAnswer("unclear", "not_found_of_other_reference")
         return Absent(order_ref)
     if not answer.is_ok or answer.data is None:
         return envelope.no_answer(reply)
-    if answer.data.get("reference") != order_ref:
+    if not envelope.same_reference(answer.data.get("reference"), order_ref):
         return NoAnswer("unclear", "other_reference")
     return _found(answer.data, order_ref)
 
@@ -39,6 +39,7 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
 def _found(record: Mapping[str, Any], order_ref: str) -> Found:
     said = meaning(record.get("status"))
     product = record.get("product")
+    product = product if isinstance(product, dict) else record  # flat in the older generation and the other APIs
     return Found(
         order_ref=order_ref,
         status=said.word,
@@ -46,7 +47,7 @@ def _found(record: Mapping[str, Any], order_ref: str) -> Found:
         supplier_ref=optional_text(record.get("transaction_id"), 64),
         amount_pesewas=pesewas(record.get("amount")) if is_cedis(record.get("currency")) else None,
         recipient=optional_text(record.get("beneficiary"), 40),
-        capacity=optional_text(product.get("capacity"), 40) if isinstance(product, dict) else None,
+        capacity=optional_text(product.get("capacity"), 40),
         # An old reason lingers on the wire after a failed order was queued again.
         failure_reason=optional_text(record.get("failure_reason")) if said.word == "failed" else None,
         needs_person=said.needs_person,

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from integrations.sandbox import spellings, strangers
+
 GATE = frozenset(
     {
         "drop_before",
@@ -22,10 +24,13 @@ GATE = frozenset(
         "http_401",
         "http_500_auth",
         "http_500_before",
+        *strangers.ANSWERS,
     }
 )
 """Answered before the supplier has looked at the request: nothing is charged."""
 BEFORE = frozenset({"delay", "hold_before"})
+SPELLED = frozenset(spellings.SPELLINGS)
+"""The same answer in another spelling, or about another size: see `spellings.py`."""
 INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
 """Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold` answers a purchase with
 404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list says."""
@@ -49,7 +54,7 @@ FIGURES = frozenset({"odd_figures"})
 """Done to the figures of a good answer: `price_thousandths` of a cedi on each price, `wallet_thousandths` on the wallet,
 `kept` in one of `KEPT`, or the wallet written as `says`."""
 KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
-FAULTS = GATE | BEFORE | INSIDE | AFTER | FIGURES
+FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | FIGURES
 STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | FIGURES
 """Let a further fault of the plan meet the same request."""
 

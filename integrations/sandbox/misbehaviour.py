@@ -14,7 +14,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import faults, figures, wire
+from integrations.sandbox import faults, figures, spellings, strangers, wire
 from integrations.sandbox.faults import Fault
 from integrations.sandbox.state import Sandbox
 
@@ -84,7 +84,8 @@ class Misconduct:
         for fault in self.faults:
             if fault.fault in faults.FIGURES:
                 figures.spoil(self._sandbox.store, response, fault)
-        chosen = next((fault for fault in self.faults if fault.fault in faults.AFTER), None)
+        spoils = faults.AFTER | faults.SPELLED
+        chosen = next((fault for fault in self.faults if fault.fault in spoils), None)
         return response if chosen is None else self._spoil(response, chosen)
 
     @contextmanager
@@ -145,12 +146,16 @@ class Misconduct:
             return wire.plain(429, "API rate limit exceeded", **headers)
         if name == "http_401":
             return wire.short_failure(401, "Invalid API key")
+        if name in strangers.ANSWERS:
+            return strangers.ANSWERS[name]()
         if name == "http_500_auth":
             return wire.short_failure(500, "API authentication error")
         return self._error_500()
 
     def _spoil(self, response: Response, fault: Fault) -> Response:
         name = fault.fault
+        if name in faults.SPELLED:
+            return spellings.respell(response, name)
         if name in ("drop_after", "reset_after", "short_body"):
             return self._lose_part_of(response, _LOST[name.removesuffix("_after")])
         if name == "hold_after":

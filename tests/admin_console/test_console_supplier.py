@@ -109,11 +109,11 @@ def test_the_case_and_the_page_name_the_same_sum(owner: Visitor, scene: Scene, j
 def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
     scene.balance(200_000)
     assert "They agree" in owner.get("/supplier").text
-    scene.ask(lambda: balances.note_failed("The balance is no amount: “1,234”"))
+    scene.ask(lambda: balances.note_failed("the balance is no amount: “1,234”"))
     jump(180)
     page, home = owner.get("/supplier").text, owner.get("/").text
     for words in (
-        "brought no balance. The balance is no amount: “1,234”.",
+        "brought no balance: the balance is no amount: “1,234”.",
         f"3{NBSP}min ago",
         "The figure here is the one of",
     ):

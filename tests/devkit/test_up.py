@@ -16,6 +16,7 @@ import pytest
 from projects import Project, Run, until
 
 from devkit import leash
+from devkit.ready import answers
 
 pytestmark = pytest.mark.slow(seconds=8)
 
@@ -244,3 +245,15 @@ def test_a_folder_that_cannot_be_written_is_refused(
     sentence = project.refused()
     assert "cannot write to" in sentence
     assert "make that folder yours" in sentence
+
+
+def test_web_processes_that_are_all_frozen_are_replaced(project: Project) -> None:
+    run = project.up()
+    ready = run.ready()
+    frozen = ready["pids"]["web"]
+    for pid in frozen:  # the main one too, which would have killed the others
+        os.kill(pid, signal.SIGSTOP)
+    assert until(lambda: not any(map(leash.is_alive, frozen)), 20)
+    assert until(lambda: answers(ready["web_address"], "/healthz"), 20)
+    assert "web was silent for 10 s; killing it" in run.text
+    stopped(run, signal.SIGTERM)

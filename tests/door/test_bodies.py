@@ -223,3 +223,55 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(serv
     assert served.ask(f"GET http://{same}/ HTTP/1.1\r\nHost: {same}\r\n\r\n".encode()).status == 200
     forwarded = "X-Forwarded-Host: kofi.localhost"
     assert served.ask(f"GET / HTTP/1.1\r\nHost: {same}\r\n{forwarded}\r\n\r\n".encode()).status == 400
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "dear"),
+    [
+        ("portal.localhost", "/login", True),
+        ("ADMIN.localhost:8000", "/login", True),
+        ("portal.localhost", "/%6cogin", True),
+        ("portal.localhost", "http://portal.localhost/login", True),
+        ("portal.localhost", "/account/password", True),
+        ("admin.localhost", "/reset/abc", True),
+        ("portal.localhost", "/orders/process", False),
+        ("ama.localhost", "/login", False),
+        ("a b", "/login", False),
+    ],
+)
+def test_pages_do_not_wait_behind_passwords(app: Flask, host: str, target: str, dear: bool) -> None:
+    def head(method: str) -> Head:
+        named = [(b"host", host.encode())]
+        return Head(method, target, target, "", "1.1", named, host, length=10)
+
+    rules = app.extensions["front"]
+    assert rules.is_dear(head("POST")) is dear
+    assert not rules.is_dear(head("GET")), "showing the form costs nothing"
+
+
+def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
+    taking = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ()) and any(word in rule.rule for word in ("login", "passw", "reset"))
+    }
+    assert taking and all(bodies.DEAR.fullmatch(path) for path in taking if not path.startswith("/people/"))
+
+
+@pytest.mark.parametrize(
+    ("hops", "told", "key"),
+    [
+        (0, [b"198.51.100.1"], "203.0.113.7"),
+        (1, [b"198.51.100.1"], "198.51.100.1"),
+        (1, [b"198.51.100.1, 198.51.100.2"], "198.51.100.2"),
+        (1, [b"198.51.100.1", b"2001:db8::9"], "2001:db8::"),
+        (2, [b"198.51.100.1"], "203.0.113.7"),
+        (1, [], "203.0.113.7"),
+    ],
+)
+def test_what_the_front_refuses_is_logged_with_the_address_that_counts(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, hops: int, told: list[bytes], key: str
+) -> None:
+    monkeypatch.setattr(config, "_current", dataclasses.replace(config.current(), proxy_hops=hops))
+    headers = [(b"x-forwarded-for", value) for value in told]
+    assert app.extensions["front"].address(headers, "203.0.113.7") == key

@@ -55,6 +55,7 @@ RULES = Rules(
         refused.sentence.encode(),
     ),
     is_logged_in=lambda environ: environ.get("HTTP_COOKIE") == "in",
+    is_dear=lambda head: head.method == "POST" and head.path.startswith(("/slow/", "/stuck")),
     stored=lambda head: STORED if head.path == "/stored" else None,
     spooled_at_once=2,
 )

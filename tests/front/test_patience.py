@@ -7,11 +7,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from raw_wire import Front, is_closed, read_answer
 
 from devkit import leash
+from devkit.beats import Beats
 from devkit.daemons import until
 from front import CONNECTIONS, HELD_BYTES
 
@@ -141,6 +143,27 @@ def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(start_f
     assert [read_answer(line).status for line in slow] == [200] * 2
 
 
+@pytest.mark.parametrize("threads", [2, 4])
+def test_pages_do_not_wait_behind_dear_requests(start_front: Callable[..., Front], threads: int) -> None:
+    front = start_front(threads=threads)
+    length = b"Content-Length: 1\r\n\r\nx"
+    dear = [front.line(POST % b"slow/2" + length) for _ in range(2 * threads)]
+    front.took_s("/stored")  # by then all of them are whole and given
+    assert max(front.took_s() for _ in range(10)) < QUICK_S
+    began = time.monotonic()
+    assert {read_answer(line).status for line in dear} == {200}
+    assert time.monotonic() - began > 4, "one thread is left to pages, and none is forgotten"
+
+
+def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(start_front: Callable[..., Front]) -> None:
+    front = start_front(threads=2, QUEUE=3)
+    length = b"Content-Length: 1\r\n\r\nx"
+    dear = [front.line(POST % b"slow/2" + length) for _ in range(8)]
+    front.took_s("/stored")
+    assert [front.get("/").status for _ in range(5)] == [200] * 5
+    assert [read_answer(line).status for line in dear].count(503) == 4, "one under way, three wait"
+
+
 def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(start_front: Callable[..., Front]) -> None:
     front = start_front(workers=2)
     slow = [front.line(b"GET /slow/2 HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
@@ -200,6 +223,14 @@ def test_a_worker_whose_threads_are_all_stuck_is_replaced(start_front: Callable[
     assert before not in front.workers
 
 
+def test_dear_requests_that_are_all_stuck_are_a_reason_too(start_front: Callable[..., Front]) -> None:
+    front = start_front(threads=3, STUCK_S=2)
+    stuck = [front.line(POST % b"stuck" + b"Content-Length: 1\r\n\r\nx") for _ in range(2)]
+    assert front.took_s() < QUICK_S, "pages have a thread"
+    assert all(map(is_closed, stuck))
+    assert until(front.answers, 5)
+
+
 def test_after_the_main_process_was_frozen_nobody_is_killed_for_it(start_front: Callable[..., Front]) -> None:
     front = start_front(workers=2, SILENT_S=1.5)
     assert until(lambda: len(front.workers) == 2, 5)
@@ -211,3 +242,20 @@ def test_after_the_main_process_was_frozen_nobody_is_killed_for_it(start_front: 
         os.kill(pid, signal.SIGCONT)
     assert front.took_s() < QUICK_S
     assert not until(lambda: front.workers != before, 2)
+
+
+def test_the_main_process_tells_that_it_lives(
+    start_front: Callable[..., Front], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Beats()) as beats:
+        monkeypatch.setenv("NOTIFY_SOCKET", beats.environ["NOTIFY_SOCKET"])
+        front = start_front()
+        assert until(lambda: beats.silent_s() > 0, 5), "heard once"
+        assert not until(lambda: beats.silent_s() > 2.5, 4)
+        os.kill(front.pid, signal.SIGSTOP)
+        try:
+            assert until(lambda: beats.silent_s() > 2.5, 5)
+            assert front.took_s() < QUICK_S, "the others serve without it"
+        finally:
+            os.kill(front.pid, signal.SIGCONT)
+        assert until(lambda: beats.silent_s() < 1.5, 5)

@@ -237,12 +237,12 @@ def test_a_timed_read_waits_when_no_call_is_left(desk: Desk, kind: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (NoAnswer("unreachable", "refused"), "The supplier cannot be reached: refused"),
-        (NoAnswer("credentials", "401"), "The supplier refuses our credentials: 401"),
-        (NoAnswer("rate_limited", "429", 20.0), "The supplier's rate limit is used up: 429"),
-        (NoAnswer("broken", "500"), "The supplier's balance endpoint is broken: 500"),
-        (NoAnswer("endpoint_gone", "404"), "The supplier has no balance endpoint any more: 404"),
-        (NoAnswer("unclear", "html"), "The supplier's answer was unclear: html"),
+        (NoAnswer("unreachable", "refused"), "the supplier cannot be reached (refused)"),
+        (NoAnswer("credentials", "401"), "the supplier refuses our credentials (401)"),
+        (NoAnswer("rate_limited", "429", 20.0), "the supplier's rate limit is used up (429)"),
+        (NoAnswer("broken", "http_500"), "the supplier's answer was an error (http 500)"),
+        (NoAnswer("endpoint_gone", "404"), "the supplier has no such endpoint any more (404)"),
+        (NoAnswer("unclear", "html"), "what came back was not the supplier's own answer, so it says nothing (html)"),
     ],
 )
 def test_a_balance_that_cannot_be_read_says_why_to_who_asked(
@@ -255,7 +255,7 @@ def test_a_balance_that_cannot_be_read_says_why_to_who_asked(
     with tenancy.across_stores():
         row, state = outbox.asked(asked.id), supply.state()
     assert row is not None
-    assert (row.result_ok, row.result_text) == (False, says)
+    assert (row.result_ok, row.result_text) == (False, f"The balance could not be read: {says}.")
     assert (state.unreachable_since is not None) == (answer.kind == "unreachable")
     assert (state.credentials_refused_since is not None) == (answer.kind == "credentials")
     assert (state.closed_until is not None) == (answer.kind == "rate_limited")
@@ -272,7 +272,8 @@ def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
     with tenancy.across_stores():
         row, state = outbox.asked(asked.id), supply.state()
     assert row is not None
-    assert row.result_text == "The supplier's list could not be read: why. Nothing was changed."
+    said = link.in_words(NoAnswer(kind, "why"))
+    assert row.result_text == f"The supplier's list could not be read: {said}. Nothing was changed."
     assert (state.unreachable_since is not None) == (kind == "unreachable")
     assert (state.credentials_refused_since is not None) == (kind == "credentials")
     assert (state.closed_until is not None) == (kind == "rate_limited")

@@ -122,7 +122,7 @@ def test_a_purchase_counts_as_a_fresh_read(desk: Desk) -> None:
     assert asked(desk) == 2
 
 
-@pytest.mark.parametrize("told", [FLOAT_PESEWAS - COST - 1, FLOAT_PESEWAS - COST + 1, 0, 10**9])
+@pytest.mark.parametrize("told", [FLOAT_PESEWAS - COST - 2, FLOAT_PESEWAS - COST + 2, 0, 10**9])
 def test_a_balance_told_with_a_purchase_that_does_not_fit_is_a_break_like_any_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, told: int
 ) -> None:

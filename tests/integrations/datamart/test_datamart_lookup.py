@@ -81,7 +81,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "404 empty": (raw(404), NoAnswer("unclear", "http_404_empty")),
     "404 other code": (refusal(404, "PRODUCT_NOT_FOUND"), NoAnswer("broken", "http_404_PRODUCT_NOT_FOUND")),
     "401": (refusal(401), NoAnswer("credentials", "http_401: about None")),
-    "401 HTML": (raw(401, HTML), NoAnswer("credentials", "http_401: not_json")),
+    "401 HTML": (raw(401, HTML), NoAnswer("unclear", "http_401_not_json")),
     "403": (refusal(403), NoAnswer("credentials", "http_403: about None")),
     "429": (raw(429, "API rate limit exceeded", retry_after="9"), NoAnswer("rate_limited", "http_429", 9.0)),
     "500": (refusal(500, "TRANSACTION_ERROR"), NoAnswer("broken", "http_500_TRANSACTION_ERROR")),

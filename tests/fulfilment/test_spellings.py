@@ -1,0 +1,97 @@
+"""The supplier's answers in other spellings: what means the same moves the order, what is another size does not."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+
+import pytest
+from desk import Desk
+from seed import WEBHOOK_TOKEN
+
+from core import clock, outbox, supply, tenancy
+from fulfilment import sizes
+from integrations.sandbox.store import DEFAULT_SECRET
+
+SAME = ("size_bare", "size_in_mb", "size_in_words", "size_as_number", "size_left_out")
+REFERENCES = ("reference_lower", "reference_padded")
+
+
+@pytest.mark.parametrize("said", ["5", "5.0", "", "5GB", "5 gb", "5120MB", "5,120 MB", "5000mb", "5Gig", "5 Gigabytes"])
+def test_a_size_that_means_the_same_or_says_no_unit_contradicts_nothing(said: str) -> None:
+    assert not sizes.contradicts(said, "5GB")
+
+
+@pytest.mark.parametrize("said", ["5MB", "6GB", "50 GB", "500MB", "5.5GB", "10240MB", "0,5 GB"])
+def test_another_size_contradicts(said: str) -> None:
+    assert sizes.contradicts(said, "5GB")
+
+
+def test_half_a_gigabyte_is_five_hundred_megabytes_either_way() -> None:
+    assert not any(sizes.contradicts(said, "500MB") for said in ("0.5GB", "512MB", "0,5 GB", "５００ＭＢ"))
+    assert not sizes.contradicts(None, "500MB")
+    assert sizes.contradicts("500GB", "500MB")
+
+
+@pytest.mark.parametrize("spelling", [*SAME, *REFERENCES])
+def test_a_look_up_in_another_spelling_completes_the_order(desk: Desk, spelling: str) -> None:
+    order = desk.release(gb=5)
+    desk.work()
+    desk.plan(spelling, "status", times=20)
+    desk.settle(order, "successful")
+    order = desk.work_until(order, "completed")
+    assert (desk.cases(), order.attempt) == ([], 1)
+
+
+def test_a_look_up_of_another_size_completes_nothing_and_is_a_case(desk: Desk) -> None:
+    order = desk.release(gb=5)
+    desk.work()
+    desk.plan("size_of_another", "status", times=3)
+    desk.settle(order, "successful")
+    for _ in range(3):
+        desk.work()
+        desk.jump_to_next()
+    assert (desk.read(order).state, desk.cases()) == ("processing", ["wrong_answer"])
+    assert desk.work_until(order, "completed").attempt == 1  # the right answer is believed after wrong ones
+
+
+@pytest.mark.parametrize("spelling", REFERENCES)
+def test_purchases_answered_in_another_spelling_are_accepted_and_open_no_breaker(desk: Desk, spelling: str) -> None:
+    desk.plan(spelling, "purchase", times=6)
+    placed = [desk.release() for _ in range(6)]
+    desk.work()
+    assert {desk.read(order).state for order in placed} == {"processing"}
+    with tenancy.across_stores():
+        link = supply.state()
+    assert (link.unknown_streak, link.breaker_open_until, desk.cases()) == (0, None, [])
+    assert len(desk.charges()) == 6
+
+
+@pytest.mark.parametrize("spelling", REFERENCES)
+def test_not_found_in_another_spelling_proves_absence_like_any(desk: Desk, spelling: str) -> None:
+    desk.plan("http_500_before")
+    order = desk.release()
+    desk.work()
+    desk.sandbox.sandbox.faults.install([])
+    desk.plan(spelling, "status", times=20)
+    assert desk.work_until(order, "processing").attempt == 2
+    assert desk.charges(order) == [desk.read(order).order_ref]
+
+
+@pytest.mark.parametrize("shape", [str.lower, lambda ref: f" {ref} "], ids=["lower", "padded"])
+def test_a_webhook_in_another_spelling_rings_for_the_order(desk: Desk, shape: Callable[[str], str]) -> None:
+    order = desk.release()
+    desk.work()
+    data = {"reference": shape(desk.read(order).order_ref), "new_status": "successful"}
+    signature = hmac.new(DEFAULT_SECRET.encode(), json.dumps(data).encode(), hashlib.sha256).hexdigest()
+    body = {"event": "transaction.status_update", "data": data, "signature": signature}
+    answer = desk.app.test_client().post(
+        f"/datamart/{WEBHOOK_TOKEN}", data=json.dumps(body), base_url="http://hooks.localhost"
+    )
+    assert answer.status_code == 204
+    with tenancy.across_stores():
+        row = outbox.of_order(order.id)
+        assert row is not None and row.due_at <= clock.now()
+        assert [event.verified_by for event in supply.webhooks_of(order.order_ref)] == ["platform_data_secret"]
