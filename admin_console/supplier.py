@@ -123,7 +123,9 @@ def steps(read: BalanceRead, float_pesewas: int) -> list[Step]:
             now.append(Step(what, part, why="" if part == most else f"of up to {money.cedis(abs(most))}"))
             left -= part
     if left and read.verdict.startswith("fits"):
-        now.append(Step("Fractions of a pesewa", left, why="fewer than one for each purchase since they last fitted"))
+        now.append(
+            Step("Fractions of a pesewa", left, why="at most a pesewa for each purchase since the two last fitted")
+        )
     elif left:
         now.append(Step("Has no reason", left, why="what a case asks about, if it is seen twice"))
     if gap or len(now) > 1:

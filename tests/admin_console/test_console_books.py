@@ -167,7 +167,7 @@ def test_a_bar_stands_at_its_hour_and_is_as_high_as_what_it_sealed() -> None:
 
 def test_the_strip_of_the_first_day_begins_with_the_first_proof() -> None:
     assert strip.draw([at(0), at(1)], END, 48, "").hours == strip.LEAST_H
-    assert drawn(at(0, 10), at(1, 0))["strip-held"] == "M875 60h125v-60h-125zM729 60h125v-8h-125z"
+    assert drawn(at(0, 10), at(1, 0))["strip-held"] == "M938 60h62v-60h-62zM860 60h62v-8h-62z"
     assert strip.draw([at(0), at(20)], END, 48, "").hours == 21
     assert strip.draw([at(0), at(80)], END, 48, "").hours == 48
 
