@@ -149,8 +149,8 @@ DAMAGE = [
     ),
     (
         "taken_back",
-        "UPDATE entries SET amount_pesewas = -amount_pesewas WHERE posting_id IN (SELECT id FROM postings "
-        "WHERE kind = 'fund_wallet' AND store_id = (SELECT id FROM stores WHERE slug = 'ama'))",
+        """UPDATE entries SET amount_pesewas = -amount_pesewas WHERE posting_id IN (
+        SELECT id FROM postings WHERE kind = 'fund_wallet' AND store_id = (SELECT id FROM stores WHERE slug = 'ama'))""",
         "SELECT 'ama'",
     ),
     (
