@@ -5,14 +5,15 @@ Leaves amounts to `core.money` and numbers to `core.phones`.
 
 from __future__ import annotations
 
+from core import typed
+
 LONGEST = 200
 """Characters of a reason or a search; longer is cut, nobody needs more on one line."""
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """`text` on one line: runs of blanks become one, what cannot be printed or stored goes away."""
-    printable = "".join(c if c.isprintable() else " " for c in text[: longest * 4])
-    return " ".join(printable.split())[:longest].strip()
+    """`text` on one line: runs of blanks become one, what cannot be seen, printed or stored goes away."""
+    return typed.one_line(text, longest)
 
 
 def row_id(text: str) -> int | None:

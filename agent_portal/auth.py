@@ -44,8 +44,8 @@ class LoginForm(FlaskForm):
 
     def validate_email(self, field: StringField) -> None:
         """Refuse what cannot be an address, with the fix."""
-        text = field.data or ""
-        if "@" not in text or not text.strip().isprintable() or " " in text.strip():
+        text = users.plain_email(field.data or "")
+        if "@" not in text or not text.isprintable() or " " in text:
             raise ValidationError("Type the whole e-mail address, like ama@example.com.")
 
 

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history
 from agent_portal.auth import actor, may, needs
 from agent_portal.queries import own_path, row_id
-from core import clock, config, ledger, money, orders, phones
+from core import clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order, RowResult
 
@@ -28,7 +28,7 @@ def queue() -> ResponseReturnValue:
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
-    search = orders.seen(request.args.get("q", "")[: orders.LONGEST_PASTED])
+    search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
     more, where = page.next_before, {"q": search} if search else {"tab": tab}

@@ -18,6 +18,8 @@ from core.tenancy import as_platform
 from core.users import User
 
 _LONGEST_EMAIL = 254
+_LONGEST_TYPED = 2_000
+"""Signs of a typed address that are looked at, most of them such as nobody sees."""
 
 
 @as_platform
@@ -107,7 +109,7 @@ def _plain(email: str) -> str:
     """The e-mail as it is stored. What PostgreSQL cannot store cannot be anybody's address."""
     if "\x00" in email:
         return ""
-    return email.strip().lower()[:_LONGEST_EMAIL].encode("utf-8", "replace").decode()
+    return users.plain_email(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL].encode("utf-8", "replace").decode()
 
 
 def _note(event: str, email: str, user: User | None, place: Place, **detail: Any) -> None:

@@ -225,7 +225,7 @@ def _audit(actor: Actor, action: str, user: User, detail: dict[str, str] | None 
 
 
 def _email(typed: str) -> str:
-    email = typed.strip().lower()
+    email = users.plain_email(typed)
     if len(email) > 254 or not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", email):
         raise Refused("Type the whole e-mail address, like ama@example.com.")
     return email

@@ -10,6 +10,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import unquote
+
+from core import typed
 
 Msisdn = str
 """A number in E.164: `+233241234567`."""
@@ -27,15 +30,26 @@ NETWORKS: dict[str, Network] = {
     "at": Network("AT", ("023", "026", "027", "056", "057")),
 }
 _NETWORK_OF_PREFIX = {prefix: key for key, network in NETWORKS.items() for prefix in network.prefixes}
-_SEPARATORS = (
-    " \t\r\n\u00a0\u2007\u202f\u2009\u200b\u200e\u200f\u202a\u202c\ufeff-\u2010\u2011\u2012\u2013\u2014\u2212.()/"
+_LINK = re.compile(
+    r"(?:tel:|sms:|callto:|(?:https?://)?(?:www\.)?wa\.me/|(?:https?://api\.)?whatsapp(?:\.com|:/)/send/?\?phone=)"
+    r"([^?&#;]*)(?:[?&#;].*)?",
+    re.IGNORECASE | re.DOTALL,
 )
+"""A number as phones and WhatsApp put it into a link, with whatever comes after it."""
+_AROUND = "\"'“”‘’«»„<>,;:!?*_~`"
+"""Quotes, stops and the signs by which chat programs make text bold, left at the ends of what was copied."""
+_SIGNS = {"\uff0b": "+", "\ufe62": "+", "\u2212": "", "\u30fb": "", "\u00b7": ""}
+"""Plus, minus and middle dots as other keyboards have them."""
+_WITHIN = re.compile(r"[.()/\[\]*_~`]")
 _WHOLE = re.compile(
     r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}[ .\u00a0-]?(\d{4})(?![^\W_])"
 )
 """A number in any spelling with its country's or its leading zero; never a part of a longer word, such as a reference."""
 _EXAMPLE = "like 024 123 4567"
-_LONGEST = 40
+_LONGEST = 30
+"""Signs of a number without blanks. The longest spelling has 16; twice that is two numbers."""
+_READ = 2_000
+"""Signs of a typed text that are looked at: a link may carry a message."""
 
 
 class BadNumber(ValueError):
@@ -50,11 +64,12 @@ def parse(text: str) -> Msisdn:
     """Read a Ghanaian mobile number in any usual spelling and return it in E.164.
 
     Accepts `0XXXXXXXXX`, `+233…`, `00233…`, `233…`, nine digits starting 2 or 5, `+233 (0)24…`, digits of any script,
-    and spaces, dashes, dots and brackets anywhere. Raises `BadNumber` with a sentence for everything else.
+    blanks, dashes, dots and brackets anywhere, what nobody can see, `tel:` and `wa.me` links, and a number in stars or
+    quotes. Raises `BadNumber` with a sentence for everything else.
     """
-    if len(text) > _LONGEST:
+    compact = _compact(text[:_READ])
+    if len(compact) > _LONGEST:
         raise BadNumber(f"That is too long for one phone number. Type one number, {_EXAMPLE}.")
-    compact = "".join(_plain(character) for character in text if character not in _SEPARATORS)
     if not compact:
         raise BadNumber(f"Type the number that should receive the data, {_EXAMPLE}.")
     if re.search(r"[oO]", compact) and re.fullmatch(r"\+?[0-9oO]+", compact):
@@ -134,12 +149,12 @@ def hide(told: T) -> T:
     return told
 
 
-def _plain(character: str) -> str:
-    """A digit of any script as ASCII; a full-width plus as plus; anything else unchanged."""
-    value = unicodedata.digit(character, None)
-    if value is not None and unicodedata.category(character) == "Nd":
-        return str(value)
-    return "+" if character == "\uff0b" else character
+def _compact(text: str) -> str:
+    """The digits, the plus sign and whatever is no part of a number, out of what surrounds and parts them."""
+    bare = typed.compact(text).strip(_AROUND)
+    if link := _LINK.fullmatch(bare):
+        bare = typed.compact(unquote(link[1])).strip(_AROUND)
+    return "".join(_SIGNS.get(sign, sign) for sign in _WITHIN.sub("", bare) if unicodedata.category(sign) != "Pd")
 
 
 def _national(compact: str) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import CheckConstraint, ForeignKey, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import browsers, clock, config, guessing, hashing, passwords, permits, signed  # noqa: F401 - permits hooks in
+from core import browsers, clock, config, guessing, hashing, passwords, permits, signed, typed  # noqa: F401 - permits hooks in
 from core.db import Model, db, transaction
 from core.stores import Store
 from core.tenancy import as_platform
@@ -93,17 +93,22 @@ class Login:
 
 def add(email: str, name: str, password: str, platform_role: str = "none") -> User:
     """A new user inside the open use case. Raises `passwords.BadPassword`."""
-    user = User(email=email.strip().lower(), name=name.strip(), platform_role=platform_role)
+    user = User(email=plain_email(email), name=name.strip(), platform_role=platform_role)
     give_password(user, password)
     db.session.add(user)
     db.session.flush()
     return user
 
 
+def plain_email(text: str) -> str:
+    """An e-mail address in the one spelling in which it is kept and looked for."""
+    return typed.seen(text).strip().lower()
+
+
 @as_platform
 def by_email(email: str) -> User | None:
     """The person with this address, unless removed."""
-    return db.session.scalar(select(User).where(User.email == email.strip().lower(), User.removed_at.is_(None)))
+    return db.session.scalar(select(User).where(User.email == plain_email(email), User.removed_at.is_(None)))
 
 
 @as_platform

@@ -20,38 +20,56 @@
   var number = $('recipient'), hint = $('hint'), again = $('again');
   var groups = [].slice.call(d.querySelectorAll('[data-prefixes]'));
   var tabs = [].slice.call(d.querySelectorAll('.nets a'));
+  function each(list, act) { [].forEach.call(list, act); }
+  function checked(part) { return part.querySelector('input[name=bundle]:checked'); }
+  function called(choice) {
+    return groups.filter(function (group) { return group.contains(choice); })[0].dataset.name + ' ' +
+      choice.parentNode.querySelector('b').textContent;
+  }
+  var seen = '', guessed = '';
+  /* One network, or all. A bundle that was chosen stays chosen, and so its row stays in sight. */
   function only(id) {
+    seen = id;
     groups.forEach(function (group) {
-      group.hidden = !!id && group.id !== id;
-      if (group.hidden) [].forEach.call(group.querySelectorAll('input:checked'), function (i) { i.checked = false; });
+      var away = !!id && group.id !== id;
+      group.hidden = away && !checked(group);
+      each(group.querySelectorAll('li'), function (row) { row.hidden = away && !checked(row); });
     });
     tabs.forEach(function (tab) {
       if (tab.hash === '#' + (id || 'shelf')) tab.setAttribute('aria-current', 'true');
       else tab.removeAttribute('aria-current');
     });
   }
+  function digitsOf(text) {
+    return text.replace(/[\u0660-\u0669\u06f0-\u06f9\uff10-\uff19]/g, function (c) { return c.charCodeAt(0) & 15; })
+      .replace(/\D/g, '').replace(/^(00)?2330?/, '0').replace(/^(?=[25])/, '0');
+  }
   function guess() {
-    var digits = number.value.replace(/\D/g, '').replace(/^(00)?2330?/, '0').replace(/^(?=[25])/, '0');
+    var digits = digitsOf(number.value), choice = checked(d);
     var found = digits.length > 2 && groups.filter(function (group) {
       return group.dataset.prefixes.split(' ').indexOf(digits.slice(0, 3)) >= 0;
     })[0];
     var says = found ? 'Looks like ' + found.dataset.name + '.' : '';
-    if (says === hint.textContent) return;
-    hint.textContent = says;
-    only(found ? found.id : '');
+    if (found && choice && !found.contains(choice)) says += ' ' + called(choice) + ' stays chosen.';
+    if (says !== hint.textContent) hint.textContent = says;
+    if (guessed !== (found ? found.id : '')) only(guessed = found ? found.id : '');
   }
   if (number && hint) {
     tabs.forEach(function (tab) {
       tab.onclick = function (event) { event.preventDefault(); only(tab.hash === '#shelf' ? '' : tab.hash.slice(1)); };
     });
     number.addEventListener('input', guess);
-    var chosen = groups.filter(function (group) { return group.querySelector('input:checked'); })[0];
+    d.addEventListener('change', function (event) {
+      if (event.target.name === 'bundle') { only(seen); guess(); }
+    });
+    var chosen = groups.filter(checked)[0];
+    if (chosen) only(guessed = chosen.id);
     if (number.value) guess();
-    if (chosen) only(chosen.id);
+    window.addEventListener('pageshow', function () { if (number.value) guess(); }); /* Back brings back what was typed */
     var list = kept();
     if (list.length) {
-      list.forEach(function (n) { again.append(button(n, function () { number.value = n; guess(); })); });
-      again.append(button('Forget', function () { keep([]); again.hidden = true; number.focus(); }));
+      list.forEach(function (n) { again.appendChild(button(n, function () { number.value = n; guess(); })); });
+      again.appendChild(button('Forget', function () { keep([]); again.hidden = true; number.focus(); }));
       again.hidden = false;
     }
   }
@@ -74,6 +92,14 @@
       navigator.share({ text: share.dataset.text, url: location.href }).catch(function () {});
     };
   }
+  /* htmx did not run: an engine too old for it, or a file lost on the way. The whole page is loaded again instead, but
+     not while nobody looks or somebody is about to cancel. */
+  var status = $('order-status'), every = news && +news.dataset.reload;
+  function reload() {
+    if (d.hidden || status.querySelector('details[open]')) setTimeout(reload, 1000);
+    else location.replace(status.getAttribute('data-hx-get').replace(/\/status.*/, ''));
+  }
+  if (every && !window.htmx) setTimeout(reload, every * 1000);
   d.addEventListener('htmx:before:request', function (event) { if (d.hidden) event.preventDefault(); });
   d.addEventListener('htmx:after:swap', function () {
     var label = $('label');

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.datastructures import MultiDict
 
-from core import phones
+from core import phones, typed
 
 _ECHOED = 60
 """Characters of typed text that are shown again; more than any number needs."""
@@ -49,7 +49,7 @@ class OrderForm:
             errors["bundle"] = "Choose a bundle." if not bundle_text.strip() else "Choose a bundle from the list."
         return cls(
             bundle_text=bundle_text[:_ECHOED],
-            recipient_text="".join(c for c in recipient_text[:_ECHOED] if c.isprintable()),
+            recipient_text=_echo(recipient_text, recipient),
             bundle_id=bundle_id,
             recipient_msisdn=recipient,
             idempotency_key=key if re.fullmatch(r"[A-Za-z0-9_-]{16,64}", key) else None,
@@ -65,6 +65,17 @@ class OrderForm:
 def new_key() -> str:
     """A fresh idempotency key: 128 random bits."""
     return secrets.token_hex(16)
+
+
+def _echo(text: str, recipient: str | None) -> str:
+    """The number as it was typed, for showing and sending once more; in our own spelling when cutting it changed it."""
+    kept = "".join(c for c in typed.visible(text) if c.isprintable())[:_ECHOED]
+    if recipient is None:
+        return kept
+    try:
+        return kept if phones.parse(kept) == recipient else phones.show(recipient)
+    except phones.BadNumber:
+        return phones.show(recipient)
 
 
 def _whole(text: str) -> int | None:

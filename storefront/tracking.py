@@ -12,7 +12,7 @@ import zlib
 from flask import Response, g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, catalog, orders, phones
+from core import audit, catalog, orders, phones, typed
 from core.orders import Order
 from storefront import bp, device
 
@@ -29,8 +29,9 @@ AHEAD = {
 """Steps still to come, shown hollow at the end of the timeline. A troubled order promises none."""
 
 
-@bp.get("/orders/<code>")
+@bp.get("/orders/<path:code>")
 def show_order(code: str) -> Response:
+    """The order whose code stands in the address, with whatever a chat program took along: `/orders/K7QM2XR94T).`."""
     order = orders.by_code(code)
     return _unknown() if order is None else _order_page(order)
 
@@ -69,20 +70,17 @@ def cancel_order(code: str) -> Response | BaseResponse:
 
 @bp.get("/track")
 def track() -> Response | BaseResponse:
-    """Find an order by its code, however it was typed."""
-    typed = "".join(c for c in request.args.get("code", "")[:60] if c.isprintable())
+    """Find an order by its code, typed or somewhere in what was pasted: our own share text, a link, a line of a chat."""
     if "code" not in request.args:
         return make_response(render_template("storefront/track.html", typed="", errors={}))
-    order = orders.by_code(typed)
+    pasted = request.args["code"]
+    order = orders.by_code(pasted)
     if order is not None:
         return redirect(f"/orders/{order.code}", 303)
-    wrong = (
-        "Type the code of your order."
-        if not typed.strip()
-        else "No order here has this code. Check it letter by letter."
-    )
-    page = render_template("storefront/track.html", typed=typed, errors={"code": wrong})
-    return make_response(page, 404 if typed.strip() else 422)
+    shown = typed.one_line(pasted, orders.LONGEST_PASTED)
+    wrong = "Type the code of your order." if not shown else "No order here has this code. Check it letter by letter."
+    page = render_template("storefront/track.html", typed=shown, errors={"code": wrong})
+    return make_response(page, 404 if shown else 422)
 
 
 def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:

@@ -22,6 +22,8 @@ ESTIMATE = (
     "the order page always says where it is."
 )
 
+CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
+
 
 @dataclass(frozen=True)
 class Group:
@@ -74,12 +76,15 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
     open_groups = [group for group in groups if not group.paused_since]
     sales_paused_since = catalog.sales_paused_since()
     can_order = g.store.is_open and sales_paused_since is None and bool(open_groups)
+    chosen_id = int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None
+    if can_order and not errors and form.bundle_text and not _is_offered(chosen_id, open_groups):
+        errors = {"bundle": CHOSEN_IS_GONE}
     page = render_template(
         "storefront/store.html",
         form=form,
         errors=errors or {},
         groups=groups,
-        chosen_id=int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None,
+        chosen_id=chosen_id,
         can_order=can_order,
         sales_paused_since=sales_paused_since,
         working=_working(open_groups),
@@ -104,6 +109,10 @@ def shelf_groups() -> list[Group]:
             since = paused[key].since if key in paused else None
             groups.append(Group(key, network.name, network.prefixes, lines, since))
     return groups
+
+
+def _is_offered(bundle_id: int | None, open_groups: list[Group]) -> bool:
+    return any(line.bundle_id == bundle_id for group in open_groups for line in group.lines)
 
 
 def _working(open_groups: list[Group]) -> str:

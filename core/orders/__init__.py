@@ -28,7 +28,7 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
-from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref, seen
+from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
@@ -154,7 +154,6 @@ __all__ = [
     "requeue_absent",
     "ring",
     "search",
-    "seen",
     "tab_counts",
     "tab_of",
     "timeline",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 from urllib.parse import unquote
+
+from core import typed
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""
@@ -18,8 +19,6 @@ LONGEST_PASTED = 1_000
 """Characters of a pasted text that are read. Our longest share text has about 300."""
 _MOST = 8
 """Candidates of one text; each is asked of the database in the same statement."""
-_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters by category that nobody can see."""
 _SIGNS = "0-9A-Z"
 _DASHES = re.compile(r"[\u00ad\u2010-\u2015\u2212\u30fb\u00b7_.-]")
 _GROUPS = rf"([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{2}})(?![{_SIGNS}])"
@@ -47,9 +46,9 @@ def read_order_ref(said: str) -> str:
     return said.upper() if said.upper().startswith(REF_PREFIX) else said
 
 
-def read_code(typed: str) -> str | None:
+def read_code(text: str) -> str | None:
     """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot be one."""
-    plain = _plain(typed)
+    plain = _plain(text)
     return _as_code(re.sub(r"[^0-9A-Z]", "", plain)) if _ALONE.fullmatch(plain) else None
 
 
@@ -62,30 +61,10 @@ def codes_in(text: str) -> list[str]:
     return list(dict.fromkeys(code for code in found if code))[:_MOST]
 
 
-def seen(text: str) -> str:
-    """What of a typed text a person can see, in one spelling: no signs without a width, one kind of blank and digit."""
-    shown = []
-    for sign in unicodedata.normalize("NFKC", text):
-        category = unicodedata.category(sign)
-        if category in ("Zs", "Zl", "Zp", "Cc"):
-            shown.append(" ")
-        elif category == "Nd":
-            shown.append(str(unicodedata.decimal(sign)))
-        elif category not in ("Cf", "Cs") and sign not in _UNSEEN and not _selects(sign):
-            shown.append(sign)
-    return " ".join("".join(shown).split())
-
-
 def _plain(text: str) -> str:
-    kept = "".join(sign for sign in seen(text[: LONGEST_PASTED * 3]) if unicodedata.category(sign) not in ("Mn", "Me"))
-    return _DASHES.sub("-", kept)[:LONGEST_PASTED].upper()
+    return _DASHES.sub("-", typed.one_line(typed.with_digits(text), LONGEST_PASTED)).upper()
 
 
 def _as_code(plain: str) -> str | None:
     code = plain.translate(_ALIKE)
     return code if len(code) == 10 and all(character in ALPHABET for character in code) else None
-
-
-def _selects(sign: str) -> bool:
-    """Variation selectors and joiners: marks that change how the sign before them looks, never what it is."""
-    return sign == "\u034f" or "\ufe00" <= sign <= "\ufe0f" or "\U000e0100" <= sign <= "\U000e01ef"

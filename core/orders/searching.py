@@ -7,36 +7,36 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from core import phones
+from core import phones, typed
 from core.db import db
-from core.orders.codes import LONGEST_PASTED, codes_in, read_code, seen
+from core.orders.codes import LONGEST_PASTED, codes_in, read_code
 from core.orders.model import Order
 
 LONGEST_NAMED = 100
 """Characters of a search that may be a name, a number or a reference; longer ones are pasted texts with a code in them."""
 
 
-def by_code(typed: str) -> Order | None:
+def by_code(text: str) -> Order | None:
     """The order whose code stands in a typed or pasted text, in what this work may see; the likeliest of several."""
-    codes = codes_in(typed)
+    codes = codes_in(text)
     found = list(db.session.scalars(select(Order).where(Order.code.in_(codes)))) if codes else []
     return min(found, key=lambda order: codes.index(order.code), default=None)
 
 
-def by_codes(typed: Sequence[str]) -> list[Order]:
+def by_codes(texts: Sequence[str]) -> list[Order]:
     """The orders of these codes, oldest first, in what this work may see. What is no code is left out."""
-    codes = [code for text in typed if (code := read_code(text))]
+    codes = [code for text in texts if (code := read_code(text))]
     return list(db.session.scalars(select(Order).where(Order.code.in_(codes)).order_by(Order.id)))
 
 
-def find_any(typed: str, limit: int) -> list[Order]:
+def find_any(asked: str, limit: int) -> list[Order]:
     """Orders by code, reference, number, supplier reference or name, newest first, in what this work may see."""
-    return list(db.session.scalars(searched(select(Order), typed).order_by(Order.id.desc()).limit(limit)))
+    return list(db.session.scalars(searched(select(Order), asked).order_by(Order.id.desc()).limit(limit)))
 
 
-def searched(query: Select[Order], typed: str) -> Select[Order]:
+def searched(query: Select[Order], asked: str) -> Select[Order]:
     """What a search finds. A code finds its order and nothing else; no digit of a code ever finds a number."""
-    text = seen(typed.replace("\x00", "")[:LONGEST_PASTED])
+    text = typed.one_line(asked, LONGEST_PASTED)
     if not text:
         return query
     named = text[:LONGEST_NAMED]

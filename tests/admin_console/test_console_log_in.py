@@ -31,6 +31,11 @@ def test_the_owner_logs_in_and_sees_the_overview(visitor: Callable[[str], Visito
     assert "owner@example.test" in page.text
 
 
+def test_an_address_is_read_as_it_is_seen(visitor: Callable[[str], Visitor]) -> None:
+    answer = visitor("admin").post("/login", {**OWNER, "email": "\u202downer\u200d@example.test\u202c\u3000"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
 def test_a_session_begins_with_a_new_token(visitor: Callable[[str], Visitor]) -> None:
     console = visitor("admin")
     tokens = set()

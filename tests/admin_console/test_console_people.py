@@ -56,6 +56,7 @@ def test_many_people_come_in_pages_and_are_found_by_name(app: Flask, owner: Visi
             break
     assert path is None and len(seen) == len(set(seen)) == 129 and seen == sorted(seen)
     assert owner.get("/people?q=p0077").text.count("@many.test</span></th>") == 1
+    assert owner.get("/people?q=%E2%80%AAp00%E2%80%8B77%E2%80%AC%E3%80%80").text.count("@many.test</span></th>") == 1
     assert owner.get("/people?q=50%25").text.count("@many.test</span></th>") == 50, "a sign, not a pattern"
     for odd in ("%25", "_", "\x01", "'", "x" * 300, "nobody at all"):
         assert owner.get(f"/people?q={odd}&after={odd}").status_code == 200

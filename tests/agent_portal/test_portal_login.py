@@ -155,7 +155,7 @@ def test_a_busy_log_in_says_so_at_once_and_keeps_the_form(portal: Visitor) -> No
         ("/orders\r\nSet-Cookie: a=b", "/"),
         ("javascript:alert(1)", "/"),
         ("orders", "/"),
-        ("/" + "a" * 600, "/"),
+        ("/" + "a" * 2_100, "/"),
         ("", "/"),
     ],
 )
@@ -340,6 +340,20 @@ def test_a_wrong_form_is_answered_with_a_sentence(
     if status == 422 and isinstance(typed, str) and typed.isprintable() and "<" not in typed and "'" not in typed:
         assert f'value="{typed}"' in answer.text, "what was typed is kept"
     assert form.get("password", PASSWORD) not in answer.text, "a password is never shown again"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "\u202dama@example.test\u202c",
+        "ama\u200b@example\u00ad.test",
+        "\ufeff Ama@Example.test\u3000",
+        "ａｍａ@example.test",
+    ],
+)
+def test_an_address_is_read_as_it_is_seen(portal: Visitor, typed: str) -> None:
+    answer = portal.post("/login", {"email": typed, "password": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/")
 
 
 def test_a_form_without_token_or_from_elsewhere_logs_nobody_in(portal: Visitor) -> None:

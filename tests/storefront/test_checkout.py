@@ -54,6 +54,25 @@ def test_a_number_of_another_network_is_asked_about_and_never_refused(shop, bund
     assert "looks like" not in shop("ama").review(bundle("mtn"), NUMBER).text
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "\u202d024 123 4567\u202c",
+        "\u2068024\u2069\u200b1234567",
+        "0\u00ad24\u3000123\u20034567",
+        "*024 123 4567*",
+        "https://wa.me/233241234567?text=" + "Hello%20" * 40,
+        "\u200b" * 300 + "024 123 4567",
+    ],
+)
+def test_a_number_is_read_as_it_is_seen_and_stays_that_number_until_it_is_ordered(shop, bundle, in_store, typed):
+    customer = shop("ama")
+    page = customer.review(bundle(), typed)
+    assert "024\xa0123\xa04567" in page.text
+    code = customer.post("/orders", fields(page.text)).location.rsplit("/", 1)[1]
+    assert in_store("ama", lambda: orders.by_code(code)).recipient_msisdn == "+233241234567"
+
+
 def test_change_something_goes_back_with_everything_kept(shop, bundle):
     customer = shop("ama")
     page = customer.post("/orders?change=1", fields(customer.review(bundle("at"), "026 111 2222").text))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
+from urllib.parse import unquote
 
 import pytest
 from flask import Response
@@ -293,6 +295,50 @@ def test_cancelling_needs_the_token(shop, bundle, in_store):
 
 
 # Tracking
+
+
+AROUND = [
+    "{})",
+    "{},",
+    "*{}*",
+    "{}.",
+    "{}”",
+    "({})",
+    "{}/",
+    "{})./",
+    "{}\u200b",
+    "\u202a{}\u202c",
+    "{}!",
+    "_{}_",
+    "{};",
+    "{}>",
+]
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_a_link_leads_to_its_order_with_whatever_a_chat_program_took_along(shop, bundle, around):
+    code = shop("ama").order(bundle())
+    stranger = shop("ama")
+    for spelt in (code, f"{code[:4]}-{code[4:8]}-{code[8:]}".lower()):
+        page = stranger.get("/orders/" + around.format(spelt))
+        assert page.status_code == 200 and f"/orders/{code}/status" in page.text
+    assert shop("kofi").get("/orders/" + around.format(code)).status_code == 404
+
+
+def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
+    """Whatever our own pages put into a chat: the text of *Share*, the message to the store, the links themselves."""
+    change_store("ama", whatsapp="+233240000001")
+    customer = shop("ama")
+    code = customer.order(bundle())
+    html = customer.get(f"/orders/{code}").text
+    links = [unescape(link) for link in re.findall(r'href="(https://wa\.me/[^"]+)"', html)]
+    texts = [unquote(link.partition("?text=")[2]) for link in links]
+    assert len(links) == 2 and all(texts)
+    lines = [f"[10:02, 29/11/2026] Ama: {text}\nThanks!" for text in texts]
+    for pasted in (*links, *texts, *lines, f"http://ama.localhost/orders/{code}?v=1", f"my code is *{code}*, please"):
+        found = shop("ama").get("/track", query_string={"code": pasted})
+        assert (found.status_code, found.location) == (303, f"/orders/{code}"), pasted
+    assert shop("kofi").get("/track", query_string={"code": links[0]}).status_code == 404
 
 
 def test_tracking_asks_for_a_code_and_keeps_what_was_typed(shop):

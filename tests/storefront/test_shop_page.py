@@ -179,6 +179,21 @@ def test_a_link_may_choose_the_bundle_but_never_carries_a_number(shop, bundle):
     assert "0241234567" not in html
 
 
+@pytest.mark.parametrize("wanted", ["999999", "0", "x", "hidden", "paused"])
+def test_a_chosen_bundle_that_is_not_sold_is_said_and_not_forgotten_silently(shop, bundle, in_store, wanted):
+    mtn = bundle("mtn")
+    if wanted == "hidden":
+        in_store("ama", lambda: catalog.save_price(mtn, 1_000, True, SYSTEM))
+    if wanted == "paused":
+        in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
+    page = shop("ama").get(f"/?bundle={wanted if wanted not in ('hidden', 'paused') else mtn}")
+    assert page.status_code == 200 and "The bundle you chose is not on sale here now." in page.text
+    assert " checked" not in page.text
+    parse_clean(page.text)
+    assert "The bundle you chose" not in shop("ama").get("/").text
+    assert "The bundle you chose" not in shop("ama").get(f"/?bundle={bundle('at')}").text
+
+
 @pytest.mark.parametrize(
     "query", ["bundle=%FF", "bundle=٣", "bundle=-1", "bundle=99999999999", "bundle=1&bundle=2", "x" * 4000]
 )
