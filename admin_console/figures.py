@@ -216,47 +216,29 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 
 
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
-    """The newest movements of a store's wallet."""
-    rows = db.session.execute(
-        select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
-        .join(Entry, Entry.posting_id == Posting.id)
-        .join(Account, Account.id == Entry.account_id)
-        .outerjoin(Order, Order.id == Posting.order_id)
-        .where(Account.store_id == store_id, Account.name == "wallet")
-        .order_by(Entry.id.desc())
-        .limit(limit)
-    )
-    return [
-        WalletLine(
-            id_,
-            posting.at,
-            posting.kind,
-            ledger.KIND_TEXT[posting.kind],
-            code,
-            -amount,
-            -balance,
-            posting.note,
-            posting.actor_name,
-        )
-        for posting, id_, amount, balance, code in rows
-    ]
+    """The newest movements of a store's wallet: + came in, − went out."""
+    return _lines(and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1)
 
 
 def account_lines(name: str, limit: int) -> list[WalletLine]:
     """The newest movements of one of the platform's accounts, as its debit: + more, − less."""
+    return _lines(and_(Account.store_id.is_(None), Account.name == name), limit, 1)
+
+
+def _lines(of_account: ColumnElement[bool], limit: int, sign: int) -> list[WalletLine]:
     rows = db.session.execute(
         select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
         .join(Entry, Entry.posting_id == Posting.id)
         .join(Account, Account.id == Entry.account_id)
         .outerjoin(Order, Order.id == Posting.order_id)
-        .where(Account.store_id.is_(None), Account.name == name)
+        .where(of_account)
         .order_by(Entry.id.desc())
         .limit(limit)
     )
     return [
         WalletLine(
-            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, amount, balance, posting.note,
-            posting.actor_name,
+            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, sign * amount, sign * balance,
+            posting.note, posting.actor_name,
         )
         for posting, id_, amount, balance, code in rows
     ]  # fmt: skip
