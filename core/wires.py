@@ -11,9 +11,14 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
+_NOT_IN_AN_ADDRESS = re.compile(r"[\s?#\x00-\x1f\x7f]")
+"""What would end up in each path that is joined to the supplier's address, or be dropped from it in silence."""
+
 
 def problem_of_supplier(address: str) -> str | None:
     """Why DATA_MART_API_URL cannot be used, with the fix; None when it can."""
+    if _NOT_IN_AN_ADDRESS.search(address):
+        return "DATA_MART_API_URL has a blank, a ? or a # in it: write it like https://api.example.com/api."
     try:
         parts = urlsplit(address)
         host, _port = parts.hostname, parts.port

@@ -13,19 +13,21 @@ from functools import wraps
 from typing import Any
 
 from flask import Flask, Response, g, make_response, request
-from flask_limiter import Limiter
+from flask_limiter import Limiter, RateLimitExceeded
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core import addresses
 from core.config import Config
-from door import hosts
+from door import hosts, refusals
 
 VALKEY_S = 0.2
 """Connect and read timeout of the client that rings."""
 COUNT_S = 0.1
 """The same for counting. When Valkey freezes, a page waits for it twice here and once to ring: within half a second."""
+SLOW_DOWN_S = 60
+"""What a caller over a limit of the table is told to wait: one window."""
 NO_RETRY = Retry(NoBackoff(), 0)
 
 
@@ -78,11 +80,8 @@ def install(app: Flask, config: Config) -> None:
     limiter.init_app(app)
     for (room, method, path), limit in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        app.view_functions[endpoint] = limiter.limit(
-            limit.amount,
-            methods=[method],
-            deduct_when=limit.counts,
-        )(app.view_functions[endpoint])
+        asked = limiter.limit(limit.amount, methods=[method], deduct_when=limit.counts)(_asked)
+        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], asked)
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
@@ -102,6 +101,29 @@ def caller_of_store() -> str:
 def valkey(url: str) -> Redis:
     """A client that gives up at once: no retries, short timeouts."""
     return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+
+
+def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Callable[..., Any]:
+    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep what was typed."""
+
+    @wraps(view)
+    def told(*words: Any, **named: Any) -> Response:
+        over = None
+        try:
+            asked()
+        except RateLimitExceeded as error:
+            over = error
+            g.slow_down_s = SLOW_DOWN_S
+        response = make_response(view(*words, **named))
+        if over is not None and response.status_code == 429:
+            refusals.note(over)
+        return response
+
+    return told
+
+
+def _asked() -> None:
+    """What is limited: one more request to an address of the table. Raises `RateLimitExceeded` once it is."""
 
 
 def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:

@@ -21,6 +21,10 @@ from storefront.forms import OrderForm, new_key
 from storefront.views import ESTIMATE, store_page
 
 STALE = "This page had grown old, so nothing has been ordered yet. Check it once more and press the button again."
+SLOW_DOWN = (
+    "Very many orders come from your connection just now, so this one has not been placed. "
+    "Wait a minute and press the button again: everything is kept."
+)
 UNREADABLE = (
     "Something in this form was not readable, so nothing has been ordered yet. Check it and press the button again."
 )
@@ -49,6 +53,10 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
         return review_page(form, 400, STALE)
     if form.idempotency_key is None or form.price_is_bad:
         return review_page(replace(form, idempotency_key=None), 422, UNREADABLE)
+    if "slow_down_s" in g:
+        response = review_page(form, 429, SLOW_DOWN)
+        response.headers["Retry-After"] = str(g.slow_down_s)
+        return response
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     try:
         placed = orders.place(

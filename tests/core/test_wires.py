@@ -55,6 +55,18 @@ def test_what_hides_its_host_is_refused_in_a_sentence(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "https://exa mple.com/api", "https://example.com/api?key=1", "https://example.com/api#part",
+        "https://example.com/a\x7fpi", "https://example.com/\u00a0api", "http://127.0.0.1/api?",
+    ],
+)  # fmt: skip
+def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
+    with pytest.raises(ConfigError, match="DATA_MART_API_URL has a blank, a . or a # in it"):
+        Config.from_environ({**GOOD, "DATA_MART_API_URL": url})
+
+
+@pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
         ("DATABASE_URL", "postgresql://a:b@db.internal/d", "DATABASE_URL leaves this machine"),
