@@ -25,6 +25,7 @@ import front.cli
 import storefront
 from core import clock, db, outbox, rights, wires
 from core.config import Config, ConfigError
+from core.orders import watching
 from door.hosts import Door
 from door.limits import valkey
 from door.logs import log
@@ -92,6 +93,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
+    watching.keep = relay.watch
     return app
 
 

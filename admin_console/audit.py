@@ -26,6 +26,11 @@ DEEDS = security_events.EVENTS | {
     "store_closed": "closed the store",
     "store_suspended": "suspended the store",
     "save_price": "changed a price",
+    "keep_margin": "kept the margin on",
+    "leave_price": "left the price of",
+    "approve_cost": "approved the newest cost of",
+    "keep_cost": "left the cost of",
+    "set_approval": "said which costs to be asked about,",
     "close_case": "settled a case",
     "look_again": "asked the supplier again for",
     "pause": "paused",
@@ -72,13 +77,19 @@ def _line(
 ) -> Line:
     deed = DEEDS.get(line.action, words.plain(line.action))
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
+    of_all = re.fullmatch(r"bundle:(\d+)", line.subject)
+    if of_all is not None and int(of_all[1]) in bundles:
+        return Line(line, deed, _bundle_name(bundles[int(of_all[1])]), None, _details(line))
     if found is None:
         return Line(line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line))
     store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
     if bundle is not None:
-        name = f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}"
-        return Line(line, deed, name, store, _details(line))
+        return Line(line, deed, _bundle_name(bundle), store, _details(line))
     return Line(line, deed, "" if store else line.subject, store, _details(line))
+
+
+def _bundle_name(bundle: catalog.Bundle) -> str:
+    return f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}"
 
 
 def _details(line: AuditLine) -> str:
@@ -97,6 +108,8 @@ def _people(lines: list[AuditLine]) -> dict[str, str]:
 
 def _plain(subject: str) -> str:
     """`paused.mtn` -> `MTN`, `case:3` -> `case 3`; nothing for `outbox:9`: the deed says what was asked for."""
+    if subject == "catalogue.approval":
+        return "all bundles"
     if subject.startswith("paused."):
         what = subject.removeprefix("paused.")
         return phones.NETWORKS[what].name if what in phones.NETWORKS else "all sales"

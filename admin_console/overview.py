@@ -224,6 +224,9 @@ def _sales_problems() -> list[Problem]:
             f"{many} product{'s' if many != 1 else ''} of the supplier's list {'are' if many != 1 else 'is'} left out"
         )
         found.append(Problem("waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"))
+    if asked := catalog.count_asked():
+        lines = "One line of the supplier's list waits" if asked == 1 else f"{asked} lines of the supplier's list wait"
+        found.append(Problem("waiting", f"{lines} for your approval.", "/catalogue", "Look at them"))
     if not any(bundle.active for bundle in catalog.all_bundles()):
         why = "the catalogue was never synced" if sync is None else "the last sync left nothing to sell"
         found.append(

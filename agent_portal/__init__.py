@@ -9,4 +9,4 @@ from flask import Blueprint
 
 bp = Blueprint("portal", __name__, subdomain="portal")
 
-from agent_portal import auth, cancelling, home, orders, prices, wallet  # noqa: F401  (views hang themselves on `bp`)
+from agent_portal import auth, cancelling, changes, home, orders, prices, repricing, wallet  # noqa: F401  (views hang themselves on `bp`)

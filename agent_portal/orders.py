@@ -54,13 +54,16 @@ def news() -> ResponseReturnValue:
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
     """Everything about one order."""
-    return order_page(_order(code))
+    order = _order(code)
+    orders.watch(order)
+    return order_page(order)
 
 
 @bp.get("/orders/<code>/status")
 def order_status(code: str) -> ResponseReturnValue:
     """The live part of the order page: 204 while what it was drawn from has not changed."""
     order = _order(code)
+    orders.watch(order)
     seen = {name: request.args.get(name, mark) for name, mark in drawn_from(order).items()}
     if "v" in request.args and seen == drawn_from(order):
         return "", 204
@@ -71,21 +74,21 @@ def order_status(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process(code: str) -> ResponseReturnValue:
     """Send one order to the supplier's line. Pressed twice it is still sent once."""
-    return _press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+    return press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
 
 
 @bp.post("/orders/<code>/cancel")
 @needs("cashier")
 def cancel(code: str) -> ResponseReturnValue:
     """Cancel an order that has not gone out."""
-    return _press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+    return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
 
 
 @bp.post("/orders/<code>/recheck")
 @needs("cashier")
 def recheck(code: str) -> ResponseReturnValue:
     """Ask the supplier again soon; the page shows what comes back."""
-    return _press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
+    return press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
 
 
 @bp.post("/orders/process")
@@ -137,7 +140,7 @@ def newest_id() -> int:
 def _live(order: Order) -> dict[str, object]:
     return {
         "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
-        "moments": history.of(order), "wallet": ledger.wallet(),
+        "moments": history.of(order), "wallet": ledger.wallet(), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order),
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
@@ -152,7 +155,7 @@ def grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order 
     ]
 
 
-def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
+def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
     """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
     as_row = "row" in request.args
     try:

@@ -115,12 +115,15 @@ class Config:
     rate_window_s: int = 60  # the supplier's window
     rate_calls: int = 50  # all our calls in a window (the supplier allows 60)
     rate_reserved_for_purchases: int = 20
+    rate_reserved_for_news: int = 10  # the last calls of a window, which routine leaves to signed news
     ring_lookups_per_window: int = 10  # look-ups that unverified rings may cause in a rate window
     ring_gap_s: int = 30  # an unverified ring never looks sooner than this after the last look-up
     breaker_unknowns: int = 5  # unknown answers in a row that open the breaker
     breaker_open_s: int = 60
     credentials_wait_s: int = 300  # after 401/403, before one purchase tries again
     low_float_wait_s: int = 60  # queued for float: looked at again after this
+    watched_s: int = 100  # an open page that asks each minute counts so long as waiting
+    watched_again_s: int = 30  # said again after this: not at each poll
     relay_round_s: float = 1.0
     relay_lease_s: int = 15  # a rung row is not rung again within this
     relay_batch: int = 50
@@ -176,6 +179,8 @@ class Config:
         Two roads lead to a late charge: a call begun at the last moment of its lease, and a job that runs into its
         time limit and is killed by the supervisor. After either the supplier itself may still work on it.
         """
+        if self.rate_reserved_for_purchases + self.rate_reserved_for_news >= self.rate_calls:
+            raise ConfigError("rate_calls leaves nothing beside what is reserved for purchases and for signed news")
         latest = max(self.send_lease_s + self.purchase_call_s, self.job_timeout_s + self.supervise_grace_s)
         if self.grace_s < latest + self.supplier_longest_s:
             raise ConfigError(

@@ -42,7 +42,7 @@ STORE = {
     "sessions": "",
     "settings": "SELECT",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status, version, "
     "welcome, whatsapp) UPDATE(version)",
     "supplier_calls": "",
@@ -60,7 +60,8 @@ PLATFORM = {
     "audit": "SELECT INSERT",
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
-    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, changed_at, cost_pesewas, offer_id)",
+    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
+    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
@@ -68,11 +69,12 @@ PLATFORM = {
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, ever_unknown, "
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, "
+    "cost_pesewas, ever_unknown, "
     "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "pending_since, placed_address, placed_device, processing_at, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "pending_since, placed_address, placed_device, processing_at, product_name, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
@@ -81,12 +83,12 @@ PLATFORM = {
     "sessions": "SELECT INSERT DELETE UPDATE(access_no, seen_at, store_id, token_hash)",
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": "SELECT INSERT UPDATE(closed_note, status, version)",
     "supplier_calls": "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome, path, "
     "request_body, response_body, supplier)",
-    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, cost_pesewas, mb, missing_since, network, product_name, "
-    "seen_at, validity)",
+    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, charged_pesewas, cost_pesewas, mb, missing_since, network, "
+    "price_since, product_name, refused_at, seen_at, validity)",
     "supplier_state": "SELECT INSERT UPDATE",
     "sync_reports": "SELECT INSERT",
     "users": "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at) INSERT "
@@ -101,7 +103,7 @@ DEFINER = {
     "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
-    "orders": "SELECT UPDATE(customer_name, recipient_msisdn, version)",
+    "orders": "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn, repriced_at, version)",
     "memberships": "SELECT",
     "outbox": "SELECT DELETE",
     "postings": "SELECT INSERT",
@@ -129,6 +131,7 @@ FUNCTIONS = {
     "makola_prune(text,text)": "platform",
     "makola_refuse_unbalanced()": "",
     "makola_refuse_unpermitted()": "",
+    "makola_reprice(bigint,bigint,timestamp with time zone)": "store platform",
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
     "makola_words_of(users)": "",

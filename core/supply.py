@@ -125,10 +125,10 @@ def locked_state() -> SupplierState:
 
 
 @as_platform
-def take_call(share: Share) -> float:
-    """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait."""
+def take_call(share: Share, calls: int = 1) -> float:
+    """Take `calls` from the shared budget. Returns 0 when they may be made now, else the seconds to wait."""
     with transaction():
-        return budget.take(locked_state(), share)
+        return budget.take(locked_state(), share, calls)
 
 
 @as_platform

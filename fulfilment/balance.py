@@ -92,7 +92,7 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
 def older_goes_first(order: Order) -> bool:
     """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
     with tenancy.across_stores():
-        if budget.left(supply.state()) == 0:
+        if budget.room(supply.state())["purchase"] == 0:
             return False  # nobody can buy now: the budget says until when, better than a second at a time
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())
 

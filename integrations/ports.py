@@ -45,7 +45,8 @@ class Accepted:
 class Rejected:
     """A well-formed refusal. It proves that *this* call bought nothing, never that an earlier one did not."""
 
-    kind: Literal["invalid", "duplicate_reference", "insufficient_balance", "credentials"]
+    kind: Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance", "credentials"]
+    """`catalogue`: what was to be bought is not sold, or not under this name and size."""
     code: str
     message: str
     required_pesewas: int | None = None

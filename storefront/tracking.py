@@ -33,7 +33,10 @@ AHEAD = {
 def show_order(code: str) -> Response:
     """The order whose code stands in the address, with whatever a chat program took along: `/orders/K7QM2XR94T).`."""
     order = orders.by_code(code)
-    return _unknown() if order is None else _order_page(order)
+    if order is None:
+        return _unknown()
+    orders.watch(order)
+    return _order_page(order)
 
 
 @bp.get("/orders/<code>/status")
@@ -42,6 +45,7 @@ def order_status(code: str) -> Response:
     order = orders.by_code(code)
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
+    orders.watch(order)
     if request.args.get("v") == str(order.version) and request.args.get("s", _shown(order)) == _shown(order):
         return Response(status=204)
     response = make_response(render_template("storefront/_order_status.html", **_status_inputs(order)))

@@ -135,7 +135,7 @@ def restore(seeded_app: Flask, postgres: dict[str, str]) -> Iterator[Callable[[]
 def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
     restore()
-    monkeypatch.setattr(outbox, "bell", lambda _ids: None)
+    monkeypatch.setattr(outbox, "bell", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
     for source in ("offset_source", "wall_source", "steady_source"):
         monkeypatch.setattr(clock, source, None)

@@ -1,5 +1,6 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of
+one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts (`releasing`, `repricing`), what
+nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
 makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
@@ -20,6 +21,7 @@ from core.orders.booking import News
 from core.orders.claiming import (
     Claim,
     absence_counts_at,
+    buy_other,
     claim,
     claim_together,
     forget_absence,
@@ -53,24 +55,31 @@ from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
     InsufficientWallet,
+    LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
+    NotListed,
     PriceChanged,
     Refused,
     RepeatAsked,
     SalesPaused,
+    StalePrice,
     StoreClosed,
     TooManyOpen,
     TooManyOrders,
     WrongState,
 )
 from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
+from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
+from core.orders.sourcing import look as look_at_source
+from core.orders.sourcing import wording
 from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.timeline import timeline
-from core.orders.waiting import let_older_go_first, waiting_for_float, wake
+from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.watching import watch
 
 __all__ = [
     "AGENT_LABELS",
@@ -80,6 +89,7 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
+    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -88,9 +98,11 @@ __all__ = [
     "CostAbovePrice",
     "Forgotten",
     "InsufficientWallet",
+    "LossNotAccepted",
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotListed",
     "Order",
     "OrderEvent",
     "Page",
@@ -101,6 +113,7 @@ __all__ = [
     "Review",
     "RowResult",
     "SalesPaused",
+    "StalePrice",
     "State",
     "StoreClosed",
     "TooManyOpen",
@@ -112,6 +125,7 @@ __all__ = [
     "agent_words",
     "ask_first",
     "book_money_back",
+    "buy_other",
     "by_code",
     "by_codes",
     "cancel",
@@ -131,6 +145,7 @@ __all__ = [
     "lock_for_money_back",
     "lock_questions",
     "locked",
+    "look_at_source",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -142,6 +157,8 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "price_now",
+    "process_at",
     "queue",
     "raise_case",
     "read_code",
@@ -159,6 +176,10 @@ __all__ = [
     "timeline",
     "usual_minutes",
     "wait",
+    "wait_for_turn",
     "waiting_for_float",
     "wake",
+    "watch",
+    "whose_turn",
+    "wording",
 ]

@@ -23,7 +23,8 @@ class Order(Model, StoreScoped):
         UniqueConstraint("store_id", "idempotency_key"),
         CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
         CheckConstraint(
-            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
+            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas "
+            "AND (price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
             name="never_below_cost",
         ),
         CheckConstraint("recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"),
@@ -87,6 +88,8 @@ class Order(Model, StoreScoped):
     price_pesewas: Mapped[int]
     agent_price_pesewas: Mapped[int]
     cost_pesewas: Mapped[int]
+    repriced_at: Mapped[datetime | None]
+    """The agent processed it at a later agent price than that of its placing."""
     charged_pesewas: Mapped[int | None]
     """What the supplier said it took; None while it has not named an amount."""
 

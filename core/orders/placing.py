@@ -102,7 +102,7 @@ def _new_order(line: ShelfLine, recipient: str, key: str, source: str, customer_
         .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
         .where(Bundle.id == line.bundle_id)
     ).one()
-    if bundle.agent_price_pesewas > line.price_pesewas:
+    if not bundle.is_sold or bundle.agent_price_pesewas > line.price_pesewas:
         raise refusals.BundleUnavailable  # a catalogue sync came between the two reads
     return Order(
         code=new_code(),

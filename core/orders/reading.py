@@ -156,7 +156,7 @@ def customer_words(order: Order, store: Store) -> Words:
         return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
     if order.state == "refunded" and order.submitted_at and not order.processing_at and order.failure_reason:
         return Words(look.label, f"It could not be sent: {order.failure_reason}. " + sentences["refunded"], look.icon)
-    return Words(look.label, sentences[order.state], look.icon)
+    return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
 
 
 def agent_words(order: Order) -> Words:
@@ -188,7 +188,7 @@ def agent_words(order: Order) -> Words:
         )
     if _is_unclear(order):
         sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
-    return Words(AGENT_LABELS[order.state], sentence, _look(order).icon)  # type: ignore[index]
+    return Words(AGENT_LABELS[order.state], sentence + _news_waits(order), _look(order).icon)  # type: ignore[index]
 
 
 def person_words(order: Order) -> str | None:
@@ -244,6 +244,12 @@ def _look(order: Order) -> Look:
 
 def _watch_end(order: Order) -> datetime | None:
     return order.failed_since and order.failed_since + clock.delta(config.current().failed_watch_s)
+
+
+def _news_waits(order: Order) -> str:
+    """Said while signed news came of more orders than there are calls to ask about."""
+    waits = order.wait_reason == "news" and order.state != "queued"
+    return " News of many orders came at once: this one is asked about in its turn." if waits else ""
 
 
 def _next_check(order: Order) -> str:

@@ -90,5 +90,30 @@ class CostAbovePrice(Refused):
     """The supplier's price has since passed what the agent pays: processing would lose money."""
 
 
+class NotListed(Refused):
+    """The supplier's newest list does not have the order's bundle: it could not be bought."""
+
+
+class StalePrice(Refused):
+    """The agent price has moved since the page was drawn. `agent_price_pesewas` is the present one."""
+
+    def __init__(self, agent_price_pesewas: int) -> None:
+        super().__init__(
+            f"It costs you {money.cedis(agent_price_pesewas)} by now. Look at the new figure, then press again."
+        )
+        self.agent_price_pesewas = agent_price_pesewas
+
+
+class LossNotAccepted(Refused):
+    """The new agent price is above what the customer pays, and the agent has not said that he takes the loss."""
+
+    def __init__(self, loss_pesewas: int) -> None:
+        super().__init__(
+            f"At the new price you lose {money.cedis(loss_pesewas)} on this order. Tick that you accept this loss, or "
+            "cancel the order and give the money back."
+        )
+        self.loss_pesewas = loss_pesewas
+
+
 class WrongState(Refused):
     """The order is in a state from which this cannot be done."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from core import catalog, clock, config, ledger, outbox
 from core.audit import Actor
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
-from core.orders import refusals
+from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -75,7 +75,7 @@ def request_look(code: str, actor: Actor) -> Order:
     look at.
     """
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
@@ -121,7 +121,7 @@ def _one_by_one(
 
 def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state == "cancelled":
             return order, False
         if order.state not in allowed:
@@ -142,31 +142,28 @@ def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, boo
 
 def _release(code: str, actor: Actor) -> tuple[Order, bool]:
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
         if order.state != "pending":
             raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
         refuse_paused(order.network)
-        if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
-            raise refusals.CostAbovePrice(
-                "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
-            )
-        try:
-            move(
-                order,
-                "queued",
-                actor,
-                f"{actor.name} confirmed the payment and processed it.",
-                customer_text="Payment confirmed",
-            )
-        except ledger.InsufficientWallet as short:
-            raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
-        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
         return order, True
 
 
-def _locked(code: str) -> Order:
+def put_in_line(order: Order, actor: Actor, text: str) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox. Raises `InsufficientWallet`."""
+    try:
+        move(order, "queued", actor, text, customer_text="Payment confirmed")
+    except ledger.InsufficientWallet as short:
+        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+
+
+def locked_by_code(code: str) -> Order:
+    """The order of a typed code, its row locked inside the open use case. Raises `NoSuchOrder`."""
     plain = read_code(code)
     order = (
         db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None

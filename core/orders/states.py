@@ -87,6 +87,9 @@ WAIT_TEXT: dict[str, str] = {
     "credentials": "the supplier refuses our credentials",
     "breaker": "the supplier's answers are unclear; sending is paused",
     "paused": "this network is paused",
+    "unlisted": "the network’s supplier does not offer this bundle now; you may cancel the order",
+    "cost": "the network’s price has risen above what you pay; you may cancel the order",
+    "news": "the supplier sent news of many orders at once; each is asked about in its turn",
     "balance_break": "buying is stopped until a charge of the supplier is explained",
 }
 

@@ -20,12 +20,12 @@ MAX_LINES = 10  # the supplier takes 100, but works them one after another: a la
 ALL_FAILED = "ALL_ORDERS_FAILED"
 
 # Failed lines carry a sentence and no code. Only sentences that speak of these are taken as refusals.
-_WORDS: tuple[tuple[str, Literal["invalid", "duplicate_reference", "insufficient_balance"]], ...] = (
+_WORDS: tuple[tuple[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]], ...] = (
     ("duplicate", "duplicate_reference"),
     ("insufficient", "insufficient_balance"),
     ("invalid phone", "invalid"),
-    ("not available", "invalid"),
-    ("product not found", "invalid"),
+    ("not available", "catalogue"),
+    ("product not found", "catalogue"),
 )
 
 
@@ -40,7 +40,7 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
     if isinstance(answer, Envelope) and not answer.success and 400 <= answer.status < 500:
         if answer.code == ALL_FAILED:
             return _lines(requests, [], _dicts(answer.error.get("failed_orders")), None)
-        if purchases.REFUSALS.get(answer.code) == "invalid":
+        if purchases.REFUSALS.get(answer.code) in ("invalid", "catalogue"):
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)
     if not isinstance(said, Envelope):

@@ -15,12 +15,15 @@ from core.db import transaction
 OWNER = Actor("owner", "Owner")
 
 
-def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases(
+def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases_and_ten_for_news(
     across: Flask, jump: Callable[[float], None]
 ) -> None:
-    others = [supply.take_call("other") for _ in range(31)]
-    assert others[:30] == [0.0] * 30
-    assert others[30] > 0
+    others = [supply.take_call("other") for _ in range(21)]
+    assert others[:20] == [0.0] * 20
+    assert others[20] > 0
+    news = [supply.take_call("news") for _ in range(11)]
+    assert news[:10] == [0.0] * 10
+    assert news[10] > 0
     purchases = [supply.take_call("purchase") for _ in range(21)]
     assert purchases[:20] == [0.0] * 20
     assert 0 < purchases[20] <= 60

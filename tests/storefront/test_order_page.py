@@ -294,6 +294,19 @@ def test_cancelling_needs_the_token(shop, bundle, in_store):
     assert in_store("ama", lambda: orders.by_code(code)).state == "pending"
 
 
+@pytest.mark.parametrize("state", ["completed", "refunded", "cancelled", "expired"])
+def test_an_order_that_is_over_goes_on_nowhere_also_where_the_page_was_open(app, shop, bundle, state):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    page = customer.get(f"/orders/{code}").text
+    assert "Safe to close" in page
+    set_order(app, "ama", code, state=state, attempt=1, version=9, final_at=clock.now(), completed_at=clock.now())
+    fragment = customer.get(status_url(page)).text
+    assert 'id="order-status"' in fragment and "Safe to close" not in fragment
+    outside = page.split('id="order-status"')[0] + page.split("</section>", 1)[1]
+    assert "Safe to close" not in outside  # what the fragment does not replace
+
+
 # Tracking
 
 

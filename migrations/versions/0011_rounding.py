@@ -1,4 +1,4 @@
-"""Balances as they were said, the entry up to which books and balance fitted, the day's rounding, and the last failed read.
+"""Balances as they were said with all that was in doubt then, up to which entry they fitted, rounding, and failed reads.
 
 Only adds columns, so yesterday's code works on these tables.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -21,15 +21,19 @@ LINK = (
     sa.Column("balance_failed_at", sa.DateTime(timezone=True), nullable=True),
     sa.Column("balance_failure", sa.Text(), nullable=True),
 )
+DOUBTS = ("charged_again_pesewas", "may_be_back_pesewas")
 
 
 def upgrade() -> None:
     for column in LINK:
         op.add_column("supplier_state", column)
     op.add_column("balance_reads", sa.Column("said", sa.Text(), nullable=False, server_default=""))
+    for name in DOUBTS:
+        op.add_column("balance_reads", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
-    op.drop_column("balance_reads", "said")
+    for name in (*DOUBTS, "said"):
+        op.drop_column("balance_reads", name)
     for column in LINK:
         op.drop_column("supplier_state", column.name)
