@@ -35,7 +35,7 @@ def home() -> ResponseReturnValue:
     return render_template(
         "portal/home.html", counts=counts, wallet=wallet, today=sales_since(clock.accra_midnight()),
         steps=first_steps(counts, wallet), paused=catalog.paused_networks(), stopped=catalog.sales_paused_since(),
-        changes=catalog.price_changes(),
+        shelf=catalog.notices(),
     )  # fmt: skip
 
 

@@ -119,5 +119,5 @@ def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
         refusal=refusal,
         paused=catalog.paused_networks(),
         stopped=catalog.sales_paused_since(),
-        changes=catalog.price_changes(),
+        shelf=catalog.notices(),
     )

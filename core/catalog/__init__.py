@@ -14,7 +14,7 @@ from core.catalog.bundles import (
     hold,
     size_text,
 )
-from core.catalog.margins import Kept, PriceChange, keep_margins, leave_prices, price_changes
+from core.catalog.margins import Kept, Notices, PriceChange, keep_margins, leave_prices, notices, price_changes
 from core.catalog.newest import Wording, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,
@@ -48,6 +48,7 @@ __all__ = [
     "Bundle",
     "Kept",
     "NoSuchBundle",
+    "Notices",
     "Pause",
     "PriceChange",
     "PriceLine",
@@ -72,6 +73,7 @@ __all__ = [
     "last_sync",
     "leave_prices",
     "note_charge",
+    "notices",
     "pause_network",
     "pause_sales",
     "paused_networks",

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from core import audit, clock
 from core.audit import Actor
 from core.catalog import choosing
-from core.catalog.bundles import Bundle, SupplierOffer, agent_price
+from core.catalog.bundles import Bundle, SupplierOffer, agent_price, shelf_order
 from core.catalog.steps import LOCK
 from core.db import db, transaction
 from core.tenancy import as_platform
@@ -57,7 +57,7 @@ class Answered:
 def questions() -> list[Question]:
     """What waits for the owner and what he kept, by network and size. Needs `across_stores`."""
     waiting = select(Bundle).where((Bundle.asked_at.is_not(None)) | (Bundle.kept_at.is_not(None)))
-    found = sorted(db.session.scalars(waiting), key=choosing.meaning)
+    found = sorted(db.session.scalars(waiting), key=shelf_order)
     floors = {bundle.id: agent_price(bundle.last_cost_pesewas) for bundle in found}
     rows = db.session.execute(_BELOW, {"ids": list(floors), "floors": list(floors.values())}).all()
     below = {row.id: row.stores for row in rows}

@@ -42,9 +42,25 @@ class PriceChange:
         return max(self.price_pesewas + self.after_pesewas - self.before_pesewas, self.after_pesewas)
 
     @property
+    def keeps(self) -> bool:
+        """Whether that is just what the agent earned before."""
+        return self.kept_pesewas - self.after_pesewas == self.price_pesewas - self.before_pesewas
+
+    @property
     def is_below(self) -> bool:
         """Whether the present price does not cover what the bundle costs now: it is off the shelf."""
         return self.price_pesewas < self.after_pesewas
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What an agent should know of his shelf: costs that changed, and what of it nobody sells now, by name."""
+
+    changes: list[PriceChange]
+    unlisted: list[str]
+    """In no offer of the newest list."""
+    undecided: list[str]
+    """Its cost has risen and what agents pay for it is being decided."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +73,29 @@ class Kept:
 
 def price_changes() -> list[PriceChange]:
     """What waits for the agent's word, by network and size."""
+    return notices().changes
+
+
+def notices() -> Notices:
+    """What the agent of the current store should know. One statement."""
     rows = db.session.execute(
         select(Bundle, StoreBundle)
         .join(StoreBundle, StoreBundle.bundle_id == Bundle.id)
-        .where(Bundle.active, StoreBundle.agent_price_pesewas != Bundle.agent_price_pesewas)
+        .where(
+            Bundle.active,
+            (StoreBundle.agent_price_pesewas != Bundle.agent_price_pesewas)
+            | Bundle.unlisted_since.is_not(None)
+            | (Bundle.agent_price_pesewas <= Bundle.cost_pesewas),
+        )
     )
-    return [_change(bundle, own) for bundle, own in sorted(rows, key=lambda row: shelf_order(row[0]))]
+    pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
+    missed = [(bundle, _change(bundle, own).name) for bundle, own in pairs if not own.hidden and not bundle.is_sold]
+    changes = [_change(bundle, own) for bundle, own in pairs]
+    return Notices(
+        [change for change in changes if change.before_pesewas != change.after_pesewas],
+        [name for bundle, name in missed if bundle.unlisted_since is not None],
+        [name for bundle, name in missed if bundle.unlisted_since is None],
+    )
 
 
 def keep_margins(seen: Mapping[int, int], actor: Actor) -> Kept:

@@ -116,6 +116,19 @@ def test_other_stores_and_cashiers_change_nothing(
     assert line_of("mtn", 5, "kofi").price_pesewas == before
 
 
+def test_home_says_what_nobody_sells_and_why(ama_agent: Visitor, app: Flask, cost: Callable[..., None]) -> None:
+    cost(approve=False, YELLOW_5GB=2_900)
+    for path in ("/", "/prices"):
+        page = ama_agent.get(path).text
+        assert "MTN 5 GB: not sold now" in page and "is being decided" in page and "29.00" not in page
+    with app.app_context(), tenancy.across_stores():
+        catalog.apply_sync("datamart", offers()[1:])
+    page = ama_agent.get("/").text
+    assert "MTN 1 GB: not sold now" in page and "does not offer it now" in page and "MTN 5 GB" not in page
+    cost()
+    assert "not sold now" not in ama_agent.get("/").text
+
+
 # -- an open order whose cost has risen
 
 
