@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from flask import render_template, request
 
 from admin_console import bp, chart, figures
-from core import cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
+from core import buying, cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
+from core.buying import Now
 
 SPANS_H = (24, 168)
 TABLE_ROWS = 200
@@ -39,7 +40,8 @@ def overview() -> str:
     platform, held = ledger.platform_balances(), ledger.held_total()
     open_cases = cases.open_cases(config.current().page_size)
     plot, rows = float_plot(hours, platform)
-    found = problems()
+    now = buying.now()
+    found = problems(now)
     return render_template(
         "console/overview.html",
         day=figures.today(),
@@ -50,6 +52,8 @@ def overview() -> str:
         burn=figures.burn(platform["supplier_float"]),
         problems=found,
         alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
+        still=_stands_still(now),
+        nothing_sold=now.line is not None,
         chart=plot,
         chart_rows=rows,
         hours=hours,
@@ -58,9 +62,10 @@ def overview() -> str:
     )
 
 
-def problems() -> list[Problem]:
-    """What the owner should know before anything else, worst first."""
-    return [*_books_problems(), *_supplier_problems(), *_float_problems(), *_sales_problems(), *_queue_problems()]
+def problems(now: Now) -> list[Problem]:
+    """What the owner should know before anything else, worst first. `now` is what can be bought."""
+    supplier = [*_supplier_problems(), *_buying_problems(now)]
+    return [*_books_problems(), *supplier, *_float_problems(now), *_sales_problems(), *_queue_problems()]
 
 
 def float_plot(
@@ -169,7 +174,35 @@ def _supplier_problems() -> list[Problem]:
     return found
 
 
-def _float_problems() -> list[Problem]:
+def _buying_problems(now: Now) -> list[Problem]:
+    """What closes shelves and is not said elsewhere: silence, a long wait, sizes the float cannot pay, nobody looking."""
+    found = []
+    if now.line is not None and now.line.reason in ("supplier_silent", "rate"):
+        sentence = (
+            f"Buying stands still since {_at(now.line.since)}: {orders.WAIT_TEXT[now.line.reason]}. Stores sell nothing "
+            "meanwhile, and orders wait in line. It goes on by itself with the supplier's next answer."
+        )
+        found.append(Problem("stopped", sentence, "/calls", "See the calls"))
+    if now.unsure_since is not None:
+        sentence = (
+            f"Nobody has looked since {_at(now.unsure_since)} what can be bought"
+            f"{', so stores sell nothing' if now.line else ''}. Is the relay running?"
+        )
+        found.append(Problem("stopped" if now.line else "waiting", sentence))
+    if now.short and now.line is None:
+        bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
+        out = buying.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
+        names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
+        many, since = len(now.short), _at(min(now.short.values()))
+        sentence = (
+            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}. The float, less its "
+            "reserve and the orders in line, cannot pay for them. Fund it; they come back by themselves."
+        )
+        found.append(Problem("stopped" if many == len(bundles) else "waiting", sentence, "/supplier", "See the float"))
+    return found
+
+
+def _float_problems(now: Now) -> list[Problem]:
     waiting = orders.waiting_for_float()
     if waiting is None:
         return []
@@ -178,7 +211,7 @@ def _float_problems() -> list[Problem]:
     since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
     spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
     if waiting.least_cost_pesewas <= spendable:
-        if _stands_still():
+        if now.line is not None:
             said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
             return [
                 Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")
@@ -196,15 +229,14 @@ def _float_problems() -> list[Problem]:
     ]  # fmt: skip
 
 
-def _stands_still() -> bool:
-    """Whether nothing is bought, for whatever reason of `_supplier_problems`."""
-    link = supply.state()
-    return bool(
-        link.credentials_refused_since
-        or link.unreachable_since
-        or (link.breaker_open_until and link.breaker_open_until > clock.now())
-        or reconcile.buying_stopped()
-    )
+def _stands_still(now: Now) -> str:
+    """What the figures say instead of their calm words while not everything can be bought; empty when it can."""
+    if now.line is not None:
+        return f"buying stands still since {_at(now.line.since)}"
+    if now.short:
+        many = len(now.short)
+        return f"cannot pay for {many} size{'s' if many != 1 else ''} since {_at(min(now.short.values()))}"
+    return ""
 
 
 def _sales_problems() -> list[Problem]:

@@ -13,7 +13,7 @@ from flask import g, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from core import catalog, clock, ledger, orders
 from core.db import db
 from core.orders import Order
@@ -34,7 +34,7 @@ def home() -> ResponseReturnValue:
     counts, wallet = orders.tab_counts(), ledger.wallet()
     return render_template(
         "portal/home.html", counts=counts, wallet=wallet, today=sales_since(clock.accra_midnight()),
-        steps=first_steps(counts, wallet), paused=catalog.paused_networks(), stopped=catalog.sales_paused_since(),
+        steps=first_steps(counts, wallet), **standing.notes(),
         shelf=catalog.notices(),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp, history
+from agent_portal import bp, history, standing
 from agent_portal.auth import actor, may, needs
 from agent_portal.queries import own_path, row_id
 from core import clock, config, ledger, money, orders, phones, typed
@@ -37,7 +37,7 @@ def queue() -> ResponseReturnValue:
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
-        more=url_for(".queue", **where, before=more) if more else None,
+        more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
     )  # fmt: skip
 
 
@@ -180,7 +180,8 @@ def _row(order: Order, refusal: str | None = None) -> str:
 
 
 def _told(order: Order, said: str) -> str:
-    return said.format(
+    waits = order.state == "queued" and order.wait_reason
+    return (f"{said} It waits: {orders.WAIT_TEXT[waits]}." if waits else said).format(
         bundle=f"{phones.NETWORKS[order.network].name} {order.size_text}",
         number=phones.show(order.recipient_msisdn),
         cost=money.cedis(order.agent_price_pesewas),

@@ -12,7 +12,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from agent_portal.auth import actor, needs
 from core import catalog, money
 from core.catalog import PriceLine
@@ -117,7 +117,6 @@ def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
         "portal/prices.html",
         sheet=sheet,
         refusal=refusal,
-        paused=catalog.paused_networks(),
-        stopped=catalog.sales_paused_since(),
+        **standing.notes(),
         shelf=catalog.notices(),
     )

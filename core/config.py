@@ -127,6 +127,14 @@ class Config:
     relay_round_s: float = 1.0
     relay_lease_s: int = 15  # a rung row is not rung again within this
     relay_batch: int = 50
+    unsure_s: int = 15  # what can be bought was looked at longer ago: nothing is promised; unscaled, as pulses are
+    unwatched_s: int = 60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
+    silent_s: int = 20  # no answer of the supplier for this long, at two of its addresses: buying stands still
+    silent_purchase_s: int = 45  # the same at one purchase alone: workers may all hang at calls by then
+    long_rate_wait_s: int = (
+        60  # told by the supplier to wait longer than this: buying stands still; unscaled, as its wait
+    )
+    probe_s: int = 30  # while the supplier is away, somebody asks it this often
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync

@@ -25,6 +25,7 @@ STORE = {
     "audit_seals": "",
     "balance_reads": "",
     "bundles": "SELECT",
+    "buying": "SELECT",
     "cases": "SELECT",
     "entries": "SELECT",
     "known_devices": "",
@@ -62,6 +63,7 @@ PLATFORM = {
     "balance_reads": "SELECT INSERT",
     "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
     "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since)",
+    "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
@@ -141,9 +143,8 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = frozenset(
-    {"known_devices", "login_counts", "memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"}
-)
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "pulses", "reset_links"}
+WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
 STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

@@ -1,8 +1,8 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Notices a restored database before it rings anything. Also asks for what is timed (balance, catalogue,
-proof of the books), by rows of the same outbox.
+lease is over. Notices a restored database before it rings anything. Writes down what can be bought now, and asks for
+what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Collection
 
 import structlog
 from flask import Flask, current_app
@@ -21,7 +22,21 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import budget, clock, config, guessing, leap, orders, outbox, pruning, pulse, supply, tenancy, users
+from core import (
+    budget,
+    clock,
+    config,
+    guessing,
+    leap,
+    orders,
+    outbox,
+    pruning,
+    pulse,
+    reconcile,
+    supply,
+    tenancy,
+    users,
+)
 from core.audit import SYSTEM
 from core.db import db
 
@@ -81,9 +96,11 @@ def run(app: Flask, stop: threading.Event) -> None:
             with app.app_context(), tenancy.across_stores():
                 _watch_restore()
                 _watch_clocks(clocks)
+                hurried = reconcile.renew()  # before Valkey is asked for anything: it may be away
                 expire()
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
+                ask_sooner(hurried)
                 pulse.beat("relay")
                 if clock.now() >= tidy_at:
                     tidy()
@@ -164,13 +181,23 @@ def ask_timed() -> None:
         ("sync_catalogue", settings.catalogue_every_s),
         ("prove_books", settings.proof_every_s),
     ):
-        newest = db.session.scalar(
-            select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
-        )
-        if newest is not None and newest.done_at is None:
-            continue  # while no worker takes it, asking again would only fill the audit
-        if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
-            outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+        _ask_when_old(kind, every_s)
+
+
+def ask_sooner(kinds: Collection[str]) -> None:
+    """Ask for this work every `probe_s`, to find out whether the supplier is back. Needs `across_stores`."""
+    for kind in kinds:
+        _ask_when_old(kind, config.current().probe_s)
+
+
+def _ask_when_old(kind: str, every_s: float) -> None:
+    newest = db.session.scalar(
+        select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
+    )
+    if newest is not None and newest.done_at is None:
+        return  # while no worker takes it, asking again would only fill the audit
+    if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
+        outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
 
 
 def _watch_restore() -> None:

@@ -15,7 +15,7 @@ from flask_wtf.csrf import validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import ValidationError
 
-from core import addresses, clock, money, orders, phones
+from core import addresses, buying, clock, money, orders, phones
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
 from storefront.views import ESTIMATE, store_page
@@ -108,7 +108,7 @@ def review_page(form: OrderForm, status: int = 200, sentence: str = "") -> Respo
 
 def _estimate(network: str) -> str:
     """An honest sentence: this store's own recent record when there is one, else what is true of every order."""
-    usual = orders.usual_minutes(network)
+    usual = orders.usual_minutes(network, buying.now())
     if usual is None:
         return ESTIMATE
     name = phones.NETWORKS[network].name

@@ -183,6 +183,9 @@ STORE_ONLY = {
     "place an order elsewhere": "INSERT INTO order_events (store_id, order_id, at, who, who_name, kind, text) "
     "SELECT {kofi}, {order}, now(), 'x', 'x', 'x', 'x'",
     "pause the platform": "INSERT INTO settings VALUES ('paused.sales', '{{}}')",
+    "say that everything can be bought": "UPDATE buying SET stopped = NULL, short = '{{}}'",
+    "stop all buying": "INSERT INTO buying (id, renewed_at, stopped, short) VALUES (1, now(), 'breaker', '{{}}')",
+    "take away what can be bought": "DELETE FROM buying",
     "change the costs": "UPDATE bundles SET cost_pesewas = 1",
     "change what an order costs": "UPDATE orders SET cost_pesewas = 1",
     "read the supplier's calls": "SELECT request_body FROM supplier_calls",

@@ -30,10 +30,12 @@ from core.catalog.prices import (
 )
 from core.catalog.steps import BadShare, Rules, rules, set_rules
 from core.catalog.switches import (
+    SALES,
     Pause,
     pause_network,
     pause_sales,
     paused_networks,
+    pauses_of,
     resume_network,
     resume_sales,
     sales_paused,
@@ -42,6 +44,7 @@ from core.catalog.switches import (
 from core.catalog.sync import apply_sync, last_sync, record_failed_sync
 
 __all__ = [
+    "SALES",
     "Answered",
     "BadShare",
     "BelowFloor",
@@ -77,6 +80,7 @@ __all__ = [
     "pause_network",
     "pause_sales",
     "paused_networks",
+    "pauses_of",
     "price_changes",
     "price_new_bundles",
     "price_table",

@@ -3,7 +3,8 @@ one caller (`crowding`), what an order is bought from (`sourcing`), the agent's 
 nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, what pages read (`reading`, `held_up`) and find (`searching`). Callers say
+`orders.place`.
 """
 
 from core.orders.advancing import (
@@ -58,6 +59,7 @@ from core.orders.refusals import (
     LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
+    NotBuyable,
     NotListed,
     PriceChanged,
     Refused,
@@ -102,6 +104,7 @@ __all__ = [
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotBuyable",
     "NotListed",
     "Order",
     "OrderEvent",

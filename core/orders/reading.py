@@ -10,7 +10,9 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from core import cases, clock, config, money
+from core.buying import Now
 from core.db import db
+from core.orders import held_up
 from core.orders.model import Order
 from core.orders.searching import searched
 from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
@@ -96,8 +98,13 @@ def newer_than(order_id: int) -> int:
     return int(count or 0)
 
 
-def usual_minutes(network: str) -> int | None:
-    """How long the current store's last deliveries on a network took, as a median in minutes; None below three."""
+def usual_minutes(network: str, now: Now) -> int | None:
+    """How long the current store's last deliveries on a network took, as a median in minutes.
+
+    None below three, and while buying stands still or nobody has looked whether it does: the past promises nothing then.
+    """
+    if not now.may_promise(network):
+        return None
     rows = db.session.execute(
         select(Order.queued_at, Order.completed_at)
         .where(
@@ -121,8 +128,11 @@ def next_poll_s(order: Order) -> float | None:
     return max(clock.seconds(_POLL_LAST_S), 0.5)
 
 
-def customer_words(order: Order, store: Store) -> Words:
-    """What the customer reads. Never "failed" while we are not sure, never our own jargon."""
+def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
+    """What the customer reads. Never "failed" while we are not sure, never our own jargon.
+
+    With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for money then.
+    """
     look, late = _look(order), _came_late(order)
     if late == "delivered":
         return Words(
@@ -152,6 +162,9 @@ def customer_words(order: Order, store: Store) -> Words:
         "cancelled": "Cancelled. Nothing was sent.",
         "expired": f"Nothing was sent. If you have paid, send {store.name} a message with this code.",
     }
+    why_still = held_up.for_customer(order, store, now) if now else ""
+    if why_still:
+        return Words(look.label, why_still, look.icon)
     if _is_unclear(order):
         return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
     if order.state == "refunded" and order.submitted_at and not order.processing_at and order.failure_reason:

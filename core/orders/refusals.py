@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core import money
 
 if TYPE_CHECKING:
+    from core.buying import Stop
     from core.orders.model import Order
 
 
@@ -35,6 +36,29 @@ class SalesPaused(Refused):
 
 class NetworkPaused(Refused):
     """One network is not sold now."""
+
+
+class NotBuyable(Refused):
+    """It cannot be bought at the supplier now. `stop` says why and since when."""
+
+    def __init__(self, stop: Stop, sentence: str) -> None:
+        super().__init__(sentence)
+        self.stop = stop
+
+
+def of_stop(stop: Stop, bundle: str = "") -> Refused:
+    """The refusal for what `core.buying` answered; `bundle` names what was wanted."""
+    if stop.reason == "sales_paused":
+        return SalesPaused(f"{stop.to_customer} Your number was not used; try again later.")
+    if stop.reason == "float":
+        return NotBuyable(stop, f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later.")
+    return NotBuyable(
+        stop, f"{stop.to_customer} Nothing has been ordered. It goes on by itself: try again in a few minutes."
+    )
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 class BundleUnavailable(Refused):

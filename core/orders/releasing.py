@@ -9,15 +9,15 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from core import catalog, clock, config, ledger, outbox
-from core.audit import Actor
+from core import buying, catalog, clock, config, ledger, outbox
+from core.audit import WORKER, Actor
 from core.db import db, gave_way, limit_lock_waits, patiently, transaction
 from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WORK
+from core.orders.states import AGENT_LABELS, WAIT_TEXT, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
@@ -38,8 +38,9 @@ class RowResult:
 def release(code: str, actor: Actor) -> Order:
     """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
 
-    An order already released is returned as it is, so a second click or a second person changes nothing. Raises
-    `refusals.Refused`.
+    An order already released is returned as it is, so a second click or a second person changes nothing. What only
+    keeps it from being bought now refuses nothing, since the customer may have paid: it goes in line and says why and
+    since when. Raises `refusals.Refused`.
     """
     return _release(code, actor)[0]
 
@@ -113,7 +114,8 @@ def _one_by_one(
             before = before or (limit_lock_waits(config.current().lock_spent_s),)
         else:
             label = AGENT_LABELS[order.state]  # type: ignore[index]
-            results.append(RowResult(code, ok=True, sentence=done if moved else already.format(label), moved=moved))
+            said = _in_line(order) or done if moved else already.format(label)
+            results.append(RowResult(code, ok=True, sentence=said, moved=moved))
     if before is not None:
         limit_lock_waits(*before)
     return results
@@ -147,19 +149,33 @@ def _release(code: str, actor: Actor) -> tuple[Order, bool]:
             return order, False
         if order.state != "pending":
             raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
-        refuse_paused(order.network)
+        now = buying.now()
+        refuse_paused(order.network, now)
         sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
-        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order, True
 
 
-def put_in_line(order: Order, actor: Actor, text: str) -> None:
-    """A locked pending order goes in line: its agent price held, a row in the outbox. Raises `InsufficientWallet`."""
+def put_in_line(order: Order, actor: Actor, text: str, now: buying.Now) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
+
+    `now` is what can be bought. Raises `InsufficientWallet`.
+    """
     try:
         move(order, "queued", actor, text, customer_text="Payment confirmed")
     except ledger.InsufficientWallet as short:
         raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    stop = now.holds_up(order.network, order.bundle_id)
+    if stop is not None and stop.reason in WAIT_TEXT:  # the worker looks for itself, and may find otherwise
+        order.wait_reason = stop.reason
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
     outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+
+
+def _in_line(order: Order) -> str:
+    """What a selection reads of an order that was put in line and cannot be sent now; empty for others."""
+    waits = order.state == "queued" and order.wait_reason
+    return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
 
 
 def locked_by_code(code: str) -> Order:

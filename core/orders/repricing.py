@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import catalog, clock, money
+from core import buying, catalog, clock, money
 from core.audit import Actor
 from core.db import db, transaction
 from core.orders import refusals, releasing, sourcing
@@ -42,11 +42,12 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
             raise refusals.WrongState(
                 f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed."  # type: ignore[index]
             )
-        refuse_paused(order.network)
+        now = buying.now()
+        refuse_paused(order.network, now)
         bundle = catalog.hold([order.bundle_id])[order.bundle_id]
         if sourcing.why_not(order, bundle) != "cost" or not bundle.is_sold:
             sourcing.refuse(order, bundle)
-            releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
+            releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
             return order
         new_pesewas, old_pesewas = bundle.agent_price_pesewas, order.agent_price_pesewas
         if new_pesewas != agent_price_pesewas:
@@ -66,5 +67,5 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
             f"{said}, at a loss of {money.cedis(loss)}." if loss else f"{said}.",
             detail={"from_pesewas": old_pesewas, "to_pesewas": new_pesewas, "loss_pesewas": loss},
         )
-        releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.")
+        releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order

@@ -83,6 +83,8 @@ STAMPS: dict[State, str] = {
 WAIT_TEXT: dict[str, str] = {
     "float": "supplier float too low",
     "supplier_unreachable": "the supplier cannot be reached",
+    "supplier_silent": "the supplier does not answer",
+    "unwatched": "nobody seems to look after the sending",
     "rate": "the supplier's rate limit",
     "credentials": "the supplier refuses our credentials",
     "breaker": "the supplier's answers are unclear; sending is paused",

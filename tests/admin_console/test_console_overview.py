@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from console_scenes import AGENT, Scene
@@ -142,24 +143,68 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "for float" not in owner.get("/").text
+    other = scene.order("queued", slug="kofi")
     scene.change_order(scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight())
     waits = "One order waits for float, the oldest in line since 00:00"
     assert f"{waits}. Money is there now" in owner.get("/").text
     scene.link(unreachable_since=clock.now())
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still: they go when it goes on" in owner.get("/").text
     scene.link(unreachable_since=None)
     stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still" in owner.get("/").text
     scene.settle(stop, "close", "counted twice")
     scene.balance(1_000)
+    scene.look_anew()
     page = owner.get("/").text
     assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
-    scene.change_order(scene.order("queued", slug="kofi"), wait_reason="float")
+    scene.change_order(other, wait_reason="float")
     scene.balance(5_000)
     monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=4_000))
     page = owner.get("/").text
     assert "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00 cannot pay" in page
     assert "for any of them and keep the reserve of GH₵\N{NO-BREAK SPACE}40.00." in page
+
+
+def test_the_figures_carry_the_alarm_while_buying_stands_still(owner: Visitor, scene: Scene) -> None:
+    calm = owner.get("/").text
+    assert "everything moves" in calm and 'class="alarm"' not in calm
+    scene.link(unreachable_since=clock.now())
+    scene.look_anew()
+    page = owner.get("/").text
+    assert "everything moves" not in page
+    assert page.count('class="alarm"') == 2, "what is stuck, and the float"
+    assert len(re.findall(r"<small>buying stands still since \d\d:\d\d</small>", page)) == 2
+    scene.link(unreachable_since=None)
+    scene.look_anew()
+    assert owner.get("/").text.count("everything moves") == 1
+
+
+def test_sizes_the_float_cannot_pay_are_named(owner: Visitor, scene: Scene) -> None:
+    scene.balance(2_400)
+    scene.look_anew()
+    page = owner.get("/").text
+    assert re.search(
+        r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: MTN 10 GB; Telecel 10 GB\. The float", page
+    )
+    assert "cannot pay for them. Fund it; they come back by themselves." in page
+    assert re.search(r"<small>cannot pay for 2 sizes since \d\d:\d\d</small>", page) and "everything moves" in page
+
+
+def test_silence_and_a_relay_that_is_away_are_said(owner: Visitor, scene: Scene, clocks: Any) -> None:
+    for endpoint in ("balance", "products"):
+        scene.call(endpoint=endpoint, http_status=None, outcome="no_answer", at=clock.now() - timedelta(seconds=30))
+    scene.look_anew()
+    assert re.search(r"Buying stands still since \d\d:\d\d: the supplier does not answer\.", owner.get("/").text)
+    scene.call(endpoint="status", http_status=200)
+    scene.look_anew()
+    assert "does not answer" not in owner.get("/").text
+    clocks.relay_lives = False
+    clocks.pass_by(20)
+    assert re.search(r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay", owner.get("/").text)
+    clocks.pass_by(60)
+    assert "what can be bought, so stores sell nothing. Is the relay running?" in owner.get("/").text
 
 
 def test_a_failed_sync_and_an_empty_shelf_say_why(owner: Visitor, scene: Scene) -> None:

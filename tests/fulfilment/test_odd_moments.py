@@ -166,7 +166,7 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
     with pytest.raises(TimeoutError), link.wallet_turn():
         pass
     with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
-        worker.execute("SELECT pg_advisory_lock(%s)", (link._WALLET_LOCK,))
+        worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
 
 
 def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
