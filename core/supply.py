@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, case, or_, select, update
+from sqlalchemy import DateTime, Index, LargeBinary, Text, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -188,11 +188,24 @@ def record_call(
 
 
 def _let_in(since: datetime) -> bool:
+    """End a stop that this call disproves. Not when the last two purchases were both refused within one wait all the same:
+    then reads vouch for reads alone, and each would only send one more purchase to be refused.
+    """
+    last = (
+        select(SupplierCall.http_status, SupplierCall.at)
+        .where(SupplierCall.endpoint.in_(("purchase", "bulk")))
+        .order_by(SupplierCall.id.desc())
+        .limit(2)
+        .subquery()
+    )
+    lately = clock.now() - clock.delta(config.current().credentials_wait_s)
+    refused_all_the_same = select(func.count() > 1).where(last.c.http_status.in_((401, 403)), last.c.at > lately)
     refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
     ended = db.session.execute(
         update(SupplierState)
         .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
+        .where(~refused_all_the_same.scalar_subquery())
         .values(
             credentials_refused_since=None,
             unreachable_since=None,
