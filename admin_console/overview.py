@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 
 from flask import render_template, request
 
-from admin_console import bp, chart, figures
+from admin_console import bp, figures, floatplot
 from core import buying, cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
 from core.buying import Now
 
 SPANS_H = (24, 168)
-TABLE_ROWS = 200
 QUEUE_BEHIND_S = 60
 """Work due longer than this means that nobody takes it."""
 
@@ -39,7 +38,7 @@ def overview() -> str:
     hours = int(text) if text in map(str, SPANS_H) else SPANS_H[0]
     platform, held = ledger.platform_balances(), ledger.held_total()
     open_cases = cases.open_cases(config.current().page_size)
-    plot, rows = float_plot(hours, platform)
+    plot, rows = floatplot.draw(hours, platform)
     now = buying.now()
     found = problems(now)
     return render_template(
@@ -66,25 +65,6 @@ def problems(now: Now) -> list[Problem]:
     """What the owner should know before anything else, worst first. `now` is what can be bought."""
     supplier = [*_supplier_problems(), *_buying_problems(now)]
     return [*_books_problems(), *supplier, *_float_problems(now), *_sales_problems(), *_queue_problems()]
-
-
-def float_plot(
-    hours: int, platform: dict[str, int]
-) -> tuple[chart.Chart, list[tuple[datetime, int | None, int | None]]]:
-    """The float of the last hours as a picture and as rows (time, our books, the supplier), newest first."""
-    end = clock.now()
-    start = end - timedelta(hours=hours)
-    ours, reads = figures.float_points(start, end), figures.balance_points(start, end)
-    theirs = [chart.Point(read.at, read.balance_pesewas) for read in reads]
-    begins = min((points[0].at for points in (ours, theirs) if points), default=start)
-    shown = {point.at for point in chart.thin(theirs, begins, end)}
-    rows: list[tuple[datetime, int | None, int | None]] = [(point.at, point.pesewas, None) for point in ours]
-    rows += [(read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown]
-    rows.sort(key=lambda row: row[0], reverse=True)
-    summary = f"The float over the last {hours} hours: our books say {money.cedis(platform['supplier_float'])} now"
-    if reads:
-        summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
-    return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]
 
 
 def _books_problems() -> list[Problem]:

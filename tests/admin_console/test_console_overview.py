@@ -13,7 +13,7 @@ from console_scenes import AGENT, Scene
 from seed import FLOAT_PESEWAS
 from visitors import Visitor
 
-from admin_console import figures, overview
+from admin_console import figures, floatplot
 from core import catalog, clock, config, ledger, proof
 
 
@@ -258,7 +258,7 @@ def test_the_table_below_the_plot_has_the_plots_numbers(
     jump(3_600)
     with scene.everywhere():
         platform = ledger.platform_balances()
-        plot, rows = overview.float_plot(24, platform)
+        plot, rows = floatplot.draw(24, platform)
     now_pesewas = platform["supplier_float"]
     reads = [(ours, theirs) for _, ours, theirs in rows if theirs is not None]
     assert reads == [(now_pesewas, 190_000), (200_000, 200_000)]
