@@ -32,6 +32,7 @@ STORE = {
     "login_attempts": "",
     "login_counts": "",
     "memberships": "",
+    "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
     "orders": "SELECT INSERT UPDATE(absent_since, final_at, pending_since, placed_address, placed_device, queued_at, state, "
     "unknown_since, version, wait_reason)",
@@ -70,6 +71,7 @@ PLATFORM = {
     "login_attempts": "",
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
     "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, "
     "cost_pesewas, ever_unknown, "
@@ -143,9 +145,9 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "pulses", "reset_links"}
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "order_drafts", "pulses", "reset_links"}
 WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
 """Tables that name a store and belong to none."""

@@ -63,6 +63,13 @@ BUSY = Words(
     "Wait a moment and send it again. Sending the same form twice never orders twice.",
 )
 """A 503 whose reason is another transaction that would not end."""
+NO_COOKIES = Words(
+    "This browser keeps no cookies",
+    "Its forms need one, and none came with this one, so nothing was done.",
+    "Allow cookies for this site in the browser's settings, leave its private window, or use another browser. Then open "
+    "the page again.",
+)
+"""A 400 whose form had no token to fit, because there is no cookie at all."""
 _LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
 CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
 """A 503 of the front: too many requests wait, or too many are being sent."""
@@ -86,9 +93,12 @@ def refused(error: HTTPException) -> Response:
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
         own = None
+    words = None
     if isinstance(error, CSRFError):
         own = "This page had grown old, so nothing was done."
-    response = page(status, own)
+        if not request.cookies:
+            own, words = None, NO_COOKIES
+    response = page(status, own, words=words)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -126,6 +136,7 @@ def page(status: int, sentence: str | None = None, *, words: Words | None = None
         "advice": words.advice,
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
+        "log_in_again": words is NO_COOKIES and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
         "known_host": g.get("store") is not None or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE),
     }
     if wants_fragment():

@@ -33,12 +33,19 @@ NO_RETRY = Retry(NoBackoff(), 0)
 
 @dataclass(frozen=True)
 class Limit:
-    """`amount` per window in the notation of Flask-Limiter. `counts` says which answers use it up; None: all."""
+    """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
 
+    `asked` says which requests are held to it, `counts` which answers use it up; None: all.
+    """
+
+    scope: str
     amount: str
+    asked: Callable[[], bool] | None = None
     counts: Callable[[Response], bool] | None = None
 
 
+DRAFTS_EACH = 5
+"""Orders that may be begun for each that may be placed: people look at several."""
 MISSES = "60 per 10 minutes"
 """Codes that are no order's, per store and address, whichever page they are tried on and by whichever method. Beyond,
 a miss reads 429 and a hit still passes: many customers share the address of one who guesses."""
@@ -51,19 +58,30 @@ CODES = (
 """The pages that find an order by its code, and answer 404 when there is none."""
 
 
+def _confirms() -> bool:
+    return request.form.get("confirm") == "1"
+
+
 def _made_an_order(_response: Response) -> bool:
     return bool(g.get("order_created"))
 
 
-def table(config: Config) -> dict[tuple[str, str, str], Limit]:
-    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does.
+def _made_a_draft(_response: Response) -> bool:
+    return bool(g.get("draft_made"))
+
+
+def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does, and
+    what was only begun has a count of its own.
 
     Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
     """
+    most = config.orders_per_address_minute
     return {
-        (hosts.STORE, "POST", "/orders"): Limit(
-            f"{config.orders_per_address_minute} per minute", counts=_made_an_order
-        ),
+        (hosts.STORE, "POST", "/orders"): [
+            Limit("orders", f"{most} per minute", _confirms, _made_an_order),
+            Limit("drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft),
+        ],
     }
 
 
@@ -78,9 +96,13 @@ def install(app: Flask, config: Config) -> None:
         key_prefix="makola",
     )
     limiter.init_app(app)
-    for (room, method, path), limit in table(config).items():
+    for (room, method, path), limits in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        asked = limiter.limit(limit.amount, methods=[method], deduct_when=limit.counts)(_asked)
+        asked = _asked
+        for limit in limits:
+            asked = limiter.shared_limit(
+                limit.amount, scope=limit.scope, exempt_when=_unless(limit.asked), deduct_when=limit.counts
+            )(asked)
         app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], asked)
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
     for room, method, path in CODES:
@@ -124,6 +146,10 @@ def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Call
 
 def _asked() -> None:
     """What is limited: one more request to an address of the table. Raises `RateLimitExceeded` once it is."""
+
+
+def _unless(asked: Callable[[], bool] | None) -> Callable[[], bool] | None:
+    return None if asked is None else lambda: not asked()
 
 
 def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:

@@ -54,6 +54,8 @@ _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
 _DOWN_S = 1.0
 _TIDY_S = 3_600
+_DRAFTS_S = 60
+"""What customers were about to order goes a minute after its hour: numbers are in it."""
 _quiet_until = 0.0
 
 
@@ -88,7 +90,7 @@ def queue_of(connection: Redis) -> Queue:
 def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
-    tidy_at = clock.now()
+    tidy_at = drafts_at = clock.now()
     clocks = leap.Watch()
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
@@ -102,6 +104,9 @@ def run(app: Flask, stop: threading.Event) -> None:
                 ask_timed()
                 ask_sooner(hurried)
                 pulse.beat("relay")
+                if clock.now() >= drafts_at:
+                    orders.prune_drafts()
+                    drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     tidy()
                     tidy_at = clock.after(_TIDY_S)

@@ -20,6 +20,7 @@ from storefront import bp, device
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
+NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
 AHEAD = {
     "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
     "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
@@ -67,6 +68,8 @@ def cancel_order(code: str) -> Response | BaseResponse:
             f"Only the phone or computer that placed this order can cancel it here. {g.store.name} can cancel it too."
         )
         return _refusal("Not cancelled", sentence, "Open this page where you ordered, or message the store.", 403)
+    if not device.owns_session(g.store.id):
+        return _refusal("Not cancelled", NOT_THIS_PAGE, "Open the order's page once more and press again.", 403)
     try:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.Refused as refusal:
@@ -91,6 +94,8 @@ def track() -> Response | BaseResponse:
 
 
 def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
+    if order.state == "pending" and _ours(order):
+        device.bind_session(g.store.id)
     poll_s, now = orders.next_poll_s(order), buying.now()
     can_buy = now.why_not(order.network, order.bundle_id) is None
     still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None

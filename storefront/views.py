@@ -51,7 +51,7 @@ def orders_home() -> BaseResponse:
 
 @bp.get("/robots.txt")
 def robots() -> Response:
-    return Response("User-agent: *\nDisallow: /orders\nDisallow: /track\n", mimetype="text/plain")
+    return Response("User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n", mimetype="text/plain")
 
 
 @bp.get("/manifest.webmanifest")
@@ -94,6 +94,7 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
         estimate=ESTIMATE,
     )
     response = make_response(page, status)
+    g.back_may_show_it = True  # also when it answers a post
     if status == 200 and request.method == "GET":
         response.add_etag()
         response.make_conditional(request)

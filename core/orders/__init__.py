@@ -1,4 +1,5 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is
+about to become one (`drafting`), taking them (`placing`) and how many of
 one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts (`releasing`, `repricing`), what
 nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
@@ -33,6 +34,7 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
+from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
@@ -107,6 +109,7 @@ __all__ = [
     "NotBuyable",
     "NotListed",
     "Order",
+    "OrderDraft",
     "OrderEvent",
     "Page",
     "Placed",
@@ -138,6 +141,8 @@ __all__ = [
     "claim_together",
     "codes_in",
     "customer_words",
+    "draft",
+    "drafted",
     "expire_pending",
     "find_any",
     "forget_absence",
@@ -162,6 +167,7 @@ __all__ = [
     "place",
     "price_now",
     "process_at",
+    "prune_drafts",
     "queue",
     "raise_case",
     "read_code",

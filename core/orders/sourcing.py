@@ -42,13 +42,14 @@ def refuse(order: Order, bundle: Bundle) -> None:
         )
     if reason == "cost" and bundle.is_sold:
         raise refusals.CostAbovePrice(
-            f"{name} costs you {money.cedis(bundle.agent_price_pesewas)} now, not "
-            f"{money.cedis(order.agent_price_pesewas)}. Open the order to process it at the new price, or cancel it."
+            f"The network's price has risen above what you pay for this order: {name} costs you "
+            f"{money.cedis(bundle.agent_price_pesewas)} now, not {money.cedis(order.agent_price_pesewas)}. Open the order "
+            "to process it at the new price, or cancel it."
         )
     if reason == "cost":
         raise refusals.CostAbovePrice(
-            f"The network’s price of {name} has risen, and what it will cost you is being decided. Wait for the new "
-            "price, or cancel the order and give the money back."
+            f"The network's price has risen above what you pay for {name}, and what it will cost you is being decided. "
+            "Wait for the new price, or cancel the order and give the money back."
         )
 
 
