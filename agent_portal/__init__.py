@@ -12,4 +12,4 @@ from agent_portal import live_rows  # noqa: F401  (as those below)
 
 # isort: split
 
-from agent_portal import auth, cancelling, changes, home, orders, prices, repricing, wallet  # noqa: F401  (views hang themselves on `bp`)
+from agent_portal import auth, cancelling, changes, giving_back, home, orders, prices, repricing, wallet  # noqa: F401  (views hang themselves on `bp`)

@@ -64,7 +64,7 @@ def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str,
         {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"), "do": "Set your prices"},
         {
             "done": bool(wallet.available_pesewas + wallet.held_pesewas), "text": "Your wallet has money",
-            "link": url_for(".wallet"), "do": "Pay the platform’s owner, who then funds your wallet",
+            "link": url_for(".wallet", _anchor="fund"), "do": "Fund your wallet",
         },
         {
             "done": any(counts.values()), "text": "Your first order came in",

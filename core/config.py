@@ -94,7 +94,14 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
     bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
     float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    undo_s: int = _var(
+        "MAKOLA_UNDO_S", "a pressed order goes so many seconds later and can be undone; 0 sends at once", 5
+    )
+    fund_note: str = _var("MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", "")
     reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
+    own_idle_s: int = _var(
+        "MAKOLA_SESSION_IDLE_S", "a portal log-in on one's own device ends unused after this", 43_200
+    )
     metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
@@ -168,8 +175,9 @@ class Config:
     lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
-    session_idle_s: int = 1_800
+    session_idle_s: int = 1_800  # at the console, and at the portal on a device that others use
     session_absolute_s: int = 43_200
+    own_absolute_s: int = 604_800  # a portal log-in on a person's own device lives no longer
     gone_gap_s: int = 600  # missing from two syncs this far apart hides a product
     lookup_ladder_s: tuple[int, ...] = (5, 15, 60, 300)  # unresolved submitting
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)

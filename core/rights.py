@@ -34,7 +34,7 @@ STORE = {
     "memberships": "",
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, final_at, pending_since, placed_address, placed_device, queued_at, state, "
+    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -73,10 +73,12 @@ PLATFORM = {
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, "
-    "cost_pesewas, ever_unknown, "
-    "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "pending_since, placed_address, placed_device, processing_at, product_name, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, confirmed_at, "
+    "cost_pesewas, ever_unknown, failed_since, failure_reason, final_at, given_back_at, "
+    "given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, "
+    "order_ref, pending_since, placed_address, placed_device, processing_at, product_name, "
+    "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
+    "submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",

@@ -12,12 +12,12 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core import db, hashing
-from door import hosts, logs, refusals
+from door import bind, hosts, logs, refusals
 from door.filters import wants_fragment
 
 
@@ -89,6 +89,8 @@ def refused(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
+    if isinstance(error, CSRFError) and (answer := _old_page()) is not None:
+        return answer
     refusals.note(error)
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
@@ -105,6 +107,13 @@ def refused(error: HTTPException) -> Response:
     if status == 429:
         response.headers.setdefault("Retry-After", "60")
     return response
+
+
+def _old_page() -> Response | None:
+    try:
+        return bind.answer_old_page()  # type: ignore[return-value]
+    except SQLAlchemyError:  # nobody can say who is logged in just now
+        return None
 
 
 def unreadable(_error: DataError) -> Response:

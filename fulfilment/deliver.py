@@ -27,6 +27,8 @@ def deliver(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `deliver_order`: one step for the order of this row, in its store."""
     assert lease.order_id is not None
     order = answers.read(lease.order_id)
+    if order.state == "pending":
+        return Outcome(orders.let_go(order.id))
     if order.state != "queued" and order.attempt == 0 and not order.in_doubt:
         return Outcome(None)  # cancelled before anything was sent
     if order.state == "queued":

@@ -91,6 +91,7 @@ def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempP
         webhook_token=WEBHOOK_TOKEN,
         public_scheme="http",
         instance_dir=str(tmp_path_factory.mktemp("instance")),
+        undo_s=0,  # most tests look at what comes after; `test_portal_undo` and `core/test_pressing` wait
         lock_crowd=64,  # half of the threads of a process, and this one has as many as a test likes
     )
 

@@ -1,13 +1,14 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is
-about to become one (`drafting`), taking them (`placing`) and how many of
-one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts (`releasing`, `repricing`), what
-nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to become one (`drafting`),
+taking them (`placing`) and how many of one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts
+on one order (`releasing`, `repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed
+(`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, what pages read (`reading`, `held_up`) and find (`searching`). Callers say
-`orders.place`.
+makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages
+read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
+from core.orders import giving_back
 from core.orders.advancing import (
     advance,
     is_ours,
@@ -39,19 +40,14 @@ from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
+from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
 from core.orders.reading import (
-    TABS,
-    Page,
     Words,
     agent_words,
     customer_words,
     newer_than,
     next_poll_s,
     person_words,
-    queue,
-    search,
-    tab_counts,
-    tab_of,
     usual_minutes,
 )
 from core.orders.refusals import (
@@ -63,6 +59,7 @@ from core.orders.refusals import (
     NoSuchOrder,
     NotBuyable,
     NotListed,
+    Over,
     PriceChanged,
     Refused,
     RepeatAsked,
@@ -73,19 +70,22 @@ from core.orders.refusals import (
     TooManyOrders,
     WrongState,
 )
-from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
+from core.orders.releasing import cancel, release, request_look
 from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
+from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
 from core.orders.sourcing import look as look_at_source
 from core.orders.sourcing import wording
-from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
 from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
 from core.orders.watching import watch
 
 __all__ = [
+    "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
     "LONGEST_PASTED",
@@ -111,6 +111,7 @@ __all__ = [
     "Order",
     "OrderDraft",
     "OrderEvent",
+    "Over",
     "Page",
     "Placed",
     "PriceChanged",
@@ -148,7 +149,10 @@ __all__ = [
     "forget_absence",
     "forget_number",
     "forget_old",
+    "giving_back",
+    "goes_in_s",
     "is_ours",
+    "let_go",
     "let_older_go_first",
     "lock_for_money_back",
     "lock_questions",
@@ -165,8 +169,11 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "press_mark",
     "price_now",
+    "process",
     "process_at",
+    "process_many",
     "prune_drafts",
     "queue",
     "raise_case",
@@ -183,6 +190,8 @@ __all__ = [
     "tab_counts",
     "tab_of",
     "timeline",
+    "undo",
+    "undo_many",
     "usual_minutes",
     "wait",
     "wait_for_turn",

@@ -74,6 +74,7 @@ def move(
     if to in FINAL:
         order.final_at = now
     if to != "pending":
+        order.release_at = order.release_by = order.release_refused = None
         order.placed_device = order.placed_address = None  # who placed it was needed to count, and is not now
     log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
 

@@ -1,4 +1,4 @@
-"""How orders stand, in words: the queue's tabs and counts, what each reader reads, poll intervals."""
+"""How orders stand, in words: what each reader reads, and how often pages ask again."""
 
 from __future__ import annotations
 
@@ -7,37 +7,20 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import func, select
 
 from core import cases, clock, config, money
 from core.buying import Now
 from core.db import db
-from core.orders import held_up
+from core.orders import giving_back, held_up
 from core.orders.model import Order
-from core.orders.searching import searched
-from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
 from core.stores import Store
 
-TABS = ("new", "processing", "late", "failed", "done", "all")
-_OLDEST_FIRST = ("new", "late")
-_STATES_OF: dict[str, tuple[State, ...]] = {
-    "new": ("pending",),
-    "processing": ("queued", "submitting", "processing"),
-    "failed": ("failed", "refunded"),
-    "done": ("completed", "refunded", "cancelled", "expired"),
-}
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
 _POLL_LAST_S = 60.0
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of orders and the id to continue from, None at the end."""
-
-    orders: list[Order]
-    next_before: int | None
 
 
 @dataclass(frozen=True)
@@ -47,47 +30,6 @@ class Words:
     label: str
     sentence: str
     icon: str
-
-
-def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown tab reads as `new`."""
-    oldest_first = tab in _OLDEST_FIRST or tab not in TABS
-    return _page(select(Order).where(_tab(tab)), before, limit, oldest_first=oldest_first)
-
-
-def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of what a search finds in all tabs, newest first. An empty search finds everything."""
-    return _page(searched(select(Order), typed), before, limit)
-
-
-def tab_of(order: Order) -> str:
-    """The tab in which an order stands; one that is late stands in `late` as well. Empty before it is paid online."""
-    return next((tab for tab, states in _STATES_OF.items() if order.state in states), "")
-
-
-def _page(query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False) -> Page:
-    size = limit or config.current().page_size
-    if before is not None:
-        query = query.where(Order.id > before if oldest_first else Order.id < before)
-    query = query.order_by(Order.id if oldest_first else Order.id.desc()).limit(size + 1)
-    rows = list(db.session.scalars(query))
-    return Page(rows[:size], rows[size - 1].id if len(rows) > size else None)
-
-
-def tab_counts() -> dict[str, int]:
-    """How many orders each tab of the queue holds; `done` and `all` count today's only, since history only grows."""
-    today = Order.created_at >= clock.accra_midnight()
-    row = db.session.execute(
-        select(
-            *(
-                func.count().filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab)).label(tab)
-                for tab in TABS
-            )
-        )
-        .select_from(Order)
-        .where(or_(Order.state.in_(("pending", "queued", "submitting", "processing", "failed")), today))
-    ).one()
-    return dict(row._mapping)
 
 
 def newer_than(order_id: int) -> int:
@@ -157,8 +99,7 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
         "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
         "failed": "The network reports a problem. We keep checking and tell you by "
         f"{_at(_watch_end(order), day=True)}.",
-        "refunded": f"Not delivered. {store.name} owes you {money.cedis(order.price_pesewas)}: "
-        "send them a message with this code.",
+        "refunded": "Not delivered.",
         "cancelled": "Cancelled. Nothing was sent.",
         "expired": f"Nothing was sent. If you have paid, send {store.name} a message with this code.",
     }
@@ -167,8 +108,9 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
         return Words(look.label, why_still, look.icon)
     if _is_unclear(order):
         return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
-    if order.state == "refunded" and order.submitted_at and not order.processing_at and order.failure_reason:
-        return Words(look.label, f"It could not be sent: {order.failure_reason}. " + sentences["refunded"], look.icon)
+    if order.owes_back:
+        label, sentence = giving_back.customer_words(order, store.name)
+        return Words(label, sentence, "done" if order.given_back_at else look.icon)
     return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
 
 
@@ -180,19 +122,23 @@ def agent_words(order: Order) -> Words:
     )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
-        "pending": "Waiting for you: confirm the payment, then process.",
+        "pending": _pending(order),
         "queued": waiting or "In line. It is sent within a minute.",
         "submitting": "Sending to the supplier.",
         "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
         "completed": f"Delivered {_at(order.completed_at)}. Profit {money.cedis(order.profit_pesewas)}.",
         "failed": f"Supplier says failed{_reason(order)}. Watched until {_at(_watch_end(order), day=True)}, "
         f"then your {back} comes back.",
-        "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet. "
-        f"Give the customer {money.cedis(order.price_pesewas)}.",
+        "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet.",
         "cancelled": f"Cancelled at {_at(order.final_at)}. Nothing was sent.",
         "expired": f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent.",
     }
-    sentence = sentences[order.state]
+    sentence, label, icon = sentences[order.state], AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
+    if order.release_at is not None:
+        label, icon = "Goes in a moment", "moving"
+    if order.owes_back:
+        sentence += " " + giving_back.agent_words(order)
+        label = giving_back.label(order)
     if late := _came_late(order):
         what = "delivered it after all" if late == "delivered" else "has it after all, and may still deliver it"
         sentence = (
@@ -201,7 +147,8 @@ def agent_words(order: Order) -> Words:
         )
     if _is_unclear(order):
         sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
-    return Words(AGENT_LABELS[order.state], sentence + _news_waits(order), _look(order).icon)  # type: ignore[index]
+        icon = "waiting"
+    return Words(label, sentence + _news_waits(order), icon)
 
 
 def person_words(order: Order) -> str | None:
@@ -220,6 +167,13 @@ def person_words(order: Order) -> str | None:
     return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
 
 
+def _pending(order: Order) -> str:
+    if order.release_at is not None and order.release_by is not None:
+        return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
+    again = f"Not sent: {order.release_refused} " if order.release_refused else ""
+    return f"{again}Waiting for you: confirm the payment, then process."
+
+
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
     """Whether the supplier said that it delivered, or still means to deliver, an order whose money went back.
 
@@ -231,17 +185,6 @@ def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
     if any(entry.get("delivered") for case in found for entry in case.seen):
         return "delivered"
     return "coming" if any(case.closed_at is None for case in found) else None
-
-
-def _tab(tab: str) -> ColumnElement[bool]:
-    now, settings = clock.now(), config.current()
-    late = or_(
-        and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
-        and_(Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)),
-    )
-    if tab == "all":
-        return Order.id > 0
-    return late if tab == "late" else Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))
 
 
 def _is_unclear(order: Order) -> bool:

@@ -141,3 +141,7 @@ class LossNotAccepted(Refused):
 
 class WrongState(Refused):
     """The order is in a state from which this cannot be done."""
+
+
+class Over(WrongState):
+    """The order has ended: there is nothing to do any more."""

@@ -112,7 +112,7 @@ LOOKS: dict[State, Look] = {
     "processing": Look("Processing", "moving"),
     "completed": Look("Completed", "done"),
     "failed": Look("Checking with the network", "moving"),
-    "refunded": Look("Refunded", "returned"),
+    "refunded": Look("Not delivered", "returned"),
     "cancelled": Look("Cancelled", "stopped"),
     "expired": Look("Expired", "stopped"),
 }
@@ -128,6 +128,9 @@ AGENT_LABELS: dict[State, str] = {
     "cancelled": "Cancelled",
     "expired": "Expired",
 }
+
+AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {"failed": "stopped"}
+"""To a customer a failed order is still being looked after; its agent sees that it has failed."""
 
 if __name__ == "__main__":
     for move in TRANSITIONS:

@@ -51,14 +51,15 @@ def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
 
 def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) -> None:
     for state in orders.STATES:
-        change(place(), state=state)
+        change(place(), state=state, final_at=clock.now() if state in orders.FINAL else None)
     held = {tab: sorted(order.state for order in orders.queue(tab).orders) for tab in orders.TABS}
     assert held == {
         "new": ["pending"],
         "processing": ["processing", "queued", "submitting"],
         "late": [],
-        "failed": ["failed", "refunded"],
-        "done": ["cancelled", "completed", "expired", "refunded"],
+        "failed": ["failed"],
+        "back": ["refunded"],
+        "done": ["cancelled", "completed", "expired"],
         "all": sorted(orders.STATES),
     }
     assert orders.tab_counts() == {tab: len(states) for tab, states in held.items()}
@@ -67,7 +68,7 @@ def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) 
 def test_history_of_earlier_days_is_not_counted_but_work_is(
     ama: int, place: Place, jump: Callable[[float], None]
 ) -> None:
-    change(place(), state="completed")
+    change(place(), state="completed", final_at=clock.now())
     change(place(), state="processing")
     jump(86_400)
     place()
@@ -219,10 +220,11 @@ def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watc
     now = clock.now()
     order = change(place(), state="refunded", submitted_at=now, failure_reason="Not a number")
     _label, customer, agent = words(order)
-    assert customer.startswith("It could not be sent: Not a number. Not delivered. Ama's Data owes you GH₵")
+    assert _label == "Not delivered: Ama's Data gives your money back"
+    assert customer.startswith("It could not be sent: the network does not take this number. It is GH₵")
     assert "(“Not a number”)" in agent
     order = change(order, processing_at=now)
-    assert words(order)[1].startswith("Not delivered.")
+    assert words(order)[1].startswith("The network did not deliver it. It is GH₵")
     order = change(order, state="failed", failed_since=now)
     until = (now + clock.delta(config.current().failed_watch_s)).astimezone(clock.ACCRA)
     for sentence in words(order)[1:]:

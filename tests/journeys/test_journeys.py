@@ -52,7 +52,8 @@ def running() -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, "-m", "devkit.up", "--port", str(daemons.free_port()), "--time-scale", str(TIME_SCALE)],
             cwd=ROOT,
-            env=clean | {"MAKOLA_INSTANCE": str(instance), "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000"},
+            env=clean
+            | {"MAKOLA_INSTANCE": str(instance), "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000", "MAKOLA_UNDO_S": "0"},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,

@@ -379,7 +379,7 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
     customer = shop()
     code = customer.order(bundle())
     set_order(app, "ama", code, state="refunded", attempt=1, final_at=clock.now())
-    assert "Not delivered." in customer.get(f"/orders/{code}").text
+    assert "Not delivered: " in customer.get(f"/orders/{code}").text
     order_id = in_store("ama", lambda: orders.by_code(code).id)
 
     def late(delivered: bool) -> None:
@@ -387,8 +387,8 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
 
     late(delivered=False)
     page = customer.get(f"/orders/{code}").text
-    assert "it may still come" in page and "Not delivered." not in page
+    assert "it may still come" in page and "Not delivered: " not in page
     late(delivered=True)
     page = customer.get(f"/orders/{code}").text
-    assert "Delivered late" in page and "now the network says it was" in page and "Not delivered." not in page
+    assert "Delivered late" in page and "now the network says it was" in page and "Not delivered: " not in page
     parse_clean(page)
