@@ -23,4 +23,5 @@ from admin_console import (  # noqa: F401 - the views hang themselves on bp
     people,
     stores,
     supplier,
+    words,
 )

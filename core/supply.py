@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Index, LargeBinary, Text, case, func, or_, select, update
@@ -41,6 +41,16 @@ class SupplierState(Model):
     unreachable_since: Mapped[datetime | None]
     last_balance_pesewas: Mapped[int | None]
     last_balance_at: Mapped[datetime | None]
+    last_balance_said: Mapped[str | None]
+    """The same figure in cedis with every digit as it was sent."""
+    balance_failed_at: Mapped[datetime | None]
+    balance_failure: Mapped[str | None]
+    """The last read brought no balance: when, and why in words. None once one has."""
+    fit_entry_id: Mapped[int | None]
+    """The newest entry of the float account when it last fitted a balance to the pesewa."""
+    rounding_day: Mapped[date | None]
+    rounding_pesewas: Mapped[int] = mapped_column(default=0)
+    """What was booked as rounding on that day in Accra: + gained, − lost."""
     break_pesewas: Mapped[int | None]
     break_since: Mapped[datetime | None]
     bulk_off_until: Mapped[datetime | None]
@@ -96,25 +106,11 @@ class WebhookEvent(Model):
         return self.body.decode("utf-8", "replace")
 
 
-class BalanceRead(Model):
-    """One answer of the supplier about our balance, beside what our books said at that moment."""
-
-    __tablename__ = "balance_reads"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    supplier: Mapped[str]
-    balance_pesewas: Mapped[int]
-    float_pesewas: Mapped[int]
-    unresolved_pesewas: Mapped[int]
-    verdict: Mapped[str]
-
-
 @as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
     return db.session.get(SupplierState, SUPPLIER) or SupplierState(
-        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[], rounding_pesewas=0
     )
 
 
@@ -279,9 +275,3 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
             WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
         )
     )
-
-
-@as_platform
-def balance_reads(limit: int) -> list[BalanceRead]:
-    """The newest balance reads first."""
-    return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from core import budget, clock, config, orders, reconcile, supply, tenancy
+from core import balances, budget, clock, config, orders, reconcile, supply, tenancy
 from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
@@ -41,7 +41,8 @@ def read(supplier: Supplier) -> str | NoAnswer:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance):
-            return _note(answer.balance_pesewas, mark=mark)
+            return _note(answer.balance_pesewas, mark=mark, said=answer.said)
+    balances.note_failed(link.in_words(answer))
     link.note_silence(answer)
     return answer
 
@@ -114,10 +115,10 @@ def note_money_back() -> None:
         orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
 
 
-def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
     """Have a balance judged, and say loudly when that stops buying, or lets it go on. Needs `across_stores`."""
     stopped = reconcile.buying_stopped()
-    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark)
+    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark, said=said)
     if reconcile.buying_stopped() != stopped:
         if stopped:
             log.warning("buying goes on: the balance fits again", verdict=verdict)

@@ -7,7 +7,7 @@ numbers are E.164, references are ours. Uncertainty is a value here, never an ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -114,7 +114,10 @@ LookupResult = Found | Absent | NoAnswer
 
 @dataclass(frozen=True)
 class Balance:
+    """What our wallet holds, which may be below zero. `said` is the figure in cedis with every digit as it was sent."""
+
     balance_pesewas: int
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

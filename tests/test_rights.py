@@ -255,6 +255,13 @@ def hold(order: Order, **changes: Any) -> dict[str, Any]:
     [
         {"kind": "commit"},
         {"kind": "fund_wallet", "legs": [["bank", 500], ["wallet", -500]], "order_id": None},
+        {"kind": "take_back", "legs": [["wallet", 500], ["bank", -500]], "order_id": None},
+        {
+            "kind": "rounding",
+            "legs": [["price_variance", 5], ["supplier_float", -5]],
+            "order_id": None,
+            "store_id": None,
+        },
         {"kind": "fund_float", "legs": [["supplier_float", 5], ["bank", -5]], "order_id": None, "store_id": None},
         {"legs": [["wallet", 1], ["held", -1]]},
         {"legs": [["wallet", -5], ["held", 5]]},

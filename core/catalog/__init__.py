@@ -10,6 +10,7 @@ from core.catalog.bundles import (
     agent_price,
     all_bundles,
     by_id,
+    cheapest_cost,
     hold,
     size_text,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "apply_sync",
     "approve",
     "by_id",
+    "cheapest_cost",
     "count_asked",
     "hold",
     "keep",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -177,6 +177,12 @@ def all_bundles() -> list[Bundle]:
 def by_id(bundle_id: int) -> Bundle | None:
     """A bundle as it is now."""
     return db.session.get(Bundle, bundle_id)
+
+
+def cheapest_cost() -> int | None:
+    """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
+    least = func.coalesce(func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas))
+    return db.session.scalar(select(least))
 
 
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:

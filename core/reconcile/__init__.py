@@ -18,6 +18,7 @@ from core.reconcile.judging import (
     spendable_pesewas,
 )
 from core.reconcile.renewing import free_pesewas, renew
+from core.reconcile.rounding import today_pesewas as rounding_today
 from core.reconcile.unheard import WALLET_LOCK
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "money_came_since",
     "note_balance",
     "renew",
+    "rounding_today",
     "spendable_pesewas",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope, purchases
 from integrations.datamart.envelope import Envelope
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import signed_pesewas
 from integrations.ports import BulkLine, BulkResult, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
 MAX_LINES = 10  # the supplier takes 100, but works them one after another: a large batch outlives any timeout
@@ -50,7 +50,7 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
     if not envelope.same_reference(said.data.get("bulk_reference", bulk_ref), bulk_ref):
         return each(requests, Unknown("other_reference"))
     done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
-    return _lines(requests, done, failed, pesewas(said.data.get("balance_after")))
+    return _lines(requests, done, failed, signed_pesewas(said.data.get("balance_after")))
 
 
 def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:

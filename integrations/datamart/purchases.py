@@ -13,7 +13,7 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, Foreign
-from integrations.datamart.money import is_cedis, pesewas
+from integrations.datamart.money import is_cedis, pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
 from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
@@ -99,7 +99,7 @@ def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")) if is_cedis(row.get("currency")) else None,
-        balance_after_pesewas=pesewas(row.get("balance_after")),
+        balance_after_pesewas=signed_pesewas(row.get("balance_after")),
         recipient=envelope.optional_text(row.get("beneficiary"), 40),
         order_ref=order_ref,
         needs_person=said.needs_person,
@@ -141,5 +141,5 @@ def refused(answer: Envelope) -> Rejected:
         code=answer.code,
         message=answer.message,
         required_pesewas=pesewas(answer.error.get("required_amount")),
-        balance_pesewas=pesewas(answer.error.get("current_balance")),
+        balance_pesewas=signed_pesewas(answer.error.get("current_balance")),
     )

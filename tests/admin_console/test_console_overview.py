@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from console_scenes import AGENT, Scene
+from seed import FLOAT_PESEWAS
 from visitors import Visitor
 
-from admin_console import figures, overview
-from core import catalog, clock, config, ledger
+from admin_console import figures, floatplot
+from core import catalog, clock, config, ledger, proof
 
 
 def figure(html: str, label: str) -> str:
@@ -257,7 +258,7 @@ def test_the_table_below_the_plot_has_the_plots_numbers(
     jump(3_600)
     with scene.everywhere():
         platform = ledger.platform_balances()
-        plot, rows = overview.float_plot(24, platform)
+        plot, rows = floatplot.draw(24, platform)
     now_pesewas = platform["supplier_float"]
     reads = [(ours, theirs) for _, ours, theirs in rows if theirs is not None]
     assert reads == [(now_pesewas, 190_000), (200_000, 200_000)]
@@ -283,3 +284,56 @@ def test_a_longer_span_begins_with_the_balance_it_found(scene: Scene, jump: Call
 @pytest.mark.parametrize("hours", ["24", "168", "0", "x", "-1", "9" * 40])
 def test_any_span_asked_for_gives_a_page(owner: Visitor, hours: str) -> None:
     assert owner.get("/", query_string={"hours": hours}).status_code == 200
+
+
+def card(page: str, name: str) -> str:
+    found = re.search(rf"<li>((?:(?!</li>).)*<span>{name}.*?)</li>", page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("credentials", "nothing can be bought"),
+        ("unreachable", "nothing can be bought"),
+        ("breaker", "buying is paused"),
+        ("break", "the supplier has GH₵\N{NO-BREAK SPACE}5.00 less"),
+    ],
+)
+def test_the_float_s_figure_carries_the_alarm_of_its_trouble(
+    owner: Visitor, scene: Scene, trouble: str, words: str
+) -> None:
+    calm = card(owner.get("/").text, "Float")
+    assert 'class="alarm"' not in calm and words not in calm
+    values, _ = TROUBLES[trouble]
+    scene.link(
+        **{
+            n: clock.now() + timedelta(seconds=v) if n.endswith(("since", "until", "_at")) else v
+            for n, v in values.items()
+        }
+    )
+    page = owner.get("/").text
+    assert 'class="alarm"' in card(page, "Float")
+    assert words in card(page, "Float") or "buying stands still" in card(page, "Float")
+    assert "everything moves" not in page
+
+
+def test_paused_sales_and_broken_books_are_seen_on_their_figures(owner: Visitor, scene: Scene) -> None:
+    with scene.everywhere():
+        catalog.pause_sales("stock-taking", AGENT)
+    assert "all sales are paused" in card(owner.get("/").text, "Orders today")
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.ask(proof.prove)
+    risk = card(owner.get("/").text, "Money at risk")
+    assert 'class="alarm"' in risk and "the books do not hold" in risk
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+
+
+def test_the_float_s_line_begins_with_the_opening_posting(owner: Visitor, scene: Scene) -> None:
+    for _ in range(3):
+        scene.order("processing")
+    with scene.everywhere():
+        points = figures.float_points(clock.now() - timedelta(hours=24), clock.now())
+    assert points[0].pesewas == FLOAT_PESEWAS
+    assert points[-1].pesewas < FLOAT_PESEWAS

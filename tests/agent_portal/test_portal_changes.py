@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from core.audit import Actor
 from core.catalog import PriceLine
 from core.orders import Order
 
+AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
 OWNER = Actor("owner", "Owner")
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -127,6 +129,29 @@ def test_home_says_what_nobody_sells_and_why(ama_agent: Visitor, app: Flask, cos
     assert "MTN 1 GB: not sold now" in page and "does not offer it now" in page and "MTN 5 GB" not in page
     cost()
     assert "not sold now" not in ama_agent.get("/").text
+
+
+@pytest.mark.browser
+@pytest.mark.slow(seconds=8)
+@pytest.mark.parametrize(("width", "dark"), [(320, False), (1280, True)])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    open_page: Callable[..., Any], place: Callable[..., str], cost: Callable[..., None], width: int, dark: bool
+) -> None:
+    code = place()
+    cost(YELLOW_5GB=4_000, TELECEL_5GB=1_500)
+    cost(approve=False, YELLOW_5GB=4_000, TELECEL_5GB=1_500, AT_PREMIUM_5GB=3_000)
+    page = open_page("ama", width=width, height=800, dark=dark)
+    for path, shows in (
+        ("/", "not sold now"), ("/prices", "not sold until the new one is settled"),
+        ("/prices/changes", "Keep my margin on all 2"), (f"/orders/{code}", "I take the loss"),
+    ):  # fmt: skip
+        page.goto(path)
+        assert shows in page.content()
+        page.evaluate(AXE.read_text())
+        tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
+        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")["violations"]
+        assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # -- an open order whose cost has risen

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS
 
-from core import cases, clock, config, ledger, reconcile, settling, supply, tenancy
+from core import balances, cases, clock, config, ledger, reconcile, settling, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.db import transaction
 
@@ -60,7 +60,7 @@ def test_after_429_nobody_calls_before_the_moment_named(across: Flask, jump: Cal
 def test_a_balance_that_fits_is_said_to_fit(across: Flask) -> None:
     with tenancy.across_stores():
         assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
-        assert supply.balance_reads(1)[0].verdict == "fits"
+        assert balances.newest(1)[0].verdict == "fits"
         assert cases.open_cases(10) == []
 
 

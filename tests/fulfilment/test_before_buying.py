@@ -291,16 +291,17 @@ def no_float_booked(desk: Desk, postgres: dict[str, str]) -> None:
         )
 
 
+@pytest.mark.parametrize("opening", [5_000, -1_250])
 def test_the_first_balance_of_empty_books_opens_them_and_only_the_first(
-    desk: Desk, no_float_booked: None, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, no_float_booked: None, monkeypatch: pytest.MonkeyPatch, opening: int
 ) -> None:
-    answers = iter([0, 5_000, 5_000, 7_000])
+    answers = iter([0, opening, opening, opening + 2_000])
     monkeypatch.setattr(desk.client, "balance", lambda: Balance(next(answers)))
     said = [balance.read(desk.client) for _ in range(3)]
     assert said == ["fits", "opening balance booked", "fits"]
     assert "more than expected" in str(balance.read(desk.client))
     with tenancy.across_stores():
-        assert reconcile.float_pesewas() == 5_000
+        assert reconcile.float_pesewas() == opening
 
 
 def unclear_then_proven(desk: Desk) -> Order:

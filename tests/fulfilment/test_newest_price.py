@@ -258,6 +258,7 @@ def test_a_cost_that_rises_between_process_and_the_claim_is_not_bought_at_a_loss
     lists.desk.work()
     order = lists.desk.read(order)
     assert (order.state, order.wait_reason, order.attempt) == ("queued", "cost", 0)
+    assert supply.state().purchase_calls == [], "no call of the minute is spent on it"
     with tenancy.across_stores():
         assert orders.claim(order.id) is None, "the claim itself refuses too"
     with lists.desk.inside("ama"):
