@@ -507,6 +507,8 @@ class Day(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99))
     def release(self, which: int) -> None:
         store_id, code = self.take("pending", which)
+        with tenancy.across_stores():
+            reconcile.renew()
         tenancy.use(store_id)
         try:
             order = orders.release(code, AMA)
