@@ -98,12 +98,14 @@ def install(app: Flask, config: Config) -> None:
     limiter.init_app(app)
     for (room, method, path), limits in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        asked = _asked
-        for limit in limits:
-            asked = limiter.shared_limit(
-                limit.amount, scope=limit.scope, exempt_when=_unless(limit.asked), deduct_when=limit.counts
-            )(asked)
-        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], asked)
+        counted = [
+            (
+                limit,
+                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(_asked(limit.scope)),
+            )
+            for limit in limits
+        ]
+        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], counted)
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
@@ -125,14 +127,16 @@ def valkey(url: str) -> Redis:
     return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
 
 
-def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Callable[..., Any]:
+def _told_when_over(view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]) -> Callable[..., Any]:
     """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep what was typed."""
 
     @wraps(view)
     def told(*words: Any, **named: Any) -> Response:
         over = None
         try:
-            asked()
+            for limit, asked in counted:
+                if limit.asked is None or limit.asked():
+                    asked()
         except RateLimitExceeded as error:
             over = error
             g.slow_down_s = SLOW_DOWN_S
@@ -144,12 +148,14 @@ def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Call
     return told
 
 
-def _asked() -> None:
-    """What is limited: one more request to an address of the table. Raises `RateLimitExceeded` once it is."""
+def _asked(scope: str) -> Callable[[], None]:
+    """What is limited: one more request of this kind. Raises `RateLimitExceeded` once it is."""
 
+    def asked() -> None:
+        pass
 
-def _unless(asked: Callable[[], bool] | None) -> Callable[[], bool] | None:
-    return None if asked is None else lambda: not asked()
+    asked.__name__ = asked.__qualname__ = f"asked_{scope}"  # by which the limits of a function are found
+    return asked
 
 
 def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:
