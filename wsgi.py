@@ -23,8 +23,9 @@ import core.config
 import door
 import front.cli
 import storefront
-from core import clock, db, outbox, rights, wires
+from core import clock, db, outbox, poolers, rights, wires
 from core.config import Config, ConfigError
+from core.orders import watching
 from door.hosts import Door
 from door.limits import valkey
 from door.logs import log
@@ -66,12 +67,12 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
     """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
 
     Raises `ConfigError` naming everything missing or wrong, and `core.rights.WrongRights` when a role of the database may
-    do more or less than it should; a command says the same as one sentence. A database that is merely down is no reason not
-    to start.
+    do more or less than it should, `core.poolers.Pooled` when an address leads to a pooler; a command says the same as one
+    sentence. A database that is merely down is no reason not to start.
     """
     try:
         return _create_app(config or Config.from_environ(os.environ), supplier)
-    except (ConfigError, rights.WrongRights) as refusal:
+    except (ConfigError, rights.WrongRights, poolers.Pooled) as refusal:
         if not _is_command():
             raise
         raise ClickException(str(refusal)) from refusal
@@ -92,6 +93,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
+    watching.keep = relay.watch
     return app
 
 
@@ -161,7 +163,8 @@ def data_mart(settings: Config) -> Supplier:
 
 
 class RoleGuard:
-    """Looks once whether each role of the database may do what it should and no more, and refuses everything until so.
+    """Looks once whether each address leads to PostgreSQL itself, and each role may do what it should and no more;
+    refuses everything until so.
 
     At start when the database answers; otherwise before the first request, so that a restart during an outage works.
     """
@@ -184,6 +187,8 @@ class RoleGuard:
 
     def look(self) -> None:
         if not self._passed:
+            poolers.refuse(db.db.engines[db.PLATFORM], "DATABASE_URL")
+            poolers.refuse(db.db.engines[db.STORE], "DATABASE_STORE_URL")
             with db.db.engines[db.PLATFORM].connect() as connection:
                 if connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NULL")):
                     return  # an empty database, such as one that a backup is about to be brought into

@@ -11,6 +11,7 @@ from flask import Blueprint
 bp = Blueprint("console", __name__, subdomain="admin")
 
 from admin_console import (  # noqa: F401 - the views hang themselves on bp
+    approvals,
     audit,
     auth,
     books,
@@ -22,4 +23,5 @@ from admin_console import (  # noqa: F401 - the views hang themselves on bp
     people,
     stores,
     supplier,
+    words,
 )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from flask import render_template
 from sqlalchemy import select
 
-from admin_console import bp, figures
-from core import audit, catalog, config, money, phones, security_events
+from admin_console import bp, figures, words
+from core import audit, catalog, config, phones, security_events
 from core.audit import AuditLine
 from core.db import db
 from core.stores import Store
@@ -20,11 +20,17 @@ from core.users import User
 
 DEEDS = security_events.EVENTS | {
     "fund_wallet": "funded the wallet",
+    "take_back": "took money back from the wallet",
     "open_store": "opened the store",
     "store_open": "let the store sell",
     "store_closed": "closed the store",
     "store_suspended": "suspended the store",
     "save_price": "changed a price",
+    "keep_margin": "kept the margin on",
+    "leave_price": "left the price of",
+    "approve_cost": "approved the newest cost of",
+    "keep_cost": "left the cost of",
+    "set_approval": "said which costs to be asked about,",
     "close_case": "settled a case",
     "look_again": "asked the supplier again for",
     "pause": "paused",
@@ -43,16 +49,9 @@ DEEDS = security_events.EVENTS | {
     "make_reset_link": "made a reset link for",
     "use_reset_link": "set a password by link,",
     "log_out_everywhere": "logged out everywhere,",
+    "note_restore": "found the records restored in",
     "forget_customer": "masked a customer's number in finished orders of",
 }
-
-WITH = {
-    "address": "from",
-    "asked": "page",
-    "wait_s": "seconds to wait",
-    "times": "times in this minute",
-}
-"""What a detail is called where its own name is not how people say it."""
 
 
 @dataclass(frozen=True)
@@ -76,27 +75,27 @@ def list_audit() -> str:
 def _line(
     line: AuditLine, stores: dict[int, Store], bundles: dict[int, catalog.Bundle], people: dict[str, str]
 ) -> Line:
-    deed = DEEDS.get(line.action, line.action.replace("_", " "))
+    deed = DEEDS.get(line.action, words.plain(line.action))
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
+    of_all = re.fullmatch(r"bundle:(\d+)", line.subject)
+    if of_all is not None and int(of_all[1]) in bundles:
+        return Line(line, deed, _bundle_name(bundles[int(of_all[1])]), None, _details(line))
     if found is None:
         return Line(line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line))
     store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
     if bundle is not None:
-        name = f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}"
-        return Line(line, deed, name, store, _details(line))
+        return Line(line, deed, _bundle_name(bundle), store, _details(line))
     return Line(line, deed, "" if store else line.subject, store, _details(line))
+
+
+def _bundle_name(bundle: catalog.Bundle) -> str:
+    return f"{phones.NETWORKS[bundle.network].name} {catalog.size_text(bundle.mb)}"
 
 
 def _details(line: AuditLine) -> str:
     """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to whom."""
-    said = []
-    for name, value in sorted(line.detail.items(), key=lambda pair: pair[0] != "address"):
-        if value is None or value == "":
-            continue
-        is_money = name.endswith("_pesewas") and isinstance(value, int)
-        label = WITH.get(name) or name.replace("_pesewas", "").replace("_", " ")
-        said.append(f"{label}: {money.cedis(value) if is_money else value}")
-    return ", ".join(said)
+    first = sorted(line.detail.items(), key=lambda pair: pair[0] != "address")
+    return ", ".join(said for name, value in first if (said := words.detail(name, value)))
 
 
 def _people(lines: list[AuditLine]) -> dict[str, str]:
@@ -108,8 +107,10 @@ def _people(lines: list[AuditLine]) -> dict[str, str]:
 
 
 def _plain(subject: str) -> str:
-    """`paused.mtn` -> `MTN`, `case:3` -> `case 3`, `outbox:9` -> `errand 9`."""
+    """`paused.mtn` -> `MTN`, `case:3` -> `case 3`; nothing for `outbox:9`: the deed says what was asked for."""
+    if subject == "catalogue.approval":
+        return "all bundles"
     if subject.startswith("paused."):
         what = subject.removeprefix("paused.")
         return phones.NETWORKS[what].name if what in phones.NETWORKS else "all sales"
-    return subject.replace("outbox:", "errand ").replace(":", " ")
+    return "" if subject.startswith("outbox:") else subject.replace(":", " ")

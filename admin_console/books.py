@@ -13,11 +13,13 @@ from werkzeug.wrappers import Response
 
 from admin_console import asked, bp, figures, strip
 from admin_console.auth import needs
-from core import clock, ledger, outbox, proof
+from core import clock, ledger, outbox, proof, reconcile, supply
 from core.audit import Actor
 
 SHOWN = 10
 """The newest proofs in the table; those that failed stay in it for as long as they are drawn."""
+VARIANCE_LINES = 10
+"""So many of the newest postings that moved the price variance are listed."""
 STRIP_H = 48
 STRIP_PROOFS = 200
 """More proofs than one an hour come from the button; so many at most are drawn."""
@@ -25,10 +27,15 @@ STRIP_PROOFS = 200
 
 @bp.get("/books")
 def show_books() -> str:
+    platform, stores = ledger.platform_balances(), figures.store_lines()
     return render_template(
         "console/books.html",
-        platform=ledger.platform_balances(),
-        stores=figures.store_lines(),
+        platform=platform,
+        stores=stores,
+        there_pesewas=sum(pesewas for name, pesewas in platform.items() if name not in ledger.CREDIT_ACCOUNTS),
+        owed_pesewas=platform["margin"] + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
+        variance=figures.account_lines("price_variance", VARIANCE_LINES),
+        rounding_pesewas=reconcile.rounding_today(supply.state()),
         **_panel(asked.of_request()),
     )
 
@@ -58,5 +65,4 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "standing": proof.standing(),
         "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
         "strip": strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
-        "strip_h": STRIP_H,
     }

@@ -28,6 +28,7 @@ SHORT = {
     "unknown_reference": "Unknown references",
     "restored": "Restored records",
     "books_broken": "Broken books",
+    "rounding": "Rounding",
 }
 
 _NAMES = {
@@ -50,12 +51,16 @@ _NAMES = {
     "supplier_pesewas": "The supplier says it holds",
     "float_pesewas": "Our books say",
     "unresolved_pesewas": "Orders without an answer may have cost",
+    "charged_again_pesewas": "Failed orders may have cost after all",
+    "may_be_back_pesewas": "Failed orders may have given back",
     "difference_pesewas": "What nothing explains",
     "could_be": "Orders that could explain it",
     "because": "Noticed by",
     "newest_order": "Newest order in the backup",
     "asked_first": "Orders asked about first",
     "found": "What does not hold",
+    "rounded_pesewas": "Rounded by then",
+    "day": "On",
 }
 _OUR_STATE = frozenset({"order_is", "state"})
 _QUOTED = frozenset({"supplier_says", "said", "reason"})
@@ -150,6 +155,17 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
             ]
+        case "confirm_funding":
+            return [
+                f"The supplier holds {amount} more than our books, and you say that it is money you paid in.",
+                "Our books take it from the bank into the float. Orders that wait for float go on.",
+                "If it was no funding, it may be given back for an order, or be taken out again by the supplier.",
+            ]
+        case "accept_gain":
+            return [
+                f"The supplier holds {amount} more than our books, and nobody knows why.",
+                "The float of our books goes up to what it says, as a gain. If it takes the money out again, that is a loss.",
+            ]
         case "accept_loss":
             return [
                 f"The supplier holds {amount} less than our books, and no order explains it.",
@@ -177,6 +193,8 @@ def _fact(name: str, value: Any) -> Fact:
         return Fact(label, "yes" if value else "no")
     if name == "difference_pesewas" and isinstance(value, int):
         return Fact(label, f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our books")
+    if name == "rounded_pesewas" and isinstance(value, int):
+        return Fact(label, f"{money.cedis(abs(value))} {'gained' if value > 0 else 'lost'}")
     if name.endswith("_pesewas") and isinstance(value, int):
         return Fact(label, money.cedis(value))
     if moment := _moment(value):

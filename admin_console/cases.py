@@ -75,7 +75,7 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
         return _page_of(case, "Say in a few words what was done, or why; it is kept with the case."), 422
     try:
         if action in settling.ASKS_TWICE and request.form.get("confirm") != action and case.closed_at is None:
-            return _asked_twice(settling.facts_of(case), action, words)
+            return _asked_twice(settling.facts_of(case), action, words, seen)
         said = settling.settle(case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen)
     except settling.Refused as refusal:
         return _page_of(_case(case_id), refusal.sentence), 409
@@ -84,11 +84,13 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
     return redirect(back, 303)
 
 
-def _asked_twice(facts: Facts, action: str, words: str) -> str:
+def _asked_twice(facts: Facts, action: str, words: str, seen_pesewas: int | None) -> str:
     """The page that reads an action back before it is done. Raises `settling.Refused` when it is not legal now."""
     way = settling.way_of(facts.case.kind, action)
     assert way is not None
     choice = settling.Choice(way.action, settling.judge(way, facts))
+    if seen_pesewas is not None and choice.amount_pesewas not in (None, seen_pesewas):
+        raise settling.other_amount(choice.amount_pesewas)
     return render_template(
         "console/case_confirm.html",
         case=facts.case,

@@ -15,7 +15,7 @@ from core.audit import Actor
 
 @bp.get("/catalogue")
 def show_catalogue() -> str:
-    return render_template("console/catalogue.html", **_shelf(asked.of_request()))
+    return render_template("console/catalogue.html", **page_values(asked.of_request()))
 
 
 @bp.get("/catalogue/panel")
@@ -24,7 +24,7 @@ def catalogue_panel() -> str | tuple[str, int]:
     errand = asked.of_request() or abort(404)
     if asked.nothing_new(errand):
         return "", 204
-    return render_template("console/_catalogue_panel.html", **_shelf(errand))
+    return render_template("console/_catalogue_panel.html", **page_values(errand))
 
 
 @bp.post("/catalogue/sync")
@@ -77,11 +77,13 @@ def resume_sales() -> Response:
 
 
 def _without_reason(switch: str) -> tuple[str, int]:
-    values = _shelf(None) | {"problem_switch": switch}
+    values = page_values(None) | {"problem_switch": switch}
     return render_template("console/catalogue.html", **values), 422
 
 
-def _shelf(errand: asked.Errand | None) -> dict[str, object]:
+def page_values(errand: asked.Errand | None) -> dict[str, object]:
+    """What the page and its panel are drawn from."""
+    rules = catalog.rules()
     return {
         "errand": errand,
         "bundles": catalog.all_bundles(),
@@ -90,4 +92,8 @@ def _shelf(errand: asked.Errand | None) -> dict[str, object]:
         "paused": catalog.paused_networks(),
         "sales_paused": catalog.sales_paused(),
         "problem_switch": None,
+        "questions": catalog.questions(),
+        "typed_share": f"{rules.above_bp / 100:g}",
+        "typed_by_itself": rules.by_itself,
+        "problem_share": None,
     }

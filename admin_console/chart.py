@@ -1,6 +1,7 @@
 """Draws the float chart: our books and the supplier's reads of the same money in one plot.
 
-Decides scale, ticks and shapes. Leaves colours to the stylesheet (classes only: our CSP forbids inline styles) and
+Decides scale, ticks and shapes: the plot begins where its data begin and shows the heights they have, so that the first
+day is no flat line in an empty grid. Leaves colours to the stylesheet (classes only: our CSP forbids inline styles) and
 the words of the axes to the template, so that they keep their size when the plot is squeezed onto a phone.
 """
 
@@ -15,8 +16,10 @@ from markupsafe import Markup, escape
 
 WIDTH = 1000
 HEIGHT = 240
-DOTS = 160
+DOTS = 60
 """More reads than this are thinned out; the table below the plot has the same points as the plot."""
+SHORTEST = timedelta(seconds=10)
+"""A plot of less than this would show nothing but its end."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,11 @@ class Chart:
 def draw(ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: datetime, summary: str) -> Chart:
     """One plot of `ours` (a stepped line: it holds until the next posting) and `theirs` (single reads: dots).
 
-    Points are oldest first and inside start..end. `summary` is what a screen reader says instead of the picture.
+    Points are oldest first and inside start..end; before the first there is nothing, so the plot begins with it. `summary` is
+    what a screen reader says instead of the picture.
     """
+    first = min((points[0].at for points in (ours, theirs) if points), default=start)
+    start = max(start, min(first, end - SHORTEST))
     ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
     frame = _Frame(start, end, ticks[0], ticks[-1])
     parts = [
@@ -51,18 +57,20 @@ def draw(ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: d
     if ours:
         steps = _steps(frame, ours)
         parts.append(f'<path class="chart-area" d="{steps}V{frame.y(max(0, ticks[0]))}H{frame.x(ours[0].at)}Z"/>')
-        parts.append(_line("chart-ours", steps))
     if theirs:
-        parts.append(_line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in thin(theirs))))
+        dots = thin(theirs, start, end)
+        parts.append(_line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in dots)))
+    if ours:  # over the dots: where both say the same, the line is what one reads
+        parts.append(_line("chart-ours", steps))
     parts.append("</svg>")
     return Chart(Markup("".join(parts)), tuple(reversed(ticks)), (start, start + (end - start) / 2, end))  # noqa: S704 numbers of ours, the summary is escaped
 
 
-def thin(points: Sequence[Point]) -> list[Point]:
-    """At most `DOTS` of `points`, evenly picked, always with the newest."""
-    if len(points) <= DOTS:
-        return list(points)
-    return [points[round(i * (len(points) - 1) / (DOTS - 1))] for i in range(DOTS)]
+def thin(points: Sequence[Point], start: datetime, end: datetime) -> list[Point]:
+    """The newest of `points` in each of `DOTS` equal parts of the time, so that no two dots lie on each other."""
+    part = max(end - start, SHORTEST) / DOTS
+    newest = {min((point.at - start) // part, DOTS - 1): point for point in points}
+    return list(newest.values())
 
 
 def stepped(points: Sequence[Point], at: datetime) -> int | None:
@@ -102,8 +110,16 @@ def _steps(frame: _Frame, points: Sequence[Point]) -> str:
 
 
 def _ticks(values: Sequence[int]) -> list[int]:
-    """Round amounts from below the lowest (never above 0) to above the highest, lowest first, 2 to 7 of them."""
-    low, high = min([0, *values]), max([0, *values])
+    """Round amounts from below the lowest to above the highest, lowest first, 2 to 7 of them.
+
+    From zero on, unless all values are so far above it that they would be a flat line at the top.
+    """
+    low, high = min(values, default=0), max(values, default=0)
+    if low <= 0 or low * 5 < high * 3:
+        low, high = min(0, low), max(0, high)
+    else:
+        room = max((high - low) // 10, high // 50, 100)
+        low, high = low - room, high + room
     if low == high:
         high = low + 10_000
     step = _round_up(-(-(high - low) // 4))

@@ -14,12 +14,12 @@ from sqlalchemy.orm import aliased
 
 from admin_console.chart import Point
 from core import clock, config, ledger, orders
+from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.stores import Store
-from core.supply import BalanceRead
 from core.users import Membership, User
 
 BURN_H = 6
@@ -68,7 +68,9 @@ class StoreLine:
 
 @dataclass(frozen=True)
 class WalletLine:
+    id: int
     at: datetime
+    kind: str
     kind_text: str
     order_code: str | None
     amount_pesewas: int
@@ -127,7 +129,9 @@ def burn(float_pesewas: int) -> Burn:
 
 
 def float_points(start: datetime, end: datetime) -> list[Point]:
-    """Our float account through a span of time: its balance at the start, then after each step, oldest first."""
+    """Our float account through a span of time: its balance at the start, or its first posting if there was none yet, then
+    after each step, oldest first.
+    """
     before = db.session.scalar(
         text(
             "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
@@ -136,17 +140,32 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
         ),
         {"start": start},
     )
+    opened = None if before is not None else _first_posting(start, end)
+    first = [] if before is None else [Point(start, int(before))]
+    if opened is not None:
+        first, start = [opened], opened.at
     rows = db.session.execute(
         text(
             "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, "
             "floor(extract(epoch FROM p.at - :start) / :step_s) AS step "
             "FROM entries e JOIN accounts a ON a.id = e.account_id JOIN postings p ON p.id = e.posting_id "
-            "WHERE a.name = 'supplier_float' AND p.at >= :start AND p.at <= :end ORDER BY step, e.id DESC"
+            "WHERE a.name = 'supplier_float' AND p.at > :start AND p.at <= :end ORDER BY step, e.id DESC"
         ),
         {"start": start, "end": end, "step_s": max((end - start).total_seconds() / STEPS, 1)},
     )
-    first = [] if before is None else [Point(start, int(before))]
     return first + [Point(at, int(balance)) for at, balance, _ in rows]
+
+
+def _first_posting(start: datetime, end: datetime) -> Point | None:
+    row = db.session.execute(
+        text(
+            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
+            "JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >= :start AND p.at <= :end "
+            "ORDER BY e.id LIMIT 1"
+        ),
+        {"start": start, "end": end},
+    ).one_or_none()
+    return None if row is None else Point(row.at, int(row.balance_pesewas))
 
 
 def balance_points(start: datetime, end: datetime) -> list[BalanceRead]:
@@ -197,22 +216,32 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 
 
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
-    """The newest movements of a store's wallet."""
+    """The newest movements of a store's wallet: + came in, − went out."""
+    return _lines(and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1)
+
+
+def account_lines(name: str, limit: int) -> list[WalletLine]:
+    """The newest movements of one of the platform's accounts, as its debit: + more, − less."""
+    return _lines(and_(Account.store_id.is_(None), Account.name == name), limit, 1)
+
+
+def _lines(of_account: ColumnElement[bool], limit: int, sign: int) -> list[WalletLine]:
     rows = db.session.execute(
-        select(Posting, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
+        select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
         .join(Entry, Entry.posting_id == Posting.id)
         .join(Account, Account.id == Entry.account_id)
         .outerjoin(Order, Order.id == Posting.order_id)
-        .where(Account.store_id == store_id, Account.name == "wallet")
+        .where(of_account)
         .order_by(Entry.id.desc())
         .limit(limit)
     )
     return [
         WalletLine(
-            posting.at, ledger.KIND_TEXT[posting.kind], code, -amount, -balance, posting.note, posting.actor_name
+            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, sign * amount, sign * balance,
+            posting.note, posting.actor_name,
         )
-        for posting, amount, balance, code in rows
-    ]
+        for posting, id_, amount, balance, code in rows
+    ]  # fmt: skip
 
 
 def store_names() -> dict[int, Store]:

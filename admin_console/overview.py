@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from flask import render_template, request
 
-from admin_console import bp, chart, figures
-from core import cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
+from admin_console import bp, figures, floatplot
+from core import buying, cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
+from core.buying import Now
 
 SPANS_H = (24, 168)
-TABLE_ROWS = 200
 QUEUE_BEHIND_S = 60
 """Work due longer than this means that nobody takes it."""
 
@@ -27,6 +27,9 @@ class Problem:
     sentence: str
     href: str | None = None
     link: str = ""
+    figure: str = ""
+    """The figure below that it belongs to; that figure carries the alarm, with `short` in place of its calm words."""
+    short: str = ""
 
 
 @bp.get("/")
@@ -35,7 +38,9 @@ def overview() -> str:
     hours = int(text) if text in map(str, SPANS_H) else SPANS_H[0]
     platform, held = ledger.platform_balances(), ledger.held_total()
     open_cases = cases.open_cases(config.current().page_size)
-    plot, rows = float_plot(hours, platform)
+    plot, rows = floatplot.draw(hours, platform)
+    now = buying.now()
+    found = problems(now)
     return render_template(
         "console/overview.html",
         day=figures.today(),
@@ -44,7 +49,10 @@ def overview() -> str:
         held_pesewas=held,
         at_risk_pesewas=platform["in_flight"] + held,
         burn=figures.burn(platform["supplier_float"]),
-        problems=problems(),
+        problems=found,
+        alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
+        still=_stands_still(now),
+        nothing_sold=now.line is not None,
         chart=plot,
         chart_rows=rows,
         hours=hours,
@@ -53,27 +61,10 @@ def overview() -> str:
     )
 
 
-def problems() -> list[Problem]:
-    """What the owner should know before anything else, worst first."""
-    return [*_books_problems(), *_supplier_problems(), *_float_problems(), *_sales_problems(), *_queue_problems()]
-
-
-def float_plot(
-    hours: int, platform: dict[str, int]
-) -> tuple[chart.Chart, list[tuple[datetime, int | None, int | None]]]:
-    """The float of the last hours as a picture and as rows (time, our books, the supplier), newest first."""
-    end = clock.now()
-    start = end - timedelta(hours=hours)
-    ours, reads = figures.float_points(start, end), figures.balance_points(start, end)
-    theirs = chart.thin([chart.Point(read.at, read.balance_pesewas) for read in reads])
-    shown = {point.at for point in theirs}
-    rows: list[tuple[datetime, int | None, int | None]] = [(point.at, point.pesewas, None) for point in ours]
-    rows += [(read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown]
-    rows.sort(key=lambda row: row[0], reverse=True)
-    summary = f"The float over the last {hours} hours: our books say {money.cedis(platform['supplier_float'])} now"
-    if reads:
-        summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
-    return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]
+def problems(now: Now) -> list[Problem]:
+    """What the owner should know before anything else, worst first. `now` is what can be bought."""
+    supplier = [*_supplier_problems(), *_buying_problems(now)]
+    return [*_books_problems(), *supplier, *_float_problems(now), *_sales_problems(), *_queue_problems()]
 
 
 def _books_problems() -> list[Problem]:
@@ -86,7 +77,7 @@ def _books_problems() -> list[Problem]:
                 "stopped",
                 f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
                 f"{f' And {more} more.' if more else ''}",
-                "/books", "See all that was found",
+                "/books", "See all that was found", "risk", "the books do not hold",
             )
         )  # fmt: skip
     if standing.overdue:
@@ -104,7 +95,7 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}. Nothing can be "
                 "bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are right.",
-                "/supplier", "See the supplier",
+                "/supplier", "See the supplier", "float", "nothing can be bought",
             )
         )  # fmt: skip
     if link.unreachable_since:
@@ -113,7 +104,7 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait in line and are sent "
                 "when it answers again.",
-                "/calls", "See the calls",
+                "/calls", "See the calls", "float", "nothing can be bought",
             )
         )  # fmt: skip
     is_said = link.breaker_reason in ("credentials", "supplier_unreachable") and bool(found)
@@ -123,7 +114,20 @@ def _supplier_problems() -> list[Problem]:
                 "waiting",
                 f"Buying is paused until {_at(link.breaker_open_until)}: "
                 f"{orders.WAIT_TEXT.get(link.breaker_reason or 'breaker', link.breaker_reason)}.",
-                "/calls", "See the calls",
+                "/calls", "See the calls", "float", "buying is paused",
+            )
+        )  # fmt: skip
+    if link.balance_failed_at and not (link.unreachable_since or link.credentials_refused_since):
+        last = (
+            f"the figures here are those of {_at(link.last_balance_at)}"
+            if link.last_balance_at
+            else "none was ever read"
+        )
+        found.append(
+            Problem(
+                "waiting",
+                f"The supplier's balance could not be read at {_at(link.balance_failed_at)}, {last}: {link.balance_failure}.",
+                "/supplier", "See the supplier",
             )
         )  # fmt: skip
     gap = link.break_pesewas or 0
@@ -135,7 +139,7 @@ def _supplier_problems() -> list[Problem]:
                 f"Buying is stopped: the supplier took {took} that no order of ours explains. Orders wait in line. Look "
                 "for it in the calls and in the supplier's list, then settle the case; buying goes on when the balance "
                 "fits our books again.",
-                "/cases", "Settle the case",
+                "/cases", "Settle the case", "float", "buying is stopped",
             )
         )  # fmt: skip
     elif _is_break(link):
@@ -144,13 +148,41 @@ def _supplier_problems() -> list[Problem]:
                 "stopped",
                 f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books explain, "
                 f"seen twice since {_at(link.break_since)}.",
-                "/supplier", "Compare them",
+                "/supplier", "Compare them", "float", f"the supplier has {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'}",
             )
         )  # fmt: skip
     return found
 
 
-def _float_problems() -> list[Problem]:
+def _buying_problems(now: Now) -> list[Problem]:
+    """What closes shelves and is not said elsewhere: silence, a long wait, sizes the float cannot pay, nobody looking."""
+    found = []
+    if now.line is not None and now.line.reason in ("supplier_silent", "rate"):
+        sentence = (
+            f"Buying stands still since {_at(now.line.since)}: {orders.WAIT_TEXT[now.line.reason]}. Stores sell nothing "
+            "meanwhile, and orders wait in line. It goes on by itself with the supplier's next answer."
+        )
+        found.append(Problem("stopped", sentence, "/calls", "See the calls"))
+    if now.unsure_since is not None:
+        sentence = (
+            f"Nobody has looked since {_at(now.unsure_since)} what can be bought"
+            f"{', so stores sell nothing' if now.line else ''}. Is the relay running?"
+        )
+        found.append(Problem("stopped" if now.line else "waiting", sentence))
+    if now.short and now.line is None:
+        bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
+        out = buying.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
+        names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
+        many, since = len(now.short), _at(min(now.short.values()))
+        sentence = (
+            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}. The float, less its "
+            "reserve and the orders in line, cannot pay for them. Fund it; they come back by themselves."
+        )
+        found.append(Problem("stopped" if many == len(bundles) else "waiting", sentence, "/supplier", "See the float"))
+    return found
+
+
+def _float_problems(now: Now) -> list[Problem]:
     waiting = orders.waiting_for_float()
     if waiting is None:
         return []
@@ -159,9 +191,11 @@ def _float_problems() -> list[Problem]:
     since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
     spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
     if waiting.least_cost_pesewas <= spendable:
-        if _stands_still():
+        if now.line is not None:
             said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
-            return [Problem("waiting", f"{since}. {said}.", "/supplier", "See the float")]
+            return [
+                Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")
+            ]
         sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
@@ -170,20 +204,19 @@ def _float_problems() -> list[Problem]:
             "stopped",
             f"{since}: {money.cedis(spendable + reserve)} cannot pay for {'it' if one else 'any of them'}{kept}. Fund the "
             "float; the oldest goes first.",
-            "/supplier", "See the float",
+            "/supplier", "See the float", "float", "too low for orders in line",
         )
     ]  # fmt: skip
 
 
-def _stands_still() -> bool:
-    """Whether nothing is bought, for whatever reason of `_supplier_problems`."""
-    link = supply.state()
-    return bool(
-        link.credentials_refused_since
-        or link.unreachable_since
-        or (link.breaker_open_until and link.breaker_open_until > clock.now())
-        or reconcile.buying_stopped()
-    )
+def _stands_still(now: Now) -> str:
+    """What the figures say instead of their calm words while not everything can be bought; empty when it can."""
+    if now.line is not None:
+        return f"buying stands still since {_at(now.line.since)}"
+    if now.short:
+        many = len(now.short)
+        return f"cannot pay for {many} size{'s' if many != 1 else ''} since {_at(min(now.short.values()))}"
+    return ""
 
 
 def _sales_problems() -> list[Problem]:
@@ -203,6 +236,9 @@ def _sales_problems() -> list[Problem]:
             f"{many} product{'s' if many != 1 else ''} of the supplier's list {'are' if many != 1 else 'is'} left out"
         )
         found.append(Problem("waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"))
+    if asked := catalog.count_asked():
+        lines = "One line of the supplier's list waits" if asked == 1 else f"{asked} lines of the supplier's list wait"
+        found.append(Problem("waiting", f"{lines} for your approval.", "/catalogue", "Look at them"))
     if not any(bundle.active for bundle in catalog.all_bundles()):
         why = "the catalogue was never synced" if sync is None else "the last sync left nothing to sell"
         found.append(
@@ -213,7 +249,12 @@ def _sales_problems() -> list[Problem]:
     if pause := catalog.sales_paused():
         found.append(
             Problem(
-                "waiting", f"All sales are paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume"
+                "waiting",
+                f"All sales are paused since {_at(pause.since)}: {pause.reason}.",
+                "/catalogue",
+                "Resume",
+                "orders",
+                "all sales are paused",
             )
         )
     for network, pause in catalog.paused_networks().items():

@@ -1,4 +1,4 @@
-"""The agents' stores: their wallets, funding them, suspending and opening them.
+"""The agents' stores: their wallets, funding them and taking a funding back, suspending and opening them.
 
 Decides when an amount is big enough to be asked about twice. Posting the money, and knowing a form sent twice, is
 `core.ledger`; the status is `core.onboarding`. Both write the audit line in the same transaction.
@@ -34,7 +34,7 @@ def show_store(slug: str) -> str:
 
 @dataclass
 class FundForm:
-    """Money into a store's wallet, as typed."""
+    """Money into a store's wallet or out of it, as typed."""
 
     amount_text: str = ""
     reason: str = ""
@@ -55,7 +55,7 @@ class FundForm:
                 form.problems["amount"] = "Type an amount above zero, like 500.00."
             elif form.amount_pesewas > ledger.MOST_FUNDING_PESEWAS:
                 most = money.cedis(ledger.MOST_FUNDING_PESEWAS)
-                form.problems["amount"] = f"Fund at most {most} at a time. Check the amount."
+                form.problems["amount"] = f"At most {most} at a time. Check the amount."
         if len(form.reason) < 3:
             form.problems["reason"] = "Say why, for example the MoMo reference; it is kept in the audit log."
         return form
@@ -86,6 +86,46 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
     return redirect(url_for(".show_store", slug=slug), 303)
 
 
+@bp.get("/stores/<slug>/take-back")
+@needs("fund")
+def show_take_back(slug: str) -> str:
+    """The form; `of` is the id of a funding's line, whose amount and reason are the ones to begin with."""
+    store = _store(slug)
+    of = row_id(request.args.get("of", ""))
+    line = next((line for line in figures.wallet_lines(store.id) if line.id == of and line.kind == "fund_wallet"), None)
+    if line is None:
+        return _take_back_page(store, FundForm())
+    return _take_back_page(store, FundForm(money.format_ghs(line.amount_pesewas), f"Funded by mistake: {line.note}"))
+
+
+@bp.post("/stores/<slug>/take-back")
+@needs("fund")
+def take_back(slug: str) -> Response | tuple[str, int] | str:
+    """Always read back before it is booked: it is the agent's money by then."""
+    store, said = _store(slug), request.form
+    form = FundForm.parse(said.get("amount", ""), said.get("reason", ""), said.get("seen", ""))
+    wallet = ledger.wallet_of(store.id)
+    if not form.problems and form.amount_pesewas > wallet.available_pesewas and "confirm" not in said:
+        form.problems["amount"] = ledger.too_much(wallet.available_pesewas)
+    if form.problems:
+        return _take_back_page(store, form), 422
+    if form.seen is None:
+        return _take_back_page(store, form, "This form was not whole. Check the amount and send it again."), 422
+    if said.get("confirm") != str(form.amount_pesewas):
+        return render_template("console/take_back_confirm.html", shop=store, form=form, wallet=wallet)
+    try:
+        ledger.take_back(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
+    except ledger.FundedAlready as twin:
+        when = f"{twin.at.astimezone(clock.ACCRA):%H:%M}"
+        flash(f"This was taken back already, at {when}. Nothing more was taken.", "waiting")
+        return redirect(url_for(".show_store", slug=slug), 303)
+    except ledger.BadFunding as refusal:
+        form.problems["amount"] = refusal.sentence
+        return _take_back_page(store, form), 422
+    flash(f"{money.cedis(form.amount_pesewas)} was taken back from the wallet of {store.name}.")
+    return redirect(url_for(".show_store", slug=slug), 303)
+
+
 @bp.post("/stores/<slug>/suspend")
 @needs("stores")
 def suspend_store(slug: str) -> Response | tuple[str, int]:
@@ -110,6 +150,17 @@ def _set_status(store: stores.Store, status: str, what: str) -> Response | tuple
 
 def _store(slug: str) -> stores.Store:
     return stores.by_slug(slug) or abort(404)
+
+
+def _take_back_page(store: stores.Store, form: FundForm, problem: str | None = None) -> str:
+    return render_template(
+        "console/take_back.html",
+        shop=store,
+        form=form,
+        problem=problem,
+        seen=figures.newest_wallet_entry(store.id),
+        wallet=ledger.wallet_of(store.id),
+    )
 
 
 def _page(store: stores.Store, form: FundForm, problem: str | None = None) -> str:

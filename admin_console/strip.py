@@ -7,7 +7,9 @@ of full height. Colours are the stylesheet's, words the template's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from markupsafe import Markup, escape
 
@@ -15,12 +17,23 @@ from core.proof import Proof
 
 WIDTH = 1000
 HEIGHT = 60
+LEAST_H = 12
+"""The strip begins with the first proof, but is never shorter: two bars alone would be two walls."""
 _LEAST = 8
 """A proof that sealed nothing is still a bar one can see."""
 
 
-def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> Markup:
-    """The proofs of the last `hours` before `end`. `summary` is what a screen reader says instead of the picture."""
+@dataclass(frozen=True)
+class Strip:
+    svg: Markup
+    hours: int
+    """How far back it goes."""
+
+
+def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> Strip:
+    """The proofs of the last `hours` before `end`, or since the first. `summary` is what a screen reader says instead of the picture."""
+    first = min((proof.at for proof in proofs), default=end)
+    hours = min(hours, max(LEAST_H, ceil((end - first) / timedelta(hours=1)) + 1))
     start = end - timedelta(hours=hours)
     width = WIDTH * 3 // (hours * 4)
     most = max((proof.sealed for proof in proofs), default=0) or 1
@@ -38,4 +51,4 @@ def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> Ma
     for ok, css_class in ((True, "strip-held"), (False, "strip-failed")):
         if bars[ok]:
             parts.append(f'<path class="{css_class}" d="{"".join(bars[ok])}" vector-effect="non-scaling-stroke"/>')
-    return Markup("".join([*parts, "</svg>"]))  # noqa: S704 - numbers of ours, the summary is escaped
+    return Strip(Markup("".join([*parts, "</svg>"])), hours)  # noqa: S704 - numbers of ours, the summary is escaped

@@ -6,6 +6,8 @@ only fulfilment calls the supplier.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from flask import abort, redirect, render_template, url_for
@@ -14,10 +16,10 @@ from werkzeug.wrappers import Response
 
 from admin_console import asked, bp, figures
 from admin_console.auth import needs
-from core import clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import balances, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.audit import Actor
+from core.balances import BalanceRead
 from core.reconcile import Doubts
-from core.supply import BalanceRead
 
 READS = 20
 
@@ -60,6 +62,9 @@ def difference(
         more = f"The supplier holds {money.cedis(gap)} more than our books."
         if gap <= doubt.may_be_back_pesewas:
             return "moving", f"{more} It may have given so much back for failed orders: that explains it."
+        if doubt.may_be_back_pesewas:
+            back = money.cedis(doubt.may_be_back_pesewas)
+            more += f" {back} of it may be back for failed orders, {money.cedis(gap - doubt.may_be_back_pesewas)} has no reason."
         return "waiting", (
             f"{more} Either the float was funded, or money came back for an order that we have not seen returned."
         )
@@ -76,6 +81,11 @@ def difference(
     if -gap <= doubt.may_be_gone_pesewas:
         explained = " and ".join(why)
         return "moving", f"{less} {explained[:1].upper()}{explained[1:]}: that explains it."
+    if doubt.may_be_gone_pesewas:
+        explained = money.cedis(doubt.may_be_gone_pesewas)
+        less += (
+            f" {explained} of it may be orders in doubt, {money.cedis(-gap - doubt.may_be_gone_pesewas)} has no reason."
+        )
     less += " Something was charged there that our books do not have."
     if stopped:
         return "stopped", f"{less} Buying is stopped: find out what it was and settle the case."
@@ -83,6 +93,44 @@ def difference(
         f"{less} The orders that could be why are asked about. Seen again after a minute, it becomes a case and stops "
         "buying."
     )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the sum from our books to the supplier's figure: what it is, and pesewas; a total, or an addend."""
+
+    what: str
+    pesewas: int
+    is_total: bool = False
+    why: str = ""
+
+
+def steps(read: BalanceRead, float_pesewas: int) -> list[Step]:
+    """From our books now to the last answer of the supplier, each pesewa between the two with a name; they add up."""
+    now = [Step("Our books now", float_pesewas, is_total=True)]
+    if moved := read.float_pesewas - float_pesewas:
+        now.append(Step("Booked since its answer", moved, why="purchases, refunds and funding of the float"))
+        now.append(Step("Our books when it answered", read.float_pesewas, is_total=True))
+    gap = left = read.balance_pesewas - read.float_pesewas
+    doubts = (
+        ("Orders sent and not answered for then", -read.unresolved_pesewas),
+        ("Failed orders it may have charged after all", -read.charged_again_pesewas),
+        ("Failed orders it may have given back for", read.may_be_back_pesewas),
+    )
+    for what, most in doubts:
+        part = max(most, min(left, 0)) if most < 0 else min(most, max(left, 0))
+        if part:
+            now.append(Step(what, part, why="" if part == most else f"of up to {money.cedis(abs(most))}"))
+            left -= part
+    if left and read.verdict.startswith("fits"):
+        now.append(
+            Step("Fractions of a pesewa", left, why="at most a pesewa for each purchase since the two last fitted")
+        )
+    elif left:
+        now.append(Step("Has no reason", left, why="what a case asks about, if it is seen twice"))
+    if gap or len(now) > 1:
+        now.append(Step("The supplier said", read.balance_pesewas, is_total=True))
+    return now
 
 
 def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int) -> tuple[str, str]:
@@ -101,12 +149,20 @@ def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas:
     return kind, sentence
 
 
+def _as_sent(link: supply.SupplierState) -> str | None:
+    """The last figure with every digit, if it is not the whole pesewas that stand beside it."""
+    said = link.last_balance_said
+    return said if said is not None and Decimal(said) * 100 != link.last_balance_pesewas else None
+
+
 def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
-    reads = supply.balance_reads(READS)
+    reads = balances.newest(READS)
     kind, sentence = _compared(reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"])
+    if kind == "done" and link.balance_failed_at is not None:
+        kind, sentence = "waiting", f"{sentence} That was its last answer that could be read."
     return {
         "errand": errand,
         "link": link,
@@ -122,5 +178,8 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "calls_used": used,
         "settings": settings,
         "reads": reads,
+        "steps": steps(reads[0], platform["supplier_float"]) if reads else [],
+        "as_sent": _as_sent(link),
+        "rounding_pesewas": reconcile.rounding_today(link),
         "health": outbox.health(),
     }

@@ -17,9 +17,9 @@ from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
-from agent_portal.queries import own_path
 from core import addresses, devices, entering, guessing, hashing, orders, phones, users
 from core.audit import Actor
+from core.paths import own_path
 
 PUBLIC = frozenset({"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"})
 OWN_LOG_IN = ("show_password_form", "change_password", "show_sessions", "end_session", "log_out_everywhere")
@@ -92,6 +92,11 @@ def actor() -> Actor:
     return Actor.of_login(current_user)
 
 
+def access_no() -> int:
+    """Under which number the log-in of this request stands: see `users.end_logins_of`."""
+    return int(current_user.user.access_no)
+
+
 @bp.get("/login")
 def login() -> ResponseReturnValue:
     """The log-in page."""
@@ -119,8 +124,14 @@ def log_in() -> ResponseReturnValue:
     memberships = users.memberships_of(user)
     if not memberships:
         return _login_page(form, NO_STORE), 422
-    only = memberships[0][1].id if len(memberships) == 1 else None
-    _enter(users.start_login(user, "portal", only, user_agent=request.user_agent.string))
+    waiting = g.kept.of_person(user.id)
+    ids = [store.id for _membership, store in memberships]
+    only = waiting["store"] if waiting and waiting["store"] in ids else ids[0] if len(ids) == 1 else None
+    own_device = "shared" not in request.form
+    agent = request.user_agent.string
+    _enter(users.start_login(user, "portal", only, user_agent=agent, own_device=own_device))
+    session.permanent = own_device
+    g.kept.put_back(waiting)
     g.new_device_token = entering.remember(user, place)
     target = own_path(form.next.data) if only else None
     return redirect(target or url_for(".home" if only else ".stores"), 303)
@@ -159,6 +170,8 @@ def words_of_the_agent() -> dict[str, Any]:
         "may": may,
         "waiting": lambda: orders.tab_counts()["new"],
         "agent_links": _agent_links,
+        "goes_in_s": orders.goes_in_s,
+        "press_mark": orders.press_mark,
         "local": phones.local,
         "looks_like": looks_like,
     }
@@ -166,7 +179,9 @@ def words_of_the_agent() -> dict[str, Any]:
 
 def _login_page(form: LoginForm, refusal: str | None = None) -> str:
     problems = {name: found[0] for name, found in form.errors.items() if name and found}
-    return render_template("portal/login.html", form=form, problems=problems, refusal=refusal)
+    return render_template(
+        "portal/login.html", form=form, problems=problems, refusal=refusal, shared="shared" in request.form
+    )
 
 
 def _agent_links() -> list[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""Cancelling a selection of new orders: a page that asks, with how many and how much, then one result a row.
+"""Cancelling one order or a selection of new ones: a page that asks, with how many and how much, then the result.
 
 Decides how the press is read and answered. Leaves whether an order may be cancelled to `core.orders`.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from flask import abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp
+from agent_portal import bp, results
 from agent_portal.auth import actor, needs
-from agent_portal.orders import grouped, selected
-from agent_portal.queries import own_path
+from agent_portal.orders import press, selected
 from core import ledger, orders
-from core.orders import RowResult
+from core.paths import own_path
+
+WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
+TITLES = {"before": "Cancelled before. Nothing was sent."}
 
 
 @bp.get("/orders/cancel")
@@ -44,23 +46,30 @@ def cancel_many() -> ResponseReturnValue:
     )  # fmt: skip
 
 
+@bp.get("/orders/<code>/cancel")
+def cancel_again(code: str) -> ResponseReturnValue:
+    """A reload of the address at which one order is asked about."""
+    return redirect(url_for(".show_order", code=code), 303)
+
+
+@bp.post("/orders/<code>/cancel")
+@needs("cashier")
+def cancel(code: str) -> ResponseReturnValue:
+    """Ask first, with the amount; then cancel, if the order still stands where it stood when that was asked."""
+    order = orders.by_code(code) or abort(404)
+    asked = request.form.get("confirm")
+    if order.state not in ("pending", "queued") or asked == order.state:
+        return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+    return render_template("portal/cancel_one.html", order=order, changed=bool(asked))
+
+
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
-    results = orders.cancel_many(codes, actor())
+    found = orders.cancel_many(codes, actor())
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
-        heading=_heading(results), amount="price_pesewas",
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="price_pesewas",
+        groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found, WORDS),
     )  # fmt: skip
-    return page, (200 if any(result.ok for result in results) else 409)
-
-
-def _heading(results: list[RowResult]) -> str:
-    """`2 cancelled, 1 before, 1 skipped`."""
-    counts = (
-        (sum(row.moved for row in results), "cancelled"),
-        (sum(row.ok and not row.moved for row in results), "before"),
-        (sum(not row.ok for row in results), "skipped"),
-    )
-    return ", ".join(f"{count} {word}" for number, (count, word) in enumerate(counts) if count or number == 0)
+    return page, (200 if any(result.ok for result in found) else 409)
 
 
 def _nothing(problem: str, back: str) -> str:

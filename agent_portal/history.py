@@ -53,9 +53,9 @@ def _money(order: Order, posting: Posting) -> Moment:
 def _icon(kind: str) -> str:
     if kind in WAITING:
         return "waiting"
-    if kind == "settled":
+    if kind in ("settled", "given_back"):
         return "done"
-    return orders.LOOKS[kind].icon if kind in orders.STATES else ""
+    return orders.AGENT_ICONS[kind] if kind in orders.STATES else ""
 
 
 def _detail(event: OrderEvent) -> str:

@@ -13,7 +13,7 @@ from flask import g, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from core import catalog, clock, ledger, orders
 from core.db import db
 from core.orders import Order
@@ -34,7 +34,8 @@ def home() -> ResponseReturnValue:
     counts, wallet = orders.tab_counts(), ledger.wallet()
     return render_template(
         "portal/home.html", counts=counts, wallet=wallet, today=sales_since(clock.accra_midnight()),
-        steps=first_steps(counts, wallet), paused=catalog.paused_networks(), stopped=catalog.sales_paused_since(),
+        steps=first_steps(counts, wallet), **standing.notes(),
+        shelf=catalog.notices(),
     )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str,
         {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"), "do": "Set your prices"},
         {
             "done": bool(wallet.available_pesewas + wallet.held_pesewas), "text": "Your wallet has money",
-            "link": url_for(".wallet"), "do": "Pay the platform’s owner, who then funds your wallet",
+            "link": url_for(".wallet", _anchor="fund"), "do": "Fund your wallet",
         },
         {
             "done": any(counts.values()), "text": "Your first order came in",

@@ -6,20 +6,38 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import groupby
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp, history
-from agent_portal.auth import actor, may, needs
-from agent_portal.queries import own_path, row_id
+from agent_portal import bp, history, results, standing
+from agent_portal.auth import access_no, actor, may, needs
+from agent_portal.queries import row_id
 from core import clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
-from core.orders import Order, RowResult
+from core.orders import Order
+from core.paths import own_path
 
-TABS = {"new": "New", "processing": "Processing", "late": "Late", "failed": "Failed", "done": "Done"}
+TABS = {
+    "new": "New",
+    "processing": "Processing",
+    "late": "Late",
+    "failed": "Failed",
+    "back": "Give back",
+    "done": "Done",
+}
 NEWS_EVERY_S = 10
+WORDS = {
+    "moved": "sent",
+    "before": "already in line",
+    "over": "over already",
+    "short": "short of money",
+} | dict.fromkeys(("refused", "busy"), "not sent")
+TITLES = {
+    "before": "In line or on their way already: nothing was sent again.",
+    "over": "Over already: nothing was sent.",
+}
+"""What the page says of a whole group; the others say it in their own words."""
 
 
 @bp.get("/orders")
@@ -31,13 +49,15 @@ def queue() -> ResponseReturnValue:
     search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
+    kept = _kept_ticks()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
+        kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
-        more=url_for(".queue", **where, before=more) if more else None,
+        more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
     )  # fmt: skip
 
 
@@ -54,13 +74,16 @@ def news() -> ResponseReturnValue:
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
     """Everything about one order."""
-    return order_page(_order(code))
+    order = _order(code)
+    orders.watch(order)
+    return order_page(order)
 
 
 @bp.get("/orders/<code>/status")
 def order_status(code: str) -> ResponseReturnValue:
     """The live part of the order page: 204 while what it was drawn from has not changed."""
     order = _order(code)
+    orders.watch(order)
     seen = {name: request.args.get(name, mark) for name, mark in drawn_from(order).items()}
     if "v" in request.args and seen == drawn_from(order):
         return "", 204
@@ -71,21 +94,33 @@ def order_status(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process(code: str) -> ResponseReturnValue:
     """Send one order to the supplier's line. Pressed twice it is still sent once."""
-    return _press(orders.release, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+    verb = lambda code, actor: orders.process(code, actor, access_no())
+    undo_s = config.current().undo_s
+    said = "{bundle} to {number} is in line. {cost} is set aside in your wallet."
+    return press(
+        verb, code, f"{{bundle}} to {{number}} goes in {undo_s} s. Until then you can undo it." if undo_s else said
+    )
 
 
-@bp.post("/orders/<code>/cancel")
+@bp.post("/orders/<code>/undo")
 @needs("cashier")
-def cancel(code: str) -> ResponseReturnValue:
-    """Cancel an order that has not gone out."""
-    return _press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+def undo(code: str) -> ResponseReturnValue:
+    """Take a press back before it has gone. Undone twice it is undone once."""
+    verb = lambda code, actor: orders.undo(code, actor, request.form.get("press"))
+    return press(verb, code, "Undone: {bundle} to {number} was not sent.")
+
+
+@bp.get("/orders/<code>/row")
+def order_row(code: str) -> ResponseReturnValue:
+    """One row of the queue as it is now: a pressed one asks for it once it has gone."""
+    return _row(_order(code))
 
 
 @bp.post("/orders/<code>/recheck")
 @needs("cashier")
 def recheck(code: str) -> ResponseReturnValue:
     """Ask the supplier again soon; the page shows what comes back."""
-    return _press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
+    return press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
 
 
 @bp.post("/orders/process")
@@ -96,16 +131,40 @@ def process_many() -> ResponseReturnValue:
     back = own_path(request.form.get("back")) or url_for(".queue")
     if problem:
         return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was sent"), 422
-    if not any(orders.by_code(code) for code in codes):
+    if not orders.by_codes(codes):
         abort(404)
-    results = orders.release_many(codes, actor())
-    sent = sum(result.ok for result in results)
+    found = orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
+    words = WORDS | ({"moved": "going"} if config.current().undo_s else {})
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), groups=grouped(results),
-        heading=f"{sent} sent" + (f", {len(results) - sent} skipped" if sent < len(results) else ""),
-        amount="agent_price_pesewas",
+        "portal/processed.html", problem=None, undo=bool(config.current().undo_s), back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, words),
     )  # fmt: skip
-    return page, (200 if sent else 409)
+    return page, (200 if any(result.ok for result in found) else 409)
+
+
+def _kept_ticks() -> list[str] | None:
+    """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
+    form = g.kept.take("/orders/")
+    return None if form is None else list(dict.fromkeys(form.getlist("order")))
+
+
+@bp.post("/orders/undo")
+@needs("cashier")
+def undo_many() -> ResponseReturnValue:
+    """Take back the presses of a selection, each that has not gone yet."""
+    codes, problem = selected()
+    back = own_path(request.form.get("back")) or url_for(".queue")
+    if problem:
+        return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was undone"), 422
+    found = orders.undo_many(codes, actor())
+    words = {"moved": "undone", "before": "undone before"} | dict.fromkeys(
+        ("over", "refused", "busy", "short"), "gone already"
+    )
+    page = render_template(
+        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", {}), heading=results.heading(found, words),
+    )  # fmt: skip
+    return page, (200 if any(result.ok for result in found) else 409)
 
 
 def selected() -> tuple[list[str], str]:
@@ -117,9 +176,9 @@ def selected() -> tuple[list[str], str]:
     return codes, f"Select at most {most} orders at a time." if len(codes) > most else ""
 
 
-def order_page(order: Order, refusal: str | None = None) -> str:
+def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
     """The order page, with the sentence of a refused press on top when there is one."""
-    return render_template("portal/order.html", refusal=refusal, **_live(order))
+    return render_template("portal/order.html", **_said(refusal), **_live(order))
 
 
 def drawn_from(order: Order) -> dict[str, str]:
@@ -137,22 +196,13 @@ def newest_id() -> int:
 def _live(order: Order) -> dict[str, object]:
     return {
         "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
-        "moments": history.of(order), "wallet": ledger.wallet(),
-        "every_s": orders.next_poll_s(order),
+        "moments": history.of(order), "wallet": ledger.wallet(), "new_cost_pesewas": orders.price_now(order),
+        "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
 
 
-def grouped(results: list[RowResult]) -> list[tuple[bool, str, list[tuple[Order | None, str]]]]:
-    """Results by what became of them, the good ones first."""
-    key = lambda row: (not row.ok, row.sentence)
-    return [
-        (rows[0].ok, rows[0].sentence, [(orders.by_code(row.code), row.code) for row in rows])
-        for rows in (list(group) for _, group in groupby(sorted(results, key=key), key=key))
-    ]
-
-
-def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
+def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
     """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
     as_row = "row" in request.args
     try:
@@ -161,23 +211,31 @@ def _press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Respons
         abort(404)
     except orders.Refused as refusal:
         order = _order(code)
-        return (_row(order, refusal.sentence) if as_row else order_page(order, refusal.sentence)), 409
+        return (_row(order, refusal) if as_row else order_page(order, refusal)), 409
     if as_row:
         return _row(order)
     flash(_told(order, said))
     return redirect(own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303)
 
 
-def _row(order: Order, refusal: str | None = None) -> str:
+def _said(refusal: orders.Refused | None) -> dict[str, object]:
+    return {
+        "refusal": refusal and refusal.sentence,
+        "needs_funds": isinstance(refusal, orders.InsufficientWallet),
+    }
+
+
+def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
-        "portal/_pressed_row.html", order=order, refusal=refusal, words=orders.agent_words, wallet=ledger.wallet(),
+        "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words, wallet=ledger.wallet(),
         counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
         choose=may("cashier"),
     )  # fmt: skip
 
 
 def _told(order: Order, said: str) -> str:
-    return said.format(
+    waits = order.state == "queued" and order.wait_reason
+    return (f"{said} It waits: {orders.WAIT_TEXT[waits]}." if waits else said).format(
         bundle=f"{phones.NETWORKS[order.network].name} {order.size_text}",
         number=phones.show(order.recipient_msisdn),
         cost=money.cedis(order.agent_price_pesewas),

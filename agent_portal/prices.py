@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from agent_portal import bp
-from agent_portal.auth import actor, needs
+from agent_portal import bp, standing
+from agent_portal.auth import actor, may, needs
 from core import catalog, money
 from core.catalog import PriceLine
 from core.phones import NETWORKS
@@ -89,8 +89,12 @@ class PriceSheet:
 
 @bp.get("/prices")
 def prices() -> ResponseReturnValue:
-    """The price table; who may not change prices reads it."""
-    return _page(PriceSheet(catalog.price_table()))
+    """The price table; who may not change prices reads it. What was typed when a log-in ended stands in it again."""
+    typed = g.kept.take("/prices") if may("owner") else None
+    refusal = (
+        None if typed is None else "Your log-in had ended. What you had typed is here again: look it over, then save."
+    )
+    return _page(PriceSheet(catalog.price_table(), typed), refusal)
 
 
 @bp.post("/prices")
@@ -107,9 +111,20 @@ def save_prices() -> ResponseReturnValue:
         row.problem = problems.get(row.line.bundle_id)
     if problems:
         return _page(sheet), 422
-    count = len(sheet.changes)
-    flash(f"Saved {count} {'price' if count == 1 else 'prices'}." if count else "Nothing was changed.")
+    flash(_saved(sheet))
     return redirect(url_for(".prices"), 303)
+
+
+def _saved(sheet: PriceSheet) -> str:
+    """What was saved, in the words of what was done: `Saved 2 prices, hid 1 bundle.`"""
+    changed = [(row.line, *row.change) for row in sheet.rows if row.change is not None]
+    deeds = (
+        ("saved", sum(price_pesewas != line.price_pesewas for line, price_pesewas, _hidden in changed), "price"),
+        ("hid", sum(hidden and not line.hidden for line, _price, hidden in changed), "bundle"),
+        ("showed", sum(line.hidden and not hidden for line, _price, hidden in changed), "bundle"),
+    )
+    said = ", ".join(f"{verb} {count} {what}{'' if count == 1 else 's'}" for verb, count, what in deeds if count)
+    return f"{said[:1].upper()}{said[1:]}." if said else "Nothing was changed."
 
 
 def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
@@ -117,6 +132,6 @@ def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
         "portal/prices.html",
         sheet=sheet,
         refusal=refusal,
-        paused=catalog.paused_networks(),
-        stopped=catalog.sales_paused_since(),
+        **standing.notes(),
+        shelf=catalog.notices(),
     )

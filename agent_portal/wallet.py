@@ -46,6 +46,7 @@ def wallet() -> ResponseReturnValue:
     return render_template(
         "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size], before=before,
         next_before=lines[size - 1].id if len(lines) > size else None, standing=proof.standing_for_agents(),
+        need_pesewas=row_id(request.args.get("need")), fund_note=config.current().fund_note,
     )  # fmt: skip
 
 

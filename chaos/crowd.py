@@ -128,10 +128,17 @@ class Crowd:
         while not self._gone_home.is_set():
             number = some_number()
             review = self._insist("review", lambda number=number: customer.review(bundle, number))
+            if review.status == 422:  # it cannot be bought just now, and the page says why
+                self._gone_home.wait(BETWEEN_ORDERS_S)
+                continue
             form = form_of(review.text, "/orders")
             with self._lock:
                 self.log.recipients.append(number)
             answer = self._insist("confirm", lambda form=form: customer.post("/orders", form))
+            if answer.status == 422:
+                with self._lock:
+                    self.log.recipients.remove(number)
+                continue
             found = re.fullmatch(r"/orders/([0-9A-Z]{10})", answer.location)
             must(found, f"confirming answered {answer.status} {headline(answer.text)}")
             assert found

@@ -97,8 +97,10 @@ class Shopper(Person):
 
     def _order(self, customer: Customer, bundle: Bundle, recipient: str) -> str:
         """Review, confirm, and confirm again whatever page comes back, with the key that the form carries."""
-        page = self.patiently(lambda: customer.review(bundle, recipient))
+        page = self._review(customer, bundle, recipient)
         for _ in range(20):
+            if 'name="idempotency_key"' not in page.text:  # the shop closed in between: nothing was ordered
+                page = self._review(customer, bundle, recipient)
             form = form_of(page.text, "/orders")
             page = self.patiently(lambda form=form: customer.post("/orders", form))
             found = re.fullmatch(r"/orders/([0-9A-Z]{10})", page.location)
@@ -106,6 +108,16 @@ class Shopper(Person):
                 return found[1]
             self.diary.note("asked_again", who=self.name, said=f"{page.status} {headline(page.text)}")
         raise Failed(f"{self.name} was never given an order: {headline(page.text)}")
+
+    def _review(self, customer: Customer, bundle: Bundle, recipient: str) -> Answer:
+        """The review page; later, when the shop says that this cannot be bought now."""
+        while True:
+            page = self.patiently(lambda: customer.review(bundle, recipient))
+            if page.status != 422:
+                return page
+            self.diary.note("not_now", who=self.name, said=headline(page.text))
+            if self.stop.wait(AGAIN_S):
+                raise Failed(f"{self.name} could not order until the end: {headline(page.text)}")
 
 
 class Presser(Person):

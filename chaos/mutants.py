@@ -132,13 +132,13 @@ def _late_charges(profile: Profile) -> None:
 
 def _one_reference() -> list[Undo]:
     """Every attempt gets a reference of its own."""
-    from core.orders import claiming, model
+    from core.orders import claiming, codes
 
     claim = claiming._claim
 
     def anew(order: Order) -> Claim:
         if order.attempt:
-            order.order_ref = model.new_order_ref()
+            order.order_ref = codes.new_order_ref()
         return claim(order)
 
     return [patching.everywhere(claim, anew)]

@@ -124,6 +124,7 @@ def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_li
         supplier_dedupes=supplier_dedupes,
         rate_calls=rate_calls,
         rate_reserved_for_purchases=min(20, rate_calls // 2),
+        rate_reserved_for_news=min(10, rate_calls // 4),
         low_float_wait_s=600,
         balance_fresh_s=300,
         relay_round_s=3.0,

@@ -19,7 +19,7 @@ import core.config
 from chaos import patching, sim_actors
 from chaos.patching import Undo
 from core import clock, db, outbox
-from core.orders import model
+from core.orders import codes
 from fulfilment import balance, jobs, link, relay, webhooks
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def _new_order_ref() -> str:
     return world().next_ref()
 
 
-def _enqueue(queue: Any, leases: list[tuple[int, int]]) -> None:
-    for lease in leases:
+def _enqueue(queue: Any, leases: list[tuple[int, int]], *, first: bool = False) -> None:
+    for lease in reversed(leases) if first else leases:
         sim_actors.seam()
         if world().valkey_is_down:
             raise ValkeyIsDown
-        world().queue.append(lease)
+        world().queue.insert(0 if first else len(world().queue), lease)
 
 
 def _queue_of(connection: Any) -> Any:
@@ -132,6 +132,12 @@ class FakeValkey:
         if world().valkey_is_down:
             raise ValkeyIsDown
         return [f"buy-{outbox_id}-{lease_no}".encode() for outbox_id, lease_no in world().queue]
+
+    def zremrangebyscore(self, _name: str, _least: object, _most: object) -> None:
+        """Nobody has a page open here."""
+
+    def zrevrange(self, _name: str, _first: int, _last: int) -> list[bytes]:
+        return []
 
 
 _last_wall = (0.0, EPOCH)
@@ -178,7 +184,7 @@ FUNCTIONS = [
     (db.transaction, _transaction),
     (link.wallet_turn, _wallet_turn),
     (clock.boot, _boot),
-    (model.new_order_ref, _new_order_ref),
+    (codes.new_order_ref, _new_order_ref),
     (relay._enqueue, _enqueue),
     (relay.queue_of, _queue_of),
 ]
@@ -189,7 +195,7 @@ ATTRIBUTES = [
     (clock, "steady_source", lambda: world().steady()),
     (outbox, "bell", relay.ring),
     (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
-    *((module, "log", _Silent()) for module in (balance, jobs, relay)),
+    *((module, "log", _Silent()) for module in (balance, jobs, link, relay)),
     (webhooks, "request", Request()),
 ]
 

@@ -371,6 +371,7 @@ class World:
         def rounds() -> None:
             with tenancy.across_stores():
                 relay._watch_clocks(clocks)
+                reconcile.renew()
                 relay.round_once(sim_seams.FakeValkey())  # type: ignore[arg-type]
                 if abs(clock.now() - self.store.newest_read_asked()) > every:
                     relay.ask_timed()

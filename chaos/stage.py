@@ -71,6 +71,7 @@ class Stage:
         path = os.pathsep.join([*map(str, python_path), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._env = {
             "MAKOLA_BULK": bulk,
+            "MAKOLA_UNDO_S": "0",
             "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "100000",
             **({"PYTHONPATH": path} if path else {}),
             **(env or {}),

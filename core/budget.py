@@ -11,7 +11,9 @@ from typing import Literal, Protocol
 
 from core import clock, config
 
-Share = Literal["purchase", "other"]
+Share = Literal["news", "purchase", "other"]
+"""Whose call it is: a look-up after signed news of the supplier, a purchase with the look right before it, all else."""
+NOBODY: dict[Share, int] = {"news": 0, "purchase": 0, "other": 0}
 
 
 class Link(Protocol):
@@ -23,36 +25,52 @@ class Link(Protocol):
     closed_until: datetime | None
 
 
-def take(link: Link, share: Share) -> float:
-    """Take one call of a locked line. Returns 0 when it may be made now, else the seconds to wait.
+def take(link: Link, share: Share, calls: int = 1) -> float:
+    """Take `calls` of a locked line at once. Returns 0 when they may be made now, else the seconds to wait.
 
-    At most `rate_calls` in any window of `rate_window_s`, whatever the kind, of which `rate_reserved_for_purchases`
-    are kept for purchases. A sliding window of ours can never overfill the supplier's fixed one.
+    A sliding window of ours can never overfill the supplier's fixed one. How many each share may have: `room`.
     """
-    settings, now = config.current(), clock.now()
-    window = clock.delta(settings.rate_window_s)
+    now, window = clock.now(), clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
         return (link.closed_until - now).total_seconds()
-    purchases = recent(link.purchase_calls, now, window)
-    others = recent(link.other_calls, now, window)
-    full = len(purchases) + len(others) >= settings.rate_calls
-    share_full = share == "other" and len(others) >= settings.rate_calls - settings.rate_reserved_for_purchases
-    if full or share_full:
-        oldest = min(purchases + others) if full else min(others)
-        return max((oldest + window - now).total_seconds(), 0.01)
-    (purchases if share == "purchase" else others).append(now)
+    purchases, others = recent(link.purchase_calls, now, window), recent(link.other_calls, now, window)
+    of_all, of_others = _most(share)
+    limits = [(purchases + others, of_all), *([] if share == "purchase" else [(others, of_others)])]
+    waits = [
+        sorted(made)[too_many - 1] + window - now for made, most in limits if (too_many := len(made) + calls - most) > 0
+    ]
+    if waits:
+        return max(max(waits).total_seconds(), 0.01)
+    mine = purchases if share == "purchase" else others
     link.purchase_calls, link.other_calls = purchases, others
+    mine += [now] * calls
     return 0.0
 
 
-def left(link: Link) -> int:
-    """How many purchase calls this window still has, none while the supplier's rate limit is closed."""
-    settings, now = config.current(), clock.now()
+def room(link: Link) -> dict[Share, int]:
+    """How many calls each share may still make in this window; none while the supplier's rate limit is closed.
+
+    At most `rate_calls` in all. Whatever is no purchase leaves `rate_reserved_for_purchases` to purchases, and what is
+    neither purchase nor signed news leaves the last `rate_reserved_for_news` of the window to signed news as well.
+    """
+    now, window = clock.now(), clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
-        return 0
-    window = clock.delta(settings.rate_window_s)
-    used = len(recent(link.purchase_calls, now, window)) + len(recent(link.other_calls, now, window))
-    return max(settings.rate_calls - used, 0)
+        return dict(NOBODY)
+    purchases, others = len(recent(link.purchase_calls, now, window)), len(recent(link.other_calls, now, window))
+    found: dict[Share, int] = {}
+    for share in NOBODY:
+        of_all, of_others = _most(share)
+        left_of_others = of_others - others if share != "purchase" else of_all
+        found[share] = max(0, min(of_all - purchases - others, left_of_others))
+    return found
+
+
+def _most(share: Share) -> tuple[int, int]:
+    """How many calls there may be in a window when one of `share` is made: in all, and of those that are no purchases."""
+    settings = config.current()
+    no_purchases = settings.rate_calls - settings.rate_reserved_for_purchases
+    kept = settings.rate_reserved_for_news if share == "other" else 0
+    return settings.rate_calls - kept, no_purchases - kept
 
 
 def take_ring(link: Link) -> bool:

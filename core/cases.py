@@ -36,6 +36,7 @@ KINDS = {
     "restored": "The records were restored from a backup: what came after it is missing",
     "amount_differs": "The supplier charged another amount than its price",
     "books_broken": "The proof of the books failed",
+    "rounding": "Rounding adds up: more than GH₵ 1 in one day",
 }
 JUDGED_ONCE = frozenset({"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"})
 """Cases of news: once a person has settled one, the very same news does not ask again. The others come back for as

@@ -77,6 +77,13 @@ def jittered(duration_s: float) -> datetime:
     return after(duration_s * random.uniform(0.9, 1.1))
 
 
+def shown(moment: datetime) -> str:
+    """A moment as people read it in Accra: "14:02", and with the day when it is not today's."""
+    local = moment.astimezone(ACCRA)
+    is_today = local.date() == now().astimezone(ACCRA).date()
+    return f"{local:%H:%M}" if is_today else f"{local.day} {local:%b %H:%M}"
+
+
 def accra_midnight(moment: datetime | None = None) -> datetime:
     """The start of the Ghanaian day that holds `moment` (default: now)."""
     local = (moment or now()).astimezone(ACCRA)

@@ -94,7 +94,14 @@ class Config:
     workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
     bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
     float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
+    undo_s: int = _var(
+        "MAKOLA_UNDO_S", "a pressed order goes so many seconds later and can be undone; 0 sends at once", 5
+    )
+    fund_note: str = _var("MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", "")
     reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
+    own_idle_s: int = _var(
+        "MAKOLA_SESSION_IDLE_S", "a portal log-in on one's own device ends unused after this", 43_200
+    )
     metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
@@ -115,15 +122,26 @@ class Config:
     rate_window_s: int = 60  # the supplier's window
     rate_calls: int = 50  # all our calls in a window (the supplier allows 60)
     rate_reserved_for_purchases: int = 20
+    rate_reserved_for_news: int = 10  # the last calls of a window, which routine leaves to signed news
     ring_lookups_per_window: int = 10  # look-ups that unverified rings may cause in a rate window
     ring_gap_s: int = 30  # an unverified ring never looks sooner than this after the last look-up
     breaker_unknowns: int = 5  # unknown answers in a row that open the breaker
     breaker_open_s: int = 60
     credentials_wait_s: int = 300  # after 401/403, before one purchase tries again
     low_float_wait_s: int = 60  # queued for float: looked at again after this
+    watched_s: int = 100  # an open page that asks each minute counts so long as waiting
+    watched_again_s: int = 30  # said again after this: not at each poll
     relay_round_s: float = 1.0
     relay_lease_s: int = 15  # a rung row is not rung again within this
     relay_batch: int = 50
+    unsure_s: int = 15  # what can be bought was looked at longer ago: nothing is promised; unscaled, as pulses are
+    unwatched_s: int = 60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
+    silent_s: int = 20  # no answer of the supplier for this long, at two of its addresses: buying stands still
+    silent_purchase_s: int = 45  # the same at one purchase alone: workers may all hang at calls by then
+    long_rate_wait_s: int = (
+        60  # told by the supplier to wait longer than this: buying stands still; unscaled, as its wait
+    )
+    probe_s: int = 30  # while the supplier is away, somebody asks it this often
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
@@ -157,8 +175,9 @@ class Config:
     lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
-    session_idle_s: int = 1_800
+    session_idle_s: int = 1_800  # at the console, and at the portal on a device that others use
     session_absolute_s: int = 43_200
+    own_absolute_s: int = 604_800  # a portal log-in on a person's own device lives no longer
     gone_gap_s: int = 600  # missing from two syncs this far apart hides a product
     lookup_ladder_s: tuple[int, ...] = (5, 15, 60, 300)  # unresolved submitting
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
@@ -176,6 +195,8 @@ class Config:
         Two roads lead to a late charge: a call begun at the last moment of its lease, and a job that runs into its
         time limit and is killed by the supervisor. After either the supplier itself may still work on it.
         """
+        if self.rate_reserved_for_purchases + self.rate_reserved_for_news >= self.rate_calls:
+            raise ConfigError("rate_calls leaves nothing beside what is reserved for purchases and for signed news")
         latest = max(self.send_lease_s + self.purchase_call_s, self.job_timeout_s + self.supervise_grace_s)
         if self.grace_s < latest + self.supplier_longest_s:
             raise ConfigError(

@@ -35,7 +35,14 @@ _ORDER = (
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
 _SHORTEN_LEASES = "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
-_LINK = ("credentials_refused_since", "unreachable_since", "last_balance_at", "break_since", "bulk_off_until")
+_LINK = (
+    "credentials_refused_since",
+    "unreachable_since",
+    "last_balance_at",
+    "balance_failed_at",
+    "break_since",
+    "bulk_off_until",
+)
 _CALLS = ("purchase_calls", "other_calls", "ring_lookups")
 
 # Of the last seconds nobody knows by which time they were written: such a moment is taken for one of the new time.

@@ -13,6 +13,9 @@ from core import typed
 Pesewas = int
 """An amount in pesewas. Signs follow the ledger: debit +, credit -."""
 
+ROUNDING_PESEWAS = 1
+"""Two whole amounts this far apart may be one figure with a fraction of a pesewa, rounded twice."""
+
 MOST_PESEWAS = 100_000_000
 """GHS 1,000,000: no amount a person types is larger."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ForeignKeyConstraint, Index, func, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, func, or_, select, true, update
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,12 +27,12 @@ KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance",
 PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance", "prove_books")
 
 
-def _silent(_ids: list[int]) -> None:
+def silent(_ids: list[int], *, first: bool = False) -> None:
     """Rings nothing; the relay finds the row by itself."""
 
 
-bell: Callable[[list[int]], None] = _silent
-"""Called with outbox ids after the commit that made them due. Wired by wsgi.py to the relay."""
+bell: Callable[..., None] = silent
+"""Called with outbox ids after the commit that made them due; `first` before all others. Wired by wsgi.py to the relay."""
 
 
 class OutboxRow(Model, StoreOrPlatformScoped):
@@ -53,6 +53,8 @@ class OutboxRow(Model, StoreOrPlatformScoped):
     rung_at: Mapped[datetime | None]
     taken_at: Mapped[datetime | None]
     looked_at: Mapped[datetime | None]
+    news_at: Mapped[datetime | None]
+    """Signed news came then, and the supplier's own record was not asked since: it goes before everything else."""
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     done_at: Mapped[datetime | None]
     result_ok: Mapped[bool | None]
@@ -71,6 +73,7 @@ class Lease:
     order_id: int | None
     rung_at: datetime | None
     """The row's last ring when the job took it: a later one is news that its look may have missed."""
+    news_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,15 @@ def add(kind: Kind, *, order_id: int | None = None, store_id: int | None = None,
     return row.id
 
 
-def make_due(row: OutboxRow, at: datetime | None = None) -> None:
-    """Inside the open use case: have a locked row looked at by `at` (default now), also when its work was over."""
+def make_due(row: OutboxRow, at: datetime | None = None, *, news: bool = False) -> None:
+    """Inside the open use case: have a locked row looked at by `at` (default now), also when its work was over.
+
+    With `news` it goes first: before what is in line, so a ring that nobody has taken yet is taken back.
+    """
     moment = at or clock.now()
+    if news:
+        held = row.taken_at and row.taken_at + clock.delta(config.current().relay_lease_s)  # by a job that has begun
+        row.news_at, row.lease_until = moment, held if row.lease_until == held else None
     if row.done_at is not None:
         row.done_at, row.lease_until = None, None
         row.due_at = moment
@@ -138,10 +147,17 @@ def asked(row_id: int) -> OutboxRow | None:
     return db.session.scalar(select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)))
 
 
-def lease_due(limit: int, only: list[int] | None = None, besides: Sequence[int] = ()) -> list[tuple[int, int]]:
-    """Give out leases on rows that are due and free, oldest first: (outbox id, lease number) each.
+def lease_due(
+    limit: int,
+    only: list[int] | None = None,
+    besides: Sequence[int] = (),
+    of: ColumnElement[bool] | None = None,
+    sooner: Sequence[int] = (),
+) -> list[tuple[int, int]]:
+    """Give out leases on rows that are due and free: (outbox id, lease number) each.
 
-    Rows another relay is looking at are skipped, and those of `besides`. With `only`, those ids alone.
+    Signed news, the platform's own errands and the orders of `sooner`, then the longest due. Rows of `besides`, and those
+    another relay is looking at, are skipped. With `only` those ids alone, with `of` those it holds for.
     """
     now = clock.now()
     with transaction() as session:
@@ -152,8 +168,14 @@ def lease_due(limit: int, only: list[int] | None = None, besides: Sequence[int] 
                 OutboxRow.due_at <= now,
                 or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now),
                 OutboxRow.id.not_in(besides),
+                true() if of is None else of,
             )
-            .order_by(OutboxRow.due_at, OutboxRow.id)
+            .order_by(
+                OutboxRow.news_at.nulls_last(),
+                or_(OutboxRow.order_id.is_(None), OutboxRow.order_id.in_(sooner)).desc(),
+                OutboxRow.due_at,
+                OutboxRow.id,
+            )
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
@@ -216,8 +238,11 @@ def finish(
     ok: bool | None = None,
     text: str | None = None,
     result: dict[str, Any] | None = None,
+    news_read: bool = True,
 ) -> bool:
     """A job ends: look again at `due_at`, or None for done. False when the lease was lost meanwhile.
+
+    `news_read`: the supplier was asked, or need not be: news from before the job is none any more.
 
     A ring that came during the run wins over a later `due_at`, so it is not lost.
     """
@@ -231,6 +256,8 @@ def finish(
             return False
         rung = row.rung_at != lease.rung_at
         row.lease_until, row.looked_at = None, clock.now()
+        if news_read and row.news_at == lease.news_at:
+            row.news_at = None
         if ok is not None:
             row.result_ok, row.result_text, row.result = ok, text, result
         if due_at is None and not rung:
@@ -263,10 +290,10 @@ def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
         row.rung_at = now - timedelta(microseconds=1)  # it was before; the clock has been set back since
     row.lease_no += 1
     row.lease_until, row.taken_at = now + clock.delta(seconds), now
-    return Lease(row.id, row.lease_no, row.kind, row.store_id, row.order_id, row.rung_at)
+    return Lease(row.id, row.lease_no, row.kind, row.store_id, row.order_id, row.rung_at, row.news_at)
 
 
 def _ring_after_commit(row: OutboxRow) -> None:
     if row.due_at <= clock.now():
-        outbox_id = row.id
-        after_commit(lambda: bell([outbox_id]))
+        outbox_id, first = row.id, row.news_at is not None
+        after_commit(lambda: bell([outbox_id], first=first))

@@ -25,14 +25,16 @@ STORE = {
     "audit_seals": "",
     "balance_reads": "",
     "bundles": "SELECT",
+    "buying": "SELECT",
     "cases": "SELECT",
     "entries": "SELECT",
     "known_devices": "",
     "login_attempts": "",
     "login_counts": "",
     "memberships": "",
+    "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, final_at, pending_since, placed_address, placed_device, queued_at, state, "
+    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
     "unknown_since, version, wait_reason)",
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -42,7 +44,7 @@ STORE = {
     "sessions": "",
     "settings": "SELECT",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status, version, "
     "welcome, whatsapp) UPDATE(version)",
     "supplier_calls": "",
@@ -60,19 +62,25 @@ PLATFORM = {
     "audit": "SELECT INSERT",
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
-    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, changed_at, cost_pesewas, offer_id)",
+    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
+    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since)",
+    "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
     "login_attempts": "",
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, charged_pesewas, claimed_at, completed_at, ever_unknown, "
-    "failed_since, failure_reason, final_at, lease_until, looked_at, lookups_gone, next_look_at, order_ref, "
-    "pending_since, placed_address, placed_device, processing_at, queued_at, resends, state, steady_marks, submitted_at, supplier_ref, supplier_status, "
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, confirmed_at, "
+    "cost_pesewas, ever_unknown, failed_since, failure_reason, final_at, given_back_at, "
+    "given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, "
+    "order_ref, pending_since, placed_address, placed_device, processing_at, product_name, "
+    "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
+    "submitted_at, supplier_ref, supplier_status, "
     "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, result, result_ok, result_text, "
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
     "rung_at, taken_at)",
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
@@ -81,12 +89,12 @@ PLATFORM = {
     "sessions": "SELECT INSERT DELETE UPDATE(access_no, seen_at, store_id, token_hash)",
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(changed_at, hidden, price_pesewas)",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": "SELECT INSERT UPDATE(closed_note, status, version)",
     "supplier_calls": "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome, path, "
     "request_body, response_body, supplier)",
-    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, cost_pesewas, mb, missing_since, network, product_name, "
-    "seen_at, validity)",
+    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, charged_pesewas, cost_pesewas, mb, missing_since, network, "
+    "price_since, product_name, refused_at, seen_at, validity)",
     "supplier_state": "SELECT INSERT UPDATE",
     "sync_reports": "SELECT INSERT",
     "users": "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at) INSERT "
@@ -101,7 +109,7 @@ DEFINER = {
     "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
-    "orders": "SELECT UPDATE(customer_name, recipient_msisdn, version)",
+    "orders": "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn, repriced_at, version)",
     "memberships": "SELECT",
     "outbox": "SELECT DELETE",
     "postings": "SELECT INSERT",
@@ -129,6 +137,7 @@ FUNCTIONS = {
     "makola_prune(text,text)": "platform",
     "makola_refuse_unbalanced()": "",
     "makola_refuse_unpermitted()": "",
+    "makola_reprice(bigint,bigint,timestamp with time zone)": "store platform",
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
     "makola_words_of(users)": "",
@@ -138,10 +147,9 @@ FUNCTIONS = {
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see `core.permits`."""
-WITHOUT_SEQUENCE = frozenset(
-    {"known_devices", "login_counts", "memberships", "pulses", "reset_links", "sessions", "settings", "supplier_state"}
-)
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "order_drafts", "pulses", "reset_links"}
+WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
 """Tables that name a store and belong to none."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, case, or_, select, update
+from sqlalchemy import DateTime, Index, LargeBinary, Text, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,6 +41,16 @@ class SupplierState(Model):
     unreachable_since: Mapped[datetime | None]
     last_balance_pesewas: Mapped[int | None]
     last_balance_at: Mapped[datetime | None]
+    last_balance_said: Mapped[str | None]
+    """The same figure in cedis with every digit as it was sent."""
+    balance_failed_at: Mapped[datetime | None]
+    balance_failure: Mapped[str | None]
+    """The last read brought no balance: when, and why in words. None once one has."""
+    fit_entry_id: Mapped[int | None]
+    """The newest entry of the float account when it last fitted a balance to the pesewa."""
+    rounding_day: Mapped[date | None]
+    rounding_pesewas: Mapped[int] = mapped_column(default=0)
+    """What was booked as rounding on that day in Accra: + gained, − lost."""
     break_pesewas: Mapped[int | None]
     break_since: Mapped[datetime | None]
     bulk_off_until: Mapped[datetime | None]
@@ -96,25 +106,11 @@ class WebhookEvent(Model):
         return self.body.decode("utf-8", "replace")
 
 
-class BalanceRead(Model):
-    """One answer of the supplier about our balance, beside what our books said at that moment."""
-
-    __tablename__ = "balance_reads"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    supplier: Mapped[str]
-    balance_pesewas: Mapped[int]
-    float_pesewas: Mapped[int]
-    unresolved_pesewas: Mapped[int]
-    verdict: Mapped[str]
-
-
 @as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
     return db.session.get(SupplierState, SUPPLIER) or SupplierState(
-        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[], rounding_pesewas=0
     )
 
 
@@ -129,10 +125,10 @@ def locked_state() -> SupplierState:
 
 
 @as_platform
-def take_call(share: Share) -> float:
-    """Take one call from the shared budget. Returns 0 when it may be made now, else the seconds to wait."""
+def take_call(share: Share, calls: int = 1) -> float:
+    """Take `calls` from the shared budget. Returns 0 when they may be made now, else the seconds to wait."""
     with transaction():
-        return budget.take(locked_state(), share)
+        return budget.take(locked_state(), share, calls)
 
 
 @as_platform
@@ -192,11 +188,24 @@ def record_call(
 
 
 def _let_in(since: datetime) -> bool:
+    """End a stop that this call disproves. Not when the last two purchases were both refused within one wait all the same:
+    then reads vouch for reads alone, and each would only send one more purchase to be refused.
+    """
+    last = (
+        select(SupplierCall.http_status, SupplierCall.at)
+        .where(SupplierCall.endpoint.in_(("purchase", "bulk")))
+        .order_by(SupplierCall.id.desc())
+        .limit(2)
+        .subquery()
+    )
+    lately = clock.now() - clock.delta(config.current().credentials_wait_s)
+    refused_all_the_same = select(func.count() > 1).where(last.c.http_status.in_((401, 403)), last.c.at > lately)
     refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
     ended = db.session.execute(
         update(SupplierState)
         .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
+        .where(~refused_all_the_same.scalar_subquery())
         .values(
             credentials_refused_since=None,
             unreachable_since=None,
@@ -266,9 +275,3 @@ def verified_completion(order_ref: str) -> WebhookEvent | None:
             WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
         )
     )
-
-
-@as_platform
-def balance_reads(limit: int) -> list[BalanceRead]:
-    """The newest balance reads first."""
-    return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, delete, select, text, update
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, case, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import browsers, clock, config, guessing, hashing, passwords, permits, signed, typed  # noqa: F401 - permits hooks in
@@ -70,6 +70,8 @@ class LoginSession(Model):
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
     device: Mapped[str] = mapped_column(default="")
     access_no: Mapped[int] = mapped_column(default=0)
+    own_device: Mapped[bool] = mapped_column(default=False)
+    """The person's own phone or computer, at the portal: it may be idle and live longer."""
 
 
 class Login:
@@ -131,11 +133,16 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
 
 
 @as_platform
-def start_login(user: User, door: Door, store_id: int | None = None, *, user_agent: str = "") -> str:
-    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted."""
+def start_login(
+    user: User, door: Door, store_id: int | None = None, *, user_agent: str = "", own_device: bool = False
+) -> str:
+    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted.
+
+    `own_device` when nobody else uses this browser: the session then idles and lives longer.
+    """
     token = secrets.token_urlsafe(32)
     row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
-    row.device, row.access_no = browsers.words(user_agent), user.access_no
+    row.device, row.access_no, row.own_device = browsers.words(user_agent), user.access_no, own_device
     with transaction() as session:
         session.add(row)
     return token
@@ -155,12 +162,12 @@ def login_of(token: str, door: Door) -> Login | None:
     if row is None:
         return None
     login, user, role = row
-    now, settings = clock.now(), config.current()
+    now, (idle_s, longest_s) = clock.now(), _limits_s(login.own_device)
     if user.removed_at is not None or login.access_no != user.access_no:
         return None
-    if (now - login.seen_at).total_seconds() > settings.session_idle_s:
+    if (now - login.seen_at).total_seconds() > idle_s:
         return None  # a person's idle time is not a machine's duration: it is never scaled
-    if (now - login.created_at).total_seconds() > settings.session_absolute_s:
+    if (now - login.created_at).total_seconds() > longest_s:
         return None
     if (door == "console" and user.platform_role == "none") or (login.store_id is not None and role is None):
         return None
@@ -196,25 +203,35 @@ def end_session(token_hash: str) -> None:
 def prune() -> int:
     """Delete sessions that ended by themselves. Returns how many."""
     with transaction() as session:
-        old = clock.now() - timedelta(seconds=config.current().session_absolute_s)
-        gone = session.execute(delete(LoginSession).where(LoginSession.created_at < old))
+        gone = session.execute(delete(LoginSession).where(~_within("created_at", 1)))
         return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 @as_platform
 def logins_of(user_id: int) -> list[LoginSession]:
     """Where a person is logged in now, at both doors, the last used first."""
-    now, settings = clock.now(), config.current()
     rows = db.session.scalars(
         select(LoginSession)
         .join(User, (User.id == LoginSession.user_id) & (User.access_no == LoginSession.access_no))
         .where(LoginSession.user_id == user_id)
-        .where(LoginSession.seen_at > now - timedelta(seconds=settings.session_idle_s))
-        .where(LoginSession.created_at > now - timedelta(seconds=settings.session_absolute_s))
+        .where(_within("seen_at", 0), _within("created_at", 1))
         .order_by(LoginSession.seen_at.desc())
-        .limit(settings.page_size)
+        .limit(config.current().page_size)
     )
     return list(rows)
+
+
+def _limits_s(own_device: bool) -> tuple[int, int]:
+    """How long a session may be idle, and live at all, in seconds."""
+    settings = config.current()
+    if own_device:
+        return settings.own_idle_s, settings.own_absolute_s
+    return settings.session_idle_s, settings.session_absolute_s
+
+
+def _within(moment: str, which: int) -> ColumnElement[bool]:
+    since = [clock.now() - timedelta(seconds=_limits_s(own)[which]) for own in (True, False)]
+    return getattr(LoginSession, moment) > case((LoginSession.own_device, since[0]), else_=since[1])  # type: ignore[no-any-return]
 
 
 def end_logins_of(user: User, keep: str | None = None) -> str | None:

@@ -17,6 +17,7 @@ from door import (
     filters,
     for_front,
     health,
+    kept,
     limits,
     logs,
     metrics,
@@ -36,6 +37,7 @@ def install(app: Flask, config: Config) -> None:
     errors.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
     waits.install(app)  # before anything asks the database
+    kept.install(app)  # before anything is refused
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
     devices.install(app)

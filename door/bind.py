@@ -9,13 +9,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from urllib.parse import quote
 
-from flask import Flask, Response, abort, g, make_response, redirect, request
+from flask import Flask, Response, abort, flash, g, make_response, redirect, request
 from flask_login import LoginManager, current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import db, stores, tenancy, users
 from core.config import Config
-from door import hosts
+from door import hosts, kept
 from door.filters import wants_fragment
 
 PUBLIC = {
@@ -25,6 +25,8 @@ PUBLIC = {
 """Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
 
 _DOOR_OF_ROOM = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
+KEPT = "Log in: what you had chosen is kept, and goes with one more press."
+AGAIN = "Log in and press once more."
 LOGGED_OUT = '<p class="note stopped" role="status">You have been logged out. <a href="/login">Log in again</a></p>'
 
 
@@ -79,14 +81,43 @@ def unbind_store(_error: BaseException | None = None) -> None:
 
 
 def ask_to_log_in() -> Response | BaseResponse:
-    """To the log-in page and back. An htmx form is sent there as a whole; a poll gets a note without a trigger."""
+    """To the log-in page and back. A press is kept for its person and does nothing; an htmx form is sent there as a
+    whole, and a poll gets a note without a trigger.
+    """
+    if request.method == "GET":
+        if wants_fragment():
+            return make_response(LOGGED_OUT, 401)
+        return redirect(_log_in_and(request.full_path.rstrip("?")), 303)
+    flash(f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}", "waiting")
+    return _send_to(_log_in_and(kept.return_path()))
+
+
+def answer_old_page() -> Response | BaseResponse | None:
+    """To a press whose page is older than its log-in: nothing is done, and the page comes back as it was, drawn anew.
+
+    None where no log-in is asked for, or when the page does not show that it was drawn for this person and store.
+    """
+    room, rule = hosts.place().room, request.url_rule
+    if room not in PUBLIC or rule is None or rule.rule in PUBLIC[room]:
+        return None
+    if not current_user.is_authenticated:
+        return ask_to_log_in()
+    if not g.kept.fits() or not g.kept.keep():
+        return None
+    flash("This page was older than your log-in, so nothing was done. Look it over and press once more.", "waiting")
+    return _send_to(kept.return_path())
+
+
+def _send_to(path: str) -> Response | BaseResponse:
     if not wants_fragment():
-        back = request.full_path.rstrip("?") if request.method == "GET" else "/"
-        return redirect("/login" if back == "/" else f"/login?next={quote(back, safe='/')}", 303)
+        return redirect(path, 303)
     response = make_response(LOGGED_OUT, 401)
-    if request.method != "GET":
-        response.headers["HX-Redirect"] = "/login"
+    response.headers["HX-Redirect"] = path
     return response
+
+
+def _log_in_and(back: str) -> str:
+    return "/login" if back == "/" else f"/login?next={quote(back, safe='/')}"
 
 
 def _login_of(token: str) -> users.Login | None:

@@ -12,12 +12,12 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core import db, hashing
-from door import hosts, logs, refusals
+from door import bind, hosts, logs, refusals
 from door.filters import wants_fragment
 
 
@@ -63,6 +63,13 @@ BUSY = Words(
     "Wait a moment and send it again. Sending the same form twice never orders twice.",
 )
 """A 503 whose reason is another transaction that would not end."""
+NO_COOKIES = Words(
+    "This browser keeps no cookies",
+    "Its forms need one, and none came with this one, so nothing was done.",
+    "Allow cookies for this site in the browser's settings, leave its private window, or use another browser. Then open "
+    "the page again.",
+)
+"""A 400 whose form had no token to fit, because there is no cookie at all."""
 _LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
 CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
 """A 503 of the front: too many requests wait, or too many are being sent."""
@@ -82,19 +89,31 @@ def refused(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
+    if isinstance(error, CSRFError) and (answer := _old_page()) is not None:
+        return answer
     refusals.note(error)
     own = error.description if error.description != type(error).description else None
     if isinstance(error, RateLimitExceeded):
         own = None
+    words = None
     if isinstance(error, CSRFError):
         own = "This page had grown old, so nothing was done."
-    response = page(status, own)
+        if not request.cookies:
+            own, words = None, NO_COOKIES
+    response = page(status, own, words=words)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     if status == 429:
         response.headers.setdefault("Retry-After", "60")
     return response
+
+
+def _old_page() -> Response | None:
+    try:
+        return bind.answer_old_page()  # type: ignore[return-value]
+    except SQLAlchemyError:  # nobody can say who is logged in just now
+        return None
 
 
 def unreadable(_error: DataError) -> Response:
@@ -126,6 +145,7 @@ def page(status: int, sentence: str | None = None, *, words: Words | None = None
         "advice": words.advice,
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
+        "log_in_again": words is NO_COOKIES and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
         "known_host": g.get("store") is not None or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE),
     }
     if wants_fragment():

@@ -33,12 +33,19 @@ NO_RETRY = Retry(NoBackoff(), 0)
 
 @dataclass(frozen=True)
 class Limit:
-    """`amount` per window in the notation of Flask-Limiter. `counts` says which answers use it up; None: all."""
+    """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
 
+    `asked` says which requests are held to it, `counts` which answers use it up; None: all.
+    """
+
+    scope: str
     amount: str
+    asked: Callable[[], bool] | None = None
     counts: Callable[[Response], bool] | None = None
 
 
+DRAFTS_EACH = 5
+"""Orders that may be begun for each that may be placed: people look at several."""
 MISSES = "60 per 10 minutes"
 """Codes that are no order's, per store and address, whichever page they are tried on and by whichever method. Beyond,
 a miss reads 429 and a hit still passes: many customers share the address of one who guesses."""
@@ -51,19 +58,30 @@ CODES = (
 """The pages that find an order by its code, and answer 404 when there is none."""
 
 
+def _confirms() -> bool:
+    return request.form.get("confirm") == "1"
+
+
 def _made_an_order(_response: Response) -> bool:
     return bool(g.get("order_created"))
 
 
-def table(config: Config) -> dict[tuple[str, str, str], Limit]:
-    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does.
+def _made_a_draft(_response: Response) -> bool:
+    return bool(g.get("draft_made"))
+
+
+def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does, and
+    what was only begun has a count of its own.
 
     Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
     """
+    most = config.orders_per_address_minute
     return {
-        (hosts.STORE, "POST", "/orders"): Limit(
-            f"{config.orders_per_address_minute} per minute", counts=_made_an_order
-        ),
+        (hosts.STORE, "POST", "/orders"): [
+            Limit("orders", f"{most} per minute", _confirms, _made_an_order),
+            Limit("drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft),
+        ],
     }
 
 
@@ -78,10 +96,16 @@ def install(app: Flask, config: Config) -> None:
         key_prefix="makola",
     )
     limiter.init_app(app)
-    for (room, method, path), limit in table(config).items():
+    for (room, method, path), limits in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        asked = limiter.limit(limit.amount, methods=[method], deduct_when=limit.counts)(_asked)
-        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], asked)
+        counted = [
+            (
+                limit,
+                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(_asked(limit.scope)),
+            )
+            for limit in limits
+        ]
+        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], counted)
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
@@ -103,14 +127,16 @@ def valkey(url: str) -> Redis:
     return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
 
 
-def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Callable[..., Any]:
+def _told_when_over(view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]) -> Callable[..., Any]:
     """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep what was typed."""
 
     @wraps(view)
     def told(*words: Any, **named: Any) -> Response:
         over = None
         try:
-            asked()
+            for limit, asked in counted:
+                if limit.asked is None or limit.asked():
+                    asked()
         except RateLimitExceeded as error:
             over = error
             g.slow_down_s = SLOW_DOWN_S
@@ -122,8 +148,14 @@ def _told_when_over(view: Callable[..., Any], asked: Callable[[], None]) -> Call
     return told
 
 
-def _asked() -> None:
-    """What is limited: one more request to an address of the table. Raises `RateLimitExceeded` once it is."""
+def _asked(scope: str) -> Callable[[], None]:
+    """What is limited: one more request of this kind. Raises `RateLimitExceeded` once it is."""
+
+    def asked() -> None:
+        pass
+
+    asked.__name__ = asked.__qualname__ = f"asked_{scope}"  # by which the limits of a function are found
+    return asked
 
 
 def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import cases, clock, config, ledger, orders, outbox, proof, pulse, supply, tenancy
+from core import buying, cases, clock, config, ledger, orders, outbox, proof, pulse, supply, tenancy
 from core.db import db, limit_lock_waits
 from door.logs import log
 from door.security import FIXED
@@ -70,7 +70,7 @@ class Reader(Collector):
         before = limit_lock_waits(config.current().lock_read_s)  # it comes before Flask, so nobody else says how long
         try:
             with self._app.app_context(), tenancy.across_stores():
-                found = [*_proof(), *_queue(), *_orders(), *_money(), *_processes()]
+                found = [*_proof(), *_queue(), *_orders(), *_buying(), *_money(), *_processes()]
             up = 1
         except SQLAlchemyError as error:
             log.warning(
@@ -119,6 +119,17 @@ def _orders() -> Iterator[Metric]:
     yield _by("cases_open", "Cases a person must settle, by kind.", "kind", _counts(_CASES), cases.KINDS)
     unmatched = db.session.scalar(text(_UNMATCHED)) or 0
     yield _gauge("webhooks_unmatched", "Webhooks kept whose reference is no order of ours.", unmatched)
+
+
+def _buying() -> Iterator[Metric]:
+    now, row = buying.now(), db.session.get(buying.Buying, 1)
+    stopped = {now.line.reason: 1} if now.line else {}
+    yield _by("buying_stopped", "1 for what keeps stores from selling anything.", "reason", stopped, buying.LINE)
+    yield _gauge("bundles_sold_out", "Sizes the free float does not cover.", len(now.short))
+    if row is not None:
+        yield _gauge(
+            "buying_looked_at_age_seconds", "Since the relay looked what can be bought.", _age_s(row.renewed_at)
+        )
 
 
 def _money() -> Iterator[Metric]:

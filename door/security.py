@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Flask, Response, abort, g, request
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
 from core.config import Config
-from door import bodies, hosts, origins
+from door import bodies, hosts, origins, tokens
 from door.logs import log
 from front import Refusal
 
@@ -53,10 +53,14 @@ def install(app: Flask, config: Config) -> None:
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_DOMAIN=None,
         WTF_CSRF_CHECK_DEFAULT=False,  # checked below, after host and origin
-        WTF_CSRF_TIME_LIMIT=config.session_absolute_s,
+        WTF_CSRF_TIME_LIMIT=config.own_absolute_s,
+        PERMANENT_SESSION_LIFETIME=config.own_absolute_s,  # for a log-in on one's own device
+        SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_SSL_STRICT=False,  # the exact Origin is checked below, and not every browser sends a Referer
     )
     csrf.init_app(app)
+    app.jinja_env.globals["csrf_token"] = tokens.token  # ours in place of Flask-WTF's, which is the same on every page
+    app.context_processor(lambda: {"csrf_token": tokens.token})
     app.before_request(refuse_bad_address)
     app.before_request(origins.refuse_foreign)
     app.before_request(bodies.require_whole)
@@ -124,8 +128,9 @@ def refuse_forgery() -> None:
     """400 for an unsafe request to a known page without a valid token."""
     if request.method not in origins.UNSAFE or request.url_rule is None or hosts.place().room == hosts.HOOKS:
         return
-    if (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN:
-        csrf.protect()
+    g.form_token_fits = g.csrf_valid = tokens.fits()  # the second is what Flask-WTF's forms ask
+    if not g.form_token_fits and (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN:
+        raise CSRFError
 
 
 def inline_style(css: str) -> Markup:
@@ -146,7 +151,7 @@ def dress(response: Response) -> Response:
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
         headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
-    if room in (hosts.PORTAL, hosts.CONSOLE) or response.status_code >= 400:
+    if room in (hosts.PORTAL, hosts.CONSOLE) or (response.status_code >= 400 and not g.get("back_may_show_it")):
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-cache"

@@ -1,7 +1,9 @@
-"""Compresses the customers' pages, because their data costs them money.
+"""Compresses our pages, because their data costs people money, where no secret of a page can be guessed by its length.
 
-Only storefront HTML: those pages are reachable by nobody else's script (exact Origin, host-only cookies) and hold no
-secret worth guessing bit by bit. A proxy in front may do it better; it finds `Content-Encoding` and leaves them alone.
+Whoever sees lengths on the way and can make a browser ask for a page with words of his own in it could find out, word by
+word, what else is there (BREACH). A store's pages hold nothing worth it. In portal and console the one secret of a page,
+the token of its forms, is masked anew each time; and a page that carries words of its request back goes out as it is,
+unless a page of this very host, or the person, asked for it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import gzip
 
 from flask import Flask, Response, request
 
-from door import hosts
+from door import hosts, origins
 
 LEVEL = 6
 """What one page costs at this level is under 0.1 ms; higher levels save next to nothing on pages this small."""
@@ -22,8 +24,11 @@ def install(app: Flask) -> None:
 
 
 def squeeze(response: Response) -> Response:
-    """Gzip an HTML answer of a store when the browser takes it and it is worth it."""
-    if hosts.place().room != hosts.STORE or response.mimetype != "text/html" or response.is_streamed:
+    """Gzip an HTML answer when the browser takes it, it is worth it and nobody else put words into it."""
+    if response.mimetype != "text/html" or response.is_streamed:
+        return response
+    room = hosts.place().room
+    if room not in (hosts.STORE, hosts.PORTAL, hosts.CONSOLE) or (room != hosts.STORE and may_hold_words_of_others()):
         return response
     response.vary.add("Accept-Encoding")
     if "gzip" not in request.accept_encodings or "Content-Encoding" in response.headers:
@@ -34,3 +39,9 @@ def squeeze(response: Response) -> Response:
     response.set_data(gzip.compress(body, LEVEL, mtime=0))
     response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def may_hold_words_of_others() -> bool:
+    """Whether this request carries words that its page may show, and another site may have chosen them."""
+    carries = request.url_rule is None or request.view_args or request.query_string or request.method != "GET"
+    return bool(carries) and request.headers.get("Sec-Fetch-Site") not in origins.OF_OUR_OWN

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core import clock, config, orders, supply
 from core.db import db, end_read
 from core.orders import Claim, News, Order
-from fulfilment import balance, link, news, rungs
+from fulfilment import balance, catalogue, link, news, rungs
 from integrations.ports import (
     Absent,
     Accepted,
@@ -41,6 +41,8 @@ def read(order_id: int) -> Order:
 def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None) -> datetime | None:
     """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
     order = read(claim.order_id)
+    if isinstance(result, Rejected) and result.kind == "catalogue":
+        catalogue.note_refused(order)
     match result:
         case Accepted():
             return take(order, news.of_accepted(order, result))
@@ -63,6 +65,8 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
             return back_in_line(claim, "float", "The supplier says the float is too low; nothing was bought.", due)
         case Rejected(kind="duplicate_reference"):
             return _settle_duplicate(claim, supplier)
+        case Rejected(kind="catalogue") if orders.buy_other(claim.order_id, claim.attempt):
+            return clock.now()
         case Rejected():
             said = News(raw_status=result.code, failure_reason=result.message)
             orders.advance(
@@ -119,6 +123,7 @@ def take(order: Order, told: news.Told) -> datetime | None:
     elif told.wrong_order and order.state == "submitting":
         orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
         orders.forget_absence(order.id)
+    catalogue.note_charge(order, told.news.amount_pesewas)
     return rungs.next_look(read(order.id))
 
 
@@ -143,7 +148,7 @@ def look_before_resend(claim: Claim, supplier: Supplier, *, has_call: bool = Fal
 
     Takes a call from the budget unless `has_call`.
     """
-    pause = 0.0 if has_call else supply.take_call("other")
+    pause = 0.0 if has_call else supply.take_call("purchase")
     if pause:
         due = clock.now() + timedelta(seconds=pause)
         return back_in_line(claim, "rate", "No call left to check before sending again.", due)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from core import budget, clock, config, orders, reconcile, supply, tenancy
+from core import balances, budget, clock, config, orders, reconcile, supply, tenancy
 from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
@@ -41,7 +41,8 @@ def read(supplier: Supplier) -> str | NoAnswer:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance):
-            return _note(answer.balance_pesewas, mark=mark)
+            return _note(answer.balance_pesewas, mark=mark, said=answer.said)
+    balances.note_failed(link.in_words(answer))
     link.note_silence(answer)
     return answer
 
@@ -91,7 +92,7 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
 def older_goes_first(order: Order) -> bool:
     """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
     with tenancy.across_stores():
-        if budget.left(supply.state()) == 0:
+        if budget.room(supply.state())["purchase"] == 0:
             return False  # nobody can buy now: the budget says until when, better than a second at a time
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())
 
@@ -114,10 +115,10 @@ def note_money_back() -> None:
         orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
 
 
-def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
     """Have a balance judged, and say loudly when that stops buying, or lets it go on. Needs `across_stores`."""
     stopped = reconcile.buying_stopped()
-    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark)
+    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark, said=said)
     if reconcile.buying_stopped() != stopped:
         if stopped:
             log.warning("buying goes on: the balance fits again", verdict=verdict)

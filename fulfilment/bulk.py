@@ -30,7 +30,7 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
             for one in orders.ready_to_buy(settings.rate_calls + 1)
             if one.id != order.id and one.network not in paused
         ]
-        calls_left = budget.left(link)
+        calls_left = budget.room(link)["purchase"]
     if len(due) + 1 < settings.bulk_lines or not 0 < calls_left <= len(due):
         return []
     chosen = due[: settings.bulk_lines - 1]

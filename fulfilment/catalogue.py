@@ -1,11 +1,13 @@
-"""Asking the supplier what it sells, and handing the list to the catalogue."""
+"""Asking the supplier what it sells, and handing the list to the catalogue; also what purchases tell about it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from core import catalog, clock, supply, tenancy
+from core import catalog, clock, orders, outbox, supply, tenancy
+from core.audit import SYSTEM
 from core.db import end_read
+from core.orders import Order
 from core.outbox import Lease
 from core.supply import SUPPLIER
 from fulfilment import link
@@ -34,3 +36,22 @@ def sync_now(supplier: Supplier) -> Outcome:
     with tenancy.across_stores():
         report = catalog.apply_sync(SUPPLIER, answer.offers, answer.left_out)
     return Outcome(None, ok=report.ok, text=report.sentence)
+
+
+def note_refused(order: Order) -> None:
+    """The supplier does not sell what this order asked for: nobody is sold it any more, and the list is read soon."""
+    if catalog.refuse_offer(orders.wording(order)):
+        _read_soon()
+
+
+def note_charge(order: Order, charged_pesewas: int | None) -> None:
+    """What the supplier took for this order, in any answer: above the known cost it is the cost from now on."""
+    if charged_pesewas is None or charged_pesewas <= order.cost_pesewas or order.submitted_at is None:
+        return
+    if catalog.note_charge(orders.wording(order), charged_pesewas, order.submitted_at):
+        _read_soon()
+
+
+def _read_soon() -> None:
+    with tenancy.across_stores():
+        outbox.ask("sync_catalogue", SYSTEM)

@@ -19,17 +19,35 @@ from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
 _TURN_AGAIN_S = 1
+_SOURCE_AGAIN_S = 60
+"""An order that waits for the network's list, or its price, looks again after this."""
 
 
 def deliver(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `deliver_order`: one step for the order of this row, in its store."""
     assert lease.order_id is not None
     order = answers.read(lease.order_id)
+    if order.state == "pending":
+        return Outcome(orders.let_go(order.id))
     if order.state != "queued" and order.attempt == 0 and not order.in_doubt:
         return Outcome(None)  # cancelled before anything was sent
-    due = _buy(order, supplier) if order.state == "queued" else _look(order, supplier)
+    if order.state == "queued":
+        due = _buy(order, supplier)
+    else:
+        pause = supply.take_call("news" if lease.news_at is not None else "other")
+        if pause:
+            return _look_later(lease, order, clock.now() + timedelta(seconds=pause))
+        due = _look(order, supplier)
     orders.note_next(order.id, due)
     return Outcome(due)
+
+
+def _look_later(lease: Lease, order: Order, due: datetime) -> Outcome:
+    """No call is left to ask about this order. News that waits is said on its pages."""
+    if lease.news_at is not None:
+        orders.wait_for_turn(order.id)
+    orders.note_next(order.id, due)
+    return Outcome(due, news_read=False)
 
 
 def _buy(order: Order, supplier: Supplier) -> datetime | None:
@@ -39,6 +57,9 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
         return clock.now()
     if order.network in catalog.paused_networks():
         return _wait(order, "paused", clock.after(60))
+    unsold = orders.look_at_source(order)
+    if unsold is not None:
+        return _wait(order, unsold, clock.after(_SOURCE_AGAIN_S))
     closed = link.closed()
     if closed is not None:
         return _wait(order, closed.reason, closed.until)
@@ -54,11 +75,10 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
         if closed is not None:
             return _wait(order, closed.reason, closed.until)
         companions = bulk.companions(order, supplier)
-        # The look right before a resend first: a purchase's call must not be spent on finding that none is left for it.
-        pause = supply.take_call("other") if order.ever_unknown else 0.0
-        if pause:
+        # With the look right before a resend, both or none: no call is spent on finding that the other is not left.
+        pause = supply.take_call("purchase", 2 if order.ever_unknown else 1)
+        if pause and order.ever_unknown:
             return _wait(order, "rate", clock.now() + timedelta(seconds=pause))
-        pause = supply.take_call("purchase")
         if pause:
             return clock.now() + timedelta(seconds=pause)
         if companions:
@@ -113,10 +133,7 @@ def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier
 
 
 def _look(order: Order, supplier: Supplier) -> datetime | None:
-    """Ask the supplier for our reference and apply the answer."""
-    pause = supply.take_call("other")
-    if pause:
-        return clock.now() + timedelta(seconds=pause)
+    """Ask the supplier for our reference and apply the answer. The call is taken already."""
     end_read()
     result = supplier.status(order.order_ref)
     gone = orders.note_look(

@@ -60,7 +60,14 @@ def run(outbox_id: int, lease_no: int) -> None:
             except Exception as bug:
                 _put_off(lease, bug)
                 raise
-            kept = outbox.finish(lease, outcome.due_at, ok=outcome.ok, text=outcome.text, result=outcome.result)
+            kept = outbox.finish(
+                lease,
+                outcome.due_at,
+                ok=outcome.ok,
+                text=outcome.text,
+                result=outcome.result,
+                news_read=outcome.news_read,
+            )
         log.info(
             "looked",
             kind=lease.kind,

@@ -15,8 +15,6 @@ from core import clock, config, orders, reconcile, supply, tenancy
 from core.db import db, transaction
 from integrations.ports import NoAnswer, NotSent, Rejected, SubmitResult, Unknown
 
-_WALLET_LOCK = 4_203
-"""Key of the advisory lock. Session-level: PostgreSQL frees it when the process dies, so a kill never leaves it held."""
 _TURN_WAIT_MS = 3_000
 NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
 """Reasons for which a line of a bulk call was not bought though the supplier was reached (`ports.Supplier.submit_bulk`)."""
@@ -50,8 +48,9 @@ class Closed:
 def wallet_turn() -> Iterator[bool]:
     """Hold the supplier's wallet for one purchase or one comparison of balances. Yields False when others have it.
 
-    Two purchases at once on one wallet provoke PROCESSING_ERROR there. On a connection of its own, in autocommit, so
-    that no transaction is open during the call.
+    Two purchases at once on one wallet provoke PROCESSING_ERROR there. By a session's advisory lock, which PostgreSQL
+    frees when the process dies, so a kill never leaves it held. On a connection of its own, in autocommit, so that no
+    transaction is open during the call.
     """
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
@@ -64,7 +63,7 @@ def wallet_turn() -> Iterator[bool]:
 def _take_turn(connection: Connection) -> bool:
     connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
     try:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _WALLET_LOCK})
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": reconcile.WALLET_LOCK})
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
             raise

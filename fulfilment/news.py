@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core import clock, config, orders, phones, supply
+from core import clock, config, money, orders, phones, supply
 from core.orders import News, Order, State
 from fulfilment import sizes
 from integrations.ports import Accepted, Found, StatusWord
@@ -128,9 +128,8 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
     found: list[tuple[str, dict[str, Any]]] = []
     if needs_person:
         found.append(("unknown_word", {"said": said.raw_status}))
-    if said.amount_pesewas is not None and said.amount_pesewas != (
-        order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
-    ):
+    expected = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    if said.amount_pesewas is not None and abs(said.amount_pesewas - expected) > money.ROUNDING_PESEWAS:
         found.append(
             ("amount_differs", {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas})
         )

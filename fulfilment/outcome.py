@@ -15,3 +15,5 @@ class Outcome:
     ok: bool | None = None
     text: str | None = None
     result: dict[str, Any] | None = None
+    news_read: bool = True
+    """False: no call was left to ask about the signed news there is."""

@@ -1,8 +1,8 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Notices a restored database before it rings anything. Also asks for what is timed (balance, catalogue,
-proof of the books), by rows of the same outbox.
+lease is over. Notices a restored database before it rings anything. Writes down what can be bought now, and asks for
+what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Collection
 
 import structlog
 from flask import Flask, current_app
@@ -21,7 +22,21 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, guessing, leap, orders, outbox, pruning, pulse, tenancy, users
+from core import (
+    budget,
+    clock,
+    config,
+    guessing,
+    leap,
+    orders,
+    outbox,
+    pruning,
+    pulse,
+    reconcile,
+    supply,
+    tenancy,
+    users,
+)
 from core.audit import SYSTEM
 from core.db import db
 
@@ -30,17 +45,25 @@ log = structlog.get_logger("relay")
 QUEUE = "buy"
 JOB = "fulfilment.jobs.run"
 _LIST = f"rq:queue:{QUEUE}"
+_WATCHED = "makola:watched"
+"""Sorted set: ids of orders with an open page, and until when that counts."""
+_WATCHED_MOST = 200
 _JOB_ID = re.compile(rb"buy-(\d+)-\d+")
 FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
 _DOWN_S = 1.0
 _TIDY_S = 3_600
+_DRAFTS_S = 60
+"""What customers were about to order goes a minute after its hour: numbers are in it."""
 _quiet_until = 0.0
 
 
-def ring(outbox_ids: list[int]) -> None:
-    """The bell after a commit: lease the rows and enqueue them. Never raises and never holds up a page."""
+def ring(outbox_ids: list[int], *, first: bool = False) -> None:
+    """The bell after a commit: lease the rows and enqueue them. Never raises and never holds up a page.
+
+    `first`: before all that is in the list.
+    """
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return
@@ -48,7 +71,7 @@ def ring(outbox_ids: list[int]) -> None:
         with tenancy.across_stores():
             leases = outbox.lease_due(len(outbox_ids), only=outbox_ids)
         try:
-            _enqueue(queue_of(current_app.extensions["redis"]), leases)
+            _enqueue(queue_of(current_app.extensions["redis"]), leases, first=first)
         except RedisError as error:
             _quiet_until = time.monotonic() + _QUIET_S
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
@@ -67,7 +90,7 @@ def queue_of(connection: Redis) -> Queue:
 def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
-    tidy_at = clock.now()
+    tidy_at = drafts_at = clock.now()
     clocks = leap.Watch()
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
@@ -75,10 +98,15 @@ def run(app: Flask, stop: threading.Event) -> None:
             with app.app_context(), tenancy.across_stores():
                 _watch_restore()
                 _watch_clocks(clocks)
+                hurried = reconcile.renew()  # before Valkey is asked for anything: it may be away
                 expire()
                 rung = round_once(app.extensions["redis"])
                 ask_timed()
+                ask_sooner(hurried)
                 pulse.beat("relay")
+                if clock.now() >= drafts_at:
+                    orders.prune_drafts()
+                    drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     tidy()
                     tidy_at = clock.after(_TIDY_S)
@@ -94,19 +122,60 @@ def run(app: Flask, stop: threading.Event) -> None:
 
 
 def round_once(connection: Redis) -> int:
-    """Ring at most what the list has not got already. Returns how many rows were rung. Needs `across_stores`.
+    """Ring what is due and what calls are left for, by right of way. Returns how many rows. Needs `across_stores`.
 
     A row whose ring still waits in the list is not rung again when its lease is over: the ring in the list would lose
-    its lease to one at the end of it, and with busy workers the oldest row would never come to the front.
+    its lease to one at the end of it, and with busy workers the oldest row would never come to the front. What waits
+    there takes calls too, so that of rows rung few find that none is left.
     """
     settings = config.current()
     waiting = int(connection.llen(_LIST))
     if waiting > settings.queue_full:
         return 0
     room = min(settings.relay_batch, outbox.health().due - waiting)
-    leases = outbox.lease_due(room, besides=_in_the_list(connection) if waiting else ()) if room > 0 else []
-    _enqueue(queue_of(connection), leases)
-    return len(leases)
+    if room <= 0:
+        return 0
+    besides = _in_the_list(connection) if waiting else []
+    calls = budget.room(supply.state())
+    left, rung = calls["purchase"], 0
+    for turn in orders.TURNS:
+        may = {
+            "news": min(left, calls["news"]),
+            "free": room,
+            "purchase": left - waiting,
+            "other": min(left, calls["other"]) - waiting,
+        }[turn]
+        if min(may, room - rung) <= 0:
+            continue
+        sooner = _watched(connection) if turn == "other" else ()
+        leases = outbox.lease_due(min(may, room - rung), besides=besides, of=orders.whose_turn(turn), sooner=sooner)
+        _enqueue(queue_of(connection), leases, first=turn == "news")
+        rung += len(leases)
+        left -= 0 if turn == "free" else len(leases)
+    return rung
+
+
+def watch(order_id: int) -> None:
+    """Somebody waits with this order's page open: remember it for `watched_s`. Losing it costs only a place in line."""
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return
+    kept_s = config.current().watched_s
+    try:
+        with current_app.extensions["redis"].pipeline(transaction=False) as line:
+            line.zadd(_WATCHED, {str(order_id): clock.after(kept_s).timestamp()})
+            line.expire(_WATCHED, kept_s)
+            line.execute()
+    except RedisError as error:
+        _quiet_until = time.monotonic() + _QUIET_S
+        log.warning("watch lost", error=type(error).__name__)
+
+
+def _watched(connection: Redis) -> list[int]:
+    """The orders somebody waits for, the latest first and not too many: a place in line, not a claim on all of it."""
+    now = clock.now().timestamp()
+    connection.zremrangebyscore(_WATCHED, "-inf", now)
+    return [int(order_id) for order_id in connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)]
 
 
 def ask_timed() -> None:
@@ -117,13 +186,23 @@ def ask_timed() -> None:
         ("sync_catalogue", settings.catalogue_every_s),
         ("prove_books", settings.proof_every_s),
     ):
-        newest = db.session.scalar(
-            select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
-        )
-        if newest is not None and newest.done_at is None:
-            continue  # while no worker takes it, asking again would only fill the audit
-        if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
-            outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+        _ask_when_old(kind, every_s)
+
+
+def ask_sooner(kinds: Collection[str]) -> None:
+    """Ask for this work every `probe_s`, to find out whether the supplier is back. Needs `across_stores`."""
+    for kind in kinds:
+        _ask_when_old(kind, config.current().probe_s)
+
+
+def _ask_when_old(kind: str, every_s: float) -> None:
+    newest = db.session.scalar(
+        select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
+    )
+    if newest is not None and newest.done_at is None:
+        return  # while no worker takes it, asking again would only fill the audit
+    if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
+        outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
 
 
 def _watch_restore() -> None:
@@ -171,9 +250,9 @@ def _named(error: Exception) -> str:
     return type(getattr(error, "orig", None) or error).__name__
 
 
-def _enqueue(queue: Queue, leases: list[tuple[int, int]]) -> None:
+def _enqueue(queue: Queue, leases: list[tuple[int, int]], *, first: bool = False) -> None:
     timeout = max(1, round(clock.seconds(config.current().job_timeout_s)))
-    for outbox_id, lease_no in leases:
+    for outbox_id, lease_no in reversed(leases) if first else leases:
         queue.enqueue_call(
             JOB,
             args=(outbox_id, lease_no),
@@ -182,4 +261,5 @@ def _enqueue(queue: Queue, leases: list[tuple[int, int]]) -> None:
             failure_ttl=FAILURE_TTL_S,
             job_id=f"buy-{outbox_id}-{lease_no}",
             description=f"outbox row {outbox_id}",
+            at_front=first,
         )

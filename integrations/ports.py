@@ -7,7 +7,7 @@ numbers are E.164, references are ours. Uncertainty is a value here, never an ex
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -45,7 +45,8 @@ class Accepted:
 class Rejected:
     """A well-formed refusal. It proves that *this* call bought nothing, never that an earlier one did not."""
 
-    kind: Literal["invalid", "duplicate_reference", "insufficient_balance", "credentials"]
+    kind: Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance", "credentials"]
+    """`catalogue`: what was to be bought is not sold, or not under this name and size."""
     code: str
     message: str
     required_pesewas: int | None = None
@@ -113,7 +114,10 @@ LookupResult = Found | Absent | NoAnswer
 
 @dataclass(frozen=True)
 class Balance:
+    """What our wallet holds, which may be below zero. `said` is the figure in cedis with every digit as it was sent."""
+
     balance_pesewas: int
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,12 @@
     wording();
   });
 
+  // A pressed order: the seconds until it goes. What then stands there comes from the server.
+  setInterval(() => all("[data-left]").forEach((place) => {
+    const left = Math.max(0, Number(place.textContent) - 1);
+    place.textContent = left;
+  }), 1000);
+
   all("[data-script]").forEach((part) => { part.hidden = false; });
   wording();
   count();

@@ -13,4 +13,4 @@ from storefront import dress
 bp = Blueprint("storefront", __name__, subdomain="store")
 bp.record_once(dress.hang)
 
-from storefront import checkout, tracking, views  # noqa: F401 - the views register themselves on bp
+from storefront import checkout, review, tracking, views  # noqa: F401 - the views register themselves on bp

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Response, request
+from flask import Response, g, request, session
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from core import config
+from core import addresses, config
+from core.orders import Caller
 
 COOKIE = "__Host-device"
 MOST_CODES = 20
@@ -31,6 +32,25 @@ def id_of(store_id: int) -> str:
     return next((word for word in _words(store_id) if word.startswith(_ID_MARK)), "")
 
 
+def caller(store_id: int) -> Caller:
+    """Who asks: this device, which gets an id now when it has none, and its address."""
+    return Caller(_own_id(store_id), addresses.key(request.remote_addr))
+
+
+def bind_session(store_id: int) -> None:
+    """Remember in the session, which holds what forms are checked by, whose forms these are."""
+    session["device"] = _own_id(store_id)
+
+
+def owns_session(store_id: int) -> bool:
+    """Whether session and device are one browser's, where a form's token is all that speaks for it.
+
+    Browsers that say nothing about where a form came from know no `__Host-` either: a sibling store could plant a
+    session there and send its token, but not the id of a device that it has never seen.
+    """
+    return not g.get("by_token_alone") or session.get("device", "") == id_of(store_id)
+
+
 def greet(response: Response, store_id: int) -> None:
     """Give a device that has no id one, before it orders."""
     if not id_of(store_id):
@@ -43,16 +63,21 @@ def remember(response: Response, store_id: int, code: str) -> None:
 
 
 def _keep(response: Response, store_id: int, kept: list[str]) -> None:
-    own_id = id_of(store_id) or _ID_MARK + secrets.token_urlsafe(12)
     response.set_cookie(
         COOKIE,
-        _signer(store_id).dumps([own_id, *kept]),
+        _signer(store_id).dumps([_own_id(store_id), *kept]),
         max_age=KEEP_S,
         path="/",
         secure=True,
         httponly=True,
         samesite="Lax",
     )
+
+
+def _own_id(store_id: int) -> str:
+    """The id it has, else one made for this request, which `greet` and `remember` give it to keep."""
+    made: str = id_of(store_id) or g.setdefault("new_device_id", _ID_MARK + secrets.token_urlsafe(12))
+    return made
 
 
 def _words(store_id: int) -> list[str]:

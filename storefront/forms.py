@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from werkzeug.datastructures import MultiDict
 
 from core import phones, typed
+from core.orders import OrderDraft
 
 _ECHOED = 60
 """Characters of typed text that are shown again; more than any number needs."""
@@ -28,7 +29,6 @@ class OrderForm:
     idempotency_key: str | None = None
     price_seen_pesewas: int | None = None
     price_is_bad: bool = False
-    csrf_token: str = ""
     confirmed: bool = False
     repeat_confirmed: bool = False
     errors: dict[str, str] = field(default_factory=dict)
@@ -55,10 +55,21 @@ class OrderForm:
             idempotency_key=key if re.fullmatch(r"[A-Za-z0-9_-]{16,64}", key) else None,
             price_seen_pesewas=_whole(price_text),
             price_is_bad=bool(price_text) and _whole(price_text) is None,
-            csrf_token=posted.get("csrf_token", ""),
             confirmed=posted.get("confirm", "") == "1",
             repeat_confirmed=posted.get("again", "") == "1",
             errors=errors,
+        )
+
+    @classmethod
+    def of_draft(cls, draft: OrderDraft) -> OrderForm:
+        """The form as it was when the draft was made."""
+        return cls(
+            bundle_text=str(draft.bundle_id),
+            recipient_text=draft.recipient_text,
+            bundle_id=draft.bundle_id,
+            recipient_msisdn=draft.recipient_msisdn,
+            idempotency_key=draft.idempotency_key,
+            price_seen_pesewas=draft.price_pesewas,
         )
 
 

@@ -12,13 +12,15 @@ import zlib
 from flask import Response, g, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, catalog, orders, phones, typed
+from core import audit, buying, catalog, orders, phones, typed
+from core.buying import Now
 from core.orders import Order
 from storefront import bp, device
 
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
+NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
 AHEAD = {
     "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
     "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
@@ -33,7 +35,10 @@ AHEAD = {
 def show_order(code: str) -> Response:
     """The order whose code stands in the address, with whatever a chat program took along: `/orders/K7QM2XR94T).`."""
     order = orders.by_code(code)
-    return _unknown() if order is None else _order_page(order)
+    if order is None:
+        return _unknown()
+    orders.watch(order)
+    return _order_page(order)
 
 
 @bp.get("/orders/<code>/status")
@@ -42,9 +47,12 @@ def order_status(code: str) -> Response:
     order = orders.by_code(code)
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
-    if request.args.get("v") == str(order.version) and request.args.get("s", _shown(order)) == _shown(order):
+    orders.watch(order)
+    now = buying.now()
+    shown = _shown(order, now)
+    if request.args.get("v") == str(order.version) and request.args.get("s", shown) == shown:
         return Response(status=204)
-    response = make_response(render_template("storefront/_order_status.html", **_status_inputs(order)))
+    response = make_response(render_template("storefront/_order_status.html", **_status_inputs(order, now)))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -60,6 +68,8 @@ def cancel_order(code: str) -> Response | BaseResponse:
             f"Only the phone or computer that placed this order can cancel it here. {g.store.name} can cancel it too."
         )
         return _refusal("Not cancelled", sentence, "Open this page where you ordered, or message the store.", 403)
+    if not device.owns_session(g.store.id):
+        return _refusal("Not cancelled", NOT_THIS_PAGE, "Open the order's page once more and press again.", 403)
     try:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.Refused as refusal:
@@ -84,11 +94,14 @@ def track() -> Response | BaseResponse:
 
 
 def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
-    poll_s = orders.next_poll_s(order)
-    still_sold = g.store.is_open and catalog.shelf_line(order.bundle_id) is not None
+    if order.state == "pending" and _ours(order):
+        device.bind_session(g.store.id)
+    poll_s, now = orders.next_poll_s(order), buying.now()
+    can_buy = now.why_not(order.network, order.bundle_id) is None
+    still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
     page = render_template(
         "storefront/order.html",
-        **_status_inputs(order),
+        **_status_inputs(order, now),
         notice=notice,
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
@@ -99,33 +112,34 @@ def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
     return make_response(page, status)
 
 
-def _status_inputs(order: Order) -> dict[str, object]:
+def _status_inputs(order: Order, now: Now) -> dict[str, object]:
     """What `_order_status.html` needs, the same in the page and alone."""
     poll_s = orders.next_poll_s(order)
     return {
         "order": order,
-        "words": orders.customer_words(order, g.store),
+        "words": orders.customer_words(order, g.store, now),
+        "may_pay": now.holds_up(order.network, order.bundle_id) is None,
         "events": [event for event in orders.timeline(order) if event.customer_text],
-        "ahead": _ahead(order),
+        "ahead": _ahead(order, now),
         "ours": _ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
-        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(order)}",
+        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(order, now)}",
     }
 
 
-def _ahead(order: Order) -> list[str]:
+def _ahead(order: Order, now: Now) -> list[str]:
     """The steps still to come; the last one with this store's own recent record, when it has one."""
     steps = list(AHEAD.get(order.state, ()))
-    usual = orders.usual_minutes(order.network) if steps else None
+    usual = orders.usual_minutes(order.network, now) if steps else None
     if usual is not None:
         steps[-1] = f"Delivered: lately about {usual} min after payment"
     return steps
 
 
-def _shown(order: Order) -> str:
+def _shown(order: Order, now: Now) -> str:
     """A short mark of what may change without a new version: the interval step and words that depend on age."""
-    words = orders.customer_words(order, g.store)
-    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}"
+    words = orders.customer_words(order, g.store, now)
+    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{now.may_promise(order.network)}"
     return f"{zlib.crc32(text.encode()):08x}"
 
 

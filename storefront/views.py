@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import Response, g, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import catalog, money, phones
+from core import buying, catalog, money, phones
+from core.buying import Now, SoldOut, Stop
 from storefront import bp, dress
 from storefront.forms import OrderForm
 
@@ -27,13 +27,14 @@ CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
 
 @dataclass(frozen=True)
 class Group:
-    """One network on the shelf: its bundles, or since when it is paused."""
+    """One network on the shelf: what can be bought of it, what cannot and why, or why nothing of it can."""
 
     key: str
     name: str
     prefixes: tuple[str, ...]
     lines: list[catalog.ShelfLine]
-    paused_since: datetime | None
+    sold_out: SoldOut | None
+    stop: Stop | None
 
 
 @bp.get("/")
@@ -50,7 +51,7 @@ def orders_home() -> BaseResponse:
 
 @bp.get("/robots.txt")
 def robots() -> Response:
-    return Response("User-agent: *\nDisallow: /orders\nDisallow: /track\n", mimetype="text/plain")
+    return Response("User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n", mimetype="text/plain")
 
 
 @bp.get("/manifest.webmanifest")
@@ -72,10 +73,10 @@ def manifest() -> Response:
 
 def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None) -> Response:
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to sentences."""
-    groups = shelf_groups()
-    open_groups = [group for group in groups if not group.paused_since]
-    sales_paused_since = catalog.sales_paused_since()
-    can_order = g.store.is_open and sales_paused_since is None and bool(open_groups)
+    now = buying.now()
+    groups = shelf_groups(now)
+    open_groups = [group for group in groups if group.lines and not group.stop]
+    can_order = g.store.is_open and now.everything is None and bool(open_groups)
     chosen_id = int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None
     if can_order and not errors and form.bundle_text and not _is_offered(chosen_id, open_groups):
         errors = {"bundle": CHOSEN_IS_GONE}
@@ -86,28 +87,35 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
         groups=groups,
         chosen_id=chosen_id,
         can_order=can_order,
-        sales_paused_since=sales_paused_since,
+        stop=now.everything,
+        unsure_since=now.unsure_since,
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
         estimate=ESTIMATE,
     )
     response = make_response(page, status)
+    g.back_may_show_it = True  # also when it answers a post
     if status == 200 and request.method == "GET":
         response.add_etag()
         response.make_conditional(request)
     return response
 
 
-def shelf_groups() -> list[Group]:
-    """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since when."""
-    paused = catalog.paused_networks()
+def shelf_groups(now: Now) -> list[Group]:
+    """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since when.
+
+    While nothing at all can be bought the whole shelf stays to be read: the page says why, above it.
+    """
     shelf = catalog.shelf()
+    named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
+    sold_out = {one.network: one for one in buying.sold_out(now, named)} if now.everything is None else {}
     groups = []
     for key, network in phones.NETWORKS.items():
-        lines = [line for line in shelf if line.network == key]
-        if lines or key in paused:
-            since = paused[key].since if key in paused else None
-            groups.append(Group(key, network.name, network.prefixes, lines, since))
+        stop = now.why_not(key) if now.everything is None else None
+        own = [(line, now.why_not(key, line.bundle_id)) for line in shelf if line.network == key]
+        lines = [line for line, why in own if why is None or why.reason != "float"]
+        if own or stop:
+            groups.append(Group(key, network.name, network.prefixes, lines, sold_out.get(key), stop))
     return groups
 
 

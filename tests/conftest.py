@@ -91,6 +91,7 @@ def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempP
         webhook_token=WEBHOOK_TOKEN,
         public_scheme="http",
         instance_dir=str(tmp_path_factory.mktemp("instance")),
+        undo_s=0,  # most tests look at what comes after; `test_portal_undo` and `core/test_pressing` wait
         lock_crowd=64,  # half of the threads of a process, and this one has as many as a test likes
     )
 
@@ -116,26 +117,33 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
 
 
 @pytest.fixture(scope="session")
-def restore(seeded_app: Flask, postgres: dict[str, str]) -> Iterator[Callable[[], None]]:
-    """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE makes new files."""
+def superuser(postgres: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
+    """The hands of tests that no role of the application has."""
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
-        tables = _tables(connection)
-        statement = "; ".join(
-            [
-                "SET session_replication_role = replica",
-                *(f"DELETE FROM public.{table}" for table in tables),
-                *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
-                lineage.REMEMBER,  # it is a restore, and no test but those of restores is about one
-            ]
-        )
-        yield lambda: connection.execute(statement) and None
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[], None]:
+    """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE makes new files."""
+    tables = _tables(superuser)
+    statement = "; ".join(
+        [
+            "SET session_replication_role = replica",
+            *(f"DELETE FROM public.{table}" for table in tables),
+            *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
+            "UPDATE buying SET renewed_at = now()",  # as a relay does that lives
+            lineage.REMEMBER,  # it is a restore, and no test but those of restores is about one
+        ]
+    )
+    return lambda: superuser.execute(statement) and None
 
 
 @pytest.fixture
 def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
     restore()
-    monkeypatch.setattr(outbox, "bell", lambda _ids: None)
+    monkeypatch.setattr(outbox, "bell", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
     for source in ("offset_source", "wall_source", "steady_source"):
         monkeypatch.setattr(clock, source, None)
@@ -205,11 +213,13 @@ def _inside(app: Flask, as_platform: bool, slug: str, deed: Callable[[], Any]) -
 
 
 class Clocks:
-    """The two clocks of this process, moved by a test on top of earlier moves."""
+    """The two clocks of this process, moved by a test on top of earlier moves. The relay, whom nobody runs here, is
+    taken to have looked at what can be bought all the while, unless a test says `relay_lives = False`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._patch = monkeypatch
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, database: psycopg.Connection[Any]) -> None:
+        self._patch, self._database = monkeypatch, database
         self._wall_s = self._steady_s = 0.0
+        self.relay_lives = True
 
     def pass_by(self, seconds: float) -> None:
         """So many seconds pass, by both clocks."""
@@ -220,12 +230,14 @@ class Clocks:
     def set_wall(self, seconds: float) -> None:
         """Somebody sets the wall clock forward or, with a negative number, back; no time passes."""
         self._wall_s += seconds
+        if self.relay_lives:
+            self._database.execute("UPDATE buying SET renewed_at = renewed_at + %s", (timedelta(seconds=seconds),))
         self._patch.setattr(clock, "wall_source", lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s))
 
 
 @pytest.fixture
-def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
-    return Clocks(monkeypatch)
+def clocks(monkeypatch: pytest.MonkeyPatch, superuser: psycopg.Connection[Any]) -> Clocks:
+    return Clocks(monkeypatch, superuser)
 
 
 @pytest.fixture

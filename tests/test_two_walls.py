@@ -19,7 +19,17 @@ from core.db import PLATFORM, STORE, db, transaction
 from core.orders import Order, OrderEvent
 
 AMA = Actor("agent", "Ama")
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+STORE_TABLES = (
+    "accounts",
+    "cases",
+    "entries",
+    "order_drafts",
+    "order_events",
+    "orders",
+    "outbox",
+    "postings",
+    "store_bundles",
+)
 
 
 @pytest.fixture(params=["both walls", "only row-level security", "only the ORM scope"])

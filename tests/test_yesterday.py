@@ -21,7 +21,7 @@ from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
 
-from core import orders, rights, supply, tenancy
+from core import balances, orders, rights, supply, tenancy
 from core.db import transaction
 from fulfilment import jobs
 
@@ -94,7 +94,7 @@ def every_table_has_a_row(ama: int) -> None:
     with tenancy.across_stores(), transaction() as session:
         supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
-            supply.BalanceRead(
+            balances.BalanceRead(
                 at=order.created_at, supplier="x", balance_pesewas=1, float_pesewas=1, unresolved_pesewas=0, verdict="x"
             )
         )

@@ -1,5 +1,6 @@
 """The catalogue: `bundles` (what exists), `prices` (what stores ask), `sync` (the supplier's list), `switches`."""
 
+from core.catalog.approving import Answered, Question, approve, count_asked, keep, questions
 from core.catalog.bundles import (
     Bundle,
     Setting,
@@ -8,9 +9,13 @@ from core.catalog.bundles import (
     SyncReport,
     agent_price,
     all_bundles,
+    by_id,
+    cheapest_cost,
     hold,
     size_text,
 )
+from core.catalog.margins import Kept, Notices, PriceChange, keep_margins, leave_prices, notices, price_changes
+from core.catalog.newest import Wording, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,
     NoSuchBundle,
@@ -23,11 +28,14 @@ from core.catalog.prices import (
     shelf,
     shelf_line,
 )
+from core.catalog.steps import BadShare, Rules, rules, set_rules
 from core.catalog.switches import (
+    SALES,
     Pause,
     pause_network,
     pause_sales,
     paused_networks,
+    pauses_of,
     resume_network,
     resume_sales,
     sales_paused,
@@ -36,33 +44,57 @@ from core.catalog.switches import (
 from core.catalog.sync import apply_sync, last_sync, record_failed_sync
 
 __all__ = [
+    "SALES",
+    "Answered",
+    "BadShare",
     "BelowFloor",
     "Bundle",
+    "Kept",
     "NoSuchBundle",
+    "Notices",
     "Pause",
+    "PriceChange",
     "PriceLine",
+    "Question",
+    "Rules",
     "Setting",
     "ShelfLine",
     "StoreBundle",
     "SupplierOffer",
     "SyncReport",
+    "Wording",
     "agent_price",
     "all_bundles",
     "apply_sync",
+    "approve",
+    "by_id",
+    "cheapest_cost",
+    "count_asked",
     "hold",
+    "keep",
+    "keep_margins",
     "last_sync",
+    "leave_prices",
+    "note_charge",
+    "notices",
     "pause_network",
     "pause_sales",
     "paused_networks",
+    "pauses_of",
+    "price_changes",
     "price_new_bundles",
     "price_table",
+    "questions",
     "record_failed_sync",
+    "refuse_offer",
     "resume_network",
     "resume_sales",
+    "rules",
     "sales_paused",
     "sales_paused_since",
     "save_price",
     "save_prices",
+    "set_rules",
     "shelf",
     "shelf_line",
     "size_text",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,9 +34,25 @@ class SupplierOffer(Model):
     mb: Mapped[int]
     validity: Mapped[str]
     cost_pesewas: Mapped[int]
+    """What the newest list says."""
+    price_since: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    """The first list that said so."""
+    charged_pesewas: Mapped[int | None]
+    """What a purchase was charged above that, in force until the list says something else."""
     active: Mapped[bool] = mapped_column(default=True)
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)
     missing_since: Mapped[datetime | None]
+    refused_at: Mapped[datetime | None]
+    """The supplier did not know it when it was bought."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the newest list has it, and the supplier sold it when it was last bought."""
+        return self.active and self.missing_since is None and self.refused_at is None
+
+    @property
+    def known_cost_pesewas(self) -> int:
+        return max(self.cost_pesewas, self.charged_pesewas or 0)
 
 
 class Bundle(Model):
@@ -47,7 +63,10 @@ class Bundle(Model):
         UniqueConstraint("network", "mb", "validity"),
         CheckConstraint("network IN ('mtn', 'telecel', 'at')", name="network"),
         CheckConstraint("mb > 0", name="mb"),
-        CheckConstraint("cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas", name="never_below_cost"),
+        CheckConstraint(
+            "cost_pesewas > 0 AND (agent_price_pesewas > cost_pesewas OR newest_cost_pesewas IS NOT NULL)",
+            name="never_below_cost",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -55,10 +74,37 @@ class Bundle(Model):
     mb: Mapped[int]
     validity: Mapped[str]
     cost_pesewas: Mapped[int]
+    """What counts for selling: the newest known cost, or the approved one while that is higher."""
     agent_price_pesewas: Mapped[int]
     active: Mapped[bool] = mapped_column(default=True)
     offer_id: Mapped[int] = mapped_column(ForeignKey("supplier_offers.id"))
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+    approved_cost_pesewas: Mapped[int | None]
+    newest_cost_pesewas: Mapped[int | None]
+    """While they differ: the cost that the agent price is made of, and the newest known. Both None otherwise."""
+    unlisted_since: Mapped[datetime | None]
+    """From when no offer of the newest list could be bought for it."""
+    is_gone: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """It is in no offer of the newest list at all."""
+    asked_at: Mapped[datetime | None]
+    """The owner is asked whether agents pay by the newest cost, or whether what is gone is taken away."""
+    kept_at: Mapped[datetime | None]
+    """The owner said no: asked again when a list says something else."""
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether it may be sold: offered now, and above what it costs."""
+        return self.active and self.unlisted_since is None and self.agent_price_pesewas > self.cost_pesewas
+
+    @property
+    def paid_cost_pesewas(self) -> int:
+        """The cost that the agent price is made of."""
+        return self.cost_pesewas if self.approved_cost_pesewas is None else self.approved_cost_pesewas
+
+    @property
+    def last_cost_pesewas(self) -> int:
+        """The newest known cost."""
+        return self.cost_pesewas if self.newest_cost_pesewas is None else self.newest_cost_pesewas
 
 
 class StoreBundle(Model, StoreScoped):
@@ -74,6 +120,8 @@ class StoreBundle(Model, StoreScoped):
     id: Mapped[int] = mapped_column(primary_key=True)
     bundle_id: Mapped[int] = mapped_column(ForeignKey("bundles.id"))
     price_pesewas: Mapped[int]
+    agent_price_pesewas: Mapped[int | None]
+    """What the bundle cost the agent when he last decided about this price."""
     hidden: Mapped[bool] = mapped_column(default=False)
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -124,6 +172,17 @@ def agent_price(cost_pesewas: int) -> int:
 def all_bundles() -> list[Bundle]:
     """Every bundle, sold or not, by network and size."""
     return sorted(db.session.scalars(select(Bundle)), key=shelf_order)
+
+
+def by_id(bundle_id: int) -> Bundle | None:
+    """A bundle as it is now."""
+    return db.session.get(Bundle, bundle_id)
+
+
+def cheapest_cost() -> int | None:
+    """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
+    least = func.coalesce(func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas))
+    return db.session.scalar(select(least))
 
 
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:

@@ -59,6 +59,8 @@ class PriceLine:
     price_pesewas: int | None
     hidden: bool
     active: bool
+    trouble: str | None = None
+    """Why no store sells it now: `unlisted`, or `cost` while a new agent price is being decided."""
 
     @property
     def below_floor(self) -> bool:
@@ -97,6 +99,7 @@ def price_table() -> list[PriceLine]:
                 own.price_pesewas if own else None,
                 own.hidden if own else True,
                 bundle.active,
+                _trouble(bundle),
             )
         )
     return lines
@@ -130,11 +133,12 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
             row = before.get(bundle_id)
             if row is not None and (row.price_pesewas, row.hidden) == (price, hidden):
                 continue
-            old_pesewas = row.price_pesewas if row else None
+            old_pesewas, floor_pesewas = row.price_pesewas if row else None, bundles[bundle_id].agent_price_pesewas
             if row is None:
-                session.add(StoreBundle(bundle_id=bundle_id, price_pesewas=price, hidden=hidden))
-            else:
-                row.price_pesewas, row.hidden, row.changed_at = price, hidden, clock.now()
+                row = StoreBundle(bundle_id=bundle_id)
+                session.add(row)
+            row.price_pesewas, row.agent_price_pesewas = price, floor_pesewas
+            row.hidden, row.changed_at = hidden, clock.now()
             audit.write(
                 actor,
                 "save_price",
@@ -153,6 +157,7 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
             "bundle_id": bundle.id,
             "hidden": False,
             "changed_at": clock.now(),
+            "agent_price_pesewas": bundle.agent_price_pesewas,
             "price_pesewas": money.add_percent_rounding_up(bundle.agent_price_pesewas, markup_bp),
         }
         for bundle in db.session.scalars(select(Bundle).where(Bundle.active))
@@ -169,8 +174,20 @@ def _sellable() -> Select[Bundle, int]:
     return (
         select(Bundle, StoreBundle.price_pesewas)
         .join(StoreBundle, StoreBundle.bundle_id == Bundle.id)
-        .where(Bundle.active, ~StoreBundle.hidden, StoreBundle.price_pesewas >= Bundle.agent_price_pesewas)
+        .where(
+            Bundle.active,
+            Bundle.unlisted_since.is_(None),
+            Bundle.agent_price_pesewas > Bundle.cost_pesewas,
+            ~StoreBundle.hidden,
+            StoreBundle.price_pesewas >= Bundle.agent_price_pesewas,
+        )
     )
+
+
+def _trouble(bundle: Bundle) -> str | None:
+    if bundle.unlisted_since is not None:
+        return "unlisted"
+    return None if bundle.is_sold or not bundle.active else "cost"
 
 
 def _shelf_line(bundle: Bundle, price_pesewas: int) -> ShelfLine:

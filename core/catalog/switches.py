@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from core.phones import NETWORKS
 from core.tenancy import as_platform
 
 _SALES = "paused.sales"
+SALES = "sales"
+"""The key of `pauses_of` under which all sales stand."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,12 @@ class Pause:
 
 def paused_networks() -> dict[str, Pause]:
     """The networks that are not sold now: network -> since when and why."""
-    return {key.removeprefix("paused."): pause for key, pause in _pauses().items() if key != _SALES}
+    return {key: pause for key, pause in _pauses().items() if key != SALES}
 
 
 def sales_paused() -> Pause | None:
     """Since when and why nothing at all is sold, or None."""
-    return _pauses().get(_SALES)
+    return _pauses().get(SALES)
 
 
 def sales_paused_since() -> datetime | None:
@@ -57,11 +60,17 @@ def resume_sales(actor: Actor) -> None:
     _turn(_SALES, None, actor)
 
 
+def pauses_of(rows: Mapping[str, Mapping[str, object]]) -> dict[str, Pause]:
+    """The pauses in rows of the settings: a network, or `SALES`, -> since when and why."""
+    return {
+        key.removeprefix("paused."): Pause(datetime.fromisoformat(str(value["since"])), str(value.get("reason", "")))
+        for key, value in rows.items()
+    }
+
+
 def _pauses() -> dict[str, Pause]:
     rows = db.session.execute(select(Setting.key, Setting.value).where(Setting.key.startswith("paused.")))
-    return {
-        key: Pause(datetime.fromisoformat(str(value["since"])), str(value.get("reason", ""))) for key, value in rows
-    }
+    return pauses_of(dict(rows.all()))
 
 
 @as_platform

@@ -1,20 +1,21 @@
 """Applying the supplier's list to the catalogue: what is new, gone, moved, and whose prices fell below the floor.
 
 An empty or failed list changes nothing. A product is hidden only after it was missing from two lists at least
-`gone_gap_s` apart. Of two offers for one bundle the cheaper active one wins; the diff names the other.
+`gone_gap_s` apart, or when the owner says so. Which offer is bought for a bundle, and what it costs, is decided in `choosing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlalchemy import select, text
 
 from core import clock, config
-from core.catalog import validity
+from core.catalog import choosing
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.prices import price_new_bundles
+from core.catalog.steps import LOCK
 from core.db import db, transaction
 from core.phones import NETWORKS
 from core.stores import Store
@@ -76,12 +77,12 @@ def apply_sync(supplier: str, offers: Sequence[OfferLike], left_out: Sequence[Le
         empty = "has nothing we can sell." if left_out else "was empty."
         return record_failed_sync(f"The supplier's list {empty}{said} Nothing was changed.", left_out)
     with transaction() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(4202)"))
+        session.execute(LOCK)
         report = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
         report.left_out = _kept(left_out)
         _store_offers(supplier, offers, report)
         session.flush()
-        _choose_offers(report)
+        choosing.choose(report, reads_list=True)
         session.flush()
         for store in session.scalars(select(Store)):
             if price_new_bundles(store.id, store.markup_bp):
@@ -105,6 +106,7 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], report: SyncReport
         if row is None:
             row = SupplierOffer(supplier=supplier, product_code=offer.product_code)
             session.add(row)
+        _forget_what_is_over(row, offer)
         row.product_name, row.capacity, row.network = offer.product_name, offer.capacity, offer.network
         row.mb, row.validity, row.cost_pesewas = offer.mb, offer.validity, offer.cost_pesewas
         row.active, row.seen_at, row.missing_since = True, now, None
@@ -117,61 +119,16 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], report: SyncReport
             row.active = False
 
 
-def _choose_offers(report: SyncReport) -> None:
-    """The cheapest active offer decides each bundle; bundles without one are hidden."""
-    session, now = db.session, clock.now()
-    # Not the stronger lock: an order being placed refers to its bundle while it holds its store, which we want next.
-    bundles = _by_meaning(session.scalars(select(Bundle).with_for_update(key_share=True)))
-    best: dict[tuple[str, int, str], SupplierOffer] = {}
-    for offer in session.scalars(
-        select(SupplierOffer).where(SupplierOffer.active).order_by(SupplierOffer.cost_pesewas, SupplierOffer.id)
-    ):
-        key = _meaning(offer)
-        if best.setdefault(key, offer) is not offer:
-            report.beaten.append(f"{offer.product_code} ({offer.cost_pesewas}) loses to {best[key].product_code}")
-    for key, offer in best.items():
-        bundle, price = bundles.get(key), agent_price(offer.cost_pesewas)
-        if bundle is None:
-            report.new.append(_name(offer))
-            session.add(
-                Bundle(
-                    network=offer.network,
-                    mb=offer.mb,
-                    validity=offer.validity,
-                    offer_id=offer.id,
-                    cost_pesewas=offer.cost_pesewas,
-                    agent_price_pesewas=price,
-                )
-            )
-            continue
-        if not bundle.active:
-            report.new.append(_name(offer))
-        if bundle.cost_pesewas != offer.cost_pesewas:
-            report.moved.append(
-                {"bundle": _name(offer), "from_pesewas": bundle.cost_pesewas, "to_pesewas": offer.cost_pesewas}
-            )
-        if (bundle.cost_pesewas, bundle.agent_price_pesewas, bundle.offer_id, bundle.active) != (
-            offer.cost_pesewas,
-            price,
-            offer.id,
-            True,
-        ):
-            bundle.cost_pesewas, bundle.agent_price_pesewas = offer.cost_pesewas, price
-            bundle.offer_id, bundle.active, bundle.changed_at = offer.id, True, now
-    for key, bundle in bundles.items():
-        if key not in best and bundle.active:
-            bundle.active, bundle.changed_at = False, now
-            report.gone.append(_name(bundle))
-
-
-def _by_meaning(bundles: Iterable[Bundle]) -> dict[tuple[str, int, str], Bundle]:
-    """Each bundle under what it is. Of two that mean the same, kept from before, the one on sale counts."""
-    on_sale_last = sorted(bundles, key=lambda bundle: (bundle.active, -bundle.id))
-    return {_meaning(bundle): bundle for bundle in on_sale_last}
-
-
-def _meaning(thing: SupplierOffer | Bundle) -> tuple[str, int, str]:
-    return thing.network, thing.mb, validity.meaning(thing.validity)
+def _forget_what_is_over(row: SupplierOffer, offer: OfferLike) -> None:
+    """A charge or a refusal was about what the list said then. A refusal is also over after `gone_gap_s`: one order finds
+    out whether the supplier sells it again.
+    """
+    now = clock.now()
+    said = (offer.product_name, offer.capacity, offer.network, offer.mb, offer.cost_pesewas)
+    if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
+        row.price_since, row.charged_pesewas, row.refused_at = now, None, None
+    elif row.refused_at is not None and now - row.refused_at >= clock.delta(config.current().gone_gap_s):
+        row.refused_at = None
 
 
 def left_out_sentence(left_out: Sequence[LeftOutLike], listed: int) -> str:
@@ -192,18 +149,20 @@ def _kept(left_out: Sequence[LeftOutLike]) -> list[dict[str, str]]:
 
 
 def _below_floor() -> list[str]:
+    """Stores whose price does not cover what agents pay, or would pay by the newest cost."""
+    floors = {
+        bundle.id: agent_price(bundle.last_cost_pesewas)
+        for bundle in db.session.scalars(select(Bundle).where(Bundle.active))
+    }
     rows = db.session.execute(
         text(
-            "SELECT s.slug, b.network, b.mb FROM store_bundles sb JOIN bundles b ON b.id = sb.bundle_id "
-            "JOIN stores s ON s.id = sb.store_id "
-            "WHERE b.active AND NOT sb.hidden AND sb.price_pesewas < b.agent_price_pesewas ORDER BY 1, 2, 3"
-        )
+            "SELECT s.slug, b.network, b.mb FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[])) f (id, floor) "
+            "JOIN bundles b ON b.id = f.id JOIN store_bundles sb ON sb.bundle_id = b.id JOIN stores s ON s.id = sb.store_id "
+            "WHERE NOT sb.hidden AND sb.price_pesewas < f.floor ORDER BY 1, 2, 3"
+        ),
+        {"ids": list(floors), "floors": list(floors.values())},
     )
     return [f"{slug}: {NETWORKS[network].name} {size_text(mb)}" for slug, network, mb in rows]
-
-
-def _name(thing: SupplierOffer | Bundle) -> str:
-    return f"{NETWORKS[thing.network].name} {size_text(thing.mb)} · {thing.validity}"
 
 
 def _sentence(report: SyncReport, count: int) -> str:
@@ -217,4 +176,6 @@ def _sentence(report: SyncReport, count: int) -> str:
         )
         if items
     ]
-    return f"{count} products read: " + (", ".join(parts) if parts else "nothing changed") + "."
+    said = f"{count} products read: " + (", ".join(parts) if parts else "nothing changed") + "."
+    asked = len(db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all())
+    return said + (f" {asked} wait{'s' if asked == 1 else ''} for your approval." if asked else "")

@@ -1,8 +1,9 @@
 """The books: `posting` writes, `funding` fills wallets, `reading` reads. Callers say `ledger.hold(...)`."""
 
-from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet
+from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet, take_back, too_much
 from core.ledger.posting import (
     CREDIT_ACCOUNTS,
+    MOST_ROUNDING_PESEWAS,
     STORE_ACCOUNTS,
     Account,
     Entry,
@@ -19,6 +20,7 @@ from core.ledger.posting import (
     open_store_accounts,
     post,
     release,
+    rounding,
     supplier_refund,
     write_off,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "CREDIT_ACCOUNTS",
     "KIND_TEXT",
     "MOST_FUNDING_PESEWAS",
+    "MOST_ROUNDING_PESEWAS",
     "STORE_ACCOUNTS",
     "Account",
     "BadFunding",
@@ -70,8 +73,11 @@ __all__ = [
     "post",
     "postings_of",
     "release",
+    "rounding",
     "statement",
     "supplier_refund",
+    "take_back",
+    "too_much",
     "wallet",
     "wallet_of",
     "write_off",

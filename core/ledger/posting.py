@@ -31,10 +31,15 @@ Kind = Literal[
     "supplier_refund",
     "write_off",
     "float_difference",
+    "rounding",
+    "take_back",
 ]
 STORE_ACCOUNTS = ("wallet", "held")
 CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
 """Pages show these with the sign turned."""
+
+MOST_ROUNDING_PESEWAS = 50
+"""However many purchases it is for."""
 
 Leg = tuple[str, int]
 """(account name, signed pesewas). Store accounts are those of the posting's store."""
@@ -178,6 +183,15 @@ def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
     Inside the open use case. No order explains the difference; one that does is settled by `write_off`.
     """
     return post("float_difference", [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)], actor, note=note)
+
+
+def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
+    """The float is so much larger than our whole pesewas add up to (smaller, when negative), inside the open use case.
+
+    Returns the posting's id.
+    """
+    legs = [("supplier_float", gained_pesewas), ("price_variance", -gained_pesewas)]
+    return post("rounding", legs, actor, note=note)
 
 
 def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:

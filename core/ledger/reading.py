@@ -15,6 +15,7 @@ from core.tenancy import current_store_id
 
 KIND_TEXT = {
     "fund_wallet": "Wallet funded",
+    "take_back": "Taken back",
     "hold": "Held for an order",
     "release": "Given back",
     "capture": "Delivered",
@@ -23,6 +24,7 @@ KIND_TEXT = {
     "supplier_refund": "Supplier gave back",
     "write_off": "Written off",
     "float_difference": "Difference of the float accepted",
+    "rounding": "Rounding",
 }
 
 

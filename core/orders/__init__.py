@@ -1,10 +1,14 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), taking them (`placing`) and how many of one caller (`crowding`),
-the agent's acts (`releasing`), what nobody processed (`expiring`), forgetting customers' numbers (`forgetting`),
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to become one (`drafting`),
+taking them (`placing`) and how many of one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts
+on one order (`releasing`, `repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed
+(`expiring`), forgetting customers' numbers (`forgetting`),
 the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
 (`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, what pages read (`reading`) and find (`searching`). Callers say `orders.place`.
+makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages
+read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
+from core.orders import giving_back
 from core.orders.advancing import (
     advance,
     is_ours,
@@ -20,6 +24,7 @@ from core.orders.booking import News
 from core.orders.claiming import (
     Claim,
     absence_counts_at,
+    buy_other,
     claim,
     claim_together,
     forget_absence,
@@ -30,49 +35,57 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
+from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
+from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
 from core.orders.reading import (
-    TABS,
-    Page,
     Words,
     agent_words,
     customer_words,
     newer_than,
     next_poll_s,
     person_words,
-    queue,
-    search,
-    tab_counts,
-    tab_of,
     usual_minutes,
 )
 from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
     InsufficientWallet,
+    LossNotAccepted,
     NetworkPaused,
     NoSuchOrder,
+    NotBuyable,
+    NotListed,
+    Over,
     PriceChanged,
     Refused,
     RepeatAsked,
     SalesPaused,
+    StalePrice,
     StoreClosed,
     TooManyOpen,
     TooManyOrders,
     WrongState,
 )
-from core.orders.releasing import RowResult, cancel, cancel_many, release, release_many, request_look
+from core.orders.releasing import cancel, release, request_look
+from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
-from core.orders.states import AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
+from core.orders.sourcing import look as look_at_source
+from core.orders.sourcing import wording
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import let_older_go_first, waiting_for_float, wake
+from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.watching import watch
 
 __all__ = [
+    "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
     "LONGEST_PASTED",
@@ -80,6 +93,7 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
+    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -88,11 +102,16 @@ __all__ = [
     "CostAbovePrice",
     "Forgotten",
     "InsufficientWallet",
+    "LossNotAccepted",
     "NetworkPaused",
     "News",
     "NoSuchOrder",
+    "NotBuyable",
+    "NotListed",
     "Order",
+    "OrderDraft",
     "OrderEvent",
+    "Over",
     "Page",
     "Placed",
     "PriceChanged",
@@ -101,6 +120,7 @@ __all__ = [
     "Review",
     "RowResult",
     "SalesPaused",
+    "StalePrice",
     "State",
     "StoreClosed",
     "TooManyOpen",
@@ -112,6 +132,7 @@ __all__ = [
     "agent_words",
     "ask_first",
     "book_money_back",
+    "buy_other",
     "by_code",
     "by_codes",
     "cancel",
@@ -121,16 +142,22 @@ __all__ = [
     "claim_together",
     "codes_in",
     "customer_words",
+    "draft",
+    "drafted",
     "expire_pending",
     "find_any",
     "forget_absence",
     "forget_number",
     "forget_old",
+    "giving_back",
+    "goes_in_s",
     "is_ours",
+    "let_go",
     "let_older_go_first",
     "lock_for_money_back",
     "lock_questions",
     "locked",
+    "look_at_source",
     "mark_unknown",
     "new_code",
     "new_order_ref",
@@ -142,6 +169,12 @@ __all__ = [
     "note_restore",
     "person_words",
     "place",
+    "press_mark",
+    "price_now",
+    "process",
+    "process_at",
+    "process_many",
+    "prune_drafts",
     "queue",
     "raise_case",
     "read_code",
@@ -157,8 +190,14 @@ __all__ = [
     "tab_counts",
     "tab_of",
     "timeline",
+    "undo",
+    "undo_many",
     "usual_minutes",
     "wait",
+    "wait_for_turn",
     "waiting_for_float",
     "wake",
+    "watch",
+    "whose_turn",
+    "wording",
 ]

@@ -74,6 +74,7 @@ def move(
     if to in FINAL:
         order.final_at = now
     if to != "pending":
+        order.release_at = order.release_by = order.release_refused = None
         order.placed_device = order.placed_address = None  # who placed it was needed to count, and is not now
     log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
 
@@ -110,6 +111,7 @@ def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
         order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
+        order.wait_reason = None if order.wait_reason == "news" else order.wait_reason
         order.watch_claim_here()
         order.lookups_gone = order.lookups_gone + 1 if gone else 0
         return order.lookups_gone
@@ -133,7 +135,7 @@ def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
 def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) -> bool:
     """A webhook named this reference: make the order's row due. It rings; the supplier's answer decides.
 
-    Inside the open use case that stored the event, across stores. A verified ring is due now. Any other is due no
+    Inside the open use case that stored the event, across stores. A verified ring goes before all others. Any other is due no
     sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of them count in a window, so
     that forged ones cannot eat the call budget. The word "pending" rings only for an order that had been settled
     otherwise: the supplier says it of each purchase at once, and a look-up then would learn nothing. False when no
@@ -154,6 +156,9 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
         return False
     now = clock.now()
     due = now
+    if verified and row.news_at is None:
+        outbox.make_due(row, news=True)
+        return True
     if not verified and order.looked_at is not None:
         due = max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
     rung_since_taken = row.rung_at is not None and (row.taken_at is None or row.rung_at >= row.taken_at)

@@ -16,6 +16,7 @@ from sqlalchemy import or_, select
 from core import clock, config, lineage, outbox, supply
 from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
+from core.orders import sourcing
 from core.orders.advancing import locked, move
 from core.orders.model import Order
 from core.orders.timeline import log, open_case
@@ -53,13 +54,15 @@ def claim(order_id: int) -> Claim | None:
 def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     """Claim several orders for one call, each with an attempt, a lease and an outcome of its own, in one transaction.
 
-    Those not *queued* any more are left out, and those a restored backup left in doubt. Rows are locked in id order, so
+    Those not *queued* any more are left out, those a restored backup left in doubt, and those that could not be bought
+    at their price: they say why they wait. Rows are locked in id order, so
     two such claims never wait in a circle. Raises `lineage.UnknownDatabase` on a copy of the past.
     """
     with transaction() as session:
         lineage.refuse_copy(session)  # before the rows are read: whoever makes the copy ours has marked them by then
         found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued" and not order.in_doubt]
-        claims = [_claim(order) for order in found]
+        bundles = sourcing.hold_bundles(found)
+        claims = [_claim(order) for order in found if sourcing.settle(order, bundles[order.bundle_id])]
         if claims:
             supply.open_purchase_call(
                 [claim.order_ref for claim in claims], claims[0].attempt if len(claims) == 1 else None
@@ -183,6 +186,23 @@ def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
         old, order.order_ref = order.order_ref, order_ref
         order.claimed_at = order.lease_until = None
         move(order, "queued", WORKER, f"Reference …{old[-4:]} is another reseller's. A new one is used.")
+        return True
+
+
+def buy_other(order_id: int, attempt: int) -> bool:
+    """The supplier refused the offer of this attempt as unknown: queue again when another may be bought for the bundle.
+
+    False when there is none at its price, or an attempt was ever unclear.
+    """
+    with transaction():
+        order = locked(order_id)
+        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
+            return False
+        refused, bundle = sourcing.wording(order), sourcing.hold_bundles([order])[order.bundle_id]
+        if sourcing.why_not(order, bundle) or not sourcing.settle(order, bundle) or sourcing.wording(order) == refused:
+            return False
+        order.claimed_at = order.lease_until = None
+        move(order, "queued", WORKER, "The supplier does not sell it under that name now. Another offer is bought.")
         return True
 
 

@@ -27,6 +27,8 @@ def expire_pending() -> int:
         .where(
             Order.state == "pending",
             Order.ever_unknown.is_(False),
+            Order.release_at.is_(None),
+            Order.confirmed_at.is_(None),  # paid for, in somebody's eyes
             since < clock.now() - clock.delta(settings.pending_expires_s),
         )
         .order_by(since)

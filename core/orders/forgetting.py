@@ -17,6 +17,7 @@ from core import audit, clock, config
 from core.audit import Actor
 from core.cases import Case
 from core.db import db, transaction
+from core.orders.drafting import forget_drafts
 from core.orders.model import Order
 from core.orders.states import FINAL
 
@@ -73,6 +74,7 @@ def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = No
                 whole.with_only_columns(Order.id).where(_is_over(), ~_is_asked_about()).order_by(Order.id).limit(BATCH)
             ).all()
             now_masked = _mask(found)
+            forget_drafts(recipient_msisdn)
         masked += now_masked
         if len(found) < BATCH or not now_masked:  # somebody else is forgetting the same number
             break

@@ -23,7 +23,8 @@ class Order(Model, StoreScoped):
         UniqueConstraint("store_id", "idempotency_key"),
         CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
         CheckConstraint(
-            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
+            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas "
+            "AND (price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
             name="never_below_cost",
         ),
         CheckConstraint("recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"),
@@ -61,6 +62,17 @@ class Order(Model, StoreScoped):
             text("coalesce(pending_since, created_at)"),
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
         ),
+        Index("ix_orders_release", "store_id", postgresql_where=text("release_at IS NOT NULL")),
+        Index("ix_orders_done", "store_id", "final_at", "id", postgresql_where=text("final_at IS NOT NULL")),
+        Index(
+            "ix_orders_give_back",
+            "store_id",
+            "id",
+            postgresql_where=text(
+                "given_back_at IS NULL AND (state = 'refunded' "
+                "OR (state IN ('cancelled', 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL)))"
+            ),
+        ),
         Index(
             "ix_orders_whole_number",
             "final_at",
@@ -87,6 +99,8 @@ class Order(Model, StoreScoped):
     price_pesewas: Mapped[int]
     agent_price_pesewas: Mapped[int]
     cost_pesewas: Mapped[int]
+    repriced_at: Mapped[datetime | None]
+    """The agent processed it at a later agent price than that of its placing."""
     charged_pesewas: Mapped[int | None]
     """What the supplier said it took; None while it has not named an amount."""
 
@@ -116,6 +130,18 @@ class Order(Model, StoreScoped):
     placed_address: Mapped[str | None]
     """Keyed hashes of who placed it (`crowding`), while it is *pending*."""
 
+    release_at: Mapped[datetime | None]
+    """Pressed, and goes at this moment unless it is undone: see `pressing`. Only while *pending*."""
+    release_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    release_refused: Mapped[str | None]
+    """Why the last press could not be carried out, until the next one."""
+    confirmed_at: Mapped[datetime | None]
+    """When somebody of the store said, by pressing Process, that the payment is there."""
+    given_back_at: Mapped[datetime | None]
+    """When the agent said that the customer has the price back, or that nothing is owed; by whom, and how."""
+    given_back_by: Mapped[str | None]
+    given_back_how: Mapped[str | None]
+
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     pending_since: Mapped[datetime | None]
     """From when its day counts; moved when the wall clock is set. None: `created_at`."""
@@ -144,6 +170,12 @@ class Order(Model, StoreScoped):
     def in_doubt(self) -> bool:
         """Restored from a backup as *pending*: it may have been bought since, so it is asked about before anything."""
         return self.ever_unknown and self.attempt == 0
+
+    @property
+    def owes_back(self) -> bool:
+        """Whether it was paid for in somebody's eyes and not delivered: see `giving_back`."""
+        is_left = self.state in ("cancelled", "expired") and bool(self.queued_at or self.confirmed_at)
+        return self.state == "refunded" or is_left
 
     @property
     def profit_pesewas(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from core import catalog, clock, config, phones, stores
+from core import buying, catalog, clock, config, phones, stores
 from core.audit import CUSTOMER, Actor
 from core.catalog import Bundle, ShelfLine, SupplierOffer
 from core.db import db, transaction
@@ -102,7 +102,7 @@ def _new_order(line: ShelfLine, recipient: str, key: str, source: str, customer_
         .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
         .where(Bundle.id == line.bundle_id)
     ).one()
-    if bundle.agent_price_pesewas > line.price_pesewas:
+    if not bundle.is_sold or bundle.agent_price_pesewas > line.price_pesewas:
         raise refusals.BundleUnavailable  # a catalogue sync came between the two reads
     return Order(
         code=new_code(),
@@ -137,24 +137,28 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
         raise refusals.StoreClosed(
             (store and store.closed_note) or "This store is closed at the moment. Try again later."
         )
-    if catalog.sales_paused() is not None:
-        raise refusals.SalesPaused("Sales are paused at the moment. Your number was not used; try again later.")
+    now = buying.now()
+    if now.everything is not None:
+        raise refusals.of_stop(now.everything)
     line = catalog.shelf_line(bundle_id)
     if line is None:
         raise refusals.BundleUnavailable
-    refuse_paused(line.network)
+    refuse_paused(line.network, now)
+    stop = now.why_not(line.network, line.bundle_id)
+    if stop is not None:
+        raise refusals.of_stop(stop, f"{phones.NETWORKS[line.network].name} {line.size_text}")
     return line
 
 
-def refuse_paused(network: str) -> None:
+def refuse_paused(network: str, now: buying.Now) -> None:
     """Raise `NetworkPaused` with what is open instead, when an operator paused this network."""
-    paused = catalog.paused_networks()
-    if network not in paused:
+    pause = now.networks.get(network)
+    if pause is None:
         return
-    since = paused[network].since.astimezone(clock.ACCRA)
-    open_ones = [item.name for key, item in phones.NETWORKS.items() if key not in paused]
+    open_ones = now.open_networks
     rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
-    raise refusals.NetworkPaused(f"{phones.NETWORKS[network].name} is paused since {since:%H:%M}.{rest}")
+    stop = buying.Stop("paused", pause.since, network)
+    raise refusals.NetworkPaused(stop.to_customer + rest)
 
 
 def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:

@@ -1,4 +1,4 @@
-"""How orders stand, in words: the queue's tabs and counts, what each reader reads, poll intervals."""
+"""How orders stand, in words: what each reader reads, and how often pages ask again."""
 
 from __future__ import annotations
 
@@ -7,35 +7,20 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import func, select
 
 from core import cases, clock, config, money
+from core.buying import Now
 from core.db import db
+from core.orders import giving_back, held_up
 from core.orders.model import Order
-from core.orders.searching import searched
-from core.orders.states import AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
 from core.stores import Store
 
-TABS = ("new", "processing", "late", "failed", "done", "all")
-_OLDEST_FIRST = ("new", "late")
-_STATES_OF: dict[str, tuple[State, ...]] = {
-    "new": ("pending",),
-    "processing": ("queued", "submitting", "processing"),
-    "failed": ("failed", "refunded"),
-    "done": ("completed", "refunded", "cancelled", "expired"),
-}
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
 _POLL_LAST_S = 60.0
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of orders and the id to continue from, None at the end."""
-
-    orders: list[Order]
-    next_before: int | None
 
 
 @dataclass(frozen=True)
@@ -47,47 +32,6 @@ class Words:
     icon: str
 
 
-def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown tab reads as `new`."""
-    oldest_first = tab in _OLDEST_FIRST or tab not in TABS
-    return _page(select(Order).where(_tab(tab)), before, limit, oldest_first=oldest_first)
-
-
-def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of what a search finds in all tabs, newest first. An empty search finds everything."""
-    return _page(searched(select(Order), typed), before, limit)
-
-
-def tab_of(order: Order) -> str:
-    """The tab in which an order stands; one that is late stands in `late` as well. Empty before it is paid online."""
-    return next((tab for tab, states in _STATES_OF.items() if order.state in states), "")
-
-
-def _page(query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False) -> Page:
-    size = limit or config.current().page_size
-    if before is not None:
-        query = query.where(Order.id > before if oldest_first else Order.id < before)
-    query = query.order_by(Order.id if oldest_first else Order.id.desc()).limit(size + 1)
-    rows = list(db.session.scalars(query))
-    return Page(rows[:size], rows[size - 1].id if len(rows) > size else None)
-
-
-def tab_counts() -> dict[str, int]:
-    """How many orders each tab of the queue holds; `done` and `all` count today's only, since history only grows."""
-    today = Order.created_at >= clock.accra_midnight()
-    row = db.session.execute(
-        select(
-            *(
-                func.count().filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab)).label(tab)
-                for tab in TABS
-            )
-        )
-        .select_from(Order)
-        .where(or_(Order.state.in_(("pending", "queued", "submitting", "processing", "failed")), today))
-    ).one()
-    return dict(row._mapping)
-
-
 def newer_than(order_id: int) -> int:
     """How many pending orders came after this one, for the "4 new orders" bar."""
     count = db.session.scalar(
@@ -96,8 +40,13 @@ def newer_than(order_id: int) -> int:
     return int(count or 0)
 
 
-def usual_minutes(network: str) -> int | None:
-    """How long the current store's last deliveries on a network took, as a median in minutes; None below three."""
+def usual_minutes(network: str, now: Now) -> int | None:
+    """How long the current store's last deliveries on a network took, as a median in minutes.
+
+    None below three, and while buying stands still or nobody has looked whether it does: the past promises nothing then.
+    """
+    if not now.may_promise(network):
+        return None
     rows = db.session.execute(
         select(Order.queued_at, Order.completed_at)
         .where(
@@ -121,8 +70,11 @@ def next_poll_s(order: Order) -> float | None:
     return max(clock.seconds(_POLL_LAST_S), 0.5)
 
 
-def customer_words(order: Order, store: Store) -> Words:
-    """What the customer reads. Never "failed" while we are not sure, never our own jargon."""
+def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
+    """What the customer reads. Never "failed" while we are not sure, never our own jargon.
+
+    With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for money then.
+    """
     look, late = _look(order), _came_late(order)
     if late == "delivered":
         return Words(
@@ -147,16 +99,19 @@ def customer_words(order: Order, store: Store) -> Words:
         "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
         "failed": "The network reports a problem. We keep checking and tell you by "
         f"{_at(_watch_end(order), day=True)}.",
-        "refunded": f"Not delivered. {store.name} owes you {money.cedis(order.price_pesewas)}: "
-        "send them a message with this code.",
+        "refunded": "Not delivered.",
         "cancelled": "Cancelled. Nothing was sent.",
         "expired": f"Nothing was sent. If you have paid, send {store.name} a message with this code.",
     }
+    why_still = held_up.for_customer(order, store, now) if now else ""
+    if why_still:
+        return Words(look.label, why_still, look.icon)
     if _is_unclear(order):
         return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
-    if order.state == "refunded" and order.submitted_at and not order.processing_at and order.failure_reason:
-        return Words(look.label, f"It could not be sent: {order.failure_reason}. " + sentences["refunded"], look.icon)
-    return Words(look.label, sentences[order.state], look.icon)
+    if order.owes_back:
+        label, sentence = giving_back.customer_words(order, store.name)
+        return Words(label, sentence, "done" if order.given_back_at else look.icon)
+    return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
 
 
 def agent_words(order: Order) -> Words:
@@ -167,19 +122,23 @@ def agent_words(order: Order) -> Words:
     )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
-        "pending": "Waiting for you: confirm the payment, then process.",
+        "pending": _pending(order),
         "queued": waiting or "In line. It is sent within a minute.",
         "submitting": "Sending to the supplier.",
         "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
         "completed": f"Delivered {_at(order.completed_at)}. Profit {money.cedis(order.profit_pesewas)}.",
         "failed": f"Supplier says failed{_reason(order)}. Watched until {_at(_watch_end(order), day=True)}, "
         f"then your {back} comes back.",
-        "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet. "
-        f"Give the customer {money.cedis(order.price_pesewas)}.",
+        "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet.",
         "cancelled": f"Cancelled at {_at(order.final_at)}. Nothing was sent.",
         "expired": f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent.",
     }
-    sentence = sentences[order.state]
+    sentence, label, icon = sentences[order.state], AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
+    if order.release_at is not None:
+        label, icon = "Goes in a moment", "moving"
+    if order.owes_back:
+        sentence += " " + giving_back.agent_words(order)
+        label = giving_back.label(order)
     if late := _came_late(order):
         what = "delivered it after all" if late == "delivered" else "has it after all, and may still deliver it"
         sentence = (
@@ -188,7 +147,8 @@ def agent_words(order: Order) -> Words:
         )
     if _is_unclear(order):
         sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
-    return Words(AGENT_LABELS[order.state], sentence, _look(order).icon)  # type: ignore[index]
+        icon = "waiting"
+    return Words(label, sentence + _news_waits(order), icon)
 
 
 def person_words(order: Order) -> str | None:
@@ -207,6 +167,13 @@ def person_words(order: Order) -> str | None:
     return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
 
 
+def _pending(order: Order) -> str:
+    if order.release_at is not None and order.release_by is not None:
+        return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
+    again = f"Not sent: {order.release_refused} " if order.release_refused else ""
+    return f"{again}Waiting for you: confirm the payment, then process."
+
+
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
     """Whether the supplier said that it delivered, or still means to deliver, an order whose money went back.
 
@@ -218,17 +185,6 @@ def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
     if any(entry.get("delivered") for case in found for entry in case.seen):
         return "delivered"
     return "coming" if any(case.closed_at is None for case in found) else None
-
-
-def _tab(tab: str) -> ColumnElement[bool]:
-    now, settings = clock.now(), config.current()
-    late = or_(
-        and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
-        and_(Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)),
-    )
-    if tab == "all":
-        return Order.id > 0
-    return late if tab == "late" else Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))
 
 
 def _is_unclear(order: Order) -> bool:
@@ -244,6 +200,12 @@ def _look(order: Order) -> Look:
 
 def _watch_end(order: Order) -> datetime | None:
     return order.failed_since and order.failed_since + clock.delta(config.current().failed_watch_s)
+
+
+def _news_waits(order: Order) -> str:
+    """Said while signed news came of more orders than there are calls to ask about."""
+    waits = order.wait_reason == "news" and order.state != "queued"
+    return " News of many orders came at once: this one is asked about in its turn." if waits else ""
 
 
 def _next_check(order: Order) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core import money
 
 if TYPE_CHECKING:
+    from core.buying import Stop
     from core.orders.model import Order
 
 
@@ -35,6 +36,29 @@ class SalesPaused(Refused):
 
 class NetworkPaused(Refused):
     """One network is not sold now."""
+
+
+class NotBuyable(Refused):
+    """It cannot be bought at the supplier now. `stop` says why and since when."""
+
+    def __init__(self, stop: Stop, sentence: str) -> None:
+        super().__init__(sentence)
+        self.stop = stop
+
+
+def of_stop(stop: Stop, bundle: str = "") -> Refused:
+    """The refusal for what `core.buying` answered; `bundle` names what was wanted."""
+    if stop.reason == "sales_paused":
+        return SalesPaused(f"{stop.to_customer} Your number was not used; try again later.")
+    if stop.reason == "float":
+        return NotBuyable(stop, f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later.")
+    return NotBuyable(
+        stop, f"{stop.to_customer} Nothing has been ordered. It goes on by itself: try again in a few minutes."
+    )
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 class BundleUnavailable(Refused):
@@ -90,5 +114,34 @@ class CostAbovePrice(Refused):
     """The supplier's price has since passed what the agent pays: processing would lose money."""
 
 
+class NotListed(Refused):
+    """The supplier's newest list does not have the order's bundle: it could not be bought."""
+
+
+class StalePrice(Refused):
+    """The agent price has moved since the page was drawn. `agent_price_pesewas` is the present one."""
+
+    def __init__(self, agent_price_pesewas: int) -> None:
+        super().__init__(
+            f"It costs you {money.cedis(agent_price_pesewas)} by now. Look at the new figure, then press again."
+        )
+        self.agent_price_pesewas = agent_price_pesewas
+
+
+class LossNotAccepted(Refused):
+    """The new agent price is above what the customer pays, and the agent has not said that he takes the loss."""
+
+    def __init__(self, loss_pesewas: int) -> None:
+        super().__init__(
+            f"At the new price you lose {money.cedis(loss_pesewas)} on this order. Tick that you accept this loss, or "
+            "cancel the order and give the money back."
+        )
+        self.loss_pesewas = loss_pesewas
+
+
 class WrongState(Refused):
     """The order is in a state from which this cannot be done."""
+
+
+class Over(WrongState):
+    """The order has ended: there is nothing to do any more."""

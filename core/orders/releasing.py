@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
-from core import catalog, clock, config, ledger, outbox
-from core.audit import Actor
-from core.db import db, gave_way, limit_lock_waits, patiently, transaction
-from core.orders import refusals
+from core import buying, catalog, clock, config, ledger, outbox
+from core.audit import WORKER, Actor
+from core.db import db, transaction
+from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WORK
+from core.orders.states import AGENT_LABELS, WAIT_TEXT, WORK
 from core.orders.timeline import log
 from core.outbox import OutboxRow
-
-IN_THE_WAY = "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
-"""A row of a selection whose lock nobody let go in time. The others of the selection are done all the same."""
-
-
-@dataclass(frozen=True)
-class RowResult:
-    """What became of one order of a selection: `moved` by this very press, or `ok` because it was done already."""
-
-    code: str
-    ok: bool
-    sentence: str
-    moved: bool = False
 
 
 def release(code: str, actor: Actor) -> Order:
     """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
 
-    An order already released is returned as it is, so a second click or a second person changes nothing. Raises
-    `refusals.Refused`.
+    An order already released is returned as it is, so a second click or a second person changes nothing. What only
+    keeps it from being bought now refuses nothing, since the customer may have paid: it goes in line and says why and
+    since when. Raises `refusals.Refused`.
     """
-    return _release(code, actor)[0]
-
-
-def release_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Process a selection, each order in a transaction of its own, in the order given. Never raises `Refused`."""
-    return _one_by_one(codes, lambda code: _release(code, actor), "Sent.", "Already processed: {}.")
+    return release_anew(code, actor)[0]
 
 
 def cancel(code: str, actor: Actor) -> Order:
@@ -55,17 +36,7 @@ def cancel(code: str, actor: Actor) -> Order:
     An order already cancelled is returned as it is. Raises `refusals.Refused`.
     """
     allowed = ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
-    return _cancel(code, actor, allowed)[0]
-
-
-def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises `Refused`.
-
-    One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
-    """
-    return _one_by_one(
-        codes, lambda code: _cancel(code, actor, ("pending",)), "Cancelled. Nothing was sent.", "Already cancelled."
-    )
+    return cancel_anew(code, actor, allowed)[0]
 
 
 def request_look(code: str, actor: Actor) -> Order:
@@ -75,7 +46,7 @@ def request_look(code: str, actor: Actor) -> Order:
     look at.
     """
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
             raise refusals.WrongState("There is nothing to check at the supplier for this order.")
@@ -95,33 +66,10 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
     return True
 
 
-def _one_by_one(
-    codes: Sequence[str], act: Callable[[str], tuple[Order, bool]], done: str, already: str
-) -> list[RowResult]:
-    """`act` on each order by itself: none is held up by another that is refused or locked."""
-    results, before = [], None
-    for code in list(dict.fromkeys(codes))[: config.current().process_many]:
-        try:
-            order, moved = patiently(partial(act, code))
-        except refusals.Refused as refusal:
-            results.append(RowResult(code, ok=False, sentence=refusal.sentence))
-        except DBAPIError as error:
-            if not gave_way(error):
-                raise
-            results.append(RowResult(code, ok=False, sentence=IN_THE_WAY))
-            # One was waited for. A thread that waited so long for each of two hundred would be lost to everybody.
-            before = before or (limit_lock_waits(config.current().lock_spent_s),)
-        else:
-            label = AGENT_LABELS[order.state]  # type: ignore[index]
-            results.append(RowResult(code, ok=True, sentence=done if moved else already.format(label), moved=moved))
-    if before is not None:
-        limit_lock_waits(*before)
-    return results
-
-
-def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
+def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
+    """Cancel an order that is in one of these states; False when it was cancelled before. Raises `refusals.Refused`."""
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state == "cancelled":
             return order, False
         if order.state not in allowed:
@@ -140,33 +88,59 @@ def _cancel(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, boo
         return order, True
 
 
-def _release(code: str, actor: Actor) -> tuple[Order, bool]:
+def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
+    """`release`, and whether it was this call that did it."""
     with transaction():
-        order = _locked(code)
+        order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
-        if order.state != "pending":
-            raise refusals.WrongState(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
-        refuse_paused(order.network)
-        if catalog.hold([order.bundle_id])[order.bundle_id].cost_pesewas >= order.agent_price_pesewas:
-            raise refusals.CostAbovePrice(
-                "The supplier's price has risen above what you pay for this order. Cancel it and order again at today's price."
-            )
-        try:
-            move(
-                order,
-                "queued",
-                actor,
-                f"{actor.name} confirmed the payment and processed it.",
-                customer_text="Payment confirmed",
-            )
-        except ledger.InsufficientWallet as short:
-            raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
-        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+        now = buying.now()
+        refuse(order, now)
+        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order, True
 
 
-def _locked(code: str) -> Order:
+def refuse(order: Order, now: buying.Now) -> None:
+    """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be bought."""
+    if order.state != "pending":
+        raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
+    refuse_paused(order.network, now)
+    sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
+
+
+def put_in_line(order: Order, actor: Actor, text: str, now: buying.Now) -> None:
+    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
+
+    `now` is what can be bought. Raises `InsufficientWallet`.
+    """
+    try:
+        move(order, "queued", actor, text, customer_text="Payment confirmed")
+    except ledger.InsufficientWallet as short:
+        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+    stop = now.holds_up(order.network, order.bundle_id)
+    if stop is not None and stop.reason in WAIT_TEXT:  # the worker looks for itself, and may find otherwise
+        order.wait_reason = stop.reason
+        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
+    have_looked_at(order)
+
+
+def have_looked_at(order: Order, at: datetime | None = None) -> None:
+    """Make the row of a locked order due at `at` (default now), inside the open use case; add it when there is none."""
+    row = outbox.of_order(order.id, lock=True)
+    if row is None:
+        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id, due_at=at)
+    else:
+        outbox.make_due(row, at)
+
+
+def in_line(order: Order) -> str:
+    """What a selection reads of an order that was put in line and cannot be sent now; empty for others."""
+    waits = order.state == "queued" and order.wait_reason
+    return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
+
+
+def locked_by_code(code: str) -> Order:
+    """An order of the current store, its row locked inside the open use case. Raises `refusals.NoSuchOrder`."""
     plain = read_code(code)
     order = (
         db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None

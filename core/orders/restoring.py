@@ -70,6 +70,9 @@ def _doubt(order: Order) -> None:
         _suppose_sent(order)
         return
     order.version += 1
+    if order.release_at is not None:  # what was pressed then may have been undone since
+        order.release_at = order.release_by = None
+        order.release_refused = "Our records are from a backup. Press Process again."
     if order.state == "submitting":
         order.unknown_since = order.unknown_since or now
     log(order, WORKER, "restored", _ASKED_FIRST)

@@ -83,10 +83,15 @@ STAMPS: dict[State, str] = {
 WAIT_TEXT: dict[str, str] = {
     "float": "supplier float too low",
     "supplier_unreachable": "the supplier cannot be reached",
+    "supplier_silent": "the supplier does not answer",
+    "unwatched": "nobody seems to look after the sending",
     "rate": "the supplier's rate limit",
     "credentials": "the supplier refuses our credentials",
     "breaker": "the supplier's answers are unclear; sending is paused",
     "paused": "this network is paused",
+    "unlisted": "the network’s supplier does not offer this bundle now; you may cancel the order",
+    "cost": "the network’s price has risen above what you pay; you may cancel the order",
+    "news": "the supplier sent news of many orders at once; each is asked about in its turn",
     "balance_break": "buying is stopped until a charge of the supplier is explained",
 }
 
@@ -107,7 +112,7 @@ LOOKS: dict[State, Look] = {
     "processing": Look("Processing", "moving"),
     "completed": Look("Completed", "done"),
     "failed": Look("Checking with the network", "moving"),
-    "refunded": Look("Refunded", "returned"),
+    "refunded": Look("Not delivered", "returned"),
     "cancelled": Look("Cancelled", "stopped"),
     "expired": Look("Expired", "stopped"),
 }
@@ -123,6 +128,9 @@ AGENT_LABELS: dict[State, str] = {
     "cancelled": "Cancelled",
     "expired": "Expired",
 }
+
+AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {"failed": "stopped"}
+"""To a customer a failed order is still being looked after; its agent sees that it has failed."""
 
 if __name__ == "__main__":
     for move in TRANSITIONS:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
 from core import clock, config, outbox
 from core.cases import Case
 from core.db import db, transaction
+from core.orders.advancing import locked
 from core.orders.model import Order
 from core.outbox import OutboxRow
 
@@ -25,6 +27,31 @@ class FloatWait:
     orders: int
     since: datetime
     least_cost_pesewas: int
+
+
+Turn = Literal["news", "free", "purchase", "other"]
+TURNS: tuple[Turn, ...] = get_args(Turn)
+"""Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who wait go before routine."""
+
+
+def whose_turn(turn: Turn) -> ColumnElement[bool]:
+    """Which rows of the outbox have this turn; each row has one."""
+    in_line = select(Order.id).where(Order.id == OutboxRow.order_id, Order.state == "queued").exists()
+    free = OutboxRow.kind == "prove_books"
+    return {
+        "news": and_(OutboxRow.news_at.is_not(None), ~in_line),
+        "free": free,
+        "purchase": in_line,
+        "other": and_(OutboxRow.news_at.is_(None), ~in_line, ~free),
+    }[turn]
+
+
+def wait_for_turn(order_id: int) -> None:
+    """Signed news came of an order and no call is left to ask about it: say so on its pages until it was asked."""
+    with transaction():
+        order = locked(order_id)
+        if order.state != "queued" and order.wait_reason != "news":
+            order.wait_reason, order.version = "news", order.version + 1
 
 
 def waiting_for_float() -> FloatWait | None:

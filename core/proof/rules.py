@@ -73,6 +73,24 @@ ROWS: dict[str, tuple[str, str]] = {
         JOIN postings p ON p.id = e.posting_id WHERE a.name IN ('held', 'in_flight') AND p.order_id IS NULL
         """,
     ),
+    "taken_back": (
+        "Stores from which more was taken back than was funded",
+        """
+        SELECT s.slug FROM stores s JOIN (
+          SELECT p.store_id, sum(e.amount_pesewas) AS out FROM postings p JOIN entries e ON e.posting_id = p.id
+          JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet'
+          WHERE p.kind IN ('fund_wallet', 'take_back') GROUP BY p.store_id
+        ) w ON w.store_id = s.id WHERE w.out > 0
+        """,
+    ),
+    "rounding": (
+        "Roundings that are larger than a fraction of a pesewa for each of many purchases, or move other accounts",
+        f"""
+        SELECT DISTINCT p.id FROM postings p JOIN entries e ON e.posting_id = p.id
+        JOIN accounts a ON a.id = e.account_id WHERE p.kind = 'rounding'
+        AND (abs(e.amount_pesewas) > {ledger.MOST_ROUNDING_PESEWAS} OR a.name NOT IN ('supplier_float', 'price_variance'))
+        """,  # noqa: S608 - from above
+    ),
     "people": (
         "People or memberships that are not as the audit says",
         "SELECT * FROM makola_people_off() AS subject",

@@ -1,6 +1,7 @@
 """The supplier's word about our money beside our own books: what is in doubt (`doubts`), what fits and what is a named
 break (`judging`), money that came back for failed orders (`returned`), the orders to ask when something does not fit
-(`suspects`), and what a person confirms (`funding`). Callers say `reconcile.note_balance(...)`.
+(`suspects`), what a person confirms (`funding`), and what can be bought now
+(`renewing`). Callers say `reconcile.note_balance(...)`.
 
 Whoever locks several things here does it in the order of the rest of core: orders (by id), rows of the outbox, the
 link's row, cases, accounts (by id). Rows of the outbox are made due in a transaction of their own.
@@ -16,8 +17,12 @@ from core.reconcile.judging import (
     note_balance,
     spendable_pesewas,
 )
+from core.reconcile.renewing import free_pesewas, renew
+from core.reconcile.rounding import today_pesewas as rounding_today
+from core.reconcile.unheard import WALLET_LOCK
 
 __all__ = [
+    "WALLET_LOCK",
     "Doubts",
     "NotConfirmable",
     "books_mark",
@@ -25,7 +30,10 @@ __all__ = [
     "confirm_funding",
     "doubts",
     "float_pesewas",
+    "free_pesewas",
     "money_came_since",
     "note_balance",
+    "renew",
+    "rounding_today",
     "spendable_pesewas",
 ]

@@ -4,7 +4,7 @@ Compared only while no purchase is in flight (the caller holds the wallet's turn
 less what the supplier may have taken and plus what it may have given back without our knowing yet (`doubts`). Outside
 it twice, `balance_break_gap_s` apart, is a named break and a case; the orders that could explain it are asked about
 from the first time on. While an unexpected charge is open nothing is bought. Nothing here moves money by itself except the
-opening of an empty ledger and money seen to come back for failed orders (`returned`).
+opening of an empty ledger, money seen to come back for failed orders (`returned`), and fractions of a pesewa (`rounding`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from sqlalchemy import ScalarSelect, select
 
 from core import cases, clock, config, ledger, money, orders, supply
 from core.audit import SYSTEM
+from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
-from core.reconcile import returned, suspects
+from core.reconcile import returned, rounding, suspects
 from core.reconcile.doubts import Doubts, doubts
-from core.supply import SUPPLIER, BalanceRead
+from core.supply import SUPPLIER
 
 SUBJECT = "float"
 RISE, DROP = "float_funded", "unexpected_charge"
@@ -69,11 +70,12 @@ def books_mark() -> int:
     return int(db.session.scalar(newest) or 0)
 
 
-def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None) -> str:
+def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
     """Keep one balance of the supplier and judge it against the books. Returns the verdict in words.
 
     `by_purchase`: it came in the answer to a purchase, whose own charge is booked already. `mark`: the `books_mark` from
-    before the supplier was asked; if the books moved since, a difference says nothing. Needs `across_stores`.
+    before the supplier was asked; if the books moved since, a difference says nothing. `said`: the figure in cedis with
+    every digit, as it was sent. Needs `across_stores`.
 
     The first balance of an empty ledger opens it. A rise that failed orders explain beyond doubt is booked as their
     refund, but only from a read that asked for the balance: one told with a purchase may be as old as its call.
@@ -91,32 +93,47 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
         float_now = ledger.hold_float()
         newest, doubt = books_mark(), doubts()
         moved = mark is not None and mark != newest
-        if newest == 0 and balance_pesewas > 0:
+        slack = 0
+        if newest == 0 and balance_pesewas != 0:
             ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
             float_now, verdict, ask = balance_pesewas, "opening balance booked", False
+            link.fit_entry_id = books_mark()
         else:
-            back = 0 if moved else returned.book(balance_pesewas - float_now, doubt, locked)
-            if back:
-                float_now, doubt = balance_pesewas, doubts()
-            verdict, ask = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved)
+            back, settled = 0, rounding.Settled(0, fits=False)
+            if not moved:
+                back = returned.book(link, balance_pesewas - float_now, doubt, locked)
+                if back:
+                    float_now, doubt = ledger.hold_float(), doubts()
+                told = said or money.format_ghs(balance_pesewas)
+                settled = rounding.settle(link, balance_pesewas - float_now, doubt, told)
+                float_now, slack = float_now + settled.booked_pesewas, settled.slack_pesewas
+                if settled.fits:
+                    link.fit_entry_id = books_mark() if back or settled.booked_pesewas else newest
+            verdict, ask = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved, slack=slack)
             if back:
                 verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
+            if settled.booked_pesewas:
+                verdict += f", rounding of {money.cedis(settled.booked_pesewas)} booked"
         difference, since = link.break_pesewas, link.break_since
         link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
+        link.last_balance_said, link.balance_failed_at, link.balance_failure = said or None, None, None
         link.unreachable_since = link.credentials_refused_since = None
         session.add(
             BalanceRead(
                 at=clock.now(),
                 supplier=SUPPLIER,
                 balance_pesewas=balance_pesewas,
+                said=said,
                 float_pesewas=float_now,
                 unresolved_pesewas=sum(doubt.unresolved),
+                charged_again_pesewas=sum(doubt.charged_again),
+                may_be_back_pesewas=doubt.may_be_back_pesewas,
                 verdict=verdict + (BY_PURCHASE if by_purchase else ""),
             )
         )
         resumed = any(case.kind == DROP and case.closed_at is not None for case in breaks)
     if ask and difference is not None and since is not None:
-        suspects.ring(difference, since)
+        suspects.ring(difference, since, slack)
     if resumed:
         orders.wake("balance_break")
     orders.wake("float", spendable_pesewas())
@@ -124,15 +141,22 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
 
 
 def _judge(
-    link: supply.SupplierState, balance: int, float_now: int, doubt: Doubts, breaks: Sequence[Case], *, moved: bool
+    link: supply.SupplierState,
+    balance: int,
+    float_now: int,
+    doubt: Doubts,
+    breaks: Sequence[Case],
+    *,
+    moved: bool,
+    slack: int,
 ) -> tuple[str, bool]:
-    """The verdict, and whether to ask the orders that could explain a difference.
+    """The verdict, and whether to ask the orders that could explain a difference. `slack`: what rounding may explain.
 
     Asked when it is first seen and when it becomes a break; after that only while it stops buying, since then reads are
     rare: a funding that nobody confirms must not use up the look-ups of all other orders.
     """
     low, high = float_now - doubt.may_be_gone_pesewas, float_now + doubt.may_be_back_pesewas
-    if low <= balance <= high:
+    if low - slack <= balance <= high + slack:
         link.break_pesewas = link.break_since = None
         for case in breaks:
             cases.close_row(case, f"Closed itself: at {_at()} the supplier's balance fitted our books again.", SYSTEM)
@@ -153,7 +177,11 @@ def _judge(
         "unresolved_pesewas": sum(doubt.unresolved),
         "difference_pesewas": difference,
     }
-    if could_be := suspects.codes(difference):
+    if doubt.charged_again:
+        evidence["charged_again_pesewas"] = sum(doubt.charged_again)
+    if doubt.may_be_back_pesewas:
+        evidence["may_be_back_pesewas"] = doubt.may_be_back_pesewas
+    if could_be := suspects.codes(difference, slack):
         evidence["could_be"] = could_be
     kind = RISE if difference > 0 else DROP
     cases.open_case(kind, SUBJECT, evidence)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core import orders
+from core import money, orders
+from core.reconcile import rounding
 from core.reconcile.doubts import Doubts, doubts
+from core.supply import SupplierState
 
 MOST_ORDERS = 200
 _MOST_SUMS = 100_000
@@ -29,11 +31,11 @@ def lock_candidates(balance_pesewas: int, float_pesewas: int) -> frozenset[int]:
     return frozenset()
 
 
-def book(rise_pesewas: int, doubt: Doubts, locked: frozenset[int]) -> int:
+def book(link: SupplierState, rise_pesewas: int, doubt: Doubts, locked: frozenset[int]) -> int:
     """Book the rise for the failed orders it speaks of, inside the open use case. Returns how many; 0 when unclear."""
-    if rise_pesewas <= 0 or doubt.unresolved:
+    if rise_pesewas <= 0 or doubt.unresolved or not doubt.returnable:
         return 0
-    chosen = told_apart(rise_pesewas, doubt)
+    chosen = told_apart(rise_pesewas, doubt) or told_apart(rise_pesewas, doubt, rounding.limit_pesewas(link))
     if not chosen or not locked.issuperset(chosen):
         return 0
     for order_id in chosen:
@@ -41,8 +43,11 @@ def book(rise_pesewas: int, doubt: Doubts, locked: frozenset[int]) -> int:
     return len(chosen)
 
 
-def told_apart(rise_pesewas: int, doubt: Doubts) -> list[int]:
+def told_apart(rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = None) -> list[int]:
     """The orders whose charges make up the rise, when there is one way only to explain it; else none.
+
+    With `slack_pesewas`, what rounding may have added or taken since the books last fitted, also those that make it up
+    but for so much and a pesewa for each of them.
 
     Orders of one amount are alike: the oldest stand for them. Money that may have come back otherwise, and charges that
     may have been made again meanwhile, are other ways to explain a rise.
@@ -53,7 +58,12 @@ def told_apart(rise_pesewas: int, doubt: Doubts) -> list[int]:
         return [order_id for order_id, _ in charges]  # taking more would need more than there is
     if many > MOST_ORDERS:
         return []
-    wanted = _only_way(rise_pesewas, [amount for _, amount in charges], doubt.back_otherwise, doubt.charged_again)
+    slack = 0 if slack_pesewas is None else slack_pesewas + len(charges) * money.ROUNDING_PESEWAS
+    wanted = _only_way(
+        rise_pesewas, [amount for _, amount in charges], doubt.back_otherwise, doubt.charged_again, slack
+    )
+    if abs(rise_pesewas - sum(a * n for a, n in wanted.items())) > (slack_pesewas or 0) + wanted.total():
+        return []
     chosen = []
     for order_id, amount in charges:
         if wanted[amount] > 0:
@@ -62,8 +72,12 @@ def told_apart(rise_pesewas: int, doubt: Doubts) -> list[int]:
     return chosen
 
 
-def _only_way(rise: int, back: Sequence[int], otherwise: Iterable[int], again: Iterable[int]) -> Counter[int]:
-    """How many of each amount in `back` make up the rise; empty when no way, several ways, or too many to try."""
+def _only_way(
+    rise: int, back: Sequence[int], otherwise: Iterable[int], again: Iterable[int], slack: int
+) -> Counter[int]:
+    """How many of each amount in `back` make up the rise, give or take `slack`; empty when no way, several ways, or too
+    many to try.
+    """
     parts = [(-amount, count, False) for amount, count in Counter(again).items() if amount > 0]
     parts += [(amount, count, False) for amount, count in Counter(otherwise).items() if amount > 0]
     parts += [(amount, count, True) for amount, count in Counter(back).items()]
@@ -78,11 +92,12 @@ def _only_way(rise: int, back: Sequence[int], otherwise: Iterable[int], again: I
                 return Counter()
             for times in range(count + 1):
                 new = total + times * amount
-                if new > rise:
+                if new > rise + slack:
                     break
                 if new in longer or taken is None or (times and not bookable):
                     longer[new] = None
                 else:
                     longer[new] = (*taken, (amount, times)) if times else taken
         ways = longer
-    return Counter(dict(ways.get(rise) or ()))
+    near = [total for total in ways if abs(total - rise) <= slack]
+    return Counter(dict(ways[near[0]] or ())) if len(near) == 1 else Counter()

@@ -24,8 +24,10 @@ _OPEN_DAYS = 30
 _ASKED = "Asked about again: the supplier's balance moved, and this order could be why."
 
 
-def ring(difference_pesewas: int, since: datetime) -> int:
+def ring(difference_pesewas: int, since: datetime, slack_pesewas: int = 0) -> int:
     """Make up to `AT_ONCE` orders due that could explain a difference seen since then, each once. Needs `across_stores`.
+
+    `slack_pesewas`: how much of it may be rounding.
 
     A transaction of its own: rows of the outbox come before the link's row in the order of locks.
     """
@@ -34,11 +36,11 @@ def ring(difference_pesewas: int, since: datetime) -> int:
             select(Order, OutboxRow)
             .join(OutboxRow, OutboxRow.order_id == Order.id)
             .where(
-                _could_explain(difference_pesewas),
+                _could_explain(difference_pesewas, slack_pesewas),
                 or_(Order.looked_at.is_(None), Order.looked_at < since),
                 or_(OutboxRow.done_at.is_not(None), OutboxRow.due_at > clock.now()),
             )
-            .order_by(_charge() != abs(difference_pesewas), Order.id.desc())
+            .order_by(_is_off(difference_pesewas, slack_pesewas), Order.id.desc())
             .limit(AT_ONCE)
             .with_for_update(of=OutboxRow, skip_locked=True)
         ).all()
@@ -48,18 +50,22 @@ def ring(difference_pesewas: int, since: datetime) -> int:
         return len(found)
 
 
-def codes(difference_pesewas: int) -> str:
+def codes(difference_pesewas: int, slack_pesewas: int = 0) -> str:
     """The codes of those orders as evidence for a person, best matches first; empty when there are none."""
     query = (
         select(Order)
-        .where(_could_explain(difference_pesewas))
-        .order_by(_charge() != abs(difference_pesewas), Order.id.desc())
+        .where(_could_explain(difference_pesewas, slack_pesewas))
+        .order_by(_is_off(difference_pesewas, slack_pesewas), Order.id.desc())
         .limit(AT_ONCE)
     )
     return ", ".join(order.shown_code for order in db.session.scalars(query))
 
 
-def _could_explain(difference_pesewas: int) -> ColumnElement[bool]:
+def _is_off(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
+    return func.abs(_charge() - abs(difference_pesewas)) > slack_pesewas
+
+
+def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
     """More: given back for an order we think is paid. Less: an answer still out, or a failed order bought after all."""
     recent = and_(
         Order.final_at > clock.now() - timedelta(days=_DAYS),
@@ -67,9 +73,12 @@ def _could_explain(difference_pesewas: int) -> ColumnElement[bool]:
     )
     if difference_pesewas > 0:
         paid = or_(Order.state == "processing", and_(Order.state == "completed", recent))
-        return and_(paid, _charge() <= difference_pesewas)
+        return and_(paid, _charge() <= difference_pesewas + slack_pesewas)
     given_up = or_(Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), recent))
-    return and_(Order.attempt > 0, or_(Order.state == "submitting", and_(given_up, _charge() <= -difference_pesewas)))
+    return and_(
+        Order.attempt > 0,
+        or_(Order.state == "submitting", and_(given_up, _charge() <= slack_pesewas - difference_pesewas)),
+    )
 
 
 def _charge() -> ColumnElement[int]:

@@ -14,6 +14,7 @@ from core.settling.judging import (
     choices,
     facts_of,
     judge,
+    other_amount,
     still_stands,
     waiting,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "choices",
     "facts_of",
     "judge",
+    "other_amount",
     "printed",
     "settle",
     "still_stands",

@@ -71,7 +71,7 @@ def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pes
             raise Refused("Say in a few words what was done, or why; it is kept with the case.")
         amount = judging.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
-            raise Refused(f"The amount is {money.cedis(amount)} now. Look at the case again, then decide.")
+            raise judging.other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)

@@ -34,6 +34,11 @@ class NotYet(Refused):
     """Not legal now, but after what `sentence` says."""
 
 
+def other_amount(amount_pesewas: int | None) -> Refused:
+    """The refusal of a press whose person read another amount than the one now."""
+    return Refused(f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then decide.")
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a judgement rests on: the case, its order with its row in the outbox, and the line to the supplier."""

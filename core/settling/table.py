@@ -24,8 +24,10 @@ Action = Literal[
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-ASKS_TWICE: frozenset[Action] = frozenset({"send_again", "give_back", "write_off", "accept_loss"})
-"""What may lose us money for good is read back before it is done."""
+ASKS_TWICE: frozenset[Action] = frozenset(
+    {"send_again", "give_back", "write_off", "accept_loss", "accept_gain", "confirm_funding"}
+)
+"""What may lose us money for good is read back before it is done, and what says where money came from."""
 NEEDS_WORDS: frozenset[Action] = frozenset(ACTIONS) - {"look_again", "confirm_funding"}
 """Why, in the person's own words; the agent of the order reads them."""
 
@@ -102,6 +104,7 @@ TABLE: tuple[Way, ...] = (
     _close("unknown_reference"),
     _close("restored"),
     _close("books_broken"),
+    _close("rounding"),
 )
 _BY_PAIR = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), "every kind of case has its ways out"

@@ -10,17 +10,26 @@ from typing import Any
 
 from integrations import http
 from integrations.datamart import envelope
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import exactly, is_cedis, signed_pesewas
 from integrations.ports import Account, Balance, NoAnswer
+
+SAID_LONGEST = 60
+"""A figure as it was sent is kept with so many characters."""
 
 
 def balance(reply: http.Reply) -> Balance | NoAnswer:
-    """The wallet. A figure that is no amount is no information, never zero."""
+    """The wallet, below zero too. A figure that is no amount is no information, never zero; it is named."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
-    balance_pesewas = pesewas(data.get("balance"))
-    return NoAnswer("broken", "balance is no amount") if balance_pesewas is None else Balance(balance_pesewas)
+    if not is_cedis(data.get("currency")):
+        return NoAnswer("broken", f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”")
+    figure = data.get("balance")
+    balance_pesewas, amount = signed_pesewas(figure), exactly(figure)
+    if balance_pesewas is None or amount is None:
+        said = envelope.text(figure, 40)
+        return NoAnswer("broken", f"the balance is no amount: “{said}”" if said else "no balance in it")
+    return Balance(balance_pesewas, str(amount)[:SAID_LONGEST])
 
 
 def account(reply: http.Reply) -> Account | NoAnswer:
@@ -34,7 +43,7 @@ def account(reply: http.Reply) -> Account | NoAnswer:
         name=envelope.text(holder.get("name")),
         role=envelope.text(holder.get("role"), 40),
         status=envelope.text(holder.get("status"), 40),
-        balance_pesewas=pesewas(wallet.get("balance")),
+        balance_pesewas=signed_pesewas(wallet.get("balance")),
         request_count=envelope.whole(api.get("requestCount")),
         webhook_url=envelope.text(api.get("webhookUrl"), 2000),
         signature_enabled=signed if isinstance(signed, bool) else None,

@@ -13,19 +13,19 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope, purchases
 from integrations.datamart.envelope import Envelope
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import signed_pesewas
 from integrations.ports import BulkLine, BulkResult, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
 MAX_LINES = 10  # the supplier takes 100, but works them one after another: a large batch outlives any timeout
 ALL_FAILED = "ALL_ORDERS_FAILED"
 
 # Failed lines carry a sentence and no code. Only sentences that speak of these are taken as refusals.
-_WORDS: tuple[tuple[str, Literal["invalid", "duplicate_reference", "insufficient_balance"]], ...] = (
+_WORDS: tuple[tuple[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]], ...] = (
     ("duplicate", "duplicate_reference"),
     ("insufficient", "insufficient_balance"),
     ("invalid phone", "invalid"),
-    ("not available", "invalid"),
-    ("product not found", "invalid"),
+    ("not available", "catalogue"),
+    ("product not found", "catalogue"),
 )
 
 
@@ -40,7 +40,7 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
     if isinstance(answer, Envelope) and not answer.success and 400 <= answer.status < 500:
         if answer.code == ALL_FAILED:
             return _lines(requests, [], _dicts(answer.error.get("failed_orders")), None)
-        if purchases.REFUSALS.get(answer.code) == "invalid":
+        if purchases.REFUSALS.get(answer.code) in ("invalid", "catalogue"):
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)
     if not isinstance(said, Envelope):
@@ -50,7 +50,7 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
     if not envelope.same_reference(said.data.get("bulk_reference", bulk_ref), bulk_ref):
         return each(requests, Unknown("other_reference"))
     done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
-    return _lines(requests, done, failed, pesewas(said.data.get("balance_after")))
+    return _lines(requests, done, failed, signed_pesewas(said.data.get("balance_after")))
 
 
 def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from integrations import http
@@ -119,16 +120,19 @@ def same_reference(said: object, order_ref: str) -> bool:
 
 
 def loads(body: bytes) -> Any:
-    """Strict JSON in UTF-8. Raises `ValueError` for anything else, also for NaN and for endless nesting."""
+    """Strict JSON in UTF-8, fractions as `Decimal`: a float would change what was sent.
+
+    Raises `ValueError` for anything else, also for NaN and for endless nesting.
+    """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def text(value: object, limit: int = 200) -> str:
     """A wire value as text that a database and a page can hold: no control characters, no half characters."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         return ""
     try:
         return _UNSAFE.sub("\ufffd", str(value))[:limit]

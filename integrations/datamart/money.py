@@ -1,7 +1,7 @@
 """Cedis on the wire to integer pesewas.
 
-Decides what counts as an amount. The wire writes JSON numbers with binary noise (4990.000000000001), sometimes
-strings; anything that is no plain amount of zero or more is None, never a guess.
+Decides what counts as an amount. A number is taken as its digits stand (`envelope.loads` makes no floats of them) and
+rounded once, here. Texts may carry a currency and separators; what could mean two amounts is none, never a guess.
 """
 
 from __future__ import annotations
@@ -12,25 +12,65 @@ from decimal import ROUND_HALF_UP, Decimal
 MAX_CEDIS = Decimal(10_000_000)
 """More than any wallet holds; a larger figure is a mistake on the wire."""
 
+_PESEWA = Decimal("0.01")
+_CURRENCY = re.compile(r"^(?:GHS|GHC|GH₵|GH¢|₵)|(?:GHS|GHC|GH₵|GH¢|₵)$", re.IGNORECASE)
 _CEDIS = frozenset({"GHS", "GH₵", "GH¢", "₵"})
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
+_GROUPED = (
+    (re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII), ",", "."),
+    (re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,6}", re.ASCII), ".", ","),
+    (re.compile(r"[0-9]{1,3}( [0-9]{3})+(\.[0-9]{1,40})?", re.ASCII), " ", "."),
+    (re.compile(r"[0-9]{1,3}( [0-9]{3})*,[0-9]{1,2}", re.ASCII), " ", ","),
+    (re.compile(r"[0-9]{1,20},[0-9]{1,2}", re.ASCII), " ", ","),
+)
+"""Shape, what separates thousands in it, what stands before the fraction. `1,234` alone is in none: it may be 1234 or
+1.234. `1.234` is plain, as all other figures of this wire."""
+_SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 
 
 def pesewas(cedis: object) -> int | None:
-    """Pesewas of a wire value, rounded half up to the pesewa; None for NaN, negatives, nonsense and absence."""
-    if isinstance(cedis, bool) or not isinstance(cedis, (int, float, str)):
+    """Pesewas of a price or charge, rounded half up once; None for negatives, nonsense and absence."""
+    amount = signed_pesewas(cedis)
+    return amount if amount is not None and amount >= 0 else None
+
+
+def signed_pesewas(cedis: object) -> int | None:
+    """Pesewas of a balance, which may be below zero, rounded half up once; None for nonsense and absence."""
+    amount = exactly(cedis)
+    return None if amount is None else int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
+
+
+def exactly(cedis: object) -> Decimal | None:
+    """The amount of a wire value in cedis with every digit of it; None for NaN, nonsense and absence."""
+    if isinstance(cedis, bool) or not isinstance(cedis, (int, float, Decimal, str)):
         return None
-    if isinstance(cedis, str):
-        if not _PLAIN.fullmatch(cedis.strip()):
-            return None
-        amount = Decimal(cedis.strip())
-    elif not 0 <= cedis <= MAX_CEDIS:  # false for NaN too
-        return None
-    else:
-        amount = Decimal(str(cedis))
-    if amount > MAX_CEDIS:
-        return None
-    return int((amount * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    amount = _of_text(cedis) if isinstance(cedis, str) else _of_number(cedis)
+    return amount if amount is not None and amount.copy_abs() <= MAX_CEDIS else None
+
+
+def _of_number(cedis: float | Decimal) -> Decimal | None:
+    if isinstance(cedis, int):
+        return Decimal(cedis) if abs(cedis) <= MAX_CEDIS else None
+    amount = cedis if isinstance(cedis, Decimal) else Decimal(str(cedis))
+    return amount if amount.is_finite() else None
+
+
+def _of_text(text: str) -> Decimal | None:
+    left = _SPACES.sub(" ", text).strip().replace("\N{MINUS SIGN}", "-")
+    before = left.startswith("-")
+    left = _CURRENCY.sub("", left.removeprefix("-").strip(), count=1).strip()
+    after = not before and left.startswith("-")
+    number = _number(left[after:].strip())
+    return number if number is None or not (before or after) else number.copy_negate()
+
+
+def _number(text: str) -> Decimal | None:
+    if _PLAIN.fullmatch(text):
+        return Decimal(text)
+    for shape, thousands, point in _GROUPED:
+        if shape.fullmatch(text):
+            return Decimal(text.replace(thousands, "").replace(point, "."))
+    return None
 
 
 def is_cedis(currency: object) -> bool:

@@ -13,21 +13,21 @@ from typing import Any, Literal
 from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, Foreign
-from integrations.datamart.money import is_cedis, pesewas
+from integrations.datamart.money import is_cedis, pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
 from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
 # Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase and 400 in bulk.
-REFUSALS: dict[str, Literal["invalid", "duplicate_reference", "insufficient_balance"]] = {
+REFUSALS: dict[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]] = {
     "MISSING_CAPACITY": "invalid",
     "MISSING_PRODUCT_NAME": "invalid",
     "MISSING_BENEFICIARY": "invalid",
     "INVALID_PHONE_NUMBER": "invalid",
-    "INVALID_CAPACITY_FORMAT": "invalid",
-    "PRODUCT_NOT_FOUND": "invalid",
-    "CAPACITY_NOT_AVAILABLE": "invalid",
-    "PRODUCT_LOOKUP_ERROR": "invalid",
-    "PRICING_UNAVAILABLE": "invalid",
+    "INVALID_CAPACITY_FORMAT": "catalogue",
+    "PRODUCT_NOT_FOUND": "catalogue",
+    "CAPACITY_NOT_AVAILABLE": "catalogue",
+    "PRODUCT_LOOKUP_ERROR": "catalogue",
+    "PRICING_UNAVAILABLE": "catalogue",
     "INVALID_ORDERS": "invalid",
     "EXCEEDS_LIMIT": "invalid",
     "INSUFFICIENT_BALANCE": "insufficient_balance",
@@ -45,9 +45,9 @@ def unfit(request: PurchaseRequest) -> Rejected | None:
     if not _REFERENCE.fullmatch(request.order_ref):
         return Rejected("invalid", "BAD_REFERENCE", "The order has no reference that can be sent.")
     if not is_sendable_name(request.product_name):
-        return Rejected("invalid", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's.")
+        return Rejected("catalogue", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's.")
     if not is_sendable_capacity(request.capacity):
-        return Rejected("invalid", "BAD_CAPACITY", "The size must be text such as 5GB.")
+        return Rejected("catalogue", "BAD_CAPACITY", "The size must be text such as 5GB.")
     if not _MSISDN.fullmatch(request.recipient_msisdn):
         return Rejected("invalid", "BAD_RECIPIENT", "The number is not one of Ghana's.")
     return None
@@ -99,7 +99,7 @@ def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")) if is_cedis(row.get("currency")) else None,
-        balance_after_pesewas=pesewas(row.get("balance_after")),
+        balance_after_pesewas=signed_pesewas(row.get("balance_after")),
         recipient=envelope.optional_text(row.get("beneficiary"), 40),
         order_ref=order_ref,
         needs_person=said.needs_person,
@@ -141,5 +141,5 @@ def refused(answer: Envelope) -> Rejected:
         code=answer.code,
         message=answer.message,
         required_pesewas=pesewas(answer.error.get("required_amount")),
-        balance_pesewas=pesewas(answer.error.get("current_balance")),
+        balance_pesewas=signed_pesewas(answer.error.get("current_balance")),
     )

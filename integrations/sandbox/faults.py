@@ -1,18 +1,15 @@
-"""What goes wrong on purpose: the plan of faults and the requests held open.
+"""What goes wrong on purpose: the plan of faults.
 
-Decides which fault meets which request, and how long a held one waits. Carrying a fault out is left to `app.py`, and
-to `serve.py` where a socket is needed.
+Decides which fault meets which request. Carrying a fault out is left to `app.py`, and to `serve.py` where a socket is needed.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from integrations.sandbox import spellings, strangers
@@ -53,8 +50,12 @@ AFTER = frozenset(
     }
 )
 """Done to an answer that was already earned: the charge stands."""
-FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED
-STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"})
+FIGURES = frozenset({"odd_figures"})
+"""Done to the figures of a good answer: `price_thousandths` of a cedi on each price, `wallet_thousandths` on the wallet,
+`kept` in one of `KEPT`, or the wallet written as `says`."""
+KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
+FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | FIGURES
+STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | FIGURES
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -101,6 +102,10 @@ class Fault:
     seconds: float | None = None
     match_reference: str | None = None
     every: int | None = None
+    price_thousandths: int | None = None
+    wallet_thousandths: int | None = None
+    kept: str | None = None
+    says: str | float | None = None
     cedis: float | None = None
     rows: list[dict[str, Any]] | None = None
     """Members by `product_code`: they replace those of the list's product, null leaves one out, `drop` the whole product;
@@ -221,6 +226,13 @@ def _read_entry(number: int, entry: Any) -> Fault:
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
             raise BadPlan(f"entry {number}: {name} is a number from 0 up")
+    for name in ("price_thousandths", "wallet_thousandths"):
+        if not isinstance(entry.get(name, 0), int) or not 0 <= entry.get(name, 0) < 10_000:
+            raise BadPlan(f"entry {number}: {name} is a whole number from 0 up")
+    if entry.get("kept", KEPT[0]) not in KEPT:
+        raise BadPlan(f"entry {number}: kept is one of {', '.join(KEPT)}")
+    if not isinstance(entry.get("says", ""), str | int | float):
+        raise BadPlan(f"entry {number}: says is a text or a number")
     every = entry.get("every")
     if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
         raise BadPlan(f"entry {number}: every is a whole number from 1 up")
@@ -233,60 +245,3 @@ def _are_rows(rows: Any) -> bool:
     return isinstance(rows, list) and all(
         isinstance(row, dict) and isinstance(row.get("product_code"), str) for row in rows
     )
-
-
-@dataclass
-class Held:
-    """One request that waits now. `stage` is before or after the charge."""
-
-    number: int
-    endpoint: str
-    reference: str | None
-    stage: str
-    fault: str
-    since: float
-    client_gone: Callable[[], bool]
-    go: threading.Event = field(default_factory=threading.Event)
-
-
-class Holds:
-    """The requests held open, until they are released, their time is up, or the supplier stops."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: dict[int, Held] = {}
-        self._numbers = itertools.count(1)
-        self.stopping = False
-
-    def wait(
-        self, endpoint: str, reference: str | None, stage: str, fault: str, cap_s: float,
-        client_gone: Callable[[], bool], *, leave_when_gone: bool = False,
-    ) -> None:  # fmt: skip
-        """Hold the calling thread for at most `cap_s` seconds."""
-        held = Held(next(self._numbers), endpoint, reference, stage, fault, time.time(), client_gone)
-        with self._lock:
-            self._held[held.number] = held
-        end = time.monotonic() + cap_s
-        try:
-            while not self.stopping and (left := end - time.monotonic()) > 0:
-                if held.go.wait(min(left, 0.2)) or (leave_when_gone and client_gone()):
-                    return
-        finally:
-            with self._lock:
-                del self._held[held.number]
-
-    def release(self, reference: str | None = None) -> int:
-        """Let all held requests, or those of one reference, go on. Returns how many."""
-        with self._lock:
-            chosen = [held for held in self._held.values() if reference in (None, held.reference)]
-        for held in chosen:
-            held.go.set()
-        return len(chosen)
-
-    def stop(self) -> None:
-        self.stopping = True
-        self.release()
-
-    def list(self) -> list[Held]:
-        with self._lock:
-            return list(self._held.values())

@@ -14,7 +14,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import faults, spellings, strangers, wire
+from integrations.sandbox import faults, figures, spellings, strangers, wire
 from integrations.sandbox.faults import Fault
 from integrations.sandbox.state import Sandbox
 
@@ -81,6 +81,9 @@ class Misconduct:
             return self.lose("close")
         if self._charged_to:
             time.sleep(self._sandbox.knobs.answer_s)
+        for fault in self.faults:
+            if fault.fault in faults.FIGURES:
+                figures.spoil(self._sandbox.store, response, fault)
         spoils = faults.AFTER | faults.SPELLED
         chosen = next((fault for fault in self.faults if fault.fault in spoils), None)
         return response if chosen is None else self._spoil(response, chosen)

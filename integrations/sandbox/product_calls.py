@@ -115,20 +115,22 @@ def _edited(rows: list[dict[str, Any]], edits: list[dict[str, Any]]) -> list[dic
 
 def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
     """The product that an edited list offers under just this size and a name like this. Raises NotSold for one dropped."""
+    own = {product.code: product for product in sandbox.store.products(sandbox.knobs.products)}
+    dropped = False
     for edit in sandbox.faults.edits():
-        known = next(
-            (one for one in sandbox.store.products(sandbox.knobs.products) if one.code == edit["product_code"]), None
-        )
+        known = own.get(edit["product_code"])
         listed = {"name": known.name, "capacity": known.capacity} | edit if known else edit
         if listed.get("capacity") != capacity or name.lower() not in str(listed.get("name", "")).lower():
             continue
         if edit.get("drop"):
-            raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
-        base = known or next(iter(sandbox.store.products(sandbox.knobs.products)))
-        price = edit.get("price")
+            dropped = True
+            continue
+        base, price = known or next(iter(own.values())), edit.get("price")
         offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
         pesewas = base.base_pesewas if price is None else round(float(price) * 100) - offset
         return replace(base, code=edit["product_code"], name=str(listed["name"]), base_pesewas=pesewas)
+    if dropped:
+        raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
     return None
 
 

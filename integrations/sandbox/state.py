@@ -14,7 +14,8 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from integrations.sandbox.clock import Clock
-from integrations.sandbox.faults import ConnectionDropped, Fault, FaultPlan, Holds
+from integrations.sandbox.faults import ConnectionDropped, Fault, FaultPlan
+from integrations.sandbox.holds import Holds
 from integrations.sandbox.limits import RateLimiter
 from integrations.sandbox.profiles import Knobs
 from integrations.sandbox.store import Account, Store

@@ -110,6 +110,11 @@ class Scene:
             for name, value in values.items():
                 setattr(row, name, value)
 
+    def look_anew(self) -> None:
+        """The relay looks what can be bought, as it does each second."""
+        with self.everywhere():
+            reconcile.renew()
+
     def call(self, code: str | None = None, endpoint: str = "balance", **values: Any) -> None:
         refs = (self.find(code).order_ref,) if code else ()
         given = {

@@ -13,7 +13,8 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import overview, strip
-from core import clock, config, ledger, outbox, proof
+from core import clock, config, ledger, outbox, proof, reconcile
+from core.orders import News
 from core.proof import Proof
 from fulfilment import jobs
 
@@ -149,7 +150,7 @@ def test_the_button_leaves_an_errand_whose_result_shows_by_itself(owner: Visitor
 
 
 def drawn(*proofs: Any) -> dict[str, str]:
-    svg = ElementTree.fromstring(strip.draw(proofs, END, 48, "<summary>"))
+    svg = ElementTree.fromstring(strip.draw(proofs, END, 48, "<summary>").svg)
     assert next(iter(svg)).text == "<summary>"
     return {str(part.get("class")): str(part.get("d")) for part in svg if part.get("class")}
 
@@ -159,9 +160,35 @@ def at(hours_ago: float, sealed: int = 0, ok: bool = True) -> Any:
 
 
 def test_a_bar_stands_at_its_hour_and_is_as_high_as_what_it_sealed() -> None:
-    paths = drawn(at(0, 10), at(24, 0))
-    assert paths["strip-held"] == "M985 60h15v-60h-15zM492 60h15v-8h-15z"
+    paths = drawn(at(0, 10), at(24, 0), at(47.5, 0))
+    assert paths["strip-held"] == "M985 60h15v-60h-15zM492 60h15v-8h-15zM10 60h15v-8h-15z"
     assert "strip-failed" not in paths
+
+
+def test_the_strip_of_the_first_day_begins_with_the_first_proof() -> None:
+    assert strip.draw([at(0), at(1)], END, 48, "").hours == strip.LEAST_H
+    assert drawn(at(0, 10), at(1, 0))["strip-held"] == "M938 60h62v-60h-62zM860 60h62v-8h-62z"
+    assert strip.draw([at(0), at(20)], END, 48, "").hours == 21
+    assert strip.draw([at(0), at(80)], END, 48, "").hours == 48
+
+
+def test_what_there_is_and_whose_it_is_are_one_sum(owner: Visitor, scene: Scene) -> None:
+    for state in ("completed", "processing", "queued", "refunded"):
+        scene.order(state)
+    page = owner.get("/books").text
+    sums = re.findall(r'All together.*?<td class="num strong"[^>]*>([^<]+)</td>', page, re.DOTALL)
+    assert len(sums) == 2 and sums[0] == sums[1]
+    assert "the same as what there is" in page
+
+
+def test_rounding_and_charges_off_the_list_are_shown_line_by_line(owner: Visitor, scene: Scene) -> None:
+    assert "Every charge has been the list's price so far" in owner.get("/books").text
+    code = scene.order("completed", news=News("completed", "SUP-9", 2_350))
+    with scene.everywhere():
+        reconcile.note_balance(reconcile.float_pesewas() - 1, said="1976.494")
+    page = owner.get("/books").text
+    assert f"/orders/{code}" in page.partition("Price variance, newest first")[2]
+    assert "Rounding" in page and "the supplier said 1976.494" in page and "Rounding today: GH₵\u00a0−0.01" in page
 
 
 def test_a_failed_proof_is_a_hollow_bar_of_full_height_and_old_ones_are_left_out() -> None:

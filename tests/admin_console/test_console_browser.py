@@ -122,6 +122,7 @@ def busy(scene: Scene) -> list[str]:
         "/webhooks",
         "/stores",
         "/stores/ama",
+        "/stores/ama/take-back",
         "/cases",
         "/books",
         "/audit",

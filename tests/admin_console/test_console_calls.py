@@ -32,7 +32,7 @@ def test_calls_are_listed_newest_first(owner: Visitor, ids: list[int]) -> None:
     assert listed(page) == ids
     assert len(ids) == 5
     assert "30.1\N{NO-BREAK SPACE}s" in page
-    assert "no answer" in page
+    assert "Nothing to use" in page
 
 
 def test_calls_are_filtered_by_endpoint_and_reference(owner: Visitor, scene: Scene, ids: list[int]) -> None:
@@ -93,7 +93,7 @@ def test_webhooks_show_what_they_said_and_whether_they_were_verified(owner: Visi
     page = owner.get("/webhooks").text
     assert page.count("transaction.status_update") == 1
     assert "came 2×" in page
-    assert "platform data secret" in page and "Not verified" in page
+    assert "signed with our API secret" in page and "Not verified" in page
     assert "names no order" in page and "no event name" in page
     assert scene.find(code).order_ref in page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -70,7 +71,7 @@ def test_a_case_closed_already_says_so(owner: Visitor, scene: Scene) -> None:
     assert "closed already, by Owner" in answer.text
 
 
-def test_a_rise_of_the_float_is_booked_with_one_press(
+def test_a_rise_of_the_float_is_booked_once_it_was_read_back(
     owner: Visitor, scene: Scene, jump: Callable[[float], None]
 ) -> None:
     scene.balance(250_000)
@@ -79,11 +80,17 @@ def test_a_rise_of_the_float_is_booked_with_one_press(
     case = scene.ask(lambda: cases.open_cases(9))[0]
     assert case.kind == "float_funded"
     assert owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "49999"}).status_code == 409
-    answer = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "50000"})
+    asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "50000"})
+    assert asks.status_code == 200
+    for words in (f"GH₵{NBSP}500.00", "from the bank into the float", "Float funded", "Yes, book"):
+        assert words in asks.text, words
+    assert scene.ask(ledger.platform_balances)["supplier_float"] == 200_000
+    fields = dict(re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks.text))
+    answer = owner.post(f"/cases/{case.id}/confirm_funding", fields)
     assert answer.status_code == 303
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 250_000
     assert f"GH₵{NBSP}500.00 is booked as funding of the float" in owner.get("/cases").text
-    again = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "50000"})
+    again = owner.post(f"/cases/{case.id}/confirm_funding", fields)
     assert again.status_code == 409
     assert "closed already" in again.text
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 250_000

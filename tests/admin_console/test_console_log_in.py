@@ -210,9 +210,12 @@ def test_the_audit_page_tells_of_log_ins_in_people_s_words(owner: Visitor, visit
     portal.post("/stores", {"store": "ama"}, origin="http://ama.localhost")
     page = re.sub(r"<[^>]+>|\s+", " ", owner.get("/audit").text)
     page = re.sub(r"\s+", " ", page)
-    assert "Somebody stranger gave a wrong password Ama from: 196.201.1.9, door: portal, email: a…@example.test" in page
+    assert (
+        "Somebody not logged in gave a wrong password Ama from: 196.201.1.9, door: portal, e-mail: a…@example.test"
+        in page
+    )
     assert re.search(r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page)
-    assert "Kofi agent logged in" in page
+    assert "Kofi in the portal logged in" in page
     assert "sent a form from another site, which was refused" in page and "page: POST /stores" in page
     for raw in ("login_failed", "user:", "wait_s"):
         assert raw not in page

@@ -146,7 +146,7 @@ def test_one_order_shows_everything_we_know(owner: Visitor, scene: Scene) -> Non
         "Abena", "Kofi&#39;s Data",  # facts
         "Order placed.", "Ama confirmed the payment", "Sending to the supplier (attempt 1).", "The supplier has it.",
         "Held for an order", "Bought at the supplier", "supplier float", "margin",  # money
-        "purchase", "status",  # calls
+        "Purchase", "Look-up of an order",  # calls
         "transaction.status_update", "Verified", "hello",  # webhooks
         "contradicts a finished order",
         "Customer reads", "Agent reads",

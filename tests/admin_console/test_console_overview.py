@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from console_scenes import AGENT, Scene
+from seed import FLOAT_PESEWAS
 from visitors import Visitor
 
-from admin_console import figures, overview
-from core import catalog, clock, config, ledger
+from admin_console import figures, floatplot
+from core import catalog, clock, config, ledger, proof
 
 
 def figure(html: str, label: str) -> str:
@@ -141,24 +143,68 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "for float" not in owner.get("/").text
+    other = scene.order("queued", slug="kofi")
     scene.change_order(scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight())
     waits = "One order waits for float, the oldest in line since 00:00"
     assert f"{waits}. Money is there now" in owner.get("/").text
     scene.link(unreachable_since=clock.now())
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still: they go when it goes on" in owner.get("/").text
     scene.link(unreachable_since=None)
     stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still" in owner.get("/").text
     scene.settle(stop, "close", "counted twice")
     scene.balance(1_000)
+    scene.look_anew()
     page = owner.get("/").text
     assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
-    scene.change_order(scene.order("queued", slug="kofi"), wait_reason="float")
+    scene.change_order(other, wait_reason="float")
     scene.balance(5_000)
     monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=4_000))
     page = owner.get("/").text
     assert "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00 cannot pay" in page
     assert "for any of them and keep the reserve of GH₵\N{NO-BREAK SPACE}40.00." in page
+
+
+def test_the_figures_carry_the_alarm_while_buying_stands_still(owner: Visitor, scene: Scene) -> None:
+    calm = owner.get("/").text
+    assert "everything moves" in calm and 'class="alarm"' not in calm
+    scene.link(unreachable_since=clock.now())
+    scene.look_anew()
+    page = owner.get("/").text
+    assert "everything moves" not in page
+    assert page.count('class="alarm"') == 2, "what is stuck, and the float"
+    assert len(re.findall(r"<small>buying stands still since \d\d:\d\d</small>", page)) == 2
+    scene.link(unreachable_since=None)
+    scene.look_anew()
+    assert owner.get("/").text.count("everything moves") == 1
+
+
+def test_sizes_the_float_cannot_pay_are_named(owner: Visitor, scene: Scene) -> None:
+    scene.balance(2_400)
+    scene.look_anew()
+    page = owner.get("/").text
+    assert re.search(
+        r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: MTN 10 GB; Telecel 10 GB\. The float", page
+    )
+    assert "cannot pay for them. Fund it; they come back by themselves." in page
+    assert re.search(r"<small>cannot pay for 2 sizes since \d\d:\d\d</small>", page) and "everything moves" in page
+
+
+def test_silence_and_a_relay_that_is_away_are_said(owner: Visitor, scene: Scene, clocks: Any) -> None:
+    for endpoint in ("balance", "products"):
+        scene.call(endpoint=endpoint, http_status=None, outcome="no_answer", at=clock.now() - timedelta(seconds=30))
+    scene.look_anew()
+    assert re.search(r"Buying stands still since \d\d:\d\d: the supplier does not answer\.", owner.get("/").text)
+    scene.call(endpoint="status", http_status=200)
+    scene.look_anew()
+    assert "does not answer" not in owner.get("/").text
+    clocks.relay_lives = False
+    clocks.pass_by(20)
+    assert re.search(r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay", owner.get("/").text)
+    clocks.pass_by(60)
+    assert "what can be bought, so stores sell nothing. Is the relay running?" in owner.get("/").text
 
 
 def test_a_failed_sync_and_an_empty_shelf_say_why(owner: Visitor, scene: Scene) -> None:
@@ -212,7 +258,7 @@ def test_the_table_below_the_plot_has_the_plots_numbers(
     jump(3_600)
     with scene.everywhere():
         platform = ledger.platform_balances()
-        plot, rows = overview.float_plot(24, platform)
+        plot, rows = floatplot.draw(24, platform)
     now_pesewas = platform["supplier_float"]
     reads = [(ours, theirs) for _, ours, theirs in rows if theirs is not None]
     assert reads == [(now_pesewas, 190_000), (200_000, 200_000)]
@@ -238,3 +284,56 @@ def test_a_longer_span_begins_with_the_balance_it_found(scene: Scene, jump: Call
 @pytest.mark.parametrize("hours", ["24", "168", "0", "x", "-1", "9" * 40])
 def test_any_span_asked_for_gives_a_page(owner: Visitor, hours: str) -> None:
     assert owner.get("/", query_string={"hours": hours}).status_code == 200
+
+
+def card(page: str, name: str) -> str:
+    found = re.search(rf"<li>((?:(?!</li>).)*<span>{name}.*?)</li>", page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("credentials", "nothing can be bought"),
+        ("unreachable", "nothing can be bought"),
+        ("breaker", "buying is paused"),
+        ("break", "the supplier has GH₵\N{NO-BREAK SPACE}5.00 less"),
+    ],
+)
+def test_the_float_s_figure_carries_the_alarm_of_its_trouble(
+    owner: Visitor, scene: Scene, trouble: str, words: str
+) -> None:
+    calm = card(owner.get("/").text, "Float")
+    assert 'class="alarm"' not in calm and words not in calm
+    values, _ = TROUBLES[trouble]
+    scene.link(
+        **{
+            n: clock.now() + timedelta(seconds=v) if n.endswith(("since", "until", "_at")) else v
+            for n, v in values.items()
+        }
+    )
+    page = owner.get("/").text
+    assert 'class="alarm"' in card(page, "Float")
+    assert words in card(page, "Float") or "buying stands still" in card(page, "Float")
+    assert "everything moves" not in page
+
+
+def test_paused_sales_and_broken_books_are_seen_on_their_figures(owner: Visitor, scene: Scene) -> None:
+    with scene.everywhere():
+        catalog.pause_sales("stock-taking", AGENT)
+    assert "all sales are paused" in card(owner.get("/").text, "Orders today")
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.ask(proof.prove)
+    risk = card(owner.get("/").text, "Money at risk")
+    assert 'class="alarm"' in risk and "the books do not hold" in risk
+    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+
+
+def test_the_float_s_line_begins_with_the_opening_posting(owner: Visitor, scene: Scene) -> None:
+    for _ in range(3):
+        scene.order("processing")
+    with scene.everywhere():
+        points = figures.float_points(clock.now() - timedelta(hours=24), clock.now())
+    assert points[0].pesewas == FLOAT_PESEWAS
+    assert points[-1].pesewas < FLOAT_PESEWAS

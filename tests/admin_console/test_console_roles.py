@@ -19,6 +19,7 @@ ACTS = {
     "/catalogue/sales/pause": ("owner", {"reason": "slow"}),
     "/catalogue/sales/resume": ("owner", {}),
     "/stores/ama/fund": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0"}),
+    "/stores/ama/take-back": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0", "confirm": "500"}),
     "/stores/ama/suspend": ("owner", {"reason": "fraud"}),
     "/stores/ama/open": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),

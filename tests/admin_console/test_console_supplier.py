@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import supplier
-from core import outbox
+from core import balances, outbox, reconcile
+from core.balances import BalanceRead
 from core.reconcile import Doubts
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -29,7 +31,21 @@ NBSP = "\N{NO-BREAK SPACE}"
         (60, 100, Doubts((25, 25)), "moving", "2 orders were sent"),
         (60, 100, Doubts(charged_again=(40,)), "moving", f"Failed orders may have been charged up to GH₵{NBSP}0.40"),
         (60, 100, Doubts((20,), charged_again=(20,)), "moving", "may have cost up to GH₵ 0.20 and failed orders"),
-        (60, 100, Doubts((39,)), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
+        (60, 100, Doubts(), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
+        (
+            60,
+            100,
+            Doubts((39,)),
+            "stopped",
+            f"0.39 of it may be orders in doubt, GH₵{NBSP}0.01 has no reason. Something",
+        ),
+        (
+            150,
+            100,
+            Doubts(returnable=((7, 49),)),
+            "waiting",
+            f"0.49 of it may be back for failed orders, GH₵{NBSP}0.01 has",
+        ),
         (0, -5, Doubts(), "waiting", f"GH₵{NBSP}0.05 more"),
     ],
 )
@@ -43,6 +59,78 @@ def test_a_difference_says_that_buying_is_stopped_only_when_it_is() -> None:
     assert "becomes a case and stops buying" in supplier.difference(60, 100, Doubts())[1]
     said = supplier.difference(60, 100, Doubts(), stopped=True)[1]
     assert "Buying is stopped" in said and "becomes a case" not in said
+
+
+def read(
+    balance: int, books: int, sent: int = 0, again: int = 0, back: int = 0, verdict: str = "a break"
+) -> BalanceRead:
+    return BalanceRead(
+        balance_pesewas=balance, float_pesewas=books, unresolved_pesewas=sent, charged_again_pesewas=again,
+        may_be_back_pesewas=back, verdict=verdict,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("of", "now", "named"),
+    [
+        (read(100, 100), 100, {}),
+        (read(149_000, 200_000, sent=3_640), 200_000, {"Orders sent and not": -3_640, "Has no reason": -47_360}),
+        (read(199_000, 200_000, sent=3_640, verdict="fits"), 200_000, {"Orders sent and not": -1_000}),
+        (read(90, 100, sent=3, again=4), 100, {"Orders sent and not": -3, "charged after all": -4, "Has no reason": -3}),
+        (read(150, 100, sent=30, back=20), 100, {"given back for": 20, "Has no reason": 30}),
+        (read(101, 100, verdict="fits"), 100, {"Fractions of a pesewa": 1}),
+        (read(100, 100, verdict="fits"), 60, {"Booked since its answer": 40}),
+        (read(-50, 100, back=7), 90, {"Booked since its answer": 10, "Has no reason": -150}),
+    ],
+)  # fmt: skip
+def test_every_pesewa_between_our_books_and_the_supplier_has_a_name(
+    of: BalanceRead, now: int, named: dict[str, int]
+) -> None:
+    steps = supplier.steps(of, now)
+    addends = [step for step in steps if not step.is_total]
+    assert steps[0].pesewas == now
+    assert now + sum(step.pesewas for step in addends) == of.balance_pesewas
+    assert len(addends) == len(named)
+    for words, pesewas in named.items():
+        assert next(step.pesewas for step in addends if words in step.what) == pesewas
+
+
+def test_the_case_and_the_page_name_the_same_sum(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+    scene.order("unknown")
+    scene.balance(149_000)
+    jump(61)
+    scene.balance(149_000)
+    page, case = owner.get("/supplier").text, owner.get("/cases").text
+    for words in ("−23.20", "−486.80", "Has no reason", "From our books to the supplier's figure"):
+        assert words in page, words
+    assert f"GH₵{NBSP}23.20" in case and f"GH₵{NBSP}486.80 less than our books" in case
+
+
+def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+    scene.balance(200_000)
+    assert "They agree" in owner.get("/supplier").text
+    scene.ask(lambda: balances.note_failed("the balance is no amount: “1,234”"))
+    jump(180)
+    page, home = owner.get("/supplier").text, owner.get("/").text
+    for words in (
+        "brought no balance: the balance is no amount: “1,234”.",
+        f"3{NBSP}min ago",
+        "The figure here is the one of",
+    ):
+        assert words in page, words
+    assert "They agree" in page and "its last answer that could be read" in page and 'class="note done"' not in page
+    assert "balance could not be read at" in home and "1,234" in home
+    scene.balance(200_000)
+    assert "brought no balance" not in owner.get("/supplier").text
+
+
+def test_the_figure_as_it_was_sent_stands_beside_the_rounded_one(owner: Visitor, scene: Scene) -> None:
+    with scene.everywhere():
+        reconcile.note_balance(200_000, said="1999.9999999999998")
+    assert "as sent: 1999.9999999999998" in owner.get("/supplier").text
+    with scene.everywhere():
+        reconcile.note_balance(200_000, said="2000")
+    assert "as sent" not in owner.get("/supplier").text
 
 
 def test_before_the_first_read_nothing_is_invented(owner: Visitor) -> None:

@@ -321,3 +321,20 @@ def test_the_whole_job_with_javascript_off(
     page.click("summary >> text=Account")
     page.click("text=Log out")
     assert re.search(r"/login$", page.url)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height", "rows"), [(1280, 800, 14), (360, 740, 6)])
+def test_the_queue_shows_work_and_not_air(open_page: Any, place: Any, width: int, height: int, rows: int) -> None:
+    for index in range(16):
+        place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3])
+    page = open_page("ama", width=width, height=height)
+    page.goto("/orders")
+    seen = "[...document.querySelectorAll('tr[data-row]')].filter(r => r.getBoundingClientRect().bottom <= innerHeight)"
+    assert page.evaluate(f"{seen}.length") >= rows
+    overlaps = """[...document.querySelectorAll('tr[data-row]')].some(row => {
+        const boxes = [...row.querySelectorAll('a, button, .chip, .c-price, .c-profit, .c-age')]
+            .map(each => each.getBoundingClientRect());
+        return boxes.some((a, i) => boxes.slice(i + 1).some(b => a.right > b.left + 1 && b.right > a.left + 1
+            && a.bottom > b.top + 6 && b.bottom > a.top + 6)); })"""
+    assert not page.evaluate(overlaps)

@@ -12,7 +12,7 @@ from store_customers import parse_clean
 from visitors import Visitor
 
 from core import ledger, money, orders, tenancy
-from core.orders.releasing import IN_THE_WAY
+from core.orders.selecting import IN_THE_WAY
 
 
 @pytest.fixture

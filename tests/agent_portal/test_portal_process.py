@@ -126,7 +126,7 @@ class TestOne:
         )  # fmt: skip
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/process")
-        assert answer.status_code == 409 and "price has risen above what you pay" in answer.text
+        assert answer.status_code == 409 and "costs you GH₵\N{NO-BREAK SPACE}99.00 now, not" in answer.text
         assert counts() == before
 
     def test_a_paused_network_is_refused_with_what_works(self, app: Any, ama_agent: Visitor, place: Any) -> None:
@@ -174,11 +174,12 @@ class TestMany:
     ) -> None:
         price, left = nearly_empty()
         good, dear, gone = place(gb=5), place(gb=10), place(number="0551112222", state="cancelled")
-        answer = ama_agent.post("/orders/process", {"order": [good, dear, gone]})
+        answer = ama_agent.post("/orders/process", {"order": [gone, dear, good]})
         assert answer.status_code == 200
-        assert "<h1>1 sent, 2 skipped</h1>" in answer.text
-        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet" in answer.text
-        assert "This order is cancelled: it cannot be processed." in answer.text
+        assert "<h1>1 sent, 1 over already, 1 short of money</h1>" in answer.text
+        missing = money.cedis(price - left + cost)
+        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet: {missing} more." in answer.text
+        assert "Over already: nothing was sent." in answer.text and "This order is cancelled" in answer.text
         assert [order_of(code).state for code in (good, dear, gone)] == ["queued", "pending", "cancelled"]
         assert wallet()[0] == left - cost
 
@@ -188,22 +189,73 @@ class TestMany:
         code, sent = place(), place(number="0551112222", state="queued")
         before = wallet()[0]
         answer = ama_agent.post("/orders/process", {"order": [code, code, f" {code} ", sent]})
-        assert "<h1>2 sent</h1>" in answer.text and "Already processed: In line." in answer.text
+        assert "<h1>1 sent, 1 already in line</h1>" in answer.text
         assert wallet()[0] == before - cost
+
+    @pytest.mark.parametrize(
+        ("state", "said", "words"),
+        [("queued", "1 already in line", "In line."), ("submitting", "1 already in line", "Sending."),
+         ("processing", "1 already in line", "With the network."), ("failed", "1 already in line", "Failed, watched."),
+         ("completed", "1 over already", "Delivered."), ("refunded", "1 over already", "Refunded."),
+         ("cancelled", "1 over already", "This order is cancelled: it cannot be processed.")],
+    )  # fmt: skip
+    def test_sent_in_line_and_ended_are_three_groups(
+        self, ama_agent: Visitor, place: Any, state: str, said: str, words: str
+    ) -> None:
+        new, other = place(), place(number="0551112222", state=state)
+        page = ama_agent.post("/orders/process", {"order": [new, other]}).text
+        assert f"<h1>1 sent, {said}</h1>" in page and words in page
+        sent = page[page.index('class="group done"') :].partition("</section>")[0]
+        assert new in sent and other not in sent
+
+    def test_a_short_wallet_is_one_group_with_one_sum_and_leads_to_funding(
+        self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any, line_of: Any
+    ) -> None:
+        dear, left = nearly_empty()
+        ticked = [place(gb=10, number=f"02411100{index:02}") for index in range(6)] + [place(gb=1)]
+        total = 6 * dear + line_of("mtn", 1).agent_price_pesewas
+        page = ama_agent.post("/orders/process", {"order": ticked[::-1]}).text
+        assert "<h1>0 sent, 7 short of money</h1>" in page and page.count('<section class="card flush"') == 1
+        said = f"{money.cedis(total)} needed, {money.cedis(left)} in your wallet: {money.cedis(total - left)} more."
+        assert said in page and {order_of(code).state for code in ticked} == {"pending"}
+        link = f"/wallet?need={total - left}"
+        assert f'href="{link}#fund"' in page
+        fund = ama_agent.get(link).text
+        assert 'id="fund"' in fund and f"{money.cedis(total - left)} more is needed" in fund and "Ama" in fund
+
+    def test_those_that_fit_go_when_somebody_asks_for_it(
+        self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any
+    ) -> None:
+        nearly_empty()
+        dear, cheap = place(gb=10), place(gb=1)
+        page = ama_agent.post("/orders/process", {"order": [dear, cheap]}).text
+        assert "Send those that fit" in page and order_of(cheap).state == "pending"
+        again = ama_agent.post("/orders/process", {"order": [dear, cheap], "past_short": "1"})
+        assert "<h1>1 sent, 1 short of money</h1>" in again.text and "Send those that fit" not in again.text
+        assert [order_of(code).state for code in (dear, cheap)] == ["pending", "queued"]
+
+    def test_one_press_without_the_money_leads_to_funding_too(
+        self, ama_agent: Visitor, place: Any, nearly_empty: Any
+    ) -> None:
+        nearly_empty()
+        code = place(gb=10)
+        for path in (f"/orders/{code}/process", f"/orders/{code}/process?row=1"):
+            assert 'href="/wallet#fund"' in ama_agent.post(path, headers=HTMX if "row" in path else {}).text
+        assert 'href="/wallet#fund"' in ama_agent.get(f"/orders/{code}").text
 
     def test_a_code_sent_too_often_counts_once(self, ama_agent: Visitor, place: Any) -> None:
         assert "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
 
     def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
         answer = ama_agent.post("/orders/process", {"order": place(state="cancelled")})
-        assert answer.status_code == 409 and "0 sent, 1 skipped" in answer.text
+        assert answer.status_code == 409 and "0 sent, 1 over already" in answer.text
 
     def test_the_other_stores_order_among_ones_own_is_skipped_as_unknown(
         self, ama_agent: Visitor, place: Any, order_of: Any
     ) -> None:
         own, foreign = place(), place("kofi", number="0248888888")
         answer = ama_agent.post("/orders/process", {"order": [own, foreign]})
-        assert "1 sent, 1 skipped" in answer.text and "There is no order with this code in your store" in answer.text
+        assert "1 sent, 1 not sent" in answer.text and "There is no order with this code in your store" in answer.text
         assert phones.show("+233248888888") not in answer.text and order_of(foreign, "kofi").state == "pending"
 
     def test_back_is_kept(self, ama_agent: Visitor, place: Any) -> None:
@@ -252,7 +304,10 @@ def test_a_file_in_place_of_text_changes_nothing(ama_agent: Visitor, place: Any,
 class TestCancel:
     def test_a_new_order(self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
         code = place()
-        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303
+        asked = ama_agent.post(f"/orders/{code}/cancel")
+        assert asked.status_code == 200 and order_of(code).state == "pending", "one tap cancels nothing"
+        assert f"Cancel MTN 5 GB, {money.cedis(order_of(code).price_pesewas)}?" in asked.text
+        assert ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
     def test_an_order_in_line_gives_the_money_back(
@@ -260,14 +315,28 @@ class TestCancel:
     ) -> None:
         code = place(state="queued")
         assert wallet()[1] == cost
-        ama_agent.post(f"/orders/{code}/cancel")
+        asked = ama_agent.post(f"/orders/{code}/cancel").text
+        assert f"{money.cedis(cost)} comes back to your wallet" in asked and "the order goes to Give back" in asked
+        ama_agent.post(f"/orders/{code}/cancel", {"confirm": "queued"})
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
     def test_twice_is_once(self, ama_agent: Visitor, place: Any, counts: Any) -> None:
         code = place()
-        ama_agent.post(f"/orders/{code}/cancel")
+        ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
         before = counts()
-        assert ama_agent.post(f"/orders/{code}/cancel").status_code == 303 and counts() == before
+        assert (
+            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303 and counts() == before
+        )
+
+    def test_one_that_was_processed_while_it_was_asked_is_asked_about_again(
+        self, ama_agent: Visitor, place: Any, order_of: Any, in_store: Any
+    ) -> None:
+        code = place()
+        ama_agent.post(f"/orders/{code}/cancel")
+        in_store("ama", lambda: orders.release(code, SYSTEM))
+        again = ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
+        assert again.status_code == 200 and "It has moved since you looked" in again.text
+        assert order_of(code).state == "queued"
 
     @pytest.mark.parametrize("state", ["submitting", "processing", "failed", "completed", "refunded"])
     def test_what_is_on_its_way_cannot_be_cancelled(
@@ -314,5 +383,5 @@ def test_no_press_without_token_or_from_elsewhere(ama_agent: Visitor, place: Any
     assert ama_agent.post(path, form, csrf=False, origin=None).status_code == 400
     assert ama_agent.post(path, form, origin="http://ama.localhost").status_code == 403
     assert ama_agent.post(path, form, headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
-    assert ama_agent.get(path).status_code in (404, 405)
+    assert ama_agent.get(path).status_code in (303, 404, 405)
     assert counts() == before

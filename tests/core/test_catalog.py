@@ -19,6 +19,7 @@ from core.catalog import Bundle, StoreBundle
 from core.db import db
 
 AMA = Actor("agent", "Ama")
+OWNER = Actor("owner", "Owner")
 
 
 def bundle(network: str = "mtn", gb: int = 1) -> Bundle:
@@ -30,6 +31,13 @@ def test_the_same_list_changes_nothing(context: Flask) -> None:
         report = catalog.apply_sync("datamart", offers())
     assert (report.ok, report.new, report.gone, report.moved) == (True, [], [], [])
     assert "nothing changed" in report.sentence
+
+
+@pytest.fixture
+def by_itself(context: Flask) -> None:
+    """The owner wants to be asked about nothing."""
+    with tenancy.across_stores():
+        catalog.set_rules(catalog.Rules(by_itself=True), OWNER)
 
 
 def test_an_empty_list_changes_nothing(context: Flask) -> None:
@@ -45,13 +53,22 @@ def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
         report = catalog.apply_sync("datamart", moved)
     assert report.moved == [{"bundle": "MTN 1 GB · 30 days", "from_pesewas": 460, "to_pesewas": 900}]
     assert set(report.below_floor) == {"ama: MTN 1 GB", "kofi: MTN 1 GB"}
+    with tenancy.across_stores():
+        [asked] = catalog.questions()
+        assert (asked.bundle.agent_price_pesewas, asked.agent_price_pesewas, asked.stores_below) == (470, 918, 2)
     tenancy.use(ama)
     assert "mtn" not in {line.network for line in catalog.shelf() if line.mb == 1024}
+    assert not next(line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024).below_floor
+    tenancy.clear()
+    with tenancy.across_stores():
+        catalog.approve({asked.bundle.id: asked.seen}, OWNER)
+        assert catalog.questions() == []
+    tenancy.use(ama)
     assert next(line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024).below_floor
 
 
 def test_a_product_is_hidden_only_when_missing_twice_far_enough_apart(
-    context: Flask, jump: Callable[[float], None]
+    by_itself: None, jump: Callable[[float], None]
 ) -> None:
     rest = [offer for offer in offers() if offer.product_code != "YELLOW_1GB"]
     with tenancy.across_stores():
@@ -71,7 +88,7 @@ def test_a_product_is_hidden_only_when_missing_twice_far_enough_apart(
 
 
 def test_a_product_that_comes_back_in_between_starts_to_be_missing_anew(
-    context: Flask, jump: Callable[[float], None]
+    by_itself: None, jump: Callable[[float], None]
 ) -> None:
     rest = [offer for offer in offers() if offer.product_code != "YELLOW_1GB"]
     with tenancy.across_stores():

@@ -121,6 +121,45 @@ def test_funding_needs_a_reason(ama: int, reason: str) -> None:
         ledger.fund_wallet(ama, 100, reason, SYSTEM)
 
 
+def test_a_funding_is_taken_back_but_never_more_than_is_free(ama: int, place: Callable[..., Any]) -> None:
+    from core import orders
+
+    ledger.fund_wallet(ama, 200_000, "2,000 instead of 200", SYSTEM)
+    before = ledger.wallet()
+    ledger.take_back(ama, 180_000, "  too much ", SYSTEM)
+    line = ledger.statement(limit=1)[0]
+    assert (line.kind, line.kind_text, line.amount_pesewas, line.note) == (
+        "take_back",
+        "Taken back",
+        -180_000,
+        "too much",
+    )
+    assert ledger.wallet().available_pesewas == before.available_pesewas - 180_000
+
+    order = orders.release(place().code, SYSTEM)
+    free = ledger.wallet().available_pesewas
+    with pytest.raises(ledger.BadFunding, match="is free in the wallet"):
+        ledger.take_back(ama, free + 1, "with what is held", SYSTEM)
+    ledger.take_back(ama, free, "to the last pesewa", SYSTEM)
+    assert (ledger.wallet().available_pesewas, ledger.wallet().held_pesewas) == (0, order.agent_price_pesewas)
+    with pytest.raises(ledger.BadFunding, match="Nothing is free"):
+        ledger.take_back(ama, 1, "once more", SYSTEM)
+    orders.cancel(order.code, SYSTEM)
+    assert ledger.wallet().available_pesewas == order.agent_price_pesewas, "what was held comes back to the wallet"
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10_000_001])
+def test_taking_back_refuses_amounts_that_make_no_sense(ama: int, amount: int) -> None:
+    with pytest.raises(ledger.BadFunding):
+        ledger.take_back(ama, amount, "reason", SYSTEM)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
+def test_taking_back_needs_a_reason(ama: int, reason: str) -> None:
+    with pytest.raises(ledger.BadFunding, match="reason"):
+        ledger.take_back(ama, 100, reason, SYSTEM)
+
+
 def test_the_statement_runs_to_the_balance(ama: int, place: Callable[..., Any]) -> None:
     from core import orders
 

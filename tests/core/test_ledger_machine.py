@@ -181,6 +181,24 @@ class Books(RuleBasedStateMachine):
             ledger.fund_wallet(store_id, amount, "deposit", SYSTEM)
         self._booked(Event("fund_wallet", (("bank", amount), ("wallet", -amount)), store_id=store_id))
 
+    @rule(name=slug, amount=pesewas)
+    def take_back(self, name: str, amount: int) -> None:
+        store_id = self.bench.store_ids[name]
+        with tenancy.across_stores():
+            try:
+                ledger.take_back(store_id, amount, "a mistake", SYSTEM)
+            except ledger.BadFunding:
+                assert amount > -self.model.balances[(store_id, "wallet")]
+                return
+        self._booked(Event("take_back", (("wallet", amount), ("bank", -amount)), store_id=store_id))
+
+    @rule(amount=st.integers(-50, 50).filter(bool))
+    def rounding(self, amount: int) -> None:
+        self._ask(
+            Event("rounding", (("supplier_float", amount), ("price_variance", -amount))),
+            lambda: ledger.rounding(amount, "", SYSTEM),
+        )
+
     @rule(amount=st.integers(-5_000, 20_000).filter(bool))
     def fund_float(self, amount: int) -> None:
         self._ask(

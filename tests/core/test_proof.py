@@ -148,6 +148,17 @@ DAMAGE = [
         "SELECT 'ama'",
     ),
     (
+        "taken_back",
+        """UPDATE entries SET amount_pesewas = -amount_pesewas WHERE posting_id IN (
+        SELECT id FROM postings WHERE kind = 'fund_wallet' AND store_id = (SELECT id FROM stores WHERE slug = 'ama'))""",
+        "SELECT 'ama'",
+    ),
+    (
+        "rounding",
+        "UPDATE postings SET kind = 'rounding' WHERE kind = 'fund_float'",
+        "SELECT min(id) FROM postings WHERE kind = 'fund_float'",
+    ),
+    (
         "people",
         "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'",
         "SELECT 'user:' || id FROM users WHERE email = 'ama@example.test'",

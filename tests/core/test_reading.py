@@ -14,7 +14,7 @@ import pytest
 import tables_owner
 from sqlalchemy import update
 
-from core import clock, config, orders, stores
+from core import buying, clock, config, orders, stores
 from core.audit import Actor
 from core.db import db
 from core.orders import Order
@@ -51,14 +51,15 @@ def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
 
 def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) -> None:
     for state in orders.STATES:
-        change(place(), state=state)
+        change(place(), state=state, final_at=clock.now() if state in orders.FINAL else None)
     held = {tab: sorted(order.state for order in orders.queue(tab).orders) for tab in orders.TABS}
     assert held == {
         "new": ["pending"],
         "processing": ["processing", "queued", "submitting"],
         "late": [],
-        "failed": ["failed", "refunded"],
-        "done": ["cancelled", "completed", "expired", "refunded"],
+        "failed": ["failed"],
+        "back": ["refunded"],
+        "done": ["cancelled", "completed", "expired"],
         "all": sorted(orders.STATES),
     }
     assert orders.tab_counts() == {tab: len(states) for tab, states in held.items()}
@@ -67,7 +68,7 @@ def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) 
 def test_history_of_earlier_days_is_not_counted_but_work_is(
     ama: int, place: Place, jump: Callable[[float], None]
 ) -> None:
-    change(place(), state="completed")
+    change(place(), state="completed", final_at=clock.now())
     change(place(), state="processing")
     jump(86_400)
     place()
@@ -168,13 +169,13 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
     delivered(500, state="processing")
     delivered(500, network="at")
     delivered(500, queued_at=None)
-    assert orders.usual_minutes("mtn") is None
+    assert orders.usual_minutes("mtn", buying.now()) is None
     delivered(14)
-    assert orders.usual_minutes("mtn") == 14
-    assert orders.usual_minutes("telecel") is None
+    assert orders.usual_minutes("mtn", buying.now()) == 14
+    assert orders.usual_minutes("telecel", buying.now()) is None
     for _ in range(4):
         delivered(0.1)
-    assert orders.usual_minutes("mtn") == 1  # never "about 0 minutes"
+    assert orders.usual_minutes("mtn", buying.now()) == 1  # never "about 0 minutes"
 
 
 @pytest.mark.parametrize(("age", "step"), [(0, 2), (55, 2), (61, 10), (1_790, 10), (1_801, 60), (90_000, 60)])
@@ -219,10 +220,11 @@ def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watc
     now = clock.now()
     order = change(place(), state="refunded", submitted_at=now, failure_reason="Not a number")
     _label, customer, agent = words(order)
-    assert customer.startswith("It could not be sent: Not a number. Not delivered. Ama's Data owes you GH₵")
+    assert _label == "Not delivered: Ama's Data gives your money back"
+    assert customer.startswith("It could not be sent: the network does not take this number. It is GH₵")
     assert "(“Not a number”)" in agent
     order = change(order, processing_at=now)
-    assert words(order)[1].startswith("Not delivered.")
+    assert words(order)[1].startswith("The network did not deliver it. It is GH₵")
     order = change(order, state="failed", failed_since=now)
     until = (now + clock.delta(config.current().failed_watch_s)).astimezone(clock.ACCRA)
     for sentence in words(order)[1:]:

@@ -21,7 +21,7 @@ from core.settling import Refused, acting, judging
 from fulfilment import rungs
 
 KINDS = tuple(cases.KINDS)
-PLATFORM_KINDS = ("unexpected_charge", "float_funded", "unknown_reference", "restored", "books_broken")
+PLATFORM_KINDS = ("unexpected_charge", "float_funded", "unknown_reference", "restored", "books_broken", "rounding")
 ORDER_KINDS = tuple(kind for kind in KINDS if kind not in PLATFORM_KINDS)
 STATES = ("submitting", "unknown", "processing", "completed", "failed", "given_back", "reversed", "refunded")
 

@@ -8,19 +8,22 @@ import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS
 
-from core import cases, clock, config, ledger, reconcile, settling, supply, tenancy
+from core import balances, cases, clock, config, ledger, reconcile, settling, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.db import transaction
 
 OWNER = Actor("owner", "Owner")
 
 
-def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases(
+def test_fifty_calls_a_window_of_which_twenty_are_kept_for_purchases_and_ten_for_news(
     across: Flask, jump: Callable[[float], None]
 ) -> None:
-    others = [supply.take_call("other") for _ in range(31)]
-    assert others[:30] == [0.0] * 30
-    assert others[30] > 0
+    others = [supply.take_call("other") for _ in range(21)]
+    assert others[:20] == [0.0] * 20
+    assert others[20] > 0
+    news = [supply.take_call("news") for _ in range(11)]
+    assert news[:10] == [0.0] * 10
+    assert news[10] > 0
     purchases = [supply.take_call("purchase") for _ in range(21)]
     assert purchases[:20] == [0.0] * 20
     assert 0 < purchases[20] <= 60
@@ -57,7 +60,7 @@ def test_after_429_nobody_calls_before_the_moment_named(across: Flask, jump: Cal
 def test_a_balance_that_fits_is_said_to_fit(across: Flask) -> None:
     with tenancy.across_stores():
         assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
-        assert supply.balance_reads(1)[0].verdict == "fits"
+        assert balances.newest(1)[0].verdict == "fits"
         assert cases.open_cases(10) == []
 
 

@@ -28,7 +28,7 @@ from core import catalog, config, ledger, orders
 from core import db as database
 from core.db import db, transaction
 from core.orders import Order
-from core.orders.releasing import IN_THE_WAY
+from core.orders.selecting import IN_THE_WAY
 from door.errors import BUSY, WORDS
 
 HOLDER = Path(__file__).with_name("lock_holder.py")
@@ -255,7 +255,7 @@ def test_one_locked_order_of_a_selection_holds_up_no_other(
     assert said == ["55P03"]
     assert answer.status_code == 200
     assert answer.text.count(IN_THE_WAY) == 2  # the words of its group, and its name for screen readers
-    assert "2 sent, 1 skipped" in answer.text
+    assert "2 sent, 1 not sent" in answer.text
     states = [in_store("ama", lambda code=code: orders.by_code(code).state) for code in codes]
     assert states == ["pending" if number == locked else "queued" for number in range(3)]
     assert in_store("ama", lambda: ledger.wallet().available_pesewas) == WALLET_PESEWAS - 2 * AGENT

@@ -33,7 +33,8 @@ class Buyer:
 
     def review(self) -> TestResponse:
         form = {"bundle": self.bundle_id, "recipient": next(self.numbers)}
-        return self.visitor.post("/orders", form, csrf=False)
+        answer = self.visitor.post("/orders", form, csrf=False)
+        return self.visitor.get(answer.location) if answer.status_code == 303 else answer
 
     def confirm(self, review: TestResponse) -> TestResponse:
         return self.visitor.post("/orders", dict(CONFIRM.findall(review.text)), csrf=False)
@@ -50,7 +51,7 @@ def test_only_new_orders_count_and_one_too_many_waits(
 ) -> None:
     buyer = buyer_of(door_app(orders_per_address_minute=4))
     reviews = [buyer.review() for _ in range(6)]
-    assert [review.status_code for review in reviews] == [200] * 6, "looking counts for nothing"
+    assert [review.status_code for review in reviews] == [200] * 6, "looking is another count"
     assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, "nor does a repeated form"
     assert [buyer.confirm(review).status_code for review in reviews[1:4]] == [303] * 3
     refused = buyer.confirm(reviews[4])
@@ -59,7 +60,19 @@ def test_only_new_orders_count_and_one_too_many_waits(
     assert "Wait a minute and press the button again" in refused.text
     kept, sent = (dict(CONFIRM.findall(page.text)) for page in (refused, reviews[4]))
     assert {name: kept[name] for name in ("idempotency_key", "recipient", "bundle")}.items() <= sent.items()
-    assert buyer.review().status_code == 200, "looking is free"
+    assert buyer.review().status_code == 200, "looking goes on"
+
+
+def test_orders_that_are_only_begun_have_a_limit_too_and_keep_the_form(
+    app: Flask, door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
+) -> None:
+    buyer = buyer_of(door_app(orders_per_address_minute=1))
+    reviews = [buyer.review() for _ in range(limits.DRAFTS_EACH)]
+    assert {review.status_code for review in reviews} == {200}
+    refused = buyer.review()
+    assert refused.status_code == 429 and refused.headers["Retry-After"] == "60"
+    assert "press Continue again" in refused.text and 'value="0241' in refused.text
+    assert buyer.confirm(reviews[0]).status_code == 303, "what was begun can be placed"
 
 
 def test_every_limited_address_is_served(app: Flask) -> None:

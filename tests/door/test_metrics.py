@@ -11,7 +11,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
-from core import cases, clock, orders, proof, pulse, tenancy
+from core import buying, cases, clock, orders, proof, pulse, tenancy
 from core.db import transaction
 
 TOKEN = "metrics-token-of-the-tests-0123456789"
@@ -67,6 +67,8 @@ def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> Non
     assert {label for name, label in seen if name == "orders"} == set(orders.STATES) - orders.FINAL
     assert {label for name, label in seen if name == "orders_waiting"} == set(orders.WAIT_TEXT)
     assert {label for name, label in seen if name == "cases_open"} == set(cases.KINDS)
+    assert {label for name, label in seen if name == "buying_stopped"} == set(buying.LINE)
+    assert 0 <= seen["buying_looked_at_age_seconds", ""] < 30 and seen["bundles_sold_out", ""] == 0
     assert seen["float_pesewas", ""] == 200_000
     for name in ("outbox_due", "outbox_oldest_due_seconds", "breaker_open", "webhooks_unmatched", "rings_lost_total"):
         assert seen[name, ""] == 0

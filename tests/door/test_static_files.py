@@ -33,6 +33,30 @@ def test_our_own_files_stay_small(name: str, most: int) -> None:
     assert (SOURCE / name).stat().st_size < most
 
 
+@pytest.mark.parametrize("name", [path.name for path in sorted(SOURCE.glob("*.css"))])
+def test_a_style_sheet_loses_blanks_and_comments_and_no_rule(name: str) -> None:
+    def rules(css: str) -> list[str]:
+        plain = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+        return [re.sub(r"[\s;]+", "", part) for part in re.split(r"[{}]", plain)]
+
+    source = (SOURCE / name).read_text()
+    assert rules(static.squeezed(SOURCE / name).decode()) == rules(source)
+
+
+@pytest.mark.parametrize("name", [path.name for path in sorted(SOURCE.glob("*.js"))])
+def test_a_script_is_still_one_and_those_of_others_are_untouched(name: str, tmp_path: Path) -> None:
+    source, served = (SOURCE / name).read_bytes(), static.squeezed(SOURCE / name)
+    if ".min." in name:
+        assert served == source
+        return
+    assert len(served) < len(source)
+    code = [line.strip() for line in source.decode().splitlines()]
+    kept = served.decode().splitlines()
+    assert [line for line in code if line in kept] == kept, "a line of code is missing or another one"
+    lost = [line for line in code if line and line not in kept]
+    assert all(line.startswith(("//", "/*")) or line.endswith("*/") for line in lost), lost
+
+
 def test_every_icon_asked_for_exists() -> None:
     icons = set(re.findall(r'<symbol id="([a-z]+)"', (SOURCE / "icons.svg").read_text()))
     assert len(icons) <= 30
@@ -53,7 +77,7 @@ def test_a_file_is_kept_for_ever_under_a_name_of_its_content(app: Flask) -> None
     assert "immutable" in answer.headers["Cache-Control"] and "public" in answer.headers["Cache-Control"]
     assert answer.headers["Content-Type"].startswith("text/css")
     assert "Set-Cookie" not in answer.headers
-    assert content == (SOURCE / "app.css").read_bytes()
+    assert content == static.squeezed(SOURCE / "app.css") and b"/*" not in content
 
 
 def test_what_shrinks_is_sent_shrunk(app: Flask) -> None:

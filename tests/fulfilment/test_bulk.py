@@ -218,7 +218,7 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
 
 def test_one_bad_line_is_refused_alone_and_the_others_go_on(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 11)
-    tables_owner.execute("UPDATE orders SET product_name = 'NOSUCH' WHERE id = :id", id=made[4].id)
+    tables_owner.execute("UPDATE orders SET recipient_msisdn = '+233441234567' WHERE id = :id", id=made[4].id)
     scarce(9)
     work_one(desk, made[0])
     assert states(desk, made) == ["queued"] * 4 + ["refunded"] + ["queued"] * 6

@@ -18,7 +18,7 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from core import catalog, clock, config, entering, ledger, lineage, stores, supply, tenancy, users
+from core import balances, catalog, clock, config, entering, ledger, lineage, stores, supply, tenancy, users
 from core.db import db
 from core.devices import Place
 from core.stores import Store
@@ -165,7 +165,7 @@ def test_a_balance_that_cannot_be_read_says_why_and_judges_nothing(desk: Desk, c
     result = command("supplier", "balance")
     assert result.exit_code == 0
     with tenancy.across_stores():
-        assert supply.balance_reads(5) == []
+        assert balances.newest(5) == []
 
 
 @pytest.fixture

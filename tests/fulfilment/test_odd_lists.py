@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from core.audit import SYSTEM
 from core.catalog import Bundle
 from core.db import db
 from core.outbox import OutboxRow
+from integrations.ports import Listing
+from integrations.sandbox import faults
 
 ONE_GB = "YELLOW_1GB"
 
@@ -25,8 +27,18 @@ class Lists:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    def show(self, *rows: dict[str, Any]) -> None:
-        self.desk.plan("edited_list", "products", times=None, rows=list(rows))
+    def show(self, *rows: dict[str, Any], also: Sequence[dict[str, Any]] = ()) -> None:
+        """The list with these rows over it from now on, and further faults beside it."""
+        plan = [*also, {"fault": "edited_list", "endpoint": "products", "times": None, "rows": list(rows)}]
+        self.desk.sandbox.sandbox.faults.install(faults.read_plan(plan))
+
+    def read(self, *rows: dict[str, Any]) -> None:
+        """Read the list and apply it, and let nothing else happen."""
+        self.show(*rows)
+        found = self.desk.client.offers()
+        assert isinstance(found, Listing)
+        with tenancy.across_stores():
+            catalog.apply_sync("datamart", found.offers, found.left_out)
 
     def sync(self, *rows: dict[str, Any]) -> OutboxRow:
         if rows:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, config, orders, outbox, reconcile, supply, tenancy, users
-from core.db import db
+from core.db import db, transaction
 from core.orders import Order
 from fulfilment import answers, link, relay
 from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
@@ -61,7 +61,7 @@ def test_a_refusal_that_comes_after_a_look_up_found_the_order_gives_no_money_bac
         meanwhile = threading.Thread(target=another_job)
         meanwhile.start()
         meanwhile.join()
-        return Rejected("invalid", "PRODUCT_NOT_FOUND", "No such product.")
+        return Rejected("catalogue", "PRODUCT_NOT_FOUND", "No such product.")
 
     monkeypatch.setattr(desk.client, "submit", refused_late)
     desk.work()
@@ -75,9 +75,9 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
     desk.plan("drop_before", times=1)
     order = desk.release()
     desk.work_until(order, "queued")
-    with tenancy.across_stores():
-        while supply.take_call("other") == 0.0:
-            pass
+    with tenancy.across_stores(), transaction():
+        link = supply.locked_state()
+        link.purchase_calls, link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
     for _ in range(20):
         desk.work()
         desk.jump(2)
@@ -166,7 +166,7 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
     with pytest.raises(TimeoutError), link.wallet_turn():
         pass
     with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
-        worker.execute("SELECT pg_advisory_lock(%s)", (link._WALLET_LOCK,))
+        worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
 
 
 def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(

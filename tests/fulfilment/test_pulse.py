@@ -80,7 +80,7 @@ def test_the_relay_beats_once_in_ten_seconds(app: Flask, desk: Desk, monkeypatch
 
 
 def test_a_lost_ring_is_counted(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_args: Any) -> None:
+    def away(*_args: Any, **_how: Any) -> None:
         raise Away
 
     monkeypatch.setattr(relay, "_enqueue", away)

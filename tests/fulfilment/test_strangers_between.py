@@ -72,7 +72,8 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(desk: Des
     first = desk.release()
     if refused != "purchase":
         desk.work()
-        desk.jump(61)
+    if refused == "status":
+        desk.jump(61)  # the first order's look falls due
     desk.plan("http_401", refused)
     if refused == "balance":
         read_balance(desk)
@@ -86,6 +87,24 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(desk: Des
     assert (state.credentials_refused_since, state.breaker_open_until, state.breaker_reason) == (None, None, None)
     desk.work()  # woken, minutes before its own moment
     assert desk.read(waiting).state == "processing"
+
+
+def test_reads_do_not_send_purchase_after_purchase_to_be_refused(desk: Desk) -> None:
+    desk.plan("http_401", "purchase", times=9)
+    order = desk.release()
+    desk.work()
+    for _ in range(5):
+        assert "Balance read" in read_balance(desk)
+        desk.work()
+    assert (desk.read(order).attempt, desk.read(order).wait_reason) == (2, "credentials")
+    assert link().breaker_reason == "credentials"
+    desk.jump(config.current().credentials_wait_s + 1)
+    desk.work()
+    assert desk.read(order).attempt == 3
+    desk.sandbox.sandbox.faults.install([])
+    assert "Balance read" in read_balance(desk)  # one refusal in this wait: a read ends the stop again
+    desk.work()
+    assert desk.read(order).state == "processing"
 
 
 def test_not_found_in_the_supplier_s_words_is_a_good_answer_too(desk: Desk) -> None:

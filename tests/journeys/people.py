@@ -87,8 +87,9 @@ class Customer(Visitor):
         return found
 
     def review(self, bundle: Bundle, number: str) -> Answer:
-        """The first post: shows the review page, changes nothing."""
-        return self.post("/orders", [("bundle", bundle.bundle_id), ("recipient", number)])
+        """The first post, which orders nothing, and the review page to which it leads."""
+        answer = self.post("/orders", [("bundle", bundle.bundle_id), ("recipient", number)])
+        return self.get(answer.location) if answer.status == 303 else answer
 
     def filled_form(self, bundle: Bundle, number: str) -> Fields:
         """The confirmed form of the review page, ready to be sent once or fifty times."""

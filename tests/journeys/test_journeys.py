@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import closed_shop
 import killed_worker
 import purchase
 import pytest
@@ -51,7 +52,8 @@ def running() -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, "-m", "devkit.up", "--port", str(daemons.free_port()), "--time-scale", str(TIME_SCALE)],
             cwd=ROOT,
-            env=clean | {"MAKOLA_INSTANCE": str(instance), "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000"},
+            env=clean
+            | {"MAKOLA_INSTANCE": str(instance), "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000", "MAKOLA_UNDO_S": "0"},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -101,6 +103,11 @@ def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Run
     done = valkey_down.run(running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS)
     assert set(done) == {"frozen", "killed"}
     assert all(len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S for pages, flowed_s in done.values())
+
+
+def test_a_frozen_supplier_closes_the_shop_and_it_opens_by_itself(running: Running) -> None:
+    done = closed_shop.run(running)
+    assert done.charges == 2
 
 
 @pytest.mark.parametrize("host", ["evil.example", "portal.localhost", "kofi.localhost"])

@@ -135,7 +135,7 @@ def test_buying_again_takes_two_taps_and_no_number_in_an_address(shop, bundle):
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
     again = re.search(r'<form method="post" action="/orders">(.*?)</form>', html, re.DOTALL)[1]
-    page = customer.post("/orders", fields(again))
+    page = customer.get(customer.post("/orders", fields(again)).location)
     assert page.status_code == 200 and "Check before you order" in page.text and WHOLE in page.text
     friend = shop("ama").get(f"/orders/{code}").text
     assert f'href="/?bundle={bundle()}"' in friend
@@ -294,6 +294,19 @@ def test_cancelling_needs_the_token(shop, bundle, in_store):
     assert in_store("ama", lambda: orders.by_code(code)).state == "pending"
 
 
+@pytest.mark.parametrize("state", ["completed", "refunded", "cancelled", "expired"])
+def test_an_order_that_is_over_goes_on_nowhere_also_where_the_page_was_open(app, shop, bundle, state):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    page = customer.get(f"/orders/{code}").text
+    assert "Safe to close" in page
+    set_order(app, "ama", code, state=state, attempt=1, version=9, final_at=clock.now(), completed_at=clock.now())
+    fragment = customer.get(status_url(page)).text
+    assert 'id="order-status"' in fragment and "Safe to close" not in fragment
+    outside = page.split('id="order-status"')[0] + page.split("</section>", 1)[1]
+    assert "Safe to close" not in outside  # what the fragment does not replace
+
+
 # Tracking
 
 
@@ -366,7 +379,7 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
     customer = shop()
     code = customer.order(bundle())
     set_order(app, "ama", code, state="refunded", attempt=1, final_at=clock.now())
-    assert "Not delivered." in customer.get(f"/orders/{code}").text
+    assert "Not delivered: " in customer.get(f"/orders/{code}").text
     order_id = in_store("ama", lambda: orders.by_code(code).id)
 
     def late(delivered: bool) -> None:
@@ -374,8 +387,8 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
 
     late(delivered=False)
     page = customer.get(f"/orders/{code}").text
-    assert "it may still come" in page and "Not delivered." not in page
+    assert "it may still come" in page and "Not delivered: " not in page
     late(delivered=True)
     page = customer.get(f"/orders/{code}").text
-    assert "Delivered late" in page and "now the network says it was" in page and "Not delivered." not in page
+    assert "Delivered late" in page and "now the network says it was" in page and "Not delivered: " not in page
     parse_clean(page)

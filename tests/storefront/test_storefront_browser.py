@@ -86,6 +86,16 @@ def buy(page: Page, number: str = "024 123 4567", size: str = "1 GB") -> str:
     return page.url.rsplit("/", 1)[1]
 
 
+def _buy_without_script(page: Page) -> str:
+    page.goto("/")
+    page.get_by_label("Number to receive the data").fill("024 123 4567")
+    page.get_by_role("radio", name="1 GB").first.check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name=re.compile("^Yes")).click()
+    page.wait_for_url(ORDER_URL)
+    return page.url.rsplit("/", 1)[1]
+
+
 def complete(app, code: str) -> None:
     set_order(app, "ama", code, **{name: value() if callable(value) else value for name, value in DONE.items()})
 
@@ -192,6 +202,44 @@ def test_polling_survives_a_server_that_stumbles_and_a_hidden_tab_asks_nothing(a
     assert page.evaluate(asks) is False
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_back_from_the_order_shows_the_review_which_names_it(phone, script):
+    page = phone(java_script_enabled=script).new_page()
+    code = buy(page) if script else _buy_without_script(page)
+    page.go_back()
+    expect(page.get_by_role("heading", name="You placed this order")).to_be_visible()
+    assert "/review/" in page.url
+    expect(page.get_by_text(f"{code[:4]}-{code[4:8]}-{code[8:]}")).to_be_visible()
+    if script:
+        assert judged(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.reload()
+    page.get_by_role("link", name="See your order").click()
+    assert page.url.endswith(f"/orders/{code}")
+    page.go_back()
+    page.get_by_role("button", name="Order the same once more").click()
+    expect(page.get_by_text("You ordered this")).to_be_visible()
+
+
+def test_back_from_the_order_past_a_mistake_asks_nobody_to_send_a_form_again(phone):
+    page = phone().new_page()
+    page.goto("/")
+    page.get_by_label("Number to receive the data").fill("024 123 456")
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("9 digits")
+    page.get_by_label("Number to receive the data").fill("024 123 4567")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Change something").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name=re.compile("^Yes")).click()
+    page.wait_for_url(ORDER_URL)
+    for _ in range(5):
+        page.go_back()
+        page.wait_for_load_state()
+        assert "Ama" in page.title(), page.title()
+
+
 @pytest.mark.parametrize("broken", ["a syntax error", "lost", "not a word"])
 def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(app, phone, broken):
     """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for ever."""
@@ -268,7 +316,7 @@ def test_the_whole_purchase_by_keyboard(phone):
             break
     page.keyboard.press("Space")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/orders")
+    page.wait_for_url("**/review/*")
     confirm = page.get_by_role("button", name="Yes, place the order")
     for _ in range(20):
         page.keyboard.press("Tab")

@@ -61,7 +61,7 @@ DUPLICATE = Rejected("duplicate_reference", "LINE_FAILED", "Duplicate reference"
 
 
 def invalid(code: str) -> Rejected:
-    return Rejected("invalid", code, f"about {code}")
+    return Rejected("catalogue" if code == "PRODUCT_NOT_FOUND" else "invalid", code, f"about {code}")
 
 
 ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
@@ -291,7 +291,7 @@ def test_a_line_no_supplier_could_take_stays_here() -> None:
     bad = PurchaseRequest(A.order_ref, "YELLOW", "1", "+233241234567")
     said = mart(answer).submit_bulk([bad, B], BATCH)
     assert seen == [[B.order_ref]]
-    assert said.lines[0].result == Rejected("invalid", "BAD_CAPACITY", "The size must be text such as 5GB.")
+    assert said.lines[0].result == Rejected("catalogue", "BAD_CAPACITY", "The size must be text such as 5GB.")
     assert said.lines[1].result == took(B)
     assert mart(AssertionError("sent")).submit_bulk([bad], BATCH).lines[0].result == said.lines[0].result
 

@@ -73,6 +73,8 @@ INVALID = (
     (400, "MISSING_PRODUCT_NAME"),
     (400, "MISSING_BENEFICIARY"),
     (400, "INVALID_PHONE_NUMBER"),
+)
+NOT_SOLD = (
     (404, "INVALID_CAPACITY_FORMAT"),
     (400, "INVALID_CAPACITY_FORMAT"),
     (404, "PRODUCT_NOT_FOUND"),
@@ -81,89 +83,97 @@ INVALID = (
     (400, "PRICING_UNAVAILABLE"),
 )
 
-OTHERS: dict[str, tuple[Any, Any]] = {
-    f"{status} {code}": (refusal(status, code), Rejected("invalid", code, f"about {code}")) for status, code in INVALID
-} | {
-    "insufficient": (
-        refusal(400, "INSUFFICIENT_BALANCE", required_amount=9.2, current_balance=1.1, shortage=8.1),
-        Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "about INSUFFICIENT_BALANCE", 920, 110),
-    ),
-    "duplicate": (
-        refusal(400, "DUPLICATE_REFERENCE", reference=REF),
-        Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "about DUPLICATE_REFERENCE"),
-    ),
-    "401 short envelope": (refusal(401), Rejected("credentials", "HTTP_401", "about None")),
-    "403 webhook mismatch": (refusal(403), Rejected("credentials", "HTTP_403", "about None")),
-    "401 with a code": (refusal(401, "KEY_GONE"), Rejected("credentials", "KEY_GONE", "about KEY_GONE")),
-    # certainly not bought
-    "429 as the limiter writes it": (
-        raw(429, "API rate limit exceeded", content_type="text/html; charset=utf-8", retry_after="17"),
-        NotSent("http_429", 17.0, True),
-    ),
-    "429 without Retry-After": (raw(429, "API rate limit exceeded"), NotSent("http_429", 60.0, True)),
-    "429 with nonsense": (raw(429, retry_after="soon"), NotSent("http_429", 60.0, True)),
-    "429 negative": (raw(429, retry_after="-4"), NotSent("http_429", 60.0, True)),
-    "429 zero": (raw(429, retry_after="0"), NotSent("http_429", 1.0, True)),
-    "429 for a year": (raw(429, retry_after="31536000"), NotSent("http_429", 300.0, True)),
-    "429 with an envelope": (refusal(429, "RATE_LIMIT"), NotSent("http_429", 60.0, True)),
-    "endpoint gone": (refusal(404, "ENDPOINT_NOT_FOUND", endpoint="/v1/purchase"), NotSent("endpoint_gone")),
-    "refused connection": (httpx.ConnectError("refused"), NotSent("connect_error: refused")),
-    "connect timeout": (httpx.ConnectTimeout("slow"), NotSent("connect_timeout: slow")),
-    "pool timeout": (httpx.PoolTimeout("full"), NotSent("pool_timeout: full")),
-    # nobody knows
-    "500 provider error": (refusal(500, "PROVIDER_ERROR", reference=REF), Unknown("provider_error")),
-    "500 processing error": (refusal(500, "PROCESSING_ERROR"), Unknown("http_500_PROCESSING_ERROR")),
-    "500 internal": (refusal(500, "INTERNAL_ERROR"), Unknown("http_500_INTERNAL_ERROR")),
-    "500 purchase failed": (refusal(500, "PURCHASE_FAILED"), Unknown("http_500_PURCHASE_FAILED")),
-    "500 while authenticating": (refusal(500), Unknown("http_500_no_code")),
-    "500 with a refusal's code": (refusal(500, "DUPLICATE_REFERENCE"), Unknown("http_500_DUPLICATE_REFERENCE")),
-    "502 HTML": (raw(502, HTML), Unknown("http_502_not_json")),
-    "503 empty": (raw(503), Unknown("http_503_empty")),
-    "504 HTML": (raw(504, HTML), Unknown("http_504_not_json")),
-    "200 HTML": (raw(200, HTML), Unknown("http_200_not_json")),
-    "200 empty": (raw(200), Unknown("http_200_empty")),
-    "204": (raw(204), Unknown("http_204_empty")),
-    "201 cut": (raw(201, ok(bought()).content[:-20]), Unknown("http_201_not_json")),
-    "201 cut after the word success": (raw(201, '{"success":true,'), Unknown("http_201_not_json")),
-    "201 list": (raw(201, "[]"), Unknown("http_201_no_envelope")),
-    "201 null": (raw(201, "null"), Unknown("http_201_no_envelope")),
-    "201 text": (raw(201, '"ok"'), Unknown("http_201_no_envelope")),
-    "201 bare object": (raw(201, "{}"), Unknown("http_201_no_envelope")),
-    "201 other API's envelope": (raw(201, '{"status":"success"}'), Unknown("http_201_no_envelope")),
-    "201 success as text": (raw(201, '{"success":"true"}'), Unknown("http_201_no_envelope")),
-    "201 success as number": (raw(201, '{"success":1,"data":{}}'), Unknown("http_201_no_envelope")),
-    "201 NaN inside": (raw(201, '{"success":true,"data":{"amount":NaN}}'), Unknown("http_201_not_json")),
-    "201 not UTF-8": (raw(201, b'{"success":true,"message":"\xff"}'), Unknown("http_201_not_json")),
-    "201 nested without end": (raw(201, '{"success":true,"data":' + "[" * 100_000), Unknown("http_201_not_json")),
-    "201 success without data": (raw(201, '{"success":true}'), Unknown("success_without_data")),
-    "201 data is a list": (ok([bought()], 201), Unknown("success_without_data")),
-    "201 for another order": (ok(bought(reference=OTHER), 201), Unknown("other_reference")),
-    "201 without reference": (ok(bought(reference=None), 201), Unknown("other_reference")),
-    "success with 400": (ok(bought(), 400), Unknown("http_400_success")),
-    "success with 429": (ok(bought(), 429), Unknown("http_429_success")),
-    "success with 500": (ok(bought(), 500), Unknown("http_500_success")),
-    "200 with a refusal": (refusal(200, "INSUFFICIENT_BALANCE"), Unknown("http_200_INSUFFICIENT_BALANCE")),
-    "400 without code": (refusal(400), Unknown("http_400_no_code")),
-    "400 with a code nobody knows": (refusal(400, "MOON_PHASE"), Unknown("http_400_MOON_PHASE")),
-    "400 HTML": (raw(400, HTML), Unknown("http_400_not_json")),
-    "401 HTML": (raw(401, HTML), Unknown("http_401_not_json")),
-    "404 HTML": (raw(404, HTML), Unknown("http_404_not_json")),
-    "404 of the host": (
-        httpx.Response(404, json={"success": False, "message": "Not found", "path": "/v1/purchase"}),
-        Unknown("http_404_no_code"),
-    ),
-    "gone but 400": (refusal(400, "ENDPOINT_NOT_FOUND"), Unknown("http_400_ENDPOINT_NOT_FOUND")),
-    "301": (raw(301, location="https://elsewhere.test/"), Unknown("http_301_empty")),
-    "307": (raw(307, location="/api/v1/purchase"), Unknown("http_307_empty")),
-    "302 with an envelope": (refusal(302, "DUPLICATE_REFERENCE"), Unknown("http_302_DUPLICATE_REFERENCE")),
-    "read timeout": (httpx.ReadTimeout("slow"), Unknown("read_timeout")),
-    "reset": (httpx.ReadError("reset"), Unknown("read_error")),
-    "write error": (httpx.WriteError("pipe"), Unknown("write_error")),
-    "write timeout": (httpx.WriteTimeout("slow"), Unknown("write_timeout")),
-    "no answer": (httpx.RemoteProtocolError("closed"), Unknown("remote_protocol_error")),
-    "own protocol error": (httpx.LocalProtocolError("h11"), Unknown("local_protocol_error")),
-    "half an encoding": (httpx.DecodingError("gzip"), Unknown("decoding_error")),
-}
+OTHERS: dict[str, tuple[Any, Any]] = (
+    {
+        f"{status} {code}": (refusal(status, code), Rejected("invalid", code, f"about {code}"))
+        for status, code in INVALID
+    }
+    | {
+        f"{status} {code}": (refusal(status, code), Rejected("catalogue", code, f"about {code}"))
+        for status, code in NOT_SOLD
+    }
+    | {
+        "insufficient": (
+            refusal(400, "INSUFFICIENT_BALANCE", required_amount=9.2, current_balance=1.1, shortage=8.1),
+            Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "about INSUFFICIENT_BALANCE", 920, 110),
+        ),
+        "duplicate": (
+            refusal(400, "DUPLICATE_REFERENCE", reference=REF),
+            Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "about DUPLICATE_REFERENCE"),
+        ),
+        "401 short envelope": (refusal(401), Rejected("credentials", "HTTP_401", "about None")),
+        "403 webhook mismatch": (refusal(403), Rejected("credentials", "HTTP_403", "about None")),
+        "401 with a code": (refusal(401, "KEY_GONE"), Rejected("credentials", "KEY_GONE", "about KEY_GONE")),
+        # certainly not bought
+        "429 as the limiter writes it": (
+            raw(429, "API rate limit exceeded", content_type="text/html; charset=utf-8", retry_after="17"),
+            NotSent("http_429", 17.0, True),
+        ),
+        "429 without Retry-After": (raw(429, "API rate limit exceeded"), NotSent("http_429", 60.0, True)),
+        "429 with nonsense": (raw(429, retry_after="soon"), NotSent("http_429", 60.0, True)),
+        "429 negative": (raw(429, retry_after="-4"), NotSent("http_429", 60.0, True)),
+        "429 zero": (raw(429, retry_after="0"), NotSent("http_429", 1.0, True)),
+        "429 for a year": (raw(429, retry_after="31536000"), NotSent("http_429", 300.0, True)),
+        "429 with an envelope": (refusal(429, "RATE_LIMIT"), NotSent("http_429", 60.0, True)),
+        "endpoint gone": (refusal(404, "ENDPOINT_NOT_FOUND", endpoint="/v1/purchase"), NotSent("endpoint_gone")),
+        "refused connection": (httpx.ConnectError("refused"), NotSent("connect_error: refused")),
+        "connect timeout": (httpx.ConnectTimeout("slow"), NotSent("connect_timeout: slow")),
+        "pool timeout": (httpx.PoolTimeout("full"), NotSent("pool_timeout: full")),
+        # nobody knows
+        "500 provider error": (refusal(500, "PROVIDER_ERROR", reference=REF), Unknown("provider_error")),
+        "500 processing error": (refusal(500, "PROCESSING_ERROR"), Unknown("http_500_PROCESSING_ERROR")),
+        "500 internal": (refusal(500, "INTERNAL_ERROR"), Unknown("http_500_INTERNAL_ERROR")),
+        "500 purchase failed": (refusal(500, "PURCHASE_FAILED"), Unknown("http_500_PURCHASE_FAILED")),
+        "500 while authenticating": (refusal(500), Unknown("http_500_no_code")),
+        "500 with a refusal's code": (refusal(500, "DUPLICATE_REFERENCE"), Unknown("http_500_DUPLICATE_REFERENCE")),
+        "502 HTML": (raw(502, HTML), Unknown("http_502_not_json")),
+        "503 empty": (raw(503), Unknown("http_503_empty")),
+        "504 HTML": (raw(504, HTML), Unknown("http_504_not_json")),
+        "200 HTML": (raw(200, HTML), Unknown("http_200_not_json")),
+        "200 empty": (raw(200), Unknown("http_200_empty")),
+        "204": (raw(204), Unknown("http_204_empty")),
+        "201 cut": (raw(201, ok(bought()).content[:-20]), Unknown("http_201_not_json")),
+        "201 cut after the word success": (raw(201, '{"success":true,'), Unknown("http_201_not_json")),
+        "201 list": (raw(201, "[]"), Unknown("http_201_no_envelope")),
+        "201 null": (raw(201, "null"), Unknown("http_201_no_envelope")),
+        "201 text": (raw(201, '"ok"'), Unknown("http_201_no_envelope")),
+        "201 bare object": (raw(201, "{}"), Unknown("http_201_no_envelope")),
+        "201 other API's envelope": (raw(201, '{"status":"success"}'), Unknown("http_201_no_envelope")),
+        "201 success as text": (raw(201, '{"success":"true"}'), Unknown("http_201_no_envelope")),
+        "201 success as number": (raw(201, '{"success":1,"data":{}}'), Unknown("http_201_no_envelope")),
+        "201 NaN inside": (raw(201, '{"success":true,"data":{"amount":NaN}}'), Unknown("http_201_not_json")),
+        "201 not UTF-8": (raw(201, b'{"success":true,"message":"\xff"}'), Unknown("http_201_not_json")),
+        "201 nested without end": (raw(201, '{"success":true,"data":' + "[" * 100_000), Unknown("http_201_not_json")),
+        "201 success without data": (raw(201, '{"success":true}'), Unknown("success_without_data")),
+        "201 data is a list": (ok([bought()], 201), Unknown("success_without_data")),
+        "201 for another order": (ok(bought(reference=OTHER), 201), Unknown("other_reference")),
+        "201 without reference": (ok(bought(reference=None), 201), Unknown("other_reference")),
+        "success with 400": (ok(bought(), 400), Unknown("http_400_success")),
+        "success with 429": (ok(bought(), 429), Unknown("http_429_success")),
+        "success with 500": (ok(bought(), 500), Unknown("http_500_success")),
+        "200 with a refusal": (refusal(200, "INSUFFICIENT_BALANCE"), Unknown("http_200_INSUFFICIENT_BALANCE")),
+        "400 without code": (refusal(400), Unknown("http_400_no_code")),
+        "400 with a code nobody knows": (refusal(400, "MOON_PHASE"), Unknown("http_400_MOON_PHASE")),
+        "400 HTML": (raw(400, HTML), Unknown("http_400_not_json")),
+        "401 HTML": (raw(401, HTML), Unknown("http_401_not_json")),
+        "404 HTML": (raw(404, HTML), Unknown("http_404_not_json")),
+        "404 of the host": (
+            httpx.Response(404, json={"success": False, "message": "Not found", "path": "/v1/purchase"}),
+            Unknown("http_404_no_code"),
+        ),
+        "gone but 400": (refusal(400, "ENDPOINT_NOT_FOUND"), Unknown("http_400_ENDPOINT_NOT_FOUND")),
+        "301": (raw(301, location="https://elsewhere.test/"), Unknown("http_301_empty")),
+        "307": (raw(307, location="/api/v1/purchase"), Unknown("http_307_empty")),
+        "302 with an envelope": (refusal(302, "DUPLICATE_REFERENCE"), Unknown("http_302_DUPLICATE_REFERENCE")),
+        "read timeout": (httpx.ReadTimeout("slow"), Unknown("read_timeout")),
+        "reset": (httpx.ReadError("reset"), Unknown("read_error")),
+        "write error": (httpx.WriteError("pipe"), Unknown("write_error")),
+        "write timeout": (httpx.WriteTimeout("slow"), Unknown("write_timeout")),
+        "no answer": (httpx.RemoteProtocolError("closed"), Unknown("remote_protocol_error")),
+        "own protocol error": (httpx.LocalProtocolError("h11"), Unknown("local_protocol_error")),
+        "half an encoding": (httpx.DecodingError("gzip"), Unknown("decoding_error")),
+    }
+)
 
 
 @pytest.mark.parametrize(("answer", "result"), ACCEPTED.values(), ids=ACCEPTED)
@@ -222,7 +232,8 @@ def test_what_goes_out() -> None:
 def test_never_sent(change: dict[str, str], code: str) -> None:
     records: list[CallRecord] = []
     result = mart(AssertionError("sent"), records).submit(replace(REQUEST, **change))
-    assert isinstance(result, Rejected) and (result.kind, result.code) == ("invalid", code)
+    kind = "catalogue" if code in ("BAD_PRODUCT_NAME", "BAD_CAPACITY") else "invalid"
+    assert isinstance(result, Rejected) and (result.kind, result.code) == (kind, code)
     assert records == []
 
 

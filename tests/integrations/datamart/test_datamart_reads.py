@@ -52,9 +52,32 @@ def test_balance(cedis: Any, pesewas: int) -> None:
     assert mart(ok({"balance": cedis, "currency": "GHS"})).balance() == Balance(pesewas)
 
 
-@pytest.mark.parametrize("cedis", [None, "", "much", "GHS 1.00", -1, True, [], {}, 1e300])
+@pytest.mark.parametrize("cedis", [None, "", "much", "1,234", True, [], {}, 1e300])
 def test_balance_that_is_no_amount_is_never_zero(cedis: Any) -> None:
-    assert mart(ok({"balance": cedis})).balance() == NoAnswer("broken", "balance is no amount")
+    said = mart(ok({"balance": cedis})).balance()
+    assert isinstance(said, NoAnswer)
+    assert said.kind == "broken"
+    assert said.reason in ("no balance in it", f"the balance is no amount: “{str(cedis).replace('e+', 'E+')}”")
+
+
+def test_a_balance_in_another_currency_is_no_balance() -> None:
+    said = mart(ok({"balance": 812.4, "currency": "USD"})).balance()
+    assert said == NoAnswer("broken", "the balance is in another currency, “USD”")
+
+
+@pytest.mark.parametrize(
+    ("sent", "pesewas", "said"),
+    [
+        (b"808.3349999999999", 80833, "808.3349999999999"),
+        (b"812.435", 81244, "812.435"),
+        (b"-12.5", -1250, "-12.5"),
+        (b'"1,234.50"', 123_450, "1234.50"),
+    ],
+)
+def test_a_balance_keeps_every_digit_that_was_sent(sent: bytes, pesewas: int, said: str) -> None:
+    answer = mart(raw(200, '{"success":true,"data":{"balance":' + sent.decode() + "}}")).balance()
+    assert isinstance(answer, Balance)
+    assert (answer.balance_pesewas, answer.said) == (pesewas, said)
 
 
 # -- catalogue
@@ -300,7 +323,7 @@ def test_account_without_its_members(data: Any) -> None:
 
 
 def test_statistics() -> None:
-    data = {"period": "7days", "statistics": {"transactions": {"successful": 31, "total_amount": 402.6}}}
+    data = {"period": "7days", "statistics": {"transactions": {"successful": 31, "total_amount": 402}}}
     assert mart(ok(data)).statistics() == data
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrations.datamart import status, transactions
+from integrations.datamart import envelope, status, transactions
 from integrations.datamart.envelope import text, whole
-from integrations.datamart.money import pesewas
+from integrations.datamart.money import pesewas, signed_pesewas
 from integrations.datamart.products import megabytes
 
 TABLE = {
@@ -91,13 +92,58 @@ def test_a_purchase_answer_never_completes_fails_or_refunds(word: str) -> None:
         ("\u0663", None),
         ("9" * 30, None),
         ("10000000.01", None),
-        ("GHS 9.20", None),
+        ("GHS 9.20", 920),
+        ("1,234.50", 123_450),
+        ("GHS 1 234.50", 123_450),
+        ("GH₵\u00a01\u202f234,50", 123_450),
+        ("1.234,50", 123_450),
+        ("12.50 GHS", 1250),
+        ("1,234,567", 123_456_700),
+        ("1.234", 123),
+        ("12,5", 1250),
+        ("1,234", None),
+        ("1,23,456.00", None),
+        ("12.5-", None),
+        ("(12.50)", None),
+        ("GHS", None),
+        ("GHS 9.20 GHS", None),
+        ("GHS -9.20", None),
+        (Decimal("808.3349999999999"), 80833),
+        (Decimal("0.00" + "4" * 40), 0),
+        (Decimal("0.004" + "9" * 40), 0),
+        (Decimal("1E-999999999"), 0),
+        (Decimal("1E+999999999"), None),
+        (Decimal("NaN"), None),
         ([], None),
         ({}, None),
     ],
 )
 def test_pesewas(cedis: Any, expected: int | None) -> None:
     assert pesewas(cedis) == expected
+
+
+@pytest.mark.parametrize(
+    ("cedis", "expected"),
+    [
+        (-12.5, -1250),
+        (Decimal("-0.005"), -1),
+        ("-12.50", -1250),
+        ("GHS -1,234.50", -123_450),
+        ("\N{MINUS SIGN}GHS 1", -100),
+        ("--1", None),
+        ("-GHS-1", None),
+        (-10_000_001, None),
+    ],
+)
+def test_a_balance_may_be_below_zero(cedis: Any, expected: int | None) -> None:
+    assert signed_pesewas(cedis) == expected
+
+
+def test_a_fraction_is_read_digit_by_digit() -> None:
+    body = b'{"a": 812.4350000000000001, "b": 0.00499999999999999999999}'
+    read = envelope.loads(body)
+    assert str(read["a"]) == "812.4350000000000001"
+    assert pesewas(read["b"]) == 0, "as a float it would be 0.005 and round up"
 
 
 def test_no_pesewa_is_lost_to_a_float() -> None:

@@ -1,0 +1,54 @@
+"""Rows of the queue that change in place while the page is open: their state, never their position.
+
+One request for a page, not one for a row: it names the orders still under way with a mark of what each row says, and gets
+back the rows that say something else now, or nothing. Leaves what a row says to `core.orders` and its template.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from agent_portal import bp
+from agent_portal.auth import may
+from agent_portal.orders import NEWS_EVERY_S, TABS
+from core import clock, config, orders
+from core.orders import Order
+
+_MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
+
+
+@bp.get("/orders/rows")
+def changed_rows() -> ResponseReturnValue:
+    """The rows of `on` that say something else by now; 204 while all say the same."""
+    most = config.current().page_size
+    seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
+    found = orders.by_codes(list(seen))
+    changed = [order for order in found if _mark(order) != seen.get(order.code)]
+    if not changed:
+        return "", 204
+    tab = request.args.get("tab", "")
+    tab = tab if tab in TABS else ""
+    return render_template(
+        "portal/_changed_rows.html", changed=changed, rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
+        choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
+    )  # fmt: skip
+
+
+@bp.context_processor
+def live() -> dict[str, object]:
+    """For templates: how often rows are asked about, and the marks of those still under way."""
+    return {"row_marks": _marks, "rows_ms": round(clock.seconds(NEWS_EVERY_S) * 1000)}
+
+
+def _marks(rows: Sequence[Order]) -> str:
+    return ",".join(f"{order.code}.{_mark(order)}" for order in rows if not order.is_final)
+
+
+def _mark(order: Order) -> str:
+    """Short, and another one when the row's state is: not for every look, or ticks and buttons would go under a thumb."""
+    return f"{zlib.crc32(f'{order.state} {orders.agent_words(order).label}'.encode()) & 0xFFFF:x}"

@@ -1,0 +1,157 @@
+"""What can be bought now, and if not, why and since when: the one answer that shelf, review, placing, release and pages ask.
+
+The platform's half (the line to the supplier, the free float) is one row without sums, which the stores' role may read; the
+relay writes it each round (`reconcile.renew`). The owner's pauses are read beside it, in the same statement. A row that is
+old says so: nothing is promised then, and when nobody has looked for `unwatched_s` nothing is sold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import CheckConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core import catalog, clock, config
+from core.catalog import Pause
+from core.db import Model, db
+from core.phones import NETWORKS
+
+LINE = {
+    "balance_break": "Sending is stopped while something is settled with the supplier",
+    "credentials": "Sending is stopped while something is settled with the supplier",
+    "supplier_unreachable": "The networks’ supplier cannot be reached",
+    "supplier_silent": "The networks’ supplier does not answer",
+    "breaker": "The networks’ supplier gives no clear answers",
+    "rate": "The networks’ supplier has asked us to wait",
+    "unwatched": "We do not know whether data can be sent",
+}
+"""What stops buying altogether, as customers read it before "since 14:02"."""
+
+
+class Buying(Model):
+    """The platform's half of the answer: one row, written by the relay."""
+
+    __tablename__ = "buying"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    renewed_at: Mapped[datetime]
+    stopped: Mapped[str | None]
+    """A key of `LINE`: nothing can be bought."""
+    stopped_since: Mapped[datetime | None]
+    short: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
+    """Bundles that the free float does not cover: id -> since when."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why something cannot be bought: a key of `LINE`, `sales_paused`, `paused` (its network), or `float`."""
+
+    reason: str
+    since: datetime
+    network: str | None = None
+    note: str = ""
+    """What the owner wrote who paused it."""
+
+    @property
+    def to_customer(self) -> str:
+        """Why and since when, as a sentence for the store's page."""
+        said = LINE.get(self.reason) or {
+            "sales_paused": "Sales are paused",
+            "paused": f"{NETWORKS[self.network].name if self.network else 'This network'} is paused",
+            "float": "Sold out",
+        }.get(self.reason, "Not on sale")
+        return f"{said} since {clock.shown(self.since)}."
+
+
+@dataclass(frozen=True)
+class Now:
+    """The answer at one moment. `unsure_since`: the platform's half is older than `unsure_s`; the moment it was made."""
+
+    line: Stop | None = None
+    sales: Pause | None = None
+    networks: dict[str, Pause] = field(default_factory=dict)
+    short: dict[int, datetime] = field(default_factory=dict)
+    unsure_since: datetime | None = None
+
+    @property
+    def everything(self) -> Stop | None:
+        """Why nothing at all can be bought."""
+        return Stop("sales_paused", self.sales.since, note=self.sales.reason) if self.sales else self.line
+
+    def why_not(self, network: str, bundle_id: int | None = None) -> Stop | None:
+        """Why this bundle, or this network when none is named, cannot be bought; None when it can."""
+        pause = self.networks.get(network)
+        if self.everything is not None:
+            return self.everything
+        if pause is not None:
+            return Stop("paused", pause.since, network, pause.reason)
+        since = self.short.get(bundle_id) if bundle_id is not None else None
+        return Stop("float", since, network) if since is not None else None
+
+    def holds_up(self, network: str, bundle_id: int | None = None) -> Stop | None:
+        """Why an order that is there already cannot be sent now. Paused sales let it go on."""
+        return self.line or replace(self, sales=None).why_not(network, bundle_id)
+
+    def may_promise(self, network: str) -> bool:
+        """Whether a page may say how long a delivery on this network usually takes."""
+        return self.unsure_since is None and self.holds_up(network) is None
+
+    @property
+    def open_networks(self) -> list[str]:
+        """The networks that no owner has paused, by name."""
+        return [item.name for key, item in NETWORKS.items() if key not in self.networks]
+
+
+@dataclass(frozen=True)
+class SoldOut:
+    """Sizes of one network that the free float does not cover, and since when the first of them is."""
+
+    network: str
+    sizes: str
+    since: datetime
+
+
+def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
+    """What of a shelf is sold out, a line for each network: `4 GB, 5 GB`, or `4 GB and larger`.
+
+    `shelf` is (bundle id, network, size in words), as shelves are ordered.
+    """
+    found = []
+    for network, group in groupby(shelf, key=lambda line: line[1]):
+        lines = list(group)
+        out = [line for line in lines if line[0] in now.short]
+        if out:
+            is_tail = len(out) > 2 and out == lines[-len(out) :]
+            sizes = f"{out[0][2]} and larger" if is_tail else ", ".join(size for *_, size in out)
+            found.append(SoldOut(network, sizes, min(now.short[line[0]] for line in out)))
+    return found
+
+
+_ASK = text(
+    "SELECT b.renewed_at, b.stopped, b.stopped_since, b.short, "
+    "(SELECT jsonb_object_agg(key, value) FROM settings WHERE starts_with(key, 'paused.')) AS pauses "
+    "FROM (VALUES (1)) one (id) LEFT JOIN buying b USING (id)"
+)
+
+
+def now() -> Now:
+    """What can be bought now. One statement, which a store's page may make."""
+    settings, at = config.current(), clock.now()
+    row = db.session.execute(_ASK).one()
+    pauses = catalog.pauses_of(row.pauses or {})
+    sales = pauses.pop(catalog.SALES, None)
+    if row.renewed_at is None:  # nobody has ever looked
+        return Now(Stop("unwatched", at), sales, pauses, unsure_since=at)
+    age = abs(at - row.renewed_at)  # the clock may have been set back
+    line = Stop(row.stopped, row.stopped_since or row.renewed_at) if row.stopped else None
+    if age > timedelta(seconds=settings.unwatched_s):
+        line = line or Stop("unwatched", row.renewed_at)
+    short = {int(bundle_id): datetime.fromisoformat(since) for bundle_id, since in row.short.items()}
+    unsure = age > timedelta(seconds=settings.unsure_s)
+    return Now(line, sales, pauses, short, row.renewed_at if unsure else None)

@@ -1,0 +1,122 @@
+"""The customer's own money: which orders' customers are to get it back, and that the agent says they have it.
+
+What a customer paid the agent is outside the books, so nothing is posted here. Owed is the price of an order that was
+paid for, in somebody's eyes, and not delivered: refunded, or cancelled after the payment was confirmed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from core import clock, money
+from core.audit import Actor
+from core.db import transaction
+from core.orders import refusals
+from core.orders.model import Order
+from core.orders.releasing import locked_by_code
+from core.orders.timeline import log
+
+HOW = {"momo": "by MoMo", "cash": "in cash", "other": "in another way"}
+NOTHING = {"unpaid": "the customer had not paid", "delivered": "the data came after all"}
+"""Why there is nothing to give back."""
+
+
+def awaits_giving_back() -> ColumnElement[bool]:
+    """Orders whose customers are to get their money back and have not. The same words as `Order.owes_back` and its index."""
+    return and_(
+        Order.given_back_at.is_(None),
+        or_(
+            Order.state == "refunded",
+            and_(
+                Order.state.in_(("cancelled", "expired")),
+                or_(Order.queued_at.is_not(None), Order.confirmed_at.is_not(None)),
+            ),
+        ),
+    )
+
+
+def give(code: str, how: str, actor: Actor) -> Order:
+    """The agent says that the customer has the money, or why nothing is owed: `how` is of `HOW` or `NOTHING`.
+
+    Said before, the order is returned as it is. Raises `refusals.Refused`.
+    """
+    if how not in HOW and how not in NOTHING:
+        raise refusals.WrongState("Choose how the money went back: by MoMo, in cash, or in another way.")
+    with transaction():
+        order = locked_by_code(code)
+        if not order.owes_back:
+            raise refusals.WrongState("Nobody is owed money for this order.")
+        if order.given_back_at is None:
+            order.given_back_at, order.given_back_by, order.given_back_how = clock.now(), actor.name, how
+            order.version += 1
+            log(order, actor, "given_back", _told(order), customer_text=_short(order))
+        return order
+
+
+def take_back(code: str, actor: Actor) -> Order:
+    """It was a mistake: the money is to be given back still. Not said at all, the order is returned as it is."""
+    with transaction():
+        order = locked_by_code(code)
+        if order.given_back_at is not None:
+            order.given_back_at = order.given_back_by = order.given_back_how = None
+            order.version += 1
+            text = f"{actor.name} took it back: the money is to be given back still."
+            log(order, actor, "given_back", text, customer_text="Not given back yet")
+        return order
+
+
+def label(order: Order) -> str:
+    """How the order stands, for its agent, in two words."""
+    if order.given_back_at is None:
+        return "Give back"
+    return "Given back" if order.given_back_how in HOW else "Nothing owed"
+
+
+def agent_words(order: Order) -> str:
+    """What is to be done with the customer's money, or was."""
+    if order.given_back_at is not None:
+        return f"{_told(order)[:-1]} on {day(order)}."
+    if order.state == "refunded":
+        return f"Give the customer {money.cedis(order.price_pesewas)}."
+    return f"The payment had been confirmed: give the customer {money.cedis(order.price_pesewas)}."
+
+
+def customer_words(order: Order, store: str) -> tuple[str, str]:
+    """The customer's headline and sentence about their money."""
+    what = "Not delivered" if order.state == "refunded" else order.state.capitalize()
+    amount, ask = money.cedis(order.price_pesewas), f"Send {store} a message with this code"
+    if order.given_back_at is None:
+        why = f"{_why(order)} " if order.state == "refunded" else "Nothing was sent. "
+        return f"{what}: {store} gives your money back", f"{why}It is {amount}. {ask}."
+    if order.given_back_how in HOW:
+        said = f"{store} gave {amount} back {HOW[order.given_back_how]}, they say. If it is not there, s{ask[1:]}."
+        return f"Given back on {day(order)}", f"{what}. {said}"
+    return (
+        f"{what}: nothing to give back",
+        f"{store} says that {NOTHING[str(order.given_back_how)]}. If not, s{ask[1:]}.",
+    )
+
+
+def day(order: Order) -> str:
+    """The day of it, in Accra: `29 Nov`."""
+    assert order.given_back_at is not None
+    local = order.given_back_at.astimezone(clock.ACCRA)
+    return f"{local.day} {local:%b}"
+
+
+def _told(order: Order) -> str:
+    if order.given_back_how in HOW:
+        return f"{order.given_back_by} gave {money.cedis(order.price_pesewas)} back {HOW[order.given_back_how]}."
+    return f"{order.given_back_by}: nothing to give back, {NOTHING[str(order.given_back_how)]}."
+
+
+def _short(order: Order) -> str:
+    return f"Given back {HOW[order.given_back_how]}" if order.given_back_how in HOW else "Settled with the store"
+
+
+def _why(order: Order) -> str:
+    """Why it was not delivered, in our words: the supplier's are for agents."""
+    if order.submitted_at and not order.processing_at and order.failure_reason:
+        is_number = any(word in order.failure_reason.lower() for word in ("number", "phone", "msisdn", "recipient"))
+        return "It could not be sent: the network does not take this number." if is_number else "It could not be sent."
+    return "The network did not deliver it."

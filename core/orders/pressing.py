@@ -1,0 +1,156 @@
+"""Process with a moment to take it back: the press is remembered, and released by the order's own row of the outbox.
+
+The books are never touched by what can be undone. A press checks everything a release checks, writes when it goes and
+whose press it was, and leaves the order *pending*. When the moment has come the worker releases it as that person's
+press; what has changed since then may refuse it, and it is back in New with the sentence. A person's time: unscaled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from core import buying, clock, config, ledger
+from core.audit import WORKER, Actor
+from core.db import db, transaction
+from core.orders import refusals, releasing
+from core.orders.advancing import locked
+from core.orders.model import Order
+from core.orders.states import WORK
+from core.orders.timeline import log
+from core.users import User
+
+
+def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
+    """Press Process: the order goes in `undo_s` seconds, or at once when that is 0.
+
+    Pressed before, or gone, it is returned as it is. `access_no` is the number the person's log-in stands under: when it
+    has changed by then, the press counts no more. Raises `refusals.Refused`.
+    """
+    return process_anew(code, actor, access_no)[0]
+
+
+def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple[Order, bool]:
+    """`process`, and whether it was this press that did it."""
+    undo_s = config.current().undo_s
+    if undo_s == 0:
+        return releasing.release_anew(code, actor)
+    with transaction():
+        order = releasing.locked_by_code(code)
+        if order.release_at is not None or order.state in WORK or order.state in ("completed", "refunded"):
+            return order, False
+        releasing.refuse(order, buying.now())
+        _refuse_short(order)
+        now = clock.now()
+        order.release_at, order.confirmed_at, order.release_refused = now + timedelta(seconds=undo_s), now, None
+        order.release_by = {"kind": actor.kind, "name": actor.name, "user_id": actor.user_id, "access_no": access_no}
+        order.version += 1
+        log(order, actor, "pressed", f"{actor.name} confirmed the payment and pressed Process. It goes in {undo_s} s.")
+        releasing.have_looked_at(order, order.release_at)
+        return order, True
+
+
+def undo(code: str, actor: Actor, pressed: str | None = None) -> Order:
+    """Take a press back before it has gone. Taken back before, the order is returned as it is.
+
+    `pressed` is `press_mark` of the press that is meant: another one since is left alone. Raises `refusals.Refused`.
+    """
+    return undo_anew(code, actor, pressed)[0]
+
+
+def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Order, bool]:
+    """`undo`, and whether it was this call that did it."""
+    with transaction():
+        order = releasing.locked_by_code(code)
+        if order.state != "pending":
+            raise refusals.WrongState(
+                "It has gone already, so it cannot be undone. While it is in line it can still be cancelled."
+                if order.state in WORK
+                else "This order is over: there is nothing to undo."
+            )
+        if order.release_at is None:
+            return order, False
+        if pressed and pressed != press_mark(order):
+            raise refusals.WrongState("Somebody has pressed Process again since. Look at it, then undo it if you want.")
+        order.release_at = order.release_by = order.confirmed_at = None
+        order.version += 1
+        log(order, actor, "undone", f"{actor.name} took it back before it was sent.")
+        releasing.have_looked_at(order)  # the job sees that nothing waits, and closes the row
+        return order, True
+
+
+def press_mark(order: Order) -> str:
+    """Which press an order waits with; empty when it waits with none."""
+    return f"{order.release_at.timestamp():.6f}" if order.release_at else ""
+
+
+def goes_in_s(order: Order) -> int:
+    """Whole seconds until a pressed order goes, 0 when it goes now. Never more than a press gives it."""
+    if order.release_at is None:
+        return 0
+    left_s = (order.release_at - clock.now()).total_seconds()
+    return max(0, min(config.current().undo_s, round(left_s)))
+
+
+def let_go(order_id: int) -> datetime | None:
+    """The row of a pressed order is due: release it as the press of whoever pressed.
+
+    Returns when to look at the order again; None when it does not wait to go any more.
+    """
+    try:
+        return _let_go(order_id)
+    except refusals.Refused as refusal:
+        take_back(order_id, refusal.sentence)
+        return None
+
+
+def take_back(order_id: int, sentence: str) -> None:
+    """A press could not be carried out: the order is in New again and says why."""
+    with transaction():
+        order = locked(order_id)
+        if order.state == "pending" and order.release_at is not None:
+            order.release_at, order.release_by, order.release_refused = None, None, sentence
+            order.version += 1
+            log(order, WORKER, "not_released", f"Not sent: {sentence}")
+
+
+def _let_go(order_id: int) -> datetime | None:
+    with transaction():
+        order = locked(order_id)
+        if order.state != "pending" or order.release_at is None or order.release_by is None:
+            return None
+        left_s = (order.release_at - clock.now()).total_seconds()
+        if 0 < left_s <= config.current().undo_s:  # longer: the clock was set back since
+            return order.release_at
+        by = order.release_by
+        _refuse_other_hands(by)
+        now = buying.now()
+        releasing.refuse(order, now)
+        text = f"{by['name']} confirmed the payment and processed it."
+        releasing.put_in_line(order, Actor(by["kind"], by["name"], by["user_id"]), text, now)
+        return clock.now()
+
+
+def _refuse_short(order: Order) -> None:
+    """The wallet must reach for this order and for all that wait to go before it."""
+    waiting = db.session.scalar(
+        select(func.coalesce(func.sum(Order.agent_price_pesewas), 0)).where(
+            Order.state == "pending", Order.release_at.is_not(None)
+        )
+    )
+    available_pesewas = ledger.wallet().available_pesewas - int(waiting or 0)
+    if available_pesewas < order.agent_price_pesewas:
+        short = ledger.InsufficientWallet(order.agent_price_pesewas, max(0, available_pesewas))
+        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence)
+
+
+def _refuse_other_hands(by: dict[str, object]) -> None:
+    """A press counts while its person's log-in does: not after a new password, role, removal or log-out everywhere."""
+    if by["user_id"] is None or by["access_no"] is None:
+        return
+    found = db.session.execute(select(User.access_no, User.removed_at).where(User.id == by["user_id"])).first()
+    if found is None or found.removed_at is not None or found.access_no != by["access_no"]:
+        raise refusals.WrongState(
+            f"{by['name']} pressed Process, and what they may do here has changed since. Press it again."
+        )

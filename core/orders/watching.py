@@ -1,0 +1,35 @@
+"""Who waits with an order's page open. It gives its look-ups a place before routine ones, and nothing else.
+
+Pages say it; whoever is wired in (wsgi.py) keeps it for a while, where losing it costs only that place. Only orders that
+are paid for and under way count, so a stranger with many pages gains nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core import clock, config
+from core.orders.model import Order
+from core.orders.states import WORK
+
+_MOST = 1_000
+_said: dict[int, float] = {}
+
+
+def _nobody(_order_id: int) -> None:
+    """Keeps nothing: look-ups go as they fall due."""
+
+
+keep: Callable[[int], None] = _nobody
+
+
+def watch(order: Order) -> None:
+    """A page of this order is open now. Kept once in `watched_again_s` for each process, not at each poll."""
+    now = time.monotonic()
+    if order.state not in WORK or now < _said.get(order.id, 0.0):
+        return
+    if len(_said) >= _MOST:
+        _said.clear()
+    _said[order.id] = now + clock.seconds(config.current().watched_again_s)
+    keep(order.id)

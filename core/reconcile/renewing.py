@@ -1,0 +1,108 @@
+"""The platform's half of what can be bought now, looked at anew: the row `core.buying` that the stores' pages read.
+
+The line to the supplier: an unexplained charge, refused credentials, nobody there, no answer, the breaker, a long wait it asked for.
+The free float: what purchases may cost, less the orders in line. Both close at once and open at once; only silence
+must last `silent_s` at two addresses of the supplier, so that one slow answer closes no shop.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, true
+
+from core import cases, clock, config, supply
+from core.buying import LINE, Buying
+from core.catalog import Bundle
+from core.db import db, transaction
+from core.orders import Order
+from core.reconcile.judging import DROP, float_pesewas
+from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
+from core.supply import SupplierState
+
+
+def renew() -> frozenset[str]:
+    """Write the row. Returns the timed work that should be asked for sooner, to find out whether the supplier is back.
+
+    One transaction. Needs `across_stores`.
+    """
+    with transaction() as session:
+        row = session.get(Buying, 1, with_for_update=True)
+        now = clock.now()
+        if row is None:
+            row = Buying(id=1, renewed_at=now, short={})
+            session.add(row)
+        link, unheard = supply.state(), unheard_calls()
+        reason, since = _stopped(link, unheard) or (None, None)
+        if reason is None:
+            row.stopped_since = None
+        elif row.stopped_since is None or (reason != row.stopped and since is not None):
+            row.stopped_since = since or now
+        row.stopped = reason
+        before, free = row.short, free_pesewas(link)
+        row.short = {
+            str(bundle_id): before.get(str(bundle_id), now.isoformat())
+            for bundle_id in session.scalars(select(Bundle.id).where(Bundle.active, Bundle.cost_pesewas > free))
+        }
+        row.renewed_at = now
+        return _to_ask(reason, unheard)
+
+
+def free_pesewas(link: SupplierState) -> int:
+    """What a new order may cost: the float less the reserve and the cost of all orders in line, in pesewas.
+
+    In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last word when
+    that is less; its word has the orders sent before it behind it. Needs `across_stores`.
+    """
+    cost, told, told_at = Order.cost_pesewas, link.last_balance_pesewas, link.last_balance_at
+    queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
+    sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
+    after_word = Order.submitted_at > told_at if told_at else true()
+    sent_since = func.coalesce(func.sum(cost).filter(Order.state == "submitting", after_word), 0)
+    in_line = select(queued + sent, queued + sent_since).where(Order.state.in_(("queued", "submitting")))
+    line, since_word = db.session.execute(in_line).one()
+    free = float_pesewas() - int(line)
+    if told is not None:
+        free = min(free, told - int(since_word))
+    return free - config.current().float_reserve_pesewas
+
+
+def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | None] | None:
+    """Why nothing can be bought, and since when if that is written anywhere; None when buying runs."""
+    settings, now = config.current(), clock.now()
+    breaks = cases.open_of_kind(DROP)
+    if breaks:
+        return "balance_break", breaks[0].opened_at
+    if link.credentials_refused_since is not None:
+        return "credentials", link.credentials_refused_since
+    away = link.unreachable_since
+    if away is not None and (unheard.heard_at is None or unheard.heard_at < away):
+        return "supplier_unreachable", away
+    if _is_silent(unheard):
+        return "supplier_silent", unheard.since
+    if link.breaker_open_until is not None and link.breaker_open_until > now:
+        reason = link.breaker_reason or "breaker"
+        return (reason if reason in LINE else "breaker"), None
+    if link.closed_until is not None and link.closed_until - now > timedelta(seconds=settings.long_rate_wait_s):
+        return "rate", None
+    return None
+
+
+def _is_silent(unheard: Unheard) -> bool:
+    """Whether the supplier has answered nothing for too long: two of its addresses, or a purchase for longer."""
+    settings = config.current()
+    if unheard.since is None:
+        return False
+    lasted = clock.now() - unheard.since
+    if len(unheard.endpoints) > 1:
+        return lasted >= clock.delta(settings.silent_s)
+    return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(settings.silent_purchase_s)
+
+
+def _to_ask(reason: str | None, unheard: Unheard) -> frozenset[str]:
+    """Whom to ask: while the supplier is away, its balance; after one call without an answer, a second witness."""
+    if reason in ("supplier_unreachable", "supplier_silent"):
+        return frozenset({"refresh_balance"})
+    if reason is None and len(unheard.endpoints) == 1:
+        return frozenset({"refresh_balance" if "products" in unheard.endpoints else "sync_catalogue"})
+    return frozenset()

@@ -1,0 +1,163 @@
+"""The step between the shop and an order: what is about to be ordered, kept as a draft and shown for a last look.
+
+Decides what the review page shows and to whom: to the browser in which it was begun. What may be ordered is decided by
+`core.orders`; the confirmed form is taken by `checkout`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Response, g, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from core import buying, catalog, clock, money, orders, phones
+from core.orders import Order
+from storefront import bp, device
+from storefront.forms import OrderForm, new_key
+from storefront.views import ESTIMATE, store_page
+
+SLOW_DOWN = "Very many orders are begun from your connection just now. Wait a minute and press Continue again: everything is kept."
+GONE = (
+    "What you choose here is kept for an hour, and for the browser in which you chose it. If you pressed Yes, the order "
+    "has been placed and has a page of its own."
+)
+
+
+def begin(form: OrderForm) -> Response | BaseResponse:
+    """Keep a form that can be used as a draft and go to its review page. Raises `orders.Refused`."""
+    assert form.bundle_id is not None and form.recipient_msisdn is not None
+    line = orders.check(form.bundle_id, form.recipient_msisdn).line
+    if "slow_down_s" in g:
+        response = store_page(form, 429, {"": SLOW_DOWN})
+        response.headers["Retry-After"] = str(g.slow_down_s)
+        return response
+    draft_id = orders.draft(
+        bundle_id=form.bundle_id,
+        recipient_msisdn=form.recipient_msisdn,
+        recipient_text=form.recipient_text,
+        price_pesewas=line.price_pesewas,
+        key=new_key(),
+        caller=device.caller(g.store.id),
+    )
+    g.draft_made = True
+    response = redirect(f"/review/{draft_id}", 303)
+    device.greet(response, g.store.id)
+    return response
+
+
+@bp.get("/review/<draft_id>")
+def show_review(draft_id: str) -> Response:
+    """The review page of a draft; of one that has become an order, which order that is."""
+    if not request.cookies:
+        return no_cookies_page()
+    found = orders.drafted(draft_id, device.caller(g.store.id))
+    if found is None:
+        page = render_template(
+            "storefront/error.html",
+            title="This page has been put away",
+            sentence=GONE,
+            advice="Choose the bundle again.",
+        )
+        return make_response(page, 404)
+    if found.order is not None:
+        return _placed_page(found.order)
+    form = OrderForm.of_draft(found.draft)
+    try:
+        return review_page(form)
+    except orders.TooManyOrders as refusal:
+        return _kept_by_nobody(store_page(form, 429, {"": refusal.sentence}))
+    except orders.Refused as refusal:
+        return _kept_by_nobody(store_page(form, 422, {"": refusal.sentence}))
+
+
+def review_page(form: OrderForm, status: int = 200, sentence: str = "") -> Response:
+    """The last look before an order exists. Raises `orders.Refused` when it could not be placed anyway."""
+    assert form.bundle_id is not None and form.recipient_msisdn is not None
+    review = orders.check(form.bundle_id, form.recipient_msisdn)
+    line, earlier = review.line, review.earlier
+    if form.price_seen_pesewas not in (None, line.price_pesewas) and not sentence:
+        sentence = price_sentence(form, line.price_pesewas)
+    device.bind_session(g.store.id)
+    page = render_template(
+        "storefront/review.html",
+        form=form,
+        errors={"": sentence} if sentence else {},
+        key=form.idempotency_key or new_key(),
+        line=line,
+        network_name=phones.NETWORKS[line.network].name,
+        network_with_article=_with_article(line.network),
+        mismatch_with_article=_with_article(review.mismatch_network) if review.mismatch_network else "",
+        estimate=_estimate(line.network),
+        earlier=earlier,
+        earlier_is_ours=earlier is not None and earlier.code in device.codes(g.store.id),
+        earlier_ago=_ago(earlier.created_at) if earlier else "",
+    )
+    response = _kept_by_nobody(make_response(page, status))
+    device.greet(response, g.store.id)
+    return response
+
+
+def no_cookies_page(form: OrderForm | None = None) -> Response:
+    """For a browser that keeps no cookies: nothing can be ordered in it, and how to order anyway.
+
+    Raises `orders.Refused` when what the form asks for could not be ordered by anybody.
+    """
+    wish = "Hello, I would like to order data."
+    if form is not None and form.bundle_id is not None and form.recipient_msisdn is not None:
+        line = orders.check(form.bundle_id, form.recipient_msisdn).line
+        bundle = f"{phones.NETWORKS[line.network].name} {line.size_text}"
+        wish = f"Hello, I would like {bundle} for {phones.show(form.recipient_msisdn)}."
+    page = render_template("storefront/no_cookies.html", wish=wish)
+    return _kept_by_nobody(make_response(page, 400))
+
+
+def price_sentence(form: OrderForm, price_pesewas: int) -> str:
+    now = f"GH₵ {money.format_ghs(price_pesewas)}"
+    if form.price_seen_pesewas is None:
+        return f"The price is {now} now. Nothing has been ordered yet."
+    was = f"GH₵ {money.format_ghs(form.price_seen_pesewas)}"
+    return f"The price has changed from {was} to {now}. Nothing has been ordered yet."
+
+
+def _placed_page(order: Order) -> Response:
+    """What Back shows after the order: which one it became, and no button that could order again unseen."""
+    page = render_template(
+        "storefront/placed.html",
+        order=order,
+        network_name=phones.NETWORKS[order.network].name,
+        can_repeat=not order.is_masked and g.store.is_open and _is_sold(order),
+    )
+    return _kept_by_nobody(make_response(page))
+
+
+def _is_sold(order: Order) -> bool:
+    can_buy = buying.now().why_not(order.network, order.bundle_id) is None
+    return can_buy and catalog.shelf_line(order.bundle_id) is not None
+
+
+def _kept_by_nobody(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _estimate(network: str) -> str:
+    """An honest sentence: this store's own recent record when there is one, else what is true of every order."""
+    usual = orders.usual_minutes(network, buying.now())
+    if usual is None:
+        return ESTIMATE
+    name = phones.NETWORKS[network].name
+    return f"Lately {name} orders here took about {usual} min after payment; some take a few hours."
+
+
+def _with_article(network: str) -> str:
+    """As spoken: "an MTN", "a Telecel", "an AT"."""
+    name = phones.NETWORKS[network].name
+    return f"{'a' if network == 'telecel' else 'an'} {name}"
+
+
+def _ago(moment: datetime) -> str:
+    minutes = int((clock.now() - moment).total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute ago"
+    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"

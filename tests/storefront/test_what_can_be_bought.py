@@ -1,0 +1,231 @@
+"""What cannot be bought is not offered, not reviewed and not placed, and every page of the store says why and since when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from seed import FLOAT_PESEWAS
+from sqlalchemy import event
+from store_customers import NUMBER, fields, parse_clean, set_order
+
+from core import catalog, clock, ledger, orders, reconcile, supply, tenancy
+from core.audit import SYSTEM, Actor
+from core.db import PLATFORM, STORE, db, transaction
+
+AMA = Actor("agent", "Ama")
+
+
+@pytest.fixture
+def platform(app: Flask) -> Callable[..., None]:
+    """Something happens at the supplier or to our float; then the relay makes its round."""
+
+    def happen(deed: Callable[[], Any] = lambda: None) -> None:
+        with app.app_context(), tenancy.across_stores():
+            deed()
+            reconcile.renew()
+
+    return happen
+
+
+def away() -> None:
+    with transaction():
+        supply.locked_state().unreachable_since = clock.now()
+
+
+def back() -> None:
+    with transaction():
+        supply.locked_state().unreachable_since = None
+
+
+def refused() -> None:
+    with transaction():
+        supply.locked_state().credentials_refused_since = clock.now()
+
+
+def float_of(pesewas: int) -> Callable[[], None]:
+    def deed() -> None:
+        with transaction():
+            ledger.fund_float(pesewas - ledger.platform_balances()["supplier_float"], "for a test", SYSTEM)
+
+    return deed
+
+
+def part(html: str, network: str) -> str:
+    found = re.search(rf'<div class="net" id="{network}".*?</div>', html, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(shop, bundle, platform, counts):
+    cheap = bundle("mtn")
+    platform(float_of(885))  # the smallest MTN bundle costs 460, the next 900
+    html = shop("ama").get("/").text
+    parse_clean(html)
+    mtn = part(html, "mtn")
+    assert mtn.count('type="radio"') == 1 and f'value="{cheap}"' in mtn
+    said = re.sub(r"<[^>]+>", "", mtn)
+    assert re.search(r"Sold out since \d\d:\d\d: 2 GB and larger\. Look again later\.", said)
+    assert 'type="radio"' not in part(html, "telecel")  # it has no bundle as cheap
+    assert "GH₵" not in part(html, "telecel")
+    assert shop("ama").review(cheap).status_code == 200
+    before = counts()
+    assert html.count("8.85") == 0  # no sum of ours
+    platform(float_of(FLOAT_PESEWAS))
+    assert "Sold out" not in shop("ama").get("/").text
+    assert counts()[0] == before[0]
+
+
+def test_a_sold_out_size_is_neither_reviewed_nor_placed(shop, in_store, platform, counts):
+    dear = in_store("ama", lambda: next(l.bundle_id for l in catalog.shelf() if (l.network, l.mb) == ("mtn", 10_240)))
+    customer = shop("ama")
+    review = customer.review(dear)
+    platform(float_of(885))
+    before = counts()
+    again = customer.post("/orders", fields(review.text))
+    assert again.status_code == 422 and re.search(r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another", again.text)
+    assert NUMBER in again.text  # what was typed stays
+    assert shop("ama").review(dear).status_code == 422
+    assert counts() == before
+    platform(float_of(FLOAT_PESEWAS))
+    assert customer.post("/orders", fields(review.text)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (away, "supplier cannot be reached"),
+        (refused, "Sending is stopped while something is settled with the supplier"),
+    ],
+)
+def test_while_nothing_can_be_sent_the_shop_says_so_before_anyone_orders(what, said, shop, bundle, platform, counts):
+    mtn, customer = bundle("mtn"), shop("ama")
+    review = customer.review(mtn)
+    platform(what)
+    before = counts()
+    html = shop("ama").get("/").text
+    parse_clean(html)
+    assert re.search(rf"<b>[^<]*{said} since \d\d:\d\d\.</b>", html)
+    assert "<form" not in html and 'type="radio"' not in html
+    assert "lately" not in html.lower() and "few minutes" not in html
+    for answer in (shop("ama").review(mtn), customer.post("/orders", fields(review.text))):
+        assert answer.status_code == 422 and said in answer.text and "since" in answer.text
+    assert counts() == before
+
+
+def test_everything_comes_back_by_itself(shop, bundle, platform):
+    mtn = bundle("mtn")
+    fresh = shop("ama").get("/").data
+    platform(away)
+    assert shop("ama").get("/").data != fresh
+    platform(back)
+    assert shop("ama").get("/").data == fresh
+    assert shop("ama").order(mtn)
+
+
+def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(shop, bundle, platform):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    page = customer.get(f"/orders/{code}").text
+    assert "You pay" in page
+    mark = re.search(r'data-hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert customer.get(mark).status_code == 204
+    platform(away)
+    moved = customer.get(mark)
+    assert moved.status_code == 200
+    for html in (moved.text, customer.get(f"/orders/{code}").text):
+        assert "You pay" not in html and "Reference" not in html
+        assert re.search(r"cannot be reached since \d\d:\d\d\. Please do not pay yet", html)
+        assert "If you have paid already, nothing is lost" in html
+    platform(back)
+    assert "You pay" in customer.get(f"/orders/{code}").text
+
+
+def test_an_order_in_line_says_why_it_waits(shop, bundle, platform, as_store):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    platform(away)
+    as_store("ama", lambda: orders.release(code, AMA))
+    html = customer.get(f"/orders/{code}").text
+    assert re.search(
+        r"Accepted\. [^<]*cannot be reached since \d\d:\d\d\. It is sent by itself when that is over\.", html
+    )
+    platform(back)
+    platform(float_of(100))
+    assert "new stock" not in customer.get(f"/orders/{code}").text  # that is not what this one waits for
+
+
+def test_an_order_in_line_for_float_waits_for_new_stock(shop, bundle, platform, as_store):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    platform(float_of(100))
+    as_store("ama", lambda: orders.release(code, AMA))
+    assert re.search(r"It waits for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text)
+
+
+def test_estimates_are_silent_while_buying_stands_still(app, shop, bundle, platform, clocks):
+    customer, mtn = shop("ama"), bundle("mtn")
+    codes = [customer.order(mtn, f"024 123 45{n:02}") for n in range(4)]
+    for code in codes[:3]:
+        now = clock.now()
+        set_order(
+            app, "ama", code, state="completed", queued_at=now - timedelta(minutes=3), completed_at=now, final_at=now
+        )
+    set_order(app, "ama", codes[3], state="processing", processing_at=clock.now())
+    assert "about 3 min" in customer.review(mtn).text and "about 3 min" in customer.get(f"/orders/{codes[3]}").text
+    platform(away)
+    assert "about 3 min" not in customer.get(f"/orders/{codes[3]}").text
+    platform(back)
+    assert "about 3 min" in customer.get(f"/orders/{codes[3]}").text
+    clocks.relay_lives = False
+    clocks.pass_by(20)
+    assert "about 3 min" not in customer.review(mtn).text
+    assert "about 3 min" not in customer.get(f"/orders/{codes[3]}").text
+
+
+def test_a_relay_that_is_away_is_said(shop, bundle, platform, clocks):
+    platform()
+    fresh = shop("ama").get("/").text
+    clocks.relay_lives = False
+    clocks.pass_by(20)
+    html = shop("ama").get("/").text
+    said = re.sub(r"<[^>]+>", "", html)
+    assert "Delivery may take longer than usual." in html and re.search(r"We last looked at \d\d:\d\d whether", said)
+    assert "few minutes" not in html and "few minutes" in fresh and 'type="radio"' in html
+    clocks.pass_by(60)
+    html = shop("ama").get("/").text
+    assert "We do not know whether data can be sent since" in html and 'type="radio"' not in html
+    assert shop("ama").review(bundle()).status_code == 422
+    platform()
+    assert shop("ama").get("/").text == fresh
+
+
+def test_an_order_page_offers_to_buy_again_only_what_can_be_bought(shop, bundle, platform, app):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    set_order(app, "ama", code, state="completed", completed_at=clock.now(), final_at=clock.now())
+    assert "Buy again for this number" in customer.get(f"/orders/{code}").text
+    platform(float_of(100))
+    html = customer.get(f"/orders/{code}").text
+    assert "Buy again for this number" not in html and "?bundle=" not in html
+
+
+def test_the_store_page_makes_three_statements(app, shop):
+    """The store of this host, what can be bought with all pauses, the shelf. It was four before it knew of the supplier."""
+    heard: list[str] = []
+    hear = lambda conn, cursor, statement, *rest: heard.append(statement)
+    with app.app_context():
+        engines = [db.engines[STORE], db.engines[PLATFORM]]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
+    try:
+        assert shop("ama").get("/").status_code == 200
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", hear)
+    asked = [one for one in heard if "set_config" not in one]
+    assert len(asked) == 3, asked
