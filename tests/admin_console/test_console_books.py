@@ -13,7 +13,7 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import overview, strip
-from core import clock, config, ledger, outbox, proof, reconcile
+from core import buying, clock, config, ledger, outbox, proof, reconcile
 from core.orders import News
 from core.proof import Proof
 from fulfilment import jobs
@@ -73,7 +73,7 @@ def test_books_that_do_not_hold_are_said_first_and_loudly(
     page = owner.get("/books").text
     assert "The books do not hold" in page and 'role="alert"' in page
     assert "Balances that are not the sum of their entries: bank." in page
-    first = scene.ask(overview.problems)[0]
+    first = scene.ask(lambda: overview.problems(buying.now()))[0]
     assert (first.kind, first.href) == ("stopped", "/books")
     assert "Balances that are not the sum of their entries: bank." in first.sentence
     assert "The proof of the books failed" in owner.get("/cases").text
@@ -100,9 +100,9 @@ def test_an_overdue_proof_is_said(
     assert "should be every hour" not in owner.get("/").text
     assert "overdue" not in owner.get("/books").text
     jump(2 * config.current().proof_every_s - 60)
-    assert scene.ask(overview.problems) == []
+    assert scene.ask(lambda: overview.problems(buying.now())) == []
     jump(61)
-    (problem,) = scene.ask(overview.problems)
+    (problem,) = scene.ask(lambda: overview.problems(buying.now()))
     assert (problem.kind, problem.href) == ("waiting", "/books")
     assert "should be every hour. Is the worker running?" in problem.sentence
     assert f"the last is 2{NBSP}h old" in scene_page(scene)
@@ -120,7 +120,7 @@ def scene_page(scene: Scene) -> str:
 
 def test_books_never_proven_become_overdue_too(scene: Scene, jump: Callable[[float], None]) -> None:
     jump(2 * config.current().proof_every_s + 1)
-    (problem,) = scene.ask(overview.problems)
+    (problem,) = scene.ask(lambda: overview.problems(buying.now()))
     assert "have never been proven" in problem.sentence
     assert "never been proven" in scene_page(scene)
 

@@ -14,6 +14,9 @@ from core import audit
 ACTS = {
     "/supplier/refresh": ("owner", {}),
     "/catalogue/sync": ("owner", {}),
+    "/catalogue/approve": ("owner", {}),
+    "/catalogue/keep": ("owner", {}),
+    "/catalogue/approval": ("owner", {"above": "5"}),
     "/catalogue/networks/mtn/pause": ("owner", {"reason": "slow"}),
     "/catalogue/networks/mtn/resume": ("owner", {}),
     "/catalogue/sales/pause": ("owner", {"reason": "slow"}),
