@@ -66,7 +66,7 @@ def list_orders() -> str:
     return render_template(
         "console/orders.html",
         orders=found[:size],
-        words={order.id: orders.agent_words(order) for order in found[:size]},
+        words={order.id: _words(order) for order in found[:size]},
         stores=stores,
         filters=filters,
         counts=figures.state_counts(),
@@ -96,6 +96,11 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
         return render_template("console/order.html", **_whole(_order(code)), problem=refusal.sentence), 409
     flash("Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving")
     return redirect(url_for(".show_order", code=order.code), 303)
+
+
+def _words(order: Order) -> orders.Words:
+    """As its agent reads it, under the name of its state: by that the list is filtered."""
+    return replace(orders.agent_words(order), label=orders.AGENT_LABELS[order.state])  # type: ignore[index]
 
 
 def _order(code: str) -> Order:
@@ -128,7 +133,7 @@ def _whole(order: Order) -> dict[str, Any]:
     return {
         "order": order,
         "shop": shop,
-        "words": orders.agent_words(order),
+        "words": _words(order),
         "customer_words": orders.customer_words(order, shop),
         "events": orders.timeline(order),
         "calls": supply.calls(search=order.order_ref),
