@@ -1,6 +1,6 @@
 """The audit is sealed by the proof: whoever changes, removes or slips in a line past the application is found.
 
-Damage is done past triggers and policies, by the superuser, and undone inside each test.
+Damage is done past triggers and policies, by the meddler, and undone inside each test.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Super = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def superuser(across: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
+def meddler(across: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         yield connection
@@ -80,18 +80,18 @@ def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_
         "DELETE FROM audit WHERE id = {}",
     ],
 )
-def test_a_changed_or_removed_line_is_found_and_named(across: Flask, superuser: Super, change: str) -> None:
+def test_a_changed_or_removed_line_is_found_and_named(across: Flask, meddler: Super, change: str) -> None:
     line()
     changed = line()
     line()
     assert prove() == {}
     line()
-    superuser.execute(change.format(changed))  # type: ignore[call-overload]
+    meddler.execute(change.format(changed))  # type: ignore[call-overload]
     assert prove()["audit_seal"] == [str(changed)]
     assert prove()["audit_seal"] == [str(changed)], "it stays said"
 
 
-def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, superuser: Super) -> None:
+def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, meddler: Super) -> None:
     first = line()
     db.session.execute(text("SELECT nextval('audit_id_seq')"))
     db.session.rollback()
@@ -100,7 +100,7 @@ def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, su
     line()
     assert prove() == {}, "the number that was drawn for nothing is closed now"
     for id_ in (first + 1, -5):
-        superuser.execute(
+        meddler.execute(
             "INSERT INTO audit (id, at, actor_kind, actor_name, action, subject, detail) "
             f"VALUES ({id_}, now(), 'owner', 'Owner', 'fund_wallet', 'store:1', '{{}}')"  # type: ignore[call-overload]
         )
@@ -135,7 +135,7 @@ def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(across: Flask, p
     assert default == ("makola_next_audit_id()",)
 
 
-def test_a_changed_or_removed_seal_breaks_the_chain(across: Flask, superuser: Super) -> None:
+def test_a_changed_or_removed_seal_breaks_the_chain(across: Flask, meddler: Super) -> None:
     line()
     prove()
     first = newest()
@@ -144,22 +144,22 @@ def test_a_changed_or_removed_seal_breaks_the_chain(across: Flask, superuser: Su
     second = newest()
     line()
     prove()
-    superuser.execute(f"UPDATE audit_seals SET sealed = 70 WHERE id = {first.id}")  # type: ignore[call-overload]
+    meddler.execute(f"UPDATE audit_seals SET sealed = 70 WHERE id = {first.id}")  # type: ignore[call-overload]
     assert prove() == {"audit_seal": []}
-    superuser.execute(f"DELETE FROM audit_seals WHERE id = {second.id}")  # type: ignore[call-overload]
+    meddler.execute(f"DELETE FROM audit_seals WHERE id = {second.id}")  # type: ignore[call-overload]
     found = prove()
     assert found["audit_behind"] == [str(behind)]
     assert found["audit_chain"] == [str(second.id + 1)]
 
 
-def test_the_newest_seal_removed_is_missed(across: Flask, superuser: Super) -> None:
+def test_the_newest_seal_removed_is_missed(across: Flask, meddler: Super) -> None:
     """Its lines would be sealed anew, and what they said before would be forgotten."""
     line()
     prove()
     line()
     prove()
     last = newest().id
-    superuser.execute(f"DELETE FROM audit_seals WHERE id = {last}")  # type: ignore[call-overload]
+    meddler.execute(f"DELETE FROM audit_seals WHERE id = {last}")  # type: ignore[call-overload]
     assert prove()["audit_chain"] == [str(last)]
 
 
@@ -203,9 +203,9 @@ def test_every_column_of_the_audit_is_sealed() -> None:
     assert set(audit_seals.COLUMNS) == {column.name for column in AuditLine.__table__.columns}
 
 
-def test_the_look_without_a_proof_sees_it_too(across: Flask, superuser: Super) -> None:
+def test_the_look_without_a_proof_sees_it_too(across: Flask, meddler: Super) -> None:
     changed = line()
     prove()
-    superuser.execute(f"UPDATE audit SET subject = 'y' WHERE id = {changed}")  # type: ignore[call-overload]
+    meddler.execute(f"UPDATE audit SET subject = 'y' WHERE id = {changed}")  # type: ignore[call-overload]
     with tenancy.across_stores():
         assert any(f"Lines changed or removed: {changed}" in sentence for sentence in proof.look())

@@ -1,6 +1,6 @@
 """The proof of the books: each kind of damage is found and named, and no posting is sealed twice, forgotten or changed.
 
-Damage is done past triggers and references, by the superuser, and undone inside each test.
+Damage is done past triggers and references, by a superuser, and undone inside each test.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ IN_FLIGHT_LIMIT = "CONSTRAINT ck_accounts_in_flight"
 
 
 @pytest.fixture
-def superuser(context: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
+def meddler(context: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
     """A connection that no trigger, reference or policy binds. What it broke is put back before the books are judged."""
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
@@ -190,19 +190,19 @@ DAMAGE = [
     ("rule", "damage", "subject"), DAMAGE, ids=[f"{rule}-{n}" for n, (rule, *_) in enumerate(DAMAGE)]
 )
 def test_each_kind_of_damage_is_found_and_named(
-    three: dict[str, Order], superuser: Super, rule: str, damage: str, subject: str | None
+    three: dict[str, Order], meddler: Super, rule: str, damage: str, subject: str | None
 ) -> None:
     assert prove().ok
     names = {state: order.id for state, order in three.items()}
     for word, query in (("hold", HOLD), ("leg", LEG)):
-        row = superuser.execute(query.format(**names)).fetchone()  # type: ignore[call-overload]
+        row = meddler.execute(query.format(**names)).fetchone()  # type: ignore[call-overload]
         names[word] = row[0]
     wanted = None
     if subject is not None and subject.startswith("SELECT"):
-        wanted = str(superuser.execute(subject.format(**names)).fetchone()[0])  # type: ignore[call-overload,index]
+        wanted = str(meddler.execute(subject.format(**names)).fetchone()[0])  # type: ignore[call-overload,index]
     elif subject is not None:
         wanted = three[subject.strip("{}")].shown_code
-    superuser.execute(damage.format(**names))  # type: ignore[call-overload]
+    meddler.execute(damage.format(**names))  # type: ignore[call-overload]
     made = prove()
     assert not made.ok
     assert rule in found_by(made)
@@ -231,14 +231,14 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_old_row_breaks_the_chain_and_the_posting_is_named(
-    context: Flask, superuser: Super, change: str
+    context: Flask, meddler: Super, change: str
 ) -> None:
     fund()
     changed = fund()
     sealed = prove()
     fund()
     assert prove().ok
-    superuser.execute(change.format(changed))  # type: ignore[call-overload]
+    meddler.execute(change.format(changed))  # type: ignore[call-overload]
     broken = next(item for item in prove().findings if item["rule"] == "seal")
     assert broken["subjects"] == [str(changed)]
     assert f"Seal {sealed.id} of" in broken["sentence"]
@@ -248,26 +248,26 @@ def test_a_changed_old_row_breaks_the_chain_and_the_posting_is_named(
 @pytest.mark.parametrize(
     "change", ["ok = false", "findings = '[1]'", "at = at - interval '1 day'", "sealed = 7", "gaps = '{[1,2)}'"]
 )
-def test_a_changed_seal_breaks_the_chain(context: Flask, superuser: Super, change: str) -> None:
+def test_a_changed_seal_breaks_the_chain(context: Flask, meddler: Super, change: str) -> None:
     first = prove()
     prove()
-    superuser.execute(f"UPDATE proofs SET {change} WHERE id = {first.id}")  # type: ignore[call-overload]
+    meddler.execute(f"UPDATE proofs SET {change} WHERE id = {first.id}")  # type: ignore[call-overload]
     made = prove()
     sentence = next(item["sentence"] for item in made.findings if item["rule"] == "seal")
     assert sentence.endswith("the seal itself was changed.")
 
 
-def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(context: Flask, superuser: Super) -> None:
+def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(context: Flask, meddler: Super) -> None:
     prove()
     posting = fund()
     second, third = prove(), prove()
-    superuser.execute(f"DELETE FROM proofs WHERE id = {second.id}")  # type: ignore[call-overload]
+    meddler.execute(f"DELETE FROM proofs WHERE id = {second.id}")  # type: ignore[call-overload]
     assert found_by(prove()) == {"chain": [str(third.id)], "behind": [str(posting)]}
 
 
-def test_what_an_account_is_called_is_sealed_with_its_legs(context: Flask, superuser: Super) -> None:
+def test_what_an_account_is_called_is_sealed_with_its_legs(context: Flask, meddler: Super) -> None:
     assert prove().ok
-    superuser.execute(
+    meddler.execute(
         "UPDATE accounts SET name = CASE name WHEN 'bank' THEN 'gateway' ELSE 'bank2' END WHERE name IN ('bank', 'gateway')"
     )
     assert "seal" in found_by(prove())
@@ -290,14 +290,14 @@ def test_a_posting_of_an_open_transaction_waits_for_the_next_seal(context: Flask
 
 
 def test_a_gap_of_a_transaction_rolled_back_is_closed_and_nothing_can_be_slipped_in(
-    context: Flask, other: Super, superuser: Super
+    context: Flask, other: Super, meddler: Super
 ) -> None:
     gone = open_posting(other)
     fund()
     assert gone in ids(prove().gaps)
     other.rollback()
     assert gone not in ids(prove().gaps)
-    superuser.execute(
+    meddler.execute(
         f"INSERT INTO postings (id, kind, n, note, actor_name, at) VALUES ({gone}, 'fund_float', 1, '', 'x', now())"  # type: ignore[call-overload]
     )
     assert found_by(prove()) == {"behind": [str(gone)]}
@@ -436,8 +436,8 @@ def test_a_proof_that_may_not_see_everything_is_no_proof(ama: int) -> None:
         proof.prove()
 
 
-def test_a_failed_proof_asks_a_person_once_for_each_finding(context: Flask, superuser: Super) -> None:
-    superuser.execute("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+def test_a_failed_proof_asks_a_person_once_for_each_finding(context: Flask, meddler: Super) -> None:
+    meddler.execute("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
     prove()
     prove()
     with tenancy.across_stores():
@@ -447,7 +447,7 @@ def test_a_failed_proof_asks_a_person_once_for_each_finding(context: Flask, supe
 
 
 def test_large_books_are_verified_in_turns_within_a_day(
-    context: Flask, superuser: Super, monkeypatch: pytest.MonkeyPatch
+    context: Flask, meddler: Super, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seals, "_AT_ONCE", 1)
     monkeypatch.setattr(seals, "TURNS", 4)
@@ -456,7 +456,7 @@ def test_large_books_are_verified_in_turns_within_a_day(
     for _ in range(5):
         fund()
         assert prove().counts["verified"] < 4
-    superuser.execute(f"UPDATE postings SET note = 'x' WHERE id = {changed}")  # type: ignore[call-overload]
+    meddler.execute(f"UPDATE postings SET note = 'x' WHERE id = {changed}")  # type: ignore[call-overload]
     made = [prove().ok for _ in range(4)]
     assert made.count(False) == 1
     assert not prove(whole=True).ok

@@ -131,16 +131,16 @@ def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(start_front: C
 def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(start_front: Callable[..., Front]) -> None:
     front = start_front(threads=1, QUEUE=1)
     slow = []
-    for _ in range(2):
+    for _ in range(4):  # one is with the thread and one waits, also when a busy machine wakes the thread late
         slow.append(front.line(b"GET /slow/5 HTTP/1.1\r\nHost: a\r\n\r\n"))
-        front.took_s("/stored")  # by then the first is with the thread, and the second alone in the queue
+        front.took_s("/stored")
     began = time.monotonic()
     until(lambda: front.get("/").status == 503, 4)
     assert front.get("/").status == 503
     assert front.took_s("/healthz") < QUICK_S
     assert front.took_s("/stored") < QUICK_S
     assert time.monotonic() - began < 5, "all that while the one thread was taken"
-    assert [read_answer(line).status for line in slow] == [200] * 2
+    assert sorted(read_answer(line).status for line in slow) == [200, 200, 503, 503]
 
 
 @pytest.mark.parametrize("threads", [2, 4])
