@@ -143,8 +143,11 @@ class Agent(Visitor):
         must(answer.status == 303, f"processing {code} answered {answer.status}: {headline(answer.text)}")
 
     def cancel(self, code: str) -> None:
-        form = form_of(self.get(f"/orders/{code}").text, f"/orders/{code}/cancel")
-        answer = self.post(f"/orders/{code}/cancel", form)
+        """Press *Cancel order*, read what is asked, and press again."""
+        where = f"/orders/{code}/cancel"
+        asked = self.post(where, form_of(self.get(f"/orders/{code}").text, where))
+        must("GH₵" in asked.text, f"cancelling {code} names no amount: {headline(asked.text)}")
+        answer = self.post(where, form_of(asked.text, where))
         must(answer.status == 303, f"cancelling {code} answered {answer.status}: {headline(answer.text)}")
 
 
