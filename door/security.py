@@ -53,7 +53,7 @@ def install(app: Flask, config: Config) -> None:
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_DOMAIN=None,
         WTF_CSRF_CHECK_DEFAULT=False,  # checked below, after host and origin
-        WTF_CSRF_TIME_LIMIT=config.own_absolute_s,
+        WTF_CSRF_TIME_LIMIT=config.session_absolute_s,  # as in `tokens`, however long the log-in
         PERMANENT_SESSION_LIFETIME=config.own_absolute_s,  # for a log-in on one's own device
         SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_SSL_STRICT=False,  # the exact Origin is checked below, and not every browser sends a Referer

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Response, g, jsonify, make_response, redirect, render_template, request
+from flask import Response, g, jsonify, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import buying, catalog, money, phones
@@ -95,6 +95,11 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
     )
     response = make_response(page, status)
     g.back_may_show_it = True  # also when it answers a post
+    if request.method == "POST":
+        # The door has read the session for the form's token; the page shows nothing of it. Were it
+        # to vary by cookie, Back would find no copy of it once any cookie has changed, and the
+        # browser would ask to send the form again.
+        session.accessed = False
     if status == 200 and request.method == "GET":
         response.add_etag()
         response.make_conditional(request)

@@ -313,7 +313,17 @@ def test_the_whole_job_with_javascript_off(
     assert "is in line" in page.inner_text("#status") and page.url.endswith("/orders")
     page.goto(f"/orders/{full['pending']}")
     page.click("text=Cancel order")
+    assert page.locator("h1").inner_text().startswith("Cancel MTN ")
+    assert "comes back to your wallet" in page.inner_text("main")
+    assert order_of(full["pending"]).state == "queued"
+    page.click("text=No, go back")
+    assert page.url.endswith(f"/orders/{full['pending']}")
+    assert order_of(full["pending"]).state == "queued"
+    page.click("text=Cancel order")
+    page.click("text=Yes, cancel this order")
+    assert page.url.endswith(f"/orders/{full['pending']}")
     assert "is cancelled. Nothing was sent." in page.inner_text("#status")
+    assert order_of(full["pending"]).state == "cancelled"
     page.goto("/prices")
     page.fill(f"#price-{line_of('mtn', 5).bundle_id}", "88")
     page.click("text=Save prices")

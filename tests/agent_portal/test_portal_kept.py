@@ -171,6 +171,21 @@ def test_a_page_from_before_a_new_log_in_does_nothing_and_comes_back_ticked(
     assert "older than your log-in" in page and ticked(page) == [code] and order_of(code).state == "pending"
 
 
+def test_a_page_of_half_a_day_ago_does_nothing_and_comes_back_ticked_though_the_log_in_goes_on(
+    portal: Visitor, place: Any, order_of: Any, jump: Any
+) -> None:
+    log_in(portal, "ama")
+    code = place()
+    form = form_of(portal) | {"order": [code]}
+    jump(43_000)
+    assert portal.get("/prices").status_code == 200
+    jump(300)
+    answer = portal.post("/orders/process", form, csrf=False)
+    assert (answer.status_code, answer.location) == (303, "/orders?tab=new")
+    assert ticked(portal.get(answer.location).text) == [code]
+    assert order_of(code).state == "pending"
+
+
 def test_a_page_of_somebody_else_s_log_in_is_refused_whole(portal: Visitor, place: Any, order_of: Any) -> None:
     log_in(portal, "ama")
     code = place()

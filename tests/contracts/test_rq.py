@@ -87,9 +87,7 @@ def test_the_arguments_and_hooks_we_use_have_these_names() -> None:
         inspect.signature(SimpleWorker.__init__).parameters
     )  # fmt: skip
     assert {"with_scheduler", "max_jobs", "logging_level"} <= set(inspect.signature(SimpleWorker.work).parameters)
-    assert {"args", "timeout", "result_ttl", "failure_ttl", "job_id", "description"} <= set(
-        inspect.signature(Queue.enqueue_call).parameters
-    )
+    assert set(inspect.signature(Queue.enqueue_call).parameters) >= USED_ARGUMENTS
     assert list(inspect.signature(SimpleWorker.execute_job).parameters) == ["self", "job", "queue"]
     assert BaseWorker.max_connection_wait_time > MarkedWorker.max_connection_wait_time
     for name in ("func", "success_callback", "failure_callback", "stopped_callback"):
@@ -123,6 +121,16 @@ USED = {
     },
     "fulfilment/jobs.py": {"rq.timeouts": {"BaseTimeoutException"}},
 }
+USED_ARGUMENTS = {
+    "args",
+    "timeout",
+    "result_ttl",
+    "failure_ttl",
+    "job_id",
+    "description",
+    "at_front",
+}
+"""All that a ring says to RQ besides the function."""
 UNUSED_ARGUMENTS = {
     "retry",
     "unique",
@@ -132,15 +140,25 @@ UNUSED_ARGUMENTS = {
     "on_stopped",
     "depends_on",
     "rate_limit",
-    "at_front",
 }
+IN_FRONT = {
+    ("core/outbox.py", "bell", "first"),
+    ("fulfilment/relay.py", "_enqueue", "first"),
+    ("fulfilment/relay.py", "_enqueue", "turn == 'news'"),
+}
+"""Who puts a job before all others: the bell for a row with news, a round in the turn of news."""
 UNUSED_CALLS = {"enqueue", "enqueue_at", "enqueue_in", "enqueue_many", "requeue"}
 
 
 def test_what_cannot_be_trusted_is_not_used() -> None:
     """No Retry or Repeat (a kill uses them up), unique ids (block themselves), callbacks (not called after a kill),
-    scheduler and cron (ghosts, doubles), forking workers (orphans, shared sockets), dependencies, rate limits."""
+    scheduler and cron (ghosts, doubles), forking workers (orphans, shared sockets), dependencies, rate limits.
+
+    One place enqueues, with exactly the arguments named above; the front is for signed news alone.
+    """
     found: dict[str, dict[str, set[str]]] = {}
+    rings: list[dict[str | None, str]] = []
+    in_front: set[tuple[str, str, str]] = set()
     for room in ("core", "fulfilment", "door", "storefront", "agent_portal", "admin_console", "integrations"):
         for path in sorted((ROOT / room).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
@@ -150,6 +168,14 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
                     found.setdefault(name, {}).setdefault(str(node.module), set()).update(names)
                 if isinstance(node, ast.Import):
                     assert not any(alias.name.split(".")[0] == "rq" for alias in node.names), name
+                if isinstance(node, ast.Call):
+                    said = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    if ast.unparse(node.func).endswith("enqueue_call"):
+                        assert name == "fulfilment/relay.py", name
+                        rings.append(said)
+                    rings_it = ast.unparse(node.func).rpartition(".")[2] in ("_enqueue", "ring", "bell")
+                    if rings_it and "first" in said:
+                        in_front.add((name, ast.unparse(node.func), said["first"]))
                 if isinstance(node, ast.Call) and name in USED:
                     called = ast.unparse(node.func).rpartition(".")[2]
                     assert called not in UNUSED_CALLS, f"{name} calls {called}"
@@ -157,6 +183,9 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
                 if isinstance(node, ast.keyword) and node.arg == "with_scheduler":
                     assert ast.unparse(node.value) == "False"
     assert found == USED
+    assert [set(said) for said in rings] == [USED_ARGUMENTS]
+    assert rings[0]["at_front"] == "first"
+    assert in_front == IN_FRONT
 
 
 # --- the list and the job
@@ -166,6 +195,21 @@ def test_a_job_waits_in_the_list_whose_length_the_relay_reads(queue: Queue, redi
     """relay.round_once rings no more than the list lacks, by LLEN of this key."""
     queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
     assert (queue.key, redis.llen(LIST), keys_of(redis, LIST)) == (LIST, 1, ["buy-1-1"])
+
+
+def test_a_job_at_the_front_is_taken_before_all_that_wait_and_the_last_put_there_first(
+    queue: Queue, redis: Redis, file: Path
+) -> None:
+    """Signed news goes first; relay._enqueue puts leases there in reverse, to keep their order."""
+    for number in (1, 2):
+        queue.enqueue_call(NAP, args=(f"{file}-{number}", 0), job_id=f"buy-{number}-1")
+    for number in (4, 3):
+        name = f"buy-{number}-1"
+        queue.enqueue_call(NAP, args=(f"{file}-{number}", 0), job_id=name, at_front=True)
+    assert keys_of(redis, LIST) == ["buy-3-1", "buy-4-1", "buy-1-1", "buy-2-1"]
+    ours = SimpleWorker([queue], connection=redis, serializer=JSONSerializer)
+    ours.work(burst=True, max_jobs=2, logging_level="CRITICAL")
+    assert [number for number in (1, 2, 3, 4) if lines(Path(f"{file}-{number}"))] == [3, 4]
 
 
 def test_a_job_id_takes_no_colon(queue: Queue) -> None:

@@ -23,8 +23,15 @@ DOORS = [("portal", "ama@example.test"), ("admin", "owner@example.test")]
 HERE = Place("10.0.0.1", "portal")
 
 
-def log_in(visitor: Visitor, email: str, password: str = PASSWORD, agent: str = "") -> bool:
-    answer = visitor.post("/login", {"email": email, "password": password}, headers={"User-Agent": agent})
+def log_in(
+    visitor: Visitor,
+    email: str,
+    password: str = PASSWORD,
+    agent: str = "",
+    shared: bool = False,
+) -> bool:
+    form = {"email": email, "password": password} | ({"shared": "on"} if shared else {})
+    answer = visitor.post("/login", form, headers={"User-Agent": agent})
     return answer.status_code == 303
 
 
@@ -62,16 +69,32 @@ def test_a_new_password_keeps_this_log_in_and_ends_the_others(
     assert [line[:2] for line in told(app) if line[0] == "change_password"] == [("change_password", name)]
 
 
+@pytest.mark.parametrize(
+    ("room", "email", "shared", "times", "pause_s"),
+    [
+        ("portal", "ama@example.test", True, 24, 1_750),  # busy for almost twelve hours
+        ("admin", "owner@example.test", False, 24, 1_750),
+        ("portal", "ama@example.test", False, 14, 43_000),  # one's own device: almost a week
+    ],
+    ids=["shared device", "console", "own device"],
+)
 def test_the_log_in_does_not_last_longer_for_a_new_password(
-    visitor: Callable[[str], Visitor], jump: Callable[[float], None]
+    visitor: Callable[[str], Visitor],
+    jump: Callable[[float], None],
+    room: str,
+    email: str,
+    shared: bool,
+    times: int,
+    pause_s: int,
 ) -> None:
-    here = visitor("portal")
-    assert log_in(here, "ama@example.test")
-    for n in range(24):  # busy for almost twelve hours
-        jump(1_750)
+    here = visitor(room)
+    assert log_in(here, email, shared=shared)
+    for n in range(times):
+        jump(pause_s)
         assert here.get("/account/sessions").status_code == 200, n
     assert change(here).status_code == 303
-    jump(1_750)
+    assert here.get("/account/sessions").status_code == 200
+    jump(pause_s)
     assert here.get("/account/sessions").status_code == 303
 
 
@@ -229,15 +252,32 @@ def test_no_page_of_somebody_else_does_any_of_it(ama_agent: Visitor, app: Flask,
     assert ama_agent.get("/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("room", "email", "shared", "unused_s", "shown"),
+    [
+        ("portal", "ama@example.test", True, 1_900, 1),
+        ("admin", "owner@example.test", False, 1_900, 1),
+        ("portal", "ama@example.test", False, 1_900, 2),
+        ("portal", "ama@example.test", False, 43_300, 1),
+    ],
+    ids=["shared device", "console", "own device goes on", "own device"],
+)
 def test_the_list_does_not_show_what_has_ended(
-    app: Flask, visitor: Callable[[str], Visitor], jump: Callable[[float], None]
+    app: Flask,
+    visitor: Callable[[str], Visitor],
+    jump: Callable[[float], None],
+    room: str,
+    email: str,
+    shared: bool,
+    unused_s: int,
+    shown: int,
 ) -> None:
-    old = visitor("portal")
-    assert log_in(old, "ama@example.test")
-    jump(1_900)
-    here = visitor("portal")
-    assert log_in(here, "ama@example.test")
-    assert here.get("/account/sessions").text.count("/account/sessions/end") == 1
+    old = visitor(room)
+    assert log_in(old, email, shared=shared)
+    jump(unused_s)
+    here = visitor(room)
+    assert log_in(here, email)
+    assert here.get("/account/sessions").text.count("/account/sessions/end") == shown
     with app.app_context(), tenancy.across_stores():
         assert db.session.scalar(text("SELECT count(*) FROM sessions")) == 2
         db.session.remove()

@@ -146,7 +146,12 @@ def test_a_refusal_by_a_limit_is_written_down(told: tuple[Flask, Said]) -> None:
     for n in range(62):
         guesser.get(f"/orders/{n:010d}", environ_base={"REMOTE_ADDR": "2001:db8:1:2::9"})
     (line,) = lines(app, "limit_refused")
-    assert line.detail == {"address": "2001:db8:1:2::", "room": "store", "store": "ama", "asked": "GET /orders/<code>"}
+    assert line.detail == {
+        "address": "2001:db8:1:2::",
+        "room": "store",
+        "store": "ama",
+        "asked": "GET /orders/<path:code>",
+    }
 
 
 def test_a_mistake_is_no_event(told: tuple[Flask, Said]) -> None:

@@ -84,6 +84,26 @@ def test_change_something_goes_back_with_everything_kept(shop, bundle):
 # Confirming
 
 
+@pytest.mark.parametrize("kind", ["a mistake", "change something", "confirmed, not sold any more"])
+def test_the_shop_that_answers_a_post_is_one_page_for_all(shop, bundle, in_store, kind):
+    """Back shows its copy only while it varies by no cookie: an order, or a review, changes one."""
+    stranger, customer, telecel = shop("ama"), shop("ama"), bundle("telecel")
+    customer.order(bundle("mtn"))
+    both = (stranger, customer)
+    sent = {each: fields(each.review(telecel, OTHER_NUMBER).text) for each in both}
+    path = "/orders?change=1" if kind == "change something" else "/orders"
+    if kind == "a mistake":
+        sent = {each: {"recipient": "024 123 456", "bundle": str(telecel)} for each in sent}
+    if kind.startswith("confirmed"):
+        in_store("ama", lambda: catalog.save_price(telecel, 3_000, True, SYSTEM))
+    answers = [each.post(path, form) for each, form in sent.items()]
+    assert answers[0].data == answers[1].data and 'name="recipient"' in answers[0].text
+    for answer in answers:
+        assert answer.status_code == (200 if kind == "change something" else 422)
+        assert "Cookie" not in answer.headers["Vary"] and "Set-Cookie" not in answer.headers
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+
+
 def test_a_confirmed_form_makes_one_order_and_goes_to_its_page(shop, bundle, in_store, counts):
     customer, before = shop("ama"), counts()
     response = customer.post("/orders", fields(customer.review(bundle()).text))
