@@ -24,7 +24,7 @@ from alembic.config import Config as AlembicConfig
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.pq import TransactionStatus
-from sqlalchemy import event, select
+from sqlalchemy import Engine, QueuePool, event, select
 from sqlalchemy.orm import Session
 
 import core.config
@@ -47,6 +47,8 @@ _POOL = {
     "pool_pre_ping": False,
 }
 """One connection. Who gives way with a transaction open leaves others none: an error of ours."""
+_WHILE_MADE = {"max_overflow": 1}
+"""The application looks for a pooler as it starts, for which it needs two at once."""
 _MOST_STATEMENTS = 1_000
 
 
@@ -110,21 +112,21 @@ class Database:
         settings_before, bell_before = core.config._current, outbox.bell
         make_engine = SQLAlchemy._make_engine
 
-        def with_one_connection(
+        def with_few_connections(
             self: SQLAlchemy,
             name: str | None,
             options: dict[str, Any],
             app: Flask,
         ) -> Any:
-            return make_engine(self, name, options | _POOL, app)
+            return make_engine(self, name, options | _POOL | _WHILE_MADE, app)
 
-        undo = patching.attribute(SQLAlchemy, "_make_engine", with_one_connection)
+        undo = patching.attribute(SQLAlchemy, "_make_engine", with_few_connections)
         try:
             app = wsgi.create_app(settings)
             with app.app_context():
                 _first_rows()
                 for engine in db.db.engines.values():
-                    engine.dispose()
+                    _leave_one_connection(engine)
                     event.listen(engine, "connect", self._connected)
         finally:
             undo()
@@ -161,6 +163,15 @@ def started() -> Iterator[Database]:
                 made.close()
         finally:
             server.stop()
+
+
+def _leave_one_connection(engine: Engine) -> None:
+    """Close what is open; from now on the engine has what `_POOL` says."""
+    assert isinstance(engine.pool, QueuePool)
+    engine.pool._max_overflow = 0
+    engine.dispose()  # makes a pool anew, by the limits of this one
+    assert isinstance(engine.pool, QueuePool)
+    assert (engine.pool.size(), engine.pool._max_overflow) == (1, 0)
 
 
 def _first_rows() -> None:

@@ -207,6 +207,7 @@ class World:
         self.store.fund_float(self.profile.float_pesewas)
         self.store.fund_wallet(self.profile.wallet_pesewas)
         self.store.plant_unbalanced()
+        self._look_as_left_out_rounds_did()
         self.checks.after_event()
 
     def _step(self) -> None:
@@ -422,8 +423,19 @@ class World:
                 except orders.Refused:
                     self.count("refused")
 
+        self._look_as_left_out_rounds_did()
         self.note(f"the agent presses {what} for {code}")
         self._start_page(f"page {what}", pressed)
+
+    def _look_as_left_out_rounds_did(self) -> None:
+        """Rounds with nothing to do are left out, but not their look at what can be bought.
+
+        Pages ask how old it is. It is left as it is while a round is under way, the relay is away,
+        or the clock was set since.
+        """
+        if self._relay is None and self._next_round <= self.time and not self._clock_moved:
+            with self.store.process(), tenancy.across_stores():
+                reconcile.renew()
 
     def _deliver_mail(self) -> None:
         body = self.mail.pop(self.rng.randrange(len(self.mail)))
