@@ -40,8 +40,8 @@ def check(report: sim.Report, orders: int | None = None, bulk: BulkMode | None =
     return report
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.slow(seconds=90)
+@pytest.mark.timeout(1_800)
+@pytest.mark.slow(seconds=300)
 def test_every_invariant_holds_in_every_seed(database: Database, say: Callable[[object], None]) -> None:
     report = check(sim.run_seeds(range(1, SEEDS + 1), database))
     say(report)
