@@ -174,6 +174,15 @@ class Store:
         )
         return int(found)
 
+    def rounded_pesewas(self) -> int:
+        """What was booked as rounding: + gained, − lost."""
+        (found,) = self._one(
+            "SELECT coalesce(sum(e.amount_pesewas), 0)::bigint FROM entries e "
+            "JOIN postings p ON p.id = e.posting_id AND p.kind = 'rounding' "
+            "JOIN accounts a ON a.id = e.account_id AND a.name = 'supplier_float'"
+        )
+        return int(found)
+
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values or None).fetchall()
 
