@@ -32,18 +32,19 @@ class FloatWait:
 Turn = Literal["news", "free", "purchase", "other"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
 """Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who wait go before routine."""
+_IN_LINE = select(Order.id).where(Order.id == OutboxRow.order_id, Order.state == "queued").exists()
+_FREE = OutboxRow.kind == "prove_books"
+_WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
+    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE),
+    "free": _FREE,
+    "purchase": _IN_LINE,
+    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE),
+}
 
 
 def whose_turn(turn: Turn) -> ColumnElement[bool]:
     """Which rows of the outbox have this turn; each row has one."""
-    in_line = select(Order.id).where(Order.id == OutboxRow.order_id, Order.state == "queued").exists()
-    free = OutboxRow.kind == "prove_books"
-    return {
-        "news": and_(OutboxRow.news_at.is_not(None), ~in_line),
-        "free": free,
-        "purchase": in_line,
-        "other": and_(OutboxRow.news_at.is_(None), ~in_line, ~free),
-    }[turn]
+    return _WHOSE_TURN[turn]
 
 
 def wait_for_turn(order_id: int) -> None:
