@@ -103,8 +103,15 @@ def run(stage: Stage, hold_s: float = HOLD_S, slack: float = 1.0) -> Iterator[To
     _judge(told, {503}, READ_S, slack)
     yield told
 
-    with held(stage, "SELECT 1 FROM stores WHERE slug = 'ama' FOR UPDATE"):
-        order = customer.filled_form(bundle, "0247654399")
+    order = customer.filled_form(bundle, "0247654399")
+    row = "SELECT 1 FROM stores WHERE slug = 'ama' FOR UPDATE"
+    with held(stage, row):
+        reviews = lambda: customer.review(bundle, "0247654398")
+        told = _meanwhile(stage, "a row of stores, reviewed", reviews, hold_s)
+    _judge(told, {503}, PRESS_S, slack)
+    yield told
+
+    with held(stage, row):
         told = _meanwhile(stage, "a row of stores, ordered", lambda: customer.post("/orders", order), hold_s)
     _judge(told, {503}, PRESS_S, slack)
     yield told

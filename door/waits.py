@@ -1,7 +1,7 @@
 """How long a request may wait for a lock in PostgreSQL: a page 1 s, a press 2 s, a webhook 1 s (`core.config`).
 
 Decides which of these limits a request has. A process has few threads, and somebody may hold a row for ever: so only
-`lock_crowd` requests at once wait that long, and the pages and presses beyond them hardly at all. Whoever waited in vain
+`lock_crowd` requests at once wait that long, the next one shorter, and those beyond it hardly at all. Whoever waited in vain
 reads a sentence (`errors.BUSY`); it is not tried again. PostgreSQL counts the wait behind another waiter for a row, and
 then the one for its holder, each by itself: two limits are the most that one statement waits.
 """
@@ -47,7 +47,9 @@ def limit_s(room: str, method: str, others: int) -> float:
     settings = config.current()
     if room == hosts.HOOKS:
         return settings.lock_hook_s  # always: nobody sends it again, and it is answered long before its sender hangs up
-    is_crowd = others >= settings.lock_crowd
+    if others > settings.lock_crowd:
+        return settings.lock_last_s
+    is_crowd = others == settings.lock_crowd
     if method in origins.UNSAFE:
         return settings.lock_crowded_press_s if is_crowd else settings.lock_press_s
     return settings.lock_crowded_read_s if is_crowd else settings.lock_read_s

@@ -17,5 +17,5 @@ def test_a_held_lock_is_said_and_stops_no_shop(stage: Stage, say: Callable[[obje
     told = list(locked_rows.run(stage, HOLD_S))
     for one in told:
         say(one)
-    assert len(told) == 3
+    assert len(told) == 4
     assert all(one.store_pages_s and one.others for one in told)
