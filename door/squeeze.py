@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import gzip
 
+import brotli
 from flask import Flask, Response, request
 
 from door import hosts, origins
 
-LEVEL = 6
-"""What one page costs at this level is under 0.1 ms; higher levels save next to nothing on pages this small."""
+GZIP_LEVEL, BROTLI_LEVEL = 6, 5
+"""What one page costs at these levels is about 0.1 ms; Brotli's is an eighth smaller. Browsers name Brotli over TLS only."""
 SMALLEST = 500
 
 
@@ -24,20 +25,23 @@ def install(app: Flask) -> None:
 
 
 def squeeze(response: Response) -> Response:
-    """Gzip an HTML answer when the browser takes it, it is worth it and nobody else put words into it."""
+    """Compress an HTML answer when the browser takes it, it is worth it and nobody else put words into it."""
     if response.mimetype != "text/html" or response.is_streamed:
         return response
     room = hosts.place().room
     if room not in (hosts.STORE, hosts.PORTAL, hosts.CONSOLE) or (room != hosts.STORE and may_hold_words_of_others()):
         return response
     response.vary.add("Accept-Encoding")
-    if "gzip" not in request.accept_encodings or "Content-Encoding" in response.headers:
+    encoding = request.accept_encodings.best_match(("br", "gzip"))
+    if encoding is None or "Content-Encoding" in response.headers:
         return response
     body = response.get_data()
     if len(body) < SMALLEST:
         return response
-    response.set_data(gzip.compress(body, LEVEL, mtime=0))
-    response.headers["Content-Encoding"] = "gzip"
+    response.set_data(
+        brotli.compress(body, quality=BROTLI_LEVEL) if encoding == "br" else gzip.compress(body, GZIP_LEVEL, mtime=0)
+    )
+    response.headers["Content-Encoding"] = encoding
     return response
 
 

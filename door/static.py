@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.headers import Headers
 
+import brotli
 from flask import Flask, current_app
 from whitenoise import WhiteNoise
 
@@ -117,9 +118,10 @@ def build(source: Path, names: dict[str, str], folder: Path) -> Path:
     wanted: dict[str, bytes] = {}
     for name, shown in names.items():
         content = wanted[shown] = squeezed(source / name)
-        small = gzip.compress(content, 9, mtime=0)
-        if Path(shown).suffix in _COMPRESSED and len(small) < len(content) * _WORTH_IT:
-            wanted[f"{shown}.gz"] = small
+        if Path(shown).suffix in _COMPRESSED:
+            twins = {"br": brotli.compress(content), "gz": gzip.compress(content, 9, mtime=0)}
+            worth = len(content) * _WORTH_IT
+            wanted |= {f"{shown}.{kind}": small for kind, small in twins.items() if len(small) < worth}
     for shown, content in wanted.items():
         _put(folder / shown, content)
     for old in folder.iterdir():

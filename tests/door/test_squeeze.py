@@ -8,6 +8,7 @@ import gzip
 import re
 from collections.abc import Callable
 
+import brotli
 import pytest
 from flask import Flask, session
 from visitors import Visitor
@@ -30,6 +31,25 @@ def test_a_store_page_is_gzipped_when_the_browser_takes_it(customer: Visitor) ->
     for answer in (plain, packed):
         assert "Accept-Encoding" in answer.headers["Vary"]
         assert int(answer.headers["Content-Length"]) == len(answer.data)
+
+
+@pytest.mark.parametrize(
+    ("takes", "sent"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, deflate", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=1, br;q=0.5", "gzip"),
+        ("identity", None),
+        ("zstd", None),
+    ],
+)
+def test_a_page_goes_out_as_the_browser_likes_it_best(customer: Visitor, takes: str, sent: str | None) -> None:
+    plain, answer = customer.get("/"), customer.get("/", headers={"Accept-Encoding": takes})
+    assert answer.headers.get("Content-Encoding") == sent
+    unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[sent](answer.data)
+    assert unpacked == plain.data
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
 
 
 def test_small_answers_stay_plain(customer: Visitor) -> None:

@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import brotli
 import pytest
 from flask import Flask
 
@@ -80,15 +82,21 @@ def test_a_file_is_kept_for_ever_under_a_name_of_its_content(app: Flask) -> None
     assert content == static.squeezed(SOURCE / "app.css") and b"/*" not in content
 
 
-def test_what_shrinks_is_sent_shrunk(app: Flask) -> None:
+@pytest.mark.parametrize(
+    ("takes", "sent", "unpacked", "most"),
+    [("gzip, deflate", "gzip", gzip.decompress, 14_000), ("gzip, deflate, br", "br", brotli.decompress, 12_500)],
+)
+def test_what_shrinks_is_sent_shrunk(
+    app: Flask, takes: str, sent: str, unpacked: Callable[[bytes], bytes], most: int
+) -> None:
     with app.test_request_context("/"):
         url = static.static_url("htmx-4.0.1.min.js")
-    with app.test_client().get(url, base_url="http://ama.localhost", headers={"Accept-Encoding": "gzip"}) as answer:
+    with app.test_client().get(url, base_url="http://ama.localhost", headers={"Accept-Encoding": takes}) as answer:
         content = answer.data
-    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Content-Encoding"] == sent
     assert "Accept-Encoding" in answer.headers["Vary"]
-    assert len(content) < 14_000
-    assert gzip.decompress(content) == (SOURCE / "htmx-4.0.1.min.js").read_bytes()
+    assert len(content) < most
+    assert unpacked(content) == (SOURCE / "htmx-4.0.1.min.js").read_bytes()
 
 
 def test_asking_again_costs_no_body(app: Flask) -> None:
@@ -118,8 +126,9 @@ def test_processes_that_start_together_share_one_folder(tmp_path: Path) -> None:
     for _ in range(2):
         static.build(SOURCE, names, tmp_path)
     built = {path.name for path in tmp_path.iterdir()}
-    assert {name for name in built if not name.endswith(".gz")} == set(names.values())
-    assert f"{names['app.css']}.gz" in built and f"{names['mark.svg']}.gz" in built
+    assert {name for name in built if not name.endswith((".gz", ".br"))} == set(names.values())
+    for kind in ("gz", "br"):
+        assert f"{names['app.css']}.{kind}" in built and f"{names['mark.svg']}.{kind}" in built
 
 
 def test_a_process_serves_what_another_one_built_later(app: Flask, config: Config) -> None:
