@@ -139,7 +139,7 @@ def crawl(page: Page, starts: list[str]) -> list[str]:
             "[...document.links].filter(a => a.origin === location.origin).map(a => a.pathname + a.search)"
         )
         waiting += [link for link in links if not link.endswith(".csv") and not link.startswith("/static/")]
-        found += problems(page, path)
+        found += problems(page, path, larger=True)
     assert len(seen) >= 4, seen
     return found
 
