@@ -6,6 +6,7 @@ Decides when an amount is big enough to be asked about twice. Posting the money,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -73,17 +74,14 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
     if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(form.amount_pesewas):
         wallet = ledger.wallet_of(store.id)
         return render_template("console/fund_confirm.html", shop=store, form=form, wallet=wallet)
-    try:
-        ledger.fund_wallet(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
-    except ledger.FundedAlready as twin:
-        when = f"{twin.at.astimezone(clock.ACCRA):%H:%M}"
-        flash(f"This funding was booked already, at {when}. Nothing was added.", "waiting")
-        return redirect(url_for(".show_store", slug=slug), 303)
-    except ledger.BadFunding as refusal:
-        form.problems["amount"] = refusal.sentence
-        return _page(store, form), 422
-    flash(f"{money.cedis(form.amount_pesewas)} is in the wallet of {store.name}.")
-    return redirect(url_for(".show_store", slug=slug), 303)
+    return _booked(
+        store,
+        form,
+        ledger.fund_wallet,
+        _page,
+        again="This funding was booked already, at {when}. Nothing was added.",
+        done="{amount} is in the wallet of {store}.",
+    )
 
 
 @bp.get("/stores/<slug>/take-back")
@@ -113,17 +111,36 @@ def take_back(slug: str) -> Response | tuple[str, int] | str:
         return _take_back_page(store, form, "This form was not whole. Check the amount and send it again."), 422
     if said.get("confirm") != str(form.amount_pesewas):
         return render_template("console/take_back_confirm.html", shop=store, form=form, wallet=wallet)
+    return _booked(
+        store,
+        form,
+        ledger.take_back,
+        _take_back_page,
+        again="This was taken back already, at {when}. Nothing more was taken.",
+        done="{amount} was taken back from the wallet of {store}.",
+    )
+
+
+def _booked(
+    store: stores.Store,
+    form: FundForm,
+    book: Callable[..., object],
+    page: Callable[[stores.Store, FundForm], str],
+    *,
+    again: str,
+    done: str,
+) -> Response | tuple[str, int]:
+    """Move the money and go back to the store; a form sent twice says `again`, a refused one is shown with its sentence."""
     try:
-        ledger.take_back(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
+        book(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
     except ledger.FundedAlready as twin:
-        when = f"{twin.at.astimezone(clock.ACCRA):%H:%M}"
-        flash(f"This was taken back already, at {when}. Nothing more was taken.", "waiting")
-        return redirect(url_for(".show_store", slug=slug), 303)
+        flash(again.format(when=f"{twin.at.astimezone(clock.ACCRA):%H:%M}"), "waiting")
     except ledger.BadFunding as refusal:
         form.problems["amount"] = refusal.sentence
-        return _take_back_page(store, form), 422
-    flash(f"{money.cedis(form.amount_pesewas)} was taken back from the wallet of {store.name}.")
-    return redirect(url_for(".show_store", slug=slug), 303)
+        return page(store, form), 422
+    else:
+        flash(done.format(amount=money.cedis(form.amount_pesewas), store=store.name))
+    return redirect(url_for(".show_store", slug=store.slug), 303)
 
 
 @bp.post("/stores/<slug>/suspend")

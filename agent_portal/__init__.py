@@ -8,8 +8,15 @@ from __future__ import annotations
 from flask import Blueprint
 
 bp = Blueprint("portal", __name__, subdomain="portal")
-from agent_portal import live_rows  # noqa: F401  (as those below)
-
-# isort: split
-
-from agent_portal import auth, cancelling, changes, giving_back, home, orders, prices, repricing, wallet  # noqa: F401  (views hang themselves on `bp`)
+from agent_portal import (  # noqa: F401  (views hang themselves on `bp`)
+    auth,
+    cancelling,
+    changes,
+    giving_back,
+    home,
+    live_rows,
+    orders,
+    prices,
+    repricing,
+    wallet,
+)

@@ -127,19 +127,9 @@ def recheck(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def process_many() -> ResponseReturnValue:
     """Process a selection: one result a row, the good ones are not held up by the others."""
-    codes, problem = selected()
-    back = own_path(request.form.get("back")) or url_for(".queue")
-    if problem:
-        return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was sent"), 422
-    if not orders.by_codes(codes):
-        abort(404)
-    found = orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
     words = WORDS | ({"moved": "going"} if config.current().undo_s else {})
-    page = render_template(
-        "portal/processed.html", problem=None, undo=bool(config.current().undo_s), back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
-        groups=results.groups(found, "agent_price_pesewas", TITLES), heading=results.heading(found, words),
-    )  # fmt: skip
-    return page, (200 if any(result.ok for result in found) else 409)
+    verb = lambda codes: orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
+    return _press_many(verb, words, TITLES, nothing="Nothing was sent", undo=bool(config.current().undo_s))
 
 
 def _kept_ticks() -> list[str] | None:
@@ -152,17 +142,31 @@ def _kept_ticks() -> list[str] | None:
 @needs("cashier")
 def undo_many() -> ResponseReturnValue:
     """Take back the presses of a selection, each that has not gone yet."""
-    codes, problem = selected()
-    back = own_path(request.form.get("back")) or url_for(".queue")
-    if problem:
-        return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was undone"), 422
-    found = orders.undo_many(codes, actor())
     words = {"moved": "undone", "before": "undone before"} | dict.fromkeys(
         ("over", "refused", "busy", "short"), "gone already"
     )
+    return _press_many(lambda codes: orders.undo_many(codes, actor()), words, {}, nothing="Nothing was undone")
+
+
+def _press_many(
+    verb: Callable[[list[str]], list[orders.RowResult]],
+    words: dict[str, str],
+    titles: dict[str, str],
+    *,
+    nothing: str,
+    undo: bool = False,
+) -> ResponseReturnValue:
+    """Do `verb` to the ticked orders and show a result for each. 404 when none of them is of this store."""
+    codes, problem = selected()
+    back = own_path(request.form.get("back")) or url_for(".queue")
+    if problem:
+        return render_template("portal/processed.html", problem=problem, back=back, heading=nothing), 422
+    if not orders.by_codes(codes):
+        abort(404)
+    found = verb(codes)
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
-        groups=results.groups(found, "agent_price_pesewas", {}), heading=results.heading(found, words),
+        "portal/processed.html", problem=None, undo=undo, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        groups=results.groups(found, "agent_price_pesewas", titles), heading=results.heading(found, words),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
 
