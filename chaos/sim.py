@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import multiprocessing
-import os
 import sys
 import time
 from collections import Counter
@@ -31,8 +30,6 @@ FEW_ORDERS, MANY_ORDERS = 8, 30
 With few a fault shows in nearly as many seeds (six mutants: 105 of 240 against 115), and each takes
 a quarter of the time."""
 _SEEDS_A_SWEEP = 20
-_NICE = 10
-"""Of several processes: what else runs on the machine goes first."""
 
 
 def orders_of(seed: int) -> int:
@@ -180,7 +177,7 @@ def run_shared(seeds: range, jobs: int, *, orders: int | None = None, bulk: Bulk
     if jobs == 1:
         return _share(shares[0], orders, bulk)
     report = Report()
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), os.nice, (_NICE,)) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for done in pool.map(partial(_share, orders=orders, bulk=bulk), shares):
             report.add(done)
     return report

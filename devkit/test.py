@@ -36,9 +36,10 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-STAGES = (("not alone", 3), ("alone", 2))
-"""Every test, in two stages: which, and in how many processes. Many wait for a page or a process, so there are more lanes
-than cores. What starts the whole program runs last, two at once: nothing it shows may depend on a quiet machine."""
+STAGES = (("not (alone or all_cores)", 3), ("alone and not all_cores", 2), ("all_cores", 1))
+"""Every test, in stages: which, and in how many processes. Many wait for a page or a process, so there are more lanes than
+cores. What starts the whole program runs after them, two at once: nothing it shows may depend on a quiet machine. Last
+comes what has processes of its own for all cores."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 

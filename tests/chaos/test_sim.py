@@ -40,7 +40,7 @@ def check(report: sim.Report, orders: int | None = None, bulk: BulkMode | None =
     return report
 
 
-@pytest.mark.alone
+@pytest.mark.all_cores
 @pytest.mark.timeout(600)
 @pytest.mark.slow(seconds=120)
 def test_every_invariant_holds_in_every_seed(say: Callable[[object], None]) -> None:

@@ -88,12 +88,13 @@ def test_without_a_browser_its_tests_are_left_out(words: list[str], passed_on: l
     assert test._selection(words, with_browser=True) == words
 
 
-@pytest.mark.parametrize("marks", list(itertools.product((False, True), repeat=3)))
+@pytest.mark.parametrize("marks", list(itertools.product((False, True), repeat=4)))
 def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
-    carried = dict(zip(("slow", "browser", "alone"), marks, strict=True))
+    carried = dict(zip(("slow", "browser", "alone", "all_cores"), marks, strict=True))
     stages = [which for which, _ in test.STAGES if Expression.compile(which).evaluate(lambda name, **_: carried[name])]
     assert len(stages) == 1
-    assert not carried["alone"] or dict(test.STAGES)[stages[0]] == 2
+    lanes = dict(test.STAGES)[stages[0]]
+    assert lanes == (1 if carried["all_cores"] else 2 if carried["alone"] else 3)
 
 
 def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:
