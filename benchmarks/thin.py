@@ -7,6 +7,7 @@ Each answers /stored from bytes it has, before a thread is taken.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +107,7 @@ if __name__ == "__main__":
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    config.use(config.Config("-", "-", "-", "-", "-", "-", "-"))
+    needed = [one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING]
+    config.use(config.Config(**dict.fromkeys(needed, "-")))
     rules = Rules(judge=bodies.judge, refusal=refusal, stored=stored)  # the same questions as in the program
     master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)
