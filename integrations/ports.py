@@ -147,6 +147,8 @@ class Listing:
 
     offers: tuple[Offer, ...]
     left_out: tuple[LeftOut, ...] = ()
+    missing: int = 0
+    """By its own count the list has so many products more than came."""
 
 
 @dataclass(frozen=True)
