@@ -81,7 +81,7 @@ from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.waiting import due_turns, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
 from core.orders.watching import watch
 
 __all__ = [
@@ -93,7 +93,6 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
-    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -144,6 +143,7 @@ __all__ = [
     "customer_words",
     "draft",
     "drafted",
+    "due_turns",
     "expire_pending",
     "find_any",
     "forget_absence",
