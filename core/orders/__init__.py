@@ -40,7 +40,7 @@ from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
-from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
+from core.orders.pressing import free_pesewas, goes_in_s, going_pesewas, let_go, press_mark, process, undo
 from core.orders.reading import (
     Words,
     agent_words,
@@ -149,8 +149,10 @@ __all__ = [
     "forget_absence",
     "forget_number",
     "forget_old",
+    "free_pesewas",
     "giving_back",
     "goes_in_s",
+    "going_pesewas",
     "is_ours",
     "let_go",
     "let_older_go_first",
