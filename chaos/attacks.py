@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
+import selectors
 import signal
 import socket
 import struct
@@ -27,7 +28,7 @@ from urllib.parse import urlencode
 from people import Agent, Customer, Visitor, form_of, some_number
 from running import Failed, must, until
 
-from chaos import witness
+from chaos import frames, witness
 from chaos.stage import Stage
 from devkit import leash
 
@@ -41,6 +42,7 @@ LATE_S = 4.0
 """How much later than its deadline something may be noticed, on two busy cores."""
 SOCKETS, HELD_BODIES, HALF_HEADS = 8, 200, 1_000
 STREAMS, TIMES = 4, 5
+FLOOD_LINES, AHEAD, FLOOD_S, FLOOD_FROM = 60, 8, 5.0, "127.0.0.2"
 CUT_OFF = "did not arrive whole"
 
 
@@ -128,7 +130,7 @@ def cut_streams(stage: Stage) -> str:
     answered: Tally[str] = Tally()
     for number in range(TIMES):
         with _line(stage) as line:
-            line.sendall(_preface() + b"".join(_half_stream(1 + 2 * n, store) for n in range(STREAMS)))
+            line.sendall(frames.preface() + b"".join(frames.half_stream(1 + 2 * n, store) for n in range(STREAMS)))
             answered[line.recv(12).decode("latin-1") or "closed"] += 1
             if number % 2:
                 _cut(line)
@@ -173,12 +175,39 @@ def frozen_worker(stage: Stage) -> str:
     return f"killed after {gone_s:.1f} s, replaced after {time.monotonic() - began:.1f} s"
 
 
+def page_flood(stage: Stage) -> str:
+    """Sixty connections of one address ask for the store page, eight times ahead, as fast as they are answered."""
+    host, _, port = stage.running.facts["web_address"].partition(":")
+    store = stage.running.facts["store_urls"]["ama"].partition("://")[2]
+    ask = f"GET / HTTP/1.1\r\nHost: {store}\r\n\r\n".encode()
+    answers: Tally[str] = Tally()
+    over = time.monotonic() + FLOOD_S
+    with ExitStack() as stack, selectors.DefaultSelector() as ready:
+
+        def opens() -> None:
+            line = stack.enter_context(socket.create_connection((host, int(port)), PROBE_S, (FLOOD_FROM, 0)))
+            line.sendall(ask * AHEAD)
+            ready.register(line, selectors.EVENT_READ)
+
+        for _ in range(FLOOD_LINES):
+            opens()
+        while time.monotonic() < over:
+            for key, _ in ready.select(0.1):
+                line = key.fileobj
+                assert isinstance(line, socket.socket)
+                heads = line.recv(1 << 20).count(b"HTTP/1.1 ")
+                answers["answered"] += heads
+                line.sendall(ask * heads)
+    return f"{FLOOD_LINES} connections were answered {answers['answered']} times in {FLOOD_S:.0f} s"
+
+
 ATTACKS: dict[str, Callable[[Stage], str]] = {
     "half_bodies": half_bodies,
     "half_heads": half_heads,
     "cut_streams": cut_streams,
     "cut_bodies": cut_bodies,
     "frozen_worker": frozen_worker,
+    "page_flood": page_flood,
 }
 
 
@@ -268,25 +297,6 @@ def _line(stage: Stage) -> socket.socket:
 def _cut(line: socket.socket) -> None:
     """End it without goodbye: the other end gets a reset."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
-
-
-def _preface() -> bytes:
-    return b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b"")
-
-
-def _half_stream(stream: int, host: str) -> bytes:
-    """HEADERS of a form of a thousand bytes, DATA with half of it, and a reset."""
-    fields = {":method": "POST", ":scheme": "http", ":path": "/orders", ":authority": host, "content-length": "1000",
-              "content-type": "application/x-www-form-urlencoded", "origin": f"http://{host}"}  # fmt: skip
-    block = b"".join(
-        b"\x00" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
-        for name, value in fields.items()
-    )
-    return _frame(1, 4, stream, block) + _frame(0, 0, stream, b"x" * 500) + _frame(3, 0, stream, struct.pack(">I", 8))
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 NOBODY = "nobody"
 """The key of a request whose address is not known, such as one through a Unix socket."""
@@ -18,6 +19,7 @@ _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.%\w]+)\](?::[0-9]+)?|([0-9]+(?:\.[0-9]+
 """As some proxies write X-Forwarded-For. The port is another one at each connection."""
 
 
+@lru_cache(maxsize=4_096)
 def key(text: str | None) -> str:
     """The key of a client's address: IPv4 as it is, also inside an IPv6 one; of IPv6 its /64. A port does not count.
 

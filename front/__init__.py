@@ -30,8 +30,8 @@ HELD_BYTES = 32 * 1024 * 1024
 """Bodies under way and answers not yet taken that one process holds in memory; with more, the connection that has waited
 longest goes, with a 503 if its request was under way."""
 QUEUE = 100
-"""Whole requests of one process that wait for a thread; the next one is answered 503 at once. Dear ones (`Rules.is_dear`)
-are counted apart."""
+"""Whole requests of one process that wait for a thread, three quarters of them of one address at most; the next one is
+answered 503 at once. Dear ones (`Rules.is_dear`) are counted apart."""
 BACKLOG = 2_048
 """Connections the kernel keeps until a process takes them."""
 TAKEN_AT_ONCE = 16

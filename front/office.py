@@ -101,13 +101,14 @@ class Office:
             ready = self.caller.answer(request, connection.peer)
             self._on_loop(connection.send, ready, is_head, request.is_last)
 
-        return pool.give(work, is_dear=self.rules.is_dear(request.head))
+        who = self.rules.address(request.head.headers, connection.peer[0])
+        return pool.give(work, who, is_dear=self.rules.is_dear(request.head))
 
     def ask_for_log_in(self, connection: Connection, head: Head) -> None:
         def work() -> None:
             self._on_loop(connection.log_in_is, self._is_logged_in(connection, head))
 
-        if not self.pool.give(work):
+        if not self.pool.give(work, self.rules.address(head.headers, connection.peer[0])):
             connection.refuse(Refusal(503))
 
     def take_slot(self) -> bool:

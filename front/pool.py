@@ -10,7 +10,6 @@ import io
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -21,19 +20,12 @@ import structlog
 import front
 from front import Head, Ready, WsgiApp
 from front.reader import Request
+from front.turns import Turns, Work
 
 log = structlog.get_logger("front")
 
-Work = Callable[[], None]
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 NO_BODY = (204, 304)
-
-
-class Task(NamedTuple):
-    """Work, and where it stands in the order in which all was given."""
-
-    number: int
-    work: Work
 
 
 class UnderWay(NamedTuple):
@@ -44,26 +36,23 @@ class UnderWay(NamedTuple):
 
 
 class Pool:
-    """`count` threads that take work in the order it was given; one of them is never in dear work."""
+    """`count` threads that take work as `Turns` has it; one of them is never in dear work."""
 
     def __init__(self, count: int, most_waiting: int) -> None:
-        self._lines: dict[bool, deque[Task]] = {False: deque(), True: deque()}
-        self._given = 0
+        self._turns = Turns(most_waiting)
         self._changed = threading.Condition(threading.Lock())
-        self._most_waiting, self._most_dear = most_waiting, max(1, count - 1)
+        self._most_dear = max(1, count - 1)
         self._under_way: list[UnderWay | None] = [None] * count
         for number in range(count):
             threading.Thread(target=self._run, args=(number,), daemon=True, name=f"web-{number}").start()
 
-    def give(self, work: Work, *, is_dear: bool = False) -> bool:
-        """Have `work` done; False when too much of its kind waits already."""
+    def give(self, work: Work, who: str, *, is_dear: bool = False) -> bool:
+        """Have `work` of this address done; False when too much of it waits already."""
         with self._changed:
-            if len(self._lines[is_dear]) >= self._most_waiting:
-                return False
-            self._given += 1
-            self._lines[is_dear].append(Task(self._given, work))
-            self._changed.notify()
-        return True
+            is_in = self._turns.add(work, who, is_dear=is_dear)
+            if is_in:
+                self._changed.notify()
+        return is_in
 
     def stuck_s(self) -> float:
         """For how long all threads, or all that may do dear work, have been in what they are in.
@@ -80,25 +69,19 @@ class Pool:
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_some)
-                is_dear = self._is_next_dear()
-                work = self._lines[is_dear].popleft().work
-                self._under_way[number] = UnderWay(time.monotonic(), is_dear)
-            work()
+                task = self._turns.take(may_be_dear=self._may_take_dear())
+                self._under_way[number] = UnderWay(time.monotonic(), task.is_dear)
+            task.work()
             with self._changed:
                 self._under_way[number] = None
                 self._changed.notify()  # dear work may have waited for this
 
     def _has_some(self) -> bool:
-        return bool(self._lines[False]) or self._may_take_dear()
+        return self._turns.has(is_dear=False) or self._may_take_dear()
 
     def _may_take_dear(self) -> bool:
         under_way = sum(one is not None and one.is_dear for one in self._under_way)
-        return bool(self._lines[True]) and under_way < self._most_dear
-
-    def _is_next_dear(self) -> bool:
-        """Whether the oldest that may be taken is dear. Needs `_has_some`."""
-        usual, dear = self._lines[False], self._lines[True]
-        return self._may_take_dear() and (not usual or dear[0].number < usual[0].number)
+        return self._turns.has(is_dear=True) and under_way < self._most_dear
 
 
 class Caller:

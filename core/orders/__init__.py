@@ -35,7 +35,7 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
-from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
+from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
@@ -143,6 +143,7 @@ __all__ = [
     "codes_in",
     "customer_words",
     "draft",
+    "draft_of",
     "drafted",
     "expire_pending",
     "find_any",
