@@ -1,9 +1,12 @@
 """A browser in a few words a person knows: `Chrome on Android`.
 
-Decides only that. User agents are hostile text of any length; nothing of them but words of this table is kept.
+Decides only that, and whether it keeps our cookies. User agents are hostile text of any length; nothing of them but words
+of this table is kept.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 _LONGEST = 1_000
 # Order matters: most browsers also claim to be the ones below them.
@@ -48,3 +51,8 @@ def words(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     return browser or system
+
+
+def keeps_ours(names: Iterable[str]) -> bool:
+    """Whether a cookie of ours is among these names, all of which begin alike. What a proxy or a sibling adds is none."""
+    return any(name.startswith("__Host-") for name in names)

@@ -31,20 +31,30 @@ NETWORKS: dict[str, Network] = {
 }
 _NETWORK_OF_PREFIX = {prefix: key for key, network in NETWORKS.items() for prefix in network.prefixes}
 _LINK = re.compile(
-    r"(?:tel:|sms:|callto:|(?:https?://)?(?:www\.)?wa\.me/|(?:https?://api\.)?whatsapp(?:\.com|:/)/send/?\?phone=)"
-    r"([^?&#;]*)(?:[?&#;].*)?",
+    r"(?:tel:|sms:|smsto:|callto:|viber://chat/?\?number=|(?:https?://)?(?:www\.)?wa\.me/"
+    r"|(?:https?://)?(?:(?:api|web)\.)?whatsapp(?:\.com|:/)/send/?\?(?:[^#]*&)?phone=)"
+    r"([^?&#;:]*)(?:[?&#;:].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 """A number as phones and WhatsApp put it into a link, with whatever comes after it."""
-_AROUND = "\"'“”‘’«»„<>,;:!?*_~`"
+_AROUND = "\"'<>,;:!?*_~`="
 """Quotes, stops and the signs by which chat programs make text bold, left at the ends of what was copied."""
-_SIGNS = {"\uff0b": "+", "\ufe62": "+", "\u2212": "", "\u30fb": "", "\u00b7": ""}
-"""Plus, minus and middle dots as other keyboards have them."""
-_WITHIN = re.compile(r"[.()/\[\]*_~`]")
+_LOST = "\ufffd"
+"""Stands for a sign that somebody could not read, which may have been a digit."""
+_SIGNS = str.maketrans(
+    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F) if not chr(wide).isalnum()}
+    | {"\ufe62": "+", "\u2212": "", "\u30fc": "", "\u2043": ""}
+    | dict.fromkeys("\u00b7\u2024\u2027\u2219\u22c5\u3002\u30fb", ".")
+)
+"""What other keyboards have in place of our plus, stops, brackets, minus, and the dots between groups."""
+_WITHIN = re.compile(r"[.()/\\\[\]{}|*_~`]")
 _WHOLE = re.compile(
     r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}[ .\u00a0-]?(\d{4})(?![^\W_])"
 )
 """A number in any spelling with its country's or its leading zero; never a part of a longer word, such as a reference."""
+_HIDDEN = re.compile(r"(?:[^\d\s()+.\-/]|\.{2,})+")
+"""What stands for digits that are not shown: `024****567`, `024 ••• 4567`, `024...567`."""
+_TRAILING_ZERO = re.compile(r"\.0+$")
 _EXAMPLE = "like 024 123 4567"
 _LONGEST = 30
 """Signs of a number without blanks. The longest spelling has 16; twice that is two numbers."""
@@ -64,8 +74,8 @@ def parse(text: str) -> Msisdn:
     """Read a Ghanaian mobile number in any usual spelling and return it in E.164.
 
     Accepts `0XXXXXXXXX`, `+233…`, `00233…`, `233…`, nine digits starting 2 or 5, `+233 (0)24…`, digits of any script,
-    blanks, dashes, dots and brackets anywhere, what nobody can see, `tel:` and `wa.me` links, and a number in stars or
-    quotes. Raises `BadNumber` with a sentence for everything else.
+    blanks, dashes, dots and brackets anywhere, what nobody can see, `tel:` and `wa.me` links, and a number between stars,
+    quotes or pictures. Raises `BadNumber` with a sentence for everything else.
     """
     compact = _compact(text[:_READ])
     if len(compact) > _LONGEST:
@@ -123,8 +133,25 @@ def is_masked(msisdn: Msisdn) -> bool:
 
 def may_be_same(msisdn: Msisdn, digits: str) -> bool:
     """Whether the last nine of `digits` are those of a stored number; of a masked one, as far as it is known."""
-    known, told = msisdn.removeprefix("+233"), digits[-9:]
-    return len(known) == len(told) and all(ours in ("x", theirs) for ours, theirs in zip(known, told, strict=True))
+    return _agree(msisdn.removeprefix("+233"), digits[-9:])
+
+
+def may_be_meant(msisdn: Msisdn, said: str) -> bool:
+    """Whether what somebody says may be this stored number: whole, with digits hidden, its last four, or no number at all."""
+    plain = _TRAILING_ZERO.sub("", unicodedata.normalize("NFKC", said).strip())
+    runs = [re.sub(r"\D", "", part) for part in _HIDDEN.split(plain)]
+    whole = [run for run in runs if len(run) >= 9]
+    if whole or not any(runs):
+        return not whole or any(may_be_same(msisdn, run) for run in whole)
+    known, (head, tail) = msisdn.removeprefix("+233"), (runs[0] if len(runs) > 1 else "", runs[-1])
+    if len(runs) == 1 and len(tail) > 4:
+        return False  # a number with digits missing is another one
+    starts = (known, f"0{known}", f"233{known}", f"00233{known}")
+    return _agree(known[-len(tail) :] if tail else "", tail) and any(_agree(own[: len(head)], head) for own in starts)
+
+
+def _agree(ours: str, theirs: str) -> bool:
+    return len(ours) == len(theirs) and all(own in ("x", other) for own, other in zip(ours, theirs, strict=True))
 
 
 def found_in(text: str) -> list[Msisdn]:
@@ -151,10 +178,28 @@ def hide(told: T) -> T:
 
 def _compact(text: str) -> str:
     """The digits, the plus sign and whatever is no part of a number, out of what surrounds and parts them."""
-    bare = typed.compact(text).strip(_AROUND)
+    bare = _bare(text)
     if link := _LINK.fullmatch(bare):
-        bare = typed.compact(unquote(link[1])).strip(_AROUND)
-    return "".join(_SIGNS.get(sign, sign) for sign in _WITHIN.sub("", bare) if unicodedata.category(sign) != "Pd")
+        bare = _bare(unquote(link[1]))
+    return "".join(sign for sign in _WITHIN.sub("", bare) if unicodedata.category(sign) != "Pd")
+
+
+def _bare(text: str) -> str:
+    """`text` in our own signs, without what stands around it: quotes, arrows, a telephone beside the number."""
+    signs = typed.compact(text).translate(_SIGNS)
+    start, end = 0, len(signs)
+    while start < end and _is_around(signs[start]):
+        start += 1
+    while start < end and _is_around(signs[end - 1]):
+        end -= 1
+    return signs[start:end]
+
+
+def _is_around(sign: str) -> bool:
+    """Whether a sign at the end of a number is none of it. No other script has letters or digits of these categories."""
+    if sign.isascii():
+        return sign in _AROUND
+    return sign != _LOST and (unicodedata.category(sign)[0] in "PS" or unicodedata.category(sign) == "Co")
 
 
 def _national(compact: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlche
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from core import db, hashing
+from core import browsers, db, hashing
 from door import bind, hosts, logs, refusals
 from door.filters import wants_fragment
 
@@ -98,7 +98,7 @@ def refused(error: HTTPException) -> Response:
     words = None
     if isinstance(error, CSRFError):
         own = "This page had grown old, so nothing was done."
-        if not request.cookies:
+        if not browsers.keeps_ours(request.cookies):
             own, words = None, NO_COOKIES
     response = page(status, own, words=words)
     for name, value in error.get_headers():

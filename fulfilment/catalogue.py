@@ -34,7 +34,7 @@ def sync_now(supplier: Supplier) -> Outcome:
         )
         return Outcome(None, ok=False, text=report.sentence)
     with tenancy.across_stores():
-        report = catalog.apply_sync(SUPPLIER, answer.offers, answer.left_out)
+        report = catalog.apply_sync(SUPPLIER, answer.offers, answer.left_out, missing=answer.missing)
     return Outcome(None, ok=report.ok, text=report.sentence)
 
 

@@ -70,6 +70,8 @@ class Unknown:
     """
 
     reason: str
+    about_catalogue: bool = False
+    """It speaks of what is sold, in words that are not known: enough not to sell it, too little to prove anything."""
 
 
 SubmitResult = Accepted | Rejected | NotSent | Unknown
@@ -147,6 +149,8 @@ class Listing:
 
     offers: tuple[Offer, ...]
     left_out: tuple[LeftOut, ...] = ()
+    missing: int = 0
+    """By its own count the list has so many products more than came."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from flask import Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import orders
+from core import browsers, orders
 from storefront import bp, device, review
 from storefront.forms import OrderForm
 from storefront.views import store_page
@@ -44,16 +44,14 @@ def create_order() -> Response | BaseResponse:
 
 
 def _confirmed(form: OrderForm) -> Response | BaseResponse:
-    if not request.cookies:
+    if not browsers.keeps_ours(request.cookies):
         return review.no_cookies_page(form)
     if not _is_ours():
-        return review.review_page(form, 400, STALE)
+        return review.ask_again(form, 400, STALE)
     if form.idempotency_key is None or form.price_is_bad:
         return review.review_page(replace(form, idempotency_key=None), 422, UNREADABLE)
     if "slow_down_s" in g:
-        response = review.review_page(form, 429, SLOW_DOWN)
-        response.headers["Retry-After"] = str(g.slow_down_s)
-        return response
+        return review.ask_again(form, 429, SLOW_DOWN, g.slow_down_s)
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     try:
         placed = orders.place(
@@ -65,13 +63,11 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
             caller=device.caller(g.store.id),
         )
     except orders.TooManyOpen as many:
-        response = review.review_page(form, 429, many.sentence)
-        response.headers["Retry-After"] = str(many.wait_s)
-        return response
+        return review.ask_again(form, 429, many.sentence, many.wait_s)
     except orders.PriceChanged as moved:
-        return review.review_page(form, 422, review.price_sentence(form, moved.price_pesewas))
+        return review.ask_again(form, 422, review.price_sentence(form, moved.price_pesewas))
     except orders.RepeatAsked as asked:
-        return review.review_page(form, 422, asked.sentence)
+        return review.ask_again(form, 422, asked.sentence)
     g.order_created = placed.created
     response = redirect(f"/orders/{placed.order.code}", 303)
     device.remember(response, g.store.id, placed.order.code)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Response, g, make_response, redirect, render_template, request
+from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import buying, catalog, clock, money, orders, phones
+from core import browsers, buying, catalog, clock, money, orders, phones
 from core.orders import Order
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
@@ -22,6 +22,9 @@ GONE = (
     "What you choose here is kept for an hour, and for the browser in which you chose it. If you pressed Yes, the order "
     "has been placed and has a page of its own."
 )
+
+_REFUSED = "refused"
+"""What the session holds between a confirmed form that was not taken and its review page."""
 
 
 def begin(form: OrderForm) -> Response | BaseResponse:
@@ -49,9 +52,10 @@ def begin(form: OrderForm) -> Response | BaseResponse:
 @bp.get("/review/<draft_id>")
 def show_review(draft_id: str) -> Response:
     """The review page of a draft; of one that has become an order, which order that is."""
-    if not request.cookies:
+    is_known = browsers.keeps_ours(request.cookies)
+    if not is_known and not _is_opened_elsewhere():
         return no_cookies_page()
-    found = orders.drafted(draft_id, device.caller(g.store.id))
+    found = orders.drafted(draft_id, device.caller(g.store.id)) if is_known else None
     if found is None:
         page = render_template(
             "storefront/error.html",
@@ -64,14 +68,42 @@ def show_review(draft_id: str) -> Response:
         return _placed_page(found.order)
     form = OrderForm.of_draft(found.draft)
     try:
-        return review_page(form)
+        return _as_refused(draft_id, form) or review_page(form)
     except orders.TooManyOrders as refusal:
         return _kept_by_nobody(store_page(form, 429, {"": refusal.sentence}))
     except orders.Refused as refusal:
         return _kept_by_nobody(store_page(form, 422, {"": refusal.sentence}))
 
 
-def review_page(form: OrderForm, status: int = 200, sentence: str = "") -> Response:
+def ask_again(form: OrderForm, status: int, sentence: str, wait_s: int | None = None) -> Response | BaseResponse:
+    """Lead a confirmed form that was not taken back to its review page, which says why, once.
+
+    An answer to the post itself would stand in the browser's history, and Back from the order would offer to send it
+    again. One whose draft is gone has no page to go to. Raises `orders.Refused` as `review_page` does.
+    """
+    assert form.bundle_id is not None and form.recipient_msisdn is not None
+    caller = device.caller(g.store.id)
+    draft_id = orders.draft_of(form.idempotency_key or "", form.bundle_id, form.recipient_msisdn, caller)
+    if draft_id is None:
+        return review_page(form, status, sentence, wait_s)
+    session[_REFUSED] = [draft_id, status, sentence, wait_s]
+    return redirect(f"/review/{draft_id}", 303)
+
+
+def _as_refused(draft_id: str, form: OrderForm) -> Response | None:
+    """The review page with what `ask_again` had to say about this draft; None when that was said, or is about another."""
+    if _REFUSED not in session or session[_REFUSED][0] != draft_id:
+        return None
+    _id, status, sentence, wait_s = session.pop(_REFUSED)
+    return review_page(form, status, sentence, wait_s)
+
+
+def _is_opened_elsewhere() -> bool:
+    """Whether no page of ours led here: a link from a chat, or the address typed in another browser."""
+    return request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+
+
+def review_page(form: OrderForm, status: int = 200, sentence: str = "", wait_s: int | None = None) -> Response:
     """The last look before an order exists. Raises `orders.Refused` when it could not be placed anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     review = orders.check(form.bundle_id, form.recipient_msisdn)
@@ -94,6 +126,8 @@ def review_page(form: OrderForm, status: int = 200, sentence: str = "") -> Respo
         earlier_ago=_ago(earlier.created_at) if earlier else "",
     )
     response = _kept_by_nobody(make_response(page, status))
+    if wait_s is not None:
+        response.headers["Retry-After"] = str(wait_s)
     device.greet(response, g.store.id)
     return response
 

@@ -6,13 +6,13 @@ An empty or failed list changes nothing. A product is hidden only after it was m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import select, text
 
 from core import clock, config
-from core.catalog import choosing
+from core.catalog import choosing, validity
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.prices import price_new_bundles
 from core.catalog.steps import LOCK
@@ -67,10 +67,13 @@ def record_failed_sync(sentence: str, left_out: Sequence[LeftOutLike] = ()) -> S
         return report
 
 
-def apply_sync(supplier: str, offers: Sequence[OfferLike], left_out: Sequence[LeftOutLike] = ()) -> SyncReport:
-    """Apply a supplier's whole list, of which the adapter left out `left_out`. Returns the diff.
+def apply_sync(
+    supplier: str, offers: Sequence[OfferLike], left_out: Sequence[LeftOutLike] = (), *, missing: int = 0
+) -> SyncReport:
+    """Apply a supplier's list, of which the adapter left out `left_out`. Returns the diff.
 
-    Needs `across_stores`, for stores' prices of new bundles.
+    `missing`: so many products did not come, by the list's own count. Then what it does not name may be one of them and
+    stays as it was. Needs `across_stores`, for stores' prices of new bundles.
     """
     if not offers:
         said = f" {left_out_sentence(left_out, len(left_out))}" if left_out else ""
@@ -80,7 +83,8 @@ def apply_sync(supplier: str, offers: Sequence[OfferLike], left_out: Sequence[Le
         session.execute(LOCK)
         report = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
         report.left_out = _kept(left_out)
-        _store_offers(supplier, offers, report)
+        before = _listed()
+        _store_offers(supplier, offers, is_whole=not missing)
         session.flush()
         choosing.choose(report, reads_list=True)
         session.flush()
@@ -88,19 +92,24 @@ def apply_sync(supplier: str, offers: Sequence[OfferLike], left_out: Sequence[Le
             if price_new_bundles(store.id, store.markup_bp):
                 store.version = Store.version + 1  # in SQL: an agent may be saving prices right now
         report.below_floor = _below_floor()
-        report.sentence = _sentence(report, len(offers) + len(left_out))
+        report.sentence = _sentence(report, len(offers) + len(left_out), before)
         if left_out:
             report.sentence += " " + left_out_sentence(left_out, len(offers) + len(left_out))
+        if missing:
+            report.sentence += (
+                f" By its own count {missing} more should have come: what it does not name was left as it was."
+            )
         session.add(report)
         return report
 
 
-def _store_offers(supplier: str, offers: Sequence[OfferLike], report: SyncReport) -> None:
+def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) -> None:
     session, now = db.session, clock.now()
     known = {
         row.product_code: row
         for row in session.scalars(select(SupplierOffer).where(SupplierOffer.supplier == supplier).with_for_update())
     }
+    lasting = {code: (row.network, row.mb, row.validity) for code, row in known.items() if row.active}
     for offer in {offer.product_code: offer for offer in offers}.values():
         row = known.pop(offer.product_code, None)
         if row is None:
@@ -108,15 +117,35 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], report: SyncReport
             session.add(row)
         _forget_what_is_over(row, offer)
         row.product_name, row.capacity, row.network = offer.product_name, offer.capacity, offer.network
-        row.mb, row.validity, row.cost_pesewas = offer.mb, offer.validity, offer.cost_pesewas
+        row.mb, row.validity, row.cost_pesewas = offer.mb, _lasts(offer, lasting), offer.cost_pesewas
         row.active, row.seen_at, row.missing_since = True, now, None
     for row in known.values():
-        if not row.active:
+        if not row.active or not is_whole:
             continue
         if row.missing_since is None:
             row.missing_since = now
         elif now - row.missing_since >= clock.delta(config.current().gone_gap_s):
             row.active = False
+
+
+def _lasts(offer: OfferLike, lasting: Mapping[str, tuple[str, int, str]]) -> str:
+    """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is known: of this product,
+    else of the one duration in which this size was sold.
+    """
+    same_size = {
+        code: words for code, (network, mb, words) in lasting.items() if (network, mb) == (offer.network, offer.mb)
+    }
+    own = same_size.get(offer.product_code)
+    for words in [own] if own is not None else [*same_size.values()] if len(set(same_size.values())) == 1 else []:
+        if validity.adds_nothing(offer.validity, words):
+            return words
+    return offer.validity
+
+
+def _listed() -> dict[int, bool]:
+    """The bundles that are not hidden, and whether an offer of the newest list stands for each."""
+    rows = db.session.execute(select(Bundle.id, Bundle.unlisted_since.is_(None)).where(Bundle.active))
+    return dict(rows.all())
 
 
 def _forget_what_is_over(row: SupplierOffer, offer: OfferLike) -> None:
@@ -165,11 +194,14 @@ def _below_floor() -> list[str]:
     return [f"{slug}: {NETWORKS[network].name} {size_text(mb)}" for slug, network, mb in rows]
 
 
-def _sentence(report: SyncReport, count: int) -> str:
+def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str:
+    turned = [is_listed for bundle_id, is_listed in _listed().items() if before.get(bundle_id, is_listed) != is_listed]
     parts = [
         f"{len(items)} {word}"
         for items, word in (
             (report.new, "new"),
+            ([one for one in turned if not one], "no longer listed"),
+            ([one for one in turned if one], "listed again"),
             (report.gone, "gone"),
             (report.moved, "with another price"),
             (report.below_floor, "store prices below the floor"),
@@ -178,4 +210,4 @@ def _sentence(report: SyncReport, count: int) -> str:
     ]
     said = f"{count} products read: " + (", ".join(parts) if parts else "nothing changed") + "."
     asked = len(db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all())
-    return said + (f" {asked} wait{'s' if asked == 1 else ''} for your approval." if asked else "")
+    return said + (f" {asked} put to you for approval." if asked else "")

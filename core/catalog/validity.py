@@ -29,6 +29,7 @@ _FILLING = re.compile(r"\b(valid|validity|for|of|lasts|period|expires|in|after)\
 _NO_EXPIRY = re.compile(
     r"(no|non|never|not|without|does not|doesn t|doesnt) ?(an )?(expir\w*)|unlimited|lifetime|until (used|finished|consumed)"
 )
+_NOTHING = frozenset({"", "n a", "na", "none", "null", "nil", "unknown", "undefined"})
 _LENGTH = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?|[a-z]+) )?([a-z]+)")
 
 
@@ -40,6 +41,17 @@ def meaning(words: str) -> str:
         return "no expiry"
     hours = _hours(_squeezed(_FILLING.sub(" ", bare)))
     return f"{hours.normalize():f} h" if hours else plain
+
+
+def says(words: str) -> bool:
+    """Whether the words name any duration."""
+    return _plain(words) not in _NOTHING
+
+
+def adds_nothing(words: str, known: str) -> bool:
+    """Whether `words` say nothing, or only the number of what is `known` without its unit: `30` beside `30 days`."""
+    plain = _plain(words)
+    return plain in _NOTHING or (plain.isdigit() and plain == _plain(known).split(" ")[0])
 
 
 def _hours(plain: str) -> Decimal | None:

@@ -35,12 +35,12 @@ from core.orders.claiming import (
 )
 from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
 from core.orders.crowding import Caller
-from core.orders.drafting import OrderDraft, draft, drafted, prune_drafts
+from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
-from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
+from core.orders.pressing import free_pesewas, goes_in_s, going_pesewas, let_go, press_mark, process, undo
 from core.orders.reading import (
     Words,
     agent_words,
@@ -142,6 +142,7 @@ __all__ = [
     "codes_in",
     "customer_words",
     "draft",
+    "draft_of",
     "drafted",
     "due_turns",
     "expire_pending",
@@ -149,8 +150,10 @@ __all__ = [
     "forget_absence",
     "forget_number",
     "forget_old",
+    "free_pesewas",
     "giving_back",
     "goes_in_s",
+    "going_pesewas",
     "is_ours",
     "let_go",
     "let_older_go_first",

@@ -86,6 +86,19 @@ def drafted(draft_id: str, caller: Caller) -> Drafted | None:
     return Drafted(*found) if found else None
 
 
+def draft_of(idempotency_key: str, bundle_id: int, recipient_msisdn: str, caller: Caller) -> str | None:
+    """The id of this caller's draft for exactly this order; None when it is gone, somebody else's, or says otherwise."""
+    return db.session.scalar(
+        select(OrderDraft.id).where(
+            OrderDraft.idempotency_key == idempotency_key,
+            OrderDraft.device_key == caller.device_key,
+            OrderDraft.bundle_id == bundle_id,
+            OrderDraft.recipient_msisdn == recipient_msisdn,
+            OrderDraft.created_at > clock.now() - KEPT,
+        )
+    )
+
+
 def prune_drafts() -> int:
     """Delete drafts past their hour. Needs `across_stores`. Returns how many."""
     with transaction() as session:

@@ -102,6 +102,21 @@ def goes_in_s(order: Order) -> int:
     return max(0, min(config.current().undo_s, round(left_s)))
 
 
+def going_pesewas() -> int:
+    """What the presses that have not gone yet will take from the wallet of the current store."""
+    waiting = db.session.scalar(
+        select(func.coalesce(func.sum(Order.agent_price_pesewas), 0)).where(
+            Order.state == "pending", Order.release_at.is_not(None)
+        )
+    )
+    return int(waiting or 0)
+
+
+def free_pesewas() -> int:
+    """What one more press may take from the wallet: what is in it, less what is about to go."""
+    return max(0, ledger.wallet().available_pesewas - going_pesewas())
+
+
 def let_go(order_id: int) -> datetime | None:
     """The row of a pressed order is due: release it as the press of whoever pressed.
 
@@ -143,14 +158,9 @@ def _let_go(order_id: int) -> datetime | None:
 
 def _refuse_short(order: Order) -> None:
     """The wallet must reach for this order and for all that wait to go before it."""
-    waiting = db.session.scalar(
-        select(func.coalesce(func.sum(Order.agent_price_pesewas), 0)).where(
-            Order.state == "pending", Order.release_at.is_not(None)
-        )
-    )
-    available_pesewas = ledger.wallet().available_pesewas - int(waiting or 0)
-    if available_pesewas < order.agent_price_pesewas:
-        short = ledger.InsufficientWallet(order.agent_price_pesewas, max(0, available_pesewas))
+    left_pesewas = free_pesewas()
+    if left_pesewas < order.agent_price_pesewas:
+        short = ledger.InsufficientWallet(order.agent_price_pesewas, left_pesewas)
         raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence)
 
 

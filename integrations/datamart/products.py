@@ -29,6 +29,16 @@ NETWORKS: dict[str, Network] = {
 }
 NOT_ACTIVE = "not active"
 """The supplier does not sell it now: nothing of ours left it out."""
+_ACTIVE = frozenset({"", "active", "available", "enabled", "in stock", "instock", "on", "true", "yes", "1", "live"})
+_INACTIVE = frozenset(
+    {
+        "inactive", "not active", "unavailable", "not available", "disabled", "out of stock", "outofstock", "sold out",
+        "off", "false", "no", "0", "paused", "suspended", "discontinued", "archived", "deleted",
+    }
+)  # fmt: skip
+"""Words for `status`, in any case. Another word is named: it may mean either."""
+_SWITCHES = ("inStock", "in_stock", "available", "is_active", "isActive")
+"""Members with which other generations say the same; only a plain false counts."""
 MB_PER_GB = 1024
 MAX_MB = 10_000 * MB_PER_GB
 
@@ -54,8 +64,11 @@ def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
             notes.append(f"product {place}: {offer.product}: {offer.reason}")
             if offer.reason != NOT_ACTIVE:
                 left_out.append(offer)
+    if not read and not left_out:
+        left_out = [LeftOut(code or "nameless", NOT_ACTIVE) for code in map(_code, products)]
     sellable = _without_doubles(read, [_wanted(product) for product in products], left_out, notes)
-    return Listing(tuple(sellable), tuple(left_out))
+    counted = envelope.whole(data.get("total")) or 0
+    return Listing(tuple(sellable), tuple(left_out), missing=max(counted - len(products), 0))
 
 
 def capacities(reply: http.Reply, notes: list[str]) -> tuple[CapacityLine, ...] | NoAnswer:
@@ -98,15 +111,15 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     """The offer, or what is wrong with the product."""
     if not isinstance(product, dict):
         return LeftOut("nameless", "not an object")
-    code, name = envelope.text(product.get("product_code"), 80), envelope.text(product.get("name"), 60).strip()
+    code, name = _code(product), envelope.text(product.get("name"), 60).strip()
     capacity = envelope.text(product.get("capacity"), 40)
     network = _network(name, product.get("network"))
     cost_pesewas = pesewas(product.get("price"))
     reason = ""
     if not code or not name:
         reason = "no code or no name"
-    elif product.get("status", "active") != "active":
-        reason = NOT_ACTIVE
+    elif not (active := _is_active(product)):
+        reason = NOT_ACTIVE if active is False else f"an unknown status '{envelope.text(product.get('status'), 20)}'"
     elif not is_cedis(currency := product.get("currency") or currency_of_list):
         reason = f"another currency '{envelope.text(currency, 12) or '?'}'"
     elif network is None:
@@ -120,6 +133,19 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     else:
         return Offer(code, name, capacity, mb, envelope.text(product.get("validity"), 60), cost_pesewas, network)
     return LeftOut(code or name or "nameless", reason)
+
+
+def _code(product: object) -> str:
+    return envelope.text(product.get("product_code"), 80) if isinstance(product, dict) else ""
+
+
+def _is_active(product: Mapping[str, Any]) -> bool | None:
+    """Whether the supplier sells it now; None when its word for that is not one we know."""
+    if any(product.get(switch) is False for switch in _SWITCHES):
+        return False
+    status = product.get("status")
+    word = " ".join(re.split(r"[\s_-]+", ("" if status is None else str(status)).strip().lower()))
+    return True if word in _ACTIVE else False if word in _INACTIVE else None
 
 
 def _network(name: str, stated: object) -> Network | None:
@@ -142,7 +168,7 @@ def _unknown_network(name: str, stated: object) -> str:
 
 def _wanted(product: object) -> tuple[str, int] | None:
     """What a purchase could find there: a name in small letters and a size. None when the supplier does not sell it."""
-    if not isinstance(product, dict) or product.get("status", "active") != "active":
+    if not isinstance(product, dict) or _is_active(product) is False:
         return None
     name, mb = envelope.text(product.get("name")).lower(), megabytes(envelope.text(product.get("capacity"), 40))
     return None if mb is None else (name, mb)

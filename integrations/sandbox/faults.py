@@ -24,10 +24,12 @@ GATE = frozenset(
         "http_401",
         "http_500_auth",
         "http_500_before",
+        "refused",
         *strangers.ANSWERS,
     }
 )
-"""Answered before the supplier has looked at the request: nothing is charged."""
+"""Answered before the supplier has looked at the request: nothing is charged. `refused` is the supplier's own refusal, with
+`status` (400) and the code it `says`."""
 BEFORE = frozenset({"delay", "hold_before"})
 SPELLED = frozenset(spellings.SPELLINGS)
 """The same answer in another spelling, or about another size: see `spellings.py`."""
@@ -50,12 +52,14 @@ AFTER = frozenset(
     }
 )
 """Done to an answer that was already earned: the charge stands."""
+EDITED = frozenset({"edited_answer"})
+"""Puts `members` over the `data` of a good answer, objects within objects too; null leaves one out."""
 FIGURES = frozenset({"odd_figures"})
 """Done to the figures of a good answer: `price_thousandths` of a cedi on each price, `wallet_thousandths` on the wallet,
 `kept` in one of `KEPT`, or the wallet written as `says`."""
 KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
-FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | FIGURES
-STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | FIGURES
+FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | EDITED | FIGURES
+STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | EDITED | FIGURES
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -107,6 +111,8 @@ class Fault:
     kept: str | None = None
     says: str | float | None = None
     cedis: float | None = None
+    status: int | None = None
+    members: dict[str, Any] | None = None
     rows: list[dict[str, Any]] | None = None
     """Members by `product_code`: they replace those of the list's product, null leaves one out, `drop` the whole product;
     an unknown code is a product more."""
@@ -222,6 +228,10 @@ def _read_entry(number: int, entry: Any) -> Fault:
         raise BadPlan(f"entry {number}: rows is a list of objects with a product_code each")
     if entry["fault"] == "other_amount" and entry.get("cedis") is None:
         raise BadPlan(f"entry {number}: cedis says how much is charged")
+    if entry["fault"] in EDITED and not isinstance(entry.get("members"), dict):
+        raise BadPlan(f"entry {number}: members is an object")
+    if entry.get("status", 400) not in range(400, 600):
+        raise BadPlan(f"entry {number}: status is a number from 400 to 599")
     for name in ("times", "probability", "seconds", "cedis"):
         value = entry.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):

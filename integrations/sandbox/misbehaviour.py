@@ -84,6 +84,8 @@ class Misconduct:
         for fault in self.faults:
             if fault.fault in faults.FIGURES:
                 figures.spoil(self._sandbox.store, response, fault)
+            if fault.fault in faults.EDITED:
+                wire.edit(response, fault.members or {})
         spoils = faults.AFTER | faults.SPELLED
         chosen = next((fault for fault in self.faults if fault.fault in spoils), None)
         return response if chosen is None else self._spoil(response, chosen)
@@ -146,6 +148,8 @@ class Misconduct:
             return wire.plain(429, "API rate limit exceeded", **headers)
         if name == "http_401":
             return wire.short_failure(401, "Invalid API key")
+        if name == "refused":
+            return wire.failure(self._sandbox.clock, fault.status or 400, "Refused", str(fault.says or "REFUSED"))
         if name in strangers.ANSWERS:
             return strangers.ANSWERS[name]()
         if name == "http_500_auth":

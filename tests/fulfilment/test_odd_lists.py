@@ -176,3 +176,72 @@ def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(lists:
     assert asked.result_text is not None and "37 of 37 left out: unknown network 'MTN'" in asked.result_text
     with lists.desk.inside("ama"):
         assert len(catalog.shelf()) > 30
+
+
+@pytest.mark.parametrize("status", ["Active", "ACTIVE", " active ", True, "available", "In-Stock", ""])
+def test_a_product_on_sale_is_sold_however_its_status_is_spelled(lists: Lists, status: object) -> None:
+    asked = lists.sync(row(status=status))
+    assert asked.result_text is not None and "left out" not in asked.result_text
+    with lists.desk.inside("ama"):
+        assert 7168 in {line.mb for line in catalog.shelf()}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"status": "Inactive"}, {"status": "OUT_OF_STOCK"}, {"status": False}, {"inStock": False}]
+)
+def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(lists: Lists, odd: dict[str, Any]) -> None:
+    asked = lists.sync(row(**odd))
+    assert asked.result_text is not None and "left out" not in asked.result_text
+    assert bundles(7168) == []
+
+
+@pytest.mark.parametrize("status", ["verkauft", 7, ["active"]])
+def test_a_status_that_may_mean_either_is_not_sold_and_named(lists: Lists, status: object) -> None:
+    asked = lists.sync(row(status=status))
+    assert asked.result_text is not None and "1 of 38 left out: an unknown status" in asked.result_text
+    assert bundles(7168) == []
+
+
+def test_a_list_without_anything_on_sale_is_not_called_empty(lists: Lists) -> None:
+    lists.sync()
+    everything = [one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))]
+    asked = lists.sync(*({"product_code": code, "status": "inactive"} for code in everything))
+    assert not asked.result_ok
+    assert asked.result_text is not None and "37 of 37 left out: not active" in asked.result_text
+
+
+@pytest.mark.parametrize("unsaid", [None, "", "N/A", 30, "30"])
+def test_a_list_that_does_not_say_how_long_changes_no_bundle(lists: Lists, unsaid: object) -> None:
+    lists.sync()
+    [bundle] = bundles()
+    with lists.desk.inside("ama"):
+        catalog.save_price(bundle.id, 777, True, AMA)
+    lists.sync({"product_code": ONE_GB, "validity": unsaid})
+    assert [(one.id, one.is_sold) for one in bundles()] == [(bundle.id, True)]
+    lists.sync(
+        {"product_code": ONE_GB, "drop": True}, row(product_code="Y_1", capacity="1GB", validity=unsaid, price=4.6)
+    )
+    assert [(one.id, one.is_sold) for one in bundles()] == [(bundle.id, True)]
+
+
+def test_another_number_without_a_unit_is_another_bundle(lists: Lists) -> None:
+    lists.sync({"product_code": ONE_GB, "validity": "7"})
+    assert [one.validity for one in bundles()] == ["30 days", "7"]
+
+
+def test_what_did_not_come_of_a_list_that_counts_more_stays_as_it_was(lists: Lists) -> None:
+    lists.sync()
+    short = {"fault": "edited_answer", "endpoint": "products", "times": None, "members": {"total": 37}}
+    lists.show({"product_code": ONE_GB, "drop": True}, {"product_code": "YELLOW_2GB", "price": 9.05}, also=[short])
+    asked = lists.sync()
+    assert asked.result_text is not None and "By its own count 1 more should have come" in asked.result_text
+    assert [(one.is_sold, one.is_gone) for one in bundles()] == [(True, False)]
+    assert [one.cost_pesewas for one in bundles(2048)] == [905]
+
+
+def test_the_report_says_what_came_off_sale_and_what_came_back(lists: Lists) -> None:
+    lists.sync()
+    asked = lists.sync({"product_code": ONE_GB, "drop": True})
+    assert asked.result_text is not None and asked.result_text.startswith("36 products read: 1 no longer listed. ")
+    asked = lists.sync({"product_code": ONE_GB})
+    assert asked.result_text is not None and asked.result_text.startswith("37 products read: 1 listed again. ")

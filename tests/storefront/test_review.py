@@ -168,6 +168,44 @@ def test_nobody_else_learns_which_order_it_became(shop, bundle):
     assert code not in theirs.get(where).text
 
 
+@pytest.mark.parametrize("cause", ["an old form", "ordered in another tab", "a price that moved"])
+def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_why_once(
+    shop, bundle, counts, in_store, cause
+):
+    """An answer to the post would stand in the history, and Back would offer to send the form again."""
+    customer, mtn = shop("ama"), bundle()
+    other, where = begin(customer, bundle("at"), "026 111 2222"), begin(customer, mtn)
+    form = fields(customer.get(where).text)
+    if cause == "an old form":
+        form["csrf_token"], said, status = "old", "grown old", 400
+    elif cause == "a price that moved":
+        in_store("ama", lambda: catalog.save_price(mtn, int(form["price"]) + 100, False, SYSTEM))
+        said, status = "The price has changed from", 422
+    else:
+        customer.order(mtn)
+        said, status = "Order it again only if you want two", 422
+    before = counts()
+    answer = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    assert (answer.status_code, answer.location) == (303, where)
+    assert said not in customer.get(other).text, "another tab's review"
+    page = customer.get(where)
+    assert page.status_code == status and said in page.text and counts() == before
+    parse_clean(page.text)
+    again = customer.get(where)
+    assert again.status_code == 200 and (said in again.text) == (cause == "a price that moved")
+    answer = customer.post("/orders", fields(again.text))
+    assert answer.location.startswith("/orders/") and counts()[0] == before[0] + 1
+    assert "You placed this order" in customer.get(where).text
+
+
+def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands(shop, bundle, counts):
+    customer = shop("ama")
+    form = fields(customer.review(bundle()).text) | {"csrf_token": "old", "recipient": "026 111 2222"}
+    before = counts()
+    page = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    assert page.status_code == 400 and "026\xa0111\xa02222" in page.text and counts() == before
+
+
 # No cookies
 
 
@@ -192,16 +230,42 @@ def test_a_browser_without_cookies_is_told_so_and_how_to_order_anyway(app, bundl
         assert "MTN 1 GB for 024\xa0123\xa04567" in unquote(link)
 
 
+@pytest.mark.parametrize("foreign", ["_ga=GA1.2.3; consent=1", "__Secure-proxy=1", "makola=__Host-makola"])
+def test_a_cookie_that_is_not_ours_does_not_count_as_one(app, bundle, counts, foreign):
+    """A proxy or a sibling address may add cookies of its own to a browser that keeps none of ours."""
+    client, before = app.test_client(use_cookies=False), counts()
+    headers = {"Origin": "http://ama.localhost", "Cookie": foreign}
+    at: dict[str, Any] = {"base_url": "http://ama.localhost", "headers": headers}
+    form = {"bundle": bundle(), "recipient": NUMBER}
+    where = client.post("/orders", data=form, **at).location
+    for page in (client.get(where, **at), client.post("/orders", data=form | {"confirm": "1", "price": "1"}, **at)):
+        assert page.status_code == 400 and "keeps no cookies" in page.text
+        assert "grown old" not in page.text and "put away" not in page.text
+    assert counts() == before
+
+
+@pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
+def test_a_review_opened_in_another_browser_is_not_blamed_on_its_cookies(app, shop, bundle, site):
+    where = begin(shop("ama"), bundle())
+    at: dict[str, Any] = {"base_url": "http://ama.localhost", "headers": {"Sec-Fetch-Site": site}}
+    page = app.test_client().get(where, **at)
+    assert page.status_code == 404 and page.headers["Cache-Control"] == "no-store"
+    assert "for the browser in which you chose it" in page.text
+    assert "cookies" not in page.text and "4567" not in page.text
+
+
 def test_nobody_sees_a_number_by_leaving_the_cookie_away(app, shop, bundle):
     where = begin(shop("ama"), bundle())
     page = app.test_client(use_cookies=False).get(where, base_url="http://ama.localhost")
     assert "4567" not in page.text
 
 
+@pytest.mark.parametrize("foreign", ["", "_ga=GA1.2.3"])
 @pytest.mark.parametrize("host", ["portal", "admin"])
-def test_a_log_in_without_cookies_is_told_so(app, host):
+def test_a_log_in_without_cookies_is_told_so(app, host, foreign):
     client = app.test_client(use_cookies=False)
-    at: dict[str, Any] = {"base_url": f"http://{host}.localhost", "headers": {"Origin": f"http://{host}.localhost"}}
+    headers = {"Origin": f"http://{host}.localhost"} | ({"Cookie": foreign} if foreign else {})
+    at: dict[str, Any] = {"base_url": f"http://{host}.localhost", "headers": headers}
     token = fields(client.get("/login", **at).text)["csrf_token"]
     page = client.post("/login", data={"csrf_token": token, "email": "ama@example.test", "password": "x"}, **at)
     assert page.status_code == 400

@@ -240,6 +240,34 @@ def test_back_from_the_order_past_a_mistake_asks_nobody_to_send_a_form_again(pho
         assert "Ama" in page.title(), page.title()
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_back_past_a_confirmation_that_was_not_taken_asks_nobody_to_send_a_form_again(phone, script):
+    """The same bundle was ordered in another tab meanwhile; then the browser lost its session."""
+    context = phone(java_script_enabled=script)
+    page, other = context.new_page(), context.new_page()
+    for tab in (page, other):
+        tab.goto("/")
+        tab.get_by_label("Number to receive the data").fill("024 123 4567")
+        tab.get_by_role("radio").first.check()
+        tab.get_by_role("button", name="Continue").click()
+    other.get_by_role("button", name=re.compile("^Yes")).click()
+    other.wait_for_url(ORDER_URL)
+    page.get_by_role("button", name=re.compile("^Yes")).click()
+    expect(page.get_by_role("alert")).to_contain_text("only if you want two")
+    page.get_by_role("link", name="See that order").click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Check before you order")).to_be_visible()
+    context.clear_cookies(name="__Host-makola")
+    page.get_by_role("button", name="Yes, order it again").click()
+    expect(page.get_by_role("alert")).to_contain_text("grown old")
+    page.get_by_role("button", name="Yes, order it again").click()
+    page.wait_for_url(ORDER_URL)
+    for _ in range(4):
+        page.go_back()
+        page.wait_for_load_state()
+        assert "Ama" in page.title(), page.title()
+
+
 @pytest.mark.parametrize("broken", ["a syntax error", "lost", "not a word"])
 def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(app, phone, broken):
     """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for ever."""

@@ -328,10 +328,29 @@ def test_a_provider_error_is_charged_and_refunded(ama):
     assert balance_pesewas(ama.supplier) == 500_000 and ama.status() == "failed"
 
 
+def test_any_member_of_a_good_answer_can_be_edited_or_left_out(ama):
+    members = {"amount": -4.6, "reference": None, "product": {"capacity": "1"}}
+    plan(ama, {"endpoint": "purchase", "fault": "edited_answer", "members": members})
+    said = ama.buy().json["data"]
+    assert (said["amount"], said["product"]["capacity"], "reference" in said) == (-4.6, "1", False)
+    assert said["product"]["name"] == "YELLOW"
+    assert len(lines(ama.supplier, "charge")) == 1
+
+
+def test_any_refusal_charges_nothing(ama):
+    plan(ama, {"endpoint": "purchase", "fault": "refused", "status": 409, "says": "OUT_OF_STOCK"})
+    reply = ama.buy()
+    assert (reply.status_code, reply.json["error"]["code"]) == (409, "OUT_OF_STOCK")
+    assert lines(ama.supplier, "charge") == []
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"plan": "all"},
+        [{"fault": "edited_answer", "members": [1]}],
+        [{"fault": "refused", "status": 200}],
+        [{"fault": "refused", "status": "x"}],
         [{"fault": "flood"}],
         [{"endpoint": "moon", "fault": "delay"}],
         [{"fault": "delay", "times": -1}],
