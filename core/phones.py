@@ -52,6 +52,9 @@ _WHOLE = re.compile(
     r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}[ .\u00a0-]?(\d{4})(?![^\W_])"
 )
 """A number in any spelling with its country's or its leading zero; never a part of a longer word, such as a reference."""
+_HIDDEN = re.compile(r"(?:[^\d\s()+.\-/]|\.{2,})+")
+"""What stands for digits that are not shown: `024****567`, `024 ••• 4567`, `024...567`."""
+_TRAILING_ZERO = re.compile(r"\.0+$")
 _EXAMPLE = "like 024 123 4567"
 _LONGEST = 30
 """Signs of a number without blanks. The longest spelling has 16; twice that is two numbers."""
@@ -130,8 +133,25 @@ def is_masked(msisdn: Msisdn) -> bool:
 
 def may_be_same(msisdn: Msisdn, digits: str) -> bool:
     """Whether the last nine of `digits` are those of a stored number; of a masked one, as far as it is known."""
-    known, told = msisdn.removeprefix("+233"), digits[-9:]
-    return len(known) == len(told) and all(ours in ("x", theirs) for ours, theirs in zip(known, told, strict=True))
+    return _agree(msisdn.removeprefix("+233"), digits[-9:])
+
+
+def may_be_meant(msisdn: Msisdn, said: str) -> bool:
+    """Whether what somebody says may be this stored number: whole, with digits hidden, its last four, or no number at all."""
+    plain = _TRAILING_ZERO.sub("", unicodedata.normalize("NFKC", said).strip())
+    runs = [re.sub(r"\D", "", part) for part in _HIDDEN.split(plain)]
+    whole = [run for run in runs if len(run) >= 9]
+    if whole or not any(runs):
+        return not whole or any(may_be_same(msisdn, run) for run in whole)
+    known, (head, tail) = msisdn.removeprefix("+233"), (runs[0] if len(runs) > 1 else "", runs[-1])
+    if len(runs) == 1 and len(tail) > 4:
+        return False  # a number with digits missing is another one
+    starts = (known, f"0{known}", f"233{known}", f"00233{known}")
+    return _agree(known[-len(tail) :] if tail else "", tail) and any(_agree(own[: len(head)], head) for own in starts)
+
+
+def _agree(ours: str, theirs: str) -> bool:
+    return len(ours) == len(theirs) and all(own in ("x", other) for own, other in zip(ours, theirs, strict=True))
 
 
 def found_in(text: str) -> list[Msisdn]:

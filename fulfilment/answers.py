@@ -41,7 +41,7 @@ def read(order_id: int) -> Order:
 def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None) -> datetime | None:
     """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
     order = read(claim.order_id)
-    if isinstance(result, Rejected) and result.kind == "catalogue":
+    if _is_about_catalogue(result):
         catalogue.note_refused(order)
     match result:
         case Accepted():
@@ -81,6 +81,13 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
         case Unknown():
             _ask_about_stranger(claim.order_id, result)
             return unclear(claim, result.reason)
+
+
+def _is_about_catalogue(result: SubmitResult) -> bool:
+    """Whether the supplier says that it does not sell what was asked for; this proves nothing about the order."""
+    if isinstance(result, Rejected):
+        return result.kind == "catalogue"
+    return isinstance(result, Unknown) and result.about_catalogue
 
 
 def unclear(claim: Claim, reason: str) -> datetime | None:

@@ -7,7 +7,6 @@ about to have, delivered an order whose money went back, a *contradiction* other
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -177,7 +176,7 @@ def _watch_is_over(order: Order, word: StatusWord) -> bool:
 def _fits(order: Order, order_ref: str | None, recipient: str | None, capacity: str | None) -> bool:
     if order_ref is not None and order_ref != order.order_ref:
         return False
-    if recipient is not None and not phones.may_be_same(order.recipient_msisdn, re.sub(r"\D", "", recipient)):
+    if recipient is not None and not phones.may_be_meant(order.recipient_msisdn, recipient):
         return False
     return not sizes.contradicts(capacity, order.capacity)
 

@@ -70,6 +70,8 @@ class Unknown:
     """
 
     reason: str
+    about_catalogue: bool = False
+    """It speaks of what is sold, in words that are not known: enough not to sell it, too little to prove anything."""
 
 
 SubmitResult = Accepted | Rejected | NotSent | Unknown

@@ -34,6 +34,9 @@ REFUSALS: dict[str, Literal["invalid", "catalogue", "duplicate_reference", "insu
     "DUPLICATE_REFERENCE": "duplicate_reference",
 }
 
+_THING = re.compile(r"\b(product|bundle|package|plan|offer|capacity|size|item|pricing|price)s?\b")
+_LACKS = re.compile(r"\b(not|no|un\w+|in(valid|active)|disabled|discontinued|removed|deleted|paused|missing)\b")
+
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRODUCT = re.compile(r"[A-Za-z0-9_ -]{2,60}")  # the supplier reads it as a search pattern: no signs, no single letter
 _CAPACITY = re.compile(r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII)  # as listed, spaces too
@@ -86,7 +89,11 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
         return said
     if said.data is None:
         return Unknown("success_without_data")
-    if not envelope.same_reference(said.data.get("reference"), request.order_ref):
+    reference = said.data.get("reference")
+    if reference is None or reference == "":  # then it is only ours when it names our number
+        if not _names(said.data.get("beneficiary"), request.recipient_msisdn):
+            return Unknown("no_reference")
+    elif not envelope.same_reference(reference, request.order_ref):
         return Unknown("other_reference")
     return accepted(said.data, request.order_ref)
 
@@ -131,7 +138,18 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         return refused(answer)
     if answer.code == "PROVIDER_ERROR":  # refunded there, but the network may still deliver
         return Unknown("provider_error")
-    return Unknown(f"http_{answer.status}_{answer.code or 'no_code'}")
+    about_catalogue = 400 <= answer.status < 500 and _speaks_of_catalogue(answer)
+    return Unknown(f"http_{answer.status}_{answer.code or 'no_code'}", about_catalogue=about_catalogue)
+
+
+def _names(beneficiary: object, msisdn: str) -> bool:
+    digits = re.sub(r"\D", "", envelope.text(beneficiary, 40))
+    return len(digits) >= 9 and digits[-9:] == msisdn[-9:]
+
+
+def _speaks_of_catalogue(answer: Envelope) -> bool:
+    said = re.sub(r"[\W_]+", " ", f"{answer.code} {answer.message}").lower()
+    return bool(_THING.search(said) and _LACKS.search(said)) or "out of stock" in said or "sold out" in said
 
 
 def refused(answer: Envelope) -> Rejected:

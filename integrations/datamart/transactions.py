@@ -31,6 +31,8 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
         return Absent(order_ref)
     if not answer.is_ok or answer.data is None:
         return envelope.no_answer(reply)
+    if answer.data.get("reference") in (None, ""):
+        return NoAnswer("unclear", "no_reference")
     if not envelope.same_reference(answer.data.get("reference"), order_ref):
         return NoAnswer("unclear", "other_reference")
     return _found(answer.data, order_ref)

@@ -132,6 +132,19 @@ def test_a_refusal_takes_the_offer_off_sale_and_a_list_is_due(lists: Lists) -> N
     assert on_shelf(lists)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "OUT_OF_STOCK"), (409, "BUNDLE_UNAVAILABLE"), (404, "NO_SUCH_PRODUCT")]
+)
+def test_a_refusal_in_other_words_takes_the_offer_off_sale_and_proves_nothing(
+    lists: Lists, status: int, code: str
+) -> None:
+    order = lists.desk.release()
+    lists.desk.plan("refused", "purchase", status=status, says=code)
+    lists.desk.work()
+    assert lists.desk.read(order).state == "submitting"
+    assert not on_shelf(lists) and a_list_is_due()
+
+
 def twin(price: float) -> dict[str, Any]:
     """Another offer for the same bundle, which a purchase can tell from the first."""
     return new("TWIN_1GB", "YELLO MAX", price, network="YELLO")

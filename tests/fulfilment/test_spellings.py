@@ -11,7 +11,7 @@ import pytest
 from desk import Desk
 from seed import WEBHOOK_TOKEN
 
-from core import clock, outbox, supply, tenancy
+from core import clock, outbox, phones, supply, tenancy
 from fulfilment import sizes
 from integrations.sandbox.store import DEFAULT_SECRET
 
@@ -95,3 +95,48 @@ def test_a_webhook_in_another_spelling_rings_for_the_order(desk: Desk, shape: Ca
         row = outbox.of_order(order.id)
         assert row is not None and row.due_at <= clock.now()
         assert [event.verified_by for event in supply.webhooks_of(order.order_ref)] == ["platform_data_secret"]
+
+
+# -- numbers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "0241234567", "024****567", "024 ••• 4567", "024...567", "024XXX4567", "23324***4567", "4567", "N/A", "hidden",
+        "241234567.0", "MTN 0241234567", "0241234567 (MTN)",
+    ],
+)  # fmt: skip
+def test_a_number_partly_hidden_or_not_named_contradicts_nothing(said: str) -> None:
+    assert phones.may_be_meant("+233241234567", said)
+
+
+@pytest.mark.parametrize("said", ["0241234568", "024****568", "025****567", "24123456", "4568", "233***4568"])
+def test_another_number_contradicts_as_far_as_it_is_shown(said: str) -> None:
+    assert not phones.may_be_meant("+233241234567", said)
+
+
+@pytest.mark.parametrize("hidden", ["024****567", "N/A"])
+def test_an_order_answered_with_its_number_hidden_is_bought_and_completed(desk: Desk, hidden: str) -> None:
+    order = desk.release(number="+233241234567")
+    desk.plan("edited_answer", "any", times=20, members={"beneficiary": hidden})
+    desk.work()
+    assert desk.read(order).state == "processing"
+    desk.settle(order, "successful")
+    order = desk.work_until(order, "completed")
+    assert (desk.cases(), order.attempt) == ([], 1)
+
+
+def test_a_purchase_answered_without_a_reference_is_ours_when_it_names_our_number(desk: Desk) -> None:
+    order = desk.release()
+    desk.plan("edited_answer", "purchase", members={"reference": None})
+    desk.work()
+    assert (desk.read(order).state, desk.cases()) == ("processing", [])
+
+
+def test_a_purchase_answered_without_a_reference_or_number_is_unclear_and_no_stranger_s(desk: Desk) -> None:
+    order = desk.release()
+    desk.plan("edited_answer", "purchase", members={"reference": None, "beneficiary": None})
+    desk.work()
+    assert (desk.read(order).state, desk.cases()) == ("submitting", [])
+    assert desk.work_until(order, "processing").attempt == 1

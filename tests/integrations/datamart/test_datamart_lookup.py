@@ -69,9 +69,9 @@ ROWS: dict[str, tuple[Any, Any]] = {
         NoAnswer("unclear", "http_404_success_without_data"),
     ),
     "somebody else's order": (ok(record(reference=OTHER)), NoAnswer("unclear", "other_reference")),
-    "no reference": (ok(record(reference=None)), NoAnswer("unclear", "other_reference")),
+    "no reference": (ok(record(reference=None)), NoAnswer("unclear", "no_reference")),
     "reference as number": (ok(record(reference=7)), NoAnswer("unclear", "other_reference")),
-    "the list instead": (ok({"transactions": []}), NoAnswer("unclear", "other_reference")),
+    "the list instead": (ok({"transactions": []}), NoAnswer("unclear", "no_reference")),
     "endpoint gone": (refusal(404, "ENDPOINT_NOT_FOUND"), NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND")),
     "404 of the host": (
         httpx.Response(404, json={"success": False, "message": "Not found", "path": "/x"}),
