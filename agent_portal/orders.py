@@ -5,6 +5,7 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
@@ -49,12 +50,12 @@ def queue() -> ResponseReturnValue:
     search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
-    kept = _kept_ticks()
+    kept, pressed, deed = _kept_press()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), words=orders.agent_words,
-        kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
+        kept=kept, pressed=pressed, deed=deed, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
         more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
@@ -132,10 +133,16 @@ def process_many() -> ResponseReturnValue:
     return _press_many(verb, words, TITLES, nothing="Nothing was sent", undo=bool(config.current().undo_s))
 
 
-def _kept_ticks() -> list[str] | None:
-    """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
+def _kept_press() -> tuple[list[str] | None, Order | None, str]:
+    """A press that came after its log-in had ended: its ticks (None when there was none), and of one row's press the
+    order and what was pressed. They are shown, never used.
+    """
     form = g.kept.take("/orders/")
-    return None if form is None else list(dict.fromkeys(form.getlist("order")))
+    if form is None:
+        return None, None, ""
+    row = re.fullmatch(r"/orders/([^/]+)/(process|undo)", g.kept.path)
+    pressed = orders.by_code(row[1]) if row else None
+    return list(dict.fromkeys(form.getlist("order"))), pressed, row[2] if row else ""
 
 
 @bp.post("/orders/undo")
@@ -182,7 +189,7 @@ def selected() -> tuple[list[str], str]:
 
 def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
     """The order page, with the sentence of a refused press on top when there is one."""
-    return render_template("portal/order.html", **_said(refusal), **_live(order))
+    return render_template("portal/order.html", **_said(refusal), **_live(order, refused=refusal is not None))
 
 
 def drawn_from(order: Order) -> dict[str, str]:
@@ -197,10 +204,10 @@ def newest_id() -> int:
     return page.orders[0].id if page.orders else 0
 
 
-def _live(order: Order) -> dict[str, object]:
+def _live(order: Order, *, refused: bool = False) -> dict[str, object]:
     return {
         "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
-        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order),
+        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order), "in_the_way": "" if refused else orders.in_the_way(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip

@@ -76,8 +76,8 @@ from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
 from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
+from core.orders.sourcing import in_the_way, wording
 from core.orders.sourcing import look as look_at_source
-from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
@@ -154,6 +154,7 @@ __all__ = [
     "giving_back",
     "goes_in_s",
     "going_pesewas",
+    "in_the_way",
     "is_ours",
     "let_go",
     "let_older_go_first",
