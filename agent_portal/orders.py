@@ -5,7 +5,9 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, orders, phones, typed
+from core import buying, clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
@@ -186,9 +188,17 @@ def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part was drawn from: the order's version and the interval of asking."""
-    every_s = orders.next_poll_s(order)
-    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}"}
+    """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
+    every_s, cannot = orders.next_poll_s(order), _cannot(order)
+    mark = f"{zlib.crc32(cannot.encode()):x}" if cannot else ""
+    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
+
+
+def _cannot(order: Order) -> str:
+    """Why a new order cannot be processed now, at no price; empty when it can, or goes already."""
+    if order.state != "pending" or order.release_at is not None or orders.price_now(order) is not None:
+        return ""
+    return orders.held_up.for_agent(order, buying.now())
 
 
 def newest_id() -> int:
@@ -198,8 +208,10 @@ def newest_id() -> int:
 
 
 def _live(order: Order) -> dict[str, object]:
+    words, cannot = orders.agent_words(order), _cannot(order)
     return {
-        "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
+        "order": order, "words": replace(words, sentence=cannot) if cannot else words, "cannot": cannot,
+        "person": orders.person_words(order),
         "moments": history.of(order), "wallet": ledger.wallet(), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
