@@ -57,7 +57,8 @@ def guard() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()
     if current_user.store_id is None and request.endpoint not in STORELESS:
-        return redirect(url_for(".stores"), 303)
+        wanted = own_path(request.full_path.rstrip("?")) if request.method == "GET" else None
+        return redirect(url_for(".stores", next=None if wanted == url_for(".home") else wanted), 303)
     return None
 
 
@@ -133,8 +134,8 @@ def log_in() -> ResponseReturnValue:
     session.permanent = own_device
     g.kept.put_back(waiting)
     g.new_device_token = entering.remember(user, place)
-    target = own_path(form.next.data) if only else None
-    return redirect(target or url_for(".home" if only else ".stores"), 303)
+    target = own_path(form.next.data)
+    return redirect((target or url_for(".home")) if only else url_for(".stores", next=target), 303)
 
 
 @bp.post("/logout")
@@ -148,8 +149,9 @@ def logout() -> ResponseReturnValue:
 
 @bp.get("/stores")
 def stores() -> ResponseReturnValue:
-    """Choose among the stores of this agent."""
-    return render_template("portal/stores.html", memberships=users.memberships_of(current_user.user))
+    """Choose among the stores of this agent; `next` is where somebody wanted to go before they had one."""
+    target = own_path(request.args.get("next"))
+    return render_template("portal/stores.html", memberships=users.memberships_of(current_user.user), target=target)
 
 
 @bp.post("/stores")
@@ -159,7 +161,7 @@ def choose_store() -> ResponseReturnValue:
     for _, store in users.memberships_of(current_user.user):
         if store.slug == slug:
             users.switch_store(current_user.token, store.id)
-            return redirect(url_for(".home"), 303)
+            return redirect(own_path(request.form.get("next")) or url_for(".home"), 303)
     return abort(404)
 
 
@@ -170,7 +172,9 @@ def words_of_the_agent() -> dict[str, Any]:
         "may": may,
         "waiting": lambda: orders.tab_counts()["new"],
         "agent_links": _agent_links,
+        "free_pesewas": orders.free_pesewas,
         "goes_in_s": orders.goes_in_s,
+        "going_pesewas": orders.going_pesewas,
         "press_mark": orders.press_mark,
         "local": phones.local,
         "looks_like": looks_like,

@@ -35,7 +35,7 @@ def changed_rows() -> ResponseReturnValue:
     tab = tab if tab in TABS else ""
     return render_template(
         "portal/_changed_rows.html", changed=changed, rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
-        choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
+        counts=orders.tab_counts(), choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def queue() -> ResponseReturnValue:
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
-        news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), wallet=ledger.wallet(), words=orders.agent_words,
+        news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), words=orders.agent_words,
         kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
@@ -212,7 +212,7 @@ def _live(order: Order) -> dict[str, object]:
     return {
         "order": order, "words": replace(words, sentence=cannot) if cannot else words, "cannot": cannot,
         "person": orders.person_words(order),
-        "moments": history.of(order), "wallet": ledger.wallet(), "new_cost_pesewas": orders.price_now(order),
+        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
@@ -243,7 +243,7 @@ def _said(refusal: orders.Refused | None) -> dict[str, object]:
 
 def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
-        "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words, wallet=ledger.wallet(),
+        "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words,
         counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
         choose=may("cashier"),
     )  # fmt: skip

@@ -210,4 +210,4 @@ def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str
     ]
     said = f"{count} products read: " + (", ".join(parts) if parts else "nothing changed") + "."
     asked = len(db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all())
-    return said + (f" {asked} wait{'s' if asked == 1 else ''} for your approval." if asked else "")
+    return said + (f" {asked} put to you for approval." if asked else "")

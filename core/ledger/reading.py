@@ -17,7 +17,7 @@ KIND_TEXT = {
     "fund_wallet": "Wallet funded",
     "take_back": "Taken back",
     "hold": "Held for an order",
-    "release": "Given back",
+    "release": "Back in the wallet",
     "capture": "Delivered",
     "fund_float": "Float funded",
     "commit": "Bought at the supplier",

@@ -40,7 +40,7 @@ from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
-from core.orders.pressing import goes_in_s, let_go, press_mark, process, undo
+from core.orders.pressing import free_pesewas, goes_in_s, going_pesewas, let_go, press_mark, process, undo
 from core.orders.reading import (
     Words,
     agent_words,
@@ -81,7 +81,7 @@ from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.waiting import due_turns, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
 from core.orders.watching import watch
 
 __all__ = [
@@ -93,7 +93,6 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
-    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -145,13 +144,16 @@ __all__ = [
     "draft",
     "draft_of",
     "drafted",
+    "due_turns",
     "expire_pending",
     "find_any",
     "forget_absence",
     "forget_number",
     "forget_old",
+    "free_pesewas",
     "giving_back",
     "goes_in_s",
+    "going_pesewas",
     "held_up",
     "is_ours",
     "let_go",

@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
-from core import catalog, orders, tenancy
-from core.audit import SUPPLIER, Actor
+from core import catalog, ledger, orders, tenancy
+from core.audit import SUPPLIER, SYSTEM, Actor
 from core.catalog import PriceLine
 from core.db import db
 from core.orders import News, Order
@@ -47,6 +47,36 @@ def place(in_store: Callable[..., Any]) -> Placer:
         return str(in_store(slug, deed))
 
     return make
+
+
+@pytest.fixture
+def wallet(in_store: Callable[..., Any]) -> Callable[..., tuple[int, int]]:
+    """Available and held, in pesewas."""
+
+    def read(slug: str = "ama") -> tuple[int, int]:
+        found = in_store(slug, ledger.wallet)
+        return found.available_pesewas, found.held_pesewas
+
+    return read
+
+
+@pytest.fixture
+def nearly_empty(place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any) -> Callable[[], tuple[int, int]]:
+    """Leave ama one pesewa less than MTN 10 GB costs her. Returns what it costs and what is left."""
+
+    def spend() -> tuple[int, int]:
+        dear = line_of("mtn", 10).agent_price_pesewas
+        for index in range(50):
+            if wallet()[0] < dear:
+                break
+            place(gb=10, number=f"05400000{index:02}", state="queued")
+        store_id, missing = in_store("ama", tenancy.current_store_id), dear - 1 - wallet()[0]
+        if missing:
+            with app.app_context(), tenancy.across_stores():
+                ledger.fund_wallet(store_id, missing, "to the last pesewa", SYSTEM)
+        return dear, wallet()[0]
+
+    return spend
 
 
 def bring(code: str, state: str) -> None:

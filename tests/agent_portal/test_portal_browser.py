@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import ledger, money, orders, proof, tenancy
+from core import config, ledger, money, orders, proof, tenancy
 from core.audit import Actor
 
 pytestmark = pytest.mark.browser
@@ -348,3 +349,52 @@ def test_the_queue_shows_work_and_not_air(open_page: Any, place: Any, width: int
         return boxes.some((a, i) => boxes.slice(i + 1).some(b => a.right > b.left + 1 && b.right > a.left + 1
             && a.bottom > b.top + 6 && b.bottom > a.top + 6)); })"""
     assert not page.evaluate(overlaps)
+
+
+HEIGHTS = "[...document.querySelectorAll('tr[data-row]')].map(row => row.offsetHeight)"
+SPILLED = """[...document.querySelectorAll('td > .badge, .figures b')].filter(each => {
+    const text = document.createRange(); text.selectNodeContents(each);
+    return text.getBoundingClientRect().right > each.getBoundingClientRect().right - 1; }).map(each => each.textContent)"""
+
+
+@pytest.mark.browser
+def test_on_a_phone_no_row_moves_when_one_above_it_is_pressed_and_goes(
+    open_page: Any, place: Any, in_store: Any, order_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=1))
+    codes = [place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3]) for index in range(4)]
+    page = open_page("ama", width=360, height=740)
+    page.goto("/orders")
+    before = page.evaluate(HEIGHTS)
+    page.click("tr[data-row]:nth-child(2) >> text=Process")
+    page.wait_for_selector("text=Undo")
+    assert page.evaluate(HEIGHTS) == before
+    page.wait_for_timeout(1_100)
+    order_id = order_of(codes[1]).id
+    in_store("ama", lambda: orders.let_go(order_id))
+    page.wait_for_selector("tr[data-row]:nth-child(2) .badge")
+    assert page.evaluate(HEIGHTS) == before and page.evaluate(SPILLED) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", ["processing", "back", "done"])
+def test_rows_that_only_say_their_state_are_as_low(open_page: Any, place: Any, tab: str) -> None:
+    state = {"processing": "processing", "back": "refunded", "done": "completed"}[tab]
+    for index in range(7):
+        network, gb = (("mtn", 1), ("telecel", 5))[index % 2]
+        place(number=f"02411100{index:02}", network=network, gb=gb, state=state)
+    page = open_page("ama", width=360, height=740)
+    page.goto(f"/orders?tab={tab}")
+    assert page.evaluate("document.querySelectorAll('tr[data-row]')[4].getBoundingClientRect().bottom <= innerHeight")
+    assert page.evaluate(SPILLED) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("pesewas", [50_000, 1_234_567])
+def test_a_sum_on_the_front_page_stays_in_one_line(open_page: Any, in_store: Any, app: Any, pesewas: int) -> None:
+    with app.app_context(), tenancy.across_stores():
+        ledger.fund_wallet(1, pesewas, "by MoMo", AMA)
+    page = open_page("ama", width=360, height=740)
+    page.goto("/")
+    assert page.evaluate("[...document.querySelectorAll('.figures b')].every(each => each.offsetHeight < 40)")
+    assert page.evaluate(SPILLED) == []

@@ -11,14 +11,8 @@ from store_customers import fields as hidden_fields
 from store_customers import parse_clean
 from visitors import Visitor
 
-from core import ledger, money, orders, tenancy
+from core import money, orders, tenancy
 from core.orders.selecting import IN_THE_WAY
-
-
-@pytest.fixture
-def wallet(in_store: Any) -> Any:
-    """Available and held, in pesewas."""
-    return lambda: in_store("ama", lambda: (ledger.wallet().available_pesewas, ledger.wallet().held_pesewas))
 
 
 def check(agent: Visitor, codes: list[str], **more: str) -> Any:

@@ -26,7 +26,7 @@ def test_what_needs_the_agent_is_a_number_and_a_link(ama_agent: Visitor, place: 
     ):
         assert f'<a href="/orders?tab={tab}"><span>{label}</span><b>{count}</b></a>' in page
     left = 50_000 - 2 * line_of("mtn", 5).agent_price_pesewas
-    assert f'<a href="/wallet"><span>Wallet</span><b>{money.cedis(left)}</b></a>' in page
+    assert f'<a href="/wallet"><span>Wallet, GH₵</span><b>{money.format_ghs(left)}</b></a>' in page
     assert "Open 2 new orders" in page
 
 

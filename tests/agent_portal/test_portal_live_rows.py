@@ -131,6 +131,16 @@ def test_a_changed_row_is_small(ama_agent: Visitor, place: Any, move: Any) -> No
     assert len(ama_agent.get(question(page)).get_data()) < MOST_BYTES
 
 
+def test_a_changed_row_brings_the_numbers_it_moved(ama_agent: Visitor, place: Any, move: Any) -> None:
+    code = place(state="processing")
+    page = ama_agent.get("/orders?tab=processing").text
+    move(code, "refunded")
+    answer = ama_agent.get(question(page)).text
+    assert 'id="wallet-now" class="money strong" data-available="50000" data-hx-swap-oob="true"' in answer
+    back = answer[answer.index("/orders?tab=back") :].partition("</a>")[0]
+    assert 'id="tabs" data-hx-swap-oob="true"' in answer and '<span class="count hot">1</span>' in back
+
+
 class TestInABrowser:
     """Chromium with the shipped htmx."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from visitors import Visitor
@@ -259,10 +260,22 @@ def test_an_idle_session_ends(ama_agent: Visitor, jump: Callable[[float], None])
 
 class TestSeveralStores:
     def test_the_chooser_comes_first_and_nothing_opens_before(self, portal: Visitor) -> None:
-        assert log_in(portal, "both@example.test", next="/prices").location == "/stores"
-        assert portal.get("/orders").location == "/stores"
+        assert log_in(portal, "both@example.test", next="/prices").location == "/stores?next=/prices"
+        assert portal.get("/orders?tab=back").location == "/stores?next=/orders?tab%3Dback"
+        assert portal.get("/").location == portal.post("/prices").location == "/stores"
         page = portal.get("/stores").text
         assert "Ama&#39;s Data" in page and "Kofi&#39;s Data" in page
+
+    @pytest.mark.parametrize(
+        ("wanted", "led"), [("/orders?tab=back", "/orders?tab=back"), ("//evil.test", "/"), ("https://evil.test/", "/")]
+    )
+    def test_choosing_leads_to_what_was_wanted_and_never_elsewhere(
+        self, portal: Visitor, wanted: str, led: str
+    ) -> None:
+        log_in(portal, "both@example.test")
+        page = portal.get(f"/stores?next={quote(wanted, safe='')}").text
+        assert ('name="next"' in page) == (wanted == led)
+        assert portal.post("/stores", {"store": "kofi", "next": wanted}).location == led
 
     def test_choosing_and_switching(self, portal: Visitor) -> None:
         log_in(portal, "both@example.test")

@@ -12,7 +12,7 @@ from seed import WALLET_PESEWAS
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import catalog, ledger, money, orders, outbox, phones, tenancy
+from core import catalog, money, orders, outbox, phones, tenancy
 from core.audit import SYSTEM
 from core.catalog import Bundle
 
@@ -21,39 +21,9 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def wallet(in_store: Callable[..., Any]) -> Callable[..., tuple[int, int]]:
-    """Available and held, in pesewas."""
-
-    def read(slug: str = "ama") -> tuple[int, int]:
-        found = in_store(slug, ledger.wallet)
-        return found.available_pesewas, found.held_pesewas
-
-    return read
-
-
-@pytest.fixture
 def cost(line_of: Any) -> int:
     """What MTN 5 GB costs the agent, in pesewas."""
     return int(line_of("mtn", 5).agent_price_pesewas)
-
-
-@pytest.fixture
-def nearly_empty(place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any) -> Callable[[], tuple[int, int]]:
-    """Leave ama one pesewa less than MTN 10 GB costs her. Returns what it costs and what is left."""
-
-    def spend() -> tuple[int, int]:
-        dear = line_of("mtn", 10).agent_price_pesewas
-        for index in range(50):
-            if wallet()[0] < dear:
-                break
-            place(gb=10, number=f"05400000{index:02}", state="queued")
-        store_id, missing = in_store("ama", tenancy.current_store_id), dear - 1 - wallet()[0]
-        if missing:
-            with app.app_context(), tenancy.across_stores():
-                ledger.fund_wallet(store_id, missing, "to the last pesewa", SYSTEM)
-        return dear, wallet()[0]
-
-    return spend
 
 
 class TestOne:

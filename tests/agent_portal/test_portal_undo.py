@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from visitors import Visitor
 
-from core import config
+from core import config, money
 
 HTMX = {"HX-Request": "true"}
 
@@ -69,6 +69,28 @@ def test_a_selection_goes_in_a_moment_and_is_undone_as_one(
     undone = ama_agent.post("/orders/undo", {"order": codes})
     assert undone.status_code == 200 and "<h1>3 undone</h1>" in undone.text
     assert [order_of(code).release_at for code in codes] == [None] * 3
+
+
+def test_what_is_about_to_go_is_no_longer_free(
+    ama_agent: Visitor, place: Any, order_of: Any, line_of: Any, nearly_empty: Any
+) -> None:
+    dear, left = nearly_empty()
+    first = [
+        place(gb=1, number=f"02411100{index:02}") for index in range(left // line_of("mtn", 1).agent_price_pesewas)
+    ]
+    cost = len(first) * line_of("mtn", 1).agent_price_pesewas
+    second = place(gb=10, number="0241119999")
+    page = ama_agent.post("/orders/process", {"order": [*first, second]}).text
+    free, missing = money.cedis(left - cost), dear - (left - cost)
+    assert f"{money.cedis(cost)} of it for what goes now" in page and "1 short of money" in page
+    assert f"{money.cedis(dear)} needed, {free} left after what goes now: {money.cedis(missing)} more." in page
+    assert f'href="/wallet?need={missing}#fund"' in page and "Send those that fit" not in page
+    assert f'data-available="{left - cost}"' in ama_agent.get("/orders").text
+    assert f"{free} free in your wallet" in ama_agent.get(f"/orders/{second}").text
+    assert f"{money.cedis(cost)} of it is for orders that go in a moment" in ama_agent.get("/wallet").text
+    assert "free in your wallet" not in ama_agent.get(f"/orders/{first[0]}").text, "it has its money"
+    ama_agent.post("/orders/undo", {"order": first})
+    assert f'data-available="{left}"' in ama_agent.get("/orders").text
 
 
 def test_what_went_meanwhile_is_told_apart_when_a_selection_is_undone(
