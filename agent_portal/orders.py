@@ -6,7 +6,9 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, orders, phones, typed
+from core import buying, clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
@@ -189,13 +191,21 @@ def selected() -> tuple[list[str], str]:
 
 def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
     """The order page, with the sentence of a refused press on top when there is one."""
-    return render_template("portal/order.html", **_said(refusal), **_live(order, refused=refusal is not None))
+    return render_template("portal/order.html", **_said(refusal), **_live(order))
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part was drawn from: the order's version and the interval of asking."""
-    every_s = orders.next_poll_s(order)
-    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}"}
+    """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
+    every_s, cannot = orders.next_poll_s(order), _cannot(order)
+    mark = f"{zlib.crc32(cannot.encode()):x}" if cannot else ""
+    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
+
+
+def _cannot(order: Order) -> str:
+    """Why a new order cannot be processed now, at no price; empty when it can, or goes already."""
+    if order.state != "pending" or order.release_at is not None or orders.price_now(order) is not None:
+        return ""
+    return orders.held_up.for_agent(order, buying.now())
 
 
 def newest_id() -> int:
@@ -204,10 +214,12 @@ def newest_id() -> int:
     return page.orders[0].id if page.orders else 0
 
 
-def _live(order: Order, *, refused: bool = False) -> dict[str, object]:
+def _live(order: Order) -> dict[str, object]:
+    words, cannot = orders.agent_words(order), _cannot(order)
     return {
-        "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
-        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order), "in_the_way": "" if refused else orders.in_the_way(order),
+        "order": order, "words": replace(words, sentence=cannot) if cannot else words, "cannot": cannot,
+        "person": orders.person_words(order),
+        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip

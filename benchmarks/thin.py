@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import hello
 from core import config
-from door import bodies
+from door import bodies, for_front
 from front import Head, Ready, Refusal, Rules, master
 
 STORED = b"<!doctype html>" + b"x" * 9_000
@@ -109,5 +109,7 @@ if __name__ == "__main__":
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     needed = [one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING]
     config.use(config.Config(**dict.fromkeys(needed, "-")))
-    rules = Rules(judge=bodies.judge, refusal=refusal, stored=stored)  # the same questions as in the program
+    rules = Rules(  # the same questions as in the program
+        judge=bodies.judge, refusal=refusal, stored=stored, is_dear=bodies.is_dear, address=for_front.address
+    )
     master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)

@@ -141,7 +141,7 @@ def _told_when_over(view: Callable[..., Any], counted: list[tuple[Limit, Callabl
             over = error
             g.slow_down_s = SLOW_DOWN_S
         response = make_response(view(*words, **named))
-        if over is not None and response.status_code == 429:
+        if over is not None and g.get("refused_as", response.status_code) == 429:
             refusals.note(over)
         return response
 

@@ -132,13 +132,14 @@ def round_once(connection: Redis) -> int:
     waiting = int(connection.llen(_LIST))
     if waiting > settings.queue_full:
         return 0
-    room = min(settings.relay_batch, outbox.health().due - waiting)
+    due, turns = orders.due_turns()
+    room = min(settings.relay_batch, due - waiting)
     if room <= 0:
         return 0
     besides = _in_the_list(connection) if waiting else []
     calls = budget.room(supply.state())
     left, rung = calls["purchase"], 0
-    for turn in orders.TURNS:
+    for turn in turns:
         may = {
             "news": min(left, calls["news"]),
             "free": room,

@@ -37,10 +37,10 @@ def create_order() -> Response | BaseResponse:
         return store_page(form, 422, form.errors)
     try:
         return _confirmed(form) if form.confirmed else review.begin(form)
-    except orders.TooManyOrders as refusal:
-        return store_page(form, 429, {"": refusal.sentence})
     except orders.Refused as refusal:
-        return store_page(form, 422, {"": refusal.sentence})
+        status = 429 if isinstance(refusal, orders.TooManyOrders) else 422
+        leads_back = review.back_to_it(form, status) if form.confirmed else None
+        return leads_back or store_page(form, status, {"": refusal.sentence})
 
 
 def _confirmed(form: OrderForm) -> Response | BaseResponse:

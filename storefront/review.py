@@ -78,15 +78,27 @@ def show_review(draft_id: str) -> Response:
 def ask_again(form: OrderForm, status: int, sentence: str, wait_s: int | None = None) -> Response | BaseResponse:
     """Lead a confirmed form that was not taken back to its review page, which says why, once.
 
+    One whose draft is gone has no page to go to. Raises `orders.Refused` as `review_page` does.
+    """
+    leads_back = back_to_it(form, status)
+    if leads_back is None:
+        return review_page(form, status, sentence, wait_s)
+    session[_REFUSED] = [leads_back.location.rpartition("/")[2], status, sentence, wait_s]
+    return leads_back
+
+
+def back_to_it(form: OrderForm, status: int) -> BaseResponse | None:
+    """To the review page of a confirmed form that was refused with `status`; None when its draft is gone.
+
     An answer to the post itself would stand in the browser's history, and Back from the order would offer to send it
-    again. One whose draft is gone has no page to go to. Raises `orders.Refused` as `review_page` does.
+    again. What cannot be ordered just now is said by the page each time it is asked for, until it can.
     """
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     caller = device.caller(g.store.id)
     draft_id = orders.draft_of(form.idempotency_key or "", form.bundle_id, form.recipient_msisdn, caller)
     if draft_id is None:
-        return review_page(form, status, sentence, wait_s)
-    session[_REFUSED] = [draft_id, status, sentence, wait_s]
+        return None
+    g.refused_as = status
     return redirect(f"/review/{draft_id}", 303)
 
 

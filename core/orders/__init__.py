@@ -8,7 +8,7 @@ makes doubtful (`restoring`), the timeline, the customer's own money (`giving_ba
 read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back
+from core.orders import giving_back, held_up
 from core.orders.advancing import (
     advance,
     is_ours,
@@ -76,12 +76,12 @@ from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
 from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
-from core.orders.sourcing import in_the_way, wording
 from core.orders.sourcing import look as look_at_source
+from core.orders.sourcing import wording
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import TURNS, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.waiting import due_turns, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
 from core.orders.watching import watch
 
 __all__ = [
@@ -93,7 +93,6 @@ __all__ = [
     "STATES",
     "TABS",
     "TRANSITIONS",
-    "TURNS",
     "WAIT_TEXT",
     "WORK",
     "BundleUnavailable",
@@ -145,6 +144,7 @@ __all__ = [
     "draft",
     "draft_of",
     "drafted",
+    "due_turns",
     "expire_pending",
     "find_any",
     "forget_absence",
@@ -154,7 +154,7 @@ __all__ = [
     "giving_back",
     "goes_in_s",
     "going_pesewas",
-    "in_the_way",
+    "held_up",
     "is_ours",
     "let_go",
     "let_older_go_first",

@@ -43,7 +43,8 @@ def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple
         releasing.refuse(order, buying.now())
         _refuse_short(order)
         now = clock.now()
-        order.release_at, order.confirmed_at, order.release_refused = now + timedelta(seconds=undo_s), now, None
+        order.release_at, order.release_refused = now + timedelta(seconds=undo_s), None
+        order.confirmed_at = order.confirmed_at or now
         order.release_by = {"kind": actor.kind, "name": actor.name, "user_id": actor.user_id, "access_no": access_no}
         order.version += 1
         log(order, actor, "pressed", f"{actor.name} confirmed the payment and pressed Process. It goes in {undo_s} s.")
@@ -73,11 +74,19 @@ def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Orde
             return order, False
         if pressed and pressed != press_mark(order):
             raise refusals.WrongState("Somebody has pressed Process again since. Look at it, then undo it if you want.")
-        order.release_at = order.release_by = order.confirmed_at = None
+        if _confirmed_by_this_press(order):
+            order.confirmed_at = None
+        order.release_at = order.release_by = None
         order.version += 1
         log(order, actor, "undone", f"{actor.name} took it back before it was sent.")
         releasing.have_looked_at(order)  # the job sees that nothing waits, and closes the row
         return order, True
+
+
+def _confirmed_by_this_press(order: Order) -> bool:
+    """Not by an earlier one that was refused: then somebody has seen the payment, whatever was a mistake since."""
+    assert order.release_at is not None and order.confirmed_at is not None
+    return order.release_at - order.confirmed_at <= timedelta(seconds=config.current().undo_s)
 
 
 def press_mark(order: Order) -> str:

@@ -53,18 +53,6 @@ def refuse(order: Order, bundle: Bundle) -> None:
         )
 
 
-def in_the_way(order: Order) -> str:
-    """Why a pending order would be refused by its bundle now, whatever its agent pays; empty when it would not."""
-    bundle = catalog.by_id(order.bundle_id)
-    if order.state != "pending" or bundle is None or bundle.is_sold:
-        return ""
-    try:
-        refuse(order, bundle)
-    except refusals.Refused as refusal:
-        return refusal.sentence
-    return ""
-
-
 def settle(order: Order, bundle: Bundle) -> bool:
     """Inside a claim, order and bundle locked: name the offer and its cost. False when it must wait; it says why then."""
     reason = why_not(order, bundle)

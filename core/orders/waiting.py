@@ -47,6 +47,15 @@ def whose_turn(turn: Turn) -> ColumnElement[bool]:
     return _WHOSE_TURN[turn]
 
 
+def due_turns() -> tuple[int, list[Turn]]:
+    """How many rows of the outbox are due, and which turns have some, in their order. Needs `across_stores`."""
+    due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now())
+    count = select(func.count()).where(due).scalar_subquery()
+    some = [select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS]
+    many, *found = db.session.execute(select(count, *some)).one()
+    return many, [turn for turn, has_some in zip(TURNS, found, strict=True) if has_some]
+
+
 def wait_for_turn(order_id: int) -> None:
     """Signed news came of an order and no call is left to ask about it: say so on its pages until it was asked."""
     with transaction():

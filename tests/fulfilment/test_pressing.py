@@ -137,6 +137,21 @@ def test_undone_and_cancelled_nobody_is_owed(desk: Desk) -> None:
     assert not desk.read(order).owes_back
 
 
+def test_a_payment_seen_by_an_earlier_press_stays_seen_when_a_later_one_is_undone(desk: Desk) -> None:
+    order = press(desk)
+    with tenancy.across_stores():
+        catalog.pause_network("mtn", "maintenance", SYSTEM)
+    desk.jump(UNDO_S + 1)
+    desk.work(1)
+    assert desk.read(order).release_refused
+    with tenancy.across_stores():
+        catalog.resume_network("mtn", SYSTEM)
+    undo(desk, press(desk, order))
+    with desk.inside("ama"):
+        orders.cancel(order.code, AMA)
+    assert desk.read(order).owes_back
+
+
 def test_a_pressed_order_does_not_expire(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     waits, new = press(desk), desk.place()
     desk.jump(config.current().pending_expires_s + 60)

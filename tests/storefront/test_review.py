@@ -198,6 +198,37 @@ def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_
     assert "You placed this order" in customer.get(where).text
 
 
+@pytest.mark.parametrize("cause", ["paused", "hidden", "closed"])
+def test_what_cannot_be_ordered_just_now_is_said_by_the_review_until_it_can(
+    shop, bundle, counts, in_store, change_store, cause
+):
+    customer, mtn = shop("ama"), bundle()
+    where = begin(customer, mtn)
+    form = fields(customer.get(where).text)
+
+    def turn(off: bool) -> None:
+        if cause == "paused":
+            change = lambda: (
+                catalog.pause_network("mtn", "why", SYSTEM) if off else catalog.resume_network("mtn", SYSTEM)
+            )
+            in_store("ama", change)
+        elif cause == "hidden":
+            in_store("ama", lambda: catalog.save_price(mtn, int(form["price"]), off, SYSTEM))
+        else:
+            change_store("ama", status="closed" if off else "open")
+
+    before = counts()
+    turn(True)
+    answer = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    assert (answer.status_code, answer.location) == (303, where)
+    for _ in range(2):
+        page = customer.get(where)
+        assert page.status_code == 422 and 'role="alert"' in page.text
+    turn(False)
+    assert customer.get(where).status_code == 200 and counts() == before
+    assert customer.post("/orders", form).location.startswith("/orders/")
+
+
 def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands(shop, bundle, counts):
     customer = shop("ama")
     form = fields(customer.review(bundle()).text) | {"csrf_token": "old", "recipient": "026 111 2222"}
