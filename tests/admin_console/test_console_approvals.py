@@ -11,7 +11,7 @@ from console_scenes import Scene
 from seed import offers
 from visitors import Visitor
 
-from core import audit, catalog
+from core import audit, catalog, clock
 from core.catalog import Bundle
 
 
@@ -46,6 +46,20 @@ def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(owner: Visitor,
     page = owner.get("/catalogue").text
     assert "2 wait for your approval" in page and "agents 4.70" in page and "6.12" in page
     assert "2 lines of the supplier&#39;s list wait for your approval" in owner.get("/").text
+
+
+def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(owner: Visitor, scene: Scene) -> None:
+    first = next(one for one in offers() if one.product_code == "YELLOW_1GB")
+    with scene.everywhere():
+        wording = catalog.Wording(first.network, first.mb, first.product_name, first.capacity)
+        catalog.note_charge(wording, 600, clock.now())
+    read(scene)
+    page = owner.get("/catalogue").text
+    assert (
+        "A purchase was charged 6.00, and the list repeats 4.60: approve only if the supplier takes that again." in page
+    )
+    read(scene, YELLOW_1GB=700)
+    assert "A purchase was charged" not in owner.get("/catalogue").text
 
 
 @pytest.mark.parametrize(("cost", "waits"), [(473, False), (474, True), (447, False), (446, True)])
