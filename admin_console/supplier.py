@@ -14,14 +14,16 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import asked, bp, figures
+from admin_console import asked, bp, figures, overview
 from admin_console.auth import needs
-from core import balances, clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import balances, buying, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.audit import Actor
 from core.balances import BalanceRead
 from core.reconcile import Doubts
 
 READS = 20
+OPEN = "orders that failed or have a case"
+"""Whose charge at the supplier is in doubt."""
 
 
 @bp.get("/supplier")
@@ -61,10 +63,12 @@ def difference(
     if gap > 0:
         more = f"The supplier holds {money.cedis(gap)} more than our books."
         if gap <= doubt.may_be_back_pesewas:
-            return "moving", f"{more} It may have given so much back for failed orders: that explains it."
+            return "moving", f"{more} It may have given so much back for {OPEN}: that explains it."
         if doubt.may_be_back_pesewas:
             back = money.cedis(doubt.may_be_back_pesewas)
-            more += f" {back} of it may be back for failed orders, {money.cedis(gap - doubt.may_be_back_pesewas)} has no reason."
+            more += (
+                f" {back} of it may be back for {OPEN}, {money.cedis(gap - doubt.may_be_back_pesewas)} has no reason."
+            )
         return "waiting", (
             f"{more} Either the float was funded, or money came back for an order that we have not seen returned."
         )
@@ -77,7 +81,7 @@ def difference(
             f"{many} sent and not yet answered for, which may have cost up to {money.cedis(sum(doubt.unresolved))}"
         )
     if doubt.charged_again:
-        why.append(f"failed orders may have been charged up to {money.cedis(sum(doubt.charged_again))} after all")
+        why.append(f"{OPEN} may have cost up to {money.cedis(sum(doubt.charged_again))} after all")
     if -gap <= doubt.may_be_gone_pesewas:
         explained = " and ".join(why)
         return "moving", f"{less} {explained[:1].upper()}{explained[1:]}: that explains it."
@@ -114,8 +118,8 @@ def steps(read: BalanceRead, float_pesewas: int) -> list[Step]:
     gap = left = read.balance_pesewas - read.float_pesewas
     doubts = (
         ("Orders sent and not answered for then", -read.unresolved_pesewas),
-        ("Failed orders it may have charged after all", -read.charged_again_pesewas),
-        ("Failed orders it may have given back for", read.may_be_back_pesewas),
+        (f"Charged after all for {OPEN}", -read.charged_again_pesewas),
+        (f"Given back for {OPEN}", read.may_be_back_pesewas),
     )
     for what, most in doubts:
         part = max(most, min(left, 0)) if most < 0 else min(most, max(left, 0))
@@ -168,6 +172,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "link": link,
         "platform": platform,
         "burn": figures.burn(platform["supplier_float"]),
+        "still": overview.stands_still(buying.now()),
         "kind": kind,
         "sentence": sentence,
         "stale": link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600),

@@ -5,7 +5,10 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, orders, phones, typed
+from core import buying, clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
 from core.paths import own_path
@@ -49,12 +52,12 @@ def queue() -> ResponseReturnValue:
     search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
-    kept = _kept_ticks()
+    kept, pressed, deed = _kept_press()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), words=orders.agent_words,
-        kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
+        kept=kept, pressed=pressed, deed=deed, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
         more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
@@ -132,10 +135,16 @@ def process_many() -> ResponseReturnValue:
     return _press_many(verb, words, TITLES, nothing="Nothing was sent", undo=bool(config.current().undo_s))
 
 
-def _kept_ticks() -> list[str] | None:
-    """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
+def _kept_press() -> tuple[list[str] | None, Order | None, str]:
+    """A press that came after its log-in had ended: its ticks (None when there was none), and of one row's press the
+    order and what was pressed. They are shown, never used.
+    """
     form = g.kept.take("/orders/")
-    return None if form is None else list(dict.fromkeys(form.getlist("order")))
+    if form is None:
+        return None, None, ""
+    row = re.fullmatch(r"/orders/([^/]+)/(process|undo)", g.kept.path)
+    pressed = orders.by_code(row[1]) if row else None
+    return list(dict.fromkeys(form.getlist("order"))), pressed, row[2] if row else ""
 
 
 @bp.post("/orders/undo")
@@ -186,9 +195,17 @@ def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part was drawn from: the order's version and the interval of asking."""
-    every_s = orders.next_poll_s(order)
-    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}"}
+    """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
+    every_s, cannot = orders.next_poll_s(order), _cannot(order)
+    mark = f"{zlib.crc32(cannot.encode()):x}" if cannot else ""
+    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
+
+
+def _cannot(order: Order) -> str:
+    """Why a new order cannot be processed now, at no price; empty when it can, or goes already."""
+    if order.state != "pending" or order.release_at is not None or orders.price_now(order) is not None:
+        return ""
+    return orders.held_up.for_agent(order, buying.now())
 
 
 def newest_id() -> int:
@@ -198,8 +215,10 @@ def newest_id() -> int:
 
 
 def _live(order: Order) -> dict[str, object]:
+    words, cannot = orders.agent_words(order), _cannot(order)
     return {
-        "order": order, "words": orders.agent_words(order), "person": orders.person_words(order),
+        "order": order, "words": replace(words, sentence=cannot) if cannot else words, "cannot": cannot,
+        "person": orders.person_words(order),
         "moments": history.of(order), "new_cost_pesewas": orders.price_now(order),
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ def _status_inputs(order: Order, now: Now) -> dict[str, object]:
     return {
         "order": order,
         "words": orders.customer_words(order, g.store, now),
-        "may_pay": now.holds_up(order.network, order.bundle_id) is None,
+        "may_pay": orders.held_up.may_pay(order, now),
         "events": [event for event in orders.timeline(order) if event.customer_text],
         "ahead": _ahead(order, now),
         "ours": _ours(order),

@@ -26,6 +26,8 @@ class Question:
     bundle: Bundle
     stores_below: int
     """Stores whose price the new agent price would pass."""
+    is_disproved: bool = False
+    """The list only repeats its cost: what agents pay now was charged by a purchase."""
 
     @property
     def seen(self) -> str:
@@ -61,7 +63,12 @@ def questions() -> list[Question]:
     floors = {bundle.id: agent_price(bundle.last_cost_pesewas) for bundle in found}
     rows = db.session.execute(_BELOW, {"ids": list(floors), "floors": list(floors.values())}).all()
     below = {row.id: row.stores for row in rows}
-    return [Question(bundle, below.get(bundle.id, 0)) for bundle in found]
+    offers = select(SupplierOffer).where(SupplierOffer.id.in_([bundle.offer_id for bundle in found]))
+    disproved = {one.id for one in db.session.scalars(offers) if one.known_cost_pesewas > one.cost_pesewas}
+    return [
+        Question(bundle, below.get(bundle.id, 0), not bundle.is_gone and bundle.offer_id in disproved)
+        for bundle in found
+    ]
 
 
 @as_platform
@@ -92,11 +99,14 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
                 answered.moved_on.append(question.name)
                 continue
             answered.done.append(question.name)
-            detail = {
-                "what": question.seen, "from_pesewas": bundle.paid_cost_pesewas,
-                "agent_price_from_pesewas": bundle.agent_price_pesewas,
-            }  # fmt: skip
+            detail: dict[str, object] = {"before_pesewas": bundle.paid_cost_pesewas}
+            detail |= {"is": "gone from the list"} if bundle.is_gone else {"cost_pesewas": bundle.newest_cost_pesewas}
+            paid = bundle.agent_price_pesewas
             _carry_out(bundle, keep=keep)
+            detail |= {
+                "agents_paid_pesewas": paid,
+                "agents_pay_pesewas": None if bundle.is_gone else bundle.agent_price_pesewas,
+            }
             audit.write(actor, "keep_cost" if keep else "approve_cost", f"bundle:{bundle.id}", detail)
     return answered
 

@@ -8,7 +8,7 @@ makes doubtful (`restoring`), the timeline, the customer's own money (`giving_ba
 read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back
+from core.orders import giving_back, held_up
 from core.orders.advancing import (
     advance,
     is_ours,
@@ -154,6 +154,7 @@ __all__ = [
     "giving_back",
     "goes_in_s",
     "going_pesewas",
+    "held_up",
     "is_ours",
     "let_go",
     "let_older_go_first",

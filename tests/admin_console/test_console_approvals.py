@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from console_scenes import Scene
 from seed import offers
 from visitors import Visitor
 
-from core import audit, catalog
+from core import audit, catalog, clock
 from core.catalog import Bundle
 
 
@@ -47,6 +48,20 @@ def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(owner: Visitor,
     assert "2 lines of the supplier&#39;s list wait for your approval" in owner.get("/").text
 
 
+def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(owner: Visitor, scene: Scene) -> None:
+    first = next(one for one in offers() if one.product_code == "YELLOW_1GB")
+    with scene.everywhere():
+        wording = catalog.Wording(first.network, first.mb, first.product_name, first.capacity)
+        catalog.note_charge(wording, 600, clock.now())
+    read(scene)
+    page = owner.get("/catalogue").text
+    assert (
+        "A purchase was charged 6.00, and the list repeats 4.60: approve only if the supplier takes that again." in page
+    )
+    read(scene, YELLOW_1GB=700)
+    assert "A purchase was charged" not in owner.get("/catalogue").text
+
+
 @pytest.mark.parametrize(("cost", "waits"), [(473, False), (474, True), (447, False), (446, True)])
 def test_three_in_a_hundred_pass_and_more_waits(owner: Visitor, scene: Scene, cost: int, waits: bool) -> None:
     read(scene, YELLOW_1GB=cost)
@@ -69,6 +84,9 @@ def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -
     assert bundle(scene, 2048).asked_at is not None, "another one does"
     told = owner.get("/audit").text
     assert "approved the newest cost of" in told and "left the cost of" in told
+    plain = unescape(re.sub(r"\s+", " ", told)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "cost: GH₵ 6.00, before: GH₵ 4.60, agents pay: GH₵ 6.12, agents paid: GH₵ 4.70" in plain
+    assert "cost: GH₵ 10.00, before: GH₵ 9.00, agents pay: GH₵ 9.18, agents paid: GH₵ 9.18" in plain
 
 
 def test_all_at_once_and_pressed_twice(owner: Visitor, scene: Scene) -> None:

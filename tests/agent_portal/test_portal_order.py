@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
+from seed import offers
 from visitors import Visitor
 
-from core import clock, ledger, money, orders, phones
+from core import catalog, clock, ledger, money, orders, phones, tenancy
 from core.audit import Actor
 
 UNKNOWN = "ZZZZZZZZZZ"
@@ -199,3 +202,29 @@ def test_a_case_of_another_store_is_no_business_of_this_one(ama_agent: Visitor, 
     in_store("kofi", lambda: orders.raise_case(orders.by_code(code).id, "never_fulfilled", {"since": "x"}))  # type: ignore[union-attr]
     ours = place(state="processing")
     assert "waits for a person" not in ama_agent.get(f"/orders/{ours}").text
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (lambda: catalog.apply_sync("datamart", offers()[1:]), "MTN 1 GB is not offered by the network’s supplier now"),
+        (
+            lambda: catalog.apply_sync("datamart", [replace(offers()[0], cost_pesewas=900), *offers()[1:]]),
+            "what it will cost you is being decided",
+        ),
+        (lambda: catalog.pause_network("mtn", "backlog", AMA), "MTN is paused since"),
+    ],
+)
+def test_process_is_not_offered_where_it_would_be_refused(
+    ama_agent: Visitor, place: Any, app: Flask, happens: Callable[[], object], said: str
+) -> None:
+    code = place(gb=1)
+    page = ama_agent.get(f"/orders/{code}").text
+    asks = re.search(r'data-hx-get="([^"]+)"', page)
+    assert asks is not None and f'action="/orders/{code}/process"' in page
+    with app.app_context(), tenancy.across_stores():
+        happens()
+    moved = ama_agent.get(asks[1].replace("&amp;", "&"))
+    assert moved.status_code == 200
+    for page in (moved.text, ama_agent.get(f"/orders/{code}").text):
+        assert said in words_of(page) and f"/orders/{code}/process" not in page and f"/orders/{code}/cancel" in page
