@@ -51,7 +51,7 @@ def overview() -> str:
         burn=figures.burn(platform["supplier_float"]),
         problems=found,
         alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
-        still=_stands_still(now),
+        still=stands_still(now),
         nothing_sold=now.line is not None,
         chart=plot,
         chart_rows=rows,
@@ -209,7 +209,7 @@ def _float_problems(now: Now) -> list[Problem]:
     ]  # fmt: skip
 
 
-def _stands_still(now: Now) -> str:
+def stands_still(now: Now) -> str:
     """What the figures say instead of their calm words while not everything can be bought; empty when it can."""
     if now.line is not None:
         return f"buying stands still since {_at(now.line.since)}"

@@ -14,9 +14,9 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import asked, bp, figures
+from admin_console import asked, bp, figures, overview
 from admin_console.auth import needs
-from core import balances, clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import balances, buying, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.audit import Actor
 from core.balances import BalanceRead
 from core.reconcile import Doubts
@@ -172,6 +172,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "link": link,
         "platform": platform,
         "burn": figures.burn(platform["supplier_float"]),
+        "still": overview.stands_still(buying.now()),
         "kind": kind,
         "sentence": sentence,
         "stale": link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600),

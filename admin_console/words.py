@@ -79,6 +79,8 @@ _LABELS = {
     "failure_reason": "the supplier's reason",
     "is": "now",
     "was": "before",
+    "above_bp": "asked above",
+    "by_itself": "approves by itself",
 }
 """What a detail is called where its own name is not how people say it."""
 
@@ -129,6 +131,8 @@ def _value(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if name.endswith("_pesewas") and isinstance(value, int):
         return money.cedis(value)
+    if name.endswith("_bp") and isinstance(value, int):
+        return f"{value / 100:g} %"
     if isinstance(value, dict):
         return ", ".join(said for key, one in sorted(value.items()) if (said := detail(key, one)))
     if isinstance(value, list):

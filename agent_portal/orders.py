@@ -5,6 +5,7 @@ Decides how an agent's press is read and answered. Leaves whether it may happen,
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,12 +52,12 @@ def queue() -> ResponseReturnValue:
     search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
-    kept = _kept_ticks()
+    kept, pressed, deed = _kept_press()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), words=orders.agent_words,
-        kept=kept, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
+        kept=kept, pressed=pressed, deed=deed, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
         more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
@@ -134,10 +135,16 @@ def process_many() -> ResponseReturnValue:
     return _press_many(verb, words, TITLES, nothing="Nothing was sent", undo=bool(config.current().undo_s))
 
 
-def _kept_ticks() -> list[str] | None:
-    """The ticks of a press that came after its log-in had ended; None when there was none. They are shown, never used."""
+def _kept_press() -> tuple[list[str] | None, Order | None, str]:
+    """A press that came after its log-in had ended: its ticks (None when there was none), and of one row's press the
+    order and what was pressed. They are shown, never used.
+    """
     form = g.kept.take("/orders/")
-    return None if form is None else list(dict.fromkeys(form.getlist("order")))
+    if form is None:
+        return None, None, ""
+    row = re.fullmatch(r"/orders/([^/]+)/(process|undo)", g.kept.path)
+    pressed = orders.by_code(row[1]) if row else None
+    return list(dict.fromkeys(form.getlist("order"))), pressed, row[2] if row else ""
 
 
 @bp.post("/orders/undo")

@@ -49,7 +49,9 @@ def return_path() -> str:
 
 
 class Kept:
-    """The form that waits in this browser, if any."""
+    """The form that waits in this browser, if any; once taken, `path` is the address it was sent to."""
+
+    path = ""
 
     def keep(self) -> bool:
         """Keep the form of this request, if it says for whom its page was drawn and is not too long."""
@@ -85,7 +87,10 @@ class Kept:
             return None
         mine = self.of_person(current_user.user.id)
         session.pop(_KEY)
-        return MultiDict(mine["form"]) if mine and mine["store"] == current_user.store_id else None
+        if not mine or mine["store"] != current_user.store_id:
+            return None
+        self.path = mine["path"]
+        return MultiDict(mine["form"])
 
 
 def _signer() -> URLSafeSerializer:

@@ -99,11 +99,14 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
                 answered.moved_on.append(question.name)
                 continue
             answered.done.append(question.name)
-            detail = {
-                "what": question.seen, "from_pesewas": bundle.paid_cost_pesewas,
-                "agent_price_from_pesewas": bundle.agent_price_pesewas,
-            }  # fmt: skip
+            detail: dict[str, object] = {"before_pesewas": bundle.paid_cost_pesewas}
+            detail |= {"is": "gone from the list"} if bundle.is_gone else {"cost_pesewas": bundle.newest_cost_pesewas}
+            paid = bundle.agent_price_pesewas
             _carry_out(bundle, keep=keep)
+            detail |= {
+                "agents_paid_pesewas": paid,
+                "agents_pay_pesewas": None if bundle.is_gone else bundle.agent_price_pesewas,
+            }
             audit.write(actor, "keep_cost" if keep else "approve_cost", f"bundle:{bundle.id}", detail)
     return answered
 

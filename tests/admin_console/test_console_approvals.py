@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from console_scenes import Scene
@@ -83,6 +84,9 @@ def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -
     assert bundle(scene, 2048).asked_at is not None, "another one does"
     told = owner.get("/audit").text
     assert "approved the newest cost of" in told and "left the cost of" in told
+    plain = unescape(re.sub(r"\s+", " ", told)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "cost: GH₵ 6.00, before: GH₵ 4.60, agents pay: GH₵ 6.12, agents paid: GH₵ 4.70" in plain
+    assert "cost: GH₵ 10.00, before: GH₵ 9.00, agents pay: GH₵ 9.18, agents paid: GH₵ 9.18" in plain
 
 
 def test_all_at_once_and_pressed_twice(owner: Visitor, scene: Scene) -> None:

@@ -32,6 +32,19 @@ def test_a_case_shows_its_evidence_and_its_order(owner: Visitor, scene: Scene) -
         assert words in page, words
 
 
+@pytest.mark.parametrize(("times", "folded"), [(1, 0), (3, 0), (4, 2), (7, 5)])
+def test_of_much_evidence_the_first_and_the_newest_stand_open(
+    owner: Visitor, scene: Scene, times: int, folded: int
+) -> None:
+    for number in range(times):
+        scene.case(evidence={"word": f"word-{number}"})
+    page = owner.get("/cases").text
+    hidden = page.partition('<details class="more"><summary>Seen')[2].partition("</details>")[0]
+    assert [number for number in range(times) if f"word-{number}" in hidden] == list(range(1, 1 + folded))
+    assert all(page.count(f"word-{number}") == 1 for number in range(times))
+    assert (f"Seen {folded} times in between" in page) == bool(folded)
+
+
 def test_closing_a_case_keeps_the_words_of_the_person(owner: Visitor, scene: Scene) -> None:
     case_id = scene.case()
     answer = owner.post(f"/cases/{case_id}/close", {"resolution": " Asked the supplier:\nit means pending. "})

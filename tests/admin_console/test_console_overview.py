@@ -176,6 +176,8 @@ def test_the_figures_carry_the_alarm_while_buying_stands_still(owner: Visitor, s
     assert "everything moves" not in page
     assert page.count('class="alarm"') == 2, "what is stuck, and the float"
     assert len(re.findall(r"<small>buying stands still since \d\d:\d\d</small>", page)) == 2
+    both = owner.get("/supplier").text
+    assert "less what was bought; buying stands still since" in both and "lasts about" not in both
     scene.link(unreachable_since=None)
     scene.look_anew()
     assert owner.get("/").text.count("everything moves") == 1

@@ -14,7 +14,7 @@ from flask import Flask
 from seed import WALLET_PESEWAS, offers
 from visitors import Visitor
 
-from core import catalog, ledger, orders, tenancy
+from core import catalog, ledger, money, orders, tenancy
 from core.audit import Actor
 from core.catalog import PriceLine
 from core.orders import Order
@@ -217,6 +217,9 @@ def test_a_figure_that_moved_again_is_refused_and_a_cost_that_fell_back_is_free(
     before = order_of(code).agent_price_pesewas
     cost(YELLOW_5GB=2_400)
     shown = catalog.agent_price(2_400)
+    facts = ama_agent.get(f"/orders/{code}").text.partition('id="facts"')[2]
+    assert f"{money.cedis(shown)} <span" in facts and f"now, {money.cedis(before)} when it was ordered" in facts
+    assert f'strong">{money.cedis(order_of(code).price_pesewas - shown)}</dd>' in facts
     cost(YELLOW_5GB=2_450)
     refused = ama_agent.post(f"/orders/{code}/reprice", data={"cost": shown})
     assert refused.status_code == 409 and "by now" in refused.text
@@ -230,6 +233,8 @@ def test_while_the_owner_has_not_decided_there_is_no_new_cost(
 ) -> None:
     code = place()
     cost(approve=False, YELLOW_5GB=2_900)
+    told = ama_agent.get(f"/orders/{code}").text
+    assert "is being decided" in told and f"/orders/{code}/process" not in told, "before anybody presses"
     page = ama_agent.post(f"/orders/{code}/reprice", data={"cost": 2_958, "accept": 10_000})
     assert page.status_code == 409 and "is being decided" in page.text
     assert in_store("ama", lambda: orders.cancel(code, Actor("agent", "Ama")).state) == "cancelled"

@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from core import config, users
+from core import config, orders, users
+from core.audit import Actor
 
 PASSWORD = "correct horse battery"
 HTMX = {"HX-Request": "true"}
@@ -97,6 +98,24 @@ def test_one_press_leads_back_to_its_queue_and_is_not_done_unasked(
     assert answer.location == "/login?next=/orders%3Fq%3D024"
     page = portal.get(log_in(portal, "ama", next="/orders?q=024").location).text
     assert "Nothing was sent yet" in page and order_of(code).state == "pending"
+    named = page[page.index("You had pressed Process for MTN 5 GB to") :].partition("</p>")[0]
+    assert (
+        f'href="/orders/{code}"' in named and f'<tr id="o-{code}" data-row tabindex="-1" aria-current="true">' in page
+    )
+
+
+def test_an_undo_that_came_too_late_does_not_read_as_if_nothing_was_sent(
+    app: Flask, portal: Visitor, place: Any, jump: Any, in_store: Any
+) -> None:
+    log_in(portal, "ama")
+    code, form = place(), form_of(portal) | {"press": "1.0"}
+    in_store("ama", lambda: orders.release(code, Actor("agent", "Ama")))
+    ended(app, portal, "idle", jump)
+    portal.post(f"/orders/{code}/undo", form, csrf=False)
+    log_in(portal, "ama", next="/orders?tab=new")
+    page = portal.get("/orders?tab=new").text
+    assert "Your undo was not done" in page and ": it has gone meanwhile." in page
+    assert "Nothing was sent yet" not in page and "Press once more" not in page
 
 
 def test_a_press_in_the_row_brings_its_page_s_ticks_along(app: Flask, portal: Visitor, place: Any, jump: Any) -> None:
