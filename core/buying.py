@@ -102,11 +102,6 @@ class Now:
         """Whether a page may say how long a delivery on this network usually takes."""
         return self.unsure_since is None and self.holds_up(network) is None
 
-    @property
-    def open_networks(self) -> list[str]:
-        """The networks that no owner has paused, by name."""
-        return [item.name for key, item in NETWORKS.items() if key not in self.networks]
-
 
 @dataclass(frozen=True)
 class SoldOut:

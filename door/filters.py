@@ -23,6 +23,7 @@ def install(app: Flask) -> None:
         cedis=money.cedis,
         phone=phones.show,
         masked=phones.mask,
+        loose=loose,
         code=shown_code,
         at=at,
         age=age,
@@ -46,6 +47,11 @@ def install(app: Flask) -> None:
 def shown_code(code: str) -> str:
     """`K7QM2XR94T` -> `K7QM-2XR9-4T`."""
     return "-".join(code[i : i + 4] for i in range(0, len(code), 4))
+
+
+def loose(text: str) -> str:
+    """A number or an amount that may go on in the next line between its groups, where it stands alone and large."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def at(moment: datetime | None) -> Markup:

@@ -74,6 +74,15 @@
     }
   }
 
+  /* A shop, or a review, of which nothing can be ordered just now opens again by itself. */
+  var shut = d.querySelector('[data-look]');
+  function look() {
+    if (d.hidden) setTimeout(look, 1000);
+    else if (shut.dataset.at) location.replace(shut.dataset.at);
+    else location.reload();
+  }
+  if (shut) setTimeout(look, shut.dataset.look * 1000);
+
   /* The order page */
   var to = $('to'), copy = $('copy'), share = $('share'), news = $('news');
   if (to && to.dataset.keep) {

@@ -22,6 +22,8 @@ ESTIMATE = (
     "the order page always says where it is."
 )
 
+LOOK_AGAIN_S = 60
+"""A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of who waits."""
 CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
 
 
@@ -89,6 +91,8 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
         can_order=can_order,
         stop=now.everything,
         unsure_since=now.unsure_since,
+        look_again_s=LOOK_AGAIN_S,
+        look_again_at="" if request.method == "GET" else "/",
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
         estimate=ESTIMATE,

@@ -30,8 +30,9 @@ VIEWS = {  # name: (width, height, whether text is twice as large)
     "320 px": (320, 640, False),
     "400 % of 1280 x 1024": (320, 256, False),
     "text at 200 %": (360, 740, True),
+    "320 px, text at 200 %": (320, 640, True),
 }
-TWICE = """() => { for (const e of [...document.querySelectorAll('*')].map(e => [e, parseFloat(getComputedStyle(e).fontSize)]))
+TWICE = """() => { if (document.body.dataset.twice) return; document.body.dataset.twice = 'yes'; for (const e of [...document.querySelectorAll('*')].map(e => [e, parseFloat(getComputedStyle(e).fontSize)]))
   e[0].style.fontSize = 2 * e[1] + 'px'; }"""
 WIDE = """() => { const root = document.scrollingElement, w = root.clientWidth; if (root.scrollWidth <= w) return [];
   const held = e => { for (let p = e.parentElement; p; p = p.parentElement)
@@ -43,6 +44,14 @@ COVERED = """() => { const hit = (a, b) => a.left < b.right - 1 && b.left < a.ri
   for (const n of document.querySelectorAll('.phone, .money')) for (const o of document.querySelectorAll('.badge, .chip, .count, .warn'))
     if (!n.contains(o) && !o.contains(n) && boxes(n).some(a => boxes(o).some(b => hit(a, b)))) bad.push(o.textContent.trim() + ' on ' + n.textContent.trim());
   return bad.slice(0, 4) }"""
+
+SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n, .phone, .money')) {
+  const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+  for (let t = walk.nextNode(); t; t = walk.nextNode()) for (const group of t.data.matchAll(/[0-9A-Z•.,]+/g)) {
+    const r = document.createRange(); r.setStart(t, group.index); r.setEnd(t, group.index + group[0].length);
+    if (new Set([...r.getClientRects()].map(b => Math.round(b.top))).size > 1) bad.push('broken within: ' + e.textContent.trim()) } }
+  return bad.slice(0, 4) }"""
+"""A group of digits on two lines reads as another number: GH₵ 222.7 and 5."""
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +125,8 @@ def problems(page: Page, name: str, *, larger: bool = False) -> list[str]:
         page.set_viewport_size({"width": width, "height": height})
         if is_large:
             page.evaluate(TWICE)
-        found += [f"{name} at {view}: {problem}" for problem in page.evaluate(WIDE) + page.evaluate(COVERED)]
+        checks = (WIDE, COVERED, SPLIT)
+        found += [f"{name} at {view}: {problem}" for check in checks for problem in page.evaluate(check)]
     return found
 
 

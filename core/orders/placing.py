@@ -151,11 +151,12 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
 
 
 def refuse_paused(network: str, now: buying.Now) -> None:
-    """Raise `NetworkPaused` with what is open instead, when an operator paused this network."""
+    """Raise `NetworkPaused`, with what this store sells instead, when an operator paused this network."""
     pause = now.networks.get(network)
     if pause is None:
         return
-    open_ones = now.open_networks
+    sold = {line.network for line in catalog.shelf() if now.why_not(line.network, line.bundle_id) is None}
+    open_ones = [item.name for key, item in phones.NETWORKS.items() if key in sold]
     rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
     stop = buying.Stop("paused", pause.since, network)
     raise refusals.NetworkPaused(stop.to_customer + rest)

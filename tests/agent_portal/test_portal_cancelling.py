@@ -190,7 +190,7 @@ def test_a_forgotten_number_is_masked_for_the_agent_and_offers_no_message(
 
         assert orders.forget_number("+233241234567", SYSTEM).masked == 1
     page = ama_agent.get(f"/orders/{code}").text
-    assert "024\u00a0•••\u00a04567" in page
+    assert "024 ••• 4567" in page.replace("\u00a0", " ")
     assert "xxx" not in page
     assert "wa.me/233" not in page
     assert "data-copy" not in page.partition("Number")[2].partition("</dd>")[0]
@@ -201,7 +201,7 @@ def test_a_forgotten_number_is_masked_for_the_agent_and_offers_no_message(
     assert code in ama_agent.get("/orders?tab=done&q=4567").text
     for path in (f"/orders/{code}", "/orders?q=4567"):
         shown = owner.get(path).text
-        assert "024\u00a0•••\u00a04567" in shown
+        assert "024 ••• 4567" in shown.replace("\u00a0", " ")
         assert "xxx" not in shown
 
 

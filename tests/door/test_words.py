@@ -65,6 +65,7 @@ def test_codes() -> None:
         ("{{ 2400|cedis }}", "GH₵\xa024.00"),
         ("{{ '+233241234567'|phone }}", "024\xa0123\xa04567"),
         ("{{ '+233241234567'|masked }}", "024\xa0•••\xa04567"),
+        ("{{ '+233241234567'|phone|loose }}", "024 123 4567"),
         ("{{ 5120|size }}", "5 GB"),
         ("{{ store_url('ama') }}", "http://ama.localhost"),
         ("{{ portal_url() }} {{ console_url() }}", "http://portal.localhost http://admin.localhost"),

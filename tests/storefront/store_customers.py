@@ -63,6 +63,11 @@ def fields(html: str) -> dict[str, str]:
     return {n: unescape(v) for n, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html)}
 
 
+def plain(html: str) -> str:
+    """A page with every blank alike: where a number stands large, it may go on in the next line, else not."""
+    return html.replace("\xa0", " ")
+
+
 def parse_clean(html: str) -> None:
     """Raise when a validating parser has anything to say."""
     parser = html5lib.HTMLParser(strict=True)

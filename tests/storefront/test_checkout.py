@@ -6,7 +6,7 @@ import re
 
 import pytest
 import tables_owner
-from store_customers import NUMBER, OTHER_NUMBER, fields, parse_clean, set_order
+from store_customers import NUMBER, OTHER_NUMBER, fields, parse_clean, plain, set_order
 
 from core import catalog, clock, config, orders
 from core.audit import SYSTEM, Actor
@@ -26,10 +26,10 @@ def test_the_review_shows_what_will_be_sent_where_and_for_how_much(shop, bundle,
     before = counts()
     page = shop("ama").review(bundle("mtn"), "+233 (0)24-123-4567")
     assert page.status_code == 200
-    assert "024\xa0123\xa04567" in page.text
+    assert ">024 123 4567<" in page.text
     assert "cannot be taken back" in page.text
     assert re.search(r"GH₵\s\d+\.\d\d", page.text)
-    assert "024\xa0000\xa00001" in page.text and "cash" in page.text
+    assert "024 000 0001" in plain(page.text) and "cash" in page.text
     assert "Delivery takes" in page.text
     assert page.headers["Cache-Control"] == "no-store"
     assert counts() == before
@@ -69,7 +69,7 @@ def test_a_number_of_another_network_is_asked_about_and_never_refused(shop, bund
 def test_a_number_is_read_as_it_is_seen_and_stays_that_number_until_it_is_ordered(shop, bundle, in_store, typed):
     customer = shop("ama")
     page = customer.review(bundle(), typed)
-    assert "024\xa0123\xa04567" in page.text
+    assert ">024 123 4567<" in page.text
     code = customer.post("/orders", fields(page.text)).location.rsplit("/", 1)[1]
     assert in_store("ama", lambda: orders.by_code(code)).recipient_msisdn == "+233241234567"
 

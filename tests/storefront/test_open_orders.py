@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from store_customers import Shop, fields, parse_clean, set_order
+from store_customers import Shop, fields, parse_clean, plain, set_order
 
 from core import config, orders, phones, tenancy
 from core.audit import SYSTEM
@@ -38,7 +38,7 @@ def test_the_page_keeps_the_form_names_the_wait_and_then_takes_it(
     wait_s = int(page.headers["Retry-After"])
     assert 1 <= wait_s <= 20
     assert f"Wait {wait_s} second" in page.text
-    assert "020\u00a0765\u00a04321" in page.text
+    assert ">020 765 4321<" in page.text
     assert page.headers["Cache-Control"] == "no-store"
     parse_clean(page.text)
     kept = fields(page.text)
@@ -140,11 +140,11 @@ def test_yesterdays_cookie_still_names_its_orders(
     with app.app_context():
         old = device._signer(store_id).dumps([code])
     customer.client.set_cookie(device.COOKIE, old, domain="ama.localhost", secure=True)
-    assert "020\u00a0765\u00a04321" in customer.get(f"/orders/{code}").text
+    assert "020 765 4321" in plain(customer.get(f"/orders/{code}").text)
     form = fields(customer.review(bundle(), "0207654322").text)  # which gives the device an id
     later = customer.post("/orders", form).location.rpartition("/")[2]
     for mine in (code, later):
-        assert "020\u00a0765\u00a0432" in customer.get(f"/orders/{mine}").text
+        assert "020 765 432" in plain(customer.get(f"/orders/{mine}").text)
     assert in_store("ama", lambda: orders.by_code(later).placed_device) is not None
 
 
@@ -174,7 +174,7 @@ def test_a_forgotten_number_is_shown_masked_to_its_own_device_and_offers_nothing
     with app.app_context(), tenancy.across_stores():
         assert orders.forget_number("+233207654321", SYSTEM).masked == 1
     page = customer.get(f"/orders/{code}").text
-    assert phones.mask("+233207654321") in page
+    assert phones.mask("+233207654321") in page.replace(" ", "\u00a0")
     assert "xxx" not in page
     assert "Buy again" not in page
     assert "data-keep" not in page

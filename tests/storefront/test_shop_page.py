@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from store_customers import parse_clean
+from store_customers import NUMBER, fields, parse_clean
 
 from core import catalog, clock, phones
 from core.audit import SYSTEM
@@ -149,6 +149,39 @@ def test_a_paused_network_says_since_when_and_what_works(shop, in_store, bundle,
     refused = shop("ama").review(mtn)
     assert refused.status_code == 422 and "MTN is paused since" in refused.text
     assert counts() == before
+
+
+def test_a_paused_network_names_only_what_this_store_sells_instead(shop, in_store, bundle):
+    mtn, customer = bundle("mtn"), shop("ama")
+    form = fields(customer.review(mtn).text)
+    hidden = in_store("ama", lambda: [line for line in catalog.shelf() if line.network in ("telecel", "at")])
+    for line in hidden[:-1] if hidden[-1].network == "at" else hidden:
+        in_store("ama", lambda line=line: catalog.save_price(line.bundle_id, line.price_pesewas, True, SYSTEM))
+    in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
+    for answer in (shop("ama").review(mtn), customer.post("/orders", form)):
+        said = re.search(r'role="alert".*?</div>', answer.text, re.DOTALL)[0]
+        assert answer.status_code == 422 and "AT works." in said and "Telecel" not in said
+    in_store("ama", lambda: catalog.save_price(hidden[-1].bundle_id, hidden[-1].price_pesewas, True, SYSTEM))
+    said = re.search(r'role="alert".*?</div>', shop("ama").review(mtn).text, re.DOTALL)[0]
+    assert "MTN is paused since" in said and "work" not in said
+
+
+def test_a_shop_that_sells_nothing_just_now_opens_by_itself_with_and_without_javascript(shop, in_store, bundle):
+    mtn, customer = bundle("mtn"), shop("ama")
+    assert "data-look" not in customer.get("/").text and "refresh" not in customer.get("/").text
+    form = fields(customer.review(mtn).text)
+    where = customer.client.post(
+        "/orders", data={"bundle": mtn, "recipient": NUMBER}, base_url=customer.base, headers={"Origin": customer.base}
+    ).location
+    in_store("ama", lambda: catalog.pause_sales("test", SYSTEM))
+    for page in (customer.get("/"), customer.get(where), customer.post("/orders", form)):
+        assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.text
+        assert 'data-look="60" data-at=""' in page.text and "store.js" not in page.text.split("</head>")[1]
+        assert re.search(r'<script src="[^"]*store[^"]*\.js"', page.text)
+        assert "opens again by itself" in page.text
+    answered = customer.post("/orders", {"bundle": mtn, "recipient": NUMBER})
+    assert 'content="60;url=/"' in answered.text and 'data-at="/"' in answered.text
+    parse_clean(answered.text)
 
 
 def test_paused_sales_are_said_before_anyone_orders(shop, in_store, bundle, counts):
