@@ -115,9 +115,10 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
         if row is None:
             row = SupplierOffer(supplier=supplier, product_code=offer.product_code)
             session.add(row)
-        _forget_what_is_over(row, offer)
+        mb = _size(offer, row)
+        _forget_what_is_over(row, offer, mb)
         row.product_name, row.capacity, row.network = offer.product_name, offer.capacity, offer.network
-        row.mb, row.validity, row.cost_pesewas = offer.mb, _lasts(offer, lasting), offer.cost_pesewas
+        row.mb, row.validity, row.cost_pesewas = mb, _lasts(offer, mb, lasting), offer.cost_pesewas
         row.active, row.seen_at, row.missing_since = True, now, None
     for row in known.values():
         if not row.active or not is_whole:
@@ -128,13 +129,18 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
             row.active = False
 
 
-def _lasts(offer: OfferLike, lasting: Mapping[str, tuple[str, int, str]]) -> str:
+def _size(offer: OfferLike, row: SupplierOffer) -> int:
+    """Its megabytes. A product that goes over from gigabytes of 1024 to such of 1000, or back, is the size it was."""
+    known = row.mb if row.network == offer.network else None
+    is_same = known is not None and (known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000)
+    return known if known is not None and is_same else offer.mb
+
+
+def _lasts(offer: OfferLike, mb: int, lasting: Mapping[str, tuple[str, int, str]]) -> str:
     """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is known: of this product,
     else of the one duration in which this size was sold.
     """
-    same_size = {
-        code: words for code, (network, mb, words) in lasting.items() if (network, mb) == (offer.network, offer.mb)
-    }
+    same_size = {code: words for code, (*size, words) in lasting.items() if size == [offer.network, mb]}
     own = same_size.get(offer.product_code)
     for words in [own] if own is not None else [*same_size.values()] if len(set(same_size.values())) == 1 else []:
         if validity.adds_nothing(offer.validity, words):
@@ -148,12 +154,12 @@ def _listed() -> dict[int, bool]:
     return dict(rows.all())
 
 
-def _forget_what_is_over(row: SupplierOffer, offer: OfferLike) -> None:
+def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:
     """A charge or a refusal was about what the list said then. A refusal is also over after `gone_gap_s`: one order finds
     out whether the supplier sells it again.
     """
     now = clock.now()
-    said = (offer.product_name, offer.capacity, offer.network, offer.mb, offer.cost_pesewas)
+    said = (offer.product_name, offer.capacity, offer.network, mb, offer.cost_pesewas)
     if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
         row.price_since, row.charged_pesewas, row.refused_at = now, None, None
     elif row.refused_at is not None and now - row.refused_at >= clock.delta(config.current().gone_gap_s):

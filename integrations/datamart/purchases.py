@@ -100,13 +100,13 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
 
 def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
     """The supplier's line about an order it took, whose reference is known to be `order_ref`."""
-    said = meaning_at_purchase(row.get("status"))
+    said, in_cedis = meaning_at_purchase(row.get("status")), is_cedis(row.get("currency"))
     return Accepted(
         status=said.word,
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
-        amount_pesewas=pesewas(row.get("amount")) if is_cedis(row.get("currency")) else None,
-        balance_after_pesewas=signed_pesewas(row.get("balance_after")),
+        amount_pesewas=pesewas(row.get("amount")) if in_cedis else None,
+        balance_after_pesewas=signed_pesewas(row.get("balance_after")) if in_cedis else None,
         recipient=envelope.optional_text(row.get("beneficiary"), 40),
         order_ref=order_ref,
         needs_person=said.needs_person,

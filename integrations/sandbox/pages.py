@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from integrations.sandbox import catalogue, faults, orders, processing, wire
+from integrations.sandbox import catalogue, faults, orders, processing, profiles, wire
 from integrations.sandbox.clock import iso
 from integrations.sandbox.state import Sandbox
 from integrations.sandbox.store import FIRST_ID
@@ -62,6 +62,8 @@ _ROUTES = Map(
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
         Rule("/sandbox/account/status", endpoint="set_account", methods=["POST"]),
         Rule("/sandbox/plan", endpoint="set_plan", methods=["POST"]),
+        Rule("/sandbox/turn", endpoint="set_knobs", methods=["POST"]),
+        Rule("/sandbox/held/let-go", endpoint="let_go", methods=["POST"]),
     ],
     strict_slashes=False,
     merge_slashes=False,
@@ -176,6 +178,23 @@ def set_plan(sandbox: Sandbox, request: Request, name: str) -> Done:
     return Done(f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)})
 
 
+def set_knobs(sandbox: Sandbox, request: Request, name: str) -> Done:
+    """Turn the knobs that were typed; the others stay."""
+    try:
+        wanted = json.loads(_field(request, "knobs").strip() or "{}")
+        if not isinstance(wanted, dict):
+            raise profiles.BadKnob("knobs are one object")
+        profiles.turn(sandbox.knobs, wanted)
+    except (ValueError, RecursionError, profiles.BadKnob) as problem:
+        return Done(f"These knobs cannot be turned: {problem}.", 400)
+    return Done("The knobs are as typed.", 200, {"knobs": profiles.as_dict(sandbox.knobs)})
+
+
+def let_go(sandbox: Sandbox, request: Request, name: str) -> Done:
+    count = sandbox.holds.release(None)
+    return Done(f"Let {count} held request{'' if count == 1 else 's'} go on.", 200, {"released": count})
+
+
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
     page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
     found = orders.newest(sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS)
@@ -195,14 +214,18 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
         plan=_field(request, "plan") or _readable(sandbox.faults.entries()),
+        turned=_field(request, "knobs") or json.dumps(profiles.as_dict(sandbox.knobs), indent=1),
+        faults=sorted(faults.FAULTS),
+        endpoints=sorted(faults.ENDPOINTS),
+        members=[name for name in faults.Fault.__dataclass_fields__ if name not in ("fault", "endpoint")],
     )
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
 
 
 def _readable(entries: list[dict[str, Any]]) -> str:
-    """The plan as JSON, without the members that say nothing."""
-    said = [{name: value for name, value in entry.items() if value is not None} for entry in entries]
+    """The plan as JSON, without the members that say nothing; `times` null says for ever."""
+    said = [{name: value for name, value in entry.items() if value is not None or name == "times"} for entry in entries]
     return json.dumps(said, indent=1) if said else ""
 
 
@@ -232,4 +255,6 @@ _ACTS: dict[str, Callable[[Sandbox, Request, str], Done]] = {
     "set_price": set_price,
     "set_account": set_account,
     "set_plan": set_plan,
+    "set_knobs": set_knobs,
+    "let_go": let_go,
 }

@@ -109,6 +109,26 @@ def test_a_size_in_another_unit_is_the_same_bundle(lists: Lists) -> None:
     assert [one.id for one in bundles()] == before
 
 
+@pytest.mark.parametrize(("gb", "said"), [(1, "1000MB"), (5, "5000 MB"), (10, "10000MB")])
+def test_a_product_counted_in_thousands_of_megabytes_is_the_same_bundle(lists: Lists, gb: int, said: str) -> None:
+    lists.sync()
+    [bundle] = bundles(gb * 1024)
+    with lists.desk.inside("ama"):
+        catalog.save_price(bundle.id, 9_999, True, AMA)
+    for capacity in (said, f"{gb}GB", said):
+        lists.sync({"product_code": f"YELLOW_{gb}GB", "capacity": capacity})
+        assert [(one.id, one.is_sold) for one in bundles(gb * 1024)] == [(bundle.id, True)]
+        assert bundles(gb * 1000) == []
+    order = lists.desk.release("kofi", gb=gb)
+    lists.desk.work()
+    assert (lists.desk.read(order).state, lists.desk.read(order).capacity) == ("processing", said)
+
+
+def test_another_product_of_a_thousand_megabytes_is_another_bundle(lists: Lists) -> None:
+    lists.sync(row(product_code="SMALL", capacity="1000MB", price=4.5))
+    assert len(bundles()) == len(bundles(1000)) == 1
+
+
 def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(lists: Lists) -> None:
     """Left behind by a list of before, when each spelling made a bundle of its own."""
     lists.sync()

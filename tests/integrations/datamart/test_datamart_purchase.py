@@ -54,6 +54,10 @@ ACCEPTED: dict[str, tuple[httpx.Response, Accepted]] = {
         ok(bought(status=7), 201),
         replace(TOOK, status="processing", raw_status="", needs_person=True),
     ),
+    "figures of another currency": (
+        ok(bought(currency="USD"), 201),
+        replace(TOOK, amount_pesewas=None, balance_after_pesewas=None),
+    ),
     "float noise": (ok(bought(balance_after=4990.000000000001), 201), replace(TOOK, balance_after_pesewas=499000)),
     "amount as text": (ok(bought(amount="9.20"), 201), TOOK),
     "amount nonsense": (ok(bought(amount="nine"), 201), replace(TOOK, amount_pesewas=None)),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+
 import html5lib
 import pytest
 from sandbox_kit import Reseller, balance_pesewas, error_code
 
-from integrations.sandbox import profiles
+from integrations.sandbox import faults, profiles
 
 REF = "MK-0000000001"
 HTML = {"Accept": "text/html"}
@@ -272,3 +276,28 @@ def test_a_plan_that_cannot_be_played_is_said_and_kept(ama, plan):
     reply = ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML)
     assert reply.status_code == 400
     assert "cannot be played" in reply.text and plan.split('"')[1] in reply.text
+
+
+def test_a_shown_plan_pressed_again_means_the_same(ama):
+    plan = '[{"fault": "edited_answer", "endpoint": "balance", "times": null, "members": {"balance": -12.5}}]'
+    for _ in range(2):
+        assert ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
+        assert [ama.get("/v1/balance").json["data"]["balance"] for _ in range(2)] == [-12.5, -12.5]
+        plan = html.unescape(re.search(r'<textarea id="plan"[^>]*>([^<]*)<', page(ama)[0].text)[1])
+
+
+def test_every_fault_and_knob_is_named_on_the_page_and_knobs_are_turned_there(ama):
+    shown = page(ama)[0].text
+    assert all(name in shown for name in (*faults.FAULTS, *profiles.as_dict(ama.supplier.sandbox.knobs)))
+    knobs = html.unescape(re.search(r'<textarea id="knobs"[^>]*>([^<]*)<', shown)[1]).replace('"on"', '"gone"', 1)
+    assert '"gone"' in knobs
+    assert ama.client.post("/sandbox/turn", data={"knobs": knobs}, headers=HTML).status_code == 303
+    assert '"gone"' in json.dumps(profiles.as_dict(ama.supplier.sandbox.knobs))
+    for wrong in ("[", "[]", '{"flood": 1}'):
+        reply = ama.client.post("/sandbox/turn", data={"knobs": wrong}, headers=HTML)
+        assert reply.status_code == 400 and "cannot be turned" in reply.text
+
+
+def test_what_is_held_is_let_go_from_the_page(ama):
+    assert ama.client.post("/sandbox/held/let-go", headers=HTML).status_code == 303
+    assert "Let 0 held requests go on." in page(ama)[0].text
