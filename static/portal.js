@@ -51,7 +51,8 @@
     if (event.target.matches?.("[data-row]") && document.activeElement === document.body) event.target.focus();
   });
 
-  // Keys: j k move, x selects, Enter opens, / searches. Never inside a field; one press turns them off for good.
+  // Keys: j k move, x selects, p goes to Process selected, Enter opens, / searches. Never inside a field;
+  // one press turns them off for good.
   const off = () => localStorage.getItem("keys") === "off";
   function move(step) {
     const rows = all("[data-row]");
@@ -63,6 +64,7 @@
     j: () => move(1),
     k: () => move(-1),
     x: () => one("input[name=order]", document.activeElement.closest("[data-row]") ?? undefined)?.click(),
+    p: () => one("[data-selection]:not([hidden]) [data-process]")?.focus(),
     "/": () => one("input[type=search]")?.focus(),
   };
   document.addEventListener("keydown", (event) => {
@@ -78,7 +80,7 @@
     if (!button) return;
     button.hidden = false;
     button.setAttribute("aria-pressed", String(!off()));
-    button.textContent = off() ? "Keys are off" : "Keys: j k move, x select, Enter open, / search";
+    button.textContent = off() ? "Keys are off" : "Keys: j k move, x select, p process selected, Enter open, / search";
   }
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-keys]")) return;

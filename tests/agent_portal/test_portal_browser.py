@@ -231,6 +231,21 @@ class TestKeys:
         page.keyboard.press("j")
         assert page.evaluate("document.activeElement.tagName") != "TR"
 
+    def test_p_goes_from_a_ticked_row_to_process_selected_and_presses_nothing(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
+        page = open_page("ama", width=1280)
+        page.goto("/orders")
+        focused = "document.activeElement.matches('[data-process]')"
+        page.locator("main").focus()
+        page.keyboard.press("p")
+        assert not page.evaluate(focused), "nothing is ticked yet"
+        for key in "jxp":
+            page.keyboard.press(key)
+        assert page.evaluate(focused) and order_of(full["pending"]).state == "pending"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h1:has-text('1 sent')")
+
     def test_enter_on_a_tick_never_processes_a_single_row(
         self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
     ) -> None:
@@ -351,19 +366,21 @@ def test_the_queue_shows_work_and_not_air(open_page: Any, place: Any, width: int
     assert not page.evaluate(overlaps)
 
 
-HEIGHTS = "[...document.querySelectorAll('tr[data-row]')].map(row => row.offsetHeight)"
+HEIGHTS = """[...document.querySelectorAll('tr[data-row]')].map((row, index) =>
+    [row.offsetHeight, index == 1 ? 0 : row.querySelector('.c-bundle').getBoundingClientRect().left])"""
 SPILLED = """[...document.querySelectorAll('td > .badge, .figures b')].filter(each => {
     const text = document.createRange(); text.selectNodeContents(each);
     return text.getBoundingClientRect().right > each.getBoundingClientRect().right - 1; }).map(each => each.textContent)"""
 
 
 @pytest.mark.browser
-def test_on_a_phone_no_row_moves_when_one_above_it_is_pressed_and_goes(
-    open_page: Any, place: Any, in_store: Any, order_of: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
+def test_no_row_moves_when_one_above_it_is_pressed_and_goes(
+    open_page: Any, place: Any, in_store: Any, order_of: Any, monkeypatch: pytest.MonkeyPatch, width: int, height: int
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=1))
     codes = [place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3]) for index in range(4)]
-    page = open_page("ama", width=360, height=740)
+    page = open_page("ama", width=width, height=height)
     page.goto("/orders")
     before = page.evaluate(HEIGHTS)
     page.click("tr[data-row]:nth-child(2) >> text=Process")
