@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from integrations import http
@@ -43,6 +44,8 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
         if purchases.REFUSALS.get(answer.code) in ("invalid", "catalogue"):
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)
+    if isinstance(said, Unknown) and isinstance(answer, Envelope):
+        return _unclear(said, envelope.whole(answer.error.get("order_index")), requests)
     if not isinstance(said, Envelope):
         return each(requests, said)
     if said.data is None:
@@ -56,6 +59,16 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
 def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
     """The same result for every line."""
     return BulkResult(tuple(BulkLine(request.order_ref, said) for request in requests))
+
+
+def _unclear(said: Unknown, place: int | None, requests: Sequence[PurchaseRequest]) -> BulkResult:
+    """Every line is unclear; what the answer says of the catalogue, it says of the line it names, or of the only one."""
+    place = 0 if len(requests) == 1 else place
+    lines = [
+        BulkLine(request.order_ref, replace(said, about_catalogue=said.about_catalogue and number == place))
+        for number, request in enumerate(requests)
+    ]
+    return BulkResult(tuple(lines))
 
 
 def _one_bad_line(answer: Envelope, requests: Sequence[PurchaseRequest]) -> BulkResult:
@@ -123,7 +136,7 @@ def _failed(row: Mapping[str, Any]) -> SubmitResult:
     for words, kind in _WORDS:
         if words in reason.lower():
             return Rejected(kind, "LINE_FAILED", reason)
-    return Unknown(f"line_failed: {reason}")
+    return Unknown(f"line_failed: {reason}", about_catalogue=purchases.speaks_of_catalogue(reason))
 
 
 def _key(number: object, capacity: object) -> tuple[str, str]:

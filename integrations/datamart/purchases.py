@@ -138,7 +138,7 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         return refused(answer)
     if answer.code == "PROVIDER_ERROR":  # refunded there, but the network may still deliver
         return Unknown("provider_error")
-    about_catalogue = 400 <= answer.status < 500 and _speaks_of_catalogue(answer)
+    about_catalogue = 400 <= answer.status < 500 and speaks_of_catalogue(f"{answer.code} {answer.message}")
     return Unknown(f"http_{answer.status}_{answer.code or 'no_code'}", about_catalogue=about_catalogue)
 
 
@@ -147,8 +147,9 @@ def _names(beneficiary: object, msisdn: str) -> bool:
     return len(digits) >= 9 and digits[-9:] == msisdn[-9:]
 
 
-def _speaks_of_catalogue(answer: Envelope) -> bool:
-    said = re.sub(r"[\W_]+", " ", f"{answer.code} {answer.message}").lower()
+def speaks_of_catalogue(words: str) -> bool:
+    """Whether a refusal says that something is not sold. Never a proof: only reason enough not to sell it."""
+    said = re.sub(r"[\W_]+", " ", words).lower()
     return bool(_THING.search(said) and _LACKS.search(said)) or "out of stock" in said or "sold out" in said
 
 

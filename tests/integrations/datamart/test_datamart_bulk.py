@@ -169,6 +169,21 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [A, B],
         [Unknown("http_500_INVALID_PHONE_NUMBER")] * 2,
     ),
+    "refused in other words, named": (
+        refusal(400, "OUT_OF_STOCK", order_index=1),
+        [A, B],
+        [Unknown("http_400_OUT_OF_STOCK"), Unknown("http_400_OUT_OF_STOCK", about_catalogue=True)],
+    ),
+    "refused in other words, not named": (
+        refusal(400, "OUT_OF_STOCK"),
+        [A, B],
+        [Unknown("http_400_OUT_OF_STOCK")] * 2,
+    ),
+    "refused in other words, one line": (
+        refusal(400, "OUT_OF_STOCK"),
+        [A],
+        [Unknown("http_400_OUT_OF_STOCK", about_catalogue=True)],
+    ),
     "502": (raw(502, HTML), [A, B], [Unknown("http_502_not_json")] * 2),
     "cut": (raw(201, batch([done(A)]).content[:-9]), [A], [Unknown("http_201_not_json")]),
     "without data": (raw(201, '{"success":true}'), [A], [Unknown("success_without_data")]),
