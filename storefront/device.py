@@ -18,6 +18,7 @@ COOKIE = "__Host-device"
 MOST_CODES = 20
 KEEP_S = 180 * 86_400
 _LONGEST = 2_048
+_MOST_READ = 4
 _ID_MARK = "~"
 """An id stands among the codes, so that a cookie of either kind can be read by yesterday's code."""
 
@@ -81,14 +82,18 @@ def _own_id(store_id: int) -> str:
 
 
 def _words(store_id: int) -> list[str]:
-    signed = request.cookies.get(COOKIE, "")
-    if not signed or len(signed) > _LONGEST:
-        return []
-    try:
-        value = _signer(store_id).loads(signed)
-    except BadSignature:
-        return []
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+    """What the first cookie of this name says that we signed.
+
+    There may be more than one: where `__Host-` means nothing, a sibling store can plant one that comes first.
+    """
+    for signed in request.cookies.getlist(COOKIE)[:_MOST_READ]:
+        try:
+            value = _signer(store_id).loads(signed) if len(signed) <= _LONGEST else None
+        except BadSignature:
+            continue
+        if isinstance(value, list):
+            return [word for word in value if isinstance(word, str)]
+    return []
 
 
 def _signer(store_id: int) -> URLSafeSerializer:

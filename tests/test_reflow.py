@@ -45,9 +45,9 @@ COVERED = """() => { const hit = (a, b) => a.left < b.right - 1 && b.left < a.ri
     if (!n.contains(o) && !o.contains(n) && boxes(n).some(a => boxes(o).some(b => hit(a, b)))) bad.push(o.textContent.trim() + ' on ' + n.textContent.trim());
   return bad.slice(0, 4) }"""
 
-SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n, .phone, .money')) {
+SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n, .phone, .money, h1, dd, .read-back')) {
   const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
-  for (let t = walk.nextNode(); t; t = walk.nextNode()) for (const group of t.data.matchAll(/[0-9A-Z•.,]+/g)) {
+  for (let t = walk.nextNode(); t; t = walk.nextNode()) if (!t.parentElement.closest('.mono')) for (const group of t.data.matchAll(/[0-9A-Z•.,]+/g)) {
     const r = document.createRange(); r.setStart(t, group.index); r.setEnd(t, group.index + group[0].length);
     if (new Set([...r.getClientRects()].map(b => Math.round(b.top))).size > 1) bad.push('broken within: ' + e.textContent.trim()) } }
   return bad.slice(0, 4) }"""

@@ -177,7 +177,7 @@ def test_a_big_amount_is_read_back_before_it_is_booked(owner: Visitor, scene: Sc
     asks = owner.post("/stores/ama/fund", form)
     assert asks.status_code == 200
     assert wallet(scene, "ama") == 50_000
-    for words in (f"GH₵{NBSP}1,000.00", f"GH₵{NBSP}1,500.00", "bank transfer", "Yes, fund"):
+    for words in (">GH₵ 1,000.00<", ">GH₵ 1,500.00<", "bank transfer", "Yes, fund"):
         assert words in asks.text
     fields = dict(re.findall(r'name="(amount|reason|seen|confirm)" value="([^"]*)"', asks.text))
     assert fields == {**form, "confirm": "100000"}
@@ -228,7 +228,7 @@ def test_a_funding_is_taken_back_after_it_was_read_back(owner: Visitor, scene: S
 
     form = back_form(owner, "899.10")
     asks = owner.post("/stores/ama/take-back", form)
-    for words in (f"GH₵{NBSP}899.10", f"GH₵{NBSP}1,499.00", f"GH₵{NBSP}599.90", "2,000 instead of 200", "Yes, take"):
+    for words in (">GH₵ 899.10<", ">GH₵ 1,499.00<", ">GH₵ 599.90<", "2,000 instead of 200", "Yes, take"):
         assert words in asks.text, words
     assert wallet(scene, "ama") == 149_900, "nothing moved yet"
     assert owner.post("/stores/ama/take-back", checked(owner, form)).status_code == 303

@@ -38,7 +38,7 @@ def test_it_asks_with_count_and_sum_and_changes_nothing(
     page = check(ama_agent, codes[:2], back="/orders?tab=new&q=0")
     assert page.status_code == 200
     total = sum(order_of(code).price_pesewas for code in codes[:2])
-    assert f"<h1>Cancel 2 orders, {money.cedis(total)}?</h1>" in page.text
+    assert f"<h1>Cancel 2 orders, GH₵ {money.format_ghs(total)}?</h1>" in page.text
     assert "Yes, cancel 2 orders" in page.text
     assert 'href="/orders?tab=new&amp;q=0"' in page.text
     assert page.text.count('name="order"') == 2

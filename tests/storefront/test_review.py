@@ -342,6 +342,17 @@ def test_a_planted_session_cancels_and_confirms_nothing(shop, bundle, in_store, 
     assert silent(victim, f"/orders/{code}/cancel", {"csrf_token": token}).status_code == 303
 
 
+@pytest.mark.parametrize("planted", ["x", "~forged", "", "W10.sig", "y" * 3_000])
+def test_a_device_cookie_planted_before_our_own_locks_nobody_out(shop, bundle, planted):
+    """A cookie with a longer path, or of a parent domain, is sent first by browsers that know no `__Host-`."""
+    customer = shop("ama")
+    where = begin(customer, bundle())
+    own = customer.client.get_cookie("__Host-device", domain="ama.localhost").value
+    for both in (f"__Host-device={planted}; __Host-device={own}", f"__Host-device={own}; __Host-device={planted}"):
+        page = customer.get_carrying(where, both)
+        assert page.status_code == 200 and SHOWN in page.text
+
+
 def test_an_order_that_is_over_and_forgotten_is_named_without_its_number(app, shop, bundle):
     customer = shop("ama")
     where = begin(customer, bundle())
