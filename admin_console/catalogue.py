@@ -64,7 +64,7 @@ def pause_sales() -> Response | tuple[str, int]:
     if not reason:
         return _without_reason("sales")
     catalog.pause_sales(reason, Actor.of_login(current_user))
-    flash("All sales are paused. Orders already sent go on.")
+    flash("All sales are paused. Orders already placed go on.")
     return redirect(url_for(".show_catalogue"), 303)
 
 

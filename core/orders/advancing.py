@@ -100,8 +100,9 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
             order,
             WORKER,
             "unknown",
-            f"No clear answer ({reason}). Checking by reference; it will not be bought twice.",
+            "No clear answer from the supplier. It is asked by our reference; it will not be bought twice.",
             customer_text="Checking with the network",
+            detail={"reason": reason.replace("_", " ")},
         )
 
 
@@ -150,7 +151,7 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
             order,
             SUPPLIER,
             "webhook",
-            f"The supplier sent news ({what}). Its own record is asked before anything moves.",
+            f"The supplier sent news: “{what}”. Its own record is asked before anything moves.",
         )
     if word == "pending" and order.state in _STILL_OPEN:
         return False

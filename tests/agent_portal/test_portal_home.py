@@ -71,4 +71,4 @@ def test_a_closed_store_and_paused_sales_are_said(app: Any, ama_agent: Visitor) 
         catalog.pause_sales("float is low", SYSTEM)
     page = ama_agent.get("/").text
     assert "Your store is closed" in page and "Back &lt;b&gt;Monday&lt;/b&gt;" in page
-    assert "All sales are paused" in page
+    assert "All sales are paused" in page and ": float is low. Customers cannot order meanwhile" in page

@@ -124,6 +124,11 @@ class Desk:
         with tenancy.across_stores():
             return [case.kind for case in cases.open_cases(100)]
 
+    def details(self, order: Order, kind: str) -> list[dict[str, Any]]:
+        """What the events of a kind carry beside their sentence."""
+        with tenancy.across_stores():
+            return [event.detail or {} for event in orders.timeline(self.read(order)) if event.kind == kind]
+
     def told(self, order: Order) -> list[str]:
         with tenancy.across_stores():
             return [event.text for event in orders.timeline(self.read(order))]

@@ -107,7 +107,8 @@ def test_a_jobs_time_limit_inside_a_hanging_purchase_leaves_it_unknown_and_never
         assert time.monotonic() - began < 20
     found = desk.read(order)
     assert (found.state, found.ever_unknown) == ("submitting", True)
-    assert any("No clear answer (JobTimeoutException)" in line for line in desk.told(order))
+    assert ["JobTimeoutException"] == [detail["reason"] for detail in desk.details(order, "unknown")]
+    assert not any("JobTimeoutException" in line for line in desk.told(order)), "people read people's words"
     assert len(desk.charges()) == (held == "hold_after")
 
 
