@@ -24,11 +24,11 @@ from core.phones import NETWORKS
 LINE = {
     "balance_break": "Sending is stopped while something is settled with the supplier",
     "credentials": "Sending is stopped while something is settled with the supplier",
-    "supplier_unreachable": "The networks’ supplier cannot be reached",
-    "supplier_silent": "The networks’ supplier does not answer",
-    "breaker": "The networks’ supplier gives no clear answers",
+    "supplier_unreachable": "The networks’ supplier has been out of reach",
+    "supplier_silent": "The networks’ supplier has not answered",
+    "breaker": "The networks’ supplier has given no clear answers",
     "rate": "The networks’ supplier has asked us to wait",
-    "unwatched": "We do not know whether data can be sent",
+    "unwatched": "We have not known whether data can be sent",
 }
 """What stops buying altogether, as customers read it before "since 14:02"."""
 

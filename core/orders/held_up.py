@@ -24,7 +24,11 @@ def for_customer(order: Order, store: Store, now: Now) -> str:
         )
     if order.state != "queued" or (stop.reason == "float" and order.wait_reason != "float"):
         return ""
-    why = f"It waits for new stock since {clock.shown(stop.since)}." if stop.reason == "float" else stop.to_customer
+    why = (
+        f"It has been waiting for new stock since {clock.shown(stop.since)}."
+        if stop.reason == "float"
+        else stop.to_customer
+    )
     return f"Accepted. {why} It is sent by itself when that is over."
 
 

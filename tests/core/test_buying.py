@@ -323,7 +323,7 @@ def test_placing_asks_again_and_says_what_and_since_when(look, everywhere, as_st
     assert as_store("ama", lambda: place(bundle_id=cheap.id)).state == "pending"
     everywhere(lambda: link(unreachable_since=clock.now()))
     look()
-    with pytest.raises(orders.NotBuyable, match=r"cannot be reached since \d\d:\d\d\. Nothing has been ordered"):
+    with pytest.raises(orders.NotBuyable, match=r"has been out of reach since \d\d:\d\d\. Nothing has been ordered"):
         as_store("ama", lambda: place(bundle_id=cheap.id))
 
 
@@ -382,7 +382,7 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
     now = as_store("ama", buying.now)
     assert now.line is not None and now.line.reason == "unwatched" and now.line.since == now.unsure_since
     order = everywhere(lambda: db.session.scalar(select(Order).order_by(Order.id.desc())))
-    with pytest.raises(orders.NotBuyable, match="We do not know whether data can be sent since"):
+    with pytest.raises(orders.NotBuyable, match="We have not known whether data can be sent since"):
         as_store("ama", place)
     assert as_store("ama", lambda: orders.release(order.code, AMA)).wait_reason == "unwatched"
     assert look() == buying.Now()  # and it comes back with the relay

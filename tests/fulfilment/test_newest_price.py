@@ -223,6 +223,16 @@ def test_a_list_with_a_new_price_settles_a_charge(lists: Lists) -> None:
     assert (one_gb().cost_pesewas, asked()) == (462, [])
 
 
+@pytest.mark.parametrize("endpoint", ["purchase", "status"])
+def test_an_amount_in_another_unit_is_asked_about_and_is_no_price(lists: Lists, endpoint: str) -> None:
+    order = lists.desk.release()
+    lists.desk.plan("edited_answer", endpoint, members={"amount": 460})
+    lists.desk.work()
+    lists.desk.settle(order, "successful")
+    lists.desk.work_until(order, "completed")
+    assert (on_shelf(lists), lists.desk.cases()) == (True, ["amount_differs"])
+
+
 def test_a_charge_below_changes_only_the_books(lists: Lists) -> None:
     lists.desk.release()
     lists.desk.plan("other_amount", "purchase", cedis=4.0)

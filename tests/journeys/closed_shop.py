@@ -21,7 +21,7 @@ from supplier import Supplier
 CLOSES_S, OPENS_S, BOUGHT_S = 60, 90, 400
 """Unscaled: silence at two addresses and a round of the relay; the next probe; look-ups until the last one is bought."""
 SLACK_S = 30
-SAID = "supplier (does not answer|cannot be reached|gives no clear answers) since"
+SAID = "supplier (has not answered|has been out of reach|has given no clear answers) since"
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_a_sold_out_size_is_neither_reviewed_nor_placed(shop, in_store, platform
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        (away, "supplier cannot be reached"),
+        (away, "supplier has been out of reach"),
         (refused, "Sending is stopped while something is settled with the supplier"),
     ],
 )
@@ -140,7 +140,7 @@ def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(shop, bundle
     assert moved.status_code == 200
     for html in (moved.text, customer.get(f"/orders/{code}").text):
         assert "You pay" not in html and "Reference" not in html
-        assert re.search(r"cannot be reached since \d\d:\d\d\. Please do not pay yet", html)
+        assert re.search(r"has been out of reach since \d\d:\d\d\. Please do not pay yet", html)
         assert "If you have paid already, nothing is lost" in html
     platform(back)
     assert "You pay" in customer.get(f"/orders/{code}").text
@@ -186,7 +186,7 @@ def test_an_order_in_line_says_why_it_waits(shop, bundle, platform, as_store):
     as_store("ama", lambda: orders.release(code, AMA))
     html = customer.get(f"/orders/{code}").text
     assert re.search(
-        r"Accepted\. [^<]*cannot be reached since \d\d:\d\d\. It is sent by itself when that is over\.", html
+        r"Accepted\. [^<]*has been out of reach since \d\d:\d\d\. It is sent by itself when that is over\.", html
     )
     platform(back)
     platform(float_of(100))
@@ -198,7 +198,7 @@ def test_an_order_in_line_for_float_waits_for_new_stock(shop, bundle, platform, 
     code = customer.order(bundle())
     platform(float_of(100))
     as_store("ama", lambda: orders.release(code, AMA))
-    assert re.search(r"It waits for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text)
+    assert re.search(r"It has been waiting for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text)
 
 
 def test_estimates_are_silent_while_buying_stands_still(app, shop, bundle, platform, clocks):
@@ -232,7 +232,7 @@ def test_a_relay_that_is_away_is_said(shop, bundle, platform, clocks):
     assert "few minutes" not in html and "few minutes" in fresh and 'type="radio"' in html
     clocks.pass_by(60)
     html = shop("ama").get("/").text
-    assert "We do not know whether data can be sent since" in html and 'type="radio"' not in html
+    assert "We have not known whether data can be sent since" in html and 'type="radio"' not in html
     assert shop("ama").review(bundle()).status_code == 422
     platform()
     assert shop("ama").get("/").text == fresh
