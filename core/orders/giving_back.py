@@ -91,10 +91,10 @@ def customer_words(order: Order, store: str) -> tuple[str, str]:
     if order.given_back_how in HOW:
         said = f"{store} gave {amount} back {HOW[order.given_back_how]}, they say. If it is not there, s{ask[1:]}."
         return f"Given back on {day(order)}", f"{what}. {said}"
-    return (
-        f"{what}: nothing to give back",
-        f"{store} says that {NOTHING[str(order.given_back_how)]}. If not, s{ask[1:]}.",
+    said, doubt = (
+        ("you had not paid", "you had") if order.given_back_how == "unpaid" else ("the data came", "it did not")
     )
+    return f"{what}: nothing to give back", f"{store} says that {said}. If {doubt}, s{ask[1:]}."
 
 
 def day(order: Order) -> str:

@@ -135,6 +135,9 @@ def test_nothing_to_give_back_ends_it_too_and_says_why(
     ama_agent.post(f"/orders/{code}/give-back", {"how": how})
     assert back_tab(ama_agent) == [] and said in ama_agent.get(f"/orders/{code}").text
     assert headline(app, code) == "Not delivered: nothing to give back"
+    page = Visitor(app, "ama").get(f"/orders/{code}").text
+    to_them = {"unpaid": "says that you had not paid. If you had, s", "delivered": "the data came. If it did not, s"}
+    assert to_them[how] in page and "the customer" not in page
 
 
 def test_another_store_can_neither_see_nor_say_it(

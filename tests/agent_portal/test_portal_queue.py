@@ -144,7 +144,7 @@ class TestSearch:
             for typed in (code, order_of(code).shown_code.lower(), f"*{code}*"):
                 page = ama_agent.get(f"/orders?{where}q={typed}").text
                 assert numbers(page) == ["055 999 8888"], (where, typed)
-                assert f"in {tab}" in page and f">{tab}</a>." in page
+                assert f"in {tab}" in page and re.search(rf"stands in the tab <a [^>]+>{tab}</a>[.:]", page)
         assert (f"/orders/{code}/process" in page) == (state == "pending")
 
     @pytest.mark.parametrize(
@@ -262,3 +262,16 @@ class TestNews:
 )  # fmt: skip
 def test_an_empty_tab_says_why_and_what_next(ama_agent: Visitor, tab: str, why: str) -> None:
     assert why in ama_agent.get(f"/orders?tab={tab}").text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("pending", "New</a>."), ("processing", "Processing</a>: with the network."), ("completed", "Done</a>: delivered."),
+        ("refunded", "Give back</a>."),
+    ],
+)  # fmt: skip
+def test_a_code_says_in_which_tab_its_order_stands(ama_agent: Visitor, place: Any, state: str, said: str) -> None:
+    code = place(state=state)
+    found = ama_agent.get(f"/orders?q={code}").text.partition('<p class="found" role="status">')[2].partition("</p>")[0]
+    assert "stands in the tab <a" in found and f">{said}" in found
