@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core import ledger, money, orders
+from core import ledger, money, orders, reconcile
 from core.settling import ASKS_TWICE, Action, Choice, Facts, charge_of
 
 SHORT = {
@@ -114,7 +114,14 @@ def button(choice: Choice, facts: Facts) -> Button:
     label = _BUTTONS[choice.action].format(amount=amount)
     if choice.action == "give_back" and facts.order is not None and facts.order.state == "submitting":
         label = f"Never bought: give {amount} back"
+    if choice.action == "confirm_funding" and _is_whole(choice, facts):
+        label = f"Yes, all of it was paid in: book {amount}"
     return Button(choice.action, label, choice.amount_pesewas, choice.action in ASKS_TWICE)
+
+
+def _is_whole(choice: Choice, facts: Facts) -> bool:
+    """Whether it is a funding together with what may have come back for failed orders."""
+    return choice.amount_pesewas != facts.link.break_pesewas
 
 
 def not_yet(action: Action, sentence: str) -> str:
@@ -158,6 +165,7 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
         case "confirm_funding":
             return [
                 f"The supplier holds {amount} more than our books, and you say that it is money you paid in.",
+                *_of_failed_orders(choice),
                 "Our books take it from the bank into the float. Orders that wait for float go on.",
                 "If it was no funding, it may be given back for an order, or be taken out again by the supplier.",
             ]
@@ -172,6 +180,20 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 "The float of our books goes down to what it says, as a loss. Buying goes on afterwards.",
             ]
     return []
+
+
+def _of_failed_orders(choice: Choice) -> list[str]:
+    """What becomes of the money that may have come back for failed orders, when a funding is booked; empty without any."""
+    usual, *whole = reconcile.funding_amounts()
+    if not whole:
+        return []
+    back = money.cedis(whole[0] - usual)
+    if choice.amount_pesewas in whole:
+        return [f"{back} of it may have come back for failed orders: you say that it did not. They stay watched."]
+    besides = (
+        f"Besides, {back} may have come back for failed orders, and is booked as that when nothing speaks against it."
+    )
+    return [f"{besides} If you paid that in too, go back and book all of it: {money.cedis(whole[0])}."]
 
 
 def facts_in_words(seen: dict[str, Any]) -> list[Fact]:

@@ -88,9 +88,10 @@ def _asked_twice(facts: Facts, action: str, words: str, seen_pesewas: int | None
     """The page that reads an action back before it is done. Raises `settling.Refused` when it is not legal now."""
     way = settling.way_of(facts.case.kind, action)
     assert way is not None
-    choice = settling.Choice(way.action, settling.judge(way, facts))
-    if seen_pesewas is not None and choice.amount_pesewas not in (None, seen_pesewas):
-        raise settling.other_amount(choice.amount_pesewas)
+    amounts = settling.amounts(way, facts)
+    if seen_pesewas is not None and amounts[0] is not None and seen_pesewas not in amounts:
+        raise settling.other_amount(amounts[0])
+    choice = settling.Choice(way.action, seen_pesewas if seen_pesewas in amounts else amounts[0])
     return render_template(
         "console/case_confirm.html",
         case=facts.case,

@@ -8,7 +8,7 @@ link's row, cases, accounts (by id). Rows of the outbox are made due in a transa
 """
 
 from core.reconcile.doubts import Doubts, doubts
-from core.reconcile.funding import NotConfirmable, confirm_funding
+from core.reconcile.funding import NotConfirmable, confirm_funding, funding_amounts
 from core.reconcile.judging import (
     books_mark,
     buying_stopped,
@@ -31,6 +31,7 @@ __all__ = [
     "doubts",
     "float_pesewas",
     "free_pesewas",
+    "funding_amounts",
     "money_came_since",
     "note_balance",
     "renew",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from core import cases, ledger, money, orders, supply
+from core import balances, cases, ledger, money, orders, supply
 from core.audit import Actor
 from core.cases import Case
 from core.db import transaction
@@ -17,11 +17,27 @@ class NotConfirmable(Exception):
     sentence = "This case is closed already, its amount has changed, or it is not about funding the float."
 
 
+def funding_amounts() -> list[int]:
+    """What may be booked as funding by the last read, in pesewas; empty when nothing may. Needs `across_stores`.
+
+    First what the supplier holds beyond all that may have come back for failed orders. Where some may have, also the
+    whole rise: whoever paid it in knows that none of it came back.
+    """
+    rise = supply.state().break_pesewas or 0
+    if rise <= 0:
+        return []
+    for read in balances.newest(1):
+        whole = read.balance_pesewas - read.float_pesewas
+        if whole == rise + read.may_be_back_pesewas and whole > rise:  # else the rise is of an earlier read
+            return [rise, whole]
+    return [rise]
+
+
 def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None) -> int:
     """The owner says that the float was funded: book the difference of the last read. Returns pesewas booked.
 
-    Orders that waited for the money are woken. Raises `NotConfirmable`, also when `seen_pesewas`, the amount the person
-    read, is not the amount now. Needs `across_stores`.
+    Orders that waited for the money are woken. `seen_pesewas` is the one of `funding_amounts` that the person read, by
+    default the first. Raises `NotConfirmable`, also when it is none of them now. Needs `across_stores`.
     """
     with transaction() as session:
         link = supply.locked_state()  # before the case, as a balance read does
@@ -31,12 +47,13 @@ def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None)
             .with_for_update()
         )
         # As it stood at that read: what was bought since has left the books and the supplier's balance alike.
-        rise = link.break_pesewas or 0
-        if case is None or rise <= 0 or seen_pesewas not in (None, rise):
+        amounts = funding_amounts()
+        if case is None or not amounts or seen_pesewas not in (None, *amounts):
             raise NotConfirmable
-        posting_id = ledger.fund_float(rise, f"funding confirmed by {actor.name}", actor)
+        paid_in = amounts[0] if seen_pesewas is None else seen_pesewas
+        posting_id = ledger.fund_float(paid_in, f"funding confirmed by {actor.name}", actor)
         link.break_pesewas = link.break_since = None
-        said = f"Funding of {money.cedis(rise)} confirmed."
+        said = f"Funding of {money.cedis(paid_in)} confirmed."
         cases.close_row(case, said, actor, action="confirm_funding", posting_ids=[posting_id])
     orders.wake("float", spendable_pesewas())
-    return rise
+    return paid_in

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, clock, config, ledger, money, orders, outbox, supply
+from core import cases, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.cases import Case
 from core.db import db
 from core.ledger import Posting
@@ -68,10 +68,16 @@ def choices(facts: Facts) -> list[Choice]:
     found = []
     for way in table.ways_of(facts.case.kind):
         try:
-            found.append(Choice(way.action, judge(way, facts)))
+            found += [Choice(way.action, amount) for amount in amounts(way, facts)]
         except Refused:
             continue
     return found
+
+
+def amounts(way: Way, facts: Facts) -> list[int | None]:
+    """What this way may move now: what `judge` says, and other amounts a person may know better. Raises `Refused`."""
+    usual = judge(way, facts)
+    return [usual, *reconcile.funding_amounts()[1:]] if way.action == "confirm_funding" else [usual]
 
 
 def waiting(facts: Facts) -> dict[Action, str]:

@@ -109,6 +109,29 @@ def test_a_rise_of_the_float_is_booked_once_it_was_read_back(
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 250_000
 
 
+def test_what_may_have_come_back_is_booked_as_funding_only_when_the_owner_says_so(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
+    scene.order("failed")
+    float_now = scene.ask(ledger.platform_balances)["supplier_float"]
+    back = 200_000 - float_now
+    scene.balance(float_now + 70_000)
+    jump(61)
+    scene.balance(float_now + 70_000)
+    case = scene.ask(lambda: cases.open_cases(9))[0]
+    page = owner.get(f"/cases/{case.id}").text
+    assert re.findall(r'name="seen" value="([0-9]+)"', page)[:2] == [str(70_000 - back), "70000"]
+    assert "all of it was paid in" in page
+    asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": str(70_000 - back)}).text
+    assert "may have come back for failed orders" in asks and "go back and book all of it" in asks
+    asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "70000"}).text
+    assert "you say that it did not" in asks and f"book GH₵{NBSP}700.00" in asks
+    assert owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "69999"}).status_code == 409
+    fields = dict(re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks))
+    assert owner.post(f"/cases/{case.id}/confirm_funding", fields).status_code == 303
+    assert scene.ask(ledger.platform_balances)["supplier_float"] == float_now + 70_000
+
+
 def test_only_a_question_about_funding_can_be_booked(owner: Visitor, scene: Scene) -> None:
     case_id = scene.case()
     assert f"/cases/{case_id}/confirm_funding" not in owner.get("/cases").text

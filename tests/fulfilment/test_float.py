@@ -393,6 +393,42 @@ def test_a_confirmed_funding_wakes_those_who_waited_for_it(make_desk: Callable[.
     assert in_line(desk) == [made[0].id, made[1].id]
 
 
+def funded_while_an_order_may_be_given_back(desk: Desk) -> Case:
+    """700.00 paid in at the supplier while a failed order is watched whose money has not come back."""
+    order = desk.release()
+    desk.work()
+    desk.settle(order, "failed")
+    desk.work_until(order, "failed")
+    move_theirs(desk, 70_000)
+    ask(desk)
+    desk.jump(61)
+    assert "a break" in ask(desk)
+    with tenancy.across_stores():
+        case = db.session.query(Case).filter_by(kind="float_funded").one()
+        assert reconcile.funding_amounts() == [70_000 - COST, 70_000]
+        return case
+
+
+def test_a_funding_is_booked_whole_when_its_owner_says_so_and_no_order_is_taken_for_given_back(desk: Desk) -> None:
+    case = funded_while_an_order_may_be_given_back(desk)
+    with tenancy.across_stores():
+        assert reconcile.confirm_funding(case.id, OWNER, 70_000) == 70_000
+    desk.jump(61)
+    assert ask(desk) == "Balance read: fits."
+    assert desk.books()["supplier_float"] == FLOAT_PESEWAS - COST + 70_000
+
+
+def test_a_funding_without_what_may_have_come_back_leaves_that_to_the_orders(desk: Desk) -> None:
+    case = funded_while_an_order_may_be_given_back(desk)
+    with tenancy.across_stores():
+        for other in (70_000 - 1, 70_001, COST):
+            with pytest.raises(reconcile.NotConfirmable):
+                reconcile.confirm_funding(case.id, OWNER, other)
+        assert reconcile.confirm_funding(case.id, OWNER) == 70_000 - COST
+    desk.jump(61)
+    assert ask(desk) == "Balance read: fits: money came back for 1 failed order."
+
+
 def test_a_booked_refund_wakes_those_who_waited_for_it(make_desk: Callable[..., Desk]) -> None:
     desk = both_hold(make_desk, COST + 10)
     bought = desk.release()
