@@ -90,7 +90,7 @@ def squeezed(path: Path) -> bytes:
     if path.suffix == ".css":
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"\s+", " ", text)
-        text = re.sub(r" ?([{};]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text).replace(";}", "}")
+        text = re.sub(r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text).replace(";}", "}")
     elif path.suffix == ".js" and ".min." not in path.name:
         text = re.sub(r"(?m)^\s*(//.*|/\*(?s:.*?)\*/)\n", "", text)
         text = re.sub(r"(?m)^\s+", "", text)

@@ -228,7 +228,7 @@ def test_out_everywhere_means_both_doors_and_this_one(app: Flask, visitor: Calla
 def test_a_person_who_has_not_chosen_a_store_may_do_all_of_it(visitor: Callable[[str], Visitor]) -> None:
     both = visitor("portal")
     assert log_in(both, "both@example.test")
-    assert both.get("/orders").location == "/stores"
+    assert both.get("/orders").location == "/stores?next=/orders"
     assert both.get("/account/password").status_code == both.get("/account/sessions").status_code == 200
     assert change(both).status_code == 303
 
