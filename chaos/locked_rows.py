@@ -39,6 +39,8 @@ PEOPLE = 8
 HOLD_S = 6.0
 BUSY = "Busy for a moment"
 STORES = ("ama", "kofi")
+VISITORS_FROM = "127.0.0.3"
+"""The two who only look come from elsewhere than those who press: each address has its turn at the threads."""
 
 
 @dataclass
@@ -135,6 +137,7 @@ def _meanwhile(stage: Stage, name: str, act: Callable[[], Answer], hold_s: float
 
     def looks(store: str) -> None:
         visitor = Customer.of(stage.running, store)
+        visitor.source = VISITORS_FROM
         while time.monotonic() < over:
             answer = visitor.get("/")
             with counting:

@@ -172,7 +172,7 @@ class Config:
         0.2  # a page beyond them, so that threads are left for others: it waits for tables alone
     )
     lock_crowded_press_s: float = 0.4  # a press beyond them: two clicks on one order are no crowd
-    lock_last_s: float = 0.1  # what takes the last thread of a process: others queue behind it for that thread
+    lock_last_s: float = 0.3  # what takes the last thread of a process: others queue behind it for that thread
     lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process

@@ -47,9 +47,9 @@ def limit_s(room: str, method: str, others: int) -> float:
     settings = config.current()
     if room == hosts.HOOKS:
         return settings.lock_hook_s  # always: nobody sends it again, and it is answered long before its sender hangs up
-    if others > settings.lock_crowd:
-        return settings.lock_last_s
-    is_crowd = others == settings.lock_crowd
+    is_crowd = others >= settings.lock_crowd
     if method in origins.UNSAFE:
+        if others > settings.lock_crowd:
+            return settings.lock_last_s
         return settings.lock_crowded_press_s if is_crowd else settings.lock_press_s
     return settings.lock_crowded_read_s if is_crowd else settings.lock_read_s

@@ -75,8 +75,8 @@ def code(app: Flask, in_store: Callable[..., Any]) -> str:
         (hosts.HOOKS, "POST", 3, 1.0),
         (hosts.STORE, "GET", 2, 0.2),
         (hosts.PORTAL, "POST", 2, 0.4),
-        (hosts.PORTAL, "POST", 3, 0.1),
-        (hosts.STORE, "GET", 9, 0.1),
+        (hosts.PORTAL, "POST", 3, 0.3),
+        (hosts.STORE, "GET", 9, 0.2),
     ],
 )
 def test_the_limit_of_each_kind(context: Flask, room: str, method: str, others: int, limit_s: float) -> None:

@@ -32,6 +32,8 @@ class Visitor:
     running: Running
     url: str
     cookies: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+    """The address they come from; empty: the usual one of this machine."""
 
     def call(self, method: str, path: str, fields: Fields | None = None, htmx: bool = False) -> Call:
         """The request as the browser would send it."""
@@ -41,9 +43,10 @@ class Visitor:
         if htmx:
             headers["HX-Request"] = "true"
         if method == "GET":
-            return Call(self.running.facts["web_address"], method, path, headers, None)
+            return Call(self.running.facts["web_address"], method, path, headers, None, self.source)
         headers |= {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"}
-        return Call(self.running.facts["web_address"], method, path, headers, urlencode(fields or ()).encode())
+        body = urlencode(fields or ()).encode()
+        return Call(self.running.facts["web_address"], method, path, headers, body, self.source)
 
     def get(self, path: str) -> Answer:
         return self._kept(self.call("GET", path).send())

@@ -36,10 +36,13 @@ class Call:
     path: str
     headers: dict[str, str]
     body: bytes | None
+    source: str = ""
+    """The address it comes from; empty: the usual one of this machine."""
     _connection: http.client.HTTPConnection | None = None
 
     def connect(self) -> None:
-        self._connection = http.client.HTTPConnection(self.address, timeout=WAIT_S)
+        source = (self.source, 0) if self.source else None
+        self._connection = http.client.HTTPConnection(self.address, timeout=WAIT_S, source_address=source)
         self._connection.connect()
 
     def send(self) -> Answer:
