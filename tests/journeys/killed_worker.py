@@ -98,7 +98,8 @@ def kill_one(
     os.kill(pid, signal.SIGKILL)
     killed_at = time.monotonic()
     until(lambda: all(one["client_gone"] for one in supplier.in_flight()), HELD_S, "the supplier's client is gone")
-    must(pid not in running.pids("worker") or not is_alive(pid), f"worker {pid} is still alive")
+    # Its socket is closed before its last breath.
+    until(lambda: pid not in running.pids("worker") or not is_alive(pid), HELD_S, f"worker {pid} is dead")
     if late:
         until(lambda: books.look_ups_of(running, reference), patience, "our side asks for the reference")
         must(not supplier.charges([reference]), "charged while still held")
