@@ -184,16 +184,17 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
 
 def _of_failed_orders(choice: Choice) -> list[str]:
     """What becomes of the money that may have come back for failed orders, when a funding is booked; empty without any."""
-    usual, *whole = reconcile.funding_amounts()
-    if not whole:
+    amounts = reconcile.funding_amounts()
+    if len(amounts) < 2:  # or a read has just closed the question
         return []
-    back = money.cedis(whole[0] - usual)
-    if choice.amount_pesewas in whole:
+    usual, whole = amounts
+    back = money.cedis(whole - usual)
+    if choice.amount_pesewas == whole:
         return [f"{back} of it may have come back for failed orders: you say that it did not. They stay watched."]
     besides = (
         f"Besides, {back} may have come back for failed orders, and is booked as that when nothing speaks against it."
     )
-    return [f"{besides} If you paid that in too, go back and book all of it: {money.cedis(whole[0])}."]
+    return [f"{besides} If you paid that in too, go back and book all of it: {money.cedis(whole)}."]
 
 
 def facts_in_words(seen: dict[str, Any]) -> list[Fact]:

@@ -37,6 +37,14 @@ def undo(desk: Desk, order: Order, pressed: str | None = None) -> Order:
         return orders.undo(order.code, AMA, pressed)
 
 
+def goes_while_paused(desk: Desk) -> None:
+    """The moment of a press comes while its network is paused."""
+    with tenancy.across_stores():
+        catalog.pause_network("mtn", "maintenance", SYSTEM)
+    desk.jump(UNDO_S + 1)
+    desk.work(2)
+
+
 def kinds(desk: Desk, order: Order) -> list[str]:
     with tenancy.across_stores():
         return [event.kind for event in orders.timeline(desk.read(order))]
@@ -139,10 +147,7 @@ def test_undone_and_cancelled_nobody_is_owed(desk: Desk) -> None:
 
 def test_a_payment_seen_by_an_earlier_press_stays_seen_when_a_later_one_is_undone(desk: Desk) -> None:
     order = press(desk)
-    with tenancy.across_stores():
-        catalog.pause_network("mtn", "maintenance", SYSTEM)
-    desk.jump(UNDO_S + 1)
-    desk.work(1)
+    goes_while_paused(desk)
     assert desk.read(order).release_refused
     with tenancy.across_stores():
         catalog.resume_network("mtn", SYSTEM)
@@ -162,10 +167,7 @@ def test_a_pressed_order_does_not_expire(desk: Desk, monkeypatch: pytest.MonkeyP
 
 def test_refused_when_it_goes_it_is_in_new_again_with_the_sentence(desk: Desk) -> None:
     order = press(desk)
-    with tenancy.across_stores():
-        catalog.pause_network("mtn", "maintenance", SYSTEM)
-    desk.jump(UNDO_S + 1)
-    desk.work(2)
+    goes_while_paused(desk)
     order = desk.read(order)
     assert order.state == "pending" and order.release_at is None and "MTN is paused" in str(order.release_refused)
     assert desk.wallet() == (WALLET_PESEWAS, 0) and desk.charges() == []
