@@ -21,6 +21,10 @@ RETRY_AFTER_MAX_S = 300.0  # five windows; a longer wish is a mistake on the wir
 ENDPOINT_GONE = "ENDPOINT_NOT_FOUND"
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_ABOUT_US = re.compile(
+    r"\b(keys?|secrets?|credentials?|tokens?|signature|ip|accounts?|suspended|scopes?|permissions?"
+    r"|auth\w*|unauthori[sz]ed|forbidden|webhook)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,17 @@ class Envelope:
 
     @property
     def refuses_us(self) -> bool:
-        """The supplier's door, in its own words: key, secret or account. Whoever stands between us says it otherwise."""
-        return not self.success and self.status in (401, 403) and bool(self.message)
+        """The supplier turns us away, whatever is asked for: key, secret, address or account.
+
+        Both documented 403s come without a code. A 403 with one may be a rule that this request broke, such as a largest
+        size (`API_RULE_VIOLATION`): it is about us only where it says so.
+        """
+        if self.success or not self.message:
+            return False
+        if self.status == 403 and self.code:
+            said = re.sub(r"[\W_]+", " ", f"{self.code} {self.message}").lower()
+            return _ABOUT_US.search(said) is not None
+        return self.status in (401, 403)
 
     @property
     def is_endpoint_gone(self) -> bool:

@@ -89,6 +89,41 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(desk: Des
     assert desk.read(waiting).state == "processing"
 
 
+@pytest.mark.parametrize("code", ["API_RULE_VIOLATION", "MAX_GB_PER_ORDER", "BENEFICIARY_BLOCKED"])
+def test_a_rule_that_one_order_broke_stops_no_other_order(desk: Desk, code: str) -> None:
+    desk.plan("refused", status=403, says=code)
+    struck, other = desk.release(), desk.release()
+    desk.work()
+    assert desk.read(other).state == "processing"
+    assert (link().credentials_refused_since, link().breaker_open_until) == (None, None)
+    assert (desk.read(struck).state, desk.read(struck).unknown_since is not None) == ("submitting", True)
+    assert desk.work_until(struck, "processing").attempt == 2
+    assert len(desk.charges(struck)) == 1
+
+
+def test_a_rule_that_an_order_always_breaks_ends_with_a_person(desk: Desk) -> None:
+    struck = desk.release()
+    desk.plan("refused", status=403, says="API_RULE_VIOLATION", times=99, match_reference=desk.read(struck).order_ref)
+    other = desk.release()
+    for _ in range(40):
+        desk.work()
+        if desk.cases():
+            break
+        desk.jump_to_next()
+    assert desk.cases() == ["resend_limit"]
+    assert desk.read(other).state != "queued"
+    assert (desk.charges(struck), link().breaker_reason) == ([], None)
+
+
+@pytest.mark.parametrize("code", ["API_IP_NOT_ALLOWED", "INVALID_API_KEY", "ACCOUNT_SUSPENDED"])
+def test_a_403_that_speaks_of_us_stops_buying(desk: Desk, code: str) -> None:
+    desk.plan("refused", status=403, says=code)
+    order = desk.release()
+    desk.work()
+    assert (desk.read(order).state, desk.read(order).wait_reason) == ("queued", "credentials")
+    assert link().breaker_reason == "credentials"
+
+
 def test_reads_do_not_send_purchase_after_purchase_to_be_refused(desk: Desk) -> None:
     desk.plan("http_401", "purchase", times=9)
     order = desk.release()

@@ -83,6 +83,7 @@ ROWS: dict[str, tuple[Any, Any]] = {
     "401": (refusal(401), NoAnswer("credentials", "http_401: about None")),
     "401 HTML": (raw(401, HTML), NoAnswer("unclear", "http_401_not_json")),
     "403": (refusal(403), NoAnswer("credentials", "http_403: about None")),
+    "403 rule": (refusal(403, "API_RULE_VIOLATION"), NoAnswer("broken", "http_403_API_RULE_VIOLATION")),
     "429": (raw(429, "API rate limit exceeded", retry_after="9"), NoAnswer("rate_limited", "http_429", 9.0)),
     "500": (refusal(500, "TRANSACTION_ERROR"), NoAnswer("broken", "http_500_TRANSACTION_ERROR")),
     "502 HTML": (raw(502, HTML), NoAnswer("broken", "http_502_not_json")),

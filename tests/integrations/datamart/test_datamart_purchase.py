@@ -108,6 +108,23 @@ OTHERS: dict[str, tuple[Any, Any]] = (
         "401 short envelope": (refusal(401), Rejected("credentials", "HTTP_401", "about None")),
         "403 webhook mismatch": (refusal(403), Rejected("credentials", "HTTP_403", "about None")),
         "401 with a code": (refusal(401, "KEY_GONE"), Rejected("credentials", "KEY_GONE", "about KEY_GONE")),
+        "403 address": (
+            refusal(403, "API_IP_NOT_ALLOWED"),
+            Rejected("credentials", "API_IP_NOT_ALLOWED", "about API_IP_NOT_ALLOWED"),
+        ),
+        "403 account": (
+            refusal(403, "ACCOUNT_SUSPENDED"),
+            Rejected("credentials", "ACCOUNT_SUSPENDED", "about ACCOUNT_SUSPENDED"),
+        ),
+        "403 forbidden": (refusal(403, "FORBIDDEN"), Rejected("credentials", "FORBIDDEN", "about FORBIDDEN")),
+        # a rule that this one request broke
+        "403 rule": (refusal(403, "API_RULE_VIOLATION"), Unknown("http_403_API_RULE_VIOLATION")),
+        "403 largest size": (refusal(403, "MAX_GB_PER_ORDER"), Unknown("http_403_MAX_GB_PER_ORDER")),
+        "403 number": (refusal(403, "BENEFICIARY_BLOCKED"), Unknown("http_403_BENEFICIARY_BLOCKED")),
+        "403 not sold": (
+            refusal(403, "PRODUCT_DISABLED"),
+            Unknown("http_403_PRODUCT_DISABLED", about_catalogue=True),
+        ),
         # certainly not bought
         "429 as the limiter writes it": (
             raw(429, "API rate limit exceeded", content_type="text/html; charset=utf-8", retry_after="17"),
