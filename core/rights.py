@@ -63,7 +63,7 @@ PLATFORM = {
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
     "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
-    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since)",
+    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since, validity)",
     "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",

@@ -27,7 +27,7 @@ def choose(report: SyncReport, *, reads_list: bool, only: Meaning | None = None)
     """
     session, wanted = db.session, rules()
     # Not the stronger lock: an order being placed refers to its bundle while it holds its store, which we want next.
-    bundles = _by_meaning(session.scalars(select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)))
+    bundles = by_meaning(session.scalars(select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)))
     best: dict[Meaning, SupplierOffer] = {}
     offers = session.scalars(select(SupplierOffer).where(SupplierOffer.active))
     for offer in sorted(offers, key=lambda one: (not one.is_listed, one.known_cost_pesewas, one.id)):
@@ -146,7 +146,7 @@ def _new(offer: SupplierOffer) -> Bundle:
     )
 
 
-def _by_meaning(bundles: Iterable[Bundle]) -> dict[Meaning, Bundle]:
+def by_meaning(bundles: Iterable[Bundle]) -> dict[Meaning, Bundle]:
     """Each bundle under what it is. Of two that mean the same, kept from before, the one on sale counts."""
     on_sale_last = sorted(bundles, key=lambda bundle: (bundle.active, -bundle.id))
     return {meaning(bundle): bundle for bundle in on_sale_last}

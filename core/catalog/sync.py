@@ -6,13 +6,13 @@ An empty or failed list changes nothing. A product is hidden only after it was m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import select, text
 
 from core import clock, config
-from core.catalog import choosing, validity
+from core.catalog import choosing, naming, validity
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.prices import price_new_bundles
 from core.catalog.steps import LOCK
@@ -109,16 +109,23 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
         row.product_code: row
         for row in session.scalars(select(SupplierOffer).where(SupplierOffer.supplier == supplier).with_for_update())
     }
-    lasting = {code: (row.network, row.mb, row.validity) for code, row in known.items() if row.active}
+    every = list(known.values())
+    before = {code: (row.network, row.mb, row.validity) for code, row in known.items()}
+    sold = {code: before[code] for code, row in known.items() if row.active}
     for offer in {offer.product_code: offer for offer in offers}.values():
         row = known.pop(offer.product_code, None)
         if row is None:
             row = SupplierOffer(supplier=supplier, product_code=offer.product_code)
             session.add(row)
+            every.append(row)
         mb = _size(offer, row)
         _forget_what_is_over(row, offer, mb)
         row.product_name, row.capacity, row.network = offer.product_name, offer.capacity, offer.network
-        row.mb, row.validity, row.cost_pesewas = mb, _lasts(offer, mb, lasting), offer.cost_pesewas
+        row.mb, row.validity, row.cost_pesewas = (
+            mb,
+            _lasts(offer, mb, before.get(offer.product_code), sold.values()),
+            offer.cost_pesewas,
+        )
         row.active, row.seen_at, row.missing_since = True, now, None
     for row in known.values():
         if not row.active or not is_whole:
@@ -127,6 +134,7 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
             row.missing_since = now
         elif now - row.missing_since >= clock.delta(config.current().gone_gap_s):
             row.active = False
+    naming.follow(before, every, is_whole=is_whole)
 
 
 def _size(offer: OfferLike, row: SupplierOffer) -> int:
@@ -136,16 +144,16 @@ def _size(offer: OfferLike, row: SupplierOffer) -> int:
     return known if known is not None and is_same else offer.mb
 
 
-def _lasts(offer: OfferLike, mb: int, lasting: Mapping[str, tuple[str, int, str]]) -> str:
+def _lasts(offer: OfferLike, mb: int, own: tuple[str, int, str] | None, sold: Iterable[tuple[str, int, str]]) -> str:
     """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is known: of this product,
     else of the one duration in which this size was sold.
     """
-    same_size = {code: words for code, (*size, words) in lasting.items() if size == [offer.network, mb]}
-    own = same_size.get(offer.product_code)
-    for words in [own] if own is not None else [*same_size.values()] if len(set(same_size.values())) == 1 else []:
-        if validity.adds_nothing(offer.validity, words):
-            return words
-    return offer.validity
+    if own is not None and own[:2] == (offer.network, mb):
+        known = own[2]
+    else:
+        durations = {validity.meaning(words): words for *size, words in sold if size == [offer.network, mb]}
+        known = next(iter(durations.values())) if len(durations) == 1 else ""
+    return known if known and validity.adds_nothing(offer.validity, known) else offer.validity
 
 
 def _listed() -> dict[int, bool]:

@@ -29,18 +29,19 @@ _FILLING = re.compile(r"\b(valid|validity|for|of|lasts|period|expires|in|after)\
 _NO_EXPIRY = re.compile(
     r"(no|non|never|not|without|does not|doesn t|doesnt) ?(an )?(expir\w*)|unlimited|lifetime|until (used|finished|consumed)"
 )
-_NOTHING = frozenset({"", "n a", "na", "none", "null", "nil", "unknown", "undefined"})
+_NOTHING = frozenset(
+    {
+        "", "n a", "na", "nan", "none", "null", "nil", "unknown", "undefined", "unspecified", "not specified", "not stated",
+        "not set", "not available", "not applicable", "varies", "tba", "tbc", "tbd",
+    }
+)  # fmt: skip
 _LENGTH = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?|[a-z]+) )?([a-z]+)")
 
 
 def meaning(words: str) -> str:
     """A key that two spellings of the same duration share: `30 Days`, `30days` and `1 month` are `720 h`."""
     plain = _plain(words)
-    bare = _squeezed(_THINGS.sub(" ", plain))
-    if _NO_EXPIRY.fullmatch(bare):
-        return "no expiry"
-    hours = _hours(_squeezed(_FILLING.sub(" ", bare)))
-    return f"{hours.normalize():f} h" if hours else plain
+    return _read(plain) or plain
 
 
 def says(words: str) -> bool:
@@ -49,9 +50,20 @@ def says(words: str) -> bool:
 
 
 def adds_nothing(words: str, known: str) -> bool:
-    """Whether `words` say nothing, or only the number of what is `known` without its unit: `30` beside `30 days`."""
+    """Whether `words` say nothing, or no more than the number of what is `known`: `30` or `30 dyas` beside `30 days`."""
     plain = _plain(words)
-    return plain in _NOTHING or (plain.isdigit() and plain == _plain(known).split(" ")[0])
+    if plain in _NOTHING:
+        return True
+    number = plain.split(" ")[0]
+    return number.isdigit() and number == _plain(known).split(" ")[0] and _read(plain) is None
+
+
+def _read(plain: str) -> str | None:
+    bare = _squeezed(_THINGS.sub(" ", plain))
+    if _NO_EXPIRY.fullmatch(bare):
+        return "no expiry"
+    hours = _hours(_squeezed(_FILLING.sub(" ", bare)))
+    return f"{hours.normalize():f} h" if hours else None
 
 
 def _hours(plain: str) -> Decimal | None:

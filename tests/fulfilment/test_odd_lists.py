@@ -10,7 +10,7 @@ from desk import AMA, Desk
 from sqlalchemy import select
 from visitors import Visitor
 
-from core import catalog, outbox, tenancy
+from core import catalog, config, outbox, tenancy
 from core.audit import SYSTEM
 from core.catalog import Bundle
 from core.db import db
@@ -242,6 +242,138 @@ def test_a_list_that_does_not_say_how_long_changes_no_bundle(lists: Lists, unsai
         {"product_code": ONE_GB, "drop": True}, row(product_code="Y_1", capacity="1GB", validity=unsaid, price=4.6)
     )
     assert [(one.id, one.is_sold) for one in bundles()] == [(bundle.id, True)]
+
+
+UNSAID = [None, "", "N/A", "-", "TBC", {"days": 30}]
+
+
+def keeps_price_and_flag(lists: Lists, bundle_id: int) -> None:
+    """Give the bundle a price and a flag that no rule would make; `kept` reads them again."""
+    with lists.desk.inside("ama"):
+        catalog.save_price(bundle_id, 3_777, True, AMA)
+    with lists.desk.inside("kofi"):
+        catalog.save_price(bundle_id, 3_888, False, AMA)
+
+
+def kept(lists: Lists, bundle_id: int) -> list[tuple[int | None, bool]]:
+    found = []
+    for slug in ("ama", "kofi"):
+        with lists.desk.inside(slug):
+            line = next(line for line in catalog.price_table() if line.bundle_id == bundle_id)
+            found.append((line.price_pesewas, line.hidden))
+    return found
+
+
+KEPT = [(3_777, True), (3_888, False)]
+
+
+def seven() -> list[tuple[int, str, bool]]:
+    return [(one.id, one.validity, one.is_sold) for one in bundles(7 * 1024)]
+
+
+@pytest.mark.parametrize("first", [*UNSAID, 30, "30", "30 dyas"])
+def test_a_bundle_that_did_not_say_how_long_keeps_its_prices_when_it_does(lists: Lists, first: object) -> None:
+    lists.sync(row(validity=first))
+    [bundle] = bundles(7 * 1024)
+    keeps_price_and_flag(lists, bundle.id)
+    lists.sync(row(validity="30 days"))
+    assert seven() == [(bundle.id, "30 days", True)]
+    assert kept(lists, bundle.id) == KEPT
+    lists.sync(row(validity=first))
+    lists.sync(row(validity="1 month"))
+    assert [one for one, _, _ in seven()] == [bundle.id]
+    lists.sync(row(validity="7 days"))
+    assert [one for one, _, sold in seven() if sold] != [bundle.id], "another duration is another bundle"
+
+
+def test_an_order_placed_before_its_bundle_was_named_is_bought(lists: Lists) -> None:
+    lists.sync(row(validity=""))
+    order = lists.desk.release("kofi", gb=7)
+    lists.sync(row(validity="30 days"))
+    lists.desk.work_until(order, "processing")
+
+
+def test_a_new_product_that_says_how_long_takes_the_place_of_the_missing_one(lists: Lists) -> None:
+    lists.sync(row(validity=""))
+    [bundle] = bundles(7 * 1024)
+    keeps_price_and_flag(lists, bundle.id)
+    lists.sync(row(product_code="ODD_NEW", validity="30 days"))
+    assert seven() == [(bundle.id, "30 days", True)]
+    assert kept(lists, bundle.id) == KEPT
+
+
+def other(**members: Any) -> dict[str, Any]:
+    """Another product of the size of `row` that a purchase can tell from it, and dearer."""
+    return row(product_code="OTHER", name="YELLO MAX", price=31.5) | members
+
+
+def test_of_two_durations_the_one_that_was_bought_keeps_the_prices(lists: Lists) -> None:
+    lists.sync(row(validity=""), other(validity=""))
+    [bundle] = bundles(7 * 1024)
+    keeps_price_and_flag(lists, bundle.id)
+    lists.sync(row(validity="30 days"), other(validity="7 days"))
+    assert [(number == bundle.id, words) for number, words, _ in seven()] == [(True, "30 days"), (False, "7 days")]
+    assert kept(lists, bundle.id) == KEPT
+
+
+def test_what_was_sold_as_one_is_named_as_one_though_one_product_says_nothing_yet(lists: Lists) -> None:
+    lists.sync(row(validity=""), other(validity=""))
+    [bundle] = bundles(7 * 1024)
+    keeps_price_and_flag(lists, bundle.id)
+    lists.sync(row(validity=""), other(validity="30 days"))
+    lists.sync(row(validity="30 days"), other(validity="30 days"))
+    assert seven() == [(bundle.id, "30 days", True)]
+    assert kept(lists, bundle.id) == KEPT
+
+
+def test_two_new_durations_take_no_place_of_a_missing_one(lists: Lists) -> None:
+    lists.sync(row(validity=""))
+    [bundle] = bundles(7 * 1024)
+    lists.sync(row(product_code="A", validity="30 days"), other(validity="7 days"))
+    assert seven()[0] == (bundle.id, "", False)
+    assert sorted(words for _, words, sold in seven() if sold) == ["30 days", "7 days"]
+
+
+def test_beside_a_bundle_of_that_name_the_named_one_goes_on(lists: Lists) -> None:
+    lists.sync(row(validity=""), other(validity="30 days"))
+    nameless, named = bundles(7 * 1024)
+    assert (nameless.validity, named.validity) == ("", "30 days")
+    keeps_price_and_flag(lists, named.id)
+    lists.sync(row(validity="30 days"), other(validity="30 days"))
+    assert seven() == [(nameless.id, "", False), (named.id, "30 days", True)]
+    assert kept(lists, named.id) == KEPT
+    with tenancy.across_stores():
+        assert [one for one in catalog.questions() if one.bundle.mb == 7 * 1024] == [], "nothing was taken away"
+
+
+def test_a_bundle_long_gone_comes_back_with_the_prices_of_the_nameless_one(lists: Lists) -> None:
+    with tenancy.across_stores():
+        catalog.set_rules(catalog.Rules(by_itself=True), SYSTEM)
+    lists.sync(row(validity="30 days"))
+    [old] = bundles(7 * 1024)
+    for _ in range(2):
+        lists.sync({"product_code": ONE_GB})
+        lists.desk.jump(config.current().gone_gap_s + 1)
+    lists.sync(other(validity=""))
+    nameless = bundles(7 * 1024)[1]
+    keeps_price_and_flag(lists, nameless.id)
+    lists.sync(other(validity="30 days"))
+    assert seven() == [(old.id, "30 days", True), (nameless.id, "", False)]
+    assert kept(lists, old.id) == KEPT
+
+
+def test_a_product_that_comes_back_and_does_not_say_is_what_it_was(lists: Lists) -> None:
+    with tenancy.across_stores():
+        catalog.set_rules(catalog.Rules(by_itself=True), SYSTEM)
+    lists.sync(row(validity="30 days"))
+    [bundle] = bundles(7 * 1024)
+    keeps_price_and_flag(lists, bundle.id)
+    for _ in range(2):
+        lists.sync({"product_code": ONE_GB})
+        lists.desk.jump(config.current().gone_gap_s + 1)
+    lists.sync(row(validity=""))
+    assert seven() == [(bundle.id, "30 days", True)]
+    assert kept(lists, bundle.id) == KEPT
 
 
 def test_another_number_without_a_unit_is_another_bundle(lists: Lists) -> None:
