@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -29,6 +29,8 @@ from core.settling import Facts
 SETTLED = 20
 """So many settled cases are listed, the newest first."""
 NOT_OPEN = "There is no case of that number."
+_REFUSED = "refused"
+"""What the session holds between a press that was refused and its case's page: the case, why, and the words typed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,12 @@ def list_cases() -> str:
 
 @bp.get("/cases/<int(max=999999999999999999):case_id>")
 def show_case(case_id: int) -> str:
-    return _page_of(_case(case_id))
+    """One case; after a press that was refused, why, once, with the words that were typed."""
+    case, found = _case(case_id), session.get(_REFUSED)
+    if not found or found[0] != case.id:
+        return _page_of(case)
+    session.pop(_REFUSED)
+    return _page_of(case, found[1], found[2])
 
 
 @bp.post("/cases/<int(max=999999999999999999):case_id>/<action>")
@@ -70,7 +77,7 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
     case, words = _case(case_id), one_line(request.form.get("resolution", ""))
     seen = row_id(request.form.get("seen", ""))
     if settling.way_of(case.kind, action) is None and case.closed_at is None:
-        return _page_of(case, "This cannot be done about a case of this kind."), 409
+        return _back_to(case, "This cannot be done about a case of this kind.", words)
     if action in settling.NEEDS_WORDS and not words and case.closed_at is None:
         return _page_of(case, "Say in a few words what was done, or why; it is kept with the case."), 422
     try:
@@ -78,10 +85,16 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
             return _asked_twice(settling.facts_of(case), action, words, seen)
         said = settling.settle(case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen)
     except settling.Refused as refusal:
-        return _page_of(_case(case_id), refusal.sentence), 409
+        return _back_to(case, refusal.sentence, words)
     flash(said, "moving" if action == "look_again" else "done")
     back = url_for(".list_cases") if action != "look_again" else url_for(".show_case", case_id=case_id)
     return redirect(back, 303)
+
+
+def _back_to(case: Case, sentence: str, words: str) -> Response:
+    """To the page of a case a press was refused for: an answer to the post itself would be sent again by a reload."""
+    session[_REFUSED] = [case.id, sentence, words]
+    return redirect(url_for(".show_case", case_id=case.id), 303)
 
 
 def _asked_twice(facts: Facts, action: str, words: str, seen_pesewas: int | None) -> str:
@@ -119,10 +132,10 @@ def _page() -> str:
     )
 
 
-def _page_of(case: Case, problem: str | None = None) -> str:
+def _page_of(case: Case, problem: str | None = None, typed: str = "") -> str:
     """The page of one case, open or settled, with the sentence of a refused press."""
     is_open = case.closed_at is None
-    return _rendered([case] if is_open else [], [] if is_open else [case], one=case, problem=problem)
+    return _rendered([case] if is_open else [], [] if is_open else [case], one=case, problem=problem, typed=typed)
 
 
 def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> str:
@@ -138,8 +151,7 @@ def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> st
         stores=figures.store_names(),
         short=case_words.SHORT,
         kind_text=ledger.KIND_TEXT,
-        typed=one_line(request.form.get("resolution", "")),
-        **{"one": None, "problem": None, "kind": "", "counts": {}, "first": None, "older": None, **more},
+        **{"one": None, "problem": None, "typed": "", "kind": "", "counts": {}, "first": None, "older": None, **more},
     )
 
 

@@ -93,7 +93,8 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
     try:
         orders.request_look(order.code, Actor.of_login(current_user))
     except orders.Refused as refusal:
-        return render_template("console/order.html", **_whole(_order(code)), problem=refusal.sentence), 409
+        flash(f"Nothing was changed. {refusal.sentence}", "stopped")
+        return redirect(url_for(".show_order", code=order.code), 303)
     flash("Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving")
     return redirect(url_for(".show_order", code=order.code), 303)
 

@@ -10,12 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, results
 from agent_portal.auth import actor, needs
-from agent_portal.orders import press, selected
+from agent_portal.orders import not_begun, press, selected
 from core import ledger, orders
 from core.paths import own_path
 
 WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
 TITLES = {"before": "Cancelled before. Nothing was sent."}
+NOTHING = "Nothing was cancelled"
 
 
 @bp.get("/orders/cancel")
@@ -31,7 +32,7 @@ def cancel_many() -> ResponseReturnValue:
     codes, problem = selected()
     back = own_path(request.form.get("back")) or url_for(".queue")
     if problem:
-        return _nothing(problem, back), 422
+        return not_begun(NOTHING, problem, back)
     found = orders.by_codes(codes)
     if not found:
         abort(404)
@@ -39,7 +40,9 @@ def cancel_many() -> ResponseReturnValue:
         return _cancelled(codes, back)
     new = [order for order in found if order.state == "pending"]
     if not new:
-        return _nothing("None of these orders is new any more: somebody has processed or cancelled them.", back), 409
+        return not_begun(
+            NOTHING, "None of these orders is new any more: somebody has processed or cancelled them.", back
+        )
     return render_template(
         "portal/cancel_check.html", orders=new, left_out=len(codes) - len(new), back=back,
         sum_pesewas=sum(order.price_pesewas for order in new),
@@ -66,11 +69,7 @@ def cancel(code: str) -> ResponseReturnValue:
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
     found = orders.cancel_many(codes, actor())
     page = render_template(
-        "portal/processed.html", problem=None, back=back, wallet=ledger.wallet(), amount="price_pesewas",
+        "portal/processed.html", back=back, wallet=ledger.wallet(), amount="price_pesewas",
         groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found, WORDS),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
-
-
-def _nothing(problem: str, back: str) -> str:
-    return render_template("portal/processed.html", problem=problem, back=back, heading="Nothing was cancelled")

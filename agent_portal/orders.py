@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from flask import abort, flash, g, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history, results, standing
@@ -41,6 +41,8 @@ TITLES = {
     "over": "Over already: nothing was sent.",
 }
 """What the page says of a whole group; the others say it in their own words."""
+_REFUSED = "refused"
+"""What the session holds between a press that was refused and its order's page; also that page's anchor for it."""
 
 
 @bp.get("/orders")
@@ -76,10 +78,10 @@ def news() -> ResponseReturnValue:
 
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
-    """Everything about one order."""
+    """Everything about one order; after a press that was refused, why, once."""
     order = _order(code)
     orders.watch(order)
-    return order_page(order)
+    return render_template("portal/order.html", **_as_refused(order), **_live(order))
 
 
 @bp.get("/orders/<code>/status")
@@ -169,12 +171,12 @@ def _press_many(
     codes, problem = selected()
     back = own_path(request.form.get("back")) or url_for(".queue")
     if problem:
-        return render_template("portal/processed.html", problem=problem, back=back, heading=nothing), 422
+        return not_begun(nothing, problem, back)
     if not orders.by_codes(codes):
         abort(404)
     found = verb(codes)
     page = render_template(
-        "portal/processed.html", problem=None, undo=undo, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        "portal/processed.html", undo=undo, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
         groups=results.groups(found, "agent_price_pesewas", titles), heading=results.heading(found, words),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
@@ -189,9 +191,19 @@ def selected() -> tuple[list[str], str]:
     return codes, f"Select at most {most} orders at a time." if len(codes) > most else ""
 
 
-def order_page(order: Order, refusal: orders.Refused | None = None) -> str:
-    """The order page, with the sentence of a refused press on top when there is one."""
-    return render_template("portal/order.html", **_said(refusal), **_live(order))
+def not_begun(nothing: str, problem: str, back: str) -> ResponseReturnValue:
+    """Back to where a selection was made that cannot be used, which says why, once."""
+    flash(f"{nothing}. {problem}", "stopped")
+    return redirect(back, 303)
+
+
+def _as_refused(order: Order) -> dict[str, object]:
+    """What a refused press has to say on this order's page; nothing when it was said, or is about another order."""
+    found = session.get(_REFUSED)
+    if not found or found[0] != order.code:
+        return {}
+    session.pop(_REFUSED)
+    return {"refusal": found[1], "needs_funds": found[2]}
 
 
 def drawn_from(order: Order) -> dict[str, str]:
@@ -226,7 +238,10 @@ def _live(order: Order) -> dict[str, object]:
 
 
 def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
-    """One press on one order: do it, then show the order; a refusal is a sentence on the same page."""
+    """One press on one order: do it, then show the order. Refused, its page says why, once.
+
+    The page is led to, never the answer to the post: a reload, or Back, would offer to press again.
+    """
     as_row = "row" in request.args
     try:
         order = verb(code, actor())
@@ -234,7 +249,10 @@ def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Response
         abort(404)
     except orders.Refused as refusal:
         order = _order(code)
-        return (_row(order, refusal) if as_row else order_page(order, refusal)), 409
+        if as_row:
+            return _row(order, refusal), 409
+        session[_REFUSED] = [order.code, *_said(refusal).values()]
+        return redirect(url_for(".show_order", code=order.code, _anchor=_REFUSED), 303)
     if as_row:
         return _row(order)
     flash(_told(order, said))

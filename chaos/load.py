@@ -146,7 +146,7 @@ class Presser(Person):
         except Failed:  # an earlier press went through although its answer was lost
             return
         answer = self.patiently(lambda: self._agent.post(f"/orders/{code}/process", form))
-        self.diary.note("processed" if answer.status == 303 else "refused", code=code, status=answer.status)
+        self.diary.note("processed" if answer.is_done else "refused", code=code, status=answer.status)
 
     def _press_selection(self, page: str, codes: list[str]) -> None:
         form: Fields = [*_selection_form(page), *(("order", code) for code in codes)]

@@ -37,6 +37,13 @@ class Visitor:
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.client.get(path, base_url=self.base_url, **more)
 
+    def refused(self, answer: TestResponse, said: str = "Nothing was changed") -> str:
+        """The page that a refused press leads to: it says so once."""
+        assert answer.status_code == 303, answer.status
+        page, again = self.get(answer.location).text, self.get(answer.location).text
+        assert said in page and said not in again
+        return page
+
     def post(
         self, path: str, data: Any = None, *, csrf: bool = True, origin: str | None = "", **more: Any
     ) -> TestResponse:

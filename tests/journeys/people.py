@@ -54,6 +54,10 @@ class Visitor:
     def post(self, path: str, fields: Fields) -> Answer:
         return self._kept(self.call("POST", path, fields).send())
 
+    def led_by(self, answer: Answer) -> Answer:
+        """The page that an answer leads to, with the cookies it brought."""
+        return self.get(self._kept(answer).location)
+
     def _kept(self, answer: Answer) -> Answer:
         for name, value in answer.headers:
             if name.lower() == "set-cookie":
@@ -149,7 +153,7 @@ class Agent(Visitor):
     def process(self, code: str) -> None:
         """Press *Process* on an order's page. Raises `Failed` when it is refused."""
         answer = self.post(f"/orders/{code}/process", self.process_form(code))
-        must(answer.status == 303, f"processing {code} answered {answer.status}: {headline(answer.text)}")
+        must(answer.is_done, f"processing {code} answered {answer.status}: {headline(answer.text)}")
 
     def cancel(self, code: str) -> None:
         """Press *Cancel order*, read what is asked, and press again."""
@@ -157,7 +161,7 @@ class Agent(Visitor):
         asked = self.post(where, form_of(self.get(f"/orders/{code}").text, where))
         must("GH₵" in asked.text, f"cancelling {code} names no amount: {headline(asked.text)}")
         answer = self.post(where, form_of(asked.text, where))
-        must(answer.status == 303, f"cancelling {code} answered {answer.status}: {headline(answer.text)}")
+        must(answer.is_done, f"cancelling {code} answered {answer.status}: {headline(answer.text)}")
 
 
 class Owner(Visitor):

@@ -40,7 +40,7 @@ class Round:
 
     name: str
     number: int
-    answers: Counter[int]
+    answers: Counter[str]
     slowest_ms: float
     result: str
 
@@ -102,7 +102,7 @@ def process_race(running: Running, agent: Agent, supplier: Supplier, code: str, 
         agent.call("POST", path if click % 2 else f"{path}?row=1", form, htmx=not click % 2) for click in range(CLICKS)
     ]
     answers = at_once(calls)
-    bad = [answer for answer in answers if not 200 <= answer.status < 400]
+    bad = [answer for answer in answers if not 200 <= answer.status < 400 or answer.is_refusal]
     must(not bad, f"round {number}: {len(bad)} of {CLICKS} clicks answered {bad[0].status if bad else ''}")
     until(lambda: supplier.charges_to(recipient), BUYING_S, f"round {number}: {code} is bought")
     held = books.postings_of(running, code).count("hold")
@@ -144,11 +144,16 @@ def wallet_race(
     answers = at_once(
         [till.agent.call("POST", f"/orders/{code}/process", form) for code, form in zip(codes, forms, strict=True)]
     )
-    released = [code for code, answer in zip(codes, answers, strict=True) if answer.status == 303]
-    refused = [code for code, answer in zip(codes, answers, strict=True) if answer.status == 409]
+    released = [code for code, answer in zip(codes, answers, strict=True) if answer.is_done]
+    refused = [code for code, answer in zip(codes, answers, strict=True) if answer.is_refusal]
     must(
         (len(released), len(refused)) == (AFFORDABLE, RACING - AFFORDABLE),
         f"round {number}: {len(released)} released and {len(refused)} refused of {RACING} with money for {AFFORDABLE}",
+    )
+    why = till.agent.led_by(answers[codes.index(refused[-1])]).text
+    must(
+        "Nothing was changed" in why and "in your wallet" in why,
+        f"round {number}: no sentence says why one was refused",
     )
     after = till.agent.wallet_pesewas()
     must(
@@ -227,7 +232,8 @@ def _form(buyer: Customer, bundle: Bundle, recipient: str) -> Fields:
 
 
 def _round(name: str, number: int, answers: list[Answer], result: str) -> Round:
-    return Round(name, number, Counter(answer.status for answer in answers), max(a.ms for a in answers), result)
+    told = Counter(f"{answer.status} refused" if answer.is_refusal else str(answer.status) for answer in answers)
+    return Round(name, number, told, max(a.ms for a in answers), result)
 
 
 def main() -> None:

@@ -97,7 +97,10 @@ def use_pages(customer: Customer, agent: Agent, bundle: Bundle, times: int, spre
     codes = []
 
     def timed(name: str, answer: Answer) -> Answer:
-        must(200 <= answer.status < 400, f"{name} answered {answer.status}: {headline(answer.text)}")
+        must(
+            200 <= answer.status < 400 and not answer.is_refusal,
+            f"{name} answered {answer.status}: {headline(answer.text)}",
+        )
         ms[name].append(answer.ms)
         return answer
 

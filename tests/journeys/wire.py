@@ -26,6 +26,16 @@ class Answer:
     def location(self) -> str:
         return next((value for name, value in self.headers if name.lower() == "location"), "")
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a press on an order was answered with the way to the sentence that refuses it."""
+        return self.status == 303 and self.location.endswith("#refused")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a press on an order was taken, now or before."""
+        return self.status == 303 and not self.is_refusal
+
 
 @dataclass
 class Call:
