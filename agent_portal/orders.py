@@ -78,10 +78,13 @@ def news() -> ResponseReturnValue:
 
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
-    """Everything about one order; after a press that was refused, why, once."""
+    """Everything about one order; after a press that was refused, why, once; after one that came after its log-in had
+    ended, what was chosen.
+    """
     order = _order(code)
     orders.watch(order)
-    return render_template("portal/order.html", **_as_refused(order), **_live(order))
+    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice)")
+    return render_template("portal/order.html", kept=kept, **_as_refused(order), **_live(order))
 
 
 @bp.get("/orders/<code>/status")
@@ -141,7 +144,7 @@ def _kept_press() -> tuple[list[str] | None, Order | None, str]:
     """A press that came after its log-in had ended: its ticks (None when there was none), and of one row's press the
     order and what was pressed. They are shown, never used.
     """
-    form = g.kept.take("/orders/")
+    form = g.kept.take("/orders/([^/]+/)?(process|undo|cancel)")
     if form is None:
         return None, None, ""
     row = re.fullmatch(r"/orders/([^/]+)/(process|undo)", g.kept.path)

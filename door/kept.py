@@ -7,6 +7,7 @@ drawn for is kept, so no password ever is. Rooms ask `g.kept`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,9 +82,9 @@ class Kept:
             session[_KEY] = found
 
     def take(self, path: str) -> MultiDict[str, str] | None:
-        """The form sent to an address beginning with `path`, shown once: to its person in its store, or to nobody."""
+        """The form sent to an address that is `path`, a pattern, shown once: to its person in its store, or to nobody."""
         found = session.get(_KEY)
-        if found is None or not found["path"].startswith(path):
+        if found is None or not re.fullmatch(path, found["path"]):
             return None
         mine = self.of_person(current_user.user.id)
         session.pop(_KEY)

@@ -8,11 +8,14 @@ from html import unescape
 from typing import Any
 
 import pytest
+import tables_owner
 from flask import Flask
+from sqlalchemy import update
 from visitors import Visitor
 
 from core import config, orders, users
 from core.audit import Actor
+from core.catalog import Bundle
 
 PASSWORD = "correct horse battery"
 HTMX = {"HX-Request": "true"}
@@ -269,3 +272,74 @@ def test_typed_prices_come_back_typed_and_unsaved(app: Flask, portal: Visitor, l
     page = portal.get(log_in(portal, "ama", next="/prices").location).text
     assert "What you had typed is here again" in page and 'value="133.70"' in page
     assert line_of("mtn", 5).price_pesewas == line.price_pesewas
+
+
+def chosen(html: str) -> list[str]:
+    return re.findall(r'<option value="(\w+)" selected', html)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_how_the_money_went_back_stands_there_again_and_is_not_said_unasked(
+    app: Flask, portal: Visitor, place: Any, order_of: Any, jump: Any, how: str
+) -> None:
+    log_in(portal, "ama")
+    code = place(state="refunded")
+    where = f"/orders/{code}"
+    page = portal.get(where).text
+    assert chosen(page) == []
+    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {"how": "cash"}
+    portal = ended(app, portal, how, jump)
+    sent_from = {"Referer": portal.base_url + where}
+    answer = portal.post(f"{where}/give-back", form, csrf=False, headers=sent_from)
+    assert (
+        answer.location == f"/login?next={where}" and "what you had chosen is kept" in portal.get(answer.location).text
+    )
+    back = log_in(portal, "ama", next=where).location
+    assert not ticked(portal.get("/orders").text) and "Nothing was sent yet" not in portal.get("/orders").text
+    page = portal.get(back).text
+    assert back == where and "You had chosen “in cash”. Press once more." in page and chosen(page) == ["cash"]
+    assert order_of(code).given_back_at is None and chosen(portal.get(where).text) == [], "shown once"
+    assert portal.post(f"{where}/give-back", {"how": chosen(page)[0]}).status_code == 303
+    assert order_of(code).given_back_how == "cash"
+
+
+def test_why_nothing_is_owed_stands_there_again_too(app: Flask, portal: Visitor, place: Any, jump: Any) -> None:
+    log_in(portal, "ama")
+    where = f"/orders/{place(state='refunded')}"
+    page = portal.get(where).text
+    assert page.count('name="drawn_for"') == 3 and "<details><summary>Nothing to give back" in page
+    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {"how": "unpaid"}
+    ended(app, portal, "idle", jump)
+    portal.post(f"{where}/give-back", form, csrf=False)
+    log_in(portal, "ama")
+    page = portal.get(where).text
+    assert "You had chosen “nothing to give back, the customer had not paid”" in page
+    assert "<details open><summary>Nothing to give back" in page
+
+
+def test_a_loss_that_was_accepted_is_ticked_again_while_it_is_the_same(
+    app: Flask, portal: Visitor, place: Any, jump: Any, order_of: Any
+) -> None:
+    log_in(portal, "ama")
+    where = f"/orders/{place()}"
+    for cost, is_ticked in ((5_000, True), (5_100, False)):
+        costs(5_000)
+        page = portal.get(where).text
+        names = ("csrf_token", "drawn_for", "cost", "accept")
+        form = {name: field(page, name) for name in names}
+        ended(app, portal, "idle", jump)
+        portal.post(f"{where}/reprice", form, csrf=False)
+        log_in(portal, "ama")
+        costs(cost)
+        page = portal.get(where).text
+        assert "Nothing was sent yet. Press once more." in page
+        assert (" required checked>" in page) is is_ticked
+    assert order_of(where[-10:]).state == "pending"
+
+
+def costs(pesewas: int) -> None:
+    """What five gigabytes of MTN cost the platform from now on; agents pay two cedis more."""
+    tables_owner.execute(
+        update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
+        .values(cost_pesewas=pesewas, agent_price_pesewas=pesewas + 200)
+    )  # fmt: skip
