@@ -215,7 +215,7 @@ def _take_absence(order: Order) -> datetime | None:
         return rungs.next_look(order)
     verdict = orders.note_absent(order.id)
     if verdict == "proven":
-        return clock.now() if orders.requeue_absent(order.id) else clock.after(3_600)
+        return rungs.next_look(read(order.id)) if orders.requeue_absent(order.id) else clock.after(3_600)
     if verdict == "first":
         return clock.after(config.current().absence_gap_s)
     return rungs.next_look(read(order.id))

@@ -15,7 +15,7 @@ from core.catalog.bundles import (
     size_text,
 )
 from core.catalog.margins import Kept, Notices, PriceChange, keep_margins, leave_prices, notices, price_changes
-from core.catalog.newest import Wording, note_charge, refuse_offer
+from core.catalog.newest import Wording, is_refused, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,
     NoSuchBundle,
@@ -71,6 +71,7 @@ __all__ = [
     "cheapest_cost",
     "count_asked",
     "hold",
+    "is_refused",
     "keep",
     "keep_margins",
     "last_sync",

@@ -15,7 +15,7 @@ from core import clock
 from core.catalog import choosing
 from core.catalog.bundles import SupplierOffer, SyncReport
 from core.catalog.steps import LOCK
-from core.db import transaction
+from core.db import db, transaction
 from core.tenancy import as_platform
 
 
@@ -57,6 +57,13 @@ def refuse_offer(wording: Wording) -> bool:
             offer.refused_at = clock.now()
         _choose(found)
         return bool(found)
+
+
+@as_platform
+def is_refused(wording: Wording) -> bool:
+    """Whether the supplier has refused it, and no list has said anything else since."""
+    query = select(SupplierOffer.id).where(_of(wording), SupplierOffer.refused_at.is_not(None))
+    return db.session.scalar(query) is not None
 
 
 def _of(wording: Wording) -> ColumnElement[bool]:

@@ -150,7 +150,9 @@ def forget_absence(order_id: int) -> None:
 def requeue_absent(order_id: int) -> bool:
     """Absence is proven: back to *queued* for the same reference, unless it was sent again as often as it may be.
 
-    False when a person must decide: the case is opened here.
+    What it asked for the supplier may not sell any more: then another offer is bought in its place, else its money goes
+    back. No attempt is unresolved, so this is the refusal whose record was lost. False when a person must decide: the case
+    is opened here.
     """
     settings = config.current()
     with transaction():
@@ -158,7 +160,16 @@ def requeue_absent(order_id: int) -> bool:
         if order.state != "submitting" or order.absent_since is None:
             return True
         most = settings.max_proven_resends if settings.supplier_dedupes else settings.max_unproven_resends
-        if order.resends >= most:
+        is_spent = order.resends >= most
+        if sourcing.was_refused(order):
+            bundle = sourcing.hold_bundles([order])[order.bundle_id]
+            if is_spent or sourcing.why_not(order, bundle):
+                text = (
+                    "The supplier does not sell it under that name now, and it never had the order; the money is back."
+                )
+                move(order, "refunded", WORKER, text, customer_text="It could not be sent")
+                return True
+        if is_spent:
             open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
             return False
         queue_again(order, WORKER, "Proven absent at the supplier. It is sent again under the same reference.")

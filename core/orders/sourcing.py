@@ -71,6 +71,11 @@ def wording(order: Order) -> Wording:
     return Wording(order.network, order.mb, order.product_name, order.capacity)
 
 
+def was_refused(order: Order) -> bool:
+    """Whether the supplier has said, of this or another order, that it does not sell what this one asked for."""
+    return catalog.is_refused(wording(order))
+
+
 def hold_bundles(orders: list[Order]) -> dict[int, Bundle]:
     """The bundles of locked orders, kept from changing until the open use case ends."""
     return catalog.hold({order.bundle_id for order in orders})

@@ -20,7 +20,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 import psycopg
 import pytest
-from desk import AMA, Desk
+from desk import Desk
 from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
@@ -152,10 +152,6 @@ class Road:
             open_ = [order for order in now if not order.is_final and not self._is_with_a_person(order)]
             if not open_:
                 return now
-            for order in open_:
-                if order.wait_reason == "unlisted":  # its page says so, and that its agent may cancel it
-                    with self.desk.inside("ama"):
-                        orders.cancel(order.code, AMA)
             if any(order.wait_reason == "float" for order in open_):
                 self.store.top_up(max(FLOAT_PESEWAS - self.store.account().balance_pesewas, 0))
             if rung_by_rung or any(order.state != "submitting" for order in open_):

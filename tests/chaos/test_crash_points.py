@@ -34,7 +34,7 @@ ANSWERS = [
     Answer("reset after the charge", fault="reset_after"),
     Answer("reset before the charge", fault="reset_before", second_is_a_person_s=True),
     Answer("its wallet is too low", wallet_pesewas=100),
-    Answer("it does not sell that", "refunded", knobs={"products": ("TELECEL",)}, second_is_a_person_s=True),
+    Answer("it does not sell that", "refunded", knobs={"products": ("TELECEL",)}),
     Answer("429", fault="text_429"),
     Answer("a stranger's reference", knobs={"dedupe": True}, taken_by_a_stranger=True, second_is_a_person_s=True),
     Answer("accepted, two in one call", lines=2),

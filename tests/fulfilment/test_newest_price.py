@@ -183,6 +183,81 @@ def test_a_refusal_after_an_unclear_attempt_still_takes_the_offer_off_sale(lists
     assert lists.desk.read(order).state == "submitting", "it proves nothing about the first attempt"
 
 
+def ends(lists: Lists, order: Order, *, looks: int = 40) -> Order:
+    """What relay, workers and time make of it, without its agent."""
+    for _ in range(looks):
+        if lists.desk.read(order).state not in ("queued", "submitting"):
+            break
+        lists.desk.jump_to_next()
+        lists.desk.work()
+    return lists.desk.read(order)
+
+
+def died_after_refusing(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
+    """An order whose worker died between writing down that the supplier refused the offer, and what becomes of the order."""
+
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    order = lists.desk.release()
+    with monkeypatch.context() as patched:
+        patched.setattr(orders, "buy_other", die)
+        with pytest.raises(KeyboardInterrupt):
+            lists.desk.work()
+    assert lists.desk.read(order).state == "submitting"
+    return order
+
+
+def test_an_order_whose_worker_died_after_the_refusal_was_kept_is_paid_back(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists.desk.plan("not_sold", "purchase", times=None)
+    order = ends(lists, died_after_refusing(lists, monkeypatch))
+    assert (order.state, order.attempt) == ("refunded", 1)
+    assert lists.desk.wallet() == (WALLET_PESEWAS, 0)
+    assert lists.desk.charges(order) == [] and lists.desk.cases() == []
+
+
+@pytest.mark.parametrize(("price", "end"), [(4.62, "processing"), (9.9, "refunded")])
+def test_an_order_whose_worker_died_there_is_bought_from_the_other_offer_when_its_cost_allows(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch, price: float, end: str
+) -> None:
+    lists.read(twin(price))
+    lists.show(twin(price), also=[{"fault": "not_sold", "endpoint": "purchase"}])
+    order = ends(lists, died_after_refusing(lists, monkeypatch))
+    assert order.state == end
+    assert len(lists.desk.charges(order)) == (end == "processing")
+    if end == "processing":
+        assert (order.cost_pesewas, bought(lists, order)) == (462, "TWIN_1GB")
+
+
+def test_an_order_refused_after_an_unclear_attempt_is_paid_back_when_the_supplier_never_had_it(lists: Lists) -> None:
+    order = lists.desk.release()
+    lists.desk.plan("drop_before", "purchase")
+    lists.desk.work()
+    lists.desk.plan("not_sold", "purchase", times=None)
+    order = ends(lists, order)
+    assert (order.state, order.attempt) == ("refunded", 2)
+    assert lists.desk.charges(order) == [] and lists.desk.wallet() == (WALLET_PESEWAS, 0)
+
+
+def test_an_order_refused_in_other_words_is_paid_back_when_the_supplier_never_had_it(lists: Lists) -> None:
+    order = lists.desk.release()
+    lists.desk.plan("refused", "purchase", status=409, says="BUNDLE_UNAVAILABLE", times=None)
+    order = ends(lists, order)
+    assert (order.state, order.attempt) == ("refunded", 1)
+
+
+def test_an_order_the_supplier_took_is_never_paid_back_for_a_refusal_of_its_offer(lists: Lists) -> None:
+    taken = lists.desk.release()
+    lists.desk.plan("http_500_after", "purchase")
+    lists.desk.work()
+    other = lists.desk.release("kofi")
+    lists.desk.plan("not_sold", "purchase", times=None)
+    assert ends(lists, other).state == "refunded"
+    assert ends(lists, taken).state == "processing"
+
+
 # -- a charge
 
 
