@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from core import audit, clock
 from core.audit import Actor
-from core.catalog import choosing
+from core.catalog import choosing, sync
 from core.catalog.bundles import Bundle, SupplierOffer, agent_price, shelf_order
 from core.catalog.steps import LOCK
 from core.db import db, transaction
@@ -28,11 +28,20 @@ class Question:
     """Stores whose price the new agent price would pass."""
     is_disproved: bool = False
     """The list only repeats its cost: what agents pay now was charged by a purchase."""
+    left_out: str = ""
+    """It is on the list, and why it cannot be offered; empty when the list has it not, or not on sale."""
 
     @property
     def seen(self) -> str:
         """What the owner decides about: a press that carries another word is too late."""
         return "gone" if self.bundle.is_gone else str(self.bundle.last_cost_pesewas)
+
+    @property
+    def absence(self) -> str:
+        """Why a bundle that no list offers is not sold."""
+        if self.left_out:
+            return f"On the list, but left out: {self.left_out}"
+        return "Gone from the list, or not on sale there"
 
     @property
     def name(self) -> str:
@@ -65,10 +74,23 @@ def questions() -> list[Question]:
     below = {row.id: row.stores for row in rows}
     offers = select(SupplierOffer).where(SupplierOffer.id.in_([bundle.offer_id for bundle in found]))
     disproved = {one.id for one in db.session.scalars(offers) if one.known_cost_pesewas > one.cost_pesewas}
+    why = _why_left_out()
     return [
-        Question(bundle, below.get(bundle.id, 0), not bundle.is_gone and bundle.offer_id in disproved)
+        Question(
+            bundle,
+            below.get(bundle.id, 0),
+            not bundle.is_gone and bundle.offer_id in disproved,
+            why.get(choosing.meaning(bundle), "") if bundle.is_gone else "",
+        )
         for bundle in found
     ]
+
+
+def _why_left_out() -> dict[choosing.Meaning, str]:
+    """Of what the newest list has and we cannot offer: what it was sold as, and why not now; what was bought last counts."""
+    reasons = sync.left_out_reasons()
+    query = select(SupplierOffer).where(SupplierOffer.product_code.in_(reasons)).order_by(SupplierOffer.seen_at)
+    return {choosing.meaning(offer): reasons[offer.product_code] for offer in db.session.scalars(query)}
 
 
 @as_platform
@@ -93,14 +115,15 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
     with transaction() as session:
         session.execute(LOCK)
         query = select(Bundle).where(Bundle.id.in_(seen)).order_by(Bundle.id).with_for_update(key_share=True)
+        why = _why_left_out()
         for bundle in session.scalars(query):
-            question = Question(bundle, 0)
+            question = Question(bundle, 0, left_out=why.get(choosing.meaning(bundle), ""))
             if (bundle.asked_at is None and bundle.kept_at is None) or question.seen != seen[bundle.id]:
                 answered.moved_on.append(question.name)
                 continue
             answered.done.append(question.name)
             detail: dict[str, object] = {"before_pesewas": bundle.paid_cost_pesewas}
-            detail |= {"is": "gone from the list"} if bundle.is_gone else {"cost_pesewas": bundle.newest_cost_pesewas}
+            detail |= {"is": question.absence} if bundle.is_gone else {"cost_pesewas": bundle.newest_cost_pesewas}
             paid = bundle.agent_price_pesewas
             _carry_out(bundle, keep=keep)
             detail |= {

@@ -59,6 +59,12 @@ def last_sync() -> SyncReport | None:
     return db.session.scalar(select(SyncReport).order_by(SyncReport.id.desc()))
 
 
+def left_out_reasons() -> dict[str, str]:
+    """What the newest list that was read has and we cannot offer: product code -> why."""
+    query = select(SyncReport.left_out).where(SyncReport.ok).order_by(SyncReport.id.desc()).limit(1)
+    return {one["product"]: one["reason"] for one in db.session.scalar(query) or []}
+
+
 def record_failed_sync(sentence: str, left_out: Sequence[LeftOutLike] = ()) -> SyncReport:
     """The list could not be had, or nothing of it used; nothing changed. `sentence` says why."""
     with transaction() as session:

@@ -187,6 +187,53 @@ def test_the_owner_who_presses_sync_reads_what_was_left_out(lists: Lists, owner:
     assert "4 products of the supplier&#39;s list are left out" in owner.get("/").text
 
 
+UNREADABLE = [
+    ({"price": None}, "no price"),
+    ({"price": "4,6O"}, "no price"),
+    ({"capacity": "1 gig"}, "unreadable capacity"),
+    ({"currency": "USD"}, "another currency"),
+    ({"name": "MTN (Non-Expiry)"}, "unknown network"),
+    ({"status": "maybe"}, "an unknown status"),
+]
+
+
+@pytest.mark.parametrize(("odd", "why"), UNREADABLE)
+def test_the_owner_reads_why_a_listed_product_is_not_sold_and_not_that_it_is_gone(
+    lists: Lists, owner: Visitor, odd: dict[str, Any], why: str
+) -> None:
+    lists.sync()
+    others = owner.get("/catalogue").text.count("Gone from the list")
+    lists.sync({"product_code": ONE_GB} | odd)
+    lists.desk.jump(config.current().gone_gap_s + 1)
+    for _ in range(2):
+        page = owner.get("/catalogue").text
+        assert f"On the list, but left out: {why}" in page and page.count("Gone from the list") == others
+        assert [(one.is_sold, one.is_gone) for one in bundles()] == [(False, True)]
+        lists.sync()
+    lists.sync({"product_code": ONE_GB})
+    assert [one.is_sold for one in bundles()] == [True]
+    assert "left out" not in owner.get("/catalogue").text
+
+
+def test_a_listed_product_that_is_left_out_is_sold_by_another_offer(lists: Lists, owner: Visitor) -> None:
+    twin = row(product_code="TWIN", name="YELLO MAX", capacity="1GB", price=4.62)
+    lists.sync(twin)
+    lists.sync({"product_code": ONE_GB, "price": None}, twin)
+    order = lists.desk.release()
+    lists.desk.work_until(order, "processing")
+    assert lists.desk.read(order).product_name == "YELLO MAX"
+    assert "On the list" not in owner.get("/catalogue").text
+
+
+def test_what_the_owner_took_away_says_in_the_audit_that_it_was_listed(lists: Lists, owner: Visitor) -> None:
+    lists.sync()
+    lists.sync({"product_code": ONE_GB, "price": None})
+    [bundle] = bundles()
+    with tenancy.across_stores():
+        catalog.approve({bundle.id: "gone"}, SYSTEM)
+    assert "On the list, but left out: no price" in owner.get("/audit").text
+
+
 def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(lists: Lists) -> None:
     lists.sync()
     with tenancy.across_stores():
