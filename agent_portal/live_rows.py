@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,8 +16,9 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import may
 from agent_portal.orders import NEWS_EVERY_S, TABS
-from core import clock, config, orders
+from core import buying, clock, config, orders
 from core.orders import Order
+from core.orders.held_up import Held
 
 _MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
 
@@ -28,14 +29,15 @@ def changed_rows() -> ResponseReturnValue:
     most = config.current().page_size
     seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
     found = orders.by_codes(list(seen))
-    changed = [order for order in found if _mark(order) != seen.get(order.code)]
+    held = orders.held_up.on_page(found, buying.now()) if found else {}
+    changed = [order for order in found if _mark(order, held.get(order.code)) != seen.get(order.code)]
     if not changed:
         return "", 204
     tab = request.args.get("tab", "")
     tab = tab if tab in TABS else ""
     return render_template(
         "portal/_changed_rows.html", changed=changed, rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
-        counts=orders.tab_counts(), choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
+        counts=orders.tab_counts(), held=held, choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
     )  # fmt: skip
 
 
@@ -45,10 +47,12 @@ def live() -> dict[str, object]:
     return {"row_marks": _marks, "rows_ms": round(clock.seconds(NEWS_EVERY_S) * 1000)}
 
 
-def _marks(rows: Sequence[Order]) -> str:
-    return ",".join(f"{order.code}.{_mark(order)}" for order in rows if not order.is_final)
+def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
+    return ",".join(f"{order.code}.{_mark(order, held.get(order.code))}" for order in rows if not order.is_final)
 
 
-def _mark(order: Order) -> str:
+def _mark(order: Order, held: Held | None) -> str:
     """Short, and another one when the row's state is: not for every look, or ticks and buttons would go under a thumb."""
-    return f"{zlib.crc32(f'{order.state} {orders.agent_words(order).label}'.encode()) & 0xFFFF:x}"
+    stands = f"{held.word} {bool(held.not_sent)}" if held else ""
+    said = f"{order.state} {orders.agent_words(order).label} {stands}"
+    return f"{zlib.crc32(said.encode()) & 0xFFFF:x}"

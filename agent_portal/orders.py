@@ -19,6 +19,7 @@ from agent_portal.queries import row_id
 from core import buying, clock, config, ledger, money, orders, phones, typed
 from core.audit import Actor
 from core.orders import Order
+from core.orders.held_up import Held
 from core.paths import own_path
 
 TABS = {
@@ -55,6 +56,7 @@ def queue() -> ResponseReturnValue:
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
     kept, pressed, deed = _kept_press()
+    stands = standing.notes()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
@@ -62,7 +64,8 @@ def queue() -> ResponseReturnValue:
         kept=kept, pressed=pressed, deed=deed, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
         back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
-        more=url_for(".queue", **where, before=more) if more else None, **standing.notes(),
+        more=url_for(".queue", **where, before=more) if more else None,
+        held=orders.held_up.on_page(page.orders, stands["now"]), **stands,
     )  # fmt: skip
 
 
@@ -211,16 +214,9 @@ def _as_refused(order: Order) -> dict[str, object]:
 
 def drawn_from(order: Order) -> dict[str, str]:
     """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
-    every_s, cannot = orders.next_poll_s(order), _cannot(order)
-    mark = f"{zlib.crc32(cannot.encode()):x}" if cannot else ""
+    every_s, held = orders.next_poll_s(order), orders.held_up.for_agent(order, buying.now())
+    mark = f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}" if held != Held() else ""
     return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
-
-
-def _cannot(order: Order) -> str:
-    """Why a new order cannot be processed now, at no price; empty when it can, or goes already."""
-    if order.state != "pending" or order.release_at is not None or orders.price_now(order) is not None:
-        return ""
-    return orders.held_up.for_agent(order, buying.now())
 
 
 def newest_id() -> int:
@@ -230,11 +226,13 @@ def newest_id() -> int:
 
 
 def _live(order: Order) -> dict[str, object]:
-    words, cannot = orders.agent_words(order), _cannot(order)
+    held, new_cost = orders.held_up.for_agent(order, buying.now()), orders.price_now(order)
+    if new_cost is not None:  # it can be processed, at another price: the page asks
+        held = replace(held, sentence="")
     return {
-        "order": order, "words": replace(words, sentence=cannot) if cannot else words, "cannot": cannot,
+        "order": order, "words": orders.agent_words(order, held), "cannot": held.sentence,
         "person": orders.person_words(order),
-        "moments": history.of(order), "new_cost_pesewas": orders.price_now(order),
+        "moments": history.of(order), "new_cost_pesewas": new_cost,
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
@@ -273,7 +271,7 @@ def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
         "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words,
         counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
-        choose=may("cashier"),
+        choose=may("cashier"), held=orders.held_up.on_page([order], buying.now()),
     )  # fmt: skip
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
 from core import catalog, clock
 from core.buying import Now
-from core.orders import sourcing
+from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
 from core.orders.refusals import Refused
 from core.phones import NETWORKS
 from core.stores import Store
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a page says of a new order that waits. Empty words are not said."""
+
+    word: str = ""
+    sentence: str = ""
+    """Why *Process* would be refused now, whatever the wallet holds; `word` for a row, both or neither."""
+    not_sent: str = ""
+    """Why the last press was not carried out, while that, or another reason, still stands."""
 
 
 def for_customer(order: Order, store: Store, now: Now) -> str:
@@ -37,17 +52,47 @@ def may_pay(order: Order, now: Now) -> bool:
     return now.holds_up(order.network, order.bundle_id) is None and _trouble(order) is None
 
 
-def for_agent(order: Order, now: Now) -> str:
-    """Why *Process* would be refused for a pending order whatever its wallet holds, as a sentence; empty when it would not."""
-    bundle = catalog.by_id(order.bundle_id)
-    if order.state != "pending" or bundle is None:
+def for_agent(order: Order, now: Now) -> Held:
+    """As `on_page`, of one order."""
+    return on_page([order], now).get(order.code, Held())
+
+
+def on_page(orders: Iterable[Order], now: Now) -> dict[str, Held]:
+    """What is to be said of these, by code: of those that are new and go not already, and only where there is something.
+
+    It asks what the release asks. However many they are: a statement for their bundles, one for each paused network, and
+    two for the wallet where a press was not carried out.
+    """
+    new = [order for order in orders if order.state == "pending" and order.release_at is None]
+    bundles = catalog.by_ids(order.bundle_id for order in new)
+    paused = {network: _refusal(refuse_paused, network, now) for network in {order.network for order in new}}
+    left = pressing.free_pesewas() if any(order.release_refused for order in new) else 0
+    found = {}
+    for order in new:
+        refusal = paused[order.network] or _refusal(sourcing.refuse, order, bundles[order.bundle_id])
+        word, sentence = (refusal.word, refusal.sentence) if refusal else ("", "")
+        held = Held(word, sentence, _not_sent(order, sentence, left))
+        if held != Held():
+            found[order.code] = held
+    return found
+
+
+def _not_sent(order: Order, cannot: str, left_pesewas: int) -> str:
+    """The present reason, not the one of then: that one is in the timeline, with its time."""
+    if not order.release_refused:
         return ""
+    if order.release_refused.endswith(refusals.PRESS_AGAIN):
+        return order.release_refused
+    short = pressing.short_of(order, left_pesewas)
+    return cannot or (short.sentence if short else "")
+
+
+def _refusal(ask: Callable[..., None], *of: Any) -> Refused | None:
     try:
-        refuse_paused(order.network, now)
-        sourcing.refuse(order, bundle)
+        ask(*of)
     except Refused as refusal:
-        return refusal.sentence
-    return ""
+        return refusal
+    return None
 
 
 def _by_catalogue(order: Order, store: Store) -> str:

@@ -158,10 +158,17 @@ def _let_go(order_id: int) -> datetime | None:
 
 def _refuse_short(order: Order) -> None:
     """The wallet must reach for this order and for all that wait to go before it."""
-    left_pesewas = free_pesewas()
-    if left_pesewas < order.agent_price_pesewas:
-        short = ledger.InsufficientWallet(order.agent_price_pesewas, left_pesewas)
-        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence)
+    short = short_of(order, free_pesewas())
+    if short is not None:
+        raise short
+
+
+def short_of(order: Order, left_pesewas: int) -> refusals.InsufficientWallet | None:
+    """The refusal of an order that what is left of the wallet does not reach for."""
+    if left_pesewas >= order.agent_price_pesewas:
+        return None
+    short = ledger.InsufficientWallet(order.agent_price_pesewas, left_pesewas)
+    return refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence)
 
 
 def _refuse_other_hands(by: dict[str, object]) -> None:
@@ -171,5 +178,5 @@ def _refuse_other_hands(by: dict[str, object]) -> None:
     found = db.session.execute(select(User.access_no, User.removed_at).where(User.id == by["user_id"])).first()
     if found is None or found.removed_at is not None or found.access_no != by["access_no"]:
         raise refusals.WrongState(
-            f"{by['name']} pressed Process, and what they may do here has changed since. Press it again."
+            f"{by['name']} pressed Process, and what they may do here has changed since. {refusals.PRESS_AGAIN}"
         )

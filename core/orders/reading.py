@@ -13,6 +13,7 @@ from core import cases, clock, config, money
 from core.buying import Now
 from core.db import db
 from core.orders import giving_back, held_up
+from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
 from core.stores import Store
@@ -21,6 +22,7 @@ _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
 _POLL_LAST_S = 60.0
+_CONFIRM = "Waiting for you: confirm the payment, then process."
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,18 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
     return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
 
 
-def agent_words(order: Order) -> Words:
-    """What the agent reads: what we know, since when, what happens next and when."""
+def agent_words(order: Order, held: Held | None = None) -> Words:
+    """What the agent reads: what we know, since when, what happens next and when.
+
+    With `held`, also what keeps a new order from being processed.
+    """
     back = money.cedis(order.agent_price_pesewas)
     waiting = (
         f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}." if order.wait_reason else ""
     )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
-        "pending": _pending(order),
+        "pending": _pending(order, held or Held()),
         "queued": waiting or "In line. It is sent within a minute.",
         "submitting": "Sending to the supplier.",
         "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
@@ -167,11 +172,13 @@ def person_words(order: Order) -> str | None:
     return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
 
 
-def _pending(order: Order) -> str:
+def _pending(order: Order, held: Held) -> str:
     if order.release_at is not None and order.release_by is not None:
         return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
-    again = f"Not sent: {order.release_refused} " if order.release_refused else ""
-    return f"{again}Waiting for you: confirm the payment, then process."
+    if held.sentence and not held.not_sent:
+        return held.sentence
+    again = f"Not sent: {held.not_sent}"
+    return again if held.sentence else f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:

@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from core.orders.model import Order
 
 
+PRESS_AGAIN = "Press Process again."
+"""How a sentence ends whose reason is over only by another press."""
+
+
 class Refused(Exception):
     """A use case said no and nothing was changed. `sentence` tells the person what to do."""
+
+    word = "Cannot go now"
+    """Why an order cannot be processed, for its row of the queue."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -36,6 +43,8 @@ class SalesPaused(Refused):
 
 class NetworkPaused(Refused):
     """One network is not sold now."""
+
+    word = "Paused"
 
 
 class NotBuyable(Refused):
@@ -113,9 +122,13 @@ class InsufficientWallet(Refused):
 class CostAbovePrice(Refused):
     """The supplier's price has since passed what the agent pays: processing would lose money."""
 
+    word = "Cost risen"
+
 
 class NotListed(Refused):
     """The supplier's newest list does not have the order's bundle: it could not be bought."""
+
+    word = "Not offered"
 
 
 class StalePrice(Refused):

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from core import audit, cases, clock, lineage, outbox
 from core.audit import SYSTEM, WORKER
 from core.db import db, transaction
+from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order
 from core.orders.timeline import log
@@ -72,7 +73,7 @@ def _doubt(order: Order) -> None:
     order.version += 1
     if order.release_at is not None:  # what was pressed then may have been undone since
         order.release_at = order.release_by = None
-        order.release_refused = "Our records are from a backup. Press Process again."
+        order.release_refused = f"Our records are from a backup. {refusals.PRESS_AGAIN}"
     if order.state == "submitting":
         order.unknown_since = order.unknown_since or now
     log(order, WORKER, "restored", _ASKED_FIRST)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
+import tables_owner
+from sqlalchemy import event, update
 from visitors import Visitor
 
-from core import config, money
+from core import catalog, clock, config, ledger, money, orders, tenancy
+from core.audit import SYSTEM
+from core.catalog import Bundle
+from core.db import db
+from core.orders import pressing
+from core.orders.refusals import PRESS_AGAIN
 
 HTMX = {"HX-Request": "true"}
 
@@ -97,7 +105,6 @@ def test_what_went_meanwhile_is_told_apart_when_a_selection_is_undone(
     ama_agent: Visitor, place: Any, in_store: Any
 ) -> None:
     from core import orders
-    from core.audit import SYSTEM
 
     waits, gone = place(gb=1), place(number="0559998888", gb=1)
     ama_agent.post("/orders/process", {"order": [waits]})
@@ -127,26 +134,172 @@ def test_a_viewer_sees_that_it_goes_and_undoes_nothing(
     assert viewer.post(f"/orders/{code}/undo").status_code == 403 and order_of(code).release_at is not None
 
 
-def test_why_it_did_not_go_stands_in_its_row_until_the_next_press(
-    ama_agent: Visitor, place: Any, in_store: Any, order_of: Any
-) -> None:
-    from core.orders import pressing
+def row_of(agent: Visitor, code: str) -> str:
+    return agent.get("/orders").text.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
 
-    code = place()
+
+@pytest.fixture
+def let_go(in_store: Any, order_of: Any, jump: Callable[[float], None]) -> Callable[[str], None]:
+    """The moment of a pressed order has come; what stands in its way sends it back to New."""
+
+    def go(code: str) -> None:
+        order_id = order_of(code).id
+        jump(6)
+        in_store("ama", lambda: orders.let_go(order_id))
+        assert order_of(code).release_refused
+
+    return go
+
+
+@pytest.fixture
+def mtn(app: Any, line_of: Any) -> Callable[[str], None]:
+    """Something happens to MTN or to its bundle of 5 GB, by name; or it is as it was again."""
+    agent_pesewas = line_of("mtn", 5).agent_price_pesewas
+    bundle = update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
+
+    def happen(what: str) -> None:
+        with app.app_context(), tenancy.across_stores():
+            if what == "paused":
+                catalog.pause_network("mtn", "maintenance", SYSTEM)
+            elif what == "resumed":
+                catalog.resume_network("mtn", SYSTEM)
+        usual = (agent_pesewas - 100, agent_pesewas)
+        prices = {"dear": (9_000, 9_900), "undecided": (9_000, agent_pesewas), "cheap": usual}
+        if what in prices:
+            cost, agent = prices[what]
+            tables_owner.execute(bundle.values(cost_pesewas=cost, agent_price_pesewas=agent, newest_cost_pesewas=cost))
+        elif what in ("gone", "listed"):
+            tables_owner.execute(bundle.values(unlisted_since=clock.now() if what == "gone" else None))
+
+    return happen
+
+
+IN_THE_WAY = [
+    ("paused", "resumed", "Paused", "MTN is paused since"),
+    ("dear", "cheap", "Cost risen", "The network&#39;s price has risen"),
+    ("undecided", "cheap", "Cost risen", "The network&#39;s price has risen"),
+    ("gone", "listed", "Not offered", "MTN 5 GB is not offered by the network’s supplier now"),
+]
+
+
+@pytest.mark.parametrize(("what", "over", "word", "sentence"), IN_THE_WAY)
+def test_why_it_did_not_go_stands_in_its_row_and_on_its_page_while_it_is_so(
+    ama_agent: Visitor, place: Any, let_go: Any, mtn: Any, what: str, over: str, word: str, sentence: str
+) -> None:
+    code, other = place(), place(number="0551112222", network="telecel")
     ama_agent.post(f"/orders/{code}/process")
-    order_id = order_of(code).id
-    in_store("ama", lambda: pressing.take_back(order_id, "MTN is paused since 10:04."))
-    row = ama_agent.get("/orders").text.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
-    assert "Not sent: MTN is paused since 10:04." in row and f"/orders/{code}/process" in row
-    assert "Not sent: MTN is paused since 10:04." in ama_agent.get(f"/orders/{code}").text
-    ama_agent.post(f"/orders/{code}/process")
-    assert "Not sent" not in ama_agent.get("/orders").text
+    mtn(what)
+    let_go(code)
+    row, question = row_of(ama_agent, code), asks(ama_agent)
+    assert f"Not sent: {sentence}" in row and f">{word}<" in row
+    assert f"Not sent: {sentence}" in ama_agent.get(f"/orders/{code}").text and "Not sent" not in row_of(
+        ama_agent, other
+    )
+    assert ama_agent.get(question).status_code == 204
+    mtn(over)
+    assert f'<tr id="o-{code}"' in ama_agent.get(question).text, "the open page learns it"
+    row, page = row_of(ama_agent, code), ama_agent.get(f"/orders/{code}").text
+    assert "Not sent" not in row and f"/orders/{code}/process" in row
+    now, history = page.partition('id="history"')[::2]
+    assert "Not sent" not in now and f"Not sent: {sentence}" in history, "it is past, with its time"
+    mtn(what)
+    assert f"Not sent: {sentence}" in row_of(ama_agent, code)
+    mtn(over)
+    assert ama_agent.post(f"/orders/{code}/process").status_code == 303
+    mtn(what)
+    assert "Not sent" not in row_of(ama_agent, code), "pressed again"
+
+
+def asks(agent: Visitor) -> str:
+    """The address by which the queue asks for changed rows."""
+    return unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', agent.get("/orders").text)[1])
+
+
+def test_a_wallet_that_reaches_again_is_over_and_a_press_that_counts_no_more_is_not(
+    app: Any, ama_agent: Visitor, place: Any, let_go: Any, in_store: Any, order_of: Any, wallet: Any
+) -> None:
+    def fund(pesewas: int) -> None:
+        with app.app_context(), tenancy.across_stores():
+            deed = ledger.fund_wallet if pesewas > 0 else ledger.take_back
+            deed(order.store_id, abs(pesewas), "for a test", SYSTEM)
+
+    short, hands = place(), place(number="0551112222")
+    order, left = order_of(short), wallet()[0]
+    ama_agent.post(f"/orders/{short}/process")
+    fund(-left)
+    let_go(short)
+    assert "in your wallet. Fund it, or process fewer." in row_of(ama_agent, short)
+    assert f"/orders/{short}/process" in row_of(ama_agent, short), "the button stays: money may come at any moment"
+    fund(left)
+    assert "Not sent" not in row_of(ama_agent, short)
+    order_id = order_of(hands).id
+    ama_agent.post(f"/orders/{hands}/process")
+    said = f"Ama pressed Process, and what they may do here has changed since. {PRESS_AGAIN}"
+    in_store("ama", lambda: pressing.take_back(order_id, said))
+    assert (
+        f"Not sent: {said}" in row_of(ama_agent, hands)
+        and f"Not sent: {said}" in ama_agent.get(f"/orders/{hands}").text
+    )
+
+
+@pytest.mark.parametrize("what", ["paused", "dear", "undecided", "gone", "cheap"])
+def test_a_row_offers_process_just_where_the_press_is_taken(
+    ama_agent: Visitor, place: Any, mtn: Any, what: str
+) -> None:
+    """The row asks the rule of the release: by its button or its word one knows what the press would answer."""
+    codes = {
+        "mtn": place(),
+        "small": place(number="0241110001", gb=1),
+        "telecel": place(number="0551112222", network="telecel"),
+    }
+    mtn(what)
+    before = {name: row_of(ama_agent, code) for name, code in codes.items()}
+    for name, code in codes.items():
+        answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
+        offered, held = f"/orders/{code}/process" in before[name], 'class="btn ghost slim warn"' in before[name]
+        assert (answer.status_code == 200, offered, held) in ((True, True, False), (False, False, True)), name
+        assert f'name="order" value="{code}"' in before[name], "it can be ticked, to be cancelled"
+    taken = {name for name, row in before.items() if "/process" in row}
+    assert taken == {"paused": {"telecel"}, "cheap": set(codes)}.get(what, {"small", "telecel"})
+
+
+def test_what_rows_say_costs_no_statement_a_row(
+    app: Any, ama_agent: Visitor, place: Any, let_go: Any, mtn: Any
+) -> None:
+    def asked() -> int:
+        heard: list[str] = []
+        hear = lambda _c, _cur, statement, *_rest: heard.append(statement)
+        with app.app_context():
+            engines = list(db.engines.values())
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", hear)
+        try:
+            assert ama_agent.get("/orders").text.count("Not sent: ") == len(made)
+        finally:
+            for engine in engines:
+                event.remove(engine, "before_cursor_execute", hear)
+        return len(heard)
+
+    made: list[str] = []
+    counts: list[int] = []
+    for count in (1, 12):
+        mtn("resumed")
+        codes = [place(number=f"02411{count:02}0{at:02}", gb=(1, 2, 5)[at % 3]) for at in range(count)]
+        for code in codes:
+            ama_agent.post(f"/orders/{code}/process")
+        mtn("paused")
+        for code in codes:
+            let_go(code)
+        made += codes
+        ama_agent.get("/orders")  # the log-in is written down as seen
+        counts.append(asked())
+    assert counts[0] == counts[1]
 
 
 def test_the_customer_may_still_cancel_and_is_then_told_of_the_money(
     app: Any, ama_agent: Visitor, place: Any, in_store: Any, order_of: Any
 ) -> None:
-    from core import audit, orders
+    from core import audit
 
     code = place()
     ama_agent.post(f"/orders/{code}/process")
