@@ -109,13 +109,17 @@ class Step:
     why: str = ""
 
 
-def steps(read: BalanceRead, float_pesewas: int) -> list[Step]:
-    """From our books now to the last answer of the supplier, each pesewa between the two with a name; they add up."""
+def steps(read: BalanceRead, float_pesewas: int, booked_pesewas: int = 0) -> list[Step]:
+    """From our books now to the last answer of the supplier, each pesewa between the two with a name; they add up.
+
+    `booked_pesewas`: of what our books gained since, so much is for what that answer showed. It belongs to its moment.
+    """
+    then = read.float_pesewas + booked_pesewas
     now = [Step("Our books now", float_pesewas, is_total=True)]
-    if moved := read.float_pesewas - float_pesewas:
-        now.append(Step("Booked since its answer", moved, why="purchases, refunds and funding of the float"))
-        now.append(Step("Our books when it answered", read.float_pesewas, is_total=True))
-    gap = left = read.balance_pesewas - read.float_pesewas
+    if moved := then - float_pesewas:
+        now.append(Step("Booked since its answer", moved, why="what was bought and what came back"))
+        now.append(Step("Our books when it answered", then, is_total=True, why=_with_booked(read, booked_pesewas)))
+    gap = left = read.balance_pesewas - then
     doubts = (
         ("Orders sent and not answered for then", -read.unresolved_pesewas),
         (f"Charged after all for {OPEN}", -read.charged_again_pesewas),
@@ -137,17 +141,31 @@ def steps(read: BalanceRead, float_pesewas: int) -> list[Step]:
     return now
 
 
-def _compared(read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int) -> tuple[str, str]:
+def _with_booked(read: BalanceRead, booked_pesewas: int) -> str:
+    if not booked_pesewas:
+        return ""
+    sign, booked = "and" if booked_pesewas > 0 else "less", money.cedis(abs(booked_pesewas))
+    return f"{money.cedis(read.float_pesewas)} then, {sign} {booked} booked since for what it showed"
+
+
+def _compared(
+    read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int, booked_pesewas: int
+) -> tuple[str, str]:
     """The last answer beside our books as they stood when it came: what was bought since is no difference."""
     doubt, stopped = reconcile.doubts(), reconcile.buying_stopped()
     if read is None or read.balance_pesewas != said_pesewas:
         return difference(said_pesewas, float_pesewas, doubt, stopped=stopped)
-    kind, sentence = difference(read.balance_pesewas, read.float_pesewas, doubt, stopped=stopped)
+    then = read.float_pesewas + booked_pesewas
+    kind, sentence = difference(read.balance_pesewas, then, doubt, stopped=stopped)
     if kind in ("waiting", "stopped") and read.verdict.startswith("fits"):  # what was in doubt then is settled by now
-        more = "more" if read.balance_pesewas > read.float_pesewas else "less"
-        gap = money.cedis(abs(read.balance_pesewas - read.float_pesewas))
+        more = "more" if read.balance_pesewas > then else "less"
+        gap = money.cedis(abs(read.balance_pesewas - then))
         kind, sentence = "moving", f"The supplier held {gap} {more} than our books: orders in doubt explained it."
-    moved = float_pesewas - read.float_pesewas
+    if booked_pesewas:
+        booked = money.cedis(abs(booked_pesewas))
+        what = f"{booked} {'more' if booked_pesewas > 0 else 'less'}"
+        sentence += f" A person has booked {what} since, for what that answer showed."
+    moved = float_pesewas - then
     if moved:
         sentence += f" That was at its last answer; our books have moved by {money.cedis(moved)} since."
     return kind, sentence
@@ -164,7 +182,10 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
     reads = balances.newest(READS)
-    kind, sentence = _compared(reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"])
+    booked_pesewas = reconcile.booked_for(reads[0]) if reads else 0
+    kind, sentence = _compared(
+        reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"], booked_pesewas
+    )
     if kind == "done" and link.balance_failed_at is not None:
         kind, sentence = "waiting", f"{sentence} That was its last answer that could be read."
     return {
@@ -183,7 +204,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "calls_used": used,
         "settings": settings,
         "reads": reads,
-        "steps": steps(reads[0], platform["supplier_float"]) if reads else [],
+        "steps": steps(reads[0], platform["supplier_float"], booked_pesewas) if reads else [],
         "as_sent": _as_sent(link),
         "rounding_pesewas": reconcile.rounding_today(link),
         "health": outbox.health(),

@@ -8,7 +8,7 @@ link's row, cases, accounts (by id). Rows of the outbox are made due in a transa
 """
 
 from core.reconcile.doubts import Doubts, doubts
-from core.reconcile.funding import NotConfirmable, confirm_funding, funding_amounts
+from core.reconcile.funding import NotConfirmable, booked_for, confirm_funding, funding_amounts
 from core.reconcile.judging import (
     books_mark,
     buying_stopped,
@@ -25,6 +25,7 @@ __all__ = [
     "WALLET_LOCK",
     "Doubts",
     "NotConfirmable",
+    "booked_for",
     "books_mark",
     "buying_stopped",
     "confirm_funding",

@@ -1,14 +1,34 @@
-"""The owner's word that the float was funded: the one posting for which a rise of the balance needs a person."""
+"""The owner's word that the float was funded, and all that a person has booked for what a balance showed."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core import balances, cases, ledger, money, orders, supply
 from core.audit import Actor
+from core.balances import BalanceRead
 from core.cases import Case
-from core.db import transaction
+from core.db import db, transaction
+from core.ledger import Account, Entry, Posting
 from core.reconcile.judging import spendable_pesewas
+
+
+def booked_for(read: BalanceRead) -> int:
+    """Pesewas the float has gained in our books since this read because of what it showed: funding, an accepted difference.
+
+    What was bought or given back meanwhile is not among them. Needs `across_stores`.
+    """
+    booked = (
+        select(func.coalesce(func.sum(Entry.amount_pesewas), 0))
+        .join(Posting, Posting.id == Entry.posting_id)
+        .join(Account, Account.id == Entry.account_id)
+        .where(
+            Account.name == "supplier_float",
+            Posting.kind.in_(("fund_float", "float_difference")),
+            Posting.at > read.at,
+        )
+    )
+    return int(db.session.scalar(booked) or 0)
 
 
 class NotConfirmable(Exception):

@@ -11,8 +11,10 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import supplier
-from core import balances, outbox, reconcile
+from core import balances, cases, ledger, outbox, reconcile, settling
+from core.audit import Actor
 from core.balances import BalanceRead
+from core.orders import News
 from core.reconcile import Doubts
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -116,6 +118,68 @@ def test_the_case_and_the_page_name_the_same_sum(owner: Visitor, scene: Scene, j
     for words in ("−23.20", "−486.80", "Has no reason", "From our books to the supplier's figure"):
         assert words in page, words
     assert f"GH₵{NBSP}23.20" in case and f"GH₵{NBSP}486.80 less than our books" in case
+
+
+def balance_case(scene: Scene) -> cases.Case:
+    return next(case for case in scene.ask(lambda: cases.open_cases(20)) if case.kind.startswith(("float_", "unexp")))
+
+
+def sums(page: str) -> list[int]:
+    """The figures of the table from our books to the supplier's, in pesewas: totals stand as they are."""
+    table = page.partition("From our books to the supplier")[2].partition("</table>")[0]
+    cells = re.findall(r'<td class="num[^"]*">([^<]+)</td>', table)
+    return [round(float(cell.replace("−", "-").replace(",", "").replace("+", "")) * 100) for cell in cells]
+
+
+SETTLED = [
+    (205_000, "confirm_funding", 5_000),
+    (205_000, "accept_gain", 5_000),
+    (195_000, "accept_loss", 5_000),
+]
+
+
+@pytest.mark.parametrize(("said", "action", "amount"), SETTLED)
+def test_what_a_person_books_for_a_difference_counts_at_once(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None], said: int, action: str, amount: int
+) -> None:
+    scene.balance(200_000)
+    scene.balance(said)
+    jump(61)
+    scene.balance(said)
+    assert "Has no reason" in owner.get("/supplier").text
+    case = balance_case(scene)
+    jump(5)
+    with scene.everywhere():
+        settling.settle(case.id, action, Actor("user", "Olu"), words="the bank says so", seen_pesewas=amount)
+    page = owner.get("/supplier").text
+    assert "They agree" in page and "as no reason" not in page and sums(page) == []
+    assert f"A person has booked GH₵{NBSP}50.00 {'more' if said > 200_000 else 'less'} since" in page
+    scene.order("processing", news=News(raw_status="pending", amount_pesewas=2_320))
+    page = owner.get("/supplier").text
+    ours = said - 2_320
+    assert sums(page) == [ours, 2_320, said, said] and "as no reason" not in page
+    assert f"GH₵{NBSP}2,000.00 then, {'and' if said > 200_000 else 'less'} GH₵{NBSP}50.00 booked since" in page
+    jump(61)
+    scene.balance(ours)
+    assert "They agree" in owner.get("/supplier").text and "A person has booked" not in owner.get("/supplier").text
+
+
+def test_a_funding_of_a_part_leaves_the_other_part_with_its_name(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
+    scene.balance(200_000)
+    scene.order("failed")
+    ours = scene.ask(lambda: ledger.platform_balances())["supplier_float"]
+    charge = 200_000 - ours
+    for _ in range(2):
+        scene.balance(ours + charge + 5_000)
+        jump(61)
+    case = balance_case(scene)
+    with scene.everywhere():
+        settling.settle(case.id, "confirm_funding", Actor("user", "Olu"), seen_pesewas=5_000)
+    page = owner.get("/supplier").text
+    assert "as no reason" not in page and "Given back for" in page
+    assert sums(page) == [ours + 5_000, charge, ours + charge + 5_000]
 
 
 def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
