@@ -93,7 +93,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.bell = relay.ring
-    watching.keep = relay.watch
+    watching.keep, watching.keep_look = relay.watch, relay.look
     return app
 
 

@@ -136,12 +136,15 @@ class Config:
     relay_batch: int = 50
     unsure_s: int = 15  # what can be bought was looked at longer ago: nothing is promised; unscaled, as pulses are
     unwatched_s: int = 60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
-    silent_s: int = 20  # no answer of the supplier for this long, at two of its addresses: buying stands still
+    slow_s: int = 4  # a call under way for this long has no answer so far, and another address is asked
+    silent_s: int = 12  # no answer of the supplier for this long, at two of its addresses: buying stands still
     silent_purchase_s: int = 45  # the same at one purchase alone: workers may all hang at calls by then
     long_rate_wait_s: int = (
         60  # told by the supplier to wait longer than this: buying stands still; unscaled, as its wait
     )
-    probe_s: int = 30  # while the supplier is away, somebody asks it this often
+    probe_s: int = 6  # asked this often while it is away, or has said nothing while people look at a shop
+    looked_s: int = 60  # a shop or review page that was shown counts for this long as looked at
+    looked_again_s: int = 5  # said again after this: not at each page
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync

@@ -47,6 +47,36 @@ def read(supplier: Supplier) -> str | NoAnswer:
     return answer
 
 
+def listen(supplier: Supplier) -> None:
+    """One balance call, to hear whether the supplier answers. The caller holds the wallet's turn and has taken a call.
+
+    Judged and kept only when it is news: many of these say the same.
+    """
+    with tenancy.across_stores():
+        mark = reconcile.books_mark()
+        end_read()
+        answer = supplier.balance()
+        if isinstance(answer, Balance) and _is_news(answer):
+            _note(answer.balance_pesewas, mark=mark, said=answer.said)
+    if isinstance(answer, NoAnswer):
+        balances.note_failed(link.in_words(answer))
+        note_unheard(answer)
+
+
+def note_unheard(answer: NoAnswer) -> None:
+    """What a call that only listens says about the line. One that reached nobody stops nothing: if that lasts, it is silence."""
+    if answer.kind != "unreachable":
+        link.note_silence(answer)
+
+
+def _is_news(answer: Balance) -> bool:
+    known = supply.state()
+    if known.last_balance_pesewas != answer.balance_pesewas or known.last_balance_at is None:
+        return True
+    is_old = abs(clock.now() - known.last_balance_at) > clock.delta(config.current().balance_fresh_s)
+    return is_old or known.balance_failed_at is not None
+
+
 def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
     """What one purchase call told of our balance; call it once, in the wallet's turn, after all its lines are booked.
 

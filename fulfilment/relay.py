@@ -1,8 +1,8 @@
 """Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
 
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Notices a restored database before it rings anything. Writes down what can be bought now, and asks for
-what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
+lease is over. Notices a restored database before it rings anything. Writes down what can be bought now, has the supplier
+asked whether it answers, and asks for what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable
 
 import structlog
 from flask import Flask, current_app
@@ -39,6 +39,7 @@ from core import (
 )
 from core.audit import SYSTEM
 from core.db import db
+from fulfilment.listening import Listener
 
 log = structlog.get_logger("relay")
 
@@ -48,6 +49,8 @@ _LIST = f"rq:queue:{QUEUE}"
 _WATCHED = "makola:watched"
 """Sorted set: ids of orders with an open page, and until when that counts."""
 _WATCHED_MOST = 200
+_LOOKED = "makola:looked"
+"""Until when it counts that a customer has looked at what a shop sells."""
 _JOB_ID = re.compile(rb"buy-(\d+)-\d+")
 FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
@@ -91,18 +94,19 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
-    clocks = leap.Watch()
+    clocks, listener, looked_at = leap.Watch(), Listener(app), False
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
         try:
             with app.app_context(), tenancy.across_stores():
                 _watch_restore()
                 _watch_clocks(clocks)
-                hurried = reconcile.renew()  # before Valkey is asked for anything: it may be away
+                # before Valkey is asked for anything: it may be away
+                listener.ask(reconcile.renew(looked_at=looked_at, under_way=listener.under_way()))
                 expire()
                 rung = round_once(app.extensions["redis"])
+                looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()
-                ask_sooner(hurried)
                 pulse.beat("relay")
                 if clock.now() >= drafts_at:
                     orders.prune_drafts()
@@ -114,7 +118,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 pause = 0.05
         except RedisError as error:
             log.warning("valkey is down; rows wait", error=type(error).__name__)
-            pause = _DOWN_S
+            pause, looked_at = _DOWN_S, False
         except (DBAPIError, PoolTimeout) as error:
             log.warning("database is down; waiting", error=_named(error))
             pause = _DOWN_S
@@ -158,18 +162,37 @@ def round_once(connection: Redis) -> int:
 
 def watch(order_id: int) -> None:
     """Somebody waits with this order's page open: remember it for `watched_s`. Losing it costs only a place in line."""
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
-        return
     kept_s = config.current().watched_s
-    try:
-        with current_app.extensions["redis"].pipeline(transaction=False) as line:
+
+    def keep(connection: Redis) -> None:
+        with connection.pipeline(transaction=False) as line:
             line.zadd(_WATCHED, {str(order_id): clock.after(kept_s).timestamp()})
             line.expire(_WATCHED, kept_s)
             line.execute()
+
+    _keep_if_there(keep)
+
+
+def look() -> None:
+    """A customer looks at what a shop sells: remember it for `looked_s`. Losing it only has the supplier asked later."""
+    kept_s = config.current().looked_s
+    _keep_if_there(lambda connection: connection.set(_LOOKED, clock.after(kept_s).timestamp(), ex=kept_s))
+
+
+def _keep_if_there(keep: Callable[[Redis], object]) -> None:
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        keep(current_app.extensions["redis"])
     except RedisError as error:
         _quiet_until = time.monotonic() + _QUIET_S
         log.warning("watch lost", error=type(error).__name__)
+
+
+def _is_looked_at(connection: Redis) -> bool:
+    """Whether a customer has looked at a shop lately."""
+    return float(connection.get(_LOOKED) or 0) > clock.now().timestamp()  # type: ignore[arg-type]
 
 
 def _watched(connection: Redis) -> list[int]:
@@ -188,12 +211,6 @@ def ask_timed() -> None:
         ("prove_books", settings.proof_every_s),
     ):
         _ask_when_old(kind, every_s)
-
-
-def ask_sooner(kinds: Collection[str]) -> None:
-    """Ask for this work every `probe_s`, to find out whether the supplier is back. Needs `across_stores`."""
-    for kind in kinds:
-        _ask_when_old(kind, config.current().probe_s)
 
 
 def _ask_when_old(kind: str, every_s: float) -> None:

@@ -118,6 +118,7 @@ def _is_opened_elsewhere() -> bool:
 def review_page(form: OrderForm, status: int = 200, sentence: str = "", wait_s: int | None = None) -> Response:
     """The last look before an order exists. Raises `orders.Refused` when it could not be placed anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
+    orders.look()
     review = orders.check(form.bundle_id, form.recipient_msisdn)
     line, earlier = review.line, review.earlier
     if form.price_seen_pesewas not in (None, line.price_pesewas) and not sentence:

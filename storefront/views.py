@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flask import Response, g, jsonify, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import buying, catalog, money, phones
+from core import buying, catalog, money, orders, phones
 from core.buying import Now, SoldOut, Stop
 from storefront import bp, dress
 from storefront.forms import OrderForm
@@ -75,6 +75,7 @@ def manifest() -> Response:
 
 def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None) -> Response:
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to sentences."""
+    orders.look()
     now = buying.now()
     groups = shelf_groups(now)
     open_groups = [group for group in groups if group.lines and not group.stop]

@@ -82,7 +82,7 @@ from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, 
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
 from core.orders.waiting import due_turns, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
-from core.orders.watching import watch
+from core.orders.watching import look, watch
 
 __all__ = [
     "AGENT_ICONS",
@@ -161,6 +161,7 @@ __all__ = [
     "lock_for_money_back",
     "lock_questions",
     "locked",
+    "look",
     "look_at_source",
     "mark_unknown",
     "new_code",

@@ -1,4 +1,6 @@
-"""Who waits with an order's page open. It gives its look-ups a place before routine ones, and nothing else.
+"""Who waits with an order's page open, and whether anybody looks at a shop.
+
+The first gives its look-ups a place before routine ones, the second has the supplier asked whether it answers; nothing else.
 
 Pages say it; whoever is wired in (wsgi.py) keeps it for a while, where losing it costs only that place. Only orders that
 are paid for and under way count, so a stranger with many pages gains nothing.
@@ -21,7 +23,13 @@ def _nobody(_order_id: int) -> None:
     """Keeps nothing: look-ups go as they fall due."""
 
 
+def _nothing() -> None:
+    """Keeps nothing: the supplier is asked when its time has come."""
+
+
 keep: Callable[[int], None] = _nobody
+keep_look: Callable[[], None] = _nothing
+_looked_until = 0.0
 
 
 def watch(order: Order) -> None:
@@ -33,3 +41,13 @@ def watch(order: Order) -> None:
         _said.clear()
     _said[order.id] = now + clock.seconds(config.current().watched_again_s)
     keep(order.id)
+
+
+def look() -> None:
+    """A customer sees what can be bought. Kept once in `looked_again_s` for each process, not at each page."""
+    global _looked_until
+    now = time.monotonic()
+    if now < _looked_until:
+        return
+    _looked_until = now + clock.seconds(config.current().looked_again_s)
+    keep_look()

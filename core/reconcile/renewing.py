@@ -7,6 +7,7 @@ must last `silent_s` at two addresses of the supplier, so that one slow answer c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, true
@@ -21,10 +22,11 @@ from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supply import SupplierState
 
 
-def renew() -> frozenset[str]:
-    """Write the row. Returns the timed work that should be asked for sooner, to find out whether the supplier is back.
+def renew(*, looked_at: bool = False, under_way: Mapping[str, datetime] | None = None) -> str | None:
+    """Write the row. Returns the address of the supplier that should be asked now, to find out whether it answers.
 
-    One transaction. Needs `across_stores`.
+    `looked_at`: customers look at what shops sell. `under_way`: since when which calls are, of which nothing is
+    written yet. One transaction. Needs `across_stores`.
     """
     with transaction() as session:
         row = session.get(Buying, 1, with_for_update=True)
@@ -32,7 +34,7 @@ def renew() -> frozenset[str]:
         if row is None:
             row = Buying(id=1, renewed_at=now, short={})
             session.add(row)
-        link, unheard = supply.state(), unheard_calls()
+        link, unheard = supply.state(), unheard_calls(under_way or {})
         reason, since = _stopped(link, unheard) or (None, None)
         if reason is None:
             row.stopped_since = None
@@ -45,7 +47,7 @@ def renew() -> frozenset[str]:
             for bundle_id in session.scalars(select(Bundle.id).where(Bundle.active, Bundle.cost_pesewas > free))
         }
         row.renewed_at = now
-        return _to_ask(reason, unheard)
+        return _to_ask(reason, unheard, looked_at)
 
 
 def free_pesewas(link: SupplierState) -> int:
@@ -99,10 +101,16 @@ def _is_silent(unheard: Unheard) -> bool:
     return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(settings.silent_purchase_s)
 
 
-def _to_ask(reason: str | None, unheard: Unheard) -> frozenset[str]:
-    """Whom to ask: while the supplier is away, its balance; after one call without an answer, a second witness."""
+def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None:
+    """Whom to ask: its balance while it is away, or nothing was heard for a while and customers look; after one call
+    without an answer a second witness.
+    """
     if reason in ("supplier_unreachable", "supplier_silent"):
-        return frozenset({"refresh_balance"})
-    if reason is None and len(unheard.endpoints) == 1:
-        return frozenset({"refresh_balance" if "products" in unheard.endpoints else "sync_catalogue"})
-    return frozenset()
+        return "balance"
+    if reason is not None or len(unheard.endpoints) > 1:
+        return None
+    if unheard.endpoints:
+        return "balance" if "products" in unheard.endpoints else "products"
+    heard_at = unheard.heard_at
+    is_old = heard_at is None or abs(clock.now() - heard_at) > clock.delta(config.current().probe_s)
+    return "balance" if looked_at and is_old else None

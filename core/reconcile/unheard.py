@@ -2,11 +2,12 @@
 
 A supplier that is frozen takes connections and says nothing; each call then hangs for a minute or longer. So calls under way
 count too: a purchase by its open line in the log, timed work by its row, and any other call of the wallet by its lock.
+What the relay itself asks (`fulfilment.listening`) it names, since nothing of it is written before it is over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,20 +43,24 @@ class Unheard:
     heard_at: datetime | None
 
 
-def unheard_calls() -> Unheard:
-    """Look through the log and at what is under way. Needs `across_stores`."""
+def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
+    """Look through the log and at what is under way; `under_way` names calls of which nothing is written yet.
+
+    Needs `across_stores`.
+    """
     now, settings = clock.now(), config.current()
-    silent_s, long_over = clock.delta(settings.silent_s), now - clock.delta(settings.purchase_call_s)
-    found, heard_at = dict(_timed_work(now, silent_s)), None
+    slow_s, long_over = clock.delta(settings.slow_s), now - clock.delta(settings.purchase_call_s)
+    found, heard_at = dict(_timed_work(now, slow_s)), None
+    found |= {endpoint: at for endpoint, at in under_way.items() if at <= now - slow_s}
     calls = select(SupplierCall.endpoint, SupplierCall.at, SupplierCall.answered_at, SupplierCall.http_status)
     newest = calls.order_by(SupplierCall.id.desc()).limit(_CALLS)
     for endpoint, at, answered_at, http_status in db.session.execute(newest):
         if http_status is not None:
             heard_at = answered_at or at
             break
-        if answered_at is not None or long_over < at <= now - silent_s:  # else just made, or its worker was killed
+        if answered_at is not None or long_over < at <= now - slow_s:  # else just made, or its worker was killed
             found[endpoint] = at
-    held_since = _wallet_held_since(now, silent_s)
+    held_since = _wallet_held_since(now, slow_s)
     if held_since is not None and _OF_THE_WALLET.isdisjoint(found):
         found["wallet"] = held_since
     if heard_at is not None:  # it answered another call after these were made: it is there
@@ -63,14 +68,14 @@ def unheard_calls() -> Unheard:
     return Unheard(min(found.values(), default=None), frozenset(found), heard_at)
 
 
-def _timed_work(now: datetime, silent_s: timedelta) -> Iterator[tuple[str, datetime]]:
-    """Timed work that has been at its one call for `silent_s` or longer."""
+def _timed_work(now: datetime, slow_s: timedelta) -> Iterator[tuple[str, datetime]]:
+    """Timed work that has been at its one call for `slow_s` or longer."""
     rows = select(OutboxRow.kind, OutboxRow.taken_at).where(
         OutboxRow.kind.in_(_TIMED),
         OutboxRow.order_id.is_(None),
         OutboxRow.done_at.is_(None),
         OutboxRow.lease_until > now,
-        OutboxRow.taken_at <= now - silent_s,
+        OutboxRow.taken_at <= now - slow_s,
         or_(OutboxRow.looked_at.is_(None), OutboxRow.looked_at < OutboxRow.taken_at),
     )
     for kind, taken_at in db.session.execute(rows):
@@ -78,8 +83,8 @@ def _timed_work(now: datetime, silent_s: timedelta) -> Iterator[tuple[str, datet
             yield _TIMED[kind], taken_at
 
 
-def _wallet_held_since(now: datetime, silent_s: timedelta) -> datetime | None:
-    """Since when one call about the wallet is under way, when that is `silent_s` or longer."""
+def _wallet_held_since(now: datetime, slow_s: timedelta) -> datetime | None:
+    """Since when one call about the wallet is under way, when that is `slow_s` or longer."""
     held_s = db.session.scalar(_HELD_S, {"key": WALLET_LOCK})
     held = timedelta(seconds=float(held_s or 0))
-    return now - held if held_s is not None and held >= silent_s else None
+    return now - held if held_s is not None and held >= slow_s else None

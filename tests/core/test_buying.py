@@ -203,7 +203,7 @@ def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(look
     """A balance that cannot be read is no frozen supplier: our books decide, and something else is asked."""
     for ago_s in (900, 600, 300):
         everywhere(lambda ago_s=ago_s: call("balance", None, ago_s=ago_s))
-    assert everywhere(reconcile.renew) == {"sync_catalogue"}
+    assert everywhere(reconcile.renew) == "products"
     assert look() == buying.Now()
 
 
@@ -239,7 +239,7 @@ def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(look, everywhere,
     with psycopg.connect(postgres["app"], autocommit=True) as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
         began = time.monotonic()
-        while "sync_catalogue" not in everywhere(reconcile.renew):
+        while everywhere(reconcile.renew) != "products":
             assert time.monotonic() - began < 20
         assert look().line is None and time.monotonic() - began >= 1
         everywhere(lambda: call("products", None, ago_s=1))
@@ -249,7 +249,27 @@ def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(look, everywhere,
 
 def test_while_the_supplier_is_away_somebody_asks(everywhere):
     everywhere(lambda: link(unreachable_since=clock.now()))
-    assert everywhere(reconcile.renew) == {"refresh_balance"}
+    assert everywhere(reconcile.renew) == "balance"
+
+
+def test_while_customers_look_a_supplier_that_said_nothing_for_a_while_is_asked(everywhere, jump):
+    everywhere(lambda: call("status", 200))
+    assert everywhere(lambda: reconcile.renew(looked_at=True)) is None
+    jump(config.current().probe_s + 1)
+    assert everywhere(lambda: reconcile.renew(looked_at=True)) == "balance"
+    assert everywhere(reconcile.renew) is None
+
+
+def test_calls_of_which_nothing_is_written_count_too(look, everywhere):
+    ago = lambda seconds: clock.now() - timedelta(seconds=seconds)
+    asked = {"balance": ago(config.current().slow_s + 1)}
+    assert everywhere(lambda: reconcile.renew(under_way={"balance": ago(1)})) is None
+    assert everywhere(lambda: reconcile.renew(under_way=asked)) == "products"
+    asked = {"balance": ago(config.current().silent_s + 1), "products": ago(config.current().slow_s + 1)}
+    assert everywhere(lambda: reconcile.renew(under_way=asked)) == "balance"
+    everywhere(lambda: call("status", 200))  # whatever else it answers: it is there
+    assert everywhere(lambda: reconcile.renew(under_way=asked)) is None
+    assert look() == buying.Now()
 
 
 # The free float

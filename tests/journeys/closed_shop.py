@@ -18,9 +18,9 @@ from people import Agent, Customer, Owner, have_money_for, headline, some_number
 from running import Failed, Running, must, options, report, until
 from supplier import Supplier
 
-CLOSES_S, OPENS_S, BOUGHT_S = 60, 90, 400
-"""Unscaled: silence at two addresses and a round of the relay; the next probe; look-ups until the last one is bought."""
-SLACK_S = 30
+CLOSES_S, OPENS_S, BOUGHT_S = 20, 10, 400
+"""Unscaled: the next call, silence at two addresses and a round of the relay; an answer; look-ups until the last one is bought."""
+SLACK_S, SAYS_S = 5, 30
 SAID = "supplier (has not answered|has been out of reach|has given no clear answers) since"
 
 
@@ -63,7 +63,7 @@ def run(running: Running) -> Run:
         for path in ("/", "/orders"):
             must("Nothing can be sent since" in agent.get(path).text, f"the portal's {path} says nothing")
         says_so = lambda: "buying stands still since" in owner.get("/").text
-        until(says_so, SLACK_S, "the overview's figures say it")
+        until(says_so, SAYS_S, "the overview's figures say it")
         agent.process(second)
         must("It waits" in agent.get(f"/orders/{second}").text or "Waiting" in agent.get(f"/orders/{second}").text,
              "the order in line does not say what it waits for")  # fmt: skip
@@ -75,7 +75,7 @@ def run(running: Running) -> Run:
     opened_s = time.monotonic() - ended
     with supplier.keeping_pace(scale):
         for code in (first, second):
-            until(lambda code=code: customer.is_with_the_network(code), BOUGHT_S / scale + SLACK_S, f"{code} is bought")
+            until(lambda code=code: customer.is_with_the_network(code), BOUGHT_S / scale + SAYS_S, f"{code} is bought")
     charges = [supplier.charges_to(number) for number in numbers]
     supplier.close()
     must(charges == [1, 1], f"charges for the two orders: {charges}")

@@ -1,0 +1,88 @@
+"""Hearing whether the supplier answers, while workers may all hang at it: the relay asks, beside its rounds.
+
+Whom to ask, and when silence closes the shops, is decided in `core.reconcile`. Each call has a thread of its own: one that
+hangs holds up no round, and a supplier that is back is heard though older calls still hang. A call is taken from the
+budget as routine is, so signed news and purchases keep what is theirs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from core import clock, config, supply, tenancy
+from core.db import end_read
+from fulfilment import balance, link
+from integrations.ports import NoAnswer, Supplier
+
+_MOST = 4
+"""Calls of ours that may hang at once."""
+
+log = structlog.get_logger("listening")
+
+
+@dataclass(frozen=True)
+class _Call:
+    endpoint: str
+    at: datetime
+    thread: threading.Thread
+
+
+class Listener:
+    """What one relay has asked of the supplier and not been answered yet."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._calls: list[_Call] = []
+        self._asked: dict[str, float] = {}
+
+    def under_way(self) -> dict[str, datetime]:
+        """Since when the oldest call to each address is under way."""
+        self._calls = [call for call in self._calls if call.thread.is_alive()]
+        return {call.endpoint: call.at for call in reversed(self._calls)}
+
+    def ask(self, endpoint: str | None) -> None:
+        """Ask the supplier at this address, at most once in `probe_s`. None: nobody."""
+        now = time.monotonic()
+        if endpoint is None or len(self._calls) >= _MOST:
+            return
+        if now - self._asked.get(endpoint, float("-inf")) < clock.seconds(config.current().probe_s):
+            return
+        self._asked[endpoint] = now
+        thread = threading.Thread(target=self._call, args=(endpoint,), name=f"listening {endpoint}", daemon=True)
+        self._calls.append(_Call(endpoint, clock.now(), thread))
+        thread.start()
+
+    def _call(self, endpoint: str) -> None:
+        supplier: Supplier = self._app.extensions["supplier"]
+        try:
+            with self._app.app_context(), tenancy.across_stores():
+                if endpoint != "balance" or not _ask_balance(supplier):
+                    _ask_products(supplier)
+        except (DBAPIError, PoolTimeout) as error:
+            log.warning("not asked: database unavailable", error=type(error).__name__)
+
+
+def _ask_balance(supplier: Supplier) -> bool:
+    """Whether the balance could be asked: not while somebody else has the wallet's turn."""
+    with link.wallet_turn() as turn:
+        if turn and supply.take_call("other") == 0.0:
+            balance.listen(supplier)
+        return turn
+
+
+def _ask_products(supplier: Supplier) -> None:
+    """The list is only asked for, not applied: that has a time of its own, and an audit."""
+    if supply.take_call("other") != 0.0:
+        return
+    end_read()
+    answer = supplier.offers()
+    if isinstance(answer, NoAnswer):
+        balance.note_unheard(answer)
