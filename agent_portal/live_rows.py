@@ -20,13 +20,15 @@ from core import buying, clock, config, orders
 from core.orders import Order
 from core.orders.held_up import Held
 
+PRESSED = "pressed"
+"""In place of a tab: the results of a selection that was pressed."""
 _MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
 
 
 @bp.get("/orders/rows")
 def changed_rows() -> ResponseReturnValue:
-    """The rows of `on` that say something else by now; 204 while all say the same."""
-    most = config.current().page_size
+    """The rows of `on` that say something else by now, as a tab or a list of results draws them; 204 while all say the same."""
+    most = max(config.current().page_size, config.current().process_many)
     seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
     found = orders.by_codes(list(seen))
     held = orders.held_up.on_page(found, buying.now()) if found else {}
@@ -34,9 +36,9 @@ def changed_rows() -> ResponseReturnValue:
     if not changed:
         return "", 204
     tab = request.args.get("tab", "")
-    tab = tab if tab in TABS else ""
+    tab = tab if tab in TABS or tab == PRESSED else ""
     return render_template(
-        "portal/_changed_rows.html", changed=changed, rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
+        "portal/_changed_rows.html", changed=changed, going=any(order.release_at for order in found), rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
         counts=orders.tab_counts(), held=held, choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
     )  # fmt: skip
 

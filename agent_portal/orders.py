@@ -140,7 +140,11 @@ def process_many() -> ResponseReturnValue:
     """Process a selection: one result a row, the good ones are not held up by the others."""
     words = WORDS | ({"moved": "going"} if config.current().undo_s else {})
     verb = lambda codes: orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
-    return _press_many(verb, words, TITLES, nothing="Nothing was sent", undo=bool(config.current().undo_s))
+    undo_s = config.current().undo_s
+    titles = TITLES | (
+        {"moved": f"Pressed: each goes after {undo_s} s, until then it can be undone."} if undo_s else {}
+    )
+    return _press_many(verb, words, titles, nothing="Nothing was sent", undo=bool(undo_s))
 
 
 def _kept_press() -> tuple[list[str] | None, Order | None, str]:
@@ -181,9 +185,11 @@ def _press_many(
     if not orders.by_codes(codes):
         abort(404)
     found = verb(codes)
+    groups = results.groups(found, "agent_price_pesewas", titles)
     page = render_template(
-        "portal/processed.html", undo=undo, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
-        groups=results.groups(found, "agent_price_pesewas", titles), heading=results.heading(found, words),
+        "portal/processed.html", undo=undo, groups=groups, rows=results.on_their_way(groups) if undo else [],
+        words=orders.agent_words, held={}, first_s=config.current().undo_s + 2, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        heading=results.heading(found, words),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
 

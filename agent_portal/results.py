@@ -59,6 +59,11 @@ def groups(results: Sequence[RowResult], amount: str, titles: dict[str, str]) ->
     return found
 
 
+def on_their_way(found: Sequence[Group]) -> list[Order]:
+    """The orders that this press, or one before it, has sent or is about to send."""
+    return [order for group in found if group.became in ("moved", "before") for order, *_ in group.rows if order]
+
+
 def heading(results: Sequence[RowResult], words: dict[str, str]) -> str:
     """`2 sent, 1 already in line`: each kind with its word, the first also when it is none."""
     first, *others = dict.fromkeys(words.values())

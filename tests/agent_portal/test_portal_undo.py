@@ -70,10 +70,10 @@ def test_a_selection_goes_in_a_moment_and_is_undone_as_one(
     codes = [place(number=f"02411100{index:02}", gb=1) for index in range(3)]
     before = counts()
     page = ama_agent.post("/orders/process", {"order": codes}).text
-    assert "<h1>3 going</h1>" in page and "Goes in 5 s." in page and "Undo 3" in page
+    assert "<h1>3 going</h1>" in page and "each goes after 5 s" in page and "Undo 3" in page
     assert counts()[2] == before[2], "no posting yet"
     again = ama_agent.post("/orders/process", {"order": codes}).text
-    assert "<h1>0 going, 3 already in line</h1>" in again and "It goes in a moment." in again
+    assert "<h1>0 going, 3 already in line</h1>" in again and "Goes in" in again
     undone = ama_agent.post("/orders/undo", {"order": codes})
     assert undone.status_code == 200 and "<h1>3 undone</h1>" in undone.text
     assert [order_of(code).release_at for code in codes] == [None] * 3
@@ -334,3 +334,60 @@ def test_without_javascript_the_page_says_it_and_has_the_button(
     assert "goes in 5 s" in page.inner_text("#status")
     page.click(f"#o-{code} >> text=Undo")
     assert "Undone" in page.inner_text("#status") and order_of(code).release_at is None
+
+
+def listed(html: str) -> dict[str, str]:
+    """What the list of results says of each order, by code."""
+    return {code: re.sub(r"<[^>]+>|\s+", " ", said) for code, said in re.findall(r'<li id="o-(\w+)">(.*?)</li>', html)}
+
+
+def test_results_count_down_and_then_say_how_each_stands(
+    ama_agent: Visitor, place: Any, let_go: Any, in_store: Any, order_of: Any, mtn: Any, jump: Any
+) -> None:
+    sent, held, before = place(number="0551112222", network="telecel"), place(), place(number="0241110001", gb=1)
+    ama_agent.post(f"/orders/{before}/process")
+    page = ama_agent.post("/orders/process", {"order": [sent, held, before]}).text
+    assert "Pressed: each goes after 5 s, until then it can be undone." in page and 'id="undo"' in page
+    assert listed(page).keys() == {sent, held, before}
+    assert all(re.search(r"Goes in +5 +s", said) for said in listed(page).values()), listed(page)
+    assert 'data-hx-trigger="every 10000ms, load delay:7s"' in page
+    question = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', page)[1])
+    assert ama_agent.get(question).status_code == 204
+    mtn("paused")
+    let_go(held)
+    some = ama_agent.get(question).text
+    assert listed(some).keys() == {held} and "Not sent: MTN is paused since" in listed(some)[held]
+    assert 'data-hx-target="#undo"' not in some and f'data-hx-target="#o-{held}"' in some, "two can still be undone"
+    mtn("resumed")
+    for code in (sent, before):
+        in_store("ama", lambda code=code: orders.let_go(orders.by_code(code).id))
+    rest = ama_agent.get(question).text
+    assert "In line" in listed(rest)[sent] and "In line" in listed(rest)[before] and "Goes" not in rest
+    assert 'data-hx-target="#undo"' in rest and "<tr" not in rest and 'id="tabs"' not in rest
+    again = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', rest)[1])
+    assert ama_agent.get(again).status_code == 204 and "tab=pressed" in again
+
+
+def test_two_hundred_results_are_asked_about_in_one_question(ama_agent: Visitor, place: Any) -> None:
+    codes = [place(number="0241110000", gb=1)] + [f"{at:05}ABCDE" for at in range(199)]
+    question = "/orders/rows?tab=pressed&on=" + ",".join(f"{code}.ffff" for code in codes[::-1])
+    assert listed(ama_agent.get(question).text).keys() == {codes[0]}
+
+
+@pytest.mark.browser
+def test_in_a_browser_results_count_down_and_change_in_place(
+    open_page: Callable[..., Any], place: Any, order_of: Any, in_store: Any, jump: Callable[[float], None]
+) -> None:
+    codes = [place(number=f"024111000{at}", gb=1) for at in range(2)]
+    page = open_page("ama", width=360, height=740)
+    page.goto("/orders")
+    page.check("[data-select-page]")
+    page.click("[data-process]")
+    page.wait_for_selector(f"li#o-{codes[0]} [data-left]:text-matches('^[0-4]$')")
+    jump(6)
+    for code in codes:
+        order_id = order_of(code).id
+        in_store("ama", lambda order_id=order_id: orders.let_go(order_id))
+    page.wait_for_selector(f"li#o-{codes[0]} >> text=In line")
+    page.wait_for_selector(f"li#o-{codes[1]} >> text=In line")
+    assert not page.is_visible("#undo") and page.query_selector("[data-left]") is None
