@@ -140,10 +140,18 @@ def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | No
     return due if moved and due is not None else clock.now()
 
 
+def look_up(order: Order, supplier: Supplier) -> LookupResult:
+    """The supplier's record of an order. One that names no reference, and cannot be told to be this order's, is no answer."""
+    end_read()
+    result = supplier.status(order.order_ref)
+    if isinstance(result, Found) and not news.is_about(order, result):
+        return NoAnswer("unclear", "no_reference")
+    return result
+
+
 def ask(claim: Claim, supplier: Supplier) -> LookupResult:
     """A look-up in the middle of a claim, noted on the timeline."""
-    end_read()
-    result = supplier.status(claim.order_ref)
+    result = look_up(read(claim.order_id), supplier)
     orders.note_look(claim.order_id, in_words(result))
     if isinstance(result, NoAnswer):
         _ask_about_stranger(claim.order_id, result)

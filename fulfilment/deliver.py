@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core import catalog, clock, config, orders, outbox, supply, tenancy
-from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
 from fulfilment import answers, balance, bulk, link, purchase, rungs
@@ -134,8 +133,7 @@ def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier
 
 def _look(order: Order, supplier: Supplier) -> datetime | None:
     """Ask the supplier for our reference and apply the answer. The call is taken already."""
-    end_read()
-    result = supplier.status(order.order_ref)
+    result = answers.look_up(order, supplier)
     gone = orders.note_look(
         order.id, answers.in_words(result), gone=isinstance(result, NoAnswer) and result.kind == "endpoint_gone"
     )

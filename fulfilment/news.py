@@ -7,13 +7,15 @@ about to have, delivered an order whose money went back, a *contradiction* other
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from core import clock, config, money, orders, phones, supply
+from core import clock, config, money, orders, phones, supply, tenancy
 from core.orders import News, Order, State
 from fulfilment import sizes
-from integrations.ports import Accepted, Found, StatusWord
+from integrations.ports import Accepted, Found, StatusWord, Unnamed
 
 Effect = State | Literal["same", "case"]
 
@@ -53,6 +55,7 @@ TABLE: dict[tuple[State, StatusWord], Effect] = {
 by `_watch_is_over`, not here."""
 
 _MONEY_WENT_BACK: frozenset[str] = frozenset({"refunded", "cancelled"})
+_CLOCKS_DIFFER = timedelta(minutes=15)
 _DELIVERS: frozenset[StatusWord] = frozenset({"pending", "processing", "completed"})
 
 _TEXT: dict[State, tuple[str, str | None]] = {
@@ -99,12 +102,60 @@ def of_found(order: Order, found: Found) -> Told:
         return Told(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
     said = News(
         found.raw_status,
-        found.supplier_ref,
+        found.supplier_ref
+        if found.unnamed is None
+        else None,  # a number that came without our reference proves nothing
         found.amount_pesewas,
         found.failure_reason,
         money_back=found.status == "refunded",
     )
     return _tell(order, found.status, said, found.needs_person)
+
+
+def is_about(order: Order, found: Found) -> bool:
+    """Whether the supplier's record is this order's. One that names our reference is; `of_found` still looks for mistakes.
+
+    One that names none is, when it carries the number the supplier gave our purchase. Otherwise it must name our whole
+    number and our size, nothing else of it may contradict, and the supplier may hold no other order of ours it could be.
+    Even then it is not believed that the order failed or was paid back: that would give money away for the fate of a
+    stranger's order.
+    """
+    if found.unnamed is None:
+        return True
+    if not _fits(order, None, found.recipient, found.capacity) or _contradicts(order, found):
+        return False
+    if order.supplier_ref and found.supplier_ref:
+        return True
+    digits = re.sub(r"\D", "", found.recipient or "")
+    if len(digits) < 9 or not sizes.agrees(found.capacity, order.capacity):
+        return False
+    if found.status in ("failed", "refunded") or found.needs_person:
+        return False
+    with tenancy.across_stores():
+        return not orders.has_twin(order, _earliest(order) if found.unnamed.placed_at else None)
+
+
+def _contradicts(order: Order, found: Found) -> bool:
+    """Whether anything a record without a reference says besides number and size is not of this order."""
+    said = found.unnamed or Unnamed()
+    if order.supplier_ref and found.supplier_ref and order.supplier_ref != found.supplier_ref:
+        return True
+    if said.product_name and said.product_name.casefold() != order.product_name.casefold():
+        return True
+    earliest = _earliest(order)
+    if said.placed_at and earliest and said.placed_at < earliest:
+        return True
+    return found.amount_pesewas is not None and _differs(order, found.amount_pesewas)
+
+
+def _earliest(order: Order) -> datetime | None:
+    """Before this the supplier cannot have had the order, however wrong its clock."""
+    return None if order.queued_at is None else order.queued_at - _CLOCKS_DIFFER
+
+
+def _differs(order: Order, amount_pesewas: int) -> bool:
+    expected = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    return abs(amount_pesewas - expected) > money.ROUNDING_PESEWAS
 
 
 def believe_signed_webhook(order: Order, gone: int) -> bool:
@@ -127,8 +178,7 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
     found: list[tuple[str, dict[str, Any]]] = []
     if needs_person:
         found.append(("unknown_word", {"said": said.raw_status}))
-    expected = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
-    if said.amount_pesewas is not None and abs(said.amount_pesewas - expected) > money.ROUNDING_PESEWAS:
+    if said.amount_pesewas is not None and _differs(order, said.amount_pesewas):
         found.append(
             ("amount_differs", {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas})
         )

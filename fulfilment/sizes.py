@@ -23,6 +23,11 @@ def contradicts(said: str | None, capacity: str) -> bool:
     return bool(named and ordered) and not named & ordered
 
 
+def agrees(said: str | None, capacity: str) -> bool:
+    """Whether `said` names the very size, with its unit."""
+    return bool(_megabytes(said or "") & _megabytes(capacity))
+
+
 def _megabytes(text: str) -> set[Decimal]:
     """Every number of megabytes that the sizes in `text` may mean."""
     found = _SIZE.findall(unicodedata.normalize("NFKC", text))

@@ -78,6 +78,14 @@ SubmitResult = Accepted | Rejected | NotSent | Unknown
 
 
 @dataclass(frozen=True)
+class Unnamed:
+    """What else a record says that was asked for by our reference and does not name it: whose it is must be told by this."""
+
+    product_name: str | None = None
+    placed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Found:
     """The supplier's record of our reference."""
 
@@ -90,6 +98,8 @@ class Found:
     capacity: str | None = None
     failure_reason: str | None = None
     needs_person: bool = False
+    unnamed: Unnamed | None = None
+    """None when the record names our reference. Else it may be about any order: see `fulfilment.news.is_about`."""
 
 
 @dataclass(frozen=True)

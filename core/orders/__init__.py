@@ -11,6 +11,7 @@ read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 from core.orders import giving_back, held_up
 from core.orders.advancing import (
     advance,
+    has_twin,
     is_ours,
     locked,
     mark_unknown,
@@ -154,6 +155,7 @@ __all__ = [
     "giving_back",
     "goes_in_s",
     "going_pesewas",
+    "has_twin",
     "held_up",
     "is_ours",
     "let_go",

@@ -180,6 +180,23 @@ def is_ours(order_ref: str) -> bool:
     return db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
 
 
+def has_twin(order: Order, since: datetime | None) -> bool:
+    """Whether the supplier may hold another order for this number and size, in what this work may see.
+
+    `since`: only such as were sent at that time or later.
+    """
+    number = order.recipient_msisdn
+    query = select(Order.id).where(
+        Order.id != order.id,
+        Order.recipient_msisdn.in_((number, f"{number[:6]}xxx{number[-4:]}")),
+        Order.mb == order.mb,
+        Order.attempt > 0,
+    )
+    if since is not None:
+        query = query.where(Order.submitted_at >= since)
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def locked(order_id: int) -> Order:
     """An order, its row locked inside the open use case."""
     return db.session.scalars(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()

@@ -20,6 +20,9 @@ RETRY_AFTER_DEFAULT_S = 60.0  # the supplier's window, when it names no time
 RETRY_AFTER_MAX_S = 300.0  # five windows; a longer wish is a mistake on the wire
 ENDPOINT_GONE = "ENDPOINT_NOT_FOUND"
 
+_HIDDEN = re.compile(r"(?:[*•●▪#?]|\.{2,}|…)+")
+"""What stands for a part of a reference that is not shown."""
+_NO_REFERENCE = frozenset({"", "-", "--", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "HIDDEN"})
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ABOUT_US = re.compile(
     r"\b(keys?|secrets?|credentials?|tokens?|signature|ip|accounts?|suspended|scopes?|permissions?"
@@ -130,6 +133,20 @@ def retry_after(answer: http.Answer) -> float:
 def same_reference(said: object, order_ref: str) -> bool:
     """Whether the supplier means our reference, however it spells it: letters of either case, blanks around."""
     return isinstance(said, str) and said.strip().upper() == order_ref.upper()
+
+
+def names_nobody(said: object, order_ref: str) -> bool:
+    """Whether a member for a reference names none: missing, empty, a word for nothing, or hidden but for what is ours too."""
+    if said is None:
+        return True
+    if not isinstance(said, str):
+        return False
+    plain = said.strip().upper()
+    if plain in _NO_REFERENCE or not _HIDDEN.sub("", plain):
+        return True
+    shown = _HIDDEN.split(plain)
+    head, tail = shown[0], shown[-1]
+    return len(shown) > 1 and order_ref.upper().startswith(head) and order_ref.upper().endswith(tail)
 
 
 def loads(body: bytes) -> Any:

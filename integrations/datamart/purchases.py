@@ -90,11 +90,11 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
     if said.data is None:
         return Unknown("success_without_data")
     reference = said.data.get("reference")
-    if reference is None or reference == "":  # then it is only ours when it names our number
-        if not _names(said.data.get("beneficiary"), request.recipient_msisdn):
+    if not envelope.same_reference(reference, request.order_ref):
+        if not envelope.names_nobody(reference, request.order_ref):
+            return Unknown("other_reference")
+        if not _names(said.data.get("beneficiary"), request.recipient_msisdn):  # then it is ours only by our number
             return Unknown("no_reference")
-    elif not envelope.same_reference(reference, request.order_ref):
-        return Unknown("other_reference")
     return accepted(said.data, request.order_ref)
 
 

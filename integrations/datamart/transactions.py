@@ -7,6 +7,7 @@ be seen before it is believed is left to fulfilment.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, optional_text
 from integrations.datamart.money import is_cedis, pesewas
 from integrations.datamart.status import meaning
-from integrations.ports import Absent, Found, LookupResult, NoAnswer, TransactionRow
+from integrations.ports import Absent, Found, LookupResult, NoAnswer, TransactionRow, Unnamed
 
 NOT_FOUND = "TRANSACTION_NOT_FOUND"
 
@@ -26,16 +27,21 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
     if not isinstance(answer, Envelope):
         return envelope.no_answer(reply)
     if answer.status == 404 and not answer.success and answer.code == NOT_FOUND:
-        if not envelope.same_reference(answer.error.get("reference", order_ref), order_ref):
-            return NoAnswer("unclear", "not_found_of_other_reference")
-        return Absent(order_ref)
+        named = answer.error.get("reference")
+        if named in (None, "") or envelope.same_reference(named, order_ref):
+            return Absent(order_ref)
+        hidden = envelope.names_nobody(named, order_ref)
+        return NoAnswer("unclear", "no_reference" if hidden else "not_found_of_other_reference")
     if not answer.is_ok or answer.data is None:
         return envelope.no_answer(reply)
-    if answer.data.get("reference") in (None, ""):
-        return NoAnswer("unclear", "no_reference")
-    if not envelope.same_reference(answer.data.get("reference"), order_ref):
+    named = answer.data.get("reference")
+    if envelope.same_reference(named, order_ref):
+        return _found(answer.data, order_ref)
+    if not envelope.names_nobody(named, order_ref):
         return NoAnswer("unclear", "other_reference")
-    return _found(answer.data, order_ref)
+    if not isinstance(answer.data.get("status"), str):
+        return NoAnswer("unclear", "no_reference")
+    return replace(_found(answer.data, order_ref), unnamed=_unnamed(answer.data))
 
 
 def _found(record: Mapping[str, Any], order_ref: str) -> Found:
@@ -54,6 +60,12 @@ def _found(record: Mapping[str, Any], order_ref: str) -> Found:
         failure_reason=optional_text(record.get("failure_reason")) if said.word == "failed" else None,
         needs_person=said.needs_person,
     )
+
+
+def _unnamed(record: Mapping[str, Any]) -> Unnamed:
+    product = record.get("product")
+    name = product.get("name") if isinstance(product, dict) else None
+    return Unnamed(optional_text(name, 60), _moment(record.get("created_at")))
 
 
 def rows(reply: http.Reply, notes: list[str]) -> tuple[TransactionRow, ...] | NoAnswer:

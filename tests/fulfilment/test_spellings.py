@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from desk import Desk
-from seed import WEBHOOK_TOKEN
+from seed import WALLET_PESEWAS, WEBHOOK_TOKEN
 
 from core import clock, outbox, phones, supply, tenancy
+from core.orders import Order
 from fulfilment import sizes
 from integrations.sandbox.store import DEFAULT_SECRET
 
@@ -140,3 +142,115 @@ def test_a_purchase_answered_without_a_reference_or_number_is_unclear_and_no_str
     desk.work()
     assert (desk.read(order).state, desk.cases()) == ("submitting", [])
     assert desk.work_until(order, "processing").attempt == 1
+
+
+# -- a look-up that names no reference
+
+
+AGENT = 470
+NAMELESS = [None, "", "N/A", "MK-****", "••••"]
+NUMBER = "+233241234567"
+
+
+def lost(desk: Desk, *, times: int | None = None, **members: Any) -> Order:
+    """An order the supplier took, whose answer was lost, and whose look-ups come with these members instead of its own."""
+    order = desk.release(number=NUMBER)
+    desk.plan("http_500_after", "purchase")
+    desk.work()
+    desk.plan("edited_answer", "status", times=times, members=members)
+    return order
+
+
+def looks(desk: Desk, order: Order, times: int = 12) -> Order:
+    for _ in range(times):
+        desk.jump_to_next()
+        desk.work()
+    return desk.read(order)
+
+
+@pytest.mark.parametrize("nameless", NAMELESS)
+def test_look_ups_without_a_reference_that_say_number_and_size_deliver_the_order(
+    desk: Desk, nameless: str | None
+) -> None:
+    order = lost(desk, reference=nameless)
+    order = desk.work_until(order, "processing")
+    desk.settle(order, "successful")
+    order = desk.work_until(order, "completed")
+    assert (order.attempt, len(desk.charges(order)), desk.cases()) == (1, 1, [])
+    assert order.supplier_ref is None, "a number that came without our reference is nothing to go by"
+
+
+@pytest.mark.parametrize("word", ["failed", "reversed"])
+def test_a_look_up_without_a_reference_never_fails_an_order_nobody_gave_a_number(desk: Desk, word: str) -> None:
+    order = lost(desk, reference=None, status=word)
+    order = looks(desk, order)
+    assert (order.state, order.attempt, len(desk.charges(order))) == ("submitting", 1, 1)
+    assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
+
+
+@pytest.mark.parametrize(("status", "state"), [("failed", "failed"), ("successful", "completed")])
+def test_a_look_up_with_the_number_that_the_purchase_was_given_settles_either_way(
+    desk: Desk, status: str, state: str
+) -> None:
+    order = desk.release(number=NUMBER)
+    desk.work()
+    assert desk.read(order).supplier_ref
+    desk.plan("edited_answer", "status", times=None, members={"reference": None, "beneficiary": "024****567"})
+    desk.settle(order, status)
+    assert desk.work_until(order, state).state == state
+
+
+STRANGE: list[dict[str, Any]] = [
+    {"beneficiary": "0240000009"},
+    {"beneficiary": "024****567"},
+    {"beneficiary": None},
+    {"product": {"capacity": "2GB"}},
+    {"product": {"capacity": "1"}},
+    {"product": {"capacity": None}},
+    {"product": {"name": "TELECEL"}},
+    {"amount": 9.9},
+    {"created_at": "2020-01-01T00:00:00.000Z"},
+    {"status": "teleported"},
+]
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=str)
+@pytest.mark.parametrize("status", ["sent", "successful"])
+def test_a_look_up_without_a_reference_that_may_be_of_another_order_is_no_answer(
+    desk: Desk, strange: dict[str, Any], status: str
+) -> None:
+    order = lost(desk, **({"reference": None, "status": status} | strange))
+    order = looks(desk, order)
+    assert (order.state, order.attempt, len(desk.charges(order))) == ("submitting", 1, 1)
+    assert "wrong_answer" not in desk.cases()
+    desk.sandbox.sandbox.faults.install([])
+    assert desk.work_until(order, "processing").attempt == 1
+
+
+@pytest.mark.parametrize("placed_at", [True, False])
+def test_of_two_orders_alike_a_look_up_without_a_reference_settles_neither(desk: Desk, placed_at: bool) -> None:
+    """The record may be the other one's: it was delivered, and nobody knows of this one."""
+    twin = desk.release("kofi", number=NUMBER)
+    desk.work()
+    desk.settle(twin, "successful")
+    desk.work_until(twin, "completed")
+    order = lost(desk, reference=None, status="successful", **({} if placed_at else {"created_at": None}))
+    order = looks(desk, order)
+    assert (order.state, order.attempt) == ("submitting", 1)
+
+
+def test_an_order_alike_of_long_before_stands_in_no_way_when_the_record_says_when(desk: Desk) -> None:
+    twin = desk.release("kofi", number=NUMBER)
+    desk.work()
+    desk.settle(twin, "successful")
+    desk.work_until(twin, "completed")
+    desk.jump(7_200)
+    order = lost(desk, reference=None, created_at=clock.now().isoformat())
+    assert desk.work_until(order, "processing").attempt == 1
+
+
+def test_a_purchase_answered_with_its_reference_hidden_is_ours_when_it_names_our_number(desk: Desk) -> None:
+    order = desk.release()
+    desk.plan("edited_answer", "purchase", members={"reference": "MK-****"})
+    desk.work()
+    assert (desk.read(order).state, desk.cases()) == ("processing", [])

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from datamart_wire import HTML, OTHER, REF, mart, ok, raw, record, refusal
 
-from integrations.ports import Absent, CallRecord, Found, NoAnswer
+from integrations.ports import Absent, CallRecord, Found, NoAnswer, Unnamed
 
 SENT = Found(
     order_ref=REF,
@@ -21,6 +21,8 @@ SENT = Found(
     recipient="0241234567",
     capacity="2GB",
 )
+
+NAMELESS = Unnamed("YELLOW", datetime(2026, 2, 3, 9, 15, 26, 980_000, UTC))
 
 ROWS: dict[str, tuple[Any, Any]] = {
     "sent": (ok(record()), SENT),
@@ -69,7 +71,26 @@ ROWS: dict[str, tuple[Any, Any]] = {
         NoAnswer("unclear", "http_404_success_without_data"),
     ),
     "somebody else's order": (ok(record(reference=OTHER)), NoAnswer("unclear", "other_reference")),
-    "no reference": (ok(record(reference=None)), NoAnswer("unclear", "no_reference")),
+    "no reference": (ok(record(reference=None)), replace(SENT, unnamed=NAMELESS)),
+    "a reference for nothing": (ok(record(reference=" n/a ")), replace(SENT, unnamed=NAMELESS)),
+    "our reference, its middle hidden": (
+        ok(record(reference=f"{REF[:3]}****{REF[-4:]}")),
+        replace(SENT, unnamed=NAMELESS),
+    ),
+    "our reference, all hidden": (ok(record(reference="••••")), replace(SENT, unnamed=NAMELESS)),
+    "another's reference, its middle hidden": (
+        ok(record(reference=f"{REF[:3]}****!{REF[-4:]}")),
+        NoAnswer("unclear", "other_reference"),
+    ),
+    "no reference and little else": (
+        ok({"status": "sent"}),
+        Found(REF, "processing", "sent", unnamed=Unnamed()),
+    ),
+    "not found, reference empty": (refusal(404, "TRANSACTION_NOT_FOUND", reference=""), Absent(REF)),
+    "not found, reference hidden": (
+        refusal(404, "TRANSACTION_NOT_FOUND", reference=f"{REF[:3]}****{REF[-4:]}"),
+        NoAnswer("unclear", "no_reference"),
+    ),
     "reference as number": (ok(record(reference=7)), NoAnswer("unclear", "other_reference")),
     "the list instead": (ok({"transactions": []}), NoAnswer("unclear", "no_reference")),
     "endpoint gone": (refusal(404, "ENDPOINT_NOT_FOUND"), NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND")),
