@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
 from sqlalchemy.orm import aliased
 
 from admin_console.chart import Point
-from core import clock, config, ledger, orders
+from core import catalog, clock, config, ledger, orders
 from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db
@@ -113,12 +113,15 @@ def stuck_count() -> int:
 
 
 def burn(float_pesewas: int) -> Burn:
-    """From the purchases of the last `BURN_H` hours, less what came back."""
+    """From the purchases of the last `BURN_H` hours, less what came back. A charge that is no price counts as its cost."""
     since = clock.now() - timedelta(hours=BURN_H)
+    amount, cost = Entry.amount_pesewas, Order.cost_pesewas
+    real = case((func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost), else_=amount)
     spent = db.session.scalar(
-        select(func.coalesce(-func.sum(Entry.amount_pesewas), 0))
+        select(func.coalesce(-func.sum(real), 0))
         .join(Account, Account.id == Entry.account_id)
         .join(Posting, Posting.id == Entry.posting_id)
+        .join(Order, Order.id == Posting.order_id)
         .where(Account.name == "supplier_float", Posting.kind.in_(("commit", "supplier_refund")), Posting.at >= since)
     )
     per_hour = max(int(spent or 0), 0) // BURN_H

@@ -37,6 +37,7 @@ def overview() -> str:
     text = request.args.get("hours", "")
     hours = int(text) if text in map(str, SPANS_H) else SPANS_H[0]
     platform, held = ledger.platform_balances(), ledger.held_total()
+    counted_pesewas = reconcile.countable_pesewas(supply.state())
     open_cases = cases.open_cases(config.current().page_size)
     plot, rows = floatplot.draw(hours, platform)
     now = buying.now()
@@ -48,7 +49,8 @@ def overview() -> str:
         platform=platform,
         held_pesewas=held,
         at_risk_pesewas=platform["in_flight"] + held,
-        burn=figures.burn(platform["supplier_float"]),
+        counted_pesewas=counted_pesewas,
+        burn=figures.burn(counted_pesewas),
         problems=found,
         alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
         still=stands_still(now),

@@ -182,6 +182,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
     reads = balances.newest(READS)
+    counted_pesewas = reconcile.countable_pesewas(link)
     booked_pesewas = reconcile.booked_for(reads[0]) if reads else 0
     kind, sentence = _compared(
         reads[0] if reads else None, link.last_balance_pesewas, platform["supplier_float"], booked_pesewas
@@ -192,7 +193,8 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "errand": errand,
         "link": link,
         "platform": platform,
-        "burn": figures.burn(platform["supplier_float"]),
+        "counted_pesewas": counted_pesewas,
+        "burn": figures.burn(counted_pesewas),
         "still": overview.stands_still(buying.now()),
         "kind": kind,
         "sentence": sentence,

@@ -103,8 +103,9 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     """
     settings = config.current()
     with tenancy.across_stores():
-        float_now, spendable = reconcile.float_pesewas(), reconcile.spendable_pesewas()
-        read_at = supply.state().last_balance_at
+        link = supply.state()
+        float_now, spendable = reconcile.countable_pesewas(link), reconcile.spendable_pesewas()
+        read_at = link.last_balance_at
         stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
         large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
         if cost_pesewas <= spendable:
@@ -142,7 +143,8 @@ def note_short(order: Order) -> None:
 def note_money_back() -> None:
     """A refund was booked: wake the orders that waited for the money."""
     with tenancy.across_stores():
-        orders.wake("float", reconcile.float_pesewas() - config.current().float_reserve_pesewas)
+        reserve = config.current().float_reserve_pesewas
+        orders.wake("float", reconcile.countable_pesewas(supply.state()) - reserve)
 
 
 def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:

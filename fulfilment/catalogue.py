@@ -14,9 +14,6 @@ from fulfilment import link
 from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
-MISTAKEN = 50
-"""A charge so many times the cost is a mistake on the wire, such as pesewas for cedis, and no price."""
-
 
 def sync(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `sync_catalogue`: read the supplier's list and apply it. A failed or empty list changes nothing."""
@@ -50,11 +47,14 @@ def note_refused(order: Order) -> None:
 def note_charge(order: Order, charged_pesewas: int | None) -> None:
     """What the supplier took for this order, in any answer: above the known cost it is the cost from now on.
 
-    Not where it can be no price: it is booked as said, and the case asks a person.
+    Not where it can be no price: it is booked as said, the case asks a person, and the balance is read, which shows whether
+    the money is there.
     """
     if charged_pesewas is None or charged_pesewas <= order.cost_pesewas or order.submitted_at is None:
         return
-    if charged_pesewas >= order.cost_pesewas * MISTAKEN:
+    if charged_pesewas >= order.cost_pesewas * catalog.MISTAKEN:
+        with tenancy.across_stores():
+            outbox.ask("refresh_balance", SYSTEM)
         return
     if catalog.note_charge(orders.wording(order), charged_pesewas, order.submitted_at):
         _read_soon()

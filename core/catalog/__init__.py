@@ -16,7 +16,7 @@ from core.catalog.bundles import (
     size_text,
 )
 from core.catalog.margins import Kept, Notices, PriceChange, keep_margins, leave_prices, notices, price_changes
-from core.catalog.newest import Wording, is_refused, note_charge, refuse_offer
+from core.catalog.newest import MISTAKEN, Wording, is_refused, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,
     NoSuchBundle,
@@ -45,6 +45,7 @@ from core.catalog.switches import (
 from core.catalog.sync import apply_sync, last_sync, record_failed_sync
 
 __all__ = [
+    "MISTAKEN",
     "SALES",
     "Answered",
     "BadShare",

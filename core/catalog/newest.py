@@ -18,6 +18,9 @@ from core.catalog.steps import LOCK
 from core.db import db, transaction
 from core.tenancy import as_platform
 
+MISTAKEN = 50
+"""A charge so many times the cost is a mistake on the wire, such as pesewas for cedis, and no price."""
+
 
 @dataclass(frozen=True)
 class Wording:

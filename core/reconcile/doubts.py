@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
+from core import catalog
 from core.db import db
 
 # A charge is open in our books while the order has more commits than postings that closed one.
@@ -20,6 +22,26 @@ _ORDERS = text(
     "FROM orders o LEFT JOIN asked ON asked.order_id = o.id WHERE o.id IN "
     "(SELECT id FROM orders WHERE state IN ('submitting', 'failed') UNION SELECT order_id FROM asked) ORDER BY o.id"
 )
+
+
+# A case that a person closed no longer asks; then what the balance holds more is asked about until somebody has booked it.
+_NO_PRICE = text(
+    "SELECT coalesce(sum(o.charged_pesewas - o.cost_pesewas), 0) FROM orders o CROSS JOIN LATERAL (SELECT "
+    "max(at) FILTER (WHERE kind = 'commit') AS charged_at, count(*) FILTER (WHERE kind = 'commit') - count(*) FILTER "
+    "(WHERE kind IN ('supplier_refund', 'write_off')) AS open FROM postings WHERE order_id = o.id) p "
+    "WHERE o.id IN (SELECT order_id FROM cases WHERE kind = 'amount_differs') "
+    "AND o.charged_pesewas >= :times * o.cost_pesewas AND p.open > 0 AND p.charged_at < :told_at AND (EXISTS (SELECT 1 "
+    "FROM cases c WHERE c.order_id = o.id AND c.kind = 'amount_differs' AND c.closed_at IS NULL) OR NOT EXISTS (SELECT 1 "
+    "FROM postings s WHERE s.kind IN ('float_difference', 'fund_float') AND s.at > p.charged_at))"
+)
+
+
+def never_taken_pesewas(told_at: datetime) -> int:
+    """What is booked above the cost for charges that can be no price, such as pesewas for cedis: those before `told_at`.
+
+    The supplier's balance of that moment shows whether they were taken all the same. Needs `across_stores`.
+    """
+    return int(db.session.execute(_NO_PRICE, {"times": catalog.MISTAKEN, "told_at": told_at}).scalar_one())
 
 
 @dataclass(frozen=True)

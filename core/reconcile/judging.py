@@ -22,7 +22,7 @@ from core.cases import Case
 from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
 from core.reconcile import returned, rounding, suspects
-from core.reconcile.doubts import Doubts, doubts
+from core.reconcile.doubts import Doubts, doubts, never_taken_pesewas
 from core.supply import SUPPLIER
 
 SUBJECT = "float"
@@ -41,9 +41,22 @@ def spendable_pesewas() -> int:
 
     Needs `across_stores`.
     """
-    told = supply.state().last_balance_pesewas
-    known = float_pesewas() if told is None else min(float_pesewas(), told)
+    link = supply.state()
+    known = countable_pesewas(link)
+    if link.last_balance_pesewas is not None:
+        known = min(known, link.last_balance_pesewas)
     return known - config.current().float_reserve_pesewas
+
+
+def countable_pesewas(link: supply.SupplierState) -> int:
+    """What purchases may count on by our books: the float, and what a charge that is no price took from it in them alone.
+
+    That counts once the supplier has told a balance since, and whoever asks goes by the lower of this and that balance: it is
+    there, or the balance says that it is not. Needs `across_stores`.
+    """
+    if link.last_balance_at is None or link.last_balance_pesewas is None:
+        return float_pesewas()
+    return float_pesewas() + never_taken_pesewas(link.last_balance_at)
 
 
 def money_came_since(moment: datetime) -> bool:

@@ -17,7 +17,7 @@ from core.buying import LINE, Buying
 from core.catalog import Bundle
 from core.db import db, transaction
 from core.orders import Order
-from core.reconcile.judging import DROP, float_pesewas
+from core.reconcile.judging import DROP, countable_pesewas
 from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supply import SupplierState
 
@@ -63,7 +63,7 @@ def free_pesewas(link: SupplierState) -> int:
     sent_since = func.coalesce(func.sum(cost).filter(Order.state == "submitting", after_word), 0)
     in_line = select(queued + sent, queued + sent_since).where(Order.state.in_(("queued", "submitting")))
     line, since_word = db.session.execute(in_line).one()
-    free = float_pesewas() - int(line)
+    free = countable_pesewas(link) - int(line)
     if told is not None:
         free = min(free, told - int(since_word))
     return free - config.current().float_reserve_pesewas

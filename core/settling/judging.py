@@ -115,6 +115,11 @@ def still_stands(facts: Facts) -> str:
         return "If our error is still there, the next try asks again."
     if case.kind in ("supplier_money", "late_success") and (amount := ledger.in_flight_of(order.id)):
         return f"{money.cedis(amount)} stays in flight in our books."
+    if case.kind == "amount_differs" and (more := (order.charged_pesewas or 0) - order.cost_pesewas) > 0:
+        return (
+            f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it, its balance shows it as a "
+            "rise: accept that as a gain when it is asked about."
+        )
     if case.kind == "late_success" and not ledger.count(order.id, "write_off"):
         return "What the supplier took for it is not in our books; if it took anything, its balance will not fit them."
     return ""

@@ -11,7 +11,7 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import supplier
-from core import balances, cases, ledger, outbox, reconcile, settling
+from core import balances, cases, ledger, orders, outbox, reconcile, settling
 from core.audit import Actor
 from core.balances import BalanceRead
 from core.orders import News
@@ -180,6 +180,26 @@ def test_a_funding_of_a_part_leaves_the_other_part_with_its_name(
     page = owner.get("/supplier").text
     assert "as no reason" not in page and "Given back for" in page
     assert sums(page) == [ours + 5_000, charge, ours + charge + 5_000]
+
+
+def test_a_charge_that_is_no_price_is_told_beside_what_purchases_count_on(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
+    scene.balance(200_000)
+    assert "urchases count on" not in owner.get("/supplier").text + owner.get("/").text
+    scene.order("submitting")
+    order = scene.find(scene.order("submitting", slug="kofi"))
+    with scene.inside("kofi"):
+        orders.advance(order.id, "processing", text="Taken.", news=News(amount_pesewas=order.cost_pesewas * 100))
+        orders.raise_case(order.id, "amount_differs", {"charged_pesewas": order.cost_pesewas * 100})
+    jump(1)
+    scene.balance(200_000 - order.cost_pesewas)
+    page, first = owner.get("/supplier").text, owner.get("/").text
+    assert (
+        f"Purchases count on GH₵{NBSP}{(200_000 - order.cost_pesewas) / 100:,.2f}: a charge that can be no price"
+        in page
+    )
+    assert f"purchases count on {(200_000 - order.cost_pesewas) / 100:,.2f}" in first
 
 
 def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:

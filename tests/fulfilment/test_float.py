@@ -15,7 +15,7 @@ from flask import Flask
 from seed import FLOAT_PESEWAS
 from structlog.testing import capture_logs
 
-from core import balances, clock, config, ledger, orders, outbox, reconcile, supply, tenancy
+from core import balances, cases, clock, config, ledger, orders, outbox, reconcile, settling, supply, tenancy
 from core.audit import SYSTEM, Actor
 from core.cases import Case
 from core.db import db, transaction
@@ -23,6 +23,7 @@ from core.orders import Order
 from fulfilment import balance, jobs, link
 from integrations.datamart.client import DataMart
 from integrations.ports import Accepted, Balance, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
+from integrations.sandbox import faults
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, move_money
 
 OWNER = Actor("owner", "Owner")
@@ -587,6 +588,96 @@ def test_a_charge_off_the_quote_is_booked_as_said_and_a_person_is_asked(
     assert desk.wallet()[1] == 0
     with tenancy.across_stores():
         assert reconcile.note_balance(FLOAT_PESEWAS - COST) == "fits", "the supplier may have taken its own price"
+
+
+def spendable() -> int:
+    with tenancy.across_stores():
+        return reconcile.spendable_pesewas()
+
+
+def free() -> int:
+    with tenancy.across_stores():
+        return reconcile.free_pesewas(supply.state())
+
+
+PESEWAS_FOR_CEDIS = {"amount": 460}
+
+
+@pytest.mark.parametrize("more", [{}, {"balance_after": None}, {"balance_after": 29_540}])
+def test_a_charge_in_pesewas_keeps_no_other_order_from_being_bought(
+    make_desk: Callable[..., Desk], more: dict[str, Any]
+) -> None:
+    desk = both_hold(make_desk, 30_000)
+    first = desk.release()
+    desk.plan("edited_answer", "purchase", members=PESEWAS_FOR_CEDIS | more)
+    desk.work(3)
+    assert (desk.read(first).state, desk.read(first).charged_pesewas) == ("processing", 46_000)
+    assert desk.books()["supplier_float"] == 30_000 - 46_000, "booked as said"
+    assert (spendable(), free()) == (30_000 - COST, 30_000 - COST)
+    second = desk.release()
+    desk.work_until(second, "processing")
+    assert (spendable(), free()) == (30_000 - 2 * COST, 30_000 - 2 * COST)
+    assert "amount_differs" in desk.cases() and len(desk.charges()) == 2
+    desk.settle(first, "successful")
+    desk.work_until(first, "completed")
+    assert spendable() == 30_000 - 2 * COST
+
+
+def test_a_charge_as_large_that_was_taken_counts(make_desk: Callable[..., Desk]) -> None:
+    desk = both_hold(make_desk, 100_000)
+    desk.plan("other_amount", "purchase", cedis=460)
+    desk.release()
+    desk.work(3)
+    assert (spendable(), free()) == (54_000, 54_000)
+
+
+def test_a_charge_of_no_price_counts_until_a_balance_is_told(make_desk: Callable[..., Desk]) -> None:
+    desk = both_hold(make_desk, 30_000)
+    desk.release()
+    desk.sandbox.sandbox.faults.install(
+        faults.read_plan(
+            [
+                {"fault": "edited_answer", "endpoint": "purchase", "members": {"amount": 460, "balance_after": None}},
+                {"fault": "http_500_before", "endpoint": "balance", "times": None},
+            ]
+        )
+    )
+    desk.work(3)
+    assert (spendable(), free()) == (30_000 - 46_000, 30_000 - 46_000)
+    desk.sandbox.sandbox.faults.install([])
+    ask(desk)
+    assert spendable() == 30_000 - COST
+
+
+def test_a_dear_charge_that_may_be_a_price_counts_as_booked(make_desk: Callable[..., Desk]) -> None:
+    desk = both_hold(make_desk, 100_000)
+    desk.release()
+    desk.plan("edited_answer", "purchase", members={"amount": 4.6 * 49})
+    desk.work(3)
+    assert spendable() == 100_000 - COST * 49
+
+
+def test_a_charge_of_no_price_starves_nobody_after_its_case_is_closed_until_the_gain_is_booked(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = both_hold(make_desk, 30_000)
+    desk.release()
+    desk.plan("edited_answer", "purchase", members=PESEWAS_FOR_CEDIS)
+    desk.work(3)
+    with tenancy.across_stores():
+        [case] = cases.open_of_kind("amount_differs")
+        assert "stays booked" in settling.still_stands(settling.facts_of(case))
+        settling.settle(case.id, "close", OWNER, words="it meant pesewas")
+    assert spendable() == 30_000 - COST
+    for _ in range(2):
+        ask(desk)
+        desk.jump(61)
+    assert spendable() == 30_000 - COST
+    with tenancy.across_stores():
+        [case] = cases.open_of_kind("float_funded")
+        settling.settle(case.id, "accept_gain", OWNER, words="never taken", seen_pesewas=46_000 - COST)
+        assert reconcile.countable_pesewas(supply.state()) == 30_000 - COST
+    assert desk.books()["supplier_float"] == 30_000 - COST
 
 
 class Liar:
