@@ -5,14 +5,17 @@ Decides only how a value looks; what it is comes from `core`. Rooms need no filt
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import flask_login
 from flask import Flask, g, has_request_context, request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from core import catalog, clock, money, phones
 from door import hosts, security, static
+
+_NUMBER = re.compile("(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)")
 
 
 def install(app: Flask) -> None:
@@ -24,6 +27,7 @@ def install(app: Flask) -> None:
         phone=phones.show,
         masked=phones.mask,
         loose=loose,
+        whole=whole,
         code=shown_code,
         at=at,
         age=age,
@@ -52,6 +56,17 @@ def shown_code(code: str) -> str:
 def loose(text: str) -> str:
     """A number or an amount that may go on in the next line between its groups, where it stands alone and large."""
     return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def whole(text: str) -> Markup:
+    """A sentence whose sums and numbers are not torn: they keep together in one line, or, in a line shorter than they
+    are, go on in the next between their groups."""
+    parts = _NUMBER.split(text)
+    kept = [
+        Markup('<span class="w">{}</span>').format(loose(part)) if at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    ]
+    return Markup("").join(kept)
 
 
 def at(moment: datetime | None) -> Markup:

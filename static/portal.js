@@ -15,7 +15,7 @@
     const there = Number(one("[data-available]").dataset.available);
     bar.hidden = ticked.length === 0;
     all("button", bar).forEach((button) => { button.disabled = ticked.length === 0; });
-    one("[data-cancel]", bar).textContent = ticked.length ? `Cancel ${ticked.length} …` : "Cancel selected …";
+    one("[data-cancel]", bar).textContent = ticked.length ? `Cancel ${ticked.length} …` : "Cancel …";
     one("[data-process]", bar).textContent = ticked.length ? `Process ${ticked.length} · GH₵ ${ghs(cost)}` : "Process selected";
     say("[data-selection] [data-words]", cost > there
       ? `${ticked.length} selected · costs GH₵ ${ghs(cost)}, wallet has ${ghs(there)}`

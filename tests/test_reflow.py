@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import tables_owner
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import select, update
 from visitors import Visitor
 from werkzeug.serving import make_server
 
-from core import catalog, orders
-from core.audit import Actor
+from core import catalog, ledger, orders, tenancy
+from core.audit import SYSTEM, Actor
+from core.catalog import Bundle, StoreBundle
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -52,6 +55,17 @@ SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n
     if (new Set([...r.getClientRects()].map(b => Math.round(b.top))).size > 1) bad.push('broken within: ' + e.textContent.trim()) } }
   return bad.slice(0, 4) }"""
 """A group of digits on two lines reads as another number: GH₵ 222.7 and 5."""
+
+
+TORN = """() => { const bad = [], main = document.querySelector('main'), walk = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+  const tops = (t, from, to) => { const r = document.createRange(); r.setStart(t, from); r.setEnd(t, to);
+    return new Set([...r.getClientRects()].filter(b => b.width > 1).map(b => Math.round(b.top))).size };
+  for (let t = walk.nextNode(); t; t = walk.nextNode()) {
+    if (t.parentElement.closest('.mono, code, pre, .sr, [hidden], .link-text, .figures, table')) continue;
+    for (const n of t.data.matchAll(/[0-9][0-9.,:]*[0-9]/g))
+      if (tops(t, n.index, n.index + n[0].length) > 1) bad.push('torn: ' + n[0] + ' in ' + t.data.trim().slice(0, 70)) }
+  return bad }"""
+"""In whatever sentence: digits that belong together stand on one line."""
 
 
 @pytest.fixture(scope="module")
@@ -220,4 +234,77 @@ def test_news_of_orders_fits_beside_what_is_there(
     found = problems(page, "queue with news")
     context.close()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320
+    assert found == [], "\n".join(found)
+
+
+SHOWN = ["pending", "queued", "processing", "failed", "refunded"]
+
+
+@pytest.fixture
+def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]:
+    """Sums as long as they get: bundles for thousands, more than a hundred thousand in the wallet, orders in many states."""
+    dear = update(Bundle).where(Bundle.network == "mtn")
+    tables_owner.execute(dear.values(cost_pesewas=488_888, agent_price_pesewas=499_999))
+    tables_owner.execute(
+        update(StoreBundle)
+        .where(StoreBundle.bundle_id.in_(select(Bundle.id).where(Bundle.network == "mtn")))
+        .values(price_pesewas=508_888, agent_price_pesewas=499_999)
+    )
+    store_id = in_store("ama", tenancy.current_store_id)
+    with app.app_context(), tenancy.across_stores():
+        for at in range(2):
+            ledger.fund_wallet(store_id, 10_000_000, f"for a test {at}", SYSTEM)
+
+    def deed() -> list[str]:
+        line = next(line for line in catalog.shelf() if line.network == "mtn")
+        made = []
+        for at, state in enumerate(SHOWN):
+            code = orders.place(
+                bundle_id=line.bundle_id, recipient_msisdn=f"+23324777888{at}", idempotency_key=secrets.token_hex(16)
+            ).order.code  # fmt: skip
+            made.append(code)
+            if state == "pending":
+                continue
+            order = orders.release(code, AMA)
+            if state == "queued":
+                continue
+            orders.claim(order.id)
+            for step in SHOWN[2 : SHOWN.index(state) + 1]:
+                orders.advance(
+                    order.id, step, text="Supplier says so.", news=orders.News(money_back=step == "refunded")
+                )
+        return made
+
+    return list(in_store("ama", deed))
+
+
+def test_numbers_in_sentences_stay_whole(browser: Browser, port: int, ama_agent: Visitor, rich: list[str]) -> None:
+    context = opened(browser, ama_agent, port)
+    page, found = context.new_page(), []
+
+    def look(name: str) -> None:
+        for view, (width, height, is_large) in VIEWS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            if is_large:
+                page.evaluate(TWICE)
+            found.extend(
+                f"{name} at {view}: {bad}" for check in (WIDE, COVERED, SPLIT, TORN) for bad in page.evaluate(check)
+            )
+
+    for path in ("/", "/wallet", *(f"/orders/{code}" for code in rich)):
+        page.goto(path)
+        look(path)
+    for at, deed in ((1, "Cancel order"), (4, "I gave")):
+        page.goto(f"/orders/{rich[at]}")
+        page.get_by_role("button", name=re.compile(deed)).first.click()
+        page.wait_for_load_state()
+        look(deed)
+    for button in ("Process selected", "Cancel …"):
+        page.goto("/orders")
+        page.evaluate("for (const e of document.querySelectorAll('[name=order]')) e.checked = true")
+        page.evaluate(f"document.querySelector('[data-{button.split()[0].lower()}]').disabled = false")
+        page.evaluate(f"document.querySelector('[data-{button.split()[0].lower()}]').click()")
+        page.wait_for_url(re.compile("/orders/(process|cancel)$"))
+        look(button)
+    context.close()
     assert found == [], "\n".join(found)

@@ -302,15 +302,29 @@ class TestCancelling:
         page.wait_for_selector("text=1 cancelled")
         assert order_of(full["pending"]).state == "cancelled"
 
+    def test_without_javascript_the_bar_of_the_selection_is_one_line(
+        self, open_page: Callable[..., Any], place: Any
+    ) -> None:
+        for at in range(12):
+            place(number=f"02400000{at:02}", gb=1)
+        page = open_page("ama", js=False)
+        page.goto("/orders")
+        bar, process, cancel = (
+            page.locator(what).bounding_box() for what in ("#selection", "[data-process]", "[data-cancel]")
+        )
+        assert bar["height"] <= 740 / 8 and bar["y"] + bar["height"] == 740
+        assert process["height"] >= 44 and cancel["height"] >= 44 and abs(process["y"] - cancel["y"]) < 4
+        assert page.is_visible("text=Tick the orders whose payment has reached you.")
+
     def test_without_javascript(self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any) -> None:
         page = open_page("ama", js=False)
         page.goto("/orders")
         page.check(f"input[value='{full['pending']}']")
-        page.click("text=Cancel selected")
+        page.click("#selection >> text=Cancel …")
         page.click("text=No, go back")
         assert page.url.endswith("/orders")
         page.check(f"input[value='{full['pending']}']")
-        page.click("text=Cancel selected")
+        page.click("#selection >> text=Cancel …")
         page.click("text=Yes, cancel 1 order")
         assert page.locator("h1").inner_text() == "1 cancelled"
         assert order_of(full["pending"]).state == "cancelled"
