@@ -1,15 +1,24 @@
 /* Small things beside htmx. Pages work without it. Event names carry "-" because of htmx's metaCharacter. */
 (() => {
   const polls = () => document.querySelectorAll('[data-hx-trigger^="every"]');
+  let asked = false;
   const on = (name, act) => document.addEventListener(name, act);
 
   // A hidden tab asks for nothing; when it is looked at again, it asks at once.
   on('htmx-before-request', (e) => {
-    if (document.hidden && e.detail.ctx.sourceEvent?.type === 'every') e.preventDefault();
+    asked = true;
+    if (document.hidden && (e.detail.ctx.sourceEvent || {}).type === 'every') e.preventDefault();
   });
   on('visibilitychange', () => {
-    if (!document.hidden) polls().forEach((el) => htmx.trigger(el, 'every'));
+    if (!document.hidden && window.htmx) polls().forEach((el) => htmx.trigger(el, 'every'));
   });
+
+  // htmx does not ask (an old engine, a file that was lost or breaks): the page is loaded again, unless somebody is at it.
+  setInterval(() => {
+    const atIt = document.querySelector('[name=order]:checked, details[open], input:focus, textarea:focus, select:focus');
+    if (!asked && !atIt && !document.hidden && polls()[0]) location.replace(location.pathname + location.search);
+    asked = false;
+  }, 30000);
 
   // Copy buttons: <button data-copy="text">. Shown only where copying can work.
   on('click', (e) => {

@@ -101,15 +101,24 @@
       navigator.share({ text: share.dataset.text, url: location.href }).catch(function () {});
     };
   }
-  /* htmx did not run: an engine too old for it, or a file lost on the way. The whole page is loaded again instead, but
-     not while nobody looks or somebody is about to cancel. */
-  var status = $('order-status'), every = news && +news.dataset.reload;
-  function reload() {
-    if (d.hidden || status.querySelector('details[open]')) setTimeout(reload, 1000);
-    else location.replace(status.getAttribute('data-hx-get').replace(/\/status.*/, ''));
+  /* htmx does not ask: an engine too old for it, or a file that was lost, never ends or breaks. The whole page is loaded
+     again instead, but not while nobody looks, there is no network, or somebody is about to cancel. */
+  var every = news && +news.dataset.reload, asked = Date.now();
+  function late() {
+    var status = $('order-status'), path = status && status.getAttribute('data-hx-get');
+    if (!path) return;
+    var runs = window.htmx && window.fetch, poll = +/\d+/.exec(status.getAttribute('data-hx-trigger'))[0];
+    if (runs && d.hidden) asked = Date.now();
+    var is_due = Date.now() - asked >= Math.max(every * 1000, runs ? 3 * poll : 0);
+    if (is_due && !d.hidden && navigator.onLine !== false && !status.querySelector('details[open]'))
+      location.replace(path.replace(/\/status.*/, ''));
+    else setTimeout(late, 1000);
   }
-  if (every && !window.htmx) setTimeout(reload, every * 1000);
-  d.addEventListener('htmx:before:request', function (event) { if (d.hidden) event.preventDefault(); });
+  if (every) setTimeout(late, 1000);
+  d.addEventListener('htmx:before:request', function (event) {
+    asked = Date.now();
+    if (d.hidden) event.preventDefault();
+  });
   d.addEventListener('htmx:after:swap', function () {
     var label = $('label');
     if (!label || !news || label.dataset.news === news.dataset.last) return;

@@ -429,3 +429,47 @@ def test_a_sum_on_the_front_page_stays_in_one_line(open_page: Any, in_store: Any
     page.goto("/")
     assert page.evaluate("[...document.querySelectorAll('.figures b')].every(each => each.offsetHeight < 40)")
     assert page.evaluate(SPILLED) == []
+
+
+@pytest.mark.parametrize("broken", ["let x = = 1;", "window.htmx = {}; throw new Error('too old');"])
+def test_without_htmx_the_queue_is_loaded_again_while_somebody_looks(
+    open_page: Callable[..., Any], place: Any, broken: str
+) -> None:
+    place(number="0240000001")
+    page = open_page("ama", width=360, height=740)
+    page.context.route("**/htmx-*.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+    page.clock.install()
+    page.goto("/orders")
+    page.evaluate("window.stays = true")
+    hide(page, True)
+    page.clock.run_for(120_000)
+    hide(page, False)
+    page.locator("input[type=search]").focus()
+    page.clock.run_for(60_000)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.stays"), "nobody looks, or somebody is typing"
+    page.locator("input[type=search]").blur()
+    place(number="0240000002")
+    page.clock.run_for(31_000)
+    page.locator("a.phone", has_text="0002").wait_for()
+    assert page.evaluate("window.stays") is None
+
+
+def test_an_htmx_that_asks_is_not_helped(open_page: Callable[..., Any], place: Any) -> None:
+    place(number="0240000001")
+    page = open_page("ama", width=360, height=740)
+    page.clock.install()
+    page.goto("/orders")
+    page.evaluate("window.stays = true")
+    for _ in range(70):
+        page.clock.run_for(1_000)
+        page.wait_for_timeout(20)
+    assert page.evaluate("window.stays")
+
+
+def hide(page: Any, hidden: bool) -> None:
+    page.evaluate(
+        "(is) => { Object.defineProperty(document, 'hidden', {get: () => is, configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )

@@ -289,6 +289,67 @@ def test_a_shop_and_a_review_open_by_themselves(app, phone, in_store):
         expect(page.get_by_role("button", name=what)).to_be_visible()
 
 
+BREAKS = "window.htmx = {version: '4'}; throw new Error('too old');"
+
+
+def test_an_htmx_that_never_ends_or_breaks_leaves_nobody_pending(app, phone):
+    """It has left a name behind, or its file still trickles in: nothing asks all the same."""
+    for number, name in enumerate(("breaks", "never ends", "cannot ask")):
+        context = phone()
+        if name == "cannot ask":
+            context.add_init_script("delete window.fetch; console.error = () => {};")
+        else:
+            context.route(
+                "**/htmx-*.js",
+                lambda route, name=name: (
+                    route.fulfill(body=BREAKS, content_type="text/javascript") if name == "breaks" else None
+                ),
+            )
+        page = context.new_page()
+        page.clock.install()
+        page.goto("/")
+        page.get_by_label("Number to receive the data").fill(f"024 123 456{number}")
+        page.get_by_role("radio").nth(1).check()
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Yes, place the order").click(no_wait_after=True)
+        expect(page.locator("#label")).to_have_text("Pending")
+        code = page.url.rpartition("/")[2]
+        hide(page, True)
+        moves: list[str] = []
+        page.on("framenavigated", lambda frame, moves=moves: moves.append(frame.url))
+        page.clock.run_for(60_000)
+        assert moves == [], f"{name}: nobody looks"
+        complete(app, code)
+        hide(page, False)
+        page.clock.run_for(10_000)
+        expect(page.locator("#label")).to_have_text("Completed")
+        assert len(moves) == 1, name
+        context.close()
+
+
+def test_an_htmx_that_asks_is_not_helped(app, phone):
+    page = phone().new_page()
+    page.clock.install()
+    buy(page)
+    expect(page.locator("#label")).to_have_text("Pending")
+    moves: list[str] = []
+    page.on("framenavigated", lambda frame: moves.append(frame.url))
+    for hidden in (False, True, False):
+        hide(page, hidden)
+        for _ in range(30):
+            page.clock.run_for(1_000)
+            page.wait_for_timeout(20)
+    assert moves == []
+
+
+def hide(page, hidden):
+    page.evaluate(
+        "(is) => { Object.defineProperty(document, 'hidden', {get: () => is, configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
 @pytest.mark.parametrize("broken", ["a syntax error", "lost", "not a word"])
 def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(app, phone, broken):
     """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for ever."""
