@@ -15,11 +15,10 @@
     const there = Number(one("[data-available]").dataset.available);
     bar.hidden = ticked.length === 0;
     all("button", bar).forEach((button) => { button.disabled = ticked.length === 0; });
-    one("[data-cancel]", bar).textContent = ticked.length ? `Cancel ${ticked.length} …` : "Cancel …";
-    one("[data-process]", bar).textContent = ticked.length ? `Process ${ticked.length} · GH₵ ${ghs(cost)}` : "Process selected";
-    say("[data-selection] [data-words]", cost > there
-      ? `${ticked.length} selected · costs GH₵ ${ghs(cost)}, wallet has ${ghs(there)}`
-      : `${ticked.length} selected · costs GH₵ ${ghs(cost)} of ${ghs(there)}`);
+    one("[data-cancel]", bar).textContent = `Cancel ${ticked.length} …`;
+    one("[data-process]", bar).textContent = `Process ${ticked.length} · GH₵ ${ghs(cost)}`;
+    const has = cost > there ? ", wallet has" : " of";
+    say("[data-selection] [data-words]", `${ticked.length} selected · costs GH₵ ${ghs(cost)}${has} ${ghs(there)}`);
     bar.classList.toggle("is-short", cost > there);
     const page = one("[data-select-page]");
     if (page) {
