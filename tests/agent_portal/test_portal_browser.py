@@ -336,7 +336,7 @@ class TestCancelling:
         assert bar["height"] <= 740 / 8 and bar["y"] + bar["height"] == 740
         assert process["height"] >= 44 and cancel["height"] >= 44 and abs(process["y"] - cancel["y"]) < 4
         assert page.locator(".choose noscript").bounding_box()["height"] > 0
-        assert "Tick the orders whose payment has reached you." in page.content()
+        assert "Tick orders whose payment has reached you." in page.content()
 
     def test_without_javascript(self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any) -> None:
         page = open_page("ama", js=False)
