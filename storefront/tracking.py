@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 
-from flask import Response, g, make_response, redirect, render_template, request
+from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import audit, buying, catalog, orders, phones, typed
@@ -20,6 +20,8 @@ from storefront import bp, device
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
+_REFUSED = "refused"
+"""What the session holds between a cancel that was refused and its order's page."""
 NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
 AHEAD = {
     "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
@@ -73,8 +75,7 @@ def cancel_order(code: str) -> Response | BaseResponse:
     try:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.Refused as refusal:
-        again = orders.by_code(code)
-        return _order_page(again or order, 409, refusal.sentence)
+        session[_REFUSED] = [order.code, refusal.sentence]
     return redirect(f"/orders/{order.code}", 303)
 
 
@@ -93,7 +94,7 @@ def track() -> Response | BaseResponse:
     return make_response(page, 404 if shown else 422)
 
 
-def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
+def _order_page(order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
     poll_s, now = orders.next_poll_s(order), buying.now()
@@ -102,14 +103,23 @@ def _order_page(order: Order, status: int = 200, notice: str = "") -> Response:
     page = render_template(
         "storefront/order.html",
         **_status_inputs(order, now),
-        notice=notice,
+        notice=_refused(order),
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
         refresh_s=max(LEAST_REFRESH_S, math.ceil(poll_s)) if poll_s else None,
         chat_text=f"Hello, about my order {order.shown_code}.",
         share_text=f"Order {order.shown_code} at {g.store.name}:",
     )
-    return make_response(page, status)
+    return make_response(page)
+
+
+def _refused(order: Order) -> str:
+    """Why a cancel of this order was refused, said once: the press itself leads here, so that a reload sends nothing."""
+    code, sentence = session.get(_REFUSED) or ("", "")
+    if code != order.code:
+        return ""
+    session.pop(_REFUSED)
+    return str(sentence)
 
 
 def _status_inputs(order: Order, now: Now) -> dict[str, object]:

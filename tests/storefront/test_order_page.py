@@ -280,11 +280,34 @@ def test_cancelling_too_late_says_so_and_shows_the_order(shop, bundle, in_store)
     code = customer.order(bundle())
     token = fields(customer.get(f"/orders/{code}").text)["csrf_token"]
     in_store("ama", lambda: orders.release(code, AGENT))
-    page = customer.post(f"/orders/{code}/cancel", {"csrf_token": token})
-    assert page.status_code == 409
+    answer = customer.post(f"/orders/{code}/cancel", {"csrf_token": token})
+    assert (answer.status_code, answer.location) == (303, f"/orders/{code}"), "a reload sends nothing again"
+    page = customer.get(f"/orders/{code}")
+    assert page.status_code == 200
     assert "cannot be cancelled" in page.text and "Payment confirmed" in page.text
-    assert f';url=/orders/{code}"></noscript>' in page.text  # the address of this page answers posts only
+    assert 'http-equiv="refresh" content="30"' in page.text, "time to read it"
+    assert "cannot be cancelled" not in customer.get(f"/orders/{code}").text, "said once"
     assert in_store("ama", lambda: orders.by_code(code)).state == "queued"
+
+
+def test_a_refused_cancel_is_said_of_its_own_order_alone(shop, bundle, in_store):
+    customer = shop("ama")
+    gone, waiting = customer.order(bundle()), customer.order(bundle("at"), OTHER_NUMBER)
+    token = fields(customer.get(f"/orders/{gone}").text)["csrf_token"]
+    in_store("ama", lambda: orders.release(gone, AGENT))
+    customer.post(f"/orders/{gone}/cancel", {"csrf_token": token})
+    assert "cannot be cancelled" not in customer.get(f"/orders/{waiting}").text
+    assert "cannot be cancelled" in customer.get(f"/orders/{gone}").text
+
+
+def test_cancelling_twice_leads_to_the_cancelled_order(shop, bundle):
+    customer = shop("ama")
+    code = customer.order(bundle())
+    token = fields(customer.get(f"/orders/{code}").text)["csrf_token"]
+    for _ in range(2):
+        answer = customer.post(f"/orders/{code}/cancel", {"csrf_token": token})
+        assert (answer.status_code, answer.location) == (303, f"/orders/{code}")
+    assert "Cancelled" in customer.get(f"/orders/{code}").text
 
 
 def test_cancelling_needs_the_token(shop, bundle, in_store):
