@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import db, stores, tenancy, users
 from core.config import Config
-from door import hosts, kept
+from door import hosts, kept, sessions
 from door.filters import wants_fragment
 
 PUBLIC = {
@@ -60,6 +60,7 @@ def bind_store() -> Response | BaseResponse | None:
 
 
 def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
+    sessions.take_live(lambda token: _login_of(token) is not None)
     if not current_user.is_authenticated:
         return None if rule in PUBLIC[room] else ask_to_log_in()
     if room == hosts.CONSOLE:

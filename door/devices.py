@@ -23,8 +23,7 @@ def install(app: Flask) -> None:
 
 def read() -> None:
     """What this browser was given, when it has the shape of a token at all."""
-    token = request.cookies.get(COOKIE, "")
-    g.device_token = token if _TOKEN.fullmatch(token) else None
+    g.device_token = next(filter(_TOKEN.fullmatch, request.cookies.getlist(COOKIE)), None)
 
 
 def write(response: Response) -> Response:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from core import browsers, db, hashing
-from door import bind, hosts, logs, refusals
+from door import bind, hosts, logs, refusals, sessions
 from door.filters import wants_fragment
 
 
@@ -70,6 +70,12 @@ NO_COOKIES = Words(
     "the page again.",
 )
 """A 400 whose form had no token to fit, because there is no cookie at all."""
+TWO_LOG_INS = Words(
+    "This browser sends two log-ins",
+    "One of them is not yours, so nothing was done.",
+    "Clear the cookies of this site and of the addresses beside it in the browser's settings, then log in again. If it comes "
+    "back, use a newer browser: this one lets other sites plant cookies here.",
+)
 _LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
 CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
 """A 503 of the front: too many requests wait, or too many are being sent."""
@@ -100,6 +106,8 @@ def refused(error: HTTPException) -> Response:
         own = "This page had grown old, so nothing was done."
         if not browsers.keeps_ours(request.cookies):
             own, words = None, NO_COOKIES
+    if isinstance(error, sessions.TwoLogIns):
+        own, words = None, TWO_LOG_INS
     response = page(status, own, words=words)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

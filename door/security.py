@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import config
 from core.config import Config
-from door import bodies, hosts, origins, tokens
+from door import bodies, hosts, origins, sessions, tokens
 from door.logs import log
 from front import Refusal
 
@@ -58,6 +58,7 @@ def install(app: Flask, config: Config) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_SSL_STRICT=False,  # the exact Origin is checked below, and not every browser sends a Referer
     )
+    app.session_interface = sessions.Sessions()
     csrf.init_app(app)
     app.jinja_env.globals["csrf_token"] = tokens.token  # ours in place of Flask-WTF's, which is the same on every page
     app.context_processor(lambda: {"csrf_token": tokens.token})

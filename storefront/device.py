@@ -39,8 +39,14 @@ def caller(store_id: int) -> Caller:
 
 
 def bind_session(store_id: int) -> None:
-    """Remember in the session, which holds what forms are checked by, whose forms these are."""
-    session["device"] = _own_id(store_id)
+    """Remember in the session, which holds what forms are checked by, whose forms these are.
+
+    Another's begins anew: whoever planted it knows what its forms are checked by.
+    """
+    own = _own_id(store_id)
+    if session.get("device") != own:
+        session.clear()
+    session["device"] = own
 
 
 def owns_session(store_id: int) -> bool:

@@ -361,3 +361,31 @@ def test_an_order_that_is_over_and_forgotten_is_named_without_its_number(app, sh
     set_order(app, "ama", code, state="cancelled", recipient_msisdn="+23324xxx4567")
     page = customer.get(where)
     assert page.status_code == 200 and "•••" in page.text and "once more" not in page.text
+
+
+def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_forms_are_checked_by(app, shop, bundle):
+    """A sibling may plant, for the review page alone, a session that it was given here itself."""
+    stranger, customer = shop("ama"), shop("ama")
+    assert stranger.get(begin(stranger, bundle())).status_code == 200
+    theirs = stranger.client.get_cookie("__Host-makola", domain="ama.localhost").value
+    where = begin(customer, bundle())
+    device = customer.client.get_cookie("__Host-device", domain="ama.localhost").value
+    page = customer.get_carrying(where, f"__Host-makola={theirs}; __Host-device={device}")
+    assert page.status_code == 200
+    given = re.search(r"__Host-makola=([^;]+)", page.headers["Set-Cookie"])[1]
+    with stranger.client.session_transaction(base_url=stranger.base) as session:
+        learnt = session["csrf_token"]
+    signer = app.session_interface.get_signing_serializer(app)
+    assert signer.loads(given)["csrf_token"] != learnt
+    fields = {"confirm": "1", **form_fields(page.text)}
+    for both in (f"__Host-makola={theirs}; __Host-makola={given}", f"__Host-makola={given}; __Host-makola={theirs}"):
+        client = app.test_client(use_cookies=False)
+        answer = client.post(
+            "/orders", base_url=customer.base, data=fields, headers={"Cookie": f"{both}; __Host-device={device}"}
+        )
+        assert answer.status_code == 303 and answer.location.startswith("/orders/"), answer.text
+
+
+def form_fields(page):
+    form = page.partition('action="/orders"')[2].partition("</form>")[0]
+    return dict(re.findall(r'name="([a-z_]+)" value="([^"]*)"', form))

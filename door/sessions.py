@@ -1,0 +1,71 @@
+"""Which session a request has when its browser sends several cookies of that name.
+
+Browsers that know `__Host-` never do. Older ones take it for a name: somebody at a sibling's address can plant one there
+with a longer path, which is sent first. One that we did not sign counts for nothing. Of several that we did sign, a
+log-in goes before none, and in a form the one decides that its token fits. Two log-ins that live are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Request, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from itsdangerous import BadData
+from werkzeug.exceptions import BadRequest
+
+_MOST_READ = 4
+_OTHERS = "makola.sessions"
+LOGIN = "_user_id"
+"""Where Flask-Login keeps the token of a log-in."""
+
+
+class TwoLogIns(BadRequest):
+    """This browser sends the log-ins of two people, and nothing tells which of them it is."""
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's own sessions, but not merely the first cookie of the name."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        signer = self.get_signing_serializer(app)
+        if signer is None:
+            return None
+        longest = int(app.permanent_session_lifetime.total_seconds())
+        found = []
+        for told in request.cookies.getlist(self.get_cookie_name(app))[:_MOST_READ]:
+            try:
+                found.append(self.session_class(signer.loads(told, max_age=longest)))
+            except BadData:
+                continue
+        found = [one for one in found if LOGIN in one] or found
+        request.environ[_OTHERS] = [dict(one) for one in found]
+        return found[0] if found else self.session_class()
+
+
+def all_of_them() -> list[dict[str, Any]]:
+    """Every session that this request could have. Usually one, or none."""
+    several: list[dict[str, Any]] = request.environ.get(_OTHERS, [])
+    return several
+
+
+def take(fits: Callable[[dict[str, Any]], bool]) -> None:
+    """Have the first session that `fits`, when there are several; else things stay as they are."""
+    several = all_of_them()
+    chosen = next(filter(fits, several), None) if len(several) > 1 else None
+    if chosen is not None and chosen != dict(session):
+        session.clear()
+        session.update(chosen)
+        session.modified = False  # chosen for this request, not given to the browser to keep
+
+
+def take_live(is_live: Callable[[str], bool]) -> None:
+    """Have the one log-in that lives. Raises `TwoLogIns` when there are two."""
+    tokens = list(dict.fromkeys(one[LOGIN] for one in all_of_them() if LOGIN in one))
+    if len(tokens) < 2:
+        return
+    live = [token for token in tokens if is_live(token)]
+    if len(live) > 1:
+        raise TwoLogIns
+    take(lambda one: one[LOGIN] in live)
