@@ -22,7 +22,7 @@ from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from core import config
+from core import config, poolers
 
 T = TypeVar("T")
 
@@ -210,6 +210,7 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
                 raise psycopg.OperationalError("the database did not answer a moment ago")
             connection = Patient.connect(*words, **options)
             connection.answer_s = answer_s
+            poolers.refuse_connection(connection, f"The database's address of {connection.info.user}")
             is_down.clear()
             return connection
         except psycopg.OperationalError:

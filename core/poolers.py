@@ -6,6 +6,9 @@ on a process that nobody asks again, drops the limits of every wait, and breaks 
 
 from __future__ import annotations
 
+from typing import Any
+
+import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -16,6 +19,10 @@ ADVICE = (
     "address of PostgreSQL itself; each process keeps a pool of its own, so none is needed in between. See docs/operate.md, "
     "'No pooler before PostgreSQL'."
 )
+
+
+class PooledConnection(psycopg.OperationalError):
+    """A connection that a pooler answers: it is not used, as if nobody had answered."""
 
 
 class Pooled(RuntimeError):
@@ -33,12 +40,23 @@ def refuse(engine: Engine, setting: str) -> None:
             if _is_own(one) and _is_own(other) and _is_own(one):
                 return
     except OperationalError as error:
-        if not any(words in str(error.orig) for words in (_NO_SUCH_PARAMETER, _NO_TRANSACTIONS)):
+        is_said = any(words in str(error.orig) for words in (_NO_SUCH_PARAMETER, _NO_TRANSACTIONS))
+        if not is_said and not isinstance(error.orig, PooledConnection):
             raise
     raise Pooled(
         f"{setting} leads to a connection pooler (PgBouncer or the like, whatever its pool_mode) and not to PostgreSQL. "
         f"{ADVICE}"
     )
+
+
+def refuse_connection(connection: psycopg.Connection[Any], where: str) -> None:
+    """Raise `PooledConnection` when this new connection leads to a pooler that was put in after the start."""
+    with connection.cursor() as cursor:
+        row = cursor.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    if row != (connection.info.backend_pid,):
+        connection.close()
+        raise PooledConnection(f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}")
 
 
 def _is_own(connection: Connection) -> bool:

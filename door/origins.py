@@ -30,18 +30,19 @@ def judge(headers: Mapping[str, str], own_url: str) -> str:
     """What a request's own words are worth: PASSES, REFUSED or BY_TOKEN. `own_url` is the host it was sent to.
 
     The first header that is there decides, in this order: `Sec-Fetch-Site`, `Origin`, `Referer`. `Origin: null` says
-    nothing: a browser sends it for its own pages too where a proxy adds `Referrer-Policy: no-referrer`.
+    nothing: a browser sends it for its own pages too where a proxy adds `Referrer-Policy: no-referrer`. Nor does an empty
+    `Origin` or `Referer`, to which some filters on the way cut it.
     """
     site, origin, referer = (headers.get(name) for name in ("Sec-Fetch-Site", "Origin", "Referer"))
     own = _parts(own_url, with_path=False)
-    names_origin = origin is not None and origin != "null"
+    names_origin = bool(origin) and origin != "null"
     if own is None or (names_origin and _parts(origin or "", with_path=False) != own):
         return REFUSED
     if site is not None:
         return PASSES if site in OF_OUR_OWN else REFUSED
     if names_origin:
         return PASSES
-    if referer is not None:
+    if referer:
         return PASSES if _parts(referer, with_path=True) == own else REFUSED
     return BY_TOKEN
 

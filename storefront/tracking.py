@@ -50,11 +50,13 @@ def order_status(code: str) -> Response:
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
     orders.watch(order)
-    now = buying.now()
+    now, kept = buying.now(), orders.held_up.bundle_of(order)
     shown = _shown(order, now)
     if request.args.get("v") == str(order.version) and request.args.get("s", shown) == shown:
         return Response(status=204)
-    response = make_response(render_template("storefront/_order_status.html", **_status_inputs(order, now)))
+    response = make_response(
+        render_template("storefront/_order_status.html", **_status_inputs(order, now), bundle=kept)
+    )
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -97,12 +99,13 @@ def track() -> Response | BaseResponse:
 def _order_page(order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
-    poll_s, now = orders.next_poll_s(order), buying.now()
+    poll_s, now, kept = orders.next_poll_s(order), buying.now(), orders.held_up.bundle_of(order)
     can_buy = now.why_not(order.network, order.bundle_id) is None
     still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
     page = render_template(
         "storefront/order.html",
         **_status_inputs(order, now),
+        bundle=kept,
         notice=_refused(order),
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,

@@ -18,9 +18,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from core import config as settings
 from core.config import Config
+from core.db import db
 from core.poolers import Pooled
 from devkit import daemons
 
@@ -186,3 +189,33 @@ def test_every_command_of_ours_says_it_and_ends(
         cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ran.returncode != 0 and "DATABASE_URL leads to a connection pooler" in ran.stderr
+
+
+@pytest.mark.parametrize("setting", ["database_url", "database_store_url"])
+def test_a_pooler_put_in_after_the_start_is_not_used(
+    app: Flask, config: Config, relay: Callable[..., int], setting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Processes that run would connect anew through it: they say so, and go on when it is gone."""
+    is_there = False
+    port = relay(lambda data: of_its_own_making(data) if is_there else data)
+    made = start(config, **{setting: through(getattr(config, setting), port)})
+    engine = None if setting == "database_url" else "store"
+
+    def shop() -> tuple[int, str]:
+        with made.app_context():
+            db.engines[engine].dispose()
+            try:
+                with db.engines[engine].connect() as connection:
+                    connection.execute(text("SELECT 1"))
+                said = ""
+            except OperationalError as error:
+                said = str(error.orig)
+        return made.test_client().get("/", base_url="http://ama.localhost").status_code, said
+
+    assert shop() == (200, "")
+    is_there = True
+    status, said = shop()
+    assert "leads to a connection pooler now" in said and "Give the address of PostgreSQL itself" in said
+    assert status == (503 if setting == "database_store_url" else 200)
+    is_there = False
+    assert shop() == (200, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from core import catalog, clock
 from core.buying import Now
+from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
@@ -25,6 +26,11 @@ class Held:
     """Why *Process* would be refused now, whatever the wallet holds; `word` for a row, both or neither."""
     not_sent: str = ""
     """Why the last press was not carried out, while that, or another reason, still stands."""
+
+
+def bundle_of(order: Order) -> Bundle | None:
+    """The bundle of an order that waits, else None. While a page keeps it, all that is asked here costs no statement more."""
+    return catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
 
 
 def for_customer(order: Order, store: Store, now: Now) -> str:
@@ -116,7 +122,7 @@ def _trouble(order: Order) -> str | None:
     """Why the catalogue keeps an order from being sent. A risen cost that the customer's price still covers is no trouble
     of a pending one: its agent decides.
     """
-    bundle = catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
+    bundle = bundle_of(order)
     reason = sourcing.why_not(order, bundle) if bundle is not None else None
     if reason == "cost" and bundle is not None and order.state == "pending" and bundle.is_sold:
         return reason if bundle.agent_price_pesewas > order.price_pesewas else None

@@ -248,6 +248,34 @@ def test_an_order_page_offers_to_buy_again_only_what_can_be_bought(shop, bundle,
     assert "Buy again for this number" not in html and "?bundle=" not in html
 
 
+def statements(app, ask):
+    """What the database was asked by this, without who asks."""
+    heard: list[str] = []
+    hear = lambda conn, cursor, statement, *rest: heard.append(statement)
+    with app.app_context():
+        engines = [db.engines[STORE], db.engines[PLATFORM]]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
+    try:
+        assert ask().status_code in (200, 204)
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", hear)
+    return [one for one in heard if "set_config" not in one]
+
+
+def test_a_pending_order_reads_its_bundle_once(app, shop, bundle):
+    """However often its page asks whether it could be sent, and its poll too."""
+    customer = shop("ama")
+    code = customer.order(bundle())
+    page = customer.get(f"/orders/{code}").text
+    where = re.search(r'data-hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    for path in (f"/orders/{code}", f"/orders/{code}/status", where):
+        asked = statements(app, lambda path=path: customer.get(path))
+        of_bundles = [one for one in asked if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one]
+        assert len(of_bundles) == 1, (path, asked)
+
+
 def test_the_store_page_makes_three_statements(app, shop):
     """The store of this host, what can be bought with all pauses, the shelf. It was four before it knew of the supplier."""
     heard: list[str] = []
