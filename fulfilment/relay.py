@@ -170,21 +170,27 @@ def watch(order_id: int) -> None:
             line.expire(_WATCHED, kept_s)
             line.execute()
 
-    _keep_if_there(keep)
+    _keep_if_there(keep, current_app.extensions["redis"])
 
 
 def look() -> None:
-    """A customer looks at what a shop sells: remember it for `looked_s`. Losing it only has the supplier asked later."""
-    kept_s = config.current().looked_s
-    _keep_if_there(lambda connection: connection.set(_LOOKED, clock.after(kept_s).timestamp(), ex=kept_s))
+    """A customer looks at what a shop sells: remember it for `looked_s`. Losing it only has the supplier asked later.
+
+    In a thread of its own, so that the first page of all, the shop's, never waits for Valkey.
+    """
+    kept_s, connection = config.current().looked_s, current_app.extensions["redis"]
+    until = clock.after(kept_s).timestamp()
+    threading.Thread(
+        target=_keep_if_there, args=(lambda line: line.set(_LOOKED, until, ex=kept_s), connection), daemon=True
+    ).start()
 
 
-def _keep_if_there(keep: Callable[[Redis], object]) -> None:
+def _keep_if_there(keep: Callable[[Redis], object], connection: Redis) -> None:
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return
     try:
-        keep(current_app.extensions["redis"])
+        keep(connection)
     except RedisError as error:
         _quiet_until = time.monotonic() + _QUIET_S
         log.warning("watch lost", error=type(error).__name__)

@@ -123,7 +123,6 @@ ORIGINS = [
     ({"Origin": ""}, TOKEN),
     ({"Referer": ""}, TOKEN),
     ({"Origin": "", "Referer": ""}, TOKEN),
-    ({"Origin": "null", "Referer": " "}, TOKEN),
     ({"Origin": "", "Referer": "http://portal.localhost/orders"}, PASS),
     ({"Origin": "", "Referer": "http://ama.localhost/"}, REFUSE),
     ({"Origin": "http://ama.localhost", "Referer": ""}, REFUSE),
