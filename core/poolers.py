@@ -51,12 +51,14 @@ def refuse(engine: Engine, setting: str) -> None:
 
 def refuse_connection(connection: psycopg.Connection[Any], where: str) -> None:
     """Raise `PooledConnection` when this new connection leads to a pooler that was put in after the start."""
-    with connection.cursor() as cursor:
-        row = cursor.execute("SELECT pg_backend_pid()").fetchone()
-    connection.rollback()
-    if row != (connection.info.backend_pid,):
-        connection.close()
-        raise PooledConnection(f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}")
+    try:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        connection.rollback()
+        if row != (connection.info.backend_pid,):
+            raise PooledConnection(f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}")
+    except BaseException:
+        connection.close()  # nobody else has it yet
+        raise
 
 
 def _is_own(connection: Connection) -> bool:
