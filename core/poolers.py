@@ -56,8 +56,8 @@ def refuse_connection(connection: psycopg.Connection[Any], where: str) -> None:
         connection.rollback()
         if row != (connection.info.backend_pid,):
             raise PooledConnection(f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}")
-    except BaseException:
-        connection.close()  # nobody else has it yet
+    except psycopg.Error:
+        connection.close()
         raise
 
 
