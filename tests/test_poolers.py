@@ -219,3 +219,6 @@ def test_a_pooler_put_in_after_the_start_is_not_used(
     assert status == (503 if setting == "database_store_url" else 200)
     is_there = False
     assert shop() == (200, "")
+    with made.app_context():
+        for one in db.engines.values():
+            one.dispose()
