@@ -23,13 +23,13 @@ import core.config
 import door
 import front.cli
 import storefront
-from core import clock, db, outbox, poolers, rights, wires
+from core import clear_text, clock, db, outbox, poolers, rights
 from core.config import Config, ConfigError
 from core.orders import watching
 from door.hosts import Door
 from door.limits import valkey
 from door.logs import log
-from fulfilment import calls, cli, relay, webhooks
+from fulfilment import call_log, cli, relay, webhooks
 from integrations.datamart.client import DataMart
 from integrations.ports import Supplier
 
@@ -92,7 +92,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     admin_console.commands.register(app)
     front.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
-    outbox.bell = relay.ring
+    outbox.ring = relay.ring
     watching.keep, watching.keep_look = relay.watch, relay.look
     return app
 
@@ -133,7 +133,7 @@ def connect_database(app: Flask, settings: Config) -> None:
 
 def say_cautions(settings: Config) -> None:
     """Log what the settings allow and a stranger on the network might read."""
-    for caution in wires.cautions(
+    for caution in clear_text.cautions(
         databases={"DATABASE_URL": settings.database_url, "DATABASE_STORE_URL": settings.database_store_url},
         redis_url=settings.redis_url,
         public_scheme=settings.public_scheme,
@@ -152,7 +152,7 @@ def data_mart(settings: Config) -> Supplier:
         settings.data_mart_api_url,
         settings.data_mart_api_key,
         settings.data_mart_api_secret,
-        on_call=calls.record,
+        on_call=call_log.record,
         clock=clock.now,
         scale=clock.seconds,
         webhook_modes=settings.webhook_modes.split(),

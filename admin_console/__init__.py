@@ -17,7 +17,7 @@ from admin_console import (  # noqa: F401 - the views hang themselves on bp
     books,
     calls,
     cases,
-    catalogue,
+    catalog_pages,
     orders,
     overview,
     people,

@@ -11,7 +11,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, catalogue
+from admin_console import bp, catalog_pages
 from admin_console.auth import needs
 from core import catalog
 from core.audit import Actor
@@ -42,7 +42,7 @@ def set_approval() -> Response | tuple[str, int]:
     try:
         catalog.set_rules(catalog.Rules(by_itself, _basis_points(typed)), Actor.of_login(current_user))
     except catalog.BadShare as bad:
-        values = catalogue.page_values(None) | {
+        values = catalog_pages.page_values(None) | {
             "problem_share": bad.sentence, "typed_share": typed, "typed_by_itself": by_itself,
         }  # fmt: skip
         return render_template("console/catalogue.html", **values), 422

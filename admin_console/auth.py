@@ -15,8 +15,8 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
-from admin_console.typed import one_line
-from core import addresses, devices, entering, guessing, hashing, users
+from admin_console.form_input import one_line
+from core import addresses, devices, guessing, hashing, logging_in, users
 
 PUBLIC = frozenset({"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"})
 
@@ -84,7 +84,7 @@ def start_login() -> Any:
     email = one_line(request.form.get("email", ""), 254)
     place = devices.Place(addresses.key(request.remote_addr), "console", g.device_token)
     try:
-        user = entering.authenticate(email, request.form.get("password", "")[:1024], place)
+        user = logging_in.authenticate(email, request.form.get("password", "")[:1024], place)
     except guessing.Refused as refusal:
         return _again(email, refusal.sentence, 429, refusal.wait_s)
     except hashing.Busy as busy:
@@ -95,7 +95,7 @@ def start_login() -> Any:
         users.end_login(current_user.token)  # the new log-in takes the place of the one in this browser
     token = users.start_login(user, "console", user_agent=request.user_agent.string)
     login_user(users.login_of(token, "console"))
-    g.new_device_token = entering.remember(user, place)
+    g.new_device_token = logging_in.remember(user, place)
     return redirect(_next_path(), 303)
 
 

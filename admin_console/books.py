@@ -11,7 +11,7 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import asked, bp, figures, strip
+from admin_console import bp, figures, proof_strip, requests
 from admin_console.auth import needs
 from core import clock, ledger, outbox, proof, reconcile, supply
 from core.audit import Actor
@@ -36,15 +36,15 @@ def show_books() -> str:
         owed_pesewas=platform["margin"] + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
         variance=figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
-        **_panel(asked.of_request()),
+        **_panel(requests.of_request()),
     )
 
 
 @bp.get("/books/panel")
 def books_panel() -> str | tuple[str, int]:
     """The proofs as in the page, asked for by it while one runs; 204 while there is nothing new to say."""
-    errand = asked.of_request() or abort(404)
-    if asked.nothing_new(errand):
+    errand = requests.of_request() or abort(404)
+    if requests.nothing_new(errand):
         return "", 204
     return render_template("console/_proof_panel.html", **_panel(errand))
 
@@ -56,7 +56,7 @@ def prove_books() -> Response:
     return redirect(url_for(".show_books", asked=row.id), 303)
 
 
-def _panel(errand: asked.Errand | None) -> dict[str, Any]:
+def _panel(errand: requests.Errand | None) -> dict[str, Any]:
     proofs = proof.newest(STRIP_PROOFS)
     failed = sum(not one.ok for one in proofs)
     summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
@@ -64,5 +64,5 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "errand": errand,
         "standing": proof.standing(),
         "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
-        "strip": strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
+        "strip": proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import abort, render_template, request
 
 from admin_console import bp
-from admin_console.typed import one_line, row_id
+from admin_console.form_input import one_line, row_id
 from core import config, supply
 from core.db import db
 from core.supply import SupplierCall

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from admin_console import bp, case_words, figures
 from admin_console.auth import needs
 from admin_console.case_words import Button, Fact
-from admin_console.typed import one_line, row_id
+from admin_console.form_input import one_line, row_id
 from core import cases, config, ledger, orders, settling
 from core.audit import Actor
 from core.cases import Case

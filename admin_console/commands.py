@@ -15,7 +15,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from admin_console.typed import one_line
+from admin_console.form_input import one_line
 from core import config, onboarding, passwords, people, phones, resets, stores, tenancy
 from core.people import COMMAND_LINE
 from core.stores import DEFAULT_COLOUR, Store

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.auth import needs
-from admin_console.typed import one_line, row_id
+from admin_console.form_input import one_line, row_id
 from core import cases, clock, config, ledger, orders, supply
 from core.audit import Actor
 from core.db import db

@@ -11,8 +11,22 @@ from datetime import datetime, timedelta
 from flask import render_template, request
 
 from admin_console import bp, figures, floatplot
-from core import buying, cases, catalog, clock, config, ledger, money, orders, outbox, phones, proof, reconcile, supply
-from core.buying import Now
+from core import (
+    availability,
+    cases,
+    catalog,
+    clock,
+    config,
+    ledger,
+    money,
+    orders,
+    outbox,
+    phones,
+    proof,
+    reconcile,
+    supply,
+)
+from core.availability import Now
 
 SPANS_H = (24, 168)
 QUEUE_BEHIND_S = 60
@@ -40,7 +54,7 @@ def overview() -> str:
     counted_pesewas = reconcile.countable_pesewas(supply.state())
     open_cases = cases.open_cases(config.current().page_size)
     plot, rows = floatplot.draw(hours, platform)
-    now = buying.now()
+    now = availability.now()
     found = problems(now)
     return render_template(
         "console/overview.html",
@@ -173,7 +187,7 @@ def _buying_problems(now: Now) -> list[Problem]:
         found.append(Problem("stopped" if now.line else "waiting", sentence))
     if now.short and now.line is None:
         bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
-        out = buying.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
+        out = availability.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
         names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
         many, since = len(now.short), _at(min(now.short.values()))
         sentence = (

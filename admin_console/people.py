@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from admin_console import bp
 from admin_console.auth import needs
-from admin_console.typed import one_line
+from admin_console.form_input import one_line
 from core import config, people, resets
 from core.audit import Actor
 

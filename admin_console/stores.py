@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.auth import needs
-from admin_console.typed import one_line, row_id
+from admin_console.form_input import one_line, row_id
 from core import clock, ledger, money, onboarding, stores
 from core.audit import Actor
 

@@ -14,9 +14,9 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import asked, bp, figures, overview
+from admin_console import bp, figures, overview, requests
 from admin_console.auth import needs
-from core import balances, buying, clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import availability, balances, clock, config, ledger, money, orders, outbox, reconcile, supply
 from core.audit import Actor
 from core.balances import BalanceRead
 from core.reconcile import Doubts
@@ -28,14 +28,14 @@ OPEN = "orders that failed or have a case"
 
 @bp.get("/supplier")
 def show_supplier() -> str:
-    return render_template("console/supplier.html", **_panel(asked.of_request()))
+    return render_template("console/supplier.html", **_panel(requests.of_request()))
 
 
 @bp.get("/supplier/panel")
 def supplier_panel() -> str | tuple[str, int]:
     """The same panel as in the page, asked for by it while a refresh runs; 204 while there is nothing new to say."""
-    errand = asked.of_request() or abort(404)
-    if asked.nothing_new(errand):
+    errand = requests.of_request() or abort(404)
+    if requests.nothing_new(errand):
         return "", 204
     return render_template("console/_supplier_panel.html", **_panel(errand))
 
@@ -177,7 +177,7 @@ def _as_sent(link: supply.SupplierState) -> str | None:
     return said if said is not None and Decimal(said) * 100 != link.last_balance_pesewas else None
 
 
-def _panel(errand: asked.Errand | None) -> dict[str, Any]:
+def _panel(errand: requests.Errand | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
@@ -195,7 +195,7 @@ def _panel(errand: asked.Errand | None) -> dict[str, Any]:
         "platform": platform,
         "counted_pesewas": counted_pesewas,
         "burn": figures.burn(counted_pesewas),
-        "still": overview.stands_still(buying.now()),
+        "still": overview.stands_still(availability.now()),
         "kind": kind,
         "sentence": sentence,
         "stale": link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600),

@@ -17,7 +17,7 @@ from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
-from core import addresses, devices, entering, guessing, hashing, orders, phones, users
+from core import addresses, devices, guessing, hashing, logging_in, orders, phones, users
 from core.audit import Actor
 from core.paths import own_path
 
@@ -115,7 +115,7 @@ def log_in() -> ResponseReturnValue:
         return _login_page(form), 422
     place = devices.Place(addresses.key(request.remote_addr), "portal", g.device_token)
     try:
-        user = entering.authenticate(form.email.data.strip(), form.password.data, place)
+        user = logging_in.authenticate(form.email.data.strip(), form.password.data, place)
     except guessing.Refused as refusal:
         return _login_page(form, refusal.sentence), 429, {"Retry-After": str(refusal.wait_s)}
     except hashing.Busy as busy:
@@ -133,7 +133,7 @@ def log_in() -> ResponseReturnValue:
     _enter(users.start_login(user, "portal", only, user_agent=agent, own_device=own_device))
     session.permanent = own_device
     g.kept.put_back(waiting)
-    g.new_device_token = entering.remember(user, place)
+    g.new_device_token = logging_in.remember(user, place)
     target = own_path(form.next.data)
     return redirect((target or url_for(".home")) if only else url_for(".stores", next=target), 303)
 

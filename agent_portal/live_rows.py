@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import may
 from agent_portal.orders import NEWS_EVERY_S, TABS
-from core import buying, clock, config, orders
+from core import availability, clock, config, orders
 from core.orders import Order
 from core.orders.held_up import Held
 
@@ -31,7 +31,7 @@ def changed_rows() -> ResponseReturnValue:
     most = max(config.current().page_size, config.current().process_many)
     seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
     found = orders.by_codes(list(seen))
-    held = orders.held_up.on_page(found, buying.now()) if found else {}
+    held = orders.held_up.on_page(found, availability.now()) if found else {}
     changed = [order for order in found if _mark(order, held.get(order.code)) != seen.get(order.code)]
     if not changed:
         return "", 204

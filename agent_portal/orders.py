@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import buying, clock, config, ledger, money, orders, phones, typed
+from core import availability, clock, config, ledger, money, orders, phones, text_input
 from core.audit import Actor
 from core.orders import Order
 from core.orders.held_up import Held
@@ -52,7 +52,7 @@ def queue() -> ResponseReturnValue:
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
-    search = typed.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
+    search = text_input.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
     newest = newest_id()  # before the list: what comes in between is news, never lost
     page = orders.search(search, before) if search else orders.queue(tab, before)
     kept, pressed, deed = _kept_press()
@@ -220,7 +220,7 @@ def _as_refused(order: Order) -> dict[str, object]:
 
 def drawn_from(order: Order) -> dict[str, str]:
     """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
-    every_s, held = orders.next_poll_s(order), orders.held_up.for_agent(order, buying.now())
+    every_s, held = orders.next_poll_s(order), orders.held_up.for_agent(order, availability.now())
     mark = f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}" if held != Held() else ""
     return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
 
@@ -232,7 +232,7 @@ def newest_id() -> int:
 
 
 def _live(order: Order) -> dict[str, object]:
-    held, new_cost = orders.held_up.for_agent(order, buying.now()), orders.price_now(order)
+    held, new_cost = orders.held_up.for_agent(order, availability.now()), orders.price_now(order)
     if new_cost is not None:  # it can be processed, at another price: the page asks
         held = replace(held, sentence="")
     return {
@@ -277,7 +277,7 @@ def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
         "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words,
         counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
-        choose=may("cashier"), held=orders.held_up.on_page([order], buying.now()),
+        choose=may("cashier"), held=orders.held_up.on_page([order], availability.now()),
     )  # fmt: skip
 
 

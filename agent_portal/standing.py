@@ -1,10 +1,10 @@
-"""What cannot be bought now, for the notes on top of an agent's pages. The answer is `core.buying`'s."""
+"""What cannot be bought now, for the notes on top of an agent's pages. The answer is `core.availability`'s."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from core import buying, catalog, orders
+from core import availability, catalog, orders
 
 
 def notes() -> dict[str, Any]:
@@ -12,7 +12,7 @@ def notes() -> dict[str, Any]:
 
     `sold_out` is of this store's shelf, which is read only when something is.
     """
-    now = buying.now()
+    now = availability.now()
     shelf = catalog.shelf() if now.short and not now.line else []
-    sold_out = buying.sold_out(now, ((line.bundle_id, line.network, line.size_text) for line in shelf))
+    sold_out = availability.sold_out(now, ((line.bundle_id, line.network, line.size_text) for line in shelf))
     return {"now": now, "why": orders.WAIT_TEXT[now.line.reason] if now.line else "", "sold_out": sold_out}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from chaos import ROOT
-from devkit import daemons, leash
+from devkit import daemons, process_tree
 
 GRANIAN = (
     "granian", "--interface", "wsgi", "--no-ws", "--factory", "--workers", "1", "--blocking-threads", "4", "--log-level", "warning",
@@ -114,7 +114,7 @@ def _load(target: Target, seconds: float, rate: float, first: int) -> list[float
 
 def cpu_s(pid: int) -> float:
     total = 0.0
-    for one in (pid, *leash.descendants(pid)):
+    for one in (pid, *process_tree.descendants(pid)):
         try:
             spent = psutil.Process(one).cpu_times()
         except psutil.Error:

@@ -30,7 +30,7 @@ from running import Failed, must, until
 
 from chaos import frames, witness
 from chaos.stage import Stage
-from devkit import leash
+from devkit import process_tree
 
 MOST_MS = 1_000.0
 """The slowest the store page may be meanwhile; unscaled, a person waits."""
@@ -167,7 +167,7 @@ def frozen_worker(stage: Stage) -> str:
     main, frozen, *others = stage.pids("web")
     began = time.monotonic()
     os.kill(frozen, signal.SIGSTOP)
-    until(lambda: not leash.is_alive(frozen), DEADLINE_S + LATE_S, "the frozen web process is gone")
+    until(lambda: not process_tree.is_alive(frozen), DEADLINE_S + LATE_S, "the frozen web process is gone")
     gone_s = time.monotonic() - began
     wanted = 2 + len(others)
     until(lambda: len(now := stage.pids("web")) == wanted and frozen not in now, LATE_S, "it is replaced")

@@ -78,7 +78,7 @@ def main() -> int:
     from wsgi import create_app  # a program names it; nothing of ours imports it on import
 
     app = create_app()
-    outbox.bell = outbox.silent  # the relay finds the rows; a bell for each would be three hundred jobs at once
+    outbox.ring = outbox.silent  # the relay finds the rows; a bell for each would be three hundred jobs at once
     with app.app_context():
         codes = _place(asked.count, random.Random(asked.seed))
         print("placed", *(code for _, code in codes), flush=True)

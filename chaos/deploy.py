@@ -28,7 +28,7 @@ from chaos import witness
 from chaos.counter import Counter
 from chaos.stage import Stage
 from core.config import Config
-from devkit import leash
+from devkit import process_tree
 
 ANSWER_S = 3.0
 """How long the supplier takes; unscaled."""
@@ -96,12 +96,14 @@ def _deploy(stage: Stage, done: Deploys, stop_time_s: float) -> None:
     must(web and stage.pids("supervise"), "supervisor and web are running")
     until(lambda: _buying(stage), WAIT_S, "the supplier works on a purchase")
     began = time.monotonic()
-    leash.send(stage.pids("supervise")[0], signal.SIGTERM)
+    process_tree.send(stage.pids("supervise")[0], signal.SIGTERM)
     done.in_flight += bool(_buying(stage))
-    leash.send(web[0], signal.SIGTERM)
-    until(lambda: not any(map(leash.is_alive, web)), stop_time_s, "the old web is gone within its stop time")
+    process_tree.send(web[0], signal.SIGTERM)
+    until(lambda: not any(map(process_tree.is_alive, web)), stop_time_s, "the old web is gone within its stop time")
     done.web_stops_s.append(time.monotonic() - began)
-    until(lambda: not any(map(leash.is_alive, old)), stop_time_s, "the old workers are gone within their stop time")
+    until(
+        lambda: not any(map(process_tree.is_alive, old)), stop_time_s, "the old workers are gone within their stop time"
+    )
     done.stops_s.append(time.monotonic() - began)
     until(lambda: stage.pids("worker") and not set(stage.pids("worker")) & set(old), WAIT_S, "new workers are there")
 

@@ -22,7 +22,7 @@ import redis
 
 from chaos.diary import Diary
 from chaos.stage import Stage
-from devkit import leash
+from devkit import process_tree
 
 SHARES = {"worker": 0.54, "web": 0.16, "relay": 0.15, "supervise": 0.05, "valkey": 0.1}
 AIMED = 0.7
@@ -102,7 +102,7 @@ class Nemesis(threading.Thread):
         aimed = kind == "worker" and self._random.random() < AIMED
         found = self._buyer() if aimed else None
         if found is not None:  # frozen already, and no time to lose: its answer may come at any moment
-            leash.send(found[0], signal.SIGKILL)
+            process_tree.send(found[0], signal.SIGKILL)
             kill = Kill(time.time(), kind, found[0], True, [found[1]])
         else:
             pid = self._somebody(kind)
@@ -111,10 +111,10 @@ class Nemesis(threading.Thread):
                 return
             kill = Kill(time.time(), kind, pid)
             if kind in ("worker", "supervise"):
-                leash.send(pid, signal.SIGSTOP)
+                process_tree.send(pid, signal.SIGSTOP)
                 victims = [pid] if kind == "worker" else self._stage.pids("worker")  # they die with their supervisor
                 kill.ports = ports(victims, self._stage.running.sandbox_port)
-            leash.send(pid, signal.SIGKILL)
+            process_tree.send(pid, signal.SIGKILL)
             kill.at = time.time()
         self.kills.append(kill)
         self._diary.note("killed", kind=kind, pid=kill.pid, aimed=kill.aimed, ports=kill.ports)
@@ -126,10 +126,10 @@ class Nemesis(threading.Thread):
             for port in self._buying():
                 for pid in self._stage.pids("worker"):
                     if port in ports([pid], self._stage.running.sandbox_port):
-                        leash.send(pid, signal.SIGSTOP)
+                        process_tree.send(pid, signal.SIGSTOP)
                         if port in self._buying():
                             return pid, port
-                        leash.send(pid, signal.SIGCONT)  # its answer came meanwhile
+                        process_tree.send(pid, signal.SIGCONT)  # its answer came meanwhile
             time.sleep(_LOOK_S)
         return None
 
@@ -160,7 +160,7 @@ class Nemesis(threading.Thread):
     def end_postgres(self) -> None:
         """PostgreSQL dies as by a power cut, and recovers."""
         for pid in self._stage.pids("postgres"):
-            leash.send(pid, signal.SIGKILL)
+            process_tree.send(pid, signal.SIGKILL)
         self._did("postgres")
 
     def freeze(self) -> None:
@@ -170,11 +170,11 @@ class Nemesis(threading.Thread):
         if pid is None:
             return
         frozen_s = SEND_LEASE_S / self._scale * 1.1
-        leash.send(pid, signal.SIGSTOP)
+        process_tree.send(pid, signal.SIGSTOP)
         try:
             self._ending.wait(frozen_s)
         finally:
-            leash.send(pid, signal.SIGCONT)
+            process_tree.send(pid, signal.SIGCONT)
         self._did("freeze", pid=pid, seconds=round(frozen_s, 1))
 
     def _did(self, act: str, **facts: Any) -> None:

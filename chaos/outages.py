@@ -32,7 +32,7 @@ from supplier import Supplier
 from chaos import full_disk, witness
 from chaos.crowd import Crowd, Log, Seen
 from chaos.stage import Stage
-from devkit import leash
+from devkit import process_tree
 
 OUTAGE_S = 60.0
 ORDERS_BEFORE = 3
@@ -136,14 +136,14 @@ def away(stage: Stage, kind: str, way: str) -> Iterator[None]:
 
 @contextmanager
 def _frozen(stage: Stage, kind: str) -> Iterator[None]:
-    pids = [below for pid in stage.pids(kind) for below in (pid, *leash.descendants(pid))]
+    pids = [below for pid in stage.pids(kind) for below in (pid, *process_tree.descendants(pid))]
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         yield
     finally:
         for pid in pids:
-            if leash.is_alive(pid):
+            if process_tree.is_alive(pid):
                 os.kill(pid, signal.SIGCONT)
 
 

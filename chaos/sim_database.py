@@ -31,7 +31,7 @@ import core.config
 import wsgi
 from chaos import ROOT, mutants, patching, sim_journal, sim_profile
 from chaos.sim_store import Store
-from core import catalog, db, lineage, onboarding, outbox, tenancy, users
+from core import catalog, database_identity, db, onboarding, outbox, tenancy, users
 from core.audit import SYSTEM
 from core.catalog import Bundle
 from core.config import Config
@@ -109,7 +109,7 @@ class Database:
 
     def _made_app(self, settings: Config) -> Flask:
         """The shipped application, and by it the rows that every seed begins with."""
-        settings_before, bell_before = core.config._current, outbox.bell
+        settings_before, bell_before = core.config._current, outbox.ring
         make_engine = SQLAlchemy._make_engine
 
         def with_few_connections(
@@ -130,7 +130,7 @@ class Database:
                     event.listen(engine, "connect", self._connected)
         finally:
             undo()
-            core.config._current, outbox.bell = settings_before, bell_before
+            core.config._current, outbox.ring = settings_before, bell_before
         return app
 
     def _connected(self, connection: psycopg.Connection[Any], _record: Any) -> None:
@@ -225,7 +225,7 @@ def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str
             *(f"DELETE FROM {table}" for table in tables),
             *(f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}" for table in filled),
             *(f"SELECT setval('{sequence}', {number}, false)" for sequence, number in numbers),
-            lineage.REMEMBER,  # put back by us, and no seed is about restores
+            database_identity.REMEMBER,  # put back by us, and no seed is about restores
             "SET session_replication_role = origin",
         ]
     ), tables

@@ -20,7 +20,7 @@ from chaos import patching, sim_actors
 from chaos.patching import Undo
 from core import clock, db, outbox
 from core.orders import codes
-from fulfilment import balance, jobs, link, relay, webhooks
+from fulfilment import balance, jobs, relay, supplier_link, webhooks
 
 if TYPE_CHECKING:
     from chaos.sim_world import World
@@ -182,7 +182,7 @@ class Request:
 
 FUNCTIONS = [
     (db.transaction, _transaction),
-    (link.wallet_turn, _wallet_turn),
+    (supplier_link.wallet_turn, _wallet_turn),
     (clock.boot, _boot),
     (codes.new_order_ref, _new_order_ref),
     (relay._enqueue, _enqueue),
@@ -195,7 +195,7 @@ ATTRIBUTES = [
     (clock, "steady_source", lambda: world().steady()),
     (outbox, "bell", relay.ring),
     (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
-    *((module, "log", _Silent()) for module in (balance, jobs, link, relay)),
+    *((module, "log", _Silent()) for module in (balance, jobs, supplier_link, relay)),
     (webhooks, "request", Request()),
 ]
 

@@ -24,7 +24,7 @@ from chaos.sim_checks import Checks
 from chaos.sim_profile import COSTS, BulkMode, Profile
 from chaos.sim_store import Store
 from chaos.sim_supplier import FakeSupplier, Record
-from core import clock, leap, orders, outbox, reconcile, tenancy
+from core import clock, clock_changes, orders, outbox, reconcile, tenancy
 from core.audit import SYSTEM
 from core.audit import Actor as Person
 from fulfilment import jobs, relay, webhooks
@@ -98,7 +98,7 @@ class World:
         self._slots = [Slot(number) for number in range(self.profile.workers)]
         self._web: list[Actor] = []
         self._relay: Actor | None = None
-        self._clocks = leap.Watch()
+        self._clocks = clock_changes.Watch()
         self._clock_moved = False
         self._paid_in_pesewas = 0
         self._next_round = 0.0
@@ -462,7 +462,7 @@ class World:
             self.note("kill -9 relay")
             self._kill(self._relay)
             self._relay, self._next_round = None, self.time + RESTART_S
-        self._clocks, self._clock_moved = leap.Watch(), True
+        self._clocks, self._clock_moved = clock_changes.Watch(), True
 
     def _kill_web(self) -> None:
         self.note("kill -9 web")

@@ -31,9 +31,9 @@ import psutil
 from running import Running, must, until
 
 from chaos import ROOT
-from devkit import daemons, datafolder, homes, keys, leash, plan, servers
-from devkit.beats import Beats
+from devkit import daemons, datafolder, keys, plan, postgres_home, process_tree, servers
 from devkit.console import Console
+from devkit.heartbeat_socket import Beats
 from devkit.plan import Plan
 from devkit.processes import Child, Family, Stopping
 from devkit.up import Up
@@ -130,10 +130,12 @@ class Stage:
             self._server.kill()
             self._server.wait()
         left = [pid for pids in last.values() for pid in pids]
-        if not daemons.until(lambda: not any(map(leash.is_alive, left)), STOPPED_S if self._server.returncode else 1):
+        if not daemons.until(
+            lambda: not any(map(process_tree.is_alive, left)), STOPPED_S if self._server.returncode else 1
+        ):
             for pid in left:
-                if _instance_of(pid) == str(self.instance) or str(self.folder) in leash.command_line(pid):
-                    leash.send(pid, signal.SIGKILL)
+                if _instance_of(pid) == str(self.instance) or str(self.folder) in process_tree.command_line(pid):
+                    process_tree.send(pid, signal.SIGKILL)
         throw_away(self.folder, self._keep_in)
         self._server = None
 
@@ -146,16 +148,16 @@ class Stage:
     def pids(self, kind: str) -> list[int]:
         """The processes of a kind that live now; of `web` the main one first. A dead one is never named."""
         must(not self._ended, f"the stage itself ended: {daemons.last_line(self._said())}")
-        return [pid for pid in self._pids().get(kind, []) if leash.is_alive(pid)]
+        return [pid for pid in self._pids().get(kind, []) if process_tree.is_alive(pid)]
 
     def take_down(self, kind: str, signum: int = signal.SIGKILL) -> None:
         """End all processes of a kind and keep them down. Returns when they are gone."""
         must(kind in KINDS, f"there is no kind of process called {kind!r}")
         if kind in UNDER_SUPERVISE:
             for pid in self.pids("supervise"):  # frozen, it starts no new ones
-                leash.send(pid, signal.SIGSTOP)
+                process_tree.send(pid, signal.SIGSTOP)
             for pid in self.pids(kind):
-                leash.send(pid, signum)
+                process_tree.send(pid, signum)
         else:
             self._tell("down", kind, str(int(signum)))
             self._wait_told(f"down {kind}")
@@ -165,7 +167,7 @@ class Stage:
         """Start what `take_down` ended. Returns at once: waiting until it works again is the caller's measurement."""
         if kind in UNDER_SUPERVISE:
             for pid in self.pids("supervise"):
-                leash.send(pid, signal.SIGCONT)
+                process_tree.send(pid, signal.SIGCONT)
         else:
             self._tell("up", kind)
 
@@ -245,9 +247,9 @@ class _Family(Family):
         child.held = True
         if child.process is not None and child.process.poll() is None:
             if signum == signal.SIGKILL:
-                leash.send_group(child.process.pid, signum)  # else its workers live on and hold its port
+                process_tree.send_group(child.process.pid, signum)  # else its workers live on and hold its port
             else:
-                leash.send(child.process.pid, signum)
+                process_tree.send(child.process.pid, signum)
 
 
 class _Up(Up):
@@ -315,7 +317,7 @@ def throw_away(folder: Path, keep_in: Path | None = None) -> None:
         for kept in (instance / "up.log", instance / "sandbox" / "sandbox.db.charges.jsonl"):
             if kept.exists():
                 shutil.copy(kept, keep_in / kept.name)
-    homes.forget(instance / "postgres")
+    postgres_home.forget(instance / "postgres")
     shutil.rmtree(folder, ignore_errors=True)
 
 

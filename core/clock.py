@@ -47,7 +47,7 @@ def boot() -> str:
 
 
 def wall() -> datetime:
-    """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.leap` watches for that."""
+    """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.clock_changes` watches for that."""
     return datetime.now(UTC) if wall_source is None else wall_source()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from core import shapes
+from core import setting_rules
 
 
 class ConfigError(Exception):
@@ -242,7 +242,7 @@ class Config:
                 values[f.name] = _read(str(f.type), text)
             except ValueError as error:
                 problems.append(f"{name} is {text!r}, but {error}: {f.metadata['help']}.")
-        problems += shapes.problems(values)
+        problems += setting_rules.problems(values)
         if problems:
             raise ConfigError("Makola cannot start:\n" + "\n".join(f"  - {p}" for p in problems))
         return cls(**values)

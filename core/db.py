@@ -105,7 +105,7 @@ def transaction() -> Iterator[Session]:
         act()
 
 
-def patiently(act: Callable[[], T]) -> T:
+def retry_on_conflict(act: Callable[[], T]) -> T:
     """Do `act`, and again from its beginning when it lost against another at the database.
 
     Only while it has committed nothing, at most `db_tries` times in all, none of them begun later than `db_patience_s`
@@ -126,7 +126,7 @@ def patiently(act: Callable[[], T]) -> T:
     raise AssertionError("the last try returns or raises")
 
 
-def gave_way(error: BaseException) -> bool:
+def is_conflict(error: BaseException) -> bool:
     """Whether this is PostgreSQL's word that a statement lost against another transaction, not that it was wrong."""
     return _word(error) in _LOST | {_WAITED}
 
@@ -176,7 +176,7 @@ def end_read() -> None:
         db.session.registry.clear()  # the dead connection has nothing to roll back, and the pool throws it away
 
 
-class Patient(psycopg.Connection[Any]):
+class TimedConnection(psycopg.Connection[Any]):
     """A connection that waits for an answer only so long.
 
     A server that is frozen keeps its sockets alive: no timeout of the server's own and none of TCP ends a wait then.
@@ -203,12 +203,12 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
     """
     trying, is_down = threading.Lock(), threading.Event()
 
-    def connect(_dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> Patient:
+    def connect(_dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> TimedConnection:
         is_alone = trying.acquire(blocking=False)
         try:
             if is_down.is_set() and not is_alone:
                 raise psycopg.OperationalError("the database did not answer a moment ago")
-            connection = Patient.connect(*words, **options)
+            connection = TimedConnection.connect(*words, **options)
             connection.answer_s = answer_s
             poolers.refuse_connection(connection, f"The database's address of {connection.info.user}")
             is_down.clear()

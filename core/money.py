@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from core import typed
+from core import text_input
 
 Pesewas = int
 """An amount in pesewas. Signs follow the ledger: debit +, credit -."""
@@ -33,7 +33,7 @@ def parse_ghs(text: str) -> Pesewas:
 
     Raises `BadAmount` for anything else, negatives and amounts over GHS 1,000,000 included.
     """
-    cleaned = re.sub(r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", typed.visible(text), count=1).rstrip()
+    cleaned = re.sub(r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", text_input.visible(text), count=1).rstrip()
     if not cleaned:
         raise BadAmount("Type an amount in cedis, like 24.00.")
     if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?|[0-9]{1,12}(\.[0-9]{1,2})?", cleaned):

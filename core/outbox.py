@@ -31,7 +31,7 @@ def silent(_ids: list[int], *, first: bool = False) -> None:
     """Rings nothing; the relay finds the row by itself."""
 
 
-bell: Callable[..., None] = silent
+ring: Callable[..., None] = silent
 """Called with outbox ids after the commit that made them due; `first` before all others. Wired by wsgi.py to the relay."""
 
 
@@ -296,4 +296,4 @@ def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
 def _ring_after_commit(row: OutboxRow) -> None:
     if row.due_at <= clock.now():
         outbox_id, first = row.id, row.news_at is not None
-        after_commit(lambda: bell([outbox_id], first=first))
+        after_commit(lambda: ring([outbox_id], first=first))

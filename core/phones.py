@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import unquote
 
-from core import typed
+from core import text_input
 
 Msisdn = str
 """A number in E.164: `+233241234567`."""
@@ -186,7 +186,7 @@ def _compact(text: str) -> str:
 
 def _bare(text: str) -> str:
     """`text` in our own signs, without what stands around it: quotes, arrows, a telephone beside the number."""
-    signs = typed.compact(text).translate(_SIGNS)
+    signs = text_input.compact(text).translate(_SIGNS)
     start, end = 0, len(signs)
     while start < end and _is_around(signs[start]):
         start += 1

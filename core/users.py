@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, case, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import browsers, clock, config, guessing, hashing, passwords, permits, signed, typed  # noqa: F401 - permits hooks in
+from core import browsers, clock, config, guessing, hashing, passwords, permits, signed, text_input  # noqa: F401 - permits hooks in
 from core.db import Model, db, transaction
 from core.stores import Store
 from core.tenancy import as_platform
@@ -104,7 +104,7 @@ def add(email: str, name: str, password: str, platform_role: str = "none") -> Us
 
 def plain_email(text: str) -> str:
     """An e-mail address in the one spelling in which it is kept and looked for."""
-    return typed.seen(text).strip().lower()
+    return text_input.seen(text).strip().lower()
 
 
 @as_platform

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from devkit import leash
+from devkit import process_tree
 
 START_WAIT_S = 60  # a recovery after a hard stop included
 STOP_WAIT_S = 8
@@ -58,7 +58,7 @@ def launch(command: list[str], log: Path, output: Output, signum: int, place: di
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=leash.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
+            preexec_fn=process_tree.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
             **place,  # type: ignore[call-overload]
         )
     finally:

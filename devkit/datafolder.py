@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devkit import daemons, homes, keys, leash
+from devkit import daemons, keys, postgres_home, process_tree
 from devkit.plan import Refusal
 from devkit.processes import Stopping
 
@@ -50,7 +50,7 @@ def alone(instance: Path, front_fd: int) -> Iterator[None]:
         while not _is_locked(held.fileno()):
             held.seek(0)
             holder = held.read().strip()
-            if (holder.isdigit() and leash.is_alive(int(holder))) or time.monotonic() > deadline:
+            if (holder.isdigit() and process_tree.is_alive(int(holder))) or time.monotonic() > deadline:
                 raise Refusal(
                     f"Makola is already running in this folder (process {holder or 'unknown'}): stop it with Ctrl-C "
                     "there, or set MAKOLA_INSTANCE to another folder for a second one."
@@ -78,7 +78,7 @@ def _is_locked(fd: int) -> bool:
 
 def reset(instance: Path) -> None:
     """Delete the database, keys and orders of this folder."""
-    homes.forget(instance / "postgres")
+    postgres_home.forget(instance / "postgres")
     for name in OURS:
         path = instance / name
         if path.is_dir():

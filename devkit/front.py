@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
-from devkit import leash
+from devkit import process_tree
 
 ORPHANS_WAIT_S = 5
 RUNNER_WAIT_S = 25  # longer than a whole orderly stop; a runner that takes longer hangs
@@ -35,7 +35,7 @@ def run(body: Callable[[int], int], after_kill: Callable[[], None]) -> int:
         os.setsid()  # Ctrl-C reaches the front alone, and the runner takes the orderly way
         os._exit(_guarded(body, reading))
     os.close(reading)
-    leash.adopt_orphans()
+    process_tree.adopt_orphans()
     asked_at: list[float] = []
 
     def ask_to_stop(_signum: int, _frame: FrameType | None) -> None:
@@ -73,7 +73,7 @@ def _wait_for(runner: int, asked_at: list[float]) -> int:
         if pid:
             return os.waitstatus_to_exitcode(status)
         if asked_at and time.monotonic() - asked_at[0] > RUNNER_WAIT_S:
-            leash.send(runner, signal.SIGKILL)
+            process_tree.send(runner, signal.SIGKILL)
         time.sleep(0.05)
 
 
@@ -81,14 +81,14 @@ def _end_orphans() -> None:
     """End what a killed runner left; after an orderly stop there is nothing."""
     told: set[int] = set()
     deadline = time.monotonic() + ORPHANS_WAIT_S
-    while left := leash.descendants(os.getpid()):
+    while left := process_tree.descendants(os.getpid()):
         if time.monotonic() > deadline + 2:
             return
         for pid in left:
             if time.monotonic() > deadline:
-                leash.send(pid, signal.SIGKILL)
+                process_tree.send(pid, signal.SIGKILL)
             elif pid not in told:  # once: a second INT makes some servers skip their orderly end
-                leash.send(pid, signal.SIGINT)
+                process_tree.send(pid, signal.SIGINT)
                 told.add(pid)
         _collect()
         time.sleep(0.1)

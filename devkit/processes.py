@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devkit import leash
-from devkit.beats import Beats
+from devkit import process_tree
 from devkit.console import Console
 from devkit.daemons import ServerError
+from devkit.heartbeat_socket import Beats
 
 STOP_APPS_S = 4.0  # stop within ten seconds in all: programs, then servers, then whatever is left
 STOP_SERVERS_S = 3.5
@@ -72,7 +72,7 @@ class Family:
         self._commands: set[int] = set()
         self._strays: dict[int, float] = {}
         self._strays_at = 0.0
-        leash.adopt_orphans()
+        process_tree.adopt_orphans()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: self._ask_to_stop())
@@ -100,7 +100,7 @@ class Family:
             done = self.wait_for(lambda: process.poll() is not None, wait_s)
         finally:
             if process.poll() is None:
-                leash.send_group(process.pid, signal.SIGKILL)
+                process_tree.send_group(process.pid, signal.SIGKILL)
                 process.wait()
             self._commands.discard(process.pid)
         if not done:
@@ -132,14 +132,14 @@ class Family:
             running = [child.process for child in group if child.process and child.process.poll() is None]
             for child in group:
                 if child.process in running:
-                    leash.send(child.process.pid, child.stop_signal)
+                    process_tree.send(child.process.pid, child.stop_signal)
             self._hear_until(lambda running=running: all(p.poll() is not None for p in running), wait_s)
             for child in group:
                 if child.process in running:  # its group too: workers that did not follow their parent
-                    leash.send_group(child.process.pid, signal.SIGQUIT if child.is_server else signal.SIGKILL)
-        self._hear_until(lambda: not leash.descendants(os.getpid()), 1.0)
-        for pid in leash.descendants(os.getpid()):
-            leash.send(pid, signal.SIGKILL)
+                    process_tree.send_group(child.process.pid, signal.SIGQUIT if child.is_server else signal.SIGKILL)
+        self._hear_until(lambda: not process_tree.descendants(os.getpid()), 1.0)
+        for pid in process_tree.descendants(os.getpid()):
+            process_tree.send(pid, signal.SIGKILL)
         self._hear_until(self._all_collected, 1.0)
 
     def _launch(self, child: Child) -> None:
@@ -210,13 +210,15 @@ class Family:
                 wait_s = self._restart_s[min(child.deaths, len(self._restart_s) - 1)]
                 child.deaths += 1
                 child.start_at = now + wait_s
-                leash.send_group(child.process.pid, signal.SIGKILL)  # workers that lost their parent hold its port
+                process_tree.send_group(
+                    child.process.pid, signal.SIGKILL
+                )  # workers that lost their parent hold its port
                 self._console.say(
                     f"{child.name} ended {_how(child.process.returncode)}; starting it again in {wait_s:g} s"
                 )
             if child.beats is not None and child.pid and child.beats.silent_s() > SILENT_S:
                 self._console.say(f"{child.name} was silent for {SILENT_S:g} s; killing it")
-                leash.send_group(child.process.pid, signal.SIGKILL)
+                process_tree.send_group(child.process.pid, signal.SIGKILL)
                 child.beats.begin()
         self._end_strays(now)
 
@@ -227,11 +229,11 @@ class Family:
             return
         self._strays_at = now
         known = {child.process.pid for child in self._children if child.process} | self._commands
-        for pid in leash.children(os.getpid()):
+        for pid in process_tree.children(os.getpid()):
             if pid in known:
                 continue
             first_seen = self._strays.setdefault(pid, now)
-            leash.send(pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM)
+            process_tree.send(pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM)
         self._all_collected()
 
     def _all_collected(self) -> bool:
@@ -243,7 +245,7 @@ class Family:
                 gone = True
             if gone:
                 del self._strays[pid]
-        return not leash.descendants(os.getpid())
+        return not process_tree.descendants(os.getpid())
 
 
 def spawn(argv: Sequence[str], env: Mapping[str, str], out: int, cwd: Path | None = None) -> subprocess.Popen[bytes]:
@@ -256,7 +258,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], out: int, cwd: Path | Non
         env=dict(env),
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from devkit import keys, leash
+from devkit import keys, process_tree
 from devkit.plan import Plan
 
 
@@ -35,7 +35,7 @@ def supervised(pids_file: Path) -> dict[str, list[int]]:
         named = json.loads(pids_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         named = {}
-    return {kind: [pid for pid in named.get(kind, []) if leash.is_alive(pid)] for kind in ("worker", "relay")}
+    return {kind: [pid for pid in named.get(kind, []) if process_tree.is_alive(pid)] for kind in ("worker", "relay")}
 
 
 def accepts(host: str, port: int) -> bool:

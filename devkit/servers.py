@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from core.rights import DEFINER_ROLE
-from devkit import daemons, homes, leash
+from devkit import daemons, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
 
 OWNER_ROLE, STORE_ROLE, PLATFORM_ROLE = "makola_owner", "makola_store", "makola_platform"
@@ -47,7 +47,7 @@ class Postgres:
     """A PostgreSQL of ours. `start` may be called again after it died: same port, same data."""
 
     folder: Path
-    home: homes.Home
+    home: postgres_home.Home
     port: int
     password: str
     fsync: bool
@@ -90,7 +90,7 @@ class Postgres:
         """Stop the server, gently first. What a server without fsync kept outside its folder is deleted."""
         daemons.end(self.process, signal.SIGINT, signal.SIGQUIT)
         if not self.fsync:
-            homes.forget_outside(self.folder)
+            postgres_home.forget_outside(self.folder)
 
     def _check(self) -> bool:
         try:
@@ -174,7 +174,7 @@ def start_postgres(folder: Path, *, fsync: bool = True, output: Output = None) -
     folder = Path(folder).resolve()
     daemons.make_folder(folder, 0o711 if os.geteuid() == 0 else 0o700)
     known = daemons.recall(folder)
-    home = homes.settle(folder, throwaway=not fsync)
+    home = postgres_home.settle(folder, throwaway=not fsync)
     password = known.get("password") or secrets.token_urlsafe(24)
     for attempt in range(3):
         port = daemons.free_port(known.get("port"))
@@ -303,13 +303,13 @@ def _clear_stale_lock(lock: Path) -> None:
         old = int(lines[0])
     except (OSError, ValueError, IndexError):
         return
-    if not leash.is_alive(old):
+    if not process_tree.is_alive(old):
         return
-    told = leash.command_line(old)
+    told = process_tree.command_line(old)
     if "postgres" in told and str(lock.parent) in told:
         for signum in (signal.SIGINT, signal.SIGQUIT):
-            leash.send(old, signum)
-            daemons.until(lambda: not leash.is_alive(old), daemons.STOP_WAIT_S)
+            process_tree.send(old, signum)
+            daemons.until(lambda: not process_tree.is_alive(old), daemons.STOP_WAIT_S)
     else:
         # PostgreSQL ignores its parent's number in this file, and still checks the shared memory named further down.
         lock.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from devkit import leash
+from devkit import process_tree
 
 # A database for the tests comes as four addresses of it: the application's two roles, the owner, a superuser.
 DATABASE = {
@@ -152,17 +152,19 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     with ExitStack() as stack:
         for part in range(1, parts + 1):
             held = stack.enter_context(tempfile.TemporaryFile()) if part > 1 else None
-            share = ["-p", "devkit.halves", "--part", f"{part}/{parts}"] if parts > 1 else []
+            share = ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"] if parts > 1 else []
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *share, *words],
                 env=dict(env),
                 stdout=held,
                 stderr=held and subprocess.STDOUT,
-                preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+                preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
             )
             running.append((process, held))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: [leash.send(process.pid, signal.SIGTERM) for process, _ in running])
+        signal.signal(
+            signal.SIGTERM, lambda *_: [process_tree.send(process.pid, signal.SIGTERM) for process, _ in running]
+        )
         for process, held in running:
             process.wait()
             if held:

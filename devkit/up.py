@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devkit import datafolder, front, keys, leash, plan, processes, ready, roles, servers
-from devkit.beats import Beats
+from devkit import datafolder, front, keys, plan, process_tree, processes, ready, roles, servers
 from devkit.console import Console
+from devkit.heartbeat_socket import Beats
 from devkit.plan import Addresses, Plan, Refusal
 from devkit.processes import Child, Family, Stopping
 
@@ -125,7 +125,7 @@ class Up:
             name: [child.pid] if (child := self.children.get(name)) and child.pid else []
             for name in ("web", "postgres", "valkey", "sandbox")
         }
-        alone["web"] += [pid for main in alone["web"] for pid in leash.children(main)]
+        alone["web"] += [pid for main in alone["web"] for pid in process_tree.children(main)]
         return alone | ready.supervised(self.pids_file)
 
     def _servers(self) -> Addresses:

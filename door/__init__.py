@@ -12,6 +12,7 @@ from core.config import Config
 from door import (
     account,
     bind,
+    compression,
     devices,
     errors,
     filters,
@@ -23,7 +24,6 @@ from door import (
     metrics,
     pages,
     security,
-    squeeze,
     static,
     waits,
     wellknown,
@@ -42,7 +42,7 @@ def install(app: Flask, config: Config) -> None:
     bind.install(app, config)  # store and log-in
     devices.install(app)
     pages.install(app)
-    squeeze.install(app)
+    compression.install(app)
 
 
 def finish(app: Flask, config: Config) -> None:

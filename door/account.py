@@ -13,7 +13,7 @@ from flask import Flask, flash, g, redirect, render_template, request, session
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from core import addresses, devices, entering, guessing, passwords, people, resets, users
+from core import addresses, devices, guessing, logging_in, passwords, people, resets, users
 from core.audit import Actor
 from door import hosts
 
@@ -57,7 +57,7 @@ def change_password() -> Answer:
         return _password_page({"new_password_again": DIFFERENT}), 422
     place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
     try:
-        person = entering.authenticate(current_user.user.email, present, place)
+        person = logging_in.authenticate(current_user.user.email, present, place)
     except guessing.Refused as refusal:
         return _password_page({"present_password": refusal.sentence}), 429, {"Retry-After": str(refusal.wait_s)}
     if person is None or person.id != current_user.user.id:
@@ -76,7 +76,7 @@ def change_password() -> Answer:
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
-    g.new_device_token = entering.remember(person, place)  # the change has forgotten every device, this one too
+    g.new_device_token = logging_in.remember(person, place)  # the change has forgotten every device, this one too
     flash("Your password is changed. Everywhere else you are logged out.")
     return redirect("/account/sessions", 303)
 

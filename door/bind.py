@@ -38,7 +38,7 @@ def install(app: Flask, config: Config) -> None:
     # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on every answer and so
     # marks the anonymous store page as varying by cookie.
     app.login_manager = manager  # type: ignore[attr-defined]
-    app.before_request(lambda: db.patiently(bind_store))
+    app.before_request(lambda: db.retry_on_conflict(bind_store))
     app.teardown_request(unbind_store)
 
 

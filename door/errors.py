@@ -131,7 +131,7 @@ def unreadable(_error: DataError) -> Response:
 
 def database_down(error: Exception) -> Response:
     logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
-    response = page(503, words=BUSY if db.gave_way(error) else None)
+    response = page(503, words=BUSY if db.is_conflict(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
     return response
 

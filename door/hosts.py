@@ -122,7 +122,7 @@ class Door(Flask):
 
     def dispatch_request(self, *arguments: Any) -> Any:
         """The page; once more from its beginning when it lost against another transaction and had committed nothing."""
-        return db.patiently(lambda: super(Door, self).dispatch_request(*arguments))
+        return db.retry_on_conflict(lambda: super(Door, self).dispatch_request(*arguments))
 
     def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
         """Paths within this host only; links to other hosts are `store_url`, `portal_url`, `console_url`."""

@@ -20,7 +20,7 @@ from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import buying, cases, clock, config, ledger, orders, outbox, proof, pulse, supply, tenancy
+from core import availability, cases, clock, config, heartbeats, ledger, orders, outbox, proof, supply, tenancy
 from core.db import db, limit_lock_waits
 from door.logs import log
 from door.security import FIXED
@@ -122,9 +122,9 @@ def _orders() -> Iterator[Metric]:
 
 
 def _buying() -> Iterator[Metric]:
-    now, row = buying.now(), db.session.get(buying.Buying, 1)
+    now, row = availability.now(), db.session.get(availability.Buying, 1)
     stopped = {now.line.reason: 1} if now.line else {}
-    yield _by("buying_stopped", "1 for what keeps stores from selling anything.", "reason", stopped, buying.LINE)
+    yield _by("buying_stopped", "1 for what keeps stores from selling anything.", "reason", stopped, availability.LINE)
     yield _gauge("bundles_sold_out", "Sizes the free float does not cover.", len(now.short))
     if row is not None:
         yield _gauge(
@@ -152,14 +152,14 @@ def _processes() -> Iterator[Metric]:
         "makola_processes_alive", "Processes that beat within a minute, by role.", labels=["role"]
     )
     age = GaugeMetricFamily("makola_heartbeat_age_seconds", "Since the newest beat of a role.", labels=["role"])
-    health = pulse.health()
-    for role in pulse.ROLES:
+    health = heartbeats.health()
+    for role in heartbeats.ROLES:
         alive.add_metric([role], health[role].alive if role in health else 0)
         if role in health:
             age.add_metric([role], health[role].age_s)
     yield alive
     yield age
-    lost = pulse.counted(pulse.RINGS_LOST)
+    lost = heartbeats.counted(heartbeats.RINGS_LOST)
     yield CounterMetricFamily("makola_rings_lost", "Times a ring did not reach Valkey.", value=lost)
 
 

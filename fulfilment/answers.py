@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core import clock, config, orders, supply
 from core.db import db, end_read
 from core.orders import Claim, News, Order
-from fulfilment import balance, catalogue, link, news, rungs
+from fulfilment import balance, catalog_sync, interpret, schedule, supplier_link
 from integrations.ports import (
     Absent,
     Accepted,
@@ -42,10 +42,10 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
     """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
     order = read(claim.order_id)
     if _is_about_catalogue(result):
-        catalogue.note_refused(order)
+        catalog_sync.note_refused(order)
     match result:
         case Accepted():
-            return take(order, news.of_accepted(order, result))
+            return take(order, interpret.of_accepted(order, result))
         case NotSent(rate_limited=True):
             return back_in_line(claim, "rate", f"Not sent ({result.reason}); nothing was bought.", again)
         case NotSent():
@@ -77,7 +77,7 @@ def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again:
                 text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
                 customer_text="It could not be sent",
             )
-            return rungs.next_look(read(claim.order_id))
+            return schedule.next_check(read(claim.order_id))
         case Unknown():
             _ask_about_stranger(claim.order_id, result)
             return unclear(claim, result.reason)
@@ -93,24 +93,24 @@ def _is_about_catalogue(result: SubmitResult) -> bool:
 def unclear(claim: Claim, reason: str) -> datetime | None:
     """The attempt has no trustworthy answer: only a look-up decides from now on."""
     orders.mark_unknown(claim.order_id, claim.attempt, reason)
-    return rungs.next_look(read(claim.order_id))
+    return schedule.next_check(read(claim.order_id))
 
 
 def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
     """Write down the answer to a look-up; `gone` is how often in a row its endpoint was not there."""
     match result:
         case Found():
-            return take(order, news.of_found(order, result))
+            return take(order, interpret.of_found(order, result))
         case Absent():
             return _take_absence(order)
         case NoAnswer():
             if order.state == "submitting" and order.absent_since is not None:
                 orders.forget_absence(order.id)
             if result.kind == "credentials":
-                link.refused_credentials()
+                supplier_link.refused_credentials()
             _ask_about_stranger(order.id, result)
-            news.believe_signed_webhook(order, gone)
-            due = rungs.next_look(read(order.id))
+            interpret.believe_signed_webhook(order, gone)
+            due = schedule.next_check(read(order.id))
             if due is None:
                 return clock.jittered(BACKOFF_S[-1]) if order.in_doubt else None
             if order.state == "submitting" and result.kind in ("broken", "unclear", "unreachable"):
@@ -119,7 +119,7 @@ def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
             return due
 
 
-def take(order: Order, told: news.Told) -> datetime | None:
+def take(order: Order, told: interpret.Verdict) -> datetime | None:
     """Apply a supplier's word to an order by the table in `news`, open the cases it calls for, say when to look next."""
     for kind, evidence in told.cases:
         orders.raise_case(order.id, kind, evidence)
@@ -130,8 +130,8 @@ def take(order: Order, told: news.Told) -> datetime | None:
     elif told.wrong_order and order.state == "submitting":
         orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
         orders.forget_absence(order.id)
-    catalogue.note_charge(order, told.news.amount_pesewas)
-    return rungs.next_look(read(order.id))
+    catalog_sync.note_charge(order, told.news.amount_pesewas)
+    return schedule.next_check(read(order.id))
 
 
 def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | None) -> datetime:
@@ -144,7 +144,7 @@ def look_up(order: Order, supplier: Supplier) -> LookupResult:
     """The supplier's record of an order. One that names no reference, and cannot be told to be this order's, is no answer."""
     end_read()
     result = supplier.status(order.order_ref)
-    if isinstance(result, Found) and not news.is_about(order, result):
+    if isinstance(result, Found) and not interpret.is_about(order, result):
         return NoAnswer("unclear", "no_reference")
     return result
 
@@ -170,7 +170,7 @@ def look_before_resend(claim: Claim, supplier: Supplier, *, has_call: bool = Fal
     match ask(claim, supplier):
         case Found() as found:
             order = read(claim.order_id)
-            return take(order, news.of_found(order, found)) or clock.now()
+            return take(order, interpret.of_found(order, found)) or clock.now()
         case Absent():
             return None
         case NoAnswer() as silence:
@@ -204,7 +204,7 @@ def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
     if supply.take_call("other") == 0.0:
         match ask(claim, supplier):
             case Found() as found:
-                return take(read(claim.order_id), news.of_found(read(claim.order_id), found))
+                return take(read(claim.order_id), interpret.of_found(read(claim.order_id), found))
             case Absent():
                 if orders.renew_reference(claim.order_id, claim.attempt, orders.new_order_ref()):
                     return clock.now()
@@ -215,15 +215,15 @@ def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
 
 def _take_absence(order: Order) -> datetime | None:
     if order.state in ("refunded", "cancelled"):
-        return rungs.next_look(order)  # its money went back: not to know it is what should be
+        return schedule.next_check(order)  # its money went back: not to know it is what should be
     if order.state != "submitting":
         since = order.processing_at or order.failed_since
         if since is not None and clock.now() - since > clock.delta(config.current().grace_s):
             orders.raise_case(order.id, "wrong_answer", {"said": "not found", "state": order.state})
-        return rungs.next_look(order)
+        return schedule.next_check(order)
     verdict = orders.note_absent(order.id)
     if verdict == "proven":
-        return rungs.next_look(read(order.id)) if orders.requeue_absent(order.id) else clock.after(3_600)
+        return schedule.next_check(read(order.id)) if orders.requeue_absent(order.id) else clock.after(3_600)
     if verdict == "first":
         return clock.after(config.current().absence_gap_s)
-    return rungs.next_look(read(order.id))
+    return schedule.next_check(read(order.id))

@@ -13,7 +13,7 @@ from core import balances, budget, clock, config, orders, reconcile, supply, ten
 from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
-from fulfilment import link
+from fulfilment import supplier_link
 from fulfilment.outcome import Outcome
 from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Supplier
 
@@ -22,7 +22,7 @@ log = structlog.get_logger("balance")
 
 def refresh(lease: Lease, supplier: Supplier) -> Outcome:
     """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge it."""
-    with link.wallet_turn() as turn:
+    with supplier_link.wallet_turn() as turn:
         if not turn:
             return Outcome(clock.after(2))
         pause = supply.take_call("other")
@@ -30,7 +30,7 @@ def refresh(lease: Lease, supplier: Supplier) -> Outcome:
             return Outcome(clock.now() + timedelta(seconds=pause))
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
-        return Outcome(None, ok=False, text=f"The balance could not be read: {link.in_words(answer)}.")
+        return Outcome(None, ok=False, text=f"The balance could not be read: {supplier_link.in_words(answer)}.")
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
 
@@ -42,8 +42,8 @@ def read(supplier: Supplier) -> str | NoAnswer:
         answer = supplier.balance()
         if isinstance(answer, Balance):
             return _note(answer.balance_pesewas, mark=mark, said=answer.said)
-    balances.note_failed(link.in_words(answer))
-    link.note_silence(answer)
+    balances.note_failed(supplier_link.in_words(answer))
+    supplier_link.note_silence(answer)
     return answer
 
 
@@ -59,14 +59,14 @@ def listen(supplier: Supplier) -> None:
         if isinstance(answer, Balance) and _is_news(answer):
             _note(answer.balance_pesewas, mark=mark, said=answer.said)
     if isinstance(answer, NoAnswer):
-        balances.note_failed(link.in_words(answer))
+        balances.note_failed(supplier_link.in_words(answer))
         note_unheard(answer)
 
 
 def note_unheard(answer: NoAnswer) -> None:
     """What a call that only listens says about the line. One that reached nobody stops nothing: if that lasts, it is silence."""
     if answer.kind != "unreachable":
-        link.note_silence(answer)
+        supplier_link.note_silence(answer)
 
 
 def _is_news(answer: Balance) -> bool:
@@ -103,9 +103,9 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     """
     settings = config.current()
     with tenancy.across_stores():
-        link = supply.state()
-        float_now, spendable = reconcile.countable_pesewas(link), reconcile.spendable_pesewas()
-        read_at = link.last_balance_at
+        supplier_link = supply.state()
+        float_now, spendable = reconcile.countable_pesewas(supplier_link), reconcile.spendable_pesewas()
+        read_at = supplier_link.last_balance_at
         stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
         large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
         if cost_pesewas <= spendable:

@@ -14,7 +14,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
 from core import config, orders, passwords, people, phones, proof, stores, supply, tenancy, users
-from fulfilment import backup, balance, catalogue, link, prove, relay, restored, seeds, supervise, worker
+from fulfilment import backup, balance, catalog_sync, prove, relay, restored, seeds, supervise, supplier_link, worker
 from integrations.ports import NoAnswer, Supplier
 
 T = TypeVar("T")
@@ -217,14 +217,14 @@ def supplier_check() -> None:
 @_everywhere
 def supplier_sync() -> None:
     """Read the supplier's list now and apply it."""
-    click.echo(catalogue.sync_now(current_app.extensions["supplier"]).text)
+    click.echo(catalog_sync.sync_now(current_app.extensions["supplier"]).text)
 
 
 @supplier_group.command("balance")
 @_everywhere
 def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
-    with link.wallet_turn() as turn:
+    with supplier_link.wallet_turn() as turn:
         if not turn:
             raise click.ClickException("A purchase is under way. Try again in a moment.")
         answer = balance.read(current_app.extensions["supplier"])

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from core import catalog, clock, config, orders, outbox, supply, tenancy
 from core.orders import Order
 from core.outbox import Lease
-from fulfilment import answers, balance, bulk, link, purchase, rungs
+from fulfilment import answers, balance, bulk, purchase, schedule, supplier_link
 from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
@@ -59,10 +59,10 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
     unsold = orders.look_at_source(order)
     if unsold is not None:
         return _wait(order, unsold, clock.after(_SOURCE_AGAIN_S))
-    closed = link.closed()
+    closed = supplier_link.closed()
     if closed is not None:
         return _wait(order, closed.reason, closed.until)
-    with link.wallet_turn() as turn:
+    with supplier_link.wallet_turn() as turn:
         if not turn:
             return clock.jittered(_TURN_AGAIN_S)
         if balance.too_low_for(order.cost_pesewas, supplier):
@@ -70,7 +70,7 @@ def _buy(order: Order, supplier: Supplier) -> datetime | None:
             return _wait(order, "float", clock.after(config.current().low_float_wait_s))
         if balance.older_goes_first(order):
             return clock.jittered(_TURN_AGAIN_S)
-        closed = link.closed()  # once more: whoever had the turn before may have found the line dead
+        closed = supplier_link.closed()  # once more: whoever had the turn before may have found the line dead
         if closed is not None:
             return _wait(order, closed.reason, closed.until)
         companions = bulk.companions(order, supplier)
@@ -96,9 +96,9 @@ def _send(order: Order, supplier: Supplier) -> datetime | None:
             return settled
     called = purchase.call([claim], supplier)
     if called is None:
-        return rungs.next_look(answers.read(claim.order_id))
+        return schedule.next_check(answers.read(claim.order_id))
     results, balance_after_pesewas = called
-    due = answers.take_purchase(claim, results[0], supplier, link.note_purchase(results))
+    due = answers.take_purchase(claim, results[0], supplier, supplier_link.note_purchase(results))
     balance.note_answered(results, balance_after_pesewas, supplier)
     return due
 
@@ -114,14 +114,14 @@ def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier
         leases = {lease.order_id: lease for lease in outbox.take_rows([one.id for one in companions])}
         claims = orders.claim_together([order.id, *filter(None, leases)])
         called = purchase.call(claims, supplier) if claims else None
-    again = link.note_purchase(called[0]) if called else None
+    again = supplier_link.note_purchase(called[0]) if called else None
     due: dict[int, datetime | None] = {}
     for number, claim in enumerate(claims):
         with tenancy.inside(stores[claim.order_id]):
             if called:
                 due[claim.order_id] = answers.take_purchase(claim, called[0][number], supplier, again)
             else:
-                due[claim.order_id] = rungs.next_look(answers.read(claim.order_id))
+                due[claim.order_id] = schedule.next_check(answers.read(claim.order_id))
             orders.note_next(claim.order_id, due[claim.order_id])
     if called:
         balance.note_answered(*called, supplier)
@@ -139,7 +139,7 @@ def _look(order: Order, supplier: Supplier) -> datetime | None:
     )
     due = answers.take_look(answers.read(order.id), result, gone)
     if isinstance(result, NoAnswer) and result.kind == "rate_limited" and due is not None:
-        due = max(due, link.told_to_wait(result.retry_after_s))
+        due = max(due, supplier_link.told_to_wait(result.retry_after_s))
     return due
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, orders, outbox, tenancy
-from core.lineage import UnknownDatabase
+from core.database_identity import UnknownDatabase
 from core.outbox import Lease
-from fulfilment import balance, catalogue, deliver, prove
+from fulfilment import balance, catalog_sync, deliver, prove
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
 
@@ -25,7 +25,7 @@ log = structlog.get_logger("jobs")
 
 HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
     "deliver_order": deliver.deliver,
-    "sync_catalogue": catalogue.sync,
+    "sync_catalogue": catalog_sync.sync,
     "refresh_balance": balance.refresh,
     "prove_books": prove.prove,
 }

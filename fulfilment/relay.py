@@ -25,13 +25,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import (
     budget,
     clock,
+    clock_changes,
     config,
     guessing,
-    leap,
+    heartbeats,
     orders,
     outbox,
     pruning,
-    pulse,
     reconcile,
     supply,
     tenancy,
@@ -39,7 +39,7 @@ from core import (
 )
 from core.audit import SYSTEM
 from core.db import db
-from fulfilment.listening import Listener
+from fulfilment.supplier_probe import Listener
 
 log = structlog.get_logger("relay")
 
@@ -80,7 +80,7 @@ def ring(outbox_ids: list[int], *, first: bool = False) -> None:
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
             with tenancy.across_stores():
                 outbox.give_back(leases)
-                pulse.count(pulse.RINGS_LOST)
+                heartbeats.count(heartbeats.RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
 
@@ -94,7 +94,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
-    clocks, listener, looked_at = leap.Watch(), Listener(app), False
+    clocks, listener, looked_at = clock_changes.Watch(), Listener(app), False
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
         try:
@@ -107,7 +107,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 rung = round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()
-                pulse.beat("relay")
+                heartbeats.record("relay")
                 if clock.now() >= drafts_at:
                     orders.prune_drafts()
                     drafts_at = clock.after(_DRAFTS_S)
@@ -235,7 +235,7 @@ def _watch_restore() -> None:
         log.error("this database was restored: what may have been bought since is asked about first", orders=asked)
 
 
-def _watch_clocks(clocks: leap.Watch) -> None:
+def _watch_clocks(clocks: clock_changes.Watch) -> None:
     found = clocks.look()
     if found is not None:
         log.error(
@@ -261,7 +261,7 @@ def tidy() -> None:
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)
-    gone = pruning.prune() + users.prune() + guessing.prune() + pulse.prune()
+    gone = pruning.prune() + users.prune() + guessing.prune() + heartbeats.prune()
     log.info("tidied", rows=gone)
 
 

@@ -14,7 +14,7 @@ from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from core import lineage, proof, rights, tenancy
+from core import database_identity, proof, rights, tenancy
 from core.db import PLATFORM, STORE, db
 
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
@@ -118,7 +118,7 @@ def _what_is_open() -> Iterator[str]:
     yield "Open orders: " + (", ".join(f"{count} {state}" for state, count in states) or "none") + "."
     newest = db.session.scalar(text("SELECT max(created_at) FROM orders"))
     yield f"The newest order is from {newest:%Y-%m-%d %H:%M:%S} UTC." if newest else "There are no orders."
-    copy = lineage.differences(db.session)
+    copy = database_identity.differences(db.session)
     if copy:
         yield (
             f"This is a copy ({', '.join(copy)}): when the relay starts, it makes every order that may have been bought "

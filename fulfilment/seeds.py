@@ -10,7 +10,7 @@ from core import ledger, onboarding, people, stores, supply, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 from core.ledger import Posting
-from fulfilment import balance, catalogue
+from fulfilment import balance, catalog_sync
 from integrations.ports import Supplier
 
 DEMO_WALLET_PESEWAS = 50_000
@@ -37,7 +37,7 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
     `logins` maps `owner`, `ama`, `kofi` to `email` and `password`. Safe to repeat: only passwords are set again.
     """
     people = {name: _person(name, logins[name]["email"], logins[name]["password"]) for name in ("owner", *DEMO_STORES)}
-    synced = catalogue.sync_now(supplier) if supply.take_call("other") == 0.0 else None
+    synced = catalog_sync.sync_now(supplier) if supply.take_call("other") == 0.0 else None
     with tenancy.across_stores():
         if supply.take_call("other") == 0.0:
             balance.read(supplier)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from core import cases, config, orders, supply, tenancy
 from core.db import transaction
-from fulfilment import keeping
+from fulfilment import webhook_log
 from integrations.ports import Supplier
 
 bp = Blueprint("hooks", __name__, subdomain="hooks")
@@ -47,7 +47,7 @@ def receive(token: str) -> Response:
     }
     try:
         with tenancy.across_stores(), transaction():
-            kept = keeping.keep(values)
+            kept = webhook_log.store(values)
             if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
                 pass
             elif orders.is_ours(order_ref):

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, pulse
+from core import clock, heartbeats
 from core.db import db, end_read
 from fulfilment import relay
 
@@ -53,7 +53,7 @@ class MarkedWorker(SimpleWorker):
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(timeout, pipeline)
         try:
-            pulse.beat("worker")
+            heartbeats.record("worker")
         except (DBAPIError, PoolTimeout):
             pass  # a beat that cannot be written is a beat missed: that is what it is for
         finally:

@@ -14,15 +14,15 @@ from core import (  # noqa: F401 - tables
     cases,
     catalog,
     config,
+    database_identity,
     devices,
     guessing,
+    heartbeats,
     ledger,
-    lineage,
     onboarding,
     orders,
     outbox,
     proof,
-    pulse,
     resets,
     supply,
     users,
@@ -79,7 +79,9 @@ def run() -> None:
             if roles and connection.execute(text("SELECT to_regclass('public.signing_keys') IS NOT NULL")).scalar_one():
                 granting.run(connection, roles, _secret_keys())
             if made_now and connection.execute(text("SELECT to_regclass('public.settings') IS NOT NULL")).scalar_one():
-                lineage.remember(connection)  # never for tables that were there already: they may be a restored backup
+                database_identity.remember(
+                    connection
+                )  # never for tables that were there already: they may be a restored backup
     engine.dispose()
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from storefront import dress
+from storefront import theme
 
 bp = Blueprint("storefront", __name__, subdomain="store")
-bp.record_once(dress.hang)
+bp.record_once(theme.register)
 
 from storefront import checkout, review, tracking, views  # noqa: F401 - the views register themselves on bp

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.datastructures import MultiDict
 
-from core import phones, typed
+from core import phones, text_input
 from core.orders import OrderDraft
 
 _ECHOED = 60
@@ -80,7 +80,7 @@ def new_key() -> str:
 
 def _echo(text: str, recipient: str | None) -> str:
     """The number as it was typed, for showing and sending once more; in our own spelling when cutting it changed it."""
-    kept = "".join(c for c in typed.visible(text) if c.isprintable())[:_ECHOED]
+    kept = "".join(c for c in text_input.visible(text) if c.isprintable())[:_ECHOED]
     if recipient is None:
         return kept
     try:

@@ -11,7 +11,7 @@ from datetime import datetime
 from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import browsers, buying, catalog, clock, money, orders, phones
+from core import availability, browsers, catalog, clock, money, orders, phones
 from core.orders import Order
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
@@ -179,7 +179,7 @@ def _placed_page(order: Order) -> Response:
 
 
 def _is_sold(order: Order) -> bool:
-    can_buy = buying.now().why_not(order.network, order.bundle_id) is None
+    can_buy = availability.now().why_not(order.network, order.bundle_id) is None
     return can_buy and catalog.shelf_line(order.bundle_id) is not None
 
 
@@ -190,7 +190,7 @@ def _kept_by_nobody(response: Response) -> Response:
 
 def _estimate(network: str) -> str:
     """An honest sentence: this store's own recent record when there is one, else what is true of every order."""
-    usual = orders.usual_minutes(network, buying.now())
+    usual = orders.usual_minutes(network, availability.now())
     if usual is None:
         return ESTIMATE
     name = phones.NETWORKS[network].name

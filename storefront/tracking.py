@@ -12,8 +12,8 @@ import zlib
 from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, buying, catalog, orders, phones, typed
-from core.buying import Now
+from core import audit, availability, catalog, orders, phones, text_input
+from core.availability import Now
 from core.orders import Order
 from storefront import bp, device
 
@@ -50,7 +50,7 @@ def order_status(code: str) -> Response:
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
     orders.watch(order)
-    now, kept = buying.now(), orders.held_up.bundle_of(order)
+    now, kept = availability.now(), orders.held_up.bundle_of(order)
     shown = _shown(order, now)
     if request.args.get("v") == str(order.version) and request.args.get("s", shown) == shown:
         return Response(status=204)
@@ -90,7 +90,7 @@ def track() -> Response | BaseResponse:
     order = orders.by_code(pasted)
     if order is not None:
         return redirect(f"/orders/{order.code}", 303)
-    shown = typed.one_line(pasted, orders.LONGEST_PASTED)
+    shown = text_input.one_line(pasted, orders.LONGEST_PASTED)
     wrong = "Type the code of your order." if not shown else "No order here has this code. Check it letter by letter."
     page = render_template("storefront/track.html", typed=shown, errors={"code": wrong})
     return make_response(page, 404 if shown else 422)
@@ -99,7 +99,7 @@ def track() -> Response | BaseResponse:
 def _order_page(order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
-    poll_s, now, kept = orders.next_poll_s(order), buying.now(), orders.held_up.bundle_of(order)
+    poll_s, now, kept = orders.next_poll_s(order), availability.now(), orders.held_up.bundle_of(order)
     can_buy = now.why_not(order.network, order.bundle_id) is None
     still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
     page = render_template(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from flask import Response, g, jsonify, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import buying, catalog, money, orders, phones
-from core.buying import Now, SoldOut, Stop
-from storefront import bp, dress
+from core import availability, catalog, money, orders, phones
+from core.availability import Now, SoldOut, Stop
+from storefront import bp, theme
 from storefront.forms import OrderForm
 
 ESTIMATE = (
@@ -59,15 +59,15 @@ def robots() -> Response:
 @bp.get("/manifest.webmanifest")
 def manifest() -> Response:
     """What a phone needs to put the store on its home screen."""
-    colour = dress.valid(g.store.colour)
+    colour = theme.valid(g.store.colour)
     response = jsonify(
         name=g.store.name,
         short_name=g.store.name[:12],
         start_url="/",
         display="standalone",
         theme_color=colour,
-        background_color=dress.PAPER,
-        icons=[{"src": dress.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}],
+        background_color=theme.PAPER,
+        icons=[{"src": theme.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}],
     )
     response.mimetype = "application/manifest+json"
     return response
@@ -76,7 +76,7 @@ def manifest() -> Response:
 def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None) -> Response:
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to sentences."""
     orders.look()
-    now = buying.now()
+    now = availability.now()
     groups = shelf_groups(now)
     open_groups = [group for group in groups if group.lines and not group.stop]
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
@@ -118,7 +118,7 @@ def shelf_groups(now: Now) -> list[Group]:
     """
     shelf = catalog.shelf()
     named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
-    sold_out = {one.network: one for one in buying.sold_out(now, named)} if now.everything is None else {}
+    sold_out = {one.network: one for one in availability.sold_out(now, named)} if now.everything is None else {}
     groups = []
     for key, network in phones.NETWORKS.items():
         stop = now.why_not(key) if now.everything is None else None

@@ -21,7 +21,7 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
-from core import clock, ledger, lineage, outbox, security_events, tenancy, users
+from core import clock, database_identity, ledger, outbox, security_events, tenancy, users
 from core.config import Config
 from core.db import db
 from devkit import servers
@@ -133,7 +133,7 @@ def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[
             *(f"DELETE FROM public.{table}" for table in tables),
             *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
             "UPDATE buying SET renewed_at = now()",  # as a relay does that lives
-            lineage.REMEMBER,  # it is a restore, and no test but those of restores is about one
+            database_identity.REMEMBER,  # it is a restore, and no test but those of restores is about one
         ]
     )
     return lambda: superuser.execute(statement) and None
@@ -143,7 +143,7 @@ def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[
 def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
     restore()
-    monkeypatch.setattr(outbox, "bell", outbox.silent)
+    monkeypatch.setattr(outbox, "ring", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
     for source in ("offset_source", "wall_source", "steady_source"):
         monkeypatch.setattr(clock, source, None)

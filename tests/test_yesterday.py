@@ -75,7 +75,7 @@ def app_url(app: Flask, postgres: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def every_table_has_a_row(ama: int) -> None:
-    from core import catalog, entering, users
+    from core import catalog, logging_in, users
     from core.audit import Actor
     from core.devices import Place
 
@@ -90,7 +90,7 @@ def every_table_has_a_row(ama: int) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     users.start_login(user, "portal", ama)
-    entering.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
+    logging_in.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with tenancy.across_stores(), transaction() as session:
         supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(

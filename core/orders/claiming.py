@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
-from core import clock, config, lineage, outbox, supply
+from core import clock, config, database_identity, outbox, supply
 from core.audit import SUPPLIER, WORKER, Actor
 from core.db import db, transaction
 from core.orders import sourcing
@@ -59,7 +59,9 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     two such claims never wait in a circle. Raises `lineage.UnknownDatabase` on a copy of the past.
     """
     with transaction() as session:
-        lineage.refuse_copy(session)  # before the rows are read: whoever makes the copy ours has marked them by then
+        database_identity.refuse_restored_copy(
+            session
+        )  # before the rows are read: whoever makes the copy ours has marked them by then
         found = [order for order in map(locked, sorted(order_ids)) if order.state == "queued" and not order.in_doubt]
         bundles = sourcing.hold_bundles(found)
         claims = [_claim(order) for order in found if sourcing.settle(order, bundles[order.bundle_id])]

@@ -10,7 +10,7 @@ import re
 import secrets
 from urllib.parse import unquote
 
-from core import typed
+from core import text_input
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""
@@ -62,7 +62,7 @@ def codes_in(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return _DASHES.sub("-", typed.one_line(typed.with_digits(text), LONGEST_PASTED)).upper()
+    return _DASHES.sub("-", text_input.one_line(text_input.with_digits(text), LONGEST_PASTED)).upper()
 
 
 def _as_code(plain: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Orders that nobody could send now, by what `core.buying` answers and by the catalogue: what people read of them."""
+"""Orders that nobody could send now, by what `core.availability` answers and by the catalogue: what people read of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import catalog, clock
-from core.buying import Now
+from core.availability import Now
 from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from core import buying, catalog, clock, config, phones, stores
+from core import availability, catalog, clock, config, phones, stores
 from core.audit import CUSTOMER, Actor
 from core.catalog import Bundle, ShelfLine, SupplierOffer
 from core.db import db, transaction
@@ -137,7 +137,7 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
         raise refusals.StoreClosed(
             (store and store.closed_note) or "This store is closed at the moment. Try again later."
         )
-    now = buying.now()
+    now = availability.now()
     if now.everything is not None:
         raise refusals.of_stop(now.everything)
     line = catalog.shelf_line(bundle_id)
@@ -150,7 +150,7 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
     return line
 
 
-def refuse_paused(network: str, now: buying.Now) -> None:
+def refuse_paused(network: str, now: availability.Now) -> None:
     """Raise `NetworkPaused`, with what this store sells instead, when an operator paused this network."""
     pause = now.networks.get(network)
     if pause is None:
@@ -158,7 +158,7 @@ def refuse_paused(network: str, now: buying.Now) -> None:
     sold = {line.network for line in catalog.shelf() if now.why_not(line.network, line.bundle_id) is None}
     open_ones = [item.name for key, item in phones.NETWORKS.items() if key in sold]
     rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
-    stop = buying.Stop("paused", pause.since, network)
+    stop = availability.Stop("paused", pause.since, network)
     raise refusals.NetworkPaused(stop.to_customer + rest)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from core import buying, clock, config, ledger
+from core import availability, clock, config, ledger
 from core.audit import WORKER, Actor
 from core.db import db, transaction
 from core.orders import refusals, releasing
@@ -40,7 +40,7 @@ def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple
         order = releasing.locked_by_code(code)
         if order.release_at is not None or order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
-        releasing.refuse(order, buying.now())
+        releasing.refuse(order, availability.now())
         _refuse_short(order)
         now = clock.now()
         order.release_at, order.release_refused = now + timedelta(seconds=undo_s), None
@@ -149,7 +149,7 @@ def _let_go(order_id: int) -> datetime | None:
             return order.release_at
         by = order.release_by
         _refuse_other_hands(by)
-        now = buying.now()
+        now = availability.now()
         releasing.refuse(order, now)
         text = f"{by['name']} confirmed the payment and processed it."
         releasing.put_in_line(order, Actor(by["kind"], by["name"], by["user_id"]), text, now)

@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import func, select
 
 from core import cases, clock, config, money
-from core.buying import Now
+from core.availability import Now
 from core.db import db
 from core.orders import giving_back, held_up
 from core.orders.held_up import Held

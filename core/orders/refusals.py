@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core import money
 
 if TYPE_CHECKING:
-    from core.buying import Stop
+    from core.availability import Stop
     from core.orders.model import Order
 
 
@@ -56,7 +56,7 @@ class NotBuyable(Refused):
 
 
 def of_stop(stop: Stop, bundle: str = "") -> Refused:
-    """The refusal for what `core.buying` answered; `bundle` names what was wanted."""
+    """The refusal for what `core.availability` answered; `bundle` names what was wanted."""
     if stop.reason == "sales_paused":
         return SalesPaused(f"{stop.to_customer} Your number was not used; try again later.")
     if stop.reason == "float":

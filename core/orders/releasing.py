@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import buying, catalog, clock, config, ledger, outbox
+from core import availability, catalog, clock, config, ledger, outbox
 from core.audit import WORKER, Actor
 from core.db import db, transaction
 from core.orders import refusals, sourcing
@@ -94,13 +94,13 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
         order = locked_by_code(code)
         if order.state in WORK or order.state in ("completed", "refunded"):
             return order, False
-        now = buying.now()
+        now = availability.now()
         refuse(order, now)
         put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
         return order, True
 
 
-def refuse(order: Order, now: buying.Now) -> None:
+def refuse(order: Order, now: availability.Now) -> None:
     """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be bought."""
     if order.state != "pending":
         raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
@@ -108,7 +108,7 @@ def refuse(order: Order, now: buying.Now) -> None:
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
 
-def put_in_line(order: Order, actor: Actor, text: str, now: buying.Now) -> None:
+def put_in_line(order: Order, actor: Actor, text: str, now: availability.Now) -> None:
     """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
 
     `now` is what can be bought. Raises `InsufficientWallet`.

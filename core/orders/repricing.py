@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import buying, catalog, clock, money
+from core import availability, catalog, clock, money
 from core.audit import Actor
 from core.db import db, transaction
 from core.orders import refusals, releasing, sourcing
@@ -42,7 +42,7 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
             raise refusals.WrongState(
                 f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed."  # type: ignore[index]
             )
-        now = buying.now()
+        now = availability.now()
         refuse_paused(order.network, now)
         bundle = catalog.hold([order.bundle_id])[order.bundle_id]
         if sourcing.why_not(order, bundle) != "cost" or not bundle.is_sold:

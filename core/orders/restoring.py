@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import audit, cases, clock, lineage, outbox
+from core import audit, cases, clock, database_identity, outbox
 from core.audit import SYSTEM, WORKER
 from core.db import db, transaction
 from core.orders import refusals
@@ -27,11 +27,11 @@ def note_restore(*, told: bool = False) -> int | None:
     Returns how many orders are asked about before they are bought, None when the database is ours. `told` when a
     person says that it is a copy although it looks like ours. Needs `across_stores`.
     """
-    if not told and not lineage.differences(db.session):
+    if not told and not database_identity.differences(db.session):
         return None
     with transaction() as session:
         session.execute(select(func.pg_advisory_xact_lock(_RESTORE_LOCK)))
-        found = lineage.differences(session) or (("a person says so",) if told else ())
+        found = database_identity.differences(session) or (("a person says so",) if told else ())
         if not found:
             return None  # another process was faster
         newest = session.scalar(select(func.max(Order.created_at)))
@@ -46,7 +46,7 @@ def note_restore(*, told: bool = False) -> int | None:
         for order in marked:
             _doubt(order)
         outbox.hasten([order.id for order in marked])
-        lineage.remember(session)
+        database_identity.remember(session)
         if newest is not None:
             evidence = {"because": ", ".join(found), "newest_order": newest.isoformat(), "asked_first": len(marked)}
             cases.open_case("restored", "database", evidence)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from core import phones, typed
+from core import phones, text_input
 from core.db import db
 from core.orders.codes import LONGEST_PASTED, codes_in, read_code
 from core.orders.model import Order
@@ -36,7 +36,7 @@ def find_any(asked: str, limit: int) -> list[Order]:
 
 def searched(query: Select[Order], asked: str) -> Select[Order]:
     """What a search finds. A code finds its order and nothing else; no digit of a code ever finds a number."""
-    text = typed.one_line(asked, LONGEST_PASTED)
+    text = text_input.one_line(asked, LONGEST_PASTED)
     if not text:
         return query
     named = text[:LONGEST_NAMED]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core import config
 from core.audit import Actor
-from core.db import gave_way, limit_lock_waits, patiently
+from core.db import is_conflict, limit_lock_waits, retry_on_conflict
 from core.orders import pressing, refusals, releasing
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -109,7 +109,7 @@ def _oldest_first(codes: Sequence[str]) -> list[tuple[str, str]]:
 
 def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> RowResult:
     try:
-        order, moved = patiently(partial(act, code))
+        order, moved = retry_on_conflict(partial(act, code))
     except refusals.InsufficientWallet:
         return RowResult(code, "short", SHORT)
     except refusals.Over as refusal:
@@ -117,7 +117,7 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
     except refusals.Refused as refusal:
         return RowResult(code, "refused", refusal.sentence)
     except DBAPIError as error:
-        if not gave_way(error):
+        if not is_conflict(error):
             raise
         return RowResult(code, "busy", IN_THE_WAY)
     if moved:

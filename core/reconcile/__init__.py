@@ -7,9 +7,7 @@ Whoever locks several things here does it in the order of the rest of core: orde
 link's row, cases, accounts (by id). Rows of the outbox are made due in a transaction of their own.
 """
 
-from core.reconcile.doubts import Doubts, doubts
-from core.reconcile.funding import NotConfirmable, booked_for, confirm_funding, funding_amounts
-from core.reconcile.judging import (
+from core.reconcile.comparing import (
     books_mark,
     buying_stopped,
     countable_pesewas,
@@ -18,6 +16,8 @@ from core.reconcile.judging import (
     note_balance,
     spendable_pesewas,
 )
+from core.reconcile.doubts import Doubts, doubts
+from core.reconcile.funding import NotConfirmable, booked_for, confirm_funding, funding_amounts
 from core.reconcile.renewing import free_pesewas, renew
 from core.reconcile.rounding import today_pesewas as rounding_today
 from core.reconcile.unheard import WALLET_LOCK

@@ -10,7 +10,7 @@ from core.balances import BalanceRead
 from core.cases import Case
 from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
-from core.reconcile.judging import spendable_pesewas
+from core.reconcile.comparing import spendable_pesewas
 
 
 def booked_for(read: BalanceRead) -> int:

@@ -1,4 +1,4 @@
-"""The platform's half of what can be bought now, looked at anew: the row `core.buying` that the stores' pages read.
+"""The platform's half of what can be bought now, looked at anew: the row `core.availability` that the stores' pages read.
 
 The line to the supplier: an unexplained charge, refused credentials, nobody there, no answer, the breaker, a long wait it asked for.
 The free float: what purchases may cost, less the orders in line. Both close at once and open at once; only silence
@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, true
 
 from core import cases, clock, config, supply
-from core.buying import LINE, Buying
+from core.availability import LINE, Buying
 from core.catalog import Bundle
 from core.db import db, transaction
 from core.orders import Order
-from core.reconcile.judging import DROP, countable_pesewas
+from core.reconcile.comparing import DROP, countable_pesewas
 from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supply import SupplierState
 

@@ -2,7 +2,7 @@
 
 A supplier that is frozen takes connections and says nothing; each call then hangs for a minute or longer. So calls under way
 count too: a purchase by its open line in the log, timed work by its row, and any other call of the wallet by its lock.
-What the relay itself asks (`fulfilment.listening`) it names, since nothing of it is written before it is over.
+What the relay itself asks (`fulfilment.supplier_probe`) it names, since nothing of it is written before it is over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.outbox import OutboxRow
 from core.supply import SupplierCall
 
 WALLET_LOCK = 4_203
-"""Key of the advisory lock that is held through each call about the supplier's wallet (`fulfilment.link`)."""
+"""Key of the advisory lock that is held through each call about the supplier's wallet (`fulfilment.supplier_link`)."""
 _CALLS = 20
 """So many newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}

@@ -5,7 +5,7 @@ Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; 
 """
 
 from core.settling.acting import NoSuchCase, settle
-from core.settling.judging import (
+from core.settling.legality import (
     Choice,
     Facts,
     NotYet,

@@ -18,8 +18,8 @@ from core.cases import Case
 from core.db import db, transaction
 from core.ledger import Posting
 from core.orders import Order, by_hand
-from core.settling import judging, table
-from core.settling.judging import Facts, Refused
+from core.settling import legality, table
+from core.settling.legality import Facts, Refused
 
 
 class NoSuchCase(Exception):
@@ -69,9 +69,9 @@ def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pes
             raise Refused("This cannot be done about a case of this kind.")
         if way.action in table.NEEDS_WORDS and not words.strip():
             raise Refused("Say in a few words what was done, or why; it is kept with the case.")
-        amount = judging.judge(way, facts)
+        amount = legality.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
-            raise judging.other_amount(amount)
+            raise legality.other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)

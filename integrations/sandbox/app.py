@@ -19,6 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 from integrations.sandbox import (
     account_calls,
+    admin_api,
     bulk_calls,
     faults,
     misbehaviour,
@@ -27,7 +28,6 @@ from integrations.sandbox import (
     product_calls,
     profiles,
     purchase_calls,
-    sidedoor,
     transaction_calls,
     wire,
 )
@@ -112,7 +112,7 @@ class Supplier:
             now = iso(self.sandbox.clock.now())
             return wire.as_json(200, {"message": "Sandbox supplier", "version": "1.0.0", "timestamp": now})
         if path == "/" or path == "/sandbox" or path.startswith("/sandbox/"):
-            return sidedoor.respond(self.sandbox, request) or pages.respond(self.sandbox, request)
+            return admin_api.respond(self.sandbox, request) or pages.respond(self.sandbox, request)
         return wire.as_json(404, {"success": False, "message": "Route not found", "path": path})
 
     def _api(self, request: Request) -> Response:

@@ -12,8 +12,8 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from admin_console import overview, strip
-from core import buying, clock, config, ledger, outbox, proof, reconcile
+from admin_console import overview, proof_strip
+from core import availability, clock, config, ledger, outbox, proof, reconcile
 from core.orders import News
 from core.proof import Proof
 from fulfilment import jobs
@@ -73,7 +73,7 @@ def test_books_that_do_not_hold_are_said_first_and_loudly(
     page = owner.get("/books").text
     assert "The books do not hold" in page and 'role="alert"' in page
     assert "Balances that are not the sum of their entries: bank." in page
-    first = scene.ask(lambda: overview.problems(buying.now()))[0]
+    first = scene.ask(lambda: overview.problems(availability.now()))[0]
     assert (first.kind, first.href) == ("stopped", "/books")
     assert "Balances that are not the sum of their entries: bank." in first.sentence
     assert "The proof of the books failed" in owner.get("/cases").text
@@ -100,9 +100,9 @@ def test_an_overdue_proof_is_said(
     assert "should be every hour" not in owner.get("/").text
     assert "overdue" not in owner.get("/books").text
     jump(2 * config.current().proof_every_s - 60)
-    assert scene.ask(lambda: overview.problems(buying.now())) == []
+    assert scene.ask(lambda: overview.problems(availability.now())) == []
     jump(61)
-    (problem,) = scene.ask(lambda: overview.problems(buying.now()))
+    (problem,) = scene.ask(lambda: overview.problems(availability.now()))
     assert (problem.kind, problem.href) == ("waiting", "/books")
     assert "should be every hour. Is the worker running?" in problem.sentence
     assert f"the last is 2{NBSP}h old" in scene_page(scene)
@@ -120,7 +120,7 @@ def scene_page(scene: Scene) -> str:
 
 def test_books_never_proven_become_overdue_too(scene: Scene, jump: Callable[[float], None]) -> None:
     jump(2 * config.current().proof_every_s + 1)
-    (problem,) = scene.ask(lambda: overview.problems(buying.now()))
+    (problem,) = scene.ask(lambda: overview.problems(availability.now()))
     assert "have never been proven" in problem.sentence
     assert "never been proven" in scene_page(scene)
 
@@ -150,7 +150,7 @@ def test_the_button_leaves_an_errand_whose_result_shows_by_itself(owner: Visitor
 
 
 def drawn(*proofs: Any) -> dict[str, str]:
-    svg = ElementTree.fromstring(strip.draw(proofs, END, 48, "<summary>").svg)
+    svg = ElementTree.fromstring(proof_strip.draw(proofs, END, 48, "<summary>").svg)
     assert next(iter(svg)).text == "<summary>"
     return {str(part.get("class")): str(part.get("d")) for part in svg if part.get("class")}
 
@@ -166,10 +166,10 @@ def test_a_bar_stands_at_its_hour_and_is_as_high_as_what_it_sealed() -> None:
 
 
 def test_the_strip_of_the_first_day_begins_with_the_first_proof() -> None:
-    assert strip.draw([at(0), at(1)], END, 48, "").hours == strip.LEAST_H
+    assert proof_strip.draw([at(0), at(1)], END, 48, "").hours == proof_strip.LEAST_H
     assert drawn(at(0, 10), at(1, 0))["strip-held"] == "M938 60h62v-60h-62zM860 60h62v-8h-62z"
-    assert strip.draw([at(0), at(20)], END, 48, "").hours == 21
-    assert strip.draw([at(0), at(80)], END, 48, "").hours == 48
+    assert proof_strip.draw([at(0), at(20)], END, 48, "").hours == 21
+    assert proof_strip.draw([at(0), at(80)], END, 48, "").hours == 48
 
 
 def test_what_there_is_and_whose_it_is_are_one_sum(owner: Visitor, scene: Scene) -> None:

@@ -25,10 +25,10 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import clock, config, ledger, lineage, orders, outbox, reconcile, supply, tenancy
+from core import clock, config, database_identity, ledger, orders, outbox, reconcile, supply, tenancy
 from core.db import db
 from core.orders import Order
-from fulfilment import calls, jobs
+from fulfilment import call_log, jobs
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import orders as theirs
@@ -75,7 +75,7 @@ class Road:
             f"http://127.0.0.1:{self.server.server_port}/api",
             DEFAULT_KEY,
             DEFAULT_SECRET,
-            on_call=calls.record,
+            on_call=call_log.record,
             clock=clock.now,
         )
         self.superuser = psycopg.connect(superuser_url, autocommit=True)
@@ -203,7 +203,9 @@ class Road:
             *(f"DELETE FROM public.{name}" for name in self._tables),
         ]
         statements += [f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}" for name in self._tables]
-        self.superuser.execute("; ".join([*statements, lineage.REMEMBER, "SET session_replication_role = origin"]))
+        self.superuser.execute(
+            "; ".join([*statements, database_identity.REMEMBER, "SET session_replication_role = origin"])
+        )
 
     def _set_up_supplier(self, answer: Answer) -> None:
         knobs = self.sandbox.sandbox.knobs

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos import ROOT
-from devkit import leash
+from devkit import process_tree
 
 LONGEST_S = 2_400
 """Two busy cores took ten minutes. A run that hangs ends itself, and says why; a test cut off says nothing."""
@@ -43,7 +43,7 @@ def _run(words: Sequence[str]) -> int:
         [sys.executable, "-m", "chaos.kill", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
-        preexec_fn=leash.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one system call before it becomes the program
+        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one system call before it becomes the program
     )
     try:
         return process.wait()

@@ -19,7 +19,7 @@ from chaos.sim_profile import BulkMode
 from chaos.sim_world import World
 from core import clock, db, ledger, tenancy
 from core.audit import SYSTEM
-from fulfilment import link, relay
+from fulfilment import relay, supplier_link
 
 SEEDS, PROCESSES = 56, 2
 """As many as fit in two minutes on two cores that do nothing else: 29 a minute."""
@@ -78,15 +78,15 @@ def test_a_seed_is_a_run(database: Database) -> None:
 
 
 def test_every_stand_in_is_taken_out_again() -> None:
-    shipped = [db.transaction, link.wallet_turn, relay.queue_of, clock.random]
+    shipped = [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random]
     with sim_seams.installed():
-        inside = [db.transaction, link.wallet_turn, relay.queue_of, clock.random]
+        inside = [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random]
         assert all(one is not other for one, other in zip(shipped, inside, strict=True))
-    assert [db.transaction, link.wallet_turn, relay.queue_of, clock.random] == shipped
+    assert [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random] == shipped
 
 
 def test_a_function_that_takes_something_else_now_stops_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sim_seams, "FUNCTIONS", [(link.wallet_turn, lambda wallet: None)])
+    monkeypatch.setattr(sim_seams, "FUNCTIONS", [(supplier_link.wallet_turn, lambda wallet: None)])
     with pytest.raises(patching.Drifted, match="wallet_turn takes"), sim_seams.installed():
         pass
 

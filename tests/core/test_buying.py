@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select, text
 
-from core import buying, cases, catalog, clock, config, ledger, orders, reconcile, stores, supply, tenancy
+from core import availability, cases, catalog, clock, config, ledger, orders, reconcile, stores, supply, tenancy
 from core.audit import SYSTEM, Actor
-from core.buying import LINE
+from core.availability import LINE
 from core.catalog import Bundle
 from core.db import STORE, db, transaction
 from core.orders import News, Order
@@ -31,10 +31,10 @@ TWENTY_S = 20
 
 
 @pytest.fixture
-def look(app: Flask) -> Callable[[], buying.Now]:
+def look(app: Flask) -> Callable[[], availability.Now]:
     """A round of the relay, then the answer as a store's page reads it."""
 
-    def looked() -> buying.Now:
+    def looked() -> availability.Now:
         with app.app_context():
             with tenancy.across_stores():
                 reconcile.renew()
@@ -42,7 +42,7 @@ def look(app: Flask) -> Callable[[], buying.Now]:
             assert store is not None
             tenancy.use(store.id)
             try:
-                return buying.now()
+                return availability.now()
             finally:
                 tenancy.clear()
                 db.session.remove()
@@ -87,7 +87,7 @@ def bundles() -> dict[tuple[str, int], Bundle]:
     return {(b.network, b.mb // 1024): b for b in db.session.scalars(select(Bundle))}
 
 
-def short(now: buying.Now, found: dict[tuple[str, int], Bundle]) -> set[tuple[str, int]]:
+def short(now: availability.Now, found: dict[tuple[str, int], Bundle]) -> set[tuple[str, int]]:
     names = {bundle.id: name for name, bundle in found.items()}
     return {names[bundle_id] for bundle_id in now.short}
 
@@ -104,7 +104,7 @@ LINKS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("reason", LINKS)
 def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look, everywhere):
-    assert look() == buying.Now()
+    assert look() == availability.Now()
     began = clock.now()
     wish = {
         name: clock.now()
@@ -123,12 +123,12 @@ def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look
     assert LINE[reason] in first.line.to_customer and f"{first.line.since:%H:%M}" in first.line.to_customer
     assert look().line == first.line  # since when does not move with each look
     everywhere(lambda: link(**dict.fromkeys(wish)))
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_a_short_wait_for_the_rate_limit_closes_nothing(look, everywhere):
     everywhere(lambda: link(closed_until=clock.now() + timedelta(seconds=50)))
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_an_unexplained_charge_closes_everything_since_the_case(look, everywhere):
@@ -146,7 +146,7 @@ def test_an_unexplained_charge_closes_everything_since_the_case(look, everywhere
             cases.close_row(session.get_one(cases.Case, case_id), "counted twice", SYSTEM)
 
     everywhere(settled)
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_other_open_cases_close_nothing(look, everywhere):
@@ -156,7 +156,7 @@ def test_other_open_cases_close_nothing(look, everywhere):
             cases.open_case("unknown_word", "word:x", {"word": "x"})
 
     everywhere(open_)
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_an_answer_after_it_was_unreachable_opens_everything(look, everywhere, jump):
@@ -164,7 +164,7 @@ def test_an_answer_after_it_was_unreachable_opens_everything(look, everywhere, j
     assert look().line is not None
     jump(1)
     everywhere(lambda: call("status", 200))  # a look-up was answered, whatever became of purchases
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_a_frozen_supplier_is_found_by_two_calls_without_an_answer(look, everywhere):
@@ -176,7 +176,7 @@ def test_a_frozen_supplier_is_found_by_two_calls_without_an_answer(look, everywh
     assert now.line is not None and now.line.reason == "supplier_silent"
     assert now.line.since < clock.now() - timedelta(seconds=24)
     everywhere(lambda: call("balance", 500))  # any answer at all: it is there
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
@@ -188,7 +188,7 @@ def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
     jump(2)
     assert look().line.reason == "supplier_silent"
     everywhere(lambda: call("status", 200))
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_silence_must_last(look, everywhere, jump):
@@ -204,13 +204,13 @@ def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(look
     for ago_s in (900, 600, 300):
         everywhere(lambda ago_s=ago_s: call("balance", None, ago_s=ago_s))
     assert everywhere(reconcile.renew) == "products"
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_a_balance_read_long_ago_leaves_the_books_to_decide(look, everywhere, jump):
     everywhere(lambda: reconcile.note_balance(FLOAT_PESEWAS))
     jump(86_400)
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_a_killed_worker_s_open_call_is_no_silence(look, everywhere):
@@ -269,7 +269,7 @@ def test_calls_of_which_nothing_is_written_count_too(look, everywhere):
     assert everywhere(lambda: reconcile.renew(under_way=asked)) == "balance"
     everywhere(lambda: call("status", 200))  # whatever else it answers: it is there
     assert everywhere(lambda: reconcile.renew(under_way=asked)) is None
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 # The free float
@@ -285,7 +285,7 @@ def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
     everywhere(lambda: set_float(900))
     assert look().short == {i: moment for i, moment in since.items() if i != found["mtn", 2].id}
     everywhere(lambda: set_float(FLOAT_PESEWAS))
-    assert look() == buying.Now()
+    assert look() == availability.Now()
 
 
 def test_the_supplier_s_lower_word_and_the_reserve_count(look, everywhere, monkeypatch):
@@ -395,27 +395,27 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
     assert seen.unsure_since is None and seen.may_promise("mtn")
     clocks.relay_lives = False
     clocks.pass_by(config.current().unsure_s + 1)
-    now = as_store("ama", buying.now)
+    now = as_store("ama", availability.now)
     assert now.line is None and now.unsure_since is not None and not now.may_promise("mtn")
     assert as_store("ama", place).state == "pending"
     clocks.pass_by(config.current().unwatched_s)
-    now = as_store("ama", buying.now)
+    now = as_store("ama", availability.now)
     assert now.line is not None and now.line.reason == "unwatched" and now.line.since == now.unsure_since
     order = everywhere(lambda: db.session.scalar(select(Order).order_by(Order.id.desc())))
     with pytest.raises(orders.NotBuyable, match="We have not known whether data can be sent since"):
         as_store("ama", place)
     assert as_store("ama", lambda: orders.release(order.code, AMA)).wait_reason == "unwatched"
-    assert look() == buying.Now()  # and it comes back with the relay
+    assert look() == availability.Now()  # and it comes back with the relay
     superuser.execute("DELETE FROM buying")
-    assert as_store("ama", buying.now).line.reason == "unwatched"
-    assert look() == buying.Now()
+    assert as_store("ama", availability.now).line.reason == "unwatched"
+    assert look() == availability.Now()
 
 
 def test_a_clock_set_back_does_not_make_an_old_row_young(app: Flask, clocks: Any, as_store, look):
     look()
     clocks.relay_lives = False
     clocks.set_wall(-3_600)
-    assert as_store("ama", buying.now).line.reason == "unwatched"
+    assert as_store("ama", availability.now).line.reason == "unwatched"
 
 
 def test_the_answer_costs_one_statement(app: Flask, as_store, look):
@@ -428,7 +428,7 @@ def test_the_answer_costs_one_statement(app: Flask, as_store, look):
         engine = db.engines[STORE]
     event.listen(engine, "before_cursor_execute", hear)
     try:
-        as_store("ama", buying.now)
+        as_store("ama", availability.now)
     finally:
         event.remove(engine, "before_cursor_execute", hear)
     assert len([one for one in heard if "set_config" not in one and "FROM stores" not in one]) == 1, heard
@@ -535,7 +535,7 @@ class Day(RuleBasedStateMachine):
             assert order.state == "queued"
             self.orders["queued"].append((store_id, code))
         except orders.NetworkPaused:  # the only reason left: nobody's cost rises here, and wallets are full
-            assert buying.now().networks
+            assert availability.now().networks
             self.orders["pending"].append((store_id, code))
         finally:
             tenancy.clear()
@@ -598,7 +598,7 @@ class Day(RuleBasedStateMachine):
     def the_shelf_says_what_placing_would(self) -> None:
         with tenancy.across_stores():
             reconcile.renew()
-            now = buying.now()
+            now = availability.now()
             bundles = db.session.scalars(select(Bundle)).all()
             assert {b.id for b in bundles if now.why_not(b.network, b.id) is None} == self.allowed()
 

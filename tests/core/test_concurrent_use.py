@@ -20,7 +20,7 @@ from core.audit import Actor
 from core.catalog import Bundle, sync
 from core.db import db, transaction
 from core.orders import Order, booking, placing, refusals
-from core.reconcile import judging
+from core.reconcile import comparing
 
 OWNER = Actor("owner", "Owner")
 MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]
@@ -123,7 +123,7 @@ def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circl
 ) -> None:
     case_id = risen_balance(jump)
     reading, confirming = threading.Event(), threading.Event()
-    judge, locked_state = judging._judge, supply.locked_state
+    judge, locked_state = comparing._judge, supply.locked_state
 
     def judged_late(*about: Any, **more: Any) -> tuple[str, bool]:
         reading.set()
@@ -135,7 +135,7 @@ def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circl
             confirming.set()
         return locked_state()
 
-    monkeypatch.setattr(judging, "_judge", judged_late)
+    monkeypatch.setattr(comparing, "_judge", judged_late)
     monkeypatch.setattr(supply, "locked_state", locked)
     result = beside(app, across(lambda: reconcile.note_balance(FLOAT_PESEWAS + 5_000)))
     assert reading.wait(5)

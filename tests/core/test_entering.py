@@ -16,7 +16,7 @@ from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import func, select, text, update
 
-from core import devices, entering, guessing, hashing, users
+from core import devices, guessing, hashing, logging_in, users
 from core.db import db, transaction
 from core.devices import Place
 from core.guessing import Refused, Slower, TryCount
@@ -29,7 +29,7 @@ def at(address: str, device: str | None = None, door: str = "portal") -> Place:
 
 
 def log_in(place: Place, email: str = AMA, password: str = PASSWORD) -> bool:
-    return entering.authenticate(email, password, place) is not None
+    return logging_in.authenticate(email, password, place) is not None
 
 
 def guess(place: Place, times: int = 1, email: str = AMA) -> None:
@@ -40,7 +40,7 @@ def guess(place: Place, times: int = 1, email: str = AMA) -> None:
 def device_of(email: str, door: str = "portal") -> str:
     user = users.by_email(email)
     assert user is not None
-    return entering.remember(user, at("10.0.0.1", door=door))
+    return logging_in.remember(user, at("10.0.0.1", door=door))
 
 
 def guessed_from_many(times: int = guessing.SLOW_FROM + 4) -> None:
@@ -214,7 +214,7 @@ def test_a_device_of_two_people_is_known_for_both(across: Flask) -> None:
     token = device_of(AMA)
     kofi = users.by_email(KOFI)
     assert kofi is not None
-    assert entering.remember(kofi, at("10.0.0.1", token)) == token
+    assert logging_in.remember(kofi, at("10.0.0.1", token)) == token
     guess(at("10.0.0.1", token), 10, KOFI)
     assert log_in(at("10.0.0.1", token), AMA)
 
@@ -222,7 +222,7 @@ def test_a_device_of_two_people_is_known_for_both(across: Flask) -> None:
 def test_a_planted_token_is_replaced(across: Flask) -> None:
     ama = users.by_email(AMA)
     assert ama is not None
-    assert entering.remember(ama, at("10.0.0.1", "p" * 43)) != "p" * 43
+    assert logging_in.remember(ama, at("10.0.0.1", "p" * 43)) != "p" * 43
 
 
 def test_forgotten_devices_are_strangers(across: Flask) -> None:
@@ -406,7 +406,7 @@ def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_not
         tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = :email", hash=value, email=AMA)
 
     set_hash(old)
-    user = entering.authenticate(AMA, PASSWORD, at("10.0.0.1"))
+    user = logging_in.authenticate(AMA, PASSWORD, at("10.0.0.1"))
     assert user is not None
     assert user.password_hash != old
     assert users.verify(user, PASSWORD)

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from core import clock, config, ledger, orders, tenancy
 from core.audit import Actor
+from core.clock_changes import Watch
 from core.db import db, transaction
-from core.leap import Watch
 from core.orders import Order
 from fulfilment import relay
 

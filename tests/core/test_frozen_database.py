@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from core import db
-from devkit import daemons, leash, servers
+from devkit import daemons, process_tree, servers
 
 ANSWER_S, PING_S, CONNECT_S = 1.5, 0.5, 2
 SLACK_S = 4.0
@@ -43,13 +43,13 @@ def engine(server: servers.Postgres, request: pytest.FixtureRequest) -> Iterator
 
 
 def freeze(server: servers.Postgres) -> None:
-    for pid in (server.pid, *leash.descendants(server.pid)):
-        leash.send(pid, signal.SIGSTOP)  # one that just ended is no matter
+    for pid in (server.pid, *process_tree.descendants(server.pid)):
+        process_tree.send(pid, signal.SIGSTOP)  # one that just ended is no matter
 
 
 def thaw(server: servers.Postgres) -> None:
-    for pid in (server.pid, *leash.descendants(server.pid)):
-        leash.send(pid, signal.SIGCONT)
+    for pid in (server.pid, *process_tree.descendants(server.pid)):
+        process_tree.send(pid, signal.SIGCONT)
 
 
 def refused_after_s(engine: Engine) -> float:
@@ -121,6 +121,6 @@ def test_the_application_s_engine_has_the_limits(context: object) -> None:
 
     with application.engine.connect() as connection:
         held = connection.connection.dbapi_connection
-        assert isinstance(held, db.Patient)
+        assert isinstance(held, db.TimedConnection)
         assert isinstance(held, psycopg.Connection)
         assert held.answer_s == wsgi.ANSWER_S > wsgi.STATEMENT_MS / 1_000

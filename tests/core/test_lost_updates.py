@@ -24,7 +24,7 @@ from sqlalchemy import text
 from core import ledger, stores, tenancy
 from core.audit import SYSTEM
 from core.config import Config
-from core.db import db, patiently, transaction
+from core.db import db, retry_on_conflict, transaction
 from core.ledger import InsufficientWallet
 
 PROCESSES = 4
@@ -114,7 +114,7 @@ def hold(store_id: int) -> bool:
         return True
 
     try:
-        return patiently(once)
+        return retry_on_conflict(once)
     except InsufficientWallet:
         return False
 

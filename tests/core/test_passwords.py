@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
 
-from core import entering, passwords, tenancy, users
+from core import logging_in, passwords, tenancy, users
 from core.db import transaction
 from core.devices import Place
 from core.passwords import BadPassword
@@ -100,8 +100,8 @@ def test_what_is_generated_is_always_taken() -> None:
     ],
 )
 def test_blanks_pasted_round_a_password_do_not_matter(context: Flask, pasted: str) -> None:
-    assert entering.authenticate("ama@example.test", pasted, HERE) is not None
-    assert entering.authenticate("ama@example.test", pasted.replace("horse", "house"), HERE) is None
+    assert logging_in.authenticate("ama@example.test", pasted, HERE) is not None
+    assert logging_in.authenticate("ama@example.test", pasted.replace("horse", "house"), HERE) is None
 
 
 def set_hash(value: str) -> None:
@@ -110,21 +110,21 @@ def set_hash(value: str) -> None:
 
 def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(context: Flask) -> None:
     set_hash(PasswordHasher().hash(f" {PASSWORD} "))
-    assert entering.authenticate("ama@example.test", PASSWORD, HERE) is None
-    assert entering.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    assert logging_in.authenticate("ama@example.test", PASSWORD, HERE) is None
+    assert logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
 
 
 def test_a_hash_renewed_at_a_pasted_log_in_opens_without_the_blanks_too(context: Flask) -> None:
     set_hash(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD))
-    assert entering.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
-    assert entering.authenticate("ama@example.test", PASSWORD, HERE) is not None
+    assert logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    assert logging_in.authenticate("ama@example.test", PASSWORD, HERE) is not None
 
 
 def test_two_spellings_of_one_sign_are_one_password(context: Flask) -> None:
     with tenancy.across_stores(), transaction():
         users.add("efua@example.test", "Efua", "caf\u00e9 by the sea")
-    assert entering.authenticate("efua@example.test", "cafe\u0301 by the sea", HERE) is not None
-    assert entering.authenticate("efua@example.test", "cafe by the sea", HERE) is None
+    assert logging_in.authenticate("efua@example.test", "cafe\u0301 by the sea", HERE) is not None
+    assert logging_in.authenticate("efua@example.test", "cafe by the sea", HERE) is None
 
 
 def test_a_guess_costs_at_most_two_hashes(context: Flask) -> None:

@@ -14,7 +14,7 @@ import pytest
 import tables_owner
 from sqlalchemy import update
 
-from core import buying, clock, config, orders, stores
+from core import availability, clock, config, orders, stores
 from core.audit import Actor
 from core.db import db
 from core.orders import Order
@@ -169,13 +169,13 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
     delivered(500, state="processing")
     delivered(500, network="at")
     delivered(500, queued_at=None)
-    assert orders.usual_minutes("mtn", buying.now()) is None
+    assert orders.usual_minutes("mtn", availability.now()) is None
     delivered(14)
-    assert orders.usual_minutes("mtn", buying.now()) == 14
-    assert orders.usual_minutes("telecel", buying.now()) is None
+    assert orders.usual_minutes("mtn", availability.now()) == 14
+    assert orders.usual_minutes("telecel", availability.now()) is None
     for _ in range(4):
         delivered(0.1)
-    assert orders.usual_minutes("mtn", buying.now()) == 1  # never "about 0 minutes"
+    assert orders.usual_minutes("mtn", availability.now()) == 1  # never "about 0 minutes"
 
 
 @pytest.mark.parametrize(("age", "step"), [(0, 2), (55, 2), (61, 10), (1_790, 10), (1_801, 60), (90_000, 60)])

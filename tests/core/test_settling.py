@@ -17,8 +17,8 @@ from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from core import audit, cases, clock, config, orders, reconcile, settling, stores, supply, tenancy
 from core.db import transaction
 from core.orders import News, Order
-from core.settling import Refused, acting, judging
-from fulfilment import rungs
+from core.settling import Refused, acting, legality
+from fulfilment import schedule
 
 KINDS = tuple(cases.KINDS)
 PLATFORM_KINDS = ("unexpected_charge", "float_funded", "unknown_reference", "restored", "books_broken", "rounding")
@@ -47,7 +47,7 @@ def refused(desk: Desk, case_id: int, action: str, seen: int | None = None, word
 def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
     pairs = {(way.kind, way.action) for way in settling.TABLE}
     assert {kind for kind, _ in pairs} == set(KINDS)
-    assert {action for _, action in pairs} == set(settling.ACTIONS) == set(judging._RULES)
+    assert {action for _, action in pairs} == set(settling.ACTIONS) == set(legality._RULES)
     assert set(acting._DEEDS) == set(settling.ACTIONS) - {"look_again", "confirm_funding"}
     for kind in KINDS:
         assert (kind, "close") in pairs
@@ -223,7 +223,7 @@ def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(desk: D
     assert desk.wallet() == (WALLET_PESEWAS, 0)
     assert desk.kinds(order) == ["hold", "release"]
     assert "Esi asked the supplier: it was never bought." in desk.told(order)[-1]
-    next_look = rungs.next_look(after)
+    next_look = schedule.next_check(after)
     assert next_look is not None and next_look > clock.now(), "a person may have been told wrongly"
     case = desk.case(case_id)
     with tenancy.across_stores():

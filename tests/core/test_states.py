@@ -17,7 +17,7 @@ from core import catalog, ledger, orders, stores, tenancy
 from core.audit import Actor
 from core.db import db, transaction
 from core.orders import FINAL, STATES, TRANSITIONS, Order, State, states
-from fulfilment import news
+from fulfilment import interpret
 
 AMA = Actor("agent", "Ama")
 _keys = itertools.count()
@@ -81,8 +81,8 @@ def test_the_table_can_be_printed() -> None:
 def test_every_state_a_supplier_can_be_asked_in_has_an_answer_for_every_word() -> None:
     words = ("pending", "processing", "completed", "failed", "refunded")
     asked = ("submitting", "processing", "failed", "completed", "refunded", "cancelled")
-    assert set(news.TABLE) == set(itertools.product(asked, words))
-    for (state, _word), effect in news.TABLE.items():
+    assert set(interpret.TABLE) == set(itertools.product(asked, words))
+    for (state, _word), effect in interpret.TABLE.items():
         assert effect in ("same", "case") or states.move_of(state, effect) is not None
         if state in FINAL:
             assert effect in ("same", "case")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import money, orders, phones, typed
+from core import money, orders, phones, text_input
 
 UNSEEN = sorted(
     {chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")}
@@ -110,15 +110,20 @@ def test_what_is_seen_to_be_no_number_stays_none(text: str, says: str) -> None:
 
 @given(st.text(max_size=40))
 def test_reading_what_was_read_changes_nothing(text: str) -> None:
-    for read in (typed.seen, typed.with_digits, typed.compact, lambda given: typed.one_line(given, 30)):
+    for read in (
+        text_input.seen,
+        text_input.with_digits,
+        text_input.compact,
+        lambda given: text_input.one_line(given, 30),
+    ):
         assert read(read(text)) == read(text)
-    assert not any(unicodedata.category(sign) == "Cf" for sign in typed.seen(text))
+    assert not any(unicodedata.category(sign) == "Cf" for sign in text_input.seen(text))
 
 
 def test_an_accent_stays_an_accent_and_a_blank_one_blank_in_a_search() -> None:
-    assert typed.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80) == "Ak\u00f3sua Mensah"
-    assert typed.one_line("Ako\u200d\u0301sua", 80) == "Ak\u00f3sua"
-    assert typed.seen("ama\u200b@example.test") == "ama@example.test" == typed.seen("ａｍａ＠example.test")
+    assert text_input.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80) == "Ak\u00f3sua Mensah"
+    assert text_input.one_line("Ako\u200d\u0301sua", 80) == "Ak\u00f3sua"
+    assert text_input.seen("ama\u200b@example.test") == "ama@example.test" == text_input.seen("ａｍａ＠example.test")
 
 
 def test_amounts_are_read_through_what_nobody_sees() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import wires
+from core import clear_text
 from core.config import Config, ConfigError
 
 GOOD = {
@@ -84,7 +84,7 @@ def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
 )
 def test_other_secrets_in_clear_are_said_and_allowed(setting: str, value: str, says: str | None) -> None:
     found = Config.from_environ({**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value})
-    said = wires.cautions(
+    said = clear_text.cautions(
         databases={"DATABASE_URL": found.database_url, "DATABASE_STORE_URL": found.database_store_url},
         redis_url=found.redis_url,
         public_scheme=found.public_scheme,

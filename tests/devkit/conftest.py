@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project
 
-from devkit import homes
+from devkit import postgres_home
 
 
 @pytest.fixture
@@ -80,5 +80,5 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="makola-servers-"))
     made.chmod(0o755)
     yield made
-    homes.forget(made / "postgres")
+    postgres_home.forget(made / "postgres")
     shutil.rmtree(made)

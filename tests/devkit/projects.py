@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devkit import homes, leash
+from devkit import postgres_home, process_tree
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def family(self) -> list[int]:
-        return leash.descendants(self.process.pid)
+        return process_tree.descendants(self.process.pid)
 
     def ready(self) -> dict[str, Any]:
         """Wait for `ready.json` of this run."""
@@ -107,6 +107,6 @@ class Project:
                 below = run.family
                 run.process.kill()
                 run.process.wait(10)
-                until(lambda below=below: not any(leash.is_alive(pid) for pid in below), 15)
-        homes.forget(self.instance / "postgres")
+                until(lambda below=below: not any(process_tree.is_alive(pid) for pid in below), 15)
+        postgres_home.forget(self.instance / "postgres")
         shutil.rmtree(self.folder)

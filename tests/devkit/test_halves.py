@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from projects import ROOT
 
-from devkit import halves
+from devkit import split_tests
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_every_file_is_in_one_share_and_the_shares_are_alike(parts: int) -> None:
     counts = {f"test_{number}.py": number % 7 + 1 for number in range(40)}
-    lists = halves.shares(counts, parts)
+    lists = split_tests.shares(counts, parts)
     assert sorted(path for share in lists for path in share) == sorted(counts)
     weights = [sum(counts[path] for path in share) for share in lists]
     assert max(weights) - min(weights) <= 7
@@ -28,7 +28,7 @@ def test_the_two_halves_together_run_every_test_once(tmp_path: Path) -> None:
     ran = []
     for part in ("1/2", "2/2"):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "devkit.halves", "--part", part, "-v", "-p", "no:cacheprovider",
+            [sys.executable, "-m", "pytest", "-p", "devkit.split_tests", "--part", part, "-v", "-p", "no:cacheprovider",
              "-c", "/dev/null", "--rootdir", str(tmp_path), "-k", "not c1", str(tmp_path)],
             cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from devkit import homes, servers
+from devkit import postgres_home, servers
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,7 +47,7 @@ def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(fold
     with psycopg.connect(second.superuser_url) as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
     second.stop()
-    homes.forget(closed / "postgres")
+    postgres_home.forget(closed / "postgres")
     assert not first.home.root.exists()
     assert not (closed / "postgres").exists()
 
@@ -61,7 +61,7 @@ def test_files_elsewhere_that_were_removed_are_missed_aloud(folder: Path) -> Non
     second = servers.start_postgres(place)
     assert second.home.note.startswith("The database is empty")
     second.stop()
-    homes.forget(place)
+    postgres_home.forget(place)
 
 
 def test_a_throwaway_server_leaves_nothing_elsewhere(folder: Path) -> None:
@@ -89,13 +89,13 @@ def test_what_a_killed_test_run_left_elsewhere_is_swept(folder: Path) -> None:
 def test_programs_that_nobody_can_reach_are_copied_with_their_libraries(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = homes.wheel_folder()
+    tree = postgres_home.wheel_folder()
     closed = folder / "site-packages"
     closed.mkdir(mode=0o700)
     for name in (tree.name, f"{tree.name}.libs"):
         if (tree.parent / name).is_dir():
             (closed / name).symlink_to(tree.parent / name)
-    monkeypatch.setattr(homes, "wheel_folder", lambda: closed / tree.name)
+    monkeypatch.setattr(postgres_home, "wheel_folder", lambda: closed / tree.name)
     server = servers.start_postgres(folder / "postgres", fsync=False)
     assert server.home.programs.is_relative_to(folder / "postgres")
     assert (server.home.programs.parents[2] / f"{tree.name}.libs").is_dir() == (

@@ -17,7 +17,7 @@ import pytest
 import redis
 from projects import ROOT, until
 
-from devkit import daemons, homes, leash, servers
+from devkit import daemons, postgres_home, process_tree, servers
 
 pytestmark = pytest.mark.slow
 
@@ -124,7 +124,7 @@ def test_no_password_shows_in_a_process_list_or_a_log(folder: Path) -> None:
     )
     valkey = servers.start_valkey(folder / "valkey")
     for pid in (server.pid, valkey.pid):
-        line = leash.command_line(pid)
+        line = process_tree.command_line(pid)
         assert server.password not in line
         assert valkey.password not in line
     with psycopg.connect(server.superuser_url, autocommit=True) as connection:
@@ -230,7 +230,7 @@ def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> No
         pids = [int(word) for word in starter.stdout.readline().split()]
         assert len(pids) == 2
         starter.kill()
-    until(lambda: not any(leash.is_alive(pid) for pid in pids), 10)
+    until(lambda: not any(process_tree.is_alive(pid) for pid in pids), 10)
     log = (folder / "postgres" / "server.log").read_text()
     assert "received fast shutdown request" in log
     until(lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text())
@@ -272,7 +272,7 @@ def test_a_machine_without_the_programs_is_told_what_to_do(monkeypatch: pytest.M
     with pytest.raises(servers.ServerError, match="set REDIS_URL"):
         servers.valkey_program()
     with pytest.raises(servers.ServerError, match="set DATABASE_URL and DATABASE_ADMIN_URL"):
-        homes.wheel_folder()
+        postgres_home.wheel_folder()
 
 
 def test_a_free_port_is_free_and_the_preferred_one_if_possible() -> None:

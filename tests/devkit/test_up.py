@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from projects import Project, Run, until
 
-from devkit import leash
+from devkit import process_tree
 from devkit.ready import answers
 
 pytestmark = pytest.mark.slow(seconds=8)
@@ -32,7 +32,7 @@ def every_pid(ready: dict[str, Any]) -> list[int]:
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(leash.is_alive(pid) for pid in pids)
+    return not any(process_tree.is_alive(pid) for pid in pids)
 
 
 def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
@@ -96,7 +96,7 @@ def stopped(run: Run, signum: int) -> None:
 
 
 def runner_of(run: Run) -> int:
-    return leash.children(run.process.pid)[0]
+    return process_tree.children(run.process.pid)[0]
 
 
 def test_after_sigkill_the_children_end_and_the_next_run_has_the_data(project: Project) -> None:
@@ -152,7 +152,7 @@ def test_the_workers_of_a_killed_supervisor_are_ended(project: Project) -> None:
     run = project.up("--workers", "3")
     before = run.ready()
     supervisor = next(
-        pid for pid in leash.children(runner_of(run)) if before["pids"]["relay"][0] in leash.children(pid)
+        pid for pid in process_tree.children(runner_of(run)) if before["pids"]["relay"][0] in process_tree.children(pid)
     )
     os.kill(supervisor, signal.SIGKILL)
     until(lambda: gone(before["pids"]["worker"] + before["pids"]["relay"]))
@@ -253,7 +253,7 @@ def test_web_processes_that_are_all_frozen_are_replaced(project: Project) -> Non
     frozen = ready["pids"]["web"]
     for pid in frozen:  # the main one too, which would have killed the others
         os.kill(pid, signal.SIGSTOP)
-    assert until(lambda: not any(map(leash.is_alive, frozen)), 20)
+    assert until(lambda: not any(map(process_tree.is_alive, frozen)), 20)
     assert until(lambda: answers(ready["web_address"], "/healthz"), 20)
     assert "web was silent for 10 s; killing it" in run.text
     stopped(run, signal.SIGTERM)

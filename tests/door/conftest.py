@@ -22,12 +22,12 @@ def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
     from wsgi import create_app
 
     made: list[Flask] = []
-    bell = outbox.bell
+    ring = outbox.ring
 
     def make(**changes: Any) -> Flask:
         made.append(create_app(dataclasses.replace(config, **changes)))
         made[-1].testing = True
-        outbox.bell = bell
+        outbox.ring = ring
         return made[-1]
 
     yield make
@@ -36,7 +36,7 @@ def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
             for engine in db.engines.values():
                 engine.dispose()
     settings.use(config)
-    outbox.bell = bell
+    outbox.ring = ring
     clock.offset_source = None
 
 

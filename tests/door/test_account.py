@@ -13,7 +13,7 @@ from seed import PASSWORD
 from sqlalchemy import text
 from visitors import Visitor
 
-from core import audit, entering, hashing, people, tenancy, users
+from core import audit, hashing, logging_in, people, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 from core.devices import Place
@@ -155,12 +155,12 @@ def test_an_open_browser_is_no_place_to_guess_the_password(visitor: Callable[[st
 
 def test_a_log_in_under_way_does_not_outlive_a_new_password(context: Flask) -> None:
     """The old password was found right, then it was changed, and only then the session is written."""
-    user = entering.authenticate("ama@example.test", PASSWORD, HERE)
+    user = logging_in.authenticate("ama@example.test", PASSWORD, HERE)
     assert user is not None
     people.set_password(user.id, NEW, SYSTEM, action="set_password")
     token = users.start_login(user, "portal")
     assert users.login_of(token, "portal") is None
-    fresh = entering.authenticate("ama@example.test", NEW, HERE)
+    fresh = logging_in.authenticate("ama@example.test", NEW, HERE)
     assert fresh is not None and users.login_of(users.start_login(fresh, "portal"), "portal") is not None
 
 
@@ -176,7 +176,7 @@ def test_a_password_set_while_the_old_one_is_compared_lets_nobody_in(
         return right
 
     monkeypatch.setattr(hashing, "fits", slow)
-    assert entering.authenticate("ama@example.test", PASSWORD, HERE) is None
+    assert logging_in.authenticate("ama@example.test", PASSWORD, HERE) is None
 
 
 @pytest.mark.parametrize(("room", "email"), DOORS)

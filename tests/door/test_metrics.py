@@ -11,7 +11,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
-from core import buying, cases, clock, orders, proof, pulse, tenancy
+from core import availability, cases, clock, heartbeats, orders, proof, tenancy
 from core.db import transaction
 
 TOKEN = "metrics-token-of-the-tests-0123456789"
@@ -67,14 +67,14 @@ def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> Non
     assert {label for name, label in seen if name == "orders"} == set(orders.STATES) - orders.FINAL
     assert {label for name, label in seen if name == "orders_waiting"} == set(orders.WAIT_TEXT)
     assert {label for name, label in seen if name == "cases_open"} == set(cases.KINDS)
-    assert {label for name, label in seen if name == "buying_stopped"} == set(buying.LINE)
+    assert {label for name, label in seen if name == "buying_stopped"} == set(availability.LINE)
     assert 0 <= seen["buying_looked_at_age_seconds", ""] < 30 and seen["bundles_sold_out", ""] == 0
     assert seen["float_pesewas", ""] == 200_000
     for name in ("outbox_due", "outbox_oldest_due_seconds", "breaker_open", "webhooks_unmatched", "rings_lost_total"):
         assert seen[name, ""] == 0
     for missing in ("books_ok", "proof_age_seconds", "supplier_balance_pesewas"):
         assert (missing, "") not in seen, "what was never looked at has no number"
-    assert [seen["processes_alive", role] for role in pulse.ROLES] == [0, 0]
+    assert [seen["processes_alive", role] for role in heartbeats.ROLES] == [0, 0]
 
 
 def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
@@ -98,10 +98,10 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     scene.sql("UPDATE webhook_events SET order_ref = 'MK-NOBODYS' WHERE order_ref IS NULL")
     with scene.everywhere():
         proof.prove()
-        pulse.count(pulse.RINGS_LOST)
-        pulse._touch("worker", "worker a:1")
-        pulse._touch("worker", "worker a:2")
-        pulse._touch("relay", "relay a:3")
+        heartbeats.count(heartbeats.RINGS_LOST)
+        heartbeats._touch("worker", "worker a:1")
+        heartbeats._touch("worker", "worker a:2")
+        heartbeats._touch("relay", "relay a:3")
     scene.sql("UPDATE pulses SET at = at - interval '6 minutes' WHERE role = 'relay'")
     scene.sql("UPDATE pulses SET at = at - interval '2 minutes' WHERE name = 'worker a:2'")
     seen = read(metered)

@@ -13,7 +13,7 @@ from seed import PASSWORD
 from sqlalchemy import text
 from visitors import Visitor
 
-from core import audit, entering, people, resets, stores, tenancy, users
+from core import audit, logging_in, people, resets, stores, tenancy, users
 from core.audit import SYSTEM
 from core.db import db
 from core.devices import Place
@@ -62,7 +62,7 @@ def set_by(visitor: Visitor, path: str, new: str = NEW, again: str | None = None
 
 def opens(app: Flask, who: str, password: str) -> bool:
     with app.app_context():
-        right = entering.authenticate(f"{who}@example.test", password, HERE) is not None
+        right = logging_in.authenticate(f"{who}@example.test", password, HERE) is not None
         db.session.remove()
     return right
 

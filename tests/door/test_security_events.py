@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from visitors import Visitor
 
-from core import audit, entering, guessing, resets, security_events, tenancy, users
+from core import audit, guessing, logging_in, resets, security_events, tenancy, users
 from core.audit import SYSTEM, AuditLine
 from core.db import db
 from core.devices import Place
@@ -239,8 +239,8 @@ def test_a_known_e_mail_in_a_flood_of_invented_ones_costs_no_other_number_of_lin
     """Or who floods could see by the time of an answer whether the audit had been written, and so who is known."""
     for n in range(security_events.LINES_A_MINUTE):
         security_events.note("login_failed", "10.0.0.1", apart=f"portal nobody{n}")
-    assert entering.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
-    assert entering.authenticate("no@example.test", "wrong", Place("10.0.0.1", "portal")) is None
+    assert logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
+    assert logging_in.authenticate("no@example.test", "wrong", Place("10.0.0.1", "portal")) is None
     assert len(lines(context, "login_failed")) == security_events.LINES_A_MINUTE
 
 
@@ -254,7 +254,7 @@ def test_a_database_that_is_away_costs_the_audit_its_line_and_nobody_an_answer(
     security_events.note("origin_refused", "10.0.0.1")
     with pytest.raises(guessing.Refused):
         for _ in range(6):
-            assert entering.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
+            assert logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
 
 
 @pytest.mark.parametrize(

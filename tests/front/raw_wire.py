@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from devkit import leash
+from devkit import process_tree
 
 WAIT_S = 20
 
@@ -39,7 +39,7 @@ class Front:
 
     @property
     def workers(self) -> list[int]:
-        return leash.children(self.pid)
+        return process_tree.children(self.pid)
 
     def answers(self) -> bool:
         try:

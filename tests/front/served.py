@@ -15,7 +15,7 @@ from typing import Any
 from raw_wire import Front
 
 import front
-from devkit import daemons, leash
+from devkit import daemons, process_tree
 from front import Allowance, Head, Ready, Refusal, Rules, master
 
 STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
@@ -69,7 +69,7 @@ def fronts() -> Iterator[Callable[..., Front]]:
     def start(workers: int = 1, threads: int = 4, open_files: int = 0, **limits: float) -> Front:
         port = daemons.free_port()
 
-        tie = leash.die_with_parent(signal.SIGKILL)
+        tie = process_tree.die_with_parent(signal.SIGKILL)
 
         def run() -> None:
             tie()

@@ -12,9 +12,9 @@ from contextlib import closing
 import pytest
 from raw_wire import Front, is_closed, read_answer
 
-from devkit import leash
-from devkit.beats import Beats
+from devkit import process_tree
 from devkit.daemons import until
+from devkit.heartbeat_socket import Beats
 from front import CONNECTIONS, HELD_BYTES
 
 POST = b"POST /%s HTTP/1.1\r\nHost: a\r\n"
@@ -178,7 +178,7 @@ def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(start
     assert [answer.status for answer in answers] == [200] * 5
     assert {answer.headers["connection"] for answer in answers} == {"close"}
     assert not front.answers()
-    assert until(lambda: not any(map(leash.is_alive, workers)), 5)
+    assert until(lambda: not any(map(process_tree.is_alive, workers)), 5)
 
 
 def test_a_worker_that_dies_is_replaced_and_all_die_with_the_main_process(start_front: Callable[..., Front]) -> None:
@@ -191,7 +191,7 @@ def test_a_worker_that_dies_is_replaced_and_all_die_with_the_main_process(start_
     last = front.workers
     os.kill(last[0], signal.SIGSTOP)  # also one that cannot hear
     os.kill(front.pid, signal.SIGKILL)
-    assert until(lambda: not any(map(leash.is_alive, last)), 5)
+    assert until(lambda: not any(map(process_tree.is_alive, last)), 5)
 
 
 def test_a_frozen_worker_holds_up_nobody_and_is_replaced(start_front: Callable[..., Front]) -> None:
@@ -201,7 +201,7 @@ def test_a_frozen_worker_holds_up_nobody_and_is_replaced(start_front: Callable[.
     os.kill(frozen, signal.SIGSTOP)
     stopped = time.monotonic()
     slowest = 0.0
-    while leash.is_alive(frozen):
+    while process_tree.is_alive(frozen):
         slowest = max(slowest, front.took_s())
         assert time.monotonic() - stopped < 6
     assert slowest < QUICK_S

@@ -87,7 +87,7 @@ def at(app: Flask) -> Iterator[Callable[[Database], Flask]]:
             database_admin_url=database.admin_url,
         )
         made.append(create_app(settings))
-        outbox.bell = outbox.silent
+        outbox.ring = outbox.silent
         return made[-1]
 
     yield build

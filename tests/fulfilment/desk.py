@@ -14,7 +14,7 @@ from core import cases, catalog, clock, ledger, orders, outbox, stores, tenancy
 from core.audit import Actor
 from core.db import db
 from core.orders import Order
-from fulfilment import calls, jobs
+from fulfilment import call_log, jobs
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import charges, faults, processing
@@ -35,7 +35,7 @@ class Desk:
             "http://127.0.0.1/api",
             DEFAULT_KEY,
             DEFAULT_SECRET,
-            on_call=calls.record,
+            on_call=call_log.record,
             clock=clock.now,
             transport=httpx.WSGITransport(app=sandbox),
         )

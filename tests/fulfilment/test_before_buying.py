@@ -16,7 +16,7 @@ from core import catalog, clock, config, ledger, orders, outbox, reconcile, supp
 from core.audit import SYSTEM
 from core.db import transaction
 from core.orders import Order
-from fulfilment import balance, jobs, link, rungs
+from fulfilment import balance, jobs, schedule, supplier_link
 from integrations.ports import Absent, Accepted, Balance, Found, NoAnswer, NotSent, Rejected, Unknown
 
 COST, AGENT = 460, 470
@@ -144,7 +144,7 @@ class Held:
         self.thread = threading.Thread(target=self._hold)
 
     def _hold(self) -> None:
-        with self.desk.app.app_context(), link.wallet_turn() as turn:
+        with self.desk.app.app_context(), supplier_link.wallet_turn() as turn:
             assert turn
             self.taken.set()
             self.let_go.wait(30)
@@ -160,7 +160,7 @@ class Held:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "_TURN_WAIT_MS", 50)
+    monkeypatch.setattr(supplier_link, "_TURN_WAIT_MS", 50)
 
 
 def test_two_purchases_are_never_in_flight_on_one_wallet(desk: Desk, impatient: None) -> None:
@@ -192,7 +192,7 @@ def test_a_connection_that_breaks_while_it_waits_for_its_turn_is_an_error_and_no
 
     def wait() -> None:
         try:
-            with desk.app.app_context(), link.wallet_turn():
+            with desk.app.app_context(), supplier_link.wallet_turn():
                 pass
         except OperationalError as error:
             errors.append(error)
@@ -272,7 +272,7 @@ def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
     with tenancy.across_stores():
         row, state = outbox.asked(asked.id), supply.state()
     assert row is not None
-    said = link.in_words(NoAnswer(kind, "why"))
+    said = supplier_link.in_words(NoAnswer(kind, "why"))
     assert row.result_text == f"The supplier's list could not be read: {said}. Nothing was changed."
     assert (state.unreachable_since is not None) == (kind == "unreachable")
     assert (state.credentials_refused_since is not None) == (kind == "credentials")
@@ -512,5 +512,5 @@ def test_a_call_that_cannot_be_logged_for_a_database_that_is_down_is_no_error(
 def test_the_ladder_of_every_state_has_a_next_moment_or_an_end(desk: Desk) -> None:
     order = desk.release()
     with desk.inside("ama"):
-        assert rungs.next_look(desk.read(order)) is not None
-        assert rungs.next_look(orders.cancel(order.code, AMA)) is None
+        assert schedule.next_check(desk.read(order)) is not None
+        assert schedule.next_check(orders.cancel(order.code, AMA)) is None

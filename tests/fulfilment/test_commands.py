@@ -18,11 +18,24 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from core import balances, catalog, clock, config, entering, ledger, lineage, reconcile, stores, supply, tenancy, users
+from core import (
+    balances,
+    catalog,
+    clock,
+    config,
+    database_identity,
+    ledger,
+    logging_in,
+    reconcile,
+    stores,
+    supply,
+    tenancy,
+    users,
+)
 from core.db import db
 from core.devices import Place
 from core.stores import Store
-from fulfilment import link, relay, seeds, supervise, worker
+from fulfilment import relay, seeds, supervise, supplier_link, worker
 from integrations.datamart.client import DataMart
 
 PEOPLE = {
@@ -135,11 +148,11 @@ def test_a_list_that_cannot_be_had_changes_nothing_and_says_why(
     with tenancy.across_stores():
         report = catalog.last_sync()
         assert before == [(b.id, b.active, b.cost_pesewas) for b in catalog.all_bundles()]
-        link = supply.state()
+        supplier_link = supply.state()
     assert report is not None
     assert not report.ok
-    assert (link.credentials_refused_since is not None) == (fault == "http_401")
-    assert (link.closed_until is not None) == (fault == "text_429")
+    assert (supplier_link.credentials_refused_since is not None) == (fault == "http_401")
+    assert (supplier_link.closed_until is not None) == (fault == "text_429")
 
 
 def test_balance_is_read_and_judged(make_desk: Callable[..., Desk], command: Callable[..., Result]) -> None:
@@ -152,8 +165,8 @@ def test_balance_is_read_and_judged(make_desk: Callable[..., Desk], command: Cal
 def test_the_balance_is_not_judged_beside_a_purchase_under_way(
     desk: Desk, command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "_TURN_WAIT_MS", 50)
-    with link.wallet_turn() as turn:
+    monkeypatch.setattr(supplier_link, "_TURN_WAIT_MS", 50)
+    with supplier_link.wallet_turn() as turn:
         assert turn
         result = command("supplier", "balance")
     assert (result.exit_code, "A purchase is under way" in result.output) == (1, True)
@@ -185,7 +198,7 @@ def nothing_yet(app: Flask, postgres: dict[str, str]) -> None:
         connection.execute(
             "INSERT INTO accounts SELECT id, name, 0, store_id FROM seed.accounts WHERE store_id IS NULL"
         )
-        connection.execute(lineage.REMEMBER)
+        connection.execute(database_identity.REMEMBER)
 
 
 def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_nothing(
@@ -209,7 +222,7 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
         with desk.inside(slug):
             assert ledger.wallet().available_pesewas == seeds.DEMO_WALLET_PESEWAS
             assert {line.network for line in catalog.shelf()} == {"mtn", "telecel", "at"}
-        assert entering.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE) is not None
+        assert logging_in.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE) is not None
     before = rows()
     assert command("seed", "--demo", "--passwords-file", people).exit_code == 0
     assert rows() == before
@@ -231,8 +244,8 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
     assert users.login_of(token, "portal") is not None
     people.write_text(json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}}))
     command("seed", "--demo", "--passwords-file", people)
-    assert entering.authenticate(PEOPLE["ama"]["email"], "another password", HERE) is not None
-    assert entering.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE) is None
+    assert logging_in.authenticate(PEOPLE["ama"]["email"], "another password", HERE) is not None
+    assert logging_in.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE) is None
     assert users.login_of(token, "portal") is None
 
 
@@ -263,7 +276,7 @@ def test_the_owner_alone_gets_a_password_that_is_shown_once(
     shown = re.search(r"owner: (\S+)  password: (\S+)", first.output)
     assert shown is not None
     with app.app_context():
-        user = entering.authenticate(shown[1], shown[2], HERE)
+        user = logging_in.authenticate(shown[1], shown[2], HERE)
         assert user is not None
         assert user.platform_role == "owner"
     second = command("seed", "--owner-only")
@@ -278,7 +291,7 @@ def test_the_owner_s_password_may_come_from_a_file_and_is_not_printed_then(
     assert PEOPLE["owner"]["email"] in result.output
     assert PEOPLE["owner"]["password"] not in result.output
     with app.app_context():
-        assert entering.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE) is not None
+        assert logging_in.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE) is not None
 
 
 def test_a_file_with_another_password_changes_nothing_and_says_which_command_does(
@@ -294,7 +307,7 @@ def test_a_file_with_another_password_changes_nothing_and_says_which_command_doe
         assert said.exit_code == 0 and "was NOT set" in said.output
         assert f"flask --app wsgi user password {email}" in said.output and other["password"] not in said.output
     with app.app_context():
-        assert entering.authenticate(email, old, HERE) is not None
+        assert logging_in.authenticate(email, old, HERE) is not None
         assert users.by_email("x@shop.example") is None
 
 

@@ -20,7 +20,7 @@ from core.audit import SYSTEM, Actor
 from core.cases import Case
 from core.db import db, transaction
 from core.orders import Order
-from fulfilment import balance, jobs, link
+from fulfilment import balance, jobs, supplier_link
 from integrations.datamart.client import DataMart
 from integrations.ports import Accepted, Balance, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
 from integrations.sandbox import faults
@@ -527,9 +527,9 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
     move_theirs(desk, COST)
     desk.jump(61)
     at_wallet = threading.Event()
-    closed = link.closed
+    closed = supplier_link.closed
 
-    def the_older_dawdles() -> link.Closed | None:
+    def the_older_dawdles() -> supplier_link.Closed | None:
         if threading.current_thread().name == "old":
             assert at_wallet.wait(10)
         return closed()
@@ -541,7 +541,7 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
         at_wallet.set()
         return found
 
-    monkeypatch.setattr(link, "closed", the_older_dawdles)
+    monkeypatch.setattr(supplier_link, "closed", the_older_dawdles)
     monkeypatch.setattr(balance, "older_goes_first", yielded)
     with tenancy.across_stores():
         leases = {row_id: (row_id, lease_no) for row_id, lease_no in outbox.lease_due(10)}

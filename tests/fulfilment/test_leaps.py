@@ -19,8 +19,8 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from core import clock, config, orders, outbox, supply, tenancy
+from core.clock_changes import ClockChange, Watch
 from core.db import db, transaction
-from core.leap import Leap, Watch
 from core.orders import Order
 from fulfilment import relay
 from integrations.ports import PurchaseRequest, SubmitResult
@@ -36,7 +36,7 @@ def row_of(order: Order) -> outbox.OutboxRow:
         return row
 
 
-def look(watch: Watch) -> Leap | None:
+def look(watch: Watch) -> ClockChange | None:
     with tenancy.across_stores():
         return watch.look()
 

@@ -15,11 +15,11 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import func, select
 
-from core import balances, buying, clock, config, orders, stores, supply, tenancy
+from core import availability, balances, clock, config, orders, stores, supply, tenancy
 from core.db import db
 from core.orders import watching
 from door import limits
-from fulfilment import calls, relay
+from fulfilment import call_log, relay
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
@@ -60,7 +60,7 @@ def gate(desk: Desk, monkeypatch: pytest.MonkeyPatch, valkey: str) -> Iterator[G
     serving = threading.Thread(target=made.server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     client = DataMart(
-        made.address, DEFAULT_KEY, DEFAULT_SECRET, on_call=calls.record, clock=clock.now, scale=clock.seconds
+        made.address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now, scale=clock.seconds
     )
     monkeypatch.setitem(desk.app.extensions, "supplier", client)
     monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=SCALE))
@@ -99,12 +99,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> float:
     return time.monotonic() - began
 
 
-def now(app: Flask) -> buying.Now:
+def now(app: Flask) -> availability.Now:
     with app.app_context():
         store = stores.by_slug("ama")
         assert store is not None
         with tenancy.inside(store.id):
-            return buying.now()
+            return availability.now()
 
 
 def stopped(app: Flask) -> str | None:
@@ -228,7 +228,7 @@ def test_a_supplier_that_hangs_holds_up_no_round(app: Flask, desk: Desk, gate: G
 
 def _renewed_at(app: Flask) -> Any:
     with app.app_context(), tenancy.across_stores():
-        return db.session.scalar(select(buying.Buying.renewed_at))
+        return db.session.scalar(select(availability.Buying.renewed_at))
 
 
 def test_a_lost_look_holds_up_no_page(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

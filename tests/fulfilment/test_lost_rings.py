@@ -33,7 +33,7 @@ def own(tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """A Valkey of the test's own; the bell and the relay of this application ring there."""
     server = servers.start_valkey(tmp_path / "valkey")
     monkeypatch.setitem(app.extensions, "redis", impatient(server.url))
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
     yield server
     server.stop()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import clock, config, orders, outbox, reconcile, supply, tenancy, users
 from core.db import db, transaction
 from core.orders import Order
-from fulfilment import answers, link, relay
+from fulfilment import answers, relay, supplier_link
 from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
 
 AGENT = 470
@@ -76,8 +76,8 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
     order = desk.release()
     desk.work_until(order, "queued")
     with tenancy.across_stores(), transaction():
-        link = supply.locked_state()
-        link.purchase_calls, link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
+        supplier_link = supply.locked_state()
+        supplier_link.purchase_calls, supplier_link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
     for _ in range(20):
         desk.work()
         desk.jump(2)
@@ -144,9 +144,9 @@ def test_pressing_check_again_and_again_asks_once_in_a_while(desk: Desk, monkeyp
 
 
 def test_a_turn_that_was_not_had_leaves_no_mark_on_the_pool(desk: Desk) -> None:
-    with link.wallet_turn() as first:
+    with supplier_link.wallet_turn() as first:
         assert first
-        with link.wallet_turn() as second:
+        with supplier_link.wallet_turn() as second:
             assert not second
     with db.engine.connect() as one, db.engine.connect() as two:
         assert [line.scalar(text("SHOW lock_timeout")) for line in (one, two)] == ["5s", "5s"]
@@ -156,14 +156,14 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
     desk: Desk, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The alarm may strike between PostgreSQL's yes and our knowing it."""
-    take = link._take_turn
+    take = supplier_link._take_turn
 
     def struck(connection: Connection) -> bool:
         take(connection)
         raise TimeoutError
 
-    monkeypatch.setattr(link, "_take_turn", struck)
-    with pytest.raises(TimeoutError), link.wallet_turn():
+    monkeypatch.setattr(supplier_link, "_take_turn", struck)
+    with pytest.raises(TimeoutError), supplier_link.wallet_turn():
         pass
     with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
@@ -176,7 +176,7 @@ def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
         raise PoolTimeout
 
     with monkeypatch.context() as full:
-        full.setattr(outbox, "bell", relay.ring)
+        full.setattr(outbox, "ring", relay.ring)
         full.setattr(outbox, "lease_due", none_left)
         order = desk.release()
     desk.work()

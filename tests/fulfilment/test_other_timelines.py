@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
 
-from core import lineage
+from core import database_identity
 from devkit import daemons, servers
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ class Site:
         engine = create_engine("postgresql+psycopg://" + url.partition("://")[2])
         try:
             with engine.connect() as connection:
-                return lineage.differences(connection)
+                return database_identity.differences(connection)
         finally:
             engine.dispose()
 

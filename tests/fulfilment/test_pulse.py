@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as Away
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from core import outbox, pulse, tenancy
+from core import heartbeats, outbox, tenancy
 from core.db import db, transaction
 from fulfilment import relay, worker
 
@@ -23,7 +23,7 @@ from fulfilment import relay, worker
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No beat was made by this process yet; the signals a worker takes are put back."""
-    monkeypatch.setattr(pulse, "_last_beat", float("-inf"))
+    monkeypatch.setattr(heartbeats, "_last_beat", float("-inf"))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
     yield
     for number, handler in before.items():
@@ -31,7 +31,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run_one_job(app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     Redis.from_url(valkey).flushall()
     desk.release()
@@ -41,15 +41,15 @@ def run_one_job(app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyP
 def test_a_worker_beats_in_the_database(
     app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
 ) -> None:
-    assert pulse.health() == {}
+    assert heartbeats.health() == {}
     run_one_job(app, desk, valkey, monkeypatch)
-    seen = pulse.health()["worker"]
+    seen = heartbeats.health()["worker"]
     assert (seen.alive, seen.age_s < 5) == (1, True)
     Redis.from_url(valkey).flushall()
-    assert pulse.health()["worker"].alive == 1, "a flush of Valkey hides nobody"
-    jump(pulse.ALIVE_S + 1)
-    seen = pulse.health()["worker"]
-    assert (seen.alive, seen.age_s > pulse.ALIVE_S) == (0, True)
+    assert heartbeats.health()["worker"].alive == 1, "a flush of Valkey hides nobody"
+    jump(heartbeats.ALIVE_S + 1)
+    seen = heartbeats.health()["worker"]
+    assert (seen.alive, seen.age_s > heartbeats.ALIVE_S) == (0, True)
 
 
 def test_a_worker_without_a_database_works_on_and_misses_its_beat(
@@ -58,9 +58,9 @@ def test_a_worker_without_a_database_works_on_and_misses_its_beat(
     def down(_role: str, _name: str) -> None:
         raise OperationalError("", {}, Exception("away"))
 
-    monkeypatch.setattr(pulse, "_touch", down)
+    monkeypatch.setattr(heartbeats, "_touch", down)
     run_one_job(app, desk, valkey, monkeypatch)
-    assert pulse.health() == {}
+    assert heartbeats.health() == {}
 
 
 def test_the_relay_beats_once_in_ten_seconds(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_the_relay_beats_once_in_ten_seconds(app: Flask, desk: Desk, monkeypatch
 
     monkeypatch.setattr(relay, "round_once", round_once)
     relay.run(app, stop)
-    assert pulse.health()["relay"].alive == 1
+    assert heartbeats.health()["relay"].alive == 1
     with tenancy.across_stores():
         assert db.session.scalar(text("SELECT times FROM pulses WHERE role = 'relay'")) == 1
 
@@ -85,20 +85,20 @@ def test_a_lost_ring_is_counted(app: Flask, desk: Desk, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(relay, "_enqueue", away)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
-    monkeypatch.setattr(outbox, "bell", relay.ring)
-    assert pulse.counted(pulse.RINGS_LOST) == 0
+    monkeypatch.setattr(outbox, "ring", relay.ring)
+    assert heartbeats.counted(heartbeats.RINGS_LOST) == 0
     desk.release()
-    assert pulse.counted(pulse.RINGS_LOST) == 1
-    assert pulse.health() == {}, "a counter is no process"
+    assert heartbeats.counted(heartbeats.RINGS_LOST) == 1
+    assert heartbeats.health() == {}, "a counter is no process"
 
 
 def test_processes_that_ended_are_forgotten_and_counters_are_kept(
     app: Flask, desk: Desk, jump: Callable[[float], None]
 ) -> None:
-    pulse.beat("relay")
-    pulse.count(pulse.RINGS_LOST)
+    heartbeats.record("relay")
+    heartbeats.count(heartbeats.RINGS_LOST)
     jump(25 * 3_600)
-    assert pulse.prune() == 1
-    assert (pulse.health(), pulse.counted(pulse.RINGS_LOST)) == ({}, 1)
+    assert heartbeats.prune() == 1
+    assert (heartbeats.health(), heartbeats.counted(heartbeats.RINGS_LOST)) == ({}, 1)
     with tenancy.across_stores(), transaction():
         assert db.session.scalar(text("SELECT count(*) FROM pulses")) == 1

@@ -18,7 +18,7 @@ from flask import Flask
 from redis import Redis
 
 from core import clock, config, outbox, supply
-from fulfilment import calls, link, relay, worker
+from fulfilment import call_log, relay, supplier_link, worker
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET
@@ -38,7 +38,7 @@ def supplier_at(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """From now on our supplier is whoever answers at this address."""
 
     def put(address: str) -> None:
-        client = DataMart(address, DEFAULT_KEY, DEFAULT_SECRET, on_call=calls.record, clock=clock.now)
+        client = DataMart(address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now)
         monkeypatch.setitem(app.extensions, "supplier", client)
 
     return put
@@ -72,7 +72,7 @@ def test_where_nobody_can_be_reached_nothing_is_sent_and_nothing_unclear(
     found = desk.read(order)
     assert (found.state, found.wait_reason, found.ever_unknown) == ("queued", "supplier_unreachable", False)
     assert supply.state().unknown_streak == 0
-    desk.jump(link.UNREACHABLE_S + 1)
+    desk.jump(supplier_link.UNREACHABLE_S + 1)
     desk.work()
     assert desk.read(order).state == "queued"
     supplier_at(served)

@@ -44,7 +44,7 @@ def run_queue(redis: Redis) -> None:
 def test_a_release_rings_at_once_and_a_real_worker_buys(
     desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     order = desk.release()
     assert len(listed(redis)) == 1
     run_queue(redis)
@@ -53,7 +53,7 @@ def test_a_release_rings_at_once_and_a_real_worker_buys(
 
 
 def test_a_job_carries_ids_only_and_no_pickle(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     order = desk.release()
     job = relay.queue_of(redis).jobs[0]
     assert job.func_name == "fulfilment.jobs.run"
@@ -79,7 +79,7 @@ def test_a_flushed_valkey_loses_nothing(desk: Desk, redis: Redis, jump: Callable
 def test_a_bell_that_cannot_ring_holds_up_nobody(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = Redis(host="127.0.0.1", port=9, socket_timeout=0.3, socket_connect_timeout=0.3, retry=Retry(NoBackoff(), 0))
     monkeypatch.setitem(app.extensions, "redis", dead)
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
     started = time.monotonic()
     placed = [desk.release() for _ in range(5)]

@@ -16,10 +16,10 @@ from desk import AMA, Desk
 from flask import Flask
 from sqlalchemy import select, text
 
-from core import audit, cases, clock, config, lineage, orders, outbox, tenancy
+from core import audit, cases, clock, config, database_identity, orders, outbox, tenancy
 from core.audit import CUSTOMER
+from core.database_identity import UnknownDatabase
 from core.db import db, transaction
-from core.lineage import UnknownDatabase
 from core.orders import Order
 from fulfilment import relay
 
@@ -79,7 +79,7 @@ def change(desk: Desk, sql: str) -> None:
 
 def differences() -> tuple[str, ...]:
     with tenancy.across_stores():
-        return lineage.differences(db.session)
+        return database_identity.differences(db.session)
 
 
 def test_an_order_bought_after_the_backup_is_found_and_not_bought_again(desk: Desk, past: Past) -> None:

@@ -115,7 +115,7 @@ def test_eight_signed_at_once_are_found_out_within_five_seconds_beside_forty_ope
     desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = with_the_network(desk, 8, 32)
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     used(20, 10)
     began, routine = time.monotonic(), 0
     while ran := round_once(redis):  # routine takes what it may, and stops before the last ten
@@ -145,7 +145,7 @@ def test_news_goes_before_what_is_in_the_list_already(
         row.due_at = clock.after(-1)
     used(0, 0)
     assert round_once(redis) == 12  # the last of these rings is its own, and nobody has taken it yet
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     desk.settle(last, "successful")
     signed(desk, last)
     worker(redis, most=1)
@@ -161,7 +161,7 @@ def test_three_hundred_reported_at_once_starve_no_purchase_and_never_pass_the_bu
     with_the_network(desk, 1, 299, due=False)
     queued = [desk.release() for _ in range(25)]
     used(0, 0)
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     with tenancy.across_stores(), transaction() as session:
         session.execute(
             update(outbox.OutboxRow)
@@ -188,7 +188,7 @@ def test_what_of_the_news_finds_no_call_says_so_on_its_page_until_it_was_asked(
     desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order,) = with_the_network(desk, 1, due=False)
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     used(20, 30)
     desk.settle(order, "successful")
     signed(desk, order)

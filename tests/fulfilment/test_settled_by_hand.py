@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core import audit, cases, clock, config, outbox, settling, tenancy
 from core.db import db
 from core.orders import Order
-from fulfilment import rungs
+from fulfilment import schedule
 from integrations.ports import NoAnswer
 
 ESI = audit.Actor("owner", "Esi")
@@ -177,7 +177,7 @@ def test_what_the_supplier_may_have_is_watched_after_its_money_went_back(
     order.state, order.final_at = state, clock.now()
     for name in marks:
         setattr(order, name, True if name == "ever_unknown" else clock.now())
-    assert (rungs.next_look(order) is not None) == watched
+    assert (schedule.next_check(order) is not None) == watched
     db.session.expunge_all()
 
 

@@ -25,7 +25,7 @@ from core.cases import Case
 from core.db import db, transaction
 from core.ledger.posting import Account, Entry, Posting
 from core.orders import Order
-from fulfilment import calls
+from fulfilment import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
@@ -82,7 +82,7 @@ class Teller:
             "http://127.0.0.1/api",
             DEFAULT_KEY,
             DEFAULT_SECRET,
-            on_call=calls.record,
+            on_call=call_log.record,
             clock=clock.now,
             transport=httpx.WSGITransport(app=self.early),
         )

@@ -52,7 +52,7 @@ def ring(redis: Redis, number: int) -> None:
 def test_a_worker_buys_what_was_rung_and_ends_after_its_jobs(
     desk: Desk, redis: Redis, work: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "bell", relay.ring)
+    monkeypatch.setattr(outbox, "ring", relay.ring)
     first, second = desk.release(), desk.release()
     assert work(2) is True
     assert {desk.read(order).state for order in (first, second)} == {"processing"}

@@ -24,7 +24,7 @@ import races
 import valkey_down
 from running import ROOT, Running, until
 
-from devkit import daemons, homes, leash
+from devkit import daemons, postgres_home, process_tree
 
 TIME_SCALE = 10
 READY_S = 120
@@ -62,15 +62,15 @@ def running() -> Iterator[Running]:
         until(lambda: (instance / "ready.json").exists() or process.poll() is not None, READY_S, "`up` is ready")
         assert process.poll() is None, output.read_text(errors="replace")
         yield Running.at(instance)
-        below = leash.descendants(process.pid)
+        below = process_tree.descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOPPED_S) == 0
-        assert [pid for pid in below if leash.is_alive(pid)] == []
+        assert [pid for pid in below if process_tree.is_alive(pid)] == []
     finally:
         if process.poll() is None:
             process.kill()
             process.wait(STOPPED_S)
-        homes.forget(instance / "postgres")
+        postgres_home.forget(instance / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -128,5 +128,7 @@ def test_ready_names_living_processes_after_all_that(running: Running) -> None:
     facts = json.loads((running.instance / "ready.json").read_text())
     until(lambda: len(running.pids("worker")) == 2, 30, "both workers are back")
     assert all(
-        leash.is_alive(pid) for kind in ("web", "relay", "valkey", "postgres", "sandbox") for pid in facts["pids"][kind]
+        process_tree.is_alive(pid)
+        for kind in ("web", "relay", "valkey", "postgres", "sandbox")
+        for pid in facts["pids"][kind]
     )

@@ -14,7 +14,7 @@ from store_customers import NUMBER, fields, parse_clean
 
 from core import catalog, clock, phones
 from core.audit import SYSTEM
-from storefront import dress
+from storefront import theme
 
 PAGE_LIMIT, VIEW_LIMIT, CSS_LIMIT = 6_000, 20_000, 3_000
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -102,11 +102,11 @@ COLOURS = [
 ]
 
 
-@pytest.mark.parametrize("ground", [dress.PAPER, dress.INK])
+@pytest.mark.parametrize("ground", [theme.PAPER, theme.INK])
 def test_text_can_be_read_whatever_colour_a_store_chose(ground):
     for colour in COLOURS:
-        assert dress.contrast(dress.text_on(colour), colour) >= 4.5, colour
-        assert dress.contrast(dress.readable(colour, ground), ground) >= 4.5, colour
+        assert theme.contrast(theme.text_on(colour), colour) >= 4.5, colour
+        assert theme.contrast(theme.readable(colour, ground), ground) >= 4.5, colour
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def test_text_can_be_read_whatever_colour_a_store_chose(ground):
     [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#ffcc00", "#000000", 13.89)],
 )
 def test_contrast_is_what_wcag_computes(one, other, ratio):
-    assert dress.contrast(one, other) == pytest.approx(ratio, abs=0.01)
+    assert theme.contrast(one, other) == pytest.approx(ratio, abs=0.01)
 
 
 @pytest.mark.parametrize("colour", ["", None, "red", "#12345", "#12345g", "#fff;}body{display:none"])
 def test_a_colour_that_is_none_never_reaches_the_stylesheet(colour):
-    assert dress.valid(colour) == "#1f4d3a"
+    assert theme.valid(colour) == "#1f4d3a"
 
 
 def test_a_closed_store_says_so_before_anyone_orders(shop, change_store, bundle, counts):

@@ -6,23 +6,23 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import asked, bp
+from admin_console import bp, requests
 from admin_console.auth import needs
-from admin_console.typed import one_line
+from admin_console.form_input import one_line
 from core import catalog, outbox, phones
 from core.audit import Actor
 
 
 @bp.get("/catalogue")
 def show_catalogue() -> str:
-    return render_template("console/catalogue.html", **page_values(asked.of_request()))
+    return render_template("console/catalogue.html", **page_values(requests.of_request()))
 
 
 @bp.get("/catalogue/panel")
 def catalogue_panel() -> str | tuple[str, int]:
     """The same panel as in the page, asked for by it while a sync runs; 204 while there is nothing new to say."""
-    errand = asked.of_request() or abort(404)
-    if asked.nothing_new(errand):
+    errand = requests.of_request() or abort(404)
+    if requests.nothing_new(errand):
         return "", 204
     return render_template("console/_catalogue_panel.html", **page_values(errand))
 
@@ -81,7 +81,7 @@ def _without_reason(switch: str) -> tuple[str, int]:
     return render_template("console/catalogue.html", **values), 422
 
 
-def page_values(errand: asked.Errand | None) -> dict[str, object]:
+def page_values(errand: requests.Errand | None) -> dict[str, object]:
     """What the page and its panel are drawn from."""
     rules = catalog.rules()
     return {

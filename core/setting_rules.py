@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core import wires
+from core import clear_text
 
 SHORTEST_RETENTION_DAYS = 1
 _WORD = r"[A-Za-z0-9_-]{22,128}"
@@ -65,7 +65,7 @@ def problems(values: dict[str, Any]) -> list[str]:
     for key, (least, sentence) in _LEAST.items():
         if values.get(key, least) < least:
             found.append(sentence)
-    if problem := wires.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
+    if problem := clear_text.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
         found.append(problem)
     if values.get("proxy_host") and not values.get("proxy_hops"):
         found.append("MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your proxies.")

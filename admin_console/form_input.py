@@ -5,7 +5,7 @@ Leaves amounts to `core.money` and numbers to `core.phones`.
 
 from __future__ import annotations
 
-from core import typed
+from core import text_input
 
 LONGEST = 200
 """Characters of a reason or a search; longer is cut, nobody needs more on one line."""
@@ -13,7 +13,7 @@ LONGEST = 200
 
 def one_line(text: str, longest: int = LONGEST) -> str:
     """`text` on one line: runs of blanks become one, what cannot be seen, printed or stored goes away."""
-    return typed.one_line(text, longest)
+    return text_input.one_line(text, longest)
 
 
 def row_id(text: str) -> int | None:

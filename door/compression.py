@@ -21,10 +21,10 @@ SMALLEST = 500
 
 
 def install(app: Flask) -> None:
-    app.after_request(squeeze)
+    app.after_request(compress)
 
 
-def squeeze(response: Response) -> Response:
+def compress(response: Response) -> Response:
     """Compress an HTML answer when the browser takes it, it is worth it and nobody else put words into it."""
     if response.mimetype != "text/html" or response.is_streamed:
         return response

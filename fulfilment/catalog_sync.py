@@ -10,7 +10,7 @@ from core.db import end_read
 from core.orders import Order
 from core.outbox import Lease
 from core.supply import SUPPLIER
-from fulfilment import link
+from fulfilment import supplier_link
 from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
@@ -28,9 +28,9 @@ def sync_now(supplier: Supplier) -> Outcome:
     end_read()
     answer = supplier.offers()
     if isinstance(answer, NoAnswer):
-        link.note_silence(answer)
+        supplier_link.note_silence(answer)
         report = catalog.record_failed_sync(
-            f"The supplier's list could not be read: {link.in_words(answer)}. Nothing was changed."
+            f"The supplier's list could not be read: {supplier_link.in_words(answer)}. Nothing was changed."
         )
         return Outcome(None, ok=False, text=report.sentence)
     with tenancy.across_stores():

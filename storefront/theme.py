@@ -24,7 +24,7 @@ READABLE = 4.5
 _PLAIN = "#1f4d3a"
 
 
-def hang(state: BlueprintSetupState) -> None:
+def register(state: BlueprintSetupState) -> None:
     """Give templates the words of this module; the door's error pages wear the store's dress too."""
     state.app.jinja_env.globals.update(
         store_stylesheet=stylesheet, store_favicon=favicon, store_colour=valid, chat_url=chat_url
@@ -63,7 +63,7 @@ def stylesheet(colour: str | None) -> str:
     """The whole stylesheet of a store page, squeezed, with the store's colour as its custom properties."""
     own = valid(colour)
     properties = f":root{{--c:{own};--on:{text_on(own)};--l:{readable(own, PAPER)};--d:{readable(own, INK)}}}"
-    return properties + _squeezed()
+    return properties + _minified()
 
 
 @lru_cache(maxsize=512)
@@ -86,7 +86,7 @@ def chat_url(store: Store, text: str = "") -> str:
 
 
 @lru_cache(maxsize=1)
-def _squeezed() -> str:
+def _minified() -> str:
     """store.css without comments and spare white space. The file is ours and plain, so three rules do."""
     loader = current_app.jinja_env.loader
     assert loader is not None

@@ -1,4 +1,4 @@
-"""A pytest plugin, `-p devkit.halves --part 1/2`: this process runs its share of the test files, another the rest.
+"""A pytest plugin, `-p devkit.split_tests --part 1/2`: this process runs its share of the test files, another the rest.
 
 Decides the shares by the seconds the tests are thought to take, the same way in every process, and never parts a file: its
 fixtures are made once. Each process has its own servers, so the shares cannot meet.

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from core import supply
-from fulfilment import link
+from fulfilment import supplier_link
 from integrations.ports import CallRecord
 
 log = structlog.get_logger("calls")
@@ -30,6 +30,6 @@ def record(call: CallRecord) -> None:
     since = call.started_at if call.outcome == "ok" else None
     try:
         if supply.record_call(endpoint=call.endpoint, order_refs=call.order_refs, values=values, since=since):
-            link.let_in()
+            supplier_link.let_in()
     except DBAPIError:
         log.warning("call not kept: database unavailable", endpoint=call.endpoint)

@@ -34,7 +34,7 @@ _KEEP_H = 24
 _last_beat = float("-inf")
 
 
-class Pulse(Model):
+class Heartbeat(Model):
     __tablename__ = "pulses"
 
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -51,7 +51,7 @@ class Health:
     age_s: float
 
 
-def beat(role: Role) -> None:
+def record(role: Role) -> None:
     """This process is at work. Writes at most every `BEAT_S`."""
     global _last_beat
     if time.monotonic() - _last_beat >= BEAT_S:
@@ -69,9 +69,11 @@ def health() -> dict[str, Health]:
     """Every role that beat within a day; a role that is missing here is not alive."""
     now = clock.now()
     rows = db.session.execute(
-        select(Pulse.role, func.count().filter(Pulse.at > now - timedelta(seconds=ALIVE_S)), func.max(Pulse.at))
-        .where(Pulse.role != _COUNTER)
-        .group_by(Pulse.role)
+        select(
+            Heartbeat.role, func.count().filter(Heartbeat.at > now - timedelta(seconds=ALIVE_S)), func.max(Heartbeat.at)
+        )
+        .where(Heartbeat.role != _COUNTER)
+        .group_by(Heartbeat.role)
     )
     return {role: Health(alive, (now - newest).total_seconds()) for role, alive, newest in rows}
 
@@ -79,15 +81,15 @@ def health() -> dict[str, Health]:
 @as_platform
 def counted(name: str) -> int:
     """How often `count(name)` was called, in all processes and for ever."""
-    return db.session.scalar(select(Pulse.times).where(Pulse.name == name, Pulse.role == _COUNTER)) or 0
+    return db.session.scalar(select(Heartbeat.times).where(Heartbeat.name == name, Heartbeat.role == _COUNTER)) or 0
 
 
 @as_platform
 def prune() -> int:
     """Forget processes that ended long ago. Returns how many rows went."""
     with transaction() as session:
-        old = Pulse.at < clock.now() - timedelta(hours=_KEEP_H)
-        return int(session.execute(delete(Pulse).where(Pulse.role != _COUNTER, old)).rowcount)  # type: ignore[attr-defined]
+        old = Heartbeat.at < clock.now() - timedelta(hours=_KEEP_H)
+        return int(session.execute(delete(Heartbeat).where(Heartbeat.role != _COUNTER, old)).rowcount)  # type: ignore[attr-defined]
 
 
 @as_platform
@@ -95,7 +97,7 @@ def _touch(role: str, name: str) -> None:
     now = clock.now()
     with transaction() as session:
         session.execute(
-            insert(Pulse)
+            insert(Heartbeat)
             .values(name=name, role=role, at=now, times=1)
-            .on_conflict_do_update(index_elements=[Pulse.name], set_={"at": now, "times": Pulse.times + 1})
+            .on_conflict_do_update(index_elements=[Heartbeat.name], set_={"at": now, "times": Heartbeat.times + 1})
         )

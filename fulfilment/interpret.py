@@ -70,7 +70,7 @@ _TEXT: dict[State, tuple[str, str | None]] = {
 
 
 @dataclass(frozen=True)
-class Told:
+class Verdict:
     """What an answer calls for: a move or none, cases to open, and what to write on the timeline."""
 
     move: State | None
@@ -81,16 +81,16 @@ class Told:
     cases: tuple[tuple[str, dict[str, Any]], ...] = field(default=())
 
 
-def of_accepted(order: Order, answer: Accepted) -> Told:
+def of_accepted(order: Order, answer: Accepted) -> Verdict:
     """What the answer to a purchase means. `answer.order_ref` and `recipient` are what the supplier echoed."""
     evidence = {"said": answer.raw_status, "order_ref": answer.order_ref, "recipient": _masked(answer.recipient)}
     if not _fits(order, answer.order_ref, answer.recipient, None):
-        return Told(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+        return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
     said = News(answer.raw_status, answer.supplier_ref, answer.amount_pesewas, money_back=answer.status == "refunded")
     return _tell(order, answer.status, said, answer.needs_person)
 
 
-def of_found(order: Order, found: Found) -> Told:
+def of_found(order: Order, found: Found) -> Verdict:
     """What the supplier's record of our reference means."""
     if not _fits(order, found.order_ref, found.recipient, found.capacity):
         evidence = {
@@ -99,7 +99,7 @@ def of_found(order: Order, found: Found) -> Told:
             "recipient": _masked(found.recipient),
             "capacity": found.capacity,
         }
-        return Told(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+        return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
     said = News(
         found.raw_status,
         found.supplier_ref
@@ -174,7 +174,7 @@ def believe_signed_webhook(order: Order, gone: int) -> bool:
     )
 
 
-def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Told:
+def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Verdict:
     found: list[tuple[str, dict[str, Any]]] = []
     if needs_person:
         found.append(("unknown_word", {"said": said.raw_status}))
@@ -185,13 +185,13 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Tol
     effect = TABLE.get((order.state, word), "case")  # type: ignore[arg-type]  # a state nobody asks in is a case
     if _watch_is_over(order, word):
         text = f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The money is back."
-        return Told("refunded", said, text, "Not delivered", cases=tuple(found))
+        return Verdict("refunded", said, text, "Not delivered", cases=tuple(found))
     if effect == "case":
         found.append(_against_final(order, word, said))
     if effect in ("same", "case"):
-        return Told(None, said, cases=tuple(found))
+        return Verdict(None, said, cases=tuple(found))
     text, customer_text = _TEXT[effect]
-    return Told(
+    return Verdict(
         effect,
         said,
         text.format(

@@ -12,7 +12,7 @@ from core import clock, config, orders
 from core.orders import Order
 
 
-def next_look(order: Order) -> datetime | None:
+def next_check(order: Order) -> datetime | None:
     """The next moment to look at an order, by the ladder of its state (architecture §4). None when it is over."""
     settings, now = config.current(), clock.now()
     if order.state == "queued":

@@ -27,7 +27,7 @@ NOTED_S = 5.0
 """Unscaled. Smaller steps are not worth a word."""
 _KEY = "clock.mark."
 _LONGEST_CLOSED_S = 600
-"""The longest a supplier's 429 is heeded (`fulfilment.link`)."""
+"""The longest a supplier's 429 is heeded (`fulfilment.supplier_link`)."""
 
 _ORDER = (
     "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since", "processing_at",
@@ -69,7 +69,7 @@ _MOVE_LINK = (
 
 
 @dataclass(frozen=True)
-class Leap:
+class ClockChange:
     """How far the wall clock was set, in seconds, and how many orders and rows of the outbox moved with it."""
 
     seconds: float
@@ -84,7 +84,7 @@ class Watch:
         self._offset_s: float | None = None
         self._looked_s = 0.0
 
-    def look(self) -> Leap | None:
+    def look(self) -> ClockChange | None:
         """Move what waits when the wall clock was set since the last look, by this process or by one before it.
 
         None when it was not, or when another process has seen to it. Needs `across_stores`.
@@ -100,7 +100,7 @@ class Watch:
         return leap
 
 
-def _move(offset_s: float, unsure_s: float) -> Leap | None:
+def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
     """Compare with the mark that all processes of this boot share, and move everything, once, in one transaction.
 
     What was written in the last `unsure_s` seconds may be of the new time already.
@@ -124,4 +124,4 @@ def _move(offset_s: float, unsure_s: float) -> Leap | None:
         # A row rung in the new time may be under a lease of the old: no job holds one longer than it may last.
         session.execute(text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)})
         session.execute(text(_MOVE_LINK), values | longest)
-        return Leap(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]
+        return ClockChange(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]

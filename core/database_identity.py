@@ -56,7 +56,7 @@ def differences(executor: Executor) -> tuple[str, ...]:
     return tuple(word for word, equal in zip(_WORDS, same, strict=True) if not equal)
 
 
-def refuse_copy(executor: Executor) -> None:
+def refuse_restored_copy(executor: Executor) -> None:
     """Raise `UnknownDatabase` unless this is the database we wrote to last. The gate of every purchase."""
     found = differences(executor)
     if found:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import clock, config, supply, tenancy
 from core.db import end_read
-from fulfilment import balance, link
+from fulfilment import balance, supplier_link
 from integrations.ports import NoAnswer, Supplier
 
 _MOST = 4
@@ -72,7 +72,7 @@ class Listener:
 
 def _ask_balance(supplier: Supplier) -> bool:
     """Whether the balance could be asked: not while somebody else has the wallet's turn."""
-    with link.wallet_turn() as turn:
+    with supplier_link.wallet_turn() as turn:
         if turn and supply.take_call("other") == 0.0:
             balance.listen(supplier)
         return turn

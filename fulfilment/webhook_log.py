@@ -20,7 +20,7 @@ Kept = Literal["signed", "unsigned", "seen"]
 """What a ring by this event is worth: fresh words with a signature, words anybody could have written, nothing new."""
 
 
-def keep(values: Mapping[str, Any]) -> Kept:
+def store(values: Mapping[str, Any]) -> Kept:
     """Store one event inside the open use case, or only count it. Needs `across_stores`."""
     if _seen_again(values["event_key"]):
         return "seen"
