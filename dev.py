@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The one door for people who run or change Makola: `python3 dev.py up`, `test`, `check`.
+"""The one command for people who run or change Makola: `python3 dev.py up`, `test`, `check`.
 
 Decides that the tools are there: makes `.venv` with the Python that runs it and fills it from the hashed lock files.
 Then it becomes `python -m devkit.<command>` inside `.venv`. Standard library only, and words that Python 3.8 can still

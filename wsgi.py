@@ -1,4 +1,4 @@
-"""Puts Makola together: settings, database, door, rooms, supplier. Nothing imports this file; programs name it.
+"""Puts Makola together: settings, database, edge, rooms, supplier. Nothing imports this file; programs name it.
 
 `flask --app wsgi web` serves it, `flask --app wsgi …` runs its other commands. Importing it
 reads no environment and opens nothing.
@@ -19,19 +19,22 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 import admin_console.commands
 import agent_portal
-import core.config
-import door
-import front.cli
+import core.base.config
+import edge
+import http_server.cli
 import storefront
-from core import clear_text, clock, db, outbox, poolers, rights
-from core.config import Config, ConfigError
+from core import outbox
+from core.base import clear_text, clock, db, poolers, rights
+from core.base.config import Config, ConfigError
 from core.orders import watching
-from door.hosts import Door
-from door.limits import valkey
-from door.logs import log
-from fulfilment import call_log, cli, relay, webhooks
+from edge.hosts import Makola
+from edge.limits import valkey
+from edge.logs import log
+from fulfilment import relay, webhooks
+from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.ports import Supplier
+from operations import cli
 
 ROOT = Path(__file__).resolve().parent
 
@@ -66,8 +69,8 @@ CLOCK_FRESH_S = 0.2
 def create_app(config: Config | None = None, *, supplier: Supplier | None = None) -> Flask:
     """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
 
-    Raises `ConfigError` naming everything missing or wrong, and `core.rights.WrongRights` when a role of the database may
-    do more or less than it should, `core.poolers.Pooled` when an address leads to a pooler; a command says the same as one
+    Raises `ConfigError` naming everything missing or wrong, and `core.base.rights.WrongRights` when a role of the database may
+    do more or less than it should, `core.base.poolers.Pooled` when an address leads to a pooler; a command says the same as one
     sentence. A database that is merely down is no reason not to start.
     """
     try:
@@ -79,18 +82,18 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
 
 
 def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
-    core.config.use(settings)
-    app = Door("makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve()))
+    core.base.config.use(settings)
+    app = Makola("makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve()))
     connect_database(app, settings)
     app.extensions["redis"] = valkey(settings.redis_url)
-    door.install(app, settings)
+    edge.install(app, settings)
     say_cautions(settings)
     for blueprint in (storefront.bp, agent_portal.bp, admin_console.bp, webhooks.bp):
         app.register_blueprint(blueprint)
-    door.finish(app, settings)
+    edge.finish(app, settings)
     cli.register(app)
     admin_console.commands.register(app)
-    front.cli.register(app)
+    http_server.cli.register(app)
     app.extensions["supplier"] = supplier or data_mart(settings)
     outbox.ring = relay.ring
     watching.keep, watching.keep_look = relay.watch, relay.look

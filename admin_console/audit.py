@@ -12,11 +12,13 @@ from flask import render_template
 from sqlalchemy import select
 
 from admin_console import bp, figures, words
-from core import audit, catalog, config, phones, security_events
+from core import audit, catalog
+from core.accounts import security_events
+from core.accounts.users import User
 from core.audit import AuditLine
-from core.db import db
+from core.base import config, phones
+from core.base.db import db
 from core.stores import Store
-from core.users import User
 
 DEEDS = security_events.EVENTS | {
     "fund_wallet": "funded the wallet",

@@ -1,7 +1,7 @@
 """Log in and out of the console, and who may press what.
 
 Every route of the console needs a log-in except those of `PUBLIC`; everyone with a platform role may look at
-everything, and acts are named in `MAY`. Whether a password is right is decided by `core.users`.
+everything, and acts are named in `MAY`. Whether a password is right is decided by `core.accounts.users`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.form_input import one_line
-from core import addresses, devices, guessing, hashing, logging_in, users
+from core.accounts import devices, guessing, logging_in, users
+from core.base import addresses, hashing
 
 PUBLIC = frozenset({"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"})
 

@@ -11,10 +11,12 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, figures, proof_strip, requests
+from admin_console import bp, figures, progress_panel, proof_strip
 from admin_console.auth import needs
-from core import clock, ledger, outbox, proof, reconcile, supply
+from core import ledger, outbox, proof, reconcile
 from core.audit import Actor
+from core.base import clock
+from core.supplier import supply
 
 SHOWN = 10
 """The newest proofs in the table; those that failed stay in it for as long as they are drawn."""
@@ -36,17 +38,17 @@ def show_books() -> str:
         owed_pesewas=platform["margin"] + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
         variance=figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
-        **_panel(requests.of_request()),
+        **_panel(progress_panel.of_request()),
     )
 
 
 @bp.get("/books/panel")
 def books_panel() -> str | tuple[str, int]:
     """The proofs as in the page, asked for by it while one runs; 204 while there is nothing new to say."""
-    errand = requests.of_request() or abort(404)
-    if requests.nothing_new(errand):
+    progress = progress_panel.of_request() or abort(404)
+    if progress_panel.nothing_new(progress):
         return "", 204
-    return render_template("console/_proof_panel.html", **_panel(errand))
+    return render_template("console/_proof_panel.html", **_panel(progress))
 
 
 @bp.post("/books/prove")
@@ -56,12 +58,12 @@ def prove_books() -> Response:
     return redirect(url_for(".show_books", asked=row.id), 303)
 
 
-def _panel(errand: requests.Errand | None) -> dict[str, Any]:
+def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     proofs = proof.newest(STRIP_PROOFS)
     failed = sum(not one.ok for one in proofs)
     summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
     return {
-        "errand": errand,
+        "request": progress,
         "standing": proof.standing(),
         "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
         "strip": proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,

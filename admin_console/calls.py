@@ -6,9 +6,10 @@ from flask import abort, render_template, request
 
 from admin_console import bp
 from admin_console.form_input import one_line, row_id
-from core import config, supply
-from core.db import db
-from core.supply import SupplierCall
+from core.base import config
+from core.base.db import db
+from core.supplier import supply
+from core.supplier.supply import SupplierCall
 
 ENDPOINTS = (
     "purchase", "bulk", "status", "balance", "products", "capacities", "account", "transactions", "statistics",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core import ledger, money, orders, reconcile
+from core import ledger, orders, reconcile
+from core.base import money
 from core.settling import ASKS_TWICE, Action, Choice, Facts, charge_of
 
 SHORT = {

@@ -6,25 +6,26 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, requests
+from admin_console import bp, progress_panel
 from admin_console.auth import needs
 from admin_console.form_input import one_line
-from core import catalog, outbox, phones
+from core import catalog, outbox
 from core.audit import Actor
+from core.base import phones
 
 
 @bp.get("/catalogue")
 def show_catalogue() -> str:
-    return render_template("console/catalogue.html", **page_values(requests.of_request()))
+    return render_template("console/catalogue.html", **page_values(progress_panel.of_request()))
 
 
 @bp.get("/catalogue/panel")
 def catalogue_panel() -> str | tuple[str, int]:
     """The same panel as in the page, asked for by it while a sync runs; 204 while there is nothing new to say."""
-    errand = requests.of_request() or abort(404)
-    if requests.nothing_new(errand):
+    progress = progress_panel.of_request() or abort(404)
+    if progress_panel.nothing_new(progress):
         return "", 204
-    return render_template("console/_catalogue_panel.html", **page_values(errand))
+    return render_template("console/_catalogue_panel.html", **page_values(progress))
 
 
 @bp.post("/catalogue/sync")
@@ -81,11 +82,11 @@ def _without_reason(switch: str) -> tuple[str, int]:
     return render_template("console/catalogue.html", **values), 422
 
 
-def page_values(errand: requests.Errand | None) -> dict[str, object]:
+def page_values(progress: progress_panel.Progress | None) -> dict[str, object]:
     """What the page and its panel are drawn from."""
     rules = catalog.rules()
     return {
-        "errand": errand,
+        "request": progress,
         "bundles": catalog.all_bundles(),
         "sync": catalog.last_sync(),
         "networks": phones.NETWORKS,

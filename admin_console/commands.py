@@ -16,8 +16,10 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from admin_console.form_input import one_line
-from core import config, onboarding, passwords, people, phones, resets, stores, tenancy
-from core.people import COMMAND_LINE
+from core import onboarding, stores
+from core.accounts import people, resets
+from core.accounts.people import COMMAND_LINE
+from core.base import config, passwords, phones, tenancy
 from core.stores import DEFAULT_COLOUR, Store
 
 user_group = AppGroup("user", help="Add and remove people, change their passwords and roles.")

@@ -13,14 +13,15 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
 from sqlalchemy.orm import aliased
 
 from admin_console.chart import Point
-from core import catalog, clock, config, ledger, orders
-from core.balances import BalanceRead
+from core import catalog, ledger, orders
+from core.accounts.users import Membership, User
+from core.base import clock, config
+from core.base.db import db
 from core.cases import Case
-from core.db import db
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.stores import Store
-from core.users import Membership, User
+from core.supplier.balances import BalanceRead
 
 BURN_H = 6
 """The float's burn rate is that of the last so many hours: short enough to know a busy evening from a night."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from admin_console import chart, figures
-from core import clock, money
+from core.base import clock, money
 
 TABLE_ROWS = 200
 

@@ -1,11 +1,11 @@
 """What people type into the console's small forms, made safe to store: one line, no control characters, cut.
 
-Leaves amounts to `core.money` and numbers to `core.phones`.
+Leaves amounts to `core.base.money` and numbers to `core.base.phones`.
 """
 
 from __future__ import annotations
 
-from core import text_input
+from core.base import text_input
 
 LONGEST = 200
 """Characters of a reason or a search; longer is cut, nobody needs more on one line."""

@@ -18,10 +18,12 @@ from werkzeug.wrappers import Response
 from admin_console import bp, figures
 from admin_console.auth import needs
 from admin_console.form_input import one_line, row_id
-from core import cases, clock, config, ledger, orders, supply
+from core import cases, ledger, orders
 from core.audit import Actor
-from core.db import db
+from core.base import clock, config
+from core.base.db import db
 from core.orders import Order
+from core.supplier import supply
 
 SEARCHED = 500
 """A search looks through its newest so many matches; the filters then pick from these."""

@@ -11,22 +11,10 @@ from datetime import datetime, timedelta
 from flask import render_template, request
 
 from admin_console import bp, figures, floatplot
-from core import (
-    availability,
-    cases,
-    catalog,
-    clock,
-    config,
-    ledger,
-    money,
-    orders,
-    outbox,
-    phones,
-    proof,
-    reconcile,
-    supply,
-)
+from core import availability, cases, catalog, ledger, orders, outbox, proof, reconcile
 from core.availability import Now
+from core.base import clock, config, money, phones
+from core.supplier import supply
 
 SPANS_H = (24, 168)
 QUEUE_BEHIND_S = 60

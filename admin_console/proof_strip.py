@@ -18,7 +18,7 @@ from core.proof import Proof
 WIDTH = 1000
 HEIGHT = 60
 LEAST_H = 12
-"""The strip begins with the first proof, but is never shorter: two bars alone would be two walls."""
+"""The strip begins with the first proof, but is never shorter: two bars alone would be two layers."""
 _LEAST = 8
 """A proof that sealed nothing is still a bar one can see."""
 

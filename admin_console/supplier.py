@@ -14,12 +14,14 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, figures, overview, requests
+from admin_console import bp, figures, overview, progress_panel
 from admin_console.auth import needs
-from core import availability, balances, clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import availability, ledger, orders, outbox, reconcile
 from core.audit import Actor
-from core.balances import BalanceRead
+from core.base import clock, config, money
 from core.reconcile import Doubts
+from core.supplier import balances, supply
+from core.supplier.balances import BalanceRead
 
 READS = 20
 OPEN = "orders that failed or have a case"
@@ -28,16 +30,16 @@ OPEN = "orders that failed or have a case"
 
 @bp.get("/supplier")
 def show_supplier() -> str:
-    return render_template("console/supplier.html", **_panel(requests.of_request()))
+    return render_template("console/supplier.html", **_panel(progress_panel.of_request()))
 
 
 @bp.get("/supplier/panel")
 def supplier_panel() -> str | tuple[str, int]:
     """The same panel as in the page, asked for by it while a refresh runs; 204 while there is nothing new to say."""
-    errand = requests.of_request() or abort(404)
-    if requests.nothing_new(errand):
+    progress = progress_panel.of_request() or abort(404)
+    if progress_panel.nothing_new(progress):
         return "", 204
-    return render_template("console/_supplier_panel.html", **_panel(errand))
+    return render_template("console/_supplier_panel.html", **_panel(progress))
 
 
 @bp.post("/supplier/refresh")
@@ -177,7 +179,7 @@ def _as_sent(link: supply.SupplierState) -> str | None:
     return said if said is not None and Decimal(said) * 100 != link.last_balance_pesewas else None
 
 
-def _panel(errand: requests.Errand | None) -> dict[str, Any]:
+def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     link, platform, settings, now = supply.state(), ledger.platform_balances(), config.current(), clock.now()
     window = clock.delta(settings.rate_window_s)
     used = sum(1 for moment in (*link.purchase_calls, *link.other_calls) if now - window < moment <= now + window)
@@ -190,7 +192,7 @@ def _panel(errand: requests.Errand | None) -> dict[str, Any]:
     if kind == "done" and link.balance_failed_at is not None:
         kind, sentence = "waiting", f"{sentence} That was its last answer that could be read."
     return {
-        "errand": errand,
+        "request": progress,
         "link": link,
         "platform": platform,
         "counted_pesewas": counted_pesewas,

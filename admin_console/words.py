@@ -9,7 +9,7 @@ from typing import Any
 
 from admin_console import bp
 from admin_console.case_words import SHORT
-from core import money
+from core.base import money
 from core.settling import Action
 
 CALLS = {

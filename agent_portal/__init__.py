@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 bp = Blueprint("portal", __name__, subdomain="portal")
-from agent_portal import (  # noqa: F401  (views hang themselves on `bp`)
+from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     auth,
     cancelling,
     changes,

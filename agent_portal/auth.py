@@ -1,6 +1,6 @@
 """Who may stand in the portal: log in and out, which store, which role may press what.
 
-Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to `core.users`.
+Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to `core.accounts.users`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
-from core import addresses, devices, guessing, hashing, logging_in, orders, phones, users
+from core import orders
+from core.accounts import devices, guessing, logging_in, users
 from core.audit import Actor
-from core.paths import own_path
+from core.base import addresses, hashing, phones
+from core.base.paths import own_path
 
 PUBLIC = frozenset({"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"})
 OWN_LOG_IN = ("show_password_form", "change_password", "show_sessions", "end_session", "log_out_everywhere")

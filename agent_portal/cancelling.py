@@ -12,7 +12,7 @@ from agent_portal import bp, results
 from agent_portal.auth import actor, needs
 from agent_portal.orders import not_begun, press, selected
 from core import ledger, orders
-from core.paths import own_path
+from core.base.paths import own_path
 
 WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
 TITLES = {"before": "Cancelled before. Nothing was sent."}

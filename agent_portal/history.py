@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core import ledger, money, orders
+from core import ledger, orders
+from core.base import money
 from core.ledger import Posting
 from core.orders import Order, OrderEvent
 

@@ -14,8 +14,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from agent_portal import bp, standing
-from core import catalog, clock, ledger, orders
-from core.db import db
+from core import catalog, ledger, orders
+from core.base import clock
+from core.base.db import db
 from core.orders import Order
 
 

@@ -16,7 +16,8 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import may
 from agent_portal.orders import NEWS_EVERY_S, TABS
-from core import availability, clock, config, orders
+from core import availability, orders
+from core.base import clock, config
 from core.orders import Order
 from core.orders.held_up import Held
 

@@ -16,11 +16,12 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.queries import row_id
-from core import availability, clock, config, ledger, money, orders, phones, text_input
+from core import availability, ledger, orders
 from core.audit import Actor
+from core.base import clock, config, money, phones, text_input
+from core.base.paths import own_path
 from core.orders import Order
 from core.orders.held_up import Held
-from core.paths import own_path
 
 TABS = {
     "new": "New",

@@ -14,9 +14,10 @@ from werkzeug.datastructures import MultiDict
 
 from agent_portal import bp, standing
 from agent_portal.auth import actor, may, needs
-from core import catalog, money
+from core import catalog
+from core.base import money
+from core.base.phones import NETWORKS
 from core.catalog import PriceLine
-from core.phones import NETWORKS
 
 
 @dataclass

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 
 from agent_portal import bp
 from agent_portal.queries import row_id
-from core import clock, config, ledger, money, proof
-from core.db import db
+from core import ledger, proof
+from core.base import clock, config, money
+from core.base.db import db
 from core.ledger import Account, Entry, StatementLine
 
 CSV_PAGE = 500

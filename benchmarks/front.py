@@ -86,8 +86,8 @@ def one(*words: str) -> Callable[[int, Path], list[list[str]]]:
 CONTENDERS = [
     Contender("gunicorn gthread (H)", one(*GTHREAD, "--bind", "127.0.0.1:PORT", "benchmarks.hello:create_app()"), "gunicorn"),
     Contender("granian WSGI, as before", one(*GRANIAN, "--port", "PORT", "benchmarks.hello:create_app"), "granian"),
-    Contender("our front", one("benchmarks.thin", "PORT"), "httptools", stores=True),
-    Contender("our front on uvloop", one("benchmarks.thin", "PORT", "uvloop"), "uvloop", stores=True),
+    Contender("our server", one("benchmarks.thin", "PORT"), "httptools", stores=True),
+    Contender("our server on uvloop", one("benchmarks.thin", "PORT", "uvloop"), "uvloop", stores=True),
     Contender(
         "granian RSGI, thin front",
         one("granian", "--interface", "rsgi", "--no-ws", "--http", "1", "--port", "PORT", "benchmarks.thin:rsgi"),

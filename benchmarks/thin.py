@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks import hello
-from core import config
-from door import bodies, for_front
-from front import Head, Ready, Refusal, Rules, master
+from core.base import config
+from edge import bodies, for_server
+from http_server import Head, Ready, Refusal, Rules, master
 
 STORED = b"<!doctype html>" + b"x" * 9_000
 LENGTH = str(len(STORED))
@@ -110,6 +110,6 @@ if __name__ == "__main__":
     needed = [one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING]
     config.use(config.Config(**dict.fromkeys(needed, "-")))
     rules = Rules(  # the same questions as in the program
-        judge=bodies.judge, refusal=refusal, stored=stored, is_dear=bodies.is_dear, address=for_front.address
+        judge=bodies.judge, refusal=refusal, stored=stored, is_dear=bodies.is_dear, address=for_server.address
     )
     master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)

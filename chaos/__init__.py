@@ -1,6 +1,6 @@
 """Proofs that need the whole program and somebody who breaks it: the stage, the load, the nemesis, the checker.
 
-Outside the shipped rooms, which know nothing of it. People, pages and the supplier's side door are those of
+Outside the shipped rooms, which know nothing of it. People, pages and the supplier's admin API are those of
 `tests/journeys`, found on the path as its scripts find them.
 """
 

@@ -37,7 +37,7 @@ MOST_MS = 1_000.0
 PROBE_S = 20
 PAUSE_S = 0.02
 DEADLINE_S = 10.0
-"""What the front gives a head and a body, and a silent process."""
+"""What the server gives a head and a body, and a silent process."""
 LATE_S = 4.0
 """How much later than its deadline something may be noticed, on two busy cores."""
 SOCKETS, HELD_BODIES, HALF_HEADS = 8, 200, 1_000

@@ -20,8 +20,9 @@ from running import must
 
 from chaos import ROOT
 from chaos.stage import Stage
-from core import catalog, ledger, orders, outbox, stores, tenancy
+from core import catalog, ledger, orders, outbox, stores
 from core.audit import SYSTEM, Actor
+from core.base import tenancy
 
 STORES = ("ama", "kofi")
 AGENT = Actor("agent", "Counter")
@@ -78,7 +79,7 @@ def main() -> int:
     from wsgi import create_app  # a program names it; nothing of ours imports it on import
 
     app = create_app()
-    outbox.ring = outbox.silent  # the relay finds the rows; a bell for each would be three hundred jobs at once
+    outbox.ring = outbox.silent  # the relay finds the rows; a ring for each would be three hundred jobs at once
     with app.app_context():
         codes = _place(asked.count, random.Random(asked.seed))
         print("placed", *(code for _, code in codes), flush=True)

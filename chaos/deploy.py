@@ -27,7 +27,7 @@ from supplier import Supplier
 from chaos import witness
 from chaos.counter import Counter
 from chaos.stage import Stage
-from core.config import Config
+from core.base.config import Config
 from devkit import process_tree
 
 ANSWER_S = 3.0

@@ -54,7 +54,7 @@ class Person(threading.Thread):
     def act(self) -> None:
         raise NotImplementedError
 
-    def patiently(self, press: Callable[[], Answer]) -> Answer:
+    def until_taken(self, press: Callable[[], Answer]) -> Answer:
         """Press until a page answers that is no error of the server, as a person would. Raises `Failed`."""
         deadline, said = time.monotonic() + PATIENCE_S, ""
         while time.monotonic() < deadline and not self.stop.is_set():
@@ -102,7 +102,7 @@ class Shopper(Person):
             if 'name="idempotency_key"' not in page.text:  # the shop closed in between: nothing was ordered
                 page = self._review(customer, bundle, recipient)
             form = form_of(page.text, "/orders")
-            page = self.patiently(lambda form=form: customer.post("/orders", form))
+            page = self.until_taken(lambda form=form: customer.post("/orders", form))
             found = re.fullmatch(r"/orders/([0-9A-Z]{10})", page.location)
             if found:
                 return found[1]
@@ -112,7 +112,7 @@ class Shopper(Person):
     def _review(self, customer: Customer, bundle: Bundle, recipient: str) -> Answer:
         """The review page; later, when the shop says that this cannot be bought now."""
         while True:
-            page = self.patiently(lambda: customer.review(bundle, recipient))
+            page = self.until_taken(lambda: customer.review(bundle, recipient))
             if page.status != 422:
                 return page
             self.diary.note("not_now", who=self.name, said=headline(page.text))
@@ -130,7 +130,7 @@ class Presser(Person):
 
     def act(self) -> None:
         while not self.stop.is_set():
-            page = self.patiently(lambda: self._agent.get("/orders?tab=new"))
+            page = self.until_taken(lambda: self._agent.get("/orders?tab=new"))
             codes = re.findall(r'name="order" value="([0-9A-Z]{10})"', page.text)
             if codes and self._random.random() < 0.5:
                 self._press_selection(page.text, codes)
@@ -140,17 +140,17 @@ class Presser(Person):
                 return
 
     def _press_one(self, code: str) -> None:
-        page = self.patiently(lambda: self._agent.get(f"/orders/{code}"))
+        page = self.until_taken(lambda: self._agent.get(f"/orders/{code}"))
         try:
             form = form_of(page.text, f"/orders/{code}/process")
         except Failed:  # an earlier press went through although its answer was lost
             return
-        answer = self.patiently(lambda: self._agent.post(f"/orders/{code}/process", form))
+        answer = self.until_taken(lambda: self._agent.post(f"/orders/{code}/process", form))
         self.diary.note("processed" if answer.is_done else "refused", code=code, status=answer.status)
 
     def _press_selection(self, page: str, codes: list[str]) -> None:
         form: Fields = [*_selection_form(page), *(("order", code) for code in codes)]
-        answer = self.patiently(lambda: self._agent.post("/orders/process", form))
+        answer = self.until_taken(lambda: self._agent.post("/orders/process", form))
         self.diary.note("selection", codes=codes, status=answer.status)
 
 

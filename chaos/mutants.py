@@ -60,10 +60,10 @@ def applied(name: str) -> Iterator[None]:
 
 def _claim_before_call() -> list[Undo]:
     """The claim is written after the call, together with its answer, as one would do without thinking of kill -9."""
-    from core import clock, config
-    from core.db import transaction
+    from core.base import clock, config
+    from core.base.db import transaction
     from core.orders import Claim, claiming
-    from fulfilment import answers
+    from fulfilment.buying import answers
 
     claim_together, take_purchase = claiming.claim_together, answers.take_purchase
 
@@ -93,7 +93,7 @@ def _claim_before_call() -> list[Undo]:
 
 def _unknown_state() -> list[Undo]:
     """No clear answer is taken for "not sent"."""
-    from fulfilment import answers
+    from fulfilment.buying import answers
     from integrations.ports import NotSent, Unknown
 
     take_purchase = answers.take_purchase
@@ -106,7 +106,7 @@ def _unknown_state() -> list[Undo]:
 
 def _grace() -> list[Undo]:
     """ "Not found" counts from the moment of the claim."""
-    from core import config
+    from core.base import config
     from core.orders import claiming
 
     class NoGrace:
@@ -174,7 +174,7 @@ def _lease_check() -> list[Undo]:
 
 
 def _sweep() -> list[Undo]:
-    """Nothing looks for rows that fell due: only the bell after a commit rings."""
+    """Nothing looks for rows that fell due: only the ring after a commit rings."""
     from fulfilment import relay
 
     return [patching.everywhere(relay.round_once, lambda _connection: 0)]

@@ -27,14 +27,16 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, QueuePool, event, select
 from sqlalchemy.orm import Session
 
-import core.config
+import core.base.config
 import wsgi
 from chaos import ROOT, mutants, patching, sim_journal, sim_profile
 from chaos.sim_store import Store
-from core import catalog, database_identity, db, onboarding, outbox, tenancy, users
+from core import catalog, onboarding, outbox
+from core.accounts import users
 from core.audit import SYSTEM
+from core.base import database_identity, db, tenancy
+from core.base.config import Config
 from core.catalog import Bundle
-from core.config import Config
 from core.outbox import OutboxRow
 from devkit import servers
 from integrations.ports import Offer
@@ -109,7 +111,7 @@ class Database:
 
     def _made_app(self, settings: Config) -> Flask:
         """The shipped application, and by it the rows that every seed begins with."""
-        settings_before, bell_before = core.config._current, outbox.ring
+        settings_before, ring_before = core.base.config._current, outbox.ring
         make_engine = SQLAlchemy._make_engine
 
         def with_few_connections(
@@ -130,7 +132,7 @@ class Database:
                     event.listen(engine, "connect", self._connected)
         finally:
             undo()
-            core.config._current, outbox.ring = settings_before, bell_before
+            core.base.config._current, outbox.ring = settings_before, ring_before
         return app
 
     def _connected(self, connection: psycopg.Connection[Any], _record: Any) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 from chaos.sim_supplier import BULK_FAULTS, LAG_S, LOOK_FAULTS, PURCHASE_FAULTS, Character
-from core.config import Config
+from core.base.config import Config
 
 BulkMode = Literal["off", "auto"]
 NEMESIS = (

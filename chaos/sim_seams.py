@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ConnectionError as ValkeyIsDown
 
-import core.config
+import core.base.config
 from chaos import patching, sim_actors
 from chaos.patching import Undo
-from core import clock, db, outbox
+from core import outbox
+from core.base import clock, db
 from core.orders import codes
-from fulfilment import balance, jobs, relay, supplier_link, webhooks
+from fulfilment import jobs, relay, webhooks
+from fulfilment.buying import balance, supplier_link
 
 if TYPE_CHECKING:
     from chaos.sim_world import World
@@ -40,14 +42,14 @@ def world() -> World:
 def running(this: World) -> Iterator[None]:
     """Make `this` the world that the stand-ins ask. The seams must be installed."""
     global _now
-    before, before_config = _now, core.config._current
+    before, before_config = _now, core.base.config._current
     _now = this
-    core.config.use(this.settings)
+    core.base.config.use(this.settings)
     vars(relay)["_quiet_until"] = 0.0
     try:
         yield
     finally:
-        _now, core.config._current = before, before_config
+        _now, core.base.config._current = before, before_config
 
 
 @contextlib.contextmanager
@@ -152,7 +154,7 @@ def _wall() -> datetime:
 
 
 class _Chance:
-    """Stands in for `random` inside `core.clock`."""
+    """Stands in for `random` inside `core.base.clock`."""
 
     @staticmethod
     def uniform(low: float, high: float) -> float:
@@ -193,7 +195,7 @@ ATTRIBUTES = [
     (clock, "offset_source", None),
     (clock, "wall_source", _wall),
     (clock, "steady_source", lambda: world().steady()),
-    (outbox, "bell", relay.ring),
+    (outbox, "ring", relay.ring),
     (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
     *((module, "log", _Silent()) for module in (balance, jobs, supplier_link, relay)),
     (webhooks, "request", Request()),

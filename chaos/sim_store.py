@@ -1,7 +1,7 @@
 """What the simulation reads of our books and orders to judge them. Amounts in pesewas.
 
 What is asked at each event comes from the journal's rows; what is asked seldom is read over a
-connection of its own, that of a superuser, so that no rule of the roles and no wall between stores
+connection of its own, that of a superuser, so that no rule of the roles and no policy between stores
 hides anything from the checks.
 """
 
@@ -19,8 +19,9 @@ from flask import Flask
 from chaos import mutants, sim_seams
 from chaos.sim_journal import Journal, Listener, Row
 from chaos.sim_profile import LONG_AGO
-from core import db, ledger, tenancy
+from core import ledger
 from core.audit import SYSTEM
+from core.base import db, tenancy
 from core.orders import Order
 from integrations.ports import Supplier
 

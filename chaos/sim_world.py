@@ -24,9 +24,10 @@ from chaos.sim_checks import Checks
 from chaos.sim_profile import COSTS, BulkMode, Profile
 from chaos.sim_store import Store
 from chaos.sim_supplier import FakeSupplier, Record
-from core import clock, clock_changes, orders, outbox, reconcile, tenancy
+from core import clock_changes, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.audit import Actor as Person
+from core.base import clock, tenancy
 from fulfilment import jobs, relay, webhooks
 
 AGENT = Person("agent", "Ama")

@@ -34,7 +34,7 @@ from supplier import Supplier
 from chaos import forged, too_large, witness
 from chaos.counter import Counter
 from chaos.stage import Stage
-from core.config import Config
+from core.base.config import Config
 
 RATE_A_SECOND = 170
 SENDERS = 6
@@ -255,16 +255,16 @@ def _difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> li
 
 
 def _judge_look_ups(stage: Stage, storm: Storm, began_at: float, ended_at: float) -> None:
-    """Ten look-ups a window may be caused by rings; the rungs of orders with the network were due anyway."""
+    """Ten look-ups a window may be caused by rings; the checks of orders with the network were due anyway."""
     window_s = WINDOW_S / stage.running.time_scale
     storm.look_ups = sum(one.endpoint == "status" for one in witness.requests(stage, began_at))
     since = [at for (at,) in witness.rows(
         stage, "SELECT extract(epoch FROM processing_at)::float FROM orders WHERE state = 'processing'"
     )]  # fmt: skip
-    rungs = [
-        at + rung / stage.running.time_scale * 1.1 for at in since for rung in LADDER_S
+    due_at = [
+        at + check_at / stage.running.time_scale * 1.1 for at in since for check_at in LADDER_S
     ]  # a tenth late at most, by their jitter
-    storm.look_ups_due = sum(began_at - window_s / 6 < rung < ended_at + window_s / 6 for rung in rungs)
+    storm.look_ups_due = sum(began_at - window_s / 6 < check_at < ended_at + window_s / 6 for check_at in due_at)
     windows = math.floor((ended_at - began_at) / window_s) + 1
     storm.look_ups_allowed = storm.look_ups_due + RING_LOOKUPS * windows
     must(

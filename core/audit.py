@@ -7,18 +7,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, phones
-from core.db import Model, db, in_transaction, transaction
-from core.tenancy import as_platform
-from core.users import Login
+from core.base import clock, phones
+from core.base.db import Model, db, in_transaction, transaction
+from core.base.tenancy import as_platform
 
 Kind = Literal["customer", "agent", "owner", "worker", "supplier", "system", "stranger"]
+
+
+class _Person(Protocol):
+    id: int
+    name: str
+
+
+class LoggedIn(Protocol):
+    """What an actor needs of a log-in (`accounts.users.Login`)."""
+
+    door: str
+
+    @property
+    def user(self) -> _Person: ...
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class Actor:
     user_id: int | None = None
 
     @classmethod
-    def of_login(cls, login: Login) -> Actor:
+    def of_login(cls, login: LoggedIn) -> Actor:
         """The person behind a log-in: an agent in the portal, the owner's people in the console."""
         return cls("owner" if login.door == "console" else "agent", login.user.name, login.user.id)
 

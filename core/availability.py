@@ -16,10 +16,11 @@ from sqlalchemy import CheckConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import catalog, clock, config
+from core import catalog
+from core.base import clock, config
+from core.base.db import Model, db
+from core.base.phones import NETWORKS
 from core.catalog import Pause
-from core.db import Model, db
-from core.phones import NETWORKS
 
 LINE = {
     "balance_break": "Sending is stopped while something is settled with the supplier",

@@ -15,10 +15,11 @@ from sqlalchemy import ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock, phones
+from core import audit
 from core.audit import Actor
-from core.db import Model, db
-from core.tenancy import StoreOrPlatformScoped
+from core.base import clock, phones
+from core.base.db import Model, db
+from core.base.tenancy import StoreOrPlatformScoped
 
 KINDS = {
     "contradiction": "The supplier's news contradicts a finished order",

@@ -16,9 +16,9 @@ from datetime import timedelta
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from core import clock, config
+from core.base import clock, config
+from core.base.db import transaction
 from core.catalog import Setting
-from core.db import transaction
 from core.orders import WORK
 
 _OPEN = (*sorted(WORK), "pending")
@@ -27,7 +27,7 @@ NOTED_S = 5.0
 """Unscaled. Smaller steps are not worth a word."""
 _KEY = "clock.mark."
 _LONGEST_CLOSED_S = 600
-"""The longest a supplier's 429 is heeded (`fulfilment.supplier_link`)."""
+"""The longest a supplier's 429 is heeded (`fulfilment.buying.supplier_link`)."""
 
 _ORDER = (
     "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since", "processing_at",
@@ -91,13 +91,13 @@ class Watch:
         """
         steady_s = clock.steady_s()
         offset_s = clock.wall().timestamp() - steady_s
-        leap = None
+        changed = None
         if self._offset_s is None:
-            leap = _move(offset_s, 0.0)
+            changed = _move(offset_s, 0.0)
         elif abs(offset_s - self._offset_s) >= NOTED_S:
-            leap = _move(offset_s, steady_s - self._looked_s)
+            changed = _move(offset_s, steady_s - self._looked_s)
         self._offset_s, self._looked_s = offset_s, steady_s
-        return leap
+        return changed
 
 
 def _move(offset_s: float, unsure_s: float) -> ClockChange | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from core import audit, catalog, config, ledger, stores
+from core import audit, catalog, ledger, stores
+from core.accounts.users import Membership, User
 from core.audit import Actor
-from core.db import transaction
+from core.base import config
+from core.base.db import transaction
+from core.base.tenancy import as_platform
 from core.stores import DEFAULT_COLOUR, Store
-from core.tenancy import as_platform
-from core.users import Membership, User
 
 
 def open_store(

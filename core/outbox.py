@@ -17,10 +17,11 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import audit, clock, config
+from core import audit
 from core.audit import Actor
-from core.db import Model, after_commit, db, transaction
-from core.tenancy import StoreOrPlatformScoped
+from core.base import clock, config
+from core.base.db import Model, after_commit, db, transaction
+from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
 KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance", "prove_books")
@@ -156,7 +157,7 @@ def lease_due(
 ) -> list[tuple[int, int]]:
     """Give out leases on rows that are due and free: (outbox id, lease number) each.
 
-    Signed news, the platform's own errands and the orders of `sooner`, then the longest due. Rows of `besides`, and those
+    Signed news, the platform's own requests and the orders of `sooner`, then the longest due. Rows of `besides`, and those
     another relay is looking at, are skipped. With `only` those ids alone, with `of` those it holds for.
     """
     now = clock.now()

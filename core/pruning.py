@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from core import clock, config, signed
-from core.db import transaction
+from core.base import clock, config, signed
+from core.base.db import transaction
 
 
 def prune() -> int:

@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, phones
-from core.db import Model, db
+from core.base import clock, phones
+from core.base.db import Model, db
 
 RESERVED = frozenset(
     [
@@ -86,7 +86,7 @@ class Store(Model):
 
 
 def by_slug(slug: str) -> Store | None:
-    """The store at this subdomain, or None. `slug` is matched exactly; the door has lower-cased the host."""
+    """The store at this subdomain, or None. `slug` is matched exactly; the edge has lower-cased the host."""
     return db.session.scalar(select(Store).where(Store.slug == slug))
 
 

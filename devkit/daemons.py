@@ -1,6 +1,6 @@
 """How one private server is launched, awaited and ended, and what its folder remembers between runs.
 
-Decides ports, logs and patience. Leaves to `servers` what is launched, and to `leash` the tie to the starter.
+Decides ports, logs and how long to wait. Leaves to `servers` what is launched, and to `process_tree` the tie to the starter.
 """
 
 from __future__ import annotations

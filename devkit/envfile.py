@@ -9,7 +9,7 @@ import dataclasses
 import shlex
 import textwrap
 
-from core.config import Config
+from core.base.config import Config
 
 HEAD = """\
 # Every setting of Makola. All of them come from the environment; no program reads this file by itself.

@@ -1,7 +1,7 @@
 """What one `up` will run: the person's options and environment turned into addresses and settings.
 
 Decides which servers are private, which ports are used, whether demo data are wanted, and what the application is
-told through its environment. Leaves the meaning of each setting to `core.config`, which also judges them.
+told through its environment. Leaves the meaning of each setting to `core.base.config`, which also judges them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from core.config import Config, ConfigError
+from core.base.config import Config, ConfigError
 from devkit import daemons
 
 DEFAULT_PORT = 8000

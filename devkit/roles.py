@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import psycopg
 from psycopg import sql
 
-from core.rights import DEFINER_ROLE
+from core.base.rights import DEFINER_ROLE
 from devkit import servers
 from devkit.plan import Addresses, Refusal
 

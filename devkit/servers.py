@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from core.rights import DEFINER_ROLE
+from core.base.rights import DEFINER_ROLE
 from devkit import daemons, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
 

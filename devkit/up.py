@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devkit import datafolder, front, keys, plan, process_tree, processes, ready, roles, servers
+from devkit import datafolder, fork_runner, keys, plan, process_tree, processes, ready, roles, servers
 from devkit.console import Console
 from devkit.heartbeat_socket import Beats
 from devkit.plan import Addresses, Plan, Refusal
@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     """Run until stopped. Returns the exit status: 0 after an orderly stop, 1 after a refusal."""
     options = plan.parse(words)
     instance = Path(os.environ.get("MAKOLA_INSTANCE") or "instance").resolve()
-    return front.run(
+    return fork_runner.run(
         lambda fd: _run(options, instance, fd), after_kill=lambda: (instance / "ready.json").unlink(missing_ok=True)
     )
 

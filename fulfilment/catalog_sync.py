@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from core import catalog, clock, orders, outbox, supply, tenancy
+from core import catalog, orders, outbox
 from core.audit import SYSTEM
-from core.db import end_read
+from core.base import clock, tenancy
+from core.base.db import end_read
 from core.orders import Order
 from core.outbox import Lease
-from core.supply import SUPPLIER
-from fulfilment import supplier_link
+from core.supplier import supply
+from core.supplier.supply import SUPPLIER
+from fulfilment.buying import supplier_link
 from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 

@@ -14,17 +14,19 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, orders, outbox, tenancy
-from core.database_identity import UnknownDatabase
+from core import orders, outbox
+from core.base import clock, tenancy
+from core.base.database_identity import UnknownDatabase
 from core.outbox import Lease
-from fulfilment import balance, catalog_sync, deliver, prove
+from fulfilment import catalog_sync, prove
+from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
 
 log = structlog.get_logger("jobs")
 
 HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
-    "deliver_order": deliver.deliver,
+    "deliver_order": steps.deliver,
     "sync_catalogue": catalog_sync.sync,
     "refresh_balance": balance.refresh,
     "prove_books": prove.prove,

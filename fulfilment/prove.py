@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from core import clock, proof, tenancy
+from core import proof
+from core.base import clock, tenancy
 from core.outbox import Lease
 from core.proof import Proof
 from fulfilment.outcome import Outcome

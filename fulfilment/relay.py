@@ -22,23 +22,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import (
-    budget,
-    clock,
-    clock_changes,
-    config,
-    guessing,
-    heartbeats,
-    orders,
-    outbox,
-    pruning,
-    reconcile,
-    supply,
-    tenancy,
-    users,
-)
+from core import clock_changes, orders, outbox, pruning, reconcile
+from core.accounts import guessing, users
 from core.audit import SYSTEM
-from core.db import db
+from core.base import clock, config, heartbeats, tenancy
+from core.base.db import db
+from core.supplier import budget, supply
 from fulfilment.supplier_probe import Listener
 
 log = structlog.get_logger("relay")
@@ -63,7 +52,7 @@ _quiet_until = 0.0
 
 
 def ring(outbox_ids: list[int], *, first: bool = False) -> None:
-    """The bell after a commit: lease the rows and enqueue them. Never raises and never holds up a page.
+    """The ring after a commit: lease the rows and enqueue them. Never raises and never holds up a page.
 
     `first`: before all that is in the list.
     """

@@ -17,9 +17,10 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, supply, tenancy
-from core.db import end_read
-from fulfilment import balance, supplier_link
+from core.base import clock, config, tenancy
+from core.base.db import end_read
+from core.supplier import supply
+from fulfilment.buying import balance, supplier_link
 from integrations.ports import NoAnswer, Supplier
 
 _MOST = 4

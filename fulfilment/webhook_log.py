@@ -12,9 +12,11 @@ from typing import Any, Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core import clock, config, orders, supply
-from core.db import db
-from core.supply import WebhookEvent
+from core import orders
+from core.base import clock, config
+from core.base.db import db
+from core.supplier import supply
+from core.supplier.supply import WebhookEvent
 
 Kept = Literal["signed", "unsigned", "seen"]
 """What a ring by this event is worth: fresh words with a signature, words anybody could have written, nothing new."""

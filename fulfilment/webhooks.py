@@ -2,7 +2,7 @@
 
 Anyone may post here who knows the path's token; a body is believed only as far as a ring goes, because the supplier
 signs with a key nobody has (datamart-api.md §6). The order's own look-up decides. How much of a flood is kept is
-decided in `keeping`.
+decided in `webhook_log`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import hmac
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
 
-from core import cases, config, orders, supply, tenancy
-from core.db import transaction
+from core import cases, orders
+from core.base import config, tenancy
+from core.base.db import transaction
+from core.supplier import supply
 from fulfilment import webhook_log
 from integrations.ports import Supplier
 
@@ -30,7 +32,7 @@ def receive(token: str) -> Response:
     settings = config.current()
     if not sum([hmac.compare_digest(token.encode(), known.encode()) for known in settings.webhook_tokens]):
         abort(404)  # each was compared, so that the time tells nothing
-    body = request.get_data()  # before anything touches request.form; whole and within its limit, see door/bodies.py
+    body = request.get_data()  # before anything touches request.form; whole and within its limit, see edge/bodies.py
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
     fits = news.order_ref is not None and len(news.order_ref) <= 64

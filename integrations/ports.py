@@ -99,7 +99,7 @@ class Found:
     failure_reason: str | None = None
     needs_person: bool = False
     unnamed: Unnamed | None = None
-    """None when the record names our reference. Else it may be about any order: see `fulfilment.interpret.is_about`."""
+    """None when the record names our reference. Else it may be about any order: see `fulfilment.buying.interpret.is_about`."""
 
 
 @dataclass(frozen=True)

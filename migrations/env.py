@@ -13,22 +13,28 @@ from core import (  # noqa: F401 - tables
     audit,
     cases,
     catalog,
-    config,
-    database_identity,
-    devices,
-    guessing,
-    heartbeats,
     ledger,
     onboarding,
     orders,
     outbox,
     proof,
+)
+from core.accounts import (  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F401 - tables
+    devices,
+    guessing,
     resets,
-    supply,
     users,
 )
-from core.db import Model
-from core.rights import Roles
+from core.base import (  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F401 - tables
+    config,
+    database_identity,
+    heartbeats,
+)
+from core.base.db import Model
+from core.base.rights import Roles
+from core.supplier import (  # noqa: F401 - tables
+    supply,
+)
 from migrations import granting
 
 

@@ -1,4 +1,4 @@
-"""After every upgrade: each role gets what `core.rights` lists and nothing else, and the program's keys are made known.
+"""After every upgrade: each role gets what `core.base.rights` lists and nothing else, and the program's keys are made known.
 
 Run as the owner of the tables, in the transaction of the upgrade. Safe to repeat; corrects rights that are missing or in
 excess, but does not touch roles of before, which work on until they are dropped (docs/operate.md).
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
-from core import rights, signed
+from core.base import rights, signed
 
 
 class MissingRole(RuntimeError):

@@ -12,7 +12,8 @@ from dataclasses import replace
 from flask import Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import browsers, orders
+from core import orders
+from core.base import browsers
 from storefront import bp, device, review
 from storefront.forms import OrderForm
 from storefront.views import store_page

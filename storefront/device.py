@@ -11,7 +11,7 @@ import secrets
 from flask import Response, g, request, session
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from core import addresses, config
+from core.base import addresses, config
 from core.orders import Caller
 
 COOKIE = "__Host-device"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from werkzeug.datastructures import MultiDict
 
-from core import phones, text_input
+from core.base import phones, text_input
 from core.orders import OrderDraft
 
 _ECHOED = 60

@@ -11,7 +11,8 @@ from datetime import datetime
 from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import availability, browsers, catalog, clock, money, orders, phones
+from core import availability, catalog, orders
+from core.base import browsers, clock, money, phones
 from core.orders import Order
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key

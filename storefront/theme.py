@@ -25,7 +25,7 @@ _PLAIN = "#1f4d3a"
 
 
 def register(state: BlueprintSetupState) -> None:
-    """Give templates the words of this module; the door's error pages wear the store's dress too."""
+    """Give templates the words of this module; the edge's error pages wear the store's theme too."""
     state.app.jinja_env.globals.update(
         store_stylesheet=stylesheet, store_favicon=favicon, store_colour=valid, chat_url=chat_url
     )
@@ -60,7 +60,7 @@ def valid(colour: str | None) -> str:
 
 @lru_cache(maxsize=512)
 def stylesheet(colour: str | None) -> str:
-    """The whole stylesheet of a store page, squeezed, with the store's colour as its custom properties."""
+    """The whole stylesheet of a store page, minified, with the store's colour as its custom properties."""
     own = valid(colour)
     properties = f":root{{--c:{own};--on:{text_on(own)};--l:{readable(own, PAPER)};--d:{readable(own, INK)}}}"
     return properties + _minified()

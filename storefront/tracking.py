@@ -12,8 +12,9 @@ import zlib
 from flask import Response, g, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, availability, catalog, orders, phones, text_input
+from core import audit, availability, catalog, orders
 from core.availability import Now
+from core.base import phones, text_input
 from core.orders import Order
 from storefront import bp, device
 

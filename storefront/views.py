@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from flask import Response, g, jsonify, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import availability, catalog, money, orders, phones
+from core import availability, catalog, orders
 from core.availability import Now, SoldOut, Stop
+from core.base import money, phones
 from storefront import bp, theme
 from storefront.forms import OrderForm
 

@@ -21,9 +21,11 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
-from core import clock, database_identity, ledger, outbox, security_events, tenancy, users
-from core.config import Config
-from core.db import db
+from core import ledger, outbox
+from core.accounts import security_events, users
+from core.base import clock, database_identity, tenancy
+from core.base.config import Config
+from core.base.db import db
 from devkit import servers
 
 
@@ -141,7 +143,7 @@ def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[
 
 @pytest.fixture
 def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The application on freshly seeded tables. No store is set, no bell rings, no limit remembers."""
+    """The application on freshly seeded tables. No store is set, nothing rings, no limit remembers."""
     restore()
     monkeypatch.setattr(outbox, "ring", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
@@ -167,7 +169,7 @@ def context(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def ama(context: Flask) -> int:
-    """Work in ama's store as a job of hers does: as the platform's role, with both walls. Returns its id.
+    """Work in ama's store as a job of hers does: as the platform's role, with both layers. Returns its id.
 
     What a request of hers may do, as the stores' role, is tried with `as_store` and through the pages.
     """
@@ -192,7 +194,7 @@ def across(context: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
-    """Do something inside a store, in a context of its own: as a job does, by the platform's role with both walls."""
+    """Do something inside a store, in a context of its own: as a job does, by the platform's role with both layers."""
     return partial(_inside, app, True)
 
 
@@ -247,7 +249,7 @@ def jump(clocks: Clocks) -> Callable[[float], None]:
 
 
 @pytest.fixture
-def leap(clocks: Clocks) -> Callable[[float], None]:
+def set_clock(clocks: Clocks) -> Callable[[float], None]:
     """Set the wall clock of this process by so many seconds; the steady clock does not move."""
     return clocks.set_wall
 

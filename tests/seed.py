@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from core import catalog, ledger, onboarding, tenancy, users
+from core import catalog, ledger, onboarding
+from core.accounts import users
+from core.accounts.users import Membership
 from core.audit import SYSTEM
-from core.db import transaction
-from core.users import Membership
+from core.base import tenancy
+from core.base.db import transaction
 from integrations.ports import Offer
 
 WEBHOOK_TOKEN = "hooks-token-for-tests-0123456789"

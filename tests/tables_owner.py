@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Engine, Executable, NullPool, create_engine, text
 
-from core import config
+from core.base import config
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a secret for tests, thirty-two characters or more"

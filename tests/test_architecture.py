@@ -12,11 +12,22 @@ from flask import Flask
 from visitors import Visitor
 from werkzeug.routing import Rule
 
-from core import tenancy
-from core.db import Model
+from core.base import tenancy
+from core.base.db import Model
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "front", "core", "integrations", "devkit")
+ROOMS = (
+    "storefront",
+    "agent_portal",
+    "admin_console",
+    "fulfilment",
+    "operations",
+    "edge",
+    "http_server",
+    "core",
+    "integrations",
+    "devkit",
+)
 
 PUBLIC = {
     # room: the pages anybody may open
@@ -34,11 +45,11 @@ GLOBAL_TABLES = {
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store
-    "core/tenancy.py": "defines it",
-    "door/bind.py": "opens the console's requests, logged-in owners only",
-    "door/metrics.py": "adds up every store, for who has the operator's token",
+    "core/base/tenancy.py": "defines it",
+    "edge/bind.py": "opens the console's requests, logged-in owners only",
+    "edge/metrics.py": "adds up every store, for who has the operator's token",
 }
-ACROSS_ROOMS = ("fulfilment/", "admin_console/")
+ACROSS_ROOMS = ("fulfilment/", "operations/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}
 
 
@@ -69,13 +80,13 @@ def test_importing_wsgi_reads_no_environment() -> None:
 
 def test_only_core_db_commits() -> None:
     found = []
-    for path in sources("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core"):
+    for path in sources("storefront", "agent_portal", "admin_console", "fulfilment", "operations", "edge", "core"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and re.fullmatch(
                 r".*(session|connection|conn|db)(\(\))?\.(commit|begin|begin_nested)", ast.unparse(node.func)
             ):
                 found.append(name_of(path))
-    assert set(found) <= {"core/db.py"}, "verbs open `transaction()`; nobody else commits"
+    assert set(found) <= {"core/base/db.py"}, "verbs open `transaction()`; nobody else commits"
 
 
 def test_seeing_every_store_has_a_reason() -> None:
@@ -104,9 +115,9 @@ def users_of(word: str, path: Path) -> set[str]:
 
 def test_only_console_cli_and_seeds_act_in_a_store() -> None:
     allowed = (
-        "core/tenancy.py",
+        "core/base/tenancy.py",
         "admin_console/",
-        "fulfilment/cli.py",
+        "operations/cli.py",
         "fulfilment/seed",
         "core/onboarding",
         "core/audit.py",
@@ -118,7 +129,7 @@ def test_only_console_cli_and_seeds_act_in_a_store() -> None:
 
 
 def test_only_the_scope_itself_is_set_at_the_doors() -> None:
-    allowed = ("core/tenancy.py", "door/bind.py", "fulfilment/")
+    allowed = ("core/base/tenancy.py", "edge/bind.py", "fulfilment/")
     found = [
         name_of(path)
         for path in sources()
@@ -141,14 +152,14 @@ def test_every_model_belongs_to_a_store_or_is_listed() -> None:
 
 def test_no_bare_except_exception_where_business_is_done() -> None:
     found = []
-    for path in sources("core", "storefront", "agent_portal", "admin_console", "door"):
+    for path in sources("core", "storefront", "agent_portal", "admin_console", "edge"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
             ):
                 found.append(f"{name_of(path)}:{node.lineno}")
-    # core/db.py rolls back and raises on; anything else hides bugs and a worker's time limit
-    assert [place for place in found if not place.startswith("core/db.py")] == []
+    # core/base/db.py rolls back and raises on; anything else hides bugs and a worker's time limit
+    assert [place for place in found if not place.startswith("core/base/db.py")] == []
 
 
 def test_templates_hold_no_script_no_style_attribute_and_nothing_unescaped() -> None:
@@ -227,7 +238,7 @@ def test_one_place_buys() -> None:
         for word in ("submit", "submit_bulk")
         for function in users_of(word, path)
     ]
-    assert set(found) == {"fulfilment/purchase.py:call"} and len(found) == 2, found
+    assert set(found) == {"fulfilment/buying/purchase.py:call"} and len(found) == 2, found
 
 
 def test_the_clock_is_the_only_source_of_time() -> None:
@@ -235,10 +246,10 @@ def test_the_clock_is_the_only_source_of_time() -> None:
     wall = re.compile(
         r"\b(datetime\.(now|utcnow|today)|date\.today|time\.(time|time_ns)|func\.now)\(|CURRENT_TIMESTAMP"
     )
-    rooms = ("storefront", "agent_portal", "admin_console", "fulfilment", "door", "core", "integrations")
+    rooms = ("storefront", "agent_portal", "admin_console", "fulfilment", "operations", "edge", "core", "integrations")
     found = {name_of(path) for path in sources(*rooms) if wall.search(path.read_text())}
     own = {name for name in found if not name.startswith("integrations/sandbox/")}  # another company's clock
-    assert own == {"core/clock.py", "door/static.py"}  # the second compares with the ages of files
+    assert own == {"core/base/clock.py", "edge/static.py"}  # the second compares with the ages of files
 
 
 def test_migrations_have_one_head() -> None:

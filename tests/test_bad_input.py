@@ -19,8 +19,9 @@ from seed import WEBHOOK_TOKEN
 from visitors import Visitor
 from werkzeug.datastructures import MultiDict
 
-from core import catalog, orders, tenancy
-from core.db import db
+from core import catalog, orders
+from core.base import tenancy
+from core.base.db import db
 
 STORE, QUEUE, PRICES, LOGIN, FUND, TRACK, HOOK, HOST, ORDER = (
     "store order", "process", "prices", "log-in", "fund wallet", "track", "webhook", "host", "order page",

@@ -14,8 +14,9 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from core import rights, stores, tenancy
-from core.db import PLATFORM, STORE, db
+from core import stores
+from core.base import rights, tenancy
+from core.base.db import PLATFORM, STORE, db
 from wsgi import IDLE_MS, OURS_TO_SAY, POOL, STATEMENT_MS, create_app
 
 URL_OF = {"store": "store", "platform": "app"}

@@ -17,9 +17,10 @@ from seed import WEBHOOK_TOKEN
 from visitors import Visitor
 from werkzeug.routing import Rule
 
-from core import catalog, ledger, orders, tenancy
+from core import catalog, ledger, orders
 from core.audit import Actor
-from core.db import db
+from core.base import tenancy
+from core.base.db import db
 from core.orders import Order
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")

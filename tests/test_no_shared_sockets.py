@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from core import config
-from core.config import Config
-from core.db import db
-from fulfilment import worker
+from core.base import config
+from core.base.config import Config
+from core.base.db import db
+from operations import worker
 
 
 def sockets_to(port: int) -> int:

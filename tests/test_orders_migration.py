@@ -101,7 +101,9 @@ def test_it_masks_what_is_there_keeps_the_walls_and_can_be_taken_back(old: tuple
         assert forced == (True,)
         with pytest.raises(psycopg.errors.RestrictViolation):
             session.execute("UPDATE order_events SET text = ''")
-        assert session.execute("SELECT makola_mask_orders(ARRAY[1, 2, 3])").fetchone() == (0,), "under the wall"
+        assert session.execute("SELECT makola_mask_orders(ARRAY[1, 2, 3])").fetchone() == (0,), (
+            "under row-level security"
+        )
         session.execute("SELECT set_config('makola.scope', 'all', false)")
         assert session.execute("SELECT makola_mask_orders(ARRAY[1, 2, 3])").fetchone() == (1,)
         masked = session.execute("SELECT recipient_msisdn FROM orders ORDER BY id").fetchall()

@@ -21,10 +21,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from core import config as settings
-from core.config import Config
-from core.db import db
-from core.poolers import Pooled
+from core.base import config as settings
+from core.base.config import Config
+from core.base.db import db
+from core.base.poolers import Pooled
 from devkit import daemons
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")

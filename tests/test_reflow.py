@@ -17,8 +17,9 @@ from sqlalchemy import select, update
 from visitors import Visitor
 from werkzeug.serving import make_server
 
-from core import catalog, ledger, orders, tenancy
+from core import catalog, ledger, orders
 from core.audit import SYSTEM, Actor
+from core.base import tenancy
 from core.catalog import Bundle, StoreBundle
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

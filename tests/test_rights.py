@@ -18,9 +18,11 @@ from flask import Flask
 from psycopg import sql
 from sqlalchemy import NullPool, create_engine
 
-from core import catalog, ledger, orders, permits, rights, signed, tenancy, users
+from core import catalog, ledger, orders
+from core.accounts import users
 from core.audit import SYSTEM, Actor
-from core.db import transaction
+from core.base import permits, rights, signed, tenancy
+from core.base.db import transaction
 from core.orders import Order
 
 REACHED = Path(__file__).with_name("reached")
@@ -325,7 +327,7 @@ def test_what_the_program_writes_about_people_is_permitted_and_only_by_its_own_w
     from sqlalchemy import event, text, update
     from sqlalchemy.orm import Session
 
-    from core.db import db
+    from core.base.db import db
 
     with transaction():
         db.session.execute(
@@ -380,7 +382,7 @@ def test_a_store_s_connection_ends_nobody_else_s(connected: Connected) -> None:
 
 
 def test_what_a_webhook_said_stays_and_its_count_only_grows(connected: Connected, across: Flask) -> None:
-    from core import supply
+    from core.supplier import supply
 
     with transaction():
         supply.keep_webhook({"event_key": "k", "body": b"1", "headers": {"a": "b"}, "event": "e"})
@@ -391,7 +393,8 @@ def test_what_a_webhook_said_stays_and_its_count_only_grows(connected: Connected
 
 
 def test_an_answer_of_the_supplier_is_written_once(connected: Connected, across: Flask) -> None:
-    from core import clock, supply
+    from core.base import clock
+    from core.supplier import supply
 
     values = {"at": clock.now(), "supplier": "d", "method": "GET", "path": "/", "http_status": 200, "outcome": "ok"}
     supply.record_call(endpoint="balance", order_refs=(), values=values)
@@ -464,7 +467,7 @@ def test_a_start_with_a_right_too_many_or_too_few_is_refused_by_name(
 def test_a_program_whose_key_the_database_does_not_know_does_not_start(app: Flask, config: Any) -> None:
     from dataclasses import replace
 
-    from core import config as settings
+    from core.base import config as settings
     from wsgi import create_app
 
     try:
@@ -482,8 +485,8 @@ def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
 
     from tables_owner import migrate
 
-    from core import config as settings
-    from core.db import db
+    from core.base import config as settings
+    from core.base.db import db
     from wsgi import create_app
 
     new, old = "new-" * 10, "old-" * 10  # fallbacks are parted by blanks
@@ -526,7 +529,7 @@ def test_work_in_a_store_as_the_platform_is_narrowed_by_the_database_too(
     """A forgotten filter in a job shows nothing of another store, though the role might see it."""
     from sqlalchemy import text
 
-    from core.db import db
+    from core.base.db import db
 
     with app.app_context():
         for scope, seen in ((tenancy.inside(mine.store_id), 1), (tenancy.across_stores(), 2)):

@@ -13,12 +13,12 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from door import security
+from edge import security
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 TEXT = (ROOT / "docs" / "security.md").read_text()
-ROOMS = ("door", "storefront", "agent_portal", "admin_console", "fulfilment", "core")
+ROOMS = ("edge", "storefront", "agent_portal", "admin_console", "fulfilment", "core")
 
 LEVELS = {
     "1.1": "22", "1.2": "1111122223", "1.3": "112222222223", "1.4": "222", "1.5": "123",

@@ -19,7 +19,7 @@ from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
 
-from core import rights, signed
+from core.base import rights, signed
 
 BEFORE = "0006"
 POSTING = """

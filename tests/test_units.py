@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Config
-from front import CONNECTIONS, OWN_FILES, STOP_S
+from core.base.config import Config
+from http_server import CONNECTIONS, OWN_FILES, STOP_S
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = sorted((ROOT / "deploy").glob("*.service"))

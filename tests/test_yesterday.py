@@ -21,8 +21,10 @@ from alembic.config import Config as AlembicConfig
 from flask import Flask
 from psycopg import sql
 
-from core import balances, orders, rights, supply, tenancy
-from core.db import transaction
+from core import orders
+from core.base import rights, tenancy
+from core.base.db import transaction
+from core.supplier import balances, supply
 from fulfilment import jobs
 
 ROOT = Path(__file__).parents[1]
@@ -75,9 +77,10 @@ def app_url(app: Flask, postgres: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def every_table_has_a_row(ama: int) -> None:
-    from core import catalog, logging_in, users
+    from core import catalog
+    from core.accounts import logging_in, users
+    from core.accounts.devices import Place
     from core.audit import Actor
-    from core.devices import Place
 
     line = catalog.shelf()[0]
     order = orders.place(

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, text
 
-from core import audit, clock
+from core import audit
 from core.audit import Actor
+from core.base import clock
+from core.base.db import db, transaction
+from core.base.tenancy import as_platform
 from core.catalog import choosing, sync
 from core.catalog.bundles import Bundle, SupplierOffer, agent_price, shelf_order
 from core.catalog.steps import LOCK
-from core.db import db, transaction
-from core.tenancy import as_platform
 
 
 @dataclass(frozen=True)

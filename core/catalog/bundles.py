@@ -14,9 +14,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, config, money
-from core.db import Model, db
-from core.tenancy import StoreScoped
+from core.base import clock, config, money
+from core.base.db import Model, db
+from core.base.tenancy import StoreScoped
 
 
 class SupplierOffer(Model):

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from sqlalchemy import select
 
-from core import clock
+from core.base import clock
+from core.base.db import db
+from core.base.phones import NETWORKS
 from core.catalog import validity
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.steps import Rules, rules
-from core.db import db
-from core.phones import NETWORKS
 
 Meaning = tuple[str, int, str]
 

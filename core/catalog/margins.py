@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from core import audit, clock
+from core import audit
 from core.audit import Actor
+from core.base import clock
+from core.base.db import db, transaction
+from core.base.phones import NETWORKS
+from core.base.tenancy import current_store_id
 from core.catalog.bundles import Bundle, StoreBundle, hold, shelf_order, size_text
 from core.catalog.prices import MOST_PRICE_PESEWAS
-from core.db import db, transaction
-from core.phones import NETWORKS
-from core.tenancy import current_store_id
 
 
 @dataclass(frozen=True)

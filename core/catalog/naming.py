@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select, text
 
+from core.base.db import db
 from core.catalog import choosing, validity
 from core.catalog.bundles import Bundle, SupplierOffer
 from core.catalog.choosing import Meaning
-from core.db import db
 
 Lasting = Mapping[str, tuple[str, int, str]]
 """By product code: network, megabytes, and the words for how long."""

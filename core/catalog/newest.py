@@ -11,12 +11,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 
-from core import clock
+from core.base import clock
+from core.base.db import db, transaction
+from core.base.tenancy import as_platform
 from core.catalog import choosing
 from core.catalog.bundles import SupplierOffer, SyncReport
 from core.catalog.steps import LOCK
-from core.db import db, transaction
-from core.tenancy import as_platform
 
 MISTAKEN = 50
 """A charge so many times the cost is a mistake on the wire, such as pesewas for cedis, and no price."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core import audit, clock, money
+from core import audit
 from core.audit import Actor
+from core.base import clock, money
+from core.base.db import db, transaction
+from core.base.phones import NETWORKS
+from core.base.tenancy import current_store_id
 from core.catalog.bundles import Bundle, StoreBundle, all_bundles, hold, shelf_order, size_text
-from core.db import db, transaction
-from core.phones import NETWORKS
 from core.stores import Store
-from core.tenancy import current_store_id
 
 MOST_PRICE_PESEWAS = 1_000_000
 """GHS 10,000 for one bundle; more is a typing mistake."""

@@ -9,9 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
 from core.audit import Actor
+from core.base.db import db, transaction
+from core.base.tenancy import as_platform
 from core.catalog.bundles import Setting
-from core.db import db, transaction
-from core.tenancy import as_platform
 
 _KEY = "catalogue.approval"
 ABOVE_BP = 300

@@ -9,12 +9,13 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from core import audit, clock
+from core import audit
 from core.audit import Actor
+from core.base import clock
+from core.base.db import db, transaction
+from core.base.phones import NETWORKS
+from core.base.tenancy import as_platform
 from core.catalog.bundles import Setting
-from core.db import db, transaction
-from core.phones import NETWORKS
-from core.tenancy import as_platform
 
 _SALES = "paused.sales"
 SALES = "sales"

@@ -11,13 +11,13 @@ from typing import Protocol
 
 from sqlalchemy import select, text
 
-from core import clock, config
+from core.base import clock, config
+from core.base.db import db, transaction
+from core.base.phones import NETWORKS
 from core.catalog import choosing, naming, validity
 from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
 from core.catalog.prices import price_new_bundles
 from core.catalog.steps import LOCK
-from core.db import db, transaction
-from core.phones import NETWORKS
 from core.stores import Store
 
 MOST_LEFT_OUT = 200

@@ -10,9 +10,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import audit, money
+from core import audit
 from core.audit import Actor
-from core.db import db, transaction
+from core.base import money
+from core.base.db import db, transaction
 from core.ledger.posting import Account, Entry, InsufficientWallet, Kind, Leg, Posting, post
 
 MOST_FUNDING_PESEWAS = 10_000_000

@@ -16,10 +16,10 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Row, case, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, money, signed, tenancy
 from core.audit import Actor
-from core.db import Model, db
-from core.tenancy import StoreOrPlatformScoped
+from core.base import clock, money, signed, tenancy
+from core.base.db import Model, db
+from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal[
     "fund_float",

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import func, select, text
 
-from core import config
-from core.db import db
+from core.base import config
+from core.base.db import db
+from core.base.tenancy import current_store_id
 from core.ledger.posting import CREDIT_ACCOUNTS, Account, Entry, Posting
-from core.tenancy import current_store_id
 
 KIND_TEXT = {
     "fund_wallet": "Wallet funded",

@@ -12,14 +12,16 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core import budget, clock, config, outbox, phones, supply
+from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
-from core.db import db, transaction
+from core.base import clock, config, phones
+from core.base.db import db, transaction
 from core.orders import booking
 from core.orders.booking import NOTHING, News
 from core.orders.model import Order
 from core.orders.states import FINAL, STAMPS, WAIT_TEXT, State, move_of
 from core.orders.timeline import count_lines, log, open_case
+from core.supplier import budget, supply
 
 _STILL_OPEN = ("pending", "queued", "submitting", "processing")
 
@@ -167,7 +169,7 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
         # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be looking already, and
         # its answer may be older than this news: then one ring must be kept for `outbox.finish`.
         if row.lease_until is None:
-            row.rung_at = now  # a clock set forward just now may be why it is due: `leap` leaves it due then
+            row.rung_at = now  # a clock set forward just now may be why it is due: `clock_changes` leaves it due then
         return True
     if not verified and not budget.take_ring(supply.locked_state()):
         return False

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import money, outbox
+from core import outbox
 from core.audit import Actor
+from core.base import money
 from core.orders.advancing import move
 from core.orders.claiming import queue_again
 from core.orders.model import Order

@@ -1,7 +1,7 @@
 """The claim before a purchase, and the proof that a claimed purchase was never made.
 
 A claim is committed before the call, so that after any crash the only way forward is to look the reference up. The
-durations are written down in `core.config`; both clocks must agree that they have passed.
+durations are written down in `core.base.config`; both clocks must agree that they have passed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
-from core import clock, config, database_identity, outbox, supply
+from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
-from core.db import db, transaction
+from core.base import clock, config, database_identity
+from core.base.db import db, transaction
 from core.orders import sourcing
 from core.orders.advancing import locked, move
 from core.orders.model import Order
 from core.orders.timeline import log, open_case
+from core.supplier import supply
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
 
     Those not *queued* any more are left out, those a restored backup left in doubt, and those that could not be bought
     at their price: they say why they wait. Rows are locked in id order, so
-    two such claims never wait in a circle. Raises `lineage.UnknownDatabase` on a copy of the past.
+    two such claims never wait in a circle. Raises `database_identity.UnknownDatabase` on a copy of the past.
     """
     with transaction() as session:
         database_identity.refuse_restored_copy(

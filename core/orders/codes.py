@@ -10,7 +10,7 @@ import re
 import secrets
 from urllib.parse import unquote
 
-from core import text_input
+from core.base import text_input
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""

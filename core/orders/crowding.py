@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, Subquery, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from core import clock, config, phones
-from core.db import db
+from core.base import clock, config, phones
+from core.base.db import db
+from core.base.tenancy import current_store_id
 from core.orders import refusals
 from core.orders.model import Order
-from core.tenancy import current_store_id
 
 _NUMBER_LOCK, _DEVICE_LOCK, _ADDRESS_LOCK = 4_204, 4_205, 4_206
 """First keys of the advisory locks, so that no hash can be the key of another lock; taken in this order."""

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Index, and_, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
-from core.db import Model, db, transaction
+from core.base import clock
+from core.base.db import Model, db, transaction
+from core.base.tenancy import StoreScoped
 from core.orders.crowding import Caller
 from core.orders.model import Order
-from core.tenancy import StoreScoped
 
 KEPT = timedelta(hours=1)
 """A draft is read for so long, by the clock on the wall: it holds a customer's number."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import clock, config
 from core.audit import SYSTEM
-from core.db import transaction
+from core.base import clock, config
+from core.base.db import transaction
 from core.orders.advancing import move
 from core.orders.model import Order
 

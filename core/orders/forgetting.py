@@ -13,10 +13,11 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
-from core import audit, clock, config
+from core import audit
 from core.audit import Actor
+from core.base import clock, config
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.orders.drafting import forget_drafts
 from core.orders.model import Order
 from core.orders.states import FINAL

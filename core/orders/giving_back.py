@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, or_
 
-from core import clock, money
 from core.audit import Actor
-from core.db import transaction
+from core.base import clock, money
+from core.base.db import transaction
 from core.orders import refusals
 from core.orders.model import Order
 from core.orders.releasing import locked_by_code

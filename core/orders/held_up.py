@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from core import catalog, clock
+from core import catalog
 from core.availability import Now
+from core.base import clock
+from core.base.phones import NETWORKS
 from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
 from core.orders.refusals import Refused
-from core.phones import NETWORKS
 from core.stores import Store
 
 

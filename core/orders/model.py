@@ -9,11 +9,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock, phones
+from core.base import clock, phones
+from core.base.db import Model
+from core.base.tenancy import StoreScoped
 from core.catalog import size_text
-from core.db import Model
 from core.orders.states import FINAL, STATES
-from core.tenancy import StoreScoped
 
 
 class Order(Model, StoreScoped):

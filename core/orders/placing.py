@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, catalog, clock, config, phones, stores
+from core import availability, catalog, stores
 from core.audit import CUSTOMER, Actor
+from core.base import clock, config, phones
+from core.base.db import db, transaction
+from core.base.tenancy import current_store_id
 from core.catalog import Bundle, ShelfLine, SupplierOffer
-from core.db import db, transaction
 from core.orders import crowding, refusals
 from core.orders.codes import new_code, new_order_ref
 from core.orders.crowding import NOBODY, Caller
 from core.orders.model import Order
 from core.orders.timeline import log
 from core.stores import Store
-from core.tenancy import current_store_id
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from core import availability, clock, config, ledger
+from core import availability, ledger
+from core.accounts.users import User
 from core.audit import WORKER, Actor
-from core.db import db, transaction
+from core.base import clock, config
+from core.base.db import db, transaction
 from core.orders import refusals, releasing
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.orders.states import WORK
 from core.orders.timeline import log
-from core.users import User
 
 
 def process(code: str, actor: Actor, access_no: int | None = None) -> Order:

@@ -9,9 +9,10 @@ from typing import Literal
 
 from sqlalchemy import func, select
 
-from core import cases, clock, config, money
+from core import cases
 from core.availability import Now
-from core.db import db
+from core.base import clock, config, money
+from core.base.db import db
 from core.orders import giving_back, held_up
 from core.orders.held_up import Held
 from core.orders.model import Order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core import money
+from core.base import money
 
 if TYPE_CHECKING:
     from core.availability import Stop

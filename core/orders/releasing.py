@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import availability, catalog, clock, config, ledger, outbox
+from core import availability, catalog, ledger, outbox
 from core.audit import WORKER, Actor
-from core.db import db, transaction
+from core.base import clock, config
+from core.base.db import db, transaction
 from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code

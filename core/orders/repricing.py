@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import availability, catalog, clock, money
+from core import availability, catalog
 from core.audit import Actor
-from core.db import db, transaction
+from core.base import clock, money
+from core.base.db import db, transaction
 from core.orders import refusals, releasing, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import audit, cases, clock, database_identity, outbox
+from core import audit, cases, outbox
 from core.audit import SYSTEM, WORKER
-from core.db import db, transaction
+from core.base import clock, database_identity
+from core.base.db import db, transaction
 from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order

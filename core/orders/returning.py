@@ -11,8 +11,8 @@ from sqlalchemy import Select, select
 
 from core import cases, ledger
 from core.audit import SYSTEM
+from core.base.db import db
 from core.cases import Case
-from core.db import db
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.orders.timeline import log

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from core import phones, text_input
-from core.db import db
+from core.base import phones, text_input
+from core.base.db import db
 from core.orders.codes import LONGEST_PASTED, codes_in, read_code
 from core.orders.model import Order
 

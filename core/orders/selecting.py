@@ -13,9 +13,9 @@ from typing import Literal
 
 from sqlalchemy.exc import DBAPIError
 
-from core import config
 from core.audit import Actor
-from core.db import is_conflict, limit_lock_waits, retry_on_conflict
+from core.base import config
+from core.base.db import is_conflict, limit_lock_waits, retry_on_conflict
 from core.orders import pressing, refusals, releasing
 from core.orders.codes import read_code
 from core.orders.model import Order

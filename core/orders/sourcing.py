@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from core import catalog, money
+from core import catalog
 from core.audit import WORKER
+from core.base import money
+from core.base.db import db
+from core.base.phones import NETWORKS
 from core.catalog import Bundle, SupplierOffer
 from core.catalog.newest import Wording
-from core.db import db
 from core.orders import refusals
 from core.orders.model import Order
 from core.orders.states import WAIT_TEXT
 from core.orders.timeline import log
-from core.phones import NETWORKS
 
 
 def why_not(order: Order, bundle: Bundle) -> str | None:

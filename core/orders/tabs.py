@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from core import clock, config
-from core.db import db
+from core.base import clock, config
+from core.base.db import db
 from core.orders.giving_back import awaits_giving_back
 from core.orders.model import Order
 from core.orders.searching import searched

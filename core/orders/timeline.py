@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from core import cases, clock, phones
+from core import cases
 from core.audit import WORKER, Actor
-from core.db import db
+from core.base import clock, phones
+from core.base.db import db
 from core.orders.model import Order, OrderEvent
 
 

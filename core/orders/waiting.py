@@ -12,9 +12,10 @@ from typing import Literal, get_args
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
-from core import clock, config, outbox
+from core import outbox
+from core.base import clock, config
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.outbox import OutboxRow

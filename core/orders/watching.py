@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from core import clock, config
+from core.base import clock, config
 from core.orders.model import Order
 from core.orders.states import WORK
 

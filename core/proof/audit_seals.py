@@ -14,8 +14,8 @@ from sqlalchemy import LargeBinary, Row, select, text
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
-from core.db import Model, db
+from core.base import clock
+from core.base.db import Model, db
 from core.proof import seals
 from core.proof.rules import NAMED, Finding, finding
 

@@ -16,12 +16,13 @@ from typing import Any
 from sqlalchemy import Row, select, text
 from sqlalchemy.exc import OperationalError
 
-from core import cases, clock, config, tenancy
-from core.db import db, transaction
+from core import cases
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
+from core.base.tenancy import as_platform
 from core.ledger import Posting
 from core.proof import audit_seals, rules, seals
 from core.proof.seals import Proof
-from core.tenancy import as_platform
 
 _LOCK = 4_204
 _TURN_WAIT_MS = 5_000

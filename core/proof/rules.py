@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from core import ledger, money
-from core.db import db
+from core import ledger
+from core.base import money
+from core.base.db import db
 from core.orders.states import WORK
 
 NAMED = 20

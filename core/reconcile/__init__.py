@@ -1,5 +1,5 @@
 """The supplier's word about our money beside our own books: what is in doubt (`doubts`), what fits and what is a named
-break (`judging`), money that came back for failed orders (`returned`), the orders to ask when something does not fit
+break (`comparing`), money that came back for failed orders (`returned`), the orders to ask when something does not fit
 (`suspects`), what a person confirms (`funding`), and what can be bought now
 (`renewing`). Callers say `reconcile.note_balance(...)`.
 

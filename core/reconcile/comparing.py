@@ -15,15 +15,17 @@ from typing import Any
 
 from sqlalchemy import ScalarSelect, select
 
-from core import cases, clock, config, ledger, money, orders, supply
+from core import cases, ledger, orders
 from core.audit import SYSTEM
-from core.balances import BalanceRead
+from core.base import clock, config, money
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
 from core.reconcile import returned, rounding, suspects
 from core.reconcile.doubts import Doubts, doubts, never_taken_pesewas
-from core.supply import SUPPLIER
+from core.supplier import supply
+from core.supplier.balances import BalanceRead
+from core.supplier.supply import SUPPLIER
 
 SUBJECT = "float"
 RISE, DROP = "float_funded", "unexpected_charge"

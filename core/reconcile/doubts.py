@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from core import catalog
-from core.db import db
+from core.base.db import db
 
 # A charge is open in our books while the order has more commits than postings that closed one.
 _ORDERS = text(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from core import balances, cases, ledger, money, orders, supply
+from core import cases, ledger, orders
 from core.audit import Actor
-from core.balances import BalanceRead
+from core.base import money
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.ledger import Account, Entry, Posting
 from core.reconcile.comparing import spendable_pesewas
+from core.supplier import balances, supply
+from core.supplier.balances import BalanceRead
 
 
 def booked_for(read: BalanceRead) -> int:

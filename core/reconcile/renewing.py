@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, true
 
-from core import cases, clock, config, supply
+from core import cases
 from core.availability import LINE, Buying
+from core.base import clock, config
+from core.base.db import db, transaction
 from core.catalog import Bundle
-from core.db import db, transaction
 from core.orders import Order
 from core.reconcile.comparing import DROP, countable_pesewas
 from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
-from core.supply import SupplierState
+from core.supplier import supply
+from core.supplier.supply import SupplierState
 
 
 def renew(*, looked_at: bool = False, under_way: Mapping[str, datetime] | None = None) -> str | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from core import money, orders
+from core import orders
+from core.base import money
 from core.reconcile import rounding
 from core.reconcile.doubts import Doubts, doubts
-from core.supply import SupplierState
+from core.supplier.supply import SupplierState
 
 MOST_ORDERS = 200
 _MOST_SUMS = 100_000

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from core import cases, catalog, clock, ledger
+from core import cases, catalog, ledger
 from core.audit import SYSTEM
-from core.db import db
+from core.base import clock
+from core.base.db import db
 from core.ledger import Account, Entry, Posting
 from core.reconcile.doubts import Doubts
-from core.supply import SupplierState
+from core.supplier.supply import SupplierState
 
 A_DAY_PESEWAS = 100
 CASE, SUBJECT = "rounding", "float"

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from core import clock, outbox
+from core import outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock
+from core.base.db import db, transaction
 from core.orders import Order
 from core.orders.timeline import log
 from core.outbox import OutboxRow

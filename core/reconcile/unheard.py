@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, text
 
-from core import clock, config
-from core.db import db
+from core.base import clock, config
+from core.base.db import db
 from core.outbox import OutboxRow
-from core.supply import SupplierCall
+from core.supplier.supply import SupplierCall
 
 WALLET_LOCK = 4_203
-"""Key of the advisory lock that is held through each call about the supplier's wallet (`fulfilment.supplier_link`)."""
+"""Key of the advisory lock that is held through each call about the supplier's wallet (`fulfilment.buying.supplier_link`)."""
 _CALLS = 20
 """So many newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}

@@ -1,4 +1,4 @@
-"""What a person does about a case: the table of actions (`table`), which are legal now (`judging`), doing one (`acting`).
+"""What a person does about a case: the table of actions (`table`), which are legal now (`legality`), doing one (`acting`).
 
 Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and postings themselves are
 `core.orders` and `core.ledger`.

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from core import audit, cases, clock, ledger, money, orders, outbox, reconcile, supply
+from core import audit, cases, ledger, orders, outbox, reconcile
 from core.audit import Actor
+from core.base import clock, money
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.ledger import Posting
 from core.orders import Order, by_hand
 from core.settling import legality, table
 from core.settling.legality import Facts, Refused
+from core.supplier import supply
 
 
 class NoSuchCase(Exception):

@@ -11,15 +11,17 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, clock, config, ledger, money, orders, outbox, reconcile, supply
+from core import cases, ledger, orders, outbox, reconcile
+from core.base import clock, config, money
+from core.base.db import db
 from core.cases import Case
-from core.db import db
 from core.ledger import Posting
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
 from core.settling.table import Action, Way
-from core.supply import SupplierState
+from core.supplier import supply
+from core.supplier.supply import SupplierState
 
 
 class Refused(Exception):

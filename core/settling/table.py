@@ -1,6 +1,6 @@
 """What a person may do about each kind of case, as one printable table: kind, action, what it posts, when it is legal.
 
-`python -m core.settling` prints it. `judging` says whether an action is legal now and how much it moves, `acting` does
+`python -m core.settling` prints it. `legality` says whether an action is legal now and how much it moves, `acting` does
 it.
 """
 

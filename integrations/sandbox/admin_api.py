@@ -1,4 +1,4 @@
-"""The side door for tests and tools, in JSON: read the state, plan faults, hold and release, turn knobs, move time.
+"""The admin API for tests and tools, in JSON: read the state, plan faults, hold and release, turn knobs, move time.
 
 Decides what outsiders may see and set. It is no part of the supplier's wire; people use `pages.py`.
 """
@@ -29,7 +29,7 @@ class BadRequest(ValueError):
 
 
 def respond(sandbox: Sandbox, request: Request) -> Response | None:
-    """The answer of the side door, or None when the path belongs to the pages."""
+    """The answer of The admin API, or None when the path belongs to the pages."""
     refusal = guard(request)
     if refusal is not None:
         return refusal

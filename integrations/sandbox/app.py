@@ -1,7 +1,7 @@
 """The supplier as a plain WSGI application.
 
 Decides the way of a request: body, faults, door, rate limit, endpoint, faults again. What endpoints answer is in the
-`*_calls.py` files; the pages and the side door for tests are in `pages.py` and `sidedoor.py`.
+`*_calls.py` files; the pages and the admin API for tests are in `pages.py` and `admin API.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The first tables, the two walls between stores, and the guards of the books.
+"""The first tables, the two layers that separate stores, and the guards of the books.
 
 Row-level security with FORCE on every table of a store; a statement-level trigger that refuses entries that do not
 sum to zero; triggers that refuse to change what is append only. Grants are made by env.py after every upgrade.

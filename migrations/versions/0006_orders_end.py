@@ -16,7 +16,7 @@ depends_on = None
 
 FINAL = "state IN ('cancelled', 'completed', 'expired', 'refunded')"
 WHOLE = "strpos(recipient_msisdn, 'x') = 0"
-# As `core.phones` reads a number inside a text.
+# As `core.base.phones` reads a number inside a text.
 NUMBER = "(?<![0-9A-Za-z])(\\+?(?:00)?233[ .\u00a0-]?\\(?0?\\)?|0)([25][0-9])[ .\u00a0-]?[0-9]{3}[ .\u00a0-]?([0-9]{4})(?![0-9A-Za-z])"
 TEXTS = {
     "order_events": ("text", "customer_text", "detail"),

@@ -10,8 +10,9 @@ from console_scenes import Scene
 from flask import Flask
 from sqlalchemy import text
 
-from core import security_events, tenancy
-from core.db import db
+from core.accounts import security_events
+from core.base import tenancy
+from core.base.db import db
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ import tables_owner
 from flask import Flask
 from sqlalchemy import update
 
-from core import cases, catalog, clock, orders, reconcile, settling, stores, supply, tenancy
+from core import cases, catalog, orders, reconcile, settling, stores
 from core.audit import Actor
-from core.db import db, transaction
+from core.base import clock, tenancy
+from core.base.db import db, transaction
 from core.orders import News, Order
+from core.supplier import supply
 
 AGENT = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -159,7 +161,7 @@ class Scene:
             return settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)
 
     def finish(self, row_id: int, ok: bool, sentence: str) -> None:
-        """Fulfilment came back with the answer of an errand."""
+        """Fulfilment came back with the answer of a request."""
         self.sql(
             "UPDATE outbox SET done_at = :now, result_ok = :ok, result_text = :text WHERE id = :id",
             now=clock.now(),
@@ -169,7 +171,7 @@ class Scene:
         )
 
     def age(self, row_id: int, seconds: float) -> None:
-        """An errand was asked so long ago."""
+        """a request was asked so long ago."""
         self.sql(
             "UPDATE outbox SET created_at = :at, due_at = :at WHERE id = :id",
             at=clock.now() - timedelta(seconds=seconds),

@@ -11,7 +11,8 @@ from console_scenes import Scene
 from seed import offers
 from visitors import Visitor
 
-from core import audit, catalog, clock
+from core import audit, catalog
+from core.base import clock
 from core.catalog import Bundle
 
 

@@ -13,7 +13,8 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import overview, proof_strip
-from core import availability, clock, config, ledger, outbox, proof, reconcile
+from core import availability, ledger, outbox, proof, reconcile
+from core.base import clock, config
 from core.orders import News
 from core.proof import Proof
 from fulfilment import jobs
@@ -125,7 +126,7 @@ def test_books_never_proven_become_overdue_too(scene: Scene, jump: Callable[[flo
     assert "never been proven" in scene_page(scene)
 
 
-def test_the_button_leaves_an_errand_whose_result_shows_by_itself(owner: Visitor, scene: Scene) -> None:
+def test_the_button_leaves_a_request_whose_result_shows_by_itself(owner: Visitor, scene: Scene) -> None:
     answer = owner.post("/books/prove")
     assert answer.status_code == 303
     found = re.fullmatch(r"/books\?asked=(\d+)", answer.headers["Location"])

@@ -1,4 +1,4 @@
-"""The owner's side in a real Chromium: accessibility, width, the errand that answers by itself, scripts off."""
+"""The owner's side in a real Chromium: accessibility, width, the request that answers by itself, scripts off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from seed import PASSWORD
 from werkzeug.serving import make_server
 
-from core import ledger, outbox, proof, supply
+from core import ledger, outbox, proof
+from core.supplier import supply
 from fulfilment import jobs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -225,12 +226,12 @@ def test_the_same_without_scripts(console: Callable[..., Page], scene: Scene, ow
 
 @pytest.fixture
 def owner_row(scene: Scene) -> Callable[[], int]:
-    """The id of the errand the owner's button left."""
+    """The id of the request the owner's button left."""
 
     def find() -> int:
         from sqlalchemy import text
 
-        from core.db import db
+        from core.base.db import db
 
         return int(scene.ask(lambda: db.session.scalar(text("SELECT max(id) FROM outbox WHERE order_id IS NULL"))))
 

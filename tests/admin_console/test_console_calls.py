@@ -9,7 +9,8 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core import config, supply
+from core.base import config
+from core.supplier import supply
 
 
 def listed(html: str) -> list[int]:

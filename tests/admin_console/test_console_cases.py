@@ -11,7 +11,8 @@ from console_scenes import AGENT, Scene
 from visitors import Visitor
 
 from admin_console import case_words
-from core import audit, cases, catalog, config, ledger, orders
+from core import audit, cases, catalog, ledger, orders
+from core.base import config
 from core.orders import News
 
 NBSP = "\N{NO-BREAK SPACE}"

@@ -12,7 +12,7 @@ from seed import offers
 from visitors import Visitor
 
 from core import audit, catalog, orders, outbox
-from core.phones import NETWORKS
+from core.base.phones import NETWORKS
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -51,7 +51,7 @@ def test_before_the_first_sync_the_page_says_what_to_do(owner: Visitor, scene: S
     assert "No bundles yet: the last sync left nothing to sell" in owner.get("/").text
 
 
-def test_sync_leaves_an_errand_whose_answer_shows_by_itself(owner: Visitor, scene: Scene) -> None:
+def test_sync_leaves_a_request_whose_answer_shows_by_itself(owner: Visitor, scene: Scene) -> None:
     answer = owner.post("/catalogue/sync")
     assert answer.status_code == 303
     place = answer.headers["Location"]

@@ -11,7 +11,7 @@ from flask import Flask
 from seed import PASSWORD
 from visitors import Visitor
 
-from core import hashing
+from core.base import hashing
 
 OWNER = {"email": "owner@example.test", "password": PASSWORD}
 

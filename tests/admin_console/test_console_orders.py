@@ -9,7 +9,8 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core import clock, config, ledger, orders, outbox
+from core import ledger, orders, outbox
+from core.base import clock, config
 from core.orders import News
 
 

@@ -14,7 +14,8 @@ from seed import FLOAT_PESEWAS
 from visitors import Visitor
 
 from admin_console import figures, floatplot
-from core import catalog, clock, config, ledger, proof
+from core import catalog, ledger, proof
+from core.base import clock, config
 
 
 def figure(html: str, label: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core import supply
+from core.supplier import supply
 
 PAGES = (
     "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck", "/orders?day=today&store=ama",

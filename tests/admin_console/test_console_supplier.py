@@ -11,11 +11,12 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import supplier
-from core import balances, cases, ledger, orders, outbox, reconcile, settling
+from core import cases, ledger, orders, outbox, reconcile, settling
 from core.audit import Actor
-from core.balances import BalanceRead
 from core.orders import News
 from core.reconcile import Doubts
+from core.supplier import balances
+from core.supplier.balances import BalanceRead
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -249,7 +250,7 @@ def test_both_sides_show_with_the_age_of_the_answer(owner: Visitor, scene: Scene
 
 
 def test_the_link_tells_its_troubles(owner: Visitor, scene: Scene) -> None:
-    from core import clock
+    from core.base import clock
 
     soon = clock.after(60)
     scene.link(
@@ -276,7 +277,7 @@ def asked(owner: Visitor) -> tuple[str, int]:
     return place, int(found[1])
 
 
-def test_refresh_leaves_one_errand_however_often_it_is_pressed(owner: Visitor, scene: Scene) -> None:
+def test_refresh_leaves_one_request_however_often_it_is_pressed(owner: Visitor, scene: Scene) -> None:
     first, second = asked(owner), asked(owner)
     assert first == second
     row = scene.ask(lambda: outbox.asked(first[1]))
@@ -312,7 +313,7 @@ def test_the_page_asks_until_the_answer_is_there_and_then_stops(
     assert words in again and "http-equiv" not in again, "the same address shows the result, and reloads no more"
 
 
-def test_a_slow_errand_says_so_once_and_a_lost_one_is_given_up(owner: Visitor, scene: Scene) -> None:
+def test_a_slow_request_says_so_once_and_a_lost_one_is_given_up(owner: Visitor, scene: Scene) -> None:
     place, row_id = asked(owner)
     poll = poll_of(owner.get(place).text)
     assert poll is not None
@@ -329,22 +330,23 @@ def test_a_slow_errand_says_so_once_and_a_lost_one_is_given_up(owner: Visitor, s
 
 
 @pytest.mark.parametrize("text", ["", "0", "999999999", "-1", "x", "1e3", "٣", "9" * 30, "1;--"])
-def test_an_unknown_errand_is_no_errand(owner: Visitor, text: str) -> None:
+def test_an_unknown_request_is_no_request(owner: Visitor, text: str) -> None:
     page = owner.get("/supplier", query_string={"asked": text})
     assert page.status_code == 200
     assert "data-hx-get" not in page.text
     assert owner.get("/supplier/panel", query_string={"asked": text}).status_code == 404
 
 
-def test_an_errand_of_an_order_is_not_shown(owner: Visitor, scene: Scene) -> None:
+def test_a_request_of_an_order_is_not_shown(owner: Visitor, scene: Scene) -> None:
     order = scene.find(scene.order("queued"))
     row: Any = scene.ask(lambda: outbox.of_order(order.id))
     assert owner.get(f"/supplier/panel?asked={row.id}").status_code == 404
 
 
 def test_what_was_bought_since_the_last_answer_is_no_difference(owner, in_store):
-    from core import catalog, ledger, orders, reconcile, tenancy
+    from core import catalog, ledger, orders, reconcile
     from core.audit import Actor
+    from core.base import tenancy
 
     def buy() -> None:
         line = catalog.shelf()[0]

@@ -13,9 +13,11 @@ from seed import PASSWORD
 from sqlalchemy import text
 from visitors import Visitor
 
-from core import audit, people, stores, tenancy, users
+from core import audit, stores
+from core.accounts import people, users
 from core.audit import SYSTEM, AuditLine
-from core.db import db
+from core.base import tenancy
+from core.base.db import db
 
 Command = Callable[..., Result]
 NEW = "a kettle on the roof"

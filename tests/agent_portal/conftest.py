@@ -13,10 +13,11 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
-from core import catalog, ledger, orders, tenancy
+from core import catalog, ledger, orders
 from core.audit import SUPPLIER, SYSTEM, Actor
+from core.base import tenancy
+from core.base.db import db
 from core.catalog import PriceLine
-from core.db import db
 from core.orders import News, Order
 
 AMA = Actor("agent", "Ama")

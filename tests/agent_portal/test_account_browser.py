@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from core import resets, users
+from core.accounts import resets, users
 from core.audit import SYSTEM
-from core.db import db
+from core.base.db import db
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(seconds=10)]
 AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()

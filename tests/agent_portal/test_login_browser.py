@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from core import devices, guessing, tenancy
-from core.db import db, transaction
+from core.accounts import devices, guessing
+from core.base import tenancy
+from core.base.db import db, transaction
 
 pytestmark = pytest.mark.browser
 

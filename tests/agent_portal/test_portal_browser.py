@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from core import catalog, config, ledger, money, orders, proof, tenancy
+from core import catalog, ledger, orders, proof
 from core.audit import SYSTEM, Actor
+from core.base import config, money, tenancy
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,8 @@ from store_customers import fields as hidden_fields
 from store_customers import parse_clean
 from visitors import Visitor
 
-from core import money, orders, tenancy
+from core import orders
+from core.base import money, tenancy
 from core.orders.selecting import IN_THE_WAY
 
 

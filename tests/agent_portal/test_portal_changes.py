@@ -14,8 +14,9 @@ from flask import Flask
 from seed import WALLET_PESEWAS, offers
 from visitors import Visitor
 
-from core import catalog, ledger, money, orders, tenancy
+from core import catalog, ledger, orders
 from core.audit import Actor
+from core.base import money, tenancy
 from core.catalog import PriceLine
 from core.orders import Order
 
@@ -287,12 +288,12 @@ def test_no_store_prices_an_order_by_hand(
     """Through the function of the database: only what the bundle costs now, only upwards, only an order of its own."""
     from sqlalchemy import func, select
 
-    from core.db import db, transaction
+    from core.base.db import db, transaction
 
     mine, theirs = order_of(place()), order_of(place("kofi"), "kofi")
 
     def try_(order: Order, price: int) -> bool | None:
-        from core import clock
+        from core.base import clock
 
         with transaction():
             return db.session.scalar(select(func.makola_reprice(order.id, price, clock.now())))

@@ -9,8 +9,8 @@ import tables_owner
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import money, tenancy
 from core.audit import SYSTEM
+from core.base import money, tenancy
 from core.stores import Store
 
 

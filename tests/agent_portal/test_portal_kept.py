@@ -13,8 +13,10 @@ from flask import Flask
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import config, orders, users
+from core import orders
+from core.accounts import users
 from core.audit import Actor
+from core.base import config
 from core.catalog import Bundle
 
 PASSWORD = "correct horse battery"

@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy import event
 from visitors import Visitor
 
-from core import clock, orders
-from core.db import db
+from core import orders
+from core.base import clock
+from core.base.db import db
 from core.orders import Order
 
 MOST_STATEMENTS, MOST_BYTES = 12, 2_000

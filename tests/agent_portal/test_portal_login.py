@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from visitors import Visitor
 
-from core import hashing
+from core.base import hashing
 
 PASSWORD = "correct horse battery"
 

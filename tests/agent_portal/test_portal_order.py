@@ -12,8 +12,9 @@ from flask import Flask
 from seed import offers
 from visitors import Visitor
 
-from core import catalog, clock, ledger, money, orders, phones, tenancy
+from core import catalog, ledger, orders
 from core.audit import Actor
+from core.base import clock, money, phones, tenancy
 
 UNKNOWN = "ZZZZZZZZZZ"
 HTMX = {"HX-Request": "true"}
@@ -168,8 +169,9 @@ class TestLive:
 
 
 def settle(app: Any, case_id: int, action: str, seen: int | None, words: str) -> None:
-    from core import settling, tenancy
-    from core.db import db
+    from core import settling
+    from core.base import tenancy
+    from core.base.db import db
 
     with app.app_context(), tenancy.across_stores():
         settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)

@@ -92,7 +92,7 @@ def test_ids_are_unique_on_every_page(ama_agent: Visitor, full: dict[str, str]) 
 def test_a_page_costs_a_bounded_number_of_statements(app: Any, ama_agent: Visitor, place: Any) -> None:
     from sqlalchemy import event
 
-    from core.db import STORE, db
+    from core.base.db import STORE, db
 
     for index in range(12):
         place(number=f"02400000{index:02}", gb=1)

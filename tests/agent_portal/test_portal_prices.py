@@ -10,7 +10,8 @@ import tables_owner
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import catalog, money, tenancy
+from core import catalog
+from core.base import money, tenancy
 from core.catalog import Bundle
 
 

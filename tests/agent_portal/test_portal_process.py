@@ -13,8 +13,9 @@ from seed import WALLET_PESEWAS
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import catalog, money, orders, outbox, phones, tenancy
+from core import catalog, orders, outbox
 from core.audit import SYSTEM
+from core.base import money, phones, tenancy
 from core.catalog import Bundle
 
 UNKNOWN = "ZZZZZZZZZZ"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from visitors import Visitor
 
-from core import config, money
+from core.base import config, money
 
 
 def numbers(html: str) -> list[str]:

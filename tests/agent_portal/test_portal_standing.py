@@ -10,9 +10,11 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from core import clock, ledger, reconcile, supply, tenancy
+from core import ledger, reconcile
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock, tenancy
+from core.base.db import db, transaction
+from core.supplier import supply
 
 PAGES = ("/", "/orders", "/prices")
 

@@ -13,10 +13,11 @@ import tables_owner
 from sqlalchemy import event, update
 from visitors import Visitor
 
-from core import catalog, clock, config, ledger, money, orders, tenancy
+from core import catalog, ledger, orders
 from core.audit import SYSTEM
+from core.base import clock, config, money, tenancy
+from core.base.db import db
 from core.catalog import Bundle
-from core.db import db
 from core.orders import pressing
 from core.orders.refusals import PRESS_AGAIN
 

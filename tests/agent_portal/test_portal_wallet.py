@@ -14,8 +14,9 @@ import tables_owner
 from seed import WALLET_PESEWAS
 from visitors import Visitor
 
-from core import config, ledger, money, proof, tenancy
+from core import ledger, proof
 from core.audit import SYSTEM
+from core.base import config, money, tenancy
 
 
 def lines_of(html: str) -> list[tuple[str, str]]:

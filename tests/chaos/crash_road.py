@@ -25,10 +25,13 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import clock, config, database_identity, ledger, orders, outbox, reconcile, supply, tenancy
-from core.db import db
+from core import ledger, orders, outbox, reconcile
+from core.base import clock, config, database_identity, tenancy
+from core.base.db import db
 from core.orders import Order
-from fulfilment import call_log, jobs
+from core.supplier import supply
+from fulfilment import jobs
+from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import orders as theirs

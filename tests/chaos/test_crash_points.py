@@ -25,7 +25,7 @@ from crash_road import Answer, Road
 
 from chaos import crash_points
 from chaos.crash_points import Point
-from core.db import db
+from core.base.db import db
 
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"
 ANSWERS = [
@@ -70,11 +70,11 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
     places = {point.where.rpartition(":")[0] for point in listed}
     for wanted in (
         "core/orders/claiming.py:_claim",
-        "fulfilment/purchase.py:call",
+        "fulfilment/buying/purchase.py:call",
         f"integrations/datamart/client.py:DataMart.{'submit' if answer.lines == 1 else 'submit_bulk'}",
         "integrations/http.py:send",
-        "fulfilment/answers.py:take_purchase",
-        "core/supply.py:record_call",
+        "fulfilment/buying/answers.py:take_purchase",
+        "core/supplier/supply.py:record_call",
         "core/outbox.py:finish",
     ):
         assert wanted in places
@@ -83,4 +83,4 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
 def test_a_point_that_never_comes_is_noticed(road: Road) -> None:
     road.prepare(ANSWERS[1])
     job = road.start(ANSWERS[1])[1]
-    assert crash_points.stopped_at(db.engine, job, Point("fulfilment/purchase.py:call:1", 1, (0, 0, 0))) is False
+    assert crash_points.stopped_at(db.engine, job, Point("fulfilment/buying/purchase.py:call:1", 1, (0, 0, 0))) is False

@@ -19,8 +19,9 @@ from sqlalchemy.exc import OperationalError
 
 from chaos import crash_points
 from chaos.crash_points import Point
-from core import clock, config, ledger
-from core.db import db
+from core import ledger
+from core.base import clock, config
+from core.base.db import db
 from core.orders import Order
 
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"

@@ -17,9 +17,11 @@ from chaos import ROOT, patching, sim, sim_actors, sim_journal, sim_seams
 from chaos.sim_database import Database
 from chaos.sim_profile import BulkMode
 from chaos.sim_world import World
-from core import clock, db, ledger, tenancy
+from core import ledger
 from core.audit import SYSTEM
-from fulfilment import relay, supplier_link
+from core.base import clock, db, tenancy
+from fulfilment import relay
+from fulfilment.buying import supplier_link
 
 SEEDS, PROCESSES = 56, 2
 """As many as fit in two minutes on two cores that do nothing else: 29 a minute."""

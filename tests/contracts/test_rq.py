@@ -31,9 +31,9 @@ from rq.worker import BaseWorker
 from rq_program import nap
 
 from devkit.servers import Valkey
-from door.limits import valkey as impatient
+from edge.limits import valkey as impatient
 from fulfilment import relay
-from fulfilment.worker import MAINTENANCE_S, MONITORING_S, WORKER_TTL_S, MarkedWorker, RowJob
+from operations.worker import MAINTENANCE_S, MONITORING_S, WORKER_TTL_S, MarkedWorker, RowJob
 
 ROOT = Path(__file__).parents[2]
 LIST = f"rq:queue:{relay.QUEUE}"
@@ -113,7 +113,7 @@ def test_workers_without_a_name_get_names_of_their_own(queue: Queue) -> None:
 
 USED = {
     "fulfilment/relay.py": {"rq": {"Queue"}, "rq.serializers": {"JSONSerializer"}},
-    "fulfilment/worker.py": {
+    "operations/worker.py": {
         "rq": {"SimpleWorker"},
         "rq.job": {"Job"},
         "rq.queue": {"Queue"},
@@ -142,11 +142,11 @@ UNUSED_ARGUMENTS = {
     "rate_limit",
 }
 IN_FRONT = {
-    ("core/outbox.py", "bell", "first"),
+    ("core/outbox.py", "ring", "first"),
     ("fulfilment/relay.py", "_enqueue", "first"),
     ("fulfilment/relay.py", "_enqueue", "turn == 'news'"),
 }
-"""Who puts a job before all others: the bell for a row with news, a round in the turn of news."""
+"""Who puts a job before all others: the ring for a row with news, a round in the turn of news."""
 UNUSED_CALLS = {"enqueue", "enqueue_at", "enqueue_in", "enqueue_many", "requeue"}
 
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
                     if ast.unparse(node.func).endswith("enqueue_call"):
                         assert name == "fulfilment/relay.py", name
                         rings.append(said)
-                    rings_it = ast.unparse(node.func).rpartition(".")[2] in ("_enqueue", "ring", "bell")
+                    rings_it = ast.unparse(node.func).rpartition(".")[2] in ("_enqueue", "ring", "ring")
                     if rings_it and "first" in said:
                         in_front.add((name, ast.unparse(node.func), said["first"]))
                 if isinstance(node, ast.Call) and name in USED:

@@ -11,10 +11,11 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from core import cases, clock, ledger, orders, reconcile, settling, tenancy
+from core import cases, ledger, orders, reconcile, settling
 from core.audit import Actor
+from core.base import clock, tenancy
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.orders import News, Order
 from core.outbox import OutboxRow
 

@@ -16,9 +16,10 @@ from flask import Flask
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core import audit, proof, tenancy
+from core import audit, proof
 from core.audit import SYSTEM, Actor, AuditLine
-from core.db import db, transaction
+from core.base import tenancy
+from core.base.db import db, transaction
 from core.proof import audit_seals
 from core.proof.audit_seals import AuditSeal
 from devkit import daemons

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import browsers
+from core.base import browsers
 
 
 @pytest.mark.parametrize(

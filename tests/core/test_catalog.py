@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from seed import offers
 from sqlalchemy import select
 
-from core import catalog, config, tenancy
+from core import catalog
 from core.audit import Actor
+from core.base import config, tenancy
+from core.base.db import db
 from core.catalog import Bundle, StoreBundle
-from core.db import db
 
 AMA = Actor("agent", "Ama")
 OWNER = Actor("owner", "Owner")

@@ -12,10 +12,12 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from core import cases, clock, config, ledger, orders, outbox, supply, tenancy
+from core import cases, ledger, orders, outbox
 from core.audit import SYSTEM, Actor
-from core.db import NestedTransaction, UnsavedChange, after_commit, db, transaction
+from core.base import clock, config, tenancy
+from core.base.db import NestedTransaction, UnsavedChange, after_commit, db, transaction
 from core.orders import Order
+from core.supplier import supply
 
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]

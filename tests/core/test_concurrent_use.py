@@ -15,12 +15,15 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
-from core import cases, catalog, ledger, onboarding, orders, reconcile, stores, supply, tenancy, users
+from core import cases, catalog, ledger, onboarding, orders, reconcile, stores
+from core.accounts import users
 from core.audit import Actor
+from core.base import tenancy
+from core.base.db import db, transaction
 from core.catalog import Bundle, sync
-from core.db import db, transaction
 from core.orders import Order, booking, placing, refusals
 from core.reconcile import comparing
+from core.supplier import supply
 
 OWNER = Actor("owner", "Owner")
 MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]

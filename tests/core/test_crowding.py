@@ -11,9 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from core import config, orders, tenancy
+from core import orders
 from core.audit import CUSTOMER, Actor
-from core.db import db
+from core.base import config, tenancy
+from core.base.db import db
 from core.orders import Caller, Order
 
 AMA = Actor("agent", "Ama")
@@ -104,11 +105,11 @@ def test_orders_that_no_browser_placed_are_not_counted(ama: int, place: Callable
 
 
 def test_a_clock_set_back_makes_nobody_wait_longer(
-    ama: int, place: Callable[..., Order], leap: Callable[[float], None]
+    ama: int, place: Callable[..., Order], set_clock: Callable[[float], None]
 ) -> None:
     for _ in range(DEVICE):
         place(caller=PHONE)
-    leap(-3_600)
+    set_clock(-3_600)
     with pytest.raises(orders.TooManyOpen) as refused:
         place(caller=PHONE)
     assert refused.value.wait_s == config.current().open_wait_s == 20

@@ -16,10 +16,11 @@ from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import func, select, text, update
 
-from core import devices, guessing, hashing, logging_in, users
-from core.db import db, transaction
-from core.devices import Place
-from core.guessing import Refused, Slower, TryCount
+from core.accounts import devices, guessing, logging_in, users
+from core.accounts.devices import Place
+from core.accounts.guessing import Refused, Slower, TryCount
+from core.base import hashing
+from core.base.db import db, transaction
 
 AMA, KOFI = "ama@example.test", "kofi@example.test"
 

@@ -12,10 +12,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from core import clock, config, ledger, orders, tenancy
+from core import ledger, orders
 from core.audit import Actor
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.clock_changes import Watch
-from core.db import db, transaction
 from core.orders import Order
 from fulfilment import relay
 
@@ -99,20 +100,20 @@ def test_the_day_is_a_setting_and_a_machines_duration(
     assert expire() == 1
 
 
-@pytest.mark.parametrize("leap_s", [2 * DAY_S, -2 * DAY_S])
+@pytest.mark.parametrize("change_s", [2 * DAY_S, -2 * DAY_S])
 def test_a_wrong_clock_expires_nothing_and_keeps_nothing_for_ever(
     ama: int,
     place: Callable[..., Order],
     jump: Callable[[float], None],
-    leap: Callable[[float], None],
-    leap_s: float,
+    set_clock: Callable[[float], None],
+    change_s: float,
 ) -> None:
     watch = Watch()
     with tenancy.across_stores():
         watch.look()
     order = place()
     jump(60)
-    leap(leap_s)
+    set_clock(change_s)
     with tenancy.across_stores():
         assert watch.look() is not None
     assert (expire(), state_of(order)) == (0, "pending")

@@ -14,10 +14,12 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from core import audit, cases, config, orders, phones, proof, supply, tenancy
+from core import audit, cases, orders, proof
 from core.audit import SYSTEM, Actor
-from core.db import db, transaction
+from core.base import config, phones, tenancy
+from core.base.db import db, transaction
 from core.orders import News, Order
+from core.supplier import supply
 
 AMA = Actor("agent", "Ama")
 NUMBER, MASKED = "+233241234567", "+23324xxx4567"

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from core import db
+from core.base import db
 from devkit import daemons, process_tree, servers
 
 ANSWER_S, PING_S, CONNECT_S = 1.5, 0.5, 2
@@ -117,7 +117,7 @@ def test_a_slow_answer_within_the_limit_is_taken(engine: Engine) -> None:
 
 def test_the_application_s_engine_has_the_limits(context: object) -> None:
     import wsgi
-    from core.db import db as application
+    from core.base.db import db as application
 
     with application.engine.connect() as connection:
         held = connection.connection.dbapi_connection

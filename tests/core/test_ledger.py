@@ -13,9 +13,10 @@ from seed import WALLET_PESEWAS
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from core import audit, ledger, outbox, tenancy
+from core import audit, ledger, outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import tenancy
+from core.base.db import db, transaction
 
 REFUSED = (DBAPIError, IntegrityError, ProgrammingError)
 

@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy.exc import DBAPIError
 
-from core import catalog, ledger, orders, stores, tenancy
+from core import catalog, ledger, orders, stores
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import tenancy
+from core.base.db import db, transaction
 from core.ledger import InsufficientWallet
 
 RUNS, STEPS = int(os.environ.get("LEDGER_RUNS", "40")), 50

@@ -21,10 +21,11 @@ from flask import Flask
 from seed import WALLET_PESEWAS
 from sqlalchemy import text
 
-from core import ledger, stores, tenancy
+from core import ledger, stores
 from core.audit import SYSTEM
-from core.config import Config
-from core.db import db, retry_on_conflict, transaction
+from core.base import tenancy
+from core.base.config import Config
+from core.base.db import db, retry_on_conflict, transaction
 from core.ledger import InsufficientWallet
 
 PROCESSES = 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import money
+from core.base import money
 
 amounts = st.integers(min_value=0, max_value=money.MOST_PESEWAS)
 

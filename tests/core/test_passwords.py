@@ -8,10 +8,11 @@ from argon2 import PasswordHasher
 from flask import Flask
 from seed import PASSWORD
 
-from core import logging_in, passwords, tenancy, users
-from core.db import transaction
-from core.devices import Place
-from core.passwords import BadPassword
+from core.accounts import logging_in, users
+from core.accounts.devices import Place
+from core.base import passwords, tenancy
+from core.base.db import transaction
+from core.base.passwords import BadPassword
 
 AMA = ("Ama Mensah", "ama@example.test", "Ama's Data", "ama", "+233240000001")
 HERE = Place("10.0.0.1", "portal")

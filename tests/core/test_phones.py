@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import carrier
 
-from core import phones
+from core.base import phones
 
 prefixes = st.sampled_from([prefix for network in phones.NETWORKS.values() for prefix in network.prefixes])
 numbers = st.builds(lambda prefix, rest: prefix + f"{rest:07}", prefixes, st.integers(min_value=0, max_value=9_999_999))

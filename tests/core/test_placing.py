@@ -11,10 +11,11 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core import catalog, config, ledger, onboarding, orders, tenancy
+from core import catalog, ledger, onboarding, orders
 from core.audit import SYSTEM, Actor
+from core.base import config, tenancy
+from core.base.db import db, transaction
 from core.catalog import Bundle, StoreBundle
-from core.db import db, transaction
 from core.orders import Order, placing
 
 AMA = Actor("agent", "Ama")

@@ -20,9 +20,10 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import undefer
 
-from core import cases, config, ledger, orders, proof, tenancy
+from core import cases, ledger, orders, proof
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import config, tenancy
+from core.base.db import db, transaction
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.proof import Proof, proving, rules, seals

@@ -14,9 +14,10 @@ import pytest
 import tables_owner
 from sqlalchemy import update
 
-from core import availability, clock, config, orders, stores
+from core import availability, orders, stores
 from core.audit import Actor
-from core.db import db
+from core.base import clock, config
+from core.base.db import db
 from core.orders import Order
 
 AMA = Actor("agent", "Ama")
@@ -202,14 +203,14 @@ def words(order: Order) -> tuple[str, str, str]:
 def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(ama: int, place: Place) -> None:
     order = change(place(), state="submitting", submitted_at=clock.now())
     assert words(order) == ("Processing", "We are sending it to the network.", "Sending to the supplier.")
-    next_look = clock.now() + timedelta(minutes=5)
-    at = f"{next_look.astimezone(clock.ACCRA):%H:%M}"
+    next_check_at = clock.now() + timedelta(minutes=5)
+    at = f"{next_check_at.astimezone(clock.ACCRA):%H:%M}"
     for values in (
         {"submitted_at": clock.now() - timedelta(seconds=121)},
         {"submitted_at": clock.now(), "unknown_since": clock.now()},
     ):
         label, customer, agent = words(
-            change(order, next_look_at=next_look, unknown_since=None) and change(order, **values)
+            change(order, next_look_at=next_check_at, unknown_since=None) and change(order, **values)
         )
         assert label == "Checking with the network"
         assert customer == f"Checking with the network. Nothing is lost; next check at {at}."

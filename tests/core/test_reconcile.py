@@ -14,26 +14,14 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import (
-    audit,
-    balances,
-    cases,
-    catalog,
-    clock,
-    ledger,
-    orders,
-    outbox,
-    reconcile,
-    settling,
-    stores,
-    supply,
-    tenancy,
-)
+from core import audit, cases, catalog, ledger, orders, outbox, reconcile, settling, stores
 from core.audit import SYSTEM, Actor
+from core.base import clock, tenancy
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.orders import News, Order
 from core.reconcile import Doubts, returned, suspects
+from core.supplier import balances, supply
 
 AMA = Actor("agent", "Ama")
 COST = 460

@@ -13,26 +13,14 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from core import (
-    audit,
-    cases,
-    catalog,
-    clock,
-    config,
-    ledger,
-    onboarding,
-    orders,
-    reconcile,
-    settling,
-    stores,
-    supply,
-    tenancy,
-    users,
-)
+from core import audit, cases, catalog, ledger, onboarding, orders, reconcile, settling, stores
+from core.accounts import users
 from core.audit import SYSTEM, Actor
+from core.base import clock, config, tenancy
+from core.base.db import STORE, db, transaction
 from core.catalog import Bundle
-from core.db import STORE, db, transaction
 from core.orders import Order
+from core.supplier import supply
 
 OWNER = Actor("owner", "Owner")
 

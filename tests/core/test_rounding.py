@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import balances, cases, catalog, clock, ledger, orders, proof, reconcile, stores, supply, tenancy
+from core import cases, catalog, ledger, orders, proof, reconcile, stores
 from core.audit import SYSTEM, Actor
-from core.db import db, transaction
+from core.base import clock, tenancy
+from core.base.db import db, transaction
 from core.ledger import Posting
 from core.orders import News, Order
 from core.reconcile import rounding
+from core.supplier import balances, supply
 from integrations.datamart.money import signed_pesewas
 
 AMA = Actor("agent", "Ama")

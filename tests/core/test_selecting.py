@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from core import ledger, orders
 from core.audit import SYSTEM, Actor
-from core.db import db, transaction
+from core.base.db import db, transaction
 from core.orders import Order
 
 AMA = Actor("agent", "Ama")

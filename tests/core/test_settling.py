@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 
-from core import audit, cases, clock, config, orders, reconcile, settling, stores, supply, tenancy
-from core.db import transaction
+from core import audit, cases, orders, reconcile, settling, stores
+from core.base import clock, config, tenancy
+from core.base.db import transaction
 from core.orders import News, Order
 from core.settling import Refused, acting, legality
-from fulfilment import schedule
+from core.supplier import supply
+from fulfilment.buying import schedule
 
 KINDS = tuple(cases.KINDS)
 PLATFORM_KINDS = ("unexpected_charge", "float_funded", "unknown_reference", "restored", "books_broken", "rounding")
@@ -223,8 +225,8 @@ def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(desk: D
     assert desk.wallet() == (WALLET_PESEWAS, 0)
     assert desk.kinds(order) == ["hold", "release"]
     assert "Esi asked the supplier: it was never bought." in desk.told(order)[-1]
-    next_look = schedule.next_check(after)
-    assert next_look is not None and next_look > clock.now(), "a person may have been told wrongly"
+    next_check_at = schedule.next_check(after)
+    assert next_check_at is not None and next_check_at > clock.now(), "a person may have been told wrongly"
     case = desk.case(case_id)
     with tenancy.across_stores():
         from core import ledger

@@ -10,10 +10,12 @@ from case_scenes import AMA, Desk, at_once
 from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 
-from core import config, orders, reconcile, supply, tenancy
-from core.db import transaction
+from core import orders, reconcile
+from core.base import config, tenancy
+from core.base.db import transaction
 from core.orders import Order
 from core.settling import Refused
+from core.supplier import supply
 
 
 @pytest.fixture

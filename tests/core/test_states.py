@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from seed import WALLET_PESEWAS
 from sqlalchemy import update
 
-from core import catalog, ledger, orders, stores, tenancy
+from core import catalog, ledger, orders, stores
 from core.audit import Actor
-from core.db import db, transaction
+from core.base import tenancy
+from core.base.db import db, transaction
 from core.orders import FINAL, STATES, TRANSITIONS, Order, State, states
-from fulfilment import interpret
+from fulfilment.buying import interpret
 
 AMA = Actor("agent", "Ama")
 _keys = itertools.count()

@@ -8,9 +8,11 @@ import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS
 
-from core import balances, cases, clock, config, ledger, reconcile, settling, supply, tenancy
+from core import cases, ledger, reconcile, settling
 from core.audit import SYSTEM, Actor
-from core.db import transaction
+from core.base import clock, config, tenancy
+from core.base.db import transaction
+from core.supplier import balances, supply
 
 OWNER = Actor("owner", "Owner")
 
@@ -116,7 +118,7 @@ def test_funding_is_confirmed_with_one_press_and_booked_once(across: Flask, jump
 def test_the_first_read_of_an_empty_ledger_opens_it(across: Flask) -> None:
     from sqlalchemy import text
 
-    from core.db import db
+    from core.base.db import db
 
     with tenancy.across_stores():
         rows = db.session.execute(

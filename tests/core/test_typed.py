@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import money, orders, phones, text_input
+from core import orders
+from core.base import money, phones, text_input
 
 UNSEEN = sorted(
     {chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")}

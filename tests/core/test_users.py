@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from core import config, users
-from core.config import Config, ConfigError
-from core.db import db
+from core.accounts import users
+from core.base import config
+from core.base.config import Config, ConfigError
+from core.base.db import db
 
 
 def test_a_session_opens_its_own_door_only_and_ends(context: Flask, ama: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core import clear_text
-from core.config import Config, ConfigError
+from core.base import clear_text
+from core.base.config import Config, ConfigError
 
 GOOD = {
     "DATABASE_URL": "postgresql://a:b@127.0.0.1/d", "DATABASE_STORE_URL": "postgresql://s:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1", "MAKOLA_SECRET_KEY": "s" * 32,

@@ -26,12 +26,13 @@ def make_project() -> Iterator[Callable[..., Project]]:
     def make(account: pwd.struct_passwd | None = None, python: str = sys.executable) -> Project:
         folder = Path(tempfile.mkdtemp(prefix="makola-devkit-"))
         folder.chmod(0o755)
-        for name in ("devkit", "front"):
+        for name in ("devkit", "http_server"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(Path(__file__).parent / "standin", folder, dirs_exist_ok=True)
-        (folder / "core").mkdir()
-        for name in ("__init__.py", "config.py", "rights.py", "shapes.py", "signed.py", "wires.py"):
-            shutil.copy(ROOT / "core" / name, folder / "core" / name)
+        (folder / "core" / "base").mkdir(parents=True)
+        shutil.copy(ROOT / "core" / "__init__.py", folder / "core" / "__init__.py")
+        for name in ("__init__", "config", "rights", "setting_rules", "signed", "clear_text"):
+            shutil.copy(ROOT / "core" / "base" / f"{name}.py", folder / "core" / "base" / f"{name}.py")
         if account:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, account.pw_uid, account.pw_gid)

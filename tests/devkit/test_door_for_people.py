@@ -196,7 +196,7 @@ def test_the_example_of_the_environment_is_the_settings_own(tmp_path: Path) -> N
 
 
 def test_the_example_switched_on_changes_nothing() -> None:
-    from core.config import Config
+    from core.base.config import Config
     from devkit import envfile
 
     required = {

@@ -17,8 +17,9 @@ from flask import Flask
 from psycopg import sql
 from seed import FLOAT_PESEWAS
 
-from core import config, outbox
-from core.db import db
+from core import outbox
+from core.base import config
+from core.base.db import db
 from devkit import servers
 from devkit.servers import Database
 from integrations.sandbox import app as sandbox_app

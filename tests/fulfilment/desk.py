@@ -10,11 +10,13 @@ import httpx
 from flask import Flask
 from sqlalchemy import select
 
-from core import cases, catalog, clock, ledger, orders, outbox, stores, tenancy
+from core import cases, catalog, ledger, orders, outbox, stores
 from core.audit import Actor
-from core.db import db
+from core.base import clock, tenancy
+from core.base.db import db
 from core.orders import Order
-from fulfilment import call_log, jobs
+from fulfilment import jobs
+from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import charges, faults, processing

@@ -1,4 +1,4 @@
-"""A backup holds every row of every store, comes back whole with its walls and guards, and says so when it does not."""
+"""A backup holds every row of every store, comes back whole with its policies and guards, and says so when it does not."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from click.testing import Result
 from desk import Desk
 from flask import Flask
 
-from core import config, signed
+from core.base import config, signed
 from devkit.servers import Database
-from fulfilment import backup, restored
+from operations import backup, restored
 
 Command = Callable[..., Result]
 
@@ -223,12 +223,12 @@ DAMAGES = (
     (
         "DROP POLICY store_wall ON orders",
         "CREATE POLICY store_wall ON orders USING (true)",
-        "Tables without their wall: orders.",
+        "Tables without their row-level security: orders.",
     ),
     (
         "ALTER TABLE cases NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE cases FORCE ROW LEVEL SECURITY",
-        "Tables without their wall: cases.",
+        "Tables without their row-level security: cases.",
     ),
     (
         "ALTER TABLE entries DISABLE TRIGGER entries_balanced",

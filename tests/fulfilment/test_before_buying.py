@@ -12,11 +12,14 @@ from desk import AMA, Desk
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy.exc import OperationalError
 
-from core import catalog, clock, config, ledger, orders, outbox, reconcile, supply, tenancy
+from core import catalog, ledger, orders, outbox, reconcile
 from core.audit import SYSTEM
-from core.db import transaction
+from core.base import clock, config, tenancy
+from core.base.db import transaction
 from core.orders import Order
-from fulfilment import balance, jobs, schedule, supplier_link
+from core.supplier import supply
+from fulfilment import jobs
+from fulfilment.buying import balance, schedule, supplier_link
 from integrations.ports import Absent, Accepted, Balance, Found, NoAnswer, NotSent, Rejected, Unknown
 
 COST, AGENT = 460, 470

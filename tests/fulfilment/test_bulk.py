@@ -12,10 +12,12 @@ from desk import Desk
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import catalog, clock, config, orders, outbox, supply, tenancy
+from core import catalog, orders, outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.orders import Order
+from core.supplier import supply
 from integrations.ports import BulkResult, PurchaseRequest
 from integrations.sandbox import charges
 
@@ -85,7 +87,7 @@ def test_ten_orders_of_two_stores_go_in_one_call_when_calls_are_scarce(desk: Des
     assert desk.wallet("kofi") == (WALLET_PESEWAS - 6 * AGENT, 6 * AGENT)
 
 
-def test_every_line_has_its_own_attempt_lease_and_moment_of_the_next_look(
+def test_every_line_has_its_own_attempt_lease_and_moment_of_the_next_check(
     desk: Desk, envelopes: list[list[str]]
 ) -> None:
     made = released(desk, 10)
@@ -165,7 +167,7 @@ def test_no_more_lines_than_the_float_can_pay(make_desk: Callable[..., Desk], mo
     desk = make_desk(wallet_pesewas=7 * COST + 10)
     sent = watched(desk, monkeypatch)
     with tenancy.across_stores():
-        from fulfilment import balance
+        from fulfilment.buying import balance
 
         supply.take_call("other")
         balance.read(desk.client)

@@ -18,25 +18,17 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from core import (
-    balances,
-    catalog,
-    clock,
-    config,
-    database_identity,
-    ledger,
-    logging_in,
-    reconcile,
-    stores,
-    supply,
-    tenancy,
-    users,
-)
-from core.db import db
-from core.devices import Place
+from core import catalog, ledger, reconcile, stores
+from core.accounts import logging_in, users
+from core.accounts.devices import Place
+from core.base import clock, config, database_identity, tenancy
+from core.base.db import db
 from core.stores import Store
-from fulfilment import relay, seeds, supervise, supplier_link, worker
+from core.supplier import balances, supply
+from fulfilment import relay
+from fulfilment.buying import supplier_link
 from integrations.datamart.client import DataMart
+from operations import seeds, supervise, worker
 
 PEOPLE = {
     name: {"email": f"{name}@shop.example", "password": f"{name} has a password"} for name in ("owner", "ama", "kofi")

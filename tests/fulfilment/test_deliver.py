@@ -9,8 +9,10 @@ import pytest
 from desk import Desk
 from seed import WALLET_PESEWAS
 
-from core import config, orders, supply, tenancy
-from fulfilment import purchase
+from core import orders
+from core.base import config, tenancy
+from core.supplier import supply
+from fulfilment.buying import purchase
 from integrations.sandbox.store import STRANGER_REFERENCE
 
 COST, AGENT = 460, 470
@@ -161,7 +163,7 @@ def test_a_duplicate_of_ours_is_adopted(desk: Desk, monkeypatch: pytest.MonkeyPa
 def test_a_duplicate_of_a_stranger_gets_a_new_reference(desk: Desk) -> None:
     from sqlalchemy import update
 
-    from core.db import transaction
+    from core.base.db import transaction
     from core.orders import Order
 
     order = desk.release()

@@ -25,8 +25,9 @@ from desk import AMA, Desk
 from flask import Flask
 from test_supervise import until
 
-from core import config, money, orders, outbox, tenancy
-from core.db import db
+from core import orders, outbox
+from core.base import config, money, tenancy
+from core.base.db import db
 from core.orders import Order
 from devkit.servers import Database
 from fulfilment import jobs

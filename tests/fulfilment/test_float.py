@@ -15,12 +15,15 @@ from flask import Flask
 from seed import FLOAT_PESEWAS
 from structlog.testing import capture_logs
 
-from core import balances, cases, clock, config, ledger, orders, outbox, reconcile, settling, supply, tenancy
+from core import cases, ledger, orders, outbox, reconcile, settling
 from core.audit import SYSTEM, Actor
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.orders import Order
-from fulfilment import balance, jobs, supplier_link
+from core.supplier import balances, supply
+from fulfilment import jobs
+from fulfilment.buying import balance, supplier_link
 from integrations.datamart.client import DataMart
 from integrations.ports import Accepted, Balance, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
 from integrations.sandbox import faults
@@ -757,7 +760,7 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
         assert claim is not None
         orders.mark_unknown(order.id, claim.attempt, "lost")
         monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("unclear", reason))
-        from fulfilment import answers
+        from fulfilment.buying import answers
 
         assert answers.look_before_resend(claim, desk.client) is not None
     assert desk.cases() == ["wrong_answer"]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from desk import Desk
 
-from core import orders, phones, tenancy
+from core import orders
 from core.audit import SYSTEM
+from core.base import phones, tenancy
 
 
 @pytest.fixture

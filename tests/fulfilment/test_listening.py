@@ -15,11 +15,14 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import func, select
 
-from core import availability, balances, clock, config, orders, stores, supply, tenancy
-from core.db import db
+from core import availability, orders, stores
+from core.base import clock, config, tenancy
+from core.base.db import db
 from core.orders import watching
-from door import limits
-from fulfilment import call_log, relay
+from core.supplier import balances, supply
+from edge import limits
+from fulfilment import relay
+from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID

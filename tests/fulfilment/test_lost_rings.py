@@ -21,16 +21,18 @@ from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
-from core import config, outbox, tenancy
+from core import outbox
+from core.base import config, tenancy
 from devkit import servers
-from door.limits import valkey as impatient
-from fulfilment import jobs, relay, worker
-from fulfilment.worker import MarkedWorker
+from edge.limits import valkey as impatient
+from fulfilment import jobs, relay
+from operations import worker
+from operations.worker import MarkedWorker
 
 
 @pytest.fixture
 def own(tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Valkey]:
-    """A Valkey of the test's own; the bell and the relay of this application ring there."""
+    """A Valkey of the test's own; the ring and the relay of this application ring there."""
     server = servers.start_valkey(tmp_path / "valkey")
     monkeypatch.setitem(app.extensions, "redis", impatient(server.url))
     monkeypatch.setattr(outbox, "ring", relay.ring)

@@ -12,12 +12,14 @@ from seed import WALLET_PESEWAS
 from sqlalchemy import select
 from test_odd_lists import Lists
 
-from core import catalog, clock, config, orders, supply, tenancy
+from core import catalog, orders
 from core.audit import Actor
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.catalog import Bundle, SupplierOffer
-from core.db import db, transaction
 from core.orders import Order
 from core.outbox import OutboxRow
+from core.supplier import supply
 
 OWNER = Actor("owner", "Owner")
 OLD = {"product_code": "YELLOW_1GB", "drop": True}

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from core import clock, ledger, outbox, reconcile, supply, tenancy
+from core import ledger, outbox, reconcile
 from core.audit import SYSTEM
-from core.db import transaction
-from fulfilment import balance, jobs
+from core.base import clock, tenancy
+from core.base.db import transaction
+from core.supplier import supply
+from fulfilment import jobs
+from fulfilment.buying import balance
 from integrations.ports import NoAnswer
 from integrations.sandbox import faults
 from integrations.sandbox.store import FIRST_ID, move_money

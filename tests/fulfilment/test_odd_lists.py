@@ -10,10 +10,11 @@ from desk import AMA, Desk
 from sqlalchemy import select
 from visitors import Visitor
 
-from core import catalog, config, outbox, tenancy
+from core import catalog, outbox
 from core.audit import SYSTEM
+from core.base import config, tenancy
+from core.base.db import db
 from core.catalog import Bundle
-from core.db import db
 from core.outbox import OutboxRow
 from integrations.ports import Listing
 from integrations.sandbox import faults

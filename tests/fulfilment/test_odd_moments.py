@@ -12,10 +12,14 @@ from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock, config, orders, outbox, reconcile, supply, tenancy, users
-from core.db import db, transaction
+from core import orders, outbox, reconcile
+from core.accounts import users
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.orders import Order
-from fulfilment import answers, relay, supplier_link
+from core.supplier import supply
+from fulfilment import relay
+from fulfilment.buying import answers, supplier_link
 from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
 
 AGENT = 470

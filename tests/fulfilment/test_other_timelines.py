@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
 
-from core import database_identity
+from core.base import database_identity
 from devkit import daemons, servers
 
 ROOT = Path(__file__).parents[2]

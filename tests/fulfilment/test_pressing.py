@@ -11,9 +11,11 @@ from desk import Desk
 from flask import Flask
 from seed import WALLET_PESEWAS
 
-from core import catalog, config, orders, outbox, people, stores, tenancy, users
+from core import catalog, orders, outbox, stores
+from core.accounts import people, users
 from core.audit import CUSTOMER, SYSTEM, Actor
-from core.db import db
+from core.base import config, tenancy
+from core.base.db import db
 from core.orders import Order
 from fulfilment import jobs
 
@@ -181,7 +183,7 @@ def test_refused_when_it_goes_it_is_in_new_again_with_the_sentence(desk: Desk) -
 
 def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go(desk: Desk) -> None:
     from core import ledger
-    from core.db import transaction
+    from core.base.db import transaction
 
     first, second = desk.place(), desk.place()
     with desk.inside("ama"), transaction():
@@ -247,10 +249,10 @@ def test_a_clock_set_back_does_not_hold_it(desk: Desk, back_s: int) -> None:
         row = outbox.of_order(order.id)
         lease = (row.id, row.lease_no)  # type: ignore[union-attr]
     with tenancy.across_stores():
-        from core.db import transaction
+        from core.base.db import transaction
 
         with transaction():
-            outbox.make_due(outbox.of_order(order.id, lock=True))  # type: ignore[arg-type]  # as `leap` moves it
+            outbox.make_due(outbox.of_order(order.id, lock=True))  # type: ignore[arg-type]  # as `clock_changes` moves it
     desk.work(2)
     assert lease and desk.charges() == [order.order_ref]
 

@@ -13,9 +13,10 @@ from desk import Desk
 from flask import Flask
 from sqlalchemy import select
 
-from core import config, outbox, proof, tenancy
+from core import outbox, proof
 from core.audit import SYSTEM
-from core.db import db
+from core.base import config, tenancy
+from core.base.db import db
 from core.outbox import OutboxRow
 from core.proof import proving
 from fulfilment import relay
@@ -102,7 +103,7 @@ def test_a_failed_proof_is_loud(desk: Desk, drift: Callable[[], None]) -> None:
     assert desk.cases() == ["books_broken"]
 
 
-def test_while_another_proof_runs_the_errand_waits_its_turn(
+def test_while_another_proof_runs_the_request_waits_its_turn(
     desk: Desk, another: None, jump: Callable[[float], None]
 ) -> None:
     ask_timed()

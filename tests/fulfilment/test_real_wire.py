@@ -17,11 +17,15 @@ from desk import Desk
 from flask import Flask
 from redis import Redis
 
-from core import clock, config, outbox, supply
-from fulfilment import call_log, relay, supplier_link, worker
+from core import outbox
+from core.base import clock, config
+from core.supplier import supply
+from fulfilment import relay
+from fulfilment.buying import call_log, supplier_link
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET
+from operations import worker
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +117,7 @@ def test_a_jobs_time_limit_inside_a_hanging_purchase_leaves_it_unknown_and_never
 
 
 def outbox_row(desk: Desk, order: object) -> int:
-    from core import tenancy
+    from core.base import tenancy
     from core.orders import Order
 
     assert isinstance(order, Order)

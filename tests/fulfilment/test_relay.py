@@ -1,4 +1,4 @@
-"""The relay and the bell: rows are rung into a real Valkey, and nothing is lost when it is away."""
+"""The relay and the ring: rows are rung into a real Valkey, and nothing is lost when it is away."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from core import audit, clock, config, orders, outbox, supply, tenancy
+from core import audit, orders, outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
+from core.supplier import supply
 from fulfilment import jobs, relay
 
 
@@ -76,7 +78,7 @@ def test_a_flushed_valkey_loses_nothing(desk: Desk, redis: Redis, jump: Callable
     assert desk.read(order).state == "processing"
 
 
-def test_a_bell_that_cannot_ring_holds_up_nobody(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ring_that_cannot_be_made_holds_up_nobody(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = Redis(host="127.0.0.1", port=9, socket_timeout=0.3, socket_connect_timeout=0.3, retry=Retry(NoBackoff(), 0))
     monkeypatch.setitem(app.extensions, "redis", dead)
     monkeypatch.setattr(outbox, "ring", relay.ring)
@@ -148,14 +150,14 @@ def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
         leases = outbox.lease_due(10)
         lease = outbox.take(*leases[0])
         assert lease is not None
-    from core.db import transaction
+    from core.base.db import transaction
 
     desk.jump(1)
     with tenancy.across_stores(), transaction():
         row = outbox.of_order(order.id, lock=True)
         assert row is not None
         outbox.make_due(row)
-    from core import clock
+    from core.base import clock
 
     with tenancy.across_stores():
         assert outbox.finish(lease, clock.after(3_600))

@@ -16,10 +16,11 @@ from desk import AMA, Desk
 from flask import Flask
 from sqlalchemy import select, text
 
-from core import audit, cases, clock, config, database_identity, orders, outbox, tenancy
+from core import audit, cases, orders, outbox
 from core.audit import CUSTOMER
-from core.database_identity import UnknownDatabase
-from core.db import db, transaction
+from core.base import clock, config, database_identity, tenancy
+from core.base.database_identity import UnknownDatabase
+from core.base.db import db, transaction
 from core.orders import Order
 from fulfilment import relay
 

@@ -20,10 +20,12 @@ from rq.serializers import JSONSerializer
 from seed import WEBHOOK_TOKEN
 from sqlalchemy import select, update
 
-from core import budget, clock, config, orders, outbox, supply, tenancy
+from core import orders, outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock, config, tenancy
+from core.base.db import db, transaction
 from core.orders import Order, watching
+from core.supplier import budget, supply
 from fulfilment import relay
 from integrations.sandbox.store import DEFAULT_SECRET
 
@@ -322,7 +324,7 @@ def test_a_resend_takes_both_of_its_calls_or_none(desk: Desk) -> None:
     assert desk.work_until(order, "processing").attempt == 2
 
 
-def test_an_errand_of_the_platform_is_not_behind_a_backlog_of_looks(desk: Desk, redis: Redis) -> None:
+def test_a_request_of_the_platform_is_not_behind_a_backlog_of_looks(desk: Desk, redis: Redis) -> None:
     with_the_network(desk, 1, 4)
     with tenancy.across_stores():
         balance = outbox.ask("refresh_balance", SYSTEM).id

@@ -10,10 +10,11 @@ from desk import Desk
 from seed import WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import audit, cases, clock, config, outbox, settling, tenancy
-from core.db import db
+from core import audit, cases, outbox, settling
+from core.base import clock, config, tenancy
+from core.base.db import db
 from core.orders import Order
-from fulfilment import schedule
+from fulfilment.buying import schedule
 from integrations.ports import NoAnswer
 
 ESI = audit.Actor("owner", "Esi")

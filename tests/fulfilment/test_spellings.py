@@ -12,9 +12,11 @@ import pytest
 from desk import Desk
 from seed import WALLET_PESEWAS, WEBHOOK_TOKEN
 
-from core import clock, outbox, phones, supply, tenancy
+from core import outbox
+from core.base import clock, phones, tenancy
 from core.orders import Order
-from fulfilment import sizes
+from core.supplier import supply
+from fulfilment.buying import sizes
 from integrations.sandbox.store import DEFAULT_SECRET
 
 SAME = ("size_bare", "size_in_mb", "size_in_words", "size_as_number", "size_left_out")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from desk import Desk
 
-from core import clock, config, outbox, supply, tenancy
+from core import outbox
 from core.audit import SYSTEM
-from core.db import transaction
+from core.base import clock, config, tenancy
+from core.base.db import transaction
+from core.supplier import supply
 
 STRANGERS = ("html_403", "json_403", "empty_401", "html_407", "html_451", "html_200")
 

@@ -21,10 +21,10 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from core import clock, config
-from fulfilment import supervise
-from fulfilment.supervise import Child
-from fulfilment.worker import BUSY_VARIABLE
+from core.base import clock, config
+from operations import supervise
+from operations.supervise import Child
+from operations.worker import BUSY_VARIABLE
 
 SLEEPER = ["sleep", "120"]
 DEAF = [
@@ -258,8 +258,8 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
     program = textwrap.dedent(f"""
         import dataclasses, threading
         from pathlib import Path
-        from core import config
-        from fulfilment import supervise
+        from core.base import config
+        from operations import supervise
         config.use(config.Config("x", "x", "x", "x", "x", "x", "x", "x"))
         supervise._flask = lambda command: {SLEEPER!r}
         supervise.run(2, Path({str(path)!r}), threading.Event())

@@ -6,9 +6,11 @@ import tables_owner
 from flask import Flask
 from sqlalchemy import text
 
-from core import clock, outbox, supply
+from core import outbox
 from core.audit import SYSTEM
-from core.db import db, transaction
+from core.base import clock
+from core.base.db import db, transaction
+from core.supplier import supply
 from fulfilment import relay
 
 

@@ -19,13 +19,14 @@ from desk import Desk
 from sqlalchemy import select
 from test_webhooks import Hook
 
-from core import clock, ledger, outbox, stores, tenancy
+from core import ledger, outbox, stores
 from core.audit import SYSTEM
+from core.base import clock, tenancy
+from core.base.db import db, transaction
 from core.cases import Case
-from core.db import db, transaction
 from core.ledger.posting import Account, Entry, Posting
 from core.orders import Order
-from fulfilment import call_log
+from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID

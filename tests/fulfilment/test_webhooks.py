@@ -17,9 +17,11 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN
 from sqlalchemy import text
 
-from core import cases, clock, config, outbox, supply, tenancy
-from core.db import db
+from core import cases, outbox
+from core.base import clock, config, tenancy
+from core.base.db import db
 from core.orders import Order
+from core.supplier import supply
 from integrations.datamart.client import DataMart
 
 PATH = f"/datamart/{WEBHOOK_TOKEN}"

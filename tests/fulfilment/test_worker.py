@@ -13,7 +13,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as Away
 
 from core import outbox
-from fulfilment import jobs, relay, worker
+from fulfilment import jobs, relay
+from operations import worker
 
 
 @pytest.fixture

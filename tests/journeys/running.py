@@ -1,6 +1,6 @@
 """A running Makola as a script from outside sees it: what `ready.json` says, and nothing else.
 
-Decides how a journey waits, prints and fails. Leaves what people do to `people`, the supplier's side door to
+Decides how a journey waits, prints and fails. Leaves what people do to `people`, the supplier's admin API to
 `supplier`, the proof of the books to `books`.
 """
 

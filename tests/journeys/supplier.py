@@ -1,4 +1,4 @@
-"""The sandbox supplier's side door and its own charge file: what really was bought, whatever we believe.
+"""The sandbox supplier's admin API and its own charge file: what really was bought, whatever we believe.
 
 The charge file has one line for every movement of the wallet, written before the answer goes out; it alone judges how
 often an order was bought.
@@ -98,6 +98,6 @@ class Supplier:
 
     @staticmethod
     def _asked(answer: httpx.Response) -> dict[str, Any]:
-        must(answer.status_code == 200, f"the sandbox's side door answered {answer.status_code}: {answer.text[:200]}")
+        must(answer.status_code == 200, f"the sandbox's admin API answered {answer.status_code}: {answer.text[:200]}")
         said: dict[str, Any] = answer.json()
         return said

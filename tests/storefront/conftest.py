@@ -11,8 +11,9 @@ from flask import Flask
 from sqlalchemy import text, update
 from store_customers import Shop
 
-from core import catalog, stores, tenancy
-from core.db import db
+from core import catalog, stores
+from core.base import tenancy
+from core.base.db import db
 
 
 @pytest.fixture

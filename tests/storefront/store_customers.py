@@ -13,7 +13,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from core import orders, stores
-from core.db import db
+from core.base.db import db
 
 NUMBER = "024 123 4567"
 OTHER_NUMBER = "020 765 4321"

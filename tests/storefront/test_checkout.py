@@ -8,8 +8,9 @@ import pytest
 import tables_owner
 from store_customers import NUMBER, OTHER_NUMBER, fields, parse_clean, plain, set_order
 
-from core import catalog, clock, config, orders
+from core import catalog, orders
 from core.audit import SYSTEM, Actor
+from core.base import clock, config
 
 AMA = Actor("agent", "Ama")
 

@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 from store_customers import Shop, fields, parse_clean, plain, set_order
 
-from core import config, orders, phones, tenancy
+from core import orders
 from core.audit import SYSTEM
+from core.base import config, phones, tenancy
 from storefront import device
 
 

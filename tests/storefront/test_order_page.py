@@ -11,8 +11,9 @@ import pytest
 from flask import Response
 from store_customers import OTHER_NUMBER, fields, parse_clean, plain, set_order
 
-from core import clock, config, orders, tenancy
+from core import orders
 from core.audit import Actor
+from core.base import clock, config, tenancy
 from storefront import device
 
 AGENT = Actor("agent", "Ama")
@@ -107,7 +108,7 @@ def test_a_code_is_read_however_it_is_typed(shop, bundle, typed):
 @pytest.mark.parametrize(
     "path", ["/orders/ZZZZZZZZZZ", "/orders/x", "/orders/" + "9" * 3_000, "/orders/%FF%FE", "/orders/٣"]
 )
-def test_an_unknown_code_is_not_found_in_the_stores_dress(shop, path):
+def test_an_unknown_code_is_not_found_in_the_stores_theme(shop, path):
     page = shop("ama").get(path)
     assert page.status_code == 404 and "See the bundles" in page.text
     assert "data-hx-trigger" not in page.text

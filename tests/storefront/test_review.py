@@ -14,9 +14,10 @@ from flask import Flask
 from sqlalchemy import select
 from store_customers import NUMBER, Shop, fields, parse_clean, set_order
 
-from core import catalog, orders, tenancy
+from core import catalog, orders
 from core.audit import SYSTEM
-from core.db import db
+from core.base import tenancy
+from core.base.db import db
 from core.orders import OrderDraft
 
 HOUR_S = 3_600

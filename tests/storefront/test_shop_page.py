@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from store_customers import NUMBER, fields, parse_clean
 
-from core import catalog, clock, phones
+from core import catalog
 from core.audit import SYSTEM
+from core.base import clock, phones
 from storefront import theme
 
 PAGE_LIMIT, VIEW_LIMIT, CSS_LIMIT = 6_000, 20_000, 3_000
 STATIC = Path(__file__).resolve().parents[2] / "static"
 
 
-def squeezed(content: bytes) -> int:
+def compressed(content: bytes) -> int:
     return len(gzip.compress(content, 6))
 
 
@@ -72,7 +73,7 @@ def test_first_view_fits_the_budget_all_in(shop):
     asked = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
     files = [shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True) for path in asked]
     assert asked and all(file.status_code == 200 for file in files)
-    weights = {"page": squeezed(page.data), "css": squeezed(style.encode())}
+    weights = {"page": compressed(page.data), "css": compressed(style.encode())}
     whole = weights["page"] + sum(len(file.data) for file in files)
     assert weights["page"] <= PAGE_LIMIT, weights
     assert weights["css"] <= CSS_LIMIT, weights
@@ -251,7 +252,7 @@ def test_manifest_and_robots(shop):
     assert "Disallow: /orders" in shop("ama").get("/robots.txt").text
 
 
-def test_an_unknown_page_is_not_found_in_the_stores_dress(shop):
+def test_an_unknown_page_is_not_found_in_the_stores_theme(shop):
     page = shop("ama").get("/no/such/page")
     assert page.status_code == 404
     assert "See the bundles" in page.text and "<style>:root{--c:" in page.text

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from store_customers import set_order
 from werkzeug.serving import make_server
 
-from core import catalog, clock, config, orders, tenancy
+from core import catalog, orders
 from core.audit import SYSTEM, Actor
+from core.base import clock, config, tenancy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [

@@ -14,9 +14,11 @@ from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import event
 from store_customers import NUMBER, fields, parse_clean, set_order
 
-from core import catalog, clock, ledger, orders, reconcile, supply, tenancy
+from core import catalog, ledger, orders, reconcile
 from core.audit import SYSTEM, Actor
-from core.db import PLATFORM, STORE, db, transaction
+from core.base import clock, tenancy
+from core.base.db import PLATFORM, STORE, db, transaction
+from core.supplier import supply
 
 AMA = Actor("agent", "Ama")
 

@@ -18,7 +18,7 @@ import psycopg
 from flask import Flask
 from flask.cli import AppGroup
 
-import front.cli
+import http_server.cli
 
 
 def create_app() -> Flask:
@@ -27,11 +27,13 @@ def create_app() -> Flask:
         raise RuntimeError("the owner's address reached a program that does not migrate")
     app = Flask(__name__)
     app.get("/healthz")(lambda: "ok")
-    app.extensions["front"] = front.Rules(
-        judge=lambda _head: front.Allowance(65_536),
-        refusal=lambda refused: front.Ready(f"HTTP/1.1 {refused.status} No\r\nContent-Length: 0\r\n".encode(), b""),
+    app.extensions["http_server"] = http_server.Rules(
+        judge=lambda _head: http_server.Allowance(65_536),
+        refusal=lambda refused: http_server.Ready(
+            f"HTTP/1.1 {refused.status} No\r\nContent-Length: 0\r\n".encode(), b""
+        ),
     )
-    front.cli.register(app)
+    http_server.cli.register(app)
     group = AppGroup("db")
     group.command("upgrade")(upgrade)
     for command in (group, click.command("seed")(seed), click.command("supervise")(supervise)):

@@ -55,7 +55,7 @@ class Reseller:
         )
 
     def door(self, path: str, body: Any = None) -> Any:
-        """The side door: GET without a body, POST with one."""
+        """The admin API: GET without a body, POST with one."""
         reply = self.client.get(f"/sandbox{path}") if body is None else self.client.post(f"/sandbox{path}", json=body)
         assert reply.status_code == 200, reply.text
         return reply.json

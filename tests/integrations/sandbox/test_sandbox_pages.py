@@ -1,4 +1,4 @@
-"""The supplier's own page and the side door: what people and tests may do there, and who may not."""
+"""The supplier's own page and the admin API: what people and tests may do there, and who may not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,127 @@
+"""Log-ins: whether an e-mail and a password open a door.
+
+Decides only that. How often they may be tried is decided in `guessing`, how long the session lasts in `users`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from core.accounts import devices, guessing, security_events, users
+from core.accounts.devices import Place
+from core.accounts.guessing import Slot
+from core.accounts.users import User
+from core.audit import Actor
+from core.base import hashing, passwords
+from core.base.db import transaction
+from core.base.tenancy import as_platform
+
+_LONGEST_EMAIL = 254
+_LONGEST_TYPED = 2_000
+"""Signs of a typed address that are looked at, most of them such as nobody sees."""
+
+
+@as_platform
+def authenticate(email: str, password: str, place: Place) -> User | None:
+    """The person, when the password is right and may open this door. None otherwise.
+
+    The same work is done, and the same counted, whether or not somebody has the e-mail. Raises `guessing.Refused` and
+    `guessing.Slower` before any hashing, and `hashing.Busy` at once when two log-ins are under way in this process.
+    """
+    email = _plain(email)
+    user = users.by_email(email)
+    try:
+        again = guessing.refuse_early(email, user.id if user else None, place)
+        with hashing.turn(again):
+            return _authenticated(email, user, password, place)
+    except guessing.Refused as refusal:
+        _note(refusal.event, email, user, place, wait_s=refusal.wait_s)
+        raise
+    except hashing.Busy:
+        security_events.note("login_busy", place.address, door=place.door)
+        raise
+
+
+@as_platform
+def remember(user: User, place: Place) -> str:
+    """The person has logged in here: know this device from now on, and write it down.
+
+    Returns the token for the device's cookie.
+    """
+    with transaction():
+        token = devices.remember(user.id, place)
+        actor = Actor("owner" if place.door == "console" else "agent", user.name, user.id)
+        security_events.note("logged_in", place.address, actor, door=place.door)
+    return token
+
+
+def _authenticated(email: str, user: User | None, password: str, place: Place) -> User | None:
+    slot = guessing.take(email, user.id if user else None, place)
+    try:
+        kept = users.password_of(user)
+        fitting = _fitting(kept, password)
+    except hashing.Busy:
+        with transaction():
+            guessing.give_back(slot, right=False)
+        raise
+    if user is not None and fitting is not None and _may_enter(user, place.door):
+        return _let_in(user, kept, fitting, slot)
+    _note("login_failed", email, user, place)
+    return None
+
+
+def _let_in(user: User, kept: str, password: str, slot: Slot) -> User | None:
+    """None when the password was changed while it was looked at."""
+    renewed = _renewed(kept, password)
+    with transaction() as session:
+        fresh = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
+        if users.password_of(fresh) != kept:
+            return None
+        guessing.give_back(slot, right=True)
+        if renewed is not None:
+            fresh.password_hash = renewed
+        return fresh
+
+
+def _renewed(kept: str, password: str) -> str | None:
+    """The hash by today's rule when the old one was made by another; not when that would mean to wait."""
+    try:
+        return hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
+    except hashing.Busy:
+        return None
+
+
+def _fitting(kept: str, password: str) -> str | None:
+    """The password in the form that fits the hash."""
+    for form in passwords.candidates(password):
+        if hashing.fits(kept, form):
+            return form
+    return None
+
+
+def _may_enter(user: User, door: str) -> bool:
+    """The console is for people of the platform; to all others it reads as a wrong password."""
+    return door != "console" or user.platform_role != "none"
+
+
+def _plain(email: str) -> str:
+    """The e-mail as it is stored. What PostgreSQL cannot store cannot be anybody's address."""
+    if "\x00" in email:
+        return ""
+    return users.plain_email(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL].encode("utf-8", "replace").decode()
+
+
+def _note(event: str, email: str, user: User | None, place: Place, **detail: Any) -> None:
+    subject = f"user:{user.id}" if user else ""
+    # Told apart by the e-mail and not by the person, so that an unknown one costs the same lines as a known one.
+    security_events.note(
+        event,
+        place.address,
+        subject=subject,
+        apart=f"{place.door} {email}",
+        door=place.door,
+        email=security_events.masked(email),
+        **detail,
+    )

@@ -1,0 +1,66 @@
+"""Money as whole pesewas: reading, writing and the named roundings.
+
+GHS 1 is 100 pesewas. Nothing here or elsewhere divides money without one of these functions, and no float is ever
+money.
+"""
+
+from __future__ import annotations
+
+import re
+
+from core.base import text_input
+
+Pesewas = int
+"""An amount in pesewas. Signs follow the ledger: debit +, credit -."""
+
+ROUNDING_PESEWAS = 1
+"""Two whole amounts this far apart may be one figure with a fraction of a pesewa, rounded twice."""
+
+MOST_PESEWAS = 100_000_000
+"""GHS 1,000,000: no amount a person types is larger."""
+
+
+class BadAmount(ValueError):
+    """A typed amount that cannot be read. `sentence` says how to fix it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def parse_ghs(text: str) -> Pesewas:
+    """Read cedis as people type them: `24`, `24.5`, `24.50`, `1,250.00`, `GHS 24`, `GH₵24.00`.
+
+    Raises `BadAmount` for anything else, negatives and amounts over GHS 1,000,000 included.
+    """
+    cleaned = re.sub(r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", text_input.visible(text), count=1).rstrip()
+    if not cleaned:
+        raise BadAmount("Type an amount in cedis, like 24.00.")
+    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?|[0-9]{1,12}(\.[0-9]{1,2})?", cleaned):
+        if re.fullmatch(r"[0-9,]+\.[0-9]{3,}", cleaned):
+            raise BadAmount("Use at most two digits after the point, like 24.50.")
+        if cleaned.startswith("-"):
+            raise BadAmount("The amount cannot be negative.")
+        raise BadAmount("Type the amount in cedis with digits only, like 24.00.")
+    whole, _, part = cleaned.replace(",", "").partition(".")
+    pesewas = int(whole) * 100 + int(part.ljust(2, "0") or 0)
+    if pesewas > MOST_PESEWAS:
+        raise BadAmount("That is more than GH₵ 1,000,000.00. Check the amount.")
+    return pesewas
+
+
+def format_ghs(pesewas: Pesewas) -> str:
+    """`2400` -> `24.00`, with thousands separated and a true minus sign."""
+    sign = "\N{MINUS SIGN}" if pesewas < 0 else ""
+    whole, part = divmod(abs(pesewas), 100)
+    return f"{sign}{whole:,}.{part:02d}"
+
+
+def cedis(pesewas: Pesewas) -> str:
+    """`2400` -> `GH₵ 24.00`, for prose."""
+    return f"GH₵\N{NO-BREAK SPACE}{format_ghs(pesewas)}"
+
+
+def add_percent_rounding_up(pesewas: Pesewas, basis_points: int) -> Pesewas:
+    """`pesewas` plus `basis_points` hundredths of a percent, rounded up to a whole pesewa."""
+    return pesewas - (-pesewas * basis_points // 10_000)

@@ -1,0 +1,294 @@
+"""What each role of the database may do, table by table, and whether the roles that are there may do just that.
+
+The one list: `db upgrade` grants it and takes back everything else (migrations/granting.py); a start looks and refuses
+when a right is missing or in excess. Nobody but the functions of `DEFINER` writes the books.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+
+from core.base import config, signed
+
+DEFINER_ROLE = "makola_definer"
+"""Owns the functions below. Nobody logs in as it, and no role of the application is a member of it."""
+
+STORE = {
+    "accounts": "SELECT",
+    "alembic_version": "",
+    "audit": "SELECT(id) INSERT",
+    "audit_seals": "",
+    "balance_reads": "",
+    "bundles": "SELECT",
+    "buying": "SELECT",
+    "cases": "SELECT",
+    "entries": "SELECT",
+    "known_devices": "",
+    "login_attempts": "",
+    "login_counts": "",
+    "memberships": "",
+    "order_drafts": "SELECT INSERT",
+    "order_events": "SELECT INSERT",
+    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
+    "unknown_since, version, wait_reason)",
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
+    "postings": "SELECT",
+    "proofs": "SELECT(at, id, ok)",
+    "pulses": "",
+    "reset_links": "",
+    "sessions": "",
+    "settings": "SELECT",
+    "signing_keys": "",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "stores": "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status, version, "
+    "welcome, whatsapp) UPDATE(version)",
+    "supplier_calls": "",
+    "supplier_offers": "SELECT",
+    "supplier_state": "",
+    "sync_reports": "",
+    "users": "",
+    "webhook_events": "",
+}
+"""Storefront and portal: one store at a time. No right on what belongs to the platform alone."""
+
+PLATFORM = {
+    "accounts": "SELECT",
+    "alembic_version": "SELECT",
+    "audit": "SELECT INSERT",
+    "audit_seals": "SELECT INSERT",
+    "balance_reads": "SELECT INSERT",
+    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
+    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since, validity)",
+    "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
+    "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
+    "entries": "SELECT",
+    "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
+    "login_attempts": "",
+    "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
+    "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "order_drafts": "SELECT INSERT DELETE",
+    "order_events": "SELECT INSERT",
+    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, confirmed_at, "
+    "cost_pesewas, ever_unknown, failed_since, failure_reason, final_at, given_back_at, "
+    "given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, "
+    "order_ref, pending_since, placed_address, placed_device, processing_at, product_name, "
+    "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
+    "submitted_at, supplier_ref, supplier_status, "
+    "unknown_since, version, wait_reason)",
+    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
+    "rung_at, taken_at)",
+    "postings": "SELECT",
+    "proofs": "SELECT INSERT",
+    "pulses": "SELECT INSERT DELETE UPDATE(at, times)",
+    "reset_links": "SELECT INSERT DELETE UPDATE(access_no, expires_at, made_at, token_hash)",
+    "sessions": "SELECT INSERT DELETE UPDATE(access_no, seen_at, store_id, token_hash)",
+    "settings": "SELECT INSERT DELETE UPDATE(value)",
+    "signing_keys": "",
+    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "stores": "SELECT INSERT UPDATE(closed_note, status, version)",
+    "supplier_calls": "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome, path, "
+    "request_body, response_body, supplier)",
+    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, charged_pesewas, cost_pesewas, mb, missing_since, network, "
+    "price_since, product_name, refused_at, seen_at, validity)",
+    "supplier_state": "SELECT INSERT UPDATE",
+    "sync_reports": "SELECT INSERT",
+    "users": "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at) INSERT "
+    "UPDATE(access_no, name, password_hash, password_long, platform_role, removed_at)",
+    "webhook_events": "SELECT INSERT UPDATE(headers, result, times)",
+}
+"""Console, fulfilment and commands: every store, and in each what the store itself may do. No UPDATE or DELETE on what is
+evidence."""
+
+DEFINER = {
+    "audit": "SELECT INSERT",
+    "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
+    "bundles": "SELECT UPDATE(changed_at)",
+    "entries": "SELECT INSERT",
+    "orders": "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn, repriced_at, version)",
+    "memberships": "SELECT",
+    "outbox": "SELECT DELETE",
+    "postings": "SELECT INSERT",
+    "signing_keys": "SELECT",
+    "supplier_calls": "SELECT DELETE UPDATE(request_body, response_body)",
+    "users": "SELECT",
+    "webhook_events": "SELECT DELETE UPDATE(body)",
+}
+"""What the functions need. `bundles` UPDATE is what PostgreSQL asks of whoever locks a row; nothing is changed there."""
+
+FUNCTIONS = {
+    "makola_book(jsonb)": "",
+    "makola_heard(text,text,text)": "",
+    "makola_hold_bundles(bigint[])": "store platform",
+    "makola_hold_float()": "platform",
+    "makola_mask_orders(bigint[])": "platform",
+    "makola_next_audit_id()": "store platform public",
+    "makola_note_membership()": "",
+    "makola_note_person()": "",
+    "makola_open_accounts(text,text)": "platform",
+    "makola_password_of(text,text)": "platform",
+    "makola_people_off()": "platform",
+    "makola_post(text,text)": "platform",
+    "makola_post_own(text,text)": "store",
+    "makola_prune(text,text)": "platform",
+    "makola_refuse_unbalanced()": "",
+    "makola_refuse_unpermitted()": "",
+    "makola_reprice(bigint,bigint,timestamp with time zone)": "store platform",
+    "makola_signed(text,text)": "",
+    "makola_store()": "store platform",
+    "makola_words_of(users)": "",
+    "makola_writer()": "",
+}
+"""Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
+
+PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
+"""Written by the program's own ORM statements alone, which carry a signed permit: see `core.base.permits`."""
+WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "order_drafts", "pulses", "reset_links"}
+WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
+"""Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
+GLOBAL_WITH_STORE = ("memberships", "sessions")
+"""Tables that name a store and belong to none."""
+
+OWN = "store_id = (SELECT makola_store())"
+"""The row-level policy. A subquery, so that the signature is checked once a statement and not once a row."""
+NARROWED = "(SELECT makola_store()) IS NULL OR " + OWN
+"""The platform sees every store; work inside one store sees that one only, as a guard against a forgotten filter."""
+POLICIES = {"store_wall": OWN, "platform_wall": NARROWED, "definer_wall": "true", "owner_wall": "true"}
+"""For each table of a store: a policy for each role, by name."""
+POLICIES_OF_STORES = ("every_store", "own_store")
+OWN_ROW = "id = (SELECT makola_store())"
+"""`stores`: every role reads who trades here, since a host must be looked up; the store's role changes its own row alone."""
+
+
+class WrongRights(RuntimeError):
+    """A role of the database may do more or less than the program needs; the message is a sentence with the fix."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The names of the roles, as the addresses of the database give them."""
+
+    store: str
+    platform: str
+
+
+def wanted(rights: dict[str, str], kind: str) -> set[str]:
+    """Everything a role is to reach, one word each, in the words of `reached`."""
+    found = set()
+    for table, words in rights.items():
+        for privilege, columns in _parsed(words):
+            found.add(f"{table}: {privilege}{columns}")
+            if privilege == "INSERT" and table not in WITHOUT_SEQUENCE:
+                found.add(f"{table}_id_seq: USAGE")
+    found |= {f"{function}: EXECUTE" for function, who in FUNCTIONS.items() if kind in who.split()}
+    return found
+
+
+def reached(connection: Connection) -> set[str]:
+    """Everything of this database that the connected role may use, from the catalogs: tables, columns, sequences,
+    functions, powers that no role of the application may have. Also what it has through PUBLIC or other roles."""
+    return set(connection.execute(text(REACHED)).scalars())
+
+
+def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, setting: str) -> None:
+    """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names its address."""
+    role = connection.scalar(text("SELECT current_user"))
+    has, needs = reached(connection), wanted(rights, kind)
+    problems = [*_named("must not have", has - needs), *_named("lacks", needs - has)]
+    if problems:
+        raise WrongRights(
+            f"{setting} connects as {role}, which {' and '.join(problems)}. Run `flask --app wsgi db upgrade`; if that "
+            "does not help, see docs/operate.md, 'Roles of the database'."
+        )
+    if settings := list(connection.scalars(text(OWN_SETTINGS))):
+        database = connection.scalar(text("SELECT current_database()"))
+        raise WrongRights(
+            f"{setting} connects as {role}, which begins each connection with settings of its own: {', '.join(settings)}. "
+            "PostgreSQL lets a role give itself such; this program never does, so find out who did. Take them away with "
+            f"ALTER ROLE {role} RESET ALL; ALTER ROLE {role} IN DATABASE {database} RESET ALL;"
+        )
+
+
+def refuse_stranger(connection: Connection) -> None:
+    """Raise `WrongRights` when the database does not know the key of this program: every page would be empty."""
+    tried = [*reversed(config.current().signing_keys)]  # the present key first
+    for secret_key in tried:
+        told = f"0.{signed.mac('store:0', secret_key)}"
+        connection.execute(text("SELECT set_config('makola.store', :store, true)"), {"store": told})
+        try:
+            connection.scalar(text("SELECT makola_store()"))
+        except ProgrammingError:
+            connection.rollback()
+            continue
+        signed.agree(secret_key)
+        return
+    raise WrongRights(
+        "The database knows neither the MAKOLA_SECRET_KEY of this program nor one of its fallbacks. Run "
+        "`flask --app wsgi db upgrade` with it; to rotate it without a break, see docs/operate.md, 'Rotate keys'."
+    )
+
+
+def columns_of(words: str) -> Iterable[tuple[str, str]]:
+    """`SELECT UPDATE(a, b)` as pairs: ("SELECT", ""), ("UPDATE", "(a, b)")."""
+    return _parsed(words)
+
+
+def _parsed(words: str) -> list[tuple[str, str]]:
+    return [(found[1], found[2] or "") for found in re.finditer(r"([A-Z]+)(\([^)]*\))?", words)]
+
+
+def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
+    if not rights:
+        return []
+    more = f" and {len(rights) - most} more" if len(rights) > most else ""
+    gravest_first = sorted(rights, key=lambda word: (not word.startswith(("power: ", "member of ", "table ")), word))
+    return [f"{verb} {', '.join(gravest_first[:most])}{more}"]
+
+
+REACHED = """
+WITH me AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication
+            FROM pg_roles WHERE rolname = current_user),
+tables AS (SELECT c.oid, c.relname, c.relowner FROM pg_class c
+           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')),
+whole AS (
+  SELECT t.oid, t.relname, p.privilege FROM tables t
+  CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER,MAINTAIN}'::text[]) p(privilege)
+  WHERE has_table_privilege(t.oid, p.privilege)
+), part AS (
+  SELECT t.relname, p.privilege, string_agg(a.attname, ', ' ORDER BY a.attname) AS columns
+  FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  CROSS JOIN unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) p(privilege)
+  WHERE has_column_privilege(t.oid, a.attnum, p.privilege)
+    AND NOT EXISTS (SELECT FROM whole w WHERE w.oid = t.oid AND w.privilege = p.privilege)
+  GROUP BY 1, 2
+)
+SELECT relname || ': ' || privilege FROM whole
+UNION ALL SELECT relname || ': ' || privilege || '(' || columns || ')' FROM part
+UNION ALL SELECT c.relname || ': ' || p.privilege FROM pg_class c
+  CROSS JOIN unnest('{USAGE,SELECT,UPDATE}'::text[]) p(privilege)
+  WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace AND has_sequence_privilege(c.oid, p.privilege)
+UNION ALL SELECT f.oid::regprocedure::text || ': EXECUTE' FROM pg_proc f
+  WHERE f.pronamespace = 'public'::regnamespace AND has_function_privilege(f.oid, 'EXECUTE')
+UNION ALL SELECT 'table ' || t.relname || ': OWNER' FROM tables t JOIN me ON me.oid = t.relowner
+UNION ALL SELECT 'schema ' || nspname || ': CREATE' FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND has_schema_privilege(oid, 'CREATE')
+UNION ALL SELECT 'database: ' || p.privilege FROM unnest('{CREATE,TEMPORARY}'::text[]) p(privilege)
+  WHERE has_database_privilege(current_database(), p.privilege)
+UNION ALL SELECT 'member of ' || r.rolname FROM pg_roles r, me
+  WHERE r.oid <> me.oid AND pg_has_role(me.oid, r.oid, 'MEMBER') AND NOT me.rolsuper
+UNION ALL SELECT 'power: ' || power FROM me CROSS JOIN LATERAL (VALUES ('superuser', rolsuper),
+  ('BYPASSRLS', rolbypassrls), ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),
+  ('REPLICATION', rolreplication)) x(power, has) WHERE has
+"""
+
+OWN_SETTINGS = """
+SELECT DISTINCT split_part(word, '=', 1) FROM pg_db_role_setting s, unnest(s.setconfig) word
+WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+ORDER BY 1
+"""

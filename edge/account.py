@@ -1,0 +1,182 @@
+"""One's own log-in, the same in portal and console: password, sessions, log out everywhere, and one-time reset links.
+
+Decides nothing about passwords and access: `core.accounts.people`, `core.accounts.resets`, `core.accounts.users` do. The pages carry the names of
+the room they stand in, so that the room's own guard and the words of its templates hold for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, flash, g, redirect, render_template, request, session
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response
+
+from core.accounts import devices, guessing, logging_in, people, resets, users
+from core.audit import Actor
+from core.base import addresses, passwords
+from edge import hosts
+
+Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
+
+_NAMES = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
+"""The blueprint of each room with log-ins."""
+_LONGEST_TYPED = 1_024
+_KEY_CHARS = 16
+"""Of a session's hash, to name it among its person's few."""
+
+WRONG = "This is not your present password. Check it and try again."
+DIFFERENT = "The two new passwords are not the same. Type the new one twice."
+UNCHANGED = "This is your present password. Choose another one."
+
+
+def install(app: Flask) -> None:
+    """Give both rooms the pages. After the rooms are registered."""
+    pages: list[tuple[str, str, str, Callable[..., Any]]] = [
+        ("GET", "/account/password", "show_password_form", show_password_form),
+        ("POST", "/account/password", "change_password", change_password),
+        ("GET", "/account/sessions", "show_sessions", show_sessions),
+        ("POST", "/account/sessions/end", "end_session", end_session),
+        ("POST", "/account/log-out-everywhere", "log_out_everywhere", log_out_everywhere),
+        ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
+        ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
+    ]
+    for room, name in _NAMES.items():
+        for method, path, word, view in pages:
+            app.add_url_rule(path, f"{name}.{word}", view, subdomain=room, methods=[method])
+
+
+def show_password_form() -> Answer:
+    return _password_page({})
+
+
+def change_password() -> Answer:
+    """The present password is asked for, and counted like a log-in: an open browser must not be a place to guess."""
+    present, new = _typed("present_password"), _typed("new_password")
+    if not passwords.is_same(new, _typed("new_password_again")):
+        return _password_page({"new_password_again": DIFFERENT}), 422
+    place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
+    try:
+        person = logging_in.authenticate(current_user.user.email, present, place)
+    except guessing.Refused as refusal:
+        return _password_page({"present_password": refusal.sentence}), 429, {"Retry-After": str(refusal.wait_s)}
+    if person is None or person.id != current_user.user.id:
+        return _password_page({"present_password": WRONG}), 422
+    if users.verify(person, new):
+        return _password_page({"new_password": UNCHANGED}), 422
+    try:
+        token = people.set_password(
+            person.id, new, Actor.of_login(current_user), action="change_password", keep=current_user.token
+        )
+    except passwords.BadPassword as refusal:
+        return _password_page({"new_password": refusal.sentence}), 422
+    except people.Refused as refusal:  # removed in the same moment
+        return _leave(refusal.sentence)
+    login = users.login_of(token, current_user.door) if token else None
+    if login is None:  # logged out elsewhere in the same moment
+        return _leave("Your password is changed. Log in with the new one.")
+    login_user(login)
+    g.new_device_token = logging_in.remember(person, place)  # the change has forgotten every device, this one too
+    flash("Your password is changed. Everywhere else you are logged out.")
+    return redirect("/account/sessions", 303)
+
+
+def show_sessions() -> Answer:
+    """Where one is logged in, at both doors, this browser first told apart."""
+    rows = [(row, row.token_hash[:_KEY_CHARS], row.token_hash == current_user.token_hash) for row in _sessions()]
+    return render_template("account/sessions.html", layout=_layout(), rows=rows)
+
+
+def end_session() -> Answer:
+    """End one of one's own sessions; any other is unknown, and one that ended already is no error."""
+    key = request.form.get("session", "")
+    for row in _sessions():
+        if row.token_hash[:_KEY_CHARS] == key:
+            users.end_session(row.token_hash)
+            if row.token_hash == current_user.token_hash:
+                return _leave("You are logged out here.")
+            flash("That device is logged out.")
+            break
+    else:
+        flash("That device was logged out already.", "waiting")
+    return redirect("/account/sessions", 303)
+
+
+def log_out_everywhere() -> Answer:
+    """Here too: whoever presses it fears that somebody else is inside."""
+    try:
+        people.log_out_everywhere(current_user.user.id, Actor.of_login(current_user))
+    except people.Refused as refusal:
+        return _leave(refusal.sentence)
+    return _leave("You are logged out everywhere. Log in again here.")
+
+
+def show_reset_form(token: str) -> Answer:
+    """Looking uses nothing up: messengers open links to show a preview."""
+    try:
+        person = resets.person_of(token, _door())
+    except resets.Gone as gone:
+        return _to_log_in(gone.sentence, "stopped")
+    return _reset_page(person, {})
+
+
+def use_reset_link(token: str) -> Answer:
+    """Set the password, once. Nobody is logged in by it: the new password is typed at the log-in."""
+    new = _typed("new_password")
+    try:
+        person = resets.person_of(token, _door())
+        if not passwords.is_same(new, _typed("new_password_again")):
+            return _reset_page(person, {"new_password_again": DIFFERENT}), 422
+        resets.use(token, _door(), new)
+    except resets.Gone as gone:
+        return _to_log_in(gone.sentence, "stopped")
+    except passwords.BadPassword as refusal:
+        return _reset_page(person, {"new_password": refusal.sentence}), 422
+    return _leave("Your new password is set. Log in with it.")
+
+
+def _password_page(problems: dict[str, str]) -> str:
+    person = current_user.user
+    return render_template(
+        "account/password.html", layout=_layout(), problems=problems, person=person, rules=_rules(person)
+    )
+
+
+def _reset_page(person: users.User, problems: dict[str, str]) -> str:
+    return render_template(
+        "account/reset.html", layout=_layout(), problems=problems, person=person, rules=_rules(person)
+    )
+
+
+def _rules(person: users.User) -> str:
+    least = passwords.least_of(person.platform_role)
+    return f"At least {least} characters, blanks too. Three or four words that do not belong together are best."
+
+
+def _sessions() -> list[users.LoginSession]:
+    return users.logins_of(current_user.user.id)
+
+
+def _leave(sentence: str) -> Response:
+    """To the log-in page, with nothing of this log-in left in the browser."""
+    logout_user()
+    session.clear()
+    return _to_log_in(sentence)
+
+
+def _to_log_in(sentence: str, kind: str = "done") -> Response:
+    flash(sentence, kind)
+    return redirect("/login", 303)
+
+
+def _typed(name: str) -> str:
+    return request.form.get(name, "")[:_LONGEST_TYPED]
+
+
+def _door() -> users.Door:
+    return "console" if hosts.place().room == hosts.CONSOLE else "portal"
+
+
+def _layout() -> str:
+    return f"{_NAMES[hosts.place().room]}/layout.html"

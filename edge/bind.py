@@ -1,0 +1,128 @@
+"""Binds a request to its store and its log-in, and undoes it afterwards.
+
+Decides which store's rows a request may see: the slug's on a storefront, the log-in's in the portal, all of them for
+a logged-in owner in the console. What a role may do inside its room is decided in the room.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from urllib.parse import quote
+
+from flask import Flask, Response, abort, flash, g, make_response, redirect, request
+from flask_login import LoginManager, current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from core import stores
+from core.accounts import users
+from core.base import db, tenancy
+from core.base.config import Config
+from edge import hosts, kept, sessions
+from edge.filters import wants_fragment
+
+PUBLIC = {
+    hosts.PORTAL: frozenset({"/login", "/theme", "/reset/<token>"}),
+    hosts.CONSOLE: frozenset({"/login", "/theme", "/reset/<token>"}),
+}
+"""Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
+
+_DOOR_OF_ROOM = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
+KEPT = "Log in: what you had chosen is kept, and goes with one more press."
+AGAIN = "Log in and press once more."
+LOGGED_OUT = '<p class="note stopped" role="status">You have been logged out. <a href="/login">Log in again</a></p>'
+
+
+def install(app: Flask, config: Config) -> None:
+    manager = LoginManager()
+    manager.session_protection = None  # sessions live in the database; a phone's address changes all day
+    manager.user_loader(_login_of)
+    manager.unauthorized_handler(ask_to_log_in)
+    # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on every answer and so
+    # marks the anonymous store page as varying by cookie.
+    app.login_manager = manager  # type: ignore[attr-defined]
+    app.before_request(lambda: db.retry_on_conflict(bind_store))
+    app.teardown_request(unbind_store)
+
+
+def bind_store() -> Response | BaseResponse | None:
+    """Set the store of this request, or refuse it: 404 for an unknown one, a log-in for a guarded page."""
+    tenancy.clear()  # a worker thread may have been left mid-request by a crash
+    g.store = None
+    place = hosts.place()
+    if place.room == hosts.NOWHERE:
+        abort(404, "There is no shop at this address.")
+    if place.room == hosts.STORE and place.slug is not None:
+        g.store = stores.by_slug(place.slug)
+        if g.store is None:
+            abort(404, "There is no shop at this address.")
+        tenancy.use(g.store.id)
+    elif place.room in PUBLIC and request.url_rule is not None:
+        return _bind_login(place.room, request.url_rule.rule)
+    return None
+
+
+def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
+    sessions.take_live(lambda token: _login_of(token) is not None)
+    if not current_user.is_authenticated:
+        return None if rule in PUBLIC[room] else ask_to_log_in()
+    if room == hosts.CONSOLE:
+        g.scope = ExitStack()
+        g.scope.enter_context(tenancy.across_stores())
+    elif current_user.store_id is not None:
+        g.store = stores.by_id(current_user.store_id)
+        tenancy.use(current_user.store_id)
+    return None
+
+
+def unbind_store(_error: BaseException | None = None) -> None:
+    """Forget the store, whatever happened."""
+    scope: ExitStack | None = g.pop("scope", None)
+    if scope is not None:
+        scope.close()
+    tenancy.clear()
+    db.end_read()
+
+
+def ask_to_log_in() -> Response | BaseResponse:
+    """To the log-in page and back. A press is kept for its person and does nothing; an htmx form is sent there as a
+    whole, and a poll gets a note without a trigger.
+    """
+    if request.method == "GET":
+        if wants_fragment():
+            return make_response(LOGGED_OUT, 401)
+        return redirect(_log_in_and(request.full_path.rstrip("?")), 303)
+    flash(f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}", "waiting")
+    return _send_to(_log_in_and(kept.return_path()))
+
+
+def answer_old_page() -> Response | BaseResponse | None:
+    """To a press whose page is older than its log-in: nothing is done, and the page comes back as it was, drawn anew.
+
+    None where no log-in is asked for, or when the page does not show that it was drawn for this person and store.
+    """
+    room, rule = hosts.place().room, request.url_rule
+    if room not in PUBLIC or rule is None or rule.rule in PUBLIC[room]:
+        return None
+    if not current_user.is_authenticated:
+        return ask_to_log_in()
+    if not g.kept.fits() or not g.kept.keep():
+        return None
+    flash("This page was older than your log-in, so nothing was done. Look it over and press once more.", "waiting")
+    return _send_to(kept.return_path())
+
+
+def _send_to(path: str) -> Response | BaseResponse:
+    if not wants_fragment():
+        return redirect(path, 303)
+    response = make_response(LOGGED_OUT, 401)
+    response.headers["HX-Redirect"] = path
+    return response
+
+
+def _log_in_and(back: str) -> str:
+    return "/login" if back == "/" else f"/login?next={quote(back, safe='/')}"
+
+
+def _login_of(token: str) -> users.Login | None:
+    door = _DOOR_OF_ROOM.get(hosts.place().room)
+    return users.login_of(token, door) if door else None

@@ -1,0 +1,182 @@
+"""How often one address may ask for what: one table, endpoint to limit, and one count for guessed codes.
+
+Decides only crude limits against floods and guessing. Business limits (orders per number, wrong passwords) live in
+`core`, in PostgreSQL. With Valkey down each process counts in memory, and pages answer as before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Flask, Response, g, make_response, request
+from flask_limiter import Limiter, RateLimitExceeded
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.base import addresses
+from core.base.config import Config
+from edge import hosts, refusals
+
+VALKEY_S = 0.2
+"""Connect and read timeout of the client that rings."""
+COUNT_S = 0.1
+"""The same for counting. When Valkey freezes, a page waits for it twice here and once to ring: within half a second."""
+SLOW_DOWN_S = 60
+"""What a caller over a limit of the table is told to wait: one window."""
+NO_RETRY = Retry(NoBackoff(), 0)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
+
+    `asked` says which requests are held to it, `counts` which answers use it up; None: all.
+    """
+
+    scope: str
+    amount: str
+    asked: Callable[[], bool] | None = None
+    counts: Callable[[Response], bool] | None = None
+
+
+DRAFTS_EACH = 5
+"""Orders that may be begun for each that may be placed: people look at several."""
+MISSES = "60 per 10 minutes"
+"""Codes that are no order's, per store and address, whichever page they are tried on and by whichever method. Beyond,
+a miss reads 429 and a hit still passes: many customers share the address of one who guesses."""
+CODES = (
+    (hosts.STORE, "GET", "/orders/<>"),
+    (hosts.STORE, "GET", "/orders/<>/status"),
+    (hosts.STORE, "POST", "/orders/<>/cancel"),
+    (hosts.STORE, "GET", "/track"),
+)
+"""The pages that find an order by its code, and answer 404 when there is none."""
+
+
+def _confirms() -> bool:
+    return request.form.get("confirm") == "1"
+
+
+def _made_an_order(_response: Response) -> bool:
+    return bool(g.get("order_created"))
+
+
+def _made_a_draft(_response: Response) -> bool:
+    return bool(g.get("draft_made"))
+
+
+def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does, and
+    what was only begun has a count of its own.
+
+    Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
+    """
+    most = config.orders_per_address_minute
+    return {
+        (hosts.STORE, "POST", "/orders"): [
+            Limit("orders", f"{most} per minute", _confirms, _made_an_order),
+            Limit("drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft),
+        ],
+    }
+
+
+def install(app: Flask, config: Config) -> None:
+    """Put the table's limits on the registered endpoints. Raises `LookupError` for an address no room serves."""
+    limiter = Limiter(
+        caller,
+        storage_uri=config.redis_url,
+        storage_options={"socket_timeout": COUNT_S, "socket_connect_timeout": COUNT_S, "retry": NO_RETRY},  # type: ignore[dict-item]
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+        key_prefix="makola",
+    )
+    limiter.init_app(app)
+    for (room, method, path), limits in table(config).items():
+        endpoint = _endpoint(app, room, method, path)
+        counted = [
+            (
+                limit,
+                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(_asked(limit.scope)),
+            )
+            for limit in limits
+        ]
+        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], counted)
+    missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
+    for room, method, path in CODES:
+        endpoint = _endpoint(app, room, method, path)
+        app.view_functions[endpoint] = _counting_misses(app.view_functions[endpoint], missed)
+
+
+def caller() -> str:
+    """The key of this request's client."""
+    return addresses.key(request.remote_addr)
+
+
+def caller_of_store() -> str:
+    """The same, in this store alone."""
+    return f"{hosts.place().slug} {caller()}"
+
+
+def valkey(url: str) -> Redis:
+    """A client that gives up at once: no retries, short timeouts."""
+    return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+
+
+def _told_when_over(view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]) -> Callable[..., Any]:
+    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep what was typed."""
+
+    @wraps(view)
+    def told(*words: Any, **named: Any) -> Response:
+        over = None
+        try:
+            for limit, asked in counted:
+                if limit.asked is None or limit.asked():
+                    asked()
+        except RateLimitExceeded as error:
+            over = error
+            g.slow_down_s = SLOW_DOWN_S
+        response = make_response(view(*words, **named))
+        if over is not None and g.get("refused_as", response.status_code) == 429:
+            refusals.note(over)
+        return response
+
+    return told
+
+
+def _asked(scope: str) -> Callable[[], None]:
+    """What is limited: one more request of this kind. Raises `RateLimitExceeded` once it is."""
+
+    def asked() -> None:
+        pass
+
+    asked.__name__ = asked.__qualname__ = f"asked_{scope}"  # by which the limits of a function are found
+    return asked
+
+
+def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:
+    """The view, which looks first; only when it found nothing is the caller's count asked."""
+
+    @wraps(view)
+    def looked_up(*words: Any, **named: Any) -> Response:
+        response = make_response(view(*words, **named))
+        if response.status_code == 404:
+            missed()
+        return response
+
+    return looked_up
+
+
+def _missed() -> None:
+    """What is limited: one more code that is no order's. Raises `RateLimitExceeded` once it is."""
+
+
+def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
+    for rule in app.url_map.iter_rules():
+        if rule.subdomain == room and method in (rule.methods or ()) and re.sub("<[^>]+>", "<>", rule.rule) == path:
+            return rule.endpoint
+    raise LookupError(f"edge/limits.py limits {method} {path} of {room}, which no room serves")

@@ -1,0 +1,38 @@
+"""The few pages that belong to no room: the bare domain, and the switch between light and dark."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from edge import hosts
+
+YEAR_S = 31_536_000
+
+
+def install(app: Flask) -> None:
+    app.add_url_rule("/", "bare_index", index, subdomain=hosts.BARE)
+    for room in (hosts.PORTAL, hosts.CONSOLE):
+        app.add_url_rule("/theme", f"{room}_theme", choose_theme, subdomain=room, methods=["POST"])
+
+
+def index() -> str:
+    """The bare domain names the portal; stores are found by their own links."""
+    return render_template("bare/index.html")
+
+
+def choose_theme() -> Response | BaseResponse:
+    """Remember light, dark or the system's look on this device, then return to the page it was asked from."""
+    answer = redirect(own_path(request.form.get("back", "/")), 303)
+    chosen = request.form.get("theme", "")
+    if chosen in ("light", "dark"):
+        answer.set_cookie("__Host-theme", chosen, max_age=YEAR_S, secure=True, httponly=True, samesite="Lax", path="/")
+    else:
+        answer.delete_cookie("__Host-theme", secure=True, httponly=True, samesite="Lax", path="/")
+    return answer
+
+
+def own_path(text: str) -> str:
+    """`text` when it is a plain path of this host, else `/`: one leading slash, and nothing that names another host."""
+    plain = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    return text if plain and len(text) <= 500 else "/"

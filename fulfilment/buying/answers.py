@@ -1,0 +1,232 @@
+"""What an answer of the supplier does to an order: the answer to a purchase, and the answer to a look-up.
+
+Each function writes down one answer and says when to look again. Which word means what is decided in `interpret`, which
+moves exist in `core.orders`; the state of the line to the supplier is kept by `supplier_link`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from core import orders
+from core.base import clock, config
+from core.base.db import db, end_read
+from core.orders import Claim, News, Order
+from core.supplier import supply
+from fulfilment import catalog_sync
+from fulfilment.buying import balance, interpret, schedule, supplier_link
+from integrations.ports import (
+    Absent,
+    Accepted,
+    Found,
+    LookupResult,
+    NoAnswer,
+    NotSent,
+    Rejected,
+    SubmitResult,
+    Supplier,
+    Unknown,
+)
+
+BACKOFF_S = (5, 15, 30, 60)
+STRANGER = ("other_reference", "not_found_of_other_reference")
+"""Reasons of an `Unknown` or `NoAnswer` whose answer named a reference that is not the one asked about."""
+
+
+def read(order_id: int) -> Order:
+    """An order as it is now, in a read that is over at once."""
+    end_read()
+    return db.session.scalars(select(Order).where(Order.id == order_id)).one()
+
+
+def take_purchase(claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None) -> datetime | None:
+    """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
+    order = read(claim.order_id)
+    if _is_about_catalogue(result):
+        catalog_sync.note_refused(order)
+    match result:
+        case Accepted():
+            return take(order, interpret.of_accepted(order, result))
+        case NotSent(rate_limited=True):
+            return back_in_line(claim, "rate", f"Not sent ({result.reason}); nothing was bought.", again)
+        case NotSent():
+            reason = "supplier_unreachable" if again is not None else None
+            due = None if again is None else clock.jittered(BACKOFF_S[min(claim.attempt, len(BACKOFF_S)) - 1])
+            return back_in_line(claim, reason, f"Not sent ({result.reason}); nothing was bought.", due)
+        case Rejected(kind="credentials"):
+            return back_in_line(
+                claim, "credentials", "The supplier refuses our credentials; nothing was bought.", again
+            )
+        case Rejected() if order.ever_unknown:
+            # Balance is checked before duplicates there: a refusal proves nothing about an earlier, unclear attempt.
+            return unclear(claim, f"{result.code} after an unclear attempt")
+        case Rejected(kind="insufficient_balance"):
+            balance.note_short(order)
+            due = clock.after(config.current().low_float_wait_s)
+            return back_in_line(claim, "float", "The supplier says the float is too low; nothing was bought.", due)
+        case Rejected(kind="duplicate_reference"):
+            return _settle_duplicate(claim, supplier)
+        case Rejected(kind="catalogue") if orders.buy_other(claim.order_id, claim.attempt):
+            return clock.now()
+        case Rejected():
+            said = News(raw_status=result.code, failure_reason=result.message)
+            orders.advance(
+                claim.order_id,
+                "refunded",
+                attempt=claim.attempt,
+                news=said,
+                text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
+                customer_text="It could not be sent",
+            )
+            return schedule.next_check(read(claim.order_id))
+        case Unknown():
+            _ask_about_stranger(claim.order_id, result)
+            return unclear(claim, result.reason)
+
+
+def _is_about_catalogue(result: SubmitResult) -> bool:
+    """Whether the supplier says that it does not sell what was asked for; this proves nothing about the order."""
+    if isinstance(result, Rejected):
+        return result.kind == "catalogue"
+    return isinstance(result, Unknown) and result.about_catalogue
+
+
+def unclear(claim: Claim, reason: str) -> datetime | None:
+    """The attempt has no trustworthy answer: only a look-up decides from now on."""
+    orders.mark_unknown(claim.order_id, claim.attempt, reason)
+    return schedule.next_check(read(claim.order_id))
+
+
+def take_look(order: Order, result: LookupResult, gone: int) -> datetime | None:
+    """Write down the answer to a look-up; `gone` is how often in a row its endpoint was not there."""
+    match result:
+        case Found():
+            return take(order, interpret.of_found(order, result))
+        case Absent():
+            return _take_absence(order)
+        case NoAnswer():
+            if order.state == "submitting" and order.absent_since is not None:
+                orders.forget_absence(order.id)
+            if result.kind == "credentials":
+                supplier_link.refused_credentials()
+            _ask_about_stranger(order.id, result)
+            interpret.believe_signed_webhook(order, gone)
+            due = schedule.next_check(read(order.id))
+            if due is None:
+                return clock.jittered(BACKOFF_S[-1]) if order.in_doubt else None
+            if order.state == "submitting" and result.kind in ("broken", "unclear", "unreachable"):
+                # Silence is no information, and somebody has paid: the next rung may be half an hour away.
+                return min(due, clock.jittered(BACKOFF_S[-1]))
+            return due
+
+
+def take(order: Order, told: interpret.Verdict) -> datetime | None:
+    """Apply a supplier's word to an order by the table in `interpret`, open the cases it calls for, say when to look next."""
+    for kind, evidence in told.cases:
+        orders.raise_case(order.id, kind, evidence)
+    if told.move is not None:
+        orders.advance(order.id, told.move, text=told.text, customer_text=told.customer_text, news=told.news)
+        if told.news.money_back:
+            balance.note_money_back()
+    elif told.wrong_order and order.state == "submitting":
+        orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
+        orders.forget_absence(order.id)
+    catalog_sync.note_charge(order, told.news.amount_pesewas)
+    return schedule.next_check(read(order.id))
+
+
+def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | None) -> datetime:
+    """The claim certainly bought nothing: *queued* again until `due` (default now), with the reason people read."""
+    moved = orders.advance(claim.order_id, "queued", attempt=claim.attempt, text=text, wait_reason=reason)
+    return due if moved and due is not None else clock.now()
+
+
+def look_up(order: Order, supplier: Supplier) -> LookupResult:
+    """The supplier's record of an order. One that names no reference, and cannot be told to be this order's, is no answer."""
+    end_read()
+    result = supplier.status(order.order_ref)
+    if isinstance(result, Found) and not interpret.is_about(order, result):
+        return NoAnswer("unclear", "no_reference")
+    return result
+
+
+def ask(claim: Claim, supplier: Supplier) -> LookupResult:
+    """A look-up in the middle of a claim, noted on the timeline."""
+    result = look_up(read(claim.order_id), supplier)
+    orders.note_look(claim.order_id, in_words(result))
+    if isinstance(result, NoAnswer):
+        _ask_about_stranger(claim.order_id, result)
+    return result
+
+
+def look_before_resend(claim: Claim, supplier: Supplier, *, has_call: bool = False) -> datetime | None:
+    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send.
+
+    Takes a call from the budget unless `has_call`.
+    """
+    pause = 0.0 if has_call else supply.take_call("purchase")
+    if pause:
+        due = clock.now() + timedelta(seconds=pause)
+        return back_in_line(claim, "rate", "No call left to check before sending again.", due)
+    match ask(claim, supplier):
+        case Found() as found:
+            order = read(claim.order_id)
+            return take(order, interpret.of_found(order, found)) or clock.now()
+        case Absent():
+            return None
+        case NoAnswer() as silence:
+            return back_in_line(
+                claim,
+                "supplier_unreachable",
+                f"Not sent again yet: the check before it had no answer ({silence.kind}).",
+                clock.jittered(BACKOFF_S[-1]),
+            )
+
+
+def in_words(result: LookupResult) -> str:
+    """What a look-up said, for the timeline."""
+    match result:
+        case Found():
+            return f"it says “{result.raw_status}”"
+        case Absent():
+            return "it does not know the reference"
+        case NoAnswer():
+            return f"no answer ({result.kind.replace('_', ' ')})"
+
+
+def _ask_about_stranger(order_id: int, silence: Unknown | NoAnswer) -> None:
+    """An answer that named another reference than ours is no information, and a person should see it."""
+    if silence.reason in STRANGER:
+        orders.raise_case(order_id, "wrong_answer", {"said": "the answer was about another reference"})
+
+
+def _settle_duplicate(claim: Claim, supplier: Supplier) -> datetime | None:
+    """The reference exists at the supplier though no attempt of ours was unclear: ours after all, or a stranger's."""
+    if supply.take_call("other") == 0.0:
+        match ask(claim, supplier):
+            case Found() as found:
+                return take(read(claim.order_id), interpret.of_found(read(claim.order_id), found))
+            case Absent():
+                if orders.renew_reference(claim.order_id, claim.attempt, orders.new_order_ref()):
+                    return clock.now()
+            case NoAnswer():
+                pass
+    return unclear(claim, "the reference exists already")
+
+
+def _take_absence(order: Order) -> datetime | None:
+    if order.state in ("refunded", "cancelled"):
+        return schedule.next_check(order)  # its money went back: not to know it is what should be
+    if order.state != "submitting":
+        since = order.processing_at or order.failed_since
+        if since is not None and clock.now() - since > clock.delta(config.current().grace_s):
+            orders.raise_case(order.id, "wrong_answer", {"said": "not found", "state": order.state})
+        return schedule.next_check(order)
+    verdict = orders.note_absent(order.id)
+    if verdict == "proven":
+        return schedule.next_check(read(order.id)) if orders.requeue_absent(order.id) else clock.after(3_600)
+    if verdict == "first":
+        return clock.after(config.current().absence_gap_s)
+    return schedule.next_check(read(order.id))

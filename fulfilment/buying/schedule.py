@@ -1,0 +1,72 @@
+"""When to look at an order again: the ladder of each state, and the cases of those that nobody can settle by looking.
+
+Counted from the moment that matters in a state, so that a ring or a restart changes nothing about the checks still
+ahead. What a look finds is applied in `answers`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core import orders
+from core.base import clock, config
+from core.orders import Order
+
+
+def next_check(order: Order) -> datetime | None:
+    """The next moment to look at an order, by the ladder of its state (architecture §4). None when it is over."""
+    settings, now = config.current(), clock.now()
+    if order.state == "queued":
+        return now
+    if order.state == "submitting":
+        ladder = (
+            *settings.lookup_ladder_s,
+            *(s for s in settings.processing_ladder_s if s > settings.lookup_ladder_s[-1]),
+        )
+        due = _next(order.claimed_at or now, ladder, now)
+        since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
+        if since and now - since > clock.delta(settings.unknown_case_s):
+            orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
+        counts_at = orders.absence_counts_at(order)
+        if order.absent_since is None and counts_at is not None:
+            # Absence starts to count right after grace: a purchase the supplier never got must not wait for a rung.
+            grace_over = counts_at + clock.delta(1)
+            due = min(due, grace_over) if grace_over > now else due
+        return due
+    if order.state == "processing":
+        if order.processing_at and now - order.processing_at > clock.delta(settings.never_fulfilled_case_s):
+            orders.raise_case(order.id, "never_fulfilled", {"since": order.processing_at.isoformat()})
+        return _next(order.processing_at or now, settings.processing_ladder_s, now)
+    if order.state == "failed":
+        watch_over = (order.failed_since or now) + clock.delta(settings.failed_watch_s)
+        hourly = _next(order.failed_since or now, settings.failed_ladder_s, now)
+        if watch_over > now:
+            return min(hourly, watch_over)
+        if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
+            return _next(watch_over, settings.lookup_ladder_s, now)  # one bad answer is no silence: ask again soon
+        orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
+        return hourly  # a clear "failed" would have ended it: the supplier gives no answer
+    if order.state == "completed" and order.completed_at is not None:
+        watch_over = order.completed_at + clock.delta(settings.completed_watch_s)
+        return watch_over if watch_over > now else None
+    if order.final_at is not None and _may_yet_be_delivered(order):
+        # Whatever webhooks are lost: a delivery after the money went back must be found.
+        moments = (order.final_at + clock.delta(rung) for rung in settings.refunded_ladder_s)
+        return next((moment for moment in moments if moment > now), None)
+    return None
+
+
+def _may_yet_be_delivered(order: Order) -> bool:
+    """Whether the supplier may have an order whose money went back: it had accepted it, or an attempt was unclear."""
+    if order.state == "refunded":
+        return order.ever_unknown or order.processing_at is not None or order.failed_since is not None
+    return order.state == "cancelled" and order.ever_unknown
+
+
+def _next(since: datetime, ladder: tuple[int, ...], now: datetime) -> datetime:
+    """The first rung still ahead, counted from `since`; past the last one, its step again and again; ±10 %."""
+    for rung in ladder:
+        moment = since + clock.delta(rung)
+        if moment > now:
+            return now + (moment - now) * (1.0 if rung == ladder[0] else 1.05)
+    return clock.jittered(ladder[-1])

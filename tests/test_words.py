@@ -1,0 +1,53 @@
+"""One language: what `docs/words.md` has retired comes back nowhere, in names, prose or docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = ROOT / "docs" / "words.md"
+RETIRED = re.findall(r"`([A-Za-z_]+)`", WORDS.read_text().rpartition("`tests/test_words.py`")[2])
+HISTORY = re.compile(r"migrations/versions/|docs/words\.md|tests/test_words\.py|core/base/common_passwords\.txt")
+"""Where old names must stand: migrations are history, and a list of passwords is a list of passwords."""
+IN_TABLES = {
+    "pulse": r"[\"`]pulses[\"`]|\bpulses (SET|WHERE)|FROM pulses|TABLE pulses",
+    "lineage": r"database\.lineage",
+}
+"""Names of tables and rows that are stored: renaming them would break what runs beside a new version."""
+
+
+@cache
+def texts() -> list[tuple[str, str]]:
+    """(file, what is written in it) of everything of ours: names, prose, templates."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md", "*.html", "*.toml"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    return [(name, (ROOT / name).read_text()) for name in listed if not HISTORY.search(name)]
+
+
+def test_words_are_retired_at_all() -> None:
+    assert len(RETIRED) > 12 and len(texts()) > 500
+
+
+@pytest.mark.parametrize("word", RETIRED)
+def test_a_retired_word_does_not_come_back(word: str) -> None:
+    used = re.compile(rf"(?<![A-Za-z]){word}(?![A-Za-z])")
+    stored = re.compile(IN_TABLES.get(word, r"(?!)"))
+    found = [
+        f"{name}:{number}"
+        for name, text in texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if used.search(stored.sub("", line))
+    ]
+    assert found == []
+
+
+def test_each_word_is_explained_once() -> None:
+    terms = re.findall(r"^\| ([a-z][^|]+) \|", WORDS.read_text(), re.MULTILINE)
+    words = [word.strip() for term in terms for word in term.split(",") if term.strip() != "word"]
+    assert len(words) > 40 and sorted(words) == sorted(set(words))
