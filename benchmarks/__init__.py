@@ -2,5 +2,3 @@
 
 People, stages and forged webhooks are those of `chaos`.
 """
-
-import chaos  # noqa: F401 - puts the people of the journeys on the path

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.side_by_side import GRANIAN, GTHREAD, READY_S, answers, cpu_s
-from chaos import ROOT
 from devkit import daemons
+from tests.proofs import ROOT
 
 SERVER_CORE, LOAD_CORE = 0, 1
 CONNECTIONS = 8

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from chaos import ROOT
 from devkit import daemons, process_tree
+from tests.proofs import ROOT
 
 GRANIAN = (
     "granian", "--interface", "wsgi", "--no-ws", "--factory", "--workers", "1", "--blocking-threads", "4", "--log-level", "warning",

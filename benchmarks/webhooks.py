@@ -2,7 +2,7 @@
 
     python -m benchmarks.webhooks --rate 150 --seconds 5 --rounds 5
 
-Bodies are those of the storm (`chaos/forged.py`): forged, replayed, changed, about orders that exist. Each is stored
+Bodies are those of the storm (`tests/proofs/forged.py`): forged, replayed, changed, about orders that exist. Each is stored
 and committed to PostgreSQL (fsync on) before it is answered. One web process of four threads serves the webhooks, as
 does each of the empty views: one on the same server, one on gunicorn's threads, the usual measure.
 """
@@ -15,12 +15,11 @@ import statistics
 import sys
 from urllib.parse import urlsplit
 
-from running import until
-
 from benchmarks.side_by_side import FRONT, GTHREAD, Target, measure, server
-from chaos import forged, witness
-from chaos.counter import Counter
-from chaos.stage import Stage
+from tests.proofs import forged, witness
+from tests.proofs.counter import Counter
+from tests.proofs.stage import Stage
+from tests.support.running import until
 
 ORDERS, BODIES, SEED = 20, 4_000, 1
 EMPTY = "benchmarks.hello:create_app"

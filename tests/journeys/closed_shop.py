@@ -14,9 +14,9 @@ import signal
 import time
 from dataclasses import dataclass
 
-from people import Agent, Customer, Owner, have_money_for, headline, some_number
-from running import Failed, Running, must, options, report, until
-from supplier import Supplier
+from tests.support.people import Agent, Customer, Owner, have_money_for, headline, some_number
+from tests.support.running import Failed, Running, must, options, report, until
+from tests.support.supplier import Supplier
 
 CLOSES_S, OPENS_S, BOUGHT_S = 20, 10, 400
 """Unscaled: the next call, silence at two addresses and a round of the relay; an answer; look-ups until the last one is bought."""

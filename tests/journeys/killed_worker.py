@@ -20,11 +20,12 @@ import signal
 import time
 from dataclasses import dataclass
 
-import books
 import psutil
-from people import Agent, Bundle, Customer, have_money_for, some_number
-from running import Running, must, options, report, until
-from supplier import Supplier
+
+from tests.support import books
+from tests.support.people import Agent, Bundle, Customer, have_money_for, some_number
+from tests.support.running import Running, must, options, report, until
+from tests.support.supplier import Supplier
 
 STAGES = ("before", "after")
 HELD_S = 60

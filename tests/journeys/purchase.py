@@ -21,11 +21,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import books
-from people import Agent, Customer, have_money_for, some_number
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
-from running import Failed, Running, must, options, report, until
-from supplier import Supplier
+
+from tests.support import books
+from tests.support.people import Agent, Customer, have_money_for, some_number
+from tests.support.running import Failed, Running, must, options, report, until
+from tests.support.supplier import Supplier
 
 PHONE, DESK = (360, 740), (1280, 800)
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import books
-from people import Agent, Bundle, Customer, Fields, Owner, code_of, have_money_for, some_number
-from running import Running, must, options, report, until
-from supplier import Supplier
-from wire import Answer, at_once
+from tests.support import books
+from tests.support.people import Agent, Bundle, Customer, Fields, Owner, code_of, have_money_for, some_number
+from tests.support.running import Running, must, options, report, until
+from tests.support.supplier import Supplier
+from tests.support.wire import Answer, at_once
 
 SUBMITS = 50
 CLICKS = 50

@@ -22,9 +22,9 @@ import purchase
 import pytest
 import races
 import valkey_down
-from running import ROOT, Running, until
 
 from devkit import daemons, postgres_home, process_tree
+from tests.support.running import ROOT, Running, until
 
 TIME_SCALE = 10
 READY_S = 120

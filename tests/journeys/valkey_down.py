@@ -19,10 +19,11 @@ from dataclasses import dataclass
 
 import psutil
 import redis
-from people import Agent, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
-from running import Running, must, options, report, until
-from supplier import Supplier
-from wire import Answer
+
+from tests.support.people import Agent, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
+from tests.support.running import Running, must, options, report, until
+from tests.support.supplier import Supplier
+from tests.support.wire import Answer
 
 WAYS = ("frozen", "killed")
 MOST_MS = 500
