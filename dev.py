@@ -22,11 +22,12 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
-COMMANDS = {"up": "run", "test": "dev", "check": "dev"}  # command → the lock file it needs
+COMMANDS = {"up": "run", "test": "dev", "prove": "dev", "check": "dev"}  # command → the lock file it needs
 HELP = """Usage: python3 dev.py COMMAND [options]
 
   up      run it all: stores, portal, console, workers, a sandbox supplier, PostgreSQL and Valkey
-  test    run every test; further words go to pytest, e.g.  test tests/core -k ledger
+  test    run every test that is no proof; further words go to pytest, e.g.  test tests/core -k ledger
+  prove   the proofs that break the whole program: kill, sim, outages and others; --long at full size
   check   ruff, format, types, import contracts, tests; --fast leaves out the slow tests;
           --audit only looks for known faults in what others wrote: packages, vendored files
   lock    write requirements/*.lock anew from pyproject.toml (needs uv)

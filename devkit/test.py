@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import IO
 from urllib.parse import urlsplit
@@ -36,10 +36,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-STAGES = (("not (alone or all_cores)", 3), ("alone and not all_cores", 2), ("all_cores", 1))
-"""Every test, in stages: which, and in how many processes. Many wait for a page or a process, so there are more lanes than
-cores. What starts the whole program runs after them, two at once: nothing it shows may depend on a quiet machine. Last
-comes what has processes of its own for all cores."""
+STAGES = (("not (alone or all_cores)", 3),)
+"""Which tests, in how many processes: all but the proofs, which `devkit.prove` runs. Many wait for a page or a process, so
+there are more lanes than cores."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 
@@ -50,27 +49,34 @@ class Refusal(Exception):
 def main(words: Sequence[str], parts: int | None = None) -> int:
     """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of several.
 
-    Without `parts`, and with words that choose no tests, everything runs, stage by stage.
+    Without `parts`, and with words that choose no tests, every test runs that is no proof.
     """
+    if parts is None and not chooses(words):
+        return in_stages(STAGES, words)
+    return _told(lambda: run([(words, parts or 1)]))
+
+
+def in_stages(stages: Sequence[tuple[str, int]], words: Sequence[str]) -> int:
+    """Run pytest with `words` for each stage: which tests, by their markers, and in how many processes."""
+    return _told(lambda: run([([*words, "-m", which], count) for which, count in stages]))
+
+
+def _told(act: Callable[[], int]) -> int:
+    """`act`, with a refusal said in its sentence."""
     try:
-        return run(words, parts)
+        return act()
     except Refusal as refusal:
         print(f"dev.py: {refusal}", file=sys.stderr)
         return 1
 
 
-def run(words: Sequence[str], parts: int | None) -> int:
-    """Run pytest, and say loudly what could not be tried. Raises `Refusal`."""
+def run(runs: Sequence[tuple[Sequence[str], int]]) -> int:
+    """Run pytest with each of these words, in so many processes, and say loudly what could not be tried. Raises `Refusal`."""
     browser = chromium(os.environ)
     if browser is None:
         _shout("No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install chromium`.")
     env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
-    if parts is None and not chooses(words):
-        status = _worst(
-            [_pytest(_selection([*words, "-m", which], browser is not None), env, count) for which, count in STAGES]
-        )
-    else:
-        status = _pytest(_selection(words, browser is not None), env, parts or 1)
+    status = _worst([_pytest(_selection(words, browser is not None), env, parts) for words, parts in runs])
     if browser is None:
         _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
     return status

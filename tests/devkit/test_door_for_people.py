@@ -133,12 +133,12 @@ def prepared(copy: Path) -> Path:
         stamp = hashlib.sha256((copy / "requirements" / f"{kind}.lock").read_bytes()).hexdigest()
         (copy / ".venv" / f"makola-{kind}.stamp").write_text(stamp)
     (copy / "devkit").mkdir()
-    for name in ("up", "test", "check"):
+    for name in ("up", "test", "prove", "check"):
         (copy / "devkit" / f"{name}.py").write_text("import os, sys; print(__name__, os.getpid(), *sys.argv[1:])")
     return copy
 
 
-@pytest.mark.parametrize("command", ["up", "test", "check"])
+@pytest.mark.parametrize("command", ["up", "test", "prove", "check"])
 def test_a_ready_venv_is_used_at_once_by_the_same_process(prepared: Path, command: str) -> None:
     process = subprocess.Popen(
         [SYSTEM, "dev.py", command, "--port", "1"], cwd=prepared, env={}, stdout=subprocess.PIPE, text=True
@@ -176,7 +176,7 @@ def test_a_changed_lock_is_installed_again(prepared: Path, dev: ModuleType, monk
 def test_help_names_the_commands(copy: Path, words: list[str], status: int) -> None:
     done = run(copy, *words)
     assert done.returncode == status
-    for command in ("up", "test", "check"):
+    for command in ("up", "test", "prove", "check"):
         assert f"\n  {command} " in done.stdout
 
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 from _pytest.mark.expression import Expression
+from projects import ROOT
 
-from devkit import test
+from devkit import prove, test
 from devkit.test import Refusal
 
 
@@ -91,9 +92,10 @@ def test_without_a_browser_its_tests_are_left_out(words: list[str], passed_on: l
 @pytest.mark.parametrize("marks", list(itertools.product((False, True), repeat=4)))
 def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
     carried = dict(zip(("slow", "browser", "alone", "all_cores"), marks, strict=True))
-    stages = [which for which, _ in test.STAGES if Expression.compile(which).evaluate(lambda name, **_: carried[name])]
+    every = (*test.STAGES, *prove.STAGES)
+    stages = [which for which, _ in every if Expression.compile(which).evaluate(lambda name, **_: carried[name])]
     assert len(stages) == 1
-    lanes = dict(test.STAGES)[stages[0]]
+    lanes = dict(every)[stages[0]]
     assert lanes == (1 if carried["all_cores"] else 2 if carried["alone"] else 3)
 
 
@@ -104,3 +106,17 @@ def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:
 
 def test_a_share_without_tests_is_no_failure_unless_all_are() -> None:
     assert [test._worst(one) for one in ([0, 5], [5, 1, 0], [5, 5], [-9, 0])] == [0, 1, 5, 9]
+
+
+@pytest.mark.parametrize("name", prove.PROOFS)
+def test_each_proof_has_its_two_forms(name: str) -> None:
+    proof = prove.PROOFS[name]
+    short = ROOT / "tests" / "proofs" / f"{proof.short}.py"
+    assert short.is_file()
+    where = proof.long[-1] if proof.long[0] == "pytest" else proof.long[0].replace(".", "/") + ".py"
+    assert (ROOT / where).is_file()
+
+
+def test_a_proof_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SystemExit):
+        prove.main(["everything"])

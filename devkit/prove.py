@@ -1,0 +1,82 @@
+"""`python3 dev.py prove`: what needs the whole program, or every core, and somebody who breaks things.
+
+Decides which proofs there are, and the two forms of each: the short one is a test, the long one a program of
+`tests/proofs` with the size at which its figures are written down. Without a name all short forms run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devkit import test
+
+STAGES = (("alone and not all_cores", 2), ("all_cores", 1))
+"""Which tests are proofs, and in how many processes. What starts the whole program runs two at once: nothing it shows may
+depend on a quiet machine. Last comes what has processes of its own for all cores."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`short`: the test file. `long`: the program and its words; it takes further ones."""
+
+    says: str
+    short: str
+    long: tuple[str, ...]
+
+
+PROOFS = {
+    "kill": Proof(
+        "kill -9 of everything while orders are bought", "test_kill", ("tests.proofs.kill", "--seeds", "1-3")
+    ),
+    "sim": Proof("hundreds of days from seeds", "test_sim", ("tests.proofs.sim", "--seeds", "500", "--jobs", "2")),
+    "mutants": Proof("each rule taken out is seen", "test_mutants", ("tests.proofs.mutants",)),
+    "points": Proof("a crash at every effect", "test_crash_points", ("tests.proofs.crash_points", "--all")),
+    "outages": Proof("each part gone or frozen", "test_outages", ("tests.proofs.outages",)),
+    "storm": Proof("a storm of webhooks", "test_storm", ("tests.proofs.storm",)),
+    "deploy": Proof("a new version under load", "test_deploy", ("tests.proofs.deploy",)),
+    "rate": Proof("the supplier's rate limit", "test_supplier_rate", ("tests.proofs.rate",)),
+    "attacks": Proof("half requests, floods", "test_attacks", ("tests.proofs.attacks",)),
+    "guessing": Proof("guessed passwords", "test_guessing", ("tests.proofs.guessing",)),
+    "locks": Proof("rows held by somebody", "test_locked_rows", ("tests.proofs.locked_rows",)),
+    "drill": Proof("a backup restored", "test_drill", ("pytest", "-m", "", "tests/proofs/test_drill.py")),
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the proofs named, or all; print what took how long. Returns the worst exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python3 dev.py prove",
+        description="Proofs: " + "; ".join(f"{name} ({proof.says})" for name, proof in PROOFS.items()) + ".",
+        epilog="Further words go to the program of a long form, or to pytest.",
+    )
+    parser.add_argument("proof", nargs="?", choices=[*PROOFS, "all"], default="all")
+    parser.add_argument("--long", action="store_true", help="at full size: minutes to hours")
+    options, more = parser.parse_known_args(words)
+    if not options.long and options.proof == "all":
+        return test.in_stages(STAGES, more)
+    names = list(PROOFS) if options.proof == "all" else [options.proof]
+    taken = []
+    for name in names:
+        began = time.monotonic()
+        status = _long(PROOFS[name], more) if options.long else test.main(["-m", "", _file(PROOFS[name]), *more])
+        taken.append((name, status, time.monotonic() - began))
+    for name, status, seconds in taken:
+        print(f"{'ok    ' if status == 0 else 'FAILED'}  {name:<9} {seconds:7.1f} s", flush=True)
+    return max(status for _, status, _ in taken)
+
+
+def _file(proof: Proof) -> str:
+    return f"tests/proofs/{proof.short}.py"
+
+
+def _long(proof: Proof, more: Sequence[str]) -> int:
+    return abs(subprocess.call([sys.executable, "-m", *proof.long, *more]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
