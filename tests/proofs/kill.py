@@ -385,7 +385,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
     parser.add_argument("--seeds", metavar="A-B", help="several runs, one after another")
     parser.add_argument("--bulk", choices=("off", "auto"), default="off")
-    parser.add_argument("--mutant", choices=mutants.MUTANTS, help="take one rule out (see docs/chaos.md)")
+    parser.add_argument("--mutant", choices=mutants.MUTANTS, help="take one rule out (see docs/proofs.md)")
     parser.add_argument("--long", action="store_true", help="1,000 orders, 200 kills, unscaled")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs, diary and report of each run here")
     return parser

@@ -22,7 +22,7 @@ SEED = "1"
 
 
 def test_no_order_is_lost_and_none_is_bought_twice(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """One order a call. Several in a call take as long again: `--bulk auto`, see docs/chaos-kill.md for its figures."""
+    """One order a call. Several in a call take as long again: `--bulk auto`, see docs/proofs-kill.md for its figures."""
     with capfd.disabled():  # the report is the point: it belongs into the log of a green run too
         print()
         words = ["--orders", "300", "--kills", "60", "--scale", "10", "--seed", SEED, "--bulk", "off"]
