@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from raw_wire import Front, read_answer
+from raw_wire import Served, read_answer
 from seed import WEBHOOK_TOKEN
 from visitors import Visitor
 
@@ -139,7 +139,7 @@ def test_a_file_needs_a_live_log_in(app: Flask, ama_agent: Visitor) -> None:
 
 
 @pytest.fixture(params=["http_server", "gunicorn"])
-def served(request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path: Path) -> Iterator[Front]:
+def served(request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path: Path) -> Iterator[Served]:
     """The whole application behind a real server."""
     port = daemons.free_port()
     words = {
@@ -168,11 +168,11 @@ def served(request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path:
     try:
         up = daemons.until(lambda: daemons.is_taken(port) or process.poll() is not None, 30)
         assert up and process.poll() is None, (tmp_path / "log").read_text()
-        yield Front(port, process.pid)
+        yield Served(port, process.pid)
     finally:
-        for line in Front.opened:
+        for line in Served.opened:
             line.close()
-        Front.opened.clear()
+        Served.opened.clear()
         process.terminate()
         process.wait(40)
 
@@ -183,7 +183,7 @@ def head(host: str, path: str, *lines: str) -> bytes:
 
 
 @pytest.mark.slow(seconds=6)
-def test_cut_off_and_malformed_bodies_on_the_wire(served: Front, app: Flask) -> None:
+def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) -> None:
     half = [
         head("127.0.0.1", HOOK, "Content-Length: 13") + b'{"event":"x"',
         head("ama.localhost", "/orders", f"Content-Type: {FORM}", "Content-Length: 30") + b"bundle=1&recipient=024",
@@ -206,7 +206,7 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Front, app: Flask) -> 
 
 @pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("served", ["http_server"], indirect=True)
-def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(served: Front, ama_agent: Visitor) -> None:
+def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(served: Served, ama_agent: Visitor) -> None:
     cookie = ama_agent.client.get_cookie("__Host-makola", domain="portal.localhost")
     assert cookie is not None
     upload = ("Content-Type: application/octet-stream", "Content-Length: 300000")
