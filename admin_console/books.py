@@ -63,7 +63,7 @@ def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     failed = sum(not one.ok for one in proofs)
     summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
     return {
-        "request": progress,
+        "progress": progress,
         "standing": proof.standing(),
         "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
         "strip": proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,

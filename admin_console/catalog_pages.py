@@ -86,7 +86,7 @@ def page_values(progress: progress_panel.Progress | None) -> dict[str, object]:
     """What the page and its panel are drawn from."""
     rules = catalog.rules()
     return {
-        "request": progress,
+        "progress": progress,
         "bundles": catalog.all_bundles(),
         "sync": catalog.last_sync(),
         "networks": phones.NETWORKS,

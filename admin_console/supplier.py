@@ -192,7 +192,7 @@ def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     if kind == "done" and link.balance_failed_at is not None:
         kind, sentence = "waiting", f"{sentence} That was its last answer that could be read."
     return {
-        "request": progress,
+        "progress": progress,
         "link": link,
         "platform": platform,
         "counted_pesewas": counted_pesewas,

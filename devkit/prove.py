@@ -22,7 +22,7 @@ depend on a quiet machine. Last comes what has processes of its own for all core
 
 @dataclass(frozen=True)
 class Proof:
-    """`short`: the test file. `long`: the program and its words; it takes further ones."""
+    """`short`: the test file, under `tests`. `long`: the program and its words; it takes further ones."""
 
     says: str
     short: str
@@ -31,19 +31,23 @@ class Proof:
 
 PROOFS = {
     "kill": Proof(
-        "kill -9 of everything while orders are bought", "test_kill", ("tests.proofs.kill", "--seeds", "1-3")
+        "kill -9 of everything while orders are bought", "proofs/test_kill", ("tests.proofs.kill", "--seeds", "1-3")
     ),
-    "sim": Proof("hundreds of days from seeds", "test_sim", ("tests.proofs.sim", "--seeds", "500", "--jobs", "2")),
-    "mutants": Proof("each rule taken out is seen", "test_mutants", ("tests.proofs.mutants",)),
-    "points": Proof("a crash at every effect", "test_crash_points", ("tests.proofs.crash_points", "--all")),
-    "outages": Proof("each part gone or frozen", "test_outages", ("tests.proofs.outages",)),
-    "storm": Proof("a storm of webhooks", "test_storm", ("tests.proofs.storm",)),
-    "deploy": Proof("a new version under load", "test_deploy", ("tests.proofs.deploy",)),
-    "rate": Proof("the supplier's rate limit", "test_supplier_rate", ("tests.proofs.rate",)),
-    "attacks": Proof("half requests, floods", "test_attacks", ("tests.proofs.attacks",)),
-    "guessing": Proof("guessed passwords", "test_guessing", ("tests.proofs.guessing",)),
-    "locks": Proof("rows held by somebody", "test_locked_rows", ("tests.proofs.locked_rows",)),
-    "drill": Proof("a backup restored", "test_drill", ("pytest", "-m", "", "tests/proofs/test_drill.py")),
+    "sim": Proof(
+        "hundreds of days from seeds", "proofs/test_sim", ("tests.proofs.sim", "--seeds", "500", "--jobs", "2")
+    ),
+    "mutants": Proof("each rule taken out is seen", "proofs/test_mutants", ("tests.proofs.mutants",)),
+    "points": Proof("a crash at every effect", "proofs/test_crash_points", ("tests.proofs.crash_points", "--all")),
+    "outages": Proof("each part gone or frozen", "proofs/test_outages", ("tests.proofs.outages",)),
+    "storm": Proof("a storm of webhooks", "proofs/test_storm", ("tests.proofs.storm",)),
+    "deploy": Proof("a new version under load", "proofs/test_deploy", ("tests.proofs.deploy",)),
+    "rate": Proof("the supplier's rate limit", "proofs/test_supplier_rate", ("tests.proofs.rate",)),
+    "attacks": Proof("half requests, floods", "proofs/test_attacks", ("tests.proofs.attacks",)),
+    "guessing": Proof("guessed passwords", "proofs/test_guessing", ("tests.proofs.guessing",)),
+    "locks": Proof("rows held by somebody", "proofs/test_locked_rows", ("tests.proofs.locked_rows",)),
+    "drill": Proof(
+        "a backup restored", "fulfilment/test_drill", ("pytest", "-m", "", "tests/fulfilment/test_drill.py")
+    ),
 }
 
 
@@ -71,7 +75,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _file(proof: Proof) -> str:
-    return f"tests/proofs/{proof.short}.py"
+    return f"tests/{proof.short}.py"
 
 
 def _long(proof: Proof, more: Sequence[str]) -> int:

@@ -111,7 +111,7 @@ def test_a_share_without_tests_is_no_failure_unless_all_are() -> None:
 @pytest.mark.parametrize("name", prove.PROOFS)
 def test_each_proof_has_its_two_forms(name: str) -> None:
     proof = prove.PROOFS[name]
-    short = ROOT / "tests" / "proofs" / f"{proof.short}.py"
+    short = ROOT / "tests" / f"{proof.short}.py"
     assert short.is_file()
     where = proof.long[-1] if proof.long[0] == "pytest" else proof.long[0].replace(".", "/") + ".py"
     assert (ROOT / where).is_file()

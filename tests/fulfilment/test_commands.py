@@ -140,11 +140,11 @@ def test_a_list_that_cannot_be_had_changes_nothing_and_says_why(
     with tenancy.across_stores():
         report = catalog.last_sync()
         assert before == [(b.id, b.active, b.cost_pesewas) for b in catalog.all_bundles()]
-        supplier_link = supply.state()
+        link = supply.state()
     assert report is not None
     assert not report.ok
-    assert (supplier_link.credentials_refused_since is not None) == (fault == "http_401")
-    assert (supplier_link.closed_until is not None) == (fault == "text_429")
+    assert (link.credentials_refused_since is not None) == (fault == "http_401")
+    assert (link.closed_until is not None) == (fault == "text_429")
 
 
 def test_balance_is_read_and_judged(make_desk: Callable[..., Desk], command: Callable[..., Result]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-ROOMS = ("core", "fulfilment", "edge", "storefront", "agent_portal", "admin_console", "wsgi")
+ROOMS = ("core", "fulfilment", "operations", "edge", "storefront", "agent_portal", "admin_console", "wsgi")
 Undo = Callable[[], None]
 
 
