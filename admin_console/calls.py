@@ -8,7 +8,7 @@ from admin_console import bp
 from admin_console.form_input import one_line, row_id
 from core.base import config
 from core.base.db import db
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 from core.supplier.supply import SupplierCall
 
 ENDPOINTS = (
@@ -42,6 +42,6 @@ def show_call(call_id: int) -> str:
 @bp.get("/webhooks")
 def list_webhooks() -> str:
     limit = config.current().page_size
-    events = supply.webhooks(before_id=row_id(request.args.get("before", "")), limit=limit)
+    events = webhook_events.newest(before_id=row_id(request.args.get("before", "")), limit=limit)
     older = events[-1].id if len(events) == limit else None
     return render_template("console/webhooks.html", events=events, older=older)

@@ -23,7 +23,7 @@ from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 
 SEARCHED = 500
 """A search looks through its newest so many matches; the filters then pick from these."""
@@ -140,7 +140,7 @@ def _whole(order: Order) -> dict[str, Any]:
         "customer_words": orders.customer_words(order, shop),
         "events": orders.timeline(order),
         "calls": supply.calls(search=order.order_ref),
-        "webhooks": supply.webhooks_of(order.order_ref),
+        "webhooks": webhook_events.of_order(order.order_ref),
         "postings": ledger.postings_of(order.id),
         "kind_text": ledger.KIND_TEXT,
         "cases": cases.of_order(order.id),

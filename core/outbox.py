@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core import audit
 from core.audit import Actor
 from core.base import clock, config
-from core.base.db import Model, after_commit, db, transaction
+from core.base.db import Model, after_commit, db, joined_transaction, transaction
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
@@ -205,7 +205,7 @@ def take(outbox_id: int, lease_no: int) -> Lease | None:
     job meanwhile. That is safe, because what may be done to an order is decided by the order's own claim and state.
     """
     now, settings = clock.now(), config.current()
-    with transaction() as session:
+    with joined_transaction() as session:
         row = session.scalar(
             select(OutboxRow)
             .where(OutboxRow.id == outbox_id, OutboxRow.lease_no == lease_no, OutboxRow.done_at.is_(None))
@@ -247,7 +247,7 @@ def finish(
 
     A ring that came during the run wins over a later `due_at`, so it is not lost.
     """
-    with transaction() as session:
+    with joined_transaction() as session:
         row = session.scalar(
             select(OutboxRow)
             .where(OutboxRow.id == lease.outbox_id, OutboxRow.lease_no == lease.lease_no)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from core import catalog, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, tenancy
-from core.base.db import end_read
+from core.base.db import after_commit, end_read
 from core.orders import Order
 from core.outbox import Lease
 from core.supplier import supply
@@ -17,7 +17,7 @@ from fulfilment.outcome import Outcome
 from integrations.ports import NoAnswer, Supplier
 
 
-def sync(lease: Lease, supplier: Supplier) -> Outcome:
+def sync(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
     """Handler of `sync_catalogue`: read the supplier's list and apply it. A failed or empty list changes nothing."""
     pause = supply.take_call("other")
     if pause:
@@ -43,7 +43,7 @@ def sync_now(supplier: Supplier) -> Outcome:
 def note_refused(order: Order) -> None:
     """The supplier does not sell what this order asked for: nobody is sold it any more, and the list is read soon."""
     if catalog.refuse_offer(orders.wording(order)):
-        _read_soon()
+        _ask_soon("sync_catalogue")
 
 
 def note_charge(order: Order, charged_pesewas: int | None) -> None:
@@ -55,13 +55,17 @@ def note_charge(order: Order, charged_pesewas: int | None) -> None:
     if charged_pesewas is None or charged_pesewas <= order.cost_pesewas or order.submitted_at is None:
         return
     if charged_pesewas >= order.cost_pesewas * catalog.MISTAKEN:
-        with tenancy.across_stores():
-            outbox.ask("refresh_balance", SYSTEM)
+        _ask_soon("refresh_balance")
         return
     if catalog.note_charge(orders.wording(order), charged_pesewas, order.submitted_at):
-        _read_soon()
+        _ask_soon("sync_catalogue")
 
 
-def _read_soon() -> None:
-    with tenancy.across_stores():
-        outbox.ask("sync_catalogue", SYSTEM)
+def _ask_soon(kind: outbox.Kind) -> None:
+    """After the commit of the answer that tells so, in a use case of its own: the row belongs to no store."""
+
+    def ask() -> None:
+        with tenancy.across_stores():
+            outbox.ask(kind, SYSTEM)
+
+    after_commit(ask)

@@ -7,6 +7,7 @@ whose job died falls due by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import structlog
 from flask import current_app
@@ -17,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core import orders, outbox
 from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
+from core.base.db import transaction
 from core.outbox import Lease
 from fulfilment import catalog_sync, prove
 from fulfilment.buying import balance, steps
@@ -25,11 +27,19 @@ from integrations.ports import Supplier
 
 log = structlog.get_logger("jobs")
 
-HANDLERS: dict[str, Callable[[Lease, Supplier], Outcome]] = {
-    "deliver_order": steps.deliver,
-    "sync_catalogue": catalog_sync.sync,
-    "refresh_balance": balance.refresh,
-    "prove_books": prove.prove,
+
+class Handler(NamedTuple):
+    """What is done with a row: `begin` inside the transaction that gives the lease, `work` with what it returned."""
+
+    work: Callable[[Lease, Any, Supplier], Outcome]
+    begin: Callable[[Lease], Any] = lambda _lease: None
+
+
+HANDLERS: dict[str, Handler] = {
+    "deliver_order": Handler(steps.deliver, steps.begin),
+    "sync_catalogue": Handler(catalog_sync.sync),
+    "refresh_balance": Handler(balance.refresh),
+    "prove_books": Handler(prove.prove),
 }
 
 
@@ -43,15 +53,16 @@ def run(outbox_id: int, lease_no: int) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with app.app_context():  # a context of its own, so its session ends with it
         tenancy.clear()
-        with tenancy.across_stores():
+        with tenancy.across_stores(), transaction():
             lease = outbox.take(outbox_id, lease_no)
+            begun = HANDLERS[lease.kind].begin(lease) if lease is not None else None
         if lease is None:
             return
         supplier: Supplier = app.extensions["supplier"]
         scope = tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
         with scope:
             try:
-                outcome = HANDLERS[lease.kind](lease, supplier)
+                outcome = HANDLERS[lease.kind].work(lease, begun, supplier)
             except UnknownDatabase:
                 # Restored under our feet: mark what may have been bought, then look at this row anew.
                 with tenancy.across_stores():
@@ -62,14 +73,7 @@ def run(outbox_id: int, lease_no: int) -> None:
             except Exception as bug:
                 _put_off(lease, bug)
                 raise
-            kept = outbox.finish(
-                lease,
-                outcome.due_at,
-                ok=outcome.ok,
-                text=outcome.text,
-                result=outcome.result,
-                news_read=outcome.news_read,
-            )
+            kept = _close(lease, outcome) if outcome.kept is None else outcome.kept
         log.info(
             "looked",
             kind=lease.kind,
@@ -78,6 +82,17 @@ def run(outbox_id: int, lease_no: int) -> None:
             again=str(outcome.due_at),
             kept=kept,
         )
+
+
+def _close(lease: Lease, outcome: Outcome) -> bool:
+    return outbox.finish(
+        lease,
+        outcome.due_at,
+        ok=outcome.ok,
+        text=outcome.text,
+        result=outcome.result,
+        news_read=outcome.news_read,
+    )
 
 
 def _put_off(lease: Lease, bug: Exception) -> None:

@@ -17,3 +17,5 @@ class Outcome:
     result: dict[str, Any] | None = None
     news_read: bool = True
     """False: no call was left to ask about the signed news there is."""
+    kept: bool | None = None
+    """Whether the row was closed with the answer: False when its lease was lost by then, None when it is still to be closed."""

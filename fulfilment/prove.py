@@ -16,7 +16,7 @@ log = structlog.get_logger("proof")
 _AGAIN_S = 10
 
 
-def prove(lease: Lease, supplier: Supplier) -> Outcome:
+def prove(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
     """Handler of `prove_books`: one proof. While another runs, this one waits for its turn."""
     try:
         found = prove_now()

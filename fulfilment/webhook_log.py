@@ -7,65 +7,66 @@ other, because a ring costs no space and its look-ups are limited in `core.order
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from core import orders
 from core.base import clock, config
 from core.base.db import db
-from core.supplier import supply
-from core.supplier.supply import WebhookEvent
+from core.supplier import webhook_events
+from core.supplier.webhook_events import WebhookEvent
 
 Kept = Literal["signed", "unsigned", "seen"]
 """What a ring by this event is worth: fresh words with a signature, words anybody could have written, nothing new."""
 
 
-def store(values: Mapping[str, Any]) -> Kept:
-    """Store one event inside the open use case, or only count it. Needs `across_stores`."""
-    if _seen_again(values["event_key"]):
+def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
+    """Store one event inside the open use case, or only count it. `is_ours`: it names an order of ours."""
+    known = _known(values)
+    if known.has_this:
+        webhook_events.keep(values)  # which counts it
         return "seen"
-    fresh = _says_something_new(values)
-    if (fresh or _has_room(values["order_ref"], len(values["body"]))) and not supply.keep_webhook(values):
+    signs = values["order_ref"] is not None and values["verified_by"] not in (None, "none")
+    fresh = signs and not known.has_these_words
+    has_room = known.of_order < config.current().webhooks_kept_of_order if is_ours else _is_room_for_stranger(values)
+    if (fresh or has_room) and not webhook_events.keep(values):
         return "seen"  # the same event came in at the same moment
     return "signed" if fresh else "unsigned"
 
 
-def _says_something_new(values: Mapping[str, Any]) -> bool:
-    """Whether this is the first verified event with these words of this order.
+class _Known(NamedTuple):
+    """What the log holds already: this very event; a verified one with these words of this order; how many of the order.
 
     The signature covers the inner part alone: whoever holds one genuine body could send it for ever in new wrappings,
-    and each would be an event of its own that rings at once.
+    and each would be an event of its own that rings at once. So only the first with these words counts as signed.
     """
-    if values["order_ref"] is None or values["verified_by"] in (None, "none"):
-        return False
-    said = select(WebhookEvent.id).where(
-        WebhookEvent.order_ref == values["order_ref"],
+
+    has_this: bool
+    has_these_words: bool
+    of_order: int
+
+
+def _known(values: Mapping[str, Any]) -> _Known:
+    of_order = WebhookEvent.order_ref == values["order_ref"]
+    these_words = (
+        of_order,
         WebhookEvent.raw_status.is_not_distinct_from(values["raw_status"]),
         WebhookEvent.verified_by == values["verified_by"],
     )
-    return db.session.scalar(said.limit(1)) is None
-
-
-def _has_room(order_ref: str | None, body_bytes: int) -> bool:
-    """Whether one more event may be kept. A flood about no order of ours, or about one, cannot crowd out the others."""
-    settings = config.current()
-    if order_ref is not None and orders.is_ours(order_ref):
-        kept = select(func.count()).select_from(WebhookEvent).where(WebhookEvent.order_ref == order_ref)
-        return (db.session.scalar(kept) or 0) < settings.webhooks_kept_of_order
-    count, together = _count_stranger(body_bytes)
-    return count <= settings.strangers_kept_in_hour and together <= settings.stranger_bytes_in_hour
-
-
-def _seen_again(event_key: str) -> bool:
-    """Count an event that is here already. False when it is not."""
-    found = db.session.execute(
-        update(WebhookEvent)
-        .where(WebhookEvent.event_key == event_key)
-        .values(times=WebhookEvent.times + 1, result="seen before")
+    query = select(
+        select(WebhookEvent.id).where(WebhookEvent.event_key == values["event_key"]).exists(),
+        select(WebhookEvent.id).where(*these_words).exists(),
+        select(func.count()).select_from(WebhookEvent).where(of_order).scalar_subquery(),
     )
-    return bool(found.rowcount)  # type: ignore[attr-defined]
+    return _Known(*db.session.execute(query).one())
+
+
+def _is_room_for_stranger(values: Mapping[str, Any]) -> bool:
+    """Whether one more event of no order of ours may be kept: a flood of them cannot crowd out the others."""
+    settings = config.current()
+    count, together = _count_stranger(len(values["body"]))
+    return count <= settings.strangers_kept_in_hour and together <= settings.stranger_bytes_in_hour
 
 
 def _count_stranger(body_bytes: int) -> tuple[int, int]:

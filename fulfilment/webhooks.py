@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from core import cases, orders
 from core.base import config, tenancy
 from core.base.db import transaction
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 from fulfilment import webhook_log
 from integrations.ports import Supplier
 
@@ -38,7 +38,7 @@ def receive(token: str) -> Response:
     fits = news.order_ref is not None and len(news.order_ref) <= 64
     order_ref = orders.read_order_ref(news.order_ref or "") if fits else None
     values = {
-        "event_key": supply.event_key(news.event, order_ref, news.raw_status, body),
+        "event_key": webhook_events.event_key(news.event, order_ref, news.raw_status, body),
         "body": body,
         "event": news.event[:64],
         "order_ref": order_ref,
@@ -49,12 +49,13 @@ def receive(token: str) -> Response:
     }
     try:
         with tenancy.across_stores(), transaction():
-            kept = webhook_log.store(values)
+            order = orders.by_reference(order_ref) if order_ref is not None else None
+            kept = webhook_log.store(values, is_ours=order is not None)
             if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
                 pass
-            elif orders.is_ours(order_ref):
+            elif order is not None:
                 orders.ring(
-                    order_ref,
+                    order,
                     verified=kept == "signed",
                     what=news.raw_status or news.event,
                     word=news.status,

@@ -382,10 +382,10 @@ def test_a_store_s_connection_ends_nobody_else_s(connected: Connected) -> None:
 
 
 def test_what_a_webhook_said_stays_and_its_count_only_grows(connected: Connected, across: Flask) -> None:
-    from core.supplier import supply
+    from core.supplier import webhook_events
 
     with transaction():
-        supply.keep_webhook({"event_key": "k", "body": b"1", "headers": {"a": "b"}, "event": "e"})
+        webhook_events.keep({"event_key": "k", "body": b"1", "headers": {"a": "b"}, "event": "e"})
     with connected("platform") as connection:
         assert connection.execute("UPDATE webhook_events SET times = times + 1").rowcount == 1
         for statement in ("SET times = 0", "SET headers = '{}'", "SET body = ''", "SET event = 'x'"):

@@ -24,7 +24,7 @@ from psycopg import sql
 from core import orders
 from core.base import rights, tenancy
 from core.base.db import transaction
-from core.supplier import balances, supply
+from core.supplier import balances, supply, webhook_events
 from fulfilment import jobs
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ def every_table_has_a_row(ama: int) -> None:
     users.start_login(user, "portal", ama)
     logging_in.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with tenancy.across_stores(), transaction() as session:
-        supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
+        webhook_events.keep({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
             balances.BalanceRead(
                 at=order.created_at, supplier="x", balance_pesewas=1, float_pesewas=1, unresolved_pesewas=0, verdict="x"

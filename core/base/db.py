@@ -91,6 +91,7 @@ def transaction() -> Iterator[Session]:
     session.close()  # what was read before stays readable, detached; what is read now is fresh
     session.info["writing"] = True
     session.info["after_commit"] = []
+    session.info["held"] = {}
     try:
         yield session
         session.commit()
@@ -100,9 +101,26 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info["writing"] = False
+        session.info.pop("held", None)
         waiting = session.info.pop("after_commit", [])
     for act in waiting:
         act()
+
+
+@contextmanager
+def joined_transaction() -> Iterator[Session]:
+    """The open use case, or one of its own where none is open: for verbs that are parts of larger ones as well."""
+    if in_transaction():
+        yield db.session()
+        return
+    with transaction() as session:
+        yield session
+
+
+def held_rows() -> dict[Any, Any]:
+    """What the open use case has locked so far, by whatever names it: a locked row need not be asked for twice."""
+    held: dict[Any, Any] = db.session().info["held"]
+    return held
 
 
 def retry_on_conflict(act: Callable[[], T]) -> T:

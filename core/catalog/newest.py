@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 
 from core.base import clock
-from core.base.db import db, transaction
+from core.base.db import db, joined_transaction
 from core.base.tenancy import as_platform
 from core.catalog import choosing
 from core.catalog.bundles import SupplierOffer, SyncReport
@@ -38,7 +38,7 @@ def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> 
 
     Not when the list has said something else since.
     """
-    with transaction() as session:
+    with joined_transaction() as session:
         session.execute(LOCK)
         query = select(SupplierOffer).where(_of(wording), SupplierOffer.price_since <= bought_at)
         found = session.scalars(query.order_by(SupplierOffer.id).with_for_update()).all()
@@ -52,7 +52,7 @@ def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> 
 @as_platform
 def refuse_offer(wording: Wording) -> bool:
     """The supplier does not sell it under this name and size: off sale until a list has it otherwise, or again later."""
-    with transaction() as session:
+    with joined_transaction() as session:
         session.execute(LOCK)
         query = select(SupplierOffer).where(_of(wording), SupplierOffer.refused_at.is_(None))
         found = session.scalars(query.order_by(SupplierOffer.id).with_for_update()).all()

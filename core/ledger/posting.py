@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Row, case, func, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Row, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.audit import Actor
@@ -244,7 +244,8 @@ def _book(said: dict[str, str]) -> Row[Any]:
     """Have the database write a posting: no role of ours may write the books itself. A store's role moves its own
     money only; which function that is, is all that differs."""
     function = "makola_post" if tenancy.is_platform() else "makola_post_own"
-    return db.session.execute(text(f"SELECT * FROM {function}(:said, :mac)"), said).one()  # noqa: S608 - from above
+    with db.session.no_autoflush:  # it needs nothing of what is still to be written here
+        return db.session.execute(text(f"SELECT * FROM {function}(:said, :mac)"), said).one()  # noqa: S608 - from above
 
 
 def count(order_id: int, kind: Kind) -> int:
@@ -257,7 +258,13 @@ def count(order_id: int, kind: Kind) -> int:
 
 def commit_is_open(order_id: int) -> bool:
     """Whether the supplier holds money for an order that was neither delivered, nor came back, nor was given up."""
-    step = case(
-        (Posting.kind == "commit", 1), (Posting.kind.in_(("capture", "supplier_refund", "write_off")), -1), else_=0
-    )
-    return int(db.session.scalar(select(func.sum(step)).where(Posting.order_id == order_id)) or 0) > 0
+    return next_commit(order_id) is None
+
+
+def next_commit(order_id: int) -> int | None:
+    """The number of an order's next commit, from 1; None while one is open (`commit_is_open`)."""
+    ends = Posting.kind.in_(("capture", "supplier_refund", "write_off"))
+    begun, ended = func.count().filter(Posting.kind == "commit"), func.count().filter(ends)
+    with db.session.no_autoflush:  # postings are never pending: the database writes them
+        made, over = db.session.execute(select(begun, ended).where(Posting.order_id == order_id)).one()
+    return None if made > over else int(made) + 1

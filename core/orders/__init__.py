@@ -11,8 +11,9 @@ read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 from core.orders import giving_back, held_up
 from core.orders.advancing import (
     advance,
+    by_id,
+    by_reference,
     has_twin,
-    is_ours,
     locked,
     mark_unknown,
     note_look,
@@ -135,6 +136,8 @@ __all__ = [
     "buy_other",
     "by_code",
     "by_codes",
+    "by_id",
+    "by_reference",
     "cancel",
     "cancel_many",
     "check",
@@ -157,7 +160,6 @@ __all__ = [
     "going_pesewas",
     "has_twin",
     "held_up",
-    "is_ours",
     "let_go",
     "let_older_go_first",
     "lock_for_money_back",

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
 from core.base import clock, config, phones
-from core.base.db import db, transaction
+from core.base.db import db, held_rows, joined_transaction
 from core.orders import booking
 from core.orders.booking import NOTHING, News
 from core.orders.model import Order
@@ -41,7 +41,7 @@ def advance(
 
     False when the move does not apply any more; nothing is changed then.
     """
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if attempt is not None and (order.attempt != attempt or order.state != "submitting"):
             return False
@@ -83,7 +83,7 @@ def move(
 
 def wait(order_id: int, reason: str) -> None:
     """A queued order cannot be sent now: say why. A line is written only when the reason changes."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "queued" or order.wait_reason == reason:
             return
@@ -93,7 +93,7 @@ def wait(order_id: int, reason: str) -> None:
 
 def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
     """The attempt was sent and has no trustworthy answer: from now on only a look-up decides."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "submitting" or order.attempt != attempt or order.unknown_since is not None:
             return
@@ -110,7 +110,7 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
 
 def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
     """Remember that the supplier was asked now and what it said. Returns how often in a row the endpoint was gone."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
         order.looked_at = clock.now()
@@ -122,7 +122,7 @@ def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
 
 def note_next(order_id: int, next_look_at: datetime | None) -> None:
     """Remember when the order will be looked at next, for the pages that say so."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.next_look_at != next_look_at:
             order.next_look_at = next_look_at
@@ -131,22 +131,21 @@ def note_next(order_id: int, next_look_at: datetime | None) -> None:
 
 def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
     """`open_case` as a use case of its own."""
-    with transaction():
+    with joined_transaction():
         open_case(locked(order_id), kind, evidence)
 
 
-def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) -> bool:
-    """A webhook named this reference: make the order's row due. It rings; the supplier's answer decides.
+def ring(order: Order, *, verified: bool, what: str, word: str | None = None) -> bool:
+    """A webhook named this order: make its row due. It rings; the supplier's answer decides.
 
     Inside the open use case that stored the event, across stores. A verified ring goes before all others. Any other is due no
     sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of them count in a window, so
     that forged ones cannot eat the call budget. The word "pending" rings only for an order that had been settled
-    otherwise: the supplier says it of each purchase at once, and a look-up then would learn nothing. False when no
-    order of that reference is open to look-ups.
+    otherwise: the supplier says it of each purchase at once, and a look-up then would learn nothing. False when it is
+    not open to look-ups.
     """
-    order = db.session.scalar(select(Order).where(Order.order_ref == order_ref))
-    row = outbox.of_order(order.id, lock=True) if order is not None else None
-    if order is None or row is None:
+    row = outbox.of_order(order.id, lock=True)
+    if row is None:
         return False
     if count_lines(order, "webhook") < config.current().webhook_lines:
         log(
@@ -177,9 +176,9 @@ def ring(order_ref: str, *, verified: bool, what: str, word: str | None = None) 
     return True
 
 
-def is_ours(order_ref: str) -> bool:
-    """Whether an order of that reference exists, in what this work may see."""
-    return db.session.scalar(select(Order.id).where(Order.order_ref == order_ref)) is not None
+def by_reference(order_ref: str) -> Order | None:
+    """The order of that reference, in what this work may see."""
+    return db.session.scalar(select(Order).where(Order.order_ref == order_ref))
 
 
 def has_twin(order: Order, since: datetime | None) -> bool:
@@ -199,9 +198,20 @@ def has_twin(order: Order, since: datetime | None) -> bool:
     return db.session.scalar(query.limit(1)) is not None
 
 
+def by_id(order_id: int) -> Order:
+    """An order as it is now, in what this work may see."""
+    return db.session.scalars(select(Order).where(Order.id == order_id)).one()
+
+
 def locked(order_id: int) -> Order:
-    """An order, its row locked inside the open use case."""
-    return db.session.scalars(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
+    """An order, its row locked inside the open use case; asked of the database once."""
+    held, name = held_rows(), (Order, order_id)
+    if name not in held:
+        query = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+        # Read anew: a row that the use case had read without a lock may have changed until it got the lock.
+        held[name] = db.session.scalars(query, execution_options={"populate_existing": True}).one()
+    order: Order = held[name]
+    return order
 
 
 def _take_in(order: Order, news: News) -> None:

@@ -30,10 +30,11 @@ def _hold(order: Order, actor: Actor, _news: News) -> None:
 
 
 def _commit(order: Order, actor: Actor, news: News) -> None:
-    if ledger.commit_is_open(order.id):
+    number = ledger.next_commit(order.id)
+    if number is None:
         return
     order.charged_pesewas = news.amount_pesewas if news.amount_pesewas is not None else order.cost_pesewas
-    ledger.commit(order, order.charged_pesewas, ledger.count(order.id, "commit") + 1, actor)
+    ledger.commit(order, order.charged_pesewas, number, actor)
 
 
 def _capture(order: Order, actor: Actor, _news: News) -> None:

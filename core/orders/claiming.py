@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
 from core.base import clock, config, database_identity
-from core.base.db import db, transaction
+from core.base.db import db, joined_transaction
 from core.orders import sourcing
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -34,6 +34,8 @@ class Claim:
     product_name: str
     capacity: str
     recipient_msisdn: str
+    was_unknown: bool
+    """An attempt of it was once unclear: it is looked up once more right before it is sent."""
     begin_before_s: float
     """By this machine's steady clock, which no jump of the wall clock moves."""
 
@@ -60,7 +62,7 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     at their price: they say why they wait. Rows are locked in id order, so
     two such claims never wait in a circle. Raises `database_identity.UnknownDatabase` on a copy of the past.
     """
-    with transaction() as session:
+    with joined_transaction() as session:
         database_identity.refuse_restored_copy(
             session
         )  # before the rows are read: whoever makes the copy ours has marked them by then
@@ -103,7 +105,7 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
     or before a restart, has no mark of this steady clock: its time counts from the first look here.
     """
     settings = config.current()
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         now, steady_s = clock.now(), clock.steady_s()
         if order.state != "submitting" or order.claimed_at is None:
@@ -145,7 +147,7 @@ def absence_counts_at(order: Order) -> datetime | None:
 
 def forget_absence(order_id: int) -> None:
     """The supplier's answer was no "not found" this time: an earlier one proves nothing any more."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         order.absent_since = None
         order.steady_marks = {boot: {"claimed": mark["claimed"]} for boot, mark in order.steady_marks.items()}
@@ -159,7 +161,7 @@ def requeue_absent(order_id: int) -> bool:
     is opened here.
     """
     settings = config.current()
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "submitting" or order.absent_since is None:
             return True
@@ -194,7 +196,7 @@ def queue_again(order: Order, actor: Actor, text: str) -> None:
 
 def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
     """The reference belongs to another reseller: take a new one and queue again. Only when no attempt was ever unclear."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
             return False
@@ -209,7 +211,7 @@ def buy_other(order_id: int, attempt: int) -> bool:
 
     False when there is none at its price, or an attempt was ever unclear.
     """
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
             return False
@@ -235,5 +237,6 @@ def _claim(order: Order) -> Claim:
         order.product_name,
         order.capacity,
         order.recipient_msisdn,
+        order.ever_unknown,
         steady_s + clock.seconds(lease_s),
     )

@@ -7,12 +7,14 @@ restore was noticed and had died in the call: looked up, and sent only after the
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import func, select
 
 from core import audit, cases, outbox
 from core.audit import SYSTEM, WORKER
 from core.base import clock, database_identity
-from core.base.db import db, transaction
+from core.base.db import db, joined_transaction, transaction
 from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -55,12 +57,13 @@ def note_restore(*, told: bool = False) -> int | None:
         return len(marked)
 
 
-def ask_first(order_id: int) -> None:
-    """An order restored as *pending* was processed: it is looked up as any other before it may be bought."""
-    with transaction():
+def ask_first(order_id: int) -> datetime:
+    """An order restored as *pending* was processed: it is looked up as any other before it may be bought, so now."""
+    with joined_transaction():
         order = locked(order_id)
         if order.state == "queued" and order.in_doubt:
             _suppose_sent(order)
+    return clock.now()
 
 
 def _doubt(order: Order) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
 from core import outbox
 from core.base import clock, config
-from core.base.db import db, transaction
+from core.base.db import db, joined_transaction, transaction
 from core.cases import Case
 from core.orders.advancing import locked
 from core.orders.model import Order
@@ -59,7 +59,7 @@ def due_turns() -> tuple[int, list[Turn]]:
 
 def wait_for_turn(order_id: int) -> None:
     """Signed news came of an order and no call is left to ask about it: say so on its pages until it was asked."""
-    with transaction():
+    with joined_transaction():
         order = locked(order_id)
         if order.state != "queued" and order.wait_reason != "news":
             order.wait_reason, order.version = "news", order.version + 1
@@ -115,11 +115,13 @@ def let_older_go_first(order: Order, pesewas: int) -> bool:
         .order_by(Order.queued_at, Order.id)
         .limit(1)
     )
-    with transaction() as session:
-        first = session.execute(older).first()
-        for row in _lock_free([first.id] if first else []):
+    first = db.session.execute(older).first()
+    if first is None:
+        return False
+    with transaction():
+        for row in _lock_free([first.id]):
             outbox.make_due(row)
-        return first is not None
+    return True
 
 
 def _waiting(reason: str) -> Select[int, int]:

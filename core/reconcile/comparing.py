@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import ScalarSelect, select
 
 from core import cases, ledger, orders
@@ -27,6 +28,8 @@ from core.supplier import supply
 from core.supplier.balances import BalanceRead
 from core.supplier.supply import SUPPLIER
 
+log = structlog.get_logger("balance")
+
 SUBJECT = "float"
 RISE, DROP = "float_funded", "unexpected_charge"
 BY_PURCHASE = " (told with a purchase)"
@@ -38,13 +41,13 @@ def float_pesewas() -> int:
     return int(found or 0)
 
 
-def spendable_pesewas() -> int:
+def spendable_pesewas(link: supply.SupplierState | None = None, countable: int | None = None) -> int:
     """What purchases may cost now: the lower of our float and the supplier's last word, less the reserve; may be negative.
 
-    Needs `across_stores`.
+    With `link` and `countable` when they are known already. Needs `across_stores`.
     """
-    link = supply.state()
-    known = countable_pesewas(link)
+    link = link or supply.state()
+    known = countable_pesewas(link) if countable is None else countable
     if link.last_balance_pesewas is not None:
         known = min(known, link.last_balance_pesewas)
     return known - config.current().float_reserve_pesewas
@@ -146,12 +149,18 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
                 verdict=verdict + (BY_PURCHASE if by_purchase else ""),
             )
         )
-        resumed = any(case.kind == DROP and case.closed_at is not None for case in breaks)
+        stopped = any(case.kind == DROP for case in breaks)
+        stops = (stopped or link.break_since is not None) and cases.is_open(DROP, SUBJECT)
+        waits = orders.waiting_for_float() is not None
     if ask and difference is not None and since is not None:
         suspects.ring(difference, since, slack)
-    if resumed:
+    if stops and not stopped:
+        log.error("buying is stopped: the supplier took money no order explains", verdict=verdict)
+    if stopped and not stops:
+        log.warning("buying goes on: the balance fits again", verdict=verdict)
         orders.wake("balance_break")
-    orders.wake("float", spendable_pesewas())
+    if waits:
+        orders.wake("float", spendable_pesewas())
     return verdict
 
 

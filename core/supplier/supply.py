@@ -1,4 +1,4 @@
-"""What we know of the supplier: the state of the link, every call and answer, every webhook, every balance read.
+"""What we know of the supplier: the state of the link, every call and answer.
 
 Remembers, and has the row locked by which all processes share one budget of calls (`budget`) and one breaker. It must
 survive a flush of Valkey. Who calls, and what an answer means for an order, is decided in `fulfilment`.
@@ -6,17 +6,16 @@ survive a flush of Valkey. Who calls, and what an answer means for an order, is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Index, LargeBinary, Text, case, func, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy import DateTime, Index, Text, case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, config
-from core.base.db import Model, db, transaction
+from core.base.db import Model, db, held_rows, joined_transaction
 from core.base.tenancy import as_platform
 from core.supplier import budget
 from core.supplier.budget import Share
@@ -57,6 +56,12 @@ class SupplierState(Model):
     bulk_off_until: Mapped[datetime | None]
     """The supplier has no bulk endpoint: purchases go one by one until then."""
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether a good answer has nothing to clear away."""
+        stops = (self.breaker_open_until, self.breaker_reason, self.credentials_refused_since, self.unreachable_since)
+        return self.unknown_streak == 0 and not any(stops)
+
 
 class SupplierCall(Model):
     """One request and its answer. A purchase's row is written before the call, so a kill leaves it unanswered."""
@@ -84,29 +89,6 @@ class SupplierCall(Model):
     answered_at: Mapped[datetime | None]
 
 
-class WebhookEvent(Model):
-    """The raw bytes of a webhook, as it came, and what became of it."""
-
-    __tablename__ = "webhook_events"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    received_at: Mapped[datetime]
-    event_key: Mapped[str] = mapped_column(unique=True)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    headers: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
-    event: Mapped[str]
-    order_ref: Mapped[str | None] = mapped_column(index=True)
-    raw_status: Mapped[str | None]
-    status: Mapped[str | None]
-    verified_by: Mapped[str | None]
-    times: Mapped[int] = mapped_column(default=1)
-    result: Mapped[str] = mapped_column(default="stored")
-
-    @property
-    def body_text(self) -> str:
-        return self.body.decode("utf-8", "replace")
-
-
 @as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
@@ -116,26 +98,39 @@ def state() -> SupplierState:
 
 
 def locked_state() -> SupplierState:
-    """The link, locked inside the open use case."""
+    """The link, locked inside the open use case; asked of the database once."""
+    held = held_rows()
+    if SUPPLIER not in held:
+        held[SUPPLIER] = _locked_state()
+    state: SupplierState = held[SUPPLIER]
+    return state
+
+
+def _locked_state() -> SupplierState:
+    query = select(SupplierState).where(SupplierState.supplier == SUPPLIER).with_for_update()
+    query = query.execution_options(populate_existing=True)
+    found = db.session.scalars(query).one_or_none()
+    if found is not None:
+        return found
     db.session.execute(
         insert(SupplierState)
         .values(supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[])
         .on_conflict_do_nothing()
     )
-    return db.session.scalars(select(SupplierState).where(SupplierState.supplier == SUPPLIER).with_for_update()).one()
+    return db.session.scalars(query).one()
 
 
 @as_platform
 def take_call(share: Share, calls: int = 1) -> float:
     """Take `calls` from the shared budget. Returns 0 when they may be made now, else the seconds to wait."""
-    with transaction():
+    with joined_transaction():
         return budget.take(locked_state(), share, calls)
 
 
 @as_platform
 def close_until(moment: datetime) -> None:
     """The supplier said 429: no process calls before `moment`."""
-    with transaction():
+    with joined_transaction():
         link = locked_state()
         link.closed_until = max(moment, link.closed_until or moment)
 
@@ -166,26 +161,37 @@ def record_call(
     `since`: the call begun then was let in and answered well, which ends a stop for refused credentials, or for a supplier
     nobody could reach, from before. Returns whether it did.
     """
-    with transaction() as session:
-        line = None
-        if endpoint in ("purchase", "bulk") and order_refs:
-            line = session.scalar(
-                select(SupplierCall)
-                .where(
-                    SupplierCall.endpoint == endpoint,
-                    SupplierCall.order_refs.contains([order_refs[0]]),
-                    SupplierCall.answered_at.is_(None),
-                )
-                .order_by(SupplierCall.id.desc())
-                .limit(1)
-            )
-        if line is None:
-            line = SupplierCall(endpoint=endpoint, order_refs=list(order_refs))
-            session.add(line)
-        for name, value in values.items():
-            setattr(line, name, value)
-        line.answered_at = clock.now()
+    finished = {"answered_at": clock.now(), **values}
+    with joined_transaction() as session:
+        is_known = endpoint in ("purchase", "bulk") and order_refs and _complete(endpoint, order_refs[0], finished)
+        if not is_known:
+            session.add(SupplierCall(endpoint=endpoint, order_refs=list(order_refs), **finished))
         return since is not None and _let_in(since)
+
+
+_WRITTEN_BEFORE = ("supplier",)
+"""Said when the call was about to be made; no role may change it since."""
+
+
+def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
+    """Complete the newest open record of a purchase call. False when there is none."""
+    newest = (
+        select(SupplierCall.id)
+        .where(
+            SupplierCall.endpoint == endpoint,
+            SupplierCall.order_refs.contains([order_ref]),
+            SupplierCall.answered_at.is_(None),
+        )
+        .order_by(SupplierCall.id.desc())
+        .limit(1)
+    )
+    done = db.session.execute(
+        update(SupplierCall)
+        .where(SupplierCall.id == newest.scalar_subquery())
+        .values(**{name: value for name, value in values.items() if name not in _WRITTEN_BEFORE})
+        .execution_options(synchronize_session=False)
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _let_in(since: datetime) -> bool:
@@ -230,49 +236,3 @@ def calls(
     if search:
         query = query.where(SupplierCall.order_refs.contains([search.strip().upper()]))
     return list(db.session.scalars(query))
-
-
-def event_key(event: str, order_ref: str | None, raw_status: str | None, body: bytes) -> str:
-    """What makes two webhooks the same event: name, reference, status and content (the contract has no event id)."""
-    return hashlib.sha256(
-        b"\x1f".join([event.encode(), (order_ref or "").encode(), (raw_status or "").encode(), body])
-    ).hexdigest()
-
-
-def keep_webhook(values: Mapping[str, Any]) -> bool:
-    """Store an event inside the open use case. False when the same one was already here; it is counted."""
-    fresh = db.session.execute(
-        insert(WebhookEvent)
-        .values(received_at=clock.now(), times=1, result="stored", **values)
-        .on_conflict_do_update(
-            index_elements=[WebhookEvent.event_key], set_={"times": WebhookEvent.times + 1, "result": "seen before"}
-        )
-        .returning(WebhookEvent.times)
-    ).scalar_one()
-    return bool(fresh == 1)
-
-
-@as_platform
-def webhooks(before_id: int | None = None, limit: int | None = None) -> list[WebhookEvent]:
-    """The webhook log, newest first."""
-    query = select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(limit or config.current().page_size)
-    return list(db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id)))
-
-
-@as_platform
-def webhooks_of(order_ref: str) -> list[WebhookEvent]:
-    return list(
-        db.session.scalars(select(WebhookEvent).where(WebhookEvent.order_ref == order_ref).order_by(WebhookEvent.id))
-    )
-
-
-@as_platform
-def verified_completion(order_ref: str) -> WebhookEvent | None:
-    """A webhook signed over its own words that says this order was completed; a shared token proves no words."""
-    return db.session.scalar(
-        select(WebhookEvent).where(
-            WebhookEvent.order_ref == order_ref,
-            WebhookEvent.status == "completed",
-            WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
-        )
-    )

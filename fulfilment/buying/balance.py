@@ -22,7 +22,7 @@ from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Suppli
 log = structlog.get_logger("balance")
 
 
-def refresh(lease: Lease, supplier: Supplier) -> Outcome:
+def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
     """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge it."""
     with supplier_link.wallet_turn() as turn:
         if not turn:
@@ -43,7 +43,7 @@ def read(supplier: Supplier) -> str | NoAnswer:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance):
-            return _note(answer.balance_pesewas, mark=mark, said=answer.said)
+            return reconcile.note_balance(answer.balance_pesewas, mark=mark, said=answer.said)
     balances.note_failed(supplier_link.in_words(answer))
     supplier_link.note_silence(answer)
     return answer
@@ -59,7 +59,7 @@ def listen(supplier: Supplier) -> None:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance) and _is_news(answer):
-            _note(answer.balance_pesewas, mark=mark, said=answer.said)
+            reconcile.note_balance(answer.balance_pesewas, mark=mark, said=answer.said)
     if isinstance(answer, NoAnswer):
         balances.note_failed(supplier_link.in_words(answer))
         note_unheard(answer)
@@ -91,7 +91,7 @@ def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | 
         told = next((one.balance_pesewas for one in short if one.balance_pesewas is not None), None)
     if told is not None:
         with tenancy.across_stores():
-            _note(told, by_purchase=True)
+            reconcile.note_balance(told, by_purchase=True)
     elif short and supply.take_call("other") == 0.0:
         read(supplier)
 
@@ -105,15 +105,15 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     """
     settings = config.current()
     with tenancy.across_stores():
-        supplier_link = supply.state()
-        float_now, spendable = reconcile.countable_pesewas(supplier_link), reconcile.spendable_pesewas()
-        read_at = supplier_link.last_balance_at
+        link = supply.state()
+        countable = reconcile.countable_pesewas(link)
+        spendable, read_at = reconcile.spendable_pesewas(link, countable), link.last_balance_at
         stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
-        large = cost_pesewas * 10_000 > float_now * settings.large_order_bp
+        large = cost_pesewas * 10_000 > countable * settings.large_order_bp
         if cost_pesewas <= spendable:
             worth_asking = stale or large
         else:
-            payable = cost_pesewas <= float_now - settings.float_reserve_pesewas
+            payable = cost_pesewas <= countable - settings.float_reserve_pesewas
             worth_asking = stale or (payable and read_at is not None and reconcile.money_came_since(read_at))
     if worth_asking and supply.take_call("other") == 0.0:
         read(supplier)
@@ -125,7 +125,7 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
 def older_goes_first(order: Order) -> bool:
     """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
     with tenancy.across_stores():
-        if budget.room(supply.state())["purchase"] == 0:
+        if orders.waiting_for_float() is None or budget.room(supply.state())["purchase"] == 0:
             return False  # nobody can buy now: the budget says until when, better than a second at a time
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())
 
@@ -147,15 +147,3 @@ def note_money_back() -> None:
     with tenancy.across_stores():
         reserve = config.current().float_reserve_pesewas
         orders.wake("float", reconcile.countable_pesewas(supply.state()) - reserve)
-
-
-def _note(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
-    """Have a balance judged, and say loudly when that stops buying, or lets it go on. Needs `across_stores`."""
-    stopped = reconcile.buying_stopped()
-    verdict = reconcile.note_balance(balance_pesewas, by_purchase=by_purchase, mark=mark, said=said)
-    if reconcile.buying_stopped() != stopped:
-        if stopped:
-            log.warning("buying goes on: the balance fits again", verdict=verdict)
-        else:
-            log.error("buying is stopped: the supplier took money no order explains", verdict=verdict)
-    return verdict

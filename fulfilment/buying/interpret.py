@@ -15,7 +15,7 @@ from typing import Any, Literal
 from core import orders
 from core.base import clock, config, money, phones, tenancy
 from core.orders import News, Order, State
-from core.supplier import supply
+from core.supplier import webhook_events
 from fulfilment.buying import sizes
 from integrations.ports import Accepted, Found, StatusWord, Unnamed
 
@@ -164,7 +164,7 @@ def believe_signed_webhook(order: Order, gone: int) -> bool:
     """The one exception to "a webhook rings": the look-up endpoint is gone at three checks and a signed webhook says
     completed. Then *processing* becomes *completed*, said so on the timeline (architecture §9.4).
     """
-    event = supply.verified_completion(order.order_ref)
+    event = webhook_events.verified_completion(order.order_ref)
     if gone < 3 or event is None or order.state != "processing":
         return False
     return orders.advance(

@@ -1,150 +1,222 @@
 """Getting a released order delivered: buy it once, then ask until the supplier has settled it.
 
-One call of `deliver` does one step and says when to look again. Buying needs a claim, committed before the call; after
-that only a look-up of our own reference decides (reliability.md §1). The call itself is in `purchase`, what answers mean
-in `answers`, which moves exist in `core.orders`.
+One call of `deliver` does one step and says when to check again. Each step is three things: `begin` inside the
+transaction that gives the lease, a call with no transaction open, and one transaction that writes the answer down
+(`answers`). Buying needs a claim, committed before the call; after that only a look-up of our own reference decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core import catalog, orders, outbox
 from core.base import clock, config, tenancy
-from core.orders import Order
+from core.base.db import transaction
+from core.orders import Claim, Order
 from core.outbox import Lease
 from core.supplier import supply
 from fulfilment.buying import answers, balance, bulk, purchase, schedule, supplier_link
 from fulfilment.outcome import Outcome
-from integrations.ports import NoAnswer, Supplier
+from integrations.ports import Supplier
 
 _TURN_AGAIN_S = 1
+_PAUSED_AGAIN_S = 60
 _SOURCE_AGAIN_S = 60
 """An order that waits for the network's list, or its price, looks again after this."""
 
 
-def deliver(lease: Lease, supplier: Supplier) -> Outcome:
-    """Handler of `deliver_order`: one step for the order of this row, in its store."""
+@dataclass(frozen=True)
+class Begun:
+    """The order as the job found it. `pause_s`: no call is left to look it up for so many seconds."""
+
+    order: Order
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not now: when to try again, and why for people to read (a key of `orders.WAIT_TEXT`), where it is theirs to know."""
+
+    until: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Orders claimed for one call, and the leases of those that came along."""
+
+    claims: list[Claim]
+    leases: dict[int | None, Lease]
+    stores: dict[int, int]
+    link_was_in_order: bool = False
+    """No answer had anything to clear away before this call."""
+
+
+def begin(lease: Lease) -> Begun:
+    """Inside the transaction that gives the lease, across stores: read the order, and take the call of a look-up."""
     assert lease.order_id is not None
-    order = answers.read(lease.order_id)
+    order = orders.by_id(lease.order_id)
+    if order.state in ("pending", "queued") or _was_never_sent(order):
+        return Begun(order)
+    return Begun(order, supply.take_call("news" if lease.news_at is not None else "other"))
+
+
+def deliver(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
+    """Handler of `deliver_order`: one step for the order of this row, in its store."""
+    order = begun.order
     if order.state == "pending":
         return Outcome(orders.let_go(order.id))
-    if order.state != "queued" and order.attempt == 0 and not order.in_doubt:
-        return Outcome(None)  # cancelled before anything was sent
     if order.state == "queued":
-        due = _buy(order, supplier)
-    else:
-        pause = supply.take_call("news" if lease.news_at is not None else "other")
-        if pause:
-            return _look_later(lease, order, clock.now() + timedelta(seconds=pause))
-        due = _look(order, supplier)
-    orders.note_next(order.id, due)
-    return Outcome(due)
+        return _buy(lease, order, supplier)
+    if _was_never_sent(order):
+        return Outcome(None)
+    if begun.pause_s:
+        return _look_later(lease, order, clock.now() + timedelta(seconds=begun.pause_s))
+    return _look(lease, order, supplier)
+
+
+def _was_never_sent(order: Order) -> bool:
+    """Whether the supplier cannot know of it: it was cancelled before anything was sent."""
+    return order.state != "queued" and order.attempt == 0 and not order.in_doubt
 
 
 def _look_later(lease: Lease, order: Order, due: datetime) -> Outcome:
     """No call is left to ask about this order. News that waits is said on its pages."""
-    if lease.news_at is not None:
-        orders.wait_for_turn(order.id)
-    orders.note_next(order.id, due)
-    return Outcome(due, news_read=False)
+
+    def act() -> datetime:
+        if lease.news_at is not None:
+            orders.wait_for_turn(order.id)
+        return due
+
+    return answers.close(lease, order.id, act, news_read=False)
 
 
-def _buy(order: Order, supplier: Supplier) -> datetime | None:
+def _look(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
+    """Ask the supplier for our reference and apply the answer. The call is taken already."""
+    result = answers.look_up(order, supplier)
+    not_before = supplier_link.note_look(result)
+
+    def act() -> datetime | None:
+        due = answers.take_look(order.id, result)
+        return due if due is None or not_before is None else max(due, not_before)
+
+    return answers.close(lease, order.id, act)
+
+
+def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     """Try to buy a queued order. Every reason not to is written on the order, with the moment of the next try."""
     if order.in_doubt:
-        orders.ask_first(order.id)
-        return clock.now()
+        return answers.close(lease, order.id, lambda: orders.ask_first(order.id))
     if order.network in catalog.paused_networks():
-        return _wait(order, "paused", clock.after(60))
+        return _wait(lease, order, Wait(clock.after(_PAUSED_AGAIN_S), "paused"))
     unsold = orders.look_at_source(order)
     if unsold is not None:
-        return _wait(order, unsold, clock.after(_SOURCE_AGAIN_S))
-    closed = supplier_link.closed()
-    if closed is not None:
-        return _wait(order, closed.reason, closed.until)
+        return _wait(lease, order, Wait(clock.after(_SOURCE_AGAIN_S), unsold))
     with supplier_link.wallet_turn() as turn:
         if not turn:
-            return clock.jittered(_TURN_AGAIN_S)
-        if balance.too_low_for(order.cost_pesewas, supplier):
-            balance.note_short(order)
-            return _wait(order, "float", clock.after(config.current().low_float_wait_s))
-        if balance.older_goes_first(order):
-            return clock.jittered(_TURN_AGAIN_S)
-        closed = supplier_link.closed()  # once more: whoever had the turn before may have found the line dead
+            return _wait(lease, order, Wait(clock.jittered(_TURN_AGAIN_S)))
+        with tenancy.across_stores():
+            found = _claim(order, supplier)
+        if isinstance(found, Wait):
+            return _wait(lease, order, found)
+        if found.leases:
+            return _send_together(lease, order, found, supplier)
+        return _send(lease, order, found, supplier) if found.claims else Outcome(clock.now())
+
+
+def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
+    def act() -> datetime:
+        if wait.reason is not None:
+            orders.wait(order.id, wait.reason)
+        return wait.until
+
+    return answers.close(lease, order.id, act)
+
+
+def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
+    """Claim the order, in the wallet's turn and across stores, with those that go in one call with it; or why not now.
+
+    With the look right before a resend both calls are taken or none: none is spent on finding that the other is not left.
+    """
+    link = supply.state()  # held here, so that all who ask below read it once
+    closed = supplier_link.closed()
+    if closed is not None:
+        return Wait(closed.until, closed.reason)
+    if balance.too_low_for(order.cost_pesewas, supplier):
+        balance.note_short(order)
+        return Wait(clock.after(config.current().low_float_wait_s), "float")
+    if balance.older_goes_first(order):
+        return Wait(clock.jittered(_TURN_AGAIN_S))
+    if supply.state().last_balance_at != link.last_balance_at:
+        closed = supplier_link.closed()  # the balance was read just now, and may have found a charge nobody can explain
         if closed is not None:
-            return _wait(order, closed.reason, closed.until)
-        companions = bulk.companions(order, supplier)
-        # With the look right before a resend, both or none: no call is spent on finding that the other is not left.
-        pause = supply.take_call("purchase", 2 if order.ever_unknown else 1)
-        if pause and order.ever_unknown:
-            return _wait(order, "rate", clock.now() + timedelta(seconds=pause))
-        if pause:
-            return clock.now() + timedelta(seconds=pause)
-        if companions:
-            return _send_together(order, companions, supplier)
-        return _send(order, supplier)
+            return Wait(closed.until, closed.reason)
+    companions = bulk.companions(order, supplier)
+    if companions:
+        return _claim_together(order, companions)
+    with transaction():
+        pause_s = supply.take_call("purchase", 2 if order.ever_unknown else 1)
+        if pause_s:
+            return _no_call(order, pause_s)
+        return Claims(orders.claim_together([order.id]), {}, {}, link.is_in_order)
 
 
-def _send(order: Order, supplier: Supplier) -> datetime | None:
-    """Claim one order and make its one purchase call. For one that was ever unclear a look-up's call is taken already."""
-    claim = orders.claim(order.id)
-    if claim is None:
-        return clock.now()  # somebody else moved it: look at its new state
-    if answers.read(claim.order_id).ever_unknown:
-        settled = answers.look_before_resend(claim, supplier, has_call=order.ever_unknown)
+def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
+    pause_s = supply.take_call("purchase")
+    if pause_s:
+        return _no_call(order, pause_s)
+    leases: dict[int | None, Lease] = {one.order_id: one for one in outbox.take_rows([one.id for one in companions])}
+    claims = orders.claim_together([order.id, *filter(None, leases)])
+    return Claims(claims, leases, {one.id: one.store_id for one in (order, *companions)})
+
+
+def _no_call(order: Order, pause_s: float) -> Wait:
+    return Wait(clock.now() + timedelta(seconds=pause_s), "rate" if order.ever_unknown else None)
+
+
+def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
+    """Make the one purchase call of a claim. For an order that was ever unclear a look-up's call is taken already."""
+    claim = found.claims[0]
+    if claim.was_unknown:
+        settled = answers.look_before_resend(lease, claim, supplier, has_call=order.ever_unknown)
         if settled is not None:
             return settled
     called = purchase.call([claim], supplier)
     if called is None:
-        return schedule.next_check(answers.read(claim.order_id))
+        return answers.close(lease, order.id, lambda: schedule.next_check(orders.locked(order.id)))
     results, balance_after_pesewas = called
-    due = answers.take_purchase(claim, results[0], supplier, supplier_link.note_purchase(results))
+    again = supplier_link.note_purchase(results, was_in_order=found.link_was_in_order)
+    outcome = answers.close_purchase(lease, claim, results[0], supplier, again)
     balance.note_answered(results, balance_after_pesewas, supplier)
-    return due
+    return outcome
 
 
-def _send_together(order: Order, companions: Sequence[Order], supplier: Supplier) -> datetime | None:
-    """Claim several orders of any store, make one call for all, and write down each line's answer in its own store.
+def _send_together(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
+    """Make one call for claims of any store, and write down each line's answer in its own store.
 
-    Returns when to look at `order` again; the rows of the others are put off by their own leases. A line whose lease
-    was lost meanwhile keeps what the other job decided.
+    Returns when to check `order` again; the rows of the others are closed by their own leases. A line whose lease was
+    lost meanwhile keeps what the other job decided.
     """
-    stores = {one.id: one.store_id for one in (order, *companions)}
+    claims, leases = found.claims, {**found.leases, order.id: lease}
     with tenancy.across_stores():
-        leases = {lease.order_id: lease for lease in outbox.take_rows([one.id for one in companions])}
-        claims = orders.claim_together([order.id, *filter(None, leases)])
         called = purchase.call(claims, supplier) if claims else None
     again = supplier_link.note_purchase(called[0]) if called else None
-    due: dict[int, datetime | None] = {}
+    outcome = Outcome(clock.now())
     for number, claim in enumerate(claims):
-        with tenancy.inside(stores[claim.order_id]):
+        own = leases.pop(claim.order_id)
+        with tenancy.inside(found.stores[claim.order_id]):
             if called:
-                due[claim.order_id] = answers.take_purchase(claim, called[0][number], supplier, again)
+                said = answers.close_purchase(own, claim, called[0][number], supplier, again)
             else:
-                due[claim.order_id] = schedule.next_check(answers.read(claim.order_id))
-            orders.note_next(claim.order_id, due[claim.order_id])
+                said = answers.close(own, claim.order_id, lambda: schedule.next_check(orders.locked(claim.order_id)))  # noqa: B023 - called at once
+        if claim.order_id == order.id:
+            outcome = said
     if called:
         balance.note_answered(*called, supplier)
+    leases.pop(order.id, None)
     with tenancy.across_stores():
-        for order_id, lease in leases.items():
-            outbox.finish(lease, due.get(order_id or 0, clock.now()))
-    return due.get(order.id, clock.now())
-
-
-def _look(order: Order, supplier: Supplier) -> datetime | None:
-    """Ask the supplier for our reference and apply the answer. The call is taken already."""
-    result = answers.look_up(order, supplier)
-    gone = orders.note_look(
-        order.id, answers.in_words(result), gone=isinstance(result, NoAnswer) and result.kind == "endpoint_gone"
-    )
-    due = answers.take_look(answers.read(order.id), result, gone)
-    if isinstance(result, NoAnswer) and result.kind == "rate_limited" and due is not None:
-        due = max(due, supplier_link.told_to_wait(result.retry_after_s))
-    return due
-
-
-def _wait(order: Order, reason: str, due: datetime) -> datetime:
-    orders.wait(order.id, reason)
-    return due
+        for left_out in leases.values():
+            outbox.finish(left_out, clock.now())
+    return outcome

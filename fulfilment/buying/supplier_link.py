@@ -15,7 +15,7 @@ from core import orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.supplier import supply
-from integrations.ports import NoAnswer, NotSent, Rejected, SubmitResult, Unknown
+from integrations.ports import LookupResult, NoAnswer, NotSent, Rejected, SubmitResult, Unknown
 
 _TURN_WAIT_MS = 3_000
 NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
@@ -83,10 +83,11 @@ def closed() -> Closed | None:
     return Closed("balance_break", clock.after(_STOPPED_AGAIN_S)) if stopped else None
 
 
-def note_purchase(results: Sequence[SubmitResult]) -> datetime | None:
-    """What one purchase call says about the line, whatever its number of lines: the breaker counts calls.
+def note_purchase(results: Sequence[SubmitResult], *, was_in_order: bool = False) -> datetime | None:
+    """Update the breaker from one purchase call. A bulk call counts once.
 
-    Returns when a purchase that was turned away may try again; None when the line itself is in order.
+    `was_in_order`: the link had nothing to clear away when the call began (`SupplierState.is_in_order`). Returns when a
+    purchase that was turned away may try again; None when the link itself is in order.
     """
     settings = config.current()
     limited = next((one for one in results if isinstance(one, NotSent) and one.rate_limited), None)
@@ -103,7 +104,7 @@ def note_purchase(results: Sequence[SubmitResult]) -> datetime | None:
         _go_one_by_one(settings.breaker_open_s)  # refused for a line it does not name: one by one finds out which
     elif all(isinstance(one, Unknown) for one in results):
         unclear()
-    else:
+    elif not was_in_order:
         answered()
     return None
 
@@ -153,6 +154,15 @@ def unreachable() -> datetime:
         link.unreachable_since = link.unreachable_since or clock.now()
         link.breaker_open_until, link.breaker_reason = until, "supplier_unreachable"
     return until
+
+
+def note_look(result: LookupResult) -> datetime | None:
+    """What a look-up says about the line. Returns when anybody may call again; None: as before."""
+    if not isinstance(result, NoAnswer):
+        return None
+    if result.kind == "credentials":
+        refused_credentials()
+    return told_to_wait(result.retry_after_s) if result.kind == "rate_limited" else None
 
 
 def note_silence(answer: NoAnswer) -> datetime | None:

@@ -16,7 +16,7 @@ from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 
 AGENT = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -136,7 +136,7 @@ class Scene:
     def webhook(self, code: str | None, body: bytes = b'{"event":"x"}', **values: Any) -> None:
         ref = self.find(code).order_ref if code else None
         given = {
-            "event_key": supply.event_key("transaction.status_update", ref, "successful", body),
+            "event_key": webhook_events.event_key("transaction.status_update", ref, "successful", body),
             "body": body,
             "headers": {},
             "event": "transaction.status_update",
@@ -146,7 +146,7 @@ class Scene:
             "verified_by": None,
         }
         with self.everywhere(), transaction():
-            supply.keep_webhook({**given, **values})
+            webhook_events.keep({**given, **values})
 
     def case(self, kind: str = "unknown_word", subject: str = "thing:1", **more: Any) -> int:
         with self.everywhere(), transaction():

@@ -19,7 +19,7 @@ from core.audit import SYSTEM, Actor
 from core.base import config, phones, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 
 AMA = Actor("agent", "Ama")
 NUMBER, MASKED = "+233241234567", "+23324xxx4567"
@@ -160,7 +160,7 @@ def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
         }
         supply.record_call(endpoint="purchase", order_refs=(order.order_ref,), values=values)
         with transaction():
-            supply.keep_webhook(
+            webhook_events.keep(
                 {
                     "event_key": "e1",
                     "body": b'{"to": "0241234567"}',

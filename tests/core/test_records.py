@@ -20,7 +20,7 @@ from core.base import clock, config, tenancy
 from core.base.db import STORE, db, transaction
 from core.catalog import Bundle
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 
 OWNER = Actor("owner", "Owner")
 
@@ -63,10 +63,10 @@ def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: F
 def test_webhooks_are_read_page_by_page(across: Flask) -> None:
     for n in range(3):
         with transaction():
-            assert supply.keep_webhook({"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"})
-    first = supply.webhooks(limit=2)
+            assert webhook_events.keep({"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"})
+    first = webhook_events.newest(limit=2)
     assert [event.event for event in first] == ["e2", "e1"]
-    assert [event.event for event in supply.webhooks(before_id=first[-1].id)] == ["e0"]
+    assert [event.event for event in webhook_events.newest(before_id=first[-1].id)] == ["e0"]
     assert first[0].body_text == "\ufffd{}"
 
 

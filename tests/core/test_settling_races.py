@@ -141,7 +141,7 @@ def test_a_webhook_and_a_press_never_wait_for_each_other_in_a_circle(
     def ring() -> bool:
         ringing[0] = threading.current_thread()
         with tenancy.across_stores(), transaction():
-            return orders.ring(order.order_ref, verified=False, what="failed")
+            return orders.ring(order, verified=False, what="failed")
 
     def press() -> str:
         assert row_held.wait(5)

@@ -21,7 +21,7 @@ from visitors import Visitor
 from core import catalog
 from core.base import config, tenancy
 from core.base.config import Config
-from core.supplier import supply
+from core.supplier import webhook_events
 from devkit import daemons
 from edge import bodies, hosts
 from http_server import Head, Refusal
@@ -68,7 +68,7 @@ def test_a_webhook_that_is_cut_off_is_not_kept(app: Flask) -> None:
     answer = app.test_client().post(HOOK, base_url="http://127.0.0.1", environ_overrides=cut(b'{"event":"x"}', 1))
     assert (answer.status_code, CUT_OFF in answer.text) == (400, True)
     with app.app_context(), tenancy.across_stores():
-        assert supply.webhooks() == []
+        assert webhook_events.newest() == []
 
 
 def test_a_log_in_that_is_cut_off_is_not_tried(app: Flask) -> None:
@@ -199,7 +199,7 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) ->
         answer = served.ask(head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + chunks)
         assert answer.status == 400, chunks
     with app.app_context(), tenancy.across_stores():
-        assert supply.webhooks() == []
+        assert webhook_events.newest() == []
     whole = served.ask(head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b'd\r\n{"event":"x"}\r\n0\r\n\r\n')
     assert whole.status == 204
 

@@ -16,7 +16,7 @@ from core.base import config as settings
 from core.base import tenancy
 from core.base.config import Config
 from core.base.db import db
-from core.supplier import supply
+from core.supplier import webhook_events
 from storefront import device
 
 OLD = "the-old-secret-for-tests-thirty-two-characters-or-more"
@@ -132,7 +132,7 @@ def test_webhooks_ring_at_the_new_and_the_previous_token(turn: Turn, token: str,
 
 def kept_webhooks(app: Flask) -> int:
     with app.app_context(), tenancy.across_stores():
-        count = db.session.scalar(select(func.count()).select_from(supply.WebhookEvent))
+        count = db.session.scalar(select(func.count()).select_from(webhook_events.WebhookEvent))
         db.session.remove()
     return count or 0
 

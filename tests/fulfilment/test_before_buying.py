@@ -215,7 +215,7 @@ def test_a_connection_that_breaks_while_it_waits_for_its_turn_is_an_error_and_no
 
 def test_a_claim_lost_to_another_job_is_left_to_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     order = desk.release()
-    monkeypatch.setattr(orders, "claim", lambda _id: None)
+    monkeypatch.setattr(orders, "claim_together", lambda _ids: [])
     desk.work()
     assert (desk.read(order).state, purchases(desk)) == ("queued", 0)
     with tenancy.across_stores():

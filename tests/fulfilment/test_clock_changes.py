@@ -254,7 +254,7 @@ def test_what_was_written_between_the_clock_change_and_the_look_is_of_the_new_ti
 
 def ring(order: Order) -> bool:
     with tenancy.across_stores(), transaction():
-        return orders.ring(order.order_ref, verified=True, what="completed", word="completed")
+        return orders.ring(order, verified=True, what="completed", word="completed")
 
 
 def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease_of_the_old_time(
@@ -269,7 +269,7 @@ def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease
         assert len(outbox.lease_due(1)) == 1
     set_clock(-HOUR_S)
     with tenancy.across_stores(), transaction():
-        assert orders.ring(order.order_ref, verified=False, what="completed", word="completed")
+        assert orders.ring(order, verified=False, what="completed", word="completed")
     assert look(watch) is not None
     row = row_of(order)
     assert row.lease_until is not None

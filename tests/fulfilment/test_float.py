@@ -755,6 +755,9 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
 ) -> None:
     desk = make_desk(dedupe=False)
     order = desk.release()
+    with tenancy.across_stores():
+        lease = outbox.take(*outbox.lease_due(1)[0])
+        assert lease is not None
     with desk.inside("ama"):
         claim = orders.claim(order.id)
         assert claim is not None
@@ -762,7 +765,7 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
         monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("unclear", reason))
         from fulfilment.buying import answers
 
-        assert answers.look_before_resend(claim, desk.client) is not None
+        assert answers.look_before_resend(lease, claim, desk.client) is not None
     assert desk.cases() == ["wrong_answer"]
     assert desk.charges() == []
 

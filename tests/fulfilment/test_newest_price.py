@@ -195,8 +195,11 @@ def ends(lists: Lists, order: Order, *, looks: int = 40) -> Order:
     return lists.desk.read(order)
 
 
-def died_after_refusing(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
-    """An order whose worker died between writing down that the supplier refused the offer, and what becomes of the order."""
+def died_with_a_refusal(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
+    """An order whose worker died with the refusal of its offer in its hands, which another order's answer then told.
+
+    A refusal and what becomes of the order are one transaction, so a worker that dies in it has written neither.
+    """
 
     def die(*_: object) -> bool:
         raise KeyboardInterrupt
@@ -207,6 +210,8 @@ def died_after_refusing(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
         with pytest.raises(KeyboardInterrupt):
             lists.desk.work()
     assert lists.desk.read(order).state == "submitting"
+    with tenancy.across_stores():
+        assert catalog.refuse_offer(orders.wording(lists.desk.read(order))), "nothing of it was kept"
     return order
 
 
@@ -214,7 +219,7 @@ def test_an_order_whose_worker_died_after_the_refusal_was_kept_is_paid_back(
     lists: Lists, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists.desk.plan("not_sold", "purchase", times=None)
-    order = ends(lists, died_after_refusing(lists, monkeypatch))
+    order = ends(lists, died_with_a_refusal(lists, monkeypatch))
     assert (order.state, order.attempt) == ("refunded", 1)
     assert lists.desk.wallet() == (WALLET_PESEWAS, 0)
     assert lists.desk.charges(order) == [] and lists.desk.cases() == []
@@ -226,7 +231,7 @@ def test_an_order_whose_worker_died_there_is_bought_from_the_other_offer_when_it
 ) -> None:
     lists.read(twin(price))
     lists.show(twin(price), also=[{"fault": "not_sold", "endpoint": "purchase"}])
-    order = ends(lists, died_after_refusing(lists, monkeypatch))
+    order = ends(lists, died_with_a_refusal(lists, monkeypatch))
     assert order.state == end
     assert len(lists.desk.charges(order)) == (end == "processing")
     if end == "processing":

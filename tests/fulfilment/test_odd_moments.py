@@ -80,8 +80,8 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(m
     order = desk.release()
     desk.work_until(order, "queued")
     with tenancy.across_stores(), transaction():
-        supplier_link = supply.locked_state()
-        supplier_link.purchase_calls, supplier_link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
+        link = supply.locked_state()
+        link.purchase_calls, link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
     for _ in range(20):
         desk.work()
         desk.jump(2)
@@ -103,9 +103,9 @@ def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
 def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = desk.release(), desk.release()
     desk.work()
-    of_found = answers.news.of_found
+    of_found = answers.interpret.of_found
     monkeypatch.setattr(
-        answers.news, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
+        answers.interpret, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
     )
     desk.jump(70)
     with pytest.raises(ZeroDivisionError):

@@ -21,7 +21,7 @@ from core import audit, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 from fulfilment import jobs, relay
 
 
@@ -272,13 +272,13 @@ def test_old_calls_webhooks_and_requests_are_deleted_and_orders_stay(
     with tenancy.across_stores():
         outbox.ask("refresh_balance", SYSTEM)
         with transaction():
-            supply.keep_webhook({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
+            webhook_events.keep({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
     desk.work()
 
     def kept() -> tuple[int, int, list[str]]:
         with tenancy.across_stores():
             rows = db.session.scalars(select(outbox.OutboxRow).order_by(outbox.OutboxRow.id))
-            return len(supply.calls()), len(supply.webhooks()), [row.kind for row in rows]
+            return len(supply.calls()), len(webhook_events.newest()), [row.kind for row in rows]
 
     calls, webhooks, kinds = kept()
     assert (calls > 0, webhooks, kinds) == (True, 1, ["deliver_order", "refresh_balance"])

@@ -15,7 +15,7 @@ from seed import WALLET_PESEWAS, WEBHOOK_TOKEN
 from core import outbox
 from core.base import clock, phones, tenancy
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 from fulfilment.buying import sizes
 from integrations.sandbox.store import DEFAULT_SECRET
 
@@ -98,7 +98,7 @@ def test_a_webhook_in_another_spelling_rings_for_the_order(desk: Desk, shape: Ca
     with tenancy.across_stores():
         row = outbox.of_order(order.id)
         assert row is not None and row.due_at <= clock.now()
-        assert [event.verified_by for event in supply.webhooks_of(order.order_ref)] == ["platform_data_secret"]
+        assert [event.verified_by for event in webhook_events.of_order(order.order_ref)] == ["platform_data_secret"]
 
 
 # -- numbers

@@ -10,7 +10,7 @@ from core import outbox
 from core.audit import SYSTEM
 from core.base import clock
 from core.base.db import db, transaction
-from core.supplier import supply
+from core.supplier import supply, webhook_events
 from fulfilment import relay
 
 
@@ -24,7 +24,7 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
         supply.record_call(endpoint=endpoint, order_refs=(), values=values)
     with transaction():
         for key in ("old", "new"):
-            supply.keep_webhook({"event_key": key, "body": b"", "headers": {}, "event": key})
+            webhook_events.keep({"event_key": key, "body": b"", "headers": {}, "event": key})
     for kind in ("refresh_balance", "sync_catalogue"):
         outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
     before = count("outbox")

@@ -21,7 +21,7 @@ from core import cases, outbox
 from core.base import clock, config, tenancy
 from core.base.db import db
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import webhook_events
 from integrations.datamart.client import DataMart
 
 PATH = f"/datamart/{WEBHOOK_TOKEN}"
@@ -151,12 +151,12 @@ def test_a_signature_rings_at_once_only_the_first_time_it_says_something(desk: D
         assert hook.post(genuine | {"timestamp": str(n)}) == 204
         assert not due_now(order)
     with tenancy.across_stores():
-        assert {row.verified_by for row in supply.webhooks_of(order.order_ref)} == {"platform_data_secret"}
+        assert {row.verified_by for row in webhook_events.of_order(order.order_ref)} == {"platform_data_secret"}
 
 
-def stored() -> list[supply.WebhookEvent]:
+def stored() -> list[webhook_events.WebhookEvent]:
     with tenancy.across_stores():
-        return [event for event in supply.webhooks(limit=1_000) if event.body]
+        return [event for event in webhook_events.newest(limit=1_000) if event.body]
 
 
 def test_of_events_that_name_no_order_the_first_of_an_hour_are_kept_and_the_rest_counted(
@@ -168,7 +168,7 @@ def test_of_events_that_name_no_order_the_first_of_an_hour_are_kept_and_the_rest
         assert hook.post(update(f"MK-{n}", "sent")) == 204
     assert [event.order_ref for event in reversed(stored())] == ["MK-0", "MK-1", "MK-2"]
     with tenancy.across_stores():
-        assert [event.times for event in supply.webhooks() if not event.body] == [7]
+        assert [event.times for event in webhook_events.newest() if not event.body] == [7]
     assert hook.post(update(order.order_ref, "sent")) == 204  # the flood crowds out no event of an order
     assert stored()[0].order_ref == order.order_ref
     desk.jump(3_600)
@@ -251,7 +251,7 @@ def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(desk: Desk, hook: H
 def test_malformed_bodies_are_kept_and_answered_and_nothing_breaks(desk: Desk, hook: Hook, body: bytes) -> None:
     assert hook.post(body) == 204
     with tenancy.across_stores():
-        assert supply.webhooks(limit=1)[0].body == body
+        assert webhook_events.newest(limit=1)[0].body == body
 
 
 def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hook) -> None:
@@ -259,7 +259,7 @@ def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hoo
     for _ in range(5):
         assert hook.post(update(order.order_ref, "sent")) == 204
     with tenancy.across_stores():
-        rows = supply.webhooks_of(order.order_ref)
+        rows = webhook_events.of_order(order.order_ref)
         assert [row.times for row in rows] == [5]
     assert len([line for line in desk.told(order) if "sent news" in line]) == 1
 
@@ -289,13 +289,13 @@ def test_the_limit_of_a_webhook_is_its_own_setting(desk: Desk, hook: Hook, monke
 def test_a_wrong_path_is_404_and_keeps_nothing(desk: Desk, hook: Hook, path: str) -> None:
     assert hook.post(update("MK-1", "sent"), path=path) in (400, 404)
     with tenancy.across_stores():
-        assert supply.webhooks() == []
+        assert webhook_events.newest() == []
 
 
 def test_too_large_is_413_unread(desk: Desk, hook: Hook) -> None:
     assert hook.post(b"x" * (config.current().webhook_bytes + 1)) == 413
     with tenancy.across_stores():
-        assert supply.webhooks() == []
+        assert webhook_events.newest() == []
 
 
 @pytest.mark.parametrize(("size", "status"), [(65_536, 204), (65_537, 413), (2_000_000, 413)])
@@ -388,7 +388,9 @@ def test_unsigned_news_of_a_reference_that_is_not_ours_is_counted_and_asks_nobod
         assert hook.post(update(f"MK-NOBODYS00000000{n:02}", "successful")) == 204
         assert hook.post(update(STRANGE, "successful", secret="a guess", n=n)) == 204
     with tenancy.across_stores():
-        counted = [event.times for event in supply.webhooks(limit=100) if event.event == "events of no order of ours"]
+        counted = [
+            event.times for event in webhook_events.newest(limit=100) if event.event == "events of no order of ours"
+        ]
     assert (counted, desk.cases()) == ([60], [])
 
 
@@ -424,7 +426,7 @@ def test_a_database_that_is_down_answers_503(desk: Desk, hook: Hook, monkeypatch
     def down(_values: object) -> bool:
         raise OperationalError("INSERT", {}, Exception("gone"))
 
-    monkeypatch.setattr(supply, "keep_webhook", down)
+    monkeypatch.setattr(webhook_events, "keep", down)
     assert hook.post(update("MK-1", "sent")) == 503
 
 

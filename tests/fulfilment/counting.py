@@ -1,0 +1,49 @@
+"""Counts what a piece of work asks of the database: statements, commits, and reads of one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event
+
+from core.base.db import PLATFORM, STORE, db
+
+
+@dataclass
+class Cost:
+    """What was counted so far."""
+
+    statements: list[str] = field(default_factory=list)
+    commits: int = 0
+
+    def reads_of(self, table: str) -> int:
+        """SELECTs of this table's own rows."""
+        return sum(bool(re.match(rf"SELECT {table}\.id\b", said)) for said in self.statements)
+
+
+@contextmanager
+def counted() -> Iterator[Cost]:
+    """Count on both engines while the block runs. The wallet's lock, on a connection of its own, counts too."""
+    cost = Cost()
+
+    def statement(_connection: Any, _cursor: Any, said: str, *_more: Any) -> None:
+        cost.statements.append(said)
+
+    def commit(_connection: Any) -> None:
+        cost.commits += 1
+
+    heard = {"before_cursor_execute": statement, "commit": commit}
+    engines = [db.engines[name] for name in (STORE, PLATFORM)]
+    for engine in engines:
+        for name, hear in heard.items():
+            event.listen(engine, name, hear)
+    try:
+        yield cost
+    finally:
+        for engine in engines:
+            for name, hear in heard.items():
+                event.remove(engine, name, hear)
