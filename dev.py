@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The one command for people who run or change Makola: `python3 dev.py up`, `test`, `check`.
 
-Decides that the tools are there: makes `.venv` with the Python that runs it and fills it from the hashed lock files.
-Then it becomes `python -m devkit.<command>` inside `.venv`. Standard library only, and words that Python 3.8 can still
-parse, so that an old Python is refused in a sentence.
+Decides that the tools are there: makes `.venv` with the Python that runs it and fills it from the
+hashed lock files. Then it becomes `python -m devkit.<command>` inside `.venv`. Standard library
+only, and words that Python 3.8 can still parse, so that an old Python is refused in a sentence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
-COMMANDS = {"up": "run", "test": "dev", "prove": "dev", "check": "dev"}  # command → the lock file it needs
+COMMANDS = {
+    "up": "run",
+    "test": "dev",
+    "prove": "dev",
+    "check": "dev",
+}  # command → the lock file it needs
 HELP = """Usage: python3 dev.py COMMAND [options]
 
   up      run it all: stores, portal, console, workers, a sandbox supplier, PostgreSQL and Valkey
@@ -73,7 +78,9 @@ def prepare(kind):
         stamp = hashlib.sha256(held.read()).hexdigest()
         if is_ready(kind, stamp):
             return
-        fcntl.flock(held, fcntl.LOCK_EX)  # two commands at once: the second waits and finds the work done
+        fcntl.flock(
+            held, fcntl.LOCK_EX
+        )  # two commands at once: the second waits and finds the work done
         if is_ready(kind, stamp):
             return
         began = time.monotonic()
@@ -91,7 +98,8 @@ def prepare(kind):
 
 def is_ready(kind, stamp):
     # type: (str, str) -> bool
-    """Whether an earlier run filled `.venv` from this very lock file, and its Python still starts."""
+    """Whether an earlier run filled `.venv` from this very lock file, and its Python still
+    starts."""
     try:
         return (VENV / ("makola-%s.stamp" % kind)).read_text() == stamp and venv_works()
     except OSError:
@@ -126,7 +134,10 @@ def make_venv():
         shutil.rmtree(str(VENV))
     VENV.mkdir()  # fails with a clear reason where the folder is not ours
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        [sys.executable, "-m", "venv", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if made.returncode != 0:
         sys.stderr.write(made.stdout.decode(errors="replace"))
@@ -142,8 +153,24 @@ def install(lock_file):
     """`pip install` the lock, a line of progress for each package, hashes required."""
     total = len(re.findall(r"(?m)^[A-Za-z0-9_.\[\]-]+==", lock_file.read_text()))
     say("installing up to %d packages of %s" % (total, lock_file.name))
-    command = [str(PYTHON), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-    command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "-r", str(lock_file)]
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+    ]
+    command += [
+        "--no-input",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+        "-r",
+        str(lock_file),
+    ]
     heard = []  # type: list
     seen = 0
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -165,16 +192,23 @@ def install(lock_file):
 def why_pip_failed(heard):
     # type: (list) -> str
     text = "\n".join(heard)
-    place = "Python %s on %s %s" % (platform.python_version(), platform.system(), platform.machine())
+    place = "Python %s on %s %s" % (
+        platform.python_version(),
+        platform.system(),
+        platform.machine(),
+    )
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if "No space left" in text:
         return "The disk is full: free about 500 MB and run this again."
     if "Retrying (" in text or "NameResolutionError" in text or "ConnectionError" in text:
         return "pip could not reach its package index: check the network or pip's own settings, and run this again."
     if missing:
-        return "There is no wheel of %s for %s: use Python 3.11 to 3.13 on 64-bit Linux (glibc) or macOS." % (
-            missing.group(1).rstrip("()"),
-            place,
+        return (
+            "There is no wheel of %s for %s: use Python 3.11 to 3.13 on 64-bit Linux (glibc) or macOS."
+            % (
+                missing.group(1).rstrip("()"),
+                place,
+            )
         )
     if "DO NOT MATCH THE HASHES" in text:
         return "A package is not the one the lock file names, so it was not installed: check where pip downloads from."
@@ -188,7 +222,16 @@ def lock():
     uv = shutil.which("uv")
     if uv is None:
         raise Refusal("`lock` needs uv: install it with `pip install uv`, and run this again.")
-    common = [uv, "pip", "compile", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
+    common = [
+        uv,
+        "pip",
+        "compile",
+        "--universal",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+    ]
     common += ["--python-version", "3.11"]
     run, dev, audit = ("requirements/%s.lock" % kind for kind in ("run", "dev", "audit"))
     for more in (

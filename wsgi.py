@@ -1,4 +1,5 @@
-"""Puts Makola together: settings, database, edge, rooms, supplier. Nothing imports this file; programs name it.
+"""Puts Makola together: settings, database, edge, rooms, supplier. Nothing imports this file;
+programs name it.
 
 `flask --app wsgi web` serves it, `flask --app wsgi …` runs its other commands. Importing it
 reads no environment and opens nothing.
@@ -39,12 +40,14 @@ from operations import cli
 ROOT = Path(__file__).resolve().parent
 
 POOL, POOL_MORE = 5, 5
-"""Connections that each role keeps open in a process once it needed them, and those it opens beyond under load."""
+"""Connections that each role keeps open in a process once it needed them, and those it opens beyond
+under load."""
 CONNECT_S = 3
 POOL_WAIT_S = 3
 STATEMENT_MS, IDLE_MS, DEAD_LINE_MS = 15_000, 30_000, 20_000
 ANSWER_S, PING_S = 20, 2
-"""The longest wait for an answer of the database, after its own limit for a statement; and for a sign of life."""
+"""The longest wait for an answer of the database, after its own limit for a statement; and for a
+sign of life."""
 OURS_TO_SAY = {
     "search_path": "public",
     "local_preload_libraries": "",
@@ -58,8 +61,9 @@ OURS_TO_SAY = {
     "idle_session_timeout": 0,
     "transaction_timeout": 0,
 }
-"""What each connection says of itself. A role may give itself other settings for ever, and no right forbids that, but
-what a connection asks for comes before them: a statement that was smuggled in once cannot stop the program with one."""
+"""What each connection says of itself. A role may give itself other settings for ever, and no right
+forbids that, but what a connection asks for comes before them: a statement that was smuggled in
+once cannot stop the program with one."""
 CLOCK_LOCK_MS = 200
 """A locked table of settings must not hold up whoever asks for the time."""
 CLOCK_FRESH_S = 0.2
@@ -67,11 +71,13 @@ CLOCK_FRESH_S = 0.2
 
 
 def create_app(config: Config | None = None, *, supplier: Supplier | None = None) -> Flask:
-    """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as configured.
+    """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as
+    configured.
 
-    Raises `ConfigError` naming everything missing or wrong, and `core.base.rights.WrongRights` when a role of the database may
-    do more or less than it should, `core.base.poolers.Pooled` when an address leads to a pooler; a command says the same as one
-    sentence. A database that is merely down is no reason not to start.
+    Raises `ConfigError` naming everything missing or wrong, and `core.base.rights.WrongRights` when
+    a role of the database may do more or less than it should, `core.base.poolers.Pooled` when an
+    address leads to a pooler; a command says the same as one sentence. A database that is merely
+    down is no reason not to start.
     """
     try:
         return _create_app(config or Config.from_environ(os.environ), supplier)
@@ -83,7 +89,9 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
 
 def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     core.base.config.use(settings)
-    app = Makola("makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve()))
+    app = Makola(
+        "makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve())
+    )
     connect_database(app, settings)
     app.extensions["redis"] = valkey(settings.redis_url)
     edge.install(app, settings)
@@ -103,8 +111,10 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
 def connect_database(app: Flask, settings: Config) -> None:
     """Two pools per process, one for each role, with limits on every wait."""
     limits = {
-        "random_page_cost": "1.1",  # on SSD; without it one large store makes the planner sort its whole history
-        "lock_timeout": db.lock_limit_ms(),  # outside sessions; `tenancy` says it anew for each of their transactions
+        # On SSD; without it one large store makes the planner sort its whole history.
+        "random_page_cost": "1.1",
+        # Outside sessions; `tenancy` says it anew for each of their transactions.
+        "lock_timeout": db.lock_limit_ms(),
         "statement_timeout": STATEMENT_MS,
         "idle_in_transaction_session_timeout": IDLE_MS,
         **OURS_TO_SAY,
@@ -114,7 +124,8 @@ def connect_database(app: Flask, settings: Config) -> None:
         "pool_size": POOL,
         "max_overflow": POOL_MORE,
         "pool_timeout": POOL_WAIT_S,
-        "hide_parameters": True,  # a customer's number must not reach the log with a statement that failed
+        # A customer's number must not reach the log with a statement that failed.
+        "hide_parameters": True,
         "connect_args": {
             "connect_timeout": CONNECT_S,
             "tcp_user_timeout": DEAD_LINE_MS,
@@ -124,7 +135,9 @@ def connect_database(app: Flask, settings: Config) -> None:
     }
     app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options  # heard for the first address alone
-    app.config["SQLALCHEMY_BINDS"] = {db.STORE: {"url": psycopg_url(settings.database_store_url), **options}}
+    app.config["SQLALCHEMY_BINDS"] = {
+        db.STORE: {"url": psycopg_url(settings.database_store_url), **options}
+    }
     db.db.init_app(app)
     with app.app_context():
         for engine in db.db.engines.values():
@@ -137,7 +150,10 @@ def connect_database(app: Flask, settings: Config) -> None:
 def say_cautions(settings: Config) -> None:
     """Log what the settings allow and a stranger on the network might read."""
     for caution in clear_text.cautions(
-        databases={"DATABASE_URL": settings.database_url, "DATABASE_STORE_URL": settings.database_store_url},
+        databases={
+            "DATABASE_URL": settings.database_url,
+            "DATABASE_STORE_URL": settings.database_store_url,
+        },
         redis_url=settings.redis_url,
         public_scheme=settings.public_scheme,
         base_domain=settings.base_domain,
@@ -166,10 +182,11 @@ def data_mart(settings: Config) -> Supplier:
 
 
 class RoleGuard:
-    """Looks once whether each address leads to PostgreSQL itself, and each role may do what it should and no more;
-    refuses everything until so.
+    """Looks once whether each address leads to PostgreSQL itself, and each role may do what it
+    should and no more; refuses everything until so.
 
-    At start when the database answers; otherwise before the first request, so that a restart during an outage works.
+    At start when the database answers; otherwise before the first request, so that a restart during
+    an outage works.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -186,7 +203,8 @@ class RoleGuard:
         finally:
             with self._app.app_context():
                 for engine in db.db.engines.values():
-                    engine.dispose()  # a server may fork after this; its children must not share a connection
+                    # A server may fork after this; its children must not share a connection.
+                    engine.dispose()
 
     def look(self) -> None:
         if not self._passed:
@@ -194,7 +212,8 @@ class RoleGuard:
             poolers.refuse(db.db.engines[db.STORE], "DATABASE_STORE_URL")
             with db.db.engines[db.PLATFORM].connect() as connection:
                 if connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NULL")):
-                    return  # an empty database, such as one that a backup is about to be brought into
+                    # An empty database, such as one that a backup is about to be brought into.
+                    return
                 rights.refuse_wrong(connection, rights.PLATFORM, "platform", "DATABASE_URL")
             with db.db.engines[db.STORE].connect() as connection:
                 rights.refuse_wrong(connection, rights.STORE, "store", "DATABASE_STORE_URL")
@@ -203,7 +222,8 @@ class RoleGuard:
 
 
 class ClockJumps:
-    """How far the settings row `clock.offset_s`, `{"seconds": n}`, moves the clock; read every `CLOCK_FRESH_S`."""
+    """How far the settings row `clock.offset_s`, `{"seconds": n}`, moves the clock; read every
+    `CLOCK_FRESH_S`."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -217,20 +237,26 @@ class ClockJumps:
                 with self._app.app_context(), db.db.engine.connect() as connection:
                     connection.execute(text(f"SET LOCAL lock_timeout = {CLOCK_LOCK_MS}"))
                     found = connection.scalar(
-                        text("SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'")
+                        text(
+                            "SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'"
+                        )
                     )
-            except DBAPIError:  # no table yet, or the database is down: the clock stays where it was
+            except (
+                DBAPIError
+            ):  # no table yet, or the database is down: the clock stays where it was
                 return self._offset_s
             self._offset_s = float(found or 0)
         return self._offset_s
 
 
 def _is_for_the_owner() -> bool:
-    """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when the rights are not yet right."""
+    """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when
+    the rights are not yet right."""
     return _is_command() and not {"db", "backup", "restore", "restore-check"}.isdisjoint(sys.argv)
 
 
 def _is_command() -> bool:
-    """Whether this process is `flask …` or `python -m flask …`, at which a person sits who reads what it ends with."""
+    """Whether this process is `flask …` or `python -m flask …`, at which a person sits who reads
+    what it ends with."""
     program = Path(sys.argv[0])
     return program.stem == "flask" or program.parts[-2:] == ("flask", "__main__.py")

@@ -1,7 +1,8 @@
-"""The owner's side, at admin.<domain>: everything across stores, and the few acts only the platform may do.
+"""The owner's side, at admin.<domain>: everything across stores, and the few acts only the platform
+may do.
 
-Decides what a person of the platform sees and may press. Calls no supplier: its buttons leave a line in the outbox
-and show the answer when fulfilment has brought it.
+Decides what a person of the platform sees and may press. Calls no supplier: its buttons leave a
+line in the outbox and show the answer when fulfilment has brought it.
 """
 
 from __future__ import annotations

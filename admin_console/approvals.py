@@ -1,4 +1,5 @@
-"""What a list asks of the owner: lines to approve or to leave, one by one or all, and what he wants to be asked about.
+"""What a list asks of the owner: lines to approve or to leave, one by one or all, and what he wants
+to be asked about.
 
 Decides how a press is read and answered. What it does is decided in `core.catalog.approving`.
 """
@@ -40,7 +41,9 @@ def set_approval() -> Response | tuple[str, int]:
     typed = request.form.get("above", "")[:20]
     by_itself = request.form.get("by_itself") == "1"
     try:
-        catalog.set_rules(catalog.Rules(by_itself, _basis_points(typed)), Actor.of_login(current_user))
+        catalog.set_rules(
+            catalog.Rules(by_itself, _basis_points(typed)), Actor.of_login(current_user)
+        )
     except catalog.BadShare as bad:
         values = catalog_pages.page_values(None) | {
             "problem_share": bad.sentence, "typed_share": typed, "typed_by_itself": by_itself,
@@ -65,7 +68,8 @@ def _answer(*, keep: bool) -> Response:
         flash(f"{', '.join(done.done[:5])}{' and more' if len(done.done) > 5 else ''}: {verb}.")
     if done.moved_on:
         flash(
-            f"{', '.join(done.moved_on[:5])}: nothing done, because it is settled already or a newer list says something else."
+            f"{', '.join(done.moved_on[:5])}: nothing done, because it is settled already or a"
+            " newer list says something else."
         )
     if not done.done and not done.moved_on:
         flash("Nothing waits for you any more.")
@@ -82,6 +86,10 @@ def _basis_points(typed: str) -> int:
         share = Decimal(typed.replace("%", "").strip() or "x") * 100
     except InvalidOperation:
         raise catalog.BadShare from None
-    if not share.is_finite() or share != share.to_integral_value() or not 0 <= share <= catalog.steps.MOST_BP:
+    if (
+        not share.is_finite()
+        or share != share.to_integral_value()
+        or not 0 <= share <= catalog.steps.MOST_BP
+    ):
         raise catalog.BadShare
     return int(share)

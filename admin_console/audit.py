@@ -1,4 +1,5 @@
-"""The audit log, newest first: who did what to what, and why. Lines are written by the verbs of core, never here.
+"""The audit log, newest first: who did what to what, and why. Lines are written by the verbs of
+core, never here.
 
 Decides how a line reads: subjects such as `store:3` become names.
 """
@@ -75,7 +76,10 @@ def list_audit() -> str:
 
 
 def _line(
-    line: AuditLine, stores: dict[int, Store], bundles: dict[int, catalog.Bundle], people: dict[str, str]
+    line: AuditLine,
+    stores: dict[int, Store],
+    bundles: dict[int, catalog.Bundle],
+    people: dict[str, str],
 ) -> Line:
     deed = DEEDS.get(line.action, words.plain(line.action))
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
@@ -83,7 +87,9 @@ def _line(
     if of_all is not None and int(of_all[1]) in bundles:
         return Line(line, deed, _bundle_name(bundles[int(of_all[1])]), None, _details(line))
     if found is None:
-        return Line(line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line))
+        return Line(
+            line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line)
+        )
     store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
     if bundle is not None:
         return Line(line, deed, _bundle_name(bundle), store, _details(line))
@@ -95,7 +101,8 @@ def _bundle_name(bundle: catalog.Bundle) -> str:
 
 
 def _details(line: AuditLine) -> str:
-    """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to whom."""
+    """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to
+    whom."""
     first = sorted(line.detail.items(), key=lambda pair: pair[0] != "address")
     return ", ".join(said for name, value in first if (said := words.detail(name, value)))
 
@@ -105,11 +112,15 @@ def _people(lines: list[AuditLine]) -> dict[str, str]:
     ids = {int(line.subject[5:]) for line in lines if re.fullmatch(r"user:\d{1,18}", line.subject)}
     if not ids:
         return {}
-    return {f"user:{id_}": name for id_, name in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))}
+    return {
+        f"user:{id_}": name
+        for id_, name in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+    }
 
 
 def _plain(subject: str) -> str:
-    """`paused.mtn` -> `MTN`, `case:3` -> `case 3`; nothing for `outbox:9`: the deed says what was asked for."""
+    """`paused.mtn` -> `MTN`, `case:3` -> `case 3`; nothing for `outbox:9`: the deed says what was
+    asked for."""
     if subject == "catalogue.approval":
         return "all bundles"
     if subject.startswith("paused."):

@@ -1,7 +1,8 @@
 """Log in and out of the console, and who may press what.
 
-Every route of the console needs a log-in except those of `PUBLIC`; everyone with a platform role may look at
-everything, and acts are named in `MAY`. Whether a password is right is decided by `core.accounts.users`.
+Every route of the console needs a log-in except those of `PUBLIC`; everyone with a platform role
+may look at everything, and acts are named in `MAY`. Whether a password is right is decided by
+`core.accounts.users`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from admin_console.form_input import one_line
 from core.accounts import devices, guessing, logging_in, users
 from core.base import addresses, hashing
 
-PUBLIC = frozenset({"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"})
+PUBLIC = frozenset(
+    {"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"}
+)
 
 MAY = {
-    "owner": frozenset({"fund", "supplier", "catalogue", "stores", "orders", "cases", "books", "people"}),
+    "owner": frozenset(
+        {"fund", "supplier", "catalogue", "stores", "orders", "cases", "books", "people"}
+    ),
     "finance": frozenset({"fund", "books"}),
     "support": frozenset(),
 }
@@ -57,7 +62,11 @@ def needs(act: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(act):
-                abort(403, f"Your role, {current_user.user.platform_role}, may look at this but not change it.")
+                abort(
+                    403,
+                    f"Your role, {current_user.user.platform_role}, may look at this but not"
+                    " change it.",
+                )
             return view(*args, **kwargs)
 
         return checked
@@ -67,7 +76,8 @@ def needs(act: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @bp.context_processor
 def what_may() -> dict[str, Any]:
-    """Templates ask `may('fund')` to show or leave out a button; the navigation counts the open cases."""
+    """Templates ask `may('fund')` to show or leave out a button; the navigation counts the open
+    cases."""
     return {"may": may, "open_case_count": figures.open_case_count}
 
 
@@ -81,7 +91,8 @@ def login() -> Any:
 
 @bp.post("/login")
 def start_login() -> Any:
-    """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it was."""
+    """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it
+    was."""
     email = one_line(request.form.get("email", ""), 254)
     place = devices.Place(addresses.key(request.remote_addr), "console", g.device_token)
     try:
@@ -93,7 +104,9 @@ def start_login() -> Any:
     if user is None:
         return _again(email, NO_MATCH, 422)
     if current_user.is_authenticated:
-        users.end_login(current_user.token)  # the new log-in takes the place of the one in this browser
+        users.end_login(
+            current_user.token
+        )  # the new log-in takes the place of the one in this browser
     token = users.start_login(user, "console", user_agent=request.user_agent.string)
     login_user(users.login_of(token, "console"))
     g.new_device_token = logging_in.remember(user, place)
@@ -109,7 +122,9 @@ def logout() -> Response:
     return redirect(url_for(".login"), 303)
 
 
-def _again(email: str, sentence: str, status: int, wait_s: int | None = None) -> tuple[str, int, dict[str, str]]:
+def _again(
+    email: str, sentence: str, status: int, wait_s: int | None = None
+) -> tuple[str, int, dict[str, str]]:
     page = render_template("console/login.html", next=_next_path(), email=email, problem=sentence)
     return page, status, {} if wait_s is None else {"Retry-After": str(wait_s)}
 

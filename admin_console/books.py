@@ -1,6 +1,7 @@
 """The last proof of the books, the proofs before it, and every account's balance in one table.
 
-Decides what is said of a proof and its age. Proving is done by fulfilment, hourly and when the button is pressed.
+Decides what is said of a proof and its age. Proving is done by fulfilment, hourly and when the
+button is pressed.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ def show_books() -> str:
         "console/books.html",
         platform=platform,
         stores=stores,
-        there_pesewas=sum(pesewas for name, pesewas in platform.items() if name not in ledger.CREDIT_ACCOUNTS),
-        owed_pesewas=platform["margin"] + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
+        there_pesewas=sum(
+            pesewas for name, pesewas in platform.items() if name not in ledger.CREDIT_ACCOUNTS
+        ),
+        owed_pesewas=platform["margin"]
+        + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
         variance=figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
         **_panel(progress_panel.of_request()),
@@ -44,7 +48,8 @@ def show_books() -> str:
 
 @bp.get("/books/panel")
 def books_panel() -> str | tuple[str, int]:
-    """The proofs as in the page, asked for by it while one runs; 204 while there is nothing new to say."""
+    """The proofs as in the page, asked for by it while one runs; 204 while there is nothing new to
+    say."""
     progress = progress_panel.of_request() or abort(404)
     if progress_panel.nothing_new(progress):
         return "", 204
@@ -61,10 +66,15 @@ def prove_books() -> Response:
 def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     proofs = proof.newest(STRIP_PROOFS)
     failed = sum(not one.ok for one in proofs)
-    summary = f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)} newest failed."
+    summary = (
+        f"The proofs of the last {STRIP_H} hours as bars: {failed or 'none'} of the {len(proofs)}"
+        " newest failed."
+    )
     return {
         "progress": progress,
         "standing": proof.standing(),
         "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
-        "strip": proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None,
+        "strip": (
+            proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None
+        ),
     }

@@ -1,4 +1,5 @@
-"""What went over the wire: every call to the supplier, and every webhook that came in. Masked before it was stored."""
+"""What went over the wire: every call to the supplier, and every webhook that came in. Masked
+before it was stored."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from core.supplier import supply, webhook_events
 from core.supplier.supply import SupplierCall
 
 ENDPOINTS = (
-    "purchase", "bulk", "status", "balance", "products", "capacities", "account", "transactions", "statistics",
+    "purchase", "bulk", "status", "balance", "products", "capacities", "account", "transactions",
+    "statistics",
     "set_webhook", "test_webhook",
 )  # fmt: skip
 
@@ -23,11 +25,19 @@ def list_calls() -> str:
     endpoint = endpoint if endpoint in ENDPOINTS else ""
     limit = config.current().page_size
     lines = supply.calls(
-        before_id=row_id(request.args.get("before", "")), endpoint=endpoint or None, search=search, limit=limit
+        before_id=row_id(request.args.get("before", "")),
+        endpoint=endpoint or None,
+        search=search,
+        limit=limit,
     )
     older = lines[-1].id if len(lines) == limit else None
     return render_template(
-        "console/calls.html", calls=lines, endpoints=ENDPOINTS, endpoint=endpoint, q=search, older=older
+        "console/calls.html",
+        calls=lines,
+        endpoints=ENDPOINTS,
+        endpoint=endpoint,
+        q=search,
+        older=older,
     )
 
 

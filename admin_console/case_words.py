@@ -1,4 +1,5 @@
-"""How cases read to a person: short names of their kinds, their evidence in words, what each button says and does.
+"""How cases read to a person: short names of their kinds, their evidence in words, what each button
+says and does.
 
 Decides words only. Which actions are legal, and their amounts, come from `core.settling`.
 """
@@ -88,7 +89,8 @@ _LATER: dict[Action, str] = {
 
 @dataclass(frozen=True)
 class Button:
-    """One action a person may press: its words, the amount it would move, and whether it is asked about twice."""
+    """One action a person may press: its words, the amount it would move, and whether it is asked
+    about twice."""
 
     action: Action
     label: str
@@ -98,7 +100,9 @@ class Button:
     @property
     def yes(self) -> str:
         """The same on the page that has read it back."""
-        return f"Yes, {self.label.rpartition(': ')[2][0].lower()}{self.label.rpartition(': ')[2][1:]}"
+        return (
+            f"Yes, {self.label.rpartition(': ')[2][0].lower()}{self.label.rpartition(': ')[2][1:]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,11 @@ class Fact:
 def button(choice: Choice, facts: Facts) -> Button:
     amount = "" if choice.amount_pesewas is None else money.cedis(choice.amount_pesewas)
     label = _BUTTONS[choice.action].format(amount=amount)
-    if choice.action == "give_back" and facts.order is not None and facts.order.state == "submitting":
+    if (
+        choice.action == "give_back"
+        and facts.order is not None
+        and facts.order.state == "submitting"
+    ):
         label = f"Never bought: give {amount} back"
     if choice.action == "confirm_funding" and _is_whole(choice, facts):
         label = f"Yes, all of it was paid in: book {amount}"
@@ -127,7 +135,10 @@ def _is_whole(choice: Choice, facts: Facts) -> bool:
 
 def not_yet(action: Action, sentence: str) -> str:
     """Why a button is missing that will be there later."""
-    return f"{_LATER.get(action, action.replace('_', ' ').capitalize())} is not possible yet. {sentence}"
+    return (
+        f"{_LATER.get(action, action.replace('_', ' ').capitalize())} is not possible yet."
+        f" {sentence}"
+    )
 
 
 def effects(choice: Choice, facts: Facts) -> list[str]:
@@ -136,28 +147,51 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
     match choice.action:
         case "send_again" if order is not None:
             return [
-                f"You asked the supplier about {order.order_ref}, and they say it was never bought.",
-                "The order goes back in line under the same reference and is looked up once more before it is sent.",
+                (
+                    f"You asked the supplier about {order.order_ref}, and they say it was never"
+                    " bought."
+                ),
+                (
+                    "The order goes back in line under the same reference and is looked up once"
+                    " more before it is sent."
+                ),
                 "If they are wrong and their look-up is too, it is bought twice, at our cost.",
             ]
         case "give_back" if order is not None and order.state == "submitting":
             return [
-                f"You asked the supplier about {order.order_ref}, and they say it was never bought.",
+                (
+                    f"You asked the supplier about {order.order_ref}, and they say it was never"
+                    " bought."
+                ),
                 f"{amount} goes back to the agent's wallet at once and stays there.",
-                "If they are wrong, what they charged is our loss. The order is looked at for a day more.",
+                (
+                    "If they are wrong, what they charged is our loss. The order is looked at for a"
+                    " day more."
+                ),
             ]
         case "give_back":
             return [
-                f"{amount} goes back to the agent's wallet at once, before the watch is over, and stays there.",
+                (
+                    f"{amount} goes back to the agent's wallet at once, before the watch is over,"
+                    " and stays there."
+                ),
                 "If the supplier delivers after all, what it charges is our loss.",
             ]
         case "write_off":
-            return [f"The supplier keeps {amount} that it took for this order. Our books give it up as a loss."]
+            return [
+                (
+                    f"The supplier keeps {amount} that it took for this order. Our books give it"
+                    " up as a loss."
+                )
+            ]
         case "accept_loss" if order is not None:
             booked = (
                 "What the supplier took was never given back. "
                 if ledger.commit_is_open(order.id)
-                else f"The supplier took {money.cedis(charge_of(facts))} after the money had gone back; it is booked first. "
+                else (
+                    f"The supplier took {money.cedis(charge_of(facts))} after the money had gone"
+                    " back; it is booked first. "
+                )
             )
             return [
                 f"{booked}Our books give {amount} up as a loss.",
@@ -165,43 +199,67 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
             ]
         case "confirm_funding":
             return [
-                f"The supplier holds {amount} more than our books, and you say that it is money you paid in.",
+                (
+                    f"The supplier holds {amount} more than our books, and you say that it is money"
+                    " you paid in."
+                ),
                 *_of_failed_orders(choice),
                 "Our books take it from the bank into the float. Orders that wait for float go on.",
-                "If it was no funding, it may be given back for an order, or be taken out again by the supplier.",
+                (
+                    "If it was no funding, it may be given back for an order, or be taken out again"
+                    " by the supplier."
+                ),
             ]
         case "accept_gain":
             return [
                 f"The supplier holds {amount} more than our books, and nobody knows why.",
-                "The float of our books goes up to what it says, as a gain. If it takes the money out again, that is a loss.",
+                (
+                    "The float of our books goes up to what it says, as a gain. If it takes the"
+                    " money out again, that is a loss."
+                ),
             ]
         case "accept_loss":
             return [
                 f"The supplier holds {amount} less than our books, and no order explains it.",
-                "The float of our books goes down to what it says, as a loss. Buying goes on afterwards.",
+                (
+                    "The float of our books goes down to what it says, as a loss. Buying goes on"
+                    " afterwards."
+                ),
             ]
     return []
 
 
 def _of_failed_orders(choice: Choice) -> list[str]:
-    """What becomes of the money that may have come back for failed orders, when a funding is booked; empty without any."""
+    """What becomes of the money that may have come back for failed orders, when a funding is
+    booked; empty without any."""
     amounts = reconcile.funding_amounts()
     if len(amounts) < 2:  # or a read has just closed the question
         return []
     usual, whole = amounts
     back = money.cedis(whole - usual)
     if choice.amount_pesewas == whole:
-        return [f"{back} of it may have come back for failed orders: you say that it did not. They stay watched."]
+        return [
+            (
+                f"{back} of it may have come back for failed orders: you say that it did not."
+                " They stay watched."
+            )
+        ]
     besides = (
-        f"Besides, {back} may have come back for failed orders, and is booked as that when nothing speaks against it."
+        f"Besides, {back} may have come back for failed orders, and is booked as that when nothing"
+        " speaks against it."
     )
     return [f"{besides} If you paid that in too, go back and book all of it: {money.cedis(whole)}."]
 
 
 def facts_in_words(seen: dict[str, Any]) -> list[Fact]:
     """One piece of evidence, without its moment, as a person reads it."""
-    place = {name: number for number, name in enumerate(_NAMES)}  # the database keeps no order of its own
-    names = sorted((name for name in seen if name != "at"), key=lambda name: (place.get(name, len(place)), name))
+    place = {
+        name: number for number, name in enumerate(_NAMES)
+    }  # the database keeps no order of its own
+    names = sorted(
+        (name for name in seen if name != "at"),
+        key=lambda name: (place.get(name, len(place)), name),
+    )
     return [_fact(name, seen[name]) for name in names]
 
 
@@ -216,7 +274,9 @@ def _fact(name: str, value: Any) -> Fact:
     if isinstance(value, bool):
         return Fact(label, "yes" if value else "no")
     if name == "difference_pesewas" and isinstance(value, int):
-        return Fact(label, f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our books")
+        return Fact(
+            label, f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our books"
+        )
     if name == "rounded_pesewas" and isinstance(value, int):
         return Fact(label, f"{money.cedis(abs(value))} {'gained' if value > 0 else 'lost'}")
     if name.endswith("_pesewas") and isinstance(value, int):
@@ -231,7 +291,8 @@ def _fact(name: str, value: Any) -> Fact:
 
 
 def _moment(value: Any) -> datetime | None:
-    """A moment kept as ISO text; None for anything else. A date alone, or one without its zone, is no moment."""
+    """A moment kept as ISO text; None for anything else. A date alone, or one without its zone, is
+    no moment."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
     except ValueError:

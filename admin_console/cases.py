@@ -1,7 +1,9 @@
-"""The things only a person can settle: open cases with their evidence and the actions legal now, and settled ones.
+"""The things only a person can settle: open cases with their evidence and the actions legal now,
+and settled ones.
 
-Decides how a press is read: what moves money carries the amount the person saw, and what may lose money is read back
-before it is done. What is legal, and doing it, is `core.settling`; the words are in `case_words`.
+Decides how a press is read: what moves money carries the amount the person saw, and what may lose
+money is read back before it is done. What is legal, and doing it, is `core.settling`; the words are
+in `case_words`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ SETTLED = 20
 """So many settled cases are listed, the newest first."""
 NOT_OPEN = "There is no case of that number."
 _REFUSED = "refused"
-"""What the session holds between a press that was refused and its case's page: the case, why, and the words typed."""
+"""What the session holds between a press that was refused and its case's page: the case, why, and
+the words typed."""
 
 
 @dataclass(frozen=True)
@@ -74,32 +77,45 @@ def show_case(case_id: int) -> str:
 @bp.post("/cases/<int(max=999999999999999999):case_id>/<action>")
 @needs("cases")
 def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
-    """One press. Refused, it says why on the case's page; asked about twice, it is read back first."""
+    """One press. Refused, it says why on the case's page; asked about twice, it is read back
+    first."""
     case, words = _case(case_id), one_line(request.form.get("resolution", ""))
     seen = row_id(request.form.get("seen", ""))
     if settling.way_of(case.kind, action) is None and case.closed_at is None:
         return _back_to(case, "This cannot be done about a case of this kind.", words)
     if action in settling.NEEDS_WORDS and not words and case.closed_at is None:
-        return _page_of(case, "Say in a few words what was done, or why; it is kept with the case."), 422
+        return _page_of(
+            case, "Say in a few words what was done, or why; it is kept with the case."
+        ), 422
     try:
-        if action in settling.ASKS_TWICE and request.form.get("confirm") != action and case.closed_at is None:
+        if (
+            action in settling.ASKS_TWICE
+            and request.form.get("confirm") != action
+            and case.closed_at is None
+        ):
             return _asked_twice(settling.facts_of(case), action, words, seen)
-        said = settling.settle(case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen)
+        said = settling.settle(
+            case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen
+        )
     except settling.Refused as refusal:
         return _back_to(case, refusal.sentence, words)
     flash(said, "moving" if action == "look_again" else "done")
-    back = url_for(".list_cases") if action != "look_again" else url_for(".show_case", case_id=case_id)
+    back = (
+        url_for(".list_cases") if action != "look_again" else url_for(".show_case", case_id=case_id)
+    )
     return redirect(back, 303)
 
 
 def _back_to(case: Case, sentence: str, words: str) -> Response:
-    """To the page of a case a press was refused for: an answer to the post itself would be sent again by a reload."""
+    """To the page of a case a press was refused for: an answer to the post itself would be sent
+    again by a reload."""
     session[_REFUSED] = [case.id, sentence, words]
     return redirect(url_for(".show_case", case_id=case.id), 303)
 
 
 def _asked_twice(facts: Facts, action: str, words: str, seen_pesewas: int | None) -> str:
-    """The page that reads an action back before it is done. Raises `settling.Refused` when it is not legal now."""
+    """The page that reads an action back before it is done. Raises `settling.Refused` when it is
+    not legal now."""
     way = settling.way_of(facts.case.kind, action)
     assert way is not None
     amounts = settling.amounts(way, facts)
@@ -122,7 +138,11 @@ def _page() -> str:
     kind = kind if kind in cases.KINDS else ""
     after = row_id(request.args.get("after", ""))
     found = cases.open_cases(size + 1, after, kind or None)
-    older = url_for(".list_cases", kind=kind or None, after=found[size - 1].id) if len(found) > size else None
+    older = (
+        url_for(".list_cases", kind=kind or None, after=found[size - 1].id)
+        if len(found) > size
+        else None
+    )
     return _rendered(
         found[:size],
         cases.settled_cases(SETTLED),
@@ -136,7 +156,9 @@ def _page() -> str:
 def _page_of(case: Case, problem: str | None = None, typed: str = "") -> str:
     """The page of one case, open or settled, with the sentence of a refused press."""
     is_open = case.closed_at is None
-    return _rendered([case] if is_open else [], [] if is_open else [case], one=case, problem=problem, typed=typed)
+    return _rendered(
+        [case] if is_open else [], [] if is_open else [case], one=case, problem=problem, typed=typed
+    )
 
 
 def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> str:
@@ -146,13 +168,26 @@ def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> st
         "console/cases.html",
         shown=[_shown(case) for case in open_],
         settled=[
-            Settled(case, codes.get(case.order_id or 0), [made[id_] for id_ in case.posting_ids if id_ in made])
+            Settled(
+                case,
+                codes.get(case.order_id or 0),
+                [made[id_] for id_ in case.posting_ids if id_ in made],
+            )
             for case in settled
         ],
         stores=figures.store_names(),
         short=case_words.SHORT,
         kind_text=ledger.KIND_TEXT,
-        **{"one": None, "problem": None, "typed": "", "kind": "", "counts": {}, "first": None, "older": None, **more},
+        **{
+            "one": None,
+            "problem": None,
+            "typed": "",
+            "kind": "",
+            "counts": {},
+            "first": None,
+            "older": None,
+            **more,
+        },
     )
 
 
@@ -165,7 +200,10 @@ def _shown(case: Case) -> Shown:
         orders.agent_words(order).label if order is not None else "",
         [(case_words.seen_at(entry), case_words.facts_in_words(entry)) for entry in case.seen],
         [case_words.button(choice, facts) for choice in settling.choices(facts)],
-        [case_words.not_yet(action, sentence) for action, sentence in settling.waiting(facts).items()],
+        [
+            case_words.not_yet(action, sentence)
+            for action, sentence in settling.waiting(facts).items()
+        ],
         settling.still_stands(facts),
     )
 

@@ -1,4 +1,5 @@
-"""The catalogue as the supplier sells it: prices, what the last sync changed, and the switches that stop selling."""
+"""The catalogue as the supplier sells it: prices, what the last sync changed, and the switches that
+stop selling."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def show_catalogue() -> str:
 
 @bp.get("/catalogue/panel")
 def catalogue_panel() -> str | tuple[str, int]:
-    """The same panel as in the page, asked for by it while a sync runs; 204 while there is nothing new to say."""
+    """The same panel as in the page, asked for by it while a sync runs; 204 while there is nothing
+    new to say."""
     progress = progress_panel.of_request() or abort(404)
     if progress_panel.nothing_new(progress):
         return "", 204

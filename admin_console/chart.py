@@ -1,8 +1,9 @@
 """Draws the float chart: our books and the supplier's reads of the same money in one plot.
 
-Decides scale, ticks and shapes: the plot begins where its data begin and shows the heights they have, so that the first
-day is no flat line in an empty grid. Leaves colours to the stylesheet (classes only: our CSP forbids inline styles) and
-the words of the axes to the template, so that they keep their size when the plot is squeezed onto a phone.
+Decides scale, ticks and shapes: the plot begins where its data begin and shows the heights they
+have, so that the first day is no flat line in an empty grid. Leaves colours to the stylesheet
+(classes only: our CSP forbids inline styles) and the words of the axes to the template, so that
+they keep their size when the plot is squeezed onto a phone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from markupsafe import Markup, escape
 WIDTH = 1000
 HEIGHT = 240
 DOTS = 60
-"""More reads than this are thinned out; the table below the plot has the same points as the plot."""
+"""More reads than this are thinned out; the table below the plot has the same points as the
+plot."""
 SHORTEST = timedelta(seconds=10)
 """A plot of less than this would show nothing but its end."""
 
@@ -39,42 +41,59 @@ class Chart:
     """Labels of the horizontal axis: start, middle, end."""
 
 
-def draw(ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: datetime, summary: str) -> Chart:
-    """One plot of `ours` (a stepped line: it holds until the next posting) and `theirs` (single reads: dots).
+def draw(
+    ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: datetime, summary: str
+) -> Chart:
+    """One plot of `ours` (a stepped line: it holds until the next posting) and `theirs` (single
+    reads: dots).
 
-    Points are oldest first and inside start..end; before the first there is nothing, so the plot begins with it. `summary` is
-    what a screen reader says instead of the picture.
+    Points are oldest first and inside start..end; before the first there is nothing, so the plot
+    begins with it. `summary` is what a screen reader says instead of the picture.
     """
     first = min((points[0].at for points in (ours, theirs) if points), default=start)
     start = max(start, min(first, end - SHORTEST))
     ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
     frame = _Frame(start, end, ticks[0], ticks[-1])
     parts = [
-        f'<svg class="chart-plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">',
+        (
+            f'<svg class="chart-plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'
+            ' role="img">'
+        ),
         f"<title>{escape(summary)}</title>",
         *(_line("chart-grid", f"M0 {frame.y(tick)}H{WIDTH}") for tick in ticks),
     ]
     if ours:
         steps = _steps(frame, ours)
-        parts.append(f'<path class="chart-area" d="{steps}V{frame.y(max(0, ticks[0]))}H{frame.x(ours[0].at)}Z"/>')
+        parts.append(
+            '<path class="chart-area"'
+            f' d="{steps}V{frame.y(max(0, ticks[0]))}H{frame.x(ours[0].at)}Z"/>'
+        )
     if theirs:
         dots = thin(theirs, start, end)
-        parts.append(_line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in dots)))
+        parts.append(
+            _line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in dots))
+        )
     if ours:  # over the dots: where both say the same, the line is what one reads
         parts.append(_line("chart-ours", steps))
     parts.append("</svg>")
-    return Chart(Markup("".join(parts)), tuple(reversed(ticks)), (start, start + (end - start) / 2, end))  # noqa: S704 numbers of ours, the summary is escaped
+    return Chart(
+        Markup("".join(parts)),  # noqa: S704 numbers of ours, the summary is escaped
+        tuple(reversed(ticks)),
+        (start, start + (end - start) / 2, end),
+    )
 
 
 def thin(points: Sequence[Point], start: datetime, end: datetime) -> list[Point]:
-    """The newest of `points` in each of `DOTS` equal parts of the time, so that no two dots lie on each other."""
+    """The newest of `points` in each of `DOTS` equal parts of the time, so that no two dots lie on
+    each other."""
     part = max(end - start, SHORTEST) / DOTS
     newest = {min((point.at - start) // part, DOTS - 1): point for point in points}
     return list(newest.values())
 
 
 def stepped(points: Sequence[Point], at: datetime) -> int | None:
-    """What a stepped line of `points` (oldest first) shows at a moment; None before its first point."""
+    """What a stepped line of `points` (oldest first) shows at a moment; None before its first
+    point."""
     value = None
     for point in points:
         if point.at > at:

@@ -1,7 +1,8 @@
 """People and stores by command: `flask --app wsgi user …` and `store …`.
 
-Whoever may run commands on the machine may do all of it, and every act leaves a line of *Command line* in the audit.
-A password never comes from the command's words, which other people of the machine can read.
+Whoever may run commands on the machine may do all of it, and every act leaves a line of *Command
+line* in the audit. A password never comes from the command's words, which other people of the
+machine can read.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
     def told(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except (people.Refused, passwords.BadPassword, stores.BadStore, phones.BadNumber) as refusal:
+        except (
+            people.Refused,
+            passwords.BadPassword,
+            stores.BadStore,
+            phones.BadNumber,
+        ) as refusal:
             raise click.ClickException(refusal.sentence) from None
 
     return told
@@ -50,7 +56,11 @@ def with_password(command: Callable[..., None]) -> Callable[..., None]:
     """The two ways to choose a password; without either one is made and shown once."""
     for option in (
         click.option("--prompt", is_flag=True, help="Ask for the password, without showing it."),
-        click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input."),
+        click.option(
+            "--password-stdin",
+            is_flag=True,
+            help="Read the password from the first line of standard input.",
+        ),
     ):
         command = option(command)
     return command
@@ -59,7 +69,12 @@ def with_password(command: Callable[..., None]) -> Callable[..., None]:
 @user_group.command("add")
 @click.argument("email")
 @click.option("--name", help="As people read it on timelines; else what stands before the @.")
-@click.option("--role", type=click.Choice(people.ROLES), default="none", help="Of the platform; agents have none.")
+@click.option(
+    "--role",
+    type=click.Choice(people.ROLES),
+    default="none",
+    help="Of the platform; agents have none.",
+)
 @with_password
 @in_sentences
 def add_user(email: str, name: str | None, role: str, prompt: bool, password_stdin: bool) -> None:
@@ -70,7 +85,10 @@ def add_user(email: str, name: str | None, role: str, prompt: bool, password_std
     click.echo(f"Added {user.email}, {user.name}, role {user.platform_role}.")
     _show(shown)
     if role == "none":
-        click.echo(f"Next: flask --app wsgi store member SLUG {user.email} --role owner, or store open … --agent.")
+        click.echo(
+            f"Next: flask --app wsgi store member SLUG {user.email} --role owner, or store open …"
+            " --agent."
+        )
 
 
 @user_group.command("password")
@@ -129,7 +147,9 @@ def list_users() -> None:
         for person in found:
             works = ", ".join(f"{store.slug} ({role})" for store, role in person.works_in)
             user = person.user
-            click.echo(f"{user.email}  {user.name}  {user.platform_role}{f'  {works}' if works else ''}")
+            click.echo(
+                f"{user.email}  {user.name}  {user.platform_role}{f'  {works}' if works else ''}"
+            )
         after = found[-1].user.email
 
 
@@ -142,24 +162,36 @@ def list_users() -> None:
 @click.option("--colour", default=DEFAULT_COLOUR, show_default=True)
 @in_sentences
 def open_store(
-    slug: str, name: str | None, agent: str | None, whatsapp: str | None, momo: str | None, colour: str
+    slug: str,
+    name: str | None,
+    agent: str | None,
+    whatsapp: str | None,
+    momo: str | None,
+    colour: str,
 ) -> None:
     """Open a new store, or one that was closed or suspended again."""
     if (known := _known(slug)) is not None:
         if name or agent or whatsapp or momo:
             raise people.Refused(
-                f"{slug} is there already: {known.name}, {known.status}. Open it by its address alone."
+                f"{slug} is there already: {known.name}, {known.status}. Open it by its address"
+                " alone."
             )
         _set_status(known, "open", "")
         return
     if not name or not agent:
-        raise people.Refused(f"There is no store {slug!r}. To open a new one give --name and --agent.")
+        raise people.Refused(
+            f"There is no store {slug!r}. To open a new one give --name and --agent."
+        )
     owner = people.find(agent)
     with tenancy.across_stores():
         store = onboarding.open_store(
-            slug=slug, name=one_line(name), owner=owner, actor=COMMAND_LINE, colour=colour, whatsapp=whatsapp, momo_number=momo
+            slug=slug, name=one_line(name), owner=owner, actor=COMMAND_LINE, colour=colour,
+            whatsapp=whatsapp, momo_number=momo
         )  # fmt: skip
-    click.echo(f"{store.name} is open at {config.current().address(store.slug)} and belongs to {owner.email}.")
+    click.echo(
+        f"{store.name} is open at {config.current().address(store.slug)} and belongs to"
+        f" {owner.email}."
+    )
 
 
 @store_group.command("close")
@@ -167,20 +199,25 @@ def open_store(
 @click.option("--note", default="", help="What its customers read.")
 @in_sentences
 def close_store(slug: str, note: str) -> None:
-    """Close a store: it takes no new orders. Orders under way go on, and its people may still log in."""
+    """Close a store: it takes no new orders. Orders under way go on, and its people may still log
+    in."""
     _set_status(_store(slug), "closed", one_line(note))
 
 
 @store_group.command("member")
 @click.argument("slug")
 @click.argument("email")
-@click.option("--role", type=STORE_ROLES, required=True, help="none takes the person out of the store.")
+@click.option(
+    "--role", type=STORE_ROLES, required=True, help="none takes the person out of the store."
+)
 @in_sentences
 def set_member(slug: str, email: str, role: str) -> None:
     """Let a person work in a store, or no longer; they are logged out everywhere."""
     store, user = _store(slug), people.find(email)
     if not people.set_membership(store, user.id, None if role == "none" else role, COMMAND_LINE):
-        click.echo(f"{user.email} is {'no member' if role == 'none' else role} of {store.slug} already.")
+        click.echo(
+            f"{user.email} is {'no member' if role == 'none' else role} of {store.slug} already."
+        )
         return
     what = "no longer works" if role == "none" else f"is {role} now"
     click.echo(f"{user.email} {what} in {store.slug}, and is logged out everywhere.")
@@ -200,7 +237,9 @@ def _set_status(store: Store, status: str, note: str) -> None:
         return
     onboarding.set_store_status(store.id, status, note, COMMAND_LINE)
     click.echo(
-        f"{store.slug} is {status} already; customers read the new note." if was_so else f"{store.slug} is {status}."
+        f"{store.slug} is {status} already; customers read the new note."
+        if was_so
+        else f"{store.slug} is {status}."
     )
 
 
@@ -234,5 +273,8 @@ def _show(password: str | None) -> None:
 
 def _echo_link(made: resets.Made) -> None:
     hours = config.current().reset_link_s / 3_600
-    click.echo(f"One-time link for {made.user.email}, works once within {hours:g} h; an earlier one works no more:")
+    click.echo(
+        f"One-time link for {made.user.email}, works once within {hours:g} h; an earlier one works"
+        " no more:"
+    )
     click.echo(made.url)

@@ -1,4 +1,5 @@
-"""What the console counts and adds up across stores. Reads only; every rule behind the numbers lives in core.
+"""What the console counts and adds up across stores. Reads only; every rule behind the numbers
+lives in core.
 
 Days are cut at Accra midnight; amounts are pesewas with the sign turned as pages show them.
 """
@@ -24,14 +25,16 @@ from core.stores import Store
 from core.supplier.balances import BalanceRead
 
 BURN_H = 6
-"""The float's burn rate is that of the last so many hours: short enough to know a busy evening from a night."""
+"""The float's burn rate is that of the last so many hours: short enough to know a busy evening from
+a night."""
 STEPS = 160
 """The books' line in the float chart has at most so many steps."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """The orders since Accra midnight. `sales_pesewas`: what customers pay for those not called off or given back."""
+    """The orders since Accra midnight. `sales_pesewas`: what customers pay for those not called off
+    or given back."""
 
     orders: int
     sales_pesewas: int
@@ -47,7 +50,8 @@ class Day:
 
 @dataclass(frozen=True)
 class Burn:
-    """How fast the float goes down, and when it would be empty at that pace; None when nothing was bought."""
+    """How fast the float goes down, and when it would be empty at that pace; None when nothing was
+    bought."""
 
     per_hour_pesewas: int
     empty_at: datetime | None
@@ -89,7 +93,10 @@ def today() -> Day:
         select(
             func.count().filter(Order.created_at >= midnight),
             func.coalesce(
-                func.sum(Order.price_pesewas).filter(Order.created_at >= midnight, Order.state.not_in(lost)), 0
+                func.sum(Order.price_pesewas).filter(
+                    Order.created_at >= midnight, Order.state.not_in(lost)
+                ),
+                0,
             ),
             func.count().filter(ended_well),
             func.count().filter(given_back),
@@ -99,11 +106,18 @@ def today() -> Day:
 
 
 def stuck() -> ColumnElement[bool]:
-    """Orders that do not move as they should: late, without a clear answer, or failed and watched."""
+    """Orders that do not move as they should: late, without a clear answer, or failed and
+    watched."""
     settings, now = config.current(), clock.now()
     return or_(
-        and_(Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)),
-        and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
+        and_(
+            Order.state.in_(("queued", "submitting")),
+            Order.queued_at < now - clock.delta(settings.late_queued_s),
+        ),
+        and_(
+            Order.state == "processing",
+            Order.processing_at < now - clock.delta(settings.late_processing_s),
+        ),
         and_(Order.state == "submitting", Order.unknown_since.is_not(None)),
         Order.state == "failed",
     )
@@ -114,16 +128,23 @@ def stuck_count() -> int:
 
 
 def burn(float_pesewas: int) -> Burn:
-    """From the purchases of the last `BURN_H` hours, less what came back. A charge that is no price counts as its cost."""
+    """From the purchases of the last `BURN_H` hours, less what came back. A charge that is no price
+    counts as its cost."""
     since = clock.now() - timedelta(hours=BURN_H)
     amount, cost = Entry.amount_pesewas, Order.cost_pesewas
-    real = case((func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost), else_=amount)
+    real = case(
+        (func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost), else_=amount
+    )
     spent = db.session.scalar(
         select(func.coalesce(-func.sum(real), 0))
         .join(Account, Account.id == Entry.account_id)
         .join(Posting, Posting.id == Entry.posting_id)
         .join(Order, Order.id == Posting.order_id)
-        .where(Account.name == "supplier_float", Posting.kind.in_(("commit", "supplier_refund")), Posting.at >= since)
+        .where(
+            Account.name == "supplier_float",
+            Posting.kind.in_(("commit", "supplier_refund")),
+            Posting.at >= since,
+        )
     )
     per_hour = max(int(spent or 0), 0) // BURN_H
     if per_hour == 0 or float_pesewas <= 0:
@@ -133,14 +154,14 @@ def burn(float_pesewas: int) -> Burn:
 
 
 def float_points(start: datetime, end: datetime) -> list[Point]:
-    """Our float account through a span of time: its balance at the start, or its first posting if there was none yet, then
-    after each step, oldest first.
+    """Our float account through a span of time: its balance at the start, or its first posting if
+    there was none yet, then after each step, oldest first.
     """
     before = db.session.scalar(
         text(
-            "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
-            "JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at < :start "
-            "ORDER BY e.id DESC LIMIT 1"
+            "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
+            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at < :start"
+            " ORDER BY e.id DESC LIMIT 1"
         ),
         {"start": start},
     )
@@ -150,10 +171,10 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
         first, start = [opened], opened.at
     rows = db.session.execute(
         text(
-            "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, "
-            "floor(extract(epoch FROM p.at - :start) / :step_s) AS step "
-            "FROM entries e JOIN accounts a ON a.id = e.account_id JOIN postings p ON p.id = e.posting_id "
-            "WHERE a.name = 'supplier_float' AND p.at > :start AND p.at <= :end ORDER BY step, e.id DESC"
+            "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, floor(extract(epoch FROM p.at -"
+            " :start) / :step_s) AS step FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
+            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at > :start"
+            " AND p.at <= :end ORDER BY step, e.id DESC"
         ),
         {"start": start, "end": end, "step_s": max((end - start).total_seconds() / STEPS, 1)},
     )
@@ -163,9 +184,9 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
 def _first_posting(start: datetime, end: datetime) -> Point | None:
     row = db.session.execute(
         text(
-            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id "
-            "JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >= :start AND p.at <= :end "
-            "ORDER BY e.id LIMIT 1"
+            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id"
+            " JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >="
+            " :start AND p.at <= :end ORDER BY e.id LIMIT 1"
         ),
         {"start": start, "end": end},
     ).one_or_none()
@@ -174,7 +195,11 @@ def _first_posting(start: datetime, end: datetime) -> Point | None:
 
 def balance_points(start: datetime, end: datetime) -> list[BalanceRead]:
     """The supplier's answers about our balance in a span of time, oldest first."""
-    query = select(BalanceRead).where(BalanceRead.at >= start, BalanceRead.at <= end).order_by(BalanceRead.id)
+    query = (
+        select(BalanceRead)
+        .where(BalanceRead.at >= start, BalanceRead.at <= end)
+        .order_by(BalanceRead.id)
+    )
     return list(db.session.scalars(query))
 
 
@@ -203,7 +228,13 @@ def store_lines() -> list[StoreLine]:
         ).all()
     )
     return [
-        StoreLine(store, tuple(owners.get(store.id, ())), -(free or 0), -(kept or 0), counts.get(store.id, 0))
+        StoreLine(
+            store,
+            tuple(owners.get(store.id, ())),
+            -(free or 0),
+            -(kept or 0),
+            counts.get(store.id, 0),
+        )
         for store, free, kept in rows
     ]
 
@@ -241,7 +272,8 @@ def _lines(of_account: ColumnElement[bool], limit: int, sign: int) -> list[Walle
     )
     return [
         WalletLine(
-            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, sign * amount, sign * balance,
+            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, sign * amount,
+            sign * balance,
             posting.note, posting.actor_name,
         )
         for posting, id_, amount, balance, code in rows
@@ -254,7 +286,10 @@ def store_names() -> dict[int, Store]:
 
 
 def open_case_count() -> int:
-    return int(db.session.scalar(select(func.count()).select_from(Case).where(Case.closed_at.is_(None))) or 0)
+    return int(
+        db.session.scalar(select(func.count()).select_from(Case).where(Case.closed_at.is_(None)))
+        or 0
+    )
 
 
 def newest_wallet_entry(store_id: int) -> int:
@@ -282,6 +317,8 @@ def state_counts() -> dict[str, int]:
     """How many orders are in each state now, of those not final."""
     open_states = [state for state in orders.STATES if state not in orders.FINAL]
     rows = db.session.execute(
-        select(Order.state, func.count().label("orders")).where(Order.state.in_(open_states)).group_by(Order.state)
+        select(Order.state, func.count().label("orders"))
+        .where(Order.state.in_(open_states))
+        .group_by(Order.state)
     )
     return {row.state: row.orders for row in rows}

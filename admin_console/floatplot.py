@@ -13,18 +13,28 @@ from core.base import clock, money
 TABLE_ROWS = 200
 
 
-def draw(hours: int, platform: dict[str, int]) -> tuple[chart.Chart, list[tuple[datetime, int | None, int | None]]]:
-    """The float of the last hours as a picture and as rows (time, our books, the supplier), newest first."""
+def draw(
+    hours: int, platform: dict[str, int]
+) -> tuple[chart.Chart, list[tuple[datetime, int | None, int | None]]]:
+    """The float of the last hours as a picture and as rows (time, our books, the supplier), newest
+    first."""
     end = clock.now()
     start = end - timedelta(hours=hours)
     ours, reads = figures.float_points(start, end), figures.balance_points(start, end)
     theirs = [chart.Point(read.at, read.balance_pesewas) for read in reads]
     begins = min((points[0].at for points in (ours, theirs) if points), default=start)
     shown = {point.at for point in chart.thin(theirs, begins, end)}
-    rows: list[tuple[datetime, int | None, int | None]] = [(point.at, point.pesewas, None) for point in ours]
-    rows += [(read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown]
+    rows: list[tuple[datetime, int | None, int | None]] = [
+        (point.at, point.pesewas, None) for point in ours
+    ]
+    rows += [
+        (read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown
+    ]
     rows.sort(key=lambda row: row[0], reverse=True)
-    summary = f"The float over the last {hours} hours: our books say {money.cedis(platform['supplier_float'])} now"
+    summary = (
+        f"The float over the last {hours} hours: our books say"
+        f" {money.cedis(platform['supplier_float'])} now"
+    )
     if reads:
         summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
     return chart.draw(ours, theirs, start, end, summary + "."), rows[:TABLE_ROWS]

@@ -1,4 +1,5 @@
-"""Orders of every store: one search box, a filter by state and store, and one order with all that happened to it.
+"""Orders of every store: one search box, a filter by state and store, and one order with all that
+happened to it.
 
 Decides how the filters combine. Finding, words and timeline come from `core.orders`.
 """
@@ -97,7 +98,9 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
     except orders.Refused as refusal:
         flash(f"Nothing was changed. {refusal.sentence}", "stopped")
         return redirect(url_for(".show_order", code=order.code), 303)
-    flash("Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving")
+    flash(
+        "Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving"
+    )
     return redirect(url_for(".show_order", code=order.code), 303)
 
 
@@ -107,7 +110,9 @@ def _words(order: Order) -> orders.Words:
 
 
 def _order(code: str) -> Order:
-    return orders.by_code(code) or abort(404, "There is no order with this code. Check it, or search for it.")
+    return orders.by_code(code) or abort(
+        404, "There is no order with this code. Check it, or search for it."
+    )
 
 
 def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]:
@@ -122,11 +127,15 @@ def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]
     if filters.store:
         query = query.where(Order.store_id == ids.get(filters.store, 0))
     if filters.day:
-        query = query.where((Order.final_at if filters.day == "ended" else Order.created_at) >= midnight)
+        query = query.where(
+            (Order.final_at if filters.day == "ended" else Order.created_at) >= midnight
+        )
     if filters.before is not None:
         query = query.where(Order.id < filters.before)
     if filters.q:
-        query = query.where(Order.id.in_([order.id for order in orders.find_any(filters.q, SEARCHED)]))
+        query = query.where(
+            Order.id.in_([order.id for order in orders.find_any(filters.q, SEARCHED)])
+        )
     return db.session.scalars(query).all()
 
 

@@ -1,6 +1,8 @@
-"""The first page: five figures that are links, the float in one plot, and what waits for a decision.
+"""The first page: five figures that are links, the float in one plot, and what waits for a
+decision.
 
-Decides which troubles of the set-up are said here and in which words. The numbers come from `figures`.
+Decides which troubles of the set-up are said here and in which words. The numbers come from
+`figures`.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ class Problem:
     href: str | None = None
     link: str = ""
     figure: str = ""
-    """The figure below that it belongs to; that figure carries the alarm, with `short` in place of its calm words."""
+    """The figure below that it belongs to; that figure carries the alarm, with `short` in place of
+    its calm words."""
     short: str = ""
 
 
@@ -68,7 +71,13 @@ def overview() -> str:
 def problems(now: Now) -> list[Problem]:
     """What the owner should know before anything else, worst first. `now` is what can be bought."""
     supplier = [*_supplier_problems(), *_buying_problems(now)]
-    return [*_books_problems(), *supplier, *_float_problems(now), *_sales_problems(), *_queue_problems()]
+    return [
+        *_books_problems(),
+        *supplier,
+        *_float_problems(now),
+        *_sales_problems(),
+        *_queue_problems(),
+    ]
 
 
 def _books_problems() -> list[Problem]:
@@ -81,9 +90,12 @@ def _books_problems() -> list[Problem]:
                 "stopped",
                 f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
                 f"{f' And {more} more.' if more else ''}",
-                "/books", "See all that was found", "risk", "the books do not hold",
+                "/books",
+                "See all that was found",
+                "risk",
+                "the books do not hold",
             )
-        )  # fmt: skip
+        )
     if standing.overdue:
         since = f"were last proven at {_at(last.at)}" if last else "have never been proven"
         sentence = f"The books {since}, and should be every hour. Is the worker running?"
@@ -97,20 +109,27 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}. Nothing can be "
-                "bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are right.",
-                "/supplier", "See the supplier", "float", "nothing can be bought",
+                f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}."
+                " Nothing can be bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are"
+                " right.",
+                "/supplier",
+                "See the supplier",
+                "float",
+                "nothing can be bought",
             )
-        )  # fmt: skip
+        )
     if link.unreachable_since:
         found.append(
             Problem(
                 "stopped",
-                f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait in line and are sent "
-                "when it answers again.",
-                "/calls", "See the calls", "float", "nothing can be bought",
+                f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait"
+                " in line and are sent when it answers again.",
+                "/calls",
+                "See the calls",
+                "float",
+                "nothing can be bought",
             )
-        )  # fmt: skip
+        )
     is_said = link.breaker_reason in ("credentials", "supplier_unreachable") and bool(found)
     if link.breaker_open_until and link.breaker_open_until > now and not is_said:
         found.append(
@@ -118,9 +137,12 @@ def _supplier_problems() -> list[Problem]:
                 "waiting",
                 f"Buying is paused until {_at(link.breaker_open_until)}: "
                 f"{orders.WAIT_TEXT.get(link.breaker_reason or 'breaker', link.breaker_reason)}.",
-                "/calls", "See the calls", "float", "buying is paused",
+                "/calls",
+                "See the calls",
+                "float",
+                "buying is paused",
             )
-        )  # fmt: skip
+        )
     if link.balance_failed_at and not (link.unreachable_since or link.credentials_refused_since):
         last = (
             f"the figures here are those of {_at(link.last_balance_at)}"
@@ -130,41 +152,51 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "waiting",
-                f"The supplier's balance could not be read at {_at(link.balance_failed_at)}, {last}: {link.balance_failure}.",
-                "/supplier", "See the supplier",
+                f"The supplier's balance could not be read at {_at(link.balance_failed_at)},"
+                f" {last}: {link.balance_failure}.",
+                "/supplier",
+                "See the supplier",
             )
-        )  # fmt: skip
+        )
     gap = link.break_pesewas or 0
     if reconcile.buying_stopped():
         took = money.cedis(-gap) if gap < 0 else "money"
         found.append(
             Problem(
                 "stopped",
-                f"Buying is stopped: the supplier took {took} that no order of ours explains. Orders wait in line. Look "
-                "for it in the calls and in the supplier's list, then settle the case; buying goes on when the balance "
-                "fits our books again.",
-                "/cases", "Settle the case", "float", "buying is stopped",
+                f"Buying is stopped: the supplier took {took} that no order of ours explains."
+                " Orders wait in line. Look for it in the calls and in the supplier's list, then"
+                " settle the case; buying goes on when the balance fits our books again.",
+                "/cases",
+                "Settle the case",
+                "float",
+                "buying is stopped",
             )
-        )  # fmt: skip
+        )
     elif _is_break(link):
         found.append(
             Problem(
                 "stopped",
-                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than our books explain, "
-                f"seen twice since {_at(link.break_since)}.",
-                "/supplier", "Compare them", "float", f"the supplier has {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'}",
+                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than"
+                f" our books explain, seen twice since {_at(link.break_since)}.",
+                "/supplier",
+                "Compare them",
+                "float",
+                f"the supplier has {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'}",
             )
-        )  # fmt: skip
+        )
     return found
 
 
 def _buying_problems(now: Now) -> list[Problem]:
-    """What closes shelves and is not said elsewhere: silence, a long wait, sizes the float cannot pay, nobody looking."""
+    """What closes shelves and is not said elsewhere: silence, a long wait, sizes the float cannot
+    pay, nobody looking."""
     found = []
     if now.line is not None and now.line.reason in ("supplier_silent", "rate"):
         sentence = (
-            f"Buying stands still since {_at(now.line.since)}: {orders.WAIT_TEXT[now.line.reason]}. Stores sell nothing "
-            "meanwhile, and orders wait in line. It goes on by itself with the supplier's next answer."
+            f"Buying stands still since {_at(now.line.since)}: {orders.WAIT_TEXT[now.line.reason]}."
+            " Stores sell nothing meanwhile, and orders wait in line. It goes on by itself with"
+            " the supplier's next answer."
         )
         found.append(Problem("stopped", sentence, "/calls", "See the calls"))
     if now.unsure_since is not None:
@@ -175,14 +207,24 @@ def _buying_problems(now: Now) -> list[Problem]:
         found.append(Problem("stopped" if now.line else "waiting", sentence))
     if now.short and now.line is None:
         bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
-        out = availability.sold_out(now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles))
+        out = availability.sold_out(
+            now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles)
+        )
         names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
         many, since = len(now.short), _at(min(now.short.values()))
         sentence = (
-            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}. The float, less its "
-            "reserve and the orders in line, cannot pay for them. Fund it; they come back by themselves."
+            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}."
+            " The float, less its reserve and the orders in line, cannot pay for them. Fund it;"
+            " they come back by themselves."
         )
-        found.append(Problem("stopped" if many == len(bundles) else "waiting", sentence, "/supplier", "See the float"))
+        found.append(
+            Problem(
+                "stopped" if many == len(bundles) else "waiting",
+                sentence,
+                "/supplier",
+                "See the float",
+            )
+        )
     return found
 
 
@@ -196,30 +238,48 @@ def _float_problems(now: Now) -> list[Problem]:
     spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
     if waiting.least_cost_pesewas <= spendable:
         if now.line is not None:
-            said = "Money is there, but buying stands still: they go when it goes on, the oldest first"
+            said = (
+                "Money is there, but buying stands still: they go when it goes on, the oldest first"
+            )
             return [
-                Problem("waiting", f"{since}. {said}.", "/supplier", "See the float", "float", "buying stands still")
+                Problem(
+                    "waiting",
+                    f"{since}. {said}.",
+                    "/supplier",
+                    "See the float",
+                    "float",
+                    "buying stands still",
+                )
             ]
-        sentence = f"{since}. Money is there now: it buys them one after the other, the oldest first."
+        sentence = (
+            f"{since}. Money is there now: it buys them one after the other, the oldest first."
+        )
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
     return [
         Problem(
             "stopped",
-            f"{since}: {money.cedis(spendable + reserve)} cannot pay for {'it' if one else 'any of them'}{kept}. Fund the "
-            "float; the oldest goes first.",
-            "/supplier", "See the float", "float", "too low for orders in line",
+            f"{since}: {money.cedis(spendable + reserve)} cannot pay for"
+            f" {'it' if one else 'any of them'}{kept}. Fund the float; the oldest goes first.",
+            "/supplier",
+            "See the float",
+            "float",
+            "too low for orders in line",
         )
-    ]  # fmt: skip
+    ]
 
 
 def stands_still(now: Now) -> str:
-    """What the figures say instead of their calm words while not everything can be bought; empty when it can."""
+    """What the figures say instead of their calm words while not everything can be bought; empty
+    when it can."""
     if now.line is not None:
         return f"buying stands still since {_at(now.line.since)}"
     if now.short:
         many = len(now.short)
-        return f"cannot pay for {many} size{'s' if many != 1 else ''} since {_at(min(now.short.values()))}"
+        return (
+            f"cannot pay for {many} size{'s' if many != 1 else ''} since"
+            f" {_at(min(now.short.values()))}"
+        )
     return ""
 
 
@@ -237,17 +297,35 @@ def _sales_problems() -> list[Problem]:
     elif sync is not None and sync.left_out:
         many = len(sync.left_out)
         said = (
-            f"{many} product{'s' if many != 1 else ''} of the supplier's list {'are' if many != 1 else 'is'} left out"
+            f"{many} product{'s' if many != 1 else ''} of the supplier's list"
+            f" {'are' if many != 1 else 'is'} left out"
         )
-        found.append(Problem("waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"))
-    if asked := catalog.count_asked():
-        lines = "One line of the supplier's list waits" if asked == 1 else f"{asked} lines of the supplier's list wait"
-        found.append(Problem("waiting", f"{lines} for your approval.", "/catalogue", "Look at them"))
-    if not any(bundle.active for bundle in catalog.all_bundles()):
-        why = "the catalogue was never synced" if sync is None else "the last sync left nothing to sell"
         found.append(
             Problem(
-                "waiting", f"No bundles yet: {why}, so stores have empty shelves.", "/catalogue", "Open the catalogue"
+                "waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"
+            )
+        )
+    if asked := catalog.count_asked():
+        lines = (
+            "One line of the supplier's list waits"
+            if asked == 1
+            else f"{asked} lines of the supplier's list wait"
+        )
+        found.append(
+            Problem("waiting", f"{lines} for your approval.", "/catalogue", "Look at them")
+        )
+    if not any(bundle.active for bundle in catalog.all_bundles()):
+        why = (
+            "the catalogue was never synced"
+            if sync is None
+            else "the last sync left nothing to sell"
+        )
+        found.append(
+            Problem(
+                "waiting",
+                f"No bundles yet: {why}, so stores have empty shelves.",
+                "/catalogue",
+                "Open the catalogue",
             )
         )
     if pause := catalog.sales_paused():
@@ -264,7 +342,12 @@ def _sales_problems() -> list[Problem]:
     for network, pause in catalog.paused_networks().items():
         name = phones.NETWORKS[network].name
         found.append(
-            Problem("waiting", f"{name} is paused since {_at(pause.since)}: {pause.reason}.", "/catalogue", "Resume")
+            Problem(
+                "waiting",
+                f"{name} is paused since {_at(pause.since)}: {pause.reason}.",
+                "/catalogue",
+                "Resume",
+            )
         )
     return found
 
@@ -276,17 +359,21 @@ def _queue_problems() -> list[Problem]:
     return [
         Problem(
             "waiting",
-            f"{health.due} piece{'s' if health.due != 1 else ''} of work wait{'s' if health.due == 1 else ''} to be "
-            f"taken, the oldest since {_at(clock.now() - timedelta(seconds=health.oldest_due_s))}. Is the worker running?",
+            f"{health.due} piece{'s' if health.due != 1 else ''} of work"
+            f" wait{'s' if health.due == 1 else ''} to be taken, the oldest since"
+            f" {_at(clock.now() - timedelta(seconds=health.oldest_due_s))}. Is the worker running?",
         )
     ]
 
 
 def _is_break(link: supply.SupplierState) -> bool:
-    """A difference counts once two reads, long enough apart, have seen it; one alone may be a purchase under way."""
+    """A difference counts once two reads, long enough apart, have seen it; one alone may be a
+    purchase under way."""
     if link.break_since is None or link.last_balance_at is None:
         return False
-    return link.last_balance_at - link.break_since >= clock.delta(config.current().balance_break_gap_s)
+    return link.last_balance_at - link.break_since >= clock.delta(
+        config.current().balance_break_gap_s
+    )
 
 
 def _at(moment: datetime | None) -> str:

@@ -1,7 +1,8 @@
-"""Everybody with a log-in: their roles, their stores, and a one-time link for who lost the password.
+"""Everybody with a log-in: their roles, their stores, and a one-time link for who lost the
+password.
 
-Adding and removing people, and their roles, are commands (docs/operate.md); this page shows them. A link is shown once,
-to the owner who made it, and how it reaches the person is theirs to choose.
+Adding and removing people, and their roles, are commands (docs/operate.md); this page shows them. A
+link is shown once, to the owner who made it, and how it reaches the person is theirs to choose.
 """
 
 from __future__ import annotations
@@ -20,12 +21,21 @@ from core.base import config
 @bp.get("/people")
 def list_people() -> str:
     """Everybody by e-mail, a page at a time; `q` finds by e-mail or name."""
-    typed, after = one_line(request.args.get("q", ""), 100), one_line(request.args.get("after", ""), 254)
+    typed, after = (
+        one_line(request.args.get("q", ""), 100),
+        one_line(request.args.get("after", ""), 254),
+    )
     limit = config.current().page_size
     found = people.page(after=after, typed=typed, limit=limit + 1)
-    older = url_for(".list_people", q=typed or None, after=found[limit - 1].user.email) if len(found) > limit else None
+    older = (
+        url_for(".list_people", q=typed or None, after=found[limit - 1].user.email)
+        if len(found) > limit
+        else None
+    )
     first = url_for(".list_people", q=typed or None) if after else None
-    return render_template("console/people.html", lines=found[:limit], typed=typed, older=older, first=first)
+    return render_template(
+        "console/people.html", lines=found[:limit], typed=typed, older=older, first=first
+    )
 
 
 @bp.post("/people/<int(max=999999999999999999):user_id>/reset")

@@ -1,7 +1,7 @@
 """What became of a request a button left in the outbox, for the page that waits for it.
 
-Decides when a waiting page asks again, what it says meanwhile and when it stops asking. The request itself is run by
-fulfilment; the answer is in its outbox row.
+Decides when a waiting page asks again, what it says meanwhile and when it stops asking. The request
+itself is run by fulfilment; the answer is in its outbox row.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ WORDS = {
         "This takes longer than usual. Large books need a minute or two.",
     )
 }
-"""What a page says while a request of a kind waits, and when it waits long; `OF_SUPPLIER` for all others."""
+"""What a page says while a request of a kind waits, and when it waits long; `OF_SUPPLIER` for all
+others."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One press of a button. `every` is how often the page asks again; None when there is nothing more to learn."""
+    """One press of a button. `every` is how often the page asks again; None when there is nothing
+    more to learn."""
 
     row_id: int
     step: Step
@@ -59,7 +61,10 @@ def of_row(row: outbox.OutboxRow) -> Progress:
     waiting, slow = WORDS.get(row.kind, OF_SUPPLIER)
     age_s = (clock.now() - row.created_at).total_seconds()
     if age_s > clock.seconds(GIVE_UP_S):
-        sentence = "No answer for ten minutes. Is the worker running? The request stays in line; reload to see."
+        sentence = (
+            "No answer for ten minutes. Is the worker running? The request stays in line; reload to"
+            " see."
+        )
         return Progress(row.id, "given_up", sentence, row.created_at, None)
     if age_s > clock.seconds(SLOW_S):
         return Progress(row.id, "slow", slow, row.created_at, "5s")

@@ -1,7 +1,8 @@
-"""Draws the proofs of the last days as a strip of bars: an hour without a bar is a proof that was not made.
+"""Draws the proofs of the last days as a strip of bars: an hour without a bar is a proof that was
+not made.
 
-Decides shapes only: a proof that held is a filled bar as high as the postings it sealed, one that failed is a hollow bar
-of full height. Colours are the stylesheet's, words the template's.
+Decides shapes only: a proof that held is a filled bar as high as the postings it sealed, one that
+failed is a hollow bar of full height. Colours are the stylesheet's, words the template's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from core.proof import Proof
 WIDTH = 1000
 HEIGHT = 60
 LEAST_H = 12
-"""The strip begins with the first proof, but is never shorter: two bars alone would be two layers."""
+"""The strip begins with the first proof, but is never shorter: two bars alone would be two
+layers."""
 _LEAST = 8
 """A proof that sealed nothing is still a bar one can see."""
 
@@ -31,7 +33,8 @@ class Strip:
 
 
 def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> Strip:
-    """The proofs of the last `hours` before `end`, or since the first. `summary` is what a screen reader says instead of the picture."""
+    """The proofs of the last `hours` before `end`, or since the first. `summary` is what a screen
+    reader says instead of the picture."""
     first = min((proof.at for proof in proofs), default=end)
     hours = min(hours, max(LEAST_H, ceil((end - first) / timedelta(hours=1)) + 1))
     start = end - timedelta(hours=hours)
@@ -50,5 +53,8 @@ def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> St
     ]
     for ok, css_class in ((True, "strip-held"), (False, "strip-failed")):
         if bars[ok]:
-            parts.append(f'<path class="{css_class}" d="{"".join(bars[ok])}" vector-effect="non-scaling-stroke"/>')
+            parts.append(
+                f'<path class="{css_class}" d="{"".join(bars[ok])}"'
+                ' vector-effect="non-scaling-stroke"/>'
+            )
     return Strip(Markup("".join([*parts, "</svg>"])), hours)  # noqa: S704 - numbers of ours, the summary is escaped

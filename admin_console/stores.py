@@ -1,7 +1,9 @@
-"""The agents' stores: their wallets, funding them and taking a funding back, suspending and opening them.
+"""The agents' stores: their wallets, funding them and taking a funding back, suspending and opening
+them.
 
-Decides when an amount is big enough to be asked about twice. Posting the money, and knowing a form sent twice, is
-`core.ledger`; the status is `core.onboarding`. Both write the audit line in the same transaction.
+Decides when an amount is big enough to be asked about twice. Posting the money, and knowing a form
+sent twice, is `core.ledger`; the status is `core.onboarding`. Both write the audit line in the same
+transaction.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class FundForm:
     amount_text: str = ""
     reason: str = ""
     seen: int | None = None
-    """The newest movement of the wallet when the form was shown: what came after it may be this form, sent before."""
+    """The newest movement of the wallet when the form was shown: what came after it may be this
+    form, sent before."""
     amount_pesewas: int = 0
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -59,7 +62,9 @@ class FundForm:
                 most = money.cedis(ledger.MOST_FUNDING_PESEWAS)
                 form.problems["amount"] = f"At most {most} at a time. Check the amount."
         if len(form.reason) < 3:
-            form.problems["reason"] = "Say why, for example the MoMo reference; it is kept in the audit log."
+            form.problems["reason"] = (
+                "Say why, for example the MoMo reference; it is kept in the audit log."
+            )
         return form
 
 
@@ -71,8 +76,12 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
     if form.problems:
         return _page(store, form), 422
     if form.seen is None:
-        return _page(store, form, "This form was not whole. Check the amount and send it again."), 422
-    if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(form.amount_pesewas):
+        return _page(
+            store, form, "This form was not whole. Check the amount and send it again."
+        ), 422
+    if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(
+        form.amount_pesewas
+    ):
         wallet = ledger.wallet_of(store.id)
         return render_template("console/fund_confirm.html", shop=store, form=form, wallet=wallet)
     return _booked(
@@ -88,13 +97,23 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
 @bp.get("/stores/<slug>/take-back")
 @needs("fund")
 def show_take_back(slug: str) -> str:
-    """The form; `of` is the id of a funding's line, whose amount and reason are the ones to begin with."""
+    """The form; `of` is the id of a funding's line, whose amount and reason are the ones to begin
+    with."""
     store = _store(slug)
     of = row_id(request.args.get("of", ""))
-    line = next((line for line in figures.wallet_lines(store.id) if line.id == of and line.kind == "fund_wallet"), None)
+    line = next(
+        (
+            line
+            for line in figures.wallet_lines(store.id)
+            if line.id == of and line.kind == "fund_wallet"
+        ),
+        None,
+    )
     if line is None:
         return _take_back_page(store, FundForm())
-    return _take_back_page(store, FundForm(money.format_ghs(line.amount_pesewas), f"Funded by mistake: {line.note}"))
+    return _take_back_page(
+        store, FundForm(money.format_ghs(line.amount_pesewas), f"Funded by mistake: {line.note}")
+    )
 
 
 @bp.post("/stores/<slug>/take-back")
@@ -104,14 +123,22 @@ def take_back(slug: str) -> Response | tuple[str, int] | str:
     store, said = _store(slug), request.form
     form = FundForm.parse(said.get("amount", ""), said.get("reason", ""), said.get("seen", ""))
     wallet = ledger.wallet_of(store.id)
-    if not form.problems and form.amount_pesewas > wallet.available_pesewas and "confirm" not in said:
+    if (
+        not form.problems
+        and form.amount_pesewas > wallet.available_pesewas
+        and "confirm" not in said
+    ):
         form.problems["amount"] = ledger.too_much(wallet.available_pesewas)
     if form.problems:
         return _take_back_page(store, form), 422
     if form.seen is None:
-        return _take_back_page(store, form, "This form was not whole. Check the amount and send it again."), 422
+        return _take_back_page(
+            store, form, "This form was not whole. Check the amount and send it again."
+        ), 422
     if said.get("confirm") != str(form.amount_pesewas):
-        return render_template("console/take_back_confirm.html", shop=store, form=form, wallet=wallet)
+        return render_template(
+            "console/take_back_confirm.html", shop=store, form=form, wallet=wallet
+        )
     return _booked(
         store,
         form,
@@ -131,7 +158,8 @@ def _booked(
     again: str,
     done: str,
 ) -> Response | tuple[str, int]:
-    """Move the money and go back to the store; a form sent twice says `again`, a refused one is shown with its sentence."""
+    """Move the money and go back to the store; a form sent twice says `again`, a refused one is
+    shown with its sentence."""
     try:
         book(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
     except ledger.FundedAlready as twin:
@@ -159,7 +187,11 @@ def open_store(slug: str) -> Response | tuple[str, int]:
 def _set_status(store: stores.Store, status: str, what: str) -> Response | tuple[str, int]:
     note = one_line(request.form.get("reason", ""))
     if status == "suspended" and not note:
-        form = FundForm(problems={"status-reason": "Say why; customers of the store read it, and the agent will ask."})
+        form = FundForm(
+            problems={
+                "status-reason": "Say why; customers of the store read it, and the agent will ask."
+            }
+        )
         return _page(store, form), 422
     onboarding.set_store_status(store.id, status, note, Actor.of_login(current_user))
     flash(f"{store.name} {what}")

@@ -1,6 +1,8 @@
-"""What the program keeps as its own words, as a person reads it: calls, their outcomes, webhooks, details of the audit.
+"""What the program keeps as its own words, as a person reads it: calls, their outcomes, webhooks,
+details of the audit.
 
-Decides words only. A word that is not here is one nobody has seen yet, and is shown without its underscores.
+Decides words only. A word that is not here is one nobody has seen yet, and is shown without its
+underscores.
 """
 
 from __future__ import annotations
@@ -141,4 +143,8 @@ def _value(name: str, value: Any) -> str:
         return SHORT.get(value, plain(str(value)))
     if name == "action":
         return ACTIONS.get(value, plain(str(value)))
-    return _ROLES.get(value, str(value)) if name in ("from", "to", "role", "platform_role") else str(value)
+    return (
+        _ROLES.get(value, str(value))
+        if name in ("from", "to", "role", "platform_role")
+        else str(value)
+    )

@@ -1,6 +1,7 @@
 """What agents see, at portal.<domain>: log in, the queue of orders, prices, the wallet.
 
-Decides how an agent asks and reads the answer. Leaves every rule about money, states and prices to `core`.
+Decides how an agent asks and reads the answer. Leaves every rule about money, states and prices to
+`core`.
 """
 
 from __future__ import annotations

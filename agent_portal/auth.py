@@ -1,6 +1,7 @@
 """Who may stand in the portal: log in and out, which store, which role may press what.
 
-Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to `core.accounts.users`.
+Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to
+`core.accounts.users`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ from core.audit import Actor
 from core.base import addresses, hashing, phones
 from core.base.paths import own_path
 
-PUBLIC = frozenset({"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"})
-OWN_LOG_IN = ("show_password_form", "change_password", "show_sessions", "end_session", "log_out_everywhere")
-STORELESS = frozenset({"portal.stores", "portal.choose_store", "portal.logout", *(f"portal.{n}" for n in OWN_LOG_IN)})
+PUBLIC = frozenset(
+    {"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"}
+)
+OWN_LOG_IN = (
+    "show_password_form",
+    "change_password",
+    "show_sessions",
+    "end_session",
+    "log_out_everywhere",
+)
+STORELESS = frozenset(
+    {"portal.stores", "portal.choose_store", "portal.logout", *(f"portal.{n}" for n in OWN_LOG_IN)}
+)
 RANK = {"viewer": 0, "cashier": 1, "owner": 2}
 NO_MATCH = "This e-mail and password do not belong together. Check both and try again."
 NO_STORE = "This log-in has no store. Ask the platform's owner to add you to one."
@@ -36,11 +47,17 @@ class LoginForm(FlaskForm):
 
     email = StringField(
         "E-mail",
-        [InputRequired("Type your e-mail address."), Length(max=254, message="No e-mail address is that long.")],
+        [
+            InputRequired("Type your e-mail address."),
+            Length(max=254, message="No e-mail address is that long."),
+        ],
     )
     password = PasswordField(
         "Password",
-        [InputRequired("Type your password."), Length(max=256, message="A password has at most 256 characters.")],
+        [
+            InputRequired("Type your password."),
+            Length(max=256, message="A password has at most 256 characters."),
+        ],
     )
     next = HiddenField()
 
@@ -60,7 +77,9 @@ def guard() -> ResponseReturnValue | None:
         return current_app.login_manager.unauthorized()
     if current_user.store_id is None and request.endpoint not in STORELESS:
         wanted = own_path(request.full_path.rstrip("?")) if request.method == "GET" else None
-        return redirect(url_for(".stores", next=None if wanted == url_for(".home") else wanted), 303)
+        return redirect(
+            url_for(".stores", next=None if wanted == url_for(".home") else wanted), 303
+        )
     return None
 
 
@@ -129,7 +148,13 @@ def log_in() -> ResponseReturnValue:
         return _login_page(form, NO_STORE), 422
     waiting = g.kept.of_person(user.id)
     ids = [store.id for _membership, store in memberships]
-    only = waiting["store"] if waiting and waiting["store"] in ids else ids[0] if len(ids) == 1 else None
+    only = (
+        waiting["store"]
+        if waiting and waiting["store"] in ids
+        else ids[0]
+        if len(ids) == 1
+        else None
+    )
     own_device = "shared" not in request.form
     agent = request.user_agent.string
     _enter(users.start_login(user, "portal", only, user_agent=agent, own_device=own_device))
@@ -151,9 +176,12 @@ def logout() -> ResponseReturnValue:
 
 @bp.get("/stores")
 def stores() -> ResponseReturnValue:
-    """Choose among the stores of this agent; `next` is where somebody wanted to go before they had one."""
+    """Choose among the stores of this agent; `next` is where somebody wanted to go before they had
+    one."""
     target = own_path(request.args.get("next"))
-    return render_template("portal/stores.html", memberships=users.memberships_of(current_user.user), target=target)
+    return render_template(
+        "portal/stores.html", memberships=users.memberships_of(current_user.user), target=target
+    )
 
 
 @bp.post("/stores")
@@ -169,7 +197,8 @@ def choose_store() -> ResponseReturnValue:
 
 @bp.context_processor
 def words_of_the_agent() -> dict[str, Any]:
-    """What the portal's templates ask about the agent; functions, so that a template pays only for what it calls."""
+    """What the portal's templates ask about the agent; functions, so that a template pays only for
+    what it calls."""
     return {
         "may": may,
         "waiting": lambda: orders.tab_counts()["new"],
@@ -186,7 +215,11 @@ def words_of_the_agent() -> dict[str, Any]:
 def _login_page(form: LoginForm, refusal: str | None = None) -> str:
     problems = {name: found[0] for name, found in form.errors.items() if name and found}
     return render_template(
-        "portal/login.html", form=form, problems=problems, refusal=refusal, shared="shared" in request.form
+        "portal/login.html",
+        form=form,
+        problems=problems,
+        refusal=refusal,
+        shared="shared" in request.form,
     )
 
 

@@ -1,6 +1,8 @@
-"""Cancelling one order or a selection of new ones: a page that asks, with how many and how much, then the result.
+"""Cancelling one order or a selection of new ones: a page that asks, with how many and how much,
+then the result.
 
-Decides how the press is read and answered. Leaves whether an order may be cancelled to `core.orders`.
+Decides how the press is read and answered. Leaves whether an order may be cancelled to
+`core.orders`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from agent_portal.orders import not_begun, press, selected
 from core import ledger, orders
 from core.base.paths import own_path
 
-WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(("over", "refused", "busy", "short"), "skipped")
+WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(
+    ("over", "refused", "busy", "short"), "skipped"
+)
 TITLES = {"before": "Cancelled before. Nothing was sent."}
 NOTHING = "Nothing was cancelled"
 
@@ -41,7 +45,9 @@ def cancel_many() -> ResponseReturnValue:
     new = [order for order in found if order.state == "pending"]
     if not new:
         return not_begun(
-            NOTHING, "None of these orders is new any more: somebody has processed or cancelled them.", back
+            NOTHING,
+            "None of these orders is new any more: somebody has processed or cancelled them.",
+            back,
         )
     return render_template(
         "portal/cancel_check.html", orders=new, left_out=len(codes) - len(new), back=back,
@@ -58,7 +64,8 @@ def cancel_again(code: str) -> ResponseReturnValue:
 @bp.post("/orders/<code>/cancel")
 @needs("cashier")
 def cancel(code: str) -> ResponseReturnValue:
-    """Ask first, with the amount; then cancel, if the order still stands where it stood when that was asked."""
+    """Ask first, with the amount; then cancel, if the order still stands where it stood when that
+    was asked."""
     order = orders.by_code(code) or abort(404)
     asked = request.form.get("confirm")
     if order.state not in ("pending", "queued") or asked == order.state:
@@ -70,6 +77,7 @@ def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
     found = orders.cancel_many(codes, actor())
     page = render_template(
         "portal/processed.html", back=back, wallet=ledger.wallet(), amount="price_pesewas",
-        groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found, WORDS),
+        groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found,
+        WORDS),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)

@@ -1,6 +1,8 @@
-"""What bundles cost the agent now and before: a page with one press to keep the margin on all of them, or on one.
+"""What bundles cost the agent now and before: a page with one press to keep the margin on all of
+them, or on one.
 
-Decides how the press is read. Leaves the arithmetic, and refusing figures that have moved, to `core.catalog.margins`.
+Decides how the press is read. Leaves the arithmetic, and refusing figures that have moved, to
+`core.catalog.margins`.
 """
 
 from __future__ import annotations
@@ -25,11 +27,15 @@ def price_changes() -> ResponseReturnValue:
 @bp.post("/prices/changes")
 @needs("owner")
 def keep_margins() -> ResponseReturnValue:
-    """Keep the margin, or leave the prices, of the bundles the page showed; `line` names one of them alone."""
+    """Keep the margin, or leave the prices, of the bundles the page showed; `line` names one of
+    them alone."""
     chosen = request.form.get("line", "all")
     seen = {}
     for name, value in request.form.items():
-        bundle, cost = row_id(name.removeprefix("seen-")) if name.startswith("seen-") else None, row_id(value)
+        bundle, cost = (
+            row_id(name.removeprefix("seen-")) if name.startswith("seen-") else None,
+            row_id(value),
+        )
         if bundle is not None and cost is not None and chosen in ("all", str(bundle)):
             seen[bundle] = cost
     leave = request.form.get("do") == "leave"
@@ -38,7 +44,10 @@ def keep_margins() -> ResponseReturnValue:
         what = "left as they are" if leave else "moved, your profit is as before"
         flash(f"{_named(done.saved)}: {what}.")
     if done.stale:
-        flash(f"{_named(done.stale)}: nothing done, because it was done already or the cost has moved again.")
+        flash(
+            f"{_named(done.stale)}: nothing done, because it was done already or the cost has moved"
+            " again."
+        )
     if not done.saved and not done.stale:
         flash("Nothing was changed.")
     return redirect(url_for(".price_changes" if catalog.price_changes() else ".prices"), 303)

@@ -23,7 +23,8 @@ def give_back(code: str) -> ResponseReturnValue:
     return press(
         give,
         code,
-        "Written down for {bundle} to {number}. The customer reads it on the order\N{RIGHT SINGLE QUOTATION MARK}s page.",
+        "Written down for {bundle} to {number}. The customer reads it on the"
+        " order\N{RIGHT SINGLE QUOTATION MARK}s page.",
     )
 
 
@@ -31,4 +32,8 @@ def give_back(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def take_back(code: str) -> ResponseReturnValue:
     """That was a mistake: the order is in Give back again."""
-    return press(orders.giving_back.take_back, code, "Taken back: {bundle} to {number} is in Give back again.")
+    return press(
+        orders.giving_back.take_back,
+        code,
+        "Taken back: {bundle} to {number} is in Give back again.",
+    )

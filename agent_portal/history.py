@@ -1,6 +1,7 @@
 """One order's history as one list: what happened and what money moved with it.
 
-Decides the order of lines and what of their raw detail an agent may read: never what the supplier charges the platform.
+Decides the order of lines and what of their raw detail an agent may read: never what the supplier
+charges the platform.
 """
 
 from __future__ import annotations
@@ -37,18 +38,27 @@ class Moment:
 
 
 def of(order: Order) -> list[Moment]:
-    """Every line of an order, oldest first; each movement of money right after the event it came with."""
-    booked = {posting.kind: posting for posting, _ in ledger.postings_of(order.id) if posting.kind in MONEY_TEXT}
+    """Every line of an order, oldest first; each movement of money right after the event it came
+    with."""
+    booked = {
+        posting.kind: posting
+        for posting, _ in ledger.postings_of(order.id)
+        if posting.kind in MONEY_TEXT
+    }
     moments = []
     for event in orders.timeline(order):
-        moments.append(Moment(event.at, event.who_name, event.text, _icon(event.kind), _detail(event)))
+        moments.append(
+            Moment(event.at, event.who_name, event.text, _icon(event.kind), _detail(event))
+        )
         if posting := booked.pop(MONEY_OF.get(event.kind, ""), None):
             moments.append(_money(order, posting))
     return moments + [_money(order, posting) for posting in booked.values()]
 
 
 def _money(order: Order, posting: Posting) -> Moment:
-    return Moment(posting.at, "Books", MONEY_TEXT[posting.kind].format(money.cedis(order.agent_price_pesewas)))
+    return Moment(
+        posting.at, "Books", MONEY_TEXT[posting.kind].format(money.cedis(order.agent_price_pesewas))
+    )
 
 
 def _icon(kind: str) -> str:
@@ -60,8 +70,11 @@ def _icon(kind: str) -> str:
 
 
 def _detail(event: OrderEvent) -> str:
-    """The raw detail without the platform's own money; a case's evidence, and what settled it, are for the owner."""
+    """The raw detail without the platform's own money; a case's evidence, and what settled it, are
+    for the owner."""
     if not event.detail or event.kind in ("case", "settled"):
         return ""
-    shown: dict[str, Any] = {key: value for key, value in event.detail.items() if not key.endswith("_pesewas")}
+    shown: dict[str, Any] = {
+        key: value for key, value in event.detail.items() if not key.endswith("_pesewas")
+    }
     return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""

@@ -1,6 +1,8 @@
-"""The first page of an agent: numbers that need him, each a link; today's sales; the store's link to share.
+"""The first page of an agent: numbers that need him, each a link; today's sales; the store's link
+to share.
 
-Decides what is worth a place on that page. Leaves counting the queue to `core.orders` and the wallet to `core.ledger`.
+Decides what is worth a place on that page. Leaves counting the queue to `core.orders` and the
+wallet to `core.ledger`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from core.orders import Order
 
 @dataclass(frozen=True)
 class Sales:
-    """Delivered orders since a moment: how many, what customers paid, what the agent earned, in pesewas."""
+    """Delivered orders since a moment: how many, what customers paid, what the agent earned, in
+    pesewas."""
 
     count: int
     amount_pesewas: int
@@ -53,7 +56,8 @@ def sales_since(moment: datetime) -> Sales:
 
 
 def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str, Any]]:
-    """The road to the first sale; empty once an order has been delivered, because then it is walked."""
+    """The road to the first sale; empty once an order has been delivered, because then it is
+    walked."""
     if db.session.scalar(select(Order.id).where(Order.state == "completed").limit(1)):
         return []
     shelf = catalog.shelf()
@@ -62,9 +66,11 @@ def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str,
             "done": g.store.is_open, "text": "Your store is open",
             "link": None, "do": "Ask the platform’s owner to open it",
         },
-        {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"), "do": "Set your prices"},
+        {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"),
+        "do": "Set your prices"},
         {
-            "done": bool(wallet.available_pesewas + wallet.held_pesewas), "text": "Your wallet has money",
+            "done": bool(wallet.available_pesewas + wallet.held_pesewas),
+            "text": "Your wallet has money",
             "link": url_for(".wallet", _anchor="fund"), "do": "Fund your wallet",
         },
         {

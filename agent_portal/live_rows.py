@@ -1,7 +1,8 @@
 """Rows of the queue that change in place while the page is open: their state, never their position.
 
-One request for a page, not one for a row: it names the orders still under way with a mark of what each row says, and gets
-back the rows that say something else now, or nothing. Leaves what a row says to `core.orders` and its template.
+One request for a page, not one for a row: it names the orders still under way with a mark of what
+each row says, and gets back the rows that say something else now, or nothing. Leaves what a row
+says to `core.orders` and its template.
 """
 
 from __future__ import annotations
@@ -28,19 +29,25 @@ _MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
 
 @bp.get("/orders/rows")
 def changed_rows() -> ResponseReturnValue:
-    """The rows of `on` that say something else by now, as a tab or a list of results draws them; 204 while all say the same."""
+    """The rows of `on` that say something else by now, as a tab or a list of results draws them;
+    204 while all say the same."""
     most = max(config.current().page_size, config.current().process_many)
     seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
     found = orders.by_codes(list(seen))
     held = orders.held_up.on_page(found, availability.now()) if found else {}
-    changed = [order for order in found if _mark(order, held.get(order.code)) != seen.get(order.code)]
+    changed = [
+        order for order in found if _mark(order, held.get(order.code)) != seen.get(order.code)
+    ]
     if not changed:
         return "", 204
     tab = request.args.get("tab", "")
     tab = tab if tab in TABS or tab == PRESSED else ""
     return render_template(
-        "portal/_changed_rows.html", changed=changed, going=any(order.release_at for order in found), rows=found, tab=tab, tabs=TABS, tab_of=orders.tab_of,
-        counts=orders.tab_counts(), held=held, choose=tab in ("", "new") and may("cashier"), words=orders.agent_words,
+        "portal/_changed_rows.html", changed=changed,
+        going=any(order.release_at for order in found), rows=found, tab=tab, tabs=TABS,
+        tab_of=orders.tab_of,
+        counts=orders.tab_counts(), held=held, choose=tab in ("", "new") and may("cashier"),
+        words=orders.agent_words,
     )  # fmt: skip
 
 
@@ -51,11 +58,14 @@ def live() -> dict[str, object]:
 
 
 def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
-    return ",".join(f"{order.code}.{_mark(order, held.get(order.code))}" for order in rows if not order.is_final)
+    return ",".join(
+        f"{order.code}.{_mark(order, held.get(order.code))}" for order in rows if not order.is_final
+    )
 
 
 def _mark(order: Order, held: Held | None) -> str:
-    """Short, and another one when the row's state is: not for every look, or ticks and buttons would go under a thumb."""
+    """Short, and another one when the row's state is: not for every look, or ticks and buttons
+    would go under a thumb."""
     stands = f"{held.word} {bool(held.not_sent)}" if held else ""
     said = f"{order.state} {orders.agent_words(order).label} {stands}"
     return f"{zlib.crc32(said.encode()) & 0xFFFF:x}"

@@ -1,6 +1,7 @@
 """The queue and the order page: look, process one or many, cancel, ask again.
 
-Decides how an agent's press is read and answered. Leaves whether it may happen, and what it costs, to `core.orders`.
+Decides how an agent's press is read and answered. Leaves whether it may happen, and what it costs,
+to `core.orders`.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ TITLES = {
 }
 """What the page says of a whole group; the others say it in their own words."""
 _REFUSED = "refused"
-"""What the session holds between a press that was refused and its order's page; also that page's anchor for it."""
+"""What the session holds between a press that was refused and its order's page; also that page's
+anchor for it."""
 
 
 @bp.get("/orders")
 def queue() -> ResponseReturnValue:
-    """One tab of the queue, or what a search finds in all of them; tab, search and page live in the address."""
+    """One tab of the queue, or what a search finds in all of them; tab, search and page live in the
+    address."""
     tab, before = request.args.get("tab", "new"), row_id(request.args.get("before"))
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
@@ -60,10 +63,17 @@ def queue() -> ResponseReturnValue:
     stands = standing.notes()
     more, where = page.next_before, {"q": search} if search else {"tab": tab}
     return render_template(
-        "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of, counts=orders.tab_counts(), search=search, page=page, newest=newest,
+        "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of,
+        counts=orders.tab_counts(), search=search, page=page, newest=newest,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000), words=orders.agent_words,
-        kept=kept, pressed=pressed, deed=deed, ticked=[order.code for order in page.orders if kept and order.code in kept and order.state == "pending"],
-        back=request.full_path.rstrip("?"), settings=config.current(), longest=orders.LONGEST_PASTED,
+        kept=kept, pressed=pressed, deed=deed,
+        ticked=[
+            order.code
+            for order in page.orders
+            if kept and order.code in kept and order.state == "pending"
+        ],
+        back=request.full_path.rstrip("?"), settings=config.current(),
+        longest=orders.LONGEST_PASTED,
         first=url_for(".queue", **where) if before else None,
         more=url_for(".queue", **where, before=more) if more else None,
         held=orders.held_up.on_page(page.orders, stands["now"]), **stands,
@@ -82,8 +92,8 @@ def news() -> ResponseReturnValue:
 
 @bp.get("/orders/<code>")
 def show_order(code: str) -> ResponseReturnValue:
-    """Everything about one order; after a press that was refused, why, once; after one that came after its log-in had
-    ended, what was chosen.
+    """Everything about one order; after a press that was refused, why, once; after one that came
+    after its log-in had ended, what was chosen.
     """
     order = _order(code)
     orders.watch(order)
@@ -110,7 +120,13 @@ def process(code: str) -> ResponseReturnValue:
     undo_s = config.current().undo_s
     said = "{bundle} to {number} is in line. {cost} is set aside in your wallet."
     return press(
-        verb, code, f"{{bundle}} to {{number}} goes in {undo_s} s. Until then you can undo it." if undo_s else said
+        verb,
+        code,
+        (
+            f"{{bundle}} to {{number}} goes in {undo_s} s. Until then you can undo it."
+            if undo_s
+            else said
+        ),
     )
 
 
@@ -132,7 +148,11 @@ def order_row(code: str) -> ResponseReturnValue:
 @needs("cashier")
 def recheck(code: str) -> ResponseReturnValue:
     """Ask the supplier again soon; the page shows what comes back."""
-    return press(orders.request_look, code, "Asking the supplier about {bundle} to {number}. The answer shows here.")
+    return press(
+        orders.request_look,
+        code,
+        "Asking the supplier about {bundle} to {number}. The answer shows here.",
+    )
 
 
 @bp.post("/orders/process")
@@ -140,17 +160,21 @@ def recheck(code: str) -> ResponseReturnValue:
 def process_many() -> ResponseReturnValue:
     """Process a selection: one result a row, the good ones are not held up by the others."""
     words = WORDS | ({"moved": "going"} if config.current().undo_s else {})
-    verb = lambda codes: orders.process_many(codes, actor(), access_no(), past_short="past_short" in request.form)
+    verb = lambda codes: orders.process_many(
+        codes, actor(), access_no(), past_short="past_short" in request.form
+    )
     undo_s = config.current().undo_s
     titles = TITLES | (
-        {"moved": f"Pressed: each goes after {undo_s} s, until then it can be undone."} if undo_s else {}
+        {"moved": f"Pressed: each goes after {undo_s} s, until then it can be undone."}
+        if undo_s
+        else {}
     )
     return _press_many(verb, words, titles, nothing="Nothing was sent", undo=bool(undo_s))
 
 
 def _kept_press() -> tuple[list[str] | None, Order | None, str]:
-    """A press that came after its log-in had ended: its ticks (None when there was none), and of one row's press the
-    order and what was pressed. They are shown, never used.
+    """A press that came after its log-in had ended: its ticks (None when there was none), and of
+    one row's press the order and what was pressed. They are shown, never used.
     """
     form = g.kept.take("/orders/([^/]+/)?(process|undo|cancel)")
     if form is None:
@@ -167,7 +191,9 @@ def undo_many() -> ResponseReturnValue:
     words = {"moved": "undone", "before": "undone before"} | dict.fromkeys(
         ("over", "refused", "busy", "short"), "gone already"
     )
-    return _press_many(lambda codes: orders.undo_many(codes, actor()), words, {}, nothing="Nothing was undone")
+    return _press_many(
+        lambda codes: orders.undo_many(codes, actor()), words, {}, nothing="Nothing was undone"
+    )
 
 
 def _press_many(
@@ -178,7 +204,8 @@ def _press_many(
     nothing: str,
     undo: bool = False,
 ) -> ResponseReturnValue:
-    """Do `verb` to the ticked orders and show a result for each. 404 when none of them is of this store."""
+    """Do `verb` to the ticked orders and show a result for each. 404 when none of them is of this
+    store."""
     codes, problem = selected()
     back = own_path(request.form.get("back")) or url_for(".queue")
     if problem:
@@ -188,8 +215,10 @@ def _press_many(
     found = verb(codes)
     groups = results.groups(found, "agent_price_pesewas", titles)
     page = render_template(
-        "portal/processed.html", undo=undo, groups=groups, rows=results.on_their_way(groups) if undo else [],
-        words=orders.agent_words, held={}, first_s=config.current().undo_s + 2, back=back, wallet=ledger.wallet(), amount="agent_price_pesewas",
+        "portal/processed.html", undo=undo, groups=groups,
+        rows=results.on_their_way(groups) if undo else [],
+        words=orders.agent_words, held={}, first_s=config.current().undo_s + 2, back=back,
+        wallet=ledger.wallet(), amount="agent_price_pesewas",
         heading=results.heading(found, words),
     )  # fmt: skip
     return page, (200 if any(result.ok for result in found) else 409)
@@ -197,7 +226,9 @@ def _press_many(
 
 def selected() -> tuple[list[str], str]:
     """The codes ticked in the queue, each once, and a sentence when they are none or too many."""
-    codes = list(dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip()))
+    codes = list(
+        dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip())
+    )
     most = config.current().process_many
     if not codes:
         return codes, "Select at least one order first."
@@ -211,7 +242,8 @@ def not_begun(nothing: str, problem: str, back: str) -> ResponseReturnValue:
 
 
 def _as_refused(order: Order) -> dict[str, object]:
-    """What a refused press has to say on this order's page; nothing when it was said, or is about another order."""
+    """What a refused press has to say on this order's page; nothing when it was said, or is about
+    another order."""
     found = session.get(_REFUSED)
     if not found or found[0] != order.code:
         return {}
@@ -220,7 +252,8 @@ def _as_refused(order: Order) -> dict[str, object]:
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part was drawn from: the order's version, the interval of asking, and what stands in its way."""
+    """What the live part was drawn from: the order's version, the interval of asking, and what
+    stands in its way."""
     every_s, held = orders.next_poll_s(order), orders.held_up.for_agent(order, availability.now())
     mark = f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}" if held != Held() else ""
     return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
@@ -240,7 +273,8 @@ def _live(order: Order) -> dict[str, object]:
         "order": order, "words": orders.agent_words(order, held), "cannot": held.sentence,
         "person": orders.person_words(order),
         "moments": history.of(order), "new_cost_pesewas": new_cost,
-        "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW, "nothing": orders.giving_back.NOTHING,
+        "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW,
+        "nothing": orders.giving_back.NOTHING,
         "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
     }  # fmt: skip
 
@@ -264,7 +298,9 @@ def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Response
     if as_row:
         return _row(order)
     flash(_told(order, said))
-    return redirect(own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303)
+    return redirect(
+        own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303
+    )
 
 
 def _said(refusal: orders.Refused | None) -> dict[str, object]:
@@ -277,7 +313,8 @@ def _said(refusal: orders.Refused | None) -> dict[str, object]:
 def _row(order: Order, refusal: orders.Refused | None = None) -> str:
     return render_template(
         "portal/_pressed_row.html", order=order, **_said(refusal), words=orders.agent_words,
-        counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new", tab_of=orders.tab_of,
+        counts=orders.tab_counts(), tabs=TABS, tab="" if "found" in request.args else "new",
+        tab_of=orders.tab_of,
         choose=may("cashier"), held=orders.held_up.on_page([order], availability.now()),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The price table: what each bundle costs the agent, what the customer pays, what is left.
 
-Decides how typed prices are read and kept. Leaves the floor, and saving all or nothing, to `core.catalog`.
+Decides how typed prices are read and kept. Leaves the floor, and saving all or nothing, to
+`core.catalog`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,11 @@ class PriceSheet:
     def __init__(self, lines: list[PriceLine], form: MultiDict[str, str] | None = None) -> None:
         self.rows = [self._row(line, form) for line in lines]
         known = {f"price-{line.bundle_id}" for line in lines}
-        self.gone = [] if form is None else [name for name in form if name.startswith("price-") and name not in known]
+        self.gone = (
+            []
+            if form is None
+            else [name for name in form if name.startswith("price-") and name not in known]
+        )
 
     @property
     def changes(self) -> dict[int, tuple[int, bool]]:
@@ -65,10 +70,17 @@ class PriceSheet:
     @property
     def networks(self) -> list[tuple[str, list[Row]]]:
         """The rows by network, in the order of the shelf."""
-        return [(network, list(rows)) for network, rows in groupby(self.rows, key=lambda row: row.line.network)]
+        return [
+            (network, list(rows))
+            for network, rows in groupby(self.rows, key=lambda row: row.line.network)
+        ]
 
     def _row(self, line: PriceLine, form: MultiDict[str, str] | None) -> Row:
-        shown = "" if line.price_pesewas is None else money.format_ghs(line.price_pesewas).replace(",", "")
+        shown = (
+            ""
+            if line.price_pesewas is None
+            else money.format_ghs(line.price_pesewas).replace(",", "")
+        )
         typed = None if form is None else form.get(f"price-{line.bundle_id}")
         if typed is None:  # not on the page that was sent: leave it alone
             return Row(line, shown, line.hidden)
@@ -76,7 +88,9 @@ class PriceSheet:
         if not typed.strip():
             if line.price_pesewas is not None or not row.hidden:
                 floor = money.format_ghs(line.agent_price_pesewas)
-                row.problem = f"{row.name}: type a price of {floor} or more, or keep the old one and hide it."
+                row.problem = (
+                    f"{row.name}: type a price of {floor} or more, or keep the old one and hide it."
+                )
             return row
         try:
             price_pesewas = money.parse_ghs(typed)
@@ -90,10 +104,13 @@ class PriceSheet:
 
 @bp.get("/prices")
 def prices() -> ResponseReturnValue:
-    """The price table; who may not change prices reads it. What was typed when a log-in ended stands in it again."""
+    """The price table; who may not change prices reads it. What was typed when a log-in ended
+    stands in it again."""
     typed = g.kept.take("/prices") if may("owner") else None
     refusal = (
-        None if typed is None else "Your log-in had ended. What you had typed is here again: look it over, then save."
+        None
+        if typed is None
+        else "Your log-in had ended. What you had typed is here again: look it over, then save."
     )
     return _page(PriceSheet(catalog.price_table(), typed), refusal)
 
@@ -104,7 +121,10 @@ def save_prices() -> ResponseReturnValue:
     """Save every changed price, or none when one of them is wrong."""
     sheet = PriceSheet(catalog.price_table(), request.form)
     if sheet.gone:
-        return _page(sheet, "Some of these bundles are no longer offered. Look the table over and save again."), 422
+        return _page(
+            sheet,
+            "Some of these bundles are no longer offered. Look the table over and save again.",
+        ), 422
     if sheet.sentences:
         return _page(sheet), 422
     problems = catalog.save_prices(sheet.changes, actor()) if sheet.changes else {}
@@ -120,11 +140,17 @@ def _saved(sheet: PriceSheet) -> str:
     """What was saved, in the words of what was done: `Saved 2 prices, hid 1 bundle.`"""
     changed = [(row.line, *row.change) for row in sheet.rows if row.change is not None]
     deeds = (
-        ("saved", sum(price_pesewas != line.price_pesewas for line, price_pesewas, _hidden in changed), "price"),
+        (
+            "saved",
+            sum(price_pesewas != line.price_pesewas for line, price_pesewas, _hidden in changed),
+            "price",
+        ),
         ("hid", sum(hidden and not line.hidden for line, _price, hidden in changed), "bundle"),
         ("showed", sum(line.hidden and not hidden for line, _price, hidden in changed), "bundle"),
     )
-    said = ", ".join(f"{verb} {count} {what}{'' if count == 1 else 's'}" for verb, count, what in deeds if count)
+    said = ", ".join(
+        f"{verb} {count} {what}{'' if count == 1 else 's'}" for verb, count, what in deeds if count
+    )
     return f"{said[:1].upper()}{said[1:]}." if said else "Nothing was changed."
 
 

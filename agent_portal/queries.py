@@ -1,6 +1,7 @@
 """What addresses of the portal carry: row ids, paths to go back to.
 
-Decides what text from an address bar is fit to be used. Leaves what it then finds, and how a search is read, to `core`.
+Decides what text from an address bar is fit to be used. Leaves what it then finds, and how a search
+is read, to `core`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ class Group:
     became: str
     sentence: str
     rows: list[tuple[Order | None, str, str]]
-    """The order, the code that was sent, and its own few words where they differ within the group."""
+    """The order, the code that was sent, and its own few words where they differ within the
+    group."""
     sum_pesewas: int
 
     @property
@@ -32,7 +33,11 @@ class Group:
 
     def fits(self, pesewas: int) -> bool:
         """Whether `pesewas` reach for one of them."""
-        return any(order.agent_price_pesewas <= pesewas for order, _code, _words in self.rows if order is not None)
+        return any(
+            order.agent_price_pesewas <= pesewas
+            for order, _code, _words in self.rows
+            if order is not None
+        )
 
     @property
     def codes(self) -> list[str]:
@@ -40,7 +45,8 @@ class Group:
 
 
 def groups(results: Sequence[RowResult], amount: str, titles: dict[str, str]) -> list[Group]:
-    """Results by what became of them. `amount` names the sum of an order that counts, `titles` the causes with one title."""
+    """Results by what became of them. `amount` names the sum of an order that counts, `titles` the
+    causes with one title."""
     known = {order.code: order for order in orders.by_codes([row.code for row in results])}
     cause = lambda row: (IN_ORDER.index(row.became), titles.get(row.became) or row.sentence)
     found = []
@@ -61,7 +67,13 @@ def groups(results: Sequence[RowResult], amount: str, titles: dict[str, str]) ->
 
 def on_their_way(found: Sequence[Group]) -> list[Order]:
     """The orders that this press, or one before it, has sent or is about to send."""
-    return [order for group in found if group.became in ("moved", "before") for order, *_ in group.rows if order]
+    return [
+        order
+        for group in found
+        if group.became in ("moved", "before")
+        for order, *_ in group.rows
+        if order
+    ]
 
 
 def heading(results: Sequence[RowResult], words: dict[str, str]) -> str:

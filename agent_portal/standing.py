@@ -1,4 +1,5 @@
-"""What cannot be bought now, for the notes on top of an agent's pages. The answer is `core.availability`'s."""
+"""What cannot be bought now, for the notes on top of an agent's pages. The answer is
+`core.availability`'s."""
 
 from __future__ import annotations
 
@@ -8,11 +9,18 @@ from core import availability, catalog, orders
 
 
 def notes() -> dict[str, Any]:
-    """The inputs of `_pauses.html`: the answer, why nothing can be sent in the agent's words, and what is sold out.
+    """The inputs of `_pauses.html`: the answer, why nothing can be sent in the agent's words, and
+    what is sold out.
 
     `sold_out` is of this store's shelf, which is read only when something is.
     """
     now = availability.now()
     shelf = catalog.shelf() if now.short and not now.line else []
-    sold_out = availability.sold_out(now, ((line.bundle_id, line.network, line.size_text) for line in shelf))
-    return {"now": now, "why": orders.WAIT_TEXT[now.line.reason] if now.line else "", "sold_out": sold_out}
+    sold_out = availability.sold_out(
+        now, ((line.bundle_id, line.network, line.size_text) for line in shelf)
+    )
+    return {
+        "now": now,
+        "why": orders.WAIT_TEXT[now.line.reason] if now.line else "",
+        "sold_out": sold_out,
+    }

@@ -1,6 +1,7 @@
 """The wallet: what is there, what is held, and every line that made it so.
 
-Decides how the statement is shown and exported. Leaves each amount to `core.ledger`; nothing here moves money.
+Decides how the statement is shown and exported. Leaves each amount to `core.ledger`; nothing here
+moves money.
 """
 
 from __future__ import annotations
@@ -45,8 +46,10 @@ def wallet() -> ResponseReturnValue:
     before, size = row_id(request.args.get("before")), config.current().page_size
     lines = ledger.statement(before_id=before, limit=size + 1)
     return render_template(
-        "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size], before=before,
-        next_before=lines[size - 1].id if len(lines) > size else None, standing=proof.standing_for_agents(),
+        "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size],
+        before=before,
+        next_before=lines[size - 1].id if len(lines) > size else None,
+        standing=proof.standing_for_agents(),
         need_pesewas=row_id(request.args.get("need")), fund_note=config.current().fund_note,
     )  # fmt: skip
 
@@ -58,7 +61,9 @@ def statement_file() -> ResponseReturnValue:
     return Response(
         "\N{ZERO WIDTH NO-BREAK SPACE}" + _csv(row_id(request.args.get("before"))),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{g.store.slug}-wallet-{today}.csv"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{g.store.slug}-wallet-{today}.csv"'
+        },
     )
 
 
@@ -101,7 +106,8 @@ def _csv_row(line: StatementLine) -> list[str]:
     went = -line.amount_pesewas if line.amount_pesewas < 0 else 0
     return [
         f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}", line.kind_text, cell(line.order_code or ""),
-        _plain(came) if came else "", _plain(went) if went else "", _plain(line.balance_pesewas), cell(line.note),
+        _plain(came) if came else "", _plain(went) if went else "", _plain(line.balance_pesewas),
+        cell(line.note),
     ]  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
     .venv/bin/python -m benchmarks.front --rounds 3 --seconds 3
 
-H is the processor time of an empty Flask view under gunicorn's threads in the same run. Each server, with the proxy before it,
-runs alone on one core and wrk on another; they take turns, round by round. What is not installed is left out and named:
-`pip install uvicorn uvloop waitress`, nginx and Caddy from the system.
+H is the processor time of an empty Flask view under gunicorn's threads in the same run. Each
+server, with the proxy before it, runs alone on one core and wrk on another; they take turns, round
+by round. What is not installed is left out and named: `pip install uvicorn uvloop waitress`, nginx
+and Caddy from the system.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; upstream app {{ server 12
 server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://app; proxy_http_version 1.1;
 proxy_set_header Connection ""; proxy_set_header Host $host; }} }} }}
 """
-CADDY = "{{\n\tadmin off\n\tauto_https off\n}}\nhttp://127.0.0.1:{port} {{\n\treverse_proxy 127.0.0.1:{behind}\n}}\n"
+CADDY = (
+    "{{\n\tadmin off\n\tauto_https off\n}}\nhttp://127.0.0.1:{port} {{\n\treverse_proxy"
+    " 127.0.0.1:{behind}\n}}\n"
+)
 
 
 @dataclass
 class Contender:
-    """A way to serve. `commands` are its processes for a port; `needs` what must be installed; `stores`: has /stored."""
+    """A way to serve. `commands` are its processes for a port; `needs` what must be installed;
+    `stores`: has /stored."""
 
     name: str
     commands: Callable[[int, Path], list[list[str]]]
@@ -49,7 +54,9 @@ class Contender:
     cpu_us: dict[str, list[float]] = field(default_factory=lambda: {"/": [], "/stored": []})
 
     def is_here(self) -> bool:
-        return importlib.util.find_spec(self.needs) is not None or shutil.which(self.needs) is not None
+        return (
+            importlib.util.find_spec(self.needs) is not None or shutil.which(self.needs) is not None
+        )
 
 
 def python(*words: str) -> list[str]:
@@ -69,7 +76,9 @@ def behind(proxy: Callable[[int, int, Path], list[str]]) -> Callable[[int, Path]
 
 def nginx(port: int, inner: int, folder: Path) -> list[str]:
     user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, behind=inner, user=user))
+    (folder / "nginx.conf").write_text(
+        NGINX.format(folder=folder, port=port, behind=inner, user=user)
+    )
     return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
@@ -84,26 +93,32 @@ def one(*words: str) -> Callable[[int, Path], list[list[str]]]:
 
 
 CONTENDERS = [
-    Contender("gunicorn gthread (H)", one(*GTHREAD, "--bind", "127.0.0.1:PORT", "benchmarks.hello:create_app()"), "gunicorn"),
-    Contender("granian WSGI, as before", one(*GRANIAN, "--port", "PORT", "benchmarks.hello:create_app"), "granian"),
+    Contender("gunicorn gthread (H)", one(*GTHREAD, "--bind", "127.0.0.1:PORT",
+    "benchmarks.hello:create_app()"), "gunicorn"),
+    Contender("granian WSGI, as before", one(*GRANIAN, "--port", "PORT",
+    "benchmarks.hello:create_app"), "granian"),
     Contender("our server", one("benchmarks.thin", "PORT"), "httptools", stores=True),
-    Contender("our server on uvloop", one("benchmarks.thin", "PORT", "uvloop"), "uvloop", stores=True),
+    Contender("our server on uvloop", one("benchmarks.thin", "PORT", "uvloop"), "uvloop",
+    stores=True),
     Contender(
         "granian RSGI, thin front",
-        one("granian", "--interface", "rsgi", "--no-ws", "--http", "1", "--port", "PORT", "benchmarks.thin:rsgi"),
+        one("granian", "--interface", "rsgi", "--no-ws", "--http", "1", "--port", "PORT",
+        "benchmarks.thin:rsgi"),
         "granian",
         stores=True,
     ),
     Contender(
         "uvicorn, thin front",
-        one("uvicorn", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--port", "PORT",
+        one("uvicorn", "--http", "httptools", "--no-access-log", "--log-level", "warning",
+        "--port", "PORT",
             "benchmarks.thin:asgi"),
         "uvicorn",
         stores=True,
     ),
     Contender(
         "gunicorn asgi, thin front",
-        one("gunicorn", "-k", "asgi", "--no-control-socket", "--log-level", "warning", "-b", "127.0.0.1:PORT",
+        one("gunicorn", "-k", "asgi", "--no-control-socket", "--log-level", "warning", "-b",
+        "127.0.0.1:PORT",
             "benchmarks.thin:asgi"),
         "gunicorn",
         stores=True,
@@ -142,7 +157,9 @@ def running(contender: Contender) -> Iterator[tuple[int, list[int]]]:
 def load(port: int, path: str, seconds: float) -> int:
     """Requests that were answered."""
     wrk = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"]
-    told = subprocess.run([*wrk, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [*wrk, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
+    ).stdout
     if "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"port {port} {path}: {told}")
     found = re.search(r"(\d+) requests in", told)
@@ -161,7 +178,9 @@ def measure(contender: Contender, seconds: float) -> None:
 
 def main() -> int:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.front", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.front", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     asked = parser.parse_args()
@@ -173,12 +192,19 @@ def main() -> int:
         for contender in here:
             measure(contender, asked.seconds)
     h_us = statistics.median(here[0].cpu_us["/"])
-    base = next(statistics.median(one.cpu_us["/"]) for one in here if one.name.startswith("granian WSGI"))
-    print(f"H = {h_us:.0f} µs\n\n| server | empty view µs | in H | against granian WSGI | stored page µs | in H |")
+    base = next(
+        statistics.median(one.cpu_us["/"]) for one in here if one.name.startswith("granian WSGI")
+    )
+    print(
+        f"H = {h_us:.0f} µs\n\n| server | empty view µs | in H | against granian WSGI | stored page"
+        " µs | in H |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     for contender in here:
         view = statistics.median(contender.cpu_us["/"])
-        line = f"| {contender.name} | {view:.0f} | {view / h_us:.2f} | {(view - base) / h_us:+.2f} H |"
+        line = (
+            f"| {contender.name} | {view:.0f} | {view / h_us:.2f} | {(view - base) / h_us:+.2f} H |"
+        )
         if contender.stores:
             stored = statistics.median(contender.cpu_us["/stored"])
             line += f" {stored:.0f} | {stored / h_us:.2f} |"

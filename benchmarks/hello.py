@@ -1,4 +1,5 @@
-"""An empty Flask view: what others are measured against. It takes the body, or its server would hang up on the next."""
+"""An empty Flask view: what others are measured against. It takes the body, or its server would
+hang up on the next."""
 
 from __future__ import annotations
 

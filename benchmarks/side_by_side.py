@@ -1,7 +1,7 @@
 """Several servers under the same load, in turns, so that a busy machine is busy for all of them.
 
-A target gets the same number of requests a second in each round. A latency counts from the moment at which its request
-was due, so a server that stalls is not spared the requests it held up.
+A target gets the same number of requests a second in each round. A latency counts from the moment
+at which its request was due, so a server that stalls is not spared the requests it held up.
 """
 
 from __future__ import annotations
@@ -21,17 +21,29 @@ from devkit import daemons, process_tree
 from tests.proofs import ROOT
 
 GRANIAN = (
-    "granian", "--interface", "wsgi", "--no-ws", "--factory", "--workers", "1", "--blocking-threads", "4", "--log-level", "warning",
+    "granian", "--interface", "wsgi", "--no-ws", "--factory", "--workers", "1",
+    "--blocking-threads", "4", "--log-level", "warning",
 )  # fmt: skip
 FRONT = ("benchmarks.thin",)
-GTHREAD = ("gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "4", "--log-level", "warning")
+GTHREAD = (
+    "gunicorn",
+    "--worker-class",
+    "gthread",
+    "--workers",
+    "1",
+    "--threads",
+    "4",
+    "--log-level",
+    "warning",
+)
 READY_S = 20
 CONNECTIONS = 4
 
 
 @dataclass
 class Target:
-    """A server, the process it is known by, and what is sent there. `ms` and `cpu_us` grow with each round."""
+    """A server, the process it is known by, and what is sent there. `ms` and `cpu_us` grow with
+    each round."""
 
     name: str
     address: str
@@ -48,7 +60,8 @@ class Target:
 
 
 def measure(targets: Sequence[Target], rounds: int, seconds: float, rate: float) -> None:
-    """`rounds` times `seconds` at `rate` requests a second for each target in turn; the first round warms up only."""
+    """`rounds` times `seconds` at `rate` requests a second for each target in turn; the first round
+    warms up only."""
     sent = 0
     for number in range(rounds + 1):
         for target in targets:
@@ -66,7 +79,10 @@ def server(words: Sequence[str], factory: str) -> Iterator[tuple[str, int]]:
     port = daemons.free_port()
     bind = ("--bind", f"127.0.0.1:{port}", factory) if words[0] == "gunicorn" else (str(port),)
     process = subprocess.Popen(
-        [sys.executable, "-m", *words, *bind], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", *words, *bind],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     try:
         if not daemons.until(lambda: answers(port), READY_S):

@@ -1,7 +1,9 @@
-"""Ways to read a request whole before a thread is taken, each around the empty view; `benchmarks.front` measures them.
+"""Ways to read a request whole before a thread is taken, each around the empty view;
+`benchmarks.front` measures them.
 
-`rsgi` and `asgi` are the thinnest that could do it, for granian and uvicorn. `python -m benchmarks.thin PORT [uvloop]` is ours.
-Each answers /stored from bytes it has, before a thread is taken.
+`rsgi` and `asgi` are the thinnest that could do it, for granian and uvicorn. `python -m
+benchmarks.thin PORT [uvloop]` is ours. Each answers /stored from bytes it has, before a thread is
+taken.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ def _call(environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
     return int(told[0][:3]), told[1], body
 
 
-def _environ(method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
+def _environ(
+    method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes
+) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -59,11 +63,17 @@ def _environ(method: str, path: str, query: str, headers: list[tuple[str, str]],
 async def rsgi(scope: Any, protocol: Any) -> None:
     """For `granian --interface rsgi benchmarks.thin:rsgi`."""
     if scope.path == "/stored":
-        protocol.response_bytes(200, [("content-type", "text/html"), ("content-length", LENGTH)], STORED)
+        protocol.response_bytes(
+            200, [("content-type", "text/html"), ("content-length", LENGTH)], STORED
+        )
         return
     body = await asyncio.wait_for(protocol(), 10) if scope.method == "POST" else b""
-    environ = _environ(scope.method, scope.path, scope.query_string, list(scope.headers.items()), body)
-    status, headers, answer = await asyncio.get_running_loop().run_in_executor(_pool, _call, environ)
+    environ = _environ(
+        scope.method, scope.path, scope.query_string, list(scope.headers.items()), body
+    )
+    status, headers, answer = await asyncio.get_running_loop().run_in_executor(
+        _pool, _call, environ
+    )
     protocol.response_bytes(status, headers, answer)
 
 
@@ -95,7 +105,9 @@ def stored(head: Head) -> Ready | None:
     return _READY if head.path == "/stored" else None
 
 
-_READY = Ready(f"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {LENGTH}\r\n".encode(), STORED)
+_READY = Ready(
+    f"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {LENGTH}\r\n".encode(), STORED
+)
 
 
 def refusal(refused: Refusal) -> Ready:
@@ -107,9 +119,15 @@ if __name__ == "__main__":
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    needed = [one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING]
+    needed = [
+        one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING
+    ]
     config.use(config.Config(**dict.fromkeys(needed, "-")))
     rules = Rules(  # the same questions as in the program
-        judge=bodies.judge, refusal=refusal, stored=stored, is_dear=bodies.is_dear, address=for_server.address
+        judge=bodies.judge,
+        refusal=refusal,
+        stored=stored,
+        is_dear=bodies.is_dear,
+        address=for_server.address,
     )
     master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)

@@ -2,9 +2,10 @@
 
     python -m benchmarks.webhooks --rate 150 --seconds 5 --rounds 5
 
-Bodies are those of the storm (`tests/proofs/forged.py`): forged, replayed, changed, about orders that exist. Each is stored
-and committed to PostgreSQL (fsync on) before it is answered. One web process of four threads serves the webhooks, as
-does each of the empty views: one on the same server, one on gunicorn's threads, the usual measure.
+Bodies are those of the storm (`tests/proofs/forged.py`): forged, replayed, changed, about orders
+that exist. Each is stored and committed to PostgreSQL (fsync on) before it is answered. One web
+process of four threads serves the webhooks, as does each of the empty views: one on the same
+server, one on gunicorn's threads, the usual measure.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def _bodies(stage: Stage) -> list[bytes]:
         told = "SELECT body FROM webhook_events WHERE verified_by IS NOT NULL"
         until(lambda: len(witness.rows(stage, told)) >= ORDERS / 2, 60, "their webhooks came")
         loot = forged.Loot(
-            witness.references(stage, counter.codes), [bytes(body) for (body,) in witness.rows(stage, told)]
+            witness.references(stage, counter.codes),
+            [bytes(body) for (body,) in witness.rows(stage, told)],
         )
     chance = random.Random(SEED)
     return [forged.draw(chance, loot).body for _ in range(BODIES)]
@@ -69,14 +71,16 @@ def _bodies(stage: Stage) -> list[bytes]:
 
 def _print(targets: list[Target], rate: float) -> None:
     base = targets[1]
-    print(f"| at {rate:g} a second | p50 ms | p99 ms | p99, ratio | CPU µs a request | CPU, ratio |")
+    print(
+        f"| at {rate:g} a second | p50 ms | p99 ms | p99, ratio | CPU µs a request | CPU, ratio |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     for one in targets:
         cpu, cpu_base = statistics.median(one.cpu_us), statistics.median(base.cpu_us)
         p99 = one.quantile_ms(0.99)
         print(
-            f"| {one.name} | {one.quantile_ms(0.5):.1f} | {p99:.1f} | {p99 / base.quantile_ms(0.99):.1f} | "
-            f"{cpu:.0f} | {cpu / cpu_base:.1f} |"
+            f"| {one.name} | {one.quantile_ms(0.5):.1f} | {p99:.1f} |"
+            f" {p99 / base.quantile_ms(0.99):.1f} | {cpu:.0f} | {cpu / cpu_base:.1f} |"
         )
 
 

@@ -1,6 +1,8 @@
-"""Who did what to what: one append-only line for each act of a person that changes something outside an order.
+"""Who did what to what: one append-only line for each act of a person that changes something
+outside an order.
 
-Order events have their own timeline in `orders`. The application role may not change or delete lines.
+Order events have their own timeline in `orders`. The application role may not change or delete
+lines.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ SYSTEM = Actor("system", "Makola")
 
 
 _OF_DATABASE = ("person", "membership")
-"""Written by a trigger at every change of a person or membership, whoever makes it; the proof of the books asks them."""
+"""Written by a trigger at every change of a person or membership, whoever makes it; the proof of
+the books asks them."""
 
 
 class AuditLine(Model):
@@ -72,7 +75,8 @@ class AuditLine(Model):
 
 
 def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
-    """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are masked."""
+    """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are
+    masked."""
     line = AuditLine(
         actor_kind=actor.kind,
         actor_name=actor.name,
@@ -90,6 +94,9 @@ def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None
 
 @as_platform
 def recent(limit: int) -> list[AuditLine]:
-    """The newest lines first, without those that the database adds to what this program has just said itself."""
+    """The newest lines first, without those that the database adds to what this program has just
+    said itself."""
     said = or_(AuditLine.action.not_in(_OF_DATABASE), AuditLine.actor_name != SYSTEM.name)
-    return list(db.session.scalars(select(AuditLine).where(said).order_by(AuditLine.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(select(AuditLine).where(said).order_by(AuditLine.id.desc()).limit(limit))
+    )

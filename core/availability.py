@@ -1,8 +1,10 @@
-"""What can be bought now, and if not, why and since when: the one answer that shelf, review, placing, release and pages ask.
+"""What can be bought now, and if not, why and since when: the one answer that shelf, review,
+placing, release and pages ask.
 
-The platform's half (the line to the supplier, the free float) is one row without sums, which the stores' role may read; the
-relay writes it each round (`reconcile.renew`). The owner's pauses are read beside it, in the same statement. A row that is
-old says so: nothing is promised then, and when nobody has looked for `unwatched_s` nothing is sold.
+The platform's half (the line to the supplier, the free float) is one row without sums, which the
+stores' role may read; the relay writes it each round (`reconcile.renew`). The owner's pauses are
+read beside it, in the same statement. A row that is old says so: nothing is promised then, and when
+nobody has looked for `unwatched_s` nothing is sold.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Buying(Model):
 
 @dataclass(frozen=True)
 class Stop:
-    """Why something cannot be bought: a key of `LINE`, `sales_paused`, `paused` (its network), or `float`."""
+    """Why something cannot be bought: a key of `LINE`, `sales_paused`, `paused` (its network), or
+    `float`."""
 
     reason: str
     since: datetime
@@ -64,7 +67,9 @@ class Stop:
         """Why and since when, as a sentence for the store's page."""
         said = LINE.get(self.reason) or {
             "sales_paused": "Sales are paused",
-            "paused": f"{NETWORKS[self.network].name if self.network else 'This network'} is paused",
+            "paused": (
+                f"{NETWORKS[self.network].name if self.network else 'This network'} is paused"
+            ),
             "float": "Sold out",
         }.get(self.reason, "Not on sale")
         return f"{said} since {clock.shown(self.since)}."
@@ -72,7 +77,8 @@ class Stop:
 
 @dataclass(frozen=True)
 class Now:
-    """The answer at one moment. `unsure_since`: the platform's half is older than `unsure_s`; the moment it was made."""
+    """The answer at one moment. `unsure_since`: the platform's half is older than `unsure_s`; the
+    moment it was made."""
 
     line: Stop | None = None
     sales: Pause | None = None
@@ -83,10 +89,15 @@ class Now:
     @property
     def everything(self) -> Stop | None:
         """Why nothing at all can be bought."""
-        return Stop("sales_paused", self.sales.since, note=self.sales.reason) if self.sales else self.line
+        return (
+            Stop("sales_paused", self.sales.since, note=self.sales.reason)
+            if self.sales
+            else self.line
+        )
 
     def why_not(self, network: str, bundle_id: int | None = None) -> Stop | None:
-        """Why this bundle, or this network when none is named, cannot be bought; None when it can."""
+        """Why this bundle, or this network when none is named, cannot be bought; None when it
+        can."""
         pause = self.networks.get(network)
         if self.everything is not None:
             return self.everything
@@ -106,7 +117,8 @@ class Now:
 
 @dataclass(frozen=True)
 class SoldOut:
-    """Sizes of one network that the free float does not cover, and since when the first of them is."""
+    """Sizes of one network that the free float does not cover, and since when the first of them
+    is."""
 
     network: str
     sizes: str
@@ -130,9 +142,9 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
 
 
 _ASK = text(
-    "SELECT b.renewed_at, b.stopped, b.stopped_since, b.short, "
-    "(SELECT jsonb_object_agg(key, value) FROM settings WHERE starts_with(key, 'paused.')) AS pauses "
-    "FROM (VALUES (1)) one (id) LEFT JOIN buying b USING (id)"
+    "SELECT b.renewed_at, b.stopped, b.stopped_since, b.short, (SELECT jsonb_object_agg(key, value)"
+    " FROM settings WHERE starts_with(key, 'paused.')) AS pauses FROM (VALUES (1)) one (id) LEFT"
+    " JOIN buying b USING (id)"
 )
 
 
@@ -148,6 +160,8 @@ def now() -> Now:
     line = Stop(row.stopped, row.stopped_since or row.renewed_at) if row.stopped else None
     if age > timedelta(seconds=settings.unwatched_s):
         line = line or Stop("unwatched", row.renewed_at)
-    short = {int(bundle_id): datetime.fromisoformat(since) for bundle_id, since in row.short.items()}
+    short = {
+        int(bundle_id): datetime.fromisoformat(since) for bundle_id, since in row.short.items()
+    }
     unsure = age > timedelta(seconds=settings.unsure_s)
     return Now(line, sales, pauses, short, row.renewed_at if unsure else None)

@@ -1,8 +1,8 @@
 """Cases: what only a person can settle, with the evidence.
 
-Sits below `orders`, because the state machine itself opens cases when news contradicts a final state. An open case of
-one kind exists once per subject; repeated news adds to its evidence. What may be done about each kind is decided in
-`settling`.
+Sits below `orders`, because the state machine itself opens cases when news contradicts a final
+state. An open case of one kind exists once per subject; repeated news adds to its evidence. What
+may be done about each kind is decided in `settling`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ KINDS = {
     "books_broken": "The proof of the books failed",
     "rounding": "Rounding adds up: more than GH₵ 1 in one day",
 }
-JUDGED_ONCE = frozenset({"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"})
-"""Cases of news: once a person has settled one, the very same news does not ask again. The others come back for as
-long as their cause stands."""
+JUDGED_ONCE = frozenset(
+    {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}
+)
+"""Cases of news: once a person has settled one, the very same news does not ask again. The others
+come back for as long as their cause stands."""
 _MOST_EVIDENCE = 20
 _POSTINGS = "posting_ids"
 
@@ -50,7 +52,13 @@ class Case(Model, StoreOrPlatformScoped):
     __tablename__ = "cases"
     __table_args__ = (
         ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
-        Index("uq_cases_open", "kind", "subject", unique=True, postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "uq_cases_open",
+            "kind",
+            "subject",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -78,28 +86,45 @@ class Case(Model, StoreOrPlatformScoped):
 
 
 def open_case(
-    kind: str, subject: str, evidence: dict[str, Any], *, store_id: int | None = None, order_id: int | None = None
+    kind: str,
+    subject: str,
+    evidence: dict[str, Any],
+    *,
+    store_id: int | None = None,
+    order_id: int | None = None,
 ) -> Case:
-    """Open a case inside the open use case, or add to the one already open for this kind and subject."""
+    """Open a case inside the open use case, or add to the one already open for this kind and
+    subject."""
     evidence = phones.hide(evidence)
     entry = {"at": clock.now().isoformat(), **evidence}
     case = db.session.scalar(
-        select(Case).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None)).with_for_update()
+        select(Case)
+        .where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None))
+        .with_for_update()
     )
     if case is None:
         case = Case(
-            kind=kind, subject=subject, title=KINDS[kind], evidence=[entry], store_id=store_id, order_id=order_id
+            kind=kind,
+            subject=subject,
+            title=KINDS[kind],
+            evidence=[entry],
+            store_id=store_id,
+            order_id=order_id,
         )
         db.session.add(case)
         db.session.flush()
-    elif len(case.evidence) < _MOST_EVIDENCE and evidence not in [_without_time(old) for old in case.evidence]:
+    elif len(case.evidence) < _MOST_EVIDENCE and evidence not in [
+        _without_time(old) for old in case.evidence
+    ]:
         case.evidence = [*case.evidence, entry]
     return case
 
 
 def is_open(kind: str, subject: str) -> bool:
     """Whether a person is already asked about this."""
-    query = select(Case.id).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None))
+    query = select(Case.id).where(
+        Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None)
+    )
     return db.session.scalar(query) is not None
 
 
@@ -107,21 +132,43 @@ def judged_before(kind: str, subject: str, evidence: dict[str, Any]) -> bool:
     """Whether a person has settled a case about this very news already."""
     if kind not in JUDGED_ONCE:
         return False
-    query = select(Case).where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_not(None))
+    query = select(Case).where(
+        Case.kind == kind, Case.subject == subject, Case.closed_at.is_not(None)
+    )
     evidence = phones.hide(evidence)
-    return any(evidence == _without_time(entry) for case in db.session.scalars(query) for entry in case.seen)
+    return any(
+        evidence == _without_time(entry)
+        for case in db.session.scalars(query)
+        for entry in case.seen
+    )
 
 
 def close_row(
-    case: Case, resolution: str, actor: Actor, *, action: str | None = None, posting_ids: Sequence[int] = ()
+    case: Case,
+    resolution: str,
+    actor: Actor,
+    *,
+    action: str | None = None,
+    posting_ids: Sequence[int] = (),
 ) -> None:
-    """Close a locked case inside the open use case: how in words, by which action, and which postings it made."""
-    case.closed_at, case.resolution, case.closed_by = clock.now(), phones.hide(resolution.strip())[:1_000], actor.name
+    """Close a locked case inside the open use case: how in words, by which action, and which
+    postings it made."""
+    case.closed_at, case.resolution, case.closed_by = (
+        clock.now(),
+        phones.hide(resolution.strip())[:1_000],
+        actor.name,
+    )
     case.action = action
     if posting_ids:
-        case.evidence = [*case.evidence, {"at": case.closed_at.isoformat(), _POSTINGS: list(posting_ids)}]
+        case.evidence = [
+            *case.evidence,
+            {"at": case.closed_at.isoformat(), _POSTINGS: list(posting_ids)},
+        ]
     audit.write(
-        actor, "close_case", f"case:{case.id}", {"kind": case.kind, "action": action, "resolution": case.resolution}
+        actor,
+        "close_case",
+        f"case:{case.id}",
+        {"kind": case.kind, "action": action, "resolution": case.resolution},
     )
 
 
@@ -130,7 +177,8 @@ def by_id(case_id: int) -> Case | None:
 
 
 def open_cases(limit: int, after: int | None = None, kind: str | None = None) -> list[Case]:
-    """Open cases, oldest first; with `after`, those that came after that one; with `kind`, those of it."""
+    """Open cases, oldest first; with `after`, those that came after that one; with `kind`, those of
+    it."""
     query = select(Case).where(Case.closed_at.is_(None)).order_by(Case.id).limit(limit)
     if after is not None:
         query = query.where(Case.id > after)
@@ -138,15 +186,24 @@ def open_cases(limit: int, after: int | None = None, kind: str | None = None) ->
 
 
 def open_counts() -> dict[str, int]:
-    """How many cases of each kind are open, in the order of `KINDS`; kinds without one are left out."""
-    rows = db.session.execute(select(Case.kind, func.count()).where(Case.closed_at.is_(None)).group_by(Case.kind)).all()
+    """How many cases of each kind are open, in the order of `KINDS`; kinds without one are left
+    out."""
+    rows = db.session.execute(
+        select(Case.kind, func.count()).where(Case.closed_at.is_(None)).group_by(Case.kind)
+    ).all()
     counts = {row[0]: row[1] for row in rows}
-    return {kind: counts[kind] for kind in (*KINDS, *sorted(set(counts) - set(KINDS))) if kind in counts}
+    return {
+        kind: counts[kind] for kind in (*KINDS, *sorted(set(counts) - set(KINDS))) if kind in counts
+    }
 
 
 def settled_cases(limit: int) -> list[Case]:
     """Closed cases, the newest settled first."""
-    query = select(Case).where(Case.closed_at.is_not(None)).order_by(Case.closed_at.desc(), Case.id.desc())
+    query = (
+        select(Case)
+        .where(Case.closed_at.is_not(None))
+        .order_by(Case.closed_at.desc(), Case.id.desc())
+    )
     return list(db.session.scalars(query.limit(limit)))
 
 
@@ -160,7 +217,11 @@ def of_kind(order_id: int, kind: str) -> list[Case]:
 
 
 def open_of_kind(kind: str) -> list[Case]:
-    return list(db.session.scalars(select(Case).where(Case.kind == kind, Case.closed_at.is_(None)).order_by(Case.id)))
+    return list(
+        db.session.scalars(
+            select(Case).where(Case.kind == kind, Case.closed_at.is_(None)).order_by(Case.id)
+        )
+    )
 
 
 def last_settled_at(actions: Sequence[str]) -> datetime | None:

@@ -1,11 +1,13 @@
-"""When the machine's wall clock is set: nothing that waits for a moment may wait as much longer as it was set back.
+"""When the machine's wall clock is set: nothing that waits for a moment may wait as much longer as
+it was set back.
 
-Decides that every moment an open order, its row and the line to the supplier go by moves with the clock, so that each
-falls due as if nothing had happened. What must not come too early goes by the steady clock as well (`orders.claiming`)
-and needs nothing from here. History stays as it was written. How often the clocks are looked at is the relay's business.
+Decides that every moment an open order, its row and the line to the supplier go by moves with the
+clock, so that each falls due as if nothing had happened. What must not come too early goes by the
+steady clock as well (`orders.claiming`) and needs nothing from here. History stays as it was
+written. How often the clocks are looked at is the relay's business.
 
-The wall clock was set when it and the steady clock moved differently. `clock.offset_s`, by which the demo lets time
-pass, is no such thing and moves neither.
+The wall clock was set when it and the steady clock moved differently. `clock.offset_s`, by which
+the demo lets time pass, is no such thing and moves neither.
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ _LONGEST_CLOSED_S = 600
 """The longest a supplier's 429 is heeded (`fulfilment.buying.supplier_link`)."""
 
 _ORDER = (
-    "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since", "processing_at",
+    "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since",
+    "processing_at",
     "failed_since", "looked_at", "next_look_at", "pending_since",
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
-_SHORTEN_LEASES = "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
+_SHORTEN_LEASES = (
+    "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
+)
 _LINK = (
     "credentials_refused_since",
     "unreachable_since",
@@ -45,7 +50,8 @@ _LINK = (
 )
 _CALLS = ("purchase_calls", "other_calls", "ring_lookups")
 
-# Of the last seconds nobody knows by which time they were written: such a moment is taken for one of the new time.
+# Of the last seconds nobody knows by which time they were written: such a moment is taken for one
+# of the new time.
 _MOVED = "CASE WHEN {one} BETWEEN :since AND :now THEN {one} ELSE {one} + :by END"
 _MOVE_ORDERS = (
     "UPDATE orders SET version = version + 1, "  # noqa: S608 - names from above
@@ -55,12 +61,16 @@ _MOVE_ORDERS = (
 _MOVE_ROWS = (
     "UPDATE outbox SET "  # noqa: S608
     + ", ".join(f"{one} = {one} + :by" for one in _ROW)
-    + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at) NOT BETWEEN :since AND :now"
+    + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at) NOT BETWEEN"
+    " :since AND :now"
 )
 _MOVE_LINK = (
     "UPDATE supplier_state SET "  # noqa: S608
     + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in _LINK)
-    + "".join(f", {one} = ARRAY(SELECT {_MOVED.format(one='moment')} FROM unnest({one}) AS moment)" for one in _CALLS)  # noqa: S608
+    + "".join(
+        f", {one} = ARRAY(SELECT {_MOVED.format(one='moment')} FROM unnest({one}) AS moment)"  # noqa: S608
+        for one in _CALLS
+    )
     + "".join(
         f", {one} = CASE WHEN {one} + :by > {most} THEN {most} ELSE {one} + :by END"
         for one, most in (("closed_until", ":closed"), ("breaker_open_until", ":breaker"))
@@ -70,7 +80,8 @@ _MOVE_LINK = (
 
 @dataclass(frozen=True)
 class ClockChange:
-    """How far the wall clock was set, in seconds, and how many orders and rows of the outbox moved with it."""
+    """How far the wall clock was set, in seconds, and how many orders and rows of the outbox moved
+    with it."""
 
     seconds: float
     orders: int
@@ -85,7 +96,8 @@ class Watch:
         self._looked_s = 0.0
 
     def look(self) -> ClockChange | None:
-        """Move what waits when the wall clock was set since the last look, by this process or by one before it.
+        """Move what waits when the wall clock was set since the last look, by this process or by
+        one before it.
 
         None when it was not, or when another process has seen to it. Needs `across_stores`.
         """
@@ -101,19 +113,26 @@ class Watch:
 
 
 def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
-    """Compare with the mark that all processes of this boot share, and move everything, once, in one transaction.
+    """Compare with the mark that all processes of this boot share, and move everything, once, in
+    one transaction.
 
     What was written in the last `unsure_s` seconds may be of the new time already.
     """
     settings, now, key = config.current(), clock.now(), _KEY + clock.boot()
     with transaction() as session:
-        session.execute(insert(Setting).values(key=key, value={"offset_s": offset_s}).on_conflict_do_nothing())
+        session.execute(
+            insert(Setting).values(key=key, value={"offset_s": offset_s}).on_conflict_do_nothing()
+        )
         mark = session.scalars(select(Setting).where(Setting.key == key).with_for_update()).one()
         seconds = offset_s - float(str(mark.value["offset_s"]))
         if abs(seconds) < NOTED_S:
             return None
         mark.value = {"offset_s": offset_s}
-        values = {"by": timedelta(seconds=seconds), "since": now - timedelta(seconds=unsure_s), "now": now}
+        values = {
+            "by": timedelta(seconds=seconds),
+            "since": now - timedelta(seconds=unsure_s),
+            "now": now,
+        }
         # The line stays closed no longer than an answer of just now could have closed it.
         longest = {
             "closed": now + timedelta(seconds=_LONGEST_CLOSED_S),
@@ -121,7 +140,10 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
         }
         orders = session.execute(text(_MOVE_ORDERS), values)
         rows = session.execute(text(_MOVE_ROWS), values)
-        # A row rung in the new time may be under a lease of the old: no job holds one longer than it may last.
-        session.execute(text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)})
+        # A row rung in the new time may be under a lease of the old: no job holds one longer than
+        # it may last.
+        session.execute(
+            text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)}
+        )
         session.execute(text(_MOVE_LINK), values | longest)
         return ClockChange(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]

@@ -43,7 +43,8 @@ def open_store(
 
 @as_platform
 def set_store_status(store_id: int, status: str, reason: str, actor: Actor) -> Store:
-    """Open, close or suspend a store; `reason` is what its customers read. Raises `stores.BadStore`."""
+    """Open, close or suspend a store; `reason` is what its customers read. Raises
+    `stores.BadStore`."""
     with transaction():
         store = stores.set_status_row(store_id, status, reason)
         audit.write(actor, f"store_{status}", f"store:{store_id}", {"reason": reason})

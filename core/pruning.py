@@ -1,6 +1,8 @@
-"""What is deleted when its keeping time is over: calls to the supplier, webhooks, finished requests of people.
+"""What is deleted when its keeping time is over: calls to the supplier, webhooks, finished requests
+of people.
 
-Evidence that no role of the application may delete: a function of the database does, and hears signed words alone.
+Evidence that no role of the application may delete: a function of the database does, and hears
+signed words alone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from core.base.db import transaction
 
 
 def prune() -> int:
-    """Delete call lines, webhooks and finished requests past their keeping time. Returns how many rows went."""
+    """Delete call lines, webhooks and finished requests past their keeping time. Returns how many
+    rows went."""
     settings, now = config.current(), clock.now()
     said = signed.say(
         "makola_prune",

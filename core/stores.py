@@ -1,7 +1,7 @@
 """Stores: the tenants, each an agent's shop on a subdomain.
 
-Decides which slugs may exist and what a store's state means. Money accounts and price lists of a new store are made
-by `onboarding`, which sits above.
+Decides which slugs may exist and what a store's state means. Money accounts and price lists of a
+new store are made by `onboarding`, which sits above.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Store(Model):
 
 
 def by_slug(slug: str) -> Store | None:
-    """The store at this subdomain, or None. `slug` is matched exactly; the edge has lower-cased the host."""
+    """The store at this subdomain, or None. `slug` is matched exactly; the edge has lower-cased the
+    host."""
     return db.session.scalar(select(Store).where(Store.slug == slug))
 
 
@@ -103,14 +104,25 @@ def check_slug(slug: str) -> str:
     """The slug as it may be used. Raises `BadStore` with a sentence."""
     slug = slug.strip().lower()
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30}[a-z0-9])", slug):
-        raise BadStore("Use 3 to 32 letters a-z, digits and dashes for the store address, like ama-data.")
+        raise BadStore(
+            "Use 3 to 32 letters a-z, digits and dashes for the store address, like ama-data."
+        )
     if slug in RESERVED or slug.startswith("xn--"):
         raise BadStore(f"The address {slug} is reserved. Choose another, like {slug}-data.")
     return slug
 
 
-def add(*, slug: str, name: str, markup_bp: int, colour: str, whatsapp: str | None, momo_number: str | None) -> Store:
-    """A new store row inside the open use case; `onboarding.open_store` is the verb to call. Raises `BadStore`."""
+def add(
+    *,
+    slug: str,
+    name: str,
+    markup_bp: int,
+    colour: str,
+    whatsapp: str | None,
+    momo_number: str | None,
+) -> Store:
+    """A new store row inside the open use case; `onboarding.open_store` is the verb to call. Raises
+    `BadStore`."""
     if not name.strip() or len(name) > 60:
         raise BadStore("Give the store a name of 1 to 60 characters.")
     if not re.fullmatch(r"#[0-9a-f]{6}", colour):
@@ -129,7 +141,8 @@ def add(*, slug: str, name: str, markup_bp: int, colour: str, whatsapp: str | No
 
 
 def set_status_row(store_id: int, status: str, note: str) -> Store:
-    """Change a store's state inside the open use case. Raises `BadStore` for a state that does not exist."""
+    """Change a store's state inside the open use case. Raises `BadStore` for a state that does not
+    exist."""
     if status not in ("open", "closed", "suspended"):
         raise BadStore("A store is open, closed or suspended.")
     store = db.session.scalars(select(Store).where(Store.id == store_id).with_for_update()).one()

@@ -1,6 +1,8 @@
-"""`python3 dev.py check`: everything that must hold before a change goes in, with a line and a time for each.
+"""`python3 dev.py check`: everything that must hold before a change goes in, with a line and a time
+for each.
 
-Decides which checks there are and in which order: the quick ones first, all of them even when one fails.
+Decides which checks there are and in which order: the quick ones first, all of them even when one
+fails.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ BIN = Path(sys.executable).parent
 
 def main(words: Sequence[str]) -> int:
     """Run every check. Returns 0 when all passed, else 1. For `--audit` see `audit.main`."""
-    parser = argparse.ArgumentParser(prog="python3 dev.py check", description="Everything that must hold.")
-    parser.add_argument("--fast", action="store_true", help="leave out the tests marked slow or browser")
+    parser = argparse.ArgumentParser(
+        prog="python3 dev.py check", description="Everything that must hold."
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="leave out the tests marked slow or browser"
+    )
     parser.add_argument("--no-tests", action="store_true", help="only the checks that run no test")
     parser.add_argument(
         "--audit",
@@ -52,7 +58,9 @@ def _run(steps: Sequence[tuple[str, Callable[[], int]]]) -> int:
         began = time.monotonic()
         status = step()
         failed |= status != 0
-        lines.append(f"{'ok    ' if status == 0 else 'FAILED'}  {name:<8} {time.monotonic() - began:6.1f} s")
+        lines.append(
+            f"{'ok    ' if status == 0 else 'FAILED'}  {name:<8} {time.monotonic() - began:6.1f} s"
+        )
     print("\n" + "\n".join(lines), flush=True)
     return int(failed)
 

@@ -1,7 +1,9 @@
-"""What the person at the terminal reads: one stream of lines, each with the name of the process it came from.
+"""What the person at the terminal reads: one stream of lines, each with the name of the process it
+came from.
 
-Decides colours, and that printing never holds anything up: a terminal or pipe that nobody reads loses lines from the
-screen, never from the log file, and never stops a child from being watched or ended.
+Decides colours, and that printing never holds anything up: a terminal or pipe that nobody reads
+loses lines from the screen, never from the log file, and never stops a child from being watched or
+ended.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-COLOURS = {"postgres": 34, "valkey": 31, "sandbox": 35, "web": 32, "supervise": 36, "migrate": 33, "seed": 33}
+COLOURS = {
+    "postgres": 34,
+    "valkey": 31,
+    "sandbox": 35,
+    "web": 32,
+    "supervise": 36,
+    "migrate": 33,
+    "seed": 33,
+}
 _KEEP_LINES = 5_000
 _CHUNK = select.PIPE_BUF  # a pipe that polls writable takes this much without waiting
 _LOG_BYTES = 10 * 1024 * 1024
@@ -25,9 +35,13 @@ class Console:
     def __init__(self, log: Path, environ: Mapping[str, str], out: int) -> None:
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))
-        self._file = os.fdopen(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w", buffering=1)
+        self._file = os.fdopen(
+            os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w", buffering=1
+        )
         self._out = out
-        self._colour = bool(environ.get("FORCE_COLOR") or (os.isatty(self._out) and not environ.get("NO_COLOR")))
+        self._colour = bool(
+            environ.get("FORCE_COLOR") or (os.isatty(self._out) and not environ.get("NO_COLOR"))
+        )
         self._waiting: deque[bytes] = deque(maxlen=_KEEP_LINES)
 
     def line(self, name: str, text: str) -> None:

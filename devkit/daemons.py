@@ -1,6 +1,8 @@
-"""How one private server is launched, awaited and ended, and what its folder remembers between runs.
+"""How one private server is launched, awaited and ended, and what its folder remembers between
+runs.
 
-Decides ports, logs and how long to wait. Leaves to `servers` what is launched, and to `process_tree` the tie to the starter.
+Decides ports, logs and how long to wait. Leaves to `servers` what is launched, and to
+`process_tree` the tie to the starter.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def free_port(preferred: int | None = None) -> int:
 
 def is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections still waiting are no hindrance
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # closed connections still waiting are no hindrance
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -70,12 +74,20 @@ def launch(command: list[str], log: Path, output: Output, signum: int, place: di
     return process
 
 
-def await_ready(process: subprocess.Popen[bytes], check: Callable[[], bool], name: str, log: Path) -> None:
-    """Wait until `check` is true; otherwise end the process and raise `ServerError`, as when `check` raises it."""
+def await_ready(
+    process: subprocess.Popen[bytes], check: Callable[[], bool], name: str, log: Path
+) -> None:
+    """Wait until `check` is true; otherwise end the process and raise `ServerError`, as when
+    `check` raises it."""
     try:
-        if until(lambda: process.poll() is not None or check(), START_WAIT_S) and process.poll() is None:
+        if (
+            until(lambda: process.poll() is not None or check(), START_WAIT_S)
+            and process.poll() is None
+        ):
             return
-        ending = last_line(log.read_text(errors="replace")) if log.exists() else "see its lines above"
+        ending = (
+            last_line(log.read_text(errors="replace")) if log.exists() else "see its lines above"
+        )
         raise ServerError(f"{name} did not start: {ending}")
     except ServerError:
         end(process, signal.SIGTERM, signal.SIGKILL)
@@ -91,7 +103,9 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def end(process: subprocess.Popen[bytes] | None, gentle: int, hard: int, wait_s: float = STOP_WAIT_S) -> None:
+def end(
+    process: subprocess.Popen[bytes] | None, gentle: int, hard: int, wait_s: float = STOP_WAIT_S
+) -> None:
     if process is None:
         return
     for signum, patience_s in ((gentle, wait_s), (hard, 3), (signal.SIGKILL, 3)):
@@ -109,7 +123,9 @@ def make_folder(folder: Path, mode: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     except OSError as error:
-        raise ServerError(f"Makola cannot write to {folder} ({error.strerror}): make that folder yours.") from error
+        raise ServerError(
+            f"Makola cannot write to {folder} ({error.strerror}): make that folder yours."
+        ) from error
 
 
 def recall(folder: Path) -> dict[str, object]:

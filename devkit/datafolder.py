@@ -1,7 +1,7 @@
 """The folder that `up` keeps everything in, `instance/` unless MAKOLA_INSTANCE names another.
 
-Decides who may use it at a time, what in it is ours to delete, and which ports it remembers. Leaves what the servers
-keep inside their own folders to `servers`.
+Decides who may use it at a time, what in it is ours to delete, and which ports it remembers. Leaves
+what the servers keep inside their own folders to `servers`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from devkit.plan import Refusal
 from devkit.processes import Stopping
 
 LAST_RUN_WAIT_S = 20  # how long a run that is just ending may take
-# What `--reset` deletes: what we made, by name, since MAKOLA_INSTANCE may point at a folder with other things in it.
+# What `--reset` deletes: what we made, by name, since MAKOLA_INSTANCE may point at a folder with
+# other things in it.
 OURS = (
     "postgres",
     "valkey",
@@ -36,7 +37,8 @@ OURS = (
 
 
 def make(instance: Path) -> None:
-    """Root lets others walk through the folder, since its PostgreSQL runs as nobody; each file in it is closed."""
+    """Root lets others walk through the folder, since its PostgreSQL runs as nobody; each file in
+    it is closed."""
     instance.mkdir(parents=True, exist_ok=True)
     if instance.stat().st_uid == os.geteuid():
         instance.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -44,16 +46,20 @@ def make(instance: Path) -> None:
 
 @contextmanager
 def alone(instance: Path, front_fd: int) -> Iterator[None]:
-    """Hold the folder's lock. A run that is just ending is waited for, one that goes on is a `Refusal`."""
+    """Hold the folder's lock. A run that is just ending is waited for, one that goes on is a
+    `Refusal`."""
     with open(instance / "up.lock", "a+") as held:
         deadline = time.monotonic() + LAST_RUN_WAIT_S
         while not _is_locked(held.fileno()):
             held.seek(0)
             holder = held.read().strip()
-            if (holder.isdigit() and process_tree.is_alive(int(holder))) or time.monotonic() > deadline:
+            if (
+                holder.isdigit() and process_tree.is_alive(int(holder))
+            ) or time.monotonic() > deadline:
                 raise Refusal(
-                    f"Makola is already running in this folder (process {holder or 'unknown'}): stop it with Ctrl-C "
-                    "there, or set MAKOLA_INSTANCE to another folder for a second one."
+                    f"Makola is already running in this folder (process {holder or 'unknown'}):"
+                    " stop it with Ctrl-C there, or set MAKOLA_INSTANCE to another folder for a"
+                    " second one."
                 )
             if select.select([front_fd], [], [], 0.1)[0]:
                 raise Stopping

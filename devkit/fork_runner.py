@@ -1,8 +1,9 @@
 """The two processes of `up`: a front that the person sees and a runner that owns everything else.
 
-The runner stops in good order when the pipe from the front closes, and it closes however the front ends: Ctrl-C,
-TERM, a closed terminal, or SIGKILL, after which no code of the front runs. Should the runner itself be killed, the
-front inherits the orphans and ends them. So each watches the other, and neither death leaves a process behind.
+The runner stops in good order when the pipe from the front closes, and it closes however the front
+ends: Ctrl-C, TERM, a closed terminal, or SIGKILL, after which no code of the front runs. Should the
+runner itself be killed, the front inherits the orphans and ends them. So each watches the other,
+and neither death leaves a process behind.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ RUNNER_WAIT_S = 25  # longer than a whole orderly stop; a runner that takes long
 
 
 def run(body: Callable[[int], int], after_kill: Callable[[], None]) -> int:
-    """Fork; run `body(fd)` in the child, where `fd` reaches its end when this process is gone or told to stop.
+    """Fork; run `body(fd)` in the child, where `fd` reaches its end when this process is gone or
+    told to stop.
 
-    Returns the exit status of `body`, or 1 when the runner was killed: then `after_kill` tidies up for it.
+    Returns the exit status of `body`, or 1 when the runner was killed: then `after_kill` tidies up
+    for it.
     """
     reading, writing = os.pipe()
     sys.stdout.flush()

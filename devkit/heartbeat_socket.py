@@ -1,4 +1,5 @@
-"""How a child says that it lives: datagrams to a socket named in its environment, as systemd's watchdog has them.
+"""How a child says that it lives: datagrams to a socket named in its environment, as systemd's
+watchdog has them.
 
 Decides how long a child has been silent. Leaves what is done about it to `processes`.
 """

@@ -1,7 +1,8 @@
-"""The random secrets of one data folder: made on first use, the same ever after, gone with `--reset`.
+"""The random secrets of one data folder: made on first use, the same ever after, gone with
+`--reset`.
 
-Decides what is secret and how long it is. Leaves the roles behind the database passwords to `servers`, and the
-accounts behind the log-ins to `flask seed`, which reads the same file.
+Decides what is secret and how long it is. Leaves the roles behind the database passwords to
+`servers`, and the accounts behind the log-ins to `flask seed`, which reads the same file.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from pathlib import Path
 from typing import Any
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"  # nothing that looks like something else
-_PEOPLE = {"owner": "owner@makola.example", "ama": "ama@makola.example", "kofi": "kofi@makola.example"}
+_PEOPLE = {
+    "owner": "owner@makola.example",
+    "ama": "ama@makola.example",
+    "kofi": "kofi@makola.example",
+}
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read the secrets at `path`, adding what is missing. The file is for its owner's eyes only (0600).
+    """Read the secrets at `path`, adding what is missing. The file is for its owner's eyes only
+    (0600).
 
     Raises `OSError` when it cannot be read or written, `ValueError` when it is not JSON.
     """
@@ -42,7 +48,9 @@ def save(path: Path, value: dict[str, Any]) -> None:
     """Replace the JSON file at `path` in one step, readable by its owner only."""
     half = path.with_name(f"{path.name}.{os.getpid()}")
     half.unlink(missing_ok=True)
-    with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump(value, file, indent=2)
         file.write("\n")
         file.flush()

@@ -1,9 +1,10 @@
 """Where the private PostgreSQL keeps its files, and as which user it runs.
 
-PostgreSQL refuses to run as root. An ordinary user runs it as himself, with everything in the data folder. Root runs
-it as `nobody`, who must be able to walk every folder above the data and above the program. Where a parent is closed
-to others (a project under a 0700 home), the files live in a private folder of the system's temporary directory that
-survives reboots, and the data folder remembers which; no right on any existing folder is ever widened.
+PostgreSQL refuses to run as root. An ordinary user runs it as himself, with everything in the data
+folder. Root runs it as `nobody`, who must be able to walk every folder above the data and above the
+program. Where a parent is closed to others (a project under a 0700 home), the files live in a
+private folder of the system's temporary directory that survives reboots, and the data folder
+remembers which; no right on any existing folder is ever widened.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _MARKER = "belongs-to.json"
 
 @dataclass(frozen=True)
 class Home:
-    """The files of one PostgreSQL. `root` holds them all; `account` is None for the user who runs us."""
+    """The files of one PostgreSQL. `root` holds them all; `account` is None for the user who runs
+    us."""
 
     root: Path
     account: pwd.struct_passwd | None
@@ -41,11 +43,19 @@ class Home:
         return self.root / "data"
 
     def as_account(self) -> dict[str, object]:
-        """Arguments for `subprocess`: run as the account, from a folder it can stand in, with a bare environment."""
-        place: dict[str, object] = {"cwd": self.root, "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}}
+        """Arguments for `subprocess`: run as the account, from a folder it can stand in, with a
+        bare environment."""
+        place: dict[str, object] = {
+            "cwd": self.root,
+            "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        }
         if self.account is None:
             return place
-        return place | {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+        return place | {
+            "user": self.account.pw_uid,
+            "group": self.account.pw_gid,
+            "extra_groups": [],
+        }
 
     def give(self, path: Path) -> None:
         """Hand one file or folder to the account."""
@@ -67,7 +77,8 @@ def settle(folder: Path, *, throwaway: bool) -> Home:
 
 
 def forget(folder: Path) -> None:
-    """Delete the data of the server at `folder`, wherever its home is. The server must be stopped."""
+    """Delete the data of the server at `folder`, wherever its home is. The server must be
+    stopped."""
     outside = _remembered(folder)
     if outside is not None:
         shutil.rmtree(outside, ignore_errors=True)
@@ -82,14 +93,14 @@ def forget_outside(folder: Path) -> None:
 
 
 def wheel_folder() -> Path:
-    """The folder of the wheel that carries PostgreSQL. Its Python code is never imported: run as root, its own
-    functions create a system account and open read rights on every parent folder."""
+    """The folder of the wheel that carries PostgreSQL. Its Python code is never imported: run as
+    root, its own functions create a system account and open read rights on every parent folder."""
     spec = importlib.util.find_spec(PACKAGE)
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places or not (Path(places[0]) / "pginstall18" / "bin" / "postgres").is_file():
         raise ServerError(
-            "No PostgreSQL 18 came with the packages on this platform: use 64-bit Linux (glibc) or macOS, "
-            "or set DATABASE_URL and DATABASE_ADMIN_URL to a server of your own."
+            "No PostgreSQL 18 came with the packages on this platform: use 64-bit Linux (glibc) or"
+            " macOS, or set DATABASE_URL and DATABASE_ADMIN_URL to a server of your own."
         )
     return Path(places[0])
 
@@ -102,7 +113,8 @@ def _account(data: Path) -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
     except KeyError as error:
         raise ServerError(
-            "PostgreSQL may not run as root and this machine has no user 'nobody': run this as an ordinary user."
+            "PostgreSQL may not run as root and this machine has no user 'nobody': run this as an"
+            " ordinary user."
         ) from error
 
 
@@ -116,11 +128,17 @@ def _outside(folder: Path, throwaway: bool) -> tuple[Path, str]:
     """The home of a folder that `nobody` cannot reach, and what to tell a person about it."""
     known = _remembered(folder)
     if known is not None:
-        return known, f"PostgreSQL's files are in {known}, since user 'nobody' cannot enter {folder}."
+        return (
+            known,
+            f"PostgreSQL's files are in {known}, since user 'nobody' cannot enter {folder}.",
+        )
     lost = (folder / "outside").exists()
     _sweep()
     # /var/tmp before /tmp: the first survives a reboot.
-    for parent in ("/var/tmp", tempfile.gettempdir()):  # noqa: S108 mkdtemp makes a folder of an unguessable name
+    for parent in (
+        "/var/tmp",  # noqa: S108 mkdtemp makes a folder of an unguessable name
+        tempfile.gettempdir(),
+    ):
         if os.access(parent, os.W_OK) and _open_to_all(Path(parent)):
             root = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             root.chmod(0o711)
@@ -128,15 +146,20 @@ def _outside(folder: Path, throwaway: bool) -> tuple[Path, str]:
             (root / _MARKER).write_text(json.dumps(marker), encoding="utf-8")
             (folder / "outside").write_text(str(root), encoding="utf-8")
             reason = f"PostgreSQL's files go to {root}, since user 'nobody' cannot enter {folder}."
-            return root, "The database is empty: the folder of its files was removed. " * lost + reason
+            return (
+                root,
+                "The database is empty: the folder of its files was removed. " * lost + reason,
+            )
     raise ServerError(
-        f"PostgreSQL may not run as root, and user 'nobody' cannot reach {folder}: make /var/tmp writable, "
-        "move the project to a folder that others may enter, or run this as an ordinary user."
+        f"PostgreSQL may not run as root, and user 'nobody' cannot reach {folder}: make /var/tmp"
+        " writable, move the project to a folder that others may enter, or run this as an ordinary"
+        " user."
     )
 
 
 def _remembered(folder: Path) -> Path | None:
-    """The outside home of `folder`, if it still exists, is root's own and was made for this folder."""
+    """The outside home of `folder`, if it still exists, is root's own and was made for this
+    folder."""
     try:
         root = Path((folder / "outside").read_text(encoding="utf-8"))
         marker = json.loads((root / _MARKER).read_text(encoding="utf-8"))
@@ -148,11 +171,18 @@ def _remembered(folder: Path) -> Path | None:
 
 def _sweep() -> None:
     """Remove throwaway homes whose folder is gone: what a killed test run left behind."""
-    for parent in {"/var/tmp", tempfile.gettempdir()}:  # noqa: S108 only folders of ours are looked at
+    for parent in {
+        "/var/tmp",  # noqa: S108 only folders of ours are looked at
+        tempfile.gettempdir(),
+    }:
         for root in Path(parent).glob(_PREFIX + "*"):
             try:
                 marker = json.loads((root / _MARKER).read_text(encoding="utf-8"))
-                if root.stat().st_uid == 0 and marker["throwaway"] and not Path(marker["folder"]).exists():
+                if (
+                    root.stat().st_uid == 0
+                    and marker["throwaway"]
+                    and not Path(marker["folder"]).exists()
+                ):
                     shutil.rmtree(root, ignore_errors=True)
             except (OSError, ValueError, KeyError):
                 continue
@@ -162,7 +192,11 @@ def _runs(home: Home) -> bool:
     """Whether the account can execute the programs where they are."""
     try:
         done = subprocess.run(
-            [home.programs / "postgres", "--version"], capture_output=True, timeout=20, check=False, **home.as_account()
+            [home.programs / "postgres", "--version"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            **home.as_account(),
         )
     except OSError:
         return False
@@ -170,7 +204,8 @@ def _runs(home: Home) -> bool:
 
 
 def _copied_programs(tree: Path, root: Path) -> Path:
-    """Copy the programs, and the folder of libraries beside them, to where the account may read them."""
+    """Copy the programs, and the folder of libraries beside them, to where the account may read
+    them."""
     version = importlib.metadata.version(PACKAGE)
     place = root / f"programs-{version}"
     programs = place / PACKAGE / "pginstall18" / "bin"
@@ -178,7 +213,11 @@ def _copied_programs(tree: Path, root: Path) -> Path:
         return programs
     half = Path(tempfile.mkdtemp(prefix="copying-", dir=root))
     libraries = tree.parent / f"{PACKAGE}.libs"
-    shutil.copytree(tree / "pginstall18", half / PACKAGE / "pginstall18", ignore=shutil.ignore_patterns("include"))
+    shutil.copytree(
+        tree / "pginstall18",
+        half / PACKAGE / "pginstall18",
+        ignore=shutil.ignore_patterns("include"),
+    )
     if libraries.is_dir():
         shutil.copytree(libraries, half / libraries.name)
     for path in (half, *half.rglob("*")):

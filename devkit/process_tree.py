@@ -1,7 +1,7 @@
 """How a process is tied to the one that started it, so that nothing outlives `dev.py`.
 
-Decides what the kernel is asked for (a signal when the parent dies, adoption of orphans) and who is whose child.
-Leaves to `processes` what to do with the children found.
+Decides what the kernel is asked for (a signal when the parent dies, adoption of orphans) and who is
+whose child. Leaves to `processes` what to do with the children found.
 """
 
 from __future__ import annotations
@@ -19,24 +19,29 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else
 
 
 def die_with_parent(signum: int) -> Callable[[], None]:
-    """A `preexec_fn`: the kernel sends `signum` to the new process when the thread that started it ends.
+    """A `preexec_fn`: the kernel sends `signum` to the new process when the thread that started it
+    ends.
 
-    subprocess changes the user before it calls this, and only a later change of user would clear the request.
-    Start such a process from a thread that lives as long as the process should: the main one.
+    subprocess changes the user before it calls this, and only a later change of user would clear
+    the request. Start such a process from a thread that lives as long as the process should: the
+    main one.
     """
     parent = os.getpid()
 
     def ask_kernel() -> None:
         if _prctl is not None:
             _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-            if os.getppid() != parent:  # the parent was gone before the request: nobody would send the signal
+            if (
+                os.getppid() != parent
+            ):  # the parent was gone before the request: nobody would send the signal
                 os._exit(1)
 
     return ask_kernel
 
 
 def adopt_orphans() -> None:
-    """Make this process the new parent of grandchildren whose own parent dies, so that it can end them."""
+    """Make this process the new parent of grandchildren whose own parent dies, so that it can end
+    them."""
     if _prctl is not None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -60,7 +65,12 @@ def command_line(pid: int) -> str:
                 return file.read().replace("\0", " ").strip()
         except OSError:
             return ""
-    listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607 ps is on PATH on every Unix
+    listing = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)],  # noqa: S607 ps is on PATH on every Unix
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return listing.stdout.strip()
 
 
@@ -71,15 +81,24 @@ def family_tree() -> dict[int, list[int]]:
         pairs = [(_stat(int(name)), int(name)) for name in os.listdir("/proc") if name.isdigit()]
         rows = [(int(stat[1]), pid) for stat, pid in pairs if stat and stat[0] != "Z"]
     else:
-        listing = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=False)  # noqa: S607 ps is on PATH on every Unix
-        rows = [(int(ppid), int(pid)) for ppid, pid in (line.split() for line in listing.stdout.splitlines())]
+        listing = subprocess.run(
+            ["ps", "-A", "-o", "ppid=,pid="],  # noqa: S607 ps is on PATH on every Unix
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        rows = [
+            (int(ppid), int(pid))
+            for ppid, pid in (line.split() for line in listing.stdout.splitlines())
+        ]
     for parent, pid in sorted(rows):
         tree.setdefault(parent, []).append(pid)
     return tree
 
 
 def children(pid: int) -> list[int]:
-    """Direct children of `pid`, those that ended but were not collected yet included where the kernel lists them."""
+    """Direct children of `pid`, those that ended but were not collected yet included where the
+    kernel lists them."""
     try:
         found: list[int] = []
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -122,7 +141,9 @@ def _stat(pid: int) -> list[str]:
     """State, parent and the rest of /proc/<pid>/stat; empty when the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()  # the name before it may hold spaces and brackets
+            return (
+                file.read().rpartition(")")[2].split()
+            )  # the name before it may hold spaces and brackets
     except OSError:
         return []
 

@@ -1,7 +1,8 @@
 """The children of `up`: started, heard, restarted when they die, ended together.
 
-Decides when a child is started again and how all are stopped within ten seconds. Leaves to `up` what the children
-are. One thread and one loop: nothing here waits without listening to the children and to the front's pipe.
+Decides when a child is started again and how all are stopped within ten seconds. Leaves to `up`
+what the children are. One thread and one loop: nothing here waits without listening to the children
+and to the front's pipe.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Child:
 class Family:
     """All children of one `up`."""
 
-    def __init__(self, console: Console, front: int, restart_s: Sequence[float] = _RESTART_S) -> None:
+    def __init__(
+        self, console: Console, front: int, restart_s: Sequence[float] = _RESTART_S
+    ) -> None:
         self._console = console
         self._restart_s = restart_s
         self._children: list[Child] = []
@@ -108,7 +111,8 @@ class Family:
         return process.returncode
 
     def wait_for(self, condition: Callable[[], bool], wait_s: float) -> bool:
-        """Listen to the children until `condition()` or `wait_s` passed; says which. Raises `Stopping`."""
+        """Listen to the children until `condition()` or `wait_s` passed; says which. Raises
+        `Stopping`."""
         deadline = time.monotonic() + wait_s
         while not condition():
             if time.monotonic() > deadline:
@@ -117,7 +121,8 @@ class Family:
         return True
 
     def listen(self) -> None:
-        """One round: hear lines, start what died, end strays. At most a tick long. Raises `Stopping`."""
+        """One round: hear lines, start what died, end strays. At most a tick long. Raises
+        `Stopping`."""
         self._hear()
         if self._stopping:
             raise Stopping
@@ -129,14 +134,22 @@ class Family:
         apps = [child for child in self._children if not child.is_server]
         servers = [child for child in self._children if child.is_server]
         for group, wait_s in ((apps, STOP_APPS_S), (servers, STOP_SERVERS_S)):
-            running = [child.process for child in group if child.process and child.process.poll() is None]
+            running = [
+                child.process for child in group if child.process and child.process.poll() is None
+            ]
             for child in group:
                 if child.process in running:
                     process_tree.send(child.process.pid, child.stop_signal)
-            self._hear_until(lambda running=running: all(p.poll() is not None for p in running), wait_s)
+            self._hear_until(
+                lambda running=running: all(p.poll() is not None for p in running), wait_s
+            )
             for child in group:
-                if child.process in running:  # its group too: workers that did not follow their parent
-                    process_tree.send_group(child.process.pid, signal.SIGQUIT if child.is_server else signal.SIGKILL)
+                if (
+                    child.process in running
+                ):  # its group too: workers that did not follow their parent
+                    process_tree.send_group(
+                        child.process.pid, signal.SIGQUIT if child.is_server else signal.SIGKILL
+                    )
         self._hear_until(lambda: not process_tree.descendants(os.getpid()), 1.0)
         for pid in process_tree.descendants(os.getpid()):
             process_tree.send(pid, signal.SIGKILL)
@@ -154,7 +167,9 @@ class Family:
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         held = bytearray()
-        self._selector.register(reading, selectors.EVENT_READ, lambda fd: self._hear_child(fd, name, held))
+        self._selector.register(
+            reading, selectors.EVENT_READ, lambda fd: self._hear_child(fd, name, held)
+        )
         try:
             return launch(writing)
         finally:
@@ -214,7 +229,8 @@ class Family:
                     child.process.pid, signal.SIGKILL
                 )  # workers that lost their parent hold its port
                 self._console.say(
-                    f"{child.name} ended {_how(child.process.returncode)}; starting it again in {wait_s:g} s"
+                    f"{child.name} ended {_how(child.process.returncode)}; starting it again in"
+                    f" {wait_s:g} s"
                 )
             if child.beats is not None and child.pid and child.beats.silent_s() > SILENT_S:
                 self._console.say(f"{child.name} was silent for {SILENT_S:g} s; killing it")
@@ -223,8 +239,8 @@ class Family:
         self._end_strays(now)
 
     def _end_strays(self, now: float) -> None:
-        """Orphans come to us when their parent dies: the workers of a killed supervisor, say. End them, since the
-        parent's successor makes its own."""
+        """Orphans come to us when their parent dies: the workers of a killed supervisor, say. End
+        them, since the parent's successor makes its own."""
         if now - self._strays_at < _STRAYS_S:
             return
         self._strays_at = now
@@ -248,7 +264,9 @@ class Family:
         return not process_tree.descendants(os.getpid())
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], out: int, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    argv: Sequence[str], env: Mapping[str, str], out: int, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, tied to this process, its output going to `out`."""
     return subprocess.Popen(
         list(argv),
@@ -263,9 +281,12 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], out: int, cwd: Path | Non
 
 
 def python(*words: str) -> list[str]:
-    """A command line of the Python that runs us. `-m` works where a script's first line would be too long."""
+    """A command line of the Python that runs us. `-m` works where a script's first line would be
+    too long."""
     return [sys.executable, *words]
 
 
 def _how(returncode: int) -> str:
-    return f"with status {returncode}" if returncode >= 0 else f"by {signal.Signals(-returncode).name}"
+    return (
+        f"with status {returncode}" if returncode >= 0 else f"by {signal.Signals(-returncode).name}"
+    )

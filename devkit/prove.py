@@ -1,7 +1,9 @@
-"""`python3 dev.py prove`: what needs the whole program, or every core, and somebody who breaks things.
+"""`python3 dev.py prove`: what needs the whole program, or every core, and somebody who breaks
+things.
 
-Decides which proofs there are, and the two forms of each: the short one is a test, the long one a program of
-`tests/proofs` with the size at which its figures are written down. Without a name all short forms run.
+Decides which proofs there are, and the two forms of each: the short one is a test, the long one a
+program of `tests/proofs` with the size at which its figures are written down. Without a name all
+short forms run.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from dataclasses import dataclass
 from devkit import test
 
 STAGES = (("alone and not all_cores", 2), ("all_cores", 1))
-"""Which tests are proofs, and in how many processes. What starts the whole program runs two at once: nothing it shows may
-depend on a quiet machine. Last comes what has processes of its own for all cores."""
+"""Which tests are proofs, and in how many processes. What starts the whole program runs two at
+once: nothing it shows may depend on a quiet machine. Last comes what has processes of its own for
+all cores."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """`short`: the test file, under `tests`. `long`: the program and its words; it takes further ones."""
+    """`short`: the test file, under `tests`. `long`: the program and its words; it takes further
+    ones."""
 
     says: str
     short: str
@@ -31,22 +35,36 @@ class Proof:
 
 PROOFS = {
     "kill": Proof(
-        "kill -9 of everything while orders are bought", "proofs/test_kill", ("tests.proofs.kill", "--seeds", "1-3")
+        "kill -9 of everything while orders are bought",
+        "proofs/test_kill",
+        ("tests.proofs.kill", "--seeds", "1-3"),
     ),
     "sim": Proof(
-        "hundreds of days from seeds", "proofs/test_sim", ("tests.proofs.sim", "--seeds", "500", "--jobs", "2")
+        "hundreds of days from seeds",
+        "proofs/test_sim",
+        ("tests.proofs.sim", "--seeds", "500", "--jobs", "2"),
     ),
-    "mutants": Proof("each rule taken out is seen", "proofs/test_mutants", ("tests.proofs.mutants",)),
-    "points": Proof("a crash at every effect", "proofs/test_crash_points", ("tests.proofs.crash_points", "--all")),
+    "mutants": Proof(
+        "each rule taken out is seen", "proofs/test_mutants", ("tests.proofs.mutants",)
+    ),
+    "points": Proof(
+        "a crash at every effect",
+        "proofs/test_crash_points",
+        ("tests.proofs.crash_points", "--all"),
+    ),
     "outages": Proof("each part gone or frozen", "proofs/test_outages", ("tests.proofs.outages",)),
     "storm": Proof("a storm of webhooks", "proofs/test_storm", ("tests.proofs.storm",)),
     "deploy": Proof("a new version under load", "proofs/test_deploy", ("tests.proofs.deploy",)),
     "rate": Proof("the supplier's rate limit", "proofs/test_supplier_rate", ("tests.proofs.rate",)),
     "attacks": Proof("half requests, floods", "proofs/test_attacks", ("tests.proofs.attacks",)),
     "guessing": Proof("guessed passwords", "proofs/test_guessing", ("tests.proofs.guessing",)),
-    "locks": Proof("rows held by somebody", "proofs/test_locked_rows", ("tests.proofs.locked_rows",)),
+    "locks": Proof(
+        "rows held by somebody", "proofs/test_locked_rows", ("tests.proofs.locked_rows",)
+    ),
     "drill": Proof(
-        "a backup restored", "fulfilment/test_drill", ("pytest", "-m", "", "tests/fulfilment/test_drill.py")
+        "a backup restored",
+        "fulfilment/test_drill",
+        ("pytest", "-m", "", "tests/fulfilment/test_drill.py"),
     ),
 }
 
@@ -55,7 +73,9 @@ def main(words: Sequence[str]) -> int:
     """Run the proofs named, or all; print what took how long. Returns the worst exit status."""
     parser = argparse.ArgumentParser(
         prog="python3 dev.py prove",
-        description="Proofs: " + "; ".join(f"{name} ({proof.says})" for name, proof in PROOFS.items()) + ".",
+        description="Proofs: "
+        + "; ".join(f"{name} ({proof.says})" for name, proof in PROOFS.items())
+        + ".",
         epilog="Further words go to the program of a long form, or to pytest.",
     )
     parser.add_argument("proof", nargs="?", choices=[*PROOFS, "all"], default="all")
@@ -67,7 +87,11 @@ def main(words: Sequence[str]) -> int:
     taken = []
     for name in names:
         began = time.monotonic()
-        status = _long(PROOFS[name], more) if options.long else test.main(["-m", "", _file(PROOFS[name]), *more])
+        status = (
+            _long(PROOFS[name], more)
+            if options.long
+            else test.main(["-m", "", _file(PROOFS[name]), *more])
+        )
         taken.append((name, status, time.monotonic() - began))
     for name, status, seconds in taken:
         print(f"{'ok    ' if status == 0 else 'FAILED'}  {name:<9} {seconds:7.1f} s", flush=True)

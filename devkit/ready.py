@@ -1,7 +1,7 @@
 """`instance/ready.json`: where everything is, once everything answers. Scripts and tests read it.
 
-Decides its shape and when it is true: written after the health checks, its pids renewed when a child is replaced,
-removed when the stop begins. Leaves to `processes` which children there are.
+Decides its shape and when it is true: written after the health checks, its pids renewed when a
+child is replaced, removed when the stop begins. Leaves to `processes` which children there are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from devkit.plan import Plan
 
 
 def answers(address: str, path: str) -> bool:
-    """Whether the server at `host:port` says 200 to a GET of `path`. Never follows a proxy of the environment."""
+    """Whether the server at `host:port` says 200 to a GET of `path`. Never follows a proxy of the
+    environment."""
     connection = http.client.HTTPConnection(address, timeout=2)
     try:
         connection.request("GET", path)
@@ -30,12 +31,16 @@ def answers(address: str, path: str) -> bool:
 
 
 def supervised(pids_file: Path) -> dict[str, list[int]]:
-    """The live relay and workers that `flask supervise` names in its file; empty lists before it wrote any."""
+    """The live relay and workers that `flask supervise` names in its file; empty lists before it
+    wrote any."""
     try:
         named = json.loads(pids_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         named = {}
-    return {kind: [pid for pid in named.get(kind, []) if process_tree.is_alive(pid)] for kind in ("worker", "relay")}
+    return {
+        kind: [pid for pid in named.get(kind, []) if process_tree.is_alive(pid)]
+        for kind in ("worker", "relay")
+    }
 
 
 def accepts(host: str, port: int) -> bool:
@@ -48,7 +53,8 @@ def accepts(host: str, port: int) -> bool:
 
 
 def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
-    """Everything in `ready.json` but the pids. `sandbox_url` is None with somebody else's supplier."""
+    """Everything in `ready.json` but the pids. `sandbox_url` is None with somebody else's
+    supplier."""
     stores = ("ama", "kofi") if plan.wants_demo else ()
     return {
         "store_urls": {slug: plan.public_url(slug) for slug in stores},
@@ -67,9 +73,12 @@ def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
 
 
 class ReadyFile:
-    """The file on disk. `renew` writes it when the pids changed; nothing else in it ever changes."""
+    """The file on disk. `renew` writes it when the pids changed; nothing else in it ever
+    changes."""
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], pids: Callable[[], dict[str, list[int]]]) -> None:
+    def __init__(
+        self, path: Path, facts: Mapping[str, Any], pids: Callable[[], dict[str, list[int]]]
+    ) -> None:
         self._path = path
         self._facts = dict(facts)
         self._pids = pids
@@ -88,16 +97,35 @@ class ReadyFile:
 
 
 def banner(plan: Plan, told: Mapping[str, Any]) -> str:
-    """The links and log-ins for the person at the terminal. Without demo data the owner's password shows once."""
+    """The links and log-ins for the person at the terminal. Without demo data the owner's password
+    shows once."""
     rows = [(f"{slug.title()}'s store", url, "") for slug, url in told["store_urls"].items()]
-    agents = [f"{who['email']}  {who['password']}" for name, who in told["logins"].items() if name != "owner"]
-    rows += zip(("Agent portal", *[""] * 9), (told["portal_url"], *[""] * 9), agents or [""], strict=False)
+    agents = [
+        f"{who['email']}  {who['password']}"
+        for name, who in told["logins"].items()
+        if name != "owner"
+    ]
+    rows += zip(
+        ("Agent portal", *[""] * 9), (told["portal_url"], *[""] * 9), agents or [""], strict=False
+    )
     owner, mark = told["logins"]["owner"], plan.instance / "owner-shown"
     hidden = not plan.wants_demo and mark.exists()
-    rows.append(("Owner console", told["console_url"], owner["email"] + ("" if hidden else f"  {owner['password']}")))
+    rows.append(
+        (
+            "Owner console",
+            told["console_url"],
+            owner["email"] + ("" if hidden else f"  {owner['password']}"),
+        )
+    )
     mark.touch()
     if told["sandbox_url"]:
-        rows.append(("Sandbox supplier", told["sandbox_url"], "mark orders as sent, successful or failed here"))
+        rows.append(
+            (
+                "Sandbox supplier",
+                told["sandbox_url"],
+                "mark orders as sent, successful or failed here",
+            )
+        )
     scale = plan.options.time_scale or float(plan.environ.get("MAKOLA_TIME_SCALE", 1))
     lines = [f"  {name:<17} {url:<33} {note}".rstrip() for name, url, note in rows]
     if scale != 1:
@@ -114,7 +142,9 @@ def register_webhook(plan: Plan) -> str:
         "X-API-Secret": plan.keys["sandbox_api_secret"],
     }
     try:
-        connection.request("PUT", "/api/v1/webhook", json.dumps({"webhook_url": plan.webhook_url}), headers)
+        connection.request(
+            "PUT", "/api/v1/webhook", json.dumps({"webhook_url": plan.webhook_url}), headers
+        )
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         return str(error)
@@ -124,11 +154,12 @@ def register_webhook(plan: Plan) -> str:
 
 
 def webhook_command(plan: Plan) -> str:
-    """How the person registers the webhook with a supplier that is not ours. The secrets stay in the environment."""
+    """How the person registers the webhook with a supplier that is not ours. The secrets stay in
+    the environment."""
     body = json.dumps({"webhook_url": plan.webhook_url})
     return (
-        "\nTo hear from the supplier at once, register the webhook:\n"
-        f"  curl -X PUT '{plan.supplier_url.rstrip('/')}/v1/webhook' -H 'Content-Type: application/json' \\\n"
-        '    -H "X-API-Key: $DATA_MART_API_KEY" -H "X-API-Secret: $DATA_MART_API_SECRET" \\\n'
-        f"    -d '{body}'"
+        "\nTo hear from the supplier at once, register the webhook:\n  curl -X PUT"
+        f" '{plan.supplier_url.rstrip('/')}/v1/webhook' -H 'Content-Type: application/json' \\\n   "
+        ' -H "X-API-Key: $DATA_MART_API_KEY" -H "X-API-Secret: $DATA_MART_API_SECRET" \\\n   '
+        f" -d '{body}'"
     )

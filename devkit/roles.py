@@ -1,4 +1,5 @@
-"""The roles of a database that is not ours: taken as they are, made where the owner may, or asked for in a sentence."""
+"""The roles of a database that is not ours: taken as they are, made where the owner may, or asked
+for in a sentence."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ from devkit.plan import Addresses, Refusal
 
 
 def complete(environ: Mapping[str, str], store_password: str) -> Addresses:
-    """The addresses a person set, with the stores' role and the functions' role made when they are missing.
+    """The addresses a person set, with the stores' role and the functions' role made when they are
+    missing.
 
-    Raises `Refusal` with the lines to run when the owner may not make roles, or the database does not answer.
+    Raises `Refusal` with the lines to run when the owner may not make roles, or the database does
+    not answer.
     """
     platform_url, admin_url = environ["DATABASE_URL"], environ["DATABASE_ADMIN_URL"]
     store_url = environ.get("DATABASE_STORE_URL") or _as_store(platform_url, store_password)
@@ -24,10 +27,14 @@ def complete(environ: Mapping[str, str], store_password: str) -> Addresses:
         with psycopg.connect(_plain(admin_url), autocommit=True, connect_timeout=5) as owner:
             _make_missing(owner, "DATABASE_STORE_URL" in environ, store_password)
     except psycopg.errors.InsufficientPrivilege as error:
-        raise Refusal(_lines(urlsplit(admin_url).username or "", urlsplit(platform_url).path.lstrip("/"))) from error
+        raise Refusal(
+            _lines(urlsplit(admin_url).username or "", urlsplit(platform_url).path.lstrip("/"))
+        ) from error
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise Refusal(f"DATABASE_ADMIN_URL does not answer ({reason}): start that server, or correct it.") from error
+        raise Refusal(
+            f"DATABASE_ADMIN_URL does not answer ({reason}): start that server, or correct it."
+        ) from error
     return Addresses(platform_url, store_url, admin_url)
 
 
@@ -43,27 +50,38 @@ def _make_missing(owner: psycopg.Connection, has_store: bool, store_password: st
         return
     store = sql.Identifier(servers.STORE_ROLE)
     if servers.STORE_ROLE in there:  # whoever is no superuser may set its password and nothing else
-        verifier = owner.pgconn.encrypt_password(store_password.encode(), servers.STORE_ROLE.encode(), b"scram-sha-256")
-        owner.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(store, sql.Literal(verifier.decode())))
+        verifier = owner.pgconn.encrypt_password(
+            store_password.encode(), servers.STORE_ROLE.encode(), b"scram-sha-256"
+        )
+        owner.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(store, sql.Literal(verifier.decode()))
+        )
     else:
         servers.make_role(owner, servers.STORE_ROLE, store_password, exists=False)
     may = owner.execute(
         "SELECT has_database_privilege(%s, current_database(), 'CONNECT')", (servers.STORE_ROLE,)
     ).fetchone()
     if not (may and may[0]):
-        owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(owner.info.dbname), store))
+        owner.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+                sql.Identifier(owner.info.dbname), store
+            )
+        )
 
 
 def _as_store(platform_url: str, password: str) -> str:
     """The same database at the same place, as the stores' role."""
     parts = urlsplit(platform_url)
     place = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{servers.STORE_ROLE}:{quote(password, safe='')}@{place}").geturl()
+    return parts._replace(
+        netloc=f"{servers.STORE_ROLE}:{quote(password, safe='')}@{place}"
+    ).geturl()
 
 
 def _lines(owner: str, database: str) -> str:
     return (
-        "DATABASE_STORE_URL is not set, or a role is missing, and the owner may not make roles. As a superuser run: "
+        "DATABASE_STORE_URL is not set, or a role is missing, and the owner may not make roles. As"
+        " a superuser run: "
         f"CREATE ROLE {servers.STORE_ROLE} LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS; "
         f'CREATE ROLE {DEFINER_ROLE} NOLOGIN; GRANT {DEFINER_ROLE} TO "{unquote(owner)}"; '
         f'GRANT CONNECT ON DATABASE "{unquote(database)}" TO {servers.STORE_ROLE}; '

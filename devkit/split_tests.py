@@ -1,7 +1,9 @@
-"""A pytest plugin, `-p devkit.split_tests --part 1/2`: this process runs its share of the test files, another the rest.
+"""A pytest plugin, `-p devkit.split_tests --part 1/2`: this process runs its share of the test
+files, another the rest.
 
-Decides the shares by the seconds the tests are thought to take, the same way in every process, and never parts a file: its
-fixtures are made once. Each process has its own servers, so the shares cannot meet.
+Decides the shares by the seconds the tests are thought to take, the same way in every process, and
+never parts a file: its fixtures are made once. Each process has its own servers, so the shares
+cannot meet.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--part", metavar="K/N", default="1/1", help="run the K-th of N shares of the test files")
+    parser.addoption(
+        "--part", metavar="K/N", default="1/1", help="run the K-th of N shares of the test files"
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -23,7 +27,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         files[str(item.path)].append(item)
-    mine = set(shares({path: sum(map(weight, found)) for path, found in files.items()}, parts)[part - 1])
+    mine = set(
+        shares({path: sum(map(weight, found)) for path, found in files.items()}, parts)[part - 1]
+    )
     others = [item for item in items if str(item.path) not in mine]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -41,7 +47,8 @@ def weight(item: pytest.Item) -> float:
 
 
 def shares(counts: Mapping[str, float], parts: int) -> list[list[str]]:
-    """`parts` lists of files that take about as long: the longest file first, always to the lightest list."""
+    """`parts` lists of files that take about as long: the longest file first, always to the
+    lightest list."""
     lists: list[list[str]] = [[] for _ in range(parts)]
     weights = [0.0] * parts
     for path in sorted(counts, key=lambda path: (-counts[path], path)):

@@ -1,8 +1,8 @@
 """`python3 dev.py test`: every test, with whatever this machine can try.
 
-Decides whether there is a browser, which settings the tests see, and that a database given to them may be spoilt.
-Leaves the servers to `tests/conftest.py`, which starts private ones. DATABASE_URL and REDIS_URL are never looked at:
-tests delete things.
+Decides whether there is a browser, which settings the tests see, and that a database given to them
+may be spoilt. Leaves the servers to `tests/conftest.py`, which starts private ones. DATABASE_URL
+and REDIS_URL are never looked at: tests delete things.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import psycopg
 
 from devkit import process_tree
 
-# A database for the tests comes as four addresses of it: the application's two roles, the owner, a superuser.
+# A database for the tests comes as four addresses of it: the application's two roles, the owner, a
+# superuser.
 DATABASE = {
     "TEST_DATABASE_URL": False,
     "TEST_DATABASE_STORE_URL": False,
@@ -31,14 +32,23 @@ DATABASE = {
 }
 CHROMIUM = "MAKOLA_CHROMIUM"
 # Settings of this machine that no test may depend on.
-UNSEEN = ("DATABASE_", "REDIS_", "DATA_MART_", "MAKOLA_", "FLASK_", "GRANIAN_", "GUNICORN_", "SANDBOX_")
+UNSEEN = (
+    "DATABASE_",
+    "REDIS_",
+    "DATA_MART_",
+    "MAKOLA_",
+    "FLASK_",
+    "GRANIAN_",
+    "GUNICORN_",
+    "SANDBOX_",
+)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
 STAGES = (("not (alone or all_cores)", 3),)
-"""Which tests, in how many processes: all but the proofs, which `devkit.prove` runs. Many wait for a page or a process, so
-there are more lanes than cores."""
+"""Which tests, in how many processes: all but the proofs, which `devkit.prove` runs. Many wait for
+a page or a process, so there are more lanes than cores."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 
@@ -47,7 +57,8 @@ class Refusal(Exception):
 
 
 def main(words: Sequence[str], parts: int | None = None) -> int:
-    """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of several.
+    """Run pytest with `words`, in `parts` processes at once. Returns its exit status, the worst of
+    several.
 
     Without `parts`, and with words that choose no tests, every test runs that is no proof.
     """
@@ -57,7 +68,8 @@ def main(words: Sequence[str], parts: int | None = None) -> int:
 
 
 def in_stages(stages: Sequence[tuple[str, int]], words: Sequence[str]) -> int:
-    """Run pytest with `words` for each stage: which tests, by their markers, and in how many processes."""
+    """Run pytest with `words` for each stage: which tests, by their markers, and in how many
+    processes."""
     return _told(lambda: run([([*words, "-m", which], count) for which, count in stages]))
 
 
@@ -71,12 +83,18 @@ def _told(act: Callable[[], int]) -> int:
 
 
 def run(runs: Sequence[tuple[Sequence[str], int]]) -> int:
-    """Run pytest with each of these words, in so many processes, and say loudly what could not be tried. Raises `Refusal`."""
+    """Run pytest with each of these words, in so many processes, and say loudly what could not be
+    tried. Raises `Refusal`."""
     browser = chromium(os.environ)
     if browser is None:
-        _shout("No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install chromium`.")
+        _shout(
+            "No Chromium here: the BROWSER TESTS ARE SKIPPED. Install one, e.g. `apt install"
+            " chromium`."
+        )
     env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
-    status = _worst([_pytest(_selection(words, browser is not None), env, parts) for words, parts in runs])
+    status = _worst(
+        [_pytest(_selection(words, browser is not None), env, parts) for words, parts in runs]
+    )
     if browser is None:
         _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
     return status
@@ -92,21 +110,28 @@ def chromium(environ: Mapping[str, str]) -> str | None:
     named = environ.get(CHROMIUM)
     if named:
         if not os.access(named, os.X_OK):
-            raise Refusal(f"{CHROMIUM} is {named}, which cannot be run: set it to the path of a Chromium, or unset it.")
+            raise Refusal(
+                f"{CHROMIUM} is {named}, which cannot be run: set it to the path of a Chromium, or"
+                " unset it."
+            )
         return named
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
     return found or (_MAC if os.access(_MAC, os.X_OK) else None)
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the tests see: nothing that would make them depend on this machine's settings. Raises `Refusal`."""
+    """What the tests see: nothing that would make them depend on this machine's settings. Raises
+    `Refusal`."""
     seen = {name: value for name, value in environ.items() if value and not name.startswith(UNSEEN)}
     if environ.get("MAKOLA_FORCE_WHEELS") == "1":
-        return {name: value for name, value in seen.items() if name not in (*DATABASE, "TEST_REDIS_URL")}
+        return {
+            name: value for name, value in seen.items() if name not in (*DATABASE, "TEST_REDIS_URL")
+        }
     missing = [name for name in DATABASE if name not in seen]
     if 0 < len(missing) < len(DATABASE):
         raise Refusal(
-            f"A database for the tests needs all of {', '.join(DATABASE)}: set {' and '.join(missing)}, or none."
+            f"A database for the tests needs all of {', '.join(DATABASE)}: set"
+            f" {' and '.join(missing)}, or none."
         )
     for name, is_superuser in DATABASE.items():
         if name in seen:
@@ -119,19 +144,30 @@ def _check_database(name: str, url: str, is_superuser: bool) -> None:
     database = urlsplit(url).path.lstrip("/")
     if not database.endswith("_test"):
         raise Refusal(
-            f"{name} names the database {database!r}: give one whose name ends in _test, since the tests delete things."
+            f"{name} names the database {database!r}: give one whose name ends in _test, since the"
+            " tests delete things."
         )
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             version = connection.info.server_version
-            row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+            row = connection.execute(
+                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise Refusal(f"{name} does not answer ({reason}): start that server, or unset it.") from error
+        raise Refusal(
+            f"{name} does not answer ({reason}): start that server, or unset it."
+        ) from error
     if version < 180_000:
-        raise Refusal(f"{name} is PostgreSQL {version // 10_000}: the tests need 18, or unset it for a private one.")
+        raise Refusal(
+            f"{name} is PostgreSQL {version // 10_000}: the tests need 18, or unset it for a"
+            " private one."
+        )
     if bool(row and row[0]) != is_superuser:
-        raise Refusal(f"{name} must {'' if is_superuser else 'not '}be the address of a superuser: set another role.")
+        raise Refusal(
+            f"{name} must {'' if is_superuser else 'not '}be the address of a superuser: set"
+            " another role."
+        )
 
 
 def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
@@ -153,7 +189,9 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     """
     if "TEST_DATABASE_URL" in env:
         parts = 1  # there is one database, and every process would empty it
-    parts = min(parts, 1 + (os.cpu_count() or 1))  # while one waits for a process or a page, another works
+    parts = min(
+        parts, 1 + (os.cpu_count() or 1)
+    )  # while one waits for a process or a page, another works
     running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
     with ExitStack() as stack:
         for part in range(1, parts + 1):
@@ -169,7 +207,8 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
             running.append((process, held))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(
-            signal.SIGTERM, lambda *_: [process_tree.send(process.pid, signal.SIGTERM) for process, _ in running]
+            signal.SIGTERM,
+            lambda *_: [process_tree.send(process.pid, signal.SIGTERM) for process, _ in running],
         )
         for process, held in running:
             process.wait()

@@ -1,7 +1,8 @@
 """`python3 dev.py up`: everything Makola needs, on one machine, until somebody stops it.
 
-Decides the order of things: servers, migrations, data, programs, health, `ready.json`. Leaves to `plan` what was
-asked for, to `processes` how children live and end, to `front` that nothing survives a kill.
+Decides the order of things: servers, migrations, data, programs, health, `ready.json`. Leaves to
+`plan` what was asked for, to `processes` how children live and end, to `front` that nothing
+survives a kill.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from devkit import datafolder, fork_runner, keys, plan, process_tree, processes, ready, roles, servers
+from devkit import (
+    datafolder,
+    fork_runner,
+    keys,
+    plan,
+    process_tree,
+    processes,
+    ready,
+    roles,
+    servers,
+)
 from devkit.console import Console
 from devkit.heartbeat_socket import Beats
 from devkit.plan import Addresses, Plan, Refusal
@@ -32,7 +43,8 @@ def main(words: list[str]) -> int:
     options = plan.parse(words)
     instance = Path(os.environ.get("MAKOLA_INSTANCE") or "instance").resolve()
     return fork_runner.run(
-        lambda fd: _run(options, instance, fd), after_kill=lambda: (instance / "ready.json").unlink(missing_ok=True)
+        lambda fd: _run(options, instance, fd),
+        after_kill=lambda: (instance / "ready.json").unlink(missing_ok=True),
     )
 
 
@@ -47,7 +59,8 @@ def _run(options: Any, instance: Path, front_fd: int) -> int:
         print(f"dev.py: {refusal}", file=sys.stderr, flush=True)
     except OSError as error:
         print(
-            f"dev.py: Makola cannot write to {instance} ({error}): make that folder yours or free some space.",
+            f"dev.py: Makola cannot write to {instance} ({error}): make that folder yours or free"
+            " some space.",
             file=sys.stderr,
             flush=True,
         )
@@ -59,8 +72,14 @@ def _run(options: Any, instance: Path, front_fd: int) -> int:
 def _serve(options: Any, instance: Path, front_fd: int) -> int:
     port, port_note = plan.choose_port(options.port)
     environ = plan.private(os.environ)
-    sandbox_port = 0 if "DATA_MART_API_URL" in environ else datafolder.steady_port(instance / "ports.json", "sandbox")
-    what = Plan(options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port)
+    sandbox_port = (
+        0
+        if "DATA_MART_API_URL" in environ
+        else datafolder.steady_port(instance / "ports.json", "sandbox")
+    )
+    what = Plan(
+        options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port
+    )
     workers = what.check().workers
     console = Console(instance / "up.log", environ, sys.stdout.fileno())
     family = Family(console, front_fd)
@@ -96,13 +115,17 @@ class Up:
         self.ready = ready.ReadyFile(what.instance / "ready.json", {}, self.pids)
 
     def start(self, workers: int) -> None:
-        """Start everything in order and write `ready.json`. Raises `Refusal`, `ServerError`, `Stopping`."""
+        """Start everything in order and write `ready.json`. Raises `Refusal`, `ServerError`,
+        `Stopping`."""
         began = time.monotonic()
         database = self._servers()
         self._supplier()
-        self._command("migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": database.admin})
+        self._command(
+            "migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": database.admin}
+        )
         self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
-                      "--passwords-file", str(self.plan.instance / "secrets.json"), env=self.env)  # fmt: skip
+                      "--passwords-file", str(self.plan.instance / "secrets.json"),
+                      env=self.env)  # fmt: skip
         self._web()
         self._supervise(workers)
         self._webhook()
@@ -129,8 +152,9 @@ class Up:
         return alone | ready.supervised(self.pids_file)
 
     def _servers(self) -> Addresses:
-        """Start the private servers that are wanted, and know the application's environment. Returns the addresses of
-        the database, of which only the migration gets to see the owner's."""
+        """Start the private servers that are wanted, and know the application's environment.
+        Returns the addresses of the database, of which only the migration gets to see the
+        owner's."""
         if self.plan.has_own_database:
             self.console.say("starting PostgreSQL")
             server = self._server("postgres", servers.start_postgres, signal.SIGINT)
@@ -154,7 +178,8 @@ class Up:
         return database
 
     def _server(self, name: str, begin: Callable[..., Any], stop_signal: int) -> Any:
-        """Start a private server as a child; when it died it starts again on the same port and data."""
+        """Start a private server as a child; when it died it starts again on the same port and
+        data."""
         held: list[Any] = []
 
         def launch(out: int) -> subprocess.Popen[bytes]:
@@ -165,11 +190,14 @@ class Up:
                 held.append(begin(self.plan.instance / name, output=out))
             return held[0].process
 
-        self.children[name] = self.family.start(name, launch, stop_signal=stop_signal, is_server=True)
+        self.children[name] = self.family.start(
+            name, launch, stop_signal=stop_signal, is_server=True
+        )
         return held[0]
 
     def _supplier(self) -> None:
-        """Start the sandbox, or look whether somebody else's supplier answers. A silent one is no reason to stop."""
+        """Start the sandbox, or look whether somebody else's supplier answers. A silent one is no
+        reason to stop."""
         address = urlsplit(self.plan.supplier_url)
         if self.plan.sandbox_port:
             folder = self.plan.instance / "sandbox"
@@ -183,33 +211,43 @@ class Up:
             env["SANDBOX_API_KEY"] = self.plan.keys["sandbox_api_key"]
             env["SANDBOX_API_SECRET"] = self.plan.keys["sandbox_api_secret"]
             self._program("sandbox", argv, env)
-            answered = self.family.wait_for(lambda: ready.answers(address.netloc, "/health"), SUPPLIER_WAIT_S)
+            answered = self.family.wait_for(
+                lambda: ready.answers(address.netloc, "/health"), SUPPLIER_WAIT_S
+            )
         else:
             port = address.port or (443 if address.scheme == "https" else 80)
             answered = ready.accepts(address.hostname or "", port)
         if not answered:
             self.console.say(
-                f'the supplier at {self.plan.supplier_url} does not answer: stores say "No bundles yet" until it does'
+                f'the supplier at {self.plan.supplier_url} does not answer: stores say "No bundles'
+                ' yet" until it does'
             )
 
     def _command(self, name: str, *words: str, env: Mapping[str, str]) -> None:
-        status = self.family.run(name, processes.python("-m", "flask", "--app", "wsgi", *words), env, COMMAND_WAIT_S)
+        status = self.family.run(
+            name, processes.python("-m", "flask", "--app", "wsgi", *words), env, COMMAND_WAIT_S
+        )
         if status != 0:
             raise Refusal(
-                f"`flask --app wsgi {words[0]}` failed with status {status}: the reason is in its lines above."
+                f"`flask --app wsgi {words[0]}` failed with status {status}: the reason is in its"
+                " lines above."
             )
 
     def _web(self) -> None:
         port = str(self.plan.port)
         argv = processes.python("-m", "flask", "--app", "wsgi", "web", "--port", port)
         argv += ["--workers", str(self.plan.options.web_workers)]
-        beats = Beats() if sys.platform == "linux" else None  # sockets without a name are Linux's alone
+        beats = (
+            Beats() if sys.platform == "linux" else None
+        )  # sockets without a name are Linux's alone
         self._program("web", argv, self.env, beats)
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 
     def _supervise(self, workers: int) -> None:
         self.pids_file.unlink(missing_ok=True)
-        argv = processes.python("-m", "flask", "--app", "wsgi", "supervise", "--pids-file", str(self.pids_file))
+        argv = processes.python(
+            "-m", "flask", "--app", "wsgi", "supervise", "--pids-file", str(self.pids_file)
+        )
         self._program("supervise", argv, self.env)
 
         def all_there() -> bool:
@@ -218,10 +256,14 @@ class Up:
 
         self._await("supervise", all_there)
 
-    def _program(self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None) -> None:
+    def _program(
+        self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None
+    ) -> None:
         self.console.say(f"starting {name}")
         told = {**env, **(beats.environ if beats else {})}
-        self.children[name] = self.family.start(name, lambda out: processes.spawn(argv, told, out), beats=beats)
+        self.children[name] = self.family.start(
+            name, lambda out: processes.spawn(argv, told, out), beats=beats
+        )
 
     def _await(self, name: str, condition: Callable[[], bool]) -> None:
         child = self.children[name]
@@ -235,7 +277,8 @@ class Up:
             problem = ready.register_webhook(self.plan)
             if problem:
                 self.console.say(
-                    f"the sandbox did not take the webhook address ({problem}): orders still move, by polling"
+                    f"the sandbox did not take the webhook address ({problem}): orders still move,"
+                    " by polling"
                 )
         else:
             self.console.banner(ready.webhook_command(self.plan))

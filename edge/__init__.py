@@ -1,7 +1,8 @@
-"""The edge: every request comes through: which host, which store, whose log-in, which headers, how many tries.
+"""The edge: every request comes through: which host, which store, whose log-in, which headers, how
+many tries.
 
-Decides what is refused before a room sees it and what every answer carries. What a page says and does is decided in
-the rooms; `wsgi.create_app` puts edge and rooms together.
+Decides what is refused before a room sees it and what every answer carries. What a page says and
+does is decided in the rooms; `wsgi.create_app` puts edge and rooms together.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from edge import (
 
 
 def install(app: Flask, config: Config) -> None:
-    """Register the edge on `app`: settings, filters, error pages, and the checks in the order a request meets them."""
+    """Register the edge on `app`: settings, filters, error pages, and the checks in the order a
+    request meets them."""
     logs.configure(config)
     filters.install(app)
     errors.install(app)
@@ -46,7 +48,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def finish(app: Flask, config: Config) -> None:
-    """After the rooms are registered: the pages of one's own log-in, limits on their endpoints, then what answers before Flask does."""
+    """After the rooms are registered: the pages of one's own log-in, limits on their endpoints,
+    then what answers before Flask does."""
     account.install(app)
     limits.install(app, config)
     health.install(app)

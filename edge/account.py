@@ -1,7 +1,9 @@
-"""One's own log-in, the same in portal and console: password, sessions, log out everywhere, and one-time reset links.
+"""One's own log-in, the same in portal and console: password, sessions, log out everywhere, and
+one-time reset links.
 
-Decides nothing about passwords and access: `core.accounts.people`, `core.accounts.resets`, `core.accounts.users` do. The pages carry the names of
-the room they stand in, so that the room's own guard and the words of its templates hold for them.
+Decides nothing about passwords and access: `core.accounts.people`, `core.accounts.resets`,
+`core.accounts.users` do. The pages carry the names of the room they stand in, so that the room's
+own guard and the words of its templates hold for them.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def show_password_form() -> Answer:
 
 
 def change_password() -> Answer:
-    """The present password is asked for, and counted like a log-in: an open browser must not be a place to guess."""
+    """The present password is asked for, and counted like a log-in: an open browser must not be a
+    place to guess."""
     present, new = _typed("present_password"), _typed("new_password")
     if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
@@ -60,14 +63,22 @@ def change_password() -> Answer:
     try:
         person = logging_in.authenticate(current_user.user.email, present, place)
     except guessing.Refused as refusal:
-        return _password_page({"present_password": refusal.sentence}), 429, {"Retry-After": str(refusal.wait_s)}
+        return (
+            _password_page({"present_password": refusal.sentence}),
+            429,
+            {"Retry-After": str(refusal.wait_s)},
+        )
     if person is None or person.id != current_user.user.id:
         return _password_page({"present_password": WRONG}), 422
     if users.verify(person, new):
         return _password_page({"new_password": UNCHANGED}), 422
     try:
         token = people.set_password(
-            person.id, new, Actor.of_login(current_user), action="change_password", keep=current_user.token
+            person.id,
+            new,
+            Actor.of_login(current_user),
+            action="change_password",
+            keep=current_user.token,
         )
     except passwords.BadPassword as refusal:
         return _password_page({"new_password": refusal.sentence}), 422
@@ -77,19 +88,25 @@ def change_password() -> Answer:
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
-    g.new_device_token = logging_in.remember(person, place)  # the change has forgotten every device, this one too
+    g.new_device_token = logging_in.remember(
+        person, place
+    )  # the change has forgotten every device, this one too
     flash("Your password is changed. Everywhere else you are logged out.")
     return redirect("/account/sessions", 303)
 
 
 def show_sessions() -> Answer:
     """Where one is logged in, at both doors, this browser first told apart."""
-    rows = [(row, row.token_hash[:_KEY_CHARS], row.token_hash == current_user.token_hash) for row in _sessions()]
+    rows = [
+        (row, row.token_hash[:_KEY_CHARS], row.token_hash == current_user.token_hash)
+        for row in _sessions()
+    ]
     return render_template("account/sessions.html", layout=_layout(), rows=rows)
 
 
 def end_session() -> Answer:
-    """End one of one's own sessions; any other is unknown, and one that ended already is no error."""
+    """End one of one's own sessions; any other is unknown, and one that ended already is no
+    error."""
     key = request.form.get("session", "")
     for row in _sessions():
         if row.token_hash[:_KEY_CHARS] == key:
@@ -122,7 +139,8 @@ def show_reset_form(token: str) -> Answer:
 
 
 def use_reset_link(token: str) -> Answer:
-    """Set the password, once. Nobody is logged in by it: the new password is typed at the log-in."""
+    """Set the password, once. Nobody is logged in by it: the new password is typed at the
+    log-in."""
     new = _typed("new_password")
     try:
         person = resets.person_of(token, _door())
@@ -139,19 +157,30 @@ def use_reset_link(token: str) -> Answer:
 def _password_page(problems: dict[str, str]) -> str:
     person = current_user.user
     return render_template(
-        "account/password.html", layout=_layout(), problems=problems, person=person, rules=_rules(person)
+        "account/password.html",
+        layout=_layout(),
+        problems=problems,
+        person=person,
+        rules=_rules(person),
     )
 
 
 def _reset_page(person: users.User, problems: dict[str, str]) -> str:
     return render_template(
-        "account/reset.html", layout=_layout(), problems=problems, person=person, rules=_rules(person)
+        "account/reset.html",
+        layout=_layout(),
+        problems=problems,
+        person=person,
+        rules=_rules(person),
     )
 
 
 def _rules(person: users.User) -> str:
     least = passwords.least_of(person.platform_role)
-    return f"At least {least} characters, blanks too. Three or four words that do not belong together are best."
+    return (
+        f"At least {least} characters, blanks too. Three or four words that do not belong together"
+        " are best."
+    )
 
 
 def _sessions() -> list[users.LoginSession]:

@@ -1,7 +1,8 @@
 """Binds a request to its store and its log-in, and undoes it afterwards.
 
-Decides which store's rows a request may see: the slug's on a storefront, the log-in's in the portal, all of them for
-a logged-in owner in the console. What a role may do inside its room is decided in the room.
+Decides which store's rows a request may see: the slug's on a storefront, the log-in's in the
+portal, all of them for a logged-in owner in the console. What a role may do inside its room is
+decided in the room.
 """
 
 from __future__ import annotations
@@ -29,23 +30,29 @@ PUBLIC = {
 _DOOR_OF_ROOM = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
-LOGGED_OUT = '<p class="note stopped" role="status">You have been logged out. <a href="/login">Log in again</a></p>'
+LOGGED_OUT = (
+    '<p class="note stopped" role="status">You have been logged out. <a href="/login">Log in'
+    " again</a></p>"
+)
 
 
 def install(app: Flask, config: Config) -> None:
     manager = LoginManager()
-    manager.session_protection = None  # sessions live in the database; a phone's address changes all day
+    manager.session_protection = (
+        None  # sessions live in the database; a phone's address changes all day
+    )
     manager.user_loader(_login_of)
     manager.unauthorized_handler(ask_to_log_in)
-    # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on every answer and so
-    # marks the anonymous store page as varying by cookie.
+    # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on
+    # every answer and so marks the anonymous store page as varying by cookie.
     app.login_manager = manager  # type: ignore[attr-defined]
     app.before_request(lambda: db.retry_on_conflict(bind_store))
     app.teardown_request(unbind_store)
 
 
 def bind_store() -> Response | BaseResponse | None:
-    """Set the store of this request, or refuse it: 404 for an unknown one, a log-in for a guarded page."""
+    """Set the store of this request, or refuse it: 404 for an unknown one, a log-in for a guarded
+    page."""
     tenancy.clear()  # a worker thread may have been left mid-request by a crash
     g.store = None
     place = hosts.place()
@@ -84,21 +91,25 @@ def unbind_store(_error: BaseException | None = None) -> None:
 
 
 def ask_to_log_in() -> Response | BaseResponse:
-    """To the log-in page and back. A press is kept for its person and does nothing; an htmx form is sent there as a
-    whole, and a poll gets a note without a trigger.
+    """To the log-in page and back. A press is kept for its person and does nothing; an htmx form is
+    sent there as a whole, and a poll gets a note without a trigger.
     """
     if request.method == "GET":
         if wants_fragment():
             return make_response(LOGGED_OUT, 401)
         return redirect(_log_in_and(request.full_path.rstrip("?")), 303)
-    flash(f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}", "waiting")
+    flash(
+        f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}", "waiting"
+    )
     return _send_to(_log_in_and(kept.return_path()))
 
 
 def answer_old_page() -> Response | BaseResponse | None:
-    """To a press whose page is older than its log-in: nothing is done, and the page comes back as it was, drawn anew.
+    """To a press whose page is older than its log-in: nothing is done, and the page comes back as
+    it was, drawn anew.
 
-    None where no log-in is asked for, or when the page does not show that it was drawn for this person and store.
+    None where no log-in is asked for, or when the page does not show that it was drawn for this
+    person and store.
     """
     room, rule = hosts.place().room, request.url_rule
     if room not in PUBLIC or rule is None or rule.rule in PUBLIC[room]:
@@ -107,7 +118,11 @@ def answer_old_page() -> Response | BaseResponse | None:
         return ask_to_log_in()
     if not g.kept.fits() or not g.kept.keep():
         return None
-    flash("This page was older than your log-in, so nothing was done. Look it over and press once more.", "waiting")
+    flash(
+        "This page was older than your log-in, so nothing was done. Look it over and press once"
+        " more.",
+        "waiting",
+    )
     return _send_to(kept.return_path())
 
 

@@ -1,8 +1,8 @@
 """How much a request may bring, by room and path, and that it came whole: one table and one check.
 
-Decides before a body is read what is too large or of unknown length, and afterwards whether all of it arrived. The server
-asks `judge` before a thread is taken; `require_whole` asks the same inside the application, so that it holds under any
-server.
+Decides before a body is read what is too large or of unknown length, and afterwards whether all of
+it arrived. The server asks `judge` before a thread is taken; `require_whole` asks the same inside
+the application, so that it holds under any server.
 """
 
 from __future__ import annotations
@@ -24,14 +24,18 @@ from http_server.pool import path_of
 
 @lru_cache(maxsize=2)
 def table(settings: Config) -> dict[tuple[str, str], Allowance]:
-    """Every address with a limit of its own, by room and path; `<>` stands for one changing part. All others: `usual`.
+    """Every address with a limit of its own, by room and path; `<>` stands for one changing part.
+    All others: `usual`.
 
-    A webhook may come in chunks, since the sender is not ours to change: its limit then holds by count.
+    A webhook may come in chunks, since the sender is not ours to change: its limit then holds by
+    count.
     """
     upload = Allowance(settings.form_bytes, bytes_logged_in=settings.upload_bytes)
     return {
         (hosts.HOOKS, "/datamart/<>"): Allowance(settings.webhook_bytes, may_be_chunked=True),
-        (hosts.HOOKS, "/paystack"): Allowance(settings.gateway_bytes, may_be_chunked=True),  # no page takes it yet
+        (hosts.HOOKS, "/paystack"): Allowance(
+            settings.gateway_bytes, may_be_chunked=True
+        ),  # no page takes it yet
         (hosts.PORTAL, "/logo"): upload,  # no page takes it yet
     }
 
@@ -54,9 +58,12 @@ def allowed(room: str, path: str) -> Allowance:
 
 
 def judge(head: Head) -> Allowance:
-    """What this request may bring; before any of its body is read. Raises `Refusal` 400 when it names two hosts."""
+    """What this request may bring; before any of its body is read. Raises `Refusal` 400 when it
+    names two hosts."""
     settings = config.current()
-    forwarded = [value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"]
+    forwarded = [
+        value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"
+    ]
     if forwarded or not head.path.startswith("/"):
         hosts.refuse_other_host(head.host, head.target, [] if settings.proxy_host else forwarded)
     if not head.length and not head.is_chunked:
@@ -65,23 +72,29 @@ def judge(head: Head) -> Allowance:
 
 
 def is_dear(head: Head) -> bool:
-    """Whether a password comes with this request: pages may not wait for as many of them as somebody cares to send."""
+    """Whether a password comes with this request: pages may not wait for as many of them as
+    somebody cares to send."""
     if head.method != "POST" or not DEAR.fullmatch(path_of(head)):
         return False
-    forwarded = [value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"]
+    forwarded = [
+        value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"
+    ]
     return _room(head, forwarded) in (hosts.PORTAL, hosts.CONSOLE)
 
 
 def _room(head: Head, forwarded: list[str]) -> str:
     settings = config.current()
     try:
-        return hosts.place_of(hosts.forwarded_host(head.host, forwarded, settings), settings.base_domain).room
+        return hosts.place_of(
+            hosts.forwarded_host(head.host, forwarded, settings), settings.base_domain
+        ).room
     except hosts.BadHost:
         return hosts.NOWHERE
 
 
 def require_whole() -> None:
-    """400 for a body that was cut off, 411 and 413 as in `judge`. What the server has read is not read again."""
+    """400 for a body that was cut off, 411 and 413 as in `judge`. What the server has read is not
+    read again."""
     is_chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     length = request.content_length
     if not length and not is_chunked:

@@ -1,9 +1,11 @@
-"""Compresses our pages, because their data costs people money, where no secret of a page can be guessed by its length.
+"""Compresses our pages, because their data costs people money, where no secret of a page can be
+guessed by its length.
 
-Whoever sees lengths on the way and can make a browser ask for a page with words of his own in it could find out, word by
-word, what else is there (BREACH). A store's pages hold nothing worth it. In portal and console the one secret of a page,
-the token of its forms, is masked anew each time; and a page that carries words of its request back goes out as it is,
-unless a page of this very host, or the person, asked for it.
+Whoever sees lengths on the way and can make a browser ask for a page with words of his own in it
+could find out, word by word, what else is there (BREACH). A store's pages hold nothing worth it. In
+portal and console the one secret of a page, the token of its forms, is masked anew each time; and a
+page that carries words of its request back goes out as it is, unless a page of this very host, or
+the person, asked for it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from flask import Flask, Response, request
 from edge import hosts, origins
 
 GZIP_LEVEL, BROTLI_LEVEL = 6, 5
-"""What one page costs at these levels is about 0.1 ms; Brotli's is an eighth smaller. Browsers name Brotli over TLS only."""
+"""What one page costs at these levels is about 0.1 ms; Brotli's is an eighth smaller. Browsers name
+Brotli over TLS only."""
 SMALLEST = 500
 
 
@@ -25,11 +28,14 @@ def install(app: Flask) -> None:
 
 
 def compress(response: Response) -> Response:
-    """Compress an HTML answer when the browser takes it, it is worth it and nobody else put words into it."""
+    """Compress an HTML answer when the browser takes it, it is worth it and nobody else put words
+    into it."""
     if response.mimetype != "text/html" or response.is_streamed:
         return response
     room = hosts.place().room
-    if room not in (hosts.STORE, hosts.PORTAL, hosts.CONSOLE) or (room != hosts.STORE and may_hold_words_of_others()):
+    if room not in (hosts.STORE, hosts.PORTAL, hosts.CONSOLE) or (
+        room != hosts.STORE and may_hold_words_of_others()
+    ):
         return response
     response.vary.add("Accept-Encoding")
     encoding = request.accept_encodings.best_match(("br", "gzip"))
@@ -39,13 +45,21 @@ def compress(response: Response) -> Response:
     if len(body) < SMALLEST:
         return response
     response.set_data(
-        brotli.compress(body, quality=BROTLI_LEVEL) if encoding == "br" else gzip.compress(body, GZIP_LEVEL, mtime=0)
+        brotli.compress(body, quality=BROTLI_LEVEL)
+        if encoding == "br"
+        else gzip.compress(body, GZIP_LEVEL, mtime=0)
     )
     response.headers["Content-Encoding"] = encoding
     return response
 
 
 def may_hold_words_of_others() -> bool:
-    """Whether this request carries words that its page may show, and another site may have chosen them."""
-    carries = request.url_rule is None or request.view_args or request.query_string or request.method != "GET"
+    """Whether this request carries words that its page may show, and another site may have chosen
+    them."""
+    carries = (
+        request.url_rule is None
+        or request.view_args
+        or request.query_string
+        or request.method != "GET"
+    )
     return bool(carries) and request.headers.get("Sec-Fetch-Site") not in origins.OF_OUR_OWN

@@ -1,7 +1,7 @@
 """The cookie of a known device: a random token, host-only and so apart for each door.
 
-Decides only how it travels. What knowing a device means is decided in `core.accounts.devices`, when it begins in the rooms:
-they read `g.device_token` and set `g.new_device_token`.
+Decides only how it travels. What knowing a device means is decided in `core.accounts.devices`, when
+it begins in the rooms: they read `g.device_token` and set `g.new_device_token`.
 """
 
 from __future__ import annotations

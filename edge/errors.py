@@ -1,7 +1,8 @@
 """What people read when something is refused or breaks: a sentence, and what to do.
 
-Decides the words per status and which theme they wear; a room may give its own sentence by `abort(404, "…")`. A store
-known to the request answers in its own theme when `storefront/error.html` exists, except when the database is down.
+Decides the words per status and which theme they wear; a room may give its own sentence by
+`abort(404, "…")`. A store known to the request answers in its own theme when
+`storefront/error.html` exists, except when the database is down.
 """
 
 from __future__ import annotations
@@ -29,23 +30,50 @@ class Words:
 
 
 WORDS = {
-    400: Words("That request was not complete", "We could not read it.", "Go back, reload the page and send it again."),
-    403: Words("Not allowed", "You may not do this here.", "Go back and start from the page itself."),
-    404: Words("Nothing here", "There is no page at this address.", "Check the link, or start again from the front."),
-    405: Words("Not that way", "This page cannot be used like that.", "Go back and use the buttons on the page."),
+    400: Words(
+        "That request was not complete",
+        "We could not read it.",
+        "Go back, reload the page and send it again.",
+    ),
+    403: Words(
+        "Not allowed", "You may not do this here.", "Go back and start from the page itself."
+    ),
+    404: Words(
+        "Nothing here",
+        "There is no page at this address.",
+        "Check the link, or start again from the front.",
+    ),
+    405: Words(
+        "Not that way",
+        "This page cannot be used like that.",
+        "Go back and use the buttons on the page.",
+    ),
     408: Words(
         "That took too long",
         "What you sent did not arrive within ten seconds, so nothing was done.",
-        "Look at your connection and send it again. Sending the same form twice never orders twice.",
+        "Look at your connection and send it again. Sending the same form twice never orders"
+        " twice.",
     ),
-    411: Words("That request was not complete", "It did not say how long it is.", "Go back and send it from the page."),
-    413: Words("Too much at once", "What you sent is larger than any form of ours.", "Go back and send less."),
+    411: Words(
+        "That request was not complete",
+        "It did not say how long it is.",
+        "Go back and send it from the page.",
+    ),
+    413: Words(
+        "Too much at once",
+        "What you sent is larger than any form of ours.",
+        "Go back and send less.",
+    ),
     431: Words(
         "Too much at once",
         "Your browser sent more along than we read.",
         "Clear the cookies of this site and load it again.",
     ),
-    429: Words("A little slower, please", "Too many tries from your connection.", "Wait some minutes and try again."),
+    429: Words(
+        "A little slower, please",
+        "Too many tries from your connection.",
+        "Wait some minutes and try again.",
+    ),
     500: Words(
         "Something broke on our side",
         "It has been written down for us to mend.",
@@ -66,15 +94,16 @@ BUSY = Words(
 NO_COOKIES = Words(
     "This browser keeps no cookies",
     "Its forms need one, and none came with this one, so nothing was done.",
-    "Allow cookies for this site in the browser's settings, leave its private window, or use another browser. Then open "
-    "the page again.",
+    "Allow cookies for this site in the browser's settings, leave its private window, or use"
+    " another browser. Then open the page again.",
 )
 """A 400 whose form had no token to fit, because there is no cookie at all."""
 TWO_LOG_INS = Words(
     "This browser sends two log-ins",
     "One of them is not yours, so nothing was done.",
-    "Clear the cookies of this site and of the addresses beside it in the browser's settings, then log in again. If it comes "
-    "back, use a newer browser: this one lets other sites plant cookies here.",
+    "Clear the cookies of this site and of the addresses beside it in the browser's settings, then"
+    " log in again. If it comes back, use a newer browser: this one lets other sites plant cookies"
+    " here.",
 )
 _LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
 CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
@@ -91,7 +120,8 @@ def install(app: Flask) -> None:
 
 
 def refused(error: HTTPException) -> Response:
-    """Any refusal, with the room's own sentence when it gave one. A bug arrives here too, logged by Flask, as a 500."""
+    """Any refusal, with the room's own sentence when it gave one. A bug arrives here too, logged by
+    Flask, as a 500."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
@@ -130,7 +160,9 @@ def unreadable(_error: DataError) -> Response:
 
 
 def database_down(error: Exception) -> Response:
-    logs.log.error("database", problem=type(error).__name__, detail=str(getattr(error, "orig", error)))
+    logs.log.error(
+        "database", problem=type(error).__name__, detail=str(getattr(error, "orig", error))
+    )
     response = page(503, words=BUSY if db.is_conflict(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
     return response
@@ -154,7 +186,10 @@ def page(status: int, sentence: str | None = None, *, words: Words | None = None
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
         "log_in_again": words is NO_COOKIES and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
-        "known_host": g.get("store") is not None or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE),
+        "known_host": (
+            g.get("store") is not None
+            or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE)
+        ),
     }
     if wants_fragment():
         return make_response(render_template("shared/_error.html", **values), status)
@@ -162,7 +197,11 @@ def page(status: int, sentence: str | None = None, *, words: Words | None = None
 
 
 def _page_html(status: int, values: dict[str, object]) -> str:
-    if g.get("store") is not None and hosts.place().room == hosts.STORE and status not in (500, 503):
+    if (
+        g.get("store") is not None
+        and hosts.place().room == hosts.STORE
+        and status not in (500, 503)
+    ):
         try:
             return render_template("storefront/error.html", **values)
         except TemplateNotFound:
@@ -171,7 +210,8 @@ def _page_html(status: int, values: dict[str, object]) -> str:
 
 
 def _fields() -> list[tuple[str, str]]:
-    """What was posted, for a page that can send it again; nothing when there is a password in it."""
+    """What was posted, for a page that can send it again; nothing when there is a password in
+    it."""
     try:
         fields = list(request.form.items(multi=True))
     except HTTPException:  # too much, and not read before

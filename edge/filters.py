@@ -1,6 +1,8 @@
-"""The words of templates: money, numbers, codes and times as people read them, icons, and links to other hosts.
+"""The words of templates: money, numbers, codes and times as people read them, icons, and links to
+other hosts.
 
-Decides only how a value looks; what it is comes from `core`. Rooms need no filters of their own for these.
+Decides only how a value looks; what it is comes from `core`. Rooms need no filters of their own for
+these.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from core import catalog
 from core.base import clock, money, phones
 from edge import hosts, security, static
 
-_NUMBER = re.compile("(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)")
+_NUMBER = re.compile(
+    "(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)"
+)
 
 
 def install(app: Flask) -> None:
@@ -43,7 +47,8 @@ def install(app: Flask) -> None:
         console_url=lambda: hosts.address("admin"),
         wants_fragment=wants_fragment,
         networks=phones.NETWORKS,
-        current_user=flask_login.current_user,  # a proxy: the log-in is read only by templates that use it
+        # A proxy: the log-in is read only by templates that use it.
+        current_user=flask_login.current_user,
         theme=theme,
     )
     app.context_processor(lambda: {"store": g.get("store")} if has_request_context() else {})
@@ -55,13 +60,14 @@ def shown_code(code: str) -> str:
 
 
 def loose(text: str) -> str:
-    """A number or an amount that may go on in the next line between its groups, where it stands alone and large."""
+    """A number or an amount that may go on in the next line between its groups, where it stands
+    alone and large."""
     return text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def whole(text: str) -> Markup:
-    """A sentence whose sums and numbers are not torn: they keep together in one line, or, in a line shorter than they
-    are, go on in the next between their groups."""
+    """A sentence whose sums and numbers are not torn: they keep together in one line, or, in a line
+    shorter than they are, go on in the next between their groups."""
     parts = _NUMBER.split(text)
     kept = [
         Markup('<span class="w">{}</span>').format(loose(part)) if at % 2 else escape(part)
@@ -71,14 +77,17 @@ def whole(text: str) -> Markup:
 
 
 def at(moment: datetime | None) -> Markup:
-    """`10:04` today, `23 Nov 10:04` this year, `23 Nov 2025 10:04` before, in Accra, inside a `<time>` element."""
+    """`10:04` today, `23 Nov 10:04` this year, `23 Nov 2025 10:04` before, in Accra, inside a
+    `<time>` element."""
     if moment is None:
         return Markup("–")
     local, today = moment.astimezone(clock.ACCRA), clock.now().astimezone(clock.ACCRA)
     day = "" if local.date() == today.date() else f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
     if local.year != today.year:
         day = f"{local.day} {local:%b %Y}\N{NO-BREAK SPACE}"
-    return Markup('<time datetime="{}">{}{:%H:%M}</time>').format(f"{local:%Y-%m-%dT%H:%M:%S%z}", day, local)
+    return Markup('<time datetime="{}">{}{:%H:%M}</time>').format(
+        f"{local:%Y-%m-%dT%H:%M:%S%z}", day, local
+    )
 
 
 def age(moment: datetime | None) -> str:
@@ -97,16 +106,20 @@ def age(moment: datetime | None) -> str:
 
 
 def icon(name: str) -> Markup:
-    """One symbol of `static/icons.svg`, hidden from screen readers: it always stands beside a word."""
-    return Markup('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>').format(
-        static.static_url("icons.svg"), name
-    )
+    """One symbol of `static/icons.svg`, hidden from screen readers: it always stands beside a
+    word."""
+    return Markup(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
+    ).format(static.static_url("icons.svg"), name)
 
 
 def wants_fragment() -> bool:
     """Whether htmx asks for a part of a page. The answer then varies by that, and says so."""
     g.asked_fragment = True
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
+    return (
+        request.headers.get("HX-Request") == "true"
+        and request.headers.get("HX-Request-Type") != "full"
+    )
 
 
 def theme() -> str:

@@ -1,4 +1,5 @@
-"""What the server asks of the program: the limits of `bodies`, its refusals as pages, and whose log-in is live.
+"""What the server asks of the program: the limits of `bodies`, its refusals as pages, and whose
+log-in is live.
 
 Leaves everything about sockets and threads to `front`.
 """
@@ -31,7 +32,8 @@ def install(app: Flask) -> None:
 
 
 def address(headers: list[tuple[bytes, bytes]], peer_address: str) -> str:
-    """The client's key, by X-Forwarded-For when proxies of ours set it, as `security.trust_proxies` reads it."""
+    """The client's key, by X-Forwarded-For when proxies of ours set it, as `security.trust_proxies`
+    reads it."""
     hops = config.current().proxy_hops
     told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
     named = told.decode("latin-1").split(",") if told else []
@@ -54,18 +56,24 @@ class Pages:
     def _draw(self, refusal: Refusal) -> Ready:
         with self._app.test_request_context("/", base_url="http://makola.invalid"):
             words = errors.CROWDED if refusal.status == 503 else None
-            response = self._app.process_response(errors.page(refusal.status, refusal.sentence or None, words=words))
+            response = self._app.process_response(
+                errors.page(refusal.status, refusal.sentence or None, words=words)
+            )
             if refusal.status == 503:
                 response.headers["Retry-After"] = str(errors.RETRY_S)
             response.headers.pop("X-Request-Id", None)
-            return ready(response.status, list(response.headers.items()), response.get_data(), "GET")
+            return ready(
+                response.status, list(response.headers.items()), response.get_data(), "GET"
+            )
 
 
 def _log_in_of(app: Flask) -> Callable[[dict[str, Any]], bool]:
     def is_live(environ: dict[str, Any]) -> bool:
         forwarded = environ.get("HTTP_X_FORWARDED_HOST")
         values = [forwarded] if forwarded else []
-        environ["HTTP_HOST"] = hosts.forwarded_host(environ.get("HTTP_HOST", ""), values, config.current())
+        environ["HTTP_HOST"] = hosts.forwarded_host(
+            environ.get("HTTP_HOST", ""), values, config.current()
+        )
         with app.request_context(environ):
             try:
                 return bool(current_user.is_authenticated)

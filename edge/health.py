@@ -1,7 +1,7 @@
 """`/healthz`, answered on any host before the edge: is this process able to serve?
 
-The database decides between 200 and 503; Valkey is reported but only slows things down when it is gone. Each look is
-given up after 300 ms, so the answer is never slow.
+The database decides between 200 and 503; Valkey is reported but only slows things down when it is
+gone. Each look is given up after 300 ms, so the answer is never slow.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Health:
         self._inner = inner
         self._looks = {"database": Look(self._database), "valkey": Look(self._valkey)}
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != "/healthz":
             return self._inner(environ, start_response)
         found = {name: look.well() for name, look in self._looks.items()}
@@ -42,7 +44,9 @@ class Health:
         headers = {**FIXED, "Content-Type": "application/json", "Cache-Control": "no-store"}
         headers["Content-Length"] = str(len(body))
         headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-        start_response("200 OK" if found["database"] else "503 Service Unavailable", list(headers.items()))
+        start_response(
+            "200 OK" if found["database"] else "503 Service Unavailable", list(headers.items())
+        )
         return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]
 
     def _database(self) -> bool:
@@ -65,7 +69,8 @@ def _answers(engine: Engine) -> bool:
 
 
 class Look:
-    """One probe in a thread of its own. While an earlier one still hangs, no second one is started."""
+    """One probe in a thread of its own. While an earlier one still hangs, no second one is
+    started."""
 
     def __init__(self, probe: Callable[[], bool]) -> None:
         self._probe = probe

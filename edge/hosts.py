@@ -1,7 +1,7 @@
 """From the Host header to a room: storefront, portal, console, hooks, the bare page, or nowhere.
 
-Decides by the host name alone; the port and a trailing dot do not count. Which store a slug means, and whether it
-exists, is decided in `bind`.
+Decides by the host name alone; the port and a trailing dot do not count. Which store a slug means,
+and whether it exists, is decided in `bind`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from core.base import config, db
 from core.base.config import Config
 from http_server import Refusal
 
-STORE, PORTAL, CONSOLE, HOOKS, BARE, NOWHERE = "store", "portal", "admin", "hooks", "bare", "nowhere"
+STORE, PORTAL, CONSOLE, HOOKS, BARE, NOWHERE = (
+    "store",
+    "portal",
+    "admin",
+    "hooks",
+    "bare",
+    "nowhere",
+)
 """Rooms, named by the pseudo-subdomain their blueprints are registered under."""
 
 _ROOM_OF_LABEL = {"portal": PORTAL, "admin": CONSOLE, "hooks": HOOKS}
@@ -50,13 +57,19 @@ def place_of(host: str | None, base_domain: str) -> Place:
     if _IPV6.fullmatch(text):
         return Place(NOWHERE)
     match = _NAME.fullmatch(text)
-    if match is None or len(match["name"]) > _LONGEST or int(match["port"] or 1) not in range(1, 65_536):
+    if (
+        match is None
+        or len(match["name"]) > _LONGEST
+        or int(match["port"] or 1) not in range(1, 65_536)
+    ):
         raise BadHost(repr(host)[:80])
     name = match["name"]
     if name == base_domain:
         return Place(BARE)
     if name == "127.0.0.1" and base_domain == "localhost":
-        return Place(HOOKS)  # hooks.localhost resolves in browsers only, and suppliers are not browsers
+        return Place(
+            HOOKS
+        )  # hooks.localhost resolves in browsers only, and suppliers are not browsers
     label, _, parent = name.partition(".")
     if parent != base_domain:
         return Place(NOWHERE)
@@ -65,7 +78,8 @@ def place_of(host: str | None, base_domain: str) -> Place:
 
 
 def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
-    """Raises `Refusal` 400 when the request's target or an X-Forwarded-Host names another host than `Host`."""
+    """Raises `Refusal` 400 when the request's target or an X-Forwarded-Host names another host than
+    `Host`."""
     named = [one for value in forwarded for one in value.split(",") if one.strip()]
     if not target.startswith("/"):
         scheme, _, rest = target.partition("://")
@@ -77,7 +91,8 @@ def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
 
 
 def forwarded_host(host: str, forwarded: Sequence[str], settings: Config) -> str:
-    """The host that counts: `Host`, or what our outermost proxy put into X-Forwarded-Host when the settings say so."""
+    """The host that counts: `Host`, or what our outermost proxy put into X-Forwarded-Host when the
+    settings say so."""
     values = [one.strip() for value in forwarded for one in value.split(",")]
     if settings.proxy_host and 0 < settings.proxy_hops <= len(values):
         return values[-settings.proxy_hops]
@@ -90,11 +105,13 @@ def _without_usual_port(host: str) -> tuple[str, str]:
 
 
 class Makola(Flask):
-    """Flask that routes by room. Rooms register with `subdomain=<room>`; hosts never reach the routing table."""
+    """Flask that routes by room. Rooms register with `subdomain=<room>`; hosts never reach the
+    routing table."""
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(import_name, static_folder=None, subdomain_matching=True, **options)
-        # A redirect made by the router would carry a host of its own making; an odd path is simply not found.
+        # A redirect made by the router would carry a host of its own making; an odd path is simply
+        # not found.
         self.url_map.merge_slashes = False
         self.url_map.strict_slashes = False
         self.url_map.redirect_defaults = False
@@ -118,17 +135,23 @@ class Makola(Flask):
 
     def log_exception(self, exc_info: Any) -> None:
         """As Flask does, with the rule in place of the path: paths hold tokens."""
-        self.logger.error("Exception on %s [%s]", request.url_rule or "no page", request.method, exc_info=exc_info)
+        self.logger.error(
+            "Exception on %s [%s]", request.url_rule or "no page", request.method, exc_info=exc_info
+        )
 
     def dispatch_request(self, *arguments: Any) -> Any:
-        """The page; once more from its beginning when it lost against another transaction and had committed nothing."""
+        """The page; once more from its beginning when it lost against another transaction and had
+        committed nothing."""
         return db.retry_on_conflict(lambda: super(Makola, self).dispatch_request(*arguments))
 
     def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
-        """Paths within this host only; links to other hosts are `store_url`, `portal_url`, `console_url`."""
+        """Paths within this host only; links to other hosts are `store_url`, `portal_url`,
+        `console_url`."""
         url = super().url_for(endpoint, **values)
         if not url.startswith("/"):
-            raise ValueError(f"{endpoint} is not in this room: link to other hosts by store_url() and the like")
+            raise ValueError(
+                f"{endpoint} is not in this room: link to other hosts by store_url() and the like"
+            )
         return url
 
 
@@ -139,5 +162,6 @@ def place() -> Place:
 
 
 def address(label: str = "") -> str:
-    """The public address of a host of ours, without a trailing slash: of a store, `portal`, `admin` or the bare one."""
+    """The public address of a host of ours, without a trailing slash: of a store, `portal`, `admin`
+    or the bare one."""
     return config.current().address(label)

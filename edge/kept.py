@@ -1,8 +1,10 @@
-"""What a person had chosen when a press came too late: it waits for them, and nothing is ever done by itself.
+"""What a person had chosen when a press came too late: it waits for them, and nothing is ever done
+by itself.
 
-A press whose log-in is over does nothing. Its form waits in the session's cookie for the very person and store its page
-was drawn for, and is shown again as it was; whoever else logs in here never sees it. Only a form that says whom it was
-drawn for is kept, so no password ever is. Rooms ask `g.kept`.
+A press whose log-in is over does nothing. Its form waits in the session's cookie for the very
+person and store its page was drawn for, and is shown again as it was; whoever else logs in here
+never sees it. Only a form that says whom it was drawn for is kept, so no password ever is. Rooms
+ask `g.kept`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ FIELD = "drawn_for"
 _KEY = "kept"
 _KEPT_S = 3_600
 _MOST = 3_200
-"""Characters of a form that fit into a cookie, packed as Flask packs it. Two hundred ticks have 2,600."""
+"""Characters of a form that fit into a cookie, packed as Flask packs it. Two hundred ticks have
+2,600."""
 _UNKEPT = frozenset({"csrf_token", "back", "confirm", FIELD})
 
 
@@ -37,12 +40,14 @@ def hold() -> None:
 
 
 def drawn_for() -> str:
-    """For a form's hidden field: for whom, and for which of their stores, this page is drawn. Signed; opens nothing."""
+    """For a form's hidden field: for whom, and for which of their stores, this page is drawn.
+    Signed; opens nothing."""
     return str(_signer().dumps([current_user.user.id, current_user.store_id]))
 
 
 def return_path() -> str:
-    """Where a refused press came from: the place its form names, else the page it was made on, else the front."""
+    """Where a refused press came from: the place its form names, else the page it was made on, else
+    the front."""
     came = urlsplit(request.referrer or "")
     from_here = came.path if came.netloc == request.host else ""
     query = f"?{came.query}" if from_here and came.query else ""
@@ -50,12 +55,14 @@ def return_path() -> str:
 
 
 class Kept:
-    """The form that waits in this browser, if any; once taken, `path` is the address it was sent to."""
+    """The form that waits in this browser, if any; once taken, `path` is the address it was sent
+    to."""
 
     path = ""
 
     def keep(self) -> bool:
-        """Keep the form of this request, if it says for whom its page was drawn and is not too long."""
+        """Keep the form of this request, if it says for whom its page was drawn and is not too
+        long."""
         whose = _read(request.form.get(FIELD))
         if whose is None:
             return False
@@ -63,7 +70,13 @@ class Kept:
         if len(str(form)) > _MOST:
             return False
         at = clock.now().timestamp()
-        session[_KEY] = {"who": whose[0], "store": whose[1], "at": at, "path": request.path, "form": form}
+        session[_KEY] = {
+            "who": whose[0],
+            "store": whose[1],
+            "at": at,
+            "path": request.path,
+            "form": form,
+        }
         return True
 
     def fits(self) -> bool:
@@ -71,7 +84,8 @@ class Kept:
         return _read(request.form.get(FIELD)) == [current_user.user.id, current_user.store_id]
 
     def of_person(self, user_id: int) -> dict[str, Any] | None:
-        """What waits, when it is this person's: it alone may outlive a new log-in. Its `store` is where it was drawn."""
+        """What waits, when it is this person's: it alone may outlive a new log-in. Its `store` is
+        where it was drawn."""
         found = session.get(_KEY)
         is_fresh = found is not None and 0 <= clock.now().timestamp() - found["at"] < _KEPT_S
         return found if is_fresh and found["who"] == user_id else None
@@ -82,7 +96,8 @@ class Kept:
             session[_KEY] = found
 
     def take(self, path: str) -> MultiDict[str, str] | None:
-        """The form sent to an address that is `path`, a pattern, shown once: to its person in its store, or to nobody."""
+        """The form sent to an address that is `path`, a pattern, shown once: to its person in its
+        store, or to nobody."""
         found = session.get(_KEY)
         if found is None or not re.fullmatch(path, found["path"]):
             return None

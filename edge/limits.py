@@ -1,7 +1,9 @@
-"""How often one address may ask for what: one table, endpoint to limit, and one count for guessed codes.
+"""How often one address may ask for what: one table, endpoint to limit, and one count for guessed
+codes.
 
-Decides only crude limits against floods and guessing. Business limits (orders per number, wrong passwords) live in
-`core`, in PostgreSQL. With Valkey down each process counts in memory, and pages answer as before.
+Decides only crude limits against floods and guessing. Business limits (orders per number, wrong
+passwords) live in `core`, in PostgreSQL. With Valkey down each process counts in memory, and pages
+answer as before.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from edge import hosts, refusals
 VALKEY_S = 0.2
 """Connect and read timeout of the client that rings."""
 COUNT_S = 0.1
-"""The same for counting. When Valkey freezes, a page waits for it twice here and once to ring: within half a second."""
+"""The same for counting. When Valkey freezes, a page waits for it twice here and once to ring:
+within half a second."""
 SLOW_DOWN_S = 60
 """What a caller over a limit of the table is told to wait: one window."""
 NO_RETRY = Retry(NoBackoff(), 0)
@@ -47,8 +50,9 @@ class Limit:
 DRAFTS_EACH = 5
 """Orders that may be begun for each that may be placed: people look at several."""
 MISSES = "60 per 10 minutes"
-"""Codes that are no order's, per store and address, whichever page they are tried on and by whichever method. Beyond,
-a miss reads 429 and a hit still passes: many customers share the address of one who guesses."""
+"""Codes that are no order's, per store and address, whichever page they are tried on and by
+whichever method. Beyond, a miss reads 429 and a hit still passes: many customers share the address
+of one who guesses."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
@@ -71,26 +75,34 @@ def _made_a_draft(_response: Response) -> bool:
 
 
 def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
-    """Every limited address, by room, method and path. An order counts only when new, so a repeated form never does, and
-    what was only begun has a count of its own.
+    """Every limited address, by room, method and path. An order counts only when new, so a repeated
+    form never does, and what was only begun has a count of its own.
 
-    Webhooks have no limit here: a refused one may never come again, and what a ring may cause is limited in `core`.
+    Webhooks have no limit here: a refused one may never come again, and what a ring may cause is
+    limited in `core`.
     """
     most = config.orders_per_address_minute
     return {
         (hosts.STORE, "POST", "/orders"): [
             Limit("orders", f"{most} per minute", _confirms, _made_an_order),
-            Limit("drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft),
+            Limit(
+                "drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft
+            ),
         ],
     }
 
 
 def install(app: Flask, config: Config) -> None:
-    """Put the table's limits on the registered endpoints. Raises `LookupError` for an address no room serves."""
+    """Put the table's limits on the registered endpoints. Raises `LookupError` for an address no
+    room serves."""
     limiter = Limiter(
         caller,
         storage_uri=config.redis_url,
-        storage_options={"socket_timeout": COUNT_S, "socket_connect_timeout": COUNT_S, "retry": NO_RETRY},  # type: ignore[dict-item]
+        storage_options={
+            "socket_timeout": COUNT_S,
+            "socket_connect_timeout": COUNT_S,
+            "retry": NO_RETRY,
+        },  # type: ignore[dict-item]
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         key_prefix="makola",
@@ -101,7 +113,9 @@ def install(app: Flask, config: Config) -> None:
         counted = [
             (
                 limit,
-                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(_asked(limit.scope)),
+                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(
+                    _asked(limit.scope)
+                ),
             )
             for limit in limits
         ]
@@ -124,11 +138,16 @@ def caller_of_store() -> str:
 
 def valkey(url: str) -> Redis:
     """A client that gives up at once: no retries, short timeouts."""
-    return Redis.from_url(url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY)
+    return Redis.from_url(
+        url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY
+    )
 
 
-def _told_when_over(view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]) -> Callable[..., Any]:
-    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep what was typed."""
+def _told_when_over(
+    view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]
+) -> Callable[..., Any]:
+    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep
+    what was typed."""
 
     @wraps(view)
     def told(*words: Any, **named: Any) -> Response:
@@ -154,7 +173,9 @@ def _asked(scope: str) -> Callable[[], None]:
     def asked() -> None:
         pass
 
-    asked.__name__ = asked.__qualname__ = f"asked_{scope}"  # by which the limits of a function are found
+    asked.__name__ = asked.__qualname__ = (
+        f"asked_{scope}"  # by which the limits of a function are found
+    )
     return asked
 
 
@@ -177,6 +198,10 @@ def _missed() -> None:
 
 def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
     for rule in app.url_map.iter_rules():
-        if rule.subdomain == room and method in (rule.methods or ()) and re.sub("<[^>]+>", "<>", rule.rule) == path:
+        if (
+            rule.subdomain == room
+            and method in (rule.methods or ())
+            and re.sub("<[^>]+>", "<>", rule.rule) == path
+        ):
             return rule.endpoint
     raise LookupError(f"edge/limits.py limits {method} {path} of {room}, which no room serves")

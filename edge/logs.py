@@ -1,7 +1,7 @@
 """Logs: one line per request and per event, readable or JSON, each with its request's id.
 
-Decides what never reaches a log: values of fields that name a secret, customers' numbers (also when a statement of the
-database failed with one in it), and line breaks that would forge a line. Paths
+Decides what never reaches a log: values of fields that name a secret, customers' numbers (also when
+a statement of the database failed with one in it), and line breaks that would forge a line. Paths
 are logged by their rule, so that codes and tokens in addresses stay out.
 """
 
@@ -69,12 +69,15 @@ def install(app: Flask) -> None:
 
 
 def begin() -> None:
-    """Name the request. A name from outside counts only in a shape that cannot carry anything else."""
+    """Name the request. A name from outside counts only in a shape that cannot carry anything
+    else."""
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
     g.started = time.monotonic()
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id, address=addresses.key(request.remote_addr))
+    structlog.contextvars.bind_contextvars(
+        request_id=g.request_id, address=addresses.key(request.remote_addr)
+    )
 
 
 def end(response: Response) -> Response:
@@ -94,20 +97,25 @@ def end(response: Response) -> Response:
 
 
 def _person() -> int | None:
-    """The id of the person this request turned out to be of. Asks nothing: most pages never look who it is."""
+    """The id of the person this request turned out to be of. Asks nothing: most pages never look
+    who it is."""
     login = g.get("_login_user")
     return login.user.id if getattr(login, "is_authenticated", False) else None
 
 
-def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank the value of every field whose name says it is a secret, and mask phone numbers in all others."""
+def hide_secrets(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Blank the value of every field whose name says it is a secret, and mask phone numbers in all
+    others."""
     for key, value in event.items():
         event[key] = "[hidden]" if _SECRET.search(key) else phones.hide(value)
     return event
 
 
 def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    """`10:04:07 info edge request method=GET status=200`; text that could break the line is quoted as JSON."""
+    """`10:04:07 info edge request method=GET status=200`; text that could break the line is quoted
+    as JSON."""
     stamp = str(event.pop("timestamp", ""))[11:19]
     level, name = event.pop("level", "info"), event.pop("logger", "")
     message, trace = event.pop("event", ""), event.pop("exception", None)
@@ -118,5 +126,7 @@ def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str
 
 def _plain(value: Any, *, spaces: bool = False) -> str:
     text = str(value)[:_LONGEST]
-    allowed = r"[^\x00-\x1f\x7f\u2028\u2029\"]*" if spaces else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
+    allowed = (
+        r"[^\x00-\x1f\x7f\u2028\u2029\"]*" if spaces else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
+    )
     return text if re.fullmatch(allowed, text) else json.dumps(text, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """Which page an unsafe request came from: one table, asked for every room.
 
-Decides whether what a browser says about itself lets a request pass, refuses it, or leaves it to the form's own token.
-The token is decided in `security`.
+Decides whether what a browser says about itself lets a request pass, refuses it, or leaves it to
+the form's own token. The token is decided in `security`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from edge import hosts
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PASSES, REFUSED, BY_TOKEN = "passes", "refused", "by token"
 OF_OUR_OWN = frozenset({"same-origin", "none"})
-"""What `Sec-Fetch-Site` says when a page of this very host asked, or the person did, by a bookmark or by typing."""
+"""What `Sec-Fetch-Site` says when a page of this very host asked, or the person did, by a bookmark
+or by typing."""
 
 SENTENCE = "This request did not come from a page of this address, so nothing was done."
 
@@ -27,11 +28,13 @@ class ForeignOrigin(Forbidden):
 
 
 def judge(headers: Mapping[str, str], own_url: str) -> str:
-    """What a request's own words are worth: PASSES, REFUSED or BY_TOKEN. `own_url` is the host it was sent to.
+    """What a request's own words are worth: PASSES, REFUSED or BY_TOKEN. `own_url` is the host it
+    was sent to.
 
-    The first header that is there decides, in this order: `Sec-Fetch-Site`, `Origin`, `Referer`. `Origin: null` says
-    nothing: a browser sends it for its own pages too where a proxy adds `Referrer-Policy: no-referrer`. Nor does an empty
-    `Origin` or `Referer`, to which some filters on the way cut it.
+    The first header that is there decides, in this order: `Sec-Fetch-Site`, `Origin`, `Referer`.
+    `Origin: null` says nothing: a browser sends it for its own pages too where a proxy adds
+    `Referrer-Policy: no-referrer`. Nor does an empty `Origin` or `Referer`, to which some filters
+    on the way cut it.
     """
     site, origin, referer = (headers.get(name) for name in ("Sec-Fetch-Site", "Origin", "Referer"))
     own = _parts(own_url, with_path=False)
@@ -50,8 +53,9 @@ def judge(headers: Mapping[str, str], own_url: str) -> str:
 def refuse_foreign() -> None:
     """403 for an unsafe request that no page of this very host made. Webhooks are exempt.
 
-    Where only a token can tell, `g.by_token_alone` is set. The console asks for more: engines that send no header of
-    the three know no `__Host-` either, so a sibling's page could plant the cookie that its token fits.
+    Where only a token can tell, `g.by_token_alone` is set. The console asks for more: engines that
+    send no header of the three know no `__Host-` either, so a sibling's page could plant the cookie
+    that its token fits.
     """
     place = hosts.place()
     if request.method not in UNSAFE or place.room == hosts.HOOKS:
@@ -63,10 +67,13 @@ def refuse_foreign() -> None:
 
 
 def _parts(text: str, *, with_path: bool) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None when it names no origin, which equals nothing that a request can have."""
+    """Scheme, host and port; None when it names no origin, which equals nothing that a request can
+    have."""
     try:
         parts = urlsplit(text.strip().lower())
-        port = parts.port if parts.port is not None else {"http": 80, "https": 443}.get(parts.scheme)
+        port = (
+            parts.port if parts.port is not None else {"http": 80, "https": 443}.get(parts.scheme)
+        )
     except ValueError:
         return None
     if not parts.hostname or port is None or parts.username is not None:

@@ -22,17 +22,32 @@ def index() -> str:
 
 
 def choose_theme() -> Response | BaseResponse:
-    """Remember light, dark or the system's look on this device, then return to the page it was asked from."""
+    """Remember light, dark or the system's look on this device, then return to the page it was
+    asked from."""
     answer = redirect(own_path(request.form.get("back", "/")), 303)
     chosen = request.form.get("theme", "")
     if chosen in ("light", "dark"):
-        answer.set_cookie("__Host-theme", chosen, max_age=YEAR_S, secure=True, httponly=True, samesite="Lax", path="/")
+        answer.set_cookie(
+            "__Host-theme",
+            chosen,
+            max_age=YEAR_S,
+            secure=True,
+            httponly=True,
+            samesite="Lax",
+            path="/",
+        )
     else:
         answer.delete_cookie("__Host-theme", secure=True, httponly=True, samesite="Lax", path="/")
     return answer
 
 
 def own_path(text: str) -> str:
-    """`text` when it is a plain path of this host, else `/`: one leading slash, and nothing that names another host."""
-    plain = text.startswith("/") and not text.startswith("//") and "\\" not in text and text.isprintable()
+    """`text` when it is a plain path of this host, else `/`: one leading slash, and nothing that
+    names another host."""
+    plain = (
+        text.startswith("/")
+        and not text.startswith("//")
+        and "\\" not in text
+        and text.isprintable()
+    )
     return text if plain and len(text) <= 500 else "/"

@@ -1,7 +1,8 @@
 """Headers, cookies, and who may change things: exact origin, then the cross-site token.
 
-Decides what every answer carries and refuses unsafe requests that our own page on this very host did not make:
-sibling stores are the same site to a browser, so `SameSite` alone does not part them. Log-ins are decided in `bind`.
+Decides what every answer carries and refuses unsafe requests that our own page on this very host
+did not make: sibling stores are the same site to a browser, so `SameSite` alone does not part them.
+Log-ins are decided in `bind`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from edge.logs import log
 from http_server import Refusal
 
 CHECKS_ITS_OWN_TOKEN = (hosts.STORE, "/orders")
-"""The store page is the same for everyone and so carries no token: its first post only shows the review page, and the
-confirmed post is checked in the view, which can show the review again with a fresh token."""
+"""The store page is the same for everyone and so carries no token: its first post only shows the
+review page, and the confirmed post is checked in the view, which can show the review again with a
+fresh token."""
 
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 FIXED = {
@@ -43,7 +45,8 @@ def install(app: Flask, config: Config) -> None:
     app.config.update(
         SECRET_KEY=config.secret_key,
         SECRET_KEY_FALLBACKS=config.signing_keys[:-1],
-        WTF_CSRF_SECRET_KEY=config.signing_keys,  # Flask-WTF knows no fallbacks, but the signer below it takes a list
+        # Flask-WTF knows no fallbacks, but the signer below it takes a list.
+        WTF_CSRF_SECRET_KEY=config.signing_keys,
         MAX_CONTENT_LENGTH=config.form_bytes,
         MAX_FORM_MEMORY_SIZE=config.form_bytes,
         SESSION_COOKIE_NAME="__Host-makola",
@@ -56,11 +59,14 @@ def install(app: Flask, config: Config) -> None:
         WTF_CSRF_TIME_LIMIT=config.session_absolute_s,  # as in `tokens`, however long the log-in
         PERMANENT_SESSION_LIFETIME=config.own_absolute_s,  # for a log-in on one's own device
         SESSION_REFRESH_EACH_REQUEST=False,
-        WTF_CSRF_SSL_STRICT=False,  # the exact Origin is checked below, and not every browser sends a Referer
+        # The exact Origin is checked below, and not every browser sends a Referer.
+        WTF_CSRF_SSL_STRICT=False,
     )
     app.session_interface = sessions.Sessions()
     csrf.init_app(app)
-    app.jinja_env.globals["csrf_token"] = tokens.token  # ours in place of Flask-WTF's, which is the same on every page
+    app.jinja_env.globals["csrf_token"] = (
+        tokens.token
+    )  # ours in place of Flask-WTF's, which is the same on every page
     app.context_processor(lambda: {"csrf_token": tokens.token})
     app.before_request(refuse_bad_address)
     app.before_request(origins.refuse_foreign)
@@ -70,7 +76,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def trust_proxies(app: Flask, config: Config) -> None:
-    """Read X-Forwarded-For and -Proto from exactly as many proxies of ours as there are, -Host only when told to."""
+    """Read X-Forwarded-For and -Proto from exactly as many proxies of ours as there are, -Host only
+    when told to."""
     hops = config.proxy_hops
     if hops:
         x_host = hops if config.proxy_host else 0
@@ -80,23 +87,28 @@ def trust_proxies(app: Flask, config: Config) -> None:
 
 
 class UnknownProxy:
-    """Says loudly, once, that something in front of us is not in the settings: every customer then looks the same."""
+    """Says loudly, once, that something in front of us is not in the settings: every customer then
+    looks the same."""
 
     def __init__(self) -> None:
-        self._told = mmap.mmap(-1, 1)  # shared by the web processes that are forked from here: once for all of them
+        self._told = mmap.mmap(
+            -1, 1
+        )  # shared by the web processes that are forked from here: once for all of them
 
     def tell_once(self) -> None:
         if self._told[0] == 0 and "X-Forwarded-For" in request.headers:
             self._told[0] = 1
             log.error(
-                "X-Forwarded-For arrives and MAKOLA_PROXY_HOPS is 0: behind a proxy all customers count as one address. "
-                "Set it to the number of your proxies. Without a proxy, somebody made this header up.",
+                "X-Forwarded-For arrives and MAKOLA_PROXY_HOPS is 0: behind a proxy all customers"
+                " count as one address. Set it to the number of your proxies. Without a proxy,"
+                " somebody made this header up.",
                 remote_addr=request.remote_addr,
             )
 
 
 def install_strict_transport(app: Flask, config: Config) -> None:
-    """HTTPS for a year also on answers that Flask never sees; `add_headers` sets it on all others. Never over plain HTTP."""
+    """HTTPS for a year also on answers that Flask never sees; `add_headers` sets it on all others.
+    Never over plain HTTP."""
     inner, is_public = app.wsgi_app, config.public_scheme == "https"
 
     def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -127,15 +139,23 @@ def refuse_bad_address() -> None:
 
 def refuse_forgery() -> None:
     """400 for an unsafe request to a known page without a valid token."""
-    if request.method not in origins.UNSAFE or request.url_rule is None or hosts.place().room == hosts.HOOKS:
+    if (
+        request.method not in origins.UNSAFE
+        or request.url_rule is None
+        or hosts.place().room == hosts.HOOKS
+    ):
         return
     g.form_token_fits = g.csrf_valid = tokens.fits()  # the second is what Flask-WTF's forms ask
-    if not g.form_token_fits and (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN:
+    if (
+        not g.form_token_fits
+        and (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN
+    ):
         raise CSRFError
 
 
 def inline_style(css: str) -> Markup:
-    """A `<style>` element for this response, its hash added to the response's policy. `css` must hold no `<`."""
+    """A `<style>` element for this response, its hash added to the response's policy. `css` must
+    hold no `<`."""
     if "<" in css:
         raise ValueError("a style sheet with '<' in it could end its own element")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
@@ -152,7 +172,9 @@ def add_headers(response: Response) -> Response:
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
         headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
-    if room in (hosts.PORTAL, hosts.CONSOLE) or (response.status_code >= 400 and not g.get("back_may_show_it")):
+    if room in (hosts.PORTAL, hosts.CONSOLE) or (
+        response.status_code >= 400 and not g.get("back_may_show_it")
+    ):
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-cache"
@@ -162,9 +184,11 @@ def add_headers(response: Response) -> Response:
 
 
 def policy(style_hashes: list[str]) -> str:
-    """The content security policy with these style hashes. No `unsafe-*`, no nonce: a page may be cached."""
+    """The content security policy with these style hashes. No `unsafe-*`, no nonce: a page may be
+    cached."""
     style = " ".join(["'self'", *dict.fromkeys(style_hashes)])
     return (
-        f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:;"
+        " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
     )

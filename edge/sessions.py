@@ -1,8 +1,9 @@
 """Which session a request has when its browser sends several cookies of that name.
 
-Browsers that know `__Host-` never do. Older ones take it for a name: somebody at a sibling's address can plant one there
-with a longer path, which is sent first. One that we did not sign counts for nothing. Of several that we did sign, a
-log-in goes before none, and in a form the one decides that its token fits. Two log-ins that live are refused.
+Browsers that know `__Host-` never do. Older ones take it for a name: somebody at a sibling's
+address can plant one there with a longer path, which is sent first. One that we did not sign counts
+for nothing. Of several that we did sign, a log-in goes before none, and in a form the one decides
+that its token fits. Two log-ins that live are refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Static files: a name with the content's hash in it, compressed once at start, cached for ever.
 
-Decides addresses and headers of everything under /static/. Only fingerprinted names are served, so no file can be
-stale, and no cookie or store is looked at for them.
+Decides addresses and headers of everything under /static/. Only fingerprinted names are served, so
+no file can be stale, and no cookie or store is looked at for them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def install(app: Flask, config: Config) -> None:
 class Files(WhiteNoise):  # type: ignore[misc]
     """WhiteNoise over the built folder, which also finds what another process has built since.
 
-    While a deploy is under way, a page made by the new code may ask an old process for its stylesheet.
+    While a deploy is under way, a page made by the new code may ask an old process for its
+    stylesheet.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]], folder: Path) -> None:
@@ -59,9 +60,15 @@ class Files(WhiteNoise):  # type: ignore[misc]
         )
         self._folder = folder
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path.startswith(PREFIX) and path not in self.files and _NAME.fullmatch(path[len(PREFIX) :]):
+        if (
+            path.startswith(PREFIX)
+            and path not in self.files
+            and _NAME.fullmatch(path[len(PREFIX) :])
+        ):
             file = self._folder / path[len(PREFIX) :]
             if file.is_file():
                 self.add_file_to_dictionary(path, str(file))
@@ -76,21 +83,26 @@ def _add_headers(headers: Headers, _path: str, _url: str) -> None:
 
 
 def static_url(name: str) -> str:
-    """The address of `static/<name>`. Raises `KeyError` for a file that is not there: a page must not link to it."""
+    """The address of `static/<name>`. Raises `KeyError` for a file that is not there: a page must
+    not link to it."""
     names: dict[str, str] = current_app.extensions["static_names"]
     return PREFIX + names[name]
 
 
 def minified(path: Path) -> bytes:
-    """What is served of a file: our own style sheets and scripts without comments and the blanks of their lines.
+    """What is served of a file: our own style sheets and scripts without comments and the blanks of
+    their lines.
 
-    They are plain: no string in them goes over lines or holds a brace, and a comment has lines of its own.
+    They are plain: no string in them goes over lines or holds a brace, and a comment has lines of
+    its own.
     """
     text = path.read_text(encoding="utf-8") if path.suffix in (".css", ".js") else ""
     if path.suffix == ".css":
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"\s+", " ", text)
-        text = re.sub(r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text).replace(";}", "}")
+        text = re.sub(r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text).replace(
+            ";}", "}"
+        )
     elif path.suffix == ".js" and ".min." not in path.name:
         text = re.sub(r"(?m)^\s*(//.*|/\*(?s:.*?)\*/)\n", "", text)
         text = re.sub(r"(?m)^\s+", "", text)
@@ -111,8 +123,9 @@ def fingerprints(source: Path) -> dict[str, str]:
 def build(source: Path, names: dict[str, str], folder: Path) -> Path:
     """Write fingerprinted and compressed copies into `folder` and return it.
 
-    A name stands for one content, and each file appears whole by a rename, so processes that start together or hold
-    different versions share the folder safely. Files nobody has asked for in `KEEP_S` go.
+    A name stands for one content, and each file appears whole by a rename, so processes that start
+    together or hold different versions share the folder safely. Files nobody has asked for in
+    `KEEP_S` go.
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, bytes] = {}
@@ -121,7 +134,9 @@ def build(source: Path, names: dict[str, str], folder: Path) -> Path:
         if Path(shown).suffix in _COMPRESSED:
             twins = {"br": brotli.compress(content), "gz": gzip.compress(content, 9, mtime=0)}
             worth = len(content) * _WORTH_IT
-            wanted |= {f"{shown}.{kind}": small for kind, small in twins.items() if len(small) < worth}
+            wanted |= {
+                f"{shown}.{kind}": small for kind, small in twins.items() if len(small) < worth
+            }
     for shown, content in wanted.items():
         _put(folder / shown, content)
     for old in folder.iterdir():

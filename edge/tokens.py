@@ -1,7 +1,9 @@
-"""The token in each form: what shows that a page of ours, made for this browser's session, asked for the change.
+"""The token in each form: what shows that a page of ours, made for this browser's session, asked
+for the change.
 
-One token a page, the same in all its forms, and masked: its bytes differ on every page, so that a compressed page tells
-nobody who only sees lengths what is in it (BREACH). Which requests need one is decided in `security`.
+One token a page, the same in all its forms, and masked: its bytes differ on every page, so that a
+compressed page tells nobody who only sees lengths what is in it (BREACH). Which requests need one
+is decided in `security`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from edge import sessions
 
 FIELD, HEADER = "csrf_token", "X-CSRFToken"
 _KEPT_AS = "csrf_token"
-"""The name of the session's secret, the one that Flask-WTF gives it: forms of before a deploy go on."""
+"""The name of the session's secret, the one that Flask-WTF gives it: forms of before a deploy go
+on."""
 _TIME_BYTES, _MAC_BYTES = 4, 20
 _LENGTH = _TIME_BYTES + _MAC_BYTES
 
@@ -42,7 +45,8 @@ def token() -> str:
 
 
 def fits() -> bool:
-    """Whether the token of this request, in its form or its header, is one of this session and not too old."""
+    """Whether the token of this request, in its form or its header, is one of this session and not
+    too old."""
     told = request.form.get(FIELD) or request.headers.get(HEADER) or ""
     if not told:
         return False
@@ -64,9 +68,13 @@ def _is_ours(told: str, secret: str) -> bool:
         return False
     plain = _masked(both[_LENGTH:], both[:_LENGTH])
     made_at, mac = plain[:_TIME_BYTES], plain[_TIME_BYTES:]
-    is_fresh = clock.now().timestamp() - int.from_bytes(made_at, "big") <= config.current().session_absolute_s
+    is_fresh = (
+        clock.now().timestamp() - int.from_bytes(made_at, "big")
+        <= config.current().session_absolute_s
+    )
     return is_fresh and any(
-        hmac.compare_digest(mac, _mac(key, made_at, secret)) for key in config.current().signing_keys
+        hmac.compare_digest(mac, _mac(key, made_at, secret))
+        for key in config.current().signing_keys
     )
 
 
@@ -80,7 +88,9 @@ def _was_made_before_a_deploy(told: str) -> bool:
 
 
 def _mac(key: str, made_at: bytes, secret: str) -> bytes:
-    return hmac.digest(f"makola form {key}".encode(), made_at + secret.encode(), "sha256")[:_MAC_BYTES]
+    return hmac.digest(f"makola form {key}".encode(), made_at + secret.encode(), "sha256")[
+        :_MAC_BYTES
+    ]
 
 
 def _masked(text: bytes, pad: bytes) -> bytes:

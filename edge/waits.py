@@ -1,9 +1,11 @@
-"""How long a request may wait for a lock in PostgreSQL: a page 1 s, a press 2 s, a webhook 1 s (`core.base.config`).
+"""How long a request may wait for a lock in PostgreSQL: a page 1 s, a press 2 s, a webhook 1 s
+(`core.base.config`).
 
-Decides which of these limits a request has. A process has few threads, and somebody may hold a row for ever: so only
-`lock_crowd` requests at once wait that long, the next one shorter, and those beyond it hardly at all. Whoever waited in vain
-reads a sentence (`errors.BUSY`); it is not tried again. PostgreSQL counts the wait behind another waiter for a row, and
-then the one for its holder, each by itself: two limits are the most that one statement waits.
+Decides which of these limits a request has. A process has few threads, and somebody may hold a row
+for ever: so only `lock_crowd` requests at once wait that long, the next one shorter, and those
+beyond it hardly at all. Whoever waited in vain reads a sentence (`errors.BUSY`); it is not tried
+again. PostgreSQL counts the wait behind another waiter for a row, and then the one for its holder,
+each by itself: two limits are the most that one statement waits.
 """
 
 from __future__ import annotations
@@ -43,10 +45,13 @@ def end(_error: BaseException | None = None) -> None:
 
 
 def limit_s(room: str, method: str, others: int) -> float:
-    """Seconds for a request of this room and method, while `others` of the same process are under way."""
+    """Seconds for a request of this room and method, while `others` of the same process are under
+    way."""
     settings = config.current()
     if room == hosts.HOOKS:
-        return settings.lock_hook_s  # always: nobody sends it again, and it is answered long before its sender hangs up
+        return (
+            settings.lock_hook_s
+        )  # always: nobody sends it again, and it is answered long before its sender hangs up
     is_crowd = others >= settings.lock_crowd
     if method in origins.UNSAFE:
         if others > settings.lock_crowd:

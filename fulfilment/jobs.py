@@ -1,7 +1,8 @@
-"""The RQ job: take a row of the outbox, run its handler in the row's store, say when it falls due again.
+"""The RQ job: take a row of the outbox, run its handler in the row's store, say when it falls due
+again.
 
-Carries only ids. Nothing depends on a job running once, or at all: the row's lease lets one job through, and a row
-whose job died falls due by itself.
+Carries only ids. Nothing depends on a job running once, or at all: the row's lease lets one job
+through, and a row whose job died falls due by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ log = structlog.get_logger("jobs")
 
 
 class Handler(NamedTuple):
-    """What is done with a row: `begin` inside the transaction that gives the lease, `work` with what it returned."""
+    """What is done with a row: `begin` inside the transaction that gives the lease, `work` with
+    what it returned."""
 
     work: Callable[[Lease, Any, Supplier], Outcome]
     begin: Callable[[Lease], Any] = lambda _lease: None
@@ -49,7 +51,8 @@ _AGAIN_S = 300
 
 
 def run(outbox_id: int, lease_no: int) -> None:
-    """Work on one row if the relay's lease is still good. Called by RQ by name, with these two numbers only."""
+    """Work on one row if the relay's lease is still good. Called by RQ by name, with these two
+    numbers only."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with app.app_context():  # a context of its own, so its session ends with it
         tenancy.clear()
@@ -59,12 +62,15 @@ def run(outbox_id: int, lease_no: int) -> None:
         if lease is None:
             return
         supplier: Supplier = app.extensions["supplier"]
-        scope = tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
+        scope = (
+            tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
+        )
         with scope:
             try:
                 outcome = HANDLERS[lease.kind].work(lease, begun, supplier)
             except UnknownDatabase:
-                # Restored under our feet: mark what may have been bought, then look at this row anew.
+                # Restored under our feet: mark what may have been bought, then look at this row
+                # anew.
                 with tenancy.across_stores():
                     orders.note_restore()
                 outcome = Outcome(clock.now())
@@ -96,10 +102,13 @@ def _close(lease: Lease, outcome: Outcome) -> bool:
 
 
 def _put_off(lease: Lease, bug: Exception) -> None:
-    """A bug of ours stopped this row: look again later, not at once and for ever, and tell a person."""
+    """A bug of ours stopped this row: look again later, not at once and for ever, and tell a
+    person."""
     name = type(bug).__name__
     if lease.order_id is None:
-        outbox.finish(lease, None, ok=False, text=f"An error of ours stopped this ({name}). It is in the log.")
+        outbox.finish(
+            lease, None, ok=False, text=f"An error of ours stopped this ({name}). It is in the log."
+        )
         return
     orders.raise_case(lease.order_id, "broken", {"error": name})
     outbox.finish(lease, clock.after(_AGAIN_S))

@@ -1,4 +1,5 @@
-"""Having the books proven: by the timer, by a person's button, by `flask prove`; and saying it loudly when they fail."""
+"""Having the books proven: by the timer, by a person's button, by `flask prove`; and saying it
+loudly when they fail."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def prove(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
 
 
 def prove_now(whole: bool = False) -> Proof:
-    """Prove the books across all stores. The seal's hash goes to the log too, out of reach of who can change a table.
+    """Prove the books across all stores. The seal's hash goes to the log too, out of reach of who
+    can change a table.
 
     Raises `proof.UnderWay` while another proof runs.
     """
@@ -50,7 +52,7 @@ def told(found: Proof) -> str:
     """What came of a proof, in a sentence or more."""
     if found.ok:
         return (
-            f"The books hold: {found.counts['entries']:,} entries in {found.counts['postings']:,} postings, "
-            f"{found.sealed:,} of them new under seal {found.id}."
+            f"The books hold: {found.counts['entries']:,} entries in {found.counts['postings']:,}"
+            f" postings, {found.sealed:,} of them new under seal {found.id}."
         )
     return "The books do not hold. " + " ".join(item["sentence"] for item in found.findings)

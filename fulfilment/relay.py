@@ -1,8 +1,10 @@
-"""Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the safety net.
+"""Ringing: hands due rows of the outbox to RQ. At once after a commit, and every round as the
+safety net.
 
-Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again when its short
-lease is over. Notices a restored database before it rings anything. Writes down what can be bought now, has the supplier
-asked whether it answers, and asks for what is timed (balance, catalogue, proof of the books), by rows of the same outbox.
+Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again
+when its short lease is over. Notices a restored database before it rings anything. Writes down what
+can be bought now, has the supplier asked whether it answers, and asks for what is timed (balance,
+catalogue, proof of the books), by rows of the same outbox.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ _LOOKED = "makola:looked"
 _JOB_ID = re.compile(rb"buy-(\d+)-\d+")
 FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
-"""After a failed ring nobody in this process rings for this long, so that a page never waits for Valkey twice."""
+"""After a failed ring nobody in this process rings for this long, so that a page never waits for
+Valkey twice."""
 _DOWN_S = 1.0
 _TIDY_S = 3_600
 _DRAFTS_S = 60
@@ -52,7 +55,8 @@ _quiet_until = 0.0
 
 
 def ring(outbox_ids: list[int], *, first: bool = False) -> None:
-    """The ring after a commit: lease the rows and enqueue them. Never raises and never holds up a page.
+    """The ring after a commit: lease the rows and enqueue them. Never raises and never holds up a
+    page.
 
     `first`: before all that is in the list.
     """
@@ -75,12 +79,14 @@ def ring(outbox_ids: list[int], *, first: bool = False) -> None:
 
 
 def queue_of(connection: Redis) -> Queue:
-    """The one queue. JSON, as pickle would run what it reads; which function a job may name is checked by the worker."""
+    """The one queue. JSON, as pickle would run what it reads; which function a job may name is
+    checked by the worker."""
     return Queue(QUEUE, connection=connection, serializer=JSONSerializer)
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey that is down."""
+    """Rounds until `stop`: ring what is due, ask for what is timed. Outlives a database or Valkey
+    that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
     clocks, listener, looked_at = clock_changes.Watch(), Listener(app), False
@@ -115,11 +121,13 @@ def run(app: Flask, stop: threading.Event) -> None:
 
 
 def round_once(connection: Redis) -> int:
-    """Ring what is due and what calls are left for, by right of way. Returns how many rows. Needs `across_stores`.
+    """Ring what is due and what calls are left for, by right of way. Returns how many rows. Needs
+    `across_stores`.
 
-    A row whose ring still waits in the list is not rung again when its lease is over: the ring in the list would lose
-    its lease to one at the end of it, and with busy workers the oldest row would never come to the front. What waits
-    there takes calls too, so that of rows rung few find that none is left.
+    A row whose ring still waits in the list is not rung again when its lease is over: the ring in
+    the list would lose its lease to one at the end of it, and with busy workers the oldest row
+    would never come to the front. What waits there takes calls too, so that of rows rung few find
+    that none is left.
     """
     settings = config.current()
     waiting = int(connection.llen(_LIST))
@@ -142,7 +150,9 @@ def round_once(connection: Redis) -> int:
         if min(may, room - rung) <= 0:
             continue
         sooner = _watched(connection) if turn == "other" else ()
-        leases = outbox.lease_due(min(may, room - rung), besides=besides, of=orders.whose_turn(turn), sooner=sooner)
+        leases = outbox.lease_due(
+            min(may, room - rung), besides=besides, of=orders.whose_turn(turn), sooner=sooner
+        )
         _enqueue(queue_of(connection), leases, first=turn == "news")
         rung += len(leases)
         left -= 0 if turn == "free" else len(leases)
@@ -150,7 +160,8 @@ def round_once(connection: Redis) -> int:
 
 
 def watch(order_id: int) -> None:
-    """Somebody waits with this order's page open: remember it for `watched_s`. Losing it costs only a place in line."""
+    """Somebody waits with this order's page open: remember it for `watched_s`. Losing it costs only
+    a place in line."""
     kept_s = config.current().watched_s
 
     def keep(connection: Redis) -> None:
@@ -163,14 +174,17 @@ def watch(order_id: int) -> None:
 
 
 def look() -> None:
-    """A customer looks at what a shop sells: remember it for `looked_s`. Losing it only has the supplier asked later.
+    """A customer looks at what a shop sells: remember it for `looked_s`. Losing it only has the
+    supplier asked later.
 
     In a thread of its own, so that the first page of all, the shop's, never waits for Valkey.
     """
     kept_s, connection = config.current().looked_s, current_app.extensions["redis"]
     until = clock.after(kept_s).timestamp()
     threading.Thread(
-        target=_keep_if_there, args=(lambda line: line.set(_LOOKED, until, ex=kept_s), connection), daemon=True
+        target=_keep_if_there,
+        args=(lambda line: line.set(_LOOKED, until, ex=kept_s), connection),
+        daemon=True,
     ).start()
 
 
@@ -191,14 +205,16 @@ def _is_looked_at(connection: Redis) -> bool:
 
 
 def _watched(connection: Redis) -> list[int]:
-    """The orders somebody waits for, the latest first and not too many: a place in line, not a claim on all of it."""
+    """The orders somebody waits for, the latest first and not too many: a place in line, not a
+    claim on all of it."""
     now = clock.now().timestamp()
     connection.zremrangebyscore(_WATCHED, "-inf", now)
     return [int(order_id) for order_id in connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)]
 
 
 def ask_timed() -> None:
-    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs `across_stores`."""
+    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs
+    `across_stores`."""
     settings = config.current()
     for kind, every_s in (
         ("refresh_balance", settings.balance_every_s),
@@ -210,18 +226,26 @@ def ask_timed() -> None:
 
 def _ask_when_old(kind: str, every_s: float) -> None:
     newest = db.session.scalar(
-        select(outbox.OutboxRow).where(outbox.OutboxRow.kind == kind).order_by(outbox.OutboxRow.id.desc()).limit(1)
+        select(outbox.OutboxRow)
+        .where(outbox.OutboxRow.kind == kind)
+        .order_by(outbox.OutboxRow.id.desc())
+        .limit(1)
     )
     if newest is not None and newest.done_at is None:
         return  # while no worker takes it, asking again would only fill the audit
-    if newest is None or abs(clock.now() - newest.created_at) > clock.delta(every_s):  # it may have been set back
+    if newest is None or abs(clock.now() - newest.created_at) > clock.delta(
+        every_s
+    ):  # it may have been set back
         outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
 
 
 def _watch_restore() -> None:
     asked = orders.note_restore()
     if asked is not None:
-        log.error("this database was restored: what may have been bought since is asked about first", orders=asked)
+        log.error(
+            "this database was restored: what may have been bought since is asked about first",
+            orders=asked,
+        )
 
 
 def _watch_clocks(clocks: clock_changes.Watch) -> None:
@@ -236,14 +260,16 @@ def _watch_clocks(clocks: clock_changes.Watch) -> None:
 
 
 def expire() -> None:
-    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end nothing."""
+    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end
+    nothing."""
     expired = orders.expire_pending()
     if expired:
         log.info("expired", orders=expired)
 
 
 def tidy() -> None:
-    """Delete call lines, webhooks and finished requests past their keeping time, and mask old numbers.
+    """Delete call lines, webhooks and finished requests past their keeping time, and mask old
+    numbers.
 
     Needs `across_stores`.
     """
@@ -256,7 +282,11 @@ def tidy() -> None:
 
 def _in_the_list(connection: Redis) -> list[int]:
     """The rows whose rings no worker has taken yet."""
-    return [int(found[1]) for job_id in connection.lrange(_LIST, 0, -1) if (found := _JOB_ID.fullmatch(job_id))]
+    return [
+        int(found[1])
+        for job_id in connection.lrange(_LIST, 0, -1)
+        if (found := _JOB_ID.fullmatch(job_id))
+    ]
 
 
 def _named(error: Exception) -> str:

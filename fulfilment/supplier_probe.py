@@ -1,8 +1,10 @@
-"""Hearing whether the supplier answers, while workers may all hang at it: the relay asks, beside its rounds.
+"""Hearing whether the supplier answers, while workers may all hang at it: the relay asks, beside
+its rounds.
 
-Whom to ask, and when silence closes the shops, is decided in `core.reconcile`. Each call has a thread of its own: one that
-hangs holds up no round, and a supplier that is back is heard though older calls still hang. A call is taken from the
-budget as routine is, so signed news and purchases keep what is theirs.
+Whom to ask, and when silence closes the shops, is decided in `core.reconcile`. Each call has a
+thread of its own: one that hangs holds up no round, and a supplier that is back is heard though
+older calls still hang. A call is taken from the budget as routine is, so signed news and purchases
+keep what is theirs.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class Listener:
         if now - self._asked.get(endpoint, float("-inf")) < clock.seconds(config.current().probe_s):
             return
         self._asked[endpoint] = now
-        thread = threading.Thread(target=self._call, args=(endpoint,), name=f"listening {endpoint}", daemon=True)
+        thread = threading.Thread(
+            target=self._call, args=(endpoint,), name=f"listening {endpoint}", daemon=True
+        )
         self._calls.append(_Call(endpoint, clock.now(), thread))
         thread.start()
 

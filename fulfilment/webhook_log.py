@@ -1,7 +1,8 @@
-"""How much of what comes in as webhooks is kept: everything genuine, and of a flood a bounded beginning.
+"""How much of what comes in as webhooks is kept: everything genuine, and of a flood a bounded
+beginning.
 
-Decides what is stored, and whether a signature counts as fresh. What is not kept is counted, and rings like any
-other, because a ring costs no space and its look-ups are limited in `core.orders`.
+Decides what is stored, and whether a signature counts as fresh. What is not kept is counted, and
+rings like any other, because a ring costs no space and its look-ups are limited in `core.orders`.
 """
 
 from __future__ import annotations
@@ -18,28 +19,36 @@ from core.supplier import webhook_events
 from core.supplier.webhook_events import WebhookEvent
 
 Kept = Literal["signed", "unsigned", "seen"]
-"""What a ring by this event is worth: fresh words with a signature, words anybody could have written, nothing new."""
+"""What a ring by this event is worth: fresh words with a signature, words anybody could have
+written, nothing new."""
 
 
 def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
-    """Store one event inside the open use case, or only count it. `is_ours`: it names an order of ours."""
+    """Store one event inside the open use case, or only count it. `is_ours`: it names an order of
+    ours."""
     known = _known(values)
     if known.has_this:
         webhook_events.keep(values)  # which counts it
         return "seen"
     signs = values["order_ref"] is not None and values["verified_by"] not in (None, "none")
     fresh = signs and not known.has_these_words
-    has_room = known.of_order < config.current().webhooks_kept_of_order if is_ours else _is_room_for_stranger(values)
+    has_room = (
+        known.of_order < config.current().webhooks_kept_of_order
+        if is_ours
+        else _is_room_for_stranger(values)
+    )
     if (fresh or has_room) and not webhook_events.keep(values):
         return "seen"  # the same event came in at the same moment
     return "signed" if fresh else "unsigned"
 
 
 class _Known(NamedTuple):
-    """What the log holds already: this very event; a verified one with these words of this order; how many of the order.
+    """What the log holds already: this very event; a verified one with these words of this order;
+    how many of the order.
 
-    The signature covers the inner part alone: whoever holds one genuine body could send it for ever in new wrappings,
-    and each would be an event of its own that rings at once. So only the first with these words counts as signed.
+    The signature covers the inner part alone: whoever holds one genuine body could send it for ever
+    in new wrappings, and each would be an event of its own that rings at once. So only the first
+    with these words counts as signed.
     """
 
     has_this: bool
@@ -63,7 +72,8 @@ def _known(values: Mapping[str, Any]) -> _Known:
 
 
 def _is_room_for_stranger(values: Mapping[str, Any]) -> bool:
-    """Whether one more event of no order of ours may be kept: a flood of them cannot crowd out the others."""
+    """Whether one more event of no order of ours may be kept: a flood of them cannot crowd out the
+    others."""
     settings = config.current()
     count, together = _count_stranger(len(values["body"]))
     return count <= settings.strangers_kept_in_hour and together <= settings.stranger_bytes_in_hour
@@ -88,7 +98,10 @@ def _count_stranger(body_bytes: int) -> tuple[int, int]:
     times, headers = db.session.execute(
         line.on_conflict_do_update(
             index_elements=[WebhookEvent.event_key],
-            set_={"times": WebhookEvent.times + 1, "headers": func.jsonb_build_object("bytes", together)},
+            set_={
+                "times": WebhookEvent.times + 1,
+                "headers": func.jsonb_build_object("bytes", together),
+            },
         ).returning(WebhookEvent.times, WebhookEvent.headers)
     ).one()
     return times, headers["bytes"]

@@ -1,8 +1,9 @@
-"""The supplier's webhooks: raw bytes first, stored before anything, then a ring. The body decides nothing.
+"""The supplier's webhooks: raw bytes first, stored before anything, then a ring. The body decides
+nothing.
 
-Anyone may post here who knows the path's token; a body is believed only as far as a ring goes, because the supplier
-signs with a key nobody has (datamart-api.md §6). The order's own look-up decides. How much of a flood is kept is
-decided in `webhook_log`.
+Anyone may post here who knows the path's token; a body is believed only as far as a ring goes,
+because the supplier signs with a key nobody has (datamart-api.md §6). The order's own look-up
+decides. How much of a flood is kept is decided in `webhook_log`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ SILENT_EVENTS = frozenset({"webhook.test", "bulk_purchase.completed"})
 
 @bp.post("/datamart/<token>")
 def receive(token: str) -> Response:
-    """204 for everything stored, also unsigned, unknown or seen before; 404 wrong path, 413 too large, 503 database."""
+    """204 for everything stored, also unsigned, unknown or seen before; 404 wrong path, 413 too
+    large, 503 database."""
     settings = config.current()
-    if not sum([hmac.compare_digest(token.encode(), known.encode()) for known in settings.webhook_tokens]):
+    if not sum(
+        [hmac.compare_digest(token.encode(), known.encode()) for known in settings.webhook_tokens]
+    ):
         abort(404)  # each was compared, so that the time tells nothing
-    body = request.get_data()  # before anything touches request.form; whole and within its limit, see edge/bodies.py
+    body = (
+        request.get_data()
+    )  # before anything touches request.form; whole and within its limit, see edge/bodies.py
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
     fits = news.order_ref is not None and len(news.order_ref) <= 64
@@ -45,7 +51,9 @@ def receive(token: str) -> Response:
         "raw_status": news.raw_status[:64] if news.raw_status else None,
         "status": news.status,
         "verified_by": news.verified_by,
-        "headers": {name: request.headers[name][:200] for name in _KEPT_HEADERS if name in request.headers},
+        "headers": {
+            name: request.headers[name][:200] for name in _KEPT_HEADERS if name in request.headers
+        },
     }
     try:
         with tenancy.across_stores(), transaction():
@@ -68,7 +76,8 @@ def receive(token: str) -> Response:
 
 
 def _ask_about_stranger(order_ref: str, said: str | None) -> None:
-    """The supplier signed news of a reference that is not ours: one case for all of them, however many come.
+    """The supplier signed news of a reference that is not ours: one case for all of them, however
+    many come.
 
     A shared token does not count: whoever knows it may invent references.
     """

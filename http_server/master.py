@@ -1,7 +1,9 @@
-"""The main process: opens the socket, keeps the web processes alive, and kills one that no longer answers.
+"""The main process: opens the socket, keeps the web processes alive, and kills one that no longer
+answers.
 
-All take connections from one queue in the kernel, so a frozen process keeps only those it has already taken. Each beats
-on a pipe of its own, from its loop, since over a shared socket nobody can be asked by name.
+All take connections from one queue in the kernel, so a frozen process keeps only those it has
+already taken. Each beats on a pipe of its own, from its loop, since over a shared socket nobody can
+be asked by name.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ class Process:
 class Master:
     """Runs in the main thread of a process without other threads: it forks."""
 
-    def __init__(self, app: WsgiApp, rules: Rules, listener: socket.socket, workers: int, threads: int) -> None:
+    def __init__(
+        self, app: WsgiApp, rules: Rules, listener: socket.socket, workers: int, threads: int
+    ) -> None:
         self._app, self._rules, self._listener = app, rules, listener
         self._count, self._threads = workers, threads
         self._spooled = max(1, rules.spooled_at_once // workers)
@@ -84,7 +88,9 @@ class Master:
             try:
                 _die_with(main)
                 self._become_worker(reading)
-                worker.run(self._app, self._rules, self._listener, writing, self._threads, self._spooled)
+                worker.run(
+                    self._app, self._rules, self._listener, writing, self._threads, self._spooled
+                )
                 status = 0
             except BaseException:
                 log.exception("a web process failed")
@@ -115,7 +121,9 @@ class Master:
                 key.data.silent_s = 0.0
                 key.data.is_stuck = worker.STUCK in said
             else:
-                time.sleep(0.01)  # its end of the pipe is closed: it is ending, and is collected in a moment
+                time.sleep(
+                    0.01
+                )  # its end of the pipe is closed: it is ending, and is collected in a moment
 
     def _kill_the_silent(self) -> None:
         for one in self._processes:
@@ -150,7 +158,9 @@ class Master:
         deadline = time.monotonic() + http_server.STOP_S + 1
         while self._processes and time.monotonic() < deadline:
             for one in self._processes:
-                _send(one.pid, signal.SIGTERM)  # again and again: one that was just forked may not hear the first
+                _send(
+                    one.pid, signal.SIGTERM
+                )  # again and again: one that was just forked may not hear the first
             self._collect()
             self._hear(0.05)
         for one in self._processes:
@@ -159,7 +169,8 @@ class Master:
 
 
 class Watched:
-    """Tells whoever started us that the main process lives, as systemd asks: `WatchdogSec` in the unit, or `up`.
+    """Tells whoever started us that the main process lives, as systemd asks: `WatchdogSec` in the
+    unit, or `up`.
 
     Without a NOTIFY_SOCKET in the environment nobody is told.
     """
@@ -188,12 +199,15 @@ def serve(app: WsgiApp, rules: Rules, *, host: str, port: int, workers: int, thr
     _raise_file_limit()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=http_server.BACKLOG)
-    log.info("listening", host=host, port=listener.getsockname()[1], workers=workers, threads=threads)
+    log.info(
+        "listening", host=host, port=listener.getsockname()[1], workers=workers, threads=threads
+    )
     Master(app, rules, listener, workers, threads).run()
 
 
 def _raise_file_limit() -> None:
-    """Room for every connection, and the program's own files. Fewer connections where the machine allows fewer."""
+    """Room for every connection, and the program's own files. Fewer connections where the machine
+    allows fewer."""
     wanted = http_server.CONNECTIONS + http_server.OWN_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -205,7 +219,8 @@ def _raise_file_limit() -> None:
 
 
 def _die_with(main: int) -> None:
-    """Linux sends this process SIGKILL when the main one is gone: nobody would watch it any more."""
+    """Linux sends this process SIGKILL when the main one is gone: nobody would watch it any
+    more."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != main:

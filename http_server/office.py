@@ -1,6 +1,7 @@
 """One process: its connections, who among them has waited too long, and its threads.
 
-Decides who goes when there are too many. Leaves bytes to `wire` and the life of the process to `worker`.
+Decides who goes when there are too many. Leaves bytes to `wire` and the life of the process to
+`worker`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ log = structlog.get_logger("http_server")
 class Office:
     """Everything the connections of one process share. Used on the loop only."""
 
-    def __init__(self, app: WsgiApp, rules: Rules, address: tuple[str, int], threads: int, spooled: int) -> None:
+    def __init__(
+        self, app: WsgiApp, rules: Rules, address: tuple[str, int], threads: int, spooled: int
+    ) -> None:
         self.rules = rules
         self.is_stopping = False
         self.date = b""
@@ -62,7 +65,8 @@ class Office:
         self._waiting.pop(connection, None)
 
     def hold(self, connection: Connection, more_bytes: int) -> None:
-        """What is kept of its bodies and untaken answers grew or shrank. When all is too much, others give way."""
+        """What is kept of its bodies and untaken answers grew or shrank. When all is too much,
+        others give way."""
         more_bytes = max(more_bytes, -connection.held_bytes)  # it may have given way meanwhile
         self._held_bytes += more_bytes
         connection.held_bytes += more_bytes
@@ -75,7 +79,9 @@ class Office:
             one.give_way()
 
     def longest_gives_way(self) -> None:
-        one = next((one for one in self._waiting if one.phase != CLOSING), None) or next(iter(self._waiting), None)
+        one = next((one for one in self._waiting if one.phase != CLOSING), None) or next(
+            iter(self._waiting), None
+        )
         if one is not None:
             self._waiting.pop(one)
             one.give_way()
@@ -85,7 +91,9 @@ class Office:
         for one in [one for one in self._waiting if one.deadline <= now]:
             one.expire()
 
-    def refused(self, refusal: Refusal, headers: list[tuple[bytes, bytes]], peer_address: str) -> None:
+    def refused(
+        self, refusal: Refusal, headers: list[tuple[bytes, bytes]], peer_address: str
+    ) -> None:
         """Write down what was refused to whom; `headers` are those that have come so far."""
         address = self.rules.address(headers, peer_address)
         log.info("refused", status=refusal.status, why=refusal.sentence or None, address=address)

@@ -1,7 +1,7 @@
 """The threads of one process: they run the program with a request that is already whole.
 
-Decides how many run at once, how many may wait, and when all of them count as stuck. They never touch a socket: the
-answer goes back to the loop in one piece.
+Decides how many run at once, how many may wait, and when all of them count as stuck. They never
+touch a socket: the answer goes back to the loop in one piece.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from http_server.turns import Turns, Work
 
 log = structlog.get_logger("http_server")
 
-STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 NO_BODY = (204, 304)
 
 
@@ -44,7 +46,9 @@ class Pool:
         self._most_dear = max(1, count - 1)
         self._under_way: list[UnderWay | None] = [None] * count
         for number in range(count):
-            threading.Thread(target=self._run, args=(number,), daemon=True, name=f"web-{number}").start()
+            threading.Thread(
+                target=self._run, args=(number,), daemon=True, name=f"web-{number}"
+            ).start()
 
     def give(self, work: Work, who: str, *, is_dear: bool = False) -> bool:
         """Have `work` of this address done; False when too much of it waits already."""
@@ -105,7 +109,9 @@ class Caller:
         """The program's answer, whole. What it raises is logged and becomes a bare 500."""
         told: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., None]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[..., None]:
             told[:] = [status, headers]
             return lambda data: told.append(data)  # the old way to write, before the body
 
@@ -113,9 +119,13 @@ class Caller:
         try:
             environ = self.environ(request.head, peer)
             environ["wsgi.input"] = (
-                body if body is not None and not isinstance(body, bytes) else io.BytesIO(body or b"")
+                body
+                if body is not None and not isinstance(body, bytes)
+                else io.BytesIO(body or b"")
             )
-            environ["CONTENT_LENGTH"] = str(_size(body)) if body is not None or request.head.length == 0 else ""
+            environ["CONTENT_LENGTH"] = (
+                str(_size(body)) if body is not None or request.head.length == 0 else ""
+            )
             parts = self._app(environ, start_response)
             try:
                 whole = b"".join(parts)
@@ -130,7 +140,8 @@ class Caller:
             request.close()
 
     def environ(self, head: Head, peer: tuple[Any, ...]) -> dict[str, Any]:
-        """The head as WSGI has it. A name with an underscore could pass for another one and is left out."""
+        """The head as WSGI has it. A name with an underscore could pass for another one and is left
+        out."""
         environ: dict[str, Any] = {
             **self._base,
             "REQUEST_METHOD": head.method,

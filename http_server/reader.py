@@ -1,7 +1,8 @@
 """Bytes to requests: each one whole, or refused.
 
-The parser is llhttp in its strict mode: two lengths, a length beside chunks, a NUL, a folded line are errors. Decides
-what is too large and what was cut off, by the allowance the program gives. Leaves time and answers to `wire`.
+The parser is llhttp in its strict mode: two lengths, a length beside chunks, a NUL, a folded line
+are errors. Decides what is too large and what was cut off, by the allowance the program gives.
+Leaves time and answers to `wire`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ log = structlog.get_logger("http_server")
 
 @dataclass(slots=True)
 class Request:
-    """A request that arrived whole. `body` is None when there is none. `is_last`: the connection ends with it."""
+    """A request that arrived whole. `body` is None when there is none. `is_last`: the connection
+    ends with it."""
 
     head: Head
     body: bytes | IO[bytes] | None
@@ -37,10 +39,12 @@ class Request:
 
 
 class Reader:
-    """The parser of one connection and what it has understood so far. Methods named `on_…` are the parser's to call."""
+    """The parser of one connection and what it has understood so far. Methods named `on_…` are the
+    parser's to call."""
 
     __slots__ = (
-        "allowance", "body", "head", "head_bytes", "headers", "is_deaf", "is_spooled", "line", "parser", "raw_bytes",
+        "allowance", "body", "head", "head_bytes", "headers", "is_deaf", "is_spooled", "line",
+        "parser", "raw_bytes",
         "received", "url",
     )  # fmt: skip
 
@@ -139,7 +143,8 @@ class Reader:
         self.line.came(Request(head, bytes(body) if isinstance(body, bytearray) else body, is_last))
 
     def _count(self, data: bytes) -> None:
-        """Bytes as they came: what the parser keeps to itself, long lines and trailers, is bounded by these."""
+        """Bytes as they came: what the parser keeps to itself, long lines and trailers, is bounded
+        by these."""
         if self.head is None:
             self.head_bytes += len(data)
             return
@@ -155,7 +160,9 @@ def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> He
     """The head. Raises `Refusal` for what llhttp lets pass and we do not."""
     target = url.decode("latin-1")
     path, _, query = target.partition("?")
-    head = Head(parser.get_method().decode(), target, path, query, parser.get_http_version(), headers)
+    head = Head(
+        parser.get_method().decode(), target, path, query, parser.get_http_version(), headers
+    )
     hosts, size = 0, len(url)
     for name, value in headers:
         size += len(name) + len(value) + 4

@@ -1,4 +1,5 @@
-"""A body read whole from a server that leaves the reading to the program: tests, gunicorn. Our own front has it ready."""
+"""A body read whole from a server that leaves the reading to the program: tests, gunicorn. Our own
+front has it ready."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ PIECE_BYTES = 64 * 1024
 
 
 def read(stream: Any, length: int | None, most_bytes: int) -> bytes:
-    """The whole body. `length` is what was announced, None for chunks. Raises `Refusal` 400 when it is cut off, 413."""
+    """The whole body. `length` is what was announced, None for chunks. Raises `Refusal` 400 when it
+    is cut off, 413."""
     body = bytearray()
     while length is None or len(body) < length:
         left = most_bytes + 1 - len(body) if length is None else length - len(body)

@@ -1,6 +1,7 @@
 """What waits for a thread: each address has its turn, however many requests another one sends.
 
-Decides who goes next and when too much waits. Work of one address keeps its order. Not for two threads at once.
+Decides who goes next and when too much waits. Work of one address keeps its order. Not for two
+threads at once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class Task(NamedTuple):
 
 
 class Line:
-    """Work of one kind by address, who is next first. A newcomer waits for one work of each other address."""
+    """Work of one kind by address, who is next first. A newcomer waits for one work of each other
+    address."""
 
     def __init__(self, most: int) -> None:
         self._most, self._most_of_one = most, most - most // 4
@@ -32,7 +34,8 @@ class Line:
         return bool(self._by_address)
 
     def add(self, work: Work, who: str) -> bool:
-        """False when too much waits already: in all, or of this address; a quarter is kept for others."""
+        """False when too much waits already: in all, or of this address; a quarter is kept for
+        others."""
         own = self._by_address.get(who)
         if self._count >= self._most or (own is not None and len(own) >= self._most_of_one):
             return False

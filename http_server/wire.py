@@ -1,4 +1,5 @@
-"""One connection: where it is, how long it may be there, and in which order its requests are answered.
+"""One connection: where it is, how long it may be there, and in which order its requests are
+answered.
 
 Leaves reading to `reader` and the program to `pool`. Everything here runs on the loop.
 """
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from http_server.office import Office
 
 NEW, IDLE, HEAD, BODY, ASKING, BUSY, SENDING, CLOSING = range(8)
-"""No byte yet, between requests, in a head, in a body, its log-in being looked at, its request with a thread, its answer
-with the reader, answered for the last time."""
+"""No byte yet, between requests, in a head, in a body, its log-in being looked at, its request with
+a thread, its answer with the reader, answered for the last time."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST = b"Connection: close\r\n"
 
@@ -27,7 +28,8 @@ class Connection(asyncio.Protocol):
     """A socket between its first byte and its last."""
 
     __slots__ = (
-        "deadline", "has_slot", "held_bytes", "is_eof", "is_gone", "is_paused", "office", "peer", "phase", "reader",
+        "deadline", "has_slot", "held_bytes", "is_eof", "is_gone", "is_paused", "office", "peer",
+        "phase", "reader",
         "sending_bytes", "transport", "waiting",
     )  # fmt: skip
 
@@ -45,7 +47,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.peer = transport.get_extra_info("peername") or ("", 0)
-        transport.set_write_buffer_limits(0)  # then `pause_writing` tells that the reader has not taken all
+        transport.set_write_buffer_limits(
+            0
+        )  # then `pause_writing` tells that the reader has not taken all
         self.wait(NEW, http_server.HEAD_S)
         self.office.joined(self)
 
@@ -84,7 +88,10 @@ class Connection(asyncio.Protocol):
 
     def body_comes(self, head: Head, needs_log_in: bool) -> None:
         """A head is whole and may be followed by a body."""
-        if self.phase in (BUSY, SENDING):  # an earlier request is under way, and its answer comes first
+        if self.phase in (
+            BUSY,
+            SENDING,
+        ):  # an earlier request is under way, and its answer comes first
             if needs_log_in:
                 self.refuse(Refusal(413))  # no browser sends that ahead
             return
@@ -172,7 +179,15 @@ class Connection(asyncio.Protocol):
         is_last = is_last or (not self.waiting and (self.is_eof or self.office.is_stopping))
         self.reader.is_deaf = self.reader.is_deaf or is_last
         self.transport.write(
-            b"".join((ready.head, LAST if is_last else b"", self.office.date, b"\r\n", b"" if is_head else ready.body))
+            b"".join(
+                (
+                    ready.head,
+                    LAST if is_last else b"",
+                    self.office.date,
+                    b"\r\n",
+                    b"" if is_head else ready.body,
+                )
+            )
         )
         if self.phase == BUSY:  # else the reader has not taken it all yet
             self.go_on()
@@ -210,11 +225,17 @@ class Connection(asyncio.Protocol):
     def invite(self) -> None:
         """Tell a sender who waits for it that the body may come."""
         head = self.reader.head
-        if head is not None and not self.transport.is_closing() and head.waits_for_word and not self.reader.received:
+        if (
+            head is not None
+            and not self.transport.is_closing()
+            and head.waits_for_word
+            and not self.reader.received
+        ):
             self.transport.write(CONTINUE)
 
     def close(self) -> None:
-        """This was all. A sender in full flow is heard a moment longer, or it would not get to read why."""
+        """This was all. A sender in full flow is heard a moment longer, or it would not get to read
+        why."""
         self.wait(CLOSING, http_server.LINGER_S)
         if self.is_eof:
             self.transport.close()

@@ -1,4 +1,5 @@
-"""One web process: the loop, the beat by which the main process knows that it lives, and its end on SIGTERM."""
+"""One web process: the loop, the beat by which the main process knows that it lives, and its end on
+SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,20 +17,28 @@ from http_server.wire import Connection
 WELL, STUCK = b".", b"!"
 
 
-def run(app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int) -> None:
+def run(
+    app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int
+) -> None:
     """Serve until SIGTERM, then finish what is under way. `beat_fd` gets a byte every `BEAT_S`."""
     gc.freeze()  # what was loaded before the fork stays as it is, and shared
     asyncio.run(_serve(app, rules, listener, beat_fd, threads, spooled))
 
 
-async def _serve(app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int) -> None:
+async def _serve(
+    app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int
+) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, asked_to_stop.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the main process's to hear
     office = Office(app, rules, listener.getsockname()[:2], threads, spooled)
-    server = await loop.create_server(lambda: Connection(office), sock=listener, backlog=http_server.TAKEN_AT_ONCE)
-    listener.listen(http_server.BACKLOG)  # asyncio has one number for this and for how many it takes at a time
+    server = await loop.create_server(
+        lambda: Connection(office), sock=listener, backlog=http_server.TAKEN_AT_ONCE
+    )
+    listener.listen(
+        http_server.BACKLOG
+    )  # asyncio has one number for this and for how many it takes at a time
     beating = loop.create_task(_beat(office, beat_fd))
     await asked_to_stop.wait()
     server.close()
@@ -48,6 +57,8 @@ async def _beat(office: Office, beat_fd: int) -> None:
         office.look_at_deadlines()
         try:
             os.write(beat_fd, STUCK if office.pool.stuck_s() > http_server.STUCK_S else WELL)
-        except BlockingIOError:  # the main process is stopped; it will find enough beats when it goes on
+        except (
+            BlockingIOError
+        ):  # the main process is stopped; it will find enough beats when it goes on
             pass
         await asyncio.sleep(http_server.BEAT_S)

@@ -1,9 +1,10 @@
 """One HTTP call and what became of it: answered, certainly not sent, or lost.
 
-Decides how long, how large and over which connection; the only module that knows httpx. What an answer means is left
-to the supplier folders. It calls a transport directly, so there are no redirects, retries, cookies or proxies to turn
-off. Every call opens its own connection: a pooled one that the server has closed fails in a way that looks like
-"maybe sent", and a job timeout in the middle of a call would leave a shared pool in doubt.
+Decides how long, how large and over which connection; the only module that knows httpx. What an
+answer means is left to the supplier folders. It calls a transport directly, so there are no
+redirects, retries, cookies or proxies to turn off. Every call opens its own connection: a pooled
+one that the server has closed fails in a way that looks like "maybe sent", and a job timeout in the
+middle of a call would leave a shared pool in doubt.
 """
 
 from __future__ import annotations
@@ -27,14 +28,21 @@ MAX_BYTES = 1024 * 1024
 
 Transport = httpx.BaseTransport
 
-# Only these prove that nothing went out. A reset before, during and after reading all look alike (ReadError).
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# Only these prove that nothing went out. A reset before, during and after reading all look alike
+# (ReadError).
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
 _AFTER_SENDING = (httpx.TransportError, httpx.DecodingError)
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `read` and `write` are per socket operation; `total` bounds the whole call, name look-up excepted."""
+    """Seconds. `read` and `write` are per socket operation; `total` bounds the whole call, name
+    look-up excepted."""
 
     connect: float
     read: float
@@ -70,9 +78,12 @@ Reply = Answer | NotConnected | Lost
 
 
 def check_url(url: str) -> None:
-    """Raises `ValueError` for an address no call could be made to, so that it shows at start and not at a purchase."""
+    """Raises `ValueError` for an address no call could be made to, so that it shows at start and
+    not at a purchase."""
     try:
-        _ = urlsplit(url).port  # finds an unclosed bracket and a port beyond 65535, which httpx lets pass
+        _ = urlsplit(
+            url
+        ).port  # finds an unclosed bracket and a port beyond 65535, which httpx lets pass
         parsed = httpx.URL(url)
         parsed.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, ValueError) as error:
@@ -93,15 +104,26 @@ def send(
 ) -> Reply:
     """Make one call on a connection of its own and say what became of it.
 
-    Whatever is not the wire's doing flies through: a job's time limit is an ordinary exception that can be raised at
-    any line in here, and taking it for an answer would let a stopped job go on. `transport` is for tests.
+    Whatever is not the wire's doing flies through: a job's time limit is an ordinary exception that
+    can be raised at any line in here, and taking it for an answer would let a stopped job go on.
+    `transport` is for tests.
     """
     watch = _Watch(timeouts.total)
-    limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.write, "pool": timeouts.pool}
+    limits = {
+        "connect": timeouts.connect,
+        "read": timeouts.read,
+        "write": timeouts.write,
+        "pool": timeouts.pool,
+    }
     request = httpx.Request(
         method,
         url,
-        headers={"User-Agent": "Makola", "Accept-Encoding": "identity", "Connection": "close", **headers},
+        headers={
+            "User-Agent": "Makola",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            **headers,
+        },
         content=body,
         extensions={"timeout": limits, "trace": watch.trace},
     )
@@ -120,10 +142,14 @@ def send(
                 return content
             return Answer(response.status_code, dict(response.headers), content)
     except _BEFORE_SENDING as error:
-        if watch.sending:  # cannot happen today; "not sent" is a promise about money, so it is checked
+        if (
+            watch.sending
+        ):  # cannot happen today; "not sent" is a promise about money, so it is checked
             return Lost(_word(error))
         return NotConnected(f"{_word(error)}: {error}"[:200])
-    except _AFTER_SENDING as error:  # no text of these: some quote the headers, and with them the secret
+    except (
+        _AFTER_SENDING
+    ) as error:  # no text of these: some quote the headers, and with them the secret
         return Lost("deadline" if watch.expired else _word(error))
     finally:
         if transport is None:
@@ -144,7 +170,9 @@ def _content(response: httpx.Response, max_bytes: int, watch: _Watch) -> bytes |
 def _word(error: Exception) -> str:
     """`ReadTimeout` → `read_timeout`."""
     name = type(error).__name__
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip(
+        "_"
+    )
 
 
 @functools.cache
@@ -155,7 +183,8 @@ def _tls() -> ssl.SSLContext:
 class _Watch:
     """Ends a call that outlives its total time by shutting its socket.
 
-    Timeouts of httpx are per read, so an answer that trickles in, headers or body, would outlive any of them.
+    Timeouts of httpx are per read, so an answer that trickles in, headers or body, would outlive
+    any of them.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -169,14 +198,20 @@ class _Watch:
     def __enter__(self) -> None:
         self._timer.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._timer.cancel()
 
     def is_over(self) -> bool:
         return self.expired or time.monotonic() > self._ends_at
 
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
-        """httpx tells each step of the call here: which socket it uses, and when the first byte is about to go."""
+        """httpx tells each step of the call here: which socket it uses, and when the first byte is
+        about to go."""
         if name in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
             if self.expired:
@@ -191,4 +226,6 @@ class _Watch:
     def _shut(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):  # closed in the same moment
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # past TLS, which would want to say goodbye
+                socket.socket.shutdown(
+                    self._socket, socket.SHUT_RDWR
+                )  # past TLS, which would want to say goodbye

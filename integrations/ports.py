@@ -1,7 +1,8 @@
 """What Makola asks of a partner, and the shapes in which the answer comes back.
 
-Decides the words between `fulfilment` and any supplier. Knows no HTTP and no database. Money is integer pesewas,
-numbers are E.164, references are ours. Uncertainty is a value here, never an exception: see `Unknown`, `NoAnswer`.
+Decides the words between `fulfilment` and any supplier. Knows no HTTP and no database. Money is
+integer pesewas, numbers are E.164, references are ours. Uncertainty is a value here, never an
+exception: see `Unknown`, `NoAnswer`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ StatusWord = Literal["pending", "processing", "completed", "failed", "refunded"]
 
 @dataclass(frozen=True)
 class PurchaseRequest:
-    """One bundle for one number. `product_name` and `capacity` are the supplier's own words from its offer."""
+    """One bundle for one number. `product_name` and `capacity` are the supplier's own words from
+    its offer."""
 
     order_ref: str
     product_name: str
@@ -43,9 +45,12 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A well-formed refusal. It proves that *this* call bought nothing, never that an earlier one did not."""
+    """A well-formed refusal. It proves that *this* call bought nothing, never that an earlier one
+    did not."""
 
-    kind: Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance", "credentials"]
+    kind: Literal[
+        "invalid", "catalogue", "duplicate_reference", "insufficient_balance", "credentials"
+    ]
     """`catalogue`: what was to be bought is not sold, or not under this name and size."""
     code: str
     message: str
@@ -64,14 +69,16 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Sent, and no trustworthy answer: it may or may not have been bought. Look the reference up; never resend.
+    """Sent, and no trustworthy answer: it may or may not have been bought. Look the reference up;
+    never resend.
 
     The reason `other_reference` says that the answer named an order that is not the one asked for.
     """
 
     reason: str
     about_catalogue: bool = False
-    """It speaks of what is sold, in words that are not known: enough not to sell it, too little to prove anything."""
+    """It speaks of what is sold, in words that are not known: enough not to sell it, too little to
+    prove anything."""
 
 
 SubmitResult = Accepted | Rejected | NotSent | Unknown
@@ -79,7 +86,8 @@ SubmitResult = Accepted | Rejected | NotSent | Unknown
 
 @dataclass(frozen=True)
 class Unnamed:
-    """What else a record says that was asked for by our reference and does not name it: whose it is must be told by this."""
+    """What else a record says that was asked for by our reference and does not name it: whose it is
+    must be told by this."""
 
     product_name: str | None = None
     placed_at: datetime | None = None
@@ -99,7 +107,8 @@ class Found:
     failure_reason: str | None = None
     needs_person: bool = False
     unnamed: Unnamed | None = None
-    """None when the record names our reference. Else it may be about any order: see `fulfilment.buying.interpret.is_about`."""
+    """None when the record names our reference. Else it may be about any order: see
+    `fulfilment.buying.interpret.is_about`."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,13 @@ class Absent:
 class NoAnswer:
     """No information. `kind` says why, so that the caller may wait, alarm or use another road.
 
-    The reasons `other_reference` and `not_found_of_other_reference` say that the answer named another reference.
+    The reasons `other_reference` and `not_found_of_other_reference` say that the answer named
+    another reference.
     """
 
-    kind: Literal["unclear", "endpoint_gone", "rate_limited", "credentials", "unreachable", "broken"]
+    kind: Literal[
+        "unclear", "endpoint_gone", "rate_limited", "credentials", "unreachable", "broken"
+    ]
     reason: str
     retry_after_s: float | None = None
 
@@ -126,7 +138,8 @@ LookupResult = Found | Absent | NoAnswer
 
 @dataclass(frozen=True)
 class Balance:
-    """What our wallet holds, which may be below zero. `said` is the figure in cedis with every digit as it was sent."""
+    """What our wallet holds, which may be below zero. `said` is the figure in cedis with every
+    digit as it was sent."""
 
     balance_pesewas: int
     said: str = field(default="", compare=False)
@@ -134,7 +147,8 @@ class Balance:
 
 @dataclass(frozen=True)
 class Offer:
-    """One product the supplier sells us. `cost_pesewas` is the price of our role, `capacity` the size as it is listed."""
+    """One product the supplier sells us. `cost_pesewas` is the price of our role, `capacity` the
+    size as it is listed."""
 
     product_code: str
     product_name: str
@@ -147,7 +161,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A product of the supplier's list that is not offered: its name there, and why in a few words."""
+    """A product of the supplier's list that is not offered: its name there, and why in a few
+    words."""
 
     product: str
     reason: str
@@ -235,23 +250,27 @@ class CallRecord:
     http_status: int | None
     response_body: str
     outcome: str
-    """One word for the reader: ok, refused, not_sent, unknown, no_answer. A call cut short is unknown."""
+    """One word for the reader: ok, refused, not_sent, unknown, no_answer. A call cut short is
+    unknown."""
     started_at: datetime
     duration_ms: int
     note: str = ""
-    """What else the reader should know: why no answer came, which products of a list were left out."""
+    """What else the reader should know: why no answer came, which products of a list were left
+    out."""
 
 
 OnCall = Callable[[CallRecord], None]
 
 
 class Supplier(Protocol):
-    """One account at one supplier. No method raises for what the wire does; each answers with a value.
+    """One account at one supplier. No method raises for what the wire does; each answers with a
+    value.
 
-    `submit_bulk` is one call, never repeated. A line is `NotSent` for `batch_refused` when another line had the whole
-    batch refused, `bulk_moved` when the endpoint is elsewhere and the next call goes there, `no_bulk` when there is none.
-    An empty `transactions` is no information. `set_webhook`: True when the supplier's own test event arrived, False
-    when the address is saved only. `test_webhook`: True when an event was sent off, False when no address is set.
+    `submit_bulk` is one call, never repeated. A line is `NotSent` for `batch_refused` when another
+    line had the whole batch refused, `bulk_moved` when the endpoint is elsewhere and the next call
+    goes there, `no_bulk` when there is none. An empty `transactions` is no information.
+    `set_webhook`: True when the supplier's own test event arrived, False when the address is saved
+    only. `test_webhook`: True when an event was sent off, False when no address is set.
     """
 
     name: str
@@ -263,7 +282,9 @@ class Supplier(Protocol):
     def offers(self) -> Listing | NoAnswer: ...
     def capacities(self) -> tuple[CapacityLine, ...] | NoAnswer: ...
     def account(self) -> Account | NoAnswer: ...
-    def transactions(self, page: int = 1, limit: int = 20) -> tuple[TransactionRow, ...] | NoAnswer: ...
+    def transactions(
+        self, page: int = 1, limit: int = 20
+    ) -> tuple[TransactionRow, ...] | NoAnswer: ...
     def statistics(self, period: str = "7days") -> Mapping[str, Any] | NoAnswer: ...
     def set_webhook(self, url: str) -> bool | NoAnswer: ...
     def test_webhook(self) -> bool | NoAnswer: ...

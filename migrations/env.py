@@ -1,4 +1,5 @@
-"""Runs migrations as the owner of the tables, then gives each role of the application what it may do, and no more."""
+"""Runs migrations as the owner of the tables, then gives each role of the application what it may
+do, and no more."""
 
 from __future__ import annotations
 
@@ -52,10 +53,14 @@ def _told(name: str, variable: str) -> str:
 
 
 def _roles() -> Roles | None:
-    """The roles of the application; None when only the owner's address is known, as for a look at the tables."""
+    """The roles of the application; None when only the owner's address is known, as for a look at
+    the tables."""
     store, platform = (
         unquote(urlsplit(_told(*names)).username or "")
-        for names in (("database_store_url", "DATABASE_STORE_URL"), ("database_url", "DATABASE_URL"))
+        for names in (
+            ("database_store_url", "DATABASE_STORE_URL"),
+            ("database_url", "DATABASE_URL"),
+        )
     )
     return Roles(store, platform) if store and platform else None
 
@@ -79,12 +84,24 @@ def run() -> None:
         connection.commit()
         context.configure(connection=connection, target_metadata=Model.metadata, compare_type=True)
         with context.begin_transaction():
-            made_now = not connection.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one()
+            made_now = not connection.execute(
+                text("SELECT to_regclass('public.alembic_version')")
+            ).scalar_one()
             context.run_migrations()
             roles = _roles()
-            if roles and connection.execute(text("SELECT to_regclass('public.signing_keys') IS NOT NULL")).scalar_one():
+            if (
+                roles
+                and connection.execute(
+                    text("SELECT to_regclass('public.signing_keys') IS NOT NULL")
+                ).scalar_one()
+            ):
                 granting.run(connection, roles, _secret_keys())
-            if made_now and connection.execute(text("SELECT to_regclass('public.settings') IS NOT NULL")).scalar_one():
+            if (
+                made_now
+                and connection.execute(
+                    text("SELECT to_regclass('public.settings') IS NOT NULL")
+                ).scalar_one()
+            ):
                 database_identity.remember(
                     connection
                 )  # never for tables that were there already: they may be a restored backup

@@ -1,7 +1,9 @@
-"""After every upgrade: each role gets what `core.base.rights` lists and nothing else, and the program's keys are made known.
+"""After every upgrade: each role gets what `core.base.rights` lists and nothing else, and the
+program's keys are made known.
 
-Run as the owner of the tables, in the transaction of the upgrade. Safe to repeat; corrects rights that are missing or in
-excess, but does not touch roles of before, which work on until they are dropped (docs/operate.md).
+Run as the owner of the tables, in the transaction of the upgrade. Safe to repeat; corrects rights
+that are missing or in excess, but does not touch roles of before, which work on until they are
+dropped (docs/operate.md).
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def _refuse_missing(connection: Connection, roles: rights.Roles, owner: str) -> 
                 f"{setting} names the role {name}, which does not exist. As a superuser: CREATE ROLE {_quoted(name)} LOGIN "
                 "PASSWORD '…' NOSUPERUSER NOBYPASSRLS; then run this again."
             )
-    is_member = text("SELECT pg_has_role(current_user, rolname, 'SET') FROM pg_roles WHERE rolname = :name")
+    is_member = text(
+        "SELECT pg_has_role(current_user, rolname, 'SET') FROM pg_roles WHERE rolname = :name"
+    )
     if not connection.scalar(is_member, {"name": rights.DEFINER_ROLE}):
         raise MissingRole(
             f"The role {rights.DEFINER_ROLE}, which owns the functions, does not exist or is not granted to {owner}. As a "
@@ -57,18 +61,27 @@ def _refuse_missing(connection: Connection, roles: rights.Roles, owner: str) -> 
 
 
 def _database(connection: Connection, roles: rights.Roles) -> None:
-    """PostgreSQL lets everybody make tables of their own in a new database. Not ours, if it is the owner's to say."""
-    name = text("SELECT datname FROM pg_database WHERE datname = current_database() AND pg_has_role(datdba, 'USAGE')")
+    """PostgreSQL lets everybody make tables of their own in a new database. Not ours, if it is the
+    owner's to say."""
+    name = text(
+        "SELECT datname FROM pg_database WHERE datname = current_database() AND pg_has_role(datdba, 'USAGE')"
+    )
     if database := connection.scalar(name):
         _do(connection, f"REVOKE CREATE, TEMPORARY ON DATABASE {_quoted(database)} FROM PUBLIC")
-    _do(connection, f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {_listed([roles.store, roles.platform])}")
+    _do(
+        connection,
+        f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {_listed([roles.store, roles.platform])}",
+    )
     _do(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC")
 
 
 def _functions(connection: Connection, roles: rights.Roles) -> None:
-    """They belong to the definer, and only those named may call them. PostgreSQL lets everybody call a new function."""
+    """They belong to the definer, and only those named may call them. PostgreSQL lets everybody
+    call a new function."""
     definer = rights.DEFINER_ROLE
-    _do(connection, f"GRANT USAGE, CREATE ON SCHEMA public TO {definer}")  # to be given a function, for this moment
+    _do(
+        connection, f"GRANT USAGE, CREATE ON SCHEMA public TO {definer}"
+    )  # to be given a function, for this moment
     names = {"store": roles.store, "platform": roles.platform}
     found = connection.execute(
         text(
@@ -93,7 +106,8 @@ def _functions(connection: Connection, roles: rights.Roles) -> None:
 
 
 def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
-    """One for each role on each table of a store. An existing one is left alone, since making it anew locks the table."""
+    """One for each role on each table of a store. An existing one is left alone, since making it
+    anew locks the table."""
     who = {
         "store_wall": roles.store,
         "platform_wall": roles.platform,
@@ -103,7 +117,9 @@ def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
     there = {
         (row.tablename, row.policyname): list(row.roles)
         for row in connection.execute(
-            text("SELECT tablename, policyname, roles::text[] FROM pg_policies WHERE schemaname = 'public'")
+            text(
+                "SELECT tablename, policyname, roles::text[] FROM pg_policies WHERE schemaname = 'public'"
+            )
         )
     }
     _own_row(connection, roles.store, there.get(("stores", "own_store")))
@@ -120,7 +136,8 @@ def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
 
 
 def _own_row(connection: Connection, store_role: str, now: list[str] | None) -> None:
-    """Beside the policy that shows every store to everybody: what a store changes there is its own row."""
+    """Beside the policy that shows every store to everybody: what a store changes there is its own
+    row."""
     if now == [store_role]:
         return
     _do(connection, "DROP POLICY IF EXISTS own_store ON stores")
@@ -131,7 +148,8 @@ def _own_row(connection: Connection, store_role: str, now: list[str] | None) -> 
 
 
 def _yesterday(connection: Connection, table: str, ours: set[str], now: list[str]) -> None:
-    """The wall of one role that could widen its own sight, for roles of before alone, as long as there are any."""
+    """The wall of one role that could widen its own sight, for roles of before alone, as long as
+    there are any."""
     before = sorted(
         connection.scalars(
             text(
@@ -153,25 +171,36 @@ def _tables(connection: Connection, role: str, table_rights: dict[str, str]) -> 
     _do(connection, f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {to}")
     _do(connection, f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {to}")
     _do(connection, f"GRANT USAGE ON SCHEMA public TO {to}")
-    sequences = set(connection.scalars(text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")))
+    sequences = set(
+        connection.scalars(
+            text("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")
+        )
+    )
     for table, words in table_rights.items():
         parsed = list(rights.columns_of(words))
         if parsed:
-            _do(connection, f"GRANT {', '.join(f'{what} {columns}' for what, columns in parsed)} ON {table} TO {to}")
+            _do(
+                connection,
+                f"GRANT {', '.join(f'{what} {columns}' for what, columns in parsed)} ON {table} TO {to}",
+            )
         if f"{table}_id_seq" in sequences and any(what == "INSERT" for what, _ in parsed):
             _do(connection, f"GRANT USAGE ON SEQUENCE {table}_id_seq TO {to}")
 
 
 def _keys(connection: Connection, secret_keys: Sequence[str]) -> None:
-    """Those of `secret_keys` and no others: words signed with a key that was given up are nobody's."""
+    """Those of `secret_keys` and no others: words signed with a key that was given up are
+    nobody's."""
     pads = [signed.pads(key) for key in secret_keys]
     for inner, outer in pads:
         connection.execute(
-            text("INSERT INTO signing_keys (inner_pad, outer_pad) VALUES (:inner, :outer) ON CONFLICT DO NOTHING"),
+            text(
+                "INSERT INTO signing_keys (inner_pad, outer_pad) VALUES (:inner, :outer) ON CONFLICT DO NOTHING"
+            ),
             {"inner": inner, "outer": outer},
         )
     connection.execute(
-        text("DELETE FROM signing_keys WHERE inner_pad <> ALL (:kept)"), {"kept": [inner for inner, _ in pads]}
+        text("DELETE FROM signing_keys WHERE inner_pad <> ALL (:kept)"),
+        {"kept": [inner for inner, _ in pads]},
     )
 
 

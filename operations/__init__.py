@@ -1,1 +1,2 @@
-"""What keeps the place running: commands, workers and who watches them, backups, restored databases, seeds."""
+"""What keeps the place running: commands, workers and who watches them, backups, restored
+databases, seeds."""

@@ -1,8 +1,9 @@
-"""Backups: a file that was read back, its restore into an empty database, and the check that a restored one is whole.
+"""Backups: a file that was read back, its restore into an empty database, and the check that a
+restored one is whole.
 
-The owner is under row-level security too, and has a policy of its own that shows it every row. So pg_dump must be told
-to obey the policies, and a file is only kept once it was read back and holds as many rows of each table as the snapshot
-it was taken from.
+The owner is under row-level security too, and has a policy of its own that shows it every row. So
+pg_dump must be told to obey the policies, and a file is only kept once it was read back and holds
+as many rows of each table as the snapshot it was taken from.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from psycopg import conninfo, sql
 
 from core.base.rights import DEFINER_ROLE
 
-# The scope is for tables of before migration 0007, which are saved before they are upgraded. Later ones do not know it.
+# The scope is for tables of before migration 0007, which are saved before they are upgraded. Later
+# ones do not know it.
 _OPTIONS = "-c makola.scope=all -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
 _OURS_ONLY = ("--no-large-objects",)
-"""PostgreSQL lets every role make large objects, which nobody else may read: one that was smuggled in would end backups."""
+"""PostgreSQL lets every role make large objects, which nobody else may read: one that was smuggled
+in would end backups."""
 _NEVER_OURS = re.compile(r"\d+; \d+ \d+ (DEFAULT ACL|BLOB|BLOBS|BLOB METADATA) ")
-"""Lines of a backup's list that any role may have put there, and that the owner may not bring back."""
+"""Lines of a backup's list that any role may have put there, and that the owner may not bring
+back."""
 _COPY = re.compile(rb'COPY public\."?(\w+)"? \(')
 
 
@@ -46,16 +50,24 @@ class Taken:
 
 
 def take(owner_url: str, file: Path) -> Taken:
-    """Dump the whole database of one moment to `file`, which must not exist. Orders may flow meanwhile.
+    """Dump the whole database of one moment to `file`, which must not exist. Orders may flow
+    meanwhile.
 
-    Readable by its owner only: it holds customers' numbers and password hashes. Raises `BackupFailed`.
+    Readable by its owner only: it holds customers' numbers and password hashes. Raises
+    `BackupFailed`.
     """
     if file.exists():
         raise BackupFailed(f"{file} exists already: a backup is never written over another.")
     with _connected(owner_url) as connection, _half_made(file) as half:
         pg_dump, pg_restore = _programs(connection, "pg_dump", "pg_restore")
         snapshot, rows = _snapshot(connection)
-        what = ("--format=custom", "--enable-row-security", *_OURS_ONLY, f"--snapshot={snapshot}", *_others(connection))
+        what = (
+            "--format=custom",
+            "--enable-row-security",
+            *_OURS_ONLY,
+            f"--snapshot={snapshot}",
+            *_others(connection),
+        )
         _run(pg_dump, owner_url, *what, f"--file={half}")
         _compare(rows, _rows_in(pg_restore, half))
         os.link(half, file)  # unlike a rename it cannot replace a file made meanwhile
@@ -63,7 +75,8 @@ def take(owner_url: str, file: Path) -> Taken:
 
 
 def restore(owner_url: str, file: Path) -> None:
-    """Bring a backup back into a database that has no tables yet, all of it or nothing. Raises `BackupFailed`."""
+    """Bring a backup back into a database that has no tables yet, all of it or nothing. Raises
+    `BackupFailed`."""
     with _connected(owner_url) as connection:
         if _tables(connection):
             raise BackupFailed("This database has tables already. Restore into a new, empty one.")
@@ -80,24 +93,33 @@ def _contents(pg_restore: Path, file: Path) -> str:
     done = subprocess.run([pg_restore, "--list", file], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BackupFailed(f"pg_restore failed: {done.stderr.strip() or 'no reason given'}")
-    return "".join(line for line in done.stdout.splitlines(keepends=True) if not _NEVER_OURS.match(line))
+    return "".join(
+        line for line in done.stdout.splitlines(keepends=True) if not _NEVER_OURS.match(line)
+    )
 
 
 @contextmanager
 def _definer_may_own(owner_url: str) -> Iterator[None]:
     """The role that owns the functions may be given some, for this long."""
     with _connected(owner_url) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (DEFINER_ROLE,)).fetchone():
-            raise BackupFailed(f"There is no role {DEFINER_ROLE} here: make the roles first, see docs/operate.md.")
+        if not connection.execute(
+            "SELECT 1 FROM pg_roles WHERE rolname = %s", (DEFINER_ROLE,)
+        ).fetchone():
+            raise BackupFailed(
+                f"There is no role {DEFINER_ROLE} here: make the roles first, see docs/operate.md."
+            )
         connection.execute(f"GRANT CREATE ON SCHEMA public TO {DEFINER_ROLE}")
     try:
         yield
     finally:
         with _connected(owner_url) as connection:
             connection.execute(f"REVOKE CREATE ON SCHEMA public FROM {DEFINER_ROLE}")
-            # PostgreSQL lets everybody make temporary tables in a new database, and a backup does not say otherwise.
+            # PostgreSQL lets everybody make temporary tables in a new database, and a backup does
+            # not say otherwise.
             database = sql.Identifier(connection.info.dbname)
-            connection.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
+            connection.execute(
+                sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database)
+            )
 
 
 @contextmanager
@@ -119,14 +141,17 @@ def _connected(owner_url: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         connection = psycopg.connect(_plain(owner_url), options=_OPTIONS)
     except psycopg.OperationalError as error:
-        raise BackupFailed(f"The database does not answer the owner: {str(error).strip()}") from error
+        raise BackupFailed(
+            f"The database does not answer the owner: {str(error).strip()}"
+        ) from error
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         yield connection
 
 
 def _snapshot(connection: psycopg.Connection[Any]) -> tuple[str, dict[str, int]]:
-    """One moment of the database that pg_dump can share while this transaction is open, and its rows by table."""
+    """One moment of the database that pg_dump can share while this transaction is open, and its
+    rows by table."""
     (name,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
     rows = {}
     for table in _tables(connection):
@@ -138,21 +163,25 @@ def _snapshot(connection: psycopg.Connection[Any]) -> tuple[str, dict[str, int]]
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:
-    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    rows = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    )
     return [name for (name,) in rows]
 
 
 def _others(connection: psycopg.Connection[Any]) -> list[str]:
-    """Leaves out schemas of other programs, which the owner may not even read. (`--schema=public` would make the dump
-    create `public`, which every new database has.)"""
+    """Leaves out schemas of other programs, which the owner may not even read. (`--schema=public`
+    would make the dump create `public`, which every new database has.)"""
     rows = connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('public', 'information_schema') AND nspname !~ '^pg_'"
+        "SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('public', 'information_schema') AND"
+        " nspname !~ '^pg_'"
     )
     return ['--exclude-schema="' + name.replace('"', '""') + '"' for (name,) in rows]
 
 
 def _rows_in(pg_restore: Path, file: Path) -> dict[str, int]:
-    """Read a whole backup back and count each table's rows. A row is a line: line ends inside values are escaped."""
+    """Read a whole backup back and count each table's rows. A row is a line: line ends inside
+    values are escaped."""
     command = [str(pg_restore), "--data-only", "--file=-", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
         assert reading.stdout is not None and reading.stderr is not None
@@ -180,14 +209,19 @@ def _count(lines: Iterable[bytes]) -> dict[str, int]:
 
 def _compare(expected: dict[str, int], found: dict[str, int]) -> None:
     wrong = [
-        f"{table} {found.get(table, 0)} of {rows}" for table, rows in expected.items() if found.get(table, 0) != rows
+        f"{table} {found.get(table, 0)} of {rows}"
+        for table, rows in expected.items()
+        if found.get(table, 0) != rows
     ]
     if wrong:
-        raise BackupFailed(f"The backup does not hold every row, so it was not kept: {', '.join(wrong)}.")
+        raise BackupFailed(
+            f"The backup does not hold every row, so it was not kept: {', '.join(wrong)}."
+        )
 
 
 def _programs(connection: psycopg.Connection[Any], *names: str) -> list[Path]:
-    """The programs as new as the server or newer: on PATH, or from the wheel of the private server."""
+    """The programs as new as the server or newer: on PATH, or from the wheel of the private
+    server."""
     wanted = connection.info.server_version // 10_000
     return [_program(name, wanted) for name in names]
 
@@ -195,7 +229,9 @@ def _programs(connection: psycopg.Connection[Any], *names: str) -> list[Path]:
 def _program(name: str, wanted: int) -> Path:
     seen = []
     for place in _places(name):
-        said = subprocess.run([place, "--version"], capture_output=True, text=True, check=False, timeout=20).stdout
+        said = subprocess.run(
+            [place, "--version"], capture_output=True, text=True, check=False, timeout=20
+        ).stdout
         version = int((re.search(r"\) (\d+)", said) or ["", "0"])[1])
         if version >= wanted:
             return place
@@ -218,11 +254,14 @@ def _places(name: str) -> Iterator[Path]:
 
 
 def _run(program: Path, owner_url: str, *words: str) -> None:
-    """Run one of PostgreSQL's programs as the owner. The password goes by the environment, never by the command line."""
+    """Run one of PostgreSQL's programs as the owner. The password goes by the environment, never by
+    the command line."""
     where = conninfo.conninfo_to_dict(_plain(owner_url))
     secret = {"PGPASSWORD": str(where.pop("password"))} if where.get("password") else {}
     environment = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LC_ALL", "PGPASSFILE")
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "LC_ALL", "PGPASSFILE")
     }
     done = subprocess.run(
         [program, f"--dbname={conninfo.make_conninfo(**where)}", "--no-password", *words],

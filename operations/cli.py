@@ -1,4 +1,5 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`, `customer …`, `backup` and its restore."""
+"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`,
+`customer …`, `backup` and its restore."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ from operations import backup, restored, seeds, supervise, worker
 
 T = TypeVar("T")
 customer_group = AppGroup("customer", help="What customers may ask of us.")
-supplier_group = AppGroup("supplier", help="Ask the supplier, by the same handlers that the worker uses.")
+supplier_group = AppGroup(
+    "supplier", help="Ask the supplier, by the same handlers that the worker uses."
+)
 _everywhere = tenancy.across_stores()  # as a decorator it is entered anew at each call
 
 
@@ -51,8 +54,12 @@ def worker_command() -> None:
 
 
 @click.command("supervise")
-@click.option("--workers", type=click.IntRange(1, 16), help="Worker processes; default MAKOLA_WORKERS.")
-@click.option("--pids-file", type=click.Path(path_type=Path), help="Write who runs to this file as JSON.")
+@click.option(
+    "--workers", type=click.IntRange(1, 16), help="Worker processes; default MAKOLA_WORKERS."
+)
+@click.option(
+    "--pids-file", type=click.Path(path_type=Path), help="Write who runs to this file as JSON."
+)
 @with_appcontext
 def supervise_command(workers: int | None, pids_file: Path | None) -> None:
     """Keep the relay and the workers alive."""
@@ -69,15 +76,26 @@ def prove_command(whole: bool) -> None:
     except proof.UnderWay:
         raise click.ClickException("Another proof is under way. Try again in a moment.") from None
     click.echo(prove.told(found))
-    click.echo(f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash {found.hash}")
+    click.echo(
+        f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash"
+        f" {found.hash}"
+    )
     if not found.ok:
         raise SystemExit(1)
 
 
 @click.command("seed")
-@click.option("--demo", is_flag=True, help="Stores ama and kofi with agents, wallets and the supplier's catalogue.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Stores ama and kofi with agents, wallets and the supplier's catalogue.",
+)
 @click.option("--owner-only", is_flag=True, help="Only the owner; the password is printed once.")
-@click.option("--passwords-file", type=click.Path(path_type=Path, exists=True), help="JSON of e-mails and passwords.")
+@click.option(
+    "--passwords-file",
+    type=click.Path(path_type=Path, exists=True),
+    help="JSON of e-mails and passwords.",
+)
 @with_appcontext
 def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> None:
     """Load the first rows. Safe to repeat: what exists stays, passwords are set to the file's."""
@@ -96,12 +114,15 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
     found = _or_a_sentence(lambda: seeds.owner(login["email"], login["password"]))
     if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
-    elif passwords_file is None or (found.email == login["email"] and users.verify(found, login["password"])):
+    elif passwords_file is None or (
+        found.email == login["email"] and users.verify(found, login["password"])
+    ):
         click.echo("The owner exists already.")
     else:
         click.echo(
-            f"The owner exists already: {found.email}. The password of the file was NOT set: this command changes no "
-            f"password.\nTo set it: flask --app wsgi user password {found.email}"
+            f"The owner exists already: {found.email}. The password of the file was NOT set: this"
+            " command changes no password.\nTo set it: flask --app wsgi user password"
+            f" {found.email}"
         )
 
 
@@ -112,8 +133,8 @@ def backup_command(file: Path) -> None:
     """Write a backup of the whole database to FILE and read it back."""
     taken = _or_a_sentence(lambda: backup.take(_owner_url(), file))
     click.echo(
-        f"{file}: {sum(taken.rows.values())} rows of {len(taken.rows)} tables, {taken.size_bytes} bytes, read back. "
-        f"Orders: {taken.rows['orders']}."
+        f"{file}: {sum(taken.rows.values())} rows of {len(taken.rows)} tables, {taken.size_bytes}"
+        f" bytes, read back. Orders: {taken.rows['orders']}."
     )
 
 
@@ -129,7 +150,8 @@ def restore_command(file: Path) -> None:
 @click.command("restore-check")
 @with_appcontext
 def restore_check_command() -> None:
-    """Look whether a restored database is whole. Changes nothing; leaves with 1 when something is missing."""
+    """Look whether a restored database is whole. Changes nothing; leaves with 1 when something is
+    missing."""
     found = restored.look(current_app.extensions["migrate"].directory)
     for finding in found:
         click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.sentence}")
@@ -140,7 +162,8 @@ def restore_check_command() -> None:
 @click.command("restored")
 @with_appcontext
 def restored_command() -> None:
-    """Say that files of an earlier day were put back under the same server, which the database itself cannot show."""
+    """Say that files of an earlier day were put back under the same server, which the database
+    itself cannot show."""
     with tenancy.across_stores():
         asked = orders.note_restore(told=True)
     click.echo(f"Noted. {asked} orders are asked about before they are bought.")
@@ -149,7 +172,9 @@ def restored_command() -> None:
 def _owner_url() -> str:
     url = config.current().database_admin_url
     if not url:
-        raise click.UsageError("DATABASE_ADMIN_URL is not set: backup and restore need the owner of the tables.")
+        raise click.UsageError(
+            "DATABASE_ADMIN_URL is not set: backup and restore need the owner of the tables."
+        )
     return url
 
 
@@ -159,7 +184,9 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
     except backup.BackupFailed as problem:
         raise click.ClickException(str(problem)) from problem
     except (passwords.BadPassword, people.Refused) as refusal:
-        raise click.ClickException(f"A log-in of the file cannot be used. {refusal.sentence}") from None
+        raise click.ClickException(
+            f"A log-in of the file cannot be used. {refusal.sentence}"
+        ) from None
 
 
 @customer_group.command("forget")
@@ -167,7 +194,8 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
 @click.option("--store", "slug", help="Only in this store; otherwise in all of them.")
 @with_appcontext
 def customer_forget(number: str, slug: str | None) -> None:
-    """Mask NUMBER in all its finished orders now. Leaves with 1 when orders are left that still need it."""
+    """Mask NUMBER in all its finished orders now. Leaves with 1 when orders are left that still
+    need it."""
     try:
         recipient = phones.parse(number)
     except phones.BadNumber as bad:
@@ -180,8 +208,8 @@ def customer_forget(number: str, slug: str | None) -> None:
     click.echo(f"{found.masked} orders masked. Backups keep the number until they are deleted.")
     if found.open_codes:
         raise click.ClickException(
-            f"Not over yet, so they keep it: {', '.join(found.open_codes)}. Finish or cancel them and settle their "
-            "cases, then do this again."
+            f"Not over yet, so they keep it: {', '.join(found.open_codes)}. Finish or cancel them"
+            " and settle their cases, then do this again."
         )
 
 
@@ -191,11 +219,19 @@ def supplier_check() -> None:
     """Call every read endpoint of the supplier and say which works."""
     supplier: Supplier = current_app.extensions["supplier"]
     checks: list[tuple[str, Callable[[], Any], Callable[[Any], str]]] = [
-        ("GET /v1/account", supplier.account, lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}"),
+        (
+            "GET /v1/account",
+            supplier.account,
+            lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}",
+        ),
         ("GET /v1/balance", supplier.balance, lambda b: f"{b.balance_pesewas / 100:.2f}"),
         ("GET /v1/products", supplier.offers, lambda found: f"{len(found.offers)} products"),
         ("GET /v1/capacities", supplier.capacities, lambda lines: f"{len(lines)} sizes"),
-        ("GET /v1/transactions", supplier.transactions, lambda rows: f"{len(rows)} rows" if rows else ""),
+        (
+            "GET /v1/transactions",
+            supplier.transactions,
+            lambda rows: f"{len(rows)} rows" if rows else "",
+        ),
         (
             "GET /v1/transactions/{ref}",
             lambda: supplier.status("MK-CHECKCHECKCHECK00"),
@@ -203,7 +239,12 @@ def supplier_check() -> None:
         ),
         ("GET /v1/statistics", supplier.statistics, lambda found: f"{len(found)} keys"),
     ]
-    words = {"endpoint_gone": "gone", "broken": "broken", "unreachable": "unreachable", "credentials": "refused"}
+    words = {
+        "endpoint_gone": "gone",
+        "broken": "broken",
+        "unreachable": "unreachable",
+        "credentials": "refused",
+    }
     click.echo(f"{'endpoint':28} {'verdict':15} detail")
     for name, call, tell in checks:
         answer = call()
@@ -214,7 +255,8 @@ def supplier_check() -> None:
         else:
             detail = tell(answer)
             click.echo(
-                f"{name:28} {'works' if detail else 'no information':15} {detail or 'an empty list proves nothing'}"
+                f"{name:28} {'works' if detail else 'no information':15}"
+                f" {detail or 'an empty list proves nothing'}"
             )
 
 
@@ -237,7 +279,8 @@ def supplier_balance() -> None:
 
 
 def _was_gone(endpoint: str) -> bool:
-    """Whether the endpoint's last call was answered 404: the client may have found the answer elsewhere."""
+    """Whether the endpoint's last call was answered 404: the client may have found the answer
+    elsewhere."""
     return any(line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1))
 
 

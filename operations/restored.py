@@ -1,8 +1,8 @@
-"""Whether a restored database is whole: its tables, the layers that separate stores, the guards of the books, the books and
-their seals.
+"""Whether a restored database is whole: its tables, the layers that separate stores, the guards of
+the books, the books and their seals.
 
-Looks as the application's roles, since those have to be bound. Changes nothing; the marking of open orders is
-`orders.note_restore`, which the relay calls by itself.
+Looks as the application's roles, since those have to be bound. Changes nothing; the marking of open
+orders is `orders.note_restore`, which the relay calls by itself.
 """
 
 from __future__ import annotations
@@ -20,10 +20,16 @@ from core.base.db import PLATFORM, STORE, db
 
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs", "audit_seals")
 EVIDENCE = ("supplier_calls_answered_once", "webhook_events_only_counted")
-PEOPLE = ("memberships_noted", "users_noted", *(f"{table}_permitted" for table in rights.PEOPLE_TABLES))
-GUARDS = frozenset({"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)})
-"""The triggers that refuse an unbalanced posting, a change of what is append only, and people written by others. A test
-compares."""
+PEOPLE = (
+    "memberships_noted",
+    "users_noted",
+    *(f"{table}_permitted" for table in rights.PEOPLE_TABLES),
+)
+GUARDS = frozenset(
+    {"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)}
+)
+"""The triggers that refuse an unbalanced posting, a change of what is append only, and people
+written by others. A test compares."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,18 @@ ROLES = (
 def look(migrations: str) -> list[Finding]:
     """Everything that a restore could have lost. `migrations` is the folder of the migrations."""
     with db.engine.connect() as connection:
-        found = [Finding(not problem, problem or good) for good, problem in _structure(connection, migrations)]
+        found = [
+            Finding(not problem, problem or good)
+            for good, problem in _structure(connection, migrations)
+        ]
     found += [_rights(*role) for role in ROLES]
     with tenancy.across_stores():
         broken = proof.look()
         found.append(
-            Finding(not broken, " ".join(["The books do not hold.", *broken]) if broken else "The books hold.")
+            Finding(
+                not broken,
+                " ".join(["The books do not hold.", *broken]) if broken else "The books hold.",
+            )
         )
         found += [Finding(True, sentence) for sentence in _what_is_open()]
     return found
@@ -70,7 +82,9 @@ def _structure(connection: Connection, migrations: str) -> Iterator[tuple[str, s
         yield good, f"{bad}: {', '.join(names)}." if names else ""
 
 
-def _rights(who: str, engine: str | None, role_rights: dict[str, str], kind: str, setting: str) -> Finding:
+def _rights(
+    who: str, engine: str | None, role_rights: dict[str, str], kind: str, setting: str
+) -> Finding:
     """Whether one of the two roles is bound by row-level security, and knows the program."""
     try:
         with db.engines[engine].connect() as connection:
@@ -88,24 +102,31 @@ def _wrong_version(connection: Connection, migrations: str) -> str:
     config.set_main_option("script_location", migrations)
     head = ScriptDirectory.from_config(config).get_current_head()
     here = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return "" if here == head else f"The tables are of version {here}, this program needs {head}: run `db upgrade`."
+    return (
+        ""
+        if here == head
+        else f"The tables are of version {here}, this program needs {head}: run `db upgrade`."
+    )
 
 
 def _without_row_security(connection: Connection) -> list[str]:
-    """Tables of a store without their policies. `rights` names them; a new one with a `store_id` must be among them."""
+    """Tables of a store without their policies. `rights` names them; a new one with a `store_id`
+    must be among them."""
     return _names(
         connection,
-        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id' "
-        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> ALL (:free) "
-        "AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND :policies <@ "
-        "ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid))",
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname ="
+        " 'store_id' WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND"
+        " c.relname <> ALL (:free) AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND"
+        " :policies <@ ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid))",
         free=list(rights.GLOBAL_WITH_STORE),
         policies=list(rights.POLICIES),
     )
 
 
 def _unguarded(connection: Connection) -> list[str]:
-    standing = _names(connection, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'")
+    standing = _names(
+        connection, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'"
+    )
     return sorted(GUARDS - set(standing))
 
 
@@ -116,18 +137,24 @@ def _names(connection: Connection, query: str, **values: object) -> list[str]:
 def _what_is_open() -> Iterator[str]:
     states = db.session.execute(
         text(
-            "SELECT state, count(*) FROM orders WHERE state NOT IN ('completed', 'refunded', 'cancelled', 'expired') "
-            "GROUP BY 1 ORDER BY 1"
+            "SELECT state, count(*) FROM orders WHERE state NOT IN ('completed', 'refunded',"
+            " 'cancelled', 'expired') GROUP BY 1 ORDER BY 1"
         )
     ).all()
-    yield "Open orders: " + (", ".join(f"{count} {state}" for state, count in states) or "none") + "."
+    yield (
+        "Open orders: " + (", ".join(f"{count} {state}" for state, count in states) or "none") + "."
+    )
     newest = db.session.scalar(text("SELECT max(created_at) FROM orders"))
-    yield f"The newest order is from {newest:%Y-%m-%d %H:%M:%S} UTC." if newest else "There are no orders."
+    yield (
+        f"The newest order is from {newest:%Y-%m-%d %H:%M:%S} UTC."
+        if newest
+        else "There are no orders."
+    )
     copy = database_identity.differences(db.session)
     if copy:
         yield (
-            f"This is a copy ({', '.join(copy)}): when the relay starts, it makes every order that may have been bought "
-            "since be asked about before it is bought."
+            f"This is a copy ({', '.join(copy)}): when the relay starts, it makes every order that"
+            " may have been bought since be asked about before it is bought."
         )
     else:
         yield "This is the database that Makola wrote to last."

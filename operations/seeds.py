@@ -1,4 +1,5 @@
-"""The first rows: the owner alone, or a demo with two stores, their agents and the supplier's catalogue."""
+"""The first rows: the owner alone, or a demo with two stores, their agents and the supplier's
+catalogue."""
 
 from __future__ import annotations
 
@@ -25,8 +26,14 @@ DEMO_STORES = {
 
 
 def owner(email: str, password: str) -> users.User | None:
-    """Make the owner. When there is an owner already nothing is changed, and the one of longest standing is returned."""
-    first = select(users.User).where(users.User.platform_role == "owner").order_by(users.User.id).limit(1)
+    """Make the owner. When there is an owner already nothing is changed, and the one of longest
+    standing is returned."""
+    first = (
+        select(users.User)
+        .where(users.User.platform_role == "owner")
+        .order_by(users.User.id)
+        .limit(1)
+    )
     with tenancy.across_stores():
         if (found := db.session.scalar(first)) is not None:
             return found
@@ -36,11 +43,16 @@ def owner(email: str, password: str) -> users.User | None:
 
 @tenancy.across_stores()
 def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
-    """Two stores with funded wallets, an owner, and the supplier's catalogue if it can be had. Returns what happened.
+    """Two stores with funded wallets, an owner, and the supplier's catalogue if it can be had.
+    Returns what happened.
 
-    `logins` maps `owner`, `ama`, `kofi` to `email` and `password`. Safe to repeat: only passwords are set again.
+    `logins` maps `owner`, `ama`, `kofi` to `email` and `password`. Safe to repeat: only passwords
+    are set again.
     """
-    people = {name: _person(name, logins[name]["email"], logins[name]["password"]) for name in ("owner", *DEMO_STORES)}
+    people = {
+        name: _person(name, logins[name]["email"], logins[name]["password"])
+        for name in ("owner", *DEMO_STORES)
+    }
     synced = catalog_sync.sync_now(supplier) if supply.take_call("other") == 0.0 else None
     with tenancy.across_stores():
         if supply.take_call("other") == 0.0:
@@ -58,7 +70,9 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
                     momo_number=number,
                 )
             funded = db.session.scalar(
-                select(Posting.id).where(Posting.store_id == store.id, Posting.kind == "fund_wallet").limit(1)
+                select(Posting.id)
+                .where(Posting.store_id == store.id, Posting.kind == "fund_wallet")
+                .limit(1)
             )
             if funded is None:
                 ledger.fund_wallet(store.id, DEMO_WALLET_PESEWAS, "Demo wallet", SYSTEM)
@@ -69,7 +83,9 @@ def _person(name: str, email: str, password: str) -> users.User:
     user = users.by_email(email)
     if user is None:
         role = "owner" if name == "owner" else "none"
-        return people.add(email=email, name=name.title(), password=password, role=role, actor=SYSTEM)
+        return people.add(
+            email=email, name=name.title(), password=password, role=role, actor=SYSTEM
+        )
     if not users.verify(user, password):
         people.set_password(user.id, password, SYSTEM, action="set_password")
     return user

@@ -1,6 +1,8 @@
-"""Keeps the relay and the workers alive: starts them, restarts what dies, kills a worker that hangs.
+"""Keeps the relay and the workers alive: starts them, restarts what dies, kills a worker that
+hangs.
 
-The same command serves in development and in production. Its children end with it, also when it is killed.
+The same command serves in development and in production. Its children end with it, also when it is
+killed.
 """
 
 from __future__ import annotations
@@ -47,12 +49,15 @@ class Child:
 
 
 def run(workers: int, pids_file: Path | None, stop: threading.Event) -> None:
-    """Supervise one relay and `workers` workers until `stop`, then let them finish. Writes who runs to `pids_file`."""
+    """Supervise one relay and `workers` workers until `stop`, then let them finish. Writes who runs
+    to `pids_file`."""
     with tempfile.TemporaryDirectory(prefix="makola-busy-") as folder:
         children = [Child("relay", _flask("relay"))]
         for number in range(workers):
             busy = Path(folder) / f"worker-{number}"
-            children.append(Child("worker", _flask("worker"), busy, environment={BUSY_VARIABLE: str(busy)}))
+            children.append(
+                Child("worker", _flask("worker"), busy, environment={BUSY_VARIABLE: str(busy)})
+            )
         try:
             while not stop.is_set():
                 changed = [_keep(child) for child in children]
@@ -74,7 +79,9 @@ def _keep(child: Child) -> bool:
             return False
         steady = now - child.started > _STEADY_S
         child.failures = 0 if steady else child.failures + 1
-        child.not_before = now + (0.0 if steady else _BACKOFF_S[min(child.failures, len(_BACKOFF_S)) - 1])
+        child.not_before = now + (
+            0.0 if steady else _BACKOFF_S[min(child.failures, len(_BACKOFF_S)) - 1]
+        )
         log.warning("ended", role=child.role, pid=child.process.pid, code=child.process.returncode)
         child.process = None
         if child.busy_file is not None:
@@ -93,7 +100,8 @@ def _keep(child: Child) -> bool:
 
 
 def _kill_if_hung(child: Child) -> None:
-    """A worker busy longer than any job may last is stuck in C: end it. The order's lease and look-up do the rest."""
+    """A worker busy longer than any job may last is stuck in C: end it. The order's lease and
+    look-up do the rest."""
     if child.busy_file is None or child.process is None:
         return
     try:
@@ -109,7 +117,11 @@ def _kill_if_hung(child: Child) -> None:
 
 def _end(children: list[Child]) -> None:
     """SIGTERM all, wait as long as a job may last, then SIGKILL what is left."""
-    alive = [child.process for child in children if child.process is not None and child.process.poll() is None]
+    alive = [
+        child.process
+        for child in children
+        if child.process is not None and child.process.poll() is None
+    ]
     for process in alive:
         process.terminate()
     deadline = time.monotonic() + clock.seconds(config.current().job_timeout_s) + _STOP_EXTRA_S
@@ -136,6 +148,7 @@ def _flask(command: str) -> list[str]:
 
 
 def _die_with_parent() -> None:
-    """In the child, before it becomes the program: Linux sends it SIGKILL when the supervisor dies."""
+    """In the child, before it becomes the program: Linux sends it SIGKILL when the supervisor
+    dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

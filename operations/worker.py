@@ -1,4 +1,5 @@
-"""One RQ worker process: one queue, never forking, a random name, and a mark that says since when it is busy."""
+"""One RQ worker process: one queue, never forking, a random name, and a mark that says since when
+it is busy."""
 
 from __future__ import annotations
 
@@ -26,11 +27,13 @@ MAINTENANCE_S = 30
 MONITORING_S = 10
 MAX_JOBS = 500
 BUSY_VARIABLE = "MAKOLA_BUSY_FILE"
-"""The supervisor names a file here; while a job runs it holds the job's start by the machine's steady clock."""
+"""The supervisor names a file here; while a job runs it holds the job's start by the machine's
+steady clock."""
 
 
 class RowJob(Job):
-    """A job names its function by text, and whoever can write to Valkey can write any: only ours is ever run."""
+    """A job names its function by text, and whoever can write to Valkey can write any: only ours is
+    ever run."""
 
     success_callback = failure_callback = stopped_callback = None
 
@@ -44,11 +47,13 @@ class RowJob(Job):
 class MarkedWorker(SimpleWorker):
     """A SimpleWorker that lets its supervisor see a job that hangs, and everybody that it is alive.
 
-    It has no second kill of its own. Its heartbeat is written by the loop that takes jobs, into the database that jobs need.
+    It has no second kill of its own. Its heartbeat is written by the loop that takes jobs, into the
+    database that jobs need.
     """
 
     max_connection_wait_time = 2.0
-    """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie long after it is back."""
+    """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie
+    long after it is back."""
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         super().heartbeat(timeout, pipeline)
@@ -71,7 +76,8 @@ class MarkedWorker(SimpleWorker):
 
 
 def run(app: Flask, redis_url: str) -> bool:
-    """Work until told to stop or `MAX_JOBS` are done. Raises when Valkey is away; the supervisor starts anew."""
+    """Work until told to stop or `MAX_JOBS` are done. Raises when Valkey is away; the supervisor
+    starts anew."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     with app.app_context():
         for engine in db.engines.values():

@@ -1,8 +1,9 @@
 """From the store page to an order: the two posts, of the shop and of the review page.
 
-Decides which page answers which kind of post. What may be ordered is decided by `core.orders`; the door has already
-checked host, origin and size. The first post keeps a draft and nothing else, and so needs no token; the confirmed one is
-checked here, because only this view can show the review again with everything kept.
+Decides which page answers which kind of post. What may be ordered is decided by `core.orders`; the
+door has already checked host, origin and size. The first post keeps a draft and nothing else, and
+so needs no token; the confirmed one is checked here, because only this view can show the review
+again with everything kept.
 """
 
 from __future__ import annotations
@@ -18,19 +19,24 @@ from storefront import bp, device, review
 from storefront.forms import OrderForm
 from storefront.views import store_page
 
-STALE = "This page had grown old, so nothing has been ordered yet. Check it once more and press the button again."
+STALE = (
+    "This page had grown old, so nothing has been ordered yet. Check it once more and press the"
+    " button again."
+)
 SLOW_DOWN = (
     "Very many orders come from your connection just now, so this one has not been placed. "
     "Wait a minute and press the button again: everything is kept."
 )
 UNREADABLE = (
-    "Something in this form was not readable, so nothing has been ordered yet. Check it and press the button again."
+    "Something in this form was not readable, so nothing has been ordered yet. Check it and press"
+    " the button again."
 )
 
 
 @bp.post("/orders")
 def create_order() -> Response | BaseResponse:
-    """Keep a draft and go to its review page, or, when confirmed, place the order. `?change=1` goes back to the shop."""
+    """Keep a draft and go to its review page, or, when confirmed, place the order. `?change=1` goes
+    back to the shop."""
     form = OrderForm.parse(request.form)
     if request.args.get("change") == "1":
         return store_page(form)

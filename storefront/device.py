@@ -1,7 +1,8 @@
-"""Which orders this device made: a signed, host-only cookie of their codes, and an id to count its open ones by.
+"""Which orders this device made: a signed, host-only cookie of their codes, and an id to count its
+open ones by.
 
-Decides who sees the whole number of an order and who may cancel it. It is a list, not a log-in: losing it hides
-digits and nothing more.
+Decides who sees the whole number of an order and who may cancel it. It is a list, not a log-in:
+losing it hides digits and nothing more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _ID_MARK = "~"
 
 
 def codes(store_id: int) -> list[str]:
-    """Codes of the orders this device made in this store, newest first; empty for anything not signed by us."""
+    """Codes of the orders this device made in this store, newest first; empty for anything not
+    signed by us."""
     return [word for word in _words(store_id) if not word.startswith(_ID_MARK)][:MOST_CODES]
 
 
@@ -52,8 +54,9 @@ def bind_session(store_id: int) -> None:
 def owns_session(store_id: int) -> bool:
     """Whether session and device are one browser's, where a form's token is all that speaks for it.
 
-    Browsers that say nothing about where a form came from know no `__Host-` either: a sibling store could plant a
-    session there and send its token, but not the id of a device that it has never seen.
+    Browsers that say nothing about where a form came from know no `__Host-` either: a sibling store
+    could plant a session there and send its token, but not the id of a device that it has never
+    seen.
     """
     return not g.get("by_token_alone") or session.get("device", "") == id_of(store_id)
 
@@ -82,15 +85,19 @@ def _keep(response: Response, store_id: int, kept: list[str]) -> None:
 
 
 def _own_id(store_id: int) -> str:
-    """The id it has, else one made for this request, which `greet` and `remember` give it to keep."""
-    made: str = id_of(store_id) or g.setdefault("new_device_id", _ID_MARK + secrets.token_urlsafe(12))
+    """The id it has, else one made for this request, which `greet` and `remember` give it to
+    keep."""
+    made: str = id_of(store_id) or g.setdefault(
+        "new_device_id", _ID_MARK + secrets.token_urlsafe(12)
+    )
     return made
 
 
 def _words(store_id: int) -> list[str]:
     """What the first cookie of this name says that we signed.
 
-    There may be more than one: where `__Host-` means nothing, a sibling store can plant one that comes first.
+    There may be more than one: where `__Host-` means nothing, a sibling store can plant one that
+    comes first.
     """
     for signed in request.cookies.getlist(COOKIE)[:_MOST_READ]:
         try:
@@ -103,5 +110,6 @@ def _words(store_id: int) -> list[str]:
 
 
 def _signer(store_id: int) -> URLSafeSerializer:
-    """Salted with the store, so that a cookie carried to another store's host says nothing there."""
+    """Salted with the store, so that a cookie carried to another store's host says nothing
+    there."""
     return URLSafeSerializer(config.current().signing_keys, salt=f"makola.device.{store_id}")

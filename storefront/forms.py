@@ -1,6 +1,7 @@
 """Reading the order form: what was typed, cut to a sane length, and what of it can be used.
 
-Decides only about shape. Whether a bundle is sold and a number can receive it is for `core.orders.check`.
+Decides only about shape. Whether a bundle is sold and a number can receive it is for
+`core.orders.check`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class OrderForm:
 
     @classmethod
     def parse(cls, posted: MultiDict[str, str]) -> OrderForm:
-        """Read a posted form; never raises. `errors` holds one sentence for each field that cannot be used."""
+        """Read a posted form; never raises. `errors` holds one sentence for each field that cannot
+        be used."""
         bundle_text, recipient_text = posted.get("bundle", ""), posted.get("recipient", "")
         price_text, key = posted.get("price", ""), posted.get("idempotency_key", "")
         errors: dict[str, str] = {}
@@ -46,7 +48,9 @@ class OrderForm:
             errors["recipient"] = bad.sentence
         bundle_id = _whole(bundle_text)
         if bundle_id is None:
-            errors["bundle"] = "Choose a bundle." if not bundle_text.strip() else "Choose a bundle from the list."
+            errors["bundle"] = (
+                "Choose a bundle." if not bundle_text.strip() else "Choose a bundle from the list."
+            )
         return cls(
             bundle_text=bundle_text[:_ECHOED],
             recipient_text=_echo(recipient_text, recipient),
@@ -79,7 +83,8 @@ def new_key() -> str:
 
 
 def _echo(text: str, recipient: str | None) -> str:
-    """The number as it was typed, for showing and sending once more; in our own spelling when cutting it changed it."""
+    """The number as it was typed, for showing and sending once more; in our own spelling when
+    cutting it changed it."""
     kept = "".join(c for c in text_input.visible(text) if c.isprintable())[:_ECHOED]
     if recipient is None:
         return kept

@@ -1,7 +1,8 @@
-"""The step between the shop and an order: what is about to be ordered, kept as a draft and shown for a last look.
+"""The step between the shop and an order: what is about to be ordered, kept as a draft and shown
+for a last look.
 
-Decides what the review page shows and to whom: to the browser in which it was begun. What may be ordered is decided by
-`core.orders`; the confirmed form is taken by `checkout`.
+Decides what the review page shows and to whom: to the browser in which it was begun. What may be
+ordered is decided by `core.orders`; the confirmed form is taken by `checkout`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from storefront import bp, device
 from storefront.forms import OrderForm, new_key
 from storefront.views import ESTIMATE, store_page
 
-SLOW_DOWN = "Very many orders are begun from your connection just now. Wait a minute and press Continue again: everything is kept."
+SLOW_DOWN = (
+    "Very many orders are begun from your connection just now. Wait a minute and press Continue"
+    " again: everything is kept."
+)
 GONE = (
-    "What you choose here is kept for an hour, and for the browser in which you chose it. If you pressed Yes, the order "
-    "has been placed and has a page of its own."
+    "What you choose here is kept for an hour, and for the browser in which you chose it. If you"
+    " pressed Yes, the order has been placed and has a page of its own."
 )
 
 _REFUSED = "refused"
@@ -29,7 +33,8 @@ _REFUSED = "refused"
 
 
 def begin(form: OrderForm) -> Response | BaseResponse:
-    """Keep a form that can be used as a draft and go to its review page. Raises `orders.Refused`."""
+    """Keep a form that can be used as a draft and go to its review page. Raises
+    `orders.Refused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     line = orders.check(form.bundle_id, form.recipient_msisdn).line
     if "slow_down_s" in g:
@@ -76,7 +81,9 @@ def show_review(draft_id: str) -> Response:
         return _kept_by_nobody(store_page(form, 422, {"": refusal.sentence}))
 
 
-def ask_again(form: OrderForm, status: int, sentence: str, wait_s: int | None = None) -> Response | BaseResponse:
+def ask_again(
+    form: OrderForm, status: int, sentence: str, wait_s: int | None = None
+) -> Response | BaseResponse:
     """Lead a confirmed form that was not taken back to its review page, which says why, once.
 
     One whose draft is gone has no page to go to. Raises `orders.Refused` as `review_page` does.
@@ -89,14 +96,18 @@ def ask_again(form: OrderForm, status: int, sentence: str, wait_s: int | None = 
 
 
 def back_to_it(form: OrderForm, status: int) -> BaseResponse | None:
-    """To the review page of a confirmed form that was refused with `status`; None when its draft is gone.
+    """To the review page of a confirmed form that was refused with `status`; None when its draft is
+    gone.
 
-    An answer to the post itself would stand in the browser's history, and Back from the order would offer to send it
-    again. What cannot be ordered just now is said by the page each time it is asked for, until it can.
+    An answer to the post itself would stand in the browser's history, and Back from the order would
+    offer to send it again. What cannot be ordered just now is said by the page each time it is
+    asked for, until it can.
     """
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     caller = device.caller(g.store.id)
-    draft_id = orders.draft_of(form.idempotency_key or "", form.bundle_id, form.recipient_msisdn, caller)
+    draft_id = orders.draft_of(
+        form.idempotency_key or "", form.bundle_id, form.recipient_msisdn, caller
+    )
     if draft_id is None:
         return None
     g.refused_as = status
@@ -104,7 +115,8 @@ def back_to_it(form: OrderForm, status: int) -> BaseResponse | None:
 
 
 def _as_refused(draft_id: str, form: OrderForm) -> Response | None:
-    """The review page with what `ask_again` had to say about this draft; None when that was said, or is about another."""
+    """The review page with what `ask_again` had to say about this draft; None when that was said,
+    or is about another."""
     if _REFUSED not in session or session[_REFUSED][0] != draft_id:
         return None
     _id, status, sentence, wait_s = session.pop(_REFUSED)
@@ -112,12 +124,16 @@ def _as_refused(draft_id: str, form: OrderForm) -> Response | None:
 
 
 def _is_opened_elsewhere() -> bool:
-    """Whether no page of ours led here: a link from a chat, or the address typed in another browser."""
+    """Whether no page of ours led here: a link from a chat, or the address typed in another
+    browser."""
     return request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
 
 
-def review_page(form: OrderForm, status: int = 200, sentence: str = "", wait_s: int | None = None) -> Response:
-    """The last look before an order exists. Raises `orders.Refused` when it could not be placed anyway."""
+def review_page(
+    form: OrderForm, status: int = 200, sentence: str = "", wait_s: int | None = None
+) -> Response:
+    """The last look before an order exists. Raises `orders.Refused` when it could not be placed
+    anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     orders.look()
     review = orders.check(form.bundle_id, form.recipient_msisdn)
@@ -133,7 +149,9 @@ def review_page(form: OrderForm, status: int = 200, sentence: str = "", wait_s: 
         line=line,
         network_name=phones.NETWORKS[line.network].name,
         network_with_article=_with_article(line.network),
-        mismatch_with_article=_with_article(review.mismatch_network) if review.mismatch_network else "",
+        mismatch_with_article=(
+            _with_article(review.mismatch_network) if review.mismatch_network else ""
+        ),
         estimate=_estimate(line.network),
         earlier=earlier,
         earlier_is_ours=earlier is not None and earlier.code in device.codes(g.store.id),
@@ -169,7 +187,8 @@ def price_sentence(form: OrderForm, price_pesewas: int) -> str:
 
 
 def _placed_page(order: Order) -> Response:
-    """What Back shows after the order: which one it became, and no button that could order again unseen."""
+    """What Back shows after the order: which one it became, and no button that could order again
+    unseen."""
     page = render_template(
         "storefront/placed.html",
         order=order,
@@ -190,7 +209,8 @@ def _kept_by_nobody(response: Response) -> Response:
 
 
 def _estimate(network: str) -> str:
-    """An honest sentence: this store's own recent record when there is one, else what is true of every order."""
+    """An honest sentence: this store's own recent record when there is one, else what is true of
+    every order."""
     usual = orders.usual_minutes(network, availability.now())
     if usual is None:
         return ESTIMATE

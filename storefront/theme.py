@@ -1,7 +1,8 @@
 """A store's own look: its one colour made readable, and the stylesheet that goes into every page.
 
-Decides the text colour on the store's colour and the shade of it that can be read on paper and on dark ink. Leaves
-the stylesheet's text to `templates/storefront/store.css` and its place in the policy header to the door.
+Decides the text colour on the store's colour and the shade of it that can be read on paper and on
+dark ink. Leaves the stylesheet's text to `templates/storefront/store.css` and its place in the
+policy header to the door.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from core.stores import Store
 
 PAPER = "#faf7f0"
 INK = "#171b1e"
-"""The darkest paper and the lightest ink of store.css: text readable on these is readable on every ground."""
+"""The darkest paper and the lightest ink of store.css: text readable on these is readable on every
+ground."""
 READABLE = 4.5
 """WCAG 2.2 AA for text of normal size."""
 
@@ -25,7 +27,8 @@ _PLAIN = "#1f4d3a"
 
 
 def register(state: BlueprintSetupState) -> None:
-    """Give templates the words of this module; the edge's error pages wear the store's theme too."""
+    """Give templates the words of this module; the edge's error pages wear the store's theme
+    too."""
     state.app.jinja_env.globals.update(
         store_stylesheet=stylesheet, store_favicon=favicon, store_colour=valid, chat_url=chat_url
     )
@@ -43,7 +46,8 @@ def text_on(colour: str) -> str:
 
 
 def readable(colour: str, ground: str) -> str:
-    """`colour`, moved towards black or white only as far as text in it needs to reach 4.5 : 1 on `ground`."""
+    """`colour`, moved towards black or white only as far as text in it needs to reach 4.5 : 1 on
+    `ground`."""
     goal = 255 if _luminance(ground) < 0.18 else 0
     channels = _channels(colour)
     for step in range(21):
@@ -60,9 +64,11 @@ def valid(colour: str | None) -> str:
 
 @lru_cache(maxsize=512)
 def stylesheet(colour: str | None) -> str:
-    """The whole stylesheet of a store page, minified, with the store's colour as its custom properties."""
+    """The whole stylesheet of a store page, minified, with the store's colour as its custom
+    properties."""
     own = valid(colour)
-    properties = f":root{{--c:{own};--on:{text_on(own)};--l:{readable(own, PAPER)};--d:{readable(own, INK)}}}"
+    light, dark = readable(own, PAPER), readable(own, INK)
+    properties = f":root{{--c:{own};--on:{text_on(own)};--l:{light};--d:{dark}}}"
     return properties + _minified()
 
 
@@ -72,28 +78,32 @@ def favicon(name: str, colour: str | None) -> str:
     own = valid(colour)
     initial = next((c for c in name.upper() if c.isalnum()), "•")
     tile = (
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
-        f"<rect width='32' height='32' rx='7' fill='{own}'/><text x='16' y='23' font-family='sans-serif' "
-        f"font-size='20' font-weight='700' text-anchor='middle' fill='{text_on(own)}'>{initial}</text></svg>"
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32'"
+        f" rx='7' fill='{own}'/><text x='16' y='23' font-family='sans-serif' font-size='20'"
+        f" font-weight='700' text-anchor='middle' fill='{text_on(own)}'>{initial}</text></svg>"
     )
     return "data:image/svg+xml," + quote(tile, safe=" =:/'")
 
 
 def chat_url(store: Store, text: str = "") -> str:
-    """The WhatsApp address of the store's agent, built from validated digits, with `text` filled in."""
+    """The WhatsApp address of the store's agent, built from validated digits, with `text` filled
+    in."""
     digits = re.sub(r"[^0-9]", "", store.whatsapp or "")
     return f"https://wa.me/{digits}" + (f"?text={quote(text)}" if text else "")
 
 
 @lru_cache(maxsize=1)
 def _minified() -> str:
-    """store.css without comments and spare white space. The file is ours and plain, so three rules do."""
+    """store.css without comments and spare white space. The file is ours and plain, so three rules
+    do."""
     loader = current_app.jinja_env.loader
     assert loader is not None
     text = loader.get_source(current_app.jinja_env, "storefront/store.css")[0]
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
-    return re.sub(r" ?([{};,]) ?|(?<=:) ", lambda m: m.group(1) or "", text).replace(";}", "}").strip()
+    return (
+        re.sub(r" ?([{};,]) ?|(?<=:) ", lambda m: m.group(1) or "", text).replace(";}", "}").strip()
+    )
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
@@ -101,5 +111,8 @@ def _channels(colour: str) -> tuple[int, int, int]:
 
 
 def _luminance(colour: str) -> float:
-    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in _channels(colour)]
+    linear = [
+        c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4
+        for c in _channels(colour)
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

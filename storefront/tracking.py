@@ -1,7 +1,8 @@
-"""An order seen by its customer: its page, the part of it that polls, cancelling, and finding it by code.
+"""An order seen by its customer: its page, the part of it that polls, cancelling, and finding it by
+code.
 
-Decides who sees the whole number (the ordering device) and when the poll has something new to say. States, words and
-intervals come from `core.orders`.
+Decides who sees the whole number (the ordering device) and when the poll has something new to say.
+States, words and intervals come from `core.orders`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ AHEAD = {
 
 @bp.get("/orders/<path:code>")
 def show_order(code: str) -> Response:
-    """The order whose code stands in the address, with whatever a chat program took along: `/orders/K7QM2XR94T).`."""
+    """The order whose code stands in the address, with whatever a chat program took along:
+    `/orders/K7QM2XR94T).`."""
     order = orders.by_code(code)
     if order is None:
         return _unknown()
@@ -70,11 +72,19 @@ def cancel_order(code: str) -> Response | BaseResponse:
         return _unknown()
     if not _ours(order):
         sentence = (
-            f"Only the phone or computer that placed this order can cancel it here. {g.store.name} can cancel it too."
+            f"Only the phone or computer that placed this order can cancel it here. {g.store.name}"
+            " can cancel it too."
         )
-        return _refusal("Not cancelled", sentence, "Open this page where you ordered, or message the store.", 403)
+        return _refusal(
+            "Not cancelled",
+            sentence,
+            "Open this page where you ordered, or message the store.",
+            403,
+        )
     if not device.owns_session(g.store.id):
-        return _refusal("Not cancelled", NOT_THIS_PAGE, "Open the order's page once more and press again.", 403)
+        return _refusal(
+            "Not cancelled", NOT_THIS_PAGE, "Open the order's page once more and press again.", 403
+        )
     try:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.Refused as refusal:
@@ -84,7 +94,8 @@ def cancel_order(code: str) -> Response | BaseResponse:
 
 @bp.get("/track")
 def track() -> Response | BaseResponse:
-    """Find an order by its code, typed or somewhere in what was pasted: our own share text, a link, a line of a chat."""
+    """Find an order by its code, typed or somewhere in what was pasted: our own share text, a link,
+    a line of a chat."""
     if "code" not in request.args:
         return make_response(render_template("storefront/track.html", typed="", errors={}))
     pasted = request.args["code"]
@@ -92,7 +103,11 @@ def track() -> Response | BaseResponse:
     if order is not None:
         return redirect(f"/orders/{order.code}", 303)
     shown = text_input.one_line(pasted, orders.LONGEST_PASTED)
-    wrong = "Type the code of your order." if not shown else "No order here has this code. Check it letter by letter."
+    wrong = (
+        "Type the code of your order."
+        if not shown
+        else "No order here has this code. Check it letter by letter."
+    )
     page = render_template("storefront/track.html", typed=shown, errors={"code": wrong})
     return make_response(page, 404 if shown else 422)
 
@@ -100,7 +115,11 @@ def track() -> Response | BaseResponse:
 def _order_page(order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
-    poll_s, now, kept = orders.next_poll_s(order), availability.now(), orders.held_up.bundle_of(order)
+    poll_s, now, kept = (
+        orders.next_poll_s(order),
+        availability.now(),
+        orders.held_up.bundle_of(order),
+    )
     can_buy = now.why_not(order.network, order.bundle_id) is None
     still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
     page = render_template(
@@ -118,7 +137,8 @@ def _order_page(order: Order) -> Response:
 
 
 def _refused(order: Order) -> str:
-    """Why a cancel of this order was refused, said once: the press itself leads here, so that a reload sends nothing."""
+    """Why a cancel of this order was refused, said once: the press itself leads here, so that a
+    reload sends nothing."""
     code, sentence = session.get(_REFUSED) or ("", "")
     if code != order.code:
         return ""
@@ -142,7 +162,8 @@ def _status_inputs(order: Order, now: Now) -> dict[str, object]:
 
 
 def _ahead(order: Order, now: Now) -> list[str]:
-    """The steps still to come; the last one with this store's own recent record, when it has one."""
+    """The steps still to come; the last one with this store's own recent record, when it has
+    one."""
     steps = list(AHEAD.get(order.state, ()))
     usual = orders.usual_minutes(order.network, now) if steps else None
     if usual is not None:
@@ -151,9 +172,11 @@ def _ahead(order: Order, now: Now) -> list[str]:
 
 
 def _shown(order: Order, now: Now) -> str:
-    """A short mark of what may change without a new version: the interval step and words that depend on age."""
+    """A short mark of what may change without a new version: the interval step and words that
+    depend on age."""
     words = orders.customer_words(order, g.store, now)
-    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{now.may_promise(order.network)}"
+    may_promise = now.may_promise(order.network)
+    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{may_promise}"
     return f"{zlib.crc32(text.encode()):08x}"
 
 

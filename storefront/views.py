@@ -1,6 +1,8 @@
-"""The shop itself: bundles by network, closed and paused said before anyone orders, and the small files about it.
+"""The shop itself: bundles by network, closed and paused said before anyone orders, and the small
+files about it.
 
-`GET /` is the same bytes for everyone: no cookie, no token. What is on the shelf is decided by `core.catalog`.
+`GET /` is the same bytes for everyone: no cookie, no token. What is on the shelf is decided by
+`core.catalog`.
 """
 
 from __future__ import annotations
@@ -24,13 +26,15 @@ ESTIMATE = (
 )
 
 LOOK_AGAIN_S = 60
-"""A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of who waits."""
+"""A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of
+who waits."""
 CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
 
 
 @dataclass(frozen=True)
 class Group:
-    """One network on the shelf: what can be bought of it, what cannot and why, or why nothing of it can."""
+    """One network on the shelf: what can be bought of it, what cannot and why, or why nothing of it
+    can."""
 
     key: str
     name: str
@@ -54,7 +58,10 @@ def orders_home() -> BaseResponse:
 
 @bp.get("/robots.txt")
 def robots() -> Response:
-    return Response("User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n", mimetype="text/plain")
+    return Response(
+        "User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n",
+        mimetype="text/plain",
+    )
 
 
 @bp.get("/manifest.webmanifest")
@@ -68,14 +75,19 @@ def manifest() -> Response:
         display="standalone",
         theme_color=colour,
         background_color=theme.PAPER,
-        icons=[{"src": theme.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}],
+        icons=[
+            {"src": theme.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}
+        ],
     )
     response.mimetype = "application/manifest+json"
     return response
 
 
-def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None) -> Response:
-    """The shop with what was typed. `errors` maps field names, or "" for the whole page, to sentences."""
+def store_page(
+    form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None
+) -> Response:
+    """The shop with what was typed. `errors` maps field names, or "" for the whole page, to
+    sentences."""
     orders.look()
     now = availability.now()
     groups = shelf_groups(now)
@@ -113,20 +125,28 @@ def store_page(form: OrderForm, status: int = 200, errors: Mapping[str, str] | N
 
 
 def shelf_groups(now: Now) -> list[Group]:
-    """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since when.
+    """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since
+    when.
 
-    While nothing at all can be bought the whole shelf stays to be read: the page says why, above it.
+    While nothing at all can be bought the whole shelf stays to be read: the page says why, above
+    it.
     """
     shelf = catalog.shelf()
     named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
-    sold_out = {one.network: one for one in availability.sold_out(now, named)} if now.everything is None else {}
+    sold_out = (
+        {one.network: one for one in availability.sold_out(now, named)}
+        if now.everything is None
+        else {}
+    )
     groups = []
     for key, network in phones.NETWORKS.items():
         stop = now.why_not(key) if now.everything is None else None
         own = [(line, now.why_not(key, line.bundle_id)) for line in shelf if line.network == key]
         lines = [line for line, why in own if why is None or why.reason != "float"]
         if own or stop:
-            groups.append(Group(key, network.name, network.prefixes, lines, sold_out.get(key), stop))
+            groups.append(
+                Group(key, network.name, network.prefixes, lines, sold_out.get(key), stop)
+            )
     return groups
 
 
@@ -139,14 +159,23 @@ def _working(open_groups: list[Group]) -> str:
     names = [group.name for group in open_groups]
     if not names:
         return ""
-    return f"{names[0]} works." if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} work."
+    return (
+        f"{names[0]} works."
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]} work."
+    )
 
 
 def _from_prices(open_groups: list[Group]) -> str:
     """One line for link previews: the cheapest bundle of each network."""
     cheapest = [
-        (group.name, min(group.lines, key=lambda line: line.price_pesewas)) for group in open_groups if group.lines
+        (group.name, min(group.lines, key=lambda line: line.price_pesewas))
+        for group in open_groups
+        if group.lines
     ]
     if not cheapest:
         return "Data bundles for MTN, Telecel and AT."
-    return " · ".join(f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}" for name, line in cheapest)
+    return " · ".join(
+        f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}"
+        for name, line in cheapest
+    )

@@ -1,7 +1,8 @@
-"""Real PostgreSQL and Valkey, the application as its own role, and two stores with look-alike rows in every test.
+"""Real PostgreSQL and Valkey, the application as its own role, and two stores with look-alike rows
+in every test.
 
-The tables are put back to the seed before each test. Sockets stay open only because the two servers are real; no test
-talks to any other address. After each test the books are proven.
+The tables are put back to the seed before each test. Sockets stay open only because the two servers
+are real; no test talks to any other address. After each test the books are proven.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from devkit import servers
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A migrated database: `admin` owns it, `app` is the platform's role and `store` the stores', `super` may restore the
-    seed."""
+    """A migrated database: `admin` owns it, `app` is the platform's role and `store` the stores',
+    `super` may restore the seed."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         if not url.rpartition("/")[2].partition("?")[0].endswith("_test"):
             pytest.exit("TEST_DATABASE_URL must name a database that ends in _test", returncode=2)
@@ -80,7 +81,9 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Config:
+def config(
+    postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempPathFactory
+) -> Config:
     return Config(
         database_url=postgres["app"],
         database_store_url=postgres["store"],
@@ -93,14 +96,16 @@ def config(postgres: dict[str, str], valkey: str, tmp_path_factory: pytest.TempP
         webhook_token=WEBHOOK_TOKEN,
         public_scheme="http",
         instance_dir=str(tmp_path_factory.mktemp("instance")),
-        undo_s=0,  # most tests look at what comes after; `test_portal_undo` and `core/test_pressing` wait
+        # Most tests look at what comes after; `test_portal_undo` and `core/test_pressing` wait.
+        undo_s=0,
         lock_crowd=64,  # half of the threads of a process, and this one has as many as a test likes
     )
 
 
 @pytest.fixture(scope="session")
 def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
-    """The application, made once; its seed is kept in a schema of its own, from which each test is restored."""
+    """The application, made once; its seed is kept in a schema of its own, from which each test is
+    restored."""
     from wsgi import create_app
 
     app = create_app(config)
@@ -127,7 +132,8 @@ def superuser(postgres: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture(scope="session")
 def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[], None]:
-    """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE makes new files."""
+    """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE
+    makes new files."""
     tables = _tables(superuser)
     statement = "; ".join(
         [
@@ -135,15 +141,19 @@ def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[
             *(f"DELETE FROM public.{table}" for table in tables),
             *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
             "UPDATE buying SET renewed_at = now()",  # as a relay does that lives
-            database_identity.REMEMBER,  # it is a restore, and no test but those of restores is about one
+            # It is a restore, and no test but those of restores is about one.
+            database_identity.REMEMBER,
         ]
     )
     return lambda: superuser.execute(statement) and None
 
 
 @pytest.fixture
-def app(seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """The application on freshly seeded tables. No store is set, nothing rings, no limit remembers."""
+def app(
+    seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
+    """The application on freshly seeded tables. No store is set, nothing rings, no limit
+    remembers."""
     restore()
     monkeypatch.setattr(outbox, "ring", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
@@ -169,9 +179,11 @@ def context(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def ama(context: Flask) -> int:
-    """Work in ama's store as a job of hers does: as the platform's role, with both layers. Returns its id.
+    """Work in ama's store as a job of hers does: as the platform's role, with both layers. Returns
+    its id.
 
-    What a request of hers may do, as the stores' role, is tried with `as_store` and through the pages.
+    What a request of hers may do, as the stores' role, is tried with `as_store` and through the
+    pages.
     """
     return _enter("ama", as_platform=True)
 
@@ -194,13 +206,15 @@ def across(context: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def in_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
-    """Do something inside a store, in a context of its own: as a job does, by the platform's role with both layers."""
+    """Do something inside a store, in a context of its own: as a job does, by the platform's role
+    with both layers."""
     return partial(_inside, app, True)
 
 
 @pytest.fixture
 def as_store(app: Flask) -> Callable[[str, Callable[[], Any]], Any]:
-    """Do something inside a store, in a context of its own: as a request of it does, by the stores' role."""
+    """Do something inside a store, in a context of its own: as a request of it does, by the stores'
+    role."""
     return partial(_inside, app, False)
 
 
@@ -215,8 +229,9 @@ def _inside(app: Flask, as_platform: bool, slug: str, deed: Callable[[], Any]) -
 
 
 class Clocks:
-    """The two clocks of this process, moved by a test on top of earlier moves. The relay, whom nobody runs here, is
-    taken to have looked at what can be bought all the while, unless a test says `relay_lives = False`."""
+    """The two clocks of this process, moved by a test on top of earlier moves. The relay, whom
+    nobody runs here, is taken to have looked at what can be bought all the while, unless a test
+    says `relay_lives = False`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, database: psycopg.Connection[Any]) -> None:
         self._patch, self._database = monkeypatch, database
@@ -226,15 +241,21 @@ class Clocks:
     def pass_by(self, seconds: float) -> None:
         """So many seconds pass, by both clocks."""
         self._steady_s += seconds
-        self._patch.setattr(clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._steady_s)
+        self._patch.setattr(
+            clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._steady_s
+        )
         self.set_wall(seconds)
 
     def set_wall(self, seconds: float) -> None:
         """Somebody sets the wall clock forward or, with a negative number, back; no time passes."""
         self._wall_s += seconds
         if self.relay_lives:
-            self._database.execute("UPDATE buying SET renewed_at = renewed_at + %s", (timedelta(seconds=seconds),))
-        self._patch.setattr(clock, "wall_source", lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s))
+            self._database.execute(
+                "UPDATE buying SET renewed_at = renewed_at + %s", (timedelta(seconds=seconds),)
+            )
+        self._patch.setattr(
+            clock, "wall_source", lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s)
+        )
 
 
 @pytest.fixture
@@ -309,6 +330,7 @@ def _enter(slug: str, *, as_platform: bool = False) -> int:
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:
     rows = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <>"
+        " 'alembic_version' ORDER BY 1"
     )
     return [name for (name,) in rows]

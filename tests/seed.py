@@ -1,4 +1,5 @@
-"""The rows every test starts from: two look-alike stores, their people, a catalogue of three networks."""
+"""The rows every test starts from: two look-alike stores, their people, a catalogue of three
+networks."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def offers() -> list[Offer]:
 
 
 def seed_base() -> None:
-    """Stores ama and kofi with the same catalogue, prices and wallets; their people; a funded float."""
+    """Stores ama and kofi with the same catalogue, prices and wallets; their people; a funded
+    float."""
     with tenancy.across_stores():
         with transaction():
             people = {
@@ -56,7 +58,11 @@ def seed_base() -> None:
             with transaction() as session:
                 session.add(Membership(user_id=people["both"].id, store_id=store.id, role="owner"))
                 if slug == "ama":
-                    session.add(Membership(user_id=people["cashier"].id, store_id=store.id, role="cashier"))
-                    session.add(Membership(user_id=people["viewer"].id, store_id=store.id, role="viewer"))
+                    session.add(
+                        Membership(user_id=people["cashier"].id, store_id=store.id, role="cashier")
+                    )
+                    session.add(
+                        Membership(user_id=people["viewer"].id, store_id=store.id, role="viewer")
+                    )
         with transaction():
             ledger.fund_float(FLOAT_PESEWAS, "opening balance", SYSTEM)

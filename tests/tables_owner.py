@@ -1,4 +1,5 @@
-"""What only the owner of the tables may: the migrations, and what a test puts there that no role of the application may."""
+"""What only the owner of the tables may: the migrations, and what a test puts there that no role of
+the application may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every connection of the program, whichever role it is of: its limits, what it says of itself, and what is said of it."""
+"""Every connection of the program, whichever role it is of: its limits, what it says of itself, and
+what is said of it."""
 
 from __future__ import annotations
 
@@ -31,10 +32,15 @@ def dispose(app: Flask) -> None:
 
 @pytest.mark.parametrize("role", ENGINE_OF)
 def test_each_role_connects_with_every_limit(app: Flask, role: str) -> None:
-    """The framework hears the options of engines for the first address alone: the other role once had none of them."""
+    """The framework hears the options of engines for the first address alone: the other role once
+    had none of them."""
     with app.app_context():
         engine = db.engines[ENGINE_OF[role]]
-        assert (engine.pool.size(), engine.pool._pre_ping, engine.hide_parameters) == (POOL, True, True)  # type: ignore[attr-defined]
+        assert (engine.pool.size(), engine.pool._pre_ping, engine.hide_parameters) == (
+            POOL,
+            True,
+            True,
+        )  # type: ignore[attr-defined]
         with engine.connect() as connection:
             rows = connection.execute(text("SELECT name, setting, source FROM pg_settings")).all()
     said = {name: setting for name, setting, source in rows if source == "client"}
@@ -50,7 +56,11 @@ def test_each_role_connects_with_every_limit(app: Flask, role: str) -> None:
 def test_a_statement_that_fails_does_not_tell_its_values(app: Flask, role: str) -> None:
     """The text of an error reaches the log, and a customer's number with it."""
     statement = text("SELECT * FROM nothing WHERE x = :number")
-    with app.app_context(), db.engines[ENGINE_OF[role]].connect() as connection, pytest.raises(DBAPIError) as failed:
+    with (
+        app.app_context(),
+        db.engines[ENGINE_OF[role]].connect() as connection,
+        pytest.raises(DBAPIError) as failed,
+    ):
         connection.execute(statement, {"number": "+233241234567"})
     assert "nothing" in str(failed.value) and "241234567" not in str(failed.value)
 
@@ -67,7 +77,8 @@ def test_the_first_page_after_the_server_lost_its_connections_is_a_page(
     assert client.get(**address).status_code == 200
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'makola'"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name ="
+            " 'makola'"
         )
     assert client.get(**address).status_code == 200
 
@@ -89,7 +100,8 @@ POISON = [
 def test_a_role_that_spoils_its_own_connections_stops_nothing_and_is_named_at_the_next_start(
     app: Flask, config: Any, postgres: dict[str, str], role: str, poison: str
 ) -> None:
-    """PostgreSQL lets every role do this, and it lasts: one smuggled statement would have closed every store."""
+    """PostgreSQL lets every role do this, and it lasts: one smuggled statement would have closed
+    every store."""
     with psycopg.connect(postgres["super"], autocommit=True) as watcher:
         database = watcher.info.dbname
         with psycopg.connect(postgres[URL_OF[role]], autocommit=True) as connection:
@@ -100,7 +112,10 @@ def test_a_role_that_spoils_its_own_connections_stops_nothing_and_is_named_at_th
             assert (page.status_code, b"MTN" in page.data) == (200, True)
             with app.app_context(), tenancy.across_stores():
                 assert stores.by_slug("ama") is not None
-            with pytest.raises(rights.WrongRights, match=r"settings of its own: \w+\..*ALTER ROLE makola_.* RESET ALL"):
+            with pytest.raises(
+                rights.WrongRights,
+                match=r"settings of its own: \w+\..*ALTER ROLE makola_.* RESET ALL",
+            ):
                 create_app(config)
         finally:
             for where in ("", f"IN DATABASE {database}"):
@@ -109,12 +124,17 @@ def test_a_role_that_spoils_its_own_connections_stops_nothing_and_is_named_at_th
 
 
 @pytest.mark.parametrize("words", [("user", "list"), ("store", "list"), ("supervise",)])
-def test_a_command_that_may_not_start_says_so_in_one_sentence(config: Any, words: tuple[str, ...]) -> None:
-    """For settings and rights alike: whoever sits before it reads what to do, and no lines of our program."""
+def test_a_command_that_may_not_start_says_so_in_one_sentence(
+    config: Any, words: tuple[str, ...]
+) -> None:
+    """For settings and rights alike: whoever sits before it reads what to do, and no lines of our
+    program."""
     root = Path(__file__).parents[1]
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
     environment = {"PATH": os.defpath, "MAKOLA_SECRET_KEY": "short"}
-    said = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    said = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith("Error: Makola cannot start:") and "Traceback" not in said.stderr
     assert "MAKOLA_SECRET_KEY is too short: use at least 32 random characters." in said.stderr

@@ -1,4 +1,5 @@
-"""docs/faults.md names what shows each fault: every row is there once, and every test it names exists."""
+"""docs/faults.md names what shows each fault: every row is there once, and every test it names
+exists."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ def names_in(path: Path) -> frozenset[str]:
         if isinstance(node, ast.FunctionDef):
             found.add(node.name)
         if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            found |= {
+                f"{node.name}::{inner.name}"
+                for inner in node.body
+                if isinstance(inner, ast.FunctionDef)
+            }
     return frozenset(found)
 
 

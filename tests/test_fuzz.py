@@ -1,7 +1,9 @@
-"""Every route with every method, as nobody, customer, agent of store A and owner, with ids of store B: never a 500.
+"""Every route with every method, as nobody, customer, agent of store A and owner, with ids of store
+B: never a 500.
 
-The whole URL map is walked, so a new route is fuzzed the day it appears. Requests and status counts are printed per
-role (`pytest -s`); at least a fifth of them must get past the guards, or the fuzz would prove nothing.
+The whole URL map is walked, so a new route is fuzzed the day it appears. Requests and status counts
+are printed per role (`pytest -s`); at least a fifth of them must get past the guards, or the fuzz
+would prove nothing.
 """
 
 from __future__ import annotations
@@ -26,12 +28,16 @@ from core.orders import Order
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 HOSTS = {"store": "ama", "portal": "portal", "admin": "admin", "hooks": "hooks", "bare": ""}
 NASTY = (
-    "", "0", "-1", "1", "999999999999999999999", "1e9", "NaN", "%00", "\x00", "é", "٣", "../../etc/passwd", "'; DROP TABLE",
-    "<script>", "=1+1", "a" * 3_000, "\u202e", "{{7*7}}", "true", "[]", " ", "\r\nX: y", "ZZZZ-ZZZZ-ZZ", "0241234567",
+    "", "0", "-1", "1", "999999999999999999999", "1e9", "NaN", "%00", "\x00", "é", "٣",
+    "../../etc/passwd", "'; DROP TABLE",
+    "<script>", "=1+1", "a" * 3_000, "\u202e", "{{7*7}}", "true", "[]", " ", "\r\nX: y",
+    "ZZZZ-ZZZZ-ZZ", "0241234567",
 )  # fmt: skip
 FIELDS = (
-    "bundle", "recipient", "confirm", "idempotency_key", "price", "again", "order", "email", "password", "next", "amount",
-    "reason", "resolution", "q", "tab", "before", "since", "v", "s", "code", "store", "network", "confirmed", "hidden",
+    "bundle", "recipient", "confirm", "idempotency_key", "price", "again", "order", "email",
+    "password", "next", "amount",
+    "reason", "resolution", "q", "tab", "before", "since", "v", "s", "code", "store", "network",
+    "confirmed", "hidden",
 )  # fmt: skip
 
 
@@ -56,7 +62,9 @@ def mine(in_store: Callable[..., Any]) -> Order:
         "ama",
         lambda: (
             orders.place(
-                bundle_id=catalog.shelf()[0].bundle_id, recipient_msisdn="+233241234568", idempotency_key="mine" * 5
+                bundle_id=catalog.shelf()[0].bundle_id,
+                recipient_msisdn="+233241234568",
+                idempotency_key="mine" * 5,
             ).order
         ),
     )
@@ -87,9 +95,10 @@ def snapshot(app: Flask) -> tuple[Any, ...]:
     with app.app_context(), tenancy.across_stores():
         kofi = db.session.execute(
             db.text(
-                "SELECT (SELECT count(*) FROM orders WHERE store_id = s.id), (SELECT max(version) FROM orders WHERE store_id = s.id), "
-                "(SELECT sum(balance_pesewas) FROM accounts WHERE store_id = s.id AND name = 'wallet'), "
-                "(SELECT sum(price_pesewas) FROM store_bundles WHERE store_id = s.id) FROM stores s WHERE slug = 'kofi'"
+                "SELECT (SELECT count(*) FROM orders WHERE store_id = s.id), (SELECT max(version)"
+                " FROM orders WHERE store_id = s.id), (SELECT sum(balance_pesewas) FROM accounts"
+                " WHERE store_id = s.id AND name = 'wallet'), (SELECT sum(price_pesewas) FROM"
+                " store_bundles WHERE store_id = s.id) FROM stores s WHERE slug = 'kofi'"
             )
         ).one()
         return tuple(kofi)
@@ -114,12 +123,22 @@ def test_no_route_breaks_and_no_stranger_passes(
         if room not in HOSTS or rule.endpoint in ("portal.logout", "console.logout"):
             continue
         host = HOSTS[room]
-        visitor = {"portal": agent, "admin": owner}.get(room) if role in ("agent of A", "owner") else None
+        visitor = (
+            {"portal": agent, "admin": owner}.get(room) if role in ("agent of A", "owner") else None
+        )
         if (role == "agent of A" and room == "admin") or (role == "owner" and room == "portal"):
             visitor = None
         visitor = visitor or Visitor(app, host or "x")
         visitor.base_url = f"http://{host}.localhost" if host else "http://localhost"
-        values = (theirs.code, mine.code, str(theirs.id), "kofi", "mtn", WEBHOOK_TOKEN, random_.choice(NASTY[4:9]))
+        values = (
+            theirs.code,
+            mine.code,
+            str(theirs.id),
+            "kofi",
+            "mtn",
+            WEBHOOK_TOKEN,
+            random_.choice(NASTY[4:9]),
+        )
         for path in paths(rule, values):
             for method in METHODS:
                 for attempt in range(1 if method not in ("GET", "POST") else 2):
@@ -134,11 +153,19 @@ def test_no_route_breaks_and_no_stranger_passes(
                     )  # fmt: skip
                     seen[answer.status_code] += 1
                     assert answer.status_code < 500, (role, method, room, path, answer.text[:300])
-                    if role != "owner" and room != "admin" and theirs.code in path and method != "OPTIONS":
+                    if (
+                        role != "owner"
+                        and room != "admin"
+                        and theirs.code in path
+                        and method != "OPTIONS"
+                    ):
                         assert theirs.order_ref not in answer.text
                         assert answer.status_code >= 300, (role, method, room, path)
     total, refused = sum(seen.values()), sum(n for code, n in seen.items() if 400 <= code < 500)
-    print(f"\n{role}: {total} requests, {dict(sorted(seen.items()))}, {100 * (total - refused) / total:.0f} % not 4xx")
+    print(
+        f"\n{role}: {total} requests, {dict(sorted(seen.items()))},"
+        f" {100 * (total - refused) / total:.0f} % not 4xx"
+    )
     assert total - refused >= 0.2 * total
     if role != "owner":
         assert snapshot(app) == before

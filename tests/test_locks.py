@@ -1,4 +1,5 @@
-"""The lock files: complete, hashed, and free of addresses, so that they install from whatever index pip is set to."""
+"""The lock files: complete, hashed, and free of addresses, so that they install from whatever index
+pip is set to."""
 
 from __future__ import annotations
 
@@ -11,7 +12,11 @@ LOCKS = Path(__file__).parents[1] / "requirements"
 
 
 def pinned(name: str) -> dict[str, str]:
-    return dict(re.findall(r"(?m)^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==([^\s;\\]+)", (LOCKS / name).read_text()))
+    return dict(
+        re.findall(
+            r"(?m)^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==([^\s;\\]+)", (LOCKS / name).read_text()
+        )
+    )
 
 
 @pytest.mark.parametrize("name", ["run.lock", "dev.lock", "audit.lock"])
@@ -19,7 +24,9 @@ def test_a_lock_names_no_address(name: str) -> None:
     assert "://" not in (LOCKS / name).read_text()
 
 
-@pytest.mark.parametrize(("name", "least"), [("run.lock", 40), ("dev.lock", 40), ("audit.lock", 20)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("run.lock", 40), ("dev.lock", 40), ("audit.lock", 20)]
+)
 def test_every_pin_of_a_lock_has_hashes(name: str, least: int) -> None:
     entries = re.split(r"(?m)^(?=[A-Za-z0-9])", (LOCKS / name).read_text())[1:]
     assert len(entries) > least

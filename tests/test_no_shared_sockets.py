@@ -1,6 +1,8 @@
-"""No process hands an open connection of the database to its children: they would read each other's rows.
+"""No process hands an open connection of the database to its children: they would read each other's
+rows.
 
-Row 51 of docs/faults.md. A web server may fork after `create_app`; a worker starts with a pool of its own.
+Row 51 of docs/faults.md. A web server may fork after `create_app`; a worker starts with a pool of
+its own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from operations import worker
 
 def sockets_to(port: int) -> int:
     """How many open sockets this process has to a port of this machine."""
-    mine = {os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if exists(name)}
+    mine = {
+        os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if exists(name)
+    }
     wanted = f":{port:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(line[2].endswith(wanted) and f"socket:[{line[9]}]" in mine for line in lines)
@@ -46,7 +50,9 @@ def test_a_server_may_fork_after_the_application_is_made(app: Flask, config: Con
             db.engine.dispose()
 
 
-def test_a_worker_begins_with_nothing_opened_before_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_begins_with_nothing_opened_before_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disposed: list[bool] = []
     with app.app_context():
         with db.engine.connect():

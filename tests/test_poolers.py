@@ -1,4 +1,5 @@
-"""An address of the database that leads to a pooler is refused at start, by the real PgBouncer and by what the wire says."""
+"""An address of the database that leads to a pooler is refused at start, by the real PgBouncer and
+by what the wire says."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ from devkit import daemons
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
 ROOT = Path(__file__).resolve().parents[1]
-SAID = "{} leads to a connection pooler .* and not to PostgreSQL.* Give the address of PostgreSQL itself"
+SAID = (
+    "{} leads to a connection pooler .* and not to PostgreSQL.* Give the address of PostgreSQL"
+    " itself"
+)
 KEY_DATA = b"K\x00\x00\x00"
 
 
@@ -40,29 +44,44 @@ def _settings_stay(config: Config) -> Iterator[None]:
 
 
 @pytest.fixture
-def pgbouncer(postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., int]]:
+def pgbouncer(
+    postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., int]]:
     """Start the real one before the tests' database; its port."""
     if PROGRAM is None:
-        pytest.skip("NO PGBOUNCER HERE: ONLY THE WIRE OF A POOLER IS TRIED, NOT THE REAL ONE; apt install pgbouncer")
+        pytest.skip(
+            "NO PGBOUNCER HERE: ONLY THE WIRE OF A POOLER IS TRIED, NOT THE REAL ONE; apt install"
+            " pgbouncer"
+        )
     with ExitStack() as stack:
 
         def start(mode: str, *lines: str) -> int:
             folder, port = tmp_path_factory.mktemp("pgbouncer"), daemons.free_port()
             users = [urlsplit(postgres[name]) for name in ("app", "store")]
-            (folder / "users").write_text("".join(f'"{one.username}" "{one.password}"\n' for one in users))
+            (folder / "users").write_text(
+                "".join(f'"{one.username}" "{one.password}"\n' for one in users)
+            )
             words = [
-                "[databases]", f"* = host=127.0.0.1 port={users[0].port}", "[pgbouncer]", "listen_addr = 127.0.0.1",
-                f"listen_port = {port}", "unix_socket_dir =", "auth_type = scram-sha-256", f"auth_file = {folder}/users",
+                "[databases]", f"* = host=127.0.0.1 port={users[0].port}", "[pgbouncer]",
+                "listen_addr = 127.0.0.1",
+                f"listen_port = {port}", "unix_socket_dir =", "auth_type = scram-sha-256",
+                f"auth_file = {folder}/users",
                 f"pool_mode = {mode}", *lines,
             ]  # fmt: skip
             (folder / "ini").write_text("\n".join(words) + "\n")
-            nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+            nobody = (
+                {"user": "nobody", "group": "nogroup", "extra_groups": []}
+                if os.geteuid() == 0
+                else {}
+            )
             for path in (folder, folder.parent, folder.parent.parent):
                 path.chmod(0o755)
             command = [PROGRAM, str(folder / "ini")]  # it refuses to run as root
             process = daemons.launch(command, folder / "log", None, signal.SIGTERM, nobody)
             stack.callback(lambda: daemons.end(process, signal.SIGTERM, signal.SIGKILL))
-            daemons.await_ready(process, lambda: daemons.is_taken(port), "pgbouncer", folder / "log")
+            daemons.await_ready(
+                process, lambda: daemons.is_taken(port), "pgbouncer", folder / "log"
+            )
             return port
 
         yield start
@@ -87,9 +106,13 @@ class Relay:
             server = socket.create_connection(("127.0.0.1", self._target))
             self._open += [client, server]
             for source, sink, change in ((client, server, bytes), (server, client, self._changing)):
-                threading.Thread(target=self._carry, args=(source, sink, change), daemon=True).start()
+                threading.Thread(
+                    target=self._carry, args=(source, sink, change), daemon=True
+                ).start()
 
-    def _carry(self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]) -> None:
+    def _carry(
+        self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]
+    ) -> None:
         try:
             while data := source.recv(65_536):
                 sink.sendall(change(data))
@@ -144,7 +167,9 @@ def test_the_real_pgbouncer_is_refused_in_a_sentence(
         start(config, database_url=through(config.database_url, port))
 
 
-def test_the_stores_address_is_looked_at_too(app: Flask, config: Config, pgbouncer: Callable[..., int]) -> None:
+def test_the_stores_address_is_looked_at_too(
+    app: Flask, config: Config, pgbouncer: Callable[..., int]
+) -> None:
     port = pgbouncer("transaction", "ignore_startup_parameters = options")
     with pytest.raises(Pooled, match=SAID.format("DATABASE_STORE_URL")):
         start(config, database_store_url=through(config.database_store_url, port))
@@ -160,7 +185,9 @@ def test_a_number_that_is_not_the_server_s_is_refused(
         start(config, **{setting: through(getattr(config, setting), port)})
 
 
-def test_a_proxy_that_only_passes_bytes_on_is_none(app: Flask, config: Config, relay: Callable[..., int]) -> None:
+def test_a_proxy_that_only_passes_bytes_on_is_none(
+    app: Flask, config: Config, relay: Callable[..., int]
+) -> None:
     port = relay(bytes)
     made = start(
         config,
@@ -193,7 +220,11 @@ def test_every_command_of_ours_says_it_and_ends(
 
 @pytest.mark.parametrize("setting", ["database_url", "database_store_url"])
 def test_a_pooler_put_in_after_the_start_is_not_used(
-    app: Flask, config: Config, relay: Callable[..., int], setting: str, caplog: pytest.LogCaptureFixture
+    app: Flask,
+    config: Config,
+    relay: Callable[..., int],
+    setting: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Processes that run would connect anew through it: they say so, and go on when it is gone."""
     is_there = False
@@ -215,7 +246,10 @@ def test_a_pooler_put_in_after_the_start_is_not_used(
     assert shop() == (200, "")
     is_there = True
     status, said = shop()
-    assert "leads to a connection pooler now" in said and "Give the address of PostgreSQL itself" in said
+    assert (
+        "leads to a connection pooler now" in said
+        and "Give the address of PostgreSQL itself" in said
+    )
     assert status == (503 if setting == "database_store_url" else 200)
     is_there = False
     assert shop() == (200, "")

@@ -1,4 +1,5 @@
-"""Every page fits: at 320 px, at 400 % zoom, and with the text twice as large, nothing runs off or lies on a number."""
+"""Every page fits: at 320 px, at 400 % zoom, and with the text twice as large, nothing runs off or
+lies on a number."""
 
 from __future__ import annotations
 
@@ -22,11 +23,15 @@ from core.audit import SYSTEM, Actor
 from core.base import tenancy
 from core.catalog import Bundle, StoreBundle
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=20),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+    ),
 ]
 AMA = Actor("agent", "Ama")
 MOST_PAGES = 45
@@ -96,8 +101,10 @@ def place(in_store: Callable[..., Any]) -> Callable[..., str]:
         def deed() -> str:
             line = next(line for line in catalog.shelf() if line.network == network)
             code = orders.place(
-                bundle_id=line.bundle_id, recipient_msisdn=number, idempotency_key=secrets.token_hex(16),
-                repeat_confirmed=True, customer_name="Akosua Mensah-Bonsu-Agyeman of Kwame Nkrumah Circle",
+                bundle_id=line.bundle_id, recipient_msisdn=number,
+                idempotency_key=secrets.token_hex(16),
+                repeat_confirmed=True,
+                customer_name="Akosua Mensah-Bonsu-Agyeman of Kwame Nkrumah Circle",
             ).order.code  # fmt: skip
             if state == "cancelled":
                 orders.cancel(code, AMA)
@@ -114,7 +121,8 @@ def place(in_store: Callable[..., Any]) -> Callable[..., str]:
 
 @pytest.fixture
 def busy(place: Callable[..., str]) -> list[str]:
-    """A store with long names and orders in several states, some for a number of another network."""
+    """A store with long names and orders in several states, some for a number of another
+    network."""
     return [
         place("+233241234567"), place("+233207654321"), place("+233551234567", "queued"),
         place("+233541234567", "submitting"), place("+233201234567", "cancelled", "telecel"),
@@ -128,7 +136,16 @@ def opened(browser: Browser, visitor: Visitor, port: int) -> BrowserContext:
     context.set_default_timeout(10_000)
     kept = visitor.client.get_cookie("__Host-makola", domain=host)
     if kept is not None:
-        context.add_cookies([{"name": "__Host-makola", "value": kept.value, "url": f"https://{host}/", "secure": True}])
+        context.add_cookies(
+            [
+                {
+                    "name": "__Host-makola",
+                    "value": kept.value,
+                    "url": f"https://{host}/",
+                    "secure": True,
+                }
+            ]
+        )
     return context
 
 
@@ -141,12 +158,15 @@ def problems(page: Page, name: str, *, larger: bool = False) -> list[str]:
         if is_large:
             page.evaluate(TWICE)
         checks = (WIDE, COVERED, SPLIT)
-        found += [f"{name} at {view}: {problem}" for check in checks for problem in page.evaluate(check)]
+        found += [
+            f"{name} at {view}: {problem}" for check in checks for problem in page.evaluate(check)
+        ]
     return found
 
 
 def crawl(page: Page, starts: list[str]) -> list[str]:
-    """Every page that these pages lead to, by address without its query; what is wrong with each."""
+    """Every page that these pages lead to, by address without its query; what is wrong with
+    each."""
     waiting, seen, been, found = list(starts), set(), set(), []
     while waiting and len(seen) < MOST_PAGES:
         path = waiting.pop(0)
@@ -161,29 +181,38 @@ def crawl(page: Page, starts: list[str]) -> list[str]:
         if answer is None or "text/html" not in answer.headers.get("content-type", ""):
             continue
         links = page.evaluate(
-            "[...document.links].filter(a => a.origin === location.origin).map(a => a.pathname + a.search)"
+            "[...document.links].filter(a => a.origin === location.origin).map(a => a.pathname +"
+            " a.search)"
         )
-        waiting += [link for link in links if not link.endswith(".csv") and not link.startswith("/static/")]
+        waiting += [
+            link for link in links if not link.endswith(".csv") and not link.startswith("/static/")
+        ]
         found += problems(page, path, larger=True)
     assert len(seen) >= 4, seen
     return found
 
 
-def test_every_page_of_the_portal_fits(browser: Browser, port: int, ama_agent: Visitor, busy: list[str]) -> None:
+def test_every_page_of_the_portal_fits(
+    browser: Browser, port: int, ama_agent: Visitor, busy: list[str]
+) -> None:
     context = opened(browser, ama_agent, port)
     tabs = [f"/orders?tab={tab}" for tab in ("new", "processing", "late", "failed", "done")]
     orders_ = [f"/orders/{code}" for code in busy]
     found = crawl(
-        context.new_page(), ["/", *tabs, "/orders?q=4567", "/orders?q=" + "x" * 80, *orders_, "/prices", "/wallet"]
+        context.new_page(),
+        ["/", *tabs, "/orders?q=4567", "/orders?q=" + "x" * 80, *orders_, "/prices", "/wallet"],
     )
     context.close()
     assert found == [], "\n".join(found)
 
 
-def test_every_page_of_the_console_fits(browser: Browser, port: int, owner: Visitor, busy: list[str]) -> None:
+def test_every_page_of_the_console_fits(
+    browser: Browser, port: int, owner: Visitor, busy: list[str]
+) -> None:
     context = opened(browser, owner, port)
     found = crawl(
-        context.new_page(), ["/", "/orders", *(f"/orders/{code}" for code in busy), "/audit", "/orders?q=" + "x" * 80]
+        context.new_page(),
+        ["/", "/orders", *(f"/orders/{code}" for code in busy), "/audit", "/orders?q=" + "x" * 80],
     )
     context.close()
     assert found == [], "\n".join(found)
@@ -193,8 +222,10 @@ def test_every_page_of_a_store_and_every_log_in_fits(
     browser: Browser, port: int, visitor: Callable[[str], Visitor], busy: list[str]
 ) -> None:
     found = []
-    for host, paths in (("ama", ["/", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ", "/review/x"]),
-                        ("portal", ["/login", "/nowhere"]), ("admin", ["/login", "/nowhere"])):  # fmt: skip
+    for host, paths in (("ama", ["/", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
+    "/review/x"]),
+                        ("portal", ["/login", "/nowhere"]), ("admin", ["/login",
+                        "/nowhere"])):  # fmt: skip
         context = opened(browser, visitor(host), port)
         page = context.new_page()
         for path in [*paths, *(f"/orders/{code}" for code in busy if host == "ama")]:
@@ -243,7 +274,8 @@ SHOWN = ["pending", "queued", "processing", "failed", "refunded"]
 
 @pytest.fixture
 def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]:
-    """Sums as long as they get: bundles for thousands, more than a hundred thousand in the wallet, orders in many states."""
+    """Sums as long as they get: bundles for thousands, more than a hundred thousand in the wallet,
+    orders in many states."""
     dear = update(Bundle).where(Bundle.network == "mtn")
     tables_owner.execute(dear.values(cost_pesewas=488_888, agent_price_pesewas=499_999))
     tables_owner.execute(
@@ -261,7 +293,8 @@ def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]
         made = []
         for at, state in enumerate(SHOWN):
             code = orders.place(
-                bundle_id=line.bundle_id, recipient_msisdn=f"+23324777888{at}", idempotency_key=secrets.token_hex(16)
+                bundle_id=line.bundle_id, recipient_msisdn=f"+23324777888{at}",
+                idempotency_key=secrets.token_hex(16)
             ).order.code  # fmt: skip
             made.append(code)
             if state == "pending":
@@ -272,14 +305,19 @@ def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]
             orders.claim(order.id)
             for step in SHOWN[2 : SHOWN.index(state) + 1]:
                 orders.advance(
-                    order.id, step, text="Supplier says so.", news=orders.News(money_back=step == "refunded")
+                    order.id,
+                    step,
+                    text="Supplier says so.",
+                    news=orders.News(money_back=step == "refunded"),
                 )
         return made
 
     return list(in_store("ama", deed))
 
 
-def test_numbers_in_sentences_stay_whole(browser: Browser, port: int, ama_agent: Visitor, rich: list[str]) -> None:
+def test_numbers_in_sentences_stay_whole(
+    browser: Browser, port: int, ama_agent: Visitor, rich: list[str]
+) -> None:
     context = opened(browser, ama_agent, port)
     page, found = context.new_page(), []
 
@@ -289,7 +327,9 @@ def test_numbers_in_sentences_stay_whole(browser: Browser, port: int, ama_agent:
             if is_large:
                 page.evaluate(TWICE)
             found.extend(
-                f"{name} at {view}: {bad}" for check in (WIDE, COVERED, SPLIT, TORN) for bad in page.evaluate(check)
+                f"{name} at {view}: {bad}"
+                for check in (WIDE, COVERED, SPLIT, TORN)
+                for bad in page.evaluate(check)
             )
 
     for path in ("/", "/wallet", *(f"/orders/{code}" for code in rich)):
@@ -303,7 +343,9 @@ def test_numbers_in_sentences_stay_whole(browser: Browser, port: int, ama_agent:
     for button in ("Process selected", "Cancel …"):
         page.goto("/orders")
         page.evaluate("for (const e of document.querySelectorAll('[name=order]')) e.checked = true")
-        page.evaluate(f"document.querySelector('[data-{button.split()[0].lower()}]').disabled = false")
+        page.evaluate(
+            f"document.querySelector('[data-{button.split()[0].lower()}]').disabled = false"
+        )
         page.evaluate(f"document.querySelector('[data-{button.split()[0].lower()}]').click()")
         page.wait_for_url(re.compile("/orders/(process|cancel)$"))
         look(button)

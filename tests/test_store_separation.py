@@ -1,4 +1,5 @@
-"""Two layers between stores, each shown alone: row-level security without the ORM scope, and the other way round."""
+"""Two layers between stores, each shown alone: row-level security without the ORM scope, and the
+other way round."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def layers(request: pytest.FixtureRequest, app: Flask, postgres: dict[str, str])
 
 @pytest.fixture(params=["as_store", "in_store"])
 def inside(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """Work in one store: as its own role, and as the platform's in a job. Both layers stand in either."""
+    """Work in one store: as its own role, and as the platform's in a job. Both layers stand in
+    either."""
     found: Callable[..., Any] = request.getfixturevalue(request.param)
     return found
 
@@ -70,7 +72,9 @@ def twins(app: Flask, as_store: Callable[..., Any]) -> dict[str, Order]:
 
     def order() -> Order:
         return orders.place(
-            bundle_id=catalog.shelf()[0].bundle_id, recipient_msisdn="+233241234567", idempotency_key="twin" * 6
+            bundle_id=catalog.shelf()[0].bundle_id,
+            recipient_msisdn="+233241234567",
+            idempotency_key="twin" * 6,
         ).order
 
     placed = {slug: as_store(slug, order) for slug in ("ama", "kofi")}
@@ -78,21 +82,30 @@ def twins(app: Flask, as_store: Callable[..., Any]) -> dict[str, Order]:
     return placed
 
 
-@pytest.mark.parametrize(("engine", "role"), [(STORE, "makola_store"), (PLATFORM, "makola_platform")])
-def test_no_role_of_the_application_has_power_of_its_own(app: Flask, engine: str | None, role: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "role"), [(STORE, "makola_store"), (PLATFORM, "makola_platform")]
+)
+def test_no_role_of_the_application_has_power_of_its_own(
+    app: Flask, engine: str | None, role: str
+) -> None:
     with app.app_context(), db.engines[engine].connect() as connection:
         row = connection.execute(
-            text("SELECT NOT rolsuper AND NOT rolbypassrls, current_user FROM pg_roles WHERE rolname = current_user")
+            text(
+                "SELECT NOT rolsuper AND NOT rolbypassrls, current_user FROM pg_roles WHERE rolname"
+                " = current_user"
+            )
         ).one()
         assert row == (True, role)
         owned = text(
-            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = current_user"
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname"
+            " = current_user"
         )
         assert connection.execute(owned).scalar_one() == 0
 
 
 def test_which_role_asks_hangs_on_who_works(app: Flask, kofi_id: int) -> None:
-    """Pages of a store and whatever has no store yet: the stores' role. Jobs, commands and the console: the platform's."""
+    """Pages of a store and whatever has no store yet: the stores' role. Jobs, commands and the
+    console: the platform's."""
 
     def role() -> str:
         return str(db.session.execute(text("SELECT current_user")).scalar_one())
@@ -105,24 +118,40 @@ def test_which_role_asks_hangs_on_who_works(app: Flask, kofi_id: int) -> None:
     with tenancy.across_stores():
         seen.append(role())
     seen.append(role())
-    assert seen == ["makola_store", "makola_store", "makola_platform", "makola_platform", "makola_store"]
+    assert seen == [
+        "makola_store",
+        "makola_store",
+        "makola_platform",
+        "makola_platform",
+        "makola_store",
+    ]
 
 
 def test_every_table_with_a_store_has_both_walls(app: Flask) -> None:
     with app.app_context():
         rows = db.session.execute(
             text(
-                "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, "
-                "array_agg(p.polname::text || ' to ' || p.polroles::regrole[]::text ORDER BY 1) FROM pg_class c "
-                "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id' AND NOT a.attisdropped "
-                "LEFT JOIN pg_policy p ON p.polrelid = c.oid "
-                "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1, 2, 3"
+                "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,"
+                " array_agg(p.polname::text || ' to ' || p.polroles::regrole[]::text ORDER BY 1)"
+                " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname ="
+                " 'store_id' AND NOT a.attisdropped LEFT JOIN pg_policy p ON p.polrelid = c.oid"
+                " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1,"
+                " 2, 3"
             )
         ).all()
-    four = {f"{kind}_wall to {{makola_{kind}}}" for kind in ("definer", "owner", "platform", "store")}
-    guarded = {name for name, enabled, forced, policies in rows if enabled and forced and set(policies) == four}
+    four = {
+        f"{kind}_wall to {{makola_{kind}}}" for kind in ("definer", "owner", "platform", "store")
+    }
+    guarded = {
+        name
+        for name, enabled, forced, policies in rows
+        if enabled and forced and set(policies) == four
+    }
     assert guarded == set(STORE_TABLES)
-    assert {name for name, *_ in rows} - guarded == {"memberships", "sessions"}  # global by decision
+    assert {name for name, *_ in rows} - guarded == {
+        "memberships",
+        "sessions",
+    }  # global by decision
     scoped = {cls.__table__.name for cls in tenancy._store_tables()}  # type: ignore[attr-defined]
     assert scoped == set(STORE_TABLES)
 
@@ -131,8 +160,9 @@ def test_references_between_tables_of_a_store_carry_the_store(app: Flask) -> Non
     with app.app_context():
         rows = db.session.execute(
             text(
-                "SELECT conrelid::regclass::text, confrelid::regclass::text, array_length(conkey, 1) FROM pg_constraint "
-                "WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+                "SELECT conrelid::regclass::text, confrelid::regclass::text, array_length(conkey,"
+                " 1) FROM pg_constraint WHERE contype = 'f' AND connamespace ="
+                " 'public'::regnamespace"
             )
         ).all()
     inside = {(frm, to): 0 for frm, to, _n in rows if frm in STORE_TABLES and to in STORE_TABLES}
@@ -143,7 +173,9 @@ def test_references_between_tables_of_a_store_carry_the_store(app: Flask) -> Non
 
 
 @pytest.mark.parametrize("table", STORE_TABLES)
-def test_with_no_store_raw_sql_sees_nothing(app: Flask, twins: dict[str, Order], table: str) -> None:
+def test_with_no_store_raw_sql_sees_nothing(
+    app: Flask, twins: dict[str, Order], table: str
+) -> None:
     with app.app_context():
         assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
@@ -162,7 +194,9 @@ def test_a_setting_does_not_leak_through_the_pool(
             assert db.session.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
 
 
-def test_each_store_sees_its_own_rows_only(layers: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
+def test_each_store_sees_its_own_rows_only(
+    layers: str, inside: Callable[..., Any], twins: dict[str, Order]
+) -> None:
     def view() -> dict[str, Any]:
         return {
             "codes": [order.code for order in orders.queue("all").orders],
@@ -199,7 +233,9 @@ def test_acts_on_another_store_s_order_find_nothing(
     assert mine.state == "pending"
 
 
-def test_a_bulk_update_stays_in_its_store(layers: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
+def test_a_bulk_update_stays_in_its_store(
+    layers: str, inside: Callable[..., Any], twins: dict[str, Order]
+) -> None:
     def mark() -> None:
         with transaction() as session:
             session.execute(update(Order).values(wait_reason="mine"))
@@ -209,13 +245,22 @@ def test_a_bulk_update_stays_in_its_store(layers: str, inside: Callable[..., Any
     assert inside("ama", lambda: orders.by_code(twins["ama"].code)).wait_reason == "mine"
 
 
-def test_a_row_for_another_store_is_refused(layers: str, inside: Callable[..., Any], twins: dict[str, Order]) -> None:
+def test_a_row_for_another_store_is_refused(
+    layers: str, inside: Callable[..., Any], twins: dict[str, Order]
+) -> None:
     kofi_id = twins["kofi"].store_id
 
     def plant() -> None:
         with transaction() as session:
             session.add(
-                OrderEvent(store_id=kofi_id, order_id=twins["kofi"].id, who="agent", who_name="x", kind="x", text="x")
+                OrderEvent(
+                    store_id=kofi_id,
+                    order_id=twins["kofi"].id,
+                    who="agent",
+                    who_name="x",
+                    kind="x",
+                    text="x",
+                )
             )
             session.flush()
 

@@ -1,4 +1,5 @@
-"""The way from one role to two, without a pause: what `db upgrade` does to a database that somebody works in."""
+"""The way from one role to two, without a pause: what `db upgrade` does to a database that somebody
+works in."""
 
 from __future__ import annotations
 
@@ -41,11 +42,19 @@ INSERT INTO accounts (store_id, name, balance_pesewas) SELECT s.id, a, 0 FROM st
 
 @pytest.fixture
 def urls(postgres: dict[str, str]) -> Iterator[dict[str, str]]:
-    """A database of before, with rows and the one role: addresses as in `postgres`, and `before`."""
-    name, owner = f"one_role_{secrets.token_hex(4)}_test", urlsplit(postgres["admin"]).username or ""
+    """A database of before, with rows and the one role: addresses as in `postgres`, and
+    `before`."""
+    name, owner = (
+        f"one_role_{secrets.token_hex(4)}_test",
+        urlsplit(postgres["admin"]).username or "",
+    )
     urls = {key: urlsplit(url)._replace(path=name).geturl() for key, url in postgres.items()}
     with psycopg.connect(postgres["super"], autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
+        server.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(owner)
+            )
+        )
         try:
             alembic = AlembicConfig(str(tables_owner.ROOT / "migrations" / "alembic.ini"))
             alembic.attributes.update(database_admin_url=urls["admin"])
@@ -60,14 +69,22 @@ def urls(postgres: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 def test_yesterdays_processes_work_on_until_their_role_is_dropped(urls: dict[str, str]) -> None:
-    with psycopg.connect(urls["before"], options="-c makola.scope=all", autocommit=True) as yesterday:
+    with psycopg.connect(
+        urls["before"], options="-c makola.scope=all", autocommit=True
+    ) as yesterday:
         yesterday.execute(POSTING)
         tables_owner.migrate(urls)
         yesterday.execute(POSTING)  # the very connection, in the middle of its day
-        yesterday.execute("INSERT INTO sessions SELECT 'x', id, 'portal', NULL, now(), now() FROM users")
+        yesterday.execute(
+            "INSERT INTO sessions SELECT 'x', id, 'portal', NULL, now(), now() FROM users"
+        )
         assert yesterday.execute("SELECT count(*) FROM postings").fetchone() == (2,)
-        yesterday.execute("SELECT set_config('makola.scope', '', false), set_config('makola.store', '7', false)")
-        assert yesterday.execute("SELECT count(*) FROM postings").fetchone() == (0,), "bound as before"
+        yesterday.execute(
+            "SELECT set_config('makola.scope', '', false), set_config('makola.store', '7', false)"
+        )
+        assert yesterday.execute("SELECT count(*) FROM postings").fetchone() == (0,), (
+            "bound as before"
+        )
     with psycopg.connect(urls["super"], autocommit=True) as connection:
         yesterdays_role.drop(connection)
         tables_owner.migrate(urls)
@@ -89,7 +106,10 @@ def test_the_new_roles_see_what_was_there(app: Flask, urls: dict[str, str]) -> N
         assert store.execute("SELECT count(*) FROM accounts").fetchone() == (2,)
     with psycopg.connect(urls["admin"]) as owner:
         lines = owner.execute("SELECT action FROM audit ORDER BY 1").fetchall()
-        assert lines == [("membership",), ("person",)], "everybody there is in the audit from now on"
+        assert lines == [
+            ("membership",),
+            ("person",),
+        ], "everybody there is in the audit from now on"
         assert owner.execute("SELECT makola_people_off()").fetchall() == []
 
 
@@ -102,25 +122,33 @@ def test_rights_too_many_or_too_few_are_put_right_by_an_upgrade(urls: dict[str, 
         connection.execute("REVOKE SELECT ON orders FROM makola_platform")
         connection.execute("DROP POLICY store_wall ON orders")
     tables_owner.migrate(urls)
-    for key, kind, listed in (("store", "store", rights.STORE), ("app", "platform", rights.PLATFORM)):
+    for key, kind, listed in (
+        ("store", "store", rights.STORE),
+        ("app", "platform", rights.PLATFORM),
+    ):
         with psycopg.connect(urls[key]) as connection:
             found = {word for (word,) in connection.execute(rights.REACHED).fetchall()}
         assert found == rights.wanted(listed, kind)
     with psycopg.connect(urls["super"]) as connection:
-        assert connection.execute("SELECT 1 FROM pg_policies WHERE policyname = 'store_wall' AND tablename = 'orders'")
+        assert connection.execute(
+            "SELECT 1 FROM pg_policies WHERE policyname = 'store_wall' AND tablename = 'orders'"
+        )
 
 
 def test_a_role_that_is_not_there_is_asked_for_with_its_lines(urls: dict[str, str]) -> None:
     missing = urls | {"store": urls["store"].replace("makola_store", "nobody_made_me")}
     with pytest.raises(
-        Exception, match='DATABASE_STORE_URL names the role nobody_made_me.*CREATE ROLE "nobody_made_me"'
+        Exception,
+        match='DATABASE_STORE_URL names the role nobody_made_me.*CREATE ROLE "nobody_made_me"',
     ):
         tables_owner.migrate(missing)
     with pytest.raises(Exception, match="must name three different roles"):
         tables_owner.migrate(urls | {"store": urls["app"]})
 
 
-@pytest.mark.parametrize("flask", [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]], ids=["-m", "bin"])
+@pytest.mark.parametrize(
+    "flask", [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]], ids=["-m", "bin"]
+)
 def test_the_upgrade_runs_where_the_rights_are_not_yet_right(
     urls: dict[str, str], valkey: str, tmp_path: Path, flask: list[str]
 ) -> None:
@@ -142,7 +170,13 @@ def test_the_upgrade_runs_where_the_rights_are_not_yet_right(
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *flask, "--app", "wsgi", *words]
         return subprocess.run(
-            command, env=environ, cwd=tables_owner.ROOT, capture_output=True, text=True, timeout=60, check=False
+            command,
+            env=environ,
+            cwd=tables_owner.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     before = run("user", "list")

@@ -1,4 +1,5 @@
-"""The systemd units we ship: they are understood, they say what operate.md says, and they give nothing away."""
+"""The systemd units we ship: they are understood, they say what operate.md says, and they give
+nothing away."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ UNITS = sorted((ROOT / "deploy").glob("*.service"))
 HARDENED = {
     "NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes",
     "PrivateDevices": "yes", "ProtectKernelTunables": "yes", "ProtectKernelModules": "yes",
-    "ProtectControlGroups": "yes", "RestrictSUIDSGID": "yes", "RestrictNamespaces": "yes", "LockPersonality": "yes",
+    "ProtectControlGroups": "yes", "RestrictSUIDSGID": "yes", "RestrictNamespaces": "yes",
+    "LockPersonality": "yes",
     "CapabilityBoundingSet": "", "SystemCallArchitectures": "native", "UMask": "0077",
     "KillMode": "mixed", "Restart": "always", "User": "makola",
 }  # fmt: skip
@@ -50,9 +52,13 @@ def test_systemd_understands_the_unit(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here: the units are only read")
     here = tmp_path / unit.name
-    text = unit.read_text().replace("/opt/makola/.venv/bin/flask", shutil.which("true") or "/bin/true")
+    text = unit.read_text().replace(
+        "/opt/makola/.venv/bin/flask", shutil.which("true") or "/bin/true"
+    )
     here.write_text(text.replace("/opt/makola", str(ROOT)))
-    verified = subprocess.run(["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False
+    )
     wrong = [line for line in verified.stderr.splitlines() if unit.name in line]
     assert wrong == []
     judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(here)]

@@ -12,20 +12,28 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ROOT / "docs" / "words.md"
 RETIRED = re.findall(r"`([A-Za-z_]+)`", WORDS.read_text().rpartition("`tests/test_words.py`")[2])
-HISTORY = re.compile(r"migrations/versions/|docs/words\.md|tests/test_words\.py|core/base/common_passwords\.txt")
-"""Where old names must stand: migrations are history, and a list of passwords is a list of passwords."""
+HISTORY = re.compile(
+    r"migrations/versions/|docs/words\.md|tests/test_words\.py|core/base/common_passwords\.txt"
+)
+"""Where old names must stand: migrations are history, and a list of passwords is a list of
+passwords."""
 IN_TABLES = {
     "pulse": r"[\"`]pulses[\"`]|\bpulses (SET|WHERE)|FROM pulses|TABLE pulses",
     "lineage": r"database\.lineage",
 }
-"""Names of tables and rows that are stored: renaming them would break what runs beside a new version."""
+"""Names of tables and rows that are stored: renaming them would break what runs beside a new
+version."""
 
 
 @cache
 def texts() -> list[tuple[str, str]]:
     """(file, what is written in it) of everything of ours: names, prose, templates."""
     listed = subprocess.run(
-        ["git", "ls-files", "*.py", "*.md", "*.html", "*.toml"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "*.py", "*.md", "*.html", "*.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     return [(name, (ROOT / name).read_text()) for name in listed if not HISTORY.search(name)]
 

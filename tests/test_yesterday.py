@@ -1,7 +1,9 @@
-"""Yesterday's code on today's tables: during a deploy the old processes still write while the new tables are there.
+"""Yesterday's code on today's tables: during a deploy the old processes still write while the new
+tables are there.
 
-What it writes is every column of the first migration and no later one, as the one role that the application had then,
-with the rights and the wall of then. `db upgrade` leaves both alone: `tests/test_two_roles.py`.
+What it writes is every column of the first migration and no later one, as the one role that the
+application had then, with the rights and the wall of then. `db upgrade` leaves both alone:
+`tests/test_two_roles.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def yesterday(postgres: dict[str, str]) -> Iterator[Columns]:
     admin = urlsplit(postgres["admin"])
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(admin.username or ""))
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(admin.username or "")
+            )
         )
         try:
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
@@ -59,7 +63,9 @@ def yesterday(postgres: dict[str, str]) -> Iterator[Columns]:
             command.upgrade(alembic, "0001")
             yield columns_of(url)
         finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
 
 
 @pytest.fixture
@@ -84,7 +90,9 @@ def every_table_has_a_row(ama: int) -> None:
 
     line = catalog.shelf()[0]
     order = orders.place(
-        bundle_id=line.bundle_id, recipient_msisdn="+233241234567", idempotency_key="yesterday-0000000000"
+        bundle_id=line.bundle_id,
+        recipient_msisdn="+233241234567",
+        idempotency_key="yesterday-0000000000",
     ).order
     orders.release(order.code, Actor("agent", "Ama"))
     assert orders.claim(order.id) is not None
@@ -98,7 +106,12 @@ def every_table_has_a_row(ama: int) -> None:
         webhook_events.keep({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
         session.add(
             balances.BalanceRead(
-                at=order.created_at, supplier="x", balance_pesewas=1, float_pesewas=1, unresolved_pesewas=0, verdict="x"
+                at=order.created_at,
+                supplier="x",
+                balance_pesewas=1,
+                float_pesewas=1,
+                unresolved_pesewas=0,
+                verdict="x",
             )
         )
         supply.locked_state()
@@ -114,9 +127,12 @@ def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(
         assert columns.items() <= today[table].items(), table
 
 
-def test_yesterdays_rows_can_still_be_written(yesterday: Columns, every_table_has_a_row: None, app_url: str) -> None:
-    """Each table gets a copy of one of its rows in yesterday's columns. A copy that only meets its own unique key was
-    accepted as far as columns go: PostgreSQL looks at NOT NULL and CHECK first."""
+def test_yesterdays_rows_can_still_be_written(
+    yesterday: Columns, every_table_has_a_row: None, app_url: str
+) -> None:
+    """Each table gets a copy of one of its rows in yesterday's columns. A copy that only meets its
+    own unique key was accepted as far as columns go: PostgreSQL looks at NOT NULL and CHECK
+    first."""
     accepted = []
     with psycopg.connect(app_url, options="-c makola.scope=all") as connection:
         for table, columns in yesterday.items():
@@ -133,14 +149,25 @@ def test_yesterdays_rows_can_still_be_written(yesterday: Columns, every_table_ha
     assert accepted == list(yesterday)
 
 
-def test_yesterdays_rows_can_still_be_changed(yesterday: Columns, every_table_has_a_row: None, app_url: str) -> None:
+def test_yesterdays_rows_can_still_be_changed(
+    yesterday: Columns, every_table_has_a_row: None, app_url: str
+) -> None:
     changed = set()
     with psycopg.connect(app_url, options="-c makola.scope=all") as connection:
         for table, columns in yesterday.items():
-            if not connection.execute("SELECT has_table_privilege(%s, 'UPDATE')", (table,)).fetchone()[0]:  # type: ignore[index]
+            if not connection.execute(
+                "SELECT has_table_privilege(%s, 'UPDATE')", (table,)
+            ).fetchone()[0]:  # type: ignore[index]
                 continue
-            same = sql.SQL(", ").join(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in columns)
-            assert connection.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), same)).rowcount > 0
+            same = sql.SQL(", ").join(
+                sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in columns
+            )
+            assert (
+                connection.execute(
+                    sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), same)
+                ).rowcount
+                > 0
+            )
             connection.rollback()
             changed.add(table)
     assert {"orders", "outbox", "accounts", "cases", "supplier_state", "settings"} <= changed
@@ -148,7 +175,8 @@ def test_yesterdays_rows_can_still_be_changed(yesterday: Columns, every_table_ha
 
 
 def test_what_yesterday_put_into_valkey_is_still_understood(context: Flask) -> None:
-    """A job carries two numbers and the name of one function, whatever version rang it or hears it."""
+    """A job carries two numbers and the name of one function, whatever version rang it or hears
+    it."""
     from fulfilment import relay
 
     assert relay.JOB == "fulfilment.jobs.run"

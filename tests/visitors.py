@@ -1,4 +1,5 @@
-"""A browser for tests: a client at one host that sends Origin and forgery tokens as a real one would."""
+"""A browser for tests: a client at one host that sends Origin and forgery tokens as a real one
+would."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from werkzeug.test import TestResponse
 
 
 class Page(TestResponse):
-    """An answer whose text is as it is read: what keeps a sum or a number in one line is left out of it."""
+    """An answer whose text is as it is read: what keeps a sum or a number in one line is left out
+    of it."""
 
     @property
     def text(self) -> str:
@@ -58,9 +60,16 @@ class Visitor:
         return page
 
     def post(
-        self, path: str, data: Any = None, *, csrf: bool = True, origin: str | None = "", **more: Any
+        self,
+        path: str,
+        data: Any = None,
+        *,
+        csrf: bool = True,
+        origin: str | None = "",
+        **more: Any,
     ) -> TestResponse:
-        """POST a form. `csrf=False` leaves the token out; `origin=None` leaves Origin out, text sends that one."""
+        """POST a form. `csrf=False` leaves the token out; `origin=None` leaves Origin out, text
+        sends that one."""
         headers = dict(more.pop("headers", {}))
         if origin is not None:
             headers.setdefault("Origin", origin or self.base_url)

@@ -1,4 +1,5 @@
-"""The one role that the application had before it had two: its rights and its wall, as they were granted then."""
+"""The one role that the application had before it had two: its rights and its wall, as they were
+granted then."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ import psycopg
 
 NAME, PASSWORD = "makola_app", "yesterday"
 APPEND_ONLY = ("postings", "entries", "audit", "order_events", "proofs")
-KEPT = ("accounts", "orders", "stores", "users", "bundles", "supplier_offers", "balance_reads", "sync_reports")
+KEPT = (
+    "accounts",
+    "orders",
+    "stores",
+    "users",
+    "bundles",
+    "supplier_offers",
+    "balance_reads",
+    "sync_reports",
+)
 _SEES = (
     "store_id = NULLIF(current_setting('makola.store', true), '')::bigint "
     "OR current_setting('makola.scope', true) = 'all'"

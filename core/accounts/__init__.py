@@ -1,1 +1,2 @@
-"""Who may log in: people and their rights, passwords, sessions, known devices, guessing, one-time links."""
+"""Who may log in: people and their rights, passwords, sessions, known devices, guessing, one-time
+links."""

@@ -1,6 +1,7 @@
 """Which browsers are known: those in which a person has logged in before, at that door.
 
-Decides how long a device is known and counts its own wrong tries. What knowing it is good for is decided in `guessing`.
+Decides how long a device is known and counts its own wrong tries. What knowing it is good for is
+decided in `guessing`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ OF_PERSON = 20
 
 
 class KnownDevice(Model):
-    """A browser in which this person has logged in at this door. Only a hash of its token is kept."""
+    """A browser in which this person has logged in at this door. Only a hash of its token is
+    kept."""
 
     __tablename__ = "known_devices"
 
@@ -44,7 +46,8 @@ class KnownDevice(Model):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a log-in is tried from: the address key, the door, and the token this browser was given, if any."""
+    """Where a log-in is tried from: the address key, the door, and the token this browser was
+    given, if any."""
 
     address: str
     door: str
@@ -52,7 +55,8 @@ class Place:
 
 
 def remember(user_id: int, place: Place) -> str:
-    """Know this browser from now on, inside the open use case. Returns the token that its cookie must carry.
+    """Know this browser from now on, inside the open use case. Returns the token that its cookie
+    must carry.
 
     A token that nobody was given here is never taken over, so that none can be planted.
     """
@@ -66,7 +70,12 @@ def remember(user_id: int, place: Place) -> str:
         .on_conflict_do_update(index_elements=["token_hash", "user_id", "door"], set_=fresh)
     )
     mine = (KnownDevice.user_id == user_id, KnownDevice.door == place.door)
-    newest = select(KnownDevice.token_hash).where(*mine).order_by(KnownDevice.seen_at.desc()).limit(OF_PERSON)
+    newest = (
+        select(KnownDevice.token_hash)
+        .where(*mine)
+        .order_by(KnownDevice.seen_at.desc())
+        .limit(OF_PERSON)
+    )
     db.session.execute(delete(KnownDevice).where(*mine, KnownDevice.token_hash.not_in(newest)))
     return token
 
@@ -90,7 +99,8 @@ def is_known(user_id: int, place: Place) -> bool:
 
 
 def take(user_id: int, place: Place) -> Any:
-    """Count a try of a known device, inside the open use case, and return its `tries` and since when they count.
+    """Count a try of a known device, inside the open use case, and return its `tries` and since
+    when they count.
 
     None when the device is not known for this person at this door.
     """

@@ -1,8 +1,9 @@
 """How often a log-in may be tried: guessing slows the guesser and nobody else.
 
-Decides whether one more password may be looked at, before it is hashed, and at each door apart. Counted in
-PostgreSQL, so that the limits hold when Valkey is down. E-mails and addresses are kept as hashes only. Which devices
-are known, and judged by their own tries alone, is decided in `devices`.
+Decides whether one more password may be looked at, before it is hashed, and at each door apart.
+Counted in PostgreSQL, so that the limits hold when Valkey is down. E-mails and addresses are kept
+as hashes only. Which devices are known, and judged by their own tries alone, is decided in
+`devices`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _tries = itertools.count(1)
 
 
 class Refused(Exception):
-    """This try is not looked at, and does not count. `sentence` says what to do, `wait_s` when to try again."""
+    """This try is not looked at, and does not count. `sentence` says what to do, `wait_s` when to
+    try again."""
 
     event = "login_refused"
 
@@ -65,11 +67,15 @@ class DeviceRefused(Refused):
     @property
     def sentence(self) -> str:
         minutes = math.ceil(self.wait_s / 60)
-        return f"Too many wrong tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
+        return (
+            f"Too many wrong tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try"
+            " again."
+        )
 
 
 class Slower(Refused):
-    """Others guess this account, so each new try waits first: after `wait_s` one more press is looked at."""
+    """Others guess this account, so each new try waits first: after `wait_s` one more press is
+    looked at."""
 
     event = "login_slowed"
 
@@ -91,7 +97,8 @@ class TryCount(Model):
     since: Mapped[datetime] = mapped_column(index=True)
     tries: Mapped[int]
     may_at: Mapped[datetime | None]
-    """Of an address and an account: from when on one try may be made although the account is slow."""
+    """Of an address and an account: from when on one try may be made although the account is
+    slow."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +116,18 @@ class Slot:
 
 @as_platform
 def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
-    """Turn away who is refused anyway, by one look without a lock: most presses of a guesser end here.
+    """Turn away who is refused anyway, by one look without a lock: most presses of a guesser end
+    here.
 
-    `take` decides. Raises what it would raise; nothing is counted. Returns whether this address has been wrong about
-    this account before.
+    `take` decides. Raises what it would raise; nothing is counted. Returns whether this address has
+    been wrong about this account before.
     """
     if devices.is_known(user_id or 0, place):
         return False
     key = _keys(email, place)["pair"]
-    row = db.session.execute(select(TryCount.since, TryCount.tries, TryCount.may_at).where(TryCount.key == key)).first()
+    row = db.session.execute(
+        select(TryCount.since, TryCount.tries, TryCount.may_at).where(TryCount.key == key)
+    ).first()
     now = clock.now()
     if row is None or row.since <= now - timedelta(seconds=WINDOW_S):
         return False
@@ -130,9 +140,11 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
 
 @as_platform
 def take(email: str, user_id: int | None, place: Place) -> Slot:
-    """Count one try before its password is looked at: in one short transaction, under the locks of its counts.
+    """Count one try before its password is looked at: in one short transaction, under the locks of
+    its counts.
 
-    `user_id` is whom the e-mail belongs to; the same is done when that is nobody. Raises `Refused`, or `Slower`.
+    `user_id` is whom the e-mail belongs to; the same is done when that is nobody. Raises `Refused`,
+    or `Slower`.
     """
     if next(_tries) % PRUNE_EVERY == 0:
         prune()
@@ -153,7 +165,8 @@ def take(email: str, user_id: int | None, place: Place) -> Slot:
 
 
 def give_back(slot: Slot, *, right: bool) -> None:
-    """The try was no wrong one: inside the open use case. With `right`, whoever made it begins anew.
+    """The try was no wrong one: inside the open use case. With `right`, whoever made it begins
+    anew.
 
     What others did for the same account or from the same address stays.
     """
@@ -163,7 +176,9 @@ def give_back(slot: Slot, *, right: bool) -> None:
     one_less = func.greatest(TryCount.tries - 1, 0)
     db.session.execute(update(TryCount).where(TryCount.key.in_(slot.keys)).values(tries=one_less))
     if right:
-        db.session.execute(update(TryCount).where(TryCount.key == slot.keys[-1]).values(tries=0, may_at=None))
+        db.session.execute(
+            update(TryCount).where(TryCount.key == slot.keys[-1]).values(tries=0, may_at=None)
+        )
 
 
 def forget_devices(user_id: int) -> None:
@@ -176,7 +191,8 @@ def forget_devices(user_id: int) -> None:
 
 @as_platform
 def prune() -> int:
-    """Delete counts whose time is over, the oldest beyond `MOST_COUNTS`, and devices not used for long.
+    """Delete counts whose time is over, the oldest beyond `MOST_COUNTS`, and devices not used for
+    long.
 
     Returns how many rows went. Rows in use are left for the next time.
     """
@@ -191,7 +207,8 @@ def prune() -> int:
 
 
 def _keys(email: str, place: Place) -> dict[str, str]:
-    """The counts of one try. Everybody locks them in this order, so that nobody waits in a circle."""
+    """The counts of one try. Everybody locks them in this order, so that nobody waits in a
+    circle."""
     named = {"address": place.address, "account": email, "pair": f"{place.address} {email}"}
     return {kind: f"{place.door}:{kind}:{hash_of(text)[:32]}" for kind, text in named.items()}
 
@@ -218,7 +235,8 @@ def _locked(keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _judge(keys: Mapping[str, str], counts: Mapping[str, Any]) -> float | None:
-    """None when the try may be made, else the seconds to wait first. Raises `Refused` when waiting so long is no help."""
+    """None when the try may be made, else the seconds to wait first. Raises `Refused` when waiting
+    so long is no help."""
     now = clock.now()
     for kind, most in (("address", TRIES_OF_ADDRESS), ("pair", TRIES_OF_PAIR)):
         if counts[kind].tries >= most:

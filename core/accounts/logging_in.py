@@ -1,6 +1,7 @@
 """Log-ins: whether an e-mail and a password open a door.
 
-Decides only that. How often they may be tried is decided in `guessing`, how long the session lasts in `users`.
+Decides only that. How often they may be tried is decided in `guessing`, how long the session lasts
+in `users`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _LONGEST_TYPED = 2_000
 def authenticate(email: str, password: str, place: Place) -> User | None:
     """The person, when the password is right and may open this door. None otherwise.
 
-    The same work is done, and the same counted, whether or not somebody has the e-mail. Raises `guessing.Refused` and
-    `guessing.Slower` before any hashing, and `hashing.Busy` at once when two log-ins are under way in this process.
+    The same work is done, and the same counted, whether or not somebody has the e-mail. Raises
+    `guessing.Refused` and `guessing.Slower` before any hashing, and `hashing.Busy` at once when two
+    log-ins are under way in this process.
     """
     email = _plain(email)
     user = users.by_email(email)
@@ -86,7 +88,8 @@ def _let_in(user: User, kept: str, password: str, slot: Slot) -> User | None:
 
 
 def _renewed(kept: str, password: str) -> str | None:
-    """The hash by today's rule when the old one was made by another; not when that would mean to wait."""
+    """The hash by today's rule when the old one was made by another; not when that would mean to
+    wait."""
     try:
         return hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
     except hashing.Busy:
@@ -110,12 +113,17 @@ def _plain(email: str) -> str:
     """The e-mail as it is stored. What PostgreSQL cannot store cannot be anybody's address."""
     if "\x00" in email:
         return ""
-    return users.plain_email(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL].encode("utf-8", "replace").decode()
+    return (
+        users.plain_email(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL]
+        .encode("utf-8", "replace")
+        .decode()
+    )
 
 
 def _note(event: str, email: str, user: User | None, place: Place, **detail: Any) -> None:
     subject = f"user:{user.id}" if user else ""
-    # Told apart by the e-mail and not by the person, so that an unknown one costs the same lines as a known one.
+    # Told apart by the e-mail and not by the person, so that an unknown one costs the same lines as
+    # a known one.
     security_events.note(
         event,
         place.address,

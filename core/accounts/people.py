@@ -1,7 +1,8 @@
 """Acts on people: adding and removing them, their passwords, their roles, the stores they work in.
 
-Each is one transaction with its line in the audit, and ends the person's sessions, known devices and reset links where
-what they may do, or their password, changes. Who may act is decided by the rooms and by whoever has the machine's shell.
+Each is one transaction with its line in the audit, and ends the person's sessions, known devices
+and reset links where what they may do, or their password, changes. Who may act is decided by the
+rooms and by whoever has the machine's shell.
 """
 
 from __future__ import annotations
@@ -56,17 +57,28 @@ class Role:
 def find(email: str) -> User:
     """The person with this address. Raises `Refused`."""
     if (user := users.by_email(email) if email.isprintable() else None) is None:
-        raise Refused(f"Nobody here has the address {email.strip()!r}. Check it, or add the person first.")
+        raise Refused(
+            f"Nobody here has the address {email.strip()!r}. Check it, or add the person first."
+        )
     return user
 
 
 @as_platform
 def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
-    """People by e-mail, those behind `after`; with `typed` only whose e-mail or name has it. Removed ones are left out."""
-    rows = select(User).where(User.removed_at.is_(None), User.email > after).order_by(User.email).limit(limit)
+    """People by e-mail, those behind `after`; with `typed` only whose e-mail or name has it.
+    Removed ones are left out."""
+    rows = (
+        select(User)
+        .where(User.removed_at.is_(None), User.email > after)
+        .order_by(User.email)
+        .limit(limit)
+    )
     if typed:
         rows = rows.where(
-            or_(User.email.icontains(typed, autoescape=True), User.name.icontains(typed, autoescape=True))
+            or_(
+                User.email.icontains(typed, autoescape=True),
+                User.name.icontains(typed, autoescape=True),
+            )
         )
     found = {user.id: Person(user, []) for user in db.session.scalars(rows)}
     members = (
@@ -82,7 +94,8 @@ def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
 
 @as_platform
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:
-    """A new person, or one who was removed and comes back under the same number. Raises `Refused`, `BadPassword`."""
+    """A new person, or one who was removed and comes back under the same number. Raises `Refused`,
+    `BadPassword`."""
     email, name = _email(email), _name(name)
     _one_of(role, ROLES)
     try:
@@ -98,12 +111,17 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
             _audit(actor, "add_user", user, {"role": role})
             return user
     except IntegrityError:  # somebody else added the same address just now
-        raise Refused(f"{email} is there already. Change the password or the role instead.") from None
+        raise Refused(
+            f"{email} is there already. Change the password or the role instead."
+        ) from None
 
 
 @as_platform
-def set_password(user_id: int, password: str, actor: Actor, *, action: str, keep: str | None = None) -> str | None:
-    """Set a person's password and end their access; the session with the token `keep` goes on under a new token.
+def set_password(
+    user_id: int, password: str, actor: Actor, *, action: str, keep: str | None = None
+) -> str | None:
+    """Set a person's password and end their access; the session with the token `keep` goes on under
+    a new token.
 
     Returns that token. Raises `Refused`, `passwords.BadPassword`.
     """
@@ -124,7 +142,8 @@ def change_in_open_use_case(user: User, password: str, actor: Actor, action: str
 def set_role(user_id: int, role: str, actor: Actor) -> Role:
     """Give a person another role of the platform. Raises `Refused` for the last owner.
 
-    A password that was never held to the rule of the owner's people does not go with one of their roles.
+    A password that was never held to the rule of the owner's people does not go with one of their
+    roles.
     """
     _one_of(role, ROLES)
     with transaction():
@@ -145,7 +164,8 @@ def set_role(user_id: int, role: str, actor: Actor) -> Role:
 
 @as_platform
 def remove(user_id: int, actor: Actor) -> list[str]:
-    """Take everything from a person: roles, stores, password, sessions. The row stays, since history names it.
+    """Take everything from a person: roles, stores, password, sessions. The row stays, since
+    history names it.
 
     Returns the slugs of the stores they worked in. Raises `Refused` for the last owner.
     """
@@ -164,7 +184,8 @@ def remove(user_id: int, actor: Actor) -> list[str]:
 
 @as_platform
 def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -> bool:
-    """Let a person work in a store as `role`, or no longer when None. False when it was so already. Raises `Refused`."""
+    """Let a person work in a store as `role`, or no longer when None. False when it was so already.
+    Raises `Refused`."""
     if role is not None:
         _one_of(role, STORE_ROLES)
     with transaction() as session:
@@ -195,8 +216,11 @@ def log_out_everywhere(user_id: int, actor: Actor) -> None:
 
 
 def locked(user_id: int) -> User:
-    """A person's row, locked, inside the open use case. Raises `Refused` when they were removed meanwhile."""
-    user = db.session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
+    """A person's row, locked, inside the open use case. Raises `Refused` when they were removed
+    meanwhile."""
+    user = db.session.scalars(
+        select(User).where(User.id == user_id).with_for_update()
+    ).one_or_none()
     if user is None or user.removed_at is not None:
         raise Refused("This person was removed. Add them again first.")
     return user
@@ -204,13 +228,19 @@ def locked(user_id: int) -> User:
 
 def _owners() -> list[int]:
     """Ids of the owners, each row locked, so that of two who leave at once one is the last."""
-    rows = select(User.id).where(User.platform_role == "owner", User.removed_at.is_(None)).order_by(User.id)
+    rows = (
+        select(User.id)
+        .where(User.platform_role == "owner", User.removed_at.is_(None))
+        .order_by(User.id)
+    )
     return list(db.session.scalars(rows.with_for_update()))
 
 
 def _refuse_last(owners: list[int], user: User) -> None:
     if owners == [user.id]:
-        raise Refused(f"{user.email} is the only owner. Make somebody else an owner first, then try again.")
+        raise Refused(
+            f"{user.email} is the only owner. Make somebody else an owner first, then try again."
+        )
 
 
 def _set_password(user: User, password: str, keep: str | None = None) -> str | None:
@@ -235,7 +265,9 @@ def _email(typed: str) -> str:
 def _name(typed: str) -> str:
     name = " ".join(typed.split())
     if not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
-        raise Refused(f"Give a name of 1 to {LONGEST_NAME} characters, as people read it on timelines.")
+        raise Refused(
+            f"Give a name of 1 to {LONGEST_NAME} characters, as people read it on timelines."
+        )
     return name
 
 

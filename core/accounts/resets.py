@@ -1,7 +1,7 @@
 """One-time links with which a person sets a new password when the old one is lost.
 
-Decides how long a link works and that it works once. Who may make one is decided by the console and by whoever has the
-machine's shell; how the link reaches the person is up to them.
+Decides how long a link works and that it works once. Who may make one is decided by the console and
+by whoever has the machine's shell; how the link reaches the person is up to them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from core.base.tenancy import as_platform
 
 
 class ResetLink(Model):
-    """At most one for each person: a newer takes the place of the older. Only a hash of its secret is kept."""
+    """At most one for each person: a newer takes the place of the older. Only a hash of its secret
+    is kept."""
 
     __tablename__ = "reset_links"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     access_no: Mapped[int]
-    """The person's number when it was made: using it, a new password, role or log-out everywhere ends it."""
+    """The person's number when it was made: using it, a new password, role or log-out everywhere
+    ends it."""
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
@@ -47,7 +49,9 @@ class Made:
 class Gone(Exception):
     """The link was used, replaced, is too old or never was. `sentence` says what to do."""
 
-    sentence = "This link does not work any more: it works once, and for a short time. Ask for a new one."
+    sentence = (
+        "This link does not work any more: it works once, and for a short time. Ask for a new one."
+    )
 
 
 @as_platform
@@ -73,7 +77,8 @@ def person_of(token: str, door: Door) -> User:
 
 @as_platform
 def use(token: str, door: Door, password: str) -> User:
-    """Set the password with a link, once, and end the person's access. Raises `Gone`, `passwords.BadPassword`."""
+    """Set the password with a link, once, and end the person's access. Raises `Gone`,
+    `passwords.BadPassword`."""
     with transaction() as session:
         try:
             people.locked(_person(token, door).id)
@@ -95,7 +100,11 @@ def _person(token: str, door: Door) -> User:
     user = db.session.scalar(
         select(User)
         .join(ResetLink, (ResetLink.user_id == User.id) & (ResetLink.access_no == User.access_no))
-        .where(ResetLink.token_hash == _hash(token), ResetLink.expires_at > clock.now(), User.removed_at.is_(None))
+        .where(
+            ResetLink.token_hash == _hash(token),
+            ResetLink.expires_at > clock.now(),
+            User.removed_at.is_(None),
+        )
     )
     if user is None or door_of(user) != door:
         raise Gone

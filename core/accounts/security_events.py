@@ -1,7 +1,8 @@
 """Security events: log-ins, wrong ones, and what was refused to whom, in the log and in the audit.
 
-Decides what is told of an event and how much of a flood is kept. Every event is a line of the log. The audit, which
-is never pruned, keeps the first, the tenth, the hundredth … of the same event in a minute, and only so many in all.
+Decides what is told of an event and how much of a flood is kept. Every event is a line of the log.
+The audit, which is never pruned, keeps the first, the tenth, the hundredth … of the same event in a
+minute, and only so many in all.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ _ONLY_LOGGED = frozenset({"login_busy"})
 _USUAL = frozenset({"logged_in"})
 
 LINES_A_MINUTE = 30
-"""Lines of the audit that one process writes in a minute about log-ins refused, about those let in, and so on."""
+"""Lines of the audit that one process writes in a minute about log-ins refused, about those let in,
+and so on."""
 _KEPT = 2_000
-"""Events of the present minute that one process can tell apart; beyond, the one heard of longest ago is forgotten."""
+"""Events of the present minute that one process can tell apart; beyond, the one heard of longest
+ago is forgotten."""
 
 log = structlog.get_logger("security")
 
@@ -73,14 +76,25 @@ class Tally:
 tally = Tally()
 
 
-def note(event: str, address: str, actor: Actor = STRANGER, subject: str = "", apart: str = "", **detail: Any) -> None:
-    """Write an event down. `address` is a client's key, `subject` whom or what it concerns, such as `user:3`.
+def note(
+    event: str,
+    address: str,
+    actor: Actor = STRANGER,
+    subject: str = "",
+    apart: str = "",
+    **detail: Any,
+) -> None:
+    """Write an event down. `address` is a client's key, `subject` whom or what it concerns, such as
+    `user:3`.
 
-    Events that differ in `apart`, which is kept nowhere, are counted apart. Works inside an open use case and outside.
-    A database that does not answer costs the audit its line, the log has it.
+    Events that differ in `apart`, which is kept nowhere, are counted apart. Works inside an open
+    use case and outside. A database that does not answer costs the audit its line, the log has it.
     """
     times, kept = tally.count(event, address, str(actor.user_id), apart)
-    told = {"address": address, **{name: value for name, value in detail.items() if value not in (None, "")}}
+    told = {
+        "address": address,
+        **{name: value for name, value in detail.items() if value not in (None, "")},
+    }
     say = log.info if event in _USUAL else log.warning
     say(event, person=actor.user_id, subject=subject or None, times=times, **told)
     if not kept or event in _ONLY_LOGGED:
@@ -96,7 +110,8 @@ def note(event: str, address: str, actor: Actor = STRANGER, subject: str = "", a
 
 
 def acted(actor: Actor, act: str, subject: str, detail: dict[str, Any]) -> None:
-    """An act that changes who may enter, inside its open use case: always a line of the log and one of the audit.
+    """An act that changes who may enter, inside its open use case: always a line of the log and one
+    of the audit.
 
     The log has neither names nor e-mails of it.
     """
@@ -105,7 +120,8 @@ def acted(actor: Actor, act: str, subject: str, detail: dict[str, Any]) -> None:
 
 
 def masked(email: str) -> str:
-    """`ama@example.test` -> `a…@example.test`, at most 60 characters, without anything that is no letter to read."""
+    """`ama@example.test` -> `a…@example.test`, at most 60 characters, without anything that is no
+    letter to read."""
     name, _, domain = email.partition("@")
     text = f"{name[:1]}…@{domain}" if domain else f"{name[:1]}…"
     return "".join(letter for letter in text if letter.isprintable())[:60]

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, case, delete, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    case,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts import guessing
@@ -36,11 +45,14 @@ _SEEN_EVERY_S = 60
 
 
 class User(Model):
-    """A person. Who was removed keeps the row, because audit lines and timelines name it, and opens nothing."""
+    """A person. Who was removed keeps the row, because audit lines and timelines name it, and opens
+    nothing."""
 
     __tablename__ = "users"
     __table_args__ = (
-        CheckConstraint("platform_role IN ('none', 'owner', 'finance', 'support')", name="platform_role"),
+        CheckConstraint(
+            "platform_role IN ('none', 'owner', 'finance', 'support')", name="platform_role"
+        ),
         CheckConstraint("email = lower(email)", name="email_lower"),
     )
 
@@ -68,7 +80,8 @@ class Membership(Model):
 
 
 class LoginSession(Model):
-    """One log-in on one device. Only a hash of its token is kept, so a copy of the table opens nothing."""
+    """One log-in on one device. Only a hash of its token is kept, so a copy of the table opens
+    nothing."""
 
     __tablename__ = "sessions"
 
@@ -91,7 +104,9 @@ class Login:
     is_active = True
     is_anonymous = False
 
-    def __init__(self, token: str, user: User, door: str, store_id: int | None, role: str | None) -> None:
+    def __init__(
+        self, token: str, user: User, door: str, store_id: int | None, role: str | None
+    ) -> None:
         self.token = token
         self.token_hash = _hash(token)
         self.user = user
@@ -120,12 +135,15 @@ def plain_email(text: str) -> str:
 @as_platform
 def by_email(email: str) -> User | None:
     """The person with this address, unless removed."""
-    return db.session.scalar(select(User).where(User.email == plain_email(email), User.removed_at.is_(None)))
+    return db.session.scalar(
+        select(User).where(User.email == plain_email(email), User.removed_at.is_(None))
+    )
 
 
 @as_platform
 def verify(user: User, password: str) -> bool:
-    """Whether this is the person's password. For log-ins use `logging_in.authenticate`, which limits tries."""
+    """Whether this is the person's password. For log-ins use `logging_in.authenticate`, which
+    limits tries."""
     kept = password_of(user)
     return any(hashing.fits(kept, form) for form in passwords.candidates(password))
 
@@ -144,15 +162,25 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
 
 @as_platform
 def start_login(
-    user: User, door: Door, store_id: int | None = None, *, user_agent: str = "", own_device: bool = False
+    user: User,
+    door: Door,
+    store_id: int | None = None,
+    *,
+    user_agent: str = "",
+    own_device: bool = False,
 ) -> str:
-    """Begin a session, under the number `user` was read with. A new token each time, so none can be planted.
+    """Begin a session, under the number `user` was read with. A new token each time, so none can be
+    planted.
 
     `own_device` when nobody else uses this browser: the session then idles and lives longer.
     """
     token = secrets.token_urlsafe(32)
     row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
-    row.device, row.access_no, row.own_device = browsers.words(user_agent), user.access_no, own_device
+    row.device, row.access_no, row.own_device = (
+        browsers.words(user_agent),
+        user.access_no,
+        own_device,
+    )
     with transaction() as session:
         session.add(row)
     return token
@@ -160,12 +188,15 @@ def start_login(
 
 @as_platform
 def login_of(token: str, door: Door) -> Login | None:
-    """The log-in a token stands for at this door, or None when it ended, idled out or belongs to another door."""
+    """The log-in a token stands for at this door, or None when it ended, idled out or belongs to
+    another door."""
     row = db.session.execute(
         select(LoginSession, User, Membership.role)
         .join(User, User.id == LoginSession.user_id)
         .outerjoin(
-            Membership, (Membership.user_id == LoginSession.user_id) & (Membership.store_id == LoginSession.store_id)
+            Membership,
+            (Membership.user_id == LoginSession.user_id)
+            & (Membership.store_id == LoginSession.store_id),
         )
         .where(LoginSession.token_hash == _hash(token), LoginSession.door == door)
     ).first()
@@ -179,21 +210,32 @@ def login_of(token: str, door: Door) -> Login | None:
         return None  # a person's idle time is not a machine's duration: it is never scaled
     if (now - login.created_at).total_seconds() > longest_s:
         return None
-    if (door == "console" and user.platform_role == "none") or (login.store_id is not None and role is None):
+    if (door == "console" and user.platform_role == "none") or (
+        login.store_id is not None and role is None
+    ):
         return None
     found = Login(token, user, door, login.store_id, role)
     if (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
         with transaction() as session:
             # A statement, not a row: another tab may be logging out right now.
-            session.execute(update(LoginSession).where(LoginSession.token_hash == login.token_hash).values(seen_at=now))
+            session.execute(
+                update(LoginSession)
+                .where(LoginSession.token_hash == login.token_hash)
+                .values(seen_at=now)
+            )
     return found
 
 
 @as_platform
 def switch_store(token: str, store_id: int) -> None:
-    """Make a portal session work in another store. `login_of` refuses it where the person is no member."""
+    """Make a portal session work in another store. `login_of` refuses it where the person is no
+    member."""
     with transaction() as session:
-        session.execute(update(LoginSession).where(LoginSession.token_hash == _hash(token)).values(store_id=store_id))
+        session.execute(
+            update(LoginSession)
+            .where(LoginSession.token_hash == _hash(token))
+            .values(store_id=store_id)
+        )
 
 
 @as_platform
@@ -245,16 +287,29 @@ def _within(moment: str, which: int) -> ColumnElement[bool]:
 
 
 def end_logins_of(user: User, keep: str | None = None) -> str | None:
-    """Inside the open use case: what the person was given before (sessions, devices, reset links) opens nothing.
+    """Inside the open use case: what the person was given before (sessions, devices, reset links)
+    opens nothing.
 
-    By number and not only by deleting, because a log-in under way may write its session after this. `keep` is the token
-    of a session that goes on: it continues, no longer than before, under the new token that is returned.
+    By number and not only by deleting, because a log-in under way may write its session after this.
+    `keep` is the token of a session that goes on: it continues, no longer than before, under the
+    new token that is returned.
     """
-    raised = update(User).where(User.id == user.id).values(access_no=User.access_no + 1).returning(User.access_no)
+    raised = (
+        update(User)
+        .where(User.id == user.id)
+        .values(access_no=User.access_no + 1)
+        .returning(User.access_no)
+    )
     number = db.session.execute(raised).scalar_one()
     token, mine = secrets.token_urlsafe(32), LoginSession.user_id == user.id
-    going_on = (mine, LoginSession.token_hash == _hash(keep or ""), LoginSession.access_no == number - 1)
-    renewed = update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
+    going_on = (
+        mine,
+        LoginSession.token_hash == _hash(keep or ""),
+        LoginSession.access_no == number - 1,
+    )
+    renewed = (
+        update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
+    )
     is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
     db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != number))
     guessing.forget_devices(user.id)
@@ -262,24 +317,32 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
 
 
 def void_password(user: User) -> None:
-    """Leave the person without a password inside the open use case. A guess at it costs the usual work."""
+    """Leave the person without a password inside the open use case. A guess at it costs the usual
+    work."""
     user.password_hash, user.password_long = hashing.make(secrets.token_urlsafe(32)), False
 
 
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
-    """Set the hash inside the open use case. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
+    """Set the hash inside the open use case. `own` are names of the person's stores. Raises
+    `passwords.BadPassword`."""
     words = (user.name, user.email, user.email.partition("@")[0], *own)
     kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
-    user.password_hash, user.password_long = hashing.make(kept), len(kept) >= passwords.SHORTEST_OF_PLATFORM
+    user.password_hash, user.password_long = (
+        hashing.make(kept),
+        len(kept) >= passwords.SHORTEST_OF_PLATFORM,
+    )
 
 
 def password_of(user: User | None) -> str:
-    """The kept hash, by a function that hears this program alone: no role of ours may read the column.
+    """The kept hash, by a function that hears this program alone: no role of ours may read the
+    column.
 
     Asked about nobody it does the same work and gives a hash that no password fits.
     """
     said = signed.say("makola_password_of", user_id=user.id if user else 0)
-    found: str | None = db.session.execute(text("SELECT makola_password_of(:said, :mac)"), said).scalar_one()
+    found: str | None = db.session.execute(
+        text("SELECT makola_password_of(:said, :mac)"), said
+    ).scalar_one()
     return found or hashing.NOBODYS
 
 

@@ -1,1 +1,2 @@
-"""What every part of the trade stands on: settings, clock, database, tenant scope, money, numbers, text."""
+"""What every part of the trade stands on: settings, clock, database, tenant scope, money, numbers,
+text."""

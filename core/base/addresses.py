@@ -14,14 +14,16 @@ NOBODY = "nobody"
 _V6_PREFIX = 64
 """What one line is given at least (RFC 6177): its owner may use each address of it."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-"""Where translators put an IPv4 address into the last 32 bits (RFC 6052): all of IPv4 is one /64 there."""
+"""Where translators put an IPv4 address into the last 32 bits (RFC 6052): all of IPv4 is one /64
+there."""
 _WITH_PORT = re.compile(r"\[([0-9a-fA-F:.%\w]+)\](?::[0-9]+)?|([0-9]+(?:\.[0-9]+){3}):[0-9]+")
 """As some proxies write X-Forwarded-For. The port is another one at each connection."""
 
 
 @lru_cache(maxsize=4_096)
 def key(text: str | None) -> str:
-    """The key of a client's address: IPv4 as it is, also inside an IPv6 one; of IPv6 its /64. A port does not count.
+    """The key of a client's address: IPv4 as it is, also inside an IPv6 one; of IPv6 its /64. A
+    port does not count.
 
     A text that is no address is its own key, cut to 64 characters.
     """

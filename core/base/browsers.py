@@ -1,7 +1,7 @@
 """A browser in a few words a person knows: `Chrome on Android`.
 
-Decides only that, and whether it keeps our cookies. User agents are hostile text of any length; nothing of them but words
-of this table is kept.
+Decides only that, and whether it keeps our cookies. User agents are hostile text of any length;
+nothing of them but words of this table is kept.
 """
 
 from __future__ import annotations
@@ -54,5 +54,6 @@ def words(user_agent: str) -> str:
 
 
 def keeps_ours(names: Iterable[str]) -> bool:
-    """Whether a cookie of ours is among these names, all of which begin alike. What a proxy or a sibling adds is none."""
+    """Whether a cookie of ours is among these names, all of which begin alike. What a proxy or a
+    sibling adds is none."""
     return any(name.startswith("__Host-") for name in names)

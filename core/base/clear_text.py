@@ -1,7 +1,8 @@
 """Which addresses may carry a secret in clear: those of this machine.
 
-Decides what is refused and what is only said. A supplier's address is refused, because keys go with every call; a
-database or a Valkey across a private network is its operator's decision, and said in the log.
+Decides what is refused and what is only said. A supplier's address is refused, because keys go with
+every call; a database or a Valkey across a private network is its operator's decision, and said in
+the log.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 _NOT_IN_AN_ADDRESS = re.compile(r"[\s?#\x00-\x1f\x7f]")
-"""What would end up in each path that is joined to the supplier's address, or be dropped from it in silence."""
+"""What would end up in each path that is joined to the supplier's address, or be dropped from it in
+silence."""
 
 
 def problem_of_supplier(address: str) -> str | None:
     """Why DATA_MART_API_URL cannot be used, with the fix; None when it can."""
     if _NOT_IN_AN_ADDRESS.search(address):
-        return "DATA_MART_API_URL has a blank, a ? or a # in it: write it like https://api.example.com/api."
+        return (
+            "DATA_MART_API_URL has a blank, a ? or a # in it: write it like"
+            " https://api.example.com/api."
+        )
     try:
         parts = urlsplit(address)
         host, _port = parts.hostname, parts.port
@@ -43,8 +48,11 @@ def is_loopback(host: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
-def cautions(*, databases: Mapping[str, str], redis_url: str, public_scheme: str, base_domain: str) -> list[str]:
-    """What is allowed and yet tells secrets to a network, each with its fix. `databases`: setting → address."""
+def cautions(
+    *, databases: Mapping[str, str], redis_url: str, public_scheme: str, base_domain: str
+) -> list[str]:
+    """What is allowed and yet tells secrets to a network, each with its fix. `databases`: setting →
+    address."""
     found = [
         f"{name} leaves this machine, perhaps in clear: add sslmode=verify-full, or keep it private"
         for name, url in databases.items()
@@ -55,9 +63,18 @@ def cautions(*, databases: Mapping[str, str], redis_url: str, public_scheme: str
     except ValueError:
         return found  # whoever connects says what is wrong with it
     if valkey.scheme == "redis" and valkey.hostname and not is_loopback(valkey.hostname):
-        found.append("REDIS_URL leaves this machine in clear: use rediss://, or keep that network private")
-    if public_scheme == "http" and base_domain != "localhost" and not base_domain.endswith(".localhost"):
-        found.append("MAKOLA_PUBLIC_SCHEME is http: log-ins do not work, and reset links go in clear; set https")
+        found.append(
+            "REDIS_URL leaves this machine in clear: use rediss://, or keep that network private"
+        )
+    if (
+        public_scheme == "http"
+        and base_domain != "localhost"
+        and not base_domain.endswith(".localhost")
+    ):
+        found.append(
+            "MAKOLA_PUBLIC_SCHEME is http: log-ins do not work, and reset links go in clear; set"
+            " https"
+        )
     return found
 
 

@@ -1,8 +1,9 @@
 """The only source of time.
 
-`now()` is wall time plus an offset that tests may jump; `seconds()` scales durations. In SQL time is always a bound
-parameter, never the database's own clock, so that a jump reaches every process alike. `steady_s()` only ever passes:
-what must not happen too early, because it would buy twice, is measured by it too.
+`now()` is wall time plus an offset that tests may jump; `seconds()` scales durations. In SQL time
+is always a bound parameter, never the database's own clock, so that a jump reaches every process
+alike. `steady_s()` only ever passes: what must not happen too early, because it would buy twice, is
+measured by it too.
 """
 
 from __future__ import annotations
@@ -21,25 +22,33 @@ from core.base import config
 ACCRA = ZoneInfo("Africa/Accra")
 
 offset_source: Callable[[], float] | None = None
-"""Seconds to add to wall time. Wired at start when the configuration allows jumps; None in production."""
+"""Seconds to add to wall time. Wired at start when the configuration allows jumps; None in
+production."""
 wall_source: Callable[[], datetime] | None = None
 """Replaces the machine's own wall clock where a test sets it; None everywhere else."""
 
 steady_source: Callable[[], float] | None = None
-"""Replaces the machine's own steady clock where a test lets hours pass at once; None everywhere else."""
+"""Replaces the machine's own steady clock where a test lets hours pass at once; None everywhere
+else."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def steady_s() -> float:
-    """Seconds on a clock that nobody can set: the same for all processes of one boot, running on through sleep."""
+    """Seconds on a clock that nobody can set: the same for all processes of one boot, running on
+    through sleep."""
     if steady_source is not None:
         return steady_source()
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return (
+        time.clock_gettime(time.CLOCK_BOOTTIME)
+        if hasattr(time, "CLOCK_BOOTTIME")
+        else time.monotonic()
+    )
 
 
 @cache
 def boot() -> str:
-    """Names the steady clock: readings of `steady_s` compare only within one boot of one machine."""
+    """Names the steady clock: readings of `steady_s` compare only within one boot of one
+    machine."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:  # no Linux: then every process has a clock of its own
@@ -47,7 +56,8 @@ def boot() -> str:
 
 
 def wall() -> datetime:
-    """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.clock_changes` watches for that."""
+    """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.clock_changes`
+    watches for that."""
     return datetime.now(UTC) if wall_source is None else wall_source()
 
 
@@ -73,7 +83,8 @@ def after(duration_s: float) -> datetime:
 
 
 def jittered(duration_s: float) -> datetime:
-    """Like `after`, moved by up to a tenth either way so that many orders do not fall due together."""
+    """Like `after`, moved by up to a tenth either way so that many orders do not fall due
+    together."""
     return after(duration_s * random.uniform(0.9, 1.1))
 
 

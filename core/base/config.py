@@ -1,8 +1,8 @@
 """Every setting, limit, timeout and batch size of Makola, written down once.
 
-Decides what the environment may say and reports all that is missing or wrong at once. Leaves to others what the
-numbers mean: money in `ledger`, time in `clock`, the supplier's pace in `fulfilment`. Durations are in seconds and
-unscaled here; who waits by them asks `clock.seconds()`.
+Decides what the environment may say and reports all that is missing or wrong at once. Leaves to
+others what the numbers mean: money in `ledger`, time in `clock`, the supplier's pace in
+`fulfilment`. Durations are in seconds and unscaled here; who waits by them asks `clock.seconds()`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from core.base import setting_rules
 
 
 class ConfigError(Exception):
-    """One or more settings are missing or wrong; the message lists every one of them with its fix."""
+    """One or more settings are missing or wrong; the message lists every one of them with its
+    fix."""
 
 
 def _var(name: str, help_text: str, default: Any = ...) -> Any:
@@ -29,21 +30,40 @@ def _var(name: str, help_text: str, default: Any = ...) -> Any:
 class Config:
     """What one running Makola was told. Build it with `Config.from_environ`."""
 
-    database_url: str = _var("DATABASE_URL", "PostgreSQL address of the platform's role (owns nothing, no BYPASSRLS)")
-    database_store_url: str = _var("DATABASE_STORE_URL", "the stores' role's: docs/operate.md, 'Roles of the database'")
-    redis_url: str = _var("REDIS_URL", "Valkey or Redis address; it only carries rings, it never remembers")
-    secret_key: str = _var("MAKOLA_SECRET_KEY", "signs cookies and tokens; at least 32 characters, random")
-    data_mart_api_url: str = _var("DATA_MART_API_URL", "base address of the supplier, ending in /api")
+    database_url: str = _var(
+        "DATABASE_URL", "PostgreSQL address of the platform's role (owns nothing, no BYPASSRLS)"
+    )
+    database_store_url: str = _var(
+        "DATABASE_STORE_URL", "the stores' role's: docs/operate.md, 'Roles of the database'"
+    )
+    redis_url: str = _var(
+        "REDIS_URL", "Valkey or Redis address; it only carries rings, it never remembers"
+    )
+    secret_key: str = _var(
+        "MAKOLA_SECRET_KEY", "signs cookies and tokens; at least 32 characters, random"
+    )
+    data_mart_api_url: str = _var(
+        "DATA_MART_API_URL", "base address of the supplier, ending in /api"
+    )
     data_mart_api_key: str = _var("DATA_MART_API_KEY", "X-API-Key of the supplier account")
     data_mart_api_secret: str = _var("DATA_MART_API_SECRET", "X-API-Secret of the supplier account")
-    webhook_token: str = _var("MAKOLA_WEBHOOK_TOKEN", "unguessable path segment of the webhook address, 22+ letters")
+    webhook_token: str = _var(
+        "MAKOLA_WEBHOOK_TOKEN", "unguessable path segment of the webhook address, 22+ letters"
+    )
 
-    database_admin_url: str = _var("DATABASE_ADMIN_URL", "PostgreSQL address of the owner, for migrations only", "")
-    base_domain: str = _var("MAKOLA_BASE_DOMAIN", "stores live at <slug>.<this>; without a port", "localhost")
-    public_port: int = _var("MAKOLA_PUBLIC_PORT", "port in links shown to people; 0 for the scheme's own", 0)
+    database_admin_url: str = _var(
+        "DATABASE_ADMIN_URL", "PostgreSQL address of the owner, for migrations only", ""
+    )
+    base_domain: str = _var(
+        "MAKOLA_BASE_DOMAIN", "stores live at <slug>.<this>; without a port", "localhost"
+    )
+    public_port: int = _var(
+        "MAKOLA_PUBLIC_PORT", "port in links shown to people; 0 for the scheme's own", 0
+    )
     secret_key_fallbacks: str = _var(
         "MAKOLA_SECRET_KEY_FALLBACKS",
-        "earlier secret keys, parted by blanks or commas: still accepted, nothing new is signed with them",
+        "earlier secret keys, parted by blanks or commas: still accepted, nothing new is signed"
+        " with them",
         "",
     )
     webhook_token_previous: str = _var(
@@ -51,78 +71,140 @@ class Config:
         "the earlier webhook token: accepted until the supplier rings at the new one",
         "",
     )
-    public_scheme: str = _var("MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https")
-    proxy_hops: int = _var("MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0)
-    proxy_host: bool = _var("MAKOLA_PROXY_HOST", "1 when those proxies put the host into X-Forwarded-Host", False)
+    public_scheme: str = _var(
+        "MAKOLA_PUBLIC_SCHEME", "scheme in links shown to people: https or http", "https"
+    )
+    proxy_hops: int = _var(
+        "MAKOLA_PROXY_HOPS", "how many proxies of ours set X-Forwarded-*; 0 trusts none", 0
+    )
+    proxy_host: bool = _var(
+        "MAKOLA_PROXY_HOST", "1 when those proxies put the host into X-Forwarded-Host", False
+    )
     webhook_modes: str = _var(
         "MAKOLA_WEBHOOK_MODES",
-        "ways to verify a webhook, tried in order: platform_data_secret platform_data_key body_secret static_token",
+        "ways to verify a webhook, tried in order: platform_data_secret platform_data_key"
+        " body_secret static_token",
         "platform_data_secret platform_data_key",
     )
-    webhook_data_key: str = _var("MAKOLA_WEBHOOK_DATA_KEY", "extra key for platform_data_key, if disclosed", "")
+    webhook_data_key: str = _var(
+        "MAKOLA_WEBHOOK_DATA_KEY", "extra key for platform_data_key, if disclosed", ""
+    )
     webhook_body_secret: str = _var("MAKOLA_WEBHOOK_BODY_SECRET", "secret for body_secret", "")
-    webhook_static_token: str = _var("MAKOLA_WEBHOOK_STATIC_TOKEN", "shared token for static_token", "")
-    time_scale: float = _var("MAKOLA_TIME_SCALE", "divides every duration; tests and demo only", 1.0)
-    clock_jumps: bool = _var("MAKOLA_CLOCK_JUMPS", "1 lets the settings row clock.offset_s move the clock", False)
-    instance_dir: str = _var("MAKOLA_INSTANCE", "folder for built static files and logs", "instance")
+    webhook_static_token: str = _var(
+        "MAKOLA_WEBHOOK_STATIC_TOKEN", "shared token for static_token", ""
+    )
+    time_scale: float = _var(
+        "MAKOLA_TIME_SCALE", "divides every duration; tests and demo only", 1.0
+    )
+    clock_jumps: bool = _var(
+        "MAKOLA_CLOCK_JUMPS", "1 lets the settings row clock.offset_s move the clock", False
+    )
+    instance_dir: str = _var(
+        "MAKOLA_INSTANCE", "folder for built static files and logs", "instance"
+    )
     log_json: bool = _var("MAKOLA_LOG_JSON", "1 writes logs as JSON lines", False)
     security_contact: str = _var(
         "MAKOLA_SECURITY_CONTACT",
-        "mailto:, https: or tel: address for reports of faults, in /.well-known/security.txt; empty: no such page",
+        "mailto:, https: or tel: address for reports of faults, in /.well-known/security.txt;"
+        " empty: no such page",
         "",
     )
 
-    agent_price_fixed_pesewas: int = _var("MAKOLA_AGENT_PRICE_FIXED", "pesewas added to cost for agents", 0)
-    agent_price_bp: int = _var("MAKOLA_AGENT_PRICE_BP", "basis points of cost added for agents", 200)
-    store_markup_bp: int = _var("MAKOLA_STORE_MARKUP_BP", "basis points a new store adds to the agent price", 800)
+    agent_price_fixed_pesewas: int = _var(
+        "MAKOLA_AGENT_PRICE_FIXED", "pesewas added to cost for agents", 0
+    )
+    agent_price_bp: int = _var(
+        "MAKOLA_AGENT_PRICE_BP", "basis points of cost added for agents", 200
+    )
+    store_markup_bp: int = _var(
+        "MAKOLA_STORE_MARKUP_BP", "basis points a new store adds to the agent price", 800
+    )
     orders_per_recipient_hour: int = _var(
         "MAKOLA_ORDERS_PER_RECIPIENT_HOUR", "orders processed in an hour per store and number", 10
     )
     orders_open_per_device: int = _var(
-        "MAKOLA_ORDERS_OPEN_PER_DEVICE", "unprocessed orders per store and device; beyond, one more each 20 s", 5
+        "MAKOLA_ORDERS_OPEN_PER_DEVICE",
+        "unprocessed orders per store and device; beyond, one more each 20 s",
+        5,
     )
     orders_open_per_address: int = _var(
-        "MAKOLA_ORDERS_OPEN_PER_ADDRESS", "unprocessed orders per store and address; beyond, one more each 20 s", 30
+        "MAKOLA_ORDERS_OPEN_PER_ADDRESS",
+        "unprocessed orders per store and address; beyond, one more each 20 s",
+        30,
     )
-    pending_expires_s: int = _var("MAKOLA_PENDING_EXPIRES_S", "an order nobody processed for this long expires", 86_400)
-    retention_days: int = _var("MAKOLA_RETENTION_DAYS", "customers' numbers are masked so long after the order", 548)
-    orders_per_address_minute: int = _var("MAKOLA_ORDERS_PER_ADDRESS_MINUTE", "new orders per client address", 60)
-    failed_watch_s: int = _var("MAKOLA_FAILED_WATCH_S", "how long a failed order is watched before release", 86_400)
-    late_processing_s: int = _var("MAKOLA_LATE_PROCESSING_S", "processing longer than this is late", 3_600)
+    pending_expires_s: int = _var(
+        "MAKOLA_PENDING_EXPIRES_S", "an order nobody processed for this long expires", 86_400
+    )
+    retention_days: int = _var(
+        "MAKOLA_RETENTION_DAYS", "customers' numbers are masked so long after the order", 548
+    )
+    orders_per_address_minute: int = _var(
+        "MAKOLA_ORDERS_PER_ADDRESS_MINUTE", "new orders per client address", 60
+    )
+    failed_watch_s: int = _var(
+        "MAKOLA_FAILED_WATCH_S", "how long a failed order is watched before release", 86_400
+    )
+    late_processing_s: int = _var(
+        "MAKOLA_LATE_PROCESSING_S", "processing longer than this is late", 3_600
+    )
     late_queued_s: int = _var("MAKOLA_LATE_QUEUED_S", "queued longer than this is late", 600)
-    supplier_dedupes: bool = _var("MAKOLA_SUPPLIER_DEDUPES", "1 once proven that a repeated reference buys once", False)
-    workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
-    bulk: str = _var("MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off")
-    float_reserve_pesewas: int = _var("MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0)
-    undo_s: int = _var(
-        "MAKOLA_UNDO_S", "a pressed order goes so many seconds later and can be undone; 0 sends at once", 5
+    supplier_dedupes: bool = _var(
+        "MAKOLA_SUPPLIER_DEDUPES", "1 once proven that a repeated reference buys once", False
     )
-    fund_note: str = _var("MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", "")
+    workers: int = _var("MAKOLA_WORKERS", "RQ worker processes under supervise", 2)
+    bulk: str = _var(
+        "MAKOLA_BULK", "several purchases in one call: off, or auto when calls are scarce", "off"
+    )
+    float_reserve_pesewas: int = _var(
+        "MAKOLA_FLOAT_RESERVE", "pesewas of float that no purchase may touch", 0
+    )
+    undo_s: int = _var(
+        "MAKOLA_UNDO_S",
+        "a pressed order goes so many seconds later and can be undone; 0 sends at once",
+        5,
+    )
+    fund_note: str = _var(
+        "MAKOLA_FUND_NOTE", "how agents pay you for their wallets; their wallet page shows it", ""
+    )
     reset_link_s: int = _var("MAKOLA_RESET_LINK_S", "how long a one-time reset link works", 86_400)
     own_idle_s: int = _var(
-        "MAKOLA_SESSION_IDLE_S", "a portal log-in on one's own device ends unused after this", 43_200
+        "MAKOLA_SESSION_IDLE_S",
+        "a portal log-in on one's own device ends unused after this",
+        43_200,
     )
-    metrics_token: str = _var("MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", "")
+    metrics_token: str = _var(
+        "MAKOLA_METRICS_TOKEN", "bearer token of /metrics, 22+ letters; empty turns it off", ""
+    )
 
     # Limits nobody sets by hand. Each is named by the rule it serves; sources in docs/decisions.md.
-    open_wait_s: int = 20  # between further orders of a caller who has too many unprocessed ones; unscaled
+    open_wait_s: int = (
+        20  # between further orders of a caller who has too many unprocessed ones; unscaled
+    )
     repeat_window_s: int = 300  # same number and size within this asks again (product §4)
     job_timeout_s: int = 120  # an RQ job; longer than connect 10 + read 90
     supervise_grace_s: int = 30  # a worker busy longer than job_timeout + this is killed
     send_lease_s: int = 100  # a claim's call may begin this long after the claim, never later
-    purchase_call_s: int = 110  # the longest a purchase call may take, from connect to the last byte
-    supplier_longest_s: int = 80  # the supplier may still charge this long after we hung up (contract §5)
+    purchase_call_s: int = (
+        110  # the longest a purchase call may take, from connect to the last byte
+    )
+    supplier_longest_s: int = (
+        80  # the supplier may still charge this long after we hung up (contract §5)
+    )
     grace_s: int = 300  # absence counts only this long after the claim: see `__post_init__`
     absence_gap_s: int = 60  # between the two "not found" that prove absence
     max_unproven_resends: int = 1  # while supplier_dedupes is not proven
-    max_proven_resends: int = 5  # once it is: then a person, because the supplier contradicts itself
+    max_proven_resends: int = (
+        5  # once it is: then a person, because the supplier contradicts itself
+    )
     balance_fresh_s: int = 60  # a balance read older than this is read again before a purchase
     large_order_bp: int = 1_000  # an order over 10 % of the float reads the balance first
     balance_break_gap_s: int = 60  # two reads this far apart make a difference a break
     rate_window_s: int = 60  # the supplier's window
     rate_calls: int = 50  # all our calls in a window (the supplier allows 60)
     rate_reserved_for_purchases: int = 20
-    rate_reserved_for_news: int = 10  # the last calls of a window, which routine leaves to signed news
+    rate_reserved_for_news: int = (
+        10  # the last calls of a window, which routine leaves to signed news
+    )
     ring_lookups_per_window: int = 10  # look-ups that unverified rings may cause in a rate window
     ring_gap_s: int = 30  # an unverified ring never looks sooner than this after the last look-up
     breaker_unknowns: int = 5  # unknown answers in a row that open the breaker
@@ -134,25 +216,41 @@ class Config:
     relay_round_s: float = 1.0
     relay_lease_s: int = 15  # a rung row is not rung again within this
     relay_batch: int = 50
-    unsure_s: int = 15  # what can be bought was looked at longer ago: nothing is promised; unscaled, as heartbeats are
-    unwatched_s: int = 60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
-    slow_s: int = 4  # a call under way for this long has no answer so far, and another address is asked
-    silent_s: int = 12  # no answer of the supplier for this long, at two of its addresses: buying stands still
-    silent_purchase_s: int = 45  # the same at one purchase alone: workers may all hang at calls by then
-    long_rate_wait_s: int = (
-        60  # told by the supplier to wait longer than this: buying stands still; unscaled, as its wait
+    # What can be bought was looked at longer ago: nothing is promised; unscaled, as heartbeats are.
+    unsure_s: int = 15
+    unwatched_s: int = (
+        60  # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
     )
-    probe_s: int = 6  # asked this often while it is away, or has said nothing while people look at a shop
+    slow_s: int = (
+        4  # a call under way for this long has no answer so far, and another address is asked
+    )
+    silent_s: int = (
+        12  # no answer of the supplier for this long, at two of its addresses: buying stands still
+    )
+    silent_purchase_s: int = (
+        45  # the same at one purchase alone: workers may all hang at calls by then
+    )
+    # Told by the supplier to wait longer than this: buying stands still; unscaled, as its wait.
+    long_rate_wait_s: int = 60
+    probe_s: int = (
+        6  # asked this often while it is away, or has said nothing while people look at a shop
+    )
     looked_s: int = 60  # a shop or review page that was shown counts for this long as looked at
     looked_again_s: int = 5  # said again after this: not at each page
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
-    proof_every_s: int = 3_600  # the timed proof of the books; twice this old, it is said to be overdue
+    proof_every_s: int = (
+        3_600  # the timed proof of the books; twice this old, it is said to be overdue
+    )
     webhook_lines: int = 20  # webhooks of one order that its timeline shows; the log keeps all
     webhook_bytes: int = 64 * 1024
-    webhooks_kept_of_order: int = 100  # events of one order that are kept; genuine ones are three to five
-    strangers_kept_in_hour: int = 500  # events that name no order of ours, kept in an hour; the rest are counted
+    webhooks_kept_of_order: int = (
+        100  # events of one order that are kept; genuine ones are three to five
+    )
+    strangers_kept_in_hour: int = (
+        500  # events that name no order of ours, kept in an hour; the rest are counted
+    )
     stranger_bytes_in_hour: int = 2 * 1024 * 1024  # their bodies together
     webhook_keep_days: int = 30
     call_body_bytes: int = 8 * 1024
@@ -161,21 +259,29 @@ class Config:
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
     upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
     uploads_at_once: int = 8  # in all web processes together
-    db_tries: int = (
-        5  # of a page or one order of a selection that lost against another transaction; unscaled, as locks are
-    )
+    # Of a page or one order of a selection that lost against another transaction; unscaled, as
+    # locks are.
+    db_tries: int = 5
     db_patience_s: float = 6.0  # no try begins later than this after the first
     db_pause_s: float = 0.01  # before the second try, about twice this; doubled each time
-    lock_read_s: float = 1.0  # the longest a page waits for a lock in PostgreSQL; these are unscaled, as locks are
-    lock_press_s: float = 2.0  # a press of a person: what a store, the portal or the console was sent
+    lock_read_s: float = (
+        1.0  # the longest a page waits for a lock in PostgreSQL; these are unscaled, as locks are
+    )
+    lock_press_s: float = (
+        2.0  # a press of a person: what a store, the portal or the console was sent
+    )
     lock_hook_s: float = 1.0  # a webhook, whose sender hangs up after 5 s
     lock_work_s: float = 5.0  # relay, workers and commands
-    lock_crowd: int = 2  # requests of one process that may wait that long at once: half of its threads
+    lock_crowd: int = (
+        2  # requests of one process that may wait that long at once: half of its threads
+    )
     lock_crowded_read_s: float = (
         0.2  # a page beyond them, so that threads are left for others: it waits for tables alone
     )
     lock_crowded_press_s: float = 0.4  # a press beyond them: two clicks on one order are no crowd
-    lock_last_s: float = 0.3  # what takes the last thread of a process: others queue behind it for that thread
+    lock_last_s: float = (
+        0.3  # what takes the last thread of a process: others queue behind it for that thread
+    )
     lock_spent_s: float = 0.02  # the further orders of a selection, once one was waited for in vain
     page_size: int = 50
     process_many: int = 200  # orders in one bulk Process
@@ -187,30 +293,45 @@ class Config:
     processing_ladder_s: tuple[int, ...] = (60, 120, 300, 600, 1_200, 1_800, 3_600)
     failed_ladder_s: tuple[int, ...] = (3_600,)
     completed_watch_s: int = 86_400  # looked at once more this long after completion
-    refunded_ladder_s: tuple[int, ...] = (3_600, 21_600, 86_400)  # the money went back: the supplier may yet deliver
+    refunded_ladder_s: tuple[int, ...] = (
+        3_600,
+        21_600,
+        86_400,
+    )  # the money went back: the supplier may yet deliver
     unknown_case_s: int = 86_400  # without a clear answer this long, a person is asked
-    never_fulfilled_case_s: int = 86_400  # accepted this long ago and not delivered: a person is asked
+    never_fulfilled_case_s: int = (
+        86_400  # accepted this long ago and not delivered: a person is asked
+    )
     bulk_lines: int = 10  # purchases in one call; fewer orders due are bought one by one
     bulk_off_s: int = 3_600  # the supplier has no bulk endpoint: tried again after this
 
     def __post_init__(self) -> None:
-        """The arithmetic of leases (reliability §1), once: whoever could still buy is done before absence counts.
+        """The arithmetic of leases (reliability §1), once: whoever could still buy is done before
+        absence counts.
 
-        Two roads lead to a late charge: a call begun at the last moment of its lease, and a job that runs into its
-        time limit and is killed by the supervisor. After either the supplier itself may still work on it.
+        Two roads lead to a late charge: a call begun at the last moment of its lease, and a job
+        that runs into its time limit and is killed by the supervisor. After either the supplier
+        itself may still work on it.
         """
         if self.rate_reserved_for_purchases + self.rate_reserved_for_news >= self.rate_calls:
-            raise ConfigError("rate_calls leaves nothing beside what is reserved for purchases and for signed news")
-        latest = max(self.send_lease_s + self.purchase_call_s, self.job_timeout_s + self.supervise_grace_s)
+            raise ConfigError(
+                "rate_calls leaves nothing beside what is reserved for purchases and for signed"
+                " news"
+            )
+        latest = max(
+            self.send_lease_s + self.purchase_call_s, self.job_timeout_s + self.supervise_grace_s
+        )
         if self.grace_s < latest + self.supplier_longest_s:
             raise ConfigError(
-                f"grace_s is {self.grace_s}: it must be at least {latest + self.supplier_longest_s}, when the last "
-                "call that could still buy is over"
+                f"grace_s is {self.grace_s}: it must be at least"
+                f" {latest + self.supplier_longest_s}, when the last call that could still buy is"
+                " over"
             )
 
     @property
     def signing_keys(self) -> list[str]:
-        """Every key that a signature of ours may carry. The last is the present one, and the only one that signs."""
+        """Every key that a signature of ours may carry. The last is the present one, and the only
+        one that signs."""
         return [*_listed(self.secret_key_fallbacks), self.secret_key]
 
     @property
@@ -219,14 +340,16 @@ class Config:
         return [token for token in (self.webhook_token, self.webhook_token_previous) if token]
 
     def address(self, label: str = "") -> str:
-        """The public address of a host of ours, without a trailing slash: a store, `portal`, `admin` or the bare one."""
+        """The public address of a host of ours, without a trailing slash: a store, `portal`,
+        `admin` or the bare one."""
         host = f"{label}.{self.base_domain}" if label else self.base_domain
         port = f":{self.public_port}" if self.public_port else ""
         return f"{self.public_scheme}://{host}{port}"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
-        """Read every setting. Raises `ConfigError` naming all that are missing or wrong, each with its fix."""
+        """Read every setting. Raises `ConfigError` naming all that are missing or wrong, each with
+        its fix."""
         values: dict[str, Any] = {}
         problems: list[str] = []
         for f in fields(cls):

@@ -1,9 +1,11 @@
-"""Whether this database is the one Makola wrote to last, or a copy of its past: a restored backup, a promoted replica.
+"""Whether this database is the one Makola wrote to last, or a copy of its past: a restored backup,
+a promoted replica.
 
-A copy has forgotten what was bought after it was taken, so nothing is bought on it before every open order has been
-marked (`orders.note_restore`). One row of `settings` names the database it was written in and the transaction that
-wrote it; a copy cannot have both. The one way back it cannot see is files put back under the same server, such as a
-disk's snapshot or a base backup started without recovery: for those there is `flask --app wsgi restored`.
+A copy has forgotten what was bought after it was taken, so nothing is bought on it before every
+open order has been marked (`orders.note_restore`). One row of `settings` names the database it was
+written in and the transaction that wrote it; a copy cannot have both. The one way back it cannot
+see is files put back under the same server, such as a disk's snapshot or a base backup started
+without recovery: for those there is `flask --app wsgi restored`.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ _HERE = """
          left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline
   FROM pg_control_system()
 """
-"""The cluster, the database in it, and the timeline: a new one begins with each promotion and each recovery to a point
-in time. Taken from the log's own position, since the control file learns of it later, at the next checkpoint."""
+"""The cluster, the database in it, and the timeline: a new one begins with each promotion and each
+recovery to a point in time. Taken from the log's own position, since the control file learns of it
+later, at the next checkpoint."""
 
 REMEMBER = f"""
   INSERT INTO settings (key, value)
@@ -45,7 +48,12 @@ _COMPARE = f"""
   FROM ({_HERE}) AS here LEFT JOIN settings s ON s.key = 'database.lineage'
 """  # noqa: S608
 
-_WORDS = ("another server", "another database", "another timeline of the server", "written again by a restore")
+_WORDS = (
+    "another server",
+    "another database",
+    "another timeline of the server",
+    "written again by a restore",
+)
 
 
 def differences(executor: Executor) -> tuple[str, ...]:
@@ -57,7 +65,8 @@ def differences(executor: Executor) -> tuple[str, ...]:
 
 
 def refuse_restored_copy(executor: Executor) -> None:
-    """Raise `UnknownDatabase` unless this is the database we wrote to last. The gate of every purchase."""
+    """Raise `UnknownDatabase` unless this is the database we wrote to last. The gate of every
+    purchase."""
     found = differences(executor)
     if found:
         raise UnknownDatabase(", ".join(found))

@@ -1,7 +1,8 @@
 """The database session and the one way to write: `with transaction():`.
 
-Decides when things are committed: one transaction per use case, opened by the verb, never nested, never committed
-elsewhere. What a session may see, and as which of the two roles it connects, is decided by `tenancy`.
+Decides when things are committed: one transaction per use case, opened by the verb, never nested,
+never committed elsewhere. What a session may see, and as which of the two roles it connects, is
+decided by `tenancy`.
 """
 
 from __future__ import annotations
@@ -39,30 +40,43 @@ class Model(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, str: Text, datetime: DateTime(timezone=True)}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: BigInteger,
+        str: Text,
+        datetime: DateTime(timezone=True),
+    }
 
 
 STORE, PLATFORM = "store", None
-"""Names of the two engines: each connects as a role of its own, whose rights stand in `core.base.rights`."""
+"""Names of the two engines: each connects as a role of its own, whose rights stand in
+`core.base.rights`."""
 connects_as: ContextVar[str | None] = ContextVar("makola_connects_as", default=STORE)
 """The engine that new transactions of this work use. Set by `tenancy` alone."""
 
 
 class _Session(FlaskSession):
-    """One session, two roles: which one a transaction connects as is known before its first statement."""
+    """One session, two roles: which one a transaction connects as is known before its first
+    statement."""
 
-    def get_bind(self, *_: Any, bind: Engine | Connection | None = None, **__: Any) -> Engine | Connection:
+    def get_bind(
+        self, *_: Any, bind: Engine | Connection | None = None, **__: Any
+    ) -> Engine | Connection:
         return bind if bind is not None else db.engines[connects_as.get()]
 
 
-db = SQLAlchemy(metadata=Model.metadata, session_options={"expire_on_commit": False, "class_": _Session})
-"""Only `db.session` and the engines are used; tables inherit `Model`, so the extension stays replaceable."""
+db = SQLAlchemy(
+    metadata=Model.metadata, session_options={"expire_on_commit": False, "class_": _Session}
+)
+"""Only `db.session` and the engines are used; tables inherit `Model`, so the extension stays
+replaceable."""
 
 
 _LOST = frozenset({"40P01", "40001"})
-"""Deadlock, serialization failure: PostgreSQL undid everything, and the same act may well succeed at once."""
+"""Deadlock, serialization failure: PostgreSQL undid everything, and the same act may well succeed
+at once."""
 _WAITED = "55P03"
-"""Lock timeout: whoever waited the whole time for a lock does not wait for it again; the person is told instead."""
+"""Lock timeout: whoever waited the whole time for a lock does not wait for it again; the person is
+told instead."""
 _lock_limit_s: ContextVar[float | None] = ContextVar("makola_lock_limit", default=None)
 _committed: ContextVar[int] = ContextVar("makola_committed", default=0)
 """Use cases committed by this thread of work; only ever compared with an earlier reading."""
@@ -78,14 +92,18 @@ class UnsavedChange(RuntimeError):
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One use case. Commits at the end, rolls back on any exception, then runs what `after_commit` collected.
+    """One use case. Commits at the end, rolls back on any exception, then runs what `after_commit`
+    collected.
 
-    Ends an open read first, so that the transaction sees the present and its rows are freshly locked. Raises
-    `NestedTransaction` when one is already open in this session, `UnsavedChange` when a row was changed outside one.
+    Ends an open read first, so that the transaction sees the present and its rows are freshly
+    locked. Raises `NestedTransaction` when one is already open in this session, `UnsavedChange`
+    when a row was changed outside one.
     """
     session = db.session()
     if session.info.get("writing"):
-        raise NestedTransaction("a use case is one transaction: do not call a verb that writes from inside another")
+        raise NestedTransaction(
+            "a use case is one transaction: do not call a verb that writes from inside another"
+        )
     if session.dirty or session.new or session.deleted:
         raise UnsavedChange("a row was changed outside a use case")
     session.close()  # what was read before stays readable, detached; what is read now is fresh
@@ -109,7 +127,8 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def joined_transaction() -> Iterator[Session]:
-    """The open use case, or one of its own where none is open: for verbs that are parts of larger ones as well."""
+    """The open use case, or one of its own where none is open: for verbs that are parts of larger
+    ones as well."""
     if in_transaction():
         yield db.session()
         return
@@ -118,7 +137,8 @@ def joined_transaction() -> Iterator[Session]:
 
 
 def held_rows() -> dict[Any, Any]:
-    """What the open use case has locked so far, by whatever names it: a locked row need not be asked for twice."""
+    """What the open use case has locked so far, by whatever names it: a locked row need not be
+    asked for twice."""
     held: dict[Any, Any] = db.session().info["held"]
     return held
 
@@ -126,9 +146,9 @@ def held_rows() -> dict[Any, Any]:
 def retry_on_conflict(act: Callable[[], T]) -> T:
     """Do `act`, and again from its beginning when it lost against another at the database.
 
-    Only while it has committed nothing, at most `db_tries` times in all, none of them begun later than `db_patience_s`
-    after the first. Then, and for every other error, a lock waited for in vain among them, what PostgreSQL said is
-    raised.
+    Only while it has committed nothing, at most `db_tries` times in all, none of them begun later
+    than `db_patience_s` after the first. Then, and for every other error, a lock waited for in vain
+    among them, what PostgreSQL said is raised.
     """
     settings, began = config.current(), time.monotonic()
     for tries in range(1, settings.db_tries + 1):
@@ -137,7 +157,12 @@ def retry_on_conflict(act: Callable[[], T]) -> T:
             return act()
         except DBAPIError as error:
             late = time.monotonic() - began > settings.db_patience_s
-            if _word(error) not in _LOST or _committed.get() != committed or tries == settings.db_tries or late:
+            if (
+                _word(error) not in _LOST
+                or _committed.get() != committed
+                or tries == settings.db_tries
+                or late
+            ):
                 raise
         end_read()
         time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
@@ -145,12 +170,14 @@ def retry_on_conflict(act: Callable[[], T]) -> T:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether this is PostgreSQL's word that a statement lost against another transaction, not that it was wrong."""
+    """Whether this is PostgreSQL's word that a statement lost against another transaction, not that
+    it was wrong."""
     return _word(error) in _LOST | {_WAITED}
 
 
 def limit_lock_waits(limit_s: float | None) -> float | None:
-    """Transactions that this thread of work begins from now on wait at most so long for a lock; None: `lock_work_s`.
+    """Transactions that this thread of work begins from now on wait at most so long for a lock;
+    None: `lock_work_s`.
 
     Returns the limit that held until now.
     """
@@ -160,7 +187,8 @@ def limit_lock_waits(limit_s: float | None) -> float | None:
 
 
 def lock_limit_ms() -> int:
-    """How long a transaction that begins now waits for a lock, as PostgreSQL's `lock_timeout` takes it."""
+    """How long a transaction that begins now waits for a lock, as PostgreSQL's `lock_timeout` takes
+    it."""
     limit_s = _lock_limit_s.get()
     return round((config.current().lock_work_s if limit_s is None else limit_s) * 1_000)
 
@@ -184,20 +212,24 @@ def after_commit(act: Callable[[], None]) -> None:
 
 
 def end_read() -> None:
-    """Give back the connection of a finished read, before something slow such as a call to a supplier.
+    """Give back the connection of a finished read, before something slow such as a call to a
+    supplier.
 
-    What was read stands also when the server has died meanwhile: a page that is ready must not become an error.
+    What was read stands also when the server has died meanwhile: a page that is ready must not
+    become an error.
     """
     try:
         db.session.remove()
     except DBAPIError:
-        db.session.registry.clear()  # the dead connection has nothing to roll back, and the pool throws it away
+        # The dead connection has nothing to roll back, and the pool throws it away.
+        db.session.registry.clear()
 
 
 class TimedConnection(psycopg.Connection[Any]):
     """A connection that waits for an answer only so long.
 
-    A server that is frozen keeps its sockets alive: no timeout of the server's own and none of TCP ends a wait then.
+    A server that is frozen keeps its sockets alive: no timeout of the server's own and none of TCP
+    ends a wait then.
     """
 
     answer_s: float | None = None
@@ -208,27 +240,36 @@ class TimedConnection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.answer_s if timeout is None else timeout)
         except psycopg.OperationalError:
-            if timeout is None and self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # its answer may come yet, and nobody would know to which question
+            if (
+                timeout is None
+                and self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+            ):
+                # Its answer may come yet, and nobody would know to which question.
+                self.pgconn.finish()
             raise
 
 
 def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
-    """Have every connection of `engine` give up on an answer after `answer_s`, and on a sign of life after `ping_s`.
+    """Have every connection of `engine` give up on an answer after `answer_s`, and on a sign of
+    life after `ping_s`.
 
-    While nobody could connect, one thread tries and the others are refused at once: pages of a process must not all
-    wait for the same dead server.
+    While nobody could connect, one thread tries and the others are refused at once: pages of a
+    process must not all wait for the same dead server.
     """
     trying, is_down = threading.Lock(), threading.Event()
 
-    def connect(_dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> TimedConnection:
+    def connect(
+        _dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]
+    ) -> TimedConnection:
         is_alone = trying.acquire(blocking=False)
         try:
             if is_down.is_set() and not is_alone:
                 raise psycopg.OperationalError("the database did not answer a moment ago")
             connection = TimedConnection.connect(*words, **options)
             connection.answer_s = answer_s
-            poolers.refuse_connection(connection, f"The database's address of {connection.info.user}")
+            poolers.refuse_connection(
+                connection, f"The database's address of {connection.info.user}"
+            )
             is_down.clear()
             return connection
         except psycopg.OperationalError:

@@ -1,7 +1,8 @@
-"""Hashing of passwords, one hash at a time in a process, so that log-ins never take the pages' time.
+"""Hashing of passwords, one hash at a time in a process, so that log-ins never take the pages'
+time.
 
-Decides how a password is hashed and who waits for whom. Which password is good enough is decided in `users`, how
-often one may be tried in `guessing`.
+Decides how a password is hashed and who waits for whom. Which password is good enough is decided in
+`users`, how often one may be tried in `guessing`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ THREADS = 2
 WAIT_S = 2.0
 """The longest wait for the hash of another; one takes a few hundredths of a second."""
 
-# The least that OWASP's password storage cheat sheet asks of Argon2id, on one core: argon2-cffi's own setting takes
-# eight times the processor's time, of four cores at once, and whoever floods a log-in spends ours with it.
+# The least that OWASP's password storage cheat sheet asks of Argon2id, on one core: argon2-cffi's
+# own setting takes eight times the processor's time, of four cores at once, and whoever floods a
+# log-in spends ours with it.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NOBODYS = _hasher.hash("nobody has this password")
 """A hash that no password opens, made by the rule of everybody's."""
@@ -31,10 +33,12 @@ _mine = threading.local()
 
 
 class Busy(Exception):
-    """This process hashes as much as it may. Nothing was looked at and nothing counted. `sentence` says what to do."""
+    """This process hashes as much as it may. Nothing was looked at and nothing counted. `sentence`
+    says what to do."""
 
     sentence = (
-        "Many people are logging in just now. Nothing was checked: type your password and press the button again."
+        "Many people are logging in just now. Nothing was checked: type your password and press the"
+        " button again."
     )
     wait_s = 1
 

@@ -1,8 +1,10 @@
-"""Which of the processes behind the pages are alive: one row for each, touched by the process itself as it works.
+"""Which of the processes behind the pages are alive: one row for each, touched by the process
+itself as it works.
 
-Kept in PostgreSQL, so that a flush of Valkey hides nobody, and because a heartbeat must show that its process reaches the
-database, without which it is of no use. Recorded from the very loop that takes work: a process that hangs stops being heard.
-The same rows count what a process that keeps going must not lose sight of, such as lost rings.
+Kept in PostgreSQL, so that a flush of Valkey hides nobody, and because a heartbeat must show that
+its process reaches the database, without which it is of no use. Recorded from the very loop that
+takes work: a process that hangs stops being heard. The same rows count what a process that keeps
+going must not lose sight of, such as lost rings.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ RINGS_LOST = "rings lost"
 BEAT_S = 10
 """A process records itself at most this often; a worker that waits for work, every 20 s."""
 ALIVE_S = 60
-"""A process whose last heartbeat is older is not counted as alive: it may be busy with a long job, or gone."""
+"""A process whose last heartbeat is older is not counted as alive: it may be busy with a long job,
+or gone."""
 _COUNTER = "counter"
 _KEEP_H = 24
 _last_beat = float("-inf")
@@ -70,7 +73,9 @@ def health() -> dict[str, Health]:
     now = clock.now()
     rows = db.session.execute(
         select(
-            Heartbeat.role, func.count().filter(Heartbeat.at > now - timedelta(seconds=ALIVE_S)), func.max(Heartbeat.at)
+            Heartbeat.role,
+            func.count().filter(Heartbeat.at > now - timedelta(seconds=ALIVE_S)),
+            func.max(Heartbeat.at),
         )
         .where(Heartbeat.role != _COUNTER)
         .group_by(Heartbeat.role)
@@ -81,7 +86,12 @@ def health() -> dict[str, Health]:
 @as_platform
 def counted(name: str) -> int:
     """How often `count(name)` was called, in all processes and for ever."""
-    return db.session.scalar(select(Heartbeat.times).where(Heartbeat.name == name, Heartbeat.role == _COUNTER)) or 0
+    return (
+        db.session.scalar(
+            select(Heartbeat.times).where(Heartbeat.name == name, Heartbeat.role == _COUNTER)
+        )
+        or 0
+    )
 
 
 @as_platform
@@ -89,7 +99,8 @@ def prune() -> int:
     """Forget processes that ended long ago. Returns how many rows went."""
     with transaction() as session:
         old = Heartbeat.at < clock.now() - timedelta(hours=_KEEP_H)
-        return int(session.execute(delete(Heartbeat).where(Heartbeat.role != _COUNTER, old)).rowcount)  # type: ignore[attr-defined]
+        gone = session.execute(delete(Heartbeat).where(Heartbeat.role != _COUNTER, old))
+        return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 @as_platform
@@ -99,5 +110,7 @@ def _touch(role: str, name: str) -> None:
         session.execute(
             insert(Heartbeat)
             .values(name=name, role=role, at=now, times=1)
-            .on_conflict_do_update(index_elements=[Heartbeat.name], set_={"at": now, "times": Heartbeat.times + 1})
+            .on_conflict_do_update(
+                index_elements=[Heartbeat.name], set_={"at": now, "times": Heartbeat.times + 1}
+            )
         )

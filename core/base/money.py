@@ -1,7 +1,7 @@
 """Money as whole pesewas: reading, writing and the named roundings.
 
-GHS 1 is 100 pesewas. Nothing here or elsewhere divides money without one of these functions, and no float is ever
-money.
+GHS 1 is 100 pesewas. Nothing here or elsewhere divides money without one of these functions, and no
+float is ever money.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def parse_ghs(text: str) -> Pesewas:
     cleaned = re.sub(r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", text_input.visible(text), count=1).rstrip()
     if not cleaned:
         raise BadAmount("Type an amount in cedis, like 24.00.")
-    if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?|[0-9]{1,12}(\.[0-9]{1,2})?", cleaned):
+    if not re.fullmatch(
+        r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,2})?|[0-9]{1,12}(\.[0-9]{1,2})?", cleaned
+    ):
         if re.fullmatch(r"[0-9,]+\.[0-9]{3,}", cleaned):
             raise BadAmount("Use at most two digits after the point, like 24.50.")
         if cleaned.startswith("-"):

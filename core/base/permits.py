@@ -1,7 +1,9 @@
-"""The permit with which this program writes people, roles, memberships and log-ins, and nobody else does.
+"""The permit with which this program writes people, roles, memberships and log-ins, and nobody else
+does.
 
-Statements of the ORM on those tables carry a word signed for their very connection; a trigger of the database asks for it.
-So a statement that was smuggled in, or a stolen password of the database, promotes nobody and plants no log-in.
+Statements of the ORM on those tables carry a word signed for their very connection; a trigger of
+the database asks for it. So a statement that was smuggled in, or a stolen password of the database,
+promotes nobody and plants no log-in.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from core.base.rights import PEOPLE_TABLES
 
 @event.listens_for(Session, "before_flush")
 def permit_flush(session: Session, _context: Any, _instances: Any) -> None:
-    if any(row.__table__.name in PEOPLE_TABLES for row in (*session.new, *session.dirty, *session.deleted)):
+    if any(
+        row.__table__.name in PEOPLE_TABLES
+        for row in (*session.new, *session.dirty, *session.deleted)
+    ):
         _permit(session)
 
 
@@ -33,4 +38,6 @@ def _permit(session: Session) -> None:
     """For this transaction only, like the store."""
     connection = session.connection()
     pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
-    connection.execute(text("SELECT set_config('makola.permit', :mac, true)"), {"mac": signed.mac(f"people:{pid}")})
+    connection.execute(
+        text("SELECT set_config('makola.permit', :mac, true)"), {"mac": signed.mac(f"people:{pid}")}
+    )

@@ -1,7 +1,7 @@
 """Ghanaian mobile numbers: reading them as people type them, showing and masking them.
 
-The prefix table is product.md §6 of November 2026. A prefix is a hint about the network, never proof: numbers are
-portable, so callers may ask about a mismatch but never refuse it.
+The prefix table is product.md §6 of November 2026. A prefix is a hint about the network, never
+proof: numbers are portable, so callers may ask about a mismatch but never refuse it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ NETWORKS: dict[str, Network] = {
     "telecel": Network("Telecel", ("020", "050")),
     "at": Network("AT", ("023", "026", "027", "056", "057")),
 }
-_NETWORK_OF_PREFIX = {prefix: key for key, network in NETWORKS.items() for prefix in network.prefixes}
+_NETWORK_OF_PREFIX = {
+    prefix: key for key, network in NETWORKS.items() for prefix in network.prefixes
+}
 _LINK = re.compile(
     r"(?:tel:|sms:|smsto:|callto:|viber://chat/?\?number=|(?:https?://)?(?:www\.)?wa\.me/"
     r"|(?:https?://)?(?:(?:api|web)\.)?whatsapp(?:\.com|:/)/send/?\?(?:[^#]*&)?phone=)"
@@ -38,7 +40,8 @@ _LINK = re.compile(
 )
 """A number as phones and WhatsApp put it into a link, with whatever comes after it."""
 _AROUND = "\"'<>,;:!?*_~`="
-"""Quotes, stops and the signs by which chat programs make text bold, left at the ends of what was copied."""
+"""Quotes, stops and the signs by which chat programs make text bold, left at the ends of what was
+copied."""
 _LOST = "\ufffd"
 """Stands for a sign that somebody could not read, which may have been a digit."""
 _SIGNS = str.maketrans(
@@ -46,12 +49,15 @@ _SIGNS = str.maketrans(
     | {"\ufe62": "+", "\u2212": "", "\u30fc": "", "\u2043": ""}
     | dict.fromkeys("\u00b7\u2024\u2027\u2219\u22c5\u3002\u30fb", ".")
 )
-"""What other keyboards have in place of our plus, stops, brackets, minus, and the dots between groups."""
+"""What other keyboards have in place of our plus, stops, brackets, minus, and the dots between
+groups."""
 _WITHIN = re.compile(r"[.()/\\\[\]{}|*_~`]")
 _WHOLE = re.compile(
-    r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}[ .\u00a0-]?(\d{4})(?![^\W_])"
+    r"(?<![^\W_])(\+?(?:00)?233[ .\u00a0-]?\(?0?\)?|0)([25]\d)[ .\u00a0-]?\d{3}["
+    r" .\u00a0-]?(\d{4})(?![^\W_])"
 )
-"""A number in any spelling with its country's or its leading zero; never a part of a longer word, such as a reference."""
+"""A number in any spelling with its country's or its leading zero; never a part of a longer word,
+such as a reference."""
 _HIDDEN = re.compile(r"(?:[^\d\s()+.\-/]|\.{2,})+")
 """What stands for digits that are not shown: `024****567`, `024 ••• 4567`, `024...567`."""
 _TRAILING_ZERO = re.compile(r"\.0+$")
@@ -73,9 +79,10 @@ class BadNumber(ValueError):
 def parse(text: str) -> Msisdn:
     """Read a Ghanaian mobile number in any usual spelling and return it in E.164.
 
-    Accepts `0XXXXXXXXX`, `+233…`, `00233…`, `233…`, nine digits starting 2 or 5, `+233 (0)24…`, digits of any script,
-    blanks, dashes, dots and brackets anywhere, what nobody can see, `tel:` and `wa.me` links, and a number between stars,
-    quotes or pictures. Raises `BadNumber` with a sentence for everything else.
+    Accepts `0XXXXXXXXX`, `+233…`, `00233…`, `233…`, nine digits starting 2 or 5, `+233 (0)24…`,
+    digits of any script, blanks, dashes, dots and brackets anywhere, what nobody can see, `tel:`
+    and `wa.me` links, and a number between stars, quotes or pictures. Raises `BadNumber` with a
+    sentence for everything else.
     """
     compact = _compact(text[:_READ])
     if len(compact) > _LONGEST:
@@ -87,17 +94,23 @@ def parse(text: str) -> Msisdn:
     if re.search(r"[^0-9+]", compact):
         raise BadNumber(f"Use digits only, {_EXAMPLE}.")
     if not re.fullmatch(r"\+?[0-9]+", compact):
-        raise BadNumber(f"The plus sign belongs at the front, like +233 24 123 4567, or type it {_EXAMPLE}.")
+        raise BadNumber(
+            f"The plus sign belongs at the front, like +233 24 123 4567, or type it {_EXAMPLE}."
+        )
     national = _national(compact)
     if national.startswith("03"):
-        raise BadNumber("This is a landline. Data can only go to a mobile number, " + _EXAMPLE + ".")
+        raise BadNumber(
+            "This is a landline. Data can only go to a mobile number, " + _EXAMPLE + "."
+        )
     if national[:3] in ("028", "029"):
         raise BadNumber(
-            f"Numbers starting {national[:3]} cannot receive data bundles. Use an MTN, Telecel or AT number."
+            f"Numbers starting {national[:3]} cannot receive data bundles. Use an MTN, Telecel or"
+            " AT number."
         )
     if national[:3] not in _NETWORK_OF_PREFIX:
         raise BadNumber(
-            f"No mobile network in Ghana uses {national[:3]}. Check the first digits; numbers look {_EXAMPLE}."
+            f"No mobile network in Ghana uses {national[:3]}. Check the first digits; numbers look"
+            f" {_EXAMPLE}."
         )
     return "+233" + national[1:]
 
@@ -113,7 +126,8 @@ def local(msisdn: Msisdn) -> str:
 
 
 def show(msisdn: Msisdn) -> str:
-    """`+233241234567` -> `024 123 4567`, with no-break spaces so that it never wraps; a masked one stays masked."""
+    """`+233241234567` -> `024 123 4567`, with no-break spaces so that it never wraps; a masked one
+    stays masked."""
     if is_masked(msisdn):
         return mask(msisdn)
     digits = local(msisdn)
@@ -132,12 +146,14 @@ def is_masked(msisdn: Msisdn) -> bool:
 
 
 def may_be_same(msisdn: Msisdn, digits: str) -> bool:
-    """Whether the last nine of `digits` are those of a stored number; of a masked one, as far as it is known."""
+    """Whether the last nine of `digits` are those of a stored number; of a masked one, as far as it
+    is known."""
     return _agree(msisdn.removeprefix("+233"), digits[-9:])
 
 
 def may_be_meant(msisdn: Msisdn, said: str) -> bool:
-    """Whether what somebody says may be this stored number: whole, with digits hidden, its last four, or no number at all."""
+    """Whether what somebody says may be this stored number: whole, with digits hidden, its last
+    four, or no number at all."""
     plain = _TRAILING_ZERO.sub("", unicodedata.normalize("NFKC", said).strip())
     runs = [re.sub(r"\D", "", part) for part in _HIDDEN.split(plain)]
     whole = [run for run in runs if len(run) >= 9]
@@ -147,11 +163,15 @@ def may_be_meant(msisdn: Msisdn, said: str) -> bool:
     if len(runs) == 1 and len(tail) > 4:
         return False  # a number with digits missing is another one
     starts = (known, f"0{known}", f"233{known}", f"00233{known}")
-    return _agree(known[-len(tail) :] if tail else "", tail) and any(_agree(own[: len(head)], head) for own in starts)
+    return _agree(known[-len(tail) :] if tail else "", tail) and any(
+        _agree(own[: len(head)], head) for own in starts
+    )
 
 
 def _agree(ours: str, theirs: str) -> bool:
-    return len(ours) == len(theirs) and all(own in ("x", other) for own, other in zip(ours, theirs, strict=True))
+    return len(ours) == len(theirs) and all(
+        own in ("x", other) for own, other in zip(ours, theirs, strict=True)
+    )
 
 
 def found_in(text: str) -> list[Msisdn]:
@@ -163,7 +183,8 @@ T = TypeVar("T")
 
 
 def hide(told: T) -> T:
-    """What is about to be stored, with every whole Ghanaian number in it masked; texts within lists and dicts too.
+    """What is about to be stored, with every whole Ghanaian number in it masked; texts within lists
+    and dicts too.
 
     A number stands whole in `orders` alone, where it can be forgotten.
     """
@@ -177,7 +198,8 @@ def hide(told: T) -> T:
 
 
 def _compact(text: str) -> str:
-    """The digits, the plus sign and whatever is no part of a number, out of what surrounds and parts them."""
+    """The digits, the plus sign and whatever is no part of a number, out of what surrounds and
+    parts them."""
     bare = _bare(text)
     if link := _LINK.fullmatch(bare):
         bare = _bare(unquote(link[1]))
@@ -185,7 +207,8 @@ def _compact(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """`text` in our own signs, without what stands around it: quotes, arrows, a telephone beside the number."""
+    """`text` in our own signs, without what stands around it: quotes, arrows, a telephone beside
+    the number."""
     signs = text_input.compact(text).translate(_SIGNS)
     start, end = 0, len(signs)
     while start < end and _is_around(signs[start]):
@@ -196,10 +219,13 @@ def _bare(text: str) -> str:
 
 
 def _is_around(sign: str) -> bool:
-    """Whether a sign at the end of a number is none of it. No other script has letters or digits of these categories."""
+    """Whether a sign at the end of a number is none of it. No other script has letters or digits of
+    these categories."""
     if sign.isascii():
         return sign in _AROUND
-    return sign != _LOST and (unicodedata.category(sign)[0] in "PS" or unicodedata.category(sign) == "Co")
+    return sign != _LOST and (
+        unicodedata.category(sign)[0] in "PS" or unicodedata.category(sign) == "Co"
+    )
 
 
 def _national(compact: str) -> str:
@@ -211,7 +237,9 @@ def _national(compact: str) -> str:
     elif digits.startswith("233") and (had_plus or len(digits) > 10):
         rest = digits[3:]
     elif had_plus or digits.startswith("00"):
-        raise BadNumber("Only numbers of Ghana can receive these bundles. They start with +233 or 0.")
+        raise BadNumber(
+            "Only numbers of Ghana can receive these bundles. They start with +233 or 0."
+        )
     elif len(digits) == 9 and digits[0] in "25":
         rest = digits
     else:
@@ -228,4 +256,7 @@ def _national(compact: str) -> str:
 
 
 def _length_sentence(count: int) -> str:
-    return f"This number has {count} digit{'' if count == 1 else 's'}; a Ghana number has 10, {_EXAMPLE}."
+    return (
+        f"This number has {count} digit{'' if count == 1 else 's'}; a Ghana number has 10,"
+        f" {_EXAMPLE}."
+    )

@@ -1,7 +1,9 @@
-"""Whether a pooler stands between this program and PostgreSQL, by what the wire says: such an address is refused at start.
+"""Whether a pooler stands between this program and PostgreSQL, by what the wire says: such an
+address is refused at start.
 
-A pooler that gives each transaction another server process (PgBouncer's pool_mode=transaction) leaves the wallet's lock behind
-on a process that nobody asks again, drops the limits of every wait, and breaks what is signed for one connection.
+A pooler that gives each transaction another server process (PgBouncer's pool_mode=transaction)
+leaves the wallet's lock behind on a process that nobody asks again, drops the limits of every wait,
+and breaks what is signed for one connection.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 _NO_SUCH_PARAMETER = "unsupported startup parameter"
 _NO_TRANSACTIONS = "statement pooling mode"
 ADVICE = (
-    "Makola needs a server process of its own for each connection: its locks, limits and signatures belong to it. Give the "
-    "address of PostgreSQL itself; each process keeps a pool of its own, so none is needed in between. See docs/operate.md, "
-    "'No pooler before PostgreSQL'."
+    "Makola needs a server process of its own for each connection: its locks, limits and signatures"
+    " belong to it. Give the address of PostgreSQL itself; each process keeps a pool of its own, so"
+    " none is needed in between. See docs/operate.md, 'No pooler before PostgreSQL'."
 )
 
 
@@ -30,9 +32,11 @@ class Pooled(RuntimeError):
 
 
 def refuse(engine: Engine, setting: str) -> None:
-    """Raise `Pooled` when `engine` does not keep one server process for each connection. `setting` names its address.
+    """Raise `Pooled` when `engine` does not keep one server process for each connection. `setting`
+    names its address.
 
-    Looks at two connections, at the first again while the second is inside a transaction. Any other trouble flies on.
+    Looks at two connections, at the first again while the second is inside a transaction. Any other
+    trouble flies on.
     """
     try:
         with engine.connect() as one, engine.connect() as other:
@@ -44,27 +48,32 @@ def refuse(engine: Engine, setting: str) -> None:
         if not is_said and not isinstance(error.orig, PooledConnection):
             raise
     raise Pooled(
-        f"{setting} leads to a connection pooler (PgBouncer or the like, whatever its pool_mode) and not to PostgreSQL. "
-        f"{ADVICE}"
+        f"{setting} leads to a connection pooler (PgBouncer or the like, whatever its pool_mode)"
+        f" and not to PostgreSQL. {ADVICE}"
     )
 
 
 def refuse_connection(connection: psycopg.Connection[Any], where: str) -> None:
-    """Raise `PooledConnection` when this new connection leads to a pooler that was put in after the start."""
+    """Raise `PooledConnection` when this new connection leads to a pooler that was put in after the
+    start."""
     try:
         row = connection.execute("SELECT pg_backend_pid()").fetchone()
         connection.rollback()
         if row != (connection.info.backend_pid,):
-            raise PooledConnection(f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}")
+            raise PooledConnection(
+                f"{where} leads to a connection pooler now and not to PostgreSQL. {ADVICE}"
+            )
     except psycopg.Error:
         connection.close()
         raise
 
 
 def _is_own(connection: Connection) -> bool:
-    """Whether the process that answers is the one that PostgreSQL named when the connection was made.
+    """Whether the process that answers is the one that PostgreSQL named when the connection was
+    made.
 
-    A pooler cannot know at that moment which process will answer, so it names one of its own making.
+    A pooler cannot know at that moment which process will answer, so it names one of its own
+    making.
     """
     named = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
     return bool(connection.scalar(text("SELECT pg_backend_pid()")) == named)

@@ -1,7 +1,9 @@
-"""What each role of the database may do, table by table, and whether the roles that are there may do just that.
+"""What each role of the database may do, table by table, and whether the roles that are there may
+do just that.
 
-The one list: `db upgrade` grants it and takes back everything else (migrations/granting.py); a start looks and refuses
-when a right is missing or in excess. Nobody but the functions of `DEFINER` writes the books.
+The one list: `db upgrade` grants it and takes back everything else (migrations/granting.py); a
+start looks and refuses when a right is missing or in excess. Nobody but the functions of `DEFINER`
+writes the books.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from sqlalchemy.exc import ProgrammingError
 from core.base import config, signed
 
 DEFINER_ROLE = "makola_definer"
-"""Owns the functions below. Nobody logs in as it, and no role of the application is a member of it."""
+"""Owns the functions below. Nobody logs in as it, and no role of the application is a member of
+it."""
 
 STORE = {
     "accounts": "SELECT",
@@ -34,8 +37,11 @@ STORE = {
     "memberships": "",
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by, given_back_how, pending_since, placed_address, placed_device, queued_at, release_at, release_by, release_refused, state, "
-    "unknown_since, version, wait_reason)",
+    "orders": (
+        "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by,"
+        " given_back_how, pending_since, placed_address, placed_device, queued_at, release_at,"
+        " release_by, release_refused, state, unknown_since, version, wait_reason)"
+    ),
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
     "proofs": "SELECT(at, id, ok)",
@@ -45,8 +51,10 @@ STORE = {
     "settings": "SELECT",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
-    "stores": "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status, version, "
-    "welcome, whatsapp) UPDATE(version)",
+    "stores": (
+        "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status,"
+        " version, welcome, whatsapp) UPDATE(version)"
+    ),
     "supplier_calls": "",
     "supplier_offers": "SELECT",
     "supplier_state": "",
@@ -62,8 +70,11 @@ PLATFORM = {
     "audit": "SELECT INSERT",
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
-    "bundles": "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at, changed_at, "
-    "cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id, unlisted_since, validity)",
+    "bundles": (
+        "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at,"
+        " changed_at, cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id,"
+        " unlisted_since, validity)"
+    ),
     "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
     "entries": "SELECT",
@@ -73,15 +84,19 @@ PLATFORM = {
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
-    "orders": "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at, completed_at, confirmed_at, "
-    "cost_pesewas, ever_unknown, failed_since, failure_reason, final_at, given_back_at, "
-    "given_back_by, given_back_how, lease_until, looked_at, lookups_gone, next_look_at, "
-    "order_ref, pending_since, placed_address, placed_device, processing_at, product_name, "
-    "queued_at, release_at, release_by, release_refused, resends, state, steady_marks, "
-    "submitted_at, supplier_ref, supplier_status, "
-    "unknown_since, version, wait_reason)",
-    "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result, result_ok, result_text, "
-    "rung_at, taken_at)",
+    "orders": (
+        "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at,"
+        " completed_at, confirmed_at, cost_pesewas, ever_unknown, failed_since, failure_reason,"
+        " final_at, given_back_at, given_back_by, given_back_how, lease_until, looked_at,"
+        " lookups_gone, next_look_at, order_ref, pending_since, placed_address, placed_device,"
+        " processing_at, product_name, queued_at, release_at, release_by, release_refused, resends,"
+        " state, steady_marks, submitted_at, supplier_ref, supplier_status, unknown_since, version,"
+        " wait_reason)"
+    ),
+    "outbox": (
+        "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result,"
+        " result_ok, result_text, rung_at, taken_at)"
+    ),
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
     "pulses": "SELECT INSERT DELETE UPDATE(at, times)",
@@ -91,25 +106,34 @@ PLATFORM = {
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": "SELECT INSERT UPDATE(closed_note, status, version)",
-    "supplier_calls": "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome, path, "
-    "request_body, response_body, supplier)",
-    "supplier_offers": "SELECT INSERT UPDATE(active, capacity, charged_pesewas, cost_pesewas, mb, missing_since, network, "
-    "price_since, product_name, refused_at, seen_at, validity)",
+    "supplier_calls": (
+        "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
+        " path, request_body, response_body, supplier)"
+    ),
+    "supplier_offers": (
+        "SELECT INSERT UPDATE(active, capacity, charged_pesewas, cost_pesewas, mb, missing_since,"
+        " network, price_since, product_name, refused_at, seen_at, validity)"
+    ),
     "supplier_state": "SELECT INSERT UPDATE",
     "sync_reports": "SELECT INSERT",
-    "users": "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at) INSERT "
-    "UPDATE(access_no, name, password_hash, password_long, platform_role, removed_at)",
+    "users": (
+        "SELECT(access_no, created_at, email, id, name, password_long, platform_role, removed_at)"
+        " INSERT UPDATE(access_no, name, password_hash, password_long, platform_role, removed_at)"
+    ),
     "webhook_events": "SELECT INSERT UPDATE(headers, result, times)",
 }
-"""Console, fulfilment and commands: every store, and in each what the store itself may do. No UPDATE or DELETE on what is
-evidence."""
+"""Console, fulfilment and commands: every store, and in each what the store itself may do. No
+UPDATE or DELETE on what is evidence."""
 
 DEFINER = {
     "audit": "SELECT INSERT",
     "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
-    "orders": "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn, repriced_at, version)",
+    "orders": (
+        "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn,"
+        " repriced_at, version)"
+    ),
     "memberships": "SELECT",
     "outbox": "SELECT DELETE",
     "postings": "SELECT INSERT",
@@ -118,7 +142,8 @@ DEFINER = {
     "users": "SELECT",
     "webhook_events": "SELECT DELETE UPDATE(body)",
 }
-"""What the functions need. `bundles` UPDATE is what PostgreSQL asks of whoever locks a row; nothing is changed there."""
+"""What the functions need. `bundles` UPDATE is what PostgreSQL asks of whoever locks a row; nothing
+is changed there."""
 
 FUNCTIONS = {
     "makola_book(jsonb)": "",
@@ -146,27 +171,47 @@ FUNCTIONS = {
 """Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
 
 PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
-"""Written by the program's own ORM statements alone, which carry a signed permit: see `core.base.permits`."""
-WITHOUT_SEQUENCE = {"buying", "known_devices", "login_counts", "memberships", "order_drafts", "pulses", "reset_links"}
+"""Written by the program's own ORM statements alone, which carry a signed permit: see
+`core.base.permits`."""
+WITHOUT_SEQUENCE = {
+    "buying",
+    "known_devices",
+    "login_counts",
+    "memberships",
+    "order_drafts",
+    "pulses",
+    "reset_links",
+}
 WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox", "postings", "store_bundles")  # fmt: skip
-"""Tables of a store, with row-level security: the store's role sees the rows of the store it was signed for."""
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox",
+"postings", "store_bundles")  # fmt: skip
+"""Tables of a store, with row-level security: the store's role sees the rows of the store it was
+signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
 """Tables that name a store and belong to none."""
 
 OWN = "store_id = (SELECT makola_store())"
-"""The row-level policy. A subquery, so that the signature is checked once a statement and not once a row."""
+"""The row-level policy. A subquery, so that the signature is checked once a statement and not once
+a row."""
 NARROWED = "(SELECT makola_store()) IS NULL OR " + OWN
-"""The platform sees every store; work inside one store sees that one only, as a guard against a forgotten filter."""
-POLICIES = {"store_wall": OWN, "platform_wall": NARROWED, "definer_wall": "true", "owner_wall": "true"}
+"""The platform sees every store; work inside one store sees that one only, as a guard against a
+forgotten filter."""
+POLICIES = {
+    "store_wall": OWN,
+    "platform_wall": NARROWED,
+    "definer_wall": "true",
+    "owner_wall": "true",
+}
 """For each table of a store: a policy for each role, by name."""
 POLICIES_OF_STORES = ("every_store", "own_store")
 OWN_ROW = "id = (SELECT makola_store())"
-"""`stores`: every role reads who trades here, since a host must be looked up; the store's role changes its own row alone."""
+"""`stores`: every role reads who trades here, since a host must be looked up; the store's role
+changes its own row alone."""
 
 
 class WrongRights(RuntimeError):
-    """A role of the database may do more or less than the program needs; the message is a sentence with the fix."""
+    """A role of the database may do more or less than the program needs; the message is a sentence
+    with the fix."""
 
 
 @dataclass(frozen=True)
@@ -190,32 +235,36 @@ def wanted(rights: dict[str, str], kind: str) -> set[str]:
 
 
 def reached(connection: Connection) -> set[str]:
-    """Everything of this database that the connected role may use, from the catalogs: tables, columns, sequences,
-    functions, powers that no role of the application may have. Also what it has through PUBLIC or other roles."""
+    """Everything of this database that the connected role may use, from the catalogs: tables,
+    columns, sequences, functions, powers that no role of the application may have. Also what it has
+    through PUBLIC or other roles."""
     return set(connection.execute(text(REACHED)).scalars())
 
 
 def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, setting: str) -> None:
-    """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names its address."""
+    """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names
+    its address."""
     role = connection.scalar(text("SELECT current_user"))
     has, needs = reached(connection), wanted(rights, kind)
     problems = [*_named("must not have", has - needs), *_named("lacks", needs - has)]
     if problems:
         raise WrongRights(
-            f"{setting} connects as {role}, which {' and '.join(problems)}. Run `flask --app wsgi db upgrade`; if that "
-            "does not help, see docs/operate.md, 'Roles of the database'."
+            f"{setting} connects as {role}, which {' and '.join(problems)}. Run `flask --app wsgi"
+            " db upgrade`; if that does not help, see docs/operate.md, 'Roles of the database'."
         )
     if settings := list(connection.scalars(text(OWN_SETTINGS))):
         database = connection.scalar(text("SELECT current_database()"))
         raise WrongRights(
-            f"{setting} connects as {role}, which begins each connection with settings of its own: {', '.join(settings)}. "
-            "PostgreSQL lets a role give itself such; this program never does, so find out who did. Take them away with "
-            f"ALTER ROLE {role} RESET ALL; ALTER ROLE {role} IN DATABASE {database} RESET ALL;"
+            f"{setting} connects as {role}, which begins each connection with settings of its own:"
+            f" {', '.join(settings)}. PostgreSQL lets a role give itself such; this program never"
+            f" does, so find out who did. Take them away with ALTER ROLE {role} RESET ALL; ALTER"
+            f" ROLE {role} IN DATABASE {database} RESET ALL;"
         )
 
 
 def refuse_stranger(connection: Connection) -> None:
-    """Raise `WrongRights` when the database does not know the key of this program: every page would be empty."""
+    """Raise `WrongRights` when the database does not know the key of this program: every page would
+    be empty."""
     tried = [*reversed(config.current().signing_keys)]  # the present key first
     for secret_key in tried:
         told = f"0.{signed.mac('store:0', secret_key)}"
@@ -228,8 +277,9 @@ def refuse_stranger(connection: Connection) -> None:
         signed.agree(secret_key)
         return
     raise WrongRights(
-        "The database knows neither the MAKOLA_SECRET_KEY of this program nor one of its fallbacks. Run "
-        "`flask --app wsgi db upgrade` with it; to rotate it without a break, see docs/operate.md, 'Rotate keys'."
+        "The database knows neither the MAKOLA_SECRET_KEY of this program nor one of its fallbacks."
+        " Run `flask --app wsgi db upgrade` with it; to rotate it without a break, see"
+        " docs/operate.md, 'Rotate keys'."
     )
 
 
@@ -246,7 +296,9 @@ def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
     if not rights:
         return []
     more = f" and {len(rights) - most} more" if len(rights) > most else ""
-    gravest_first = sorted(rights, key=lambda word: (not word.startswith(("power: ", "member of ", "table ")), word))
+    gravest_first = sorted(
+        rights, key=lambda word: (not word.startswith(("power: ", "member of ", "table ")), word)
+    )
     return [f"{verb} {', '.join(gravest_first[:most])}{more}"]
 
 

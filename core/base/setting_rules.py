@@ -1,6 +1,7 @@
 """What a setting must look like when it is given, and the sentence when it does not.
 
-Decides about texts and numbers only. Which settings there are, and what each is for, is decided in `config`.
+Decides about texts and numbers only. Which settings there are, and what each is for, is decided in
+`config`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _SHAPES = {
         r"[\s,]*([^\s,]{32,}([\s,]+|$))*",
         "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short: each has at least 32 characters.",
     ),
-    "webhook_token": (_WORD, "MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -."),
+    "webhook_token": (
+        _WORD,
+        "MAKOLA_WEBHOOK_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -.",
+    ),
     "webhook_token_previous": (
         _WORD,
         "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.",
@@ -51,7 +55,10 @@ _LEAST = {
     ),
     "retention_days": (
         SHORTEST_RETENTION_DAYS,
-        f"MAKOLA_RETENTION_DAYS must be at least {SHORTEST_RETENTION_DAYS}: a finished order may be asked about.",
+        (
+            f"MAKOLA_RETENTION_DAYS must be at least {SHORTEST_RETENTION_DAYS}: a finished order"
+            " may be asked about."
+        ),
     ),
 }
 
@@ -68,5 +75,8 @@ def problems(values: dict[str, Any]) -> list[str]:
     if problem := clear_text.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
         found.append(problem)
     if values.get("proxy_host") and not values.get("proxy_hops"):
-        found.append("MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your proxies.")
+        found.append(
+            "MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your"
+            " proxies."
+        )
     return found

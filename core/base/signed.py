@@ -1,7 +1,9 @@
-"""Words of the program that the database can tell from anybody else's: HMAC-SHA256 with a key derived from the secret.
+"""Words of the program that the database can tell from anybody else's: HMAC-SHA256 with a key
+derived from the secret.
 
-`flask --app wsgi db upgrade` writes the key into a table that no role of the application reads. So a statement smuggled into
-one of ours can neither name another store nor do what only signed words may do.
+`flask --app wsgi db upgrade` writes the key into a table that no role of the application reads. So
+a statement smuggled into one of ours can neither name another store nor do what only signed words
+may do.
 """
 
 from __future__ import annotations
@@ -19,22 +21,27 @@ _BLOCK = 64
 
 
 _agreed: dict[str, str] = {}
-"""Secret key of the program → the one the database knows: an earlier one, between a change of keys and `db upgrade`."""
+"""Secret key of the program → the one the database knows: an earlier one, between a change of keys
+and `db upgrade`."""
 
 
 def mac(words: str, secret_key: str | None = None) -> str:
     """What proves to the database that this program says `words`: 64 hexadecimal digits."""
     ours = config.current().secret_key
-    return hmac.new(_key(secret_key or _agreed.get(ours, ours)), words.encode(), "sha256").hexdigest()
+    return hmac.new(
+        _key(secret_key or _agreed.get(ours, ours)), words.encode(), "sha256"
+    ).hexdigest()
 
 
 def agree(secret_key: str) -> None:
-    """Sign with this key from now on: of ours and those we still accept, the one that the database knows."""
+    """Sign with this key from now on: of ours and those we still accept, the one that the database
+    knows."""
     _agreed[config.current().secret_key] = secret_key
 
 
 def say(act: str, **words: Any) -> dict[str, str]:
-    """The two parameters, `said` and `mac`, of the database's function `act`, which hears signed words alone.
+    """The two parameters, `said` and `mac`, of the database's function `act`, which hears signed
+    words alone.
 
     Values are what JSON knows; moments and bytes are given as text.
     """
@@ -43,7 +50,8 @@ def say(act: str, **words: Any) -> dict[str, str]:
 
 
 def pads(secret_key: str) -> tuple[bytes, bytes]:
-    """The key as the database keeps it: inner and outer pad of HMAC, so that its `sha256` is all it takes."""
+    """The key as the database keeps it: inner and outer pad of HMAC, so that its `sha256` is all it
+    takes."""
     padded = _key(secret_key).ljust(_BLOCK, b"\0")
     return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
 

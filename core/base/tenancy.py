@@ -1,10 +1,12 @@
 """Which store this piece of work may see, and as which role of the database it asks.
 
-Two layers. The ORM adds `store_id = :current` to every statement on a `StoreScoped` table and refuses foreign rows at
-flush; PostgreSQL's policies do the same to whatever goes round the ORM. With no store set the first raises and the
-second shows nothing. Who opens which store is decided by the edge and by `fulfilment.jobs`.
+Two layers. The ORM adds `store_id = :current` to every statement on a `StoreScoped` table and
+refuses foreign rows at flush; PostgreSQL's policies do the same to whatever goes round the ORM.
+With no store set the first raises and the second shows nothing. Who opens which store is decided by
+the edge and by `fulfilment.jobs`.
 
-Seeing every store is a right of the platform's role and no setting: the store's role has no policy that would let it.
+Seeing every store is a right of the platform's role and no setting: the store's role has no policy
+that would let it.
 """
 
 from __future__ import annotations
@@ -56,13 +58,15 @@ class StoreScoped:
 
 
 class StoreOrPlatformScoped(StoreScoped):
-    """Mixin of tables that also hold the platform's own rows: those have `store_id` NULL and no store sees them."""
+    """Mixin of tables that also hold the platform's own rows: those have `store_id` NULL and no
+    store sees them."""
 
     store_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("stores.id"), nullable=True)  # type: ignore[assignment]
 
 
 def use(store_id: int, *, as_platform: bool = False) -> None:
-    """Work for this store from now on: in a request of it as the store's role, in a job `as_platform`."""
+    """Work for this store from now on: in a request of it as the store's role, in a job
+    `as_platform`."""
     _enter(_Scope(store_id, engine=database.PLATFORM if as_platform else database.STORE))
 
 
@@ -91,21 +95,24 @@ def is_platform() -> bool:
 
 @contextmanager
 def inside(store_id: int) -> Iterator[None]:
-    """Enter one store as the platform: for a job, whose outbox row names it, and for commands. Both layers stand."""
+    """Enter one store as the platform: for a job, whose outbox row names it, and for commands. Both
+    layers stand."""
     with _swapped(_Scope(store_id, engine=database.PLATFORM)):
         yield
 
 
 @contextmanager
 def across_stores() -> Iterator[None]:
-    """See every store. Only for `core.orders.ring`, fulfilment/ and admin_console/ (and the edge); a test greps."""
+    """See every store. Only for `core.orders.ring`, fulfilment/ and admin_console/ (and the edge);
+    a test greps."""
     with _swapped(_Scope(None, everything=True, engine=database.PLATFORM)):
         yield
 
 
 def as_platform(verb: Callable[P, T]) -> Callable[P, T]:
-    """For verbs about what belongs to no store (people and log-ins, the supplier, switches): work as the platform, whoever
-    calls. The stores' role has no right there. Inside an open use case the caller must be the platform already.
+    """For verbs about what belongs to no store (people and log-ins, the supplier, switches): work
+    as the platform, whoever calls. The stores' role has no right there. Inside an open use case the
+    caller must be the platform already.
     """
 
     @wraps(verb)
@@ -151,9 +158,11 @@ _TELL = text(
 
 @event.listens_for(Session, "after_begin")
 def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> None:
-    """Feed row-level security, for this transaction only: a session-level setting would leak through the pool.
+    """Feed row-level security, for this transaction only: a session-level setting would leak
+    through the pool.
 
-    Signed, so that a statement that was smuggled in cannot name another store: see migrations, `makola_store`.
+    Signed, so that a statement that was smuggled in cannot name another store: see migrations,
+    `makola_store`.
     """
     store_id = _scope.get().store_id
     connection.execute(
@@ -178,7 +187,8 @@ def _store_tables() -> list[type[StoreScoped]]:
 
 @event.listens_for(Session, "do_orm_execute")
 def scope_statement(state: ORMExecuteState) -> None:
-    """The first layer: every ORM SELECT, UPDATE and DELETE on a store's table is cut to the current store."""
+    """The first layer: every ORM SELECT, UPDATE and DELETE on a store's table is cut to the current
+    store."""
     if _scope.get().everything or state.is_column_load or not state.is_orm_statement:
         return
     if state.is_select or state.is_update or state.is_delete:
@@ -186,7 +196,10 @@ def scope_statement(state: ORMExecuteState) -> None:
             *(
                 with_loader_criteria(
                     cls,
-                    cls.store_id == bindparam("makola_store_id", callable_=_required_store_id, type_=BigInteger()),
+                    cls.store_id
+                    == bindparam(
+                        "makola_store_id", callable_=_required_store_id, type_=BigInteger()
+                    ),
                     include_aliases=True,
                 )
                 for cls in _store_tables()
@@ -196,7 +209,8 @@ def scope_statement(state: ORMExecuteState) -> None:
 
 @event.listens_for(Session, "before_flush")
 def stamp_flush(session: Session, _context: Any, _instances: Any) -> None:
-    """New rows get the current store. A row without one in a table that has platform rows stays the platform's."""
+    """New rows get the current store. A row without one in a table that has platform rows stays the
+    platform's."""
     if _scope.get().everything:
         return
     for row in session.new:
@@ -213,4 +227,7 @@ def refuse_foreign_flush(session: Session, _context: Any, _instances: Any) -> No
         return
     for row in (*session.new, *session.dirty, *session.deleted):
         if isinstance(row, StoreScoped) and row.store_id not in (None, current_store_id()):
-            raise ForeignRow(f"{type(row).__name__} of store {row.store_id} in the work of store {current_store_id()}")
+            raise ForeignRow(
+                f"{type(row).__name__} of store {row.store_id} in the work of store"
+                f" {current_store_id()}"
+            )

@@ -1,8 +1,9 @@
 """What people type and paste, without the signs that nobody can see.
 
-Decides which characters of a text are there for a reader: phones, chat programs and spreadsheets put marks of direction,
-joiners and blanks of many widths round a number, and keyboards have digits of many scripts. What a text then means is
-decided by who reads it: `phones`, `money`, `orders`, `users`.
+Decides which characters of a text are there for a reader: phones, chat programs and spreadsheets
+put marks of direction, joiners and blanks of many widths round a number, and keyboards have digits
+of many scripts. What a text then means is decided by who reads it: `phones`, `money`, `orders`,
+`users`.
 """
 
 from __future__ import annotations
@@ -15,38 +16,54 @@ _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Unicode's Default_Ignorable_Code_Point, which Python's tables leave out (DerivedCoreProperties.txt, Unicode 16)."""
+"""Unicode's Default_Ignorable_Code_Point, which Python's tables leave out
+(DerivedCoreProperties.txt, Unicode 16)."""
 _BLANKS = "\u2800"
 """Blank, and a symbol by its category: the empty pattern of Braille."""
 
 
 def visible(text: str) -> str:
-    """`text` without format characters and what is ignored by default: marks of direction, joiners, soft hyphens."""
-    return "".join(sign for sign in _IGNORABLE.sub("", text) if sign.isascii() or unicodedata.category(sign) != "Cf")
+    """`text` without format characters and what is ignored by default: marks of direction, joiners,
+    soft hyphens."""
+    return "".join(
+        sign
+        for sign in _IGNORABLE.sub("", text)
+        if sign.isascii() or unicodedata.category(sign) != "Cf"
+    )
 
 
 def seen(text: str) -> str:
-    """`text` as a reader sees it, in one spelling: NFKC, without format characters and what is ignored by default.
+    """`text` as a reader sees it, in one spelling: NFKC, without format characters and what is
+    ignored by default.
 
-    For e-mail addresses and searches. Digits of every script are 0-9; an accent stays an accent, a blank stays a blank.
+    For e-mail addresses and searches. Digits of every script are 0-9; an accent stays an accent, a
+    blank stays a blank.
     """
     spelt = unicodedata.normalize("NFKC", visible(unicodedata.normalize("NFKC", visible(text))))
-    return "".join(sign if sign.isascii() or not sign.isdecimal() else _digit(sign) for sign in spelt)
+    return "".join(
+        sign if sign.isascii() or not sign.isdecimal() else _digit(sign) for sign in spelt
+    )
 
 
 def one_line(text: str, longest: int) -> str:
-    """`seen`, on one line of at most `longest` characters: every run of blanks is one space, none at the ends."""
-    blanked = "".join(sign if sign.isprintable() and sign not in _BLANKS else " " for sign in seen(text[: longest * 4]))
+    """`seen`, on one line of at most `longest` characters: every run of blanks is one space, none
+    at the ends."""
+    blanked = "".join(
+        sign if sign.isprintable() and sign not in _BLANKS else " "
+        for sign in seen(text[: longest * 4])
+    )
     return " ".join(blanked.split())[:longest].strip()
 
 
 def with_digits(text: str) -> str:
-    """`text` for reading digits: decimal digits of every script as 0-9, no marks on them, nothing unseen. Blanks stay."""
+    """`text` for reading digits: decimal digits of every script as 0-9, no marks on them, nothing
+    unseen. Blanks stay."""
     return "".join(_digit(sign) for sign in visible(text))
 
 
 def compact(text: str) -> str:
-    """`with_digits` without any blank or line break: a number or a code, however it was set apart."""
+    """`with_digits` without any blank or line break: a number or a code, however it was set
+    apart."""
     return "".join(sign for sign in with_digits(text) if not sign.isspace() and sign not in _BLANKS)
 
 

@@ -1,4 +1,5 @@
-"""The catalogue: `bundles` (what exists), `prices` (what stores ask), `sync` (the supplier's list), `switches`."""
+"""The catalogue: `bundles` (what exists), `prices` (what stores ask), `sync` (the supplier's list),
+`switches`."""
 
 from core.catalog.approving import Answered, Question, approve, count_asked, keep, questions
 from core.catalog.bundles import (
@@ -15,7 +16,15 @@ from core.catalog.bundles import (
     hold,
     size_text,
 )
-from core.catalog.margins import Kept, Notices, PriceChange, keep_margins, leave_prices, notices, price_changes
+from core.catalog.margins import (
+    Kept,
+    Notices,
+    PriceChange,
+    keep_margins,
+    leave_prices,
+    notices,
+    price_changes,
+)
 from core.catalog.newest import MISTAKEN, Wording, is_refused, note_charge, refuse_offer
 from core.catalog.prices import (
     BelowFloor,

@@ -1,6 +1,7 @@
 """What waits for the owner after a list, and his two answers.
 
-Decides what agents pay and what is taken away. What counts for selling is never his to wait for: see `choosing`.
+Decides what agents pay and what is taken away. What counts for selling is never his to wait for:
+see `choosing`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Question:
     is_disproved: bool = False
     """The list only repeats its cost: what agents pay now was charged by a purchase."""
     left_out: str = ""
-    """It is on the list, and why it cannot be offered; empty when the list has it not, or not on sale."""
+    """It is on the list, and why it cannot be offered; empty when the list has it not, or not on
+    sale."""
 
     @property
     def seen(self) -> str:
@@ -60,7 +62,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a press did, by name of bundle: `moved_on` are lines that say something else by now, or nothing any more."""
+    """What a press did, by name of bundle: `moved_on` are lines that say something else by now, or
+    nothing any more."""
 
     done: list[str]
     moved_on: list[str]
@@ -73,8 +76,12 @@ def questions() -> list[Question]:
     floors = {bundle.id: agent_price(bundle.last_cost_pesewas) for bundle in found}
     rows = db.session.execute(_BELOW, {"ids": list(floors), "floors": list(floors.values())}).all()
     below = {row.id: row.stores for row in rows}
-    offers = select(SupplierOffer).where(SupplierOffer.id.in_([bundle.offer_id for bundle in found]))
-    disproved = {one.id for one in db.session.scalars(offers) if one.known_cost_pesewas > one.cost_pesewas}
+    offers = select(SupplierOffer).where(
+        SupplierOffer.id.in_([bundle.offer_id for bundle in found])
+    )
+    disproved = {
+        one.id for one in db.session.scalars(offers) if one.known_cost_pesewas > one.cost_pesewas
+    }
     why = _why_left_out()
     return [
         Question(
@@ -88,10 +95,17 @@ def questions() -> list[Question]:
 
 
 def _why_left_out() -> dict[choosing.Meaning, str]:
-    """Of what the newest list has and we cannot offer: what it was sold as, and why not now; what was bought last counts."""
+    """Of what the newest list has and we cannot offer: what it was sold as, and why not now; what
+    was bought last counts."""
     reasons = sync.left_out_reasons()
-    query = select(SupplierOffer).where(SupplierOffer.product_code.in_(reasons)).order_by(SupplierOffer.seen_at)
-    return {choosing.meaning(offer): reasons[offer.product_code] for offer in db.session.scalars(query)}
+    query = (
+        select(SupplierOffer)
+        .where(SupplierOffer.product_code.in_(reasons))
+        .order_by(SupplierOffer.seen_at)
+    )
+    return {
+        choosing.meaning(offer): reasons[offer.product_code] for offer in db.session.scalars(query)
+    }
 
 
 @as_platform
@@ -101,12 +115,14 @@ def count_asked() -> int:
 
 
 def approve(seen: Mapping[int, str], actor: Actor) -> Answered:
-    """Let agents pay by the newest cost, or take away what is gone: bundle id -> `Question.seen`. Pressed twice: once."""
+    """Let agents pay by the newest cost, or take away what is gone: bundle id -> `Question.seen`.
+    Pressed twice: once."""
     return _answer(seen, actor, keep=False)
 
 
 def keep(seen: Mapping[int, str], actor: Actor) -> Answered:
-    """Leave what agents pay, or what is gone, as it is until a list says something else. The guard is not touched."""
+    """Leave what agents pay, or what is gone, as it is until a list says something else. The guard
+    is not touched."""
     return _answer(seen, actor, keep=True)
 
 
@@ -115,23 +131,36 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
     answered = Answered([], [])
     with transaction() as session:
         session.execute(LOCK)
-        query = select(Bundle).where(Bundle.id.in_(seen)).order_by(Bundle.id).with_for_update(key_share=True)
+        query = (
+            select(Bundle)
+            .where(Bundle.id.in_(seen))
+            .order_by(Bundle.id)
+            .with_for_update(key_share=True)
+        )
         why = _why_left_out()
         for bundle in session.scalars(query):
             question = Question(bundle, 0, left_out=why.get(choosing.meaning(bundle), ""))
-            if (bundle.asked_at is None and bundle.kept_at is None) or question.seen != seen[bundle.id]:
+            if (bundle.asked_at is None and bundle.kept_at is None) or question.seen != seen[
+                bundle.id
+            ]:
                 answered.moved_on.append(question.name)
                 continue
             answered.done.append(question.name)
             detail: dict[str, object] = {"before_pesewas": bundle.paid_cost_pesewas}
-            detail |= {"is": question.absence} if bundle.is_gone else {"cost_pesewas": bundle.newest_cost_pesewas}
+            detail |= (
+                {"is": question.absence}
+                if bundle.is_gone
+                else {"cost_pesewas": bundle.newest_cost_pesewas}
+            )
             paid = bundle.agent_price_pesewas
             _carry_out(bundle, keep=keep)
             detail |= {
                 "agents_paid_pesewas": paid,
                 "agents_pay_pesewas": None if bundle.is_gone else bundle.agent_price_pesewas,
             }
-            audit.write(actor, "keep_cost" if keep else "approve_cost", f"bundle:{bundle.id}", detail)
+            audit.write(
+                actor, "keep_cost" if keep else "approve_cost", f"bundle:{bundle.id}", detail
+            )
     return answered
 
 
@@ -149,6 +178,7 @@ def _carry_out(bundle: Bundle, *, keep: bool) -> None:
 
 
 _BELOW = text(
-    "SELECT f.id, count(*) AS stores FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[])) f (id, floor) "
-    "JOIN store_bundles s ON s.bundle_id = f.id WHERE NOT s.hidden AND s.price_pesewas < f.floor GROUP BY f.id"
+    "SELECT f.id, count(*) AS stores FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[]))"
+    " f (id, floor) JOIN store_bundles s ON s.bundle_id = f.id WHERE NOT s.hidden AND"
+    " s.price_pesewas < f.floor GROUP BY f.id"
 )

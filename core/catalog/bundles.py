@@ -1,8 +1,8 @@
 """What can be sold: the supplier's offers, our bundles, each store's prices.
 
-A bundle is (network, MB, validity), by what they mean and not how a list spells them. The cheapest active offer for it
-decides its cost, the platform's rule makes the agent price, and that price is the floor of every store's price. Nothing
-is ever deleted: old orders point here.
+A bundle is (network, MB, validity), by what they mean and not how a list spells them. The cheapest
+active offer for it decides its cost, the platform's rule makes the agent price, and that price is
+the floor of every store's price. Nothing is ever deleted: old orders point here.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Bundle(Model):
         CheckConstraint("network IN ('mtn', 'telecel', 'at')", name="network"),
         CheckConstraint("mb > 0", name="mb"),
         CheckConstraint(
-            "cost_pesewas > 0 AND (agent_price_pesewas > cost_pesewas OR newest_cost_pesewas IS NOT NULL)",
+            "cost_pesewas > 0 AND (agent_price_pesewas > cost_pesewas OR newest_cost_pesewas IS NOT"
+            " NULL)",
             name="never_below_cost",
         ),
     )
@@ -81,25 +82,33 @@ class Bundle(Model):
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)
     approved_cost_pesewas: Mapped[int | None]
     newest_cost_pesewas: Mapped[int | None]
-    """While they differ: the cost that the agent price is made of, and the newest known. Both None otherwise."""
+    """While they differ: the cost that the agent price is made of, and the newest known. Both None
+    otherwise."""
     unlisted_since: Mapped[datetime | None]
     """From when no offer of the newest list could be bought for it."""
     is_gone: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """It is in no offer of the newest list at all."""
     asked_at: Mapped[datetime | None]
-    """The owner is asked whether agents pay by the newest cost, or whether what is gone is taken away."""
+    """The owner is asked whether agents pay by the newest cost, or whether what is gone is taken
+    away."""
     kept_at: Mapped[datetime | None]
     """The owner said no: asked again when a list says something else."""
 
     @property
     def is_sold(self) -> bool:
         """Whether it may be sold: offered now, and above what it costs."""
-        return self.active and self.unlisted_since is None and self.agent_price_pesewas > self.cost_pesewas
+        return (
+            self.active
+            and self.unlisted_since is None
+            and self.agent_price_pesewas > self.cost_pesewas
+        )
 
     @property
     def paid_cost_pesewas(self) -> int:
         """The cost that the agent price is made of."""
-        return self.cost_pesewas if self.approved_cost_pesewas is None else self.approved_cost_pesewas
+        return (
+            self.cost_pesewas if self.approved_cost_pesewas is None else self.approved_cost_pesewas
+        )
 
     @property
     def last_cost_pesewas(self) -> int:
@@ -127,7 +136,8 @@ class StoreBundle(Model, StoreScoped):
 
 
 class Setting(Model):
-    """A switch an operator turns while Makola runs: paused networks, paused sales, the test clock's offset."""
+    """A switch an operator turns while Makola runs: paused networks, paused sales, the test clock's
+    offset."""
 
     __tablename__ = "settings"
 
@@ -163,9 +173,13 @@ def size_text(mb: int) -> str:
 
 
 def agent_price(cost_pesewas: int) -> int:
-    """What an agent pays us for a bundle of this cost, in pesewas: the rule, and always at least one pesewa more."""
+    """What an agent pays us for a bundle of this cost, in pesewas: the rule, and always at least
+    one pesewa more."""
     settings = config.current()
-    price = money.add_percent_rounding_up(cost_pesewas, settings.agent_price_bp) + settings.agent_price_fixed_pesewas
+    price = (
+        money.add_percent_rounding_up(cost_pesewas, settings.agent_price_bp)
+        + settings.agent_price_fixed_pesewas
+    )
     return max(price, cost_pesewas + 1)
 
 
@@ -184,19 +198,27 @@ def by_ids(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
     wanted = set(bundle_ids)
     if not wanted:
         return {}
-    return {bundle.id: bundle for bundle in db.session.scalars(select(Bundle).where(Bundle.id.in_(wanted)))}
+    return {
+        bundle.id: bundle
+        for bundle in db.session.scalars(select(Bundle).where(Bundle.id.in_(wanted)))
+    }
 
 
 def cheapest_cost() -> int | None:
     """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
-    least = func.coalesce(func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas))
+    least = func.coalesce(
+        func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas)
+    )
     return db.session.scalar(select(least))
 
 
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
-    """These bundles by id, kept from changing until the open use case ends. By a function: no store may change one."""
+    """These bundles by id, kept from changing until the open use case ends. By a function: no store
+    may change one."""
     query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(ids=list(bundle_ids))
-    return {bundle.id: bundle for bundle in db.session.scalars(select(Bundle).from_statement(query))}
+    return {
+        bundle.id: bundle for bundle in db.session.scalars(select(Bundle).from_statement(query))
+    }
 
 
 def shelf_order(bundle: Bundle) -> tuple[int, int, str]:

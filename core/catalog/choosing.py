@@ -1,7 +1,8 @@
 """Which offer is bought for each bundle, what that costs, and when the owner is asked first.
 
-An offer in the newest list beats one that is not; of those the cheaper one wins. What counts for selling is settled here
-at once; what agents pay moves with it unless the step is so large that the owner decides (`approving`).
+An offer in the newest list beats one that is not; of those the cheaper one wins. What counts for
+selling is settled here at once; what agents pay moves with it unless the step is so large that the
+owner decides (`approving`).
 """
 
 from __future__ import annotations
@@ -21,19 +22,28 @@ Meaning = tuple[str, int, str]
 
 
 def choose(report: SyncReport, *, reads_list: bool, only: Meaning | None = None) -> None:
-    """Settle every bundle, or `only` one, by the offers as they are now; inside the open use case, under its lock.
+    """Settle every bundle, or `only` one, by the offers as they are now; inside the open use case,
+    under its lock.
 
-    `reads_list`: the offers are those of a list read just now. What changed is written into `report`.
+    `reads_list`: the offers are those of a list read just now. What changed is written into
+    `report`.
     """
     session, wanted = db.session, rules()
-    # Not the stronger lock: an order being placed refers to its bundle while it holds its store, which we want next.
-    bundles = by_meaning(session.scalars(select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)))
+    # Not the stronger lock: an order being placed refers to its bundle while it holds its store,
+    # which we want next.
+    bundles = by_meaning(
+        session.scalars(select(Bundle).order_by(Bundle.id).with_for_update(key_share=True))
+    )
     best: dict[Meaning, SupplierOffer] = {}
     offers = session.scalars(select(SupplierOffer).where(SupplierOffer.active))
-    for offer in sorted(offers, key=lambda one: (not one.is_listed, one.known_cost_pesewas, one.id)):
+    for offer in sorted(
+        offers, key=lambda one: (not one.is_listed, one.known_cost_pesewas, one.id)
+    ):
         chosen = best.setdefault(meaning(offer), offer)
         if chosen is not offer and offer.is_listed:
-            report.beaten.append(f"{offer.product_code} ({offer.known_cost_pesewas}) loses to {chosen.product_code}")
+            report.beaten.append(
+                f"{offer.product_code} ({offer.known_cost_pesewas}) loses to {chosen.product_code}"
+            )
     for key, offer in best.items():
         if only not in (None, key):
             continue
@@ -61,12 +71,17 @@ def name(thing: SupplierOffer | Bundle) -> str:
 
 
 def pay_by(bundle: Bundle, cost_pesewas: int) -> None:
-    """From now on this is what the bundle costs, and what the agent price is made of. Nothing is asked any more."""
+    """From now on this is what the bundle costs, and what the agent price is made of. Nothing is
+    asked any more."""
     bundle.cost_pesewas, bundle.agent_price_pesewas = cost_pesewas, agent_price(cost_pesewas)
-    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = bundle.asked_at = bundle.kept_at = None
+    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = bundle.asked_at = bundle.kept_at = (
+        None
+    )
 
 
-def _settle(bundle: Bundle, offer: SupplierOffer, wanted: Rules, report: SyncReport, *, reads_list: bool) -> None:
+def _settle(
+    bundle: Bundle, offer: SupplierOffer, wanted: Rules, report: SyncReport, *, reads_list: bool
+) -> None:
     was_pesewas = bundle.last_cost_pesewas
     bundle.offer_id = offer.id
     if offer.is_listed:
@@ -89,7 +104,11 @@ def _settle(bundle: Bundle, offer: SupplierOffer, wanted: Rules, report: SyncRep
         _move_cost(bundle, offer, wanted, reads_list=reads_list)
     if bundle.last_cost_pesewas != was_pesewas:
         report.moved.append(
-            {"bundle": name(bundle), "from_pesewas": was_pesewas, "to_pesewas": bundle.last_cost_pesewas}
+            {
+                "bundle": name(bundle),
+                "from_pesewas": was_pesewas,
+                "to_pesewas": bundle.last_cost_pesewas,
+            }
         )
 
 
@@ -103,7 +122,9 @@ def _move_cost(bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_lis
         newest_pesewas = offer.known_cost_pesewas
     elif is_disproved and not reads_list:
         return
-    if newest_pesewas == paid_pesewas or (not is_disproved and wanted.may_pass(paid_pesewas, newest_pesewas)):
+    if newest_pesewas == paid_pesewas or (
+        not is_disproved and wanted.may_pass(paid_pesewas, newest_pesewas)
+    ):
         pay_by(bundle, newest_pesewas)
         return
     if newest_pesewas != bundle.newest_cost_pesewas:
@@ -147,13 +168,15 @@ def _new(offer: SupplierOffer) -> Bundle:
 
 
 def by_meaning(bundles: Iterable[Bundle]) -> dict[Meaning, Bundle]:
-    """Each bundle under what it is. Of two that mean the same, kept from before, the one on sale counts."""
+    """Each bundle under what it is. Of two that mean the same, kept from before, the one on sale
+    counts."""
     on_sale_last = sorted(bundles, key=lambda bundle: (bundle.active, -bundle.id))
     return {meaning(bundle): bundle for bundle in on_sale_last}
 
 
 def _state(bundle: Bundle) -> tuple[object, ...]:
     return (
-        bundle.cost_pesewas, bundle.agent_price_pesewas, bundle.newest_cost_pesewas, bundle.offer_id, bundle.active,
+        bundle.cost_pesewas, bundle.agent_price_pesewas, bundle.newest_cost_pesewas,
+        bundle.offer_id, bundle.active,
         bundle.unlisted_since, bundle.is_gone,
     )  # fmt: skip

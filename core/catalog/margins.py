@@ -1,6 +1,8 @@
-"""Bundles that cost the agent something else since he last set their price: before and after, and keeping the margin.
+"""Bundles that cost the agent something else since he last set their price: before and after, and
+keeping the margin.
 
-Of the current store. The margin kept is in cedis, not in percent: what the agent earns on each order stays what it was.
+Of the current store. The margin kept is in cedis, not in percent: what the agent earns on each
+order stays what it was.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from core.catalog.prices import MOST_PRICE_PESEWAS
 
 @dataclass(frozen=True)
 class PriceChange:
-    """What a bundle cost the agent when he set its price, and what it costs him now. Amounts in pesewas."""
+    """What a bundle cost the agent when he set its price, and what it costs him now. Amounts in
+    pesewas."""
 
     bundle_id: int
     network: str
@@ -39,8 +42,11 @@ class PriceChange:
 
     @property
     def kept_pesewas(self) -> int:
-        """The price that leaves the agent what the present one left him before, and never less than nothing."""
-        return max(self.price_pesewas + self.after_pesewas - self.before_pesewas, self.after_pesewas)
+        """The price that leaves the agent what the present one left him before, and never less than
+        nothing."""
+        return max(
+            self.price_pesewas + self.after_pesewas - self.before_pesewas, self.after_pesewas
+        )
 
     @property
     def keeps(self) -> bool:
@@ -49,13 +55,15 @@ class PriceChange:
 
     @property
     def is_below(self) -> bool:
-        """Whether the present price does not cover what the bundle costs now: it is off the shelf."""
+        """Whether the present price does not cover what the bundle costs now: it is off the
+        shelf."""
         return self.price_pesewas < self.after_pesewas
 
 
 @dataclass(frozen=True)
 class Notices:
-    """What an agent should know of his shelf: costs that changed, and what of it nobody sells now, by name."""
+    """What an agent should know of his shelf: costs that changed, and what of it nobody sells now,
+    by name."""
 
     changes: list[PriceChange]
     unlisted: list[str]
@@ -66,7 +74,8 @@ class Notices:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a press did, by name of bundle. `stale`: the cost has moved since the page was drawn, or was decided already."""
+    """What a press did, by name of bundle. `stale`: the cost has moved since the page was drawn, or
+    was decided already."""
 
     saved: list[str]
     stale: list[str]
@@ -90,7 +99,11 @@ def notices() -> Notices:
         )
     )
     pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
-    missed = [(bundle, _change(bundle, own).name) for bundle, own in pairs if not own.hidden and not bundle.is_sold]
+    missed = [
+        (bundle, _change(bundle, own).name)
+        for bundle, own in pairs
+        if not own.hidden and not bundle.is_sold
+    ]
     changes = [_change(bundle, own) for bundle, own in pairs]
     return Notices(
         [change for change in changes if change.before_pesewas != change.after_pesewas],
@@ -100,12 +113,14 @@ def notices() -> Notices:
 
 
 def keep_margins(seen: Mapping[int, int], actor: Actor) -> Kept:
-    """Move the store's prices by as much as the cost moved: bundle id -> the new cost the page showed. Pressed twice: once."""
+    """Move the store's prices by as much as the cost moved: bundle id -> the new cost the page
+    showed. Pressed twice: once."""
     return _decide(seen, actor, move=True)
 
 
 def leave_prices(seen: Mapping[int, int], actor: Actor) -> Kept:
-    """The agent has seen the new costs and leaves his prices as they are; those that do not cover them stay off the shelf."""
+    """The agent has seen the new costs and leaves his prices as they are; those that do not cover
+    them stay off the shelf."""
     return _decide(seen, actor, move=False)
 
 
@@ -113,11 +128,19 @@ def _decide(seen: Mapping[int, int], actor: Actor, *, move: bool) -> Kept:
     kept = Kept([], [])
     with transaction() as session:
         bundles = hold(seen)
-        query = select(StoreBundle).where(StoreBundle.bundle_id.in_(seen)).order_by(StoreBundle.id).with_for_update()
+        query = (
+            select(StoreBundle)
+            .where(StoreBundle.bundle_id.in_(seen))
+            .order_by(StoreBundle.id)
+            .with_for_update()
+        )
         for own in session.scalars(query):
             bundle = bundles[own.bundle_id]
             change = _change(bundle, own)
-            if change.after_pesewas != seen[bundle.id] or change.before_pesewas == change.after_pesewas:
+            if (
+                change.after_pesewas != seen[bundle.id]
+                or change.before_pesewas == change.after_pesewas
+            ):
                 kept.stale.append(change.name)
                 continue
             if move and change.kept_pesewas > MOST_PRICE_PESEWAS:

@@ -1,4 +1,5 @@
-"""A bundle of which no list said how long it lasts, when one says it: the same bundle, and from now on it has a name.
+"""A bundle of which no list said how long it lasts, when one says it: the same bundle, and from now
+on it has a name.
 
 Decides which bundle that is. It keeps its row, and so its prices, hidden flags and open orders.
 """
@@ -21,21 +22,33 @@ Lasting = Mapping[str, tuple[str, int, str]]
 def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) -> None:
     """Name the bundles of which `offers`, as a list has just left them, say more than `before` it.
 
-    Inside the open use case, before the bundles are settled. `is_whole`: what the list does not name is missing.
+    Inside the open use case, before the bundles are settled. `is_whole`: what the list does not
+    name is missing.
     """
     query = select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)
     bundles = choosing.by_meaning(db.session.scalars(query))
     for key, bundle in list(bundles.items()):
         sold = [row for row in offers if _was(before, row) == key]
         named = _that_name(bundle, key, sold)
-        if not named and is_whole and bundle.active and not any(row.missing_since is None for row in sold):
-            named = _that_name(bundle, key, [row for row in offers if row.product_code not in before])
+        if (
+            not named
+            and is_whole
+            and bundle.active
+            and not any(row.missing_since is None for row in sold)
+        ):
+            named = _that_name(
+                bundle, key, [row for row in offers if row.product_code not in before]
+            )
         durations = {choosing.meaning(row): row.validity for row in named}
         if len(durations) > 1:  # then it is what was bought for it
-            durations = {choosing.meaning(row): row.validity for row in named if row.id == bundle.offer_id}
+            durations = {
+                choosing.meaning(row): row.validity for row in named if row.id == bundle.offer_id
+            }
         elif durations:  # all that was sold as one is one, until a list says otherwise
             for row in sold:
-                row.validity = next(iter(durations.values())) if choosing.meaning(row) == key else row.validity
+                row.validity = (
+                    next(iter(durations.values())) if choosing.meaning(row) == key else row.validity
+                )
         for found, words in durations.items():
             _become(bundle, words, bundles.get(found))
             bundles.setdefault(found, bundle)
@@ -43,11 +56,16 @@ def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) 
 
 def _was(before: Lasting, row: SupplierOffer) -> Meaning | None:
     network, mb, words = before.get(row.product_code, ("", 0, ""))
-    return (network, mb, validity.meaning(words)) if (network, mb) == (row.network, row.mb) else None
+    return (
+        (network, mb, validity.meaning(words)) if (network, mb) == (row.network, row.mb) else None
+    )
 
 
-def _that_name(bundle: Bundle, key: Meaning, offers: Sequence[SupplierOffer]) -> list[SupplierOffer]:
-    """Those of the newest list that are this bundle but for their words, which say more than the bundle's own."""
+def _that_name(
+    bundle: Bundle, key: Meaning, offers: Sequence[SupplierOffer]
+) -> list[SupplierOffer]:
+    """Those of the newest list that are this bundle but for their words, which say more than the
+    bundle's own."""
     return [
         row
         for row in offers
@@ -59,8 +77,8 @@ def _that_name(bundle: Bundle, key: Meaning, offers: Sequence[SupplierOffer]) ->
 
 
 def _become(bundle: Bundle, words: str, namesake: Bundle | None) -> None:
-    """From now on it lasts so long. Where a bundle of that name is there already, that one goes on: with its own prices
-    when it is on sale, else with those agents have now.
+    """From now on it lasts so long. Where a bundle of that name is there already, that one goes on:
+    with its own prices when it is on sale, else with those agents have now.
     """
     if namesake is None:
         bundle.validity = words
@@ -71,7 +89,7 @@ def _become(bundle: Bundle, words: str, namesake: Bundle | None) -> None:
 
 
 _TAKE_OVER = text(
-    "UPDATE store_bundles t SET price_pesewas = f.price_pesewas, hidden = f.hidden, changed_at = f.changed_at, "
-    "agent_price_pesewas = f.agent_price_pesewas FROM store_bundles f "
-    "WHERE f.store_id = t.store_id AND t.bundle_id = :to AND f.bundle_id = :from"
+    "UPDATE store_bundles t SET price_pesewas = f.price_pesewas, hidden = f.hidden, changed_at ="
+    " f.changed_at, agent_price_pesewas = f.agent_price_pesewas FROM store_bundles f WHERE"
+    " f.store_id = t.store_id AND t.bundle_id = :to AND f.bundle_id = :from"
 )

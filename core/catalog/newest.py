@@ -1,6 +1,8 @@
-"""What a purchase tells about the catalogue: a charge above the known cost, an offer the supplier does not know any more.
+"""What a purchase tells about the catalogue: a charge above the known cost, an offer the supplier
+does not know any more.
 
-Each holds at once, for all stores. Both return whether they changed anything: then a list should be read soon.
+Each holds at once, for all stores. Both return whether they changed anything: then a list should be
+read soon.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from core.catalog.bundles import SupplierOffer, SyncReport
 from core.catalog.steps import LOCK
 
 MISTAKEN = 50
-"""A charge so many times the cost is a mistake on the wire, such as pesewas for cedis, and no price."""
+"""A charge so many times the cost is a mistake on the wire, such as pesewas for cedis, and no
+price."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Wording:
 
 @as_platform
 def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> bool:
-    """A purchase at `bought_at` was charged so much. Above what is known, that is the cost from now on.
+    """A purchase at `bought_at` was charged so much. Above what is known, that is the cost from now
+    on.
 
     Not when the list has said something else since.
     """
@@ -51,7 +55,8 @@ def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> 
 
 @as_platform
 def refuse_offer(wording: Wording) -> bool:
-    """The supplier does not sell it under this name and size: off sale until a list has it otherwise, or again later."""
+    """The supplier does not sell it under this name and size: off sale until a list has it
+    otherwise, or again later."""
     with joined_transaction() as session:
         session.execute(LOCK)
         query = select(SupplierOffer).where(_of(wording), SupplierOffer.refused_at.is_(None))
@@ -80,7 +85,8 @@ def _of(wording: Wording) -> ColumnElement[bool]:
 
 
 def _choose(offers: Iterable[SupplierOffer]) -> None:
-    """Settle the bundles of these offers anew. What a report would say is said to nobody: a list follows soon."""
+    """Settle the bundles of these offers anew. What a report would say is said to nobody: a list
+    follows soon."""
     untold = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
     for key in {choosing.meaning(offer) for offer in offers}:
         choosing.choose(untold, reads_list=False, only=key)

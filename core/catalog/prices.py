@@ -1,4 +1,5 @@
-"""A store's prices: what customers see, what the agent earns, and the floor below which nothing is sold."""
+"""A store's prices: what customers see, what the agent earns, and the floor below which nothing is
+sold."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class ShelfLine:
 
 @dataclass(frozen=True)
 class PriceLine:
-    """A bundle as its agent sees it. `agent_price_pesewas` is the cost to the agent and the floor."""
+    """A bundle as its agent sees it. `agent_price_pesewas` is the cost to the agent and the
+    floor."""
 
     bundle_id: int
     network: str
@@ -69,7 +71,8 @@ class PriceLine:
 
 
 def shelf() -> list[ShelfLine]:
-    """What the current store sells now: active, not hidden, priced at or above the floor. By network, then size."""
+    """What the current store sells now: active, not hidden, priced at or above the floor. By
+    network, then size."""
     rows = db.session.execute(_sellable())
     pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
     return [_shelf_line(bundle, price) for bundle, price in pairs]
@@ -116,7 +119,8 @@ def save_price(bundle_id: int, price_pesewas: int, hidden: bool, actor: Actor) -
 
 
 def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[int, str]:
-    """Save several prices of the current store, all or none: bundle id -> (price in pesewas, hidden).
+    """Save several prices of the current store, all or none: bundle id -> (price in pesewas,
+    hidden).
 
     Returns a sentence for each bundle that stands in the way; empty means saved.
     """
@@ -129,12 +133,17 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
         }
         if problems:
             return problems
-        before = {row.bundle_id: row for row in session.scalars(select(StoreBundle).with_for_update())}
+        before = {
+            row.bundle_id: row for row in session.scalars(select(StoreBundle).with_for_update())
+        }
         for bundle_id, (price, hidden) in changes.items():
             row = before.get(bundle_id)
             if row is not None and (row.price_pesewas, row.hidden) == (price, hidden):
                 continue
-            old_pesewas, floor_pesewas = row.price_pesewas if row else None, bundles[bundle_id].agent_price_pesewas
+            old_pesewas, floor_pesewas = (
+                row.price_pesewas if row else None,
+                bundles[bundle_id].agent_price_pesewas,
+            )
             if row is None:
                 row = StoreBundle(bundle_id=bundle_id)
                 session.add(row)
@@ -146,12 +155,15 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
                 f"store:{current_store_id()}/bundle:{bundle_id}",
                 {"price_pesewas": price, "hidden": hidden, "before_pesewas": old_pesewas},
             )
-        session.execute(update(Store).where(Store.id == current_store_id()).values(version=Store.version + 1))
+        session.execute(
+            update(Store).where(Store.id == current_store_id()).values(version=Store.version + 1)
+        )
     return {}
 
 
 def price_new_bundles(store_id: int, markup_bp: int) -> int:
-    """Inside the open use case: give a store a price for each active bundle it has none for. Returns how many."""
+    """Inside the open use case: give a store a price for each active bundle it has none for.
+    Returns how many."""
     rows = [
         {
             "store_id": store_id,
@@ -166,7 +178,9 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
     if not rows:
         return 0
     done = db.session.execute(
-        insert(StoreBundle).values(rows).on_conflict_do_nothing(index_elements=["store_id", "bundle_id"])
+        insert(StoreBundle)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=["store_id", "bundle_id"])
     )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
@@ -192,7 +206,9 @@ def _trouble(bundle: Bundle) -> str | None:
 
 
 def _shelf_line(bundle: Bundle, price_pesewas: int) -> ShelfLine:
-    return ShelfLine(bundle.id, bundle.network, bundle.mb, size_text(bundle.mb), bundle.validity, price_pesewas)
+    return ShelfLine(
+        bundle.id, bundle.network, bundle.mb, size_text(bundle.mb), bundle.validity, price_pesewas
+    )
 
 
 def _problem(bundle: Bundle | None, price_pesewas: int) -> str | None:
@@ -205,5 +221,8 @@ def _problem(bundle: Bundle | None, price_pesewas: int) -> str | None:
             f"{money.cedis(price_pesewas)} would lose money."
         )
     if price_pesewas > MOST_PRICE_PESEWAS:
-        return f"{money.cedis(price_pesewas)} for {name} is too high. Type {money.cedis(MOST_PRICE_PESEWAS)} or less."
+        return (
+            f"{money.cedis(price_pesewas)} for {name} is too high. Type"
+            f" {money.cedis(MOST_PRICE_PESEWAS)} or less."
+        )
     return None

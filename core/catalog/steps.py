@@ -1,4 +1,5 @@
-"""Which steps of a cost pass by themselves, and which wait for the owner: what he said, once for all bundles."""
+"""Which steps of a cost pass by themselves, and which wait for the owner: what he said, once for
+all bundles."""
 
 from __future__ import annotations
 
@@ -29,14 +30,18 @@ class BadShare(ValueError):
 
 @dataclass(frozen=True)
 class Rules:
-    """`by_itself`: nothing waits. `above_bp`: the step of a cost, in hundredths of a percent, above which it waits."""
+    """`by_itself`: nothing waits. `above_bp`: the step of a cost, in hundredths of a percent, above
+    which it waits."""
 
     by_itself: bool = False
     above_bp: int = ABOVE_BP
 
     def may_pass(self, from_pesewas: int, to_pesewas: int) -> bool:
         """Whether agents pay by the new cost without anybody being asked."""
-        return self.by_itself or abs(to_pesewas - from_pesewas) * 10_000 <= from_pesewas * self.above_bp
+        return (
+            self.by_itself
+            or abs(to_pesewas - from_pesewas) * 10_000 <= from_pesewas * self.above_bp
+        )
 
 
 def rules() -> Rules:

@@ -1,4 +1,5 @@
-"""Kill switches an operator turns: one network, all sales. Each says since when and why; all processes read them."""
+"""Kill switches an operator turns: one network, all sales. Each says since when and why; all
+processes read them."""
 
 from __future__ import annotations
 
@@ -64,13 +65,17 @@ def resume_sales(actor: Actor) -> None:
 def pauses_of(rows: Mapping[str, Mapping[str, object]]) -> dict[str, Pause]:
     """The pauses in rows of the settings: a network, or `SALES`, -> since when and why."""
     return {
-        key.removeprefix("paused."): Pause(datetime.fromisoformat(str(value["since"])), str(value.get("reason", "")))
+        key.removeprefix("paused."): Pause(
+            datetime.fromisoformat(str(value["since"])), str(value.get("reason", ""))
+        )
         for key, value in rows.items()
     }
 
 
 def _pauses() -> dict[str, Pause]:
-    rows = db.session.execute(select(Setting.key, Setting.value).where(Setting.key.startswith("paused.")))
+    rows = db.session.execute(
+        select(Setting.key, Setting.value).where(Setting.key.startswith("paused."))
+    )
     return pauses_of(dict(rows.all()))
 
 
@@ -82,4 +87,9 @@ def _turn(key: str, reason: str | None, actor: Actor) -> None:
         else:
             value = {"since": clock.now().isoformat(), "reason": reason.strip()[:200]}
             session.execute(insert(Setting).values(key=key, value=value).on_conflict_do_nothing())
-        audit.write(actor, "resume" if reason is None else "pause", key, {"reason": reason} if reason else None)
+        audit.write(
+            actor,
+            "resume" if reason is None else "pause",
+            key,
+            {"reason": reason} if reason else None,
+        )

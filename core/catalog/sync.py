@@ -1,7 +1,9 @@
-"""Applying the supplier's list to the catalogue: what is new, gone, moved, and whose prices fell below the floor.
+"""Applying the supplier's list to the catalogue: what is new, gone, moved, and whose prices fell
+below the floor.
 
-An empty or failed list changes nothing. A product is hidden only after it was missing from two lists at least
-`gone_gap_s` apart, or when the owner says so. Which offer is bought for a bundle, and what it costs, is decided in `choosing`.
+An empty or failed list changes nothing. A product is hidden only after it was missing from two
+lists at least `gone_gap_s` apart, or when the owner says so. Which offer is bought for a bundle,
+and what it costs, is decided in `choosing`.
 """
 
 from __future__ import annotations
@@ -74,20 +76,29 @@ def record_failed_sync(sentence: str, left_out: Sequence[LeftOutLike] = ()) -> S
 
 
 def apply_sync(
-    supplier: str, offers: Sequence[OfferLike], left_out: Sequence[LeftOutLike] = (), *, missing: int = 0
+    supplier: str,
+    offers: Sequence[OfferLike],
+    left_out: Sequence[LeftOutLike] = (),
+    *,
+    missing: int = 0,
 ) -> SyncReport:
     """Apply a supplier's list, of which the adapter left out `left_out`. Returns the diff.
 
-    `missing`: so many products did not come, by the list's own count. Then what it does not name may be one of them and
-    stays as it was. Needs `across_stores`, for stores' prices of new bundles.
+    `missing`: so many products did not come, by the list's own count. Then what it does not name
+    may be one of them and stays as it was. Needs `across_stores`, for stores' prices of new
+    bundles.
     """
     if not offers:
         said = f" {left_out_sentence(left_out, len(left_out))}" if left_out else ""
         empty = "has nothing we can sell." if left_out else "was empty."
-        return record_failed_sync(f"The supplier's list {empty}{said} Nothing was changed.", left_out)
+        return record_failed_sync(
+            f"The supplier's list {empty}{said} Nothing was changed.", left_out
+        )
     with transaction() as session:
         session.execute(LOCK)
-        report = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
+        report = SyncReport(
+            ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[]
+        )
         report.left_out = _kept(left_out)
         before = _listed()
         _store_offers(supplier, offers, is_whole=not missing)
@@ -103,7 +114,8 @@ def apply_sync(
             report.sentence += " " + left_out_sentence(left_out, len(offers) + len(left_out))
         if missing:
             report.sentence += (
-                f" By its own count {missing} more should have come: what it does not name was left as it was."
+                f" By its own count {missing} more should have come: what it does not name was left"
+                " as it was."
             )
         session.add(report)
         return report
@@ -113,7 +125,9 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
     session, now = db.session, clock.now()
     known = {
         row.product_code: row
-        for row in session.scalars(select(SupplierOffer).where(SupplierOffer.supplier == supplier).with_for_update())
+        for row in session.scalars(
+            select(SupplierOffer).where(SupplierOffer.supplier == supplier).with_for_update()
+        )
     }
     every = list(known.values())
     before = {code: (row.network, row.mb, row.validity) for code, row in known.items()}
@@ -126,7 +140,11 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
             every.append(row)
         mb = _size(offer, row)
         _forget_what_is_over(row, offer, mb)
-        row.product_name, row.capacity, row.network = offer.product_name, offer.capacity, offer.network
+        row.product_name, row.capacity, row.network = (
+            offer.product_name,
+            offer.capacity,
+            offer.network,
+        )
         row.mb, row.validity, row.cost_pesewas = (
             mb,
             _lasts(offer, mb, before.get(offer.product_code), sold.values()),
@@ -144,39 +162,53 @@ def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool)
 
 
 def _size(offer: OfferLike, row: SupplierOffer) -> int:
-    """Its megabytes. A product that goes over from gigabytes of 1024 to such of 1000, or back, is the size it was."""
+    """Its megabytes. A product that goes over from gigabytes of 1024 to such of 1000, or back, is
+    the size it was."""
     known = row.mb if row.network == offer.network else None
-    is_same = known is not None and (known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000)
+    is_same = known is not None and (
+        known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000
+    )
     return known if known is not None and is_same else offer.mb
 
 
-def _lasts(offer: OfferLike, mb: int, own: tuple[str, int, str] | None, sold: Iterable[tuple[str, int, str]]) -> str:
-    """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is known: of this product,
-    else of the one duration in which this size was sold.
+def _lasts(
+    offer: OfferLike,
+    mb: int,
+    own: tuple[str, int, str] | None,
+    sold: Iterable[tuple[str, int, str]],
+) -> str:
+    """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is
+    known: of this product, else of the one duration in which this size was sold.
     """
     if own is not None and own[:2] == (offer.network, mb):
         known = own[2]
     else:
-        durations = {validity.meaning(words): words for *size, words in sold if size == [offer.network, mb]}
+        durations = {
+            validity.meaning(words): words for *size, words in sold if size == [offer.network, mb]
+        }
         known = next(iter(durations.values())) if len(durations) == 1 else ""
     return known if known and validity.adds_nothing(offer.validity, known) else offer.validity
 
 
 def _listed() -> dict[int, bool]:
     """The bundles that are not hidden, and whether an offer of the newest list stands for each."""
-    rows = db.session.execute(select(Bundle.id, Bundle.unlisted_since.is_(None)).where(Bundle.active))
+    rows = db.session.execute(
+        select(Bundle.id, Bundle.unlisted_since.is_(None)).where(Bundle.active)
+    )
     return dict(rows.all())
 
 
 def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:
-    """A charge or a refusal was about what the list said then. A refusal is also over after `gone_gap_s`: one order finds
-    out whether the supplier sells it again.
+    """A charge or a refusal was about what the list said then. A refusal is also over after
+    `gone_gap_s`: one order finds out whether the supplier sells it again.
     """
     now = clock.now()
     said = (offer.product_name, offer.capacity, offer.network, mb, offer.cost_pesewas)
     if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
         row.price_since, row.charged_pesewas, row.refused_at = now, None, None
-    elif row.refused_at is not None and now - row.refused_at >= clock.delta(config.current().gone_gap_s):
+    elif row.refused_at is not None and now - row.refused_at >= clock.delta(
+        config.current().gone_gap_s
+    ):
         row.refused_at = None
 
 
@@ -205,9 +237,10 @@ def _below_floor() -> list[str]:
     }
     rows = db.session.execute(
         text(
-            "SELECT s.slug, b.network, b.mb FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS bigint[])) f (id, floor) "
-            "JOIN bundles b ON b.id = f.id JOIN store_bundles sb ON sb.bundle_id = b.id JOIN stores s ON s.id = sb.store_id "
-            "WHERE NOT sb.hidden AND sb.price_pesewas < f.floor ORDER BY 1, 2, 3"
+            "SELECT s.slug, b.network, b.mb FROM unnest(CAST(:ids AS bigint[]), CAST(:floors AS"
+            " bigint[])) f (id, floor) JOIN bundles b ON b.id = f.id JOIN store_bundles sb ON"
+            " sb.bundle_id = b.id JOIN stores s ON s.id = sb.store_id WHERE NOT sb.hidden AND"
+            " sb.price_pesewas < f.floor ORDER BY 1, 2, 3"
         ),
         {"ids": list(floors), "floors": list(floors.values())},
     )
@@ -215,7 +248,11 @@ def _below_floor() -> list[str]:
 
 
 def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str:
-    turned = [is_listed for bundle_id, is_listed in _listed().items() if before.get(bundle_id, is_listed) != is_listed]
+    turned = [
+        is_listed
+        for bundle_id, is_listed in _listed().items()
+        if before.get(bundle_id, is_listed) != is_listed
+    ]
     parts = [
         f"{len(items)} {word}"
         for items, word in (

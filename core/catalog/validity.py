@@ -1,7 +1,7 @@
 """How long a bundle lasts, by meaning: the supplier may spell it anew with every list.
 
-Decides which spellings mean the same. A month is 30 days, as networks sell it; what cannot be read is compared letter by
-letter, without case, spaces and signs.
+Decides which spellings mean the same. A month is 30 days, as networks sell it; what cannot be read
+is compared letter by letter, without case, spaces and signs.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ _UNITS = {
     "y": "year", "yr": "year", "year": "year", "yearly": "year", "annual": "year",
 }  # fmt: skip
 _WORDS = {
-    "a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
+    "a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7",
     "ten": "10", "fourteen": "14", "thirty": "30", "sixty": "60", "ninety": "90",
 }  # fmt: skip
 _THINGS = re.compile(r"\b(bundle|data|package|plan)\b")
 _FILLING = re.compile(r"\b(valid|validity|for|of|lasts|period|expires|in|after)\b")
 _NO_EXPIRY = re.compile(
-    r"(no|non|never|not|without|does not|doesn t|doesnt) ?(an )?(expir\w*)|unlimited|lifetime|until (used|finished|consumed)"
+    r"(no|non|never|not|without|does not|doesn t|doesnt) ?(an )?(expir\w*)|unlimited|lifetime|until"
+    r" (used|finished|consumed)"
 )
 _NOTHING = frozenset(
     {
-        "", "n a", "na", "nan", "none", "null", "nil", "unknown", "undefined", "unspecified", "not specified", "not stated",
+        "", "n a", "na", "nan", "none", "null", "nil", "unknown", "undefined", "unspecified",
+        "not specified", "not stated",
         "not set", "not available", "not applicable", "varies", "tba", "tbc", "tbd",
     }
 )  # fmt: skip
@@ -39,7 +42,8 @@ _LENGTH = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?|[a-z]+) )?([a-z]+)")
 
 
 def meaning(words: str) -> str:
-    """A key that two spellings of the same duration share: `30 Days`, `30days` and `1 month` are `720 h`."""
+    """A key that two spellings of the same duration share: `30 Days`, `30days` and `1 month` are
+    `720 h`."""
     plain = _plain(words)
     return _read(plain) or plain
 
@@ -50,7 +54,8 @@ def says(words: str) -> bool:
 
 
 def adds_nothing(words: str, known: str) -> bool:
-    """Whether `words` say nothing, or no more than the number of what is `known`: `30` or `30 dyas` beside `30 days`."""
+    """Whether `words` say nothing, or no more than the number of what is `known`: `30` or `30 dyas`
+    beside `30 days`."""
     plain = _plain(words)
     if plain in _NOTHING:
         return True
@@ -84,9 +89,14 @@ def _hours(plain: str) -> Decimal | None:
 
 
 def _plain(words: str) -> str:
-    """Small letters, digits, points between digits, single spaces; a number stands apart from its unit."""
+    """Small letters, digits, points between digits, single spaces; a number stands apart from its
+    unit."""
     folded = unicodedata.normalize("NFKC", words).casefold()
-    folded = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in folded if unicodedata.category(c) != "Cf")
+    folded = "".join(
+        str(unicodedata.digit(c)) if c.isdigit() else c
+        for c in folded
+        if unicodedata.category(c) != "Cf"
+    )
     folded = re.sub(r"\((s|ies)\)", r"\1", folded)
     folded = re.sub(r"(?<![0-9])\.|\.(?![0-9])|[^\w.]|_", " ", folded)
     folded = re.sub(r"(?<=[0-9])(?=[^\W\d])|(?<=[^\W\d])(?=[0-9])", " ", folded)

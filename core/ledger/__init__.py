@@ -1,6 +1,14 @@
-"""The books: `posting` writes, `funding` fills wallets, `reading` reads. Callers say `ledger.hold(...)`."""
+"""The books: `posting` writes, `funding` fills wallets, `reading` reads. Callers say
+`ledger.hold(...)`."""
 
-from core.ledger.funding import MOST_FUNDING_PESEWAS, BadFunding, FundedAlready, fund_wallet, take_back, too_much
+from core.ledger.funding import (
+    MOST_FUNDING_PESEWAS,
+    BadFunding,
+    FundedAlready,
+    fund_wallet,
+    take_back,
+    too_much,
+)
 from core.ledger.posting import (
     CREDIT_ACCOUNTS,
     MOST_ROUNDING_PESEWAS,

@@ -1,4 +1,5 @@
-"""Money into a store's wallet and out again: between which amounts, with which reason, and each form once.
+"""Money into a store's wallet and out again: between which amounts, with which reason, and each
+form once.
 
 Writing the posting is `posting`; who may fund is decided by the rooms.
 """
@@ -39,24 +40,33 @@ class FundedAlready(Exception):
 def fund_wallet(
     store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None
 ) -> None:
-    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an audit line.
+    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an
+    audit line.
 
-    `seen_entry_id` is the newest wallet entry the person saw: the same amount and reason booked after it is this very
-    form sent twice, and raises `FundedAlready`, also when both are sent at once.
+    `seen_entry_id` is the newest wallet entry the person saw: the same amount and reason booked
+    after it is this very form sent twice, and raises `FundedAlready`, also when both are sent at
+    once.
     """
     if not 0 < amount_pesewas <= MOST_FUNDING_PESEWAS:
-        raise BadFunding(f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time.")
+        raise BadFunding(
+            f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time."
+        )
     legs = [("bank", amount_pesewas), ("wallet", -amount_pesewas)]
     _book_once("fund_wallet", store_id, legs, reason, actor, seen_entry_id)
 
 
-def take_back(store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None) -> None:
-    """Take a funding back, or a part of it: never more than is free in the wallet. Writes an audit line.
+def take_back(
+    store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None
+) -> None:
+    """Take a funding back, or a part of it: never more than is free in the wallet. Writes an audit
+    line.
 
     Raises `BadFunding`, and `FundedAlready` as `fund_wallet` does.
     """
     if not 0 < amount_pesewas <= MOST_FUNDING_PESEWAS:
-        raise BadFunding(f"Take back between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time.")
+        raise BadFunding(
+            f"Take back between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time."
+        )
     legs = [("wallet", amount_pesewas), ("bank", -amount_pesewas)]
     try:
         _book_once("take_back", store_id, legs, reason, actor, seen_entry_id)
@@ -67,20 +77,32 @@ def take_back(store_id: int, amount_pesewas: int, reason: str, actor: Actor, see
 def too_much(free_pesewas: int) -> str:
     """Why no more can be taken back than is free, as a sentence."""
     if free_pesewas <= 0:
-        return "Nothing is free in the wallet now. What is held for orders under way cannot be taken back."
+        return (
+            "Nothing is free in the wallet now. What is held for orders under way cannot be taken"
+            " back."
+        )
     free = money.cedis(free_pesewas)
-    return f"Only {free} is free in the wallet. What is held for orders under way cannot be taken back."
+    return (
+        f"Only {free} is free in the wallet. What is held for orders under way cannot be taken"
+        " back."
+    )
 
 
 def _book_once(
-    kind: Kind, store_id: int, legs: Sequence[Leg], reason: str, actor: Actor, seen_entry_id: int | None
+    kind: Kind,
+    store_id: int,
+    legs: Sequence[Leg],
+    reason: str,
+    actor: Actor,
+    seen_entry_id: int | None,
 ) -> None:
     if not reason.strip() or len(reason) > 200:
         raise BadFunding("Give a reason of 1 to 200 characters, like: MoMo 12345678 received.")
     with transaction():
         posting_id = post(kind, legs, actor, store_id=store_id, note=reason.strip())
         if seen_entry_id is not None:
-            # After `post`, which holds the wallet's row until the commit: of two twins the second sees the first.
+            # After `post`, which holds the wallet's row until the commit: of two twins the second
+            # sees the first.
             booked_at = db.session.scalar(
                 select(Posting.at)
                 .join(Entry, Entry.posting_id == Posting.id)

@@ -1,10 +1,11 @@
 """The books: double entry, append only, whole pesewas. `post` is the only writer.
 
-Decides what each kind of posting moves (product.md §3). Entries are signed: debit +, credit −, and a posting sums to
-zero; the database refuses one that does not (migrations, trigger on entries), refuses an overdraft (CHECK on
-accounts) and a second posting of one kind for an order (unique index). `Account.balance_pesewas` is a cache moved in
-the same transaction; `reading.books` proves it. The rows are written by a function of the database (migration 0007),
-since no role of the application may write them.
+Decides what each kind of posting moves (product.md §3). Entries are signed: debit +, credit −, and
+a posting sums to zero; the database refuses one that does not (migrations, trigger on entries),
+refuses an overdraft (CHECK on accounts) and a second posting of one kind for an order (unique
+index). `Account.balance_pesewas` is a cache moved in the same transaction; `reading.books` proves
+it. The rows are written by a function of the database (migration 0007), since no role of the
+application may write them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Row, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Row,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.audit import Actor
@@ -59,8 +69,8 @@ class InsufficientWallet(Exception):
     def __init__(self, needed_pesewas: int, available_pesewas: int) -> None:
         self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
         self.sentence = (
-            f"{money.cedis(needed_pesewas)} needed, {money.cedis(available_pesewas)} in your wallet. "
-            "Fund it, or process fewer."
+            f"{money.cedis(needed_pesewas)} needed, {money.cedis(available_pesewas)} in your"
+            " wallet. Fund it, or process fewer."
         )
         super().__init__(self.sentence)
 
@@ -68,11 +78,21 @@ class InsufficientWallet(Exception):
 class Account(Model, StoreOrPlatformScoped):
     __tablename__ = "accounts"
     __table_args__ = (
-        Index("uq_accounts_store", "store_id", "name", unique=True, postgresql_where=text("store_id IS NOT NULL")),
-        Index("uq_accounts_platform", "name", unique=True, postgresql_where=text("store_id IS NULL")),
+        Index(
+            "uq_accounts_store",
+            "store_id",
+            "name",
+            unique=True,
+            postgresql_where=text("store_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_accounts_platform", "name", unique=True, postgresql_where=text("store_id IS NULL")
+        ),
         Index("uq_accounts_store_id_id", "store_id", "id", unique=True),
         CheckConstraint("(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name="owner"),
-        CheckConstraint("name NOT IN ('wallet', 'held') OR balance_pesewas <= 0", name="no_overdraft"),
+        CheckConstraint(
+            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0", name="no_overdraft"
+        ),
         CheckConstraint("name <> 'in_flight' OR balance_pesewas >= 0", name="in_flight"),
     )
 
@@ -93,7 +113,12 @@ class Posting(Model, StoreOrPlatformScoped):
             unique=True,
             postgresql_where=text("order_id IS NOT NULL"),
         ),
-        Index("uq_postings_resolved", "order_id", unique=True, postgresql_where=text("kind IN ('capture', 'release')")),
+        Index(
+            "uq_postings_resolved",
+            "order_id",
+            unique=True,
+            postgresql_where=text("kind IN ('capture', 'release')"),
+        ),
         Index("uq_postings_store_id_id", "store_id", "id", unique=True),
     )
 
@@ -125,7 +150,8 @@ class Entry(Model, StoreOrPlatformScoped):
 
 
 def open_store_accounts(store_id: int) -> None:
-    """Make the wallet and held accounts of a new store, inside the use case that makes the store."""
+    """Make the wallet and held accounts of a new store, inside the use case that makes the
+    store."""
     said = signed.say("makola_open_accounts", store_id=store_id)
     db.session.execute(text("SELECT makola_open_accounts(:said, :mac)"), said)
 
@@ -137,19 +163,31 @@ def hold_float() -> int:
 
 def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
     """Set the agent price aside. Raises `InsufficientWallet`."""
-    post("hold", [("wallet", agent_price_pesewas), ("held", -agent_price_pesewas)], actor, order=order)
+    post(
+        "hold",
+        [("wallet", agent_price_pesewas), ("held", -agent_price_pesewas)],
+        actor,
+        order=order,
+    )
 
 
 def commit(order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = "") -> None:
-    """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it did."""
+    """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it
+    did."""
     legs = [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)]
     post("commit", legs, actor, order=order, n=n, note=note)
 
 
 def capture(
-    order: OrderLike, *, agent_price_pesewas: int, cost_pesewas: int, charged_pesewas: int, actor: Actor
+    order: OrderLike,
+    *,
+    agent_price_pesewas: int,
+    cost_pesewas: int,
+    charged_pesewas: int,
+    actor: Actor,
 ) -> None:
-    """Delivered: the held money pays the supplier's charge and our margin; a charge off the quote is variance."""
+    """Delivered: the held money pays the supplier's charge and our margin; a charge off the quote
+    is variance."""
     legs = [
         ("held", agent_price_pesewas),
         ("in_flight", -charged_pesewas),
@@ -161,10 +199,18 @@ def capture(
 
 def release(order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str = "") -> None:
     """Give the held money back to the wallet."""
-    post("release", [("held", agent_price_pesewas), ("wallet", -agent_price_pesewas)], actor, order=order, note=note)
+    post(
+        "release",
+        [("held", agent_price_pesewas), ("wallet", -agent_price_pesewas)],
+        actor,
+        order=order,
+        note=note,
+    )
 
 
-def supplier_refund(order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = "") -> None:
+def supplier_refund(
+    order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = ""
+) -> None:
     """The supplier's money for this order was seen to come back."""
     legs = [("supplier_float", charged_pesewas), ("in_flight", -charged_pesewas)]
     post("supplier_refund", legs, actor, order=order, n=n, note=note)
@@ -173,20 +219,33 @@ def supplier_refund(order: OrderLike, charged_pesewas: int, n: int, actor: Actor
 def write_off(order: OrderLike, amount_pesewas: int, n: int, actor: Actor, note: str) -> None:
     """A person gives up what the supplier took for this order: it is our loss."""
     post(
-        "write_off", [("write_off", amount_pesewas), ("in_flight", -amount_pesewas)], actor, order=order, n=n, note=note
+        "write_off",
+        [("write_off", amount_pesewas), ("in_flight", -amount_pesewas)],
+        actor,
+        order=order,
+        n=n,
+        note=note,
     )
 
 
 def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
-    """A person accepts that the float is smaller than our books by this (larger, when negative). Returns the posting's id.
+    """A person accepts that the float is smaller than our books by this (larger, when negative).
+    Returns the posting's id.
 
-    Inside the open use case. No order explains the difference; one that does is settled by `write_off`.
+    Inside the open use case. No order explains the difference; one that does is settled by
+    `write_off`.
     """
-    return post("float_difference", [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)], actor, note=note)
+    return post(
+        "float_difference",
+        [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)],
+        actor,
+        note=note,
+    )
 
 
 def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
-    """The float is so much larger than our whole pesewas add up to (smaller, when negative), inside the open use case.
+    """The float is so much larger than our whole pesewas add up to (smaller, when negative), inside
+    the open use case.
 
     Returns the posting's id.
     """
@@ -195,11 +254,17 @@ def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
 
 
 def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:
-    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the open use case.
+    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the
+    open use case.
 
     Returns the posting's id.
     """
-    return post("fund_float", [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)], actor, note=note)
+    return post(
+        "fund_float",
+        [("supplier_float", amount_pesewas), ("bank", -amount_pesewas)],
+        actor,
+        note=note,
+    )
 
 
 def post(
@@ -215,8 +280,8 @@ def post(
     """Write one posting inside the open use case and move the balances with it. Returns its id.
 
     Accounts are locked in id order, so two postings never wait for each other in a circle. Raises
-    `InsufficientWallet` when the wallet would go below zero; any other broken rule is an error of the database,
-    because then the bug is ours and must not be booked.
+    `InsufficientWallet` when the wallet would go below zero; any other broken rule is an error of
+    the database, because then the bug is ours and must not be booked.
     """
     store_id = order.store_id if order is not None else store_id
     moves = {name: amount for name, amount in legs if amount}
@@ -241,8 +306,8 @@ def post(
 
 
 def _book(said: dict[str, str]) -> Row[Any]:
-    """Have the database write a posting: no role of ours may write the books itself. A store's role moves its own
-    money only; which function that is, is all that differs."""
+    """Have the database write a posting: no role of ours may write the books itself. A store's role
+    moves its own money only; which function that is, is all that differs."""
     function = "makola_post" if tenancy.is_platform() else "makola_post_own"
     with db.session.no_autoflush:  # it needs nothing of what is still to be written here
         return db.session.execute(text(f"SELECT * FROM {function}(:said, :mac)"), said).one()  # noqa: S608 - from above
@@ -251,13 +316,16 @@ def _book(said: dict[str, str]) -> Row[Any]:
 def count(order_id: int, kind: Kind) -> int:
     """How many postings of a kind an order has, inside the open use case."""
     found = db.session.scalar(
-        select(func.count()).select_from(Posting).where(Posting.order_id == order_id, Posting.kind == kind)
+        select(func.count())
+        .select_from(Posting)
+        .where(Posting.order_id == order_id, Posting.kind == kind)
     )
     return int(found or 0)
 
 
 def commit_is_open(order_id: int) -> bool:
-    """Whether the supplier holds money for an order that was neither delivered, nor came back, nor was given up."""
+    """Whether the supplier holds money for an order that was neither delivered, nor came back, nor
+    was given up."""
     return next_commit(order_id) is None
 
 
@@ -266,5 +334,7 @@ def next_commit(order_id: int) -> int | None:
     ends = Posting.kind.in_(("capture", "supplier_refund", "write_off"))
     begun, ended = func.count().filter(Posting.kind == "commit"), func.count().filter(ends)
     with db.session.no_autoflush:  # postings are never pending: the database writes them
-        made, over = db.session.execute(select(begun, ended).where(Posting.order_id == order_id)).one()
+        made, over = db.session.execute(
+            select(begun, ended).where(Posting.order_id == order_id)
+        ).one()
     return None if made > over else int(made) + 1

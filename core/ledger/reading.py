@@ -1,4 +1,5 @@
-"""Reading the books: wallets, statements, the platform's accounts and the proof that they sum to zero."""
+"""Reading the books: wallets, statements, the platform's accounts and the proof that they sum to
+zero."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ KIND_TEXT = {
 
 @dataclass(frozen=True)
 class Wallet:
-    """A store's prepaid money with us, in pesewas, signs turned: free to use, and held for orders under way."""
+    """A store's prepaid money with us, in pesewas, signs turned: free to use, and held for orders
+    under way."""
 
     available_pesewas: int
     held_pesewas: int
@@ -52,7 +54,8 @@ class StatementLine:
 
 @dataclass(frozen=True)
 class Books:
-    """The proof: the sum of all entries (0), how many there are, and what does not fit (both empty)."""
+    """The proof: the sum of all entries (0), how many there are, and what does not fit (both
+    empty)."""
 
     total_pesewas: int
     entries: int
@@ -72,22 +75,29 @@ def wallet() -> Wallet:
 
 def wallet_of(store_id: int) -> Wallet:
     """The wallet of a store this work may see."""
-    rows = db.session.execute(select(Account.name, Account.balance_pesewas).where(Account.store_id == store_id))
+    rows = db.session.execute(
+        select(Account.name, Account.balance_pesewas).where(Account.store_id == store_id)
+    )
     balances = {row.name: row.balance_pesewas for row in rows}
     return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
 
 
 def statement(before_id: int | None = None, limit: int | None = None) -> list[StatementLine]:
-    """The current store's wallet movements, newest first, `limit` of them before an entry id (keyset)."""
+    """The current store's wallet movements, newest first, `limit` of them before an entry id
+    (keyset)."""
     rows = db.session.execute(
         text(
-            "SELECT e.id, p.at, p.kind, o.code, e.amount_pesewas, e.balance_pesewas, p.note FROM entries e "
-            "JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet' AND a.store_id = :store "
-            "JOIN postings p ON p.id = e.posting_id LEFT JOIN orders o ON o.id = p.order_id "
-            "WHERE e.store_id = :store AND (CAST(:before AS bigint) IS NULL OR e.id < :before) "
-            "ORDER BY e.id DESC LIMIT :limit"
+            "SELECT e.id, p.at, p.kind, o.code, e.amount_pesewas, e.balance_pesewas, p.note FROM"
+            " entries e JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet' AND a.store_id"
+            " = :store JOIN postings p ON p.id = e.posting_id LEFT JOIN orders o ON o.id ="
+            " p.order_id WHERE e.store_id = :store AND (CAST(:before AS bigint) IS NULL OR e.id <"
+            " :before) ORDER BY e.id DESC LIMIT :limit"
         ),
-        {"store": current_store_id(), "before": before_id, "limit": limit or config.current().page_size},
+        {
+            "store": current_store_id(),
+            "before": before_id,
+            "limit": limit or config.current().page_size,
+        },
     )
     return [
         StatementLine(id_, at, kind, KIND_TEXT[kind], code, -amount, -balance, note)
@@ -97,13 +107,20 @@ def statement(before_id: int | None = None, limit: int | None = None) -> list[St
 
 def platform_balances() -> dict[str, int]:
     """The platform's accounts, signs turned for credit accounts. Needs `across_stores`."""
-    rows = db.session.execute(select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None)))
+    rows = db.session.execute(
+        select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None))
+    )
     return {name: -balance if name in CREDIT_ACCOUNTS else balance for name, balance in rows}
 
 
 def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
-    """An order's postings with their legs (account, signed pesewas), oldest first; a store sees its own legs only."""
-    return list(legs_of(db.session.scalars(select(Posting.id).where(Posting.order_id == order_id)).all()).values())
+    """An order's postings with their legs (account, signed pesewas), oldest first; a store sees its
+    own legs only."""
+    return list(
+        legs_of(
+            db.session.scalars(select(Posting.id).where(Posting.order_id == order_id)).all()
+        ).values()
+    )
 
 
 def in_flight_of(order_id: int) -> int:
@@ -119,7 +136,9 @@ def in_flight_of(order_id: int) -> int:
 
 def legs_of(posting_ids: Collection[int]) -> dict[int, tuple[Posting, list[tuple[str, int]]]]:
     """Postings by id, each with its legs (account, signed pesewas)."""
-    postings = db.session.scalars(select(Posting).where(Posting.id.in_(posting_ids)).order_by(Posting.id)).all()
+    postings = db.session.scalars(
+        select(Posting).where(Posting.id.in_(posting_ids)).order_by(Posting.id)
+    ).all()
     legs: dict[int, list[tuple[str, int]]] = {posting.id: [] for posting in postings}
     rows = db.session.execute(
         select(Entry.posting_id, Account.name, Entry.amount_pesewas)
@@ -135,19 +154,26 @@ def legs_of(posting_ids: Collection[int]) -> dict[int, tuple[Posting, list[tuple
 def books() -> Books:
     """Prove the books: every posting sums to zero, every cached balance is the sum of its entries.
 
-    Reads everything in one snapshot, so run it by timer or on demand, not on every page. Needs `across_stores`.
+    Reads everything in one snapshot, so run it by timer or on demand, not on every page. Needs
+    `across_stores`.
     """
     session = db.session
-    total, entries = session.execute(text("SELECT coalesce(sum(amount_pesewas), 0), count(*) FROM entries")).one()
+    total, entries = session.execute(
+        text("SELECT coalesce(sum(amount_pesewas), 0), count(*) FROM entries")
+    ).one()
     postings = session.execute(text("SELECT count(*) FROM postings")).scalar_one()
     unbalanced = session.execute(
-        text("SELECT posting_id FROM entries GROUP BY posting_id HAVING sum(amount_pesewas) <> 0 ORDER BY 1 LIMIT 20")
+        text(
+            "SELECT posting_id FROM entries GROUP BY posting_id HAVING sum(amount_pesewas) <> 0"
+            " ORDER BY 1 LIMIT 20"
+        )
     ).scalars()
     drifted = session.execute(
         text(
-            "SELECT a.name || coalesce(' of store ' || a.store_id, '') FROM accounts a "
-            "LEFT JOIN (SELECT account_id, sum(amount_pesewas) AS total FROM entries GROUP BY account_id) e "
-            "ON e.account_id = a.id WHERE a.balance_pesewas <> coalesce(e.total, 0) ORDER BY 1 LIMIT 20"
+            "SELECT a.name || coalesce(' of store ' || a.store_id, '') FROM accounts a LEFT JOIN"
+            " (SELECT account_id, sum(amount_pesewas) AS total FROM entries GROUP BY account_id) e"
+            " ON e.account_id = a.id WHERE a.balance_pesewas <> coalesce(e.total, 0) ORDER BY 1"
+            " LIMIT 20"
         )
     ).scalars()
     return Books(int(total), entries, postings, tuple(unbalanced), tuple(drifted))
@@ -155,5 +181,7 @@ def books() -> Books:
 
 def held_total() -> int:
     """All money held for orders under way, in pesewas. Needs `across_stores`."""
-    found = db.session.scalar(text("SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"))
+    found = db.session.scalar(
+        text("SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'")
+    )
     return int(found or 0)

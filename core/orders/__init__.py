@@ -1,11 +1,12 @@
-"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to become one (`drafting`),
-taking them (`placing`) and how many of one caller (`crowding`), what an order is bought from (`sourcing`), the agent's acts
-on one order (`releasing`, `repricing`, with a moment to undo `pressing`) or a selection (`selecting`), what nobody processed
-(`expiring`), forgetting customers' numbers (`forgetting`),
-the claim before a purchase (`claiming`), every later move (`advancing`, `booking`), the supplier's money seen to come back
-(`returning`), who goes first when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup
-makes doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages
-read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
+"""Orders: the row (`model`) and its code (`codes`), the state table (`states`), what is about to
+become one (`drafting`), taking them (`placing`) and how many of one caller (`crowding`), what an
+order is bought from (`sourcing`), the agent's acts on one order (`releasing`, `repricing`, with a
+moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`),
+forgetting customers' numbers (`forgetting`), the claim before a purchase (`claiming`), every later
+move (`advancing`, `booking`), the supplier's money seen to come back (`returning`), who goes first
+when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup makes
+doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs
+(`tabs`), what pages read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders import giving_back, held_up
@@ -35,14 +36,29 @@ from core.orders.claiming import (
     renew_reference,
     requeue_absent,
 )
-from core.orders.codes import LONGEST_PASTED, codes_in, new_code, new_order_ref, read_code, read_order_ref
+from core.orders.codes import (
+    LONGEST_PASTED,
+    codes_in,
+    new_code,
+    new_order_ref,
+    read_code,
+    read_order_ref,
+)
 from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
-from core.orders.pressing import free_pesewas, goes_in_s, going_pesewas, let_go, press_mark, process, undo
+from core.orders.pressing import (
+    free_pesewas,
+    goes_in_s,
+    going_pesewas,
+    let_go,
+    press_mark,
+    process,
+    undo,
+)
 from core.orders.reading import (
     Words,
     agent_words,
@@ -80,10 +96,27 @@ from core.orders.searching import by_code, by_codes, find_any
 from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
 from core.orders.sourcing import look as look_at_source
 from core.orders.sourcing import wording
-from core.orders.states import AGENT_ICONS, AGENT_LABELS, FINAL, LOOKS, STATES, TRANSITIONS, WAIT_TEXT, WORK, State
+from core.orders.states import (
+    AGENT_ICONS,
+    AGENT_LABELS,
+    FINAL,
+    LOOKS,
+    STATES,
+    TRANSITIONS,
+    WAIT_TEXT,
+    WORK,
+    State,
+)
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
 from core.orders.timeline import timeline
-from core.orders.waiting import due_turns, let_older_go_first, wait_for_turn, waiting_for_float, wake, whose_turn
+from core.orders.waiting import (
+    due_turns,
+    let_older_go_first,
+    wait_for_turn,
+    waiting_for_float,
+    wake,
+    whose_turn,
+)
 from core.orders.watching import look, watch
 
 __all__ = [

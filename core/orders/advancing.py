@@ -1,8 +1,9 @@
-"""Moving an order by what the supplier said of it, and the rings that make it due. The claim is in `claiming`.
+"""Moving an order by what the supplier said of it, and the rings that make it due. The claim is in
+`claiming`.
 
-`advance` is conditional on the table in `states`: it returns False for a move that is not there and never raises for
-late, repeated or contradictory news. Each move, its posting and its timeline line are one transaction under the
-order's row lock.
+`advance` is conditional on the table in `states`: it returns False for a move that is not there and
+never raises for late, repeated or contradictory news. Each move, its posting and its timeline line
+are one transaction under the order's row lock.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def advance(
     attempt: int | None = None,
     wait_reason: str | None = None,
 ) -> bool:
-    """Move an order if the table allows it now. With `attempt`, only while the answer to that attempt is still open.
+    """Move an order if the table allows it now. With `attempt`, only while the answer to that
+    attempt is still open.
 
     False when the move does not apply any more; nothing is changed then.
     """
@@ -56,11 +58,19 @@ def advance(
 
 
 def move(
-    order: Order, to: State, actor: Actor, text: str, *, customer_text: str | None = None, news: News = NOTHING
+    order: Order,
+    to: State,
+    actor: Actor,
+    text: str,
+    *,
+    customer_text: str | None = None,
+    news: News = NOTHING,
 ) -> None:
-    """Make one move of a locked order with its postings and its timeline line, inside the open use case.
+    """Make one move of a locked order with its postings and its timeline line, inside the open use
+    case.
 
-    Raises `ValueError` for a move that is not in the table and `ledger.InsufficientWallet` when the hold fails.
+    Raises `ValueError` for a move that is not in the table and `ledger.InsufficientWallet` when the
+    hold fails.
     """
     found = move_of(order.state, to)
     if found is None:
@@ -77,12 +87,15 @@ def move(
         order.final_at = now
     if to != "pending":
         order.release_at = order.release_by = order.release_refused = None
-        order.placed_device = order.placed_address = None  # who placed it was needed to count, and is not now
+        order.placed_device = order.placed_address = (
+            None  # who placed it was needed to count, and is not now
+        )
     log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
 
 
 def wait(order_id: int, reason: str) -> None:
-    """A queued order cannot be sent now: say why. A line is written only when the reason changes."""
+    """A queued order cannot be sent now: say why. A line is written only when the reason
+    changes."""
     with joined_transaction():
         order = locked(order_id)
         if order.state != "queued" or order.wait_reason == reason:
@@ -95,21 +108,31 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
     """The attempt was sent and has no trustworthy answer: from now on only a look-up decides."""
     with joined_transaction():
         order = locked(order_id)
-        if order.state != "submitting" or order.attempt != attempt or order.unknown_since is not None:
+        if (
+            order.state != "submitting"
+            or order.attempt != attempt
+            or order.unknown_since is not None
+        ):
             return
-        order.unknown_since, order.ever_unknown, order.version = clock.now(), True, order.version + 1
+        order.unknown_since, order.ever_unknown, order.version = (
+            clock.now(),
+            True,
+            order.version + 1,
+        )
         log(
             order,
             WORKER,
             "unknown",
-            "No clear answer from the supplier. It is asked by our reference; it will not be bought twice.",
+            "No clear answer from the supplier. It is asked by our reference; it will not be bought"
+            " twice.",
             customer_text="Checking with the network",
             detail={"reason": reason.replace("_", " ")},
         )
 
 
 def note_look(order_id: int, said: str, *, gone: bool = False) -> int:
-    """Remember that the supplier was asked now and what it said. Returns how often in a row the endpoint was gone."""
+    """Remember that the supplier was asked now and what it said. Returns how often in a row the
+    endpoint was gone."""
     with joined_transaction():
         order = locked(order_id)
         log(order, WORKER, "look", f"Asked the supplier about it: {said}.")
@@ -138,11 +161,12 @@ def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
 def ring(order: Order, *, verified: bool, what: str, word: str | None = None) -> bool:
     """A webhook named this order: make its row due. It rings; the supplier's answer decides.
 
-    Inside the open use case that stored the event, across stores. A verified ring goes before all others. Any other is due no
-    sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of them count in a window, so
-    that forged ones cannot eat the call budget. The word "pending" rings only for an order that had been settled
-    otherwise: the supplier says it of each purchase at once, and a look-up then would learn nothing. False when it is
-    not open to look-ups.
+    Inside the open use case that stored the event, across stores. A verified ring goes before all
+    others. Any other is due no sooner than `ring_gap_s` after the last look-up and only
+    `ring_lookups_per_window` of them count in a window, so that forged ones cannot eat the call
+    budget. The word "pending" rings only for an order that had been settled otherwise: the supplier
+    says it of each purchase at once, and a look-up then would learn nothing. False when it is not
+    open to look-ups.
     """
     row = outbox.of_order(order.id, lock=True)
     if row is None:
@@ -163,12 +187,16 @@ def ring(order: Order, *, verified: bool, what: str, word: str | None = None) ->
         return True
     if not verified and order.looked_at is not None:
         due = max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
-    rung_since_taken = row.rung_at is not None and (row.taken_at is None or row.rung_at >= row.taken_at)
+    rung_since_taken = row.rung_at is not None and (
+        row.taken_at is None or row.rung_at >= row.taken_at
+    )
     if row.done_at is None and row.due_at <= due and (row.lease_until is None or rung_since_taken):
-        # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be looking already, and
-        # its answer may be older than this news: then one ring must be kept for `outbox.finish`.
+        # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be
+        # looking already, and its answer may be older than this news: then one ring must be kept
+        # for `outbox.finish`.
         if row.lease_until is None:
-            row.rung_at = now  # a clock set forward just now may be why it is due: `clock_changes` leaves it due then
+            # A clock set forward just now may be why it is due: `clock_changes` leaves it due then.
+            row.rung_at = now
         return True
     if not verified and not budget.take_ring(supply.locked_state()):
         return False
@@ -182,7 +210,8 @@ def by_reference(order_ref: str) -> Order | None:
 
 
 def has_twin(order: Order, since: datetime | None) -> bool:
-    """Whether the supplier may hold another order for this number and size, in what this work may see.
+    """Whether the supplier may hold another order for this number and size, in what this work may
+    see.
 
     `since`: only such as were sent at that time or later.
     """
@@ -208,7 +237,8 @@ def locked(order_id: int) -> Order:
     held, name = held_rows(), (Order, order_id)
     if name not in held:
         query = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
-        # Read anew: a row that the use case had read without a lock may have changed until it got the lock.
+        # Read anew: a row that the use case had read without a lock may have changed until it got
+        # the lock.
         held[name] = db.session.scalars(query, execution_options={"populate_existing": True}).one()
     order: Order = held[name]
     return order

@@ -33,7 +33,9 @@ def _commit(order: Order, actor: Actor, news: News) -> None:
     number = ledger.next_commit(order.id)
     if number is None:
         return
-    order.charged_pesewas = news.amount_pesewas if news.amount_pesewas is not None else order.cost_pesewas
+    order.charged_pesewas = (
+        news.amount_pesewas if news.amount_pesewas is not None else order.cost_pesewas
+    )
     ledger.commit(order, order.charged_pesewas, number, actor)
 
 
@@ -56,9 +58,15 @@ def _supplier_refund(order: Order, actor: Actor, news: News) -> None:
     if not ledger.commit_is_open(order.id):
         return
     if news.money_back and order.charged_pesewas is not None:
-        ledger.supplier_refund(order, order.charged_pesewas, ledger.count(order.id, "supplier_refund") + 1, actor)
+        ledger.supplier_refund(
+            order, order.charged_pesewas, ledger.count(order.id, "supplier_refund") + 1, actor
+        )
         return
-    open_case(order, "supplier_money", {"charged_pesewas": order.charged_pesewas, "reason": order.failure_reason})
+    open_case(
+        order,
+        "supplier_money",
+        {"charged_pesewas": order.charged_pesewas, "reason": order.failure_reason},
+    )
 
 
 BOOK = {

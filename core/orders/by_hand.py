@@ -1,7 +1,8 @@
-"""What a person does to an order that only a person can settle. Whether it is legal is decided in `core.settling`.
+"""What a person does to an order that only a person can settle. Whether it is legal is decided in
+`core.settling`.
 
-Each acts on a locked order inside the open use case, and leaves a line with the person's name on the timeline. `words`
-are the person's own; the agent of the order reads them there.
+Each acts on a locked order inside the open use case, and leaves a line with the person's name on
+the timeline. `words` are the person's own; the agent of the order reads them there.
 """
 
 from __future__ import annotations
@@ -26,16 +27,22 @@ def look_again(order: Order, row: OutboxRow, actor: Actor) -> bool:
 
 
 def send_again(order: Order, row: OutboxRow, actor: Actor, words: str) -> None:
-    """The supplier told a person that a *submitting* order was never bought: in line again, same reference."""
-    said = f"{actor.name} asked the supplier: it was never bought. It is sent again under the same reference."
+    """The supplier told a person that a *submitting* order was never bought: in line again, same
+    reference."""
+    said = (
+        f"{actor.name} asked the supplier: it was never bought. It is sent again under the same"
+        " reference."
+    )
     queue_again(order, actor, _with(said, words))
     outbox.make_due(row)
 
 
 def give_back(order: Order, actor: Actor, words: str) -> None:
-    """The held money goes back: of a *failed* order, or of a *submitting* one that the supplier says was never bought.
+    """The held money goes back: of a *failed* order, or of a *submitting* one that the supplier
+    says was never bought.
 
-    The order goes on being looked at for as long as `refunded_ladder_s` says: a person may have been told wrongly.
+    The order goes on being looked at for as long as `refunded_ladder_s` says: a person may have
+    been told wrongly.
     """
     why = (
         f"{actor.name} asked the supplier: it was never bought."
@@ -47,8 +54,11 @@ def give_back(order: Order, actor: Actor, words: str) -> None:
     move(order, "refunded", actor, _with(f"{why} {back}", words), customer_text="Not delivered")
 
 
-def note_settled(order: Order, actor: Actor, what: str, words: str, detail: dict[str, Any] | None = None) -> None:
-    """A case about the order is settled without a move of it. `what` is a sentence without the platform's own money."""
+def note_settled(
+    order: Order, actor: Actor, what: str, words: str, detail: dict[str, Any] | None = None
+) -> None:
+    """A case about the order is settled without a move of it. `what` is a sentence without the
+    platform's own money."""
     log(order, actor, "settled", _with(f"{actor.name}: {what}", words), detail=detail)
     order.version += 1
 

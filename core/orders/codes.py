@@ -1,7 +1,7 @@
 """Codes of orders: made here, and found again in whatever somebody typed or pasted.
 
-`codes_in` is the one reader of pasted text: our own share text, a line of WhatsApp, a link, a code between stars. It only
-says what may be a code; the database says which is one.
+`codes_in` is the one reader of pasted text: our own share text, a line of WhatsApp, a link, a code
+between stars. It only says what may be a code; the database says which is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _SIGNS = "0-9A-Z"
 _DASHES = re.compile(r"[\u00ad\u2010-\u2015\u2212\u30fb\u00b7_.-]")
 _GROUPS = rf"([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{2}})(?![{_SIGNS}])"
 _CLOSE, _WIDE = _GROUPS.replace("GAP", "-?"), _GROUPS.replace("GAP", " ?-? ?")
-_ALONE = re.compile(rf"[^{_SIGNS}]{{0,9}}[{_SIGNS}](?:[ -]{{0,3}}[{_SIGNS}]){{9}}[^{_SIGNS}]{{0,9}}")
+_ALONE = re.compile(
+    rf"[^{_SIGNS}]{{0,9}}[{_SIGNS}](?:[ -]{{0,3}}[{_SIGNS}]){{9}}[^{_SIGNS}]{{0,9}}"
+)
 """Ten characters and nothing else, whatever parts or surrounds them."""
 _LINK = re.compile(rf"/ORDERS/{_CLOSE}")
 _TIGHT = re.compile(rf"(?<![{_SIGNS}])(?={_CLOSE})")
@@ -37,23 +39,27 @@ def new_code() -> str:
 
 
 def new_order_ref() -> str:
-    """A reference for the supplier: our prefix and 85 random bits, 20 characters of A-Z, 0-9 and a dash."""
+    """A reference for the supplier: our prefix and 85 random bits, 20 characters of A-Z, 0-9 and a
+    dash."""
     return REF_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
 
 
 def read_order_ref(said: str) -> str:
-    """A reference as somebody else spells it: one of ours in our own letters, any other as it is."""
+    """A reference as somebody else spells it: one of ours in our own letters, any other as it
+    is."""
     return said.upper() if said.upper().startswith(REF_PREFIX) else said
 
 
 def read_code(text: str) -> str | None:
-    """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot be one."""
+    """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot
+    be one."""
     plain = _plain(text)
     return _as_code(re.sub(r"[^0-9A-Z]", "", plain)) if _ALONE.fullmatch(plain) else None
 
 
 def codes_in(text: str) -> list[str]:
-    """What may be codes in a typed or pasted text, each once, the likeliest first. Empty when nothing can be one."""
+    """What may be codes in a typed or pasted text, each once, the likeliest first. Empty when
+    nothing can be one."""
     plain = _plain(unquote(text[: LONGEST_PASTED * 3]))
     found = [read_code(text)]
     for pattern in (_LINK, _TIGHT, _LOOSE):
@@ -62,7 +68,9 @@ def codes_in(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return _DASHES.sub("-", text_input.one_line(text_input.with_digits(text), LONGEST_PASTED)).upper()
+    return _DASHES.sub(
+        "-", text_input.one_line(text_input.with_digits(text), LONGEST_PASTED)
+    ).upper()
 
 
 def _as_code(plain: str) -> str | None:

@@ -1,7 +1,8 @@
-"""What somebody is about to order: kept for an hour between the shop and the order, for the device that asked alone.
+"""What somebody is about to order: kept for an hour between the shop and the order, for the device
+that asked alone.
 
-A draft is a note and no order: it takes no number, no money and no place, and nothing is decided from it. Whether it may
-become an order is asked anew each time, by `placing`.
+A draft is a note and no order: it takes no number, no money and no place, and nothing is decided
+from it. Whether it may become an order is asked anew each time, by `placing`.
 """
 
 from __future__ import annotations
@@ -52,9 +53,16 @@ class Drafted:
 
 
 def draft(
-    *, bundle_id: int, recipient_msisdn: str, recipient_text: str, price_pesewas: int, key: str, caller: Caller
+    *,
+    bundle_id: int,
+    recipient_msisdn: str,
+    recipient_text: str,
+    price_pesewas: int,
+    key: str,
+    caller: Caller,
 ) -> str:
-    """Keep what this caller is about to order in the current store. Returns the draft's id. `key` is the order's, later."""
+    """Keep what this caller is about to order in the current store. Returns the draft's id. `key`
+    is the order's, later."""
     assert caller.device_key is not None, "a draft belongs to a device"
     with transaction() as session:
         row = OrderDraft(
@@ -72,8 +80,11 @@ def draft(
 
 
 def drafted(draft_id: str, caller: Caller) -> Drafted | None:
-    """This caller's draft with the order it has become, in one statement; None when it is gone or somebody else's."""
-    became = and_(Order.store_id == OrderDraft.store_id, Order.idempotency_key == OrderDraft.idempotency_key)
+    """This caller's draft with the order it has become, in one statement; None when it is gone or
+    somebody else's."""
+    became = and_(
+        Order.store_id == OrderDraft.store_id, Order.idempotency_key == OrderDraft.idempotency_key
+    )
     found = db.session.execute(
         select(OrderDraft, Order)
         .outerjoin(Order, became)
@@ -86,8 +97,11 @@ def drafted(draft_id: str, caller: Caller) -> Drafted | None:
     return Drafted(*found) if found else None
 
 
-def draft_of(idempotency_key: str, bundle_id: int, recipient_msisdn: str, caller: Caller) -> str | None:
-    """The id of this caller's draft for exactly this order; None when it is gone, somebody else's, or says otherwise."""
+def draft_of(
+    idempotency_key: str, bundle_id: int, recipient_msisdn: str, caller: Caller
+) -> str | None:
+    """The id of this caller's draft for exactly this order; None when it is gone, somebody else's,
+    or says otherwise."""
     return db.session.scalar(
         select(OrderDraft.id).where(
             OrderDraft.idempotency_key == idempotency_key,
@@ -102,7 +116,9 @@ def draft_of(idempotency_key: str, bundle_id: int, recipient_msisdn: str, caller
 def prune_drafts() -> int:
     """Delete drafts past their hour. Needs `across_stores`. Returns how many."""
     with transaction() as session:
-        gone = session.execute(delete(OrderDraft).where(OrderDraft.created_at <= clock.now() - KEPT))
+        gone = session.execute(
+            delete(OrderDraft).where(OrderDraft.created_at <= clock.now() - KEPT)
+        )
         return int(gone.rowcount)  # type: ignore[attr-defined]
 
 

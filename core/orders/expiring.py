@@ -1,7 +1,9 @@
-"""Orders that nobody paid for: *pending* for a day, they expire. Nothing was sent and no money has moved.
+"""Orders that nobody paid for: *pending* for a day, they expire. Nothing was sent and no money has
+moved.
 
-Not one in doubt after a restore: it may have been bought in the time we forgot. `pending_since` moves with the wall
-clock when somebody sets it (`core.clock_changes`), so that a wrong clock expires nothing.
+Not one in doubt after a restore: it may have been bought in the time we forgot. `pending_since`
+moves with the wall clock when somebody sets it (`core.clock_changes`), so that a wrong clock
+expires nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Customers' numbers are not kept for ever: those of final orders are masked, by age or because somebody asks.
+"""Customers' numbers are not kept for ever: those of final orders are masked, by age or because
+somebody asks.
 
-The number stands whole in `orders` alone, and only the database's own function `makola_mask_orders` may change it there:
-of final orders, and to the form that pages show strangers. It empties the name, and takes the number out of the
-supplier's calls and webhooks of these orders too. States, prices and postings stay as they are.
+The number stands whole in `orders` alone, and only the database's own function `makola_mask_orders`
+may change it there: of final orders, and to the form that pages show strangers. It empties the
+name, and takes the number out of the supplier's calls and webhooks of these orders too. States,
+prices and postings stay as they are.
 """
 
 from __future__ import annotations
@@ -31,14 +33,16 @@ _IS_WHOLE = literal_column("strpos(orders.recipient_msisdn, 'x')") == literal_co
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How many orders of a number were masked, and the codes of those that are not over and keep it."""
+    """How many orders of a number were masked, and the codes of those that are not over and keep
+    it."""
 
     masked: int
     open_codes: tuple[str, ...]
 
 
 def forget_old() -> int:
-    """Mask the numbers of orders that ended longer ago than `retention_days`. Needs `across_stores`.
+    """Mask the numbers of orders that ended longer ago than `retention_days`. Needs
+    `across_stores`.
 
     Returns how many. An order about which a person is still asked keeps its number.
     """
@@ -62,8 +66,8 @@ def forget_old() -> int:
 def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = None) -> Forgotten:
     """Mask a number now in all its final orders, of one store or of all. Needs `across_stores`.
 
-    Orders that are not over, or about which a person is still asked, need it and keep it. The audit line says how many,
-    never the number.
+    Orders that are not over, or about which a person is still asked, need it and keep it. The audit
+    line says how many, never the number.
     """
     whole = select(Order).where(Order.recipient_msisdn == recipient_msisdn)
     if store_id is not None:
@@ -72,7 +76,10 @@ def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = No
     while True:
         with transaction() as session:
             found = session.scalars(
-                whole.with_only_columns(Order.id).where(_is_over(), ~_is_asked_about()).order_by(Order.id).limit(BATCH)
+                whole.with_only_columns(Order.id)
+                .where(_is_over(), ~_is_asked_about())
+                .order_by(Order.id)
+                .limit(BATCH)
             ).all()
             now_masked = _mask(found)
             forget_drafts(recipient_msisdn)
@@ -80,7 +87,12 @@ def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = No
         if len(found) < BATCH or not now_masked:  # somebody else is forgetting the same number
             break
     codes = tuple(order.shown_code for order in db.session.scalars(_first(whole)))
-    audit.write(actor, "forget_customer", "customers", {"orders": masked, "left_open": len(codes), "store": store_id})
+    audit.write(
+        actor,
+        "forget_customer",
+        "customers",
+        {"orders": masked, "left_open": len(codes), "store": store_id},
+    )
     return Forgotten(masked, codes)
 
 

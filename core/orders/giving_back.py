@@ -1,7 +1,9 @@
-"""The customer's own money: which orders' customers are to get it back, and that the agent says they have it.
+"""The customer's own money: which orders' customers are to get it back, and that the agent says
+they have it.
 
-What a customer paid the agent is outside the books, so nothing is posted here. Owed is the price of an order that was
-paid for, in somebody's eyes, and not delivered: refunded, or cancelled after the payment was confirmed.
+What a customer paid the agent is outside the books, so nothing is posted here. Owed is the price of
+an order that was paid for, in somebody's eyes, and not delivered: refunded, or cancelled after the
+payment was confirmed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ NOTHING = {"unpaid": "the customer had not paid", "delivered": "the data came af
 
 
 def awaits_giving_back() -> ColumnElement[bool]:
-    """Orders whose customers are to get their money back and have not. The same words as `Order.owes_back` and its index."""
+    """Orders whose customers are to get their money back and have not. The same words as
+    `Order.owes_back` and its index."""
     return and_(
         Order.given_back_at.is_(None),
         or_(
@@ -36,25 +39,33 @@ def awaits_giving_back() -> ColumnElement[bool]:
 
 
 def give(code: str, how: str, actor: Actor) -> Order:
-    """The agent says that the customer has the money, or why nothing is owed: `how` is of `HOW` or `NOTHING`.
+    """The agent says that the customer has the money, or why nothing is owed: `how` is of `HOW` or
+    `NOTHING`.
 
     Said before, the order is returned as it is. Raises `refusals.Refused`.
     """
     if how not in HOW and how not in NOTHING:
-        raise refusals.WrongState("Choose how the money went back: by MoMo, in cash, or in another way.")
+        raise refusals.WrongState(
+            "Choose how the money went back: by MoMo, in cash, or in another way."
+        )
     with transaction():
         order = locked_by_code(code)
         if not order.owes_back:
             raise refusals.WrongState("Nobody is owed money for this order.")
         if order.given_back_at is None:
-            order.given_back_at, order.given_back_by, order.given_back_how = clock.now(), actor.name, how
+            order.given_back_at, order.given_back_by, order.given_back_how = (
+                clock.now(),
+                actor.name,
+                how,
+            )
             order.version += 1
             log(order, actor, "given_back", _told(order), customer_text=_short(order))
         return order
 
 
 def take_back(code: str, actor: Actor) -> Order:
-    """It was a mistake: the money is to be given back still. Not said at all, the order is returned as it is."""
+    """It was a mistake: the money is to be given back still. Not said at all, the order is returned
+    as it is."""
     with transaction():
         order = locked_by_code(code)
         if order.given_back_at is not None:
@@ -89,10 +100,15 @@ def customer_words(order: Order, store: str) -> tuple[str, str]:
         why = f"{_why(order)} " if order.state == "refunded" else "Nothing was sent. "
         return f"{what}: {store} gives your money back", f"{why}It is {amount}. {ask}."
     if order.given_back_how in HOW:
-        said = f"{store} gave {amount} back {HOW[order.given_back_how]}, they say. If it is not there, s{ask[1:]}."
+        said = (
+            f"{store} gave {amount} back {HOW[order.given_back_how]}, they say. If it is not there,"
+            f" s{ask[1:]}."
+        )
         return f"Given back on {day(order)}", f"{what}. {said}"
     said, doubt = (
-        ("you had not paid", "you had") if order.given_back_how == "unpaid" else ("the data came", "it did not")
+        ("you had not paid", "you had")
+        if order.given_back_how == "unpaid"
+        else ("the data came", "it did not")
     )
     return f"{what}: nothing to give back", f"{store} says that {said}. If {doubt}, s{ask[1:]}."
 
@@ -106,17 +122,31 @@ def day(order: Order) -> str:
 
 def _told(order: Order) -> str:
     if order.given_back_how in HOW:
-        return f"{order.given_back_by} gave {money.cedis(order.price_pesewas)} back {HOW[order.given_back_how]}."
+        return (
+            f"{order.given_back_by} gave {money.cedis(order.price_pesewas)} back"
+            f" {HOW[order.given_back_how]}."
+        )
     return f"{order.given_back_by}: nothing to give back, {NOTHING[str(order.given_back_how)]}."
 
 
 def _short(order: Order) -> str:
-    return f"Given back {HOW[order.given_back_how]}" if order.given_back_how in HOW else "Settled with the store"
+    return (
+        f"Given back {HOW[order.given_back_how]}"
+        if order.given_back_how in HOW
+        else "Settled with the store"
+    )
 
 
 def _why(order: Order) -> str:
     """Why it was not delivered, in our words: the supplier's are for agents."""
     if order.submitted_at and not order.processing_at and order.failure_reason:
-        is_number = any(word in order.failure_reason.lower() for word in ("number", "phone", "msisdn", "recipient"))
-        return "It could not be sent: the network does not take this number." if is_number else "It could not be sent."
+        is_number = any(
+            word in order.failure_reason.lower()
+            for word in ("number", "phone", "msisdn", "recipient")
+        )
+        return (
+            "It could not be sent: the network does not take this number."
+            if is_number
+            else "It could not be sent."
+        )
     return "The network did not deliver it."

@@ -1,4 +1,5 @@
-"""Orders that nobody could send now, by what `core.availability` answers and by the catalogue: what people read of them."""
+"""Orders that nobody could send now, by what `core.availability` answers and by the catalogue: what
+people read of them."""
 
 from __future__ import annotations
 
@@ -24,25 +25,28 @@ class Held:
 
     word: str = ""
     sentence: str = ""
-    """Why *Process* would be refused now, whatever the wallet holds; `word` for a row, both or neither."""
+    """Why *Process* would be refused now, whatever the wallet holds; `word` for a row, both or
+    neither."""
     not_sent: str = ""
     """Why the last press was not carried out, while that, or another reason, still stands."""
 
 
 def bundle_of(order: Order) -> Bundle | None:
-    """The bundle of an order that waits, else None. While a page keeps it, all that is asked here costs no statement more."""
+    """The bundle of an order that waits, else None. While a page keeps it, all that is asked here
+    costs no statement more."""
     return catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
 
 
 def for_customer(order: Order, store: Store, now: Now) -> str:
-    """For the customer of an order that nobody could send now: why, since when, and what to do; empty otherwise."""
+    """For the customer of an order that nobody could send now: why, since when, and what to do;
+    empty otherwise."""
     stop = now.holds_up(order.network, order.bundle_id)
     if stop is None:
         return _by_catalogue(order, store)
     if order.state == "pending":
         return (
-            f"{stop.to_customer} Please do not pay yet: this page says when you can. If you have paid already, nothing "
-            f"is lost, and {store.name} sends it when it goes on."
+            f"{stop.to_customer} Please do not pay yet: this page says when you can. If you have"
+            f" paid already, nothing is lost, and {store.name} sends it when it goes on."
         )
     if order.state != "queued" or (stop.reason == "float" and order.wait_reason != "float"):
         return ""
@@ -65,18 +69,24 @@ def for_agent(order: Order, now: Now) -> Held:
 
 
 def on_page(orders: Iterable[Order], now: Now) -> dict[str, Held]:
-    """What is to be said of these, by code: of those that are new and go not already, and only where there is something.
+    """What is to be said of these, by code: of those that are new and go not already, and only
+    where there is something.
 
-    It asks what the release asks. However many they are: a statement for their bundles, one for each paused network, and
-    two for the wallet where a press was not carried out.
+    It asks what the release asks. However many they are: a statement for their bundles, one for
+    each paused network, and two for the wallet where a press was not carried out.
     """
     new = [order for order in orders if order.state == "pending" and order.release_at is None]
     bundles = catalog.by_ids(order.bundle_id for order in new)
-    paused = {network: _refusal(refuse_paused, network, now) for network in {order.network for order in new}}
+    paused = {
+        network: _refusal(refuse_paused, network, now)
+        for network in {order.network for order in new}
+    }
     left = pressing.free_pesewas() if any(order.release_refused for order in new) else 0
     found = {}
     for order in new:
-        refusal = paused[order.network] or _refusal(sourcing.refuse, order, bundles[order.bundle_id])
+        refusal = paused[order.network] or _refusal(
+            sourcing.refuse, order, bundles[order.bundle_id]
+        )
         word, sentence = (refusal.word, refusal.sentence) if refusal else ("", "")
         held = Held(word, sentence, _not_sent(order, sentence, left))
         if held != Held():
@@ -114,14 +124,14 @@ def _by_catalogue(order: Order, store: Store) -> str:
     if order.state == "queued":
         return f"Accepted. {why} {store.name} sends it when that is over, or gives your money back."
     return (
-        f"{why} Please do not pay now: ask {store.name} first. If you have paid already, nothing is lost: {store.name} "
-        "sends it when that is over, or gives your money back."
+        f"{why} Please do not pay now: ask {store.name} first. If you have paid already, nothing is"
+        f" lost: {store.name} sends it when that is over, or gives your money back."
     )
 
 
 def _trouble(order: Order) -> str | None:
-    """Why the catalogue keeps an order from being sent. A risen cost that the customer's price still covers is no trouble
-    of a pending one: its agent decides.
+    """Why the catalogue keeps an order from being sent. A risen cost that the customer's price
+    still covers is no trouble of a pending one: its agent decides.
     """
     bundle = bundle_of(order)
     reason = sourcing.why_not(order, bundle) if bundle is not None else None

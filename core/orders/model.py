@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,9 +34,12 @@ class Order(Model, StoreScoped):
             "AND (price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
             name="never_below_cost",
         ),
-        CheckConstraint("recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"),
         CheckConstraint(
-            f"strpos(recipient_msisdn, 'x') = 0 OR state IN ({', '.join(repr(state) for state in sorted(FINAL))})",
+            "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"
+        ),
+        CheckConstraint(
+            "strpos(recipient_msisdn, 'x') = 0 OR state IN"
+            f" ({', '.join(repr(state) for state in sorted(FINAL))})",
             name="masked_when_over",
         ),
         Index("ix_orders_store_newest", "store_id", "id"),
@@ -39,9 +49,15 @@ class Order(Model, StoreScoped):
             "ix_orders_open",
             "state",
             "id",
-            postgresql_where=text("state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"),
+            postgresql_where=text(
+                "state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"
+            ),
         ),
-        Index("ix_orders_supplier_ref", "supplier_ref", postgresql_where=text("supplier_ref IS NOT NULL")),
+        Index(
+            "ix_orders_supplier_ref",
+            "supplier_ref",
+            postgresql_where=text("supplier_ref IS NOT NULL"),
+        ),
         Index("ix_orders_created", "created_at"),
         Index(
             "ix_orders_placed_device",
@@ -63,14 +79,20 @@ class Order(Model, StoreScoped):
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
         ),
         Index("ix_orders_release", "store_id", postgresql_where=text("release_at IS NOT NULL")),
-        Index("ix_orders_done", "store_id", "final_at", "id", postgresql_where=text("final_at IS NOT NULL")),
+        Index(
+            "ix_orders_done",
+            "store_id",
+            "final_at",
+            "id",
+            postgresql_where=text("final_at IS NOT NULL"),
+        ),
         Index(
             "ix_orders_give_back",
             "store_id",
             "id",
             postgresql_where=text(
-                "given_back_at IS NULL AND (state = 'refunded' "
-                "OR (state IN ('cancelled', 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL)))"
+                "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',"
+                " 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL)))"
             ),
         ),
         Index(
@@ -111,13 +133,18 @@ class Order(Model, StoreScoped):
     attempt: Mapped[int] = mapped_column(default=0)
     claimed_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
-    """The claim's worker may begin its call only before this; what it goes by is its own steady clock."""
+    """The claim's worker may begin its call only before this; what it goes by is its own steady
+    clock."""
     unknown_since: Mapped[datetime | None]
     ever_unknown: Mapped[bool] = mapped_column(default=False)
     absent_since: Mapped[datetime | None]
-    """The first well-formed "not found" after grace; a second one `absence_gap_s` later proves absence."""
-    steady_marks: Mapped[dict[str, dict[str, float]]] = mapped_column(JSONB, default=dict, server_default="{}")
-    """For each boot of a machine that saw them, by its steady clock: when it was `claimed` and first seen `absent`."""
+    """The first well-formed "not found" after grace; a second one `absence_gap_s` later proves
+    absence."""
+    steady_marks: Mapped[dict[str, dict[str, float]]] = mapped_column(
+        JSONB, default=dict, server_default="{}"
+    )
+    """For each boot of a machine that saw them, by its steady clock: when it was `claimed` and
+    first seen `absent`."""
     resends: Mapped[int] = mapped_column(default=0)
     lookups_gone: Mapped[int] = mapped_column(default=0)
     looked_at: Mapped[datetime | None]
@@ -131,14 +158,16 @@ class Order(Model, StoreScoped):
     """Keyed hashes of who placed it (`crowding`), while it is *pending*."""
 
     release_at: Mapped[datetime | None]
-    """Pressed, and goes at this moment unless it is undone: see `pressing`. Only while *pending*."""
+    """Pressed, and goes at this moment unless it is undone: see `pressing`. Only while
+    *pending*."""
     release_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     release_refused: Mapped[str | None]
     """Why the last press could not be carried out, until the next one."""
     confirmed_at: Mapped[datetime | None]
     """When somebody of the store said, by pressing Process, that the payment is there."""
     given_back_at: Mapped[datetime | None]
-    """When the agent said that the customer has the price back, or that nothing is owed; by whom, and how."""
+    """When the agent said that the customer has the price back, or that nothing is owed; by whom,
+    and how."""
     given_back_by: Mapped[str | None]
     given_back_how: Mapped[str | None]
 
@@ -153,7 +182,8 @@ class Order(Model, StoreScoped):
     final_at: Mapped[datetime | None]
 
     def watch_claim_here(self) -> None:
-        """A claim of another machine, or from before a restart: by this steady clock its time counts from now on."""
+        """A claim of another machine, or from before a restart: by this steady clock its time
+        counts from now on."""
         if self.state == "submitting" and clock.boot() not in self.steady_marks:
             self.steady_marks = {**self.steady_marks, clock.boot(): {"claimed": clock.steady_s()}}
 
@@ -168,18 +198,22 @@ class Order(Model, StoreScoped):
 
     @property
     def in_doubt(self) -> bool:
-        """Restored from a backup as *pending*: it may have been bought since, so it is asked about before anything."""
+        """Restored from a backup as *pending*: it may have been bought since, so it is asked about
+        before anything."""
         return self.ever_unknown and self.attempt == 0
 
     @property
     def owes_back(self) -> bool:
         """Whether it was paid for in somebody's eyes and not delivered: see `giving_back`."""
-        is_left = self.state in ("cancelled", "expired") and bool(self.queued_at or self.confirmed_at)
+        is_left = self.state in ("cancelled", "expired") and bool(
+            self.queued_at or self.confirmed_at
+        )
         return self.state == "refunded" or is_left
 
     @property
     def profit_pesewas(self) -> int:
-        """What the agent earns, in pesewas: outside the books, since the customer pays the agent directly."""
+        """What the agent earns, in pesewas: outside the books, since the customer pays the agent
+        directly."""
         return self.price_pesewas - self.agent_price_pesewas
 
     @property

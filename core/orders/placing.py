@@ -23,7 +23,8 @@ from core.stores import Store
 
 @dataclass(frozen=True)
 class Review:
-    """What the customer confirms: the line, an equal order of minutes ago, and the network the number looks like."""
+    """What the customer confirms: the line, an equal order of minutes ago, and the network the
+    number looks like."""
 
     line: ShelfLine
     earlier: Order | None
@@ -39,7 +40,8 @@ class Placed:
 
 
 def check(bundle_id: int, recipient_msisdn: str) -> Review:
-    """Everything `place` would check before writing, for the review page. Raises `refusals.Refused`."""
+    """Everything `place` would check before writing, for the review page. Raises
+    `refusals.Refused`."""
     line = _sellable(bundle_id)
     crowding.refuse(recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
@@ -60,9 +62,9 @@ def place(
 ) -> Placed:
     """Save an order as *pending* in the current store.
 
-    The same `idempotency_key` returns the order it made the first time, before any other check, so a double click
-    or a reload is one order. `price_seen_pesewas` is the price on the review page, `caller` whose unprocessed orders are
-    counted. Raises `refusals.Refused`.
+    The same `idempotency_key` returns the order it made the first time, before any other check, so
+    a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
+    `caller` whose unprocessed orders are counted. Raises `refusals.Refused`.
     """
     existing = _by_key(idempotency_key)
     if existing is not None:
@@ -152,13 +154,20 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
 
 
 def refuse_paused(network: str, now: availability.Now) -> None:
-    """Raise `NetworkPaused`, with what this store sells instead, when an operator paused this network."""
+    """Raise `NetworkPaused`, with what this store sells instead, when an operator paused this
+    network."""
     pause = now.networks.get(network)
     if pause is None:
         return
-    sold = {line.network for line in catalog.shelf() if now.why_not(line.network, line.bundle_id) is None}
+    sold = {
+        line.network
+        for line in catalog.shelf()
+        if now.why_not(line.network, line.bundle_id) is None
+    }
     open_ones = [item.name for key, item in phones.NETWORKS.items() if key in sold]
-    rest = f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
+    rest = (
+        f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
+    )
     stop = availability.Stop("paused", pause.since, network)
     raise refusals.NetworkPaused(stop.to_customer + rest)
 

@@ -1,8 +1,10 @@
-"""Process with a moment to take it back: the press is remembered, and released by the order's own row of the outbox.
+"""Process with a moment to take it back: the press is remembered, and released by the order's own
+row of the outbox.
 
-The books are never touched by what can be undone. A press checks everything a release checks, writes when it goes and
-whose press it was, and leaves the order *pending*. When the moment has come the worker releases it as that person's
-press; what has changed since then may refuse it, and it is back in New with the sentence. A person's time: unscaled.
+The books are never touched by what can be undone. A press checks everything a release checks,
+writes when it goes and whose press it was, and leaves the order *pending*. When the moment has come
+the worker releases it as that person's press; what has changed since then may refuse it, and it is
+back in New with the sentence. A person's time: unscaled.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from core.orders.timeline import log
 def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
     """Press Process: the order goes in `undo_s` seconds, or at once when that is 0.
 
-    Pressed before, or gone, it is returned as it is. `access_no` is the number the person's log-in stands under: when it
-    has changed by then, the press counts no more. Raises `refusals.Refused`.
+    Pressed before, or gone, it is returned as it is. `access_no` is the number the person's log-in
+    stands under: when it has changed by then, the press counts no more. Raises `refusals.Refused`.
     """
     return process_anew(code, actor, access_no)[0]
 
@@ -39,16 +41,30 @@ def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple
         return releasing.release_anew(code, actor)
     with transaction():
         order = releasing.locked_by_code(code)
-        if order.release_at is not None or order.state in WORK or order.state in ("completed", "refunded"):
+        if (
+            order.release_at is not None
+            or order.state in WORK
+            or order.state in ("completed", "refunded")
+        ):
             return order, False
         releasing.refuse(order, availability.now())
         _refuse_short(order)
         now = clock.now()
         order.release_at, order.release_refused = now + timedelta(seconds=undo_s), None
         order.confirmed_at = order.confirmed_at or now
-        order.release_by = {"kind": actor.kind, "name": actor.name, "user_id": actor.user_id, "access_no": access_no}
+        order.release_by = {
+            "kind": actor.kind,
+            "name": actor.name,
+            "user_id": actor.user_id,
+            "access_no": access_no,
+        }
         order.version += 1
-        log(order, actor, "pressed", f"{actor.name} confirmed the payment and pressed Process. It goes in {undo_s} s.")
+        log(
+            order,
+            actor,
+            "pressed",
+            f"{actor.name} confirmed the payment and pressed Process. It goes in {undo_s} s.",
+        )
         releasing.have_looked_at(order, order.release_at)
         return order, True
 
@@ -56,7 +72,8 @@ def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple
 def undo(code: str, actor: Actor, pressed: str | None = None) -> Order:
     """Take a press back before it has gone. Taken back before, the order is returned as it is.
 
-    `pressed` is `press_mark` of the press that is meant: another one since is left alone. Raises `refusals.Refused`.
+    `pressed` is `press_mark` of the press that is meant: another one since is left alone. Raises
+    `refusals.Refused`.
     """
     return undo_anew(code, actor, pressed)[0]
 
@@ -67,14 +84,17 @@ def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Orde
         order = releasing.locked_by_code(code)
         if order.state != "pending":
             raise refusals.WrongState(
-                "It has gone already, so it cannot be undone. While it is in line it can still be cancelled."
+                "It has gone already, so it cannot be undone. While it is in line it can still be"
+                " cancelled."
                 if order.state in WORK
                 else "This order is over: there is nothing to undo."
             )
         if order.release_at is None:
             return order, False
         if pressed and pressed != press_mark(order):
-            raise refusals.WrongState("Somebody has pressed Process again since. Look at it, then undo it if you want.")
+            raise refusals.WrongState(
+                "Somebody has pressed Process again since. Look at it, then undo it if you want."
+            )
         if _confirmed_by_this_press(order):
             order.confirmed_at = None
         order.release_at = order.release_by = None
@@ -85,7 +105,8 @@ def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Orde
 
 
 def _confirmed_by_this_press(order: Order) -> bool:
-    """Not by an earlier one that was refused: then somebody has seen the payment, whatever was a mistake since."""
+    """Not by an earlier one that was refused: then somebody has seen the payment, whatever was a
+    mistake since."""
     assert order.release_at is not None and order.confirmed_at is not None
     return order.release_at - order.confirmed_at <= timedelta(seconds=config.current().undo_s)
 
@@ -96,7 +117,8 @@ def press_mark(order: Order) -> str:
 
 
 def goes_in_s(order: Order) -> int:
-    """Whole seconds until a pressed order goes, 0 when it goes now. Never more than a press gives it."""
+    """Whole seconds until a pressed order goes, 0 when it goes now. Never more than a press gives
+    it."""
     if order.release_at is None:
         return 0
     left_s = (order.release_at - clock.now()).total_seconds()
@@ -169,15 +191,21 @@ def short_of(order: Order, left_pesewas: int) -> refusals.InsufficientWallet | N
     if left_pesewas >= order.agent_price_pesewas:
         return None
     short = ledger.InsufficientWallet(order.agent_price_pesewas, left_pesewas)
-    return refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence)
+    return refusals.InsufficientWallet(
+        short.needed_pesewas, short.available_pesewas, short.sentence
+    )
 
 
 def _refuse_other_hands(by: dict[str, object]) -> None:
-    """A press counts while its person's log-in does: not after a new password, role, removal or log-out everywhere."""
+    """A press counts while its person's log-in does: not after a new password, role, removal or
+    log-out everywhere."""
     if by["user_id"] is None or by["access_no"] is None:
         return
-    found = db.session.execute(select(User.access_no, User.removed_at).where(User.id == by["user_id"])).first()
+    found = db.session.execute(
+        select(User.access_no, User.removed_at).where(User.id == by["user_id"])
+    ).first()
     if found is None or found.removed_at is not None or found.access_no != by["access_no"]:
         raise refusals.WrongState(
-            f"{by['name']} pressed Process, and what they may do here has changed since. {refusals.PRESS_AGAIN}"
+            f"{by['name']} pressed Process, and what they may do here has changed since."
+            f" {refusals.PRESS_AGAIN}"
         )

@@ -46,14 +46,17 @@ def newer_than(order_id: int) -> int:
 def usual_minutes(network: str, now: Now) -> int | None:
     """How long the current store's last deliveries on a network took, as a median in minutes.
 
-    None below three, and while buying stands still or nobody has looked whether it does: the past promises nothing then.
+    None below three, and while buying stands still or nobody has looked whether it does: the past
+    promises nothing then.
     """
     if not now.may_promise(network):
         return None
     rows = db.session.execute(
         select(Order.queued_at, Order.completed_at)
         .where(
-            Order.network == network, Order.state == "completed", Order.completed_at > clock.now() - timedelta(days=7)
+            Order.network == network,
+            Order.state == "completed",
+            Order.completed_at > clock.now() - timedelta(days=7),
         )
         .order_by(Order.id.desc())
         .limit(20)
@@ -63,7 +66,8 @@ def usual_minutes(network: str, now: Now) -> int | None:
 
 
 def next_poll_s(order: Order) -> float | None:
-    """Seconds until the customer's page asks again: 2 until 1 min of age, 10 until 30 min, then 60. None when final."""
+    """Seconds until the customer's page asks again: 2 until 1 min of age, 10 until 30 min, then 60.
+    None when final."""
     if order.is_final:
         return None
     age = (clock.now() - order.created_at).total_seconds()
@@ -76,21 +80,22 @@ def next_poll_s(order: Order) -> float | None:
 def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
     """What the customer reads. Never "failed" while we are not sure, never our own jargon.
 
-    With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for money then.
+    With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for
+    money then.
     """
     look, late = _look(order), _came_late(order)
     if late == "delivered":
         return Words(
             "Delivered late",
-            f"We had called it not delivered; now the network says it was. Check the number, then settle the payment "
-            f"with {store.name}: send them a message with this code.",
+            "We had called it not delivered; now the network says it was. Check the number, then"
+            f" settle the payment with {store.name}: send them a message with this code.",
             "done",
         )
     if late == "coming":
         return Words(
             LOOKS["failed"].label,
-            f"We had called it not delivered; now the network has it after all, and it may still come. {store.name} "
-            "settles the payment with you.",
+            "We had called it not delivered; now the network has it after all, and it may still"
+            f" come. {store.name} settles the payment with you.",
             LOOKS["failed"].icon,
         )
     sentences = {
@@ -100,17 +105,25 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
         "submitting": "We are sending it to the network.",
         "processing": f"With the network since {_at(order.processing_at)}.",
         "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
-        "failed": "The network reports a problem. We keep checking and tell you by "
-        f"{_at(_watch_end(order), day=True)}.",
+        "failed": (
+            "The network reports a problem. We keep checking and tell you by "
+            f"{_at(_watch_end(order), day=True)}."
+        ),
         "refunded": "Not delivered.",
         "cancelled": "Cancelled. Nothing was sent.",
-        "expired": f"Nothing was sent. If you have paid, send {store.name} a message with this code.",
+        "expired": (
+            f"Nothing was sent. If you have paid, send {store.name} a message with this code."
+        ),
     }
     why_still = held_up.for_customer(order, store, now) if now else ""
     if why_still:
         return Words(look.label, why_still, look.icon)
     if _is_unclear(order):
-        return Words(look.label, f"Checking with the network. Nothing is lost{_next_check(order)}.", look.icon)
+        return Words(
+            look.label,
+            f"Checking with the network. Nothing is lost{_next_check(order)}.",
+            look.icon,
+        )
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
@@ -124,7 +137,9 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
     """
     back = money.cedis(order.agent_price_pesewas)
     waiting = (
-        f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}." if order.wait_reason else ""
+        f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}."
+        if order.wait_reason
+        else ""
     )
     sentences = {
         "awaiting_payment": "The customer has not paid yet.",
@@ -132,33 +147,49 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
         "queued": waiting or "In line. It is sent within a minute.",
         "submitting": "Sending to the supplier.",
         "processing": f"Supplier accepted at {_at(order.processing_at)}{_next_check(order)}.",
-        "completed": f"Delivered {_at(order.completed_at)}. Profit {money.cedis(order.profit_pesewas)}.",
-        "failed": f"Supplier says failed{_reason(order)}. Watched until {_at(_watch_end(order), day=True)}, "
-        f"then your {back} comes back.",
+        "completed": (
+            f"Delivered {_at(order.completed_at)}. Profit {money.cedis(order.profit_pesewas)}."
+        ),
+        "failed": (
+            f"Supplier says failed{_reason(order)}. Watched until"
+            f" {_at(_watch_end(order), day=True)}, then your {back} comes back."
+        ),
         "refunded": f"Not delivered{_reason(order)}. {back} is back in your wallet.",
         "cancelled": f"Cancelled at {_at(order.final_at)}. Nothing was sent.",
-        "expired": f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent.",
+        "expired": (
+            f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent."
+        ),
     }
-    sentence, label, icon = sentences[order.state], AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
+    sentence = sentences[order.state]
+    label, icon = AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
     if order.release_at is not None:
         label, icon = "Goes in a moment", "moving"
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
         label = giving_back.label(order)
     if late := _came_late(order):
-        what = "delivered it after all" if late == "delivered" else "has it after all, and may still deliver it"
+        what = (
+            "delivered it after all"
+            if late == "delivered"
+            else "has it after all, and may still deliver it"
+        )
         sentence = (
-            f"The supplier says it {what}. {back} went back to your wallet and stays there. Ask the customer whether "
-            f"the data came before you give {money.cedis(order.price_pesewas)} back."
+            f"The supplier says it {what}. {back} went back to your wallet and stays there. Ask the"
+            f" customer whether the data came before you give {money.cedis(order.price_pesewas)}"
+            " back."
         )
     if _is_unclear(order):
-        sentence = f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be bought twice."
+        sentence = (
+            f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be"
+            " bought twice."
+        )
         icon = "waiting"
     return Words(label, sentence + _news_waits(order), icon)
 
 
 def person_words(order: Order) -> str | None:
-    """For the agent: that a person must look at this order, since when, and what their money does meanwhile."""
+    """For the agent: that a person must look at this order, since when, and what their money does
+    meanwhile."""
     waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
     if not waiting:
         return None
@@ -183,7 +214,8 @@ def _pending(order: Order, held: Held) -> str:
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
-    """Whether the supplier said that it delivered, or still means to deliver, an order whose money went back.
+    """Whether the supplier said that it delivered, or still means to deliver, an order whose money
+    went back.
 
     One query, for orders that were sent and are over only.
     """
@@ -213,7 +245,9 @@ def _watch_end(order: Order) -> datetime | None:
 def _news_waits(order: Order) -> str:
     """Said while signed news came of more orders than there are calls to ask about."""
     waits = order.wait_reason == "news" and order.state != "queued"
-    return " News of many orders came at once: this one is asked about in its turn." if waits else ""
+    return (
+        " News of many orders came at once: this one is asked about in its turn." if waits else ""
+    )
 
 
 def _next_check(order: Order) -> str:

@@ -1,4 +1,5 @@
-"""Why an order cannot be placed, released or cancelled: one class for each reason, each with a sentence to show."""
+"""Why an order cannot be placed, released or cancelled: one class for each reason, each with a
+sentence to show."""
 
 from __future__ import annotations
 
@@ -60,9 +61,13 @@ def of_stop(stop: Stop, bundle: str = "") -> Refused:
     if stop.reason == "sales_paused":
         return SalesPaused(f"{stop.to_customer} Your number was not used; try again later.")
     if stop.reason == "float":
-        return NotBuyable(stop, f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later.")
+        return NotBuyable(
+            stop, f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later."
+        )
     return NotBuyable(
-        stop, f"{stop.to_customer} Nothing has been ordered. It goes on by itself: try again in a few minutes."
+        stop,
+        f"{stop.to_customer} Nothing has been ordered. It goes on by itself: try again in a few"
+        " minutes.",
     )
 
 
@@ -81,16 +86,20 @@ class PriceChanged(Refused):
     """The price differs from the one the customer saw. `price_pesewas` is the present one."""
 
     def __init__(self, price_pesewas: int) -> None:
-        super().__init__(f"The price is now {money.cedis(price_pesewas)}. Check it, then place the order again.")
+        super().__init__(
+            f"The price is now {money.cedis(price_pesewas)}. Check it, then place the order again."
+        )
         self.price_pesewas = price_pesewas
 
 
 class RepeatAsked(Refused):
-    """The same size went to the same number minutes ago; the customer must say that a second one is meant."""
+    """The same size went to the same number minutes ago; the customer must say that a second one is
+    meant."""
 
     def __init__(self, earlier: Order) -> None:
         super().__init__(
-            "You ordered the same bundle for this number a moment ago. Order it again only if you want two."
+            "You ordered the same bundle for this number a moment ago. Order it again only if you"
+            " want two."
         )
         self.earlier = earlier
 
@@ -100,13 +109,14 @@ class TooManyOrders(Refused):
 
 
 class TooManyOpen(TooManyOrders):
-    """Too many orders of one caller wait to be processed. One more is taken after `wait_s` seconds."""
+    """Too many orders of one caller wait to be processed. One more is taken after `wait_s`
+    seconds."""
 
     def __init__(self, place: str, wait_s: int) -> None:
         seconds = "1 second" if wait_s == 1 else f"{wait_s} seconds"
         super().__init__(
-            f"Many orders from {place} are waiting for their payment, so nothing has been ordered yet. "
-            f"Wait {seconds}, then press the button again."
+            f"Many orders from {place} are waiting for their payment, so nothing has been ordered"
+            f" yet. Wait {seconds}, then press the button again."
         )
         self.wait_s = wait_s
 
@@ -132,22 +142,25 @@ class NotListed(Refused):
 
 
 class StalePrice(Refused):
-    """The agent price has moved since the page was drawn. `agent_price_pesewas` is the present one."""
+    """The agent price has moved since the page was drawn. `agent_price_pesewas` is the present
+    one."""
 
     def __init__(self, agent_price_pesewas: int) -> None:
         super().__init__(
-            f"It costs you {money.cedis(agent_price_pesewas)} by now. Look at the new figure, then press again."
+            f"It costs you {money.cedis(agent_price_pesewas)} by now. Look at the new figure, then"
+            " press again."
         )
         self.agent_price_pesewas = agent_price_pesewas
 
 
 class LossNotAccepted(Refused):
-    """The new agent price is above what the customer pays, and the agent has not said that he takes the loss."""
+    """The new agent price is above what the customer pays, and the agent has not said that he takes
+    the loss."""
 
     def __init__(self, loss_pesewas: int) -> None:
         super().__init__(
-            f"At the new price you lose {money.cedis(loss_pesewas)} on this order. Tick that you accept this loss, or "
-            "cancel the order and give the money back."
+            f"At the new price you lose {money.cedis(loss_pesewas)} on this order. Tick that you"
+            " accept this loss, or cancel the order and give the money back."
         )
         self.loss_pesewas = loss_pesewas
 

@@ -22,29 +22,36 @@ from core.outbox import OutboxRow
 
 
 def release(code: str, actor: Actor) -> Order:
-    """Process a pending order: *queued*, the agent price held, a row in the outbox. One transaction.
+    """Process a pending order: *queued*, the agent price held, a row in the outbox. One
+    transaction.
 
-    An order already released is returned as it is, so a second click or a second person changes nothing. What only
-    keeps it from being bought now refuses nothing, since the customer may have paid: it goes in line and says why and
-    since when. Raises `refusals.Refused`.
+    An order already released is returned as it is, so a second click or a second person changes
+    nothing. What only keeps it from being bought now refuses nothing, since the customer may have
+    paid: it goes in line and says why and since when. Raises `refusals.Refused`.
     """
     return release_anew(code, actor)[0]
 
 
 def cancel(code: str, actor: Actor) -> Order:
-    """Cancel: a customer while *pending*, an agent while *pending* or *queued*; what was held goes back.
+    """Cancel: a customer while *pending*, an agent while *pending* or *queued*; what was held goes
+    back.
 
     An order already cancelled is returned as it is. Raises `refusals.Refused`.
     """
-    allowed = ("pending", "awaiting_payment") if actor.kind == "customer" else ("pending", "awaiting_payment", "queued")
+    allowed = (
+        ("pending", "awaiting_payment")
+        if actor.kind == "customer"
+        else ("pending", "awaiting_payment", "queued")
+    )
     return cancel_anew(code, actor, allowed)[0]
 
 
 def request_look(code: str, actor: Actor) -> Order:
-    """Have fulfilment look at an order (Re-check): now, or when asked again, `ring_gap_s` after the last look.
+    """Have fulfilment look at an order (Re-check): now, or when asked again, `ring_gap_s` after the
+    last look.
 
-    One person's presses must not use up the calls of all stores. Raises `refusals.Refused` when there is nothing to
-    look at.
+    One person's presses must not use up the calls of all stores. Raises `refusals.Refused` when
+    there is nothing to look at.
     """
     with transaction():
         order = locked_by_code(code)
@@ -56,7 +63,8 @@ def request_look(code: str, actor: Actor) -> Order:
 
 
 def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
-    """Make a locked order's locked row due, inside the open use case. False when that was asked for already."""
+    """Make a locked order's locked row due, inside the open use case. False when that was asked for
+    already."""
     due = clock.now()
     if row.rung_at is not None:
         if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
@@ -68,7 +76,8 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
 
 
 def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
-    """Cancel an order that is in one of these states; False when it was cancelled before. Raises `refusals.Refused`."""
+    """Cancel an order that is in one of these states; False when it was cancelled before. Raises
+    `refusals.Refused`."""
     with transaction():
         order = locked_by_code(code)
         if order.state == "cancelled":
@@ -102,31 +111,44 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
 
 
 def refuse(order: Order, now: availability.Now) -> None:
-    """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be bought."""
+    """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be
+    bought."""
     if order.state != "pending":
-        raise refusals.Over(f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed.")  # type: ignore[index]
+        label = AGENT_LABELS[order.state].lower()  # type: ignore[index]
+        raise refusals.Over(f"This order is {label}: it cannot be processed.")
     refuse_paused(order.network, now)
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
 
 def put_in_line(order: Order, actor: Actor, text: str, now: availability.Now) -> None:
-    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it must wait, if it must.
+    """A locked pending order goes in line: its agent price held, a row in the outbox, and why it
+    must wait, if it must.
 
     `now` is what can be bought. Raises `InsufficientWallet`.
     """
     try:
         move(order, "queued", actor, text, customer_text="Payment confirmed")
     except ledger.InsufficientWallet as short:
-        raise refusals.InsufficientWallet(short.needed_pesewas, short.available_pesewas, short.sentence) from short
+        raise refusals.InsufficientWallet(
+            short.needed_pesewas, short.available_pesewas, short.sentence
+        ) from short
     stop = now.holds_up(order.network, order.bundle_id)
-    if stop is not None and stop.reason in WAIT_TEXT:  # the worker looks for itself, and may find otherwise
+    if (
+        stop is not None and stop.reason in WAIT_TEXT
+    ):  # the worker looks for itself, and may find otherwise
         order.wait_reason = stop.reason
-        log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.")
+        log(
+            order,
+            WORKER,
+            "wait",
+            f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.",
+        )
     have_looked_at(order)
 
 
 def have_looked_at(order: Order, at: datetime | None = None) -> None:
-    """Make the row of a locked order due at `at` (default now), inside the open use case; add it when there is none."""
+    """Make the row of a locked order due at `at` (default now), inside the open use case; add it
+    when there is none."""
     row = outbox.of_order(order.id, lock=True)
     if row is None:
         outbox.add("deliver_order", order_id=order.id, store_id=order.store_id, due_at=at)
@@ -135,16 +157,20 @@ def have_looked_at(order: Order, at: datetime | None = None) -> None:
 
 
 def in_line(order: Order) -> str:
-    """What a selection reads of an order that was put in line and cannot be sent now; empty for others."""
+    """What a selection reads of an order that was put in line and cannot be sent now; empty for
+    others."""
     waits = order.state == "queued" and order.wait_reason
     return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
 
 
 def locked_by_code(code: str) -> Order:
-    """An order of the current store, its row locked inside the open use case. Raises `refusals.NoSuchOrder`."""
+    """An order of the current store, its row locked inside the open use case. Raises
+    `refusals.NoSuchOrder`."""
     plain = read_code(code)
     order = (
-        db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True)) if plain else None
+        db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True))
+        if plain
+        else None
     )
     if order is None:
         raise refusals.NoSuchOrder

@@ -1,7 +1,7 @@
 """Processing a pending order whose cost has risen, once, at what its bundle costs the agent now.
 
-The agent says so knowing the figure, and by name when it is more than the customer pays. The new price is set by a function
-of the database from the bundle itself: a store may not say what it pays.
+The agent says so knowing the figure, and by name when it is more than the customer pays. The new
+price is set by a function of the database from the bundle itself: a store may not say what it pays.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ from core.orders.timeline import log
 
 
 def price_now(order: Order) -> int | None:
-    """What a pending order would cost its agent now, in pesewas, where that is more; None when it can go as it is, or
-    cannot go at all."""
+    """What a pending order would cost its agent now, in pesewas, where that is more; None when it
+    can go as it is, or cannot go at all."""
     bundle = catalog.by_id(order.bundle_id)
-    if order.state != "pending" or order.repriced_at is not None or bundle is None or not bundle.is_sold:
+    if (
+        order.state != "pending"
+        or order.repriced_at is not None
+        or bundle is None
+        or not bundle.is_sold
+    ):
         return None
     risen = sourcing.why_not(order, bundle) == "cost"
     return bundle.agent_price_pesewas if risen else None
 
 
 def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: int = 0) -> Order:
-    """Process a pending order at the agent price the page showed; `loss_pesewas` is the loss the agent accepts.
+    """Process a pending order at the agent price the page showed; `loss_pesewas` is the loss the
+    agent accepts.
 
-    One transaction with the hold. Where the cost is back, it is processed at its own price. Pressed twice it is done
-    once. Raises `refusals.Refused`.
+    One transaction with the hold. Where the cost is back, it is processed at its own price. Pressed
+    twice it is done once. Raises `refusals.Refused`.
     """
     with transaction() as session:
         order = releasing.locked_by_code(code)
@@ -48,7 +54,9 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
         bundle = catalog.hold([order.bundle_id])[order.bundle_id]
         if sourcing.why_not(order, bundle) != "cost" or not bundle.is_sold:
             sourcing.refuse(order, bundle)
-            releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
+            releasing.put_in_line(
+                order, actor, f"{actor.name} confirmed the payment and processed it.", now
+            )
             return order
         new_pesewas, old_pesewas = bundle.agent_price_pesewas, order.agent_price_pesewas
         if new_pesewas != agent_price_pesewas:
@@ -60,7 +68,10 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
         if not db.session.scalar(select(func.makola_reprice(order.id, new_pesewas, clock.now()))):
             raise refusals.StalePrice(new_pesewas)
         session.refresh(order)
-        said = f"{actor.name} processes it at the new cost: {money.cedis(new_pesewas)} instead of {money.cedis(old_pesewas)}"
+        said = (
+            f"{actor.name} processes it at the new cost: {money.cedis(new_pesewas)} instead of"
+            f" {money.cedis(old_pesewas)}"
+        )
         log(
             order,
             actor,
@@ -68,5 +79,7 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
             f"{said}, at a loss of {money.cedis(loss)}." if loss else f"{said}.",
             detail={"from_pesewas": old_pesewas, "to_pesewas": new_pesewas, "loss_pesewas": loss},
         )
-        releasing.put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
+        releasing.put_in_line(
+            order, actor, f"{actor.name} confirmed the payment and processed it.", now
+        )
         return order

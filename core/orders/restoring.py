@@ -1,8 +1,10 @@
-"""After a restore: every order that may have been bought since the backup was taken is asked about before it is bought.
+"""After a restore: every order that may have been bought since the backup was taken is asked about
+before it is bought.
 
-A backup is older than the truth. An order *queued* in it may have been bought since, and a supplier that does not know
-a repeated reference would sell it twice. So each such order goes on as if a worker had claimed it at the moment the
-restore was noticed and had died in the call: looked up, and sent only after the proof of absence of `claiming`.
+A backup is older than the truth. An order *queued* in it may have been bought since, and a supplier
+that does not know a repeated reference would sell it twice. So each such order goes on as if a
+worker had claimed it at the moment the restore was noticed and had died in the call: looked up, and
+sent only after the proof of absence of `claiming`.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ from core.orders.model import Order
 from core.orders.timeline import log
 
 _RESTORE_LOCK = 4_209
-_ASKED_FIRST = "Our records are from a backup, so it may have been sent already. The supplier is asked first."
+_ASKED_FIRST = (
+    "Our records are from a backup, so it may have been sent already. The supplier is asked first."
+)
 
 
 def note_restore(*, told: bool = False) -> int | None:
     """Mark every open order when this database is a copy of the past; all of it in one transaction.
 
-    Returns how many orders are asked about before they are bought, None when the database is ours. `told` when a
-    person says that it is a copy although it looks like ours. Needs `across_stores`.
+    Returns how many orders are asked about before they are bought, None when the database is ours.
+    `told` when a person says that it is a copy although it looks like ours. Needs `across_stores`.
     """
     if not told and not database_identity.differences(db.session):
         return None
@@ -51,14 +55,19 @@ def note_restore(*, told: bool = False) -> int | None:
         outbox.hasten([order.id for order in marked])
         database_identity.remember(session)
         if newest is not None:
-            evidence = {"because": ", ".join(found), "newest_order": newest.isoformat(), "asked_first": len(marked)}
+            evidence = {
+                "because": ", ".join(found),
+                "newest_order": newest.isoformat(),
+                "asked_first": len(marked),
+            }
             cases.open_case("restored", "database", evidence)
             audit.write(SYSTEM, "note_restore", "database", evidence)
         return len(marked)
 
 
 def ask_first(order_id: int) -> datetime:
-    """An order restored as *pending* was processed: it is looked up as any other before it may be bought, so now."""
+    """An order restored as *pending* was processed: it is looked up as any other before it may be
+    bought, so now."""
     with joined_transaction():
         order = locked(order_id)
         if order.state == "queued" and order.in_doubt:
@@ -67,9 +76,15 @@ def ask_first(order_id: int) -> datetime:
 
 
 def _doubt(order: Order) -> None:
-    """From this moment counts when absence is proven: whoever claimed it in the time we forgot did so before."""
+    """From this moment counts when absence is proven: whoever claimed it in the time we forgot did
+    so before."""
     now = clock.now()
-    order.ever_unknown, order.claimed_at, order.lease_until, order.absent_since = True, now, now, None
+    order.ever_unknown, order.claimed_at, order.lease_until, order.absent_since = (
+        True,
+        now,
+        now,
+        None,
+    )
     order.steady_marks = {clock.boot(): {"claimed": clock.steady_s()}}
     if order.state == "queued":
         _suppose_sent(order)

@@ -13,34 +13,45 @@ from core.orders.codes import LONGEST_PASTED, codes_in, read_code
 from core.orders.model import Order
 
 LONGEST_NAMED = 100
-"""Characters of a search that may be a name, a number or a reference; longer ones are pasted texts with a code in them."""
+"""Characters of a search that may be a name, a number or a reference; longer ones are pasted texts
+with a code in them."""
 
 
 def by_code(text: str) -> Order | None:
-    """The order whose code stands in a typed or pasted text, in what this work may see; the likeliest of several."""
+    """The order whose code stands in a typed or pasted text, in what this work may see; the
+    likeliest of several."""
     codes = codes_in(text)
     found = list(db.session.scalars(select(Order).where(Order.code.in_(codes)))) if codes else []
     return min(found, key=lambda order: codes.index(order.code), default=None)
 
 
 def by_codes(texts: Sequence[str]) -> list[Order]:
-    """The orders of these codes, oldest first, in what this work may see. What is no code is left out."""
+    """The orders of these codes, oldest first, in what this work may see. What is no code is left
+    out."""
     codes = [code for text in texts if (code := read_code(text))]
     return list(db.session.scalars(select(Order).where(Order.code.in_(codes)).order_by(Order.id)))
 
 
 def find_any(asked: str, limit: int) -> list[Order]:
-    """Orders by code, reference, number, supplier reference or name, newest first, in what this work may see."""
-    return list(db.session.scalars(searched(select(Order), asked).order_by(Order.id.desc()).limit(limit)))
+    """Orders by code, reference, number, supplier reference or name, newest first, in what this
+    work may see."""
+    return list(
+        db.session.scalars(searched(select(Order), asked).order_by(Order.id.desc()).limit(limit))
+    )
 
 
 def searched(query: Select[Order], asked: str) -> Select[Order]:
-    """What a search finds. A code finds its order and nothing else; no digit of a code ever finds a number."""
+    """What a search finds. A code finds its order and nothing else; no digit of a code ever finds a
+    number."""
     text = text_input.one_line(asked, LONGEST_PASTED)
     if not text:
         return query
     named = text[:LONGEST_NAMED]
-    ways = [*_by_name_or_number(named), Order.order_ref == named.upper(), Order.supplier_ref == named]
+    ways = [
+        *_by_name_or_number(named),
+        Order.order_ref == named.upper(),
+        Order.supplier_ref == named,
+    ]
     codes = codes_in(text)
     if not codes:
         return query.where(or_(*ways))
@@ -51,7 +62,8 @@ def searched(query: Select[Order], asked: str) -> Select[Order]:
 
 
 def _by_name_or_number(text: str) -> list[ColumnElement[bool]]:
-    """`akosua`, `024 123`, `Akosua 4567`, `tel:0241234567`, or a pasted line with whole numbers in it."""
+    """`akosua`, `024 123`, `Akosua 4567`, `tel:0241234567`, or a pasted line with whole numbers in
+    it."""
     ways: list[ColumnElement[bool]] = [Order.customer_name.icontains(text, autoescape=True)]
     bare = re.sub(r"(?i)(tel:|(https?://)?wa\.me/)", "", text)
     words = [word for word in bare.split() if any(sign.isalpha() for sign in word)]
@@ -60,7 +72,11 @@ def _by_name_or_number(text: str) -> list[ColumnElement[bool]]:
         is_number = Order.recipient_msisdn.contains(
             digits.removeprefix("00").removeprefix("233").lstrip("0") or digits, autoescape=True
         )
-        ways.append(and_(is_number, *(Order.customer_name.icontains(word, autoescape=True) for word in words)))
+        ways.append(
+            and_(
+                is_number, *(Order.customer_name.icontains(word, autoescape=True) for word in words)
+            )
+        )
     if words and (whole := phones.found_in(bare)):
         ways.append(Order.recipient_msisdn.in_(whole))
     return ways

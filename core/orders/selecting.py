@@ -1,7 +1,8 @@
-"""A selection of orders, processed or cancelled: each in a transaction of its own, with a result for each.
+"""A selection of orders, processed or cancelled: each in a transaction of its own, with a result
+for each.
 
-The oldest go first. Where the wallet ends, the selection ends: a cheap younger order does not overtake a dear older one
-unless somebody asks for it.
+The oldest go first. Where the wallet ends, the selection ends: a cheap younger order does not
+overtake a dear older one unless somebody asks for it.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ from core.orders.searching import by_codes
 from core.orders.states import AGENT_LABELS, FINAL
 
 Became = Literal["moved", "before", "over", "short", "refused", "busy"]
-"""By this very press; done before; at its end before; the wallet does not reach; refused; somebody else is at it."""
+"""By this very press; done before; at its end before; the wallet does not reach; refused; somebody
+else is at it."""
 
-IN_THE_WAY = "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
-"""A row of a selection whose lock nobody let go in time. The others of the selection are done all the same."""
+IN_THE_WAY = (
+    "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
+)
+"""A row of a selection whose lock nobody let go in time. The others of the selection are done all
+the same."""
 SHORT = "Your wallet does not reach for it."
 _UNKNOWN = (2**63, "")
 
@@ -45,11 +50,13 @@ class RowResult:
         return self.became in ("moved", "before")
 
 
-def release_many(codes: Sequence[str], actor: Actor, *, past_short: bool = False) -> list[RowResult]:
+def release_many(
+    codes: Sequence[str], actor: Actor, *, past_short: bool = False
+) -> list[RowResult]:
     """Process a selection, the oldest order first. Never raises `Refused`.
 
-    The first order that the wallet does not reach for ends it: the younger ones that are still new are not tried. With
-    `past_short` they are.
+    The first order that the wallet does not reach for ends it: the younger ones that are still new
+    are not tried. With `past_short` they are.
     """
     act = lambda code: releasing.release_anew(code, actor)
     return _one_by_one(codes, act, "Sent.", past_short=past_short)
@@ -61,16 +68,21 @@ def process_many(
     """`release_many` with a moment to undo: as `pressing.process` does one."""
     undo_s = config.current().undo_s
     act = lambda code: pressing.process_anew(code, actor, access_no)
-    return _one_by_one(codes, act, f"Goes in {undo_s} s." if undo_s else "Sent.", past_short=past_short)
+    return _one_by_one(
+        codes, act, f"Goes in {undo_s} s." if undo_s else "Sent.", past_short=past_short
+    )
 
 
 def undo_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
     """Take the presses of a selection back, each that has not gone. Never raises `Refused`."""
-    return _one_by_one(codes, lambda code: pressing.undo_anew(code, actor), "Undone. Nothing was sent.")
+    return _one_by_one(
+        codes, lambda code: pressing.undo_anew(code, actor), "Undone. Nothing was sent."
+    )
 
 
 def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises `Refused`.
+    """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises
+    `Refused`.
 
     One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
     """
@@ -79,7 +91,11 @@ def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
 
 
 def _one_by_one(
-    codes: Sequence[str], act: Callable[[str], tuple[Order, bool]], done: str, *, past_short: bool = True
+    codes: Sequence[str],
+    act: Callable[[str], tuple[Order, bool]],
+    done: str,
+    *,
+    past_short: bool = True,
 ) -> list[RowResult]:
     """`act` on each order by itself: none is held up by another that is refused or locked."""
     results: list[RowResult] = []
@@ -91,7 +107,8 @@ def _one_by_one(
         result = _tried(code, act, done)
         is_short = is_short or result.became == "short"
         if result.became == "busy" and before is None:
-            # One was waited for. A thread that waited so long for each of two hundred would be lost to everybody.
+            # One was waited for. A thread that waited so long for each of two hundred would be lost
+            # to everybody.
             before = (limit_lock_waits(config.current().lock_spent_s),)
         results.append(result)
     if before is not None:
@@ -100,7 +117,8 @@ def _one_by_one(
 
 
 def _oldest_first(codes: Sequence[str]) -> list[tuple[str, str]]:
-    """Each code once, with the state its order has now; what is no order of this store comes last, as refused."""
+    """Each code once, with the state its order has now; what is no order of this store comes last,
+    as refused."""
     wanted = list(dict.fromkeys(codes))[: config.current().process_many]
     known = {order.code: (order.id, str(order.state)) for order in by_codes(wanted)}
     line = sorted((known.get(read_code(code) or "", _UNKNOWN), code) for code in wanted)
@@ -123,6 +141,8 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
     if moved:
         return RowResult(code, "moved", releasing.in_line(order) or done)
     if order.state == "pending":
-        return RowResult(code, "before", "It goes in a moment." if order.release_at else "It was undone before.")
+        return RowResult(
+            code, "before", "It goes in a moment." if order.release_at else "It was undone before."
+        )
     is_over = order.state in FINAL and order.state != "cancelled"
     return RowResult(code, "over" if is_over else "before", f"{AGENT_LABELS[order.state]}.")  # type: ignore[index]

@@ -1,7 +1,8 @@
 """What an order is bought from: the offer that stands for its bundle now, at what it costs now.
 
-An order keeps the price its customer saw and, unless its agent says otherwise, what it costs its agent. Which product the
-supplier is asked for, and what that costs us, is known only when it is bought.
+An order keeps the price its customer saw and, unless its agent says otherwise, what it costs its
+agent. Which product the supplier is asked for, and what that costs us, is known only when it is
+bought.
 """
 
 from __future__ import annotations
@@ -38,32 +39,41 @@ def refuse(order: Order, bundle: Bundle) -> None:
     reason, name = why_not(order, bundle), f"{NETWORKS[order.network].name} {order.size_text}"
     if reason == "unlisted":
         raise refusals.NotListed(
-            f"{name} is not offered by the network’s supplier now, so it would not be delivered. Try again later, or "
-            "cancel the order and give the money back."
+            f"{name} is not offered by the network’s supplier now, so it would not be delivered."
+            " Try again later, or cancel the order and give the money back."
         )
     if reason == "cost" and bundle.is_sold:
         raise refusals.CostAbovePrice(
-            f"The network's price has risen above what you pay for this order: {name} costs you "
-            f"{money.cedis(bundle.agent_price_pesewas)} now, not {money.cedis(order.agent_price_pesewas)}. Open the order "
-            "to process it at the new price, or cancel it."
+            f"The network's price has risen above what you pay for this order: {name} costs you"
+            f" {money.cedis(bundle.agent_price_pesewas)} now, not"
+            f" {money.cedis(order.agent_price_pesewas)}. Open the order to process it at the new"
+            " price, or cancel it."
         )
     if reason == "cost":
         raise refusals.CostAbovePrice(
-            f"The network's price has risen above what you pay for {name}, and what it will cost you is being decided. "
-            "Wait for the new price, or cancel the order and give the money back."
+            f"The network's price has risen above what you pay for {name}, and what it will cost"
+            " you is being decided. Wait for the new price, or cancel the order and give the money"
+            " back."
         )
 
 
 def settle(order: Order, bundle: Bundle) -> bool:
-    """Inside a claim, order and bundle locked: name the offer and its cost. False when it must wait; it says why then."""
+    """Inside a claim, order and bundle locked: name the offer and its cost. False when it must
+    wait; it says why then."""
     reason = why_not(order, bundle)
     if reason is not None:
         if order.wait_reason != reason:
             order.wait_reason, order.version = reason, order.version + 1
             log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[reason]}.")
         return False
-    offer = db.session.scalars(select(SupplierOffer).where(SupplierOffer.id == bundle.offer_id)).one()
-    order.product_name, order.capacity, order.cost_pesewas = offer.product_name, offer.capacity, bundle.cost_pesewas
+    offer = db.session.scalars(
+        select(SupplierOffer).where(SupplierOffer.id == bundle.offer_id)
+    ).one()
+    order.product_name, order.capacity, order.cost_pesewas = (
+        offer.product_name,
+        offer.capacity,
+        bundle.cost_pesewas,
+    )
     return True
 
 
@@ -73,7 +83,8 @@ def wording(order: Order) -> Wording:
 
 
 def was_refused(order: Order) -> bool:
-    """Whether the supplier has said, of this or another order, that it does not sell what this one asked for."""
+    """Whether the supplier has said, of this or another order, that it does not sell what this one
+    asked for."""
     return catalog.is_refused(wording(order))
 
 

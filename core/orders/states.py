@@ -1,7 +1,8 @@
-"""The states of an order as one printable table: which moves exist, what each posts, who reads which words.
+"""The states of an order as one printable table: which moves exist, what each posts, who reads
+which words.
 
-product.md §3 rules; `python -m core.orders.states` prints this table. `advancing` carries it out and is the only
-code that moves an order.
+product.md §3 rules; `python -m core.orders.states` prints this table. `advancing` carries it out
+and is the only code that moves an order.
 """
 
 from __future__ import annotations
@@ -49,18 +50,45 @@ TRANSITIONS: tuple[Move, ...] = (
     Move("queued", "submitting", (), "a worker claimed it"),
     Move("queued", "cancelled", ("release",), "the agent cancelled"),
     Move(
-        "submitting", "queued", (), "certainly not bought: not sent, rate limit, credentials, float, or absence proven"
+        "submitting",
+        "queued",
+        (),
+        "certainly not bought: not sent, rate limit, credentials, float, or absence proven",
     ),
     Move("submitting", "processing", ("commit_if_none_open",), "the supplier has it"),
-    Move("submitting", "completed", ("commit_if_none_open", "capture"), "the supplier has delivered it"),
+    Move(
+        "submitting",
+        "completed",
+        ("commit_if_none_open", "capture"),
+        "the supplier has delivered it",
+    ),
     Move("submitting", "failed", ("commit_if_none_open",), "the supplier has it as failed"),
-    Move("submitting", "refunded", ("supplier_refund_if_seen", "release"), "refused as invalid, or reversed"),
-    Move("processing", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it"),
+    Move(
+        "submitting",
+        "refunded",
+        ("supplier_refund_if_seen", "release"),
+        "refused as invalid, or reversed",
+    ),
+    Move(
+        "processing", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it"
+    ),
     Move("processing", "failed", (), "the supplier reports a failure"),
-    Move("processing", "refunded", ("supplier_refund_if_seen", "release"), "the supplier reversed it"),
+    Move(
+        "processing", "refunded", ("supplier_refund_if_seen", "release"), "the supplier reversed it"
+    ),
     Move("failed", "processing", ("commit_if_none_open",), "the supplier took it up again"),
-    Move("failed", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it after all"),
-    Move("failed", "refunded", ("supplier_refund_if_seen", "release"), "the watch is over, or reversed"),
+    Move(
+        "failed",
+        "completed",
+        ("commit_if_none_open", "capture"),
+        "the supplier delivered it after all",
+    ),
+    Move(
+        "failed",
+        "refunded",
+        ("supplier_refund_if_seen", "release"),
+        "the watch is over, or reversed",
+    ),
 )
 _BY_PAIR = {(move.frm, move.to): move for move in TRANSITIONS}
 
@@ -78,7 +106,8 @@ STAMPS: dict[State, str] = {
     "completed": "completed_at",
     "failed": "failed_since",
 }
-"""The column that remembers when a state was entered. `queued_at` keeps the first time, the others the last."""
+"""The column that remembers when a state was entered. `queued_at` keeps the first time, the others
+the last."""
 
 WAIT_TEXT: dict[str, str] = {
     "float": "supplier float too low",

@@ -16,10 +16,18 @@ from core.orders.searching import searched
 TABS = ("new", "processing", "late", "failed", "back", "done", "all")
 _OLDEST_FIRST = ("new", "late", "back")
 _OPEN = ("pending", "queued", "submitting", "processing", "failed")
-_STATES_OF = {"new": ("pending",), "processing": ("queued", "submitting", "processing"), "failed": ("failed",)}
+_STATES_OF = {
+    "new": ("pending",),
+    "processing": ("queued", "submitting", "processing"),
+    "failed": ("failed",),
+}
 _OVER = ("completed", "refunded", "cancelled", "expired")
-_SORTED_BY: dict[str, InstrumentedAttribute[object]] = {"done": Order.final_at, "failed": Order.failed_since}
-"""The moment that the tab shows and sorts by, newest first; the others go by when they were placed."""
+_SORTED_BY: dict[str, InstrumentedAttribute[object]] = {
+    "done": Order.final_at,
+    "failed": Order.failed_since,
+}
+"""The moment that the tab shows and sorts by, newest first; the others go by when they were
+placed."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class Page:
 
 
 def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown tab reads as `new`."""
+    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown
+    tab reads as `new`."""
     query = select(Order).where(_tab(tab))
     if tab in _SORTED_BY:
         return _page_by(_SORTED_BY[tab], query, before, limit)
@@ -39,12 +48,14 @@ def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page
 
 
 def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
-    """One page of what a search finds in all tabs, newest first. An empty search finds everything."""
+    """One page of what a search finds in all tabs, newest first. An empty search finds
+    everything."""
     return _page(searched(select(Order), typed), before, limit)
 
 
 def tab_of(order: Order) -> str:
-    """The tab in which an order stands; one that is late stands in `late` as well. Empty before it is paid online."""
+    """The tab in which an order stands; one that is late stands in `late` as well. Empty before it
+    is paid online."""
     if order.owes_back and order.given_back_at is None:
         return "back"
     found = (tab for tab, states in _STATES_OF.items() if order.state in states)
@@ -52,12 +63,15 @@ def tab_of(order: Order) -> str:
 
 
 def tab_counts() -> dict[str, int]:
-    """How many orders each tab of the queue holds; `done` and `all` count today's only, since history only grows."""
+    """How many orders each tab of the queue holds; `done` and `all` count today's only, since
+    history only grows."""
     today = Order.created_at >= clock.accra_midnight()
     row = db.session.execute(
         select(
             *(
-                func.count().filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab)).label(tab)
+                func.count()
+                .filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab))
+                .label(tab)
                 for tab in TABS
             )
         )
@@ -67,14 +81,19 @@ def tab_counts() -> dict[str, int]:
     return dict(row._mapping)
 
 
-def _page(query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False) -> Page:
+def _page(
+    query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False
+) -> Page:
     if before is not None:
         query = query.where(Order.id > before if oldest_first else Order.id < before)
     return _cut(query.order_by(Order.id if oldest_first else Order.id.desc()), limit)
 
 
 def _page_by(
-    moment: InstrumentedAttribute[object], query: Select[Order], before: int | None, limit: int | None
+    moment: InstrumentedAttribute[object],
+    query: Select[Order],
+    before: int | None,
+    limit: int | None,
 ) -> Page:
     if before is not None:
         last = select(moment).where(Order.id == before).scalar_subquery()
@@ -98,9 +117,13 @@ def _tab(tab: str) -> ColumnElement[bool]:
         return and_(Order.final_at.is_not(None), ~awaits_giving_back())
     if tab == "late":
         return or_(
-            and_(Order.state == "processing", Order.processing_at < now - clock.delta(settings.late_processing_s)),
             and_(
-                Order.state.in_(("queued", "submitting")), Order.queued_at < now - clock.delta(settings.late_queued_s)
+                Order.state == "processing",
+                Order.processing_at < now - clock.delta(settings.late_processing_s),
+            ),
+            and_(
+                Order.state.in_(("queued", "submitting")),
+                Order.queued_at < now - clock.delta(settings.late_queued_s),
             ),
         )
     return Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))

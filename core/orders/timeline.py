@@ -1,4 +1,5 @@
-"""An order's timeline: one line for every change of state, call, webhook and human act. Append only."""
+"""An order's timeline: one line for every change of state, call, webhook and human act. Append
+only."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def log(
     customer_text: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add a line to an order's timeline, inside the open use case. Phone numbers in it are masked."""
+    """Add a line to an order's timeline, inside the open use case. Phone numbers in it are
+    masked."""
     db.session.add(
         OrderEvent(
             store_id=order.store_id,
@@ -55,10 +57,18 @@ def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
 
 def count_lines(order: Order, kind: str) -> int:
     """How many lines of one kind an order has."""
-    query = select(func.count()).select_from(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind == kind)
+    query = (
+        select(func.count())
+        .select_from(OrderEvent)
+        .where(OrderEvent.order_id == order.id, OrderEvent.kind == kind)
+    )
     return db.session.scalar(query) or 0
 
 
 def timeline(order: Order) -> list[OrderEvent]:
     """Every line of an order, oldest first."""
-    return list(db.session.scalars(select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)))
+    return list(
+        db.session.scalars(
+            select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
+        )
+    )

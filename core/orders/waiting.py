@@ -1,6 +1,8 @@
-"""Queued orders that wait because buying stands still: who is woken when it goes on, and who goes first.
+"""Queued orders that wait because buying stands still: who is woken when it goes on, and who goes
+first.
 
-The oldest first, by the moment an order was processed. An order too large for the money there is holds up no smaller one.
+The oldest first, by the moment an order was processed. An order too large for the money there is
+holds up no smaller one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from core.outbox import OutboxRow
 
 @dataclass(frozen=True)
 class FloatWait:
-    """The orders that wait for float: how many, since when the oldest is in line, and what the cheapest one costs."""
+    """The orders that wait for float: how many, since when the oldest is in line, and what the
+    cheapest one costs."""
 
     orders: int
     since: datetime
@@ -32,7 +35,8 @@ class FloatWait:
 
 Turn = Literal["news", "free", "purchase", "other"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
-"""Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who wait go before routine."""
+"""Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who
+wait go before routine."""
 _IN_LINE = select(Order.id).where(Order.id == OutboxRow.order_id, Order.state == "queued").exists()
 _FREE = OutboxRow.kind == "prove_books"
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
@@ -49,7 +53,8 @@ def whose_turn(turn: Turn) -> ColumnElement[bool]:
 
 
 def due_turns() -> tuple[int, list[Turn]]:
-    """How many rows of the outbox are due, and which turns have some, in their order. Needs `across_stores`."""
+    """How many rows of the outbox are due, and which turns have some, in their order. Needs
+    `across_stores`."""
     due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now())
     count = select(func.count()).where(due).scalar_subquery()
     some = [select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS]
@@ -58,7 +63,8 @@ def due_turns() -> tuple[int, list[Turn]]:
 
 
 def wait_for_turn(order_id: int) -> None:
-    """Signed news came of an order and no call is left to ask about it: say so on its pages until it was asked."""
+    """Signed news came of an order and no call is left to ask about it: say so on its pages until
+    it was asked."""
     with joined_transaction():
         order = locked(order_id)
         if order.state != "queued" and order.wait_reason != "news":
@@ -78,8 +84,9 @@ def waiting_for_float() -> FloatWait | None:
 def wake(reason: str, pesewas: int | None = None) -> int:
     """Buying goes on: make the orders that wait for `reason` due, oldest first. Returns how many.
 
-    With `pesewas`, only those that so much money pays for, one after another. An order some job is at is left to it, and
-    one the supplier has just refused for lack of float keeps its own moment. Needs `across_stores`.
+    With `pesewas`, only those that so much money pays for, one after another. An order some job is
+    at is left to it, and one the supplier has just refused for lack of float keeps its own moment.
+    Needs `across_stores`.
     """
     now = clock.now()
     waiting = _waiting(reason).where(OutboxRow.due_at > now).order_by(Order.queued_at, Order.id)
@@ -99,11 +106,15 @@ def wake(reason: str, pesewas: int | None = None) -> int:
 
 
 def let_older_go_first(order: Order, pesewas: int) -> bool:
-    """Whether an older order waits for float that `pesewas` can pay now; it is made due. Needs `across_stores`.
+    """Whether an older order waits for float that `pesewas` can pay now; it is made due. Needs
+    `across_stores`.
 
-    One that an error of ours keeps from moving, or that is due for longer than a job may last, holds up nobody.
+    One that an error of ours keeps from moving, or that is due for longer than a job may last,
+    holds up nobody.
     """
-    broken = select(Case.id).where(Case.order_id == Order.id, Case.kind == "broken", Case.closed_at.is_(None))
+    broken = select(Case.id).where(
+        Case.order_id == Order.id, Case.kind == "broken", Case.closed_at.is_(None)
+    )
     older = (
         _waiting("float")
         .where(
@@ -125,8 +136,11 @@ def let_older_go_first(order: Order, pesewas: int) -> bool:
 
 
 def _waiting(reason: str) -> Select[int, int]:
-    """(outbox row, cost) of the queued orders that wait for `reason`, but for those refused for float a moment ago."""
-    tried_again = clock.now() - clock.delta(config.current().low_float_wait_s if reason == "float" else 0)
+    """(outbox row, cost) of the queued orders that wait for `reason`, but for those refused for
+    float a moment ago."""
+    tried_again = clock.now() - clock.delta(
+        config.current().low_float_wait_s if reason == "float" else 0
+    )
     return (
         select(OutboxRow.id, Order.cost_pesewas)
         .join(Order, Order.id == OutboxRow.order_id)
@@ -140,12 +154,16 @@ def _waiting(reason: str) -> Select[int, int]:
 
 
 def _lock_free(row_ids: Sequence[int]) -> Sequence[OutboxRow]:
-    """Those of these rows that nobody holds: one under a lease is being looked at, and sees the money by itself."""
+    """Those of these rows that nobody holds: one under a lease is being looked at, and sees the
+    money by itself."""
     if not row_ids:
         return []
     return db.session.scalars(
         select(OutboxRow)
-        .where(OutboxRow.id.in_(row_ids), or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= clock.now()))
+        .where(
+            OutboxRow.id.in_(row_ids),
+            or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= clock.now()),
+        )
         .order_by(OutboxRow.id)
         .with_for_update(skip_locked=True)
     ).all()

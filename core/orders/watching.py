@@ -1,9 +1,11 @@
 """Who waits with an order's page open, and whether anybody looks at a shop.
 
-The first gives its look-ups a place before routine ones, the second has the supplier asked whether it answers; nothing else.
+The first gives its look-ups a place before routine ones, the second has the supplier asked whether
+it answers; nothing else.
 
-Pages say it; whoever is wired in (wsgi.py) keeps it for a while, where losing it costs only that place. Only orders that
-are paid for and under way count, so a stranger with many pages gains nothing.
+Pages say it; whoever is wired in (wsgi.py) keeps it for a while, where losing it costs only that
+place. Only orders that are paid for and under way count, so a stranger with many pages gains
+nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ _looked_until = 0.0
 
 
 def watch(order: Order) -> None:
-    """A page of this order is open now. Kept once in `watched_again_s` for each process, not at each poll."""
+    """A page of this order is open now. Kept once in `watched_again_s` for each process, not at
+    each poll."""
     now = time.monotonic()
     if order.state not in WORK or now < _said.get(order.id, 0.0):
         return
@@ -44,7 +47,8 @@ def watch(order: Order) -> None:
 
 
 def look() -> None:
-    """A customer sees what can be bought. Kept once in `looked_again_s` for each process, not at each page."""
+    """A customer sees what can be bought. Kept once in `looked_again_s` for each process, not at
+    each page."""
     global _looked_until
     now = time.monotonic()
     if now < _looked_until:

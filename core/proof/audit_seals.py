@@ -1,7 +1,8 @@
 """The chain over the audit: each seal is a hash of the one before and of every line written since.
 
-Made and verified by each proof of the books, by the same rules as the chain over the postings (`seals`). So nothing is
-hashed or locked when a line is written, and a line that is changed, removed or slipped in later is found and named.
+Made and verified by each proof of the books, by the same rules as the chain over the postings
+(`seals`). So nothing is hashed or locked when a line is written, and a line that is changed,
+removed or slipped in later is found and named.
 """
 
 from __future__ import annotations
@@ -39,9 +40,12 @@ class AuditSeal(Model):
 
 
 COLUMNS = ("id", "at", "actor_kind", "actor_name", "user_id", "action", "subject", "detail")
-"""Every column of the audit. A new one must be added here under a new recipe, or it is outside the seals."""
+"""Every column of the audit. A new one must be added here under a new recipe, or it is outside the
+seals."""
 
-_WORDS = ", ".join(f"extract(epoch FROM a.{name})" if name == "at" else f"a.{name}" for name in COLUMNS)
+_WORDS = ", ".join(
+    f"extract(epoch FROM a.{name})" if name == "at" else f"a.{name}" for name in COLUMNS
+)
 _DIGESTS = f"""
   SELECT x.id, x.digest FROM unnest(s.members) AS r(ids) CROSS JOIN LATERAL (
     SELECT a.id, sha256(convert_to(json_build_array({_WORDS})::text, 'UTF8')) AS digest
@@ -58,10 +62,12 @@ _BEHIND = seals.behind_of("audit_seals", "audit")
 
 
 def seal() -> int:
-    """Seal the lines written since the last seal, inside the open use case of a proof, and return the newest seal's id.
+    """Seal the lines written since the last seal, inside the open use case of a proof, and return
+    the newest seal's id.
 
-    No seal is made when there is nothing to seal and no gap to close; 0 when there never was. An id of the audit is drawn by a transaction that has a
-    number already (the default of the column sees to it), so a gap that is closed stays one.
+    No seal is made when there is nothing to seal and no gap to close; 0 when there never was. An id
+    of the audit is drawn by a transaction that has a number already (the default of the column sees
+    to it), so a gap that is closed stays one.
     """
     found = db.session.execute(text(_CUT), {"first": seals.FIRST}).one()._mapping
     last = newest()
@@ -74,7 +80,8 @@ def seal() -> int:
             "CAST(:sealed AS bigint) AS sealed, CAST(:last_id AS bigint) AS last_id, "
             "CAST(:members AS int8multirange) AS members, CAST(:gaps AS int8multirange) AS gaps, "
             "CAST(:horizon AS bigint) AS horizon, CAST(:cluster AS text) AS cluster, "
-            f"CAST(:previous AS text) AS previous) s CROSS JOIN LATERAL ({_DIGESTED}) d RETURNING id"
+            f"CAST(:previous AS text) AS previous) s CROSS JOIN LATERAL ({_DIGESTED}) d"
+            " RETURNING id"
         ),
         {**found, "at": clock.now()},
     ).scalar_one()
@@ -88,7 +95,9 @@ def newest() -> AuditSeal | None:
 
 def broken(whole: bool = False) -> list[Finding]:
     """Verify the chain against the audit this snapshot shows. `whole` as in `seals.broken`."""
-    heads = db.session.execute(text("SELECT id, at, sealed, previous, hash FROM audit_seals ORDER BY id")).all()
+    heads = db.session.execute(
+        text("SELECT id, at, sealed, previous, hash FROM audit_seals ORDER BY id")
+    ).all()
     found = []
     if wrong := seals.loose(heads):
         what = "Seals of the audit that do not follow the one before, which was changed or removed"

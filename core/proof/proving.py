@@ -1,7 +1,7 @@
 """Running the proof: one snapshot, one seal, one prover at a time; and how the last proof stands.
 
-A proof that fails is written like one that holds, and asks a person by a case. Who is told louder, and when the next
-one is due, is decided by `fulfilment`.
+A proof that fails is written like one that holds, and asks a person by a case. Who is told louder,
+and when the next one is due, is decided by `fulfilment`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ class UnderWay(Exception):
 
 
 class NotEverything(RuntimeError):
-    """The proof was asked for by work that may not see every store: it would hold by seeing nothing."""
+    """The proof was asked for by work that may not see every store: it would hold by seeing
+    nothing."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The newest proof (for agents only its `at` and `ok`), if there is one, and whether the next is late by more than the interval itself."""
+    """The newest proof (for agents only its `at` and `ok`), if there is one, and whether the next
+    is late by more than the interval itself."""
 
     newest: Any
     overdue: bool
@@ -48,7 +50,8 @@ class Standing:
 def prove(whole: bool = False) -> Proof:
     """Prove the books, seal what is new and keep the result. Opens a case when they do not hold.
 
-    With `whole`, verify every seal of large books too (see `seals.broken`). Needs `across_stores`; raises `NotEverything` without it, and `UnderWay` while another proof runs.
+    With `whole`, verify every seal of large books too (see `seals.broken`). Needs `across_stores`;
+    raises `NotEverything` without it, and `UnderWay` while another proof runs.
     """
     if not tenancy.sees_everything():
         raise NotEverything("a proof needs across_stores")
@@ -62,7 +65,8 @@ def prove(whole: bool = False) -> Proof:
 
 
 def look() -> list[str]:
-    """What a proof would find now, every seal verified, without keeping one: a sentence for each thing that is wrong.
+    """What a proof would find now, every seal verified, without keeping one: a sentence for each
+    thing that is wrong.
 
     Needs `across_stores`; raises `NotEverything` without it.
     """
@@ -72,7 +76,9 @@ def look() -> list[str]:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         broken_seals, _ = seals.broken(True)
         _, broken_rules = rules.broken()
-        return [found.sentence for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))]
+        return [
+            found.sentence for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))
+        ]
 
 
 @as_platform
@@ -82,25 +88,33 @@ def newest(limit: int) -> list[Proof]:
 
 
 def standing() -> Standing:
-    """How the proof of the books stands now, for pages and the metrics. Books nothing was ever written in need none."""
+    """How the proof of the books stands now, for pages and the metrics. Books nothing was ever
+    written in need none."""
     return _standing(seals.newest_proof())
 
 
 def standing_for_agents() -> Standing:
     """The same without what was found, which is of all stores: no store may read that."""
-    return _standing(db.session.execute(select(Proof.at, Proof.ok).order_by(Proof.id.desc()).limit(1)).first())
+    return _standing(
+        db.session.execute(select(Proof.at, Proof.ok).order_by(Proof.id.desc()).limit(1)).first()
+    )
 
 
 def _standing(proof: Proof | Row[datetime, bool] | None) -> Standing:
-    since = proof.at if proof else db.session.scalar(select(Posting.at).order_by(Posting.id).limit(1))
-    late = since is not None and clock.now() - since > 2 * clock.delta(config.current().proof_every_s)
+    since = (
+        proof.at if proof else db.session.scalar(select(Posting.at).order_by(Posting.id).limit(1))
+    )
+    late = since is not None and clock.now() - since > 2 * clock.delta(
+        config.current().proof_every_s
+    )
     return Standing(proof, late)
 
 
 def _prove(whole: bool) -> Proof:
     started = time.monotonic()
     with transaction() as session:
-        # Before anything is read: one snapshot for the rules, the chain and what the new seal covers.
+        # Before anything is read: one snapshot for the rules, the chain and what the new seal
+        # covers.
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         session.execute(
             text("SELECT set_config('statement_timeout', :ms, true)"),
@@ -122,7 +136,8 @@ def _prove(whole: bool) -> Proof:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """One prover at a time, on a connection of its own: the snapshot of the proof must be taken after this lock."""
+    """One prover at a time, on a connection of its own: the snapshot of the proof must be taken
+    after this lock."""
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
             connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
@@ -134,4 +149,5 @@ def _turn() -> Iterator[None]:
                 raise UnderWay from error
             yield
         finally:
-            connection.invalidate()  # closed, not returned to the pool: the lock ends with it, whatever happened
+            # Closed, not returned to the pool: the lock ends with it, whatever happened.
+            connection.invalidate()

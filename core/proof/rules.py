@@ -1,7 +1,8 @@
 """What must hold in the books, each rule with the sentence people read when it does not.
 
-The rules of product.md §3 asked of every row there is: the database and the state machine make them true, this only
-looks. A rule gives the subjects that break it: ids of postings or entries, names of accounts, codes of orders.
+The rules of product.md §3 asked of every row there is: the database and the state machine make them
+true, this only looks. A rule gives the subjects that break it: ids of postings or entries, names of
+accounts, codes of orders.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ _UNDER_WAY = f"({', '.join(repr(state) for state in sorted(WORK))})"
 ROWS: dict[str, tuple[str, str]] = {
     "entries_without_posting": (
         "Entries whose posting is not there",
-        "SELECT e.id FROM entries e WHERE NOT EXISTS (SELECT FROM postings p WHERE p.id = e.posting_id)",
+        (
+            "SELECT e.id FROM entries e WHERE NOT EXISTS (SELECT FROM postings p WHERE p.id ="
+            " e.posting_id)"
+        ),
     ),
     "running_balance": (
         "Entries whose balance is not the one before plus their amount",
@@ -85,7 +89,10 @@ ROWS: dict[str, tuple[str, str]] = {
         """,
     ),
     "rounding": (
-        "Roundings that are larger than a fraction of a pesewa for each of many purchases, or move other accounts",
+        (
+            "Roundings that are larger than a fraction of a pesewa for each of many purchases, or"
+            " move other accounts"
+        ),
         f"""
         SELECT DISTINCT p.id FROM postings p JOIN entries e ON e.posting_id = p.id
         JOIN accounts a ON a.id = e.account_id WHERE p.kind = 'rounding'
@@ -107,8 +114,8 @@ ROWS: dict[str, tuple[str, str]] = {
 }
 """Rule → what its subjects are, and the query that finds them."""
 
-# One pass over the orders with all their legs. `open` charges: taken by the supplier, and neither given back nor
-# written off. A capture pays the open one, so that it is in flight no more.
+# One pass over the orders with all their legs. `open` charges: taken by the supplier, and neither
+# given back nor written off. A capture pays the open one, so that it is in flight no more.
 _ORDERS = f"""
 WITH one AS (
   SELECT p.order_id, p.id, p.kind,
@@ -177,12 +184,16 @@ ORDERS: dict[str, tuple[str, str]] = {
 
 
 def broken() -> tuple[ledger.Books, list[Finding]]:
-    """Ask every rule of every row this snapshot shows. Returns the figures of the books and what does not hold."""
+    """Ask every rule of every row this snapshot shows. Returns the figures of the books and what
+    does not hold."""
     books = ledger.books()
     found = _of_books(books)
     for rule, (what, query) in ROWS.items():
         rows = db.session.execute(
-            text(f"SELECT subject::text, count(*) OVER () FROM ({query}) x(subject) ORDER BY 1 LIMIT {NAMED}")  # noqa: S608 - both from above
+            text(
+                f"SELECT subject::text, count(*) OVER () FROM ({query}) x(subject) ORDER BY 1 LIMIT"  # noqa: S608 - both from above
+                f" {NAMED}"
+            )
         ).all()
         if rows:
             found.append(finding(rule, what, [subject for subject, _ in rows], rows[0][1]))
@@ -191,18 +202,32 @@ def broken() -> tuple[ledger.Books, list[Finding]]:
 
 def finding(rule: str, what: str, subjects: Sequence[str], count: int | None = None) -> Finding:
     """`Completed orders without …: A, B and 3 more.`"""
-    more = f" and {count - len(subjects)} more" if count is not None and count > len(subjects) else ""
+    more = (
+        f" and {count - len(subjects)} more" if count is not None and count > len(subjects) else ""
+    )
     return Finding(rule, f"{what}: {', '.join(subjects)}{more}.", tuple(subjects))
 
 
 def _of_books(books: ledger.Books) -> list[Finding]:
     found = []
     if books.total_pesewas:
-        found.append(Finding("total", f"All entries sum to {money.cedis(books.total_pesewas)}, not to zero.", ()))
+        found.append(
+            Finding(
+                "total", f"All entries sum to {money.cedis(books.total_pesewas)}, not to zero.", ()
+            )
+        )
     if books.unbalanced:
-        found.append(finding("posting_sum", "Postings that do not sum to zero", [str(id_) for id_ in books.unbalanced]))
+        found.append(
+            finding(
+                "posting_sum",
+                "Postings that do not sum to zero",
+                [str(id_) for id_ in books.unbalanced],
+            )
+        )
     if books.drifted:
-        found.append(finding("balance", "Balances that are not the sum of their entries", books.drifted))
+        found.append(
+            finding("balance", "Balances that are not the sum of their entries", books.drifted)
+        )
     return found
 
 
@@ -212,7 +237,8 @@ def _of_orders() -> list[Finding]:
         text(
             f"{_ORDERS} SELECT rule, code, count FROM (SELECT rule, code, count(*) OVER (PARTITION BY rule) AS count, "  # noqa: S608 - all from above
             "row_number() OVER (PARTITION BY rule ORDER BY code) AS place "
-            f"FROM asked CROSS JOIN LATERAL (VALUES {rules}) AS asking(rule, broken) WHERE broken) x "
+            f"FROM asked CROSS JOIN LATERAL (VALUES {rules}) AS asking(rule, broken) WHERE"
+            " broken) x "
             f"WHERE place <= {NAMED} ORDER BY rule, code"
         )
     ).all()
@@ -221,4 +247,8 @@ def _of_orders() -> list[Finding]:
     for rule, code, count in rows:
         named.setdefault(rule, []).append(code)
         counts[rule] = count
-    return [finding(rule, ORDERS[rule][0], named[rule], counts[rule]) for rule in ORDERS if rule in named]
+    return [
+        finding(rule, ORDERS[rule][0], named[rule], counts[rule])
+        for rule in ORDERS
+        if rule in named
+    ]

@@ -1,10 +1,12 @@
-"""The chain over the books: each seal is a hash of the one before and of every posting sealed since, with all its legs.
+"""The chain over the books: each seal is a hash of the one before and of every posting sealed
+since, with all its legs.
 
-Decides which postings a seal covers and finds the seal, and the posting, that no longer match. Ids of postings come
-from a sequence, so a transaction still open may hold a lower id than one already visible. Ids passed by and not seen
-are the seal's `gaps`: one that shows up later is sealed then, and one whose transaction has surely ended without it is
-closed, so that nothing can be slipped in there afterwards. Membership is kept as ids, never as transaction ids: those
-start anew when a dump is restored into another cluster.
+Decides which postings a seal covers and finds the seal, and the posting, that no longer match. Ids
+of postings come from a sequence, so a transaction still open may hold a lower id than one already
+visible. Ids passed by and not seen are the seal's `gaps`: one that shows up later is sealed then,
+and one whose transaction has surely ended without it is closed, so that nothing can be slipped in
+there afterwards. Membership is kept as ids, never as transaction ids: those start anew when a dump
+is restored into another cluster.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ from core.proof.rules import NAMED, Finding, finding
 FIRST = "0" * 64
 """What the first seal follows."""
 _MARK = 4
-"""Bytes kept of each posting's digest: too few to prove anything, enough to name the posting that was changed."""
+"""Bytes kept of each posting's digest: too few to prove anything, enough to name the posting that
+was changed."""
 _BATCH = 20_000
 """Postings verified in one statement, unless a single seal holds more."""
 _AT_ONCE = 300_000
-"""Postings whose seals are all verified by each proof; of the seals of older ones, each proof verifies its turn."""
+"""Postings whose seals are all verified by each proof; of the seals of older ones, each proof
+verifies its turn."""
 TURNS = 24
 """So many proofs verify every seal there is: a day of them."""
 
@@ -54,7 +58,8 @@ class Proof(Model):
     gaps: Mapped[Sequence[Range[int]]] = mapped_column(INT8MULTIRANGE, deferred=True)
     """Ids up to `last_id` that no seal covers and whose transactions may still be open."""
     horizon: Mapped[int]
-    """The first transaction id not yet given out: when all before it have ended, the gaps will never be filled."""
+    """The first transaction id not yet given out: when all before it have ended, the gaps will
+    never be filled."""
     cluster: Mapped[str]
     """Where `horizon` was read; transactions of another cluster have all ended."""
     marks: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
@@ -80,18 +85,22 @@ class Cut:
     cluster: str
 
 
-# Every column of the tables, in words that no setting of a session changes. A new column must be added here, under a
-# new number of the recipe, or it is outside the seals; a test compares the lists.
+# Every column of the tables, in words that no setting of a session changes. A new column must be
+# added here, under a new number of the recipe, or it is outside the seals; a test compares the
+# lists.
 POSTING_COLUMNS = ("id", "store_id", "order_id", "kind", "n", "note", "actor_name", "at")
 ENTRY_COLUMNS = ("id", "store_id", "posting_id", "account_id", "amount_pesewas", "balance_pesewas")
 
 
 def _listed(alias: str, columns: Sequence[str]) -> str:
-    return ", ".join(f"extract(epoch FROM {alias}.at)" if name == "at" else f"{alias}.{name}" for name in columns)
+    return ", ".join(
+        f"extract(epoch FROM {alias}.at)" if name == "at" else f"{alias}.{name}" for name in columns
+    )
 
 
-# The account's name is sealed with its leg: what an id means must not change either. OFFSET 0 and the subquery keep
-# the planner from reading whole tables for each seal: it misjudges what the policies of row-level security let through.
+# The account's name is sealed with its leg: what an id means must not change either. OFFSET 0 and
+# the subquery keep the planner from reading whole tables for each seal: it misjudges what the
+# policies of row-level security let through.
 _DIGESTS = f"""
   SELECT x.id, x.digest FROM unnest(s.members) AS r(ids) CROSS JOIN LATERAL (
     SELECT p.id, sha256(convert_to(json_build_array({_listed("p", POSTING_COLUMNS)}, legs.legs)::text, 'UTF8')) AS digest
@@ -107,7 +116,8 @@ _DIGESTS = f"""
 
 
 def digested(digests: str) -> str:
-    """SQL: the digests of what a seal `s` covers in id order, and the marks kept of each. `digests` gives them by id."""
+    """SQL: the digests of what a seal `s` covers in id order, and the marks kept of each. `digests`
+    gives them by id."""
     return f"""
   SELECT coalesce(string_agg(d.digest, ''::bytea ORDER BY d.id), '') AS digests,
     coalesce(string_agg(substr(d.digest, 1, {_MARK}), ''::bytea ORDER BY d.id), '') AS marks
@@ -148,7 +158,8 @@ FROM before b, took t, here h
 
 
 def behind_of(seals: str, rows: str) -> str:
-    """SQL: the ids of `rows` that no seal covers and none will, `NAMED` of them, and how many there are."""
+    """SQL: the ids of `rows` that no seal covers and none will, `NAMED` of them, and how many there
+    are."""
     return f"""
 WITH newest AS (SELECT last_id, gaps FROM {seals} ORDER BY id DESC LIMIT 1),
 known AS (SELECT coalesce(range_agg(members), '{{}}') + (SELECT gaps FROM newest) AS ids FROM {seals}),
@@ -170,10 +181,12 @@ def newest_proof() -> Proof | None:
 
 
 def cut() -> Cut:
-    """Decide what the next seal covers, from this snapshot alone. The caller lets nobody else seal meanwhile.
+    """Decide what the next seal covers, from this snapshot alone. The caller lets nobody else seal
+    meanwhile.
 
-    A gap is closed once no transaction is open that was there when it was last written down. That rests on every
-    writer of postings having a transaction id before it draws a posting's id: `ledger.post` locks rows first.
+    A gap is closed once no transaction is open that was there when it was last written down. That
+    rests on every writer of postings having a transaction id before it draws a posting's id:
+    `ledger.post` locks rows first.
     """
     return Cut(**db.session.execute(text(_CUT), {"first": FIRST}).one()._mapping)
 
@@ -190,12 +203,15 @@ def seal(found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, in
     proof_id = db.session.execute(
         text(
             "INSERT INTO proofs (at, ok, findings, counts, sealed, last_id, members, gaps, horizon, cluster, previous, "  # noqa: S608 - from above
-            f"hash, marks) SELECT s.*, {_HASH}, d.marks FROM (SELECT CAST(:at AS timestamptz) AS at, "
-            "CAST(:ok AS boolean) AS ok, CAST(:findings AS jsonb) AS findings, CAST(:counts AS jsonb) AS counts, "
+            f"hash, marks) SELECT s.*, {_HASH}, d.marks FROM (SELECT CAST(:at AS timestamptz) AS"
+            " at, "
+            "CAST(:ok AS boolean) AS ok, CAST(:findings AS jsonb) AS findings, CAST(:counts AS"
+            " jsonb) AS counts, "
             "CAST(:sealed AS bigint) AS sealed, CAST(:last_id AS bigint) AS last_id, "
             "CAST(:members AS int8multirange) AS members, CAST(:gaps AS int8multirange) AS gaps, "
             "CAST(:horizon AS bigint) AS horizon, CAST(:cluster AS text) AS cluster, "
-            f"CAST(:previous AS text) AS previous) s CROSS JOIN LATERAL ({_DIGESTED}) d RETURNING id"
+            f"CAST(:previous AS text) AS previous) s CROSS JOIN LATERAL ({_DIGESTED}) d"
+            " RETURNING id"
         ),
         values,
     ).scalar_one()
@@ -203,12 +219,16 @@ def seal(found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, in
 
 
 def broken(whole: bool = False) -> tuple[list[Finding], int]:
-    """Verify the chain against the books this snapshot shows: links, seals, and what was put in behind them.
+    """Verify the chain against the books this snapshot shows: links, seals, and what was put in
+    behind them.
 
-    Every link each time; every seal as long as they are few or `whole` is asked for, else the newest and a turn of the
-    older ones. Returns what does not hold and how many seals were verified.
+    Every link each time; every seal as long as they are few or `whole` is asked for, else the
+    newest and a turn of the older ones. Returns what does not hold and how many seals were
+    verified.
     """
-    heads = db.session.execute(text("SELECT id, at, sealed, previous, hash FROM proofs ORDER BY id")).all()
+    heads = db.session.execute(
+        text("SELECT id, at, sealed, previous, hash FROM proofs ORDER BY id")
+    ).all()
     found = []
     if wrong := loose(heads):
         what = "Seals that do not follow the one before, which was changed or removed"
@@ -218,18 +238,28 @@ def broken(whole: bool = False) -> tuple[list[Finding], int]:
         found.append(_named(head))
     behind = db.session.execute(text(_BEHIND)).all()
     if behind:
-        found.append(finding("behind", "Postings put in behind the seals", [id_ for id_, _ in behind], behind[0][1]))
+        found.append(
+            finding(
+                "behind",
+                "Postings put in behind the seals",
+                [id_ for id_, _ in behind],
+                behind[0][1],
+            )
+        )
     return found, len(asked)
 
 
 def loose(heads: Sequence[Row[Any]]) -> list[str]:
     """The ids of seals that do not follow the one before."""
     hashes = [FIRST, *(head.hash for head in heads)]
-    return [str(head.id) for head, before in zip(heads, hashes, strict=False) if head.previous != before]
+    return [
+        str(head.id) for head, before in zip(heads, hashes, strict=False) if head.previous != before
+    ]
 
 
 def turn_of(heads: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """The seals one proof verifies, oldest first: the newest `_AT_ONCE` postings, and one in `TURNS` of those before."""
+    """The seals one proof verifies, oldest first: the newest `_AT_ONCE` postings, and one in
+    `TURNS` of those before."""
     asked: list[Row[Any]] = []
     postings = 0
     for age, head in enumerate(reversed(heads)):
@@ -268,9 +298,13 @@ def _unsound(batch: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def _named(head: Row[Any]) -> Finding:
-    """Which posting of a seal that does not match was changed or removed, by the marks kept of each."""
+    """Which posting of a seal that does not match was changed or removed, by the marks kept of
+    each."""
     changed = changed_of("proofs", _DIGESTS, head.id)
-    what = f"Seal {head.id} of {head.at.astimezone(clock.ACCRA):%d %b %Y %H:%M} does not match the books any more"
+    what = (
+        f"Seal {head.id} of {head.at.astimezone(clock.ACCRA):%d %b %Y %H:%M} does not match the"
+        " books any more"
+    )
     if not changed:
         return Finding("seal", f"{what}: the seal itself was changed.", ())
     return finding("seal", f"{what}. Postings changed or removed", changed[:NAMED], len(changed))

@@ -1,10 +1,11 @@
-"""The supplier's word about our money beside our own books: what is in doubt (`doubts`), what fits and what is a named
-break (`comparing`), money that came back for failed orders (`returned`), the orders to ask when something does not fit
-(`suspects`), what a person confirms (`funding`), and what can be bought now
-(`renewing`). Callers say `reconcile.note_balance(...)`.
+"""The supplier's word about our money beside our own books: what is in doubt (`doubts`), what fits
+and what is a named break (`comparing`), money that came back for failed orders (`returned`), the
+orders to ask when something does not fit (`suspects`), what a person confirms (`funding`), and what
+can be bought now (`renewing`). Callers say `reconcile.note_balance(...)`.
 
-Whoever locks several things here does it in the order of the rest of core: orders (by id), rows of the outbox, the
-link's row, cases, accounts (by id). Rows of the outbox are made due in a transaction of their own.
+Whoever locks several things here does it in the order of the rest of core: orders (by id), rows of
+the outbox, the link's row, cases, accounts (by id). Rows of the outbox are made due in a
+transaction of their own.
 """
 
 from core.reconcile.comparing import (

@@ -1,10 +1,12 @@
 """One balance beside the books: kept, judged, and what follows when it does not fit.
 
-Compared only while no purchase is in flight (the caller holds the wallet's turn). Expected is a range: the float account,
-less what the supplier may have taken and plus what it may have given back without our knowing yet (`doubts`). Outside
-it twice, `balance_break_gap_s` apart, is a named break and a case; the orders that could explain it are asked about
-from the first time on. While an unexpected charge is open nothing is bought. Nothing here moves money by itself except the
-opening of an empty ledger, money seen to come back for failed orders (`returned`), and fractions of a pesewa (`rounding`).
+Compared only while no purchase is in flight (the caller holds the wallet's turn). Expected is a
+range: the float account, less what the supplier may have taken and plus what it may have given back
+without our knowing yet (`doubts`). Outside it twice, `balance_break_gap_s` apart, is a named break
+and a case; the orders that could explain it are asked about from the first time on. While an
+unexpected charge is open nothing is bought. Nothing here moves money by itself except the opening
+of an empty ledger, money seen to come back for failed orders (`returned`), and fractions of a
+pesewa (`rounding`).
 """
 
 from __future__ import annotations
@@ -37,12 +39,17 @@ BY_PURCHASE = " (told with a purchase)"
 
 def float_pesewas() -> int:
     """Our float at the supplier by our own books. Needs `across_stores`."""
-    found = db.session.scalar(select(Account.balance_pesewas).where(Account.name == "supplier_float"))
+    found = db.session.scalar(
+        select(Account.balance_pesewas).where(Account.name == "supplier_float")
+    )
     return int(found or 0)
 
 
-def spendable_pesewas(link: supply.SupplierState | None = None, countable: int | None = None) -> int:
-    """What purchases may cost now: the lower of our float and the supplier's last word, less the reserve; may be negative.
+def spendable_pesewas(
+    link: supply.SupplierState | None = None, countable: int | None = None
+) -> int:
+    """What purchases may cost now: the lower of our float and the supplier's last word, less the
+    reserve; may be negative.
 
     With `link` and `countable` when they are known already. Needs `across_stores`.
     """
@@ -54,10 +61,11 @@ def spendable_pesewas(link: supply.SupplierState | None = None, countable: int |
 
 
 def countable_pesewas(link: supply.SupplierState) -> int:
-    """What purchases may count on by our books: the float, and what a charge that is no price took from it in them alone.
+    """What purchases may count on by our books: the float, and what a charge that is no price took
+    from it in them alone.
 
-    That counts once the supplier has told a balance since, and whoever asks goes by the lower of this and that balance: it is
-    there, or the balance says that it is not. Needs `across_stores`.
+    That counts once the supplier has told a balance since, and whoever asks goes by the lower of
+    this and that balance: it is there, or the balance says that it is not. Needs `across_stores`.
     """
     if link.last_balance_at is None or link.last_balance_pesewas is None:
         return float_pesewas()
@@ -83,23 +91,37 @@ def buying_stopped() -> bool:
 
 
 def books_mark() -> int:
-    """Names the present state of the float account: it differs as soon as anything is booked there. Needs `across_stores`."""
-    newest = select(Entry.id).where(Entry.account_id == _float_account()).order_by(Entry.id.desc()).limit(1)
+    """Names the present state of the float account: it differs as soon as anything is booked there.
+    Needs `across_stores`."""
+    newest = (
+        select(Entry.id)
+        .where(Entry.account_id == _float_account())
+        .order_by(Entry.id.desc())
+        .limit(1)
+    )
     return int(db.session.scalar(newest) or 0)
 
 
-def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = "") -> str:
-    """Keep one balance of the supplier and judge it against the books. Returns the verdict in words.
+def note_balance(
+    balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = ""
+) -> str:
+    """Keep one balance of the supplier and judge it against the books. Returns the verdict in
+    words.
 
-    `by_purchase`: it came in the answer to a purchase, whose own charge is booked already. `mark`: the `books_mark` from
-    before the supplier was asked; if the books moved since, a difference says nothing. `said`: the figure in cedis with
-    every digit, as it was sent. Needs `across_stores`.
+    `by_purchase`: it came in the answer to a purchase, whose own charge is booked already. `mark`:
+    the `books_mark` from before the supplier was asked; if the books moved since, a difference says
+    nothing. `said`: the figure in cedis with every digit, as it was sent. Needs `across_stores`.
 
-    The first balance of an empty ledger opens it. A rise that failed orders explain beyond doubt is booked as their
-    refund, but only from a read that asked for the balance: one told with a purchase may be as old as its call.
+    The first balance of an empty ledger opens it. A rise that failed orders explain beyond doubt is
+    booked as their refund, but only from a read that asked for the balance: one told with a
+    purchase may be as old as its call.
     """
     with transaction() as session:
-        locked = frozenset() if by_purchase else returned.lock_candidates(balance_pesewas, float_pesewas())
+        locked = (
+            frozenset()
+            if by_purchase
+            else returned.lock_candidates(balance_pesewas, float_pesewas())
+        )
         link = supply.locked_state()
         breaks = session.scalars(
             select(Case)
@@ -113,7 +135,9 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
         moved = mark is not None and mark != newest
         slack = 0
         if newest == 0 and balance_pesewas != 0:
-            ledger.fund_float(balance_pesewas, "opening balance, as the supplier reports it", SYSTEM)
+            ledger.fund_float(
+                balance_pesewas, "opening balance, as the supplier reports it", SYSTEM
+            )
             float_now, verdict, ask = balance_pesewas, "opening balance booked", False
             link.fit_entry_id = books_mark()
         else:
@@ -127,14 +151,20 @@ def note_balance(balance_pesewas: int, *, by_purchase: bool = False, mark: int |
                 float_now, slack = float_now + settled.booked_pesewas, settled.slack_pesewas
                 if settled.fits:
                     link.fit_entry_id = books_mark() if back or settled.booked_pesewas else newest
-            verdict, ask = _judge(link, balance_pesewas, float_now, doubt, breaks, moved=moved, slack=slack)
+            verdict, ask = _judge(
+                link, balance_pesewas, float_now, doubt, breaks, moved=moved, slack=slack
+            )
             if back:
                 verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
             if settled.booked_pesewas:
                 verdict += f", rounding of {money.cedis(settled.booked_pesewas)} booked"
         difference, since = link.break_pesewas, link.break_since
         link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
-        link.last_balance_said, link.balance_failed_at, link.balance_failure = said or None, None, None
+        link.last_balance_said, link.balance_failed_at, link.balance_failure = (
+            said or None,
+            None,
+            None,
+        )
         link.unreachable_since = link.credentials_refused_since = None
         session.add(
             BalanceRead(
@@ -174,16 +204,22 @@ def _judge(
     moved: bool,
     slack: int,
 ) -> tuple[str, bool]:
-    """The verdict, and whether to ask the orders that could explain a difference. `slack`: what rounding may explain.
+    """The verdict, and whether to ask the orders that could explain a difference. `slack`: what
+    rounding may explain.
 
-    Asked when it is first seen and when it becomes a break; after that only while it stops buying, since then reads are
-    rare: a funding that nobody confirms must not use up the look-ups of all other orders.
+    Asked when it is first seen and when it becomes a break; after that only while it stops buying,
+    since then reads are rare: a funding that nobody confirms must not use up the look-ups of all
+    other orders.
     """
     low, high = float_now - doubt.may_be_gone_pesewas, float_now + doubt.may_be_back_pesewas
     if low - slack <= balance <= high + slack:
         link.break_pesewas = link.break_since = None
         for case in breaks:
-            cases.close_row(case, f"Closed itself: at {_at()} the supplier's balance fitted our books again.", SYSTEM)
+            cases.close_row(
+                case,
+                f"Closed itself: at {_at()} the supplier's balance fitted our books again.",
+                SYSTEM,
+            )
         return "fits", False
     difference = balance - high if balance > high else balance - low
     said = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"

@@ -1,4 +1,5 @@
-"""The owner's word that the float was funded, and all that a person has booked for what a balance showed."""
+"""The owner's word that the float was funded, and all that a person has booked for what a balance
+showed."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from core.supplier.balances import BalanceRead
 
 
 def booked_for(read: BalanceRead) -> int:
-    """Pesewas the float has gained in our books since this read because of what it showed: funding, an accepted difference.
+    """Pesewas the float has gained in our books since this read because of what it showed: funding,
+    an accepted difference.
 
     What was bought or given back meanwhile is not among them. Needs `across_stores`.
     """
@@ -36,30 +38,37 @@ def booked_for(read: BalanceRead) -> int:
 class NotConfirmable(Exception):
     """The case is no open question about funding. `sentence` says so."""
 
-    sentence = "This case is closed already, its amount has changed, or it is not about funding the float."
+    sentence = (
+        "This case is closed already, its amount has changed, or it is not about funding the float."
+    )
 
 
 def funding_amounts() -> list[int]:
-    """What may be booked as funding by the last read, in pesewas; empty when nothing may. Needs `across_stores`.
+    """What may be booked as funding by the last read, in pesewas; empty when nothing may. Needs
+    `across_stores`.
 
-    First what the supplier holds beyond all that may have come back for failed orders. Where some may have, also the
-    whole rise: whoever paid it in knows that none of it came back.
+    First what the supplier holds beyond all that may have come back for failed orders. Where some
+    may have, also the whole rise: whoever paid it in knows that none of it came back.
     """
     rise = supply.state().break_pesewas or 0
     if rise <= 0:
         return []
     for read in balances.newest(1):
         whole = read.balance_pesewas - read.float_pesewas
-        if whole == rise + read.may_be_back_pesewas and whole > rise:  # else the rise is of an earlier read
+        if (
+            whole == rise + read.may_be_back_pesewas and whole > rise
+        ):  # else the rise is of an earlier read
             return [rise, whole]
     return [rise]
 
 
 def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None) -> int:
-    """The owner says that the float was funded: book the difference of the last read. Returns pesewas booked.
+    """The owner says that the float was funded: book the difference of the last read. Returns
+    pesewas booked.
 
-    Orders that waited for the money are woken. `seen_pesewas` is the one of `funding_amounts` that the person read, by
-    default the first. Raises `NotConfirmable`, also when it is none of them now. Needs `across_stores`.
+    Orders that waited for the money are woken. `seen_pesewas` is the one of `funding_amounts` that
+    the person read, by default the first. Raises `NotConfirmable`, also when it is none of them
+    now. Needs `across_stores`.
     """
     with transaction() as session:
         link = supply.locked_state()  # before the case, as a balance read does
@@ -68,7 +77,8 @@ def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None)
             .where(Case.id == case_id, Case.kind == "float_funded", Case.closed_at.is_(None))
             .with_for_update()
         )
-        # As it stood at that read: what was bought since has left the books and the supplier's balance alike.
+        # As it stood at that read: what was bought since has left the books and the supplier's
+        # balance alike.
         amounts = funding_amounts()
         if case is None or not amounts or seen_pesewas not in (None, *amounts):
             raise NotConfirmable

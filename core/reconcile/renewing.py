@@ -1,8 +1,10 @@
-"""The platform's half of what can be bought now, looked at anew: the row `core.availability` that the stores' pages read.
+"""The platform's half of what can be bought now, looked at anew: the row `core.availability` that
+the stores' pages read.
 
-The line to the supplier: an unexplained charge, refused credentials, nobody there, no answer, the breaker, a long wait it asked for.
-The free float: what purchases may cost, less the orders in line. Both close at once and open at once; only silence
-must last `silent_s` at two addresses of the supplier, so that one slow answer closes no shop.
+The line to the supplier: an unexplained charge, refused credentials, nobody there, no answer, the
+breaker, a long wait it asked for. The free float: what purchases may cost, less the orders in line.
+Both close at once and open at once; only silence must last `silent_s` at two addresses of the
+supplier, so that one slow answer closes no shop.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from core.supplier import supply
 from core.supplier.supply import SupplierState
 
 
-def renew(*, looked_at: bool = False, under_way: Mapping[str, datetime] | None = None) -> str | None:
-    """Write the row. Returns the address of the supplier that should be asked now, to find out whether it answers.
+def renew(
+    *, looked_at: bool = False, under_way: Mapping[str, datetime] | None = None
+) -> str | None:
+    """Write the row. Returns the address of the supplier that should be asked now, to find out
+    whether it answers.
 
-    `looked_at`: customers look at what shops sell. `under_way`: since when which calls are, of which nothing is
-    written yet. One transaction. Needs `across_stores`.
+    `looked_at`: customers look at what shops sell. `under_way`: since when which calls are, of
+    which nothing is written yet. One transaction. Needs `across_stores`.
     """
     with transaction() as session:
         row = session.get(Buying, 1, with_for_update=True)
@@ -46,24 +51,29 @@ def renew(*, looked_at: bool = False, under_way: Mapping[str, datetime] | None =
         before, free = row.short, free_pesewas(link)
         row.short = {
             str(bundle_id): before.get(str(bundle_id), now.isoformat())
-            for bundle_id in session.scalars(select(Bundle.id).where(Bundle.active, Bundle.cost_pesewas > free))
+            for bundle_id in session.scalars(
+                select(Bundle.id).where(Bundle.active, Bundle.cost_pesewas > free)
+            )
         }
         row.renewed_at = now
         return _to_ask(reason, unheard, looked_at)
 
 
 def free_pesewas(link: SupplierState) -> int:
-    """What a new order may cost: the float less the reserve and the cost of all orders in line, in pesewas.
+    """What a new order may cost: the float less the reserve and the cost of all orders in line, in
+    pesewas.
 
-    In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last word when
-    that is less; its word has the orders sent before it behind it. Needs `across_stores`.
+    In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last
+    word when that is less; its word has the orders sent before it behind it. Needs `across_stores`.
     """
     cost, told, told_at = Order.cost_pesewas, link.last_balance_pesewas, link.last_balance_at
     queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
     sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
     after_word = Order.submitted_at > told_at if told_at else true()
     sent_since = func.coalesce(func.sum(cost).filter(Order.state == "submitting", after_word), 0)
-    in_line = select(queued + sent, queued + sent_since).where(Order.state.in_(("queued", "submitting")))
+    in_line = select(queued + sent, queued + sent_since).where(
+        Order.state.in_(("queued", "submitting"))
+    )
     line, since_word = db.session.execute(in_line).one()
     free = countable_pesewas(link) - int(line)
     if told is not None:
@@ -72,7 +82,8 @@ def free_pesewas(link: SupplierState) -> int:
 
 
 def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | None] | None:
-    """Why nothing can be bought, and since when if that is written anywhere; None when buying runs."""
+    """Why nothing can be bought, and since when if that is written anywhere; None when buying
+    runs."""
     settings, now = config.current(), clock.now()
     breaks = cases.open_of_kind(DROP)
     if breaks:
@@ -87,25 +98,30 @@ def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | Non
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         reason = link.breaker_reason or "breaker"
         return (reason if reason in LINE else "breaker"), None
-    if link.closed_until is not None and link.closed_until - now > timedelta(seconds=settings.long_rate_wait_s):
+    if link.closed_until is not None and link.closed_until - now > timedelta(
+        seconds=settings.long_rate_wait_s
+    ):
         return "rate", None
     return None
 
 
 def _is_silent(unheard: Unheard) -> bool:
-    """Whether the supplier has answered nothing for too long: two of its addresses, or a purchase for longer."""
+    """Whether the supplier has answered nothing for too long: two of its addresses, or a purchase
+    for longer."""
     settings = config.current()
     if unheard.since is None:
         return False
     lasted = clock.now() - unheard.since
     if len(unheard.endpoints) > 1:
         return lasted >= clock.delta(settings.silent_s)
-    return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(settings.silent_purchase_s)
+    return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(
+        settings.silent_purchase_s
+    )
 
 
 def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None:
-    """Whom to ask: its balance while it is away, or nothing was heard for a while and customers look; after one call
-    without an answer a second witness.
+    """Whom to ask: its balance while it is away, or nothing was heard for a while and customers
+    look; after one call without an answer a second witness.
     """
     if reason in ("supplier_unreachable", "supplier_silent"):
         return "balance"

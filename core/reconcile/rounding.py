@@ -1,8 +1,9 @@
-"""Fractions of a pesewa: the supplier's wallet may keep them, our books cannot, so the two drift apart.
+"""Fractions of a pesewa: the supplier's wallet may keep them, our books cannot, so the two drift
+apart.
 
-Decides which difference is rounding: one too small for any purchase to explain it. It is booked by itself and stops
-nothing; more than `A_DAY_PESEWAS` of it in one day is a case, since a supplier that takes a little more each time looks
-like this.
+Decides which difference is rounding: one too small for any purchase to explain it. It is booked by
+itself and stops nothing; more than `A_DAY_PESEWAS` of it in one day is a case, since a supplier
+that takes a little more each time looks like this.
 """
 
 from __future__ import annotations
@@ -26,27 +27,35 @@ _MOST_SUMS = 10_000
 
 
 def limit_pesewas(link: SupplierState) -> int:
-    """How far rounding may have moved the balance since the books last fitted it. Needs `across_stores`.
+    """How far rounding may have moved the balance since the books last fitted it. Needs
+    `across_stores`.
 
-    One pesewa for each charge and refund booked since, and always below half of the cheapest thing there is to buy:
-    a purchase missing in our books is never taken for it.
+    One pesewa for each charge and refund booked since, and always below half of the cheapest thing
+    there is to buy: a purchase missing in our books is never taken for it.
     """
     moved = (
         select(Entry.amount_pesewas)
         .join(Account, Account.id == Entry.account_id)
         .join(Posting, Posting.id == Entry.posting_id)
-        .where(Account.name == "supplier_float", Entry.id > (link.fit_entry_id or 0), Posting.order_id.is_not(None))
+        .where(
+            Account.name == "supplier_float",
+            Entry.id > (link.fit_entry_id or 0),
+            Posting.order_id.is_not(None),
+        )
         .limit(ledger.MOST_ROUNDING_PESEWAS)
         .subquery()
     )
-    charges, least = db.session.execute(select(func.count(), func.min(func.abs(moved.c.amount_pesewas)))).one()
+    charges, least = db.session.execute(
+        select(func.count(), func.min(func.abs(moved.c.amount_pesewas)))
+    ).one()
     known = [cost for cost in (least, catalog.cheapest_cost()) if cost]
     return min(int(charges), ledger.MOST_ROUNDING_PESEWAS, (min(known, default=1) - 1) // 2)
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Pesewas booked as rounding; whether books and balance fit now; and if not, how much rounding may still explain."""
+    """Pesewas booked as rounding; whether books and balance fit now; and if not, how much rounding
+    may still explain."""
 
     booked_pesewas: int
     fits: bool
@@ -54,10 +63,12 @@ class Settled:
 
 
 def settle(link: SupplierState, off_pesewas: int, doubt: Doubts, said: str) -> Settled:
-    """Book what a balance is off by, if only rounding can be meant. `off_pesewas` is the balance less our books.
+    """Book what a balance is off by, if only rounding can be meant. `off_pesewas` is the balance
+    less our books.
 
-    A difference that is known and asked about is no rounding, and stays the amount people were told: then what the
-    balance is off by besides counts. Inside the open use case, the link's row and the float locked.
+    A difference that is known and asked about is no rounding, and stays the amount people were
+    told: then what the balance is off by besides counts. Inside the open use case, the link's row
+    and the float locked.
     """
     besides = off_pesewas - (link.break_pesewas or 0)
     if off_pesewas == 0 or besides == 0:
@@ -77,7 +88,8 @@ def today_pesewas(link: SupplierState) -> int:
 
 
 def _otherwise(residue: int, doubt: Doubts, most: int) -> bool:
-    """Whether charges and refunds in doubt may add up to about as little: then nobody can tell, and nothing is booked."""
+    """Whether charges and refunds in doubt may add up to about as little: then nobody can tell, and
+    nothing is booked."""
     amounts = [-cost for cost in (*doubt.unresolved, *doubt.charged_again)]
     amounts += [charge for _, charge in doubt.returnable] + list(doubt.back_otherwise)
     sums = {0}
@@ -93,5 +105,9 @@ def _add_up(link: SupplierState, pesewas: int) -> None:
     link.rounding_pesewas = today_pesewas(link) + pesewas
     link.rounding_day = clock.accra_midnight().date()
     now = abs(link.rounding_pesewas)
-    if now > A_DAY_PESEWAS and (before <= A_DAY_PESEWAS or now // A_DAY_PESEWAS > before // A_DAY_PESEWAS):
-        cases.open_case(CASE, SUBJECT, {"rounded_pesewas": link.rounding_pesewas, "day": f"{link.rounding_day}"})
+    if now > A_DAY_PESEWAS and (
+        before <= A_DAY_PESEWAS or now // A_DAY_PESEWAS > before // A_DAY_PESEWAS
+    ):
+        cases.open_case(
+            CASE, SUBJECT, {"rounded_pesewas": link.rounding_pesewas, "day": f"{link.rounding_day}"}
+        )

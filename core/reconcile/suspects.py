@@ -1,7 +1,8 @@
-"""Which orders could explain a balance that does not fit, and having them asked about before anybody is alarmed.
+"""Which orders could explain a balance that does not fit, and having them asked about before
+anybody is alarmed.
 
-A lost webhook about a refund or a revival is found so within a read or two; a late success after our refund is found
-at all. Asking decides nothing: the supplier's answer about the order does.
+A lost webhook about a refund or a revival is found so within a read or two; a late success after
+our refund is found at all. Asking decides nothing: the supplier's answer about the order does.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from core.outbox import OutboxRow
 AT_ONCE = 10
 _DAYS = 7
 _OPEN_DAYS = 30
-"""An order that was open for longer than this before it ended explains nothing: it keeps the search short."""
+"""An order that was open for longer than this before it ended explains nothing: it keeps the search
+short."""
 _ASKED = "Asked about again: the supplier's balance moved, and this order could be why."
 
 
 def ring(difference_pesewas: int, since: datetime, slack_pesewas: int = 0) -> int:
-    """Make up to `AT_ONCE` orders due that could explain a difference seen since then, each once. Needs `across_stores`.
+    """Make up to `AT_ONCE` orders due that could explain a difference seen since then, each once.
+    Needs `across_stores`.
 
     `slack_pesewas`: how much of it may be rounding.
 
@@ -52,7 +55,8 @@ def ring(difference_pesewas: int, since: datetime, slack_pesewas: int = 0) -> in
 
 
 def codes(difference_pesewas: int, slack_pesewas: int = 0) -> str:
-    """The codes of those orders as evidence for a person, best matches first; empty when there are none."""
+    """The codes of those orders as evidence for a person, best matches first; empty when there are
+    none."""
     query = (
         select(Order)
         .where(_could_explain(difference_pesewas, slack_pesewas))
@@ -67,7 +71,8 @@ def _is_off(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
 
 
 def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
-    """More: given back for an order we think is paid. Less: an answer still out, or a failed order bought after all."""
+    """More: given back for an order we think is paid. Less: an answer still out, or a failed order
+    bought after all."""
     recent = and_(
         Order.final_at > clock.now() - timedelta(days=_DAYS),
         Order.created_at > clock.now() - timedelta(days=_OPEN_DAYS),
@@ -75,10 +80,15 @@ def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement
     if difference_pesewas > 0:
         paid = or_(Order.state == "processing", and_(Order.state == "completed", recent))
         return and_(paid, _charge() <= difference_pesewas + slack_pesewas)
-    given_up = or_(Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), recent))
+    given_up = or_(
+        Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), recent)
+    )
     return and_(
         Order.attempt > 0,
-        or_(Order.state == "submitting", and_(given_up, _charge() <= slack_pesewas - difference_pesewas)),
+        or_(
+            Order.state == "submitting",
+            and_(given_up, _charge() <= slack_pesewas - difference_pesewas),
+        ),
     )
 
 

@@ -1,8 +1,10 @@
-"""What the supplier has not answered: finished calls without an answer, and calls under way for too long.
+"""What the supplier has not answered: finished calls without an answer, and calls under way for too
+long.
 
-A supplier that is frozen takes connections and says nothing; each call then hangs for a minute or longer. So calls under way
-count too: a purchase by its open line in the log, timed work by its row, and any other call of the wallet by its lock.
-What the relay itself asks (`fulfilment.supplier_probe`) it names, since nothing of it is written before it is over.
+A supplier that is frozen takes connections and says nothing; each call then hangs for a minute or
+longer. So calls under way count too: a purchase by its open line in the log, timed work by its row,
+and any other call of the wallet by its lock. What the relay itself asks
+(`fulfilment.supplier_probe`) it names, since nothing of it is written before it is over.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from core.outbox import OutboxRow
 from core.supplier.supply import SupplierCall
 
 WALLET_LOCK = 4_203
-"""Key of the advisory lock that is held through each call about the supplier's wallet (`fulfilment.buying.supplier_link`)."""
+"""Key of the advisory lock that is held through each call about the supplier's wallet
+(`fulfilment.buying.supplier_link`)."""
 _CALLS = 20
 """So many newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
@@ -27,16 +30,18 @@ _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
 PURCHASES = frozenset({"purchase", "bulk"})
 _OF_THE_WALLET = PURCHASES | {"balance"}
 _HELD_S = text(
-    "SELECT extract(epoch FROM clock_timestamp() - a.state_change) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-    "WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = :key AND l.granted "
-    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    "SELECT extract(epoch FROM clock_timestamp() - a.state_change) FROM pg_locks l JOIN"
+    " pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid ="
+    " :key AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname ="
+    " current_database())"
 )
 """How long the wallet's lock is held: its session is idle from taking it to giving it back."""
 
 
 @dataclass(frozen=True)
 class Unheard:
-    """Calls without an answer since the supplier last answered anything: the first of them, and their names."""
+    """Calls without an answer since the supplier last answered anything: the first of them, and
+    their names."""
 
     since: datetime | None
     endpoints: frozenset[str]
@@ -44,7 +49,8 @@ class Unheard:
 
 
 def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
-    """Look through the log and at what is under way; `under_way` names calls of which nothing is written yet.
+    """Look through the log and at what is under way; `under_way` names calls of which nothing is
+    written yet.
 
     Needs `across_stores`.
     """
@@ -52,13 +58,17 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
     slow_s, long_over = clock.delta(settings.slow_s), now - clock.delta(settings.purchase_call_s)
     found, heard_at = dict(_timed_work(now, slow_s)), None
     found |= {endpoint: at for endpoint, at in under_way.items() if at <= now - slow_s}
-    calls = select(SupplierCall.endpoint, SupplierCall.at, SupplierCall.answered_at, SupplierCall.http_status)
+    calls = select(
+        SupplierCall.endpoint, SupplierCall.at, SupplierCall.answered_at, SupplierCall.http_status
+    )
     newest = calls.order_by(SupplierCall.id.desc()).limit(_CALLS)
     for endpoint, at, answered_at, http_status in db.session.execute(newest):
         if http_status is not None:
             heard_at = answered_at or at
             break
-        if answered_at is not None or long_over < at <= now - slow_s:  # else just made, or its worker was killed
+        if (
+            answered_at is not None or long_over < at <= now - slow_s
+        ):  # else just made, or its worker was killed
             found[endpoint] = at
     held_since = _wallet_held_since(now, slow_s)
     if held_since is not None and _OF_THE_WALLET.isdisjoint(found):

@@ -1,7 +1,8 @@
-"""What a person does about a case: the table of actions (`table`), which are legal now (`legality`), doing one (`acting`).
+"""What a person does about a case: the table of actions (`table`), which are legal now
+(`legality`), doing one (`acting`).
 
-Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and postings themselves are
-`core.orders` and `core.ledger`.
+Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and
+postings themselves are `core.orders` and `core.ledger`.
 """
 
 from core.settling.acting import NoSuchCase, settle
@@ -19,7 +20,17 @@ from core.settling.legality import (
     still_stands,
     waiting,
 )
-from core.settling.table import ACTIONS, ASKS_TWICE, NEEDS_WORDS, TABLE, Action, Way, printed, way_of, ways_of
+from core.settling.table import (
+    ACTIONS,
+    ASKS_TWICE,
+    NEEDS_WORDS,
+    TABLE,
+    Action,
+    Way,
+    printed,
+    way_of,
+    ways_of,
+)
 
 __all__ = [
     "ACTIONS",

@@ -1,8 +1,9 @@
 """Settling a case: one action of a person, judged under locks and done in one transaction.
 
-With it go the postings, the timeline line with the person's name, the closing of the case and the audit line. A press
-that comes twice, or from two people at once, finds the case closed and is refused. Locks are taken in one order
-everywhere: order, its outbox row, `supplier_state`, case, accounts (docs/architecture.md, Locks).
+With it go the postings, the timeline line with the person's name, the closing of the case and the
+audit line. A press that comes twice, or from two people at once, finds the case closed and is
+refused. Locks are taken in one order everywhere: order, its outbox row, `supplier_state`, case,
+accounts (docs/architecture.md, Locks).
 """
 
 from __future__ import annotations
@@ -52,11 +53,13 @@ class Press:
         return self.facts.order
 
 
-def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pesewas: int | None = None) -> str:
+def settle(
+    case_id: int, action: str, actor: Actor, *, words: str = "", seen_pesewas: int | None = None
+) -> str:
     """Do `action` about a case. Returns what was done, in a sentence. Needs `across_stores`.
 
-    `seen_pesewas` is the amount the person read on the button; it must be the amount now. Raises `Refused` with a
-    sentence, and then nothing was changed, and `NoSuchCase`.
+    `seen_pesewas` is the amount the person read on the button; it must be the amount now. Raises
+    `Refused` with a sentence, and then nothing was changed, and `NoSuchCase`.
     """
     if action == "confirm_funding":
         return _confirm_funding(case_id, actor, seen_pesewas)
@@ -65,7 +68,9 @@ def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pes
         case = facts.case
         if case.closed_at is not None:
             when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
-            raise Refused(f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}")
+            raise Refused(
+                f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
+            )
         way = table.way_of(case.kind, action)
         if way is None:
             raise Refused("This cannot be done about a case of this kind.")
@@ -81,8 +86,12 @@ def settle(case_id: int, action: str, actor: Actor, *, words: str = "", seen_pes
         said = _DEEDS[way.action](press)
         made = _made_since(newest, press)
         resolution = f"{said} “{press.words}”" if press.words else said
-        cases.close_row(case, resolution, actor, action=None if action == "close" else action, posting_ids=made)
-    if facts.order is None:  # the stop of buying was this case, or the money orders wait for is there now
+        cases.close_row(
+            case, resolution, actor, action=None if action == "close" else action, posting_ids=made
+        )
+    if (
+        facts.order is None
+    ):  # the stop of buying was this case, or the money orders wait for is there now
         orders.wake("balance_break")
         orders.wake("float", reconcile.spendable_pesewas())
     return said
@@ -146,9 +155,19 @@ def _accept_late_loss(press: Press) -> str:
     order = press.order
     if not ledger.commit_is_open(order.id):
         order.charged_pesewas = press.amount_pesewas
-        ledger.commit(order, press.amount_pesewas, ledger.count(order.id, "commit") + 1, press.actor, press.note)
+        ledger.commit(
+            order,
+            press.amount_pesewas,
+            ledger.count(order.id, "commit") + 1,
+            press.actor,
+            press.note,
+        )
     _book_write_off(press)
-    _tell(press, "delivered after the money went back. The loss is Makola's; the agent keeps what was given back.")
+    _tell(
+        press,
+        "delivered after the money went back. The loss is Makola's; the agent keeps what was given"
+        " back.",
+    )
     return f"The loss of {press.amount} is accepted: the agent keeps what was given back."
 
 
@@ -175,7 +194,9 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "give_back": _give_back,
     "money_came_back": _money_came_back,
     "write_off": _write_off,
-    "accept_loss": lambda press: (_accept_float_loss if press.facts.order is None else _accept_late_loss)(press),
+    "accept_loss": lambda press: (
+        _accept_float_loss if press.facts.order is None else _accept_late_loss
+    )(press),
     "accept_gain": _accept_gain,
     "close": _close,
 }
@@ -191,11 +212,18 @@ def _clear_break(press: Press) -> None:
 
 
 def _tell(press: Press, what: str) -> None:
-    by_hand.note_settled(press.order, press.actor, what, press.words, {"amount_pesewas": press.amount_pesewas or None})
+    by_hand.note_settled(
+        press.order,
+        press.actor,
+        what,
+        press.words,
+        {"amount_pesewas": press.amount_pesewas or None},
+    )
 
 
 def _made_since(newest_id: int, press: Press) -> list[int]:
-    """The postings of this press: of its order, whose row is locked, or the one that moved the float alone."""
+    """The postings of this press: of its order, whose row is locked, or the one that moved the
+    float alone."""
     order = press.facts.order
     query = select(Posting.id).where(Posting.id > newest_id).order_by(Posting.id)
     if order is not None:

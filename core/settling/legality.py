@@ -1,4 +1,5 @@
-"""Whether an action on a case is legal as things stand, and how much money it would move. Changes nothing.
+"""Whether an action on a case is legal as things stand, and how much money it would move. Changes
+nothing.
 
 The same judgement draws the buttons and, under the locks of `acting`, decides about the press.
 """
@@ -25,7 +26,8 @@ from core.supplier.supply import SupplierState
 
 
 class Refused(Exception):
-    """The action is not legal now; nothing was changed. `sentence` says why and what to do instead."""
+    """The action is not legal now; nothing was changed. `sentence` says why and what to do
+    instead."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,12 +40,16 @@ class NotYet(Refused):
 
 def other_amount(amount_pesewas: int | None) -> Refused:
     """The refusal of a press whose person read another amount than the one now."""
-    return Refused(f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then decide.")
+    return Refused(
+        f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then"
+        " decide."
+    )
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a judgement rests on: the case, its order with its row in the outbox, and the line to the supplier."""
+    """What a judgement rests on: the case, its order with its row in the outbox, and the line to
+    the supplier."""
 
     case: Case
     order: Order | None
@@ -62,7 +68,9 @@ class Choice:
 def facts_of(case: Case) -> Facts:
     """The facts of a case as they stand, unlocked, for a page."""
     order = db.session.get(Order, case.order_id) if case.order_id is not None else None
-    return Facts(case, order, outbox.of_order(order.id) if order is not None else None, supply.state())
+    return Facts(
+        case, order, outbox.of_order(order.id) if order is not None else None, supply.state()
+    )
 
 
 def choices(facts: Facts) -> list[Choice]:
@@ -77,13 +85,15 @@ def choices(facts: Facts) -> list[Choice]:
 
 
 def amounts(way: Way, facts: Facts) -> list[int | None]:
-    """What this way may move now: what `judge` says, and other amounts a person may know better. Raises `Refused`."""
+    """What this way may move now: what `judge` says, and other amounts a person may know better.
+    Raises `Refused`."""
     usual = judge(way, facts)
     return [usual, *reconcile.funding_amounts()[1:]] if way.action == "confirm_funding" else [usual]
 
 
 def waiting(facts: Facts) -> dict[Action, str]:
-    """What will be legal about a case after a while or another step, with the sentence that says after what."""
+    """What will be legal about a case after a while or another step, with the sentence that says
+    after what."""
     found: dict[Action, str] = {}
     for way in table.ways_of(facts.case.kind):
         try:
@@ -96,34 +106,47 @@ def waiting(facts: Facts) -> dict[Action, str]:
 
 
 def judge(way: Way, facts: Facts) -> int | None:
-    """Pesewas that this way would move now, None when it moves none. Raises `Refused`. Needs `across_stores`."""
+    """Pesewas that this way would move now, None when it moves none. Raises `Refused`. Needs
+    `across_stores`."""
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
         return _shortfall(facts)
     return _RULES[way.action](facts)
 
 
 def still_stands(facts: Facts) -> str:
-    """What stays as it was when the case is closed with words alone, in a sentence; empty when nothing does."""
+    """What stays as it was when the case is closed with words alone, in a sentence; empty when
+    nothing does."""
     case, order = facts.case, facts.order
     if order is None:
         open_ = facts.link.break_pesewas is not None
         again = "The difference stands: the next balance read that sees it asks again"
         return f"{again}, and a missing sum stops buying again." if open_ else ""
-    if case.kind in ("unknown_too_long", "resend_limit") and order.state in ("submitting", "failed"):
+    if case.kind in ("unknown_too_long", "resend_limit") and order.state in (
+        "submitting",
+        "failed",
+    ):
         return "The order still has no end: the next look that finds it so asks again."
     if case.kind == "never_fulfilled" and order.state == "processing":
         return "The order is still not delivered: the next look that finds it so asks again."
     if case.kind == "broken" and order.state in orders.WORK:
         return "If our error is still there, the next try asks again."
-    if case.kind in ("supplier_money", "late_success") and (amount := ledger.in_flight_of(order.id)):
+    if case.kind in ("supplier_money", "late_success") and (
+        amount := ledger.in_flight_of(order.id)
+    ):
         return f"{money.cedis(amount)} stays in flight in our books."
-    if case.kind == "amount_differs" and (more := (order.charged_pesewas or 0) - order.cost_pesewas) > 0:
+    if (
+        case.kind == "amount_differs"
+        and (more := (order.charged_pesewas or 0) - order.cost_pesewas) > 0
+    ):
         return (
-            f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it, its balance shows it as a "
-            "rise: accept that as a gain when it is asked about."
+            f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it,"
+            " its balance shows it as a rise: accept that as a gain when it is asked about."
         )
     if case.kind == "late_success" and not ledger.count(order.id, "write_off"):
-        return "What the supplier took for it is not in our books; if it took anything, its balance will not fit them."
+        return (
+            "What the supplier took for it is not in our books; if it took anything, its balance"
+            " will not fit them."
+        )
     return ""
 
 
@@ -140,7 +163,9 @@ def _give_back(facts: Facts) -> int:
     order = _order(facts)
     if order.state != "failed":
         if table.way_of(facts.case.kind, "send_again") is None and facts.case.kind != "broken":
-            raise Refused(f"The money goes back only while the order is failed; it is {_state(order)} now.")
+            raise Refused(
+                f"The money goes back only while the order is failed; it is {_state(order)} now."
+            )
         _refuse_unless_certainly_over(order, "give the money back")
     return order.agent_price_pesewas
 
@@ -148,49 +173,68 @@ def _give_back(facts: Facts) -> int:
 def _in_flight(facts: Facts) -> int:
     amount = ledger.in_flight_of(_given_back(facts).id)
     if amount <= 0:
-        raise Refused("Our books hold nothing in flight for this order any more. Close the case with words.")
+        raise Refused(
+            "Our books hold nothing in flight for this order any more. Close the case with words."
+        )
     return amount
 
 
 def _late_loss(facts: Facts) -> int:
     order = _given_back(facts)
     if ledger.count(order.id, "write_off"):
-        raise Refused("What the supplier took for this order was written off already. Close the case with words.")
+        raise Refused(
+            "What the supplier took for this order was written off already. Close the case with"
+            " words."
+        )
     if ledger.commit_is_open(order.id):
         return ledger.in_flight_of(order.id)
     since = db.session.scalar(
-        select(func.max(Posting.at)).where(Posting.kind == "float_difference", Posting.at >= order.final_at)
+        select(func.max(Posting.at)).where(
+            Posting.kind == "float_difference", Posting.at >= order.final_at
+        )
     )
     if since is not None:
         raise Refused(
-            f"A difference of the float was accepted at {_at(since)}, after this order's money went back: it may be "
-            "this very charge. Close this case with words; a charge that is still missing shows as a new difference."
+            f"A difference of the float was accepted at {_at(since)}, after this order's money went"
+            " back: it may be this very charge. Close this case with words; a charge that is still"
+            " missing shows as a new difference."
         )
     return charge_of(facts)
 
 
 def _given_back(facts: Facts) -> Order:
-    """The order, whose money must have gone back: until then what the supplier took may still be delivered."""
+    """The order, whose money must have gone back: until then what the supplier took may still be
+    delivered."""
     order = _order(facts)
     if order.state not in ("refunded", "cancelled"):
-        raise Refused(f"The order is {_state(order)} now: what the supplier took for it is not lost.")
+        raise Refused(
+            f"The order is {_state(order)} now: what the supplier took for it is not lost."
+        )
     return order
 
 
 def charge_of(facts: Facts) -> int:
-    """What the supplier took for an order that is not in our books: the amount it named last, else the order's cost."""
-    named = [entry["charged_pesewas"] for entry in facts.case.seen if entry.get("charged_pesewas") is not None]
+    """What the supplier took for an order that is not in our books: the amount it named last, else
+    the order's cost."""
+    named = [
+        entry["charged_pesewas"]
+        for entry in facts.case.seen
+        if entry.get("charged_pesewas") is not None
+    ]
     return int(named[-1]) if named else _order(facts).cost_pesewas
 
 
 def _shortfall(facts: Facts) -> int:
-    """How much less than our books the supplier holds, by the newest read, as far as nothing else explains it."""
+    """How much less than our books the supplier holds, by the newest read, as far as nothing else
+    explains it."""
     difference = _difference(facts.link)
     if difference >= 0:
         raise Refused("The supplier holds no less than our books now. Close the case with words.")
     for case in cases.open_of_kind("late_success"):
         if case.order_id is not None and not ledger.commit_is_open(case.order_id):
-            raise NotYet(f"Case {case.id}, a late delivery, may explain a part of it. Settle that one first.")
+            raise NotYet(
+                f"Case {case.id}, a late delivery, may explain a part of it. Settle that one first."
+            )
     return -difference
 
 
@@ -202,16 +246,20 @@ def _surplus(facts: Facts) -> int:
 
 
 def _difference(link: SupplierState) -> int:
-    """The supplier's balance less what our books explain, as it stood at the newest read. Raises `Refused`."""
+    """The supplier's balance less what our books explain, as it stood at the newest read. Raises
+    `Refused`."""
     if link.break_pesewas is None or link.break_since is None or link.last_balance_at is None:
         return 0
     if link.last_balance_at - link.break_since < clock.delta(config.current().balance_break_gap_s):
-        raise NotYet("The difference was seen only once so far. Refresh the balance in a minute, then decide.")
+        raise NotYet(
+            "The difference was seen only once so far. Refresh the balance in a minute, then"
+            " decide."
+        )
     moved_at = cases.last_settled_at(("accept_loss", "money_came_back"))
     if moved_at is not None and moved_at >= link.last_balance_at:
         raise NotYet(
-            f"A case settled at {_at(moved_at)} moved the books after the balance was read. Refresh the balance, then "
-            "decide."
+            f"A case settled at {_at(moved_at)} moved the books after the balance was read. Refresh"
+            " the balance, then decide."
         )
     return link.break_pesewas
 
@@ -224,7 +272,8 @@ def _funding(facts: Facts) -> int:
 
 
 def _refuse_unless_certainly_over(order: Order, what: str) -> None:
-    """Only for an order whose every purchase call is over by both clocks: a live claim could still buy."""
+    """Only for an order whose every purchase call is over by both clocks: a live claim could still
+    buy."""
     counts_at = orders.absence_counts_at(order)
     if counts_at is None:
         raise Refused(f"To {what}, the order must be without an answer; it is {_state(order)} now.")
@@ -232,8 +281,8 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
         if clock.boot() not in order.steady_marks:
             minutes = max(1, round(clock.seconds(config.current().grace_s) / 60))
             raise NotYet(
-                "This machine has not watched the order for long enough. Press “Look again”, then decide after "
-                f"{minutes} min."
+                "This machine has not watched the order for long enough. Press “Look again”, then"
+                f" decide after {minutes} min."
             )
         raise NotYet(f"A purchase call may still be under way. Decide after {_at(counts_at)}.")
 

@@ -1,7 +1,8 @@
-"""What a person may do about each kind of case, as one printable table: kind, action, what it posts, when it is legal.
+"""What a person may do about each kind of case, as one printable table: kind, action, what it
+posts, when it is legal.
 
-`python -m core.settling` prints it. `legality` says whether an action is legal now and how much it moves, `acting` does
-it.
+`python -m core.settling` prints it. `legality` says whether an action is legal now and how much it
+moves, `acting` does it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 ASKS_TWICE: frozenset[Action] = frozenset(
     {"send_again", "give_back", "write_off", "accept_loss", "accept_gain", "confirm_funding"}
 )
-"""What may lose us money for good is read back before it is done, and what says where money came from."""
+"""What may lose us money for good is read back before it is done, and what says where money came
+from."""
 NEEDS_WORDS: frozenset[Action] = frozenset(ACTIONS) - {"look_again", "confirm_funding"}
 """Why, in the person's own words; the agent of the order reads them."""
 
@@ -47,7 +49,10 @@ _NEVER_BOUGHT = "submitting, and by both clocks no call of ours can still buy"
 _FAILED = "the order is failed"
 _BACK = ("supplier_refund if seen", "release")
 _HELD = "the money went back and the supplier still holds its own by our books"
-_FLOAT = "two reads of the balance, far enough apart, have seen the difference and nothing else explains it"
+_FLOAT = (
+    "two reads of the balance, far enough apart, have seen the difference and nothing else"
+    " explains it"
+)
 
 
 def _look(kind: str) -> Way:
@@ -55,7 +60,9 @@ def _look(kind: str) -> Way:
 
 
 def _close(kind: str) -> Way:
-    return Way(kind, "close", (), "always; it moves nothing, so a cause that still stands asks again")
+    return Way(
+        kind, "close", (), "always; it moves nothing, so a cause that still stands asks again"
+    )
 
 
 TABLE: tuple[Way, ...] = (
@@ -66,7 +73,8 @@ TABLE: tuple[Way, ...] = (
         "late_success",
         "accept_loss",
         ("commit if none is open", "write_off"),
-        "the money went back, nothing was written off for it, and no difference accepted since may be this very charge",
+        "the money went back, nothing was written off for it, and no difference accepted since may"
+        " be this very charge",
     ),
     _close("late_success"),
     _look("unknown_too_long"),
@@ -92,7 +100,12 @@ TABLE: tuple[Way, ...] = (
     _close("supplier_money"),
     Way("unexpected_charge", "accept_loss", ("float_difference",), _FLOAT),
     _close("unexpected_charge"),
-    Way("float_funded", "confirm_funding", ("fund_float",), "the newest balance is higher than our books"),
+    Way(
+        "float_funded",
+        "confirm_funding",
+        ("fund_float",),
+        "the newest balance is higher than our books",
+    ),
     Way("float_funded", "accept_gain", ("float_difference",), _FLOAT),
     _close("float_funded"),
     _look("broken"),
@@ -126,5 +139,8 @@ def printed() -> str:
     lines = []
     for kind, title in cases.KINDS.items():
         lines.append(f"{kind}: {title}")
-        lines += [f"    {way.action:16} {', '.join(way.posts) or '-':38} {way.when}" for way in ways_of(kind)]
+        lines += [
+            f"    {way.action:16} {', '.join(way.posts) or '-':38} {way.when}"
+            for way in ways_of(kind)
+        ]
     return "\n".join(lines)

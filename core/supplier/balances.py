@@ -1,4 +1,5 @@
-"""What the supplier said its wallet holds for us, each answer beside what our books said then, and the last failed read.
+"""What the supplier said its wallet holds for us, each answer beside what our books said then, and
+the last failed read.
 
 Remembers only: what a balance means is judged in `reconcile`.
 """
@@ -26,10 +27,12 @@ class BalanceRead(Model):
     supplier: Mapped[str]
     balance_pesewas: Mapped[int]
     said: Mapped[str] = mapped_column(default="")
-    """The balance in cedis with every digit as it was sent; empty when it was told with a purchase."""
+    """The balance in cedis with every digit as it was sent; empty when it was told with a
+    purchase."""
     float_pesewas: Mapped[int]
     unresolved_pesewas: Mapped[int]
-    """What orders sent and not answered for may have cost; beside it the other doubts of that moment (`reconcile.doubts`)."""
+    """What orders sent and not answered for may have cost; beside it the other doubts of that
+    moment (`reconcile.doubts`)."""
     charged_again_pesewas: Mapped[int] = mapped_column(default=0)
     may_be_back_pesewas: Mapped[int] = mapped_column(default=0)
     verdict: Mapped[str]
@@ -38,7 +41,9 @@ class BalanceRead(Model):
 @as_platform
 def newest(limit: int) -> list[BalanceRead]:
     """The newest reads first."""
-    return list(db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit))
+    )
 
 
 @as_platform

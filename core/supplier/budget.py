@@ -1,7 +1,7 @@
 """The arithmetic of calls to the supplier: how many of a window are left, and for whom.
 
-Works on the moments of calls that `supply.SupplierState` keeps, its row locked by whoever takes one. Holds across
-processes and survives a flush of Valkey because it is in the database.
+Works on the moments of calls that `supply.SupplierState` keeps, its row locked by whoever takes
+one. Holds across processes and survives a flush of Valkey because it is in the database.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 from core.base import clock, config
 
 Share = Literal["news", "purchase", "other"]
-"""Whose call it is: a look-up after signed news of the supplier, a purchase with the look right before it, all else."""
+"""Whose call it is: a look-up after signed news of the supplier, a purchase with the look right
+before it, all else."""
 NOBODY: dict[Share, int] = {"news": 0, "purchase": 0, "other": 0}
 
 
@@ -26,18 +27,25 @@ class Link(Protocol):
 
 
 def take(link: Link, share: Share, calls: int = 1) -> float:
-    """Take `calls` of a locked link at once. Returns 0 when they may be made now, else the seconds to wait.
+    """Take `calls` of a locked link at once. Returns 0 when they may be made now, else the seconds
+    to wait.
 
-    A sliding window of ours can never overfill the supplier's fixed one. How many each share may have: `room`.
+    A sliding window of ours can never overfill the supplier's fixed one. How many each share may
+    have: `room`.
     """
     now, window = clock.now(), clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
         return (link.closed_until - now).total_seconds()
-    purchases, others = recent(link.purchase_calls, now, window), recent(link.other_calls, now, window)
+    purchases, others = (
+        recent(link.purchase_calls, now, window),
+        recent(link.other_calls, now, window),
+    )
     of_all, of_others = _most(share)
     limits = [(purchases + others, of_all), *([] if share == "purchase" else [(others, of_others)])]
     waits = [
-        sorted(made)[too_many - 1] + window - now for made, most in limits if (too_many := len(made) + calls - most) > 0
+        sorted(made)[too_many - 1] + window - now
+        for made, most in limits
+        if (too_many := len(made) + calls - most) > 0
     ]
     if waits:
         return max(max(waits).total_seconds(), 0.01)
@@ -48,15 +56,20 @@ def take(link: Link, share: Share, calls: int = 1) -> float:
 
 
 def room(link: Link) -> dict[Share, int]:
-    """How many calls each share may still make in this window; none while the supplier's rate limit is closed.
+    """How many calls each share may still make in this window; none while the supplier's rate limit
+    is closed.
 
-    At most `rate_calls` in all. Whatever is no purchase leaves `rate_reserved_for_purchases` to purchases, and what is
-    neither purchase nor signed news leaves the last `rate_reserved_for_news` of the window to signed news as well.
+    At most `rate_calls` in all. Whatever is no purchase leaves `rate_reserved_for_purchases` to
+    purchases, and what is neither purchase nor signed news leaves the last `rate_reserved_for_news`
+    of the window to signed news as well.
     """
     now, window = clock.now(), clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
         return dict(NOBODY)
-    purchases, others = len(recent(link.purchase_calls, now, window)), len(recent(link.other_calls, now, window))
+    purchases, others = (
+        len(recent(link.purchase_calls, now, window)),
+        len(recent(link.other_calls, now, window)),
+    )
     found: dict[Share, int] = {}
     for share in NOBODY:
         of_all, of_others = _most(share)
@@ -66,7 +79,8 @@ def room(link: Link) -> dict[Share, int]:
 
 
 def _most(share: Share) -> tuple[int, int]:
-    """How many calls there may be in a window when one of `share` is made: in all, and of those that are no purchases."""
+    """How many calls there may be in a window when one of `share` is made: in all, and of those
+    that are no purchases."""
     settings = config.current()
     no_purchases = settings.rate_calls - settings.rate_reserved_for_purchases
     kept = settings.rate_reserved_for_news if share == "other" else 0
@@ -74,7 +88,8 @@ def _most(share: Share) -> tuple[int, int]:
 
 
 def take_ring(link: Link) -> bool:
-    """Whether an unverified ring may still cause a look-up in this window; counts it when it may. Row locked."""
+    """Whether an unverified ring may still cause a look-up in this window; counts it when it may.
+    Row locked."""
     settings, now = config.current(), clock.now()
     found = recent(link.ring_lookups, now, clock.delta(settings.rate_window_s))
     may = len(found) < settings.ring_lookups_per_window
@@ -84,5 +99,6 @@ def take_ring(link: Link) -> bool:
 
 def recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:
     """The moments within the last window."""
-    # A jump of the clock backwards leaves moments of the future behind: they count, but not for longer than a window.
+    # A jump of the clock backwards leaves moments of the future behind: they count, but not for
+    # longer than a window.
     return [moment for moment in moments if now - window < moment <= now + window]

@@ -1,7 +1,8 @@
 """What we know of the supplier: the state of the link, every call and answer.
 
-Remembers, and has the row locked by which all processes share one budget of calls (`budget`) and one breaker. It must
-survive a flush of Valkey. Who calls, and what an answer means for an order, is decided in `fulfilment`.
+Remembers, and has the row locked by which all processes share one budget of calls (`budget`) and
+one breaker. It must survive a flush of Valkey. Who calls, and what an answer means for an order, is
+decided in `fulfilment`.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ SUPPLIER = "datamart"
 
 
 class SupplierState(Model):
-    """One row for each supplier account: taken before each call, so all processes share one budget and one breaker."""
+    """One row for each supplier account: taken before each call, so all processes share one budget
+    and one breaker."""
 
     __tablename__ = "supplier_state"
 
     supplier: Mapped[str] = mapped_column(primary_key=True)
-    purchase_calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
-    other_calls: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
-    ring_lookups: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), default=list)
+    purchase_calls: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), default=list
+    )
+    other_calls: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), default=list
+    )
+    ring_lookups: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), default=list
+    )
     closed_until: Mapped[datetime | None]
     """429: nobody calls before this."""
     unknown_streak: Mapped[int] = mapped_column(default=0)
@@ -59,12 +67,18 @@ class SupplierState(Model):
     @property
     def is_in_order(self) -> bool:
         """Whether a good answer has nothing to clear away."""
-        stops = (self.breaker_open_until, self.breaker_reason, self.credentials_refused_since, self.unreachable_since)
+        stops = (
+            self.breaker_open_until,
+            self.breaker_reason,
+            self.credentials_refused_since,
+            self.unreachable_since,
+        )
         return self.unknown_streak == 0 and not any(stops)
 
 
 class SupplierCall(Model):
-    """One request and its answer. A purchase's row is written before the call, so a kill leaves it unanswered."""
+    """One request and its answer. A purchase's row is written before the call, so a kill leaves it
+    unanswered."""
 
     __tablename__ = "supplier_calls"
     __table_args__ = (
@@ -93,7 +107,12 @@ class SupplierCall(Model):
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
     return db.session.get(SupplierState, SUPPLIER) or SupplierState(
-        supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[], rounding_pesewas=0
+        supplier=SUPPLIER,
+        unknown_streak=0,
+        purchase_calls=[],
+        other_calls=[],
+        ring_lookups=[],
+        rounding_pesewas=0,
     )
 
 
@@ -114,7 +133,9 @@ def _locked_state() -> SupplierState:
         return found
     db.session.execute(
         insert(SupplierState)
-        .values(supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[])
+        .values(
+            supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+        )
         .on_conflict_do_nothing()
     )
     return db.session.scalars(query).one()
@@ -122,7 +143,8 @@ def _locked_state() -> SupplierState:
 
 @as_platform
 def take_call(share: Share, calls: int = 1) -> float:
-    """Take `calls` from the shared budget. Returns 0 when they may be made now, else the seconds to wait."""
+    """Take `calls` from the shared budget. Returns 0 when they may be made now, else the seconds to
+    wait."""
     with joined_transaction():
         return budget.take(locked_state(), share, calls)
 
@@ -136,7 +158,8 @@ def close_until(moment: datetime) -> None:
 
 
 def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
-    """Inside the claim: the line of a call about to be made. Unanswered if we die in it; no attempt when it buys several."""
+    """Inside the claim: the line of a call about to be made. Unanswered if we die in it; no attempt
+    when it buys several."""
     endpoint = "purchase" if len(order_refs) == 1 else "bulk"
     db.session.add(
         SupplierCall(
@@ -154,16 +177,24 @@ def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
 
 @as_platform
 def record_call(
-    *, endpoint: str, order_refs: tuple[str, ...], values: Mapping[str, Any], since: datetime | None = None
+    *,
+    endpoint: str,
+    order_refs: tuple[str, ...],
+    values: Mapping[str, Any],
+    since: datetime | None = None,
 ) -> bool:
     """Keep one finished call: completes the open line of a purchase, or adds a line.
 
-    `since`: the call begun then was let in and answered well, which ends a stop for refused credentials, or for a supplier
-    nobody could reach, from before. Returns whether it did.
+    `since`: the call begun then was let in and answered well, which ends a stop for refused
+    credentials, or for a supplier nobody could reach, from before. Returns whether it did.
     """
     finished = {"answered_at": clock.now(), **values}
     with joined_transaction() as session:
-        is_known = endpoint in ("purchase", "bulk") and order_refs and _complete(endpoint, order_refs[0], finished)
+        is_known = (
+            endpoint in ("purchase", "bulk")
+            and order_refs
+            and _complete(endpoint, order_refs[0], finished)
+        )
         if not is_known:
             session.add(SupplierCall(endpoint=endpoint, order_refs=list(order_refs), **finished))
         return since is not None and _let_in(since)
@@ -195,8 +226,9 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
 
 
 def _let_in(since: datetime) -> bool:
-    """End a stop that this call disproves. Not when the last two purchases were both refused within one wait all the same:
-    then reads vouch for reads alone, and each would only send one more purchase to be refused.
+    """End a stop that this call disproves. Not when the last two purchases were both refused within
+    one wait all the same: then reads vouch for reads alone, and each would only send one more
+    purchase to be refused.
     """
     last = (
         select(SupplierCall.http_status, SupplierCall.at)
@@ -206,7 +238,9 @@ def _let_in(since: datetime) -> bool:
         .subquery()
     )
     lately = clock.now() - clock.delta(config.current().credentials_wait_s)
-    refused_all_the_same = select(func.count() > 1).where(last.c.http_status.in_((401, 403)), last.c.at > lately)
+    refused_all_the_same = select(func.count() > 1).where(
+        last.c.http_status.in_((401, 403)), last.c.at > lately
+    )
     refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
     ended = db.session.execute(
@@ -225,10 +259,17 @@ def _let_in(since: datetime) -> bool:
 
 @as_platform
 def calls(
-    before_id: int | None = None, endpoint: str | None = None, search: str = "", limit: int | None = None
+    before_id: int | None = None,
+    endpoint: str | None = None,
+    search: str = "",
+    limit: int | None = None,
 ) -> list[SupplierCall]:
     """The call log, newest first; `search` is a whole order reference."""
-    query = select(SupplierCall).order_by(SupplierCall.id.desc()).limit(limit or config.current().page_size)
+    query = (
+        select(SupplierCall)
+        .order_by(SupplierCall.id.desc())
+        .limit(limit or config.current().page_size)
+    )
     if before_id is not None:
         query = query.where(SupplierCall.id < before_id)
     if endpoint:

@@ -1,6 +1,7 @@
 """The webhooks that came: the raw bytes of each, who signed it, and what became of it.
 
-Stores and reads. How much of a flood is kept is decided in `fulfilment.webhook_log`, what news means in `fulfilment`.
+Stores and reads. How much of a flood is kept is decided in `fulfilment.webhook_log`, what news
+means in `fulfilment`.
 """
 
 from __future__ import annotations
@@ -43,19 +44,24 @@ class WebhookEvent(Model):
 
 
 def event_key(event: str, order_ref: str | None, raw_status: str | None, body: bytes) -> str:
-    """What makes two webhooks the same event: name, reference, status and content (the contract has no event id)."""
+    """What makes two webhooks the same event: name, reference, status and content (the contract has
+    no event id)."""
     return hashlib.sha256(
-        b"\x1f".join([event.encode(), (order_ref or "").encode(), (raw_status or "").encode(), body])
+        b"\x1f".join(
+            [event.encode(), (order_ref or "").encode(), (raw_status or "").encode(), body]
+        )
     ).hexdigest()
 
 
 def keep(values: Mapping[str, Any]) -> bool:
-    """Store an event inside the open use case. False when the same one was already here; it is counted."""
+    """Store an event inside the open use case. False when the same one was already here; it is
+    counted."""
     fresh = db.session.execute(
         insert(WebhookEvent)
         .values(received_at=clock.now(), times=1, result="stored", **values)
         .on_conflict_do_update(
-            index_elements=[WebhookEvent.event_key], set_={"times": WebhookEvent.times + 1, "result": "seen before"}
+            index_elements=[WebhookEvent.event_key],
+            set_={"times": WebhookEvent.times + 1, "result": "seen before"},
         )
         .returning(WebhookEvent.times)
     ).scalar_one()
@@ -65,24 +71,37 @@ def keep(values: Mapping[str, Any]) -> bool:
 @as_platform
 def newest(before_id: int | None = None, limit: int | None = None) -> list[WebhookEvent]:
     """The webhook log, newest first."""
-    query = select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(limit or config.current().page_size)
-    return list(db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id)))
+    query = (
+        select(WebhookEvent)
+        .order_by(WebhookEvent.id.desc())
+        .limit(limit or config.current().page_size)
+    )
+    return list(
+        db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id))
+    )
 
 
 @as_platform
 def of_order(order_ref: str) -> list[WebhookEvent]:
     return list(
-        db.session.scalars(select(WebhookEvent).where(WebhookEvent.order_ref == order_ref).order_by(WebhookEvent.id))
+        db.session.scalars(
+            select(WebhookEvent)
+            .where(WebhookEvent.order_ref == order_ref)
+            .order_by(WebhookEvent.id)
+        )
     )
 
 
 @as_platform
 def verified_completion(order_ref: str) -> WebhookEvent | None:
-    """A webhook signed over its own words that says this order was completed; a shared token proves no words."""
+    """A webhook signed over its own words that says this order was completed; a shared token proves
+    no words."""
     return db.session.scalar(
         select(WebhookEvent).where(
             WebhookEvent.order_ref == order_ref,
             WebhookEvent.status == "completed",
-            WebhookEvent.verified_by.not_in(("static_token", "none")),  # NULL, unsigned, is not in either
+            WebhookEvent.verified_by.not_in(
+                ("static_token", "none")
+            ),  # NULL, unsigned, is not in either
         )
     )

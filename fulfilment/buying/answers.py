@@ -1,7 +1,9 @@
-"""What an answer of the supplier does to an order: the answer to a purchase, and the answer to a look-up.
+"""What an answer of the supplier does to an order: the answer to a purchase, and the answer to a
+look-up.
 
-`close` writes one answer down in one transaction, lease and next check included. Which word means what is decided in `interpret`, which
-moves exist in `core.orders`; the state of the line to the supplier is kept by `supplier_link`.
+`close` writes one answer down in one transaction, lease and next check included. Which word means
+what is decided in `interpret`, which moves exist in `core.orders`; the state of the line to the
+supplier is kept by `supplier_link`.
 """
 
 from __future__ import annotations
@@ -33,11 +35,15 @@ from integrations.ports import (
 
 BACKOFF_S = (5, 15, 30, 60)
 STRANGER = ("other_reference", "not_found_of_other_reference")
-"""Reasons of an `Unknown` or `NoAnswer` whose answer named a reference that is not the one asked about."""
+"""Reasons of an `Unknown` or `NoAnswer` whose answer named a reference that is not the one asked
+about."""
 
 
-def close(lease: Lease, order_id: int, act: Callable[[], datetime | None], *, news_read: bool = True) -> Outcome:
-    """One answer, or one reason to wait, in one transaction: what `act` does to the order, when to check again, the lease.
+def close(
+    lease: Lease, order_id: int, act: Callable[[], datetime | None], *, news_read: bool = True
+) -> Outcome:
+    """One answer, or one reason to wait, in one transaction: what `act` does to the order, when to
+    check again, the lease.
 
     `act` returns that moment, and is done again from its beginning when the database asks for it.
     """
@@ -56,9 +62,13 @@ def close(lease: Lease, order_id: int, act: Callable[[], datetime | None], *, ne
 def close_purchase(
     lease: Lease, claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None
 ) -> Outcome:
-    """Write down what the answer to a purchase means. `again` is when the line lets a refused purchase try once more."""
+    """Write down what the answer to a purchase means. `again` is when the line lets a refused
+    purchase try once more."""
     looked = None
-    if isinstance(result, Rejected) and result.kind in ("insufficient_balance", "duplicate_reference"):
+    if isinstance(result, Rejected) and result.kind in (
+        "insufficient_balance",
+        "duplicate_reference",
+    ):
         order = read(claim.order_id)
         if result.kind == "insufficient_balance":
             balance.note_short(order)
@@ -87,20 +97,31 @@ def _take_purchase(
         case Accepted():
             return take(order, interpret.of_accepted(order, result))
         case NotSent(rate_limited=True):
-            return back_in_line(claim, "rate", f"Not sent ({result.reason}); nothing was bought.", again)
+            return back_in_line(
+                claim, "rate", f"Not sent ({result.reason}); nothing was bought.", again
+            )
         case NotSent():
             reason = "supplier_unreachable" if again is not None else None
-            due = None if again is None else clock.jittered(BACKOFF_S[min(claim.attempt, len(BACKOFF_S)) - 1])
-            return back_in_line(claim, reason, f"Not sent ({result.reason}); nothing was bought.", due)
+            due = (
+                None
+                if again is None
+                else clock.jittered(BACKOFF_S[min(claim.attempt, len(BACKOFF_S)) - 1])
+            )
+            return back_in_line(
+                claim, reason, f"Not sent ({result.reason}); nothing was bought.", due
+            )
         case Rejected(kind="credentials"):
             text = "The supplier refuses our credentials; nothing was bought."
             return back_in_line(claim, "credentials", text, again)
         case Rejected() if order.ever_unknown:
-            # Balance is checked before duplicates there: a refusal proves nothing about an earlier, unclear attempt.
+            # Balance is checked before duplicates there: a refusal proves nothing about an earlier,
+            # unclear attempt.
             return unclear(claim, f"{result.code} after an unclear attempt")
         case Rejected(kind="insufficient_balance"):
             due = clock.after(config.current().low_float_wait_s)
-            return back_in_line(claim, "float", "The supplier says the float is too low; nothing was bought.", due)
+            return back_in_line(
+                claim, "float", "The supplier says the float is too low; nothing was bought.", due
+            )
         case Rejected(kind="duplicate_reference"):
             return _settle_duplicate(claim, looked)
         case Rejected(kind="catalogue") if orders.buy_other(claim.order_id, claim.attempt):
@@ -111,7 +132,10 @@ def _take_purchase(
                 "refunded",
                 attempt=claim.attempt,
                 news=News(raw_status=result.code, failure_reason=result.message),
-                text=f"The supplier refused it ({result.code}: {result.message}). It never had it; the money is back.",
+                text=(
+                    f"The supplier refused it ({result.code}: {result.message}). It never had it;"
+                    " the money is back."
+                ),
                 customer_text="It could not be sent",
             )
             return schedule.next_check(order)
@@ -121,7 +145,8 @@ def _take_purchase(
 
 
 def _is_about_catalogue(result: SubmitResult) -> bool:
-    """Whether the supplier says that it does not sell what was asked for; this proves nothing about the order."""
+    """Whether the supplier says that it does not sell what was asked for; this proves nothing about
+    the order."""
     if isinstance(result, Rejected):
         return result.kind == "catalogue"
     return isinstance(result, Unknown) and result.about_catalogue
@@ -163,12 +188,17 @@ def _take_silence(order: Order, silence: NoAnswer, times_gone: int) -> datetime 
 
 
 def take(order: Order, verdict: interpret.Verdict) -> datetime | None:
-    """Apply a verdict to a locked order, open the cases it calls for, say when to check next. Inside the open use case."""
+    """Apply a verdict to a locked order, open the cases it calls for, say when to check next.
+    Inside the open use case."""
     for kind, evidence in verdict.cases:
         orders.raise_case(order.id, kind, evidence)
     if verdict.move is not None:
         orders.advance(
-            order.id, verdict.move, text=verdict.text, customer_text=verdict.customer_text, news=verdict.news
+            order.id,
+            verdict.move,
+            text=verdict.text,
+            customer_text=verdict.customer_text,
+            news=verdict.news,
         )
         if verdict.news.money_back:
             after_commit(balance.note_money_back)
@@ -180,13 +210,17 @@ def take(order: Order, verdict: interpret.Verdict) -> datetime | None:
 
 
 def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | None) -> datetime:
-    """The claim certainly bought nothing: *queued* again until `due` (default now), with the reason people read."""
-    moved = orders.advance(claim.order_id, "queued", attempt=claim.attempt, text=text, wait_reason=reason)
+    """The claim certainly bought nothing: *queued* again until `due` (default now), with the reason
+    people read."""
+    moved = orders.advance(
+        claim.order_id, "queued", attempt=claim.attempt, text=text, wait_reason=reason
+    )
     return due if moved and due is not None else clock.now()
 
 
 def look_up(order: Order, supplier: Supplier) -> LookupResult:
-    """The supplier's record of an order. One that names no reference, and cannot be told to be this order's, is no answer."""
+    """The supplier's record of an order. One that names no reference, and cannot be told to be this
+    order's, is no answer."""
     end_read()
     result = supplier.status(order.order_ref)
     if isinstance(result, Found) and not interpret.is_about(order, result):
@@ -194,8 +228,11 @@ def look_up(order: Order, supplier: Supplier) -> LookupResult:
     return result
 
 
-def look_before_resend(lease: Lease, claim: Claim, supplier: Supplier, *, has_call: bool = False) -> Outcome | None:
-    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None: still absent, send.
+def look_before_resend(
+    lease: Lease, claim: Claim, supplier: Supplier, *, has_call: bool = False
+) -> Outcome | None:
+    """Absence was proven, yet a resend is the most dangerous call there is: ask once more. None:
+    still absent, send.
 
     Takes a call from the budget unless `has_call`.
     """
@@ -237,13 +274,17 @@ def in_words(result: LookupResult) -> str:
 
 
 def _ask_about_stranger(order_id: int, silence: Unknown | NoAnswer) -> None:
-    """An answer that named another reference than ours is no information, and a person should see it."""
+    """An answer that named another reference than ours is no information, and a person should see
+    it."""
     if silence.reason in STRANGER:
-        orders.raise_case(order_id, "wrong_answer", {"said": "the answer was about another reference"})
+        orders.raise_case(
+            order_id, "wrong_answer", {"said": "the answer was about another reference"}
+        )
 
 
 def _settle_duplicate(claim: Claim, looked: LookupResult | None) -> datetime | None:
-    """The reference exists at the supplier though no attempt of ours was unclear: ours after all, or a stranger's."""
+    """The reference exists at the supplier though no attempt of ours was unclear: ours after all,
+    or a stranger's."""
     order = orders.locked(claim.order_id)
     if looked is not None:
         orders.note_look(claim.order_id, in_words(looked))

@@ -1,5 +1,6 @@
-"""The supplier's word about our balance: asked for before a purchase that needs it, by the timer, by a person's button,
-and told along with purchases. Also whether the float can pay for an order, and who goes first when it pays for some.
+"""The supplier's word about our balance: asked for before a purchase that needs it, by the timer,
+by a person's button, and told along with purchases. Also whether the float can pay for an order,
+and who goes first when it pays for some.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ log = structlog.get_logger("balance")
 
 
 def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
-    """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge it."""
+    """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge
+    it."""
     with supplier_link.wallet_turn() as turn:
         if not turn:
             return Outcome(clock.after(2))
@@ -32,12 +34,15 @@ def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
             return Outcome(clock.now() + timedelta(seconds=pause))
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
-        return Outcome(None, ok=False, text=f"The balance could not be read: {supplier_link.in_words(answer)}.")
+        return Outcome(
+            None, ok=False, text=f"The balance could not be read: {supplier_link.in_words(answer)}."
+        )
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
 
 def read(supplier: Supplier) -> str | NoAnswer:
-    """One balance call and its judgement in words. The caller holds the wallet's turn and has taken a call."""
+    """One balance call and its judgement in words. The caller holds the wallet's turn and has taken
+    a call."""
     with tenancy.across_stores():
         mark = reconcile.books_mark()
         end_read()
@@ -50,7 +55,8 @@ def read(supplier: Supplier) -> str | NoAnswer:
 
 
 def listen(supplier: Supplier) -> None:
-    """One balance call, to hear whether the supplier answers. The caller holds the wallet's turn and has taken a call.
+    """One balance call, to hear whether the supplier answers. The caller holds the wallet's turn
+    and has taken a call.
 
     Judged and kept only when it is news: many of these say the same.
     """
@@ -66,7 +72,8 @@ def listen(supplier: Supplier) -> None:
 
 
 def note_unheard(answer: NoAnswer) -> None:
-    """What a call that only listens says about the line. One that reached nobody stops nothing: if that lasts, it is silence."""
+    """What a call that only listens says about the line. One that reached nobody stops nothing: if
+    that lasts, it is silence."""
     if answer.kind != "unreachable":
         supplier_link.note_silence(answer)
 
@@ -75,17 +82,24 @@ def _is_news(answer: Balance) -> bool:
     known = supply.state()
     if known.last_balance_pesewas != answer.balance_pesewas or known.last_balance_at is None:
         return True
-    is_old = abs(clock.now() - known.last_balance_at) > clock.delta(config.current().balance_fresh_s)
+    is_old = abs(clock.now() - known.last_balance_at) > clock.delta(
+        config.current().balance_fresh_s
+    )
     return is_old or known.balance_failed_at is not None
 
 
-def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier) -> None:
-    """What one purchase call told of our balance; call it once, in the wallet's turn, after all its lines are booked.
+def note_answered(
+    results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier
+) -> None:
+    """What one purchase call told of our balance; call it once, in the wallet's turn, after all its
+    lines are booked.
 
-    It counts as a read. After a refusal for lack of float that names no balance it is asked for, or every order in line
-    would be refused in turn.
+    It counts as a read. After a refusal for lack of float that names no balance it is asked for, or
+    every order in line would be refused in turn.
     """
-    short = [one for one in results if isinstance(one, Rejected) and one.kind == "insufficient_balance"]
+    short = [
+        one for one in results if isinstance(one, Rejected) and one.kind == "insufficient_balance"
+    ]
     told = balance_after_pesewas
     if told is None:
         told = next((one.balance_pesewas for one in short if one.balance_pesewas is not None), None)
@@ -97,11 +111,13 @@ def note_answered(results: Sequence[SubmitResult], balance_after_pesewas: int | 
 
 
 def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
-    """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the supplier's last word.
+    """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the
+    supplier's last word.
 
-    Before a purchase our own books decide (product.md §3); a read keeps them honest. It is made first when the last one
-    is stale, when the order is large and would be bought, and when only the supplier's word is in the way though money
-    came in since. No information leaves the decision to the books.
+    Before a purchase our own books decide (product.md §3); a read keeps them honest. It is made
+    first when the last one is stale, when the order is large and would be bought, and when only the
+    supplier's word is in the way though money came in since. No information leaves the decision to
+    the books.
     """
     settings = config.current()
     with tenancy.across_stores():
@@ -114,7 +130,9 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
             worth_asking = stale or large
         else:
             payable = cost_pesewas <= countable - settings.float_reserve_pesewas
-            worth_asking = stale or (payable and read_at is not None and reconcile.money_came_since(read_at))
+            worth_asking = stale or (
+                payable and read_at is not None and reconcile.money_came_since(read_at)
+            )
     if worth_asking and supply.take_call("other") == 0.0:
         read(supplier)
         with tenancy.across_stores():
@@ -123,10 +141,12 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
 
 
 def older_goes_first(order: Order) -> bool:
-    """Whether an older order waits for float that is there now: it is made due, and `order` should look again soon."""
+    """Whether an older order waits for float that is there now: it is made due, and `order` should
+    look again soon."""
     with tenancy.across_stores():
         if orders.waiting_for_float() is None or budget.room(supply.state())["purchase"] == 0:
-            return False  # nobody can buy now: the budget says until when, better than a second at a time
+            # Nobody can buy now: the budget says until when, better than a second at a time.
+            return False
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())
 
 

@@ -1,8 +1,9 @@
 """Whether several purchases go out in one call, and which (`MAKOLA_BULK=auto`).
 
-Worth it only when calls are scarcer than orders: ten or more are due and the window has fewer calls left than that.
-Never for an order that was ever unclear: it is asked for once more first, alone. Each line keeps its own reference,
-attempt, lease and outcome, so nothing here weakens what protects one order.
+Worth it only when calls are scarcer than orders: ten or more are due and the window has fewer calls
+left than that. Never for an order that was ever unclear: it is asked for once more first, alone.
+Each line keeps its own reference, attempt, lease and outcome, so nothing here weakens what protects
+one order.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from integrations.ports import Supplier
 
 
 def companions(order: Order, supplier: Supplier) -> list[Order]:
-    """The orders to buy in one call with `order`, oldest first; none when it goes alone. The wallet's turn is held."""
+    """The orders to buy in one call with `order`, oldest first; none when it goes alone. The
+    wallet's turn is held."""
     settings = config.current()
     if settings.bulk != "auto" or order.ever_unknown:
         return []
@@ -36,7 +38,9 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
     if len(due) + 1 < settings.bulk_lines or not 0 < calls_left <= len(due):
         return []
     chosen = due[: settings.bulk_lines - 1]
-    for total in sorted(accumulate((one.cost_pesewas for one in chosen), initial=order.cost_pesewas), reverse=True):
+    for total in sorted(
+        accumulate((one.cost_pesewas for one in chosen), initial=order.cost_pesewas), reverse=True
+    ):
         if not balance.too_low_for(total, supplier):
             return chosen
         chosen = chosen[:-1]

@@ -13,8 +13,15 @@ log = structlog.get_logger("calls")
 
 
 def record(call: CallRecord) -> None:
-    """Store one finished call. Never raises for a database that is down: the call itself has already happened."""
-    log.info("supplier", endpoint=call.endpoint, status=call.http_status, outcome=call.outcome, ms=call.duration_ms)
+    """Store one finished call. Never raises for a database that is down: the call itself has
+    already happened."""
+    log.info(
+        "supplier",
+        endpoint=call.endpoint,
+        status=call.http_status,
+        outcome=call.outcome,
+        ms=call.duration_ms,
+    )
     values = {
         "at": call.started_at,
         "supplier": call.supplier,
@@ -29,7 +36,9 @@ def record(call: CallRecord) -> None:
     }
     since = call.started_at if call.outcome == "ok" else None
     try:
-        if supply.record_call(endpoint=call.endpoint, order_refs=call.order_refs, values=values, since=since):
+        if supply.record_call(
+            endpoint=call.endpoint, order_refs=call.order_refs, values=values, since=since
+        ):
             supplier_link.let_in()
     except DBAPIError:
         log.warning("call not kept: database unavailable", endpoint=call.endpoint)

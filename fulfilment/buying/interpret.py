@@ -1,8 +1,10 @@
-"""What a supplier's word means for an order in each state: one complete table, and the checks an answer must pass.
+"""What a supplier's word means for an order in each state: one complete table, and the checks an
+answer must pass.
 
-Decides what should happen; `answers` carries it out. An answer about another number or another reference moves
-nothing. A word against a final state moves nothing and becomes a case: a *late success* when the supplier has, or is
-about to have, delivered an order whose money went back, a *contradiction* otherwise.
+Decides what should happen; `answers` carries it out. An answer about another number or another
+reference moves nothing. A word against a final state moves nothing and becomes a case: a *late
+success* when the supplier has, or is about to have, delivered an order whose money went back, a
+*contradiction* otherwise.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ TABLE: dict[tuple[State, StatusWord], Effect] = {
     ("cancelled", "failed"): "same",
     ("cancelled", "refunded"): "same",
 }
-"""Every state in which the supplier can be asked, against every word. A failed order whose watch is over is settled
-by `_watch_is_over`, not here."""
+"""Every state in which the supplier can be asked, against every word. A failed order whose watch is
+over is settled by `_watch_is_over`, not here."""
 
 _MONEY_WENT_BACK: frozenset[str] = frozenset({"refunded", "cancelled"})
 _CLOCKS_DIFFER = timedelta(minutes=15)
@@ -73,7 +75,8 @@ _TEXT: dict[State, tuple[str, str | None]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer calls for: a move or none, cases to open, and what to write on the timeline."""
+    """What an answer calls for: a move or none, cases to open, and what to write on the
+    timeline."""
 
     move: State | None
     news: News
@@ -84,11 +87,21 @@ class Verdict:
 
 
 def of_accepted(order: Order, answer: Accepted) -> Verdict:
-    """What the answer to a purchase means. `answer.order_ref` and `recipient` are what the supplier echoed."""
-    evidence = {"said": answer.raw_status, "order_ref": answer.order_ref, "recipient": _masked(answer.recipient)}
+    """What the answer to a purchase means. `answer.order_ref` and `recipient` are what the supplier
+    echoed."""
+    evidence = {
+        "said": answer.raw_status,
+        "order_ref": answer.order_ref,
+        "recipient": _masked(answer.recipient),
+    }
     if not _fits(order, answer.order_ref, answer.recipient, None):
         return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
-    said = News(answer.raw_status, answer.supplier_ref, answer.amount_pesewas, money_back=answer.status == "refunded")
+    said = News(
+        answer.raw_status,
+        answer.supplier_ref,
+        answer.amount_pesewas,
+        money_back=answer.status == "refunded",
+    )
     return _tell(order, answer.status, said, answer.needs_person)
 
 
@@ -104,9 +117,9 @@ def of_found(order: Order, found: Found) -> Verdict:
         return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
     said = News(
         found.raw_status,
-        found.supplier_ref
-        if found.unnamed is None
-        else None,  # a number that came without our reference proves nothing
+        (
+            found.supplier_ref if found.unnamed is None else None
+        ),  # a number that came without our reference proves nothing
         found.amount_pesewas,
         found.failure_reason,
         money_back=found.status == "refunded",
@@ -115,12 +128,13 @@ def of_found(order: Order, found: Found) -> Verdict:
 
 
 def is_about(order: Order, found: Found) -> bool:
-    """Whether the supplier's record is this order's. One that names our reference is; `of_found` still looks for mistakes.
+    """Whether the supplier's record is this order's. One that names our reference is; `of_found`
+    still looks for mistakes.
 
-    One that names none is, when it carries the number the supplier gave our purchase. Otherwise it must name our whole
-    number and our size, nothing else of it may contradict, and the supplier may hold no other order of ours it could be.
-    Even then it is not believed that the order failed or was paid back: that would give money away for the fate of a
-    stranger's order.
+    One that names none is, when it carries the number the supplier gave our purchase. Otherwise it
+    must name our whole number and our size, nothing else of it may contradict, and the supplier may
+    hold no other order of ours it could be. Even then it is not believed that the order failed or
+    was paid back: that would give money away for the fate of a stranger's order.
     """
     if found.unnamed is None:
         return True
@@ -138,7 +152,8 @@ def is_about(order: Order, found: Found) -> bool:
 
 
 def _contradicts(order: Order, found: Found) -> bool:
-    """Whether anything a record without a reference says besides number and size is not of this order."""
+    """Whether anything a record without a reference says besides number and size is not of this
+    order."""
     said = found.unnamed or Unnamed()
     if order.supplier_ref and found.supplier_ref and order.supplier_ref != found.supplier_ref:
         return True
@@ -161,8 +176,9 @@ def _differs(order: Order, amount_pesewas: int) -> bool:
 
 
 def believe_signed_webhook(order: Order, gone: int) -> bool:
-    """The one exception to "a webhook rings": the look-up endpoint is gone at three checks and a signed webhook says
-    completed. Then *processing* becomes *completed*, said so on the timeline (architecture §9.4).
+    """The one exception to "a webhook rings": the look-up endpoint is gone at three checks and a
+    signed webhook says completed. Then *processing* becomes *completed*, said so on the timeline
+    (architecture §9.4).
     """
     event = webhook_events.verified_completion(order.order_ref)
     if gone < 3 or event is None or order.state != "processing":
@@ -172,7 +188,10 @@ def believe_signed_webhook(order: Order, gone: int) -> bool:
         "completed",
         news=News(raw_status=event.raw_status),
         customer_text="Delivered",
-        text="The supplier's look-up is gone; its signed webhook says delivered, and that is believed.",
+        text=(
+            "The supplier's look-up is gone; its signed webhook says delivered, and that is"
+            " believed."
+        ),
     )
 
 
@@ -182,11 +201,17 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
         found.append(("unknown_word", {"said": said.raw_status}))
     if said.amount_pesewas is not None and _differs(order, said.amount_pesewas):
         found.append(
-            ("amount_differs", {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas})
+            (
+                "amount_differs",
+                {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas},
+            )
         )
     effect = TABLE.get((order.state, word), "case")  # type: ignore[arg-type]  # a state nobody asks in is a case
     if _watch_is_over(order, word):
-        text = f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The money is back."
+        text = (
+            f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The"
+            " money is back."
+        )
         return Verdict("refunded", said, text, "Not delivered", cases=tuple(found))
     if effect == "case":
         found.append(_against_final(order, word, said))

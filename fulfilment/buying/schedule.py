@@ -1,7 +1,8 @@
-"""When to look at an order again: the ladder of each state, and the cases of those that nobody can settle by looking.
+"""When to look at an order again: the ladder of each state, and the cases of those that nobody can
+settle by looking.
 
-Counted from the moment that matters in a state, so that a ring or a restart changes nothing about the checks still
-ahead. What a look finds is applied in `answers`.
+Counted from the moment that matters in a state, so that a ring or a restart changes nothing about
+the checks still ahead. What a look finds is applied in `answers`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from core.orders import Order
 
 
 def next_check(order: Order) -> datetime | None:
-    """The next moment to look at an order, by the ladder of its state (architecture §4). None when it is over."""
+    """The next moment to look at an order, by the ladder of its state (architecture §4). None when
+    it is over."""
     settings, now = config.current(), clock.now()
     if order.state == "queued":
         return now
@@ -24,18 +26,25 @@ def next_check(order: Order) -> datetime | None:
             *(s for s in settings.processing_ladder_s if s > settings.lookup_ladder_s[-1]),
         )
         due = _next(order.claimed_at or now, ladder, now)
-        since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
+        since = (
+            order.unknown_since or order.claimed_at
+        )  # a worker that died in its call marked nothing
         if since and now - since > clock.delta(settings.unknown_case_s):
             orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
         counts_at = orders.absence_counts_at(order)
         if order.absent_since is None and counts_at is not None:
-            # Absence starts to count right after grace: a purchase the supplier never got must not wait for a rung.
+            # Absence starts to count right after grace: a purchase the supplier never got must not
+            # wait for a rung.
             grace_over = counts_at + clock.delta(1)
             due = min(due, grace_over) if grace_over > now else due
         return due
     if order.state == "processing":
-        if order.processing_at and now - order.processing_at > clock.delta(settings.never_fulfilled_case_s):
-            orders.raise_case(order.id, "never_fulfilled", {"since": order.processing_at.isoformat()})
+        if order.processing_at and now - order.processing_at > clock.delta(
+            settings.never_fulfilled_case_s
+        ):
+            orders.raise_case(
+                order.id, "never_fulfilled", {"since": order.processing_at.isoformat()}
+            )
         return _next(order.processing_at or now, settings.processing_ladder_s, now)
     if order.state == "failed":
         watch_over = (order.failed_since or now) + clock.delta(settings.failed_watch_s)
@@ -43,7 +52,9 @@ def next_check(order: Order) -> datetime | None:
         if watch_over > now:
             return min(hourly, watch_over)
         if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
-            return _next(watch_over, settings.lookup_ladder_s, now)  # one bad answer is no silence: ask again soon
+            return _next(
+                watch_over, settings.lookup_ladder_s, now
+            )  # one bad answer is no silence: ask again soon
         orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
         return hourly  # a clear "failed" would have ended it: the supplier gives no answer
     if order.state == "completed" and order.completed_at is not None:
@@ -57,14 +68,18 @@ def next_check(order: Order) -> datetime | None:
 
 
 def _may_yet_be_delivered(order: Order) -> bool:
-    """Whether the supplier may have an order whose money went back: it had accepted it, or an attempt was unclear."""
+    """Whether the supplier may have an order whose money went back: it had accepted it, or an
+    attempt was unclear."""
     if order.state == "refunded":
-        return order.ever_unknown or order.processing_at is not None or order.failed_since is not None
+        return (
+            order.ever_unknown or order.processing_at is not None or order.failed_since is not None
+        )
     return order.state == "cancelled" and order.ever_unknown
 
 
 def _next(since: datetime, ladder: tuple[int, ...], now: datetime) -> datetime:
-    """The first rung still ahead, counted from `since`; past the last one, its step again and again; ±10 %."""
+    """The first rung still ahead, counted from `since`; past the last one, its step again and
+    again; ±10 %."""
     for rung in ladder:
         moment = since + clock.delta(rung)
         if moment > now:

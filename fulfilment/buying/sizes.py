@@ -6,18 +6,22 @@ import re
 import unicodedata
 from decimal import Decimal
 
-_SIZE = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})*)\s*(megs?|gigs?|mega|giga|m|g)(?:i?b|bytes?)?\b", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(\d{1,9}(?:[.,]\d{1,9})*)\s*(megs?|gigs?|mega|giga|m|g)(?:i?b|bytes?)?\b", re.IGNORECASE
+)
 _FACTORS = {
     "m": (Decimal(1), Decimal("1.024"), 1000 / Decimal(1024)),
     "g": (Decimal(1000), Decimal(1024)),
 }
-"""A gigabyte has 1000 or 1024 megabytes: suppliers count both ways, and so may whoever wrote the megabytes."""
+"""A gigabyte has 1000 or 1024 megabytes: suppliers count both ways, and so may whoever wrote the
+megabytes."""
 
 
 def contradicts(said: str | None, capacity: str) -> bool:
     """Whether `said` names a size, with its unit, that is another one than `capacity`.
 
-    `5120MB`, `5000 mb` and `5 Gig` are 5GB. A bare `5`, an empty text, a text without a size contradict nothing.
+    `5120MB`, `5000 mb` and `5 Gig` are 5GB. A bare `5`, an empty text, a text without a size
+    contradict nothing.
     """
     named, ordered = _megabytes(said or ""), _megabytes(capacity)
     return bool(named and ordered) and not named & ordered
@@ -31,7 +35,9 @@ def agrees(said: str | None, capacity: str) -> bool:
 def _megabytes(text: str) -> set[Decimal]:
     """Every number of megabytes that the sizes in `text` may mean."""
     found = _SIZE.findall(unicodedata.normalize("NFKC", text))
-    return {_number(digits) * factor for digits, unit in found for factor in _FACTORS[unit[0].lower()]}
+    return {
+        _number(digits) * factor for digits, unit in found for factor in _FACTORS[unit[0].lower()]
+    }
 
 
 def _number(digits: str) -> Decimal:

@@ -1,8 +1,9 @@
 """Getting a released order delivered: buy it once, then ask until the supplier has settled it.
 
-One call of `deliver` does one step and says when to check again. Each step is three things: `begin` inside the
-transaction that gives the lease, a call with no transaction open, and one transaction that writes the answer down
-(`answers`). Buying needs a claim, committed before the call; after that only a look-up of our own reference decides.
+One call of `deliver` does one step and says when to check again. Each step is three things: `begin`
+inside the transaction that gives the lease, a call with no transaction open, and one transaction
+that writes the answer down (`answers`). Buying needs a claim, committed before the call; after that
+only a look-up of our own reference decides.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _SOURCE_AGAIN_S = 60
 
 @dataclass(frozen=True)
 class Begun:
-    """The order as the job found it. `pause_s`: no call is left to look it up for so many seconds."""
+    """The order as the job found it. `pause_s`: no call is left to look it up for so many
+    seconds."""
 
     order: Order
     pause_s: float = 0.0
@@ -37,7 +39,8 @@ class Begun:
 
 @dataclass(frozen=True)
 class Wait:
-    """Not now: when to try again, and why for people to read (a key of `orders.WAIT_TEXT`), where it is theirs to know."""
+    """Not now: when to try again, and why for people to read (a key of `orders.WAIT_TEXT`), where
+    it is theirs to know."""
 
     until: datetime
     reason: str | None = None
@@ -55,7 +58,8 @@ class Claims:
 
 
 def begin(lease: Lease) -> Begun:
-    """Inside the transaction that gives the lease, across stores: read the order, and take the call of a look-up."""
+    """Inside the transaction that gives the lease, across stores: read the order, and take the call
+    of a look-up."""
     assert lease.order_id is not None
     order = orders.by_id(lease.order_id)
     if order.state in ("pending", "queued") or _was_never_sent(order):
@@ -106,7 +110,8 @@ def _look(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
 
 
 def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
-    """Try to buy a queued order. Every reason not to is written on the order, with the moment of the next try."""
+    """Try to buy a queued order. Every reason not to is written on the order, with the moment of
+    the next try."""
     if order.in_doubt:
         return answers.close(lease, order.id, lambda: orders.ask_first(order.id))
     if order.network in catalog.paused_networks():
@@ -136,9 +141,11 @@ def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
 
 
 def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
-    """Claim the order, in the wallet's turn and across stores, with those that go in one call with it; or why not now.
+    """Claim the order, in the wallet's turn and across stores, with those that go in one call with
+    it; or why not now.
 
-    With the look right before a resend both calls are taken or none: none is spent on finding that the other is not left.
+    With the look right before a resend both calls are taken or none: none is spent on finding that
+    the other is not left.
     """
     link = supply.state()  # held here, so that all who ask below read it once
     closed = supplier_link.closed()
@@ -150,7 +157,9 @@ def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
     if balance.older_goes_first(order):
         return Wait(clock.jittered(_TURN_AGAIN_S))
     if supply.state().last_balance_at != link.last_balance_at:
-        closed = supplier_link.closed()  # the balance was read just now, and may have found a charge nobody can explain
+        closed = (
+            supplier_link.closed()
+        )  # the balance was read just now, and may have found a charge nobody can explain
         if closed is not None:
             return Wait(closed.until, closed.reason)
     companions = bulk.companions(order, supplier)
@@ -167,7 +176,9 @@ def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
     pause_s = supply.take_call("purchase")
     if pause_s:
         return _no_call(order, pause_s)
-    leases: dict[int | None, Lease] = {one.order_id: one for one in outbox.take_rows([one.id for one in companions])}
+    leases: dict[int | None, Lease] = {
+        one.order_id: one for one in outbox.take_rows([one.id for one in companions])
+    }
     claims = orders.claim_together([order.id, *filter(None, leases)])
     return Claims(claims, leases, {one.id: one.store_id for one in (order, *companions)})
 
@@ -177,7 +188,8 @@ def _no_call(order: Order, pause_s: float) -> Wait:
 
 
 def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
-    """Make the one purchase call of a claim. For an order that was ever unclear a look-up's call is taken already."""
+    """Make the one purchase call of a claim. For an order that was ever unclear a look-up's call is
+    taken already."""
     claim = found.claims[0]
     if claim.was_unknown:
         settled = answers.look_before_resend(lease, claim, supplier, has_call=order.ever_unknown)
@@ -196,8 +208,8 @@ def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outc
 def _send_together(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
     """Make one call for claims of any store, and write down each line's answer in its own store.
 
-    Returns when to check `order` again; the rows of the others are closed by their own leases. A line whose lease was
-    lost meanwhile keeps what the other job decided.
+    Returns when to check `order` again; the rows of the others are closed by their own leases. A
+    line whose lease was lost meanwhile keeps what the other job decided.
     """
     claims, leases = found.claims, {**found.leases, order.id: lease}
     with tenancy.across_stores():
@@ -210,7 +222,11 @@ def _send_together(lease: Lease, order: Order, found: Claims, supplier: Supplier
             if called:
                 said = answers.close_purchase(own, claim, called[0][number], supplier, again)
             else:
-                said = answers.close(own, claim.order_id, lambda: schedule.next_check(orders.locked(claim.order_id)))  # noqa: B023 - called at once
+                said = answers.close(
+                    own,
+                    claim.order_id,
+                    lambda: schedule.next_check(orders.locked(claim.order_id)),  # noqa: B023 - called at once
+                )
         if claim.order_id == order.id:
             outcome = said
     if called:

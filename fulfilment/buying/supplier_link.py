@@ -1,4 +1,5 @@
-"""The line to the supplier: one purchase in flight per wallet, the breaker, what each kind of answer does to it."""
+"""The line to the supplier: one purchase in flight per wallet, the breaker, what each kind of
+answer does to it."""
 
 from __future__ import annotations
 
@@ -19,11 +20,13 @@ from integrations.ports import LookupResult, NoAnswer, NotSent, Rejected, Submit
 
 _TURN_WAIT_MS = 3_000
 NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
-"""Reasons for which a line of a bulk call was not bought though the supplier was reached (`ports.Supplier.submit_bulk`)."""
+"""Reasons for which a line of a bulk call was not bought though the supplier was reached
+(`ports.Supplier.submit_bulk`)."""
 UNREACHABLE_S = 15
 """A supplier nobody could connect to is tried again after this, by one order."""
 _STOPPED_AGAIN_S = 60
-"""While a charge is unexplained, an order in line looks again after this; a balance that fits again wakes it sooner."""
+"""While a charge is unexplained, an order in line looks again after this; a balance that fits again
+wakes it sooner."""
 
 
 _SILENCE = {
@@ -48,17 +51,19 @@ class Closed:
 
 @contextmanager
 def wallet_turn() -> Iterator[bool]:
-    """Hold the supplier's wallet for one purchase or one comparison of balances. Yields False when others have it.
+    """Hold the supplier's wallet for one purchase or one comparison of balances. Yields False when
+    others have it.
 
-    Two purchases at once on one wallet provoke PROCESSING_ERROR there. By a session's advisory lock, which PostgreSQL
-    frees when the process dies, so a kill never leaves it held. On a connection of its own, in autocommit, so that no
-    transaction is open during the call.
+    Two purchases at once on one wallet provoke PROCESSING_ERROR there. By a session's advisory
+    lock, which PostgreSQL frees when the process dies, so a kill never leaves it held. On a
+    connection of its own, in autocommit, so that no transaction is open during the call.
     """
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
             yield _take_turn(connection)
         finally:
-            # Closed, not returned to the pool: wherever a time limit struck, this session must not keep the lock.
+            # Closed, not returned to the pool: wherever a time limit struck, this session must not
+            # keep the lock.
             connection.invalidate()
 
 
@@ -74,7 +79,8 @@ def _take_turn(connection: Connection) -> bool:
 
 
 def closed() -> Closed | None:
-    """Whether purchases are stopped now: the breaker, refused credentials, or a charge that no order explains."""
+    """Whether purchases are stopped now: the breaker, refused credentials, or a charge that no
+    order explains."""
     link, now = supply.state(), clock.now()
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
@@ -83,11 +89,14 @@ def closed() -> Closed | None:
     return Closed("balance_break", clock.after(_STOPPED_AGAIN_S)) if stopped else None
 
 
-def note_purchase(results: Sequence[SubmitResult], *, was_in_order: bool = False) -> datetime | None:
+def note_purchase(
+    results: Sequence[SubmitResult], *, was_in_order: bool = False
+) -> datetime | None:
     """Update the breaker from one purchase call. A bulk call counts once.
 
-    `was_in_order`: the link had nothing to clear away when the call began (`SupplierState.is_in_order`). Returns when a
-    purchase that was turned away may try again; None when the link itself is in order.
+    `was_in_order`: the link had nothing to clear away when the call began
+    (`SupplierState.is_in_order`). Returns when a purchase that was turned away may try again; None
+    when the link itself is in order.
     """
     settings = config.current()
     limited = next((one for one in results if isinstance(one, NotSent) and one.rate_limited), None)
@@ -100,8 +109,14 @@ def note_purchase(results: Sequence[SubmitResult], *, was_in_order: bool = False
         return unreachable()
     if "no_bulk" in unsent:
         _go_one_by_one(settings.bulk_off_s)
-    elif unsent and unsent[0] != "bulk_moved" and not any(isinstance(one, Rejected) for one in results):
-        _go_one_by_one(settings.breaker_open_s)  # refused for a line it does not name: one by one finds out which
+    elif (
+        unsent
+        and unsent[0] != "bulk_moved"
+        and not any(isinstance(one, Rejected) for one in results)
+    ):
+        _go_one_by_one(
+            settings.breaker_open_s
+        )  # refused for a line it does not name: one by one finds out which
     elif all(isinstance(one, Unknown) for one in results):
         unclear()
     elif not was_in_order:
@@ -119,17 +134,22 @@ def answered() -> None:
 
 
 def unclear() -> None:
-    """A purchase had no trustworthy answer. `breaker_unknowns` in a row stop purchases for `breaker_open_s`."""
+    """A purchase had no trustworthy answer. `breaker_unknowns` in a row stop purchases for
+    `breaker_open_s`."""
     settings = config.current()
     with transaction():
         link = supply.locked_state()
         link.unknown_streak += 1
         if link.unknown_streak >= settings.breaker_unknowns:
-            link.breaker_open_until, link.breaker_reason = clock.after(settings.breaker_open_s), "breaker"
+            link.breaker_open_until, link.breaker_reason = (
+                clock.after(settings.breaker_open_s),
+                "breaker",
+            )
 
 
 def refused_credentials() -> datetime:
-    """401 or 403 in the supplier's own words: stop purchases, say since when, try one again after `credentials_wait_s`. Returns that moment."""
+    """401 or 403 in the supplier's own words: stop purchases, say since when, try one again after
+    `credentials_wait_s`. Returns that moment."""
     until = clock.after(config.current().credentials_wait_s)
     with transaction():
         link = supply.locked_state()
@@ -139,7 +159,8 @@ def refused_credentials() -> datetime:
 
 
 def let_in() -> None:
-    """A call was answered well after we had been refused, or reached nobody: buying goes on, who waited is woken."""
+    """A call was answered well after we had been refused, or reached nobody: buying goes on, who
+    waited is woken."""
     log.warning("the supplier lets us in again: buying goes on")
     with tenancy.across_stores():
         orders.wake("credentials")
@@ -147,7 +168,8 @@ def let_in() -> None:
 
 
 def unreachable() -> datetime:
-    """No connection could be made: say since when, and let one order at a time try again, not all of them."""
+    """No connection could be made: say since when, and let one order at a time try again, not all
+    of them."""
     until = clock.after(UNREACHABLE_S)
     with transaction():
         link = supply.locked_state()
@@ -166,7 +188,8 @@ def note_look(result: LookupResult) -> datetime | None:
 
 
 def note_silence(answer: NoAnswer) -> datetime | None:
-    """What a read without an answer says about the line. Returns when anybody may call again; None: as before."""
+    """What a read without an answer says about the line. Returns when anybody may call again; None:
+    as before."""
     if answer.kind == "credentials":
         refused_credentials()
     elif answer.kind == "unreachable":

@@ -18,22 +18,29 @@ SAID_LONGEST = 60
 
 
 def balance(reply: http.Reply) -> Balance | NoAnswer:
-    """The wallet, below zero too. A figure that is no amount is no information, never zero; it is named."""
+    """The wallet, below zero too. A figure that is no amount is no information, never zero; it is
+    named."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
     if not is_cedis(data.get("currency")):
-        return NoAnswer("broken", f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”")
+        return NoAnswer(
+            "broken",
+            f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”",
+        )
     figure = data.get("balance")
     balance_pesewas, amount = signed_pesewas(figure), exactly(figure)
     if balance_pesewas is None or amount is None:
         said = envelope.text(figure, 40)
-        return NoAnswer("broken", f"the balance is no amount: “{said}”" if said else "no balance in it")
+        return NoAnswer(
+            "broken", f"the balance is no amount: “{said}”" if said else "no balance in it"
+        )
     return Balance(balance_pesewas, str(amount)[:SAID_LONGEST])
 
 
 def account(reply: http.Reply) -> Account | NoAnswer:
-    """The account, missing members empty. Its rate limit is left out: the supplier shows it and does not keep it."""
+    """The account, missing members empty. Its rate limit is left out: the supplier shows it and
+    does not keep it."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
@@ -47,7 +54,9 @@ def account(reply: http.Reply) -> Account | NoAnswer:
         request_count=envelope.whole(api.get("requestCount")),
         webhook_url=envelope.text(api.get("webhookUrl"), 2000),
         signature_enabled=signed if isinstance(signed, bool) else None,
-        supported_networks=tuple(envelope.text(n, 40) for n in networks) if isinstance(networks, list) else (),
+        supported_networks=tuple(envelope.text(n, 40) for n in networks)
+        if isinstance(networks, list)
+        else (),
     )
 
 
@@ -58,11 +67,16 @@ def webhook_saved(reply: http.Reply) -> bool | NoAnswer:
 
 
 def webhook_tested(reply: http.Reply) -> bool | NoAnswer:
-    """Whether there was an address to send a test event to; the supplier does not say if it arrived."""
+    """Whether there was an address to send a test event to; the supplier does not say if it
+    arrived."""
     answer = envelope.read(reply) if isinstance(reply, http.Answer) else None
     if isinstance(answer, envelope.Envelope) and answer.is_ok:
         return True
-    if isinstance(answer, envelope.Envelope) and answer.status == 400 and answer.code == "NO_WEBHOOK":
+    if (
+        isinstance(answer, envelope.Envelope)
+        and answer.status == 400
+        and answer.code == "NO_WEBHOOK"
+    ):
         return False
     return envelope.no_answer(reply)
 

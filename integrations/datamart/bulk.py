@@ -1,7 +1,7 @@
 """Several purchases in one envelope: which line of the answer belongs to which order.
 
-Decides line by line; a line the answer does not name beyond doubt is unknown and looked up by itself. Whether bulk is
-used at all is left to fulfilment.
+Decides line by line; a line the answer does not name beyond doubt is unknown and looked up by
+itself. Whether bulk is used at all is left to fulfilment.
 """
 
 from __future__ import annotations
@@ -15,13 +15,25 @@ from integrations import http
 from integrations.datamart import envelope, purchases
 from integrations.datamart.envelope import Envelope
 from integrations.datamart.money import signed_pesewas
-from integrations.ports import BulkLine, BulkResult, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
+from integrations.ports import (
+    BulkLine,
+    BulkResult,
+    NotSent,
+    PurchaseRequest,
+    Rejected,
+    SubmitResult,
+    Unknown,
+)
 
-MAX_LINES = 10  # the supplier takes 100, but works them one after another: a large batch outlives any timeout
+# The supplier takes 100, but works them one after another: a large batch outlives any timeout.
+MAX_LINES = 10
 ALL_FAILED = "ALL_ORDERS_FAILED"
 
-# Failed lines carry a sentence and no code. Only sentences that speak of these are taken as refusals.
-_WORDS: tuple[tuple[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]], ...] = (
+# Failed lines carry a sentence and no code. Only sentences that speak of these are taken as
+# refusals.
+_WORDS: tuple[
+    tuple[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]], ...
+] = (
     ("duplicate", "duplicate_reference"),
     ("insufficient", "insufficient_balance"),
     ("invalid phone", "invalid"),
@@ -31,7 +43,8 @@ _WORDS: tuple[tuple[str, Literal["invalid", "catalogue", "duplicate_reference", 
 
 
 def wire(requests: Sequence[PurchaseRequest], bulk_ref: str) -> dict[str, Any]:
-    """The body: a reference of its own in every line, because the batch reference protects nothing."""
+    """The body: a reference of its own in every line, because the batch reference protects
+    nothing."""
     return {"orders": [purchases.wire(request) for request in requests], "reference": bulk_ref}
 
 
@@ -52,7 +65,10 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
         return each(requests, Unknown("success_without_data"))
     if not envelope.same_reference(said.data.get("bulk_reference", bulk_ref), bulk_ref):
         return each(requests, Unknown("other_reference"))
-    done, failed = _dicts(said.data.get("successful_orders")), _dicts(said.data.get("failed_orders"))
+    done, failed = (
+        _dicts(said.data.get("successful_orders")),
+        _dicts(said.data.get("failed_orders")),
+    )
     return _lines(requests, done, failed, signed_pesewas(said.data.get("balance_after")))
 
 
@@ -62,17 +78,22 @@ def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
 
 
 def _unclear(said: Unknown, place: int | None, requests: Sequence[PurchaseRequest]) -> BulkResult:
-    """Every line is unclear; what the answer says of the catalogue, it says of the line it names, or of the only one."""
+    """Every line is unclear; what the answer says of the catalogue, it says of the line it names,
+    or of the only one."""
     place = 0 if len(requests) == 1 else place
     lines = [
-        BulkLine(request.order_ref, replace(said, about_catalogue=said.about_catalogue and number == place))
+        BulkLine(
+            request.order_ref,
+            replace(said, about_catalogue=said.about_catalogue and number == place),
+        )
         for number, request in enumerate(requests)
     ]
     return BulkResult(tuple(lines))
 
 
 def _one_bad_line(answer: Envelope, requests: Sequence[PurchaseRequest]) -> BulkResult:
-    """All lines are checked before any is bought, and the first bad one refuses the batch: the others are innocent."""
+    """All lines are checked before any is bought, and the first bad one refuses the batch: the
+    others are innocent."""
     guilty = envelope.whole(answer.error.get("order_index"))
     if guilty is None and len(requests) == 1:
         guilty = 0
@@ -117,21 +138,31 @@ def _named(row: Mapping[str, Any], requests: Sequence[PurchaseRequest]) -> str |
 
 
 def _meant(
-    row: Mapping[str, Any], open_lines: Sequence[PurchaseRequest], failed: Sequence[Mapping[str, Any]]
+    row: Mapping[str, Any],
+    open_lines: Sequence[PurchaseRequest],
+    failed: Sequence[Mapping[str, Any]],
 ) -> str | None:
-    """The order a failed line without a reference speaks of: by number and size, when only one can be meant."""
+    """The order a failed line without a reference speaks of: by number and size, when only one can
+    be meant."""
     key = _key(row.get("beneficiary"), row.get("capacity"))
-    candidates = [request for request in open_lines if _key(request.recipient_msisdn, request.capacity) == key]
-    namesakes = [other for other in failed if _key(other.get("beneficiary"), other.get("capacity")) == key]
+    candidates = [
+        request for request in open_lines if _key(request.recipient_msisdn, request.capacity) == key
+    ]
+    namesakes = [
+        other for other in failed if _key(other.get("beneficiary"), other.get("capacity")) == key
+    ]
     return candidates[0].order_ref if len(candidates) == 1 and len(namesakes) == 1 else None
 
 
 def _failed(row: Mapping[str, Any]) -> SubmitResult:
-    """What a failed line proves. By then it has passed every check, so an unlisted reason is a mishap of the supplier
-    (a write conflict, a network that did not answer in time) and the order itself may be good: look it up.
+    """What a failed line proves. By then it has passed every check, so an unlisted reason is a
+    mishap of the supplier (a write conflict, a network that did not answer in time) and the order
+    itself may be good: look it up.
     """
     reason = envelope.text(row.get("error"))
-    if "abort" in reason.lower():  # the sentence tells of another line, whose duplicate broke the rest of the batch
+    if (
+        "abort" in reason.lower()
+    ):  # the sentence tells of another line, whose duplicate broke the rest of the batch
         return Unknown(f"line_failed: {reason}")
     for words, kind in _WORDS:
         if words in reason.lower():

@@ -1,7 +1,8 @@
-"""The line to one Data Mart account: a call goes out on it, and a record of the call is left behind.
+"""The line to one Data Mart account: a call goes out on it, and a record of the call is left
+behind.
 
-Decides how long a call may take and what its record shows. What the answer means is decided by the `judge` of each
-call; where records are kept is left to others.
+Decides how long a call may take and what its record shows. What the answer means is decided by the
+`judge` of each call; where records are kept is left to others.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from integrations import http
 from integrations.datamart.masking import Mask
 from integrations.ports import BulkResult, CallRecord, NoAnswer, NotSent, OnCall, Rejected, Unknown
 
-# Seconds, before `scale`. The supplier sleeps when idle and needs about 50 s to wake; a forwarding one waits 30 s more
-# for the network. A purchase must end before the job that makes it (120 s).
+# Seconds, before `scale`. The supplier sleeps when idle and needs about 50 s to wake; a forwarding
+# one waits 30 s more for the network. A purchase must end before the job that makes it (120 s).
 CONNECT_S = 10.0
 READ_PURCHASE_S = 90.0
 READ_S = 60.0
@@ -60,7 +61,8 @@ class Line:
     transport: http.Transport | None
 
     def ask(self, call: Call, judge: Callable[[http.Reply], T], notes: Sequence[str] = ()) -> T:
-        """Make the call and record it, however it ends; what is not the wire's doing flies on. `judge` may fill `notes`."""
+        """Make the call and record it, however it ends; what is not the wire's doing flies on.
+        `judge` may fill `notes`."""
         body = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
         started_at, began = self.clock(), time.monotonic()
         reply: http.Reply | None = None
@@ -75,7 +77,9 @@ class Line:
                 log.warning("datamart %s: %s", call.endpoint, self.mask("; ".join(notes)))
             if self.on_call is not None:
                 duration_ms = round((time.monotonic() - began) * 1000)
-                self.on_call(self._record(call, body, reply, outcome, started_at, duration_ms, notes))
+                self.on_call(
+                    self._record(call, body, reply, outcome, started_at, duration_ms, notes)
+                )
 
     def _send(self, call: Call, body: bytes | None) -> http.Reply:
         return http.send(
@@ -125,7 +129,8 @@ class Line:
 
 
 def outcome_of(said: object) -> str:
-    """One word for the reader of the call log; of a bulk purchase the most worrying of its lines."""
+    """One word for the reader of the call log; of a bulk purchase the most worrying of its
+    lines."""
     if isinstance(said, BulkResult):
         words = {outcome_of(line.result) for line in said.lines}
         return next(word for word in ("unknown", "not_sent", "refused", "ok") if word in words)

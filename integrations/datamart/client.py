@@ -1,7 +1,8 @@
 """One account at Data Mart, spoken to over its reseller API.
 
-Decides which path, body and time each call has, and keeps a record of each. What answers mean is decided beside it:
-`purchases`, `bulk`, `transactions`, `products`, `webhook`. When to call, and what to do about it, is left to others.
+Decides which path, body and time each call has, and keeps a record of each. What answers mean is
+decided beside it: `purchases`, `bulk`, `transactions`, `products`, `webhook`. When to call, and
+what to do about it, is left to others.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from integrations import http
-from integrations.datamart import account, bulk, calls, envelope, products, purchases, transactions, webhook
+from integrations.datamart import (
+    account,
+    bulk,
+    calls,
+    envelope,
+    products,
+    purchases,
+    transactions,
+    webhook,
+)
 from integrations.datamart.calls import Call
 from integrations.datamart.masking import Mask
 from integrations.ports import (
@@ -38,10 +48,12 @@ LIST_MAX = 100
 
 
 class DataMart(Supplier):
-    """A `Supplier`. Holds no connection and no state but what it knows of the bulk paths; safe to share between threads.
+    """A `Supplier`. Holds no connection and no state but what it knows of the bulk paths; safe to
+    share between threads.
 
-    `on_call` hears of every call, also of one that a job's time limit cut short (outcome "unknown"); it must not raise.
-    Raises `ValueError` at once for an address, key or verification mode that could never work.
+    `on_call` hears of every call, also of one that a job's time limit cut short (outcome
+    "unknown"); it must not raise. Raises `ValueError` at once for an address, key or verification
+    mode that could never work.
     """
 
     name = calls.SUPPLIER
@@ -64,7 +76,9 @@ class DataMart(Supplier):
         http.check_url(base_url)
         for name, credential in (("key", api_key), ("secret", api_secret)):
             if not credential or not all("!" <= letter <= "~" for letter in credential):
-                raise ValueError(f"the supplier's {name} is empty or has characters that no header can carry")
+                raise ValueError(
+                    f"the supplier's {name} is empty or has characters that no header can carry"
+                )
         headers = {
             "X-API-Key": api_key,
             "X-API-Secret": api_secret,
@@ -72,12 +86,15 @@ class DataMart(Supplier):
             "Accept": "application/json",
         }
         secrets = (api_key, api_secret, webhook_data_key, webhook_body_secret, webhook_static_token)
-        self._line = calls.Line(base_url.rstrip("/"), headers, Mask(secrets), on_call, clock, scale, transport)
+        self._line = calls.Line(
+            base_url.rstrip("/"), headers, Mask(secrets), on_call, clock, scale, transport
+        )
         self._verifier = webhook.Verifier(tuple(webhook_modes), *secrets[1:])
         self._bulk_path, self._bulk_gone = BULK_PATHS[0], 0
 
     def submit(self, request: PurchaseRequest) -> SubmitResult:
-        """Buy one bundle, in one call that is never repeated. A request no supplier could take is refused unsent."""
+        """Buy one bundle, in one call that is never repeated. A request no supplier could take is
+        refused unsent."""
         refusal = purchases.unfit(request)
         if refusal:
             return refusal
@@ -85,14 +102,18 @@ class DataMart(Supplier):
         return self._line.ask(call, lambda reply: purchases.result(reply, request))
 
     def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
-        """Buy up to ten bundles in one envelope. `bulk_ref` protects nothing; each line's own reference does.
+        """Buy up to ten bundles in one envelope. `bulk_ref` protects nothing; each line's own
+        reference does.
 
-        One call, never repeated: where the router knows no such path, nothing was bought and the next envelope takes
-        the other path. Raises `ValueError` for more than ten lines, for none, and for one reference in two lines.
+        One call, never repeated: where the router knows no such path, nothing was bought and the
+        next envelope takes the other path. Raises `ValueError` for more than ten lines, for none,
+        and for one reference in two lines.
         """
         order_refs = tuple(request.order_ref for request in requests)
         if not 1 <= len(requests) <= bulk.MAX_LINES or len(set(order_refs)) < len(order_refs):
-            raise ValueError(f"a bulk purchase has 1 to {bulk.MAX_LINES} lines, each with a reference of its own")
+            raise ValueError(
+                f"a bulk purchase has 1 to {bulk.MAX_LINES} lines, each with a reference of its own"
+            )
         refusals = {request.order_ref: purchases.unfit(request) for request in requests}
         sent = [request for request in requests if refusals[request.order_ref] is None]
         answered = self._send_bulk(sent, bulk_ref) if sent else BulkResult(())
@@ -102,7 +123,10 @@ class DataMart(Supplier):
         return BulkResult(lines, answered.balance_after_pesewas)
 
     def _send_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
-        body, order_refs = bulk.wire(requests, bulk_ref), tuple(request.order_ref for request in requests)
+        body, order_refs = (
+            bulk.wire(requests, bulk_ref),
+            tuple(request.order_ref for request in requests),
+        )
         call = _purchase("bulk", self._bulk_path, body, order_refs)
         said = self._line.ask(call, lambda reply: bulk.result(reply, requests, bulk_ref))
         if not all(line.result == NotSent("endpoint_gone") for line in said.lines):
@@ -110,11 +134,17 @@ class DataMart(Supplier):
             return said
         self._bulk_gone += 1
         self._bulk_path = BULK_PATHS[1 - BULK_PATHS.index(self._bulk_path)]
-        return bulk.each(requests, NotSent("no_bulk" if self._bulk_gone >= len(BULK_PATHS) else "bulk_moved"))
+        return bulk.each(
+            requests, NotSent("no_bulk" if self._bulk_gone >= len(BULK_PATHS) else "bulk_moved")
+        )
 
     def status(self, order_ref: str) -> LookupResult:
         """The supplier's record of our reference, its "not found", or why neither is known."""
-        call = _read("status", f"/v1/transactions/{quote(order_ref, safe='', errors='replace')}", (order_ref,))
+        call = _read(
+            "status",
+            f"/v1/transactions/{quote(order_ref, safe='', errors='replace')}",
+            (order_ref,),
+        )
         return self._line.ask(call, lambda reply: transactions.lookup(reply, order_ref))
 
     def balance(self) -> Balance | NoAnswer:
@@ -122,12 +152,16 @@ class DataMart(Supplier):
         return self._line.ask(_read("balance", "/v1/balance"), account.balance)
 
     def offers(self) -> Listing | NoAnswer:
-        """What the supplier sells us, and what was left out of its list; named in the call's note too."""
+        """What the supplier sells us, and what was left out of its list; named in the call's note
+        too."""
         notes: list[str] = []
-        return self._line.ask(_read("products", "/v1/products"), lambda reply: products.offers(reply, notes), notes)
+        return self._line.ask(
+            _read("products", "/v1/products"), lambda reply: products.offers(reply, notes), notes
+        )
 
     def capacities(self) -> tuple[CapacityLine, ...] | NoAnswer:
-        """The sizes on sale; derived from `offers` where the endpoint is gone (its own record then says 404)."""
+        """The sizes on sale; derived from `offers` where the endpoint is gone (its own record then
+        says 404)."""
         notes: list[str] = []
         call = _read("capacities", "/v1/capacities")
         said = self._line.ask(call, lambda reply: products.capacities(reply, notes), notes)
@@ -141,7 +175,8 @@ class DataMart(Supplier):
         return self._line.ask(_read("account", "/v1/account"), account.account)
 
     def transactions(self, page: int = 1, limit: int = 20) -> tuple[TransactionRow, ...] | NoAnswer:
-        """One page of the list, newest first. `()` is no information: published servers answer it to everybody."""
+        """One page of the list, newest first. `()` is no information: published servers answer it
+        to everybody."""
         notes: list[str] = []
         query = urlencode({"page": max(page, 1), "limit": min(max(limit, 1), LIST_MAX)})
         call = _read("transactions", f"/v1/transactions?{query}")
@@ -153,21 +188,29 @@ class DataMart(Supplier):
         return self._line.ask(call, envelope.data_or_no_answer)
 
     def set_webhook(self, url: str) -> bool | NoAnswer:
-        """Save our address there. True when the supplier's own test event arrived, False when it is saved only."""
+        """Save our address there. True when the supplier's own test event arrived, False when it is
+        saved only."""
         call = Call("set_webhook", "PUT", "/v1/webhook", {"webhook_url": url})
         return self._line.ask(call, account.webhook_saved)
 
     def test_webhook(self) -> bool | NoAnswer:
-        """Ask for a test event. True says that it was sent off, not that it arrived; False that no address is set."""
-        return self._line.ask(Call("test_webhook", "POST", "/v1/webhook/test"), account.webhook_tested)
+        """Ask for a test event. True says that it was sent off, not that it arrived; False that no
+        address is set."""
+        return self._line.ask(
+            Call("test_webhook", "POST", "/v1/webhook/test"), account.webhook_tested
+        )
 
     def read_event(self, body: bytes, headers: Mapping[str, str]) -> WebhookNews:
         """What a webhook says: a hint. No call, no record."""
         return webhook.read_event(body, headers, self._verifier)
 
 
-def _purchase(endpoint: str, path: str, body: Mapping[str, Any], order_refs: tuple[str, ...]) -> Call:
-    return Call(endpoint, "POST", path, body, order_refs, calls.READ_PURCHASE_S, calls.TOTAL_PURCHASE_S)
+def _purchase(
+    endpoint: str, path: str, body: Mapping[str, Any], order_refs: tuple[str, ...]
+) -> Call:
+    return Call(
+        endpoint, "POST", path, body, order_refs, calls.READ_PURCHASE_S, calls.TOTAL_PURCHASE_S
+    )
 
 
 def _read(endpoint: str, path: str, order_refs: tuple[str, ...] = ()) -> Call:

@@ -1,7 +1,8 @@
 """The envelope around every Data Mart answer, and all that comes instead of one.
 
-Decides whether an answer is the supplier's own word (a JSON object with a boolean `success`) or something foreign:
-HTML, plain text, an empty or cut body. What a code means for money is left to `purchases` and `transactions`.
+Decides whether an answer is the supplier's own word (a JSON object with a boolean `success`) or
+something foreign: HTML, plain text, an empty or cut body. What a code means for money is left to
+`purchases` and `transactions`.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class Envelope:
     def refuses_us(self) -> bool:
         """The supplier turns us away, whatever is asked for: key, secret, address or account.
 
-        Both documented 403s come without a code. A 403 with one may be a rule that this request broke, such as a largest
-        size (`API_RULE_VIOLATION`): it is about us only where it says so.
+        Both documented 403s come without a code. A 403 with one may be a rule that this request
+        broke, such as a largest size (`API_RULE_VIOLATION`): it is about us only where it says so.
         """
         if self.success or not self.message:
             return False
@@ -104,14 +105,17 @@ def data_or_no_answer(reply: http.Reply) -> Mapping[str, Any] | NoAnswer:
 
 
 def no_answer(reply: http.Reply) -> NoAnswer:
-    """Why a read brought no information, in the caller's words: wait, alarm, or use another road."""
+    """Why a read brought no information, in the caller's words: wait, alarm, or use another
+    road."""
     if not isinstance(reply, http.Answer):
         return NoAnswer("unreachable", reply.reason)
     answer = read(reply)
     if reply.status == 429:
         return NoAnswer("rate_limited", "http_429", retry_after(reply))
     if isinstance(answer, Foreign):
-        return NoAnswer("broken" if reply.status >= 500 else "unclear", f"http_{reply.status}_{answer.reason}")
+        return NoAnswer(
+            "broken" if reply.status >= 500 else "unclear", f"http_{reply.status}_{answer.reason}"
+        )
     if answer.refuses_us:
         return NoAnswer("credentials", f"http_{reply.status}: {answer.message}")
     if answer.is_endpoint_gone:
@@ -119,11 +123,14 @@ def no_answer(reply: http.Reply) -> NoAnswer:
     if answer.success:
         return NoAnswer("unclear", f"http_{reply.status}_success_without_data")
     refused = 400 <= reply.status < 600
-    return NoAnswer("broken" if refused else "unclear", f"http_{reply.status}_{answer.code or answer.message}")
+    return NoAnswer(
+        "broken" if refused else "unclear", f"http_{reply.status}_{answer.code or answer.message}"
+    )
 
 
 def retry_after(answer: http.Answer) -> float:
-    """Seconds of the supplier's own clock to wait after a 429: `Retry-After`, 60 when missing, never above 300."""
+    """Seconds of the supplier's own clock to wait after a 429: `Retry-After`, 60 when missing,
+    never above 300."""
     wish = answer.headers.get("retry-after", "").strip()
     if not re.fullmatch(r"[0-9]{1,9}", wish):
         return RETRY_AFTER_DEFAULT_S
@@ -131,12 +138,14 @@ def retry_after(answer: http.Answer) -> float:
 
 
 def same_reference(said: object, order_ref: str) -> bool:
-    """Whether the supplier means our reference, however it spells it: letters of either case, blanks around."""
+    """Whether the supplier means our reference, however it spells it: letters of either case,
+    blanks around."""
     return isinstance(said, str) and said.strip().upper() == order_ref.upper()
 
 
 def names_nobody(said: object, order_ref: str) -> bool:
-    """Whether a member for a reference names none: missing, empty, a word for nothing, or hidden but for what is ours too."""
+    """Whether a member for a reference names none: missing, empty, a word for nothing, or hidden
+    but for what is ours too."""
     if said is None:
         return True
     if not isinstance(said, str):
@@ -146,7 +155,9 @@ def names_nobody(said: object, order_ref: str) -> bool:
         return True
     shown = _HIDDEN.split(plain)
     head, tail = shown[0], shown[-1]
-    return len(shown) > 1 and order_ref.upper().startswith(head) and order_ref.upper().endswith(tail)
+    return (
+        len(shown) > 1 and order_ref.upper().startswith(head) and order_ref.upper().endswith(tail)
+    )
 
 
 def loads(body: bytes) -> Any:
@@ -161,7 +172,8 @@ def loads(body: bytes) -> Any:
 
 
 def text(value: object, limit: int = 200) -> str:
-    """A wire value as text that a database and a page can hold: no control characters, no half characters."""
+    """A wire value as text that a database and a page can hold: no control characters, no half
+    characters."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         return ""
     try:
@@ -177,7 +189,11 @@ def optional_text(value: object, limit: int = 200) -> str | None:
 
 def whole(value: object) -> int | None:
     """A count that fits a database column, or None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+        else None
+    )
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,7 +1,8 @@
 """What the call log may show of a request and its answer.
 
-Decides what is hidden: keys always, phone numbers but their last three digits, mail addresses, secret parts of
-addresses. Masks first and cuts afterwards, so that a cut never uncovers anything. Where it is kept is left to others.
+Decides what is hidden: keys always, phone numbers but their last three digits, mail addresses,
+secret parts of addresses. Masks first and cuts afterwards, so that a cut never uncovers anything.
+Where it is kept is left to others.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ from integrations.datamart.envelope import text
 MAX_BYTES = 8 * 1024
 HIDDEN = "***"
 
-# Ghana's numbers in every spelling the wire uses, alone or in a sentence, also right behind an escaped line break or
-# plus sign; hex ids and references are longer words.
+# Ghana's numbers in every spelling the wire uses, alone or in a sentence, also right behind an
+# escaped line break or plus sign; hex ids and references are longer words.
 _NUMBER = re.compile(
     r"(?:(?<![0-9A-Za-z.])|(?<=\\[nrt])|(?<=%2B))"
     r"(?:\+?233|00233|0)?[ -]?[235][0-9][ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9A-Za-z])"
 )
 # Whatever stands in these members is a number, however it is spelled.
 _NUMBER_MEMBER = re.compile(
-    r'("(?:beneficiary|beneficiary_number|phone|phoneNumber|provided|msisdn)"\s*:\s*"?)([0-9+ ()./-]{4,40})'
+    r'("(?:beneficiary|beneficiary_number|phone|phoneNumber|provided|msisdn)"\s*:\s*"?)([0-9+'
+    r" ()./-]{4,40})"
 )
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
-_SECRET_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_~-]{16,}")  # the unguessable part of our webhook address
+_SECRET_SEGMENT = re.compile(
+    r"(?<=/)[A-Za-z0-9_~-]{16,}"
+)  # the unguessable part of our webhook address
 
 
 class Mask:
@@ -35,7 +39,9 @@ class Mask:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         plain = {secret for secret in secrets if secret}
-        self._secrets = sorted(plain | {json.dumps(secret)[1:-1] for secret in plain}, key=len, reverse=True)
+        self._secrets = sorted(
+            plain | {json.dumps(secret)[1:-1] for secret in plain}, key=len, reverse=True
+        )
 
     def __call__(self, shown: str | bytes) -> str:
         """`shown` as the call log may keep it, at most 8 KiB of UTF-8."""

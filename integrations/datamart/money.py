@@ -1,7 +1,8 @@
 """Cedis on the wire to integer pesewas.
 
-Decides what counts as an amount. A number is taken as its digits stand (`envelope.loads` makes no floats of them) and
-rounded once, here. Texts may carry a currency and separators; what could mean two amounts is none, never a guess.
+Decides what counts as an amount. A number is taken as its digits stand (`envelope.loads` makes no
+floats of them) and rounded once, here. Texts may carry a currency and separators; what could mean
+two amounts is none, never a guess.
 """
 
 from __future__ import annotations
@@ -17,31 +18,42 @@ _CURRENCY = re.compile(r"^(?:GHS|GHC|GH₵|GH¢|₵)|(?:GHS|GHC|GH₵|GH¢|₵)$
 _CEDIS = frozenset({"GHS", "GH₵", "GH¢", "₵"})
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 _GROUPED = (
-    (re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII), ",", "."),
-    (re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,6}", re.ASCII), ".", ","),
+    (
+        re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII),
+        ",",
+        ".",
+    ),
+    (
+        re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,6}", re.ASCII),
+        ".",
+        ",",
+    ),
     (re.compile(r"[0-9]{1,3}( [0-9]{3})+(\.[0-9]{1,40})?", re.ASCII), " ", "."),
     (re.compile(r"[0-9]{1,3}( [0-9]{3})*,[0-9]{1,2}", re.ASCII), " ", ","),
     (re.compile(r"[0-9]{1,20},[0-9]{1,2}", re.ASCII), " ", ","),
 )
-"""Shape, what separates thousands in it, what stands before the fraction. `1,234` alone is in none: it may be 1234 or
-1.234. `1.234` is plain, as all other figures of this wire."""
+"""Shape, what separates thousands in it, what stands before the fraction. `1,234` alone is in none:
+it may be 1234 or 1.234. `1.234` is plain, as all other figures of this wire."""
 _SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f]+")
 
 
 def pesewas(cedis: object) -> int | None:
-    """Pesewas of a price or charge, rounded half up once; None for negatives, nonsense and absence."""
+    """Pesewas of a price or charge, rounded half up once; None for negatives, nonsense and
+    absence."""
     amount = signed_pesewas(cedis)
     return amount if amount is not None and amount >= 0 else None
 
 
 def signed_pesewas(cedis: object) -> int | None:
-    """Pesewas of a balance, which may be below zero, rounded half up once; None for nonsense and absence."""
+    """Pesewas of a balance, which may be below zero, rounded half up once; None for nonsense and
+    absence."""
     amount = exactly(cedis)
     return None if amount is None else int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
 
 
 def exactly(cedis: object) -> Decimal | None:
-    """The amount of a wire value in cedis with every digit of it; None for NaN, nonsense and absence."""
+    """The amount of a wire value in cedis with every digit of it; None for NaN, nonsense and
+    absence."""
     if isinstance(cedis, bool) or not isinstance(cedis, (int, float, Decimal, str)):
         return None
     amount = _of_text(cedis) if isinstance(cedis, str) else _of_number(cedis)

@@ -1,7 +1,7 @@
 """Data Mart's catalogue: products to offers, and the sizes derived from them.
 
-Decides which products can be sold at all; what they cost our customers is left to the catalogue. A malformed product
-is left out and named, so that one bad line never empties the stores.
+Decides which products can be sold at all; what they cost our customers is left to the catalogue. A
+malformed product is left out and named, so that one bad line never empties the stores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from integrations.ports import CapacityLine, LeftOut, Listing, NoAnswer, Offer
 
 Network = Literal["mtn", "telecel", "at"]
 
-# The reseller API says YELLOW in `name` and YELLO in `network`; the others are the names of the developer API.
+# The reseller API says YELLOW in `name` and YELLO in `network`; the others are the names of the
+# developer API.
 NETWORKS: dict[str, Network] = {
     "YELLOW": "mtn",
     "YELLO": "mtn",
@@ -29,10 +30,13 @@ NETWORKS: dict[str, Network] = {
 }
 NOT_ACTIVE = "not active"
 """The supplier does not sell it now: nothing of ours left it out."""
-_ACTIVE = frozenset({"", "active", "available", "enabled", "in stock", "instock", "on", "true", "yes", "1", "live"})
+_ACTIVE = frozenset(
+    {"", "active", "available", "enabled", "in stock", "instock", "on", "true", "yes", "1", "live"}
+)
 _INACTIVE = frozenset(
     {
-        "inactive", "not active", "unavailable", "not available", "disabled", "out of stock", "outofstock", "sold out",
+        "inactive", "not active", "unavailable", "not available", "disabled", "out of stock",
+        "outofstock", "sold out",
         "off", "false", "no", "0", "paused", "suspended", "discontinued", "archived", "deleted",
     }
 )  # fmt: skip
@@ -46,7 +50,8 @@ _CAPACITY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(MB|GB)", re.IGNORECASE
 
 
 def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
-    """What the supplier sells us, and what was left out. Each of those is named in `notes`; no list is no information."""
+    """What the supplier sells us, and what was left out. Each of those is named in `notes`; no list
+    is no information."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
@@ -90,12 +95,15 @@ def capacities(reply: http.Reply, notes: list[str]) -> tuple[CapacityLine, ...] 
 
 
 def grouped(found: tuple[Offer, ...]) -> tuple[CapacityLine, ...]:
-    """The sizes of `found`, smallest first: what the capacities endpoint said before it was removed."""
+    """The sizes of `found`, smallest first: what the capacities endpoint said before it was
+    removed."""
     sizes: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
     for offer in found:
         products = sizes.setdefault((offer.mb, offer.capacity), [])
         products.append((offer.product_name, offer.validity, offer.cost_pesewas))
-    return tuple(CapacityLine(capacity, tuple(products)) for (_, capacity), products in sorted(sizes.items()))
+    return tuple(
+        CapacityLine(capacity, tuple(products)) for (_, capacity), products in sorted(sizes.items())
+    )
 
 
 def megabytes(capacity: str) -> int | None:
@@ -119,7 +127,11 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     if not code or not name:
         reason = "no code or no name"
     elif not (active := _is_active(product)):
-        reason = NOT_ACTIVE if active is False else f"an unknown status '{envelope.text(product.get('status'), 20)}'"
+        reason = (
+            NOT_ACTIVE
+            if active is False
+            else f"an unknown status '{envelope.text(product.get('status'), 20)}'"
+        )
     elif not is_cedis(currency := product.get("currency") or currency_of_list):
         reason = f"another currency '{envelope.text(currency, 12) or '?'}'"
     elif network is None:
@@ -131,7 +143,15 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     elif not cost_pesewas:
         reason = "no price"
     else:
-        return Offer(code, name, capacity, mb, envelope.text(product.get("validity"), 60), cost_pesewas, network)
+        return Offer(
+            code,
+            name,
+            capacity,
+            mb,
+            envelope.text(product.get("validity"), 60),
+            cost_pesewas,
+            network,
+        )
     return LeftOut(code or name or "nameless", reason)
 
 
@@ -167,26 +187,38 @@ def _unknown_network(name: str, stated: object) -> str:
 
 
 def _wanted(product: object) -> tuple[str, int] | None:
-    """What a purchase could find there: a name in small letters and a size. None when the supplier does not sell it."""
+    """What a purchase could find there: a name in small letters and a size. None when the supplier
+    does not sell it."""
     if not isinstance(product, dict) or _is_active(product) is False:
         return None
-    name, mb = envelope.text(product.get("name")).lower(), megabytes(envelope.text(product.get("capacity"), 40))
+    name, mb = (
+        envelope.text(product.get("name")).lower(),
+        megabytes(envelope.text(product.get("capacity"), 40)),
+    )
     return None if mb is None else (name, mb)
 
 
 def _without_doubles(
-    read: list[Offer], listed: list[tuple[str, int] | None], left_out: list[LeftOut], notes: list[str]
+    read: list[Offer],
+    listed: list[tuple[str, int] | None],
+    left_out: list[LeftOut],
+    notes: list[str],
 ) -> list[Offer]:
-    """A purchase names product and size only, and the name is a search pattern. What that cannot tell apart is not
-    sold, also not from products left out: the supplier would choose the product, and with it the price.
+    """A purchase names product and size only, and the name is a search pattern. What that cannot
+    tell apart is not sold, also not from products left out: the supplier would choose the product,
+    and with it the price.
     """
     codes = Counter(offer.product_code for offer in read)
     sellable = []
     for offer in read:
         name = offer.product_name.lower()
-        found = [other for other in filter(None, listed) if other[1] == offer.mb and name in other[0]]
+        found = [
+            other for other in filter(None, listed) if other[1] == offer.mb and name in other[0]
+        ]
         if codes[offer.product_code] > 1 or len(found) > 1:
-            left_out.append(LeftOut(offer.product_code, "a purchase could not tell it from another product"))
+            left_out.append(
+                LeftOut(offer.product_code, "a purchase could not tell it from another product")
+            )
             rivals = sorted({other for other, _ in found if other != name}) or "its namesake"
             notes.append(f"{offer.product_code}: a purchase could not tell it from {rivals}")
         else:
@@ -204,5 +236,11 @@ def _line(entry: Any) -> CapacityLine | None:
         cost_pesewas = pesewas(product.get("price")) if isinstance(product, dict) else None
         if not cost_pesewas:
             return None
-        read.append((envelope.text(product.get("name"), 60), envelope.text(product.get("validity"), 60), cost_pesewas))
+        read.append(
+            (
+                envelope.text(product.get("name"), 60),
+                envelope.text(product.get("validity"), 60),
+                cost_pesewas,
+            )
+        )
     return CapacityLine(capacity, tuple(read))

@@ -1,7 +1,8 @@
 """One purchase at Data Mart: what we write, and what the answer proves.
 
-Decides between accepted, refused, certainly not bought, and unknown. Only a closed list of refusals proves that a call
-bought nothing; every other answer is unknown and left to the look-up of the reference.
+Decides between accepted, refused, certainly not bought, and unknown. Only a closed list of refusals
+proves that a call bought nothing; every other answer is unknown and left to the look-up of the
+reference.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from integrations.datamart.money import is_cedis, pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
 from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
 
-# Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase and 400 in bulk.
-REFUSALS: dict[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]] = {
+# Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase
+# and 400 in bulk.
+REFUSALS: dict[
+    str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]
+] = {
     "MISSING_CAPACITY": "invalid",
     "MISSING_PRODUCT_NAME": "invalid",
     "MISSING_BENEFICIARY": "invalid",
@@ -35,20 +39,29 @@ REFUSALS: dict[str, Literal["invalid", "catalogue", "duplicate_reference", "insu
 }
 
 _THING = re.compile(r"\b(product|bundle|package|plan|offer|capacity|size|item|pricing|price)s?\b")
-_LACKS = re.compile(r"\b(not|no|un\w+|in(valid|active)|disabled|discontinued|removed|deleted|paused|missing)\b")
+_LACKS = re.compile(
+    r"\b(not|no|un\w+|in(valid|active)|disabled|discontinued|removed|deleted|paused|missing)\b"
+)
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PRODUCT = re.compile(r"[A-Za-z0-9_ -]{2,60}")  # the supplier reads it as a search pattern: no signs, no single letter
-_CAPACITY = re.compile(r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII)  # as listed, spaces too
+_PRODUCT = re.compile(
+    r"[A-Za-z0-9_ -]{2,60}"
+)  # the supplier reads it as a search pattern: no signs, no single letter
+_CAPACITY = re.compile(
+    r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII
+)  # as listed, spaces too
 _MSISDN = re.compile(r"(?:\+233|233|0)([0-9]{9})")
 
 
 def unfit(request: PurchaseRequest) -> Rejected | None:
-    """A refusal of our own for what must never be sent: without a reference, for instance, the supplier invents one."""
+    """A refusal of our own for what must never be sent: without a reference, for instance, the
+    supplier invents one."""
     if not _REFERENCE.fullmatch(request.order_ref):
         return Rejected("invalid", "BAD_REFERENCE", "The order has no reference that can be sent.")
     if not is_sendable_name(request.product_name):
-        return Rejected("catalogue", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's.")
+        return Rejected(
+            "catalogue", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's."
+        )
     if not is_sendable_capacity(request.capacity):
         return Rejected("catalogue", "BAD_CAPACITY", "The size must be text such as 5GB.")
     if not _MSISDN.fullmatch(request.recipient_msisdn):
@@ -57,7 +70,8 @@ def unfit(request: PurchaseRequest) -> Rejected | None:
 
 
 def is_sendable_name(product_name: str) -> bool:
-    """Whether a purchase may name this product. Asked of the list too: what is not sent must not be sold."""
+    """Whether a purchase may name this product. Asked of the list too: what is not sent must not be
+    sold."""
     return _PRODUCT.fullmatch(product_name) is not None
 
 
@@ -67,7 +81,8 @@ def is_sendable_capacity(capacity: str) -> bool:
 
 
 def wire(request: PurchaseRequest) -> dict[str, str]:
-    """The body of one purchase; call `unfit` first. No quantity, no callback: both are hazards of the wire."""
+    """The body of one purchase; call `unfit` first. No quantity, no callback: both are hazards of
+    the wire."""
     return {
         "capacity": request.capacity,
         "product_name": request.product_name,
@@ -77,7 +92,8 @@ def wire(request: PurchaseRequest) -> dict[str, str]:
 
 
 def local_number(msisdn: str) -> str:
-    """`+233241234567` → `0241234567`, the only spelling all generations accept; anything else as it is."""
+    """`+233241234567` → `0241234567`, the only spelling all generations accept; anything else as it
+    is."""
     match = _MSISDN.fullmatch(msisdn)
     return f"0{match[1]}" if match else msisdn
 
@@ -93,7 +109,9 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
     if not envelope.same_reference(reference, request.order_ref):
         if not envelope.names_nobody(reference, request.order_ref):
             return Unknown("other_reference")
-        if not _names(said.data.get("beneficiary"), request.recipient_msisdn):  # then it is ours only by our number
+        if not _names(
+            said.data.get("beneficiary"), request.recipient_msisdn
+        ):  # then it is ours only by our number
             return Unknown("no_reference")
     return accepted(said.data, request.order_ref)
 
@@ -116,8 +134,9 @@ def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
 def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
     """What single and bulk answers have in common; a success is handed back to be read.
 
-    The router's own 404 is `NotSent`: it ran no handler, so nothing was bought, and the order is not at fault, so it
-    is no refusal of it. The same holds for the rate limiter, which stands before the handlers.
+    The router's own 404 is `NotSent`: it ran no handler, so nothing was bought, and the order is
+    not at fault, so it is no refusal of it. The same holds for the rate limiter, which stands
+    before the handlers.
     """
     if isinstance(reply, http.NotConnected):
         return NotSent(reply.reason)
@@ -138,8 +157,12 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         return refused(answer)
     if answer.code == "PROVIDER_ERROR":  # refunded there, but the network may still deliver
         return Unknown("provider_error")
-    about_catalogue = 400 <= answer.status < 500 and speaks_of_catalogue(f"{answer.code} {answer.message}")
-    return Unknown(f"http_{answer.status}_{answer.code or 'no_code'}", about_catalogue=about_catalogue)
+    about_catalogue = 400 <= answer.status < 500 and speaks_of_catalogue(
+        f"{answer.code} {answer.message}"
+    )
+    return Unknown(
+        f"http_{answer.status}_{answer.code or 'no_code'}", about_catalogue=about_catalogue
+    )
 
 
 def _names(beneficiary: object, msisdn: str) -> bool:
@@ -148,9 +171,14 @@ def _names(beneficiary: object, msisdn: str) -> bool:
 
 
 def speaks_of_catalogue(words: str) -> bool:
-    """Whether a refusal says that something is not sold. Never a proof: only reason enough not to sell it."""
+    """Whether a refusal says that something is not sold. Never a proof: only reason enough not to
+    sell it."""
     said = re.sub(r"[\W_]+", " ", words).lower()
-    return bool(_THING.search(said) and _LACKS.search(said)) or "out of stock" in said or "sold out" in said
+    return (
+        bool(_THING.search(said) and _LACKS.search(said))
+        or "out of stock" in said
+        or "sold out" in said
+    )
 
 
 def refused(answer: Envelope) -> Rejected:

@@ -1,7 +1,7 @@
 """Data Mart's status words and what they mean to us.
 
-Decides the translation, here and nowhere else. What a state may do to money is left to the order. An unknown word
-means "no change, and a person should look"; it never means failed.
+Decides the translation, here and nowhere else. What a state may do to money is left to the order.
+An unknown word means "no change, and a person should look"; it never means failed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from integrations.datamart.envelope import text
 from integrations.ports import StatusWord
 
-# vendor code: the order model of the published servers. vendor docs: the API page. developer API: the other API of the
-# same vendor, whose words leak through a forwarding server. clients: seen in code of other resellers. ours: inference.
+# vendor code: the order model of the published servers. vendor docs: the API page. developer API:
+# the other API of the same vendor, whose words leak through a forwarding server. clients: seen in
+# code of other resellers. ours: inference.
 WORDS: dict[str, StatusWord] = {
     "pending": "pending",  # vendor code, docs: bought, nobody has touched it
     "created": "pending",  # vendor code: suffix of the event transaction.created
@@ -65,8 +66,9 @@ def meaning(raw: object) -> Meaning:
 def meaning_at_purchase(raw: object) -> Meaning:
     """What an answer to a purchase says. Accepting is not delivering.
 
-    The forwarding generation writes `completed` there for "accepted upstream", so it reads as processing. A purchase
-    that is accepted and failed at once contradicts itself: a person looks, and the next look-up decides.
+    The forwarding generation writes `completed` there for "accepted upstream", so it reads as
+    processing. A purchase that is accepted and failed at once contradicts itself: a person looks,
+    and the next look-up decides.
     """
     said = meaning(raw)
     if said.word == "completed":

@@ -1,7 +1,7 @@
 """Data Mart's records of orders: the look-up by our reference, and the list.
 
-Decides when an answer is about our order and when "not found" is a statement of the supplier. How often absence must
-be seen before it is believed is left to fulfilment.
+Decides when an answer is about our order and when "not found" is a statement of the supplier. How
+often absence must be seen before it is believed is left to fulfilment.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
 def _found(record: Mapping[str, Any], order_ref: str) -> Found:
     said = meaning(record.get("status"))
     product = record.get("product")
-    product = product if isinstance(product, dict) else record  # flat in the older generation and the other APIs
+    product = (
+        product if isinstance(product, dict) else record
+    )  # flat in the older generation and the other APIs
     return Found(
         order_ref=order_ref,
         status=said.word,
@@ -57,7 +59,9 @@ def _found(record: Mapping[str, Any], order_ref: str) -> Found:
         recipient=optional_text(record.get("beneficiary"), 40),
         capacity=optional_text(product.get("capacity"), 40),
         # An old reason lingers on the wire after a failed order was queued again.
-        failure_reason=optional_text(record.get("failure_reason")) if said.word == "failed" else None,
+        failure_reason=optional_text(record.get("failure_reason"))
+        if said.word == "failed"
+        else None,
         needs_person=said.needs_person,
     )
 
@@ -76,7 +80,11 @@ def rows(reply: http.Reply, notes: list[str]) -> tuple[TransactionRow, ...] | No
     listed = data.get("transactions")
     if not isinstance(listed, list):
         return NoAnswer("unclear", "no list of transactions")
-    found = [_row(entry) for entry in listed if isinstance(entry, dict) and optional_text(entry.get("reference"))]
+    found = [
+        _row(entry)
+        for entry in listed
+        if isinstance(entry, dict) and optional_text(entry.get("reference"))
+    ]
     if len(found) < len(listed):
         notes.append(f"{len(listed) - len(found)} rows without a reference left out")
     return tuple(found)

@@ -1,6 +1,7 @@
 """A webhook body of Data Mart: what it says, and whether its signature holds.
 
-Decides the reading only. A webhook rings and proves nothing; who may ring, and what happens then, is left to others.
+Decides the reading only. A webhook rings and proves nothing; who may ring, and what happens then,
+is left to others.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _SIGN_DATA = ("platform_data_secret", "platform_data_key")
 """These vouch for the member `data` and for nothing around it."""
 _REFERENCES = ("reference", "orderReference", "ref", "bulk_reference", "transactionId")
 _STATUSES = ("new_status", "status", "orderStatus")
-_NO_STATUS = ("webhook.test", "bulk_purchase.completed")  # the latter means that a batch was accepted
+_NO_STATUS = (
+    "webhook.test",
+    "bulk_purchase.completed",
+)  # the latter means that a batch was accepted
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,64}")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -40,11 +44,14 @@ class Verifier:
     def __post_init__(self) -> None:
         for mode in self.modes:
             if mode not in MODES:
-                raise ValueError(f"{mode!r} is no way to verify a webhook; there are: {' '.join(MODES)}")
+                raise ValueError(
+                    f"{mode!r} is no way to verify a webhook; there are: {' '.join(MODES)}"
+                )
 
 
 def read_event(body: bytes, headers: Mapping[str, str], verifier: Verifier) -> WebhookNews:
-    """What `body` says. Never raises, whatever the bytes; a body that is no JSON object says nothing."""
+    """What `body` says. Never raises, whatever the bytes; a body that is no JSON object says
+    nothing."""
     lowered = {name.lower(): value for name, value in headers.items()}
     try:
         members = envelope.loads(body)
@@ -70,8 +77,8 @@ def read_event(body: bytes, headers: Mapping[str, str], verifier: Verifier) -> W
 
 
 def data_text(body: bytes) -> bytes | None:
-    """The exact bytes of the top-level `data` value, which are what the supplier signs. Written again from the parsed
-    value they might differ in a number or in the order of keys.
+    """The exact bytes of the top-level `data` value, which are what the supplier signs. Written
+    again from the parsed value they might differ in a number or in the order of keys.
     """
     try:
         return _member(body.decode("utf-8"), "data")
@@ -80,7 +87,8 @@ def data_text(body: bytes) -> bytes | None:
 
 
 def _member(text: str, name: str) -> bytes | None:
-    """Walks the top level of an object; of two members with one name the last counts, as in JSON.parse."""
+    """Walks the top level of an object; of two members with one name the last counts, as in
+    JSON.parse."""
     decoder = json.JSONDecoder()
     found = None
     at = _after_space(text, 0)
@@ -107,14 +115,20 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _says_so_itself(data: Any, order_ref: str | None, raw_status: str | None) -> bool:
-    """Whether the reference and the status were read from `data`. A signed "webhook.test" has neither: put into another
-    wrapping, it must not vouch for a reference and a word written beside it."""
+    """Whether the reference and the status were read from `data`. A signed "webhook.test" has
+    neither: put into another wrapping, it must not vouch for a reference and a word written beside
+    it."""
     places = [data] if isinstance(data, dict) else []
-    return order_ref == _first(places, _REFERENCES) and (raw_status is None or raw_status == _first(places, _STATUSES))
+    return order_ref == _first(places, _REFERENCES) and (
+        raw_status is None or raw_status == _first(places, _STATUSES)
+    )
 
 
-def _status(event: str, places: Sequence[Mapping[str, Any]]) -> tuple[StatusWord | None, str | None]:
-    """Our word and theirs. A word that is not in the table stays theirs only: it is a hint and needs no alarm."""
+def _status(
+    event: str, places: Sequence[Mapping[str, Any]]
+) -> tuple[StatusWord | None, str | None]:
+    """Our word and theirs. A word that is not in the table stays theirs only: it is a hint and
+    needs no alarm."""
     if event in _NO_STATUS:
         return None, None
     raw = _first(places, _STATUSES)
@@ -134,7 +148,9 @@ def _first(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str | N
     return None
 
 
-def _verified_by(body: bytes, members: Mapping[str, Any], headers: Mapping[str, str], verifier: Verifier) -> str | None:
+def _verified_by(
+    body: bytes, members: Mapping[str, Any], headers: Mapping[str, str], verifier: Verifier
+) -> str | None:
     in_body = members.get("signature")
     signature = headers.get("x-platform-signature") or (in_body if isinstance(in_body, str) else "")
     for mode in verifier.modes:
@@ -146,7 +162,9 @@ def _verified_by(body: bytes, members: Mapping[str, Any], headers: Mapping[str, 
             holds = _signed(verifier.body_secret, body, headers.get("x-datamart-signature", ""))
         elif mode == "static_token":
             tokens = (headers.get("x-api-key", ""), headers.get("x-webhook-signature", ""))
-            holds = bool(verifier.static_token) and any(_same(verifier.static_token, token) for token in tokens)
+            holds = bool(verifier.static_token) and any(
+                _same(verifier.static_token, token) for token in tokens
+            )
         else:
             holds = False
         if holds:
@@ -161,4 +179,6 @@ def _signed(key: str, signed: bytes | None, signature: str) -> bool:
 
 
 def _same(expected: str, given: str) -> bool:
-    return hmac.compare_digest(expected.encode("utf-8", "replace"), given.encode("utf-8", "replace"))
+    return hmac.compare_digest(
+        expected.encode("utf-8", "replace"), given.encode("utf-8", "replace")
+    )

@@ -39,7 +39,9 @@ def account(sandbox: Sandbox, call: Call) -> Response:
         },
         "supported_networks": ["YELLO"] if forwarding else None,
     }
-    return wire.success(sandbox.clock, "Account information retrieved", wire.omit(payload, knobs.omit))
+    return wire.success(
+        sandbox.clock, "Account information retrieved", wire.omit(payload, knobs.omit)
+    )
 
 
 def balance(sandbox: Sandbox, call: Call) -> Response:
@@ -56,7 +58,10 @@ def set_webhook(sandbox: Sandbox, call: Call) -> Response:
         return wire.failure(sandbox.clock, 400, "Invalid webhook URL", "INVALID_URL", provided=url)
     sandbox.store.set_account(call.account.id, webhook_url=url)
     problem = _send_test(sandbox, call.account.id)
-    payload: dict[str, Any] = {"webhook_url": url, "test_status": "failed" if problem else "successful"}
+    payload: dict[str, Any] = {
+        "webhook_url": url,
+        "test_status": "failed" if problem else "successful",
+    }
     if problem:
         payload |= {"test_error": problem, "note": "Webhook URL saved, but the test call failed"}
     else:
@@ -79,11 +84,15 @@ def send_test_webhook(sandbox: Sandbox, call: Call) -> Response:
 def statistics(sandbox: Sandbox, call: Call) -> Response:
     if sandbox.knobs.statistics == "broken":
         details = "Class constructor ObjectId cannot be invoked without 'new'"
-        return wire.failure(sandbox.clock, 500, "Failed to retrieve statistics", "STATISTICS_ERROR", details=details)
+        return wire.failure(
+            sandbox.clock, 500, "Failed to retrieve statistics", "STATISTICS_ERROR", details=details
+        )
     period = call.request.args.get("period") or "7days"
     since = sandbox.clock.now() - PERIODS_S.get(period, PERIODS_S["7days"])
     orders = sandbox.store.rows(
-        "SELECT status, amount_pesewas FROM orders WHERE account_id = ? AND created_at >= ?", call.account.id, since
+        "SELECT status, amount_pesewas FROM orders WHERE account_id = ? AND created_at >= ?",
+        call.account.id,
+        since,
     )
     counts = Counter(row["status"] for row in orders)
     done = "completed" if sandbox.knobs.generation == "A3" else "successful"
@@ -96,12 +105,18 @@ def statistics(sandbox: Sandbox, call: Call) -> Response:
         "failed_requests": reseller.requests - reseller.requests_ok,
         "avg_response_time": wire.number(round(reseller.total_ms / max(reseller.requests, 1), 1)),
     }
-    payload = {"period": period, "statistics": {"api_usage": api_usage, "transactions": transactions}}
+    payload = {
+        "period": period,
+        "statistics": {"api_usage": api_usage, "transactions": transactions},
+    }
     return wire.success(sandbox.clock, "Statistics retrieved", payload)
 
 
 def _send_test(sandbox: Sandbox, account_id: int) -> str | None:
-    payload: dict[str, Any] = {"message": "This is a test webhook", "timestamp": iso(sandbox.clock.now())}
+    payload: dict[str, Any] = {
+        "message": "This is a test webhook",
+        "timestamp": iso(sandbox.clock.now()),
+    }
     if sandbox.knobs.generation == "A3":
         payload["supported_network"] = "YELLO"
     return sandbox.webhooks.test(sandbox.store.account(account_id), payload)

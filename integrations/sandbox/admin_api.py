@@ -1,4 +1,5 @@
-"""The admin API for tests and tools, in JSON: read the state, plan faults, hold and release, turn knobs, move time.
+"""The admin API for tests and tools, in JSON: read the state, plan faults, hold and release, turn
+knobs, move time.
 
 Decides what outsiders may see and set. It is no part of the supplier's wire; people use `pages.py`.
 """
@@ -51,7 +52,11 @@ def guard(request: Request) -> Response | None:
     if host not in _LOOPBACK and not host.endswith(".localhost"):
         return wire.as_json(403, {"error": "the sandbox answers to this machine's own names only"})
     origin = request.headers.get("Origin")
-    if request.method == "POST" and origin is not None and origin != f"{request.scheme}://{request.host}":
+    if (
+        request.method == "POST"
+        and origin is not None
+        and origin != f"{request.scheme}://{request.host}"
+    ):
         return wire.as_json(403, {"error": "a page of another site may not post here"})
     return None
 
@@ -91,8 +96,8 @@ def inflight(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 
 
 def abandoned(sandbox: Sandbox, request: Request) -> dict[str, Any]:
-    """Purchases whose client was gone when the answer was ready: from which port, and whether it left before the
-    charge, after it, or nothing was charged."""
+    """Purchases whose client was gone when the answer was ready: from which port, and whether it
+    left before the charge, after it, or nothing was charged."""
     return {"abandoned": list(sandbox.abandoned)}
 
 
@@ -102,7 +107,8 @@ def buying(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 
 
 def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
-    """How often each fault struck, how many orders, and what became of the webhooks, without the weight of the whole state."""
+    """How often each fault struck, how many orders, and what became of the webhooks, without the
+    weight of the whole state."""
     faults = sandbox.faults
     return {
         "fired_at": dict(faults.fired_at),
@@ -112,15 +118,19 @@ def counts(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 
 
 def requests(sandbox: Sandbox, request: Request) -> dict[str, Any]:
-    """When each counted request of the reseller came, by the supplier's clock, to which endpoint, in which of its
-    windows, and whether it was refused with a 429. `?since=` leaves out what came before that moment."""
+    """When each counted request of the reseller came, by the supplier's clock, to which endpoint,
+    in which of its windows, and whether it was refused with a 429. `?since=` leaves out what came
+    before that moment."""
     try:
         since = float(request.args.get("since", "0"))
     except ValueError:
         raise BadRequest("since is in seconds since the epoch") from None
     counted = sandbox.limiter.counted(sandbox.store.account().api_key, since)
     shown = ("at", "endpoint", "window", "exceeded")
-    return {"now": sandbox.clock.now(), "requests": [{name: getattr(one, name) for name in shown} for one in counted]}
+    return {
+        "now": sandbox.clock.now(),
+        "requests": [{name: getattr(one, name) for name in shown} for one in counted],
+    }
 
 
 def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
@@ -130,7 +140,9 @@ def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     seed = options.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise BadRequest("seed is a whole number")
-    sandbox.faults.install(faults.read_plan(options.get("plan")), seed=seed, keep=bool(options.get("keep")))
+    sandbox.faults.install(
+        faults.read_plan(options.get("plan")), seed=seed, keep=bool(options.get("keep"))
+    )
     return {"faults": sandbox.faults.entries()}
 
 
@@ -165,7 +177,11 @@ def advance_clock(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 
 def order_row(order: Order) -> dict[str, Any]:
     times = {"created_at": iso(order.created_at), "changed_at": iso(order.changed_at)}
-    return {**vars(order), **times, "completed_at": None if order.completed_at is None else iso(order.completed_at)}
+    return {
+        **vars(order),
+        **times,
+        "completed_at": None if order.completed_at is None else iso(order.completed_at),
+    }
 
 
 def read_json(request: Request) -> Any:

@@ -1,7 +1,8 @@
 """The supplier as a plain WSGI application.
 
-Decides the way of a request: body, faults, door, rate limit, endpoint, faults again. What endpoints answer is in the
-`*_calls.py` files; the pages and the admin API for tests are in `pages.py` and `admin API.py`.
+Decides the way of a request: body, faults, door, rate limit, endpoint, faults again. What endpoints
+answer is in the `*_calls.py` files; the pages and the admin API for tests are in `pages.py` and
+`admin API.py`.
 """
 
 from __future__ import annotations
@@ -77,11 +78,17 @@ _ROUTES = Map(
 )
 
 # Which knob takes which endpoint away.
-_GONE_KNOB = {"capacities": "capacities", "product": "capacities", "bulk": "bulk", "bulk_alias": "bulk_alias"}
+_GONE_KNOB = {
+    "capacities": "capacities",
+    "product": "capacities",
+    "bulk": "bulk",
+    "bulk_alias": "bulk_alias",
+}
 
 
 class Supplier:
-    """The WSGI application. `sandbox` is open to tests that turn knobs or read the store directly."""
+    """The WSGI application. `sandbox` is open to tests that turn knobs or read the store
+    directly."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -110,7 +117,9 @@ class Supplier:
             return wire.as_json(200, {"status": "ok", "timestamp": now, "environment": "sandbox"})
         if path == "/" and "text/html" not in request.headers.get("Accept", ""):
             now = iso(self.sandbox.clock.now())
-            return wire.as_json(200, {"message": "Sandbox supplier", "version": "1.0.0", "timestamp": now})
+            return wire.as_json(
+                200, {"message": "Sandbox supplier", "version": "1.0.0", "timestamp": now}
+            )
         if path == "/" or path == "/sandbox" or path.startswith("/sandbox/"):
             return admin_api.respond(self.sandbox, request) or pages.respond(self.sandbox, request)
         return wire.as_json(404, {"success": False, "message": "Route not found", "path": path})
@@ -122,16 +131,27 @@ class Supplier:
             return refused.response
         endpoint, argument = _route(self.sandbox, request)
         # The alias is the same endpoint to a plan of faults.
-        met = self.sandbox.faults.draw("bulk" if endpoint == "bulk_alias" else endpoint, _references(body, argument))
-        misconduct = misbehaviour.Misconduct(self.sandbox, request, endpoint, _first(_references(body, argument)), met)
+        met = self.sandbox.faults.draw(
+            "bulk" if endpoint == "bulk_alias" else endpoint, _references(body, argument)
+        )
+        misconduct = misbehaviour.Misconduct(
+            self.sandbox, request, endpoint, _first(_references(body, argument)), met
+        )
         with misconduct.on_record():
             early = misconduct.at_the_gate()
             if early is not None:
                 return early
-            return misconduct.after(lambda: self._answer(request, endpoint, argument, body, misconduct))
+            return misconduct.after(
+                lambda: self._answer(request, endpoint, argument, body, misconduct)
+            )
 
     def _answer(
-        self, request: Request, endpoint: str, argument: str, body: Any, misconduct: misbehaviour.Misconduct
+        self,
+        request: Request,
+        endpoint: str,
+        argument: str,
+        body: Any,
+        misconduct: misbehaviour.Misconduct,
     ) -> Response:
         knobs, started = self.sandbox.knobs, time.monotonic()
         if knobs.latency_s:
@@ -140,15 +160,21 @@ class Supplier:
             account = wire.authenticate(self.sandbox.store, request, body)
         except wire.Refused as refused:
             return refused.response
-        quota = self.sandbox.limiter.hit(account.api_key, knobs.rate_limit, knobs.rate_window, endpoint or "unknown")
+        quota = self.sandbox.limiter.hit(
+            account.api_key, knobs.rate_limit, knobs.rate_window, endpoint or "unknown"
+        )
         if quota.exceeded:
             return wire.plain(429, "API rate limit exceeded", **quota.headers())
         misconduct.before()
-        call = Call(request, endpoint, body, account, argument, misconduct.faults, misconduct.note_charge)
+        call = Call(
+            request, endpoint, body, account, argument, misconduct.faults, misconduct.note_charge
+        )
         response = self._run(call, misconduct)
         response.headers.extend(quota.headers())
         took_ms = (time.monotonic() - started) * 1000
-        self.sandbox.store.count_request(account.id, ok=response.status_code < 400, duration_ms=took_ms)
+        self.sandbox.store.count_request(
+            account.id, ok=response.status_code < 400, duration_ms=took_ms
+        )
         return response
 
     def _run(self, call: Call, misconduct: misbehaviour.Misconduct) -> Response:
@@ -173,10 +199,12 @@ def create_sandbox(
     seed: int = 0,
     **knobs: Any,
 ) -> Supplier:
-    """A supplier on that store (or file). Further arguments are knobs, see `profiles.Knobs`; raises BadKnob.
+    """A supplier on that store (or file). Further arguments are knobs, see `profiles.Knobs`; raises
+    BadKnob.
 
-    Without a socket below it, a lost connection is raised as `dropped("close" | "reset" | "short_body")`; give
-    `httpx.ReadError` when the application is mounted under `httpx.WSGITransport`.
+    Without a socket below it, a lost connection is raised as `dropped("close" | "reset" |
+    "short_body")`; give `httpx.ReadError` when the application is mounted under
+    `httpx.WSGITransport`.
     """
     turned = profiles.preset(profile, **knobs)
     opened = store if isinstance(store, Store) else Store(store)
@@ -188,7 +216,9 @@ def available_endpoints(sandbox: Sandbox) -> list[str]:
     """What a lost caller is told exists."""
     shown = [rule for rule in _ROUTES.iter_rules() if not _is_gone(sandbox, rule.endpoint)]
     verbs = [(next(iter(sorted((rule.methods or set()) - {"HEAD"}))), rule.rule) for rule in shown]
-    return [f"{verb} {path.removeprefix(API_PREFIX)}" for verb, path in verbs if "products/" not in path]
+    return [
+        f"{verb} {path.removeprefix(API_PREFIX)}" for verb, path in verbs if "products/" not in path
+    ]
 
 
 def _route(sandbox: Sandbox, request: Request) -> tuple[str, str]:
@@ -207,7 +237,8 @@ def _is_gone(sandbox: Sandbox, endpoint: str) -> bool:
 
 def _not_found(sandbox: Sandbox, request: Request) -> Response:
     return wire.failure(
-        sandbox.clock, 404, "Endpoint not found", "ENDPOINT_NOT_FOUND", endpoint=request.path, method=request.method,
+        sandbox.clock, 404, "Endpoint not found", "ENDPOINT_NOT_FOUND", endpoint=request.path,
+        method=request.method,
         available_endpoints=available_endpoints(sandbox),
     )  # fmt: skip
 
@@ -217,7 +248,11 @@ def _references(body: Any, argument: str) -> list[str]:
     found = [argument] if argument else []
     if isinstance(body, dict):
         lines = body.get("orders")
-        parts = [body, *(line for line in lines if isinstance(line, dict))] if isinstance(lines, list) else [body]
+        parts = (
+            [body, *(line for line in lines if isinstance(line, dict))]
+            if isinstance(lines, list)
+            else [body]
+        )
         found += [str(part["reference"]) for part in parts if part.get("reference")]
     return found
 

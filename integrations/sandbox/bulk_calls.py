@@ -1,7 +1,7 @@
 """Buying many bundles in one call: all checked first, then bought one after another.
 
-Decides the batch's own codes and its hazards: the batch reference is never checked, a used order reference breaks the
-rest of the batch.
+Decides the batch's own codes and its hazards: the batch reference is never checked, a used order
+reference breaks the rest of the batch.
 """
 
 from __future__ import annotations
@@ -44,13 +44,19 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
     if len(wanted) > MAX_ORDERS:
         counts = {"max_allowed": MAX_ORDERS, "provided": len(wanted)}
         return wire.failure(sandbox.clock, 400, "Too many orders", "EXCEEDS_LIMIT", **counts)
-    reference = str(body.get("reference") or purchase_calls.generated_reference(sandbox, "BULK_API"))
+    reference = str(
+        body.get("reference") or purchase_calls.generated_reference(sandbox, "BULK_API")
+    )
     try:
-        lines = [_read(sandbox, call, index, entry, reference) for index, entry in enumerate(wanted)]
+        lines = [
+            _read(sandbox, call, index, entry, reference) for index, entry in enumerate(wanted)
+        ]
         total = sum(line.purchase.amount_pesewas for line in lines)
         held = sandbox.store.account(call.account.id).balance_pesewas
         if held < total:
-            return purchase_calls.insufficient_balance(sandbox, call, orders.InsufficientBalance(total, held))
+            return purchase_calls.insufficient_balance(
+                sandbox, call, orders.InsufficientBalance(total, held)
+            )
         with sandbox.wallet(call.account.id):
             if sandbox.knobs.transaction_s:
                 time.sleep(sandbox.knobs.transaction_s)
@@ -67,13 +73,20 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
     """Check one entry; the first bad one refuses the whole batch. Raises wire.Refused."""
 
     def refuse(message: str, code: str, **extra: Any) -> wire.Refused:
-        return wire.Refused(wire.failure(sandbox.clock, 400, message, code, order_index=index, **extra))
+        return wire.Refused(
+            wire.failure(sandbox.clock, 400, message, code, order_index=index, **extra)
+        )
 
     order = entry if isinstance(entry, dict) else {}
     number = order.get("beneficiary_number")
     if not purchase_calls.is_phone(sandbox, number):
         prefixes = list(catalogue.MTN_PREFIXES) if sandbox.knobs.generation == "A3" else None
-        raise refuse("Invalid phone number", "INVALID_PHONE_NUMBER", beneficiary=number, valid_prefixes=prefixes)
+        raise refuse(
+            "Invalid phone number",
+            "INVALID_PHONE_NUMBER",
+            beneficiary=number,
+            valid_prefixes=prefixes,
+        )
     if not order.get("capacity"):
         raise refuse("Capacity is required", "MISSING_CAPACITY")
     if not order.get("product_name"):
@@ -106,7 +119,9 @@ def _reference(sandbox: Sandbox, batch: str, index: int) -> str:
     return f"{plain}-{secrets.token_hex(2)}" if orders.is_taken(sandbox.store, plain) else plain
 
 
-def _buy(sandbox: Sandbox, call: Call, lines: list[Line]) -> tuple[list[tuple[Line, Order]], list[Failure]]:
+def _buy(
+    sandbox: Sandbox, call: Call, lines: list[Line]
+) -> tuple[list[tuple[Line, Order]], list[Failure]]:
     forwarding = sandbox.knobs.generation == "A3"
     lag = call.fault("lookup_lag")
     lag_s = lag.duration_s if lag else sandbox.knobs.lookup_lag_s
@@ -119,7 +134,11 @@ def _buy(sandbox: Sandbox, call: Call, lines: list[Line]) -> tuple[list[tuple[Li
             continue
         try:
             order = orders.buy(
-                sandbox.store, call.account.id, line.purchase, dedupe=sandbox.knobs.dedupe, lookup_lag_s=lag_s
+                sandbox.store,
+                call.account.id,
+                line.purchase,
+                dedupe=sandbox.knobs.dedupe,
+                lookup_lag_s=lag_s,
             )
             call.note_charge()
         except orders.InsufficientBalance:
@@ -133,7 +152,11 @@ def _buy(sandbox: Sandbox, call: Call, lines: list[Line]) -> tuple[list[tuple[Li
 
 
 def _settle(
-    sandbox: Sandbox, line: Line, order: Order, bought: list[tuple[Line, Order]], failed: list[Failure]
+    sandbox: Sandbox,
+    line: Line,
+    order: Order,
+    bought: list[tuple[Line, Order]],
+    failed: list[Failure],
 ) -> None:
     if sandbox.knobs.generation != "A3":
         bought.append((line, order))
@@ -148,7 +171,12 @@ def _settle(
 
 
 def _answer(
-    sandbox: Sandbox, call: Call, reference: str, bought: list[tuple[Line, Order]], failed: list[Failure], url: Any
+    sandbox: Sandbox,
+    call: Call,
+    reference: str,
+    bought: list[tuple[Line, Order]],
+    failed: list[Failure],
+    url: Any,
 ) -> Response:
     forwarding = sandbox.knobs.generation == "A3"
     failed_rows = [_failed_row(failure, with_reference=forwarding) for failure in failed]
@@ -179,11 +207,22 @@ def _answer(
     sandbox.webhooks.event(account, "bulk_purchase.completed", event, of_purchase=True)
     if isinstance(url, str) and url:
         short = {"total": counts["total_orders"], "successful": len(bought), "failed": len(failed)}
-        said = {"reference": reference, "status": "completed", "summary": {**short, "amount_charged": paid}}
+        said = {
+            "reference": reference,
+            "status": "completed",
+            "summary": {**short, "amount_charged": paid},
+        }
         sandbox.webhooks.callback(url, said)
     summary = {**counts, "total_requested": requested, **money}
-    payload = {"bulk_reference": reference, "summary": summary, **body, "webhook_sent": bool(account.webhook_url)}
-    return wire.success(sandbox.clock, "Bulk purchase processed", wire.omit(payload, sandbox.knobs.omit), 201)
+    payload = {
+        "bulk_reference": reference,
+        "summary": summary,
+        **body,
+        "webhook_sent": bool(account.webhook_url),
+    }
+    return wire.success(
+        sandbox.clock, "Bulk purchase processed", wire.omit(payload, sandbox.knobs.omit), 201
+    )
 
 
 def _bought_row(line: Line, order: Order, forwarding: bool) -> dict[str, Any]:

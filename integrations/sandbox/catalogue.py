@@ -15,12 +15,24 @@ MB_PER_GB = 1024
 
 # Base prices in pesewas by GB, from the supplier's developer price list of August 2025.
 _YELLOW = {
-    1: 440, 2: 880, 3: 1300, 4: 1800, 5: 2300, 6: 2600, 8: 3400, 10: 4200, 15: 6050, 20: 8100, 25: 10300, 30: 12700,
+    1: 440, 2: 880, 3: 1300, 4: 1800, 5: 2300, 6: 2600, 8: 3400, 10: 4200, 15: 6050, 20: 8100,
+    25: 10300, 30: 12700,
     40: 16400, 50: 20200,
 }  # fmt: skip
-_TELECEL = {5: 1950, 10: 3650, 15: 5285, 20: 6980, 25: 8675, 30: 10370, 40: 13760, 50: 17150, 100: 34100}
+_TELECEL = {
+    5: 1950,
+    10: 3650,
+    15: 5285,
+    20: 6980,
+    25: 8675,
+    30: 10370,
+    40: 13760,
+    50: 17150,
+    100: 34100,
+}
 _AT_PREMIUM = {
-    1: 395, 2: 835, 3: 1325, 4: 1650, 5: 1950, 6: 2350, 8: 3050, 10: 3850, 12: 4550, 15: 5750, 25: 9500, 30: 11500,
+    1: 395, 2: 835, 3: 1325, 4: 1650, 5: 1950, 6: 2350, 8: 3050, 10: 3850, 12: 4550, 15: 5750,
+    25: 9500, 30: 11500,
     40: 15100, 50: 19000,
 }  # fmt: skip
 
@@ -64,4 +76,6 @@ def opening() -> Iterator[Product]:
     """The products of a new store, every network; a profile decides which of them are shown."""
     for name, category, validity, prices in _FAMILIES:
         for gigabytes, pesewas in prices.items():
-            yield Product(f"{name}_{gigabytes}GB", name, category, gigabytes, "GB", validity, pesewas)
+            yield Product(
+                f"{name}_{gigabytes}GB", name, category, gigabytes, "GB", validity, pesewas
+            )

@@ -1,6 +1,8 @@
-"""The append-only file of every debit and credit of the wallets, one JSON object a line, synced to disk.
+"""The append-only file of every debit and credit of the wallets, one JSON object a line, synced to
+disk.
 
-Decides only how lines reach the disk whole and in order. What is written, and when, is the store's business.
+Decides only how lines reach the disk whole and in order. What is written, and when, is the store's
+business.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Any
 
 
 class ChargeFile:
-    """Open for appending. `last_seq` is the number of the last whole line found, 0 for an empty file."""
+    """Open for appending. `last_seq` is the number of the last whole line found, 0 for an empty
+    file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,6 +1,7 @@
 """The supplier's own time, which a test may push forward.
 
-Decides what "now" is for orders, windows and timestamps. Waiting and socket timeouts stay on the machine's time.
+Decides what "now" is for orders, windows and timestamps. Waiting and socket timeouts stay on the
+machine's time.
 """
 
 from __future__ import annotations
@@ -28,4 +29,7 @@ class Clock:
 
 def iso(at: float) -> str:
     """Seconds since the epoch as the supplier writes it: UTC, milliseconds, `Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(at * 1000) % 1000:03d}Z"
+    return (
+        datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        + f"{int(at * 1000) % 1000:03d}Z"
+    )

@@ -1,6 +1,7 @@
 """What goes wrong on purpose: the plan of faults.
 
-Decides which fault meets which request. Carrying a fault out is left to `app.py`, and to `serve.py` where a socket is needed.
+Decides which fault meets which request. Carrying a fault out is left to `app.py`, and to `serve.py`
+where a socket is needed.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ GATE = frozenset(
         *strangers.ANSWERS,
     }
 )
-"""Answered before the supplier has looked at the request: nothing is charged. `refused` is the supplier's own refusal, with
-`status` (400) and the code it `says`."""
+"""Answered before the supplier has looked at the request: nothing is charged. `refused` is the
+supplier's own refusal, with `status` (400) and the code it `says`."""
 BEFORE = frozenset({"delay", "hold_before"})
 SPELLED = frozenset(spellings.SPELLINGS)
 """The same answer in another spelling, or about another size: see `spellings.py`."""
 INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
-"""Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold` answers a purchase with
-404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list says."""
+"""Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold`
+answers a purchase with 404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list
+says."""
 AFTER = frozenset(
     {
         "drop_after",
@@ -53,10 +55,11 @@ AFTER = frozenset(
 )
 """Done to an answer that was already earned: the charge stands."""
 EDITED = frozenset({"edited_answer"})
-"""Puts `members` over the `data` of a good answer, objects within objects too; null leaves one out."""
+"""Puts `members` over the `data` of a good answer, objects within objects too; null leaves one
+out."""
 FIGURES = frozenset({"odd_figures"})
-"""Done to the figures of a good answer: `price_thousandths` of a cedi on each price, `wallet_thousandths` on the wallet,
-`kept` in one of `KEPT`, or the wallet written as `says`."""
+"""Done to the figures of a good answer: `price_thousandths` of a cedi on each price,
+`wallet_thousandths` on the wallet, `kept` in one of `KEPT`, or the wallet written as `says`."""
 KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
 FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | EDITED | FIGURES
 STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | EDITED | FIGURES
@@ -93,10 +96,11 @@ class ConnectionDropped(ConnectionError):
 
 @dataclass
 class Fault:
-    """One entry of the plan. `times` counts down; None with a probability or `every` means for ever.
+    """One entry of the plan. `times` counts down; None with a probability or `every` means for
+    ever.
 
-    `every: 20` strikes once in each block of 20 requests it could meet, at a place drawn anew for each block; where
-    another fault has that request already, at the next one that is free.
+    `every: 20` strikes once in each block of 20 requests it could meet, at a place drawn anew for
+    each block; where another fault has that request already, at the next one that is free.
     """
 
     fault: str
@@ -114,15 +118,17 @@ class Fault:
     status: int | None = None
     members: dict[str, Any] | None = None
     rows: list[dict[str, Any]] | None = None
-    """Members by `product_code`: they replace those of the list's product, null leaves one out, `drop` the whole product;
-    an unknown code is a product more."""
+    """Members by `product_code`: they replace those of the list's product, null leaves one out,
+    `drop` the whole product; an unknown code is a product more."""
 
     @property
     def duration_s(self) -> float:
         return DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
 
     def meets(self, endpoint: str, references: Iterable[str]) -> bool:
-        aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(self.endpoint, self.endpoint == endpoint)
+        aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(
+            self.endpoint, self.endpoint == endpoint
+        )
         if not aims or self.times == 0:
             return False
         return self.match_reference is None or self.match_reference in references
@@ -143,7 +149,8 @@ class FaultPlan:
         """The orders named in those requests: a call for ten counts ten."""
 
     def install(self, entries: list[Fault], *, seed: int = 0, keep: bool = False) -> None:
-        """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from the seed."""
+        """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from
+        the seed."""
         with self._lock:
             self._entries = [*(self._entries if keep else []), *entries]
             self._random = random.Random(seed)
@@ -172,7 +179,8 @@ class FaultPlan:
         return met
 
     def edits(self) -> list[dict[str, Any]]:
-        """The rows of every edited list of the plan, used up or not: whoever lists a product so sells it so."""
+        """The rows of every edited list of the plan, used up or not: whoever lists a product so
+        sells it so."""
         with self._lock:
             return [row for entry in self._entries for row in entry.rows or ()]
 
@@ -188,7 +196,8 @@ class FaultPlan:
 
 @dataclass
 class _Block:
-    """Where an `every` entry stands: requests counted in this block, its place in it, strikes still owed."""
+    """Where an `every` entry stands: requests counted in this block, its place in it, strikes still
+    owed."""
 
     counted: int = 0
     place: int = 0
@@ -220,35 +229,75 @@ def _read_entry(number: int, entry: Any) -> Fault:
     unknown = set(entry) - set(Fault.__dataclass_fields__)
     if unknown:
         raise BadPlan(f"entry {number} has unknown members: {', '.join(sorted(unknown))}")
-    if entry.get("fault") not in FAULTS:
-        raise BadPlan(f"entry {number}: fault is one of {', '.join(sorted(FAULTS))}")
-    if entry.get("endpoint", "any") not in ENDPOINTS:
-        raise BadPlan(f"entry {number}: endpoint is one of {', '.join(sorted(ENDPOINTS))}")
-    if entry["fault"] == "edited_list" and not _are_rows(entry.get("rows")):
-        raise BadPlan(f"entry {number}: rows is a list of objects with a product_code each")
-    if entry["fault"] == "other_amount" and entry.get("cedis") is None:
-        raise BadPlan(f"entry {number}: cedis says how much is charged")
-    if entry["fault"] in EDITED and not isinstance(entry.get("members"), dict):
-        raise BadPlan(f"entry {number}: members is an object")
-    if entry.get("status", 400) not in range(400, 600):
-        raise BadPlan(f"entry {number}: status is a number from 400 to 599")
-    for name in ("times", "probability", "seconds", "cedis"):
-        value = entry.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
-            raise BadPlan(f"entry {number}: {name} is a number from 0 up")
-    for name in ("price_thousandths", "wallet_thousandths"):
-        if not isinstance(entry.get(name, 0), int) or not 0 <= entry.get(name, 0) < 10_000:
-            raise BadPlan(f"entry {number}: {name} is a whole number from 0 up")
-    if entry.get("kept", KEPT[0]) not in KEPT:
-        raise BadPlan(f"entry {number}: kept is one of {', '.join(KEPT)}")
-    if not isinstance(entry.get("says", ""), str | int | float):
-        raise BadPlan(f"entry {number}: says is a text or a number")
-    every = entry.get("every")
-    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-        raise BadPlan(f"entry {number}: every is a whole number from 1 up")
-    lasts = ("probability" in entry or every is not None) and "times" not in entry
-    chance = {"times": None} if lasts else {}
+    for is_right, rule in (*_choices(entry), *_members(entry), *_numbers(entry)):
+        if not is_right:
+            raise BadPlan(f"entry {number}: {rule}")
+    lasts = "probability" in entry or entry.get("every") is not None
+    chance = {"times": None} if lasts and "times" not in entry else {}
     return Fault(**{**chance, **entry})
+
+
+def _choices(entry: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    return [
+        (entry.get("fault") in FAULTS, f"fault is one of {', '.join(sorted(FAULTS))}"),
+        (
+            entry.get("endpoint", "any") in ENDPOINTS,
+            f"endpoint is one of {', '.join(sorted(ENDPOINTS))}",
+        ),
+        (entry.get("kept", KEPT[0]) in KEPT, f"kept is one of {', '.join(KEPT)}"),
+    ]
+
+
+def _members(entry: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    """What a fault needs beside its name."""
+    fault = entry.get("fault")
+    return [
+        (
+            fault != "edited_list" or _are_rows(entry.get("rows")),
+            "rows is a list of objects with a product_code each",
+        ),
+        (
+            fault != "other_amount" or entry.get("cedis") is not None,
+            "cedis says how much is charged",
+        ),
+        (
+            fault not in EDITED or isinstance(entry.get("members"), dict),
+            "members is an object",
+        ),
+        (
+            isinstance(entry.get("says", ""), str | int | float),
+            "says is a text or a number",
+        ),
+    ]
+
+
+def _numbers(entry: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    from_zero = [
+        (_is_number(entry.get(name, 0)), f"{name} is a number from 0 up")
+        for name in ("times", "probability", "seconds", "cedis")
+    ]
+    thousandths = [
+        (_is_whole(entry.get(name, 0), 0, 10_000), f"{name} is a whole number from 0 up")
+        for name in ("price_thousandths", "wallet_thousandths")
+    ]
+    every = entry.get("every")
+    return [
+        *from_zero,
+        *thousandths,
+        (_is_whole(entry.get("status", 400), 400, 600), "status is a number from 400 to 599"),
+        (every is None or _is_whole(every, 1), "every is a whole number from 1 up"),
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number from 0 up, or is not there."""
+    if value is None:
+        return True
+    return not isinstance(value, bool) and isinstance(value, int | float) and value >= 0
+
+
+def _is_whole(value: Any, least: int, below: float = float("inf")) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int) and least <= value < below
 
 
 def _are_rows(rows: Any) -> bool:

@@ -1,7 +1,9 @@
-"""A supplier that counts in fractions of a pesewa, or writes its wallet in an odd way: the fault `odd_figures`.
+"""A supplier that counts in fractions of a pesewa, or writes its wallet in an odd way: the fault
+`odd_figures`.
 
-Decides which figure of an answer reads how. Its own wallet stays in whole pesewas: what the fractions of all charges
-add up to is worked out anew for each answer, so that any number of answers fit together.
+Decides which figure of an answer reads how. Its own wallet stays in whole pesewas: what the
+fractions of all charges add up to is worked out anew for each answer, so that any number of answers
+fit together.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def spoil(store: Store, response: Response, fault: Fault) -> None:
         return
     wallet = fault.says if fault.says is not None else float(_wallet(store, fault))
     extra = Decimal(fault.price_thousandths or 0) / 1000
-    response.set_data(wire.compact(_spoiled(json.loads(response.get_data()), wallet, extra)).encode())
+    response.set_data(
+        wire.compact(_spoiled(json.loads(response.get_data()), wallet, extra)).encode()
+    )
 
 
 def _spoiled(value: Any, wallet: Any, extra: Decimal) -> Any:
@@ -50,7 +54,9 @@ def _wallet(store: Store, fault: Fault) -> Decimal | float:
     extra = Decimal(fault.price_thousandths or 0) / 1000
     extra_wallet = Decimal(fault.wallet_thousandths or 0) / 1000
     exact, noisy = extra_wallet, float(extra_wallet)
-    for row in store.rows("SELECT reference, amount_pesewas FROM charges WHERE account = 'first' ORDER BY seq"):
+    for row in store.rows(
+        "SELECT reference, amount_pesewas FROM charges WHERE account = 'first' ORDER BY seq"
+    ):
         move = Decimal(row["amount_pesewas"]) / 100
         if row["reference"] is not None:  # else it is no purchase: the opening balance, a top-up
             move = _charge(move, extra, fault.kept)

@@ -40,7 +40,9 @@ class Holds:
         client_gone: Callable[[], bool], *, leave_when_gone: bool = False,
     ) -> None:  # fmt: skip
         """Hold the calling thread for at most `cap_s` seconds."""
-        held = Held(next(self._numbers), endpoint, reference, stage, fault, time.time(), client_gone)
+        held = Held(
+            next(self._numbers), endpoint, reference, stage, fault, time.time(), client_gone
+        )
         with self._lock:
             self._held[held.number] = held
         end = time.monotonic() + cap_s

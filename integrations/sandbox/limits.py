@@ -41,7 +41,8 @@ class Quota:
 
 @dataclass(frozen=True)
 class Counted:
-    """One request that used up quota, or was refused for lack of it. `at` is in epoch seconds, `window` its number."""
+    """One request that used up quota, or was refused for lack of it. `at` is in epoch seconds,
+    `window` its number."""
 
     at: float
     api_key: str
@@ -51,7 +52,8 @@ class Counted:
 
 
 class RateLimiter:
-    """Counts requests per key; the window of a key opens with its first request. Remembers the last of them."""
+    """Counts requests per key; the window of a key opens with its first request. Remembers the last
+    of them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -67,7 +69,9 @@ class RateLimiter:
             if now >= reset_at:
                 reset_at, hits = now + window_s, 0
                 self._opened += 1
-            reset_at = min(reset_at, now + window_s)  # the knob was turned down while this window was open
+            reset_at = min(
+                reset_at, now + window_s
+            )  # the knob was turned down while this window was open
             self._windows[key] = (reset_at, hits + 1)
             quota = Quota(limit, hits + 1, reset_at, now)
             self._counted.append(Counted(now, key, endpoint, self._opened, quota.exceeded))

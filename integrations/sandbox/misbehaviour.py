@@ -1,6 +1,7 @@
 """Carrying out the faults that met one request: wait, answer nonsense, or lose the connection.
 
-Decides what each fault does before and after the endpoint has worked. Which faults meet is decided in `faults.py`.
+Decides what each fault does before and after the endpoint has worked. Which faults meet is decided
+in `faults.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from integrations.sandbox.faults import Fault
 from integrations.sandbox.state import Sandbox
 
 SOCKET = "sandbox.socket"
-"""Environ key under which a server that can misuse its socket leaves a handle (see `sockets.py`)."""
+"""Environ key under which a server that can misuse its socket leaves a handle (see
+`sockets.py`)."""
 LOG = "sandbox.log"
 """Environ key for words the server adds to its log line."""
 
@@ -45,7 +47,12 @@ class Misconduct:
     """The faults of one request, and the means to carry them out."""
 
     def __init__(
-        self, sandbox: Sandbox, request: Request, endpoint: str, reference: str | None, met: list[Fault]
+        self,
+        sandbox: Sandbox,
+        request: Request,
+        endpoint: str,
+        reference: str | None,
+        met: list[Fault],
     ) -> None:
         self.faults = met
         self._sandbox = sandbox
@@ -92,12 +99,17 @@ class Misconduct:
 
     @contextmanager
     def on_record(self) -> Iterator[None]:
-        """List this request, if it buys, as being worked on; at the end keep a record if its client is gone by then."""
+        """List this request, if it buys, as being worked on; at the end keep a record if its client
+        is gone by then."""
         if self._endpoint not in ("purchase", "bulk") or self._socket is None:
             yield
             return
         port = self._socket.peer_port
-        self._sandbox.buying[port] = {"reference": self._reference, "since": time.time(), "peer_port": port}
+        self._sandbox.buying[port] = {
+            "reference": self._reference,
+            "since": time.time(),
+            "peer_port": port,
+        }
         try:
             yield
             self._note_abandoned()
@@ -111,7 +123,13 @@ class Misconduct:
     def _note_abandoned(self) -> None:
         if not self._client_gone():
             return
-        stage = "before" if self._charged_to[True] else "after" if self._charged_to[False] else "uncharged"
+        stage = (
+            "before"
+            if self._charged_to[True]
+            else "after"
+            if self._charged_to[False]
+            else "uncharged"
+        )
         record = {
             "at": time.time(),
             "endpoint": self._endpoint,
@@ -123,7 +141,8 @@ class Misconduct:
         self._sandbox.abandoned.append(record)
 
     def lose(self, kind: str) -> Response:
-        """Close the connection without a whole answer; where no socket is at hand, raise instead."""
+        """Close the connection without a whole answer; where no socket is at hand, raise
+        instead."""
         if self._socket is None:
             raise self._sandbox.dropped(kind)
         self._socket.misuse(kind)
@@ -149,7 +168,9 @@ class Misconduct:
         if name == "http_401":
             return wire.short_failure(401, "Invalid API key")
         if name == "refused":
-            return wire.failure(self._sandbox.clock, fault.status or 400, "Refused", str(fault.says or "REFUSED"))
+            return wire.failure(
+                self._sandbox.clock, fault.status or 400, "Refused", str(fault.says or "REFUSED")
+            )
         if name in strangers.ANSWERS:
             return strangers.ANSWERS[name]()
         if name == "http_500_auth":
@@ -166,7 +187,9 @@ class Misconduct:
             self._wait("after", name, fault.seconds or self._sandbox.knobs.hold_cap_s)
             return self.lose("close") if self._sandbox.holds.stopping else response
         if name == "hang_after":
-            self._wait("after", name, fault.seconds or self._sandbox.knobs.hold_cap_s, leave_when_gone=True)
+            self._wait(
+                "after", name, fault.seconds or self._sandbox.knobs.hold_cap_s, leave_when_gone=True
+            )
             return self.lose("close")
         if name == "trickle":
             if self._socket is not None:
@@ -192,14 +215,24 @@ class Misconduct:
 
     def _error_500(self) -> Response:
         message, code = _ERROR_500.get(self._endpoint, ("Internal server error", "INTERNAL_ERROR"))
-        return wire.failure(self._sandbox.clock, 500, message, code, details="connection to the database timed out")
+        return wire.failure(
+            self._sandbox.clock, 500, message, code, details="connection to the database timed out"
+        )
 
-    def _wait(self, stage: str, name: str, seconds: float, *, leave_when_gone: bool = False) -> None:
+    def _wait(
+        self, stage: str, name: str, seconds: float, *, leave_when_gone: bool = False
+    ) -> None:
         if name == "delay" and self._endpoint not in ("purchase", "bulk"):
             time.sleep(seconds)
             return
         self._sandbox.holds.wait(
-            self._endpoint, self._reference, stage, name, seconds, self._client_gone, leave_when_gone=leave_when_gone
+            self._endpoint,
+            self._reference,
+            stage,
+            name,
+            seconds,
+            self._client_gone,
+            leave_when_gone=leave_when_gone,
         )
 
     def _client_gone(self) -> bool:

@@ -34,7 +34,8 @@ class UnknownOrder(LookupError):
 
 @dataclass(frozen=True)
 class Purchase:
-    """What is to be bought, checked already. `capacity` and `beneficiary` keep the caller's spelling."""
+    """What is to be bought, checked already. `capacity` and `beneficiary` keep the caller's
+    spelling."""
 
     reference: str
     product_name: str
@@ -47,7 +48,8 @@ class Purchase:
 
 @dataclass(frozen=True)
 class Order:
-    """One order. `paid_pesewas` is what the wallet is out of pocket for it now; times in epoch seconds."""
+    """One order. `paid_pesewas` is what the wallet is out of pocket for it now; times in epoch
+    seconds."""
 
     id: int
     transaction_id: str
@@ -83,7 +85,8 @@ class Move:
 
 
 def check(store: Store, account_id: int, purchase: Purchase, *, dedupe: bool) -> None:
-    """Balance first, then the reference, as the supplier does. Raises InsufficientBalance or DuplicateReference."""
+    """Balance first, then the reference, as the supplier does. Raises InsufficientBalance or
+    DuplicateReference."""
     balance_pesewas = store.account(account_id).balance_pesewas
     if balance_pesewas < purchase.amount_pesewas:
         raise InsufficientBalance(purchase.amount_pesewas, balance_pesewas)
@@ -91,7 +94,14 @@ def check(store: Store, account_id: int, purchase: Purchase, *, dedupe: bool) ->
         raise DuplicateReference(purchase.reference)
 
 
-def buy(store: Store, account_id: int, purchase: Purchase, *, dedupe: bool = True, lookup_lag_s: float = 0.0) -> Order:
+def buy(
+    store: Store,
+    account_id: int,
+    purchase: Purchase,
+    *,
+    dedupe: bool = True,
+    lookup_lag_s: float = 0.0,
+) -> Order:
     """Charge the wallet and write the order, in one transaction. Raises as `check` does."""
     now = store.clock.now()
     with store.change() as db:
@@ -109,7 +119,9 @@ def buy(store: Store, account_id: int, purchase: Purchase, *, dedupe: bool = Tru
             "failure_reason": None,
         }
         order_id = insert(db, "orders", values)
-        move_money(db, account_id, "charge", "purchase", purchase.reference, -purchase.amount_pesewas, now)
+        move_money(
+            db, account_id, "charge", "purchase", purchase.reference, -purchase.amount_pesewas, now
+        )
     return Order(id=order_id, **values)
 
 
@@ -119,10 +131,12 @@ def is_taken(store: Store, reference: str) -> bool:
 
 
 def find(store: Store, account_id: int, reference: str, *, hidden: bool = False) -> Order | None:
-    """The oldest order of this account with that reference; `hidden` also finds those not yet visible."""
+    """The oldest order of this account with that reference; `hidden` also finds those not yet
+    visible."""
     visible_by = 1e18 if hidden else store.clock.now()
     found = store.rows(
-        "SELECT * FROM orders WHERE account_id = ? AND reference = ? AND visible_at <= ? ORDER BY id LIMIT 1",
+        "SELECT * FROM orders WHERE account_id = ? AND reference = ? AND visible_at <= ? ORDER BY"
+        " id LIMIT 1",
         account_id,
         reference,
         visible_by,
@@ -133,7 +147,10 @@ def find(store: Store, account_id: int, reference: str, *, hidden: bool = False)
 def newest(store: Store, account_id: int, *, limit: int, offset: int = 0) -> list[Order]:
     """Newest first."""
     found = store.rows(
-        "SELECT * FROM orders WHERE account_id = ? ORDER BY id DESC LIMIT ? OFFSET ?", account_id, limit, offset
+        "SELECT * FROM orders WHERE account_id = ? ORDER BY id DESC LIMIT ? OFFSET ?",
+        account_id,
+        limit,
+        offset,
     )
     return [Order(**row) for row in found]
 
@@ -162,8 +179,9 @@ def move(
 ) -> Move:
     """Give the order another status, with its money effect; the same status again changes nothing.
 
-    `refund=None` follows the supplier: a reversal and a successful order that failed are refunded, a pending or sent
-    order failed by hand is not. Raises ValueError when a revived order cannot be paid.
+    `refund=None` follows the supplier: a reversal and a successful order that failed are refunded,
+    a pending or sent order failed by hand is not. Raises ValueError when a revived order cannot be
+    paid.
     """
     now = store.clock.now()
     with store.change() as db:
@@ -182,12 +200,21 @@ def move(
             changed_at=now,
             paid_pesewas=old.paid_pesewas + charged - refunded,
             completed_at=now if status in ("successful", "completed") else None,
-            failure_reason=reason if status == "failed" else old.failure_reason if reason_lingers else None,
+            failure_reason=(
+                reason if status == "failed" else old.failure_reason if reason_lingers else None
+            ),
         )
         db.execute(
-            "UPDATE orders SET status = ?, changed_at = ?, paid_pesewas = ?, completed_at = ?, failure_reason = ?"
-            " WHERE id = ?",
-            (new.status, new.changed_at, new.paid_pesewas, new.completed_at, new.failure_reason, new.id),
+            "UPDATE orders SET status = ?, changed_at = ?, paid_pesewas = ?, completed_at = ?,"
+            " failure_reason = ? WHERE id = ?",
+            (
+                new.status,
+                new.changed_at,
+                new.paid_pesewas,
+                new.completed_at,
+                new.failure_reason,
+                new.id,
+            ),
         )
     return Move(new, old.status, refunded, charged)
 

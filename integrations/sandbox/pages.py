@@ -1,4 +1,5 @@
-"""The supplier's own web page: its orders, wallet, prices and webhook log, and the buttons of its staff.
+"""The supplier's own web page: its orders, wallet, prices and webhook log, and the buttons of its
+staff.
 
 Decides what a click does. It works without JavaScript and answers JSON to those who ask for it.
 """
@@ -29,7 +30,8 @@ LAST_PAGE = 10_000
 FORM_LIMIT_BYTES = 64 * 1024
 _STATUS = re.compile(r"[a-z][a-z_]{1,19}", re.ASCII)
 _CSP = (
-    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -87,7 +89,9 @@ def respond(sandbox: Sandbox, request: Request) -> Response:
     except HTTPException:
         return wire.as_json(404, {"error": "no such page"})
     if endpoint == "style":
-        return Response((_TEMPLATES / "style.css").read_bytes(), content_type="text/css; charset=utf-8")
+        return Response(
+            (_TEMPLATES / "style.css").read_bytes(), content_type="text/css; charset=utf-8"
+        )
     if endpoint == "show":
         return _show(sandbox, request)
     if (request.content_length or 0) > FORM_LIMIT_BYTES:
@@ -102,7 +106,8 @@ def respond(sandbox: Sandbox, request: Request) -> Response:
 
 
 def set_status(sandbox: Sandbox, request: Request, name: str) -> Done:
-    """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money, `quiet` 1 tells nobody."""
+    """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money, `quiet`
+    1 tells nobody."""
     status, refund, quiet = (_field(request, name) for name in ("status", "refund", "quiet"))
     if not _STATUS.fullmatch(status):
         return Done("status is one of sent, successful, failed, pending, reversed.", 400)
@@ -130,7 +135,9 @@ def set_status(sandbox: Sandbox, request: Request, name: str) -> Done:
 
 def export(sandbox: Sandbox, request: Request, name: str) -> Done:
     count = processing.export_batch(sandbox)
-    return Done(f"Exported {count} order{'' if count == 1 else 's'}: now sent.", 200, {"exported": count})
+    return Done(
+        f"Exported {count} order{'' if count == 1 else 's'}: now sent.", 200, {"exported": count}
+    )
 
 
 def top_up(sandbox: Sandbox, request: Request, name: str) -> Done:
@@ -143,7 +150,10 @@ def top_up(sandbox: Sandbox, request: Request, name: str) -> Done:
         return Done("The wallet holds less than that.", 409)
     facts = {"balance_pesewas": account.balance_pesewas}
     return Done(
-        f"Wallet changed by GHS {pesewas / 100:,.2f}, now GHS {account.balance_pesewas / 100:,.2f}.", 200, facts
+        f"Wallet changed by GHS {pesewas / 100:,.2f}, now GHS"
+        f" {account.balance_pesewas / 100:,.2f}.",
+        200,
+        facts,
     )
 
 
@@ -156,7 +166,10 @@ def set_price(sandbox: Sandbox, request: Request, name: str) -> Done:
         return Done(f"Give a price in GHS of at least {offset / 100:.2f}, or none.", 400)
     if not sandbox.store.set_base_price(name, None if pesewas is None else pesewas - offset):
         return Done("There is no such product.", 404)
-    return Done(f"{name} now costs {'nothing: it has no price' if pesewas is None else f'GHS {pesewas / 100:.2f}'}.")
+    return Done(
+        f"{name} now costs"
+        f" {'nothing: it has no price' if pesewas is None else f'GHS {pesewas / 100:.2f}'}."
+    )
 
 
 def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
@@ -175,7 +188,9 @@ def set_plan(sandbox: Sandbox, request: Request, name: str) -> Done:
     except (ValueError, RecursionError) as problem:
         return Done(f"That plan cannot be played: {problem}.", 400)
     sandbox.faults.install(plan)
-    return Done(f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)})
+    return Done(
+        f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)}
+    )
 
 
 def set_knobs(sandbox: Sandbox, request: Request, name: str) -> Done:
@@ -192,12 +207,16 @@ def set_knobs(sandbox: Sandbox, request: Request, name: str) -> Done:
 
 def let_go(sandbox: Sandbox, request: Request, name: str) -> Done:
     count = sandbox.holds.release(None)
-    return Done(f"Let {count} held request{'' if count == 1 else 's'} go on.", 200, {"released": count})
+    return Done(
+        f"Let {count} held request{'' if count == 1 else 's'} go on.", 200, {"released": count}
+    )
 
 
 def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
     page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
-    found = orders.newest(sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS)
+    found = orders.newest(
+        sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS
+    )
     notice, sandbox.notice = sandbox.notice, ""
     account = sandbox.store.account()
     products = sandbox.store.products(sandbox.knobs.products)
@@ -217,15 +236,24 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         turned=_field(request, "knobs") or json.dumps(profiles.as_dict(sandbox.knobs), indent=1),
         faults=sorted(faults.FAULTS),
         endpoints=sorted(faults.ENDPOINTS),
-        members=[name for name in faults.Fault.__dataclass_fields__ if name not in ("fault", "endpoint")],
+        members=[
+            name for name in faults.Fault.__dataclass_fields__ if name not in ("fault", "endpoint")
+        ],
     )
-    headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Security-Policy": _CSP,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
 
 
 def _readable(entries: list[dict[str, Any]]) -> str:
     """The plan as JSON, without the members that say nothing; `times` null says for ever."""
-    said = [{name: value for name, value in entry.items() if value is not None or name == "times"} for entry in entries]
+    said = [
+        {name: value for name, value in entry.items() if value is not None or name == "times"}
+        for entry in entries
+    ]
     return json.dumps(said, indent=1) if said else ""
 
 

@@ -1,6 +1,7 @@
 """Processing orders, by a person or by the timer, and telling the reseller about it.
 
-Decides which event follows a change of status and when the timer acts. Money is moved by `orders.py`.
+Decides which event follows a change of status and when the timer acts. Money is moved by
+`orders.py`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def change_status(
             "new_status": done.order.status,
             "amount": wire.cedis(done.order.amount_pesewas),
         }
-        sandbox.webhooks.event(sandbox.store.account(order.account_id), "transaction.status_update", event)
+        sandbox.webhooks.event(
+            sandbox.store.account(order.account_id), "transaction.status_update", event
+        )
     return done
 
 
@@ -50,7 +53,9 @@ def find(sandbox: Sandbox, account_id: int, name: str) -> Order:
     order = orders.find(sandbox.store, account_id, name, hidden=True)
     if order is not None:
         return order
-    found = sandbox.store.rows("SELECT * FROM orders WHERE account_id = ? AND transaction_id = ?", account_id, name)
+    found = sandbox.store.rows(
+        "SELECT * FROM orders WHERE account_id = ? AND transaction_id = ?", account_id, name
+    )
     if not found:
         raise UnknownOrder(name)
     return Order(**found[0])
@@ -65,7 +70,8 @@ def export_batch(sandbox: Sandbox) -> int:
 
 
 def tick(sandbox: Sandbox) -> int:
-    """The timer: pending orders are sent after half the time, sent ones finish after the other half."""
+    """The timer: pending orders are sent after half the time, sent ones finish after the other
+    half."""
     knobs = sandbox.knobs
     if not knobs.auto_fulfil:
         return 0

@@ -1,6 +1,8 @@
-"""The calls about what is on sale: products, one product, capacities; and how a purchase finds its product.
+"""The calls about what is on sale: products, one product, capacities; and how a purchase finds its
+product.
 
-Decides filters, prices shown and the supplier's loose matching of names. Buying is left to `purchase_calls.py`.
+Decides filters, prices shown and the supplier's loose matching of names. Buying is left to
+`purchase_calls.py`.
 """
 
 from __future__ import annotations
@@ -50,9 +52,15 @@ def products(sandbox: Sandbox, call: Call) -> Response:
 def product(sandbox: Sandbox, call: Call) -> Response:
     for found, price in _priced(sandbox, call.account):
         if found.code == call.path_argument:
-            row = {**_row(sandbox, found, price), "description": f"{found.name} {found.capacity}", "features": []}
+            row = {
+                **_row(sandbox, found, price),
+                "description": f"{found.name} {found.capacity}",
+                "features": [],
+            }
             return wire.success(sandbox.clock, "Product retrieved", {"product": row})
-    return wire.failure(sandbox.clock, 404, "Product not found", "PRODUCT_NOT_FOUND", requested=call.path_argument)
+    return wire.failure(
+        sandbox.clock, 404, "Product not found", "PRODUCT_NOT_FOUND", requested=call.path_argument
+    )
 
 
 def capacities(sandbox: Sandbox, call: Call) -> Response:
@@ -63,7 +71,10 @@ def capacities(sandbox: Sandbox, call: Call) -> Response:
         groups.setdefault(found.capacity, []).append(line)
         values[found.capacity] = found.capacity_value
     # By the number alone, whatever its unit: 500MB comes after 100GB.
-    rows = [{"capacity": size, "products": groups[size]} for size in sorted(groups, key=lambda size: values[size])]
+    rows = [
+        {"capacity": size, "products": groups[size]}
+        for size in sorted(groups, key=lambda size: values[size])
+    ]
     payload = {"capacities": rows, "total": len(rows), "price_tier": call.account.role}
     return wire.success(sandbox.clock, "Available capacities retrieved", payload)
 
@@ -71,12 +82,17 @@ def capacities(sandbox: Sandbox, call: Call) -> Response:
 def find(sandbox: Sandbox, call: Call, capacity: Any, name: Any) -> Product:
     """What a purchase buys. Raises NotSold, also when a fault says so."""
     if call.fault("not_sold"):
-        raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
+        raise NotSold(
+            "PRODUCT_NOT_FOUND",
+            "Product not found",
+            {"requested": {"name": name, "capacity": capacity}},
+        )
     return match(sandbox, capacity, name)
 
 
 def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
-    """The first product whose name contains `name`, in any case, with that capacity. Raises NotSold."""
+    """The first product whose name contains `name`, in any case, with that capacity. Raises
+    NotSold."""
     if not isinstance(capacity, str) or not isinstance(name, (str, int, float)):
         problem = f"{'name' if isinstance(capacity, str) else 'capacity'}.match is not a function"
         raise NotSold("PRODUCT_LOOKUP_ERROR", "Error looking up product", {"error": problem})
@@ -93,14 +109,18 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
         if candidate.capacity_value == value and candidate.capacity_unit == unit
     ]
     if not same_size:
-        raise NotSold("CAPACITY_NOT_AVAILABLE", "Capacity not available", {"requested_capacity": capacity})
+        raise NotSold(
+            "CAPACITY_NOT_AVAILABLE", "Capacity not available", {"requested_capacity": capacity}
+        )
     for candidate in same_size:
         if str(name).lower() in candidate.name.lower():
             return candidate
     alternatives = [{"name": other.name, "product_code": other.code} for other in same_size]
     requested = {"name": name, "capacity": capacity}
     raise NotSold(
-        "PRODUCT_NOT_FOUND", "Product not found", {"requested": requested, "available_alternatives": alternatives}
+        "PRODUCT_NOT_FOUND",
+        "Product not found",
+        {"requested": requested, "available_alternatives": alternatives},
     )
 
 
@@ -109,18 +129,24 @@ def _edited(rows: list[dict[str, Any]], edits: list[dict[str, Any]]) -> list[dic
     shown = {row["product_code"]: row for row in rows}
     for edit in edits:
         row = {**shown.get(edit["product_code"], {}), **edit}
-        shown[edit["product_code"]] = {name: value for name, value in row.items() if value is not None}
+        shown[edit["product_code"]] = {
+            name: value for name, value in row.items() if value is not None
+        }
     return [row for row in shown.values() if not row.get("drop")]
 
 
 def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
-    """The product that an edited list offers under just this size and a name like this. Raises NotSold for one dropped."""
+    """The product that an edited list offers under just this size and a name like this. Raises
+    NotSold for one dropped."""
     own = {product.code: product for product in sandbox.store.products(sandbox.knobs.products)}
     dropped = False
     for edit in sandbox.faults.edits():
         known = own.get(edit["product_code"])
         listed = {"name": known.name, "capacity": known.capacity} | edit if known else edit
-        if listed.get("capacity") != capacity or name.lower() not in str(listed.get("name", "")).lower():
+        if (
+            listed.get("capacity") != capacity
+            or name.lower() not in str(listed.get("name", "")).lower()
+        ):
             continue
         if edit.get("drop"):
             dropped = True
@@ -128,14 +154,21 @@ def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
         base, price = known or next(iter(own.values())), edit.get("price")
         offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
         pesewas = base.base_pesewas if price is None else round(float(price) * 100) - offset
-        return replace(base, code=edit["product_code"], name=str(listed["name"]), base_pesewas=pesewas)
+        return replace(
+            base, code=edit["product_code"], name=str(listed["name"]), base_pesewas=pesewas
+        )
     if dropped:
-        raise NotSold("PRODUCT_NOT_FOUND", "Product not found", {"requested": {"name": name, "capacity": capacity}})
+        raise NotSold(
+            "PRODUCT_NOT_FOUND",
+            "Product not found",
+            {"requested": {"name": name, "capacity": capacity}},
+        )
     return None
 
 
 def _priced(sandbox: Sandbox, account: Account) -> list[tuple[Product, int]]:
-    """Products with their price for this role; those without an active price are left out silently."""
+    """Products with their price for this role; those without an active price are left out
+    silently."""
     found = sandbox.store.products(sandbox.knobs.products)
     priced = ((product, product.price_pesewas(account.role)) for product in found)
     return [(product, price) for product, price in priced if price is not None]

@@ -1,6 +1,7 @@
 """The knobs of the supplier and the three sets of values they may start from.
 
-Decides what can be turned, to which values, and what each profile means. Reading a knob is left to the code it turns.
+Decides what can be turned, to which values, and what each profile means. Reading a knob is left to
+the code it turns.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ class BadKnob(ValueError):
 
 @dataclass
 class Knobs:
-    """One supplier's behaviour; shared, and changed only through `turn`. Durations are in seconds."""
+    """One supplier's behaviour; shared, and changed only through `turn`. Durations are in
+    seconds."""
 
     profile: str = "documented"
     generation: str = "A2"
@@ -107,7 +109,12 @@ _AS_PUBLISHED: dict[str, Any] = {
 PROFILES: dict[str, dict[str, Any]] = {
     "documented": {},
     "published": _AS_PUBLISHED,
-    "forwarding": {**_AS_PUBLISHED, "generation": "A3", "wallet_conflict": False, "transaction_s": 0.0},
+    "forwarding": {
+        **_AS_PUBLISHED,
+        "generation": "A3",
+        "wallet_conflict": False,
+        "transaction_s": 0.0,
+    },
 }
 
 _ON = {"on", "true", "yes", "1"}
@@ -122,7 +129,8 @@ def preset(profile: str, **changes: Any) -> Knobs:
 
 
 def turn(knobs: Knobs, changes: Mapping[str, Any]) -> None:
-    """Apply all changes or none. A `profile` among them first resets every knob to that profile. Raises `BadKnob`."""
+    """Apply all changes or none. A `profile` among them first resets every knob to that profile.
+    Raises `BadKnob`."""
     wanted = {name: _fit(name, value) for name, value in changes.items()}
     if "profile" in wanted:
         wanted = {**asdict(Knobs()), **PROFILES[wanted["profile"]], **wanted}
@@ -132,7 +140,10 @@ def turn(knobs: Knobs, changes: Mapping[str, Any]) -> None:
 
 def as_dict(knobs: Knobs) -> dict[str, Any]:
     """Every knob and its value, as JSON can carry it."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(knobs).items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(knobs).items()
+    }
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Knobs)}

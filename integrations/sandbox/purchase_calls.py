@@ -1,6 +1,7 @@
 """Buying one bundle: the checks in the supplier's order, the debit, and what is said afterwards.
 
-Decides codes and order of refusals. Money is moved by `orders.py`; many bundles at once are `bulk_calls.py`.
+Decides codes and order of refusals. Money is moved by `orders.py`; many bundles at once are
+`bulk_calls.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _MTN_NUMBER = re.compile(
     rf"(?:0|\+233)(?:{'|'.join(prefix[1:] for prefix in catalogue.MTN_PREFIXES)})\d{{7}}", re.ASCII
 )
 PHONE_FORMAT = "0XXXXXXXXX or +233XXXXXXXXX"
-CONFLICT = "WriteConflict error: this operation conflicted with another operation. Please retry your operation."
+CONFLICT = (
+    "WriteConflict error: this operation conflicted with another operation. Please retry your"
+    " operation."
+)
 UPSTREAM_ERROR = "Upstream provider could not process the order"
 
 
@@ -37,7 +41,9 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
         return wire.failure(sandbox.clock, 404, why.message, why.code, **why.extra)
     price = product.price_pesewas(call.account.role)
     if price is None:
-        return wire.failure(sandbox.clock, 400, "Pricing not available for this product", "PRICING_UNAVAILABLE")
+        return wire.failure(
+            sandbox.clock, 400, "Pricing not available for this product", "PRICING_UNAVAILABLE"
+        )
     if isinstance(body.get("reference"), (dict, list)):
         return processing_error(sandbox, "Cast to string failed for value at path reference")
     wanted = Purchase(
@@ -61,13 +67,19 @@ def _settle(sandbox: Sandbox, call: Call, wanted: Purchase, callback_url: Any) -
         with sandbox.wallet(call.account.id):
             if knobs.transaction_s:
                 time.sleep(knobs.transaction_s)
-            order = orders.buy(store, call.account.id, wanted, dedupe=knobs.dedupe, lookup_lag_s=lag_s)
+            order = orders.buy(
+                store, call.account.id, wanted, dedupe=knobs.dedupe, lookup_lag_s=lag_s
+            )
             call.note_charge()
     except orders.InsufficientBalance as short:
         return insufficient_balance(sandbox, call, short)
     except orders.DuplicateReference:
         return wire.failure(
-            sandbox.clock, 400, "Duplicate reference", "DUPLICATE_REFERENCE", reference=wanted.reference
+            sandbox.clock,
+            400,
+            "Duplicate reference",
+            "DUPLICATE_REFERENCE",
+            reference=wanted.reference,
         )
     except WalletBusy:
         return processing_error(sandbox, CONFLICT)
@@ -93,7 +105,10 @@ def _accept(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Re
         }
         sandbox.webhooks.event(account, "transaction.created", event, of_purchase=True)
     _call_back(sandbox, order, callback_url, "Order received and pending processing")
-    payload = _answer(call, order) | {"balance_after": balance_after, "webhook_sent": bool(account.webhook_url)}
+    payload = _answer(call, order) | {
+        "balance_after": balance_after,
+        "webhook_sent": bool(account.webhook_url),
+    }
     message = "Purchase successful - pending manual processing"
     return wire.success(sandbox.clock, message, wire.omit(payload, sandbox.knobs.omit), 201)
 
@@ -128,22 +143,33 @@ def _forward(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> R
         "balance_after": balance_after,
         "webhook_sent": bool(account.webhook_url),
     }
-    return wire.success(sandbox.clock, "Purchase successful", wire.omit(payload, sandbox.knobs.omit), 201)
+    return wire.success(
+        sandbox.clock, "Purchase successful", wire.omit(payload, sandbox.knobs.omit), 201
+    )
 
 
 def _fail_upstream(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Response:
-    order = orders.move(sandbox.store, order, "failed", refund=True, reason=UPSTREAM_ERROR, cause="provider").order
+    order = orders.move(
+        sandbox.store, order, "failed", refund=True, reason=UPSTREAM_ERROR, cause="provider"
+    ).order
     account = sandbox.store.account(call.account.id)
     said = {
         "error": UPSTREAM_ERROR,
         "amount_refunded": wire.cedis(order.amount_pesewas),
         "balance_after": wire.balance(account, sandbox.knobs),
     }
-    event = {"reference": order.reference, "transaction_id": order.transaction_id, "status": order.status, **said}
+    event = {
+        "reference": order.reference,
+        "transaction_id": order.transaction_id,
+        "status": order.status,
+        **said,
+    }
     sandbox.webhooks.event(account, "transaction.failed", event, of_purchase=True)
     _call_back(sandbox, order, callback_url, UPSTREAM_ERROR)
     message = "Purchase failed - amount refunded"
-    return wire.failure(sandbox.clock, 500, message, "PROVIDER_ERROR", reference=order.reference, **said)
+    return wire.failure(
+        sandbox.clock, 500, message, "PROVIDER_ERROR", reference=order.reference, **said
+    )
 
 
 def _answer(call: Call, order: Order) -> dict[str, Any]:
@@ -164,7 +190,9 @@ def _answer(call: Call, order: Order) -> dict[str, Any]:
     }
 
 
-def _call_back(sandbox: Sandbox, order: Order, url: Any, message: str, provider_reference: str | None = None) -> None:
+def _call_back(
+    sandbox: Sandbox, order: Order, url: Any, message: str, provider_reference: str | None = None
+) -> None:
     if not isinstance(url, str) or not url:
         return
     payload = {"reference": order.reference, "status": order.status, "message": message}
@@ -174,12 +202,18 @@ def _call_back(sandbox: Sandbox, order: Order, url: Any, message: str, provider_
 
 def _missing(sandbox: Sandbox, body: dict[str, Any]) -> Response | None:
     if not body.get("capacity"):
-        return wire.failure(sandbox.clock, 400, "Capacity is required", "MISSING_CAPACITY", example="1GB")
+        return wire.failure(
+            sandbox.clock, 400, "Capacity is required", "MISSING_CAPACITY", example="1GB"
+        )
     if not body.get("product_name"):
         names = list(sandbox.knobs.products)
-        return wire.failure(sandbox.clock, 400, "Product name is required", "MISSING_PRODUCT_NAME", available=names)
+        return wire.failure(
+            sandbox.clock, 400, "Product name is required", "MISSING_PRODUCT_NAME", available=names
+        )
     if not body.get("beneficiary_number"):
-        return wire.failure(sandbox.clock, 400, "Beneficiary number is required", "MISSING_BENEFICIARY")
+        return wire.failure(
+            sandbox.clock, 400, "Beneficiary number is required", "MISSING_BENEFICIARY"
+        )
     return None
 
 
@@ -189,7 +223,9 @@ def _bad_phone(sandbox: Sandbox, number: Any) -> Response | None:
     if is_phone(sandbox, number):
         return None
     message = "Invalid phone number format"
-    return wire.failure(sandbox.clock, 400, message, "INVALID_PHONE_NUMBER", format=PHONE_FORMAT, provided=number)
+    return wire.failure(
+        sandbox.clock, 400, message, "INVALID_PHONE_NUMBER", format=PHONE_FORMAT, provided=number
+    )
 
 
 def is_phone(sandbox: Sandbox, number: Any) -> bool:
@@ -205,14 +241,24 @@ def charged_pesewas(call: Call, price_pesewas: int) -> int:
 
 
 def processing_error(sandbox: Sandbox, details: str) -> Response:
-    return wire.failure(sandbox.clock, 500, "Error processing purchase", "PROCESSING_ERROR", details=details)
+    return wire.failure(
+        sandbox.clock, 500, "Error processing purchase", "PROCESSING_ERROR", details=details
+    )
 
 
-def insufficient_balance(sandbox: Sandbox, call: Call, short: orders.InsufficientBalance) -> Response:
+def insufficient_balance(
+    sandbox: Sandbox, call: Call, short: orders.InsufficientBalance
+) -> Response:
     account = sandbox.store.account(call.account.id)
     required, current = wire.cedis(short.required_pesewas), wire.balance(account, sandbox.knobs)
-    amounts = {"required_amount": required, "current_balance": current, "shortage": wire.number(required - current)}
-    return wire.failure(sandbox.clock, 400, "Insufficient wallet balance", "INSUFFICIENT_BALANCE", **amounts)
+    amounts = {
+        "required_amount": required,
+        "current_balance": current,
+        "shortage": wire.number(required - current),
+    }
+    return wire.failure(
+        sandbox.clock, 400, "Insufficient wallet balance", "INSUFFICIENT_BALANCE", **amounts
+    )
 
 
 def generated_reference(sandbox: Sandbox, prefix: str) -> str:

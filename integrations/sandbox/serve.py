@@ -1,4 +1,5 @@
-"""Runs the supplier as a process of its own: `python -m integrations.sandbox.serve --port 9100 --db supplier.db`.
+"""Runs the supplier as a process of its own: `python -m integrations.sandbox.serve --port 9100 --db
+supplier.db`.
 
 Decides flags, start and stop. Only loopback addresses are served.
 """
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until TERM or INT. Returns the exit code."""
     arguments = parse(argv)
     log = sockets.lines(sys.stdout)
-    # Both signals are caught before anything is open, so that a stop during start-up is a clean one too.
+    # Both signals are caught before anything is open, so that a stop during start-up is a clean one
+    # too.
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -37,11 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         api_key=os.environ.get("SANDBOX_API_KEY") or DEFAULT_KEY,
         api_secret=os.environ.get("SANDBOX_API_SECRET") or DEFAULT_SECRET,
     )
-    supplier = app.create_sandbox(store, arguments.profile, seed=arguments.seed, **chosen_knobs(arguments))
+    supplier = app.create_sandbox(
+        store, arguments.profile, seed=arguments.seed, **chosen_knobs(arguments)
+    )
     try:
         server = sockets.Server((arguments.host, arguments.port), supplier, log)
     except OSError as problem:
-        sockets.lines(sys.stderr)(f"sandbox: cannot listen on {arguments.host}:{arguments.port}: {problem.strerror}")
+        sockets.lines(sys.stderr)(
+            f"sandbox: cannot listen on {arguments.host}:{arguments.port}: {problem.strerror}"
+        )
         supplier.close()
         return 1
     _run(server, supplier, stop, log)
@@ -50,18 +56,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Flags; every knob is one. Exits with a sentence on a wrong one."""
-    parser = argparse.ArgumentParser(prog="python -m integrations.sandbox.serve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m integrations.sandbox.serve", description=__doc__
+    )
     parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
     parser.add_argument("--port", type=int, default=9100, help="0 picks a free one")
-    parser.add_argument("--db", type=Path, required=True, help="store; charges go to DB.charges.jsonl")
+    parser.add_argument(
+        "--db", type=Path, required=True, help="store; charges go to DB.charges.jsonl"
+    )
     parser.add_argument("--profile", default="documented", choices=profiles.CHOICES["profile"])
-    parser.add_argument("--wallet", type=_cedis, default=500_000, help="opening balance of a new store in GHS")
+    parser.add_argument(
+        "--wallet", type=_cedis, default=500_000, help="opening balance of a new store in GHS"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the draws: lost webhooks")
     knobs = parser.add_argument_group("knobs, each overrides the profile")
     for knob in fields(profiles.Knobs):
         if knob.name != "profile":
             allowed = profiles.CHOICES.get(knob.name)
-            knobs.add_argument(f"--{knob.name.replace('_', '-')}", choices=allowed, help=f"default {knob.default}")
+            knobs.add_argument(
+                f"--{knob.name.replace('_', '-')}", choices=allowed, help=f"default {knob.default}"
+            )
     arguments = parser.parse_args(argv)
     try:
         profiles.preset(arguments.profile, **chosen_knobs(arguments))
@@ -72,10 +86,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def chosen_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
     names = [knob.name for knob in fields(profiles.Knobs) if knob.name != "profile"]
-    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    return {
+        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+    }
 
 
-def _run(server: sockets.Server, supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]) -> None:
+def _run(
+    server: sockets.Server,
+    supplier: app.Supplier,
+    stop: threading.Event,
+    log: Callable[[str], None],
+) -> None:
     threads = [
         threading.Thread(target=server.serve_forever, args=(TICK_S,), name="server", daemon=True),
         threading.Thread(target=_tick_until, args=(supplier, stop, log), name="timer", daemon=True),
@@ -83,7 +104,10 @@ def _run(server: sockets.Server, supplier: app.Supplier, stop: threading.Event, 
     for thread in threads:
         thread.start()
     host, port = server.server_address[:2]
-    log(f"sandbox supplier ready at http://{host!s}:{port}/api, profile {supplier.sandbox.knobs.profile}")
+    log(
+        f"sandbox supplier ready at http://{host!s}:{port}/api, profile"
+        f" {supplier.sandbox.knobs.profile}"
+    )
     stop.wait()
     supplier.sandbox.holds.stop()
     server.shutdown()
@@ -110,8 +134,14 @@ def _cedis(text: str) -> int:
         pesewas = Decimal(text) * 100
     except InvalidOperation:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount in GHS") from None
-    if not pesewas.is_finite() or not 0 <= pesewas < 10**12 or pesewas != pesewas.to_integral_value():
-        raise argparse.ArgumentTypeError("the amount is in GHS with at most two decimals, from 0 up")
+    if (
+        not pesewas.is_finite()
+        or not 0 <= pesewas < 10**12
+        or pesewas != pesewas.to_integral_value()
+    ):
+        raise argparse.ArgumentTypeError(
+            "the amount is in GHS with at most two decimals, from 0 up"
+        )
     return int(pesewas)
 
 

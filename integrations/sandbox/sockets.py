@@ -1,6 +1,8 @@
-"""A threading WSGI server on the standard library that can misuse its sockets when the application asks for it.
+"""A threading WSGI server on the standard library that can misuse its sockets when the application
+asks for it.
 
-Decides how a reset, a closed, a short and a trickled answer look on the wire, and the log line of each request.
+Decides how a reset, a closed, a short and a trickled answer look on the wire, and the log line of
+each request.
 """
 
 from __future__ import annotations
@@ -27,14 +29,18 @@ IDLE_TIMEOUT_S = 60
 """A client that connects and says nothing is dropped after this."""
 TRICKLE_STEPS = 20
 _POLLED = frozenset(
-    {"/health", *(f"/sandbox/{name}" for name in ("state", "inflight", "buying", "abandoned", "counts"))}
+    {
+        "/health",
+        *(f"/sandbox/{name}" for name in ("state", "inflight", "buying", "abandoned", "counts")),
+    }
 )
 """What tools ask many times a second: not worth a line of the log."""
 _PHONE = re.compile(r"(?<!\d)(\+?233|0)(\d{2})\d{3}(\d{4})(?!\d)")
 
 
 class MisusableSocket:
-    """Left in the environ for the application: what to do instead of a plain answer, and is anybody still there."""
+    """Left in the environ for the application: what to do instead of a plain answer, and is anybody
+    still there."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -49,7 +55,10 @@ class MisusableSocket:
     def client_gone(self) -> bool:
         try:
             readable, _, _ = select.select([self._connection], [], [], 0)
-            return bool(readable) and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return (
+                bool(readable)
+                and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            )
         except BlockingIOError:
             return False
         except (OSError, ValueError):
@@ -141,11 +150,15 @@ class Handler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """The base class's own lines carry whole numbers; ours are written by `_note`."""
 
-    def _note(self, environ: dict[str, Any], answer: _Answer, handle: MisusableSocket, started: float) -> None:
+    def _note(
+        self, environ: dict[str, Any], answer: _Answer, handle: MisusableSocket, started: float
+    ) -> None:
         if environ["PATH_INFO"] in _POLLED:
             return
         words = environ.get(LOG, {})
-        status = handle.kind if handle.kind in ("close", "reset", "client gone") else answer.answered
+        status = (
+            handle.kind if handle.kind in ("close", "reset", "client gone") else answer.answered
+        )
         parts = [datetime.now().strftime("%H:%M:%S"), self.command, environ["PATH_INFO"], status]
         parts.append(f"{(time.monotonic() - started) * 1000:.0f} ms")
         if words.get("reference") and words["reference"] not in environ["PATH_INFO"]:
@@ -162,7 +175,9 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], application: WSGIApplication, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, address: tuple[str, int], application: WSGIApplication, log: Callable[[str], None]
+    ) -> None:
         self._resets: set[int] = set()
         self._lock = threading.Lock()
         self.log = log
@@ -172,10 +187,15 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
     def server_bind(self) -> None:
         # The base class asks the resolver for the machine's full name, which may take seconds.
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.server_name, self.server_port = (
+            str(self.server_address[0]),
+            int(self.server_address[1]),
+        )
         self.setup_environ()
 
-    def run_application(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def run_application(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
         return self._application(environ, start_response)
 
     def will_reset(self, connection: socket.socket) -> None:

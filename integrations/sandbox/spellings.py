@@ -1,6 +1,8 @@
-"""One answer in other spellings: sizes and references as careless, older or other servers write them.
+"""One answer in other spellings: sizes and references as careless, older or other servers write
+them.
 
-Decides how each is written. The charge, the order and everything else of the answer stay as they are.
+Decides how each is written. The charge, the order and everything else of the answer stay as they
+are.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ def _in_mb(size: str) -> str:
 SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "size_bare": ("capacity", lambda size: f"{_parts(size)[0]:g}"),
     "size_in_mb": ("capacity", _in_mb),
-    "size_in_words": ("capacity", lambda size: f"{_parts(size)[0]:g} {'Gig' if 'G' in size.upper() else 'Megabytes'}"),
+    "size_in_words": (
+        "capacity",
+        lambda size: f"{_parts(size)[0]:g} {'Gig' if 'G' in size.upper() else 'Megabytes'}",
+    ),
     "size_as_number": ("capacity", lambda size: wire.number(_parts(size)[0])),
     "size_left_out": ("capacity", lambda _size: ""),
     "size_of_another": ("capacity", lambda size: f"{_parts(size)[0] + 1:g}{_parts(size)[1]}"),

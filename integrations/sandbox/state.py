@@ -32,7 +32,8 @@ class Crashed(Exception):
 
 @dataclass
 class Sandbox:
-    """Everything one supplier needs. `dropped` makes the exception of a lost connection where there is no socket."""
+    """Everything one supplier needs. `dropped` makes the exception of a lost connection where there
+    is no socket."""
 
     store: Store
     knobs: Knobs
@@ -45,7 +46,8 @@ class Sandbox:
     buying: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Purchases being worked on now, by the port of their client."""
     abandoned: list[dict[str, Any]] = field(default_factory=list)
-    """Purchases whose client was gone when their answer was ready (see `misbehaviour.Misconduct.on_record`)."""
+    """Purchases whose client was gone when their answer was ready (see
+    `misbehaviour.Misconduct.on_record`)."""
     _wallets: dict[int, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,7 +57,8 @@ class Sandbox:
 
     @contextmanager
     def wallet(self, account_id: int) -> Iterator[None]:
-        """Have one wallet to oneself. Raises WalletBusy when it is taken and the conflict knob is on."""
+        """Have one wallet to oneself. Raises WalletBusy when it is taken and the conflict knob is
+        on."""
         with self._lock:
             lock = self._wallets.setdefault(account_id, threading.Lock())
         if not lock.acquire(blocking=not self.knobs.wallet_conflict):

@@ -1,6 +1,8 @@
-"""What the supplier remembers: accounts, products, orders, money and the log of webhooks, in one SQLite file.
+"""What the supplier remembers: accounts, products, orders, money and the log of webhooks, in one
+SQLite file.
 
-Decides that money and its line in the charge file move together. What an order may do is left to `orders.py`.
+Decides that money and its line in the charge file move together. What an order may do is left to
+`orders.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ DEFAULT_SECRET = "sk_" + "7b" * 32
 SECOND_KEY = "pk_" + "c3" * 32
 SECOND_SECRET = "sk_" + "d4" * 32
 STRANGER_REFERENCE = "STRANGER-ORDER-0001"
-"""An order of the second account that every new store holds: a reference that is taken and is not yours."""
+"""An order of the second account that every new store holds: a reference that is taken and is not
+yours."""
 OPENING_WALLET_PESEWAS = 500_000
 
 FIRST_ID, SECOND_ID = 1, 2
@@ -57,7 +60,8 @@ CREATE TABLE IF NOT EXISTS webhook_log (
 
 @dataclass(frozen=True)
 class Account:
-    """One reseller. `balance_float` is the same money as `balance_pesewas`, with the noise of binary floats."""
+    """One reseller. `balance_float` is the same money as `balance_pesewas`, with the noise of
+    binary floats."""
 
     id: int
     slot: str
@@ -130,18 +134,21 @@ class Store:
         found = self.rows("SELECT * FROM accounts WHERE api_key = ?", api_key)
         return Account(**found[0]) if found else None
 
-    def set_account(self, account_id: int, *, status: str | None = None, webhook_url: str | None = None) -> None:
+    def set_account(
+        self, account_id: int, *, status: str | None = None, webhook_url: str | None = None
+    ) -> None:
         with self.change() as db:
             db.execute(
-                "UPDATE accounts SET status = coalesce(?, status), webhook_url = coalesce(?, webhook_url) WHERE id = ?",
+                "UPDATE accounts SET status = coalesce(?, status), webhook_url = coalesce(?,"
+                " webhook_url) WHERE id = ?",
                 (status, webhook_url, account_id),
             )
 
     def count_request(self, account_id: int, *, ok: bool, duration_ms: float) -> None:
         with self.change() as db:
             db.execute(
-                "UPDATE accounts SET requests = requests + 1, requests_ok = requests_ok + ?, total_ms = total_ms + ?"
-                " WHERE id = ?",
+                "UPDATE accounts SET requests = requests + 1, requests_ok = requests_ok + ?,"
+                " total_ms = total_ms + ? WHERE id = ?",
                 (int(ok), duration_ms, account_id),
             )
 
@@ -154,8 +161,8 @@ class Store:
     def charge_counts(self, kind: str, cause: str = "%") -> dict[str, int]:
         """How many lines of that kind each reference has."""
         found = self.rows(
-            "SELECT reference, count(*) AS n FROM charges WHERE kind = ? AND cause LIKE ? AND reference IS NOT NULL"
-            " GROUP BY reference",
+            "SELECT reference, count(*) AS n FROM charges WHERE kind = ? AND cause LIKE ? AND"
+            " reference IS NOT NULL GROUP BY reference",
             kind,
             cause,
         )
@@ -167,23 +174,31 @@ class Store:
         """The active products of these names, in catalogue order; also those without a price."""
         found = self.rows("SELECT * FROM products WHERE active = 1 ORDER BY position")
         return [
-            catalogue.Product(**{name: value for name, value in dict(row).items() if name != "position"})
+            catalogue.Product(
+                **{name: value for name, value in dict(row).items() if name != "position"}
+            )
             for row in found
             if row["name"] in names
         ]
 
     def set_base_price(self, code: str, base_pesewas: int | None) -> bool:
-        """Change a base price in pesewas, or leave the product without one. False for an unknown code."""
+        """Change a base price in pesewas, or leave the product without one. False for an unknown
+        code."""
         with self.change() as db:
-            changed = db.execute("UPDATE products SET base_pesewas = ? WHERE code = ?", (base_pesewas, code))
+            changed = db.execute(
+                "UPDATE products SET base_pesewas = ? WHERE code = ?", (base_pesewas, code)
+            )
             return changed.rowcount == 1
 
     # Webhook log
 
-    def log_webhook(self, event: str, reference: str | None, url: str, outcome: str, body: str) -> int:
+    def log_webhook(
+        self, event: str, reference: str | None, url: str, outcome: str, body: str
+    ) -> int:
         with self.change() as db:
             row = db.execute(
-                "INSERT INTO webhook_log (at, event, reference, url, outcome, body) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO webhook_log (at, event, reference, url, outcome, body) VALUES (?, ?,"
+                " ?, ?, ?, ?)",
                 (self.clock.now(), event, reference, url, outcome, body),
             )
             db.execute("DELETE FROM webhook_log WHERE id <= ?", ((row.lastrowid or 0) - LOG_KEEP,))
@@ -208,7 +223,8 @@ class Store:
         with self.change() as db:
             if db.execute("SELECT 1 FROM accounts LIMIT 1").fetchone():
                 db.execute(
-                    "UPDATE accounts SET api_key = ?, api_secret = ? WHERE id = ?", (api_key, api_secret, FIRST_ID)
+                    "UPDATE accounts SET api_key = ?, api_secret = ? WHERE id = ?",
+                    (api_key, api_secret, FIRST_ID),
                 )
             else:
                 _insert_accounts(db, api_key, api_secret)
@@ -226,18 +242,33 @@ class Store:
 
 
 def move_money(
-    db: sqlite3.Connection, account_id: int, kind: str, cause: str, reference: str | None, pesewas: int, now: float
+    db: sqlite3.Connection,
+    account_id: int,
+    kind: str,
+    cause: str,
+    reference: str | None,
+    pesewas: int,
+    now: float,
 ) -> None:
-    """Add `pesewas` (negative for a charge) to a wallet and note it. Raises ValueError when the wallet has less."""
+    """Add `pesewas` (negative for a charge) to a wallet and note it. Raises ValueError when the
+    wallet has less."""
     row = db.execute(
-        "UPDATE accounts SET balance_pesewas = balance_pesewas + ?, balance_float = balance_float + ?"
-        " WHERE id = ? AND balance_pesewas + ? >= 0 RETURNING slot, balance_pesewas",
+        "UPDATE accounts SET balance_pesewas = balance_pesewas + ?, balance_float = balance_float +"
+        " ? WHERE id = ? AND balance_pesewas + ? >= 0 RETURNING slot, balance_pesewas",
         (pesewas, pesewas / 100, account_id, pesewas),
     ).fetchone()
     if row is None:
         raise ValueError("the wallet holds less than that")
-    line = {"at": iso(now), "kind": kind, "cause": cause, "reference": reference, "amount_pesewas": pesewas}
-    insert(db, "charges", {**line, "balance_pesewas": row["balance_pesewas"], "account": row["slot"]})
+    line = {
+        "at": iso(now),
+        "kind": kind,
+        "cause": cause,
+        "reference": reference,
+        "amount_pesewas": pesewas,
+    }
+    insert(
+        db, "charges", {**line, "balance_pesewas": row["balance_pesewas"], "account": row["slot"]}
+    )
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
@@ -250,17 +281,46 @@ def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
 def _insert_accounts(db: sqlite3.Connection, api_key: str, api_secret: str) -> None:
     first = {"id": FIRST_ID, "slot": "first", "name": "Sandbox Shop", "email": "shop@example.test"}
     insert(
-        db, "accounts", {**first, "phone": "0240000001", "role": "dealer", "api_key": api_key, "api_secret": api_secret}
+        db,
+        "accounts",
+        {
+            **first,
+            "phone": "0240000001",
+            "role": "dealer",
+            "api_key": api_key,
+            "api_secret": api_secret,
+        },
     )
-    second = {"id": SECOND_ID, "slot": "second", "name": "Other Shop", "email": "other@example.test"}
+    second = {
+        "id": SECOND_ID,
+        "slot": "second",
+        "name": "Other Shop",
+        "email": "other@example.test",
+    }
     keys = {"api_key": SECOND_KEY, "api_secret": SECOND_SECRET}
     insert(db, "accounts", {**second, "phone": "0240000002", "role": "agent", **keys})
 
 
 def _stranger_order(now: float) -> dict[str, Any]:
     # Paid before the books were opened, so it has no line in the charge file.
-    product = {"product_name": "YELLOW", "product_code": "YELLOW_1GB", "capacity": "1GB", "validity": "30 days"}
+    product = {
+        "product_name": "YELLOW",
+        "product_code": "YELLOW_1GB",
+        "capacity": "1GB",
+        "validity": "30 days",
+    }
     money = {"amount_pesewas": 480, "paid_pesewas": 480}
     times = {"created_at": now, "changed_at": now, "completed_at": now}
-    owner = {"account_id": SECOND_ID, "reference": STRANGER_REFERENCE, "transaction_id": "66aa00000000000000000001"}
-    return {**owner, **product, **money, **times, "beneficiary": "0240000002", "status": "successful"}
+    owner = {
+        "account_id": SECOND_ID,
+        "reference": STRANGER_REFERENCE,
+        "transaction_id": "66aa00000000000000000001",
+    }
+    return {
+        **owner,
+        **product,
+        **money,
+        **times,
+        "beneficiary": "0240000002",
+        "status": "successful",
+    }

@@ -21,7 +21,11 @@ def status(sandbox: Sandbox, call: Call) -> Response:
     order = orders.find(sandbox.store, call.account.id, call.path_argument)
     if order is None or call.fault("lookup_lag"):
         return wire.failure(
-            sandbox.clock, 404, "Transaction not found", "TRANSACTION_NOT_FOUND", reference=call.path_argument
+            sandbox.clock,
+            404,
+            "Transaction not found",
+            "TRANSACTION_NOT_FOUND",
+            reference=call.path_argument,
         )
     payload = {
         "reference": order.reference,
@@ -36,7 +40,9 @@ def status(sandbox: Sandbox, call: Call) -> Response:
         "failure_reason": order.failure_reason,
         "network": "YELLO" if sandbox.knobs.generation == "A3" else None,
     }
-    return wire.success(sandbox.clock, "Transaction retrieved", wire.omit(payload, sandbox.knobs.omit))
+    return wire.success(
+        sandbox.clock, "Transaction retrieved", wire.omit(payload, sandbox.knobs.omit)
+    )
 
 
 def transactions(sandbox: Sandbox, call: Call) -> Response:
@@ -56,13 +62,17 @@ def transactions(sandbox: Sandbox, call: Call) -> Response:
         total = len(found)
         rows = [_row(sandbox, order) for order in found[(page - 1) * limit : page * limit]]
     pagination = {"page": page, "limit": limit, "total": total, "pages": math.ceil(total / limit)}
-    return wire.success(sandbox.clock, "Transactions retrieved", {"transactions": rows, "pagination": pagination})
+    return wire.success(
+        sandbox.clock, "Transactions retrieved", {"transactions": rows, "pagination": pagination}
+    )
 
 
-def _search(sandbox: Sandbox, call: Call, word: str | None, since: float | None, until: float | None) -> list[Order]:
+def _search(
+    sandbox: Sandbox, call: Call, word: str | None, since: float | None, until: float | None
+) -> list[Order]:
     found = sandbox.store.rows(
-        "SELECT * FROM orders WHERE account_id = ? AND visible_at <= ? AND (? IS NULL OR status = ?)"
-        " AND created_at >= ? AND created_at <= ? ORDER BY created_at DESC, id DESC",
+        "SELECT * FROM orders WHERE account_id = ? AND visible_at <= ? AND (? IS NULL OR status ="
+        " ?) AND created_at >= ? AND created_at <= ? ORDER BY created_at DESC, id DESC",
         call.account.id,
         sandbox.clock.now(),
         word or None,

@@ -1,6 +1,7 @@
 """Sending events: signed as the profile says, once, with a short timeout, never again.
 
-Decides signature, order, copies and losses of webhooks, and logs each. What is worth an event is left to the callers.
+Decides signature, order, copies and losses of webhooks, and logs each. What is worth an event is
+left to the callers.
 """
 
 from __future__ import annotations
@@ -43,27 +44,35 @@ class Webhooks:
         self._stopping = threading.Event()
         self._held_back = False
         self.bent: Counter[str] = Counter()
-        """How many events were dropped, doubled, shuffled or sent before the answer, those sent in all included."""
+        """How many events were dropped, doubled, shuffled or sent before the answer, those sent in
+        all included."""
 
-    def event(self, account: Account, event: str, payload: Mapping[str, Any], *, of_purchase: bool = False) -> None:
+    def event(
+        self, account: Account, event: str, payload: Mapping[str, Any], *, of_purchase: bool = False
+    ) -> None:
         """Send an event to the account's URL, if it has one.
 
-        That of a purchase may go before the purchase's own answer; then this returns only when it was taken.
+        That of a purchase may go before the purchase's own answer; then this returns only when it
+        was taken.
         """
         if not account.webhook_url:
             return
         at_once = of_purchase and (
-            self._knobs.webhook_before_response or self._draw(self._knobs.webhook_before_probability)
+            self._knobs.webhook_before_response
+            or self._draw(self._knobs.webhook_before_probability)
         )
         reference = payload.get("reference") or payload.get("bulk_reference")
         text, headers = self._sign(account, event, payload)
-        doubled = self._knobs.webhook_duplicate or self._draw(self._knobs.webhook_duplicate_probability)
+        doubled = self._knobs.webhook_duplicate or self._draw(
+            self._knobs.webhook_duplicate_probability
+        )
         self._count("sent", doubled=doubled, before_answer=at_once)
         for _ in range(2 if doubled else 1):
             self._dispatch(event, reference, account.webhook_url, text, headers, at_once=at_once)
 
     def test(self, account: Account, payload: Mapping[str, Any]) -> str | None:
-        """Send `webhook.test` and wait for the answer. Returns None when it went well, else what went wrong."""
+        """Send `webhook.test` and wait for the answer. Returns None when it went well, else what
+        went wrong."""
         text, headers = self._sign(account, "webhook.test", payload)
         log_id = self._store.log_webhook("webhook.test", None, account.webhook_url, "queued", text)
         return self._post(log_id, account.webhook_url, text, headers, 0.0)
@@ -71,7 +80,14 @@ class Webhooks:
     def callback(self, url: str, payload: Mapping[str, Any]) -> None:
         """One unsigned POST to the `callback_url` of a purchase."""
         headers = {"Content-Type": "application/json"}
-        self._dispatch("callback", payload.get("reference"), url, compact(present(payload)), headers, at_once=False)
+        self._dispatch(
+            "callback",
+            payload.get("reference"),
+            url,
+            compact(present(payload)),
+            headers,
+            at_once=False,
+        )
 
     def drain(self, timeout_s: float = 10.0) -> bool:
         """Wait for what is under way. False when some was not done in time."""
@@ -87,10 +103,20 @@ class Webhooks:
         self._stopping.set()
 
     def _dispatch(
-        self, event: str, reference: str | None, url: str, text: str, headers: dict[str, str], *, at_once: bool
+        self,
+        event: str,
+        reference: str | None,
+        url: str,
+        text: str,
+        headers: dict[str, str],
+        *,
+        at_once: bool,
     ) -> None:
         with self._lock:
-            lost = self._random.random() < self._knobs.webhook_drop_probability or not self._knobs.webhooks
+            lost = (
+                self._random.random() < self._knobs.webhook_drop_probability
+                or not self._knobs.webhooks
+            )
             delay_s = self._knobs.webhook_delay_s
             if self._knobs.webhook_reorder:
                 self._held_back = not self._held_back
@@ -99,7 +125,9 @@ class Webhooks:
                 delay_s += self._random.uniform(0, self._knobs.webhook_shuffle_s)
                 self.bent["shuffled"] += not lost
             self.bent["dropped"] += lost
-        log_id = self._store.log_webhook(event, reference, url, "dropped" if lost else "queued", text)
+        log_id = self._store.log_webhook(
+            event, reference, url, "dropped" if lost else "queued", text
+        )
         if lost:
             return
         if at_once:
@@ -107,7 +135,10 @@ class Webhooks:
             return
         # Daemons: a receiver that does not answer must not keep a stopped supplier alive.
         sender = threading.Thread(
-            target=self._post_in_turn, args=(log_id, url, text, headers, delay_s), name="webhook", daemon=True
+            target=self._post_in_turn,
+            args=(log_id, url, text, headers, delay_s),
+            name="webhook",
+            daemon=True,
         )
         with self._lock:
             self._pending.add(sender)
@@ -121,24 +152,32 @@ class Webhooks:
         with self._lock:
             self.bent.update([kind, *(name for name, happened in more.items() if happened)])
 
-    def _post_in_turn(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> None:
+    def _post_in_turn(
+        self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float
+    ) -> None:
         try:
             if self._stopping.wait(delay_s):
                 return
             with self._turns:
                 self._post(log_id, url, text, headers, 0.0)
         except sqlite3.ProgrammingError:
-            if not self._stopping.is_set():  # else the store is closed, and nobody reads the log any more
+            if (
+                not self._stopping.is_set()
+            ):  # else the store is closed, and nobody reads the log any more
                 raise
         finally:
             with self._lock:
                 self._pending.discard(threading.current_thread())
 
-    def _post(self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float) -> str | None:
+    def _post(
+        self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float
+    ) -> str | None:
         if self._stopping.wait(delay_s):
             return "stopping"
         if not is_loopback(url):
-            self._store.finish_webhook(log_id, "failed", None, "not a loopback address; a sandbox calls no one else")
+            self._store.finish_webhook(
+                log_id, "failed", None, "not a loopback address; a sandbox calls no one else"
+            )
             return "connect ECONNREFUSED"
         try:
             with requests.Session() as session:
@@ -150,12 +189,18 @@ class Webhooks:
                 answer.close()
         except requests.RequestException as problem:
             self._store.finish_webhook(log_id, "failed", None, type(problem).__name__)
-            return "timeout of 5000ms exceeded" if isinstance(problem, requests.Timeout) else "connect ECONNREFUSED"
+            return (
+                "timeout of 5000ms exceeded"
+                if isinstance(problem, requests.Timeout)
+                else "connect ECONNREFUSED"
+            )
         self._store.finish_webhook(log_id, "sent", answer.status_code, answer.reason or "")
         ok = 200 <= answer.status_code < 300
         return None if ok else f"Request failed with status code {answer.status_code}"
 
-    def _sign(self, account: Account, event: str, payload: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    def _sign(
+        self, account: Account, event: str, payload: Mapping[str, Any]
+    ) -> tuple[str, dict[str, str]]:
         signed = present(payload)
         body = {"event": event, "data": signed, "timestamp": iso(self._store.clock.now())}
         headers = {"Content-Type": "application/json", "X-Platform-Event": event}
@@ -167,7 +212,8 @@ class Webhooks:
 
 
 def signature_key(api_secret: str, kind: str) -> str | None:
-    """The key of the signature: the secret as documented, a text like its stored hash as coded, or none."""
+    """The key of the signature: the secret as documented, a text like its stored hash as coded, or
+    none."""
     if kind == "none":
         return None
     if kind == "plain_secret":

@@ -1,6 +1,7 @@
 """The supplier's envelopes, numbers and door: how answers look and who may ask.
 
-Decides JSON shapes, money as JSON numbers, authentication and request bodies. What is answered is left to the calls.
+Decides JSON shapes, money as JSON numbers, authentication and request bodies. What is answered is
+left to the calls.
 """
 
 from __future__ import annotations
@@ -42,13 +43,21 @@ def as_json(status: int, payload: Mapping[str, Any]) -> Response:
 
 def success(clock: Clock, message: str, payload: Mapping[str, Any], status: int = 200) -> Response:
     """The full envelope; members that are None are left out, at every depth."""
-    body = {"success": True, "message": message, "data": present(payload), "timestamp": iso(clock.now())}
+    body = {
+        "success": True,
+        "message": message,
+        "data": present(payload),
+        "timestamp": iso(clock.now()),
+    }
     return as_json(status, body)
 
 
 def failure(clock: Clock, status: int, message: str, code: str, **extra: Any) -> Response:
     error = {"code": code, **present(extra)}
-    return as_json(status, {"success": False, "message": message, "error": error, "timestamp": iso(clock.now())})
+    return as_json(
+        status,
+        {"success": False, "message": message, "error": error, "timestamp": iso(clock.now())},
+    )
 
 
 def short_failure(status: int, message: str) -> Response:
@@ -118,7 +127,8 @@ def balance(account: Account, knobs: Knobs) -> int | float:
 
 
 def read_body(request: Request) -> Any:
-    """The parsed JSON body, or an empty object when there is none or it is no JSON. Raises Refused 400 or 413."""
+    """The parsed JSON body, or an empty object when there is none or it is no JSON. Raises Refused
+    400 or 413."""
     raw = _read_bytes(request)
     if not raw or request.mimetype != "application/json":
         return {}

@@ -15,9 +15,26 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+STORE_TABLES = (
+    "accounts",
+    "cases",
+    "entries",
+    "order_events",
+    "orders",
+    "outbox",
+    "postings",
+    "store_bundles",
+)
 APPEND_ONLY = ("postings", "entries", "audit", "order_events")
-PLATFORM_ACCOUNTS = ("supplier_float", "in_flight", "gateway", "bank", "margin", "price_variance", "write_off")
+PLATFORM_ACCOUNTS = (
+    "supplier_float",
+    "in_flight",
+    "gateway",
+    "bank",
+    "margin",
+    "price_variance",
+    "write_off",
+)
 
 # NULLIF: after a transaction-local setting ends, PostgreSQL reads it as an empty string.
 POLICY = (
@@ -101,8 +118,12 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name=op.f("ck_stores_colour")),
-        sa.CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'", name=op.f("ck_stores_slug")),
-        sa.CheckConstraint("status IN ('open', 'closed', 'suspended')", name=op.f("ck_stores_status")),
+        sa.CheckConstraint(
+            "slug ~ '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'", name=op.f("ck_stores_slug")
+        ),
+        sa.CheckConstraint(
+            "status IN ('open', 'closed', 'suspended')", name=op.f("ck_stores_status")
+        ),
         sa.CheckConstraint("markup_bp >= 0", name=op.f("ck_stores_markup")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stores")),
         sa.UniqueConstraint("slug", name=op.f("uq_stores_slug")),
@@ -126,8 +147,16 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_calls")),
     )
-    op.create_index("ix_supplier_calls_endpoint", "supplier_calls", ["endpoint", "id"], unique=False)
-    op.create_index("ix_supplier_calls_refs", "supplier_calls", ["order_refs"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "ix_supplier_calls_endpoint", "supplier_calls", ["endpoint", "id"], unique=False
+    )
+    op.create_index(
+        "ix_supplier_calls_refs",
+        "supplier_calls",
+        ["order_refs"],
+        unique=False,
+        postgresql_using="gin",
+    )
     op.create_table(
         "supplier_offers",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -143,7 +172,9 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_offers")),
-        sa.UniqueConstraint("supplier", "product_code", name=op.f("uq_supplier_offers_supplier_product_code")),
+        sa.UniqueConstraint(
+            "supplier", "product_code", name=op.f("uq_supplier_offers_supplier_product_code")
+        ),
     )
     op.create_table(
         "supplier_state",
@@ -186,7 +217,8 @@ def upgrade() -> None:
         sa.Column("platform_role", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "platform_role IN ('none', 'owner', 'finance', 'support')", name=op.f("ck_users_platform_role")
+            "platform_role IN ('none', 'owner', 'finance', 'support')",
+            name=op.f("ck_users_platform_role"),
         ),
         sa.CheckConstraint("email = lower(email)", name=op.f("ck_users_email_lower")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
@@ -209,23 +241,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
         sa.UniqueConstraint("event_key", name=op.f("uq_webhook_events_event_key")),
     )
-    op.create_index(op.f("ix_webhook_events_order_ref"), "webhook_events", ["order_ref"], unique=False)
+    op.create_index(
+        op.f("ix_webhook_events_order_ref"), "webhook_events", ["order_ref"], unique=False
+    )
     op.create_table(
         "accounts",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("balance_pesewas", sa.BigInteger(), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name=op.f("ck_accounts_owner")),
-        sa.CheckConstraint("name <> 'in_flight' OR balance_pesewas >= 0", name=op.f("ck_accounts_in_flight")),
         sa.CheckConstraint(
-            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0", name=op.f("ck_accounts_no_overdraft")
+            "(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name=op.f("ck_accounts_owner")
+        ),
+        sa.CheckConstraint(
+            "name <> 'in_flight' OR balance_pesewas >= 0", name=op.f("ck_accounts_in_flight")
+        ),
+        sa.CheckConstraint(
+            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0",
+            name=op.f("ck_accounts_no_overdraft"),
         ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_accounts_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
     )
     op.create_index(
-        "uq_accounts_platform", "accounts", ["name"], unique=True, postgresql_where=sa.text("store_id IS NULL")
+        "uq_accounts_platform",
+        "accounts",
+        ["name"],
+        unique=True,
+        postgresql_where=sa.text("store_id IS NULL"),
     )
     op.create_index(
         "uq_accounts_store",
@@ -248,19 +291,26 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("network IN ('mtn', 'telecel', 'at')", name=op.f("ck_bundles_network")),
         sa.CheckConstraint(
-            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas", name=op.f("ck_bundles_never_below_cost")
+            "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas",
+            name=op.f("ck_bundles_never_below_cost"),
         ),
         sa.CheckConstraint("mb > 0", name=op.f("ck_bundles_mb")),
-        sa.ForeignKeyConstraint(["offer_id"], ["supplier_offers.id"], name=op.f("fk_bundles_offer_id")),
+        sa.ForeignKeyConstraint(
+            ["offer_id"], ["supplier_offers.id"], name=op.f("fk_bundles_offer_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bundles")),
-        sa.UniqueConstraint("network", "mb", "validity", name=op.f("uq_bundles_network_mb_validity")),
+        sa.UniqueConstraint(
+            "network", "mb", "validity", name=op.f("uq_bundles_network_mb_validity")
+        ),
     )
     op.create_table(
         "memberships",
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.CheckConstraint("role IN ('owner', 'cashier', 'viewer')", name=op.f("ck_memberships_role")),
+        sa.CheckConstraint(
+            "role IN ('owner', 'cashier', 'viewer')", name=op.f("ck_memberships_role")
+        ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_memberships_store_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_memberships_user_id")),
         sa.PrimaryKeyConstraint("user_id", "store_id", name=op.f("pk_memberships")),
@@ -321,7 +371,9 @@ def upgrade() -> None:
         sa.Column("failed_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("final_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("store_id", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("recipient_msisdn ~ '^\\+233[0-9]{9}$'", name=op.f("ck_orders_recipient")),
+        sa.CheckConstraint(
+            "recipient_msisdn ~ '^\\+233[0-9]{9}$'", name=op.f("ck_orders_recipient")
+        ),
         sa.CheckConstraint(
             "state IN ('awaiting_payment', 'pending', 'queued', 'submitting', 'processing', 'completed', 'failed', 'refunded', 'cancelled', 'expired')",
             name=op.f("ck_orders_state"),
@@ -336,7 +388,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("code", name=op.f("uq_orders_code")),
         sa.UniqueConstraint("order_ref", name=op.f("uq_orders_order_ref")),
         sa.UniqueConstraint("store_id", "id", name=op.f("uq_orders_store_id_id")),
-        sa.UniqueConstraint("store_id", "idempotency_key", name=op.f("uq_orders_store_id_idempotency_key")),
+        sa.UniqueConstraint(
+            "store_id", "idempotency_key", name=op.f("uq_orders_store_id_idempotency_key")
+        ),
     )
     op.create_index("ix_orders_created", "orders", ["created_at"], unique=False)
     op.create_index(
@@ -344,9 +398,16 @@ def upgrade() -> None:
         "orders",
         ["state", "id"],
         unique=False,
-        postgresql_where=sa.text("state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"),
+        postgresql_where=sa.text(
+            "state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"
+        ),
     )
-    op.create_index("ix_orders_recipient", "orders", ["store_id", "recipient_msisdn", "created_at"], unique=False)
+    op.create_index(
+        "ix_orders_recipient",
+        "orders",
+        ["store_id", "recipient_msisdn", "created_at"],
+        unique=False,
+    )
     op.create_index("ix_orders_store_newest", "orders", ["store_id", "id"], unique=False)
     op.create_index("ix_orders_store_state", "orders", ["store_id", "state", "id"], unique=False)
     op.create_index(
@@ -365,10 +426,16 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("price_pesewas > 0", name=op.f("ck_store_bundles_price")),
-        sa.ForeignKeyConstraint(["bundle_id"], ["bundles.id"], name=op.f("fk_store_bundles_bundle_id")),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_store_bundles_store_id")),
+        sa.ForeignKeyConstraint(
+            ["bundle_id"], ["bundles.id"], name=op.f("fk_store_bundles_bundle_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_store_bundles_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_store_bundles")),
-        sa.UniqueConstraint("store_id", "bundle_id", name=op.f("uq_store_bundles_store_id_bundle_id")),
+        sa.UniqueConstraint(
+            "store_id", "bundle_id", name=op.f("uq_store_bundles_store_id_bundle_id")
+        ),
         sa.UniqueConstraint("store_id", "id", name=op.f("uq_store_bundles_store_id_id")),
     )
     op.create_table(
@@ -385,13 +452,19 @@ def upgrade() -> None:
         sa.Column("closed_by", sa.Text(), nullable=True),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["store_id", "order_id"], ["orders.store_id", "orders.id"], name=op.f("fk_cases_store_id_order_id")
+            ["store_id", "order_id"],
+            ["orders.store_id", "orders.id"],
+            name=op.f("fk_cases_store_id_order_id"),
         ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_cases_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
     op.create_index(
-        "uq_cases_open", "cases", ["kind", "subject"], unique=True, postgresql_where=sa.text("closed_at IS NULL")
+        "uq_cases_open",
+        "cases",
+        ["kind", "subject"],
+        unique=True,
+        postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_table(
         "order_events",
@@ -406,7 +479,9 @@ def upgrade() -> None:
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("store_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["store_id", "order_id"], ["orders.store_id", "orders.id"], name=op.f("fk_order_events_store_id_order_id")
+            ["store_id", "order_id"],
+            ["orders.store_id", "orders.id"],
+            name=op.f("fk_order_events_store_id_order_id"),
         ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_order_events_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
@@ -430,14 +505,26 @@ def upgrade() -> None:
         sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["store_id", "order_id"], ["orders.store_id", "orders.id"], name=op.f("fk_outbox_store_id_order_id")
+            ["store_id", "order_id"],
+            ["orders.store_id", "orders.id"],
+            name=op.f("fk_outbox_store_id_order_id"),
         ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_outbox_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
-    op.create_index("ix_outbox_due", "outbox", ["due_at"], unique=False, postgresql_where=sa.text("done_at IS NULL"))
     op.create_index(
-        "uq_outbox_order", "outbox", ["order_id"], unique=True, postgresql_where=sa.text("order_id IS NOT NULL")
+        "ix_outbox_due",
+        "outbox",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index(
+        "uq_outbox_order",
+        "outbox",
+        ["order_id"],
+        unique=True,
+        postgresql_where=sa.text("order_id IS NOT NULL"),
     )
     op.create_index(
         "uq_outbox_platform",
@@ -457,7 +544,9 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["store_id", "order_id"], ["orders.store_id", "orders.id"], name=op.f("fk_postings_store_id_order_id")
+            ["store_id", "order_id"],
+            ["orders.store_id", "orders.id"],
+            name=op.f("fk_postings_store_id_order_id"),
         ),
         sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_postings_store_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_postings")),
@@ -486,8 +575,12 @@ def upgrade() -> None:
         sa.Column("balance_pesewas", sa.BigInteger(), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("amount_pesewas <> 0", name=op.f("ck_entries_not_zero")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_entries_account_id")),
-        sa.ForeignKeyConstraint(["posting_id"], ["postings.id"], name=op.f("fk_entries_posting_id")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_entries_account_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["posting_id"], ["postings.id"], name=op.f("fk_entries_posting_id")
+        ),
         sa.ForeignKeyConstraint(
             ["store_id", "account_id"],
             ["accounts.store_id", "accounts.id"],
@@ -502,7 +595,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
     op.create_index("ix_entries_account", "entries", ["account_id", "id"], unique=False)
-    op.create_index("uq_entries_posting_account", "entries", ["posting_id", "account_id"], unique=True)
+    op.create_index(
+        "uq_entries_posting_account", "entries", ["posting_id", "account_id"], unique=True
+    )
     _walls()
     _guards()
 

@@ -18,9 +18,16 @@ depends_on = None
 def upgrade() -> None:
     op.add_column(
         "orders",
-        sa.Column("steady_marks", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "steady_marks",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+        ),
     )
-    op.add_column("supplier_state", sa.Column("bulk_off_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "supplier_state", sa.Column("bulk_off_until", sa.DateTime(timezone=True), nullable=True)
+    )
     op.add_column("cases", sa.Column("action", sa.Text(), nullable=True))
 
 

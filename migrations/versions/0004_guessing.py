@@ -43,7 +43,9 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("token_hash", "user_id", "door", name=op.f("pk_known_devices")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_known_devices_user_id_users")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_known_devices_user_id_users")
+        ),
     )
     op.create_index(op.f("ix_known_devices_user_id"), "known_devices", ["user_id"])
     op.create_table(

@@ -18,10 +18,16 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("users", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("users", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False))
-    op.add_column("users", sa.Column("password_long", sa.Boolean(), server_default="false", nullable=False))
+    op.add_column(
+        "users", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False)
+    )
+    op.add_column(
+        "users", sa.Column("password_long", sa.Boolean(), server_default="false", nullable=False)
+    )
     op.add_column("sessions", sa.Column("device", sa.Text(), server_default="", nullable=False))
-    op.add_column("sessions", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column(
+        "sessions", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False)
+    )
     op.create_table(
         "reset_links",
         sa.Column("user_id", sa.BigInteger(), nullable=False),

@@ -68,7 +68,9 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
     op.drop_constraint(op.f("ck_orders_recipient"), "orders", type_="check")
     op.create_check_constraint(
-        op.f("ck_orders_recipient"), "orders", "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'"
+        op.f("ck_orders_recipient"),
+        "orders",
+        "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'",
     )
     op.create_check_constraint(op.f("ck_orders_masked_when_over"), "orders", f"{WHOLE} OR {FINAL}")
     for column in ("placed_device", "placed_address"):

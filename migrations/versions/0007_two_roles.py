@@ -14,7 +14,16 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-STORE_TABLES = ("accounts", "cases", "entries", "order_events", "orders", "outbox", "postings", "store_bundles")
+STORE_TABLES = (
+    "accounts",
+    "cases",
+    "entries",
+    "order_events",
+    "orders",
+    "outbox",
+    "postings",
+    "store_bundles",
+)
 
 # HMAC-SHA256 from the two padded keys. Both sides are hashed once more before they are compared, so that the time it
 # takes says nothing about how much of a guess was right.
@@ -318,7 +327,9 @@ def upgrade() -> None:
     )
     for statement in FUNCTIONS:
         op.execute(statement)
-    op.execute("ALTER FUNCTION makola_next_audit_id() SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp")
+    op.execute(
+        "ALTER FUNCTION makola_next_audit_id() SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp"
+    )
     for table in GUARDED:
         op.execute(
             f"CREATE TRIGGER {table}_permitted BEFORE INSERT OR UPDATE OR DELETE ON {table} "
@@ -337,9 +348,17 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in STORE_TABLES:
-        for policy in ("store_wall", "platform_wall", "definer_wall", "owner_wall", "yesterday_wall"):
+        for policy in (
+            "store_wall",
+            "platform_wall",
+            "definer_wall",
+            "owner_wall",
+            "yesterday_wall",
+        ):
             op.execute(f"DROP POLICY IF EXISTS {policy} ON {table}")
-        op.execute(f"CREATE POLICY store_wall ON {table} USING ({WALL_BEFORE}) WITH CHECK ({WALL_BEFORE})")
+        op.execute(
+            f"CREATE POLICY store_wall ON {table} USING ({WALL_BEFORE}) WITH CHECK ({WALL_BEFORE})"
+        )
     op.execute("DROP POLICY IF EXISTS own_store ON stores")
     op.execute("DROP POLICY IF EXISTS every_store ON stores")
     op.execute("ALTER TABLE stores DISABLE ROW LEVEL SECURITY")

@@ -15,7 +15,9 @@ depends_on = None
 def upgrade() -> None:
     op.add_column(
         "sync_reports",
-        sa.Column("left_out", postgresql.JSONB(), nullable=False, server_default=sa.text("'[]'::jsonb")),
+        sa.Column(
+            "left_out", postgresql.JSONB(), nullable=False, server_default=sa.text("'[]'::jsonb")
+        ),
     )
 
 

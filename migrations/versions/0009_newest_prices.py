@@ -77,11 +77,15 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION makola_reprice(bigint, bigint, timestamptz)")
-    op.execute("UPDATE bundles SET agent_price_pesewas = cost_pesewas + 1 WHERE agent_price_pesewas <= cost_pesewas")
+    op.execute(
+        "UPDATE bundles SET agent_price_pesewas = cost_pesewas + 1 WHERE agent_price_pesewas <= cost_pesewas"
+    )
     for table, (check, _) in CHECKS.items():
         op.drop_constraint(op.f(f"ck_{table}_never_below_cost"), table, type_="check")
         # Orders that were processed at a later price stay as they are: only new rows are asked.
-        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT ck_{table}_never_below_cost CHECK ({check}) NOT VALID")
+        op.execute(
+            f"ALTER TABLE {table} ADD CONSTRAINT ck_{table}_never_below_cost CHECK ({check}) NOT VALID"
+        )
     for table, columns in NEW.items():
         for column in columns:
             op.drop_column(table, column.name)

@@ -26,7 +26,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buying")),
         sa.CheckConstraint("id = 1", name=op.f("ck_buying_one_row")),
     )
-    op.execute("ALTER TABLE buying SET (fillfactor = 20)")  # one row, written each second: room for its next versions
+    op.execute(
+        "ALTER TABLE buying SET (fillfactor = 20)"
+    )  # one row, written each second: room for its next versions
     op.execute("INSERT INTO buying (id, renewed_at, short) VALUES (1, now(), '{}')")
 
 

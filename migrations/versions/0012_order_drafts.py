@@ -26,8 +26,12 @@ def upgrade() -> None:
         sa.Column("recipient_text", sa.Text(), nullable=False),
         sa.Column("price_pesewas", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_order_drafts_store_id_stores")),
-        sa.ForeignKeyConstraint(["bundle_id"], ["bundles.id"], name=op.f("fk_order_drafts_bundle_id_bundles")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_order_drafts_store_id_stores")
+        ),
+        sa.ForeignKeyConstraint(
+            ["bundle_id"], ["bundles.id"], name=op.f("fk_order_drafts_bundle_id_bundles")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_drafts")),
     )
     op.create_index("ix_order_drafts_created_at", "order_drafts", ["created_at"])

@@ -12,7 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("sessions", sa.Column("own_device", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column(
+        "sessions", sa.Column("own_device", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
 
 
 def downgrade() -> None:

@@ -17,9 +17,14 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("given_back_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("orders", sa.Column("given_back_by", sa.Text(), nullable=True))
     op.add_column("orders", sa.Column("given_back_how", sa.Text(), nullable=True))
-    op.create_index("ix_orders_give_back", "orders", ["store_id", "id"], postgresql_where=sa.text(OWED))
     op.create_index(
-        "ix_orders_done", "orders", ["store_id", "final_at", "id"], postgresql_where=sa.text("final_at IS NOT NULL")
+        "ix_orders_give_back", "orders", ["store_id", "id"], postgresql_where=sa.text(OWED)
+    )
+    op.create_index(
+        "ix_orders_done",
+        "orders",
+        ["store_id", "final_at", "id"],
+        postgresql_where=sa.text("final_at IS NOT NULL"),
     )
 
 

@@ -20,7 +20,12 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("release_by", postgresql.JSONB(), nullable=True))
     op.add_column("orders", sa.Column("release_refused", sa.Text(), nullable=True))
     op.add_column("orders", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
-    op.create_index("ix_orders_release", "orders", ["store_id"], postgresql_where=sa.text("release_at IS NOT NULL"))
+    op.create_index(
+        "ix_orders_release",
+        "orders",
+        ["store_id"],
+        postgresql_where=sa.text("release_at IS NOT NULL"),
+    )
     _index_owed(f"({BEFORE} OR confirmed_at IS NOT NULL)")
 
 

@@ -29,7 +29,9 @@ def upgrade() -> None:
         op.add_column("supplier_state", column)
     op.add_column("balance_reads", sa.Column("said", sa.Text(), nullable=False, server_default=""))
     for name in DOUBTS:
-        op.add_column("balance_reads", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"))
+        op.add_column(
+            "balance_reads", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0")
+        )
 
 
 def downgrade() -> None:

@@ -1,4 +1,5 @@
-"""Fixtures of the owner's side: orders in any state in any store, and what the supplier has told us."""
+"""Fixtures of the owner's side: orders in any state in any store, and what the supplier has told
+us."""
 
 from __future__ import annotations
 
@@ -30,16 +31,20 @@ def everywhere(app: Flask) -> Iterator[Flask]:
 
 @pytest.fixture
 def counts(app: Flask) -> Callable[[], dict[str, int]]:
-    """How many rows the money tables have on the whole platform. Of the audit, acts: a refusal leaves a line too."""
+    """How many rows the money tables have on the whole platform. Of the audit, acts: a refusal
+    leaves a line too."""
 
     def count() -> dict[str, int]:
         with app.app_context(), tenancy.across_stores():
             tables = ("orders", "order_events", "postings", "entries", "outbox", "cases")
             found: dict[str, Any] = {
-                table: db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables
+                table: db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+                for table in tables
             }
             acts = text("SELECT count(*) FROM audit WHERE NOT action = ANY(:refusals)")
-            found["audit"] = db.session.execute(acts, {"refusals": list(security_events.EVENTS)}).scalar_one()
+            found["audit"] = db.session.execute(
+                acts, {"refusals": list(security_events.EVENTS)}
+            ).scalar_one()
             db.session.remove()
             return found
 

@@ -68,7 +68,9 @@ class Scene:
                 customer_name=name,
             )
             code, order_id = placed.order.code, placed.order.id
-            self._take(code, order_id, state, news or News(raw_status=state, supplier_ref=f"SUP-{code}"))
+            self._take(
+                code, order_id, state, news or News(raw_status=state, supplier_ref=f"SUP-{code}")
+            )
         return code
 
     def _take(self, code: str, order_id: int, state: str, news: News) -> None:
@@ -89,7 +91,9 @@ class Scene:
         elif state != "submitting":
             assert orders.advance(order_id, "processing", text="The supplier has it.", news=news)
             if state != "processing":
-                assert orders.advance(order_id, state, text=f"The supplier says {state}.", news=news)  # type: ignore[arg-type]
+                assert orders.advance(
+                    order_id, state, text=f"The supplier says {state}.", news=news
+                )  # type: ignore[arg-type]
 
     def change_order(self, code: str, **values: Any) -> None:
         tables_owner.execute(update(Order).where(Order.code == code).values(**values))
@@ -136,7 +140,9 @@ class Scene:
     def webhook(self, code: str | None, body: bytes = b'{"event":"x"}', **values: Any) -> None:
         ref = self.find(code).order_ref if code else None
         given = {
-            "event_key": webhook_events.event_key("transaction.status_update", ref, "successful", body),
+            "event_key": webhook_events.event_key(
+                "transaction.status_update", ref, "successful", body
+            ),
             "body": body,
             "headers": {},
             "event": "transaction.status_update",
@@ -150,7 +156,9 @@ class Scene:
 
     def case(self, kind: str = "unknown_word", subject: str = "thing:1", **more: Any) -> int:
         with self.everywhere(), transaction():
-            return cases.open_case(kind, subject, more.pop("evidence", {"word": "flabbergasted"}), **more).id
+            return cases.open_case(
+                kind, subject, more.pop("evidence", {"word": "flabbergasted"}), **more
+            ).id
 
     def case_of(self, code: str, kind: str = "contradiction") -> int:
         order = self.find(code)
@@ -158,7 +166,9 @@ class Scene:
 
     def settle(self, case_id: int, action: str, words: str, seen: int | None = None) -> str:
         with self.everywhere():
-            return settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)
+            return settling.settle(
+                case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen
+            )
 
     def finish(self, row_id: int, ok: bool, sentence: str) -> None:
         """Fulfilment came back with the answer of a request."""

@@ -1,4 +1,5 @@
-"""What a list asks of the owner: approve or leave, line by line or all; the guard never waits for him."""
+"""What a list asks of the owner: approve or leave, line by line or all; the guard never waits for
+him."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def read(scene: Scene, **changes: int | None) -> None:
 
 
 def bundle(scene: Scene, mb: int = 1024) -> Bundle:
-    return next(one for one in scene.ask(catalog.all_bundles) if (one.network, one.mb) == ("mtn", mb))
+    return next(
+        one for one in scene.ask(catalog.all_bundles) if (one.network, one.mb) == ("mtn", mb)
+    )
 
 
 def costs(scene: Scene, mb: int = 1024) -> tuple[int, int, bool]:
@@ -40,7 +43,9 @@ def form(owner: Visitor) -> dict[str, str]:
     return dict(re.findall(r'name="(seen-\d+)" value="(\w+)"', owner.get("/catalogue").text))
 
 
-def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(owner: Visitor, scene: Scene) -> None:
+def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(
+    owner: Visitor, scene: Scene
+) -> None:
     read(scene, YELLOW_1GB=600, YELLOW_2GB=700)
     assert costs(scene) == (600, 470, False)
     assert costs(scene, 2048) == (900, 918, True), "the fall waits too: the higher of both counts"
@@ -49,7 +54,9 @@ def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(owner: Visitor,
     assert "2 lines of the supplier&#39;s list wait for your approval" in owner.get("/").text
 
 
-def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(owner: Visitor, scene: Scene) -> None:
+def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(
+    owner: Visitor, scene: Scene
+) -> None:
     first = next(one for one in offers() if one.product_code == "YELLOW_1GB")
     with scene.everywhere():
         wording = catalog.Wording(first.network, first.mb, first.product_name, first.capacity)
@@ -57,14 +64,17 @@ def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(owner: Visitor,
     read(scene)
     page = owner.get("/catalogue").text
     assert (
-        "A purchase was charged 6.00, and the list repeats 4.60: approve only if the supplier takes that again." in page
+        "A purchase was charged 6.00, and the list repeats 4.60: approve only if the supplier takes"
+        " that again." in page
     )
     read(scene, YELLOW_1GB=700)
     assert "A purchase was charged" not in owner.get("/catalogue").text
 
 
 @pytest.mark.parametrize(("cost", "waits"), [(473, False), (474, True), (447, False), (446, True)])
-def test_three_in_a_hundred_pass_and_more_waits(owner: Visitor, scene: Scene, cost: int, waits: bool) -> None:
+def test_three_in_a_hundred_pass_and_more_waits(
+    owner: Visitor, scene: Scene, cost: int, waits: bool
+) -> None:
     read(scene, YELLOW_1GB=cost)
     assert (bundle(scene).asked_at is not None) is waits
 
@@ -72,11 +82,20 @@ def test_three_in_a_hundred_pass_and_more_waits(owner: Visitor, scene: Scene, co
 def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -> None:
     read(scene, YELLOW_1GB=600, YELLOW_2GB=1_000)
     first, second = bundle(scene).id, bundle(scene, 2048).id
-    assert owner.post("/catalogue/approve", data={**form(owner), "line": str(first)}).status_code == 303
+    assert (
+        owner.post("/catalogue/approve", data={**form(owner), "line": str(first)}).status_code
+        == 303
+    )
     assert costs(scene) == (600, 612, True)
     assert costs(scene, 2048) == (1_000, 918, False)
-    assert owner.post("/catalogue/keep", data={**form(owner), "line": str(second)}).status_code == 303
-    assert costs(scene, 2048) == (1_000, 918, False), "left as it is, it is still not sold below cost"
+    assert (
+        owner.post("/catalogue/keep", data={**form(owner), "line": str(second)}).status_code == 303
+    )
+    assert costs(scene, 2048) == (
+        1_000,
+        918,
+        False,
+    ), "left as it is, it is still not sold below cost"
     page = owner.get("/catalogue").text
     assert "Left as agents have it" in page and "wait for your approval." not in owner.get("/").text
     read(scene, YELLOW_1GB=600, YELLOW_2GB=1_000)
@@ -97,8 +116,16 @@ def test_all_at_once_and_pressed_twice(owner: Visitor, scene: Scene) -> None:
         assert owner.post("/catalogue/approve", data={**shown, "line": "all"}).status_code == 303
     assert costs(scene) == (600, 612, True)
     assert scene.ask(catalog.questions) == []
-    assert [one.active for one in scene.ask(catalog.all_bundles) if (one.network, one.mb) == ("at", 1024)] == [False]
-    told = [line.subject for line in scene.ask(lambda: audit.recent(100)) if line.action == "approve_cost"]
+    assert [
+        one.active
+        for one in scene.ask(catalog.all_bundles)
+        if (one.network, one.mb) == ("at", 1024)
+    ] == [False]
+    told = [
+        line.subject
+        for line in scene.ask(lambda: audit.recent(100))
+        if line.action == "approve_cost"
+    ]
     assert len(told) == len(set(told)) == 3, "the second press did nothing"
 
 
@@ -117,19 +144,30 @@ def test_a_second_list_while_one_waits(owner: Visitor, scene: Scene) -> None:
 def test_a_bundle_taken_away_is_not_sold_and_waits(owner: Visitor, scene: Scene) -> None:
     read(scene, YELLOW_1GB=None)
     assert (bundle(scene).active, bundle(scene).is_sold) == (True, False)
-    assert "Gone from the list, or not on sale there. Not sold since" in owner.get("/catalogue").text
+    assert (
+        "Gone from the list, or not on sale there. Not sold since" in owner.get("/catalogue").text
+    )
     read(scene)
     assert bundle(scene).is_sold and scene.ask(catalog.questions) == []
 
 
 def test_by_itself_asks_nothing_and_the_share_is_a_setting(owner: Visitor, scene: Scene) -> None:
-    assert owner.post("/catalogue/approval", data={"above": "30,5", "by_itself": "1"}).status_code == 422
+    assert (
+        owner.post("/catalogue/approval", data={"above": "30,5", "by_itself": "1"}).status_code
+        == 422
+    )
     wrong = owner.post("/catalogue/approval", data={"above": "lots"})
-    assert wrong.status_code == 422 and "Type a percentage" in wrong.text and 'value="lots"' in wrong.text
+    assert (
+        wrong.status_code == 422
+        and "Type a percentage" in wrong.text
+        and 'value="lots"' in wrong.text
+    )
     assert owner.post("/catalogue/approval", data={"above": "50 %"}).status_code == 303
     read(scene, YELLOW_1GB=600)
     assert costs(scene) == (600, 612, True)
-    assert owner.post("/catalogue/approval", data={"above": "3", "by_itself": "1"}).status_code == 303
+    assert (
+        owner.post("/catalogue/approval", data={"above": "3", "by_itself": "1"}).status_code == 303
+    )
     read(scene, YELLOW_1GB=1_200)
     assert costs(scene) == (1_200, 1_224, True)
     assert "checked" in owner.get("/catalogue").text
@@ -139,7 +177,11 @@ def test_only_the_owner_decides(logged_in, scene: Scene) -> None:
     read(scene, YELLOW_1GB=600)
     finance = logged_in("finance@example.test", "console")
     page = finance.get("/catalogue").text
-    assert "1 waits for your approval" in page and "Approve all" not in page and "When a list asks" not in page
+    assert (
+        "1 waits for your approval" in page
+        and "Approve all" not in page
+        and "When a list asks" not in page
+    )
     for path in ("approve", "keep", "approval"):
         assert finance.post(f"/catalogue/{path}", data={"line": "all"}).status_code == 403
     assert costs(scene) == (600, 470, False)
@@ -148,5 +190,8 @@ def test_only_the_owner_decides(logged_in, scene: Scene) -> None:
 @pytest.mark.parametrize("name", ["seen-", "seen-x", "seen-9999999999999999999", "seen-1"])
 def test_a_press_with_strange_words_does_nothing(owner: Visitor, scene: Scene, name: str) -> None:
     read(scene, YELLOW_1GB=600)
-    assert owner.post("/catalogue/approve", data={name: "x" * 500, "line": "\u0000"}).status_code == 303
+    assert (
+        owner.post("/catalogue/approve", data={name: "x" * 500, "line": "\u0000"}).status_code
+        == 303
+    )
     assert costs(scene) == (600, 470, False)

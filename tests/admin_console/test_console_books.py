@@ -1,4 +1,5 @@
-"""The proofs of the books as the owner sees them: the last, those before, the button, and every account's balance."""
+"""The proofs of the books as the owner sees them: the last, those before, the button, and every
+account's balance."""
 
 from __future__ import annotations
 
@@ -33,7 +34,10 @@ def drift(scene: Scene) -> Iterator[Callable[[], None]]:
     """Moves a cached balance away from its entries; put back before the books are judged."""
 
     def by(pesewas: int) -> None:
-        scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas)
+        scene.sql(
+            "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'",
+            by=pesewas,
+        )
 
     yield lambda: by(-5)
     by(5)
@@ -115,7 +119,10 @@ def scene_page(scene: Scene) -> str:
 
     from admin_console import books
 
-    with scene.app.test_request_context("/books", base_url="http://admin.localhost"), scene.everywhere():
+    with (
+        scene.app.test_request_context("/books", base_url="http://admin.localhost"),
+        scene.everywhere(),
+    ):
         return render_template("console/_proof_panel.html", **books._panel(None))
 
 
@@ -126,7 +133,9 @@ def test_books_never_proven_become_overdue_too(scene: Scene, jump: Callable[[flo
     assert "never been proven" in scene_page(scene)
 
 
-def test_the_button_leaves_a_request_whose_result_shows_by_itself(owner: Visitor, scene: Scene) -> None:
+def test_the_button_leaves_a_request_whose_result_shows_by_itself(
+    owner: Visitor, scene: Scene
+) -> None:
     answer = owner.post("/books/prove")
     assert answer.status_code == 303
     found = re.fullmatch(r"/books\?asked=(\d+)", answer.headers["Location"])
@@ -182,14 +191,20 @@ def test_what_there_is_and_whose_it_is_are_one_sum(owner: Visitor, scene: Scene)
     assert "the same as what there is" in page
 
 
-def test_rounding_and_charges_off_the_list_are_shown_line_by_line(owner: Visitor, scene: Scene) -> None:
+def test_rounding_and_charges_off_the_list_are_shown_line_by_line(
+    owner: Visitor, scene: Scene
+) -> None:
     assert "Every charge has been the list's price so far" in owner.get("/books").text
     code = scene.order("completed", news=News("completed", "SUP-9", 2_350))
     with scene.everywhere():
         reconcile.note_balance(reconcile.float_pesewas() - 1, said="1976.494")
     page = owner.get("/books").text
     assert f"/orders/{code}" in page.partition("Price variance, newest first")[2]
-    assert "Rounding" in page and "the supplier said 1976.494" in page and "Rounding today: GH₵\u00a0−0.01" in page
+    assert (
+        "Rounding" in page
+        and "the supplier said 1976.494" in page
+        and "Rounding today: GH₵\u00a0−0.01" in page
+    )
 
 
 def test_a_failed_proof_is_a_hollow_bar_of_full_height_and_old_ones_are_left_out() -> None:

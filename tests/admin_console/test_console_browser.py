@@ -1,4 +1,5 @@
-"""The owner's side in a real Chromium: accessibility, width, the request that answers by itself, scripts off."""
+"""The owner's side in a real Chromium: accessibility, width, the request that answers by itself,
+scripts off."""
 
 from __future__ import annotations
 
@@ -19,11 +20,15 @@ from core import ledger, outbox, proof
 from core.supplier import supply
 from fulfilment import jobs
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=8),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+    ),
 ]
 AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -51,14 +56,20 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def console(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
-    """A page of the owner, logged in through the form. What the browser complains about fails the test."""
+    """A page of the owner, logged in through the form. What the browser complains about fails the
+    test."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def open_page(width: int = 1280, **options: object) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 800}, base_url=address, **options)  # type: ignore[arg-type]
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, base_url=address, **options
+        )  # type: ignore[arg-type]
         context.set_default_timeout(10_000)
-        context.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        context.on(
+            "console",
+            lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+        )
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
         page = context.new_page()
@@ -72,12 +83,16 @@ def console(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
-    assert [text for text in complaints if "Failed to load resource" not in text] == []  # pages of 4xx say this
+    assert [
+        text for text in complaints if "Failed to load resource" not in text
+    ] == []  # pages of 4xx say this
 
 
 def judged(page: Page) -> list[str]:
     """What axe finds wrong, by rule and place; in dark colours only what hangs on colours."""
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")  # no colour on its way to another
+    page.emulate_media(
+        color_scheme="light", reduced_motion="reduce"
+    )  # no colour on its way to another
     page.evaluate(AXE)  # beside the page, whose policy forbids `eval`
     light = _axe(page, f"{{runOnly: {RULES}}}")
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
@@ -86,14 +101,19 @@ def judged(page: Page) -> list[str]:
 
 def _axe(page: Page, options: str) -> list[str]:
     found = page.evaluate(f"axe.run(document, {options})")
-    return [f"{rule['id']}: {node['html'][:160]}" for rule in found["violations"] for node in rule["nodes"]]
+    return [
+        f"{rule['id']}: {node['html'][:160]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
 
 
 @pytest.fixture
 def busy(scene: Scene) -> list[str]:
     """A platform with something on every page; the addresses of its pages."""
     codes = [scene.order(state, number=f"+23324000{n:04}") for n, state in enumerate(
-        ("pending", "queued", "unknown", "processing", "completed", "failed", "refunded", "cancelled"))]  # fmt: skip
+        ("pending", "queued", "unknown", "processing", "completed", "failed", "refunded",
+        "cancelled"))]  # fmt: skip
     scene.balance(200_000)
     scene.balance(150_000)
     scene.call(codes[4], "purchase", request_body='{"a":1}', response_body="<html>")
@@ -102,7 +122,11 @@ def busy(scene: Scene) -> list[str]:
     scene.case_of(codes[5], "unknown_too_long")
     scene.case_of(codes[6], "late_success")
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
-    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"})
+    scene.case(
+        "unexpected_charge",
+        "float",
+        evidence={"difference_pesewas": -50_000, "could_be": "K7QM-2XR9-4T"},
+    )
     scene.change_order(codes[1], wait_reason="float")
     scene.ask(proof.prove)
     scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
@@ -146,7 +170,9 @@ def test_every_page_is_accessible_in_light_and_dark_and_fits(
 
     for path in busy:
         page.goto(path)
-        page.evaluate("document.querySelectorAll('main details').forEach(fold => { fold.open = true })")
+        page.evaluate(
+            "document.querySelectorAll('main details').forEach(fold => { fold.open = true })"
+        )
         judge(path)
     page.goto("/supplier")
     page.get_by_role("button", name="Refresh balance").click()
@@ -208,14 +234,18 @@ def test_a_proof_asked_for_shows_without_navigation(
     expect(page.get_by_text("Proof of the books: done")).to_be_visible()
     expect(page.get_by_text("The books hold", exact=True)).to_be_visible()
     expect(
-        page.get_by_role("img", name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3"))
+        page.get_by_role(
+            "img", name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3")
+        )
     ).to_be_visible()
     assert judged(page) == []
     assert page.evaluate("window.here") == "not navigated"
     assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
 
 
-def test_the_same_without_scripts(console: Callable[..., Page], scene: Scene, owner_row: Callable[[], int]) -> None:
+def test_the_same_without_scripts(
+    console: Callable[..., Page], scene: Scene, owner_row: Callable[[], int]
+) -> None:
     page = console(360, java_script_enabled=False)
     page.goto("/catalogue")
     page.get_by_role("button", name="Sync catalogue now").click()
@@ -233,12 +263,18 @@ def owner_row(scene: Scene) -> Callable[[], int]:
 
         from core.base.db import db
 
-        return int(scene.ask(lambda: db.session.scalar(text("SELECT max(id) FROM outbox WHERE order_id IS NULL"))))
+        return int(
+            scene.ask(
+                lambda: db.session.scalar(text("SELECT max(id) FROM outbox WHERE order_id IS NULL"))
+            )
+        )
 
     return find
 
 
-def test_a_wallet_is_funded_with_the_keyboard_alone(console: Callable[..., Page], scene: Scene) -> None:
+def test_a_wallet_is_funded_with_the_keyboard_alone(
+    console: Callable[..., Page], scene: Scene
+) -> None:
     page = console()
     page.goto("/stores/kofi")
     page.get_by_label("Amount in cedis").focus()
@@ -273,7 +309,10 @@ def test_the_plot_draws_both_lines(console: Callable[..., Page], busy: list[str]
         assert plot.locator(f".{line}").evaluate("e => e.getBoundingClientRect().width") >= 0
         assert plot.locator(f".{line}").count() == 1
     stroke = plot.locator(".chart-ours").evaluate("e => getComputedStyle(e).stroke")
-    assert stroke not in ("none", "rgb(0, 0, 0)"), "the style sheet of the page is allowed by its policy"
+    assert stroke not in (
+        "none",
+        "rgb(0, 0, 0)",
+    ), "the style sheet of the page is allowed by its policy"
 
 
 def test_a_case_is_settled_with_the_keyboard_alone_and_without_scripts(
@@ -301,6 +340,8 @@ def test_a_reset_link_is_shown_once_and_is_clean(console: Callable[..., Page], w
     page = console(width)
     page.goto("/people")
     page.get_by_role("button", name="Make a reset link for ama@example.test").click()
-    expect(page.get_by_label("The link")).to_have_value(re.compile(r"^http://portal\.localhost/reset/[\w-]{43}$"))
+    expect(page.get_by_label("The link")).to_have_value(
+        re.compile(r"^http://portal\.localhost/reset/[\w-]{43}$")
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert judged(page) == []

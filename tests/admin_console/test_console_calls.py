@@ -36,26 +36,33 @@ def test_calls_are_listed_newest_first(owner: Visitor, ids: list[int]) -> None:
     assert "Nothing to use" in page
 
 
-def test_calls_are_filtered_by_endpoint_and_reference(owner: Visitor, scene: Scene, ids: list[int]) -> None:
+def test_calls_are_filtered_by_endpoint_and_reference(
+    owner: Visitor, scene: Scene, ids: list[int]
+) -> None:
     order = scene.ask(lambda: supply.calls(endpoint="status", limit=1))[0].order_refs[0]
     assert len(listed(owner.get("/calls?endpoint=balance").text)) == 2
     assert len(listed(owner.get(f"/calls?q={order}").text)) == 2
     assert len(listed(owner.get(f"/calls?q=+{order.lower()}+").text)) == 2
     assert len(listed(owner.get(f"/calls?q={order}&endpoint=purchase").text)) == 1
-    assert listed(owner.get("/calls?endpoint=nonsense").text) == ids, "an endpoint that does not exist filters nothing"
+    assert listed(owner.get("/calls?endpoint=nonsense").text) == ids, (
+        "an endpoint that does not exist filters nothing"
+    )
     nothing = owner.get("/calls?q=MK-NOBODY")
     assert listed(nothing.text) == []
     assert "No such call" in nothing.text
 
 
 @pytest.mark.parametrize(
-    "query", ["before=x", "before=" + "9" * 40, "q=%00", "q=%FF", "q=" + "A" * 3_000, "endpoint[]=x"]
+    "query",
+    ["before=x", "before=" + "9" * 40, "q=%00", "q=%FF", "q=" + "A" * 3_000, "endpoint[]=x"],
 )
 def test_odd_questions_get_a_page(owner: Visitor, ids: list[int], query: str) -> None:
     assert owner.get(f"/calls?{query}").status_code in (200, 400)
 
 
-def test_calls_follow_by_keyset(owner: Visitor, ids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_follow_by_keyset(
+    owner: Visitor, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), page_size=3))
     page = owner.get("/calls?endpoint=").text
     assert listed(page) == ids[:3]
@@ -68,8 +75,13 @@ def test_one_call_shows_both_bodies_folded(owner: Visitor, scene: Scene) -> None
     scene.call(endpoint="balance", request_body="what we sent", response_body="what came back")
     call = scene.ask(lambda: supply.calls(limit=1))[0]
     page = owner.get(f"/calls/{call.id}").text
-    assert re.search(r"<details[^>]*><summary>What we sent</summary><pre[^>]*>what we sent</pre></details>", page)
-    assert re.search(r"<details[^>]*><summary>What came back</summary><pre[^>]*>what came back</pre></details>", page)
+    assert re.search(
+        r"<details[^>]*><summary>What we sent</summary><pre[^>]*>what we sent</pre></details>", page
+    )
+    assert re.search(
+        r"<details[^>]*><summary>What came back</summary><pre[^>]*>what came back</pre></details>",
+        page,
+    )
     assert "GET /v1/balance" in page
 
 
@@ -81,12 +93,16 @@ def test_a_call_that_was_never_answered_says_so(owner: Visitor, scene: Scene) ->
     assert scene.find(code).order_ref in page
 
 
-@pytest.mark.parametrize("path", ["/calls/0", "/calls/999999999999999999", "/calls/9999999999999999999999", "/calls/x"])
+@pytest.mark.parametrize(
+    "path", ["/calls/0", "/calls/999999999999999999", "/calls/9999999999999999999999", "/calls/x"]
+)
 def test_an_unknown_call_is_404(owner: Visitor, path: str) -> None:
     assert owner.get(path).status_code == 404
 
 
-def test_webhooks_show_what_they_said_and_whether_they_were_verified(owner: Visitor, scene: Scene) -> None:
+def test_webhooks_show_what_they_said_and_whether_they_were_verified(
+    owner: Visitor, scene: Scene
+) -> None:
     code = scene.order("processing")
     scene.webhook(code, b'{"a":1}', verified_by="platform_data_secret")
     scene.webhook(code, b'{"a":1}', verified_by="platform_data_secret")
@@ -99,7 +115,9 @@ def test_webhooks_show_what_they_said_and_whether_they_were_verified(owner: Visi
     assert scene.find(code).order_ref in page
 
 
-def test_webhooks_follow_by_keyset(owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhooks_follow_by_keyset(
+    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for n in range(5):
         scene.webhook(None, f"body {n} end".encode())
     monkeypatch.setattr(config, "_current", replace(config.current(), page_size=3))

@@ -21,7 +21,9 @@ NBSP = "\N{NO-BREAK SPACE}"
 def test_a_case_shows_its_evidence_and_its_order(owner: Visitor, scene: Scene) -> None:
     code = scene.order("completed", slug="kofi")
     scene.case_of(code)
-    scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -1_250, "nothing": None})
+    scene.case(
+        "unexpected_charge", "float", evidence={"difference_pesewas": -1_250, "nothing": None}
+    )
     page = owner.get("/cases").text
     for words in (
         f'href="/orders/{code}"',
@@ -41,14 +43,18 @@ def test_of_much_evidence_the_first_and_the_newest_stand_open(
         scene.case(evidence={"word": f"word-{number}"})
     page = owner.get("/cases").text
     hidden = page.partition('<details class="more"><summary>Seen')[2].partition("</details>")[0]
-    assert [number for number in range(times) if f"word-{number}" in hidden] == list(range(1, 1 + folded))
+    assert [number for number in range(times) if f"word-{number}" in hidden] == list(
+        range(1, 1 + folded)
+    )
     assert all(page.count(f"word-{number}") == 1 for number in range(times))
     assert (f"Seen {folded} times in between" in page) == bool(folded)
 
 
 def test_closing_a_case_keeps_the_words_of_the_person(owner: Visitor, scene: Scene) -> None:
     case_id = scene.case()
-    answer = owner.post(f"/cases/{case_id}/close", {"resolution": " Asked the supplier:\nit means pending. "})
+    answer = owner.post(
+        f"/cases/{case_id}/close", {"resolution": " Asked the supplier:\nit means pending. "}
+    )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/cases")
     assert scene.ask(lambda: cases.open_cases(9)) == []
     page = owner.get("/cases").text
@@ -64,7 +70,9 @@ def test_a_case_is_not_closed_without_a_word(
 ) -> None:
     case_id, other = scene.case(), scene.case("unexpected_charge", "float")
     before = counts()
-    answer = owner.post(f"/cases/{case_id}/close", {} if resolution is None else {"resolution": resolution})
+    answer = owner.post(
+        f"/cases/{case_id}/close", {} if resolution is None else {"resolution": resolution}
+    )
     assert answer.status_code == 422
     assert f'id="resolution-{case_id}-error"' in answer.text
     assert f'id="resolution-{other}-error"' not in answer.text
@@ -92,7 +100,9 @@ def test_a_rise_of_the_float_is_booked_once_it_was_read_back(
     scene.balance(250_000)
     case = scene.ask(lambda: cases.open_cases(9))[0]
     assert case.kind == "float_funded"
-    owner.refused(owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "49999"}), "The amount is GH₵")
+    owner.refused(
+        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "49999"}), "The amount is GH₵"
+    )
     asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "50000"})
     assert asks.status_code == 200
     for words in (f"GH₵{NBSP}500.00", "from the bank into the float", "Float funded", "Yes, book"):
@@ -125,7 +135,9 @@ def test_what_may_have_come_back_is_booked_as_funding_only_when_the_owner_says_s
     assert "may have come back for failed orders" in asks and "go back and book all of it" in asks
     asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "70000"}).text
     assert "you say that it did not" in asks and f"book GH₵{NBSP}700.00" in asks
-    owner.refused(owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "69999"}), "The amount is GH₵")
+    owner.refused(
+        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "69999"}), "The amount is GH₵"
+    )
     fields = dict(re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks))
     assert owner.post(f"/cases/{case.id}/confirm_funding", fields).status_code == 303
     assert scene.ask(ledger.platform_balances)["supplier_float"] == float_now + 70_000
@@ -164,11 +176,14 @@ def test_the_audit_log_reads_as_sentences(owner: Visitor, scene: Scene) -> None:
 
 
 def given_back(scene: Scene, charged: int | None = None) -> tuple[str, int]:
-    """An order whose watch ended without its money being seen to come back; its code and its case."""
+    """An order whose watch ended without its money being seen to come back; its code and its
+    case."""
     code = scene.order("processing", news=News("sent", "SUP-1", charged))
     order = scene.find(code)
     with scene.inside("ama"):
-        orders.advance(order.id, "failed", text="Failed.", news=News("failed", failure_reason="wrong number"))
+        orders.advance(
+            order.id, "failed", text="Failed.", news=News("failed", failure_reason="wrong number")
+        )
         orders.advance(order.id, "refunded", text="The watch is over.")
     return code, scene.ask(lambda: cases.of_kind(order.id, "supplier_money")[-1].id)
 
@@ -178,7 +193,9 @@ def postings(scene: Scene, code: str) -> list[str]:
     return scene.ask(lambda: [posting.kind for posting, _legs in ledger.postings_of(order.id)])
 
 
-def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(owner: Visitor, scene: Scene) -> None:
+def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(
+    owner: Visitor, scene: Scene
+) -> None:
     _, case_id = given_back(scene, 2_345)
     other = scene.case_of(scene.order("completed", slug="kofi"))
     page = owner.get("/cases").text
@@ -192,13 +209,20 @@ def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(owner: Visit
     assert "_pesewas" not in page and "order_is" not in page
 
 
-def test_losing_money_is_read_back_first(owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]]) -> None:
+def test_losing_money_is_read_back_first(
+    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]]
+) -> None:
     code, case_id = given_back(scene)
     before, path = counts(), f"/cases/{case_id}/write_off"
     form = {"resolution": " Kwame says\nnever ", "seen": "2320"}
     asked = owner.post(path, form)
     assert asked.status_code == 200
-    for words in ("Check before you press", f"Yes, write off GH₵{NBSP}23.20", "Kwame says never", "Written off"):
+    for words in (
+        "Check before you press",
+        f"Yes, write off GH₵{NBSP}23.20",
+        "Kwame says never",
+        "Written off",
+    ):
         assert words in asked.text, words
     assert counts() == before, "reading it back moved nothing"
     done = owner.post(path, {**form, "confirm": "write_off"})
@@ -206,7 +230,9 @@ def test_losing_money_is_read_back_first(owner: Visitor, scene: Scene, counts: C
     assert postings(scene, code)[-1] == "write_off"
     page = owner.get("/cases").text
     assert f"GH₵{NBSP}23.20 written off." in page
-    assert "“Kwame says never”" in page and "write off +23.20" in page, "and it is listed as settled"
+    assert "“Kwame says never”" in page and "write off +23.20" in page, (
+        "and it is listed as settled"
+    )
     again = owner.post(path, {**form, "confirm": "write_off"})
     assert "closed already, by Owner" in owner.refused(again)
     assert postings(scene, code).count("write_off") == 1
@@ -227,13 +253,20 @@ def test_an_amount_that_is_not_the_one_now_moves_nothing(
     assert counts() == before
 
 
-@pytest.mark.parametrize("action", ["write_off", "money_came_back", "accept_loss", "advance", "../close", "%00"])
+@pytest.mark.parametrize(
+    "action", ["write_off", "money_came_back", "accept_loss", "advance", "../close", "%00"]
+)
 def test_nothing_is_done_without_a_word_or_for_another_kind(
     owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], action: str
 ) -> None:
     _, case_id = given_back(scene)
     before = counts()
-    assert owner.post(f"/cases/{case_id}/{action}", {"seen": "2320"}).status_code in (303, 400, 404, 422)
+    assert owner.post(f"/cases/{case_id}/{action}", {"seen": "2320"}).status_code in (
+        303,
+        400,
+        404,
+        422,
+    )
     assert counts() == before
 
 
@@ -246,7 +279,9 @@ def test_looking_again_keeps_the_case_and_leads_to_it(owner: Visitor, scene: Sce
     assert "asked the supplier again for" in owner.get("/audit").text
 
 
-def test_what_may_be_done_later_says_when(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+def test_what_may_be_done_later_says_when(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
     code = scene.order("unknown")
     case_id = scene.case_of(code, "unknown_too_long")
     early = owner.get(f"/cases/{case_id}").text
@@ -254,10 +289,15 @@ def test_what_may_be_done_later_says_when(owner: Visitor, scene: Scene, jump: Ca
     assert "Never bought" not in early
     jump(400)
     late = owner.get(f"/cases/{case_id}").text
-    assert "Never bought: send it again…" in late and f"Never bought: give GH₵{NBSP}23.67 back…" in late
+    assert (
+        "Never bought: send it again…" in late
+        and f"Never bought: give GH₵{NBSP}23.67 back…" in late
+    )
     asked = owner.post(f"/cases/{case_id}/send_again", {"resolution": "Kwame: never"})
     assert scene.find(code).order_ref in asked.text and "nothing moves" in asked.text
-    owner.post(f"/cases/{case_id}/send_again", {"resolution": "Kwame: never", "confirm": "send_again"})
+    owner.post(
+        f"/cases/{case_id}/send_again", {"resolution": "Kwame: never", "confirm": "send_again"}
+    )
     assert scene.find(code).state == "queued"
 
 
@@ -269,7 +309,11 @@ def test_a_charge_nobody_explains_is_accepted_on_the_page(
     scene.balance(199_000)
     [case] = scene.ask(lambda: cases.open_cases(9))
     page = owner.get("/cases").text
-    for words in (f"GH₵{NBSP}10.00 less than our books", f"Accept the loss of GH₵{NBSP}10.00…", "Our books say"):
+    for words in (
+        f"GH₵{NBSP}10.00 less than our books",
+        f"Accept the loss of GH₵{NBSP}10.00…",
+        "Our books say",
+    ):
         assert words in page, words
     path, form = f"/cases/{case.id}/accept_loss", {"resolution": "a fee", "seen": "1000"}
     assert "Buying goes on afterwards." in owner.post(path, form).text
@@ -298,7 +342,9 @@ def test_a_late_success_reads_back_what_is_booked(owner: Visitor, scene: Scene) 
     assert "it is booked first" in owner.post(f"/cases/{other}/accept_loss", form).text
 
 
-def test_a_failed_order_s_money_is_given_back_after_a_second_look(owner: Visitor, scene: Scene) -> None:
+def test_a_failed_order_s_money_is_given_back_after_a_second_look(
+    owner: Visitor, scene: Scene
+) -> None:
     code = scene.order("failed")
     case_id = scene.case_of(code, "unknown_too_long")
     form = {"resolution": "enough", "seen": "2367"}
@@ -322,7 +368,9 @@ def test_kinds_are_counted_and_filter_the_list(owner: Visitor, scene: Scene) -> 
     assert owner.get("/cases?kind=zzz").text.count('<section class="card"') == 3
 
 
-def test_many_cases_are_read_page_by_page(owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_cases_are_read_page_by_page(
+    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
     ids = [scene.case("unknown_word", f"thing:{n}") for n in range(3)]
     first = owner.get("/cases").text
@@ -339,16 +387,29 @@ def test_an_empty_page_says_so(owner: Visitor) -> None:
 
 @pytest.mark.parametrize("kind", cases.KINDS)
 def test_every_kind_has_a_short_name_and_a_page(owner: Visitor, scene: Scene, kind: str) -> None:
-    case_id = scene.case(kind, "float", evidence={"brand_new_pesewas": 5, "brand_new": ["a", 1], "at_all": True})
+    case_id = scene.case(
+        kind, "float", evidence={"brand_new_pesewas": 5, "brand_new": ["a", 1], "at_all": True}
+    )
     page = owner.get(f"/cases/{case_id}").text
     assert case_words.SHORT[kind]
-    for words in (cases.KINDS[kind].replace("'", "&#39;"), "Brand new", f"GH₵{NBSP}0.05", "a, 1", ">yes<"):
+    for words in (
+        cases.KINDS[kind].replace("'", "&#39;"),
+        "Brand new",
+        f"GH₵{NBSP}0.05",
+        "a, 1",
+        ">yes<",
+    ):
         assert words in page, words
 
 
 def test_a_moment_in_the_evidence_is_a_time_in_accra() -> None:
     facts = case_words.facts_in_words(
-        {"at": "x", "since": "2026-11-24T09:30:00+00:00", "order_is": "submitting", "z": "2026-11-24"}
+        {
+            "at": "x",
+            "since": "2026-11-24T09:30:00+00:00",
+            "order_is": "submitting",
+            "z": "2026-11-24",
+        }
     )
     assert [(fact.name, fact.text) for fact in facts] == [
         ("Our order was", "Sending"),

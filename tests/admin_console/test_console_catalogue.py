@@ -71,8 +71,12 @@ def test_sync_leaves_a_request_whose_answer_shows_by_itself(owner: Visitor, scen
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_paused_network_is_sold_nowhere_until_it_is_resumed(owner: Visitor, scene: Scene, network: str) -> None:
-    answer = owner.post(f"/catalogue/networks/{network}/pause", {"reason": "  their switch\nis down "})
+def test_a_paused_network_is_sold_nowhere_until_it_is_resumed(
+    owner: Visitor, scene: Scene, network: str
+) -> None:
+    answer = owner.post(
+        f"/catalogue/networks/{network}/pause", {"reason": "  their switch\nis down "}
+    )
     assert answer.status_code == 303
     pauses = scene.ask(catalog.paused_networks)
     assert pauses[network].reason == "their switch is down"
@@ -97,7 +101,11 @@ def test_all_sales_stop_and_start(owner: Visitor, scene: Scene) -> None:
 @pytest.mark.parametrize("reason", [None, "", "   ", "\x00\x01", "\u200b"])
 @pytest.mark.parametrize("path", ["/catalogue/networks/mtn/pause", "/catalogue/sales/pause"])
 def test_a_pause_needs_a_reason(
-    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], path: str, reason: str | None
+    owner: Visitor,
+    scene: Scene,
+    counts: Callable[[], dict[str, int]],
+    path: str,
+    reason: str | None,
 ) -> None:
     before = counts()
     answer = owner.post(path, {} if reason is None else {"reason": reason})

@@ -1,4 +1,5 @@
-"""The float chart is drawn by us, so its scale, its steps and its escaping are ours to get right."""
+"""The float chart is drawn by us, so its scale, its steps and its escaping are ours to get
+right."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def draw(ours: list[Point], theirs: list[Point], summary: str = "float") -> char
 
 
 def paths(drawn: chart.Chart, css_class: str) -> list[str]:
-    return [p.get("d", "") for p in ElementTree.fromstring(drawn.svg) if p.get("class") == css_class]
+    return [
+        p.get("d", "") for p in ElementTree.fromstring(drawn.svg) if p.get("class") == css_class
+    ]
 
 
 def test_a_step_holds_until_the_next_posting() -> None:
@@ -76,7 +79,9 @@ def test_a_day_of_reads_is_thinned_and_keeps_the_newest() -> None:
     kept = chart.thin(many, START, END)
     assert len(kept) == chart.DOTS
     assert kept[-1] == many[-1]
-    assert {after.at - before.at for before, after in pairwise(kept)} == {timedelta(hours=24) / chart.DOTS}
+    assert {after.at - before.at for before, after in pairwise(kept)} == {
+        timedelta(hours=24) / chart.DOTS
+    }
 
 
 def test_a_crowd_of_reads_is_one_dot_and_lonely_ones_stay() -> None:
@@ -87,7 +92,10 @@ def test_a_crowd_of_reads_is_one_dot_and_lonely_ones_stay() -> None:
 
 def test_the_plot_begins_where_its_data_begin() -> None:
     opened = END - timedelta(minutes=10)
-    drawn = draw([Point(opened, 200_000), Point(END - timedelta(minutes=5), 195_000)], [Point(opened, 200_000)])
+    drawn = draw(
+        [Point(opened, 200_000), Point(END - timedelta(minutes=5), 195_000)],
+        [Point(opened, 200_000)],
+    )
     assert drawn.moments == (opened, END - timedelta(minutes=5), END)
     (line,) = paths(drawn, "chart-ours")
     assert line.startswith("M0 ") and "H500V" in line and line.endswith("H1000")

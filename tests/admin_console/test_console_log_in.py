@@ -1,4 +1,5 @@
-"""Who gets into the console: people of the platform, and nobody learns why somebody else does not."""
+"""Who gets into the console: people of the platform, and nobody learns why somebody else does
+not."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def test_the_owner_logs_in_and_sees_the_overview(visitor: Callable[[str], Visito
 
 
 def test_an_address_is_read_as_it_is_seen(visitor: Callable[[str], Visitor]) -> None:
-    answer = visitor("admin").post("/login", {**OWNER, "email": "\u202downer\u200d@example.test\u202c\u3000"})
+    answer = visitor("admin").post(
+        "/login", {**OWNER, "email": "\u202downer\u200d@example.test\u202c\u3000"}
+    )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
 
 
@@ -46,14 +49,18 @@ def test_a_session_begins_with_a_new_token(visitor: Callable[[str], Visitor]) ->
     assert len(tokens) == 2
 
 
-def test_a_new_log_in_ends_the_one_before_it_in_the_same_browser(visitor: Callable[[str], Visitor], app: Flask) -> None:
+def test_a_new_log_in_ends_the_one_before_it_in_the_same_browser(
+    visitor: Callable[[str], Visitor], app: Flask
+) -> None:
     console = visitor("admin")
     console.post("/login", OWNER)
     with console.client.session_transaction(base_url=console.base_url) as session:
         before = session["_user_id"]
     assert Visitor(app, "admin", before).get("/stores").status_code == 200
     console.post("/login", {**OWNER, "password": "a wrong one"})
-    assert Visitor(app, "admin", before).get("/stores").status_code == 200, "a wrong password ends nothing"
+    assert Visitor(app, "admin", before).get("/stores").status_code == 200, (
+        "a wrong password ends nothing"
+    )
     console.post("/login", OWNER)
     assert console.get("/stores").status_code == 200
     assert Visitor(app, "admin", before).get("/stores").status_code == 303
@@ -86,7 +93,9 @@ def test_every_refused_log_in_gets_the_same_answer(
     assert console.get("/").status_code == 303
 
 
-def test_an_agents_log_in_does_not_open_the_console(logged_in: Callable[..., Visitor], app: Flask) -> None:
+def test_an_agents_log_in_does_not_open_the_console(
+    logged_in: Callable[..., Visitor], app: Flask
+) -> None:
     portal = logged_in("ama@example.test", "portal", "ama")
     with portal.client.session_transaction(base_url=portal.base_url) as session:
         token = session["_user_id"]
@@ -105,7 +114,9 @@ def test_losing_the_role_ends_the_session(owner: Visitor, scene: Scene) -> None:
     assert owner.get("/").status_code == 303
 
 
-def test_too_many_attempts_of_one_address_are_refused_with_a_sentence(visitor: Callable[[str], Visitor]) -> None:
+def test_too_many_attempts_of_one_address_are_refused_with_a_sentence(
+    visitor: Callable[[str], Visitor],
+) -> None:
     console = visitor("admin")
     for _ in range(5):
         assert console.post("/login", {**OWNER, "password": "guess"}).status_code == 422
@@ -123,14 +134,24 @@ def test_while_others_guess_the_owner_waits_a_moment_from_a_new_address_and_not_
     known.post("/logout")
     for n in range(5):
         wrong = {**OWNER, "password": "guess"}
-        assert stranger.post("/login", wrong, environ_base={"REMOTE_ADDR": f"10.1.0.{n}"}).status_code == 422
+        assert (
+            stranger.post("/login", wrong, environ_base={"REMOTE_ADDR": f"10.1.0.{n}"}).status_code
+            == 422
+        )
     new = {"REMOTE_ADDR": "10.2.0.1"}
     waits = stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new)
     assert (waits.status_code, waits.headers["Retry-After"]) == (429, "1")
-    assert "Wait 1 second," in waits.text and 'value="owner@example.test"' in waits.text and "/books" in waits.text
+    assert (
+        "Wait 1 second," in waits.text
+        and 'value="owner@example.test"' in waits.text
+        and "/books" in waits.text
+    )
     assert known.post("/login", OWNER).status_code == 303
     jump(1.01)
-    assert stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new).headers["Location"] == "/books"
+    assert (
+        stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new).headers["Location"]
+        == "/books"
+    )
 
 
 def test_a_busy_log_in_keeps_the_e_mail(visitor: Callable[[str], Visitor]) -> None:
@@ -167,7 +188,9 @@ def test_logging_out_ends_the_session_on_the_server(owner: Visitor, app: Flask) 
         ("", "/"),
     ],
 )
-def test_after_the_log_in_only_paths_of_this_host(visitor: Callable[[str], Visitor], wanted: str, goes_to: str) -> None:
+def test_after_the_log_in_only_paths_of_this_host(
+    visitor: Callable[[str], Visitor], wanted: str, goes_to: str
+) -> None:
     answer = visitor("admin").post("/login", {**OWNER, "next": wanted})
     assert answer.headers["Location"] == goes_to
 
@@ -176,12 +199,18 @@ def test_a_person_logged_in_needs_no_form(owner: Visitor) -> None:
     assert owner.get("/login?next=/books").headers["Location"] == "/books"
 
 
-@pytest.mark.parametrize("more", [{"csrf": False}, {"origin": None}, {"origin": "http://ama.localhost"}])
-def test_a_forged_log_in_is_refused(visitor: Callable[[str], Visitor], more: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "more", [{"csrf": False}, {"origin": None}, {"origin": "http://ama.localhost"}]
+)
+def test_a_forged_log_in_is_refused(
+    visitor: Callable[[str], Visitor], more: dict[str, object]
+) -> None:
     assert visitor("admin").post("/login", OWNER, **more).status_code in (400, 403)
 
 
-def test_no_page_of_the_console_opens_without_a_log_in(visitor: Callable[[str], Visitor], app: Flask) -> None:
+def test_no_page_of_the_console_opens_without_a_log_in(
+    visitor: Callable[[str], Visitor], app: Flask
+) -> None:
     console, looked = visitor("admin"), 0
     for rule in app.url_map.iter_rules():
         if rule.subdomain != "admin" or rule.rule in ("/login", "/theme"):
@@ -201,7 +230,9 @@ def test_a_poll_after_the_log_in_ended_stops(visitor: Callable[[str], Visitor]) 
     assert "data-hx-trigger" not in answer.text
 
 
-def test_the_audit_page_tells_of_log_ins_in_people_s_words(owner: Visitor, visitor: Callable[[str], Visitor]) -> None:
+def test_the_audit_page_tells_of_log_ins_in_people_s_words(
+    owner: Visitor, visitor: Callable[[str], Visitor]
+) -> None:
     portal = visitor("portal")
     wrong = {"email": "ama@example.test", "password": "guess"}
     for _ in range(6):
@@ -211,11 +242,15 @@ def test_the_audit_page_tells_of_log_ins_in_people_s_words(owner: Visitor, visit
     page = re.sub(r"<[^>]+>|\s+", " ", owner.get("/audit").text)
     page = re.sub(r"\s+", " ", page)
     assert (
-        "Somebody not logged in gave a wrong password Ama from: 196.201.1.9, door: portal, e-mail: a…@example.test"
-        in page
+        "Somebody not logged in gave a wrong password Ama from: 196.201.1.9, door: portal, e-mail:"
+        " a…@example.test" in page
     )
-    assert re.search(r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page)
+    assert re.search(
+        r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page
+    )
     assert "Kofi in the portal logged in" in page
-    assert "sent a form from another site, which was refused" in page and "page: POST /stores" in page
+    assert (
+        "sent a form from another site, which was refused" in page and "page: POST /stores" in page
+    )
     for raw in ("login_failed", "user:", "wait_s"):
         assert raw not in page

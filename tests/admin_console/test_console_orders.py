@@ -1,4 +1,5 @@
-"""Orders of every store: found by whatever a person has in hand, and one order with all that happened to it."""
+"""Orders of every store: found by whatever a person has in hand, and one order with all that
+happened to it."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def three(scene: Scene) -> dict[str, str]:
     }
 
 
-def test_orders_of_all_stores_are_listed_newest_first(owner: Visitor, three: dict[str, str]) -> None:
+def test_orders_of_all_stores_are_listed_newest_first(
+    owner: Visitor, three: dict[str, str]
+) -> None:
     page = owner.get("/orders").text
     assert codes(page) == [three["other"], three["kofi"], three["ama"]]
     assert "Ama&#39;s Data" in page and "Kofi&#39;s Data" in page
@@ -50,24 +53,34 @@ def test_one_box_finds_an_order_by_anything_a_person_has_in_hand(
     ):
         assert codes(owner.get("/orders", query_string={"q": typed}).text) == [order.code], typed
     for typed in ("024 111 1111", "+233241111111", "1111"):
-        assert codes(owner.get("/orders", query_string={"q": typed}).text) == [three["kofi"], three["ama"]], typed
+        assert codes(owner.get("/orders", query_string={"q": typed}).text) == [
+            three["kofi"],
+            three["ama"],
+        ], typed
 
 
 def test_a_code_finds_its_order_alone_whatever_was_pasted_and_chosen(
     owner: Visitor, scene: Scene, three: dict[str, str]
 ) -> None:
     order = scene.find(three["kofi"])
-    share = f"Order {order.shown_code} at Kofi's Data: http://kofi.localhost/orders/{order.code}, for 020 999 9999"
+    share = (
+        f"Order {order.shown_code} at Kofi's Data: http://kofi.localhost/orders/{order.code}, for"
+        " 020 999 9999"
+    )
     for typed in (order.code, share, f"*{order.shown_code}*", f"/orders/{order.code})"):
         for chosen in ({}, {"state": "pending"}, {"store": "ama"}):
-            assert codes(owner.get("/orders", query_string={"q": typed, **chosen}).text) == [order.code], (
+            assert codes(owner.get("/orders", query_string={"q": typed, **chosen}).text) == [
+                order.code
+            ], (
                 typed,
                 chosen,
             )
     assert codes(owner.get("/orders", query_string={"q": order.shown_code[:7]}).text) == []
 
 
-@pytest.mark.parametrize("typed", ["zzz", "%", "_", "' OR 1=1 --", "\x01", "ß", "K" * 5_000, "0000000000", "🙂"])
+@pytest.mark.parametrize(
+    "typed", ["zzz", "%", "_", "' OR 1=1 --", "\x01", "ß", "K" * 5_000, "0000000000", "🙂"]
+)
 def test_what_matches_nothing_says_so_and_keeps_what_was_typed(
     owner: Visitor, three: dict[str, str], typed: str
 ) -> None:
@@ -99,7 +112,9 @@ def test_what_matches_nothing_says_so_and_keeps_what_was_typed(
         ({"before": "0"}, []),
     ],
 )
-def test_filters_combine(owner: Visitor, three: dict[str, str], query: dict[str, str], names: list[str]) -> None:
+def test_filters_combine(
+    owner: Visitor, three: dict[str, str], query: dict[str, str], names: list[str]
+) -> None:
     assert codes(owner.get("/orders", query_string=query).text) == [three[name] for name in names]
 
 
@@ -139,13 +154,16 @@ def test_one_order_shows_everything_we_know(owner: Visitor, scene: Scene) -> Non
     order = scene.find(code)
     scene.call(code, "purchase", method="POST", request_body='{"phone":"•••111"}')
     scene.call(code, "status")
-    scene.webhook(code, b'{"event":"transaction.status_update","note":"hello"}', verified_by="body_secret")
+    scene.webhook(
+        code, b'{"event":"transaction.status_update","note":"hello"}', verified_by="body_secret"
+    )
     scene.case_of(code)
     page = owner.get(f"/orders/{code}").text
     for words in (
         order.shown_code, order.order_ref, order.supplier_ref, ">024 111 1111",
         "Abena", "Kofi&#39;s Data",  # facts
-        "Order placed.", "Ama confirmed the payment", "Sending to the supplier (attempt 1).", "The supplier has it.",
+        "Order placed.", "Ama confirmed the payment", "Sending to the supplier (attempt 1).",
+        "The supplier has it.",
         "Held for an order", "Bought at the supplier", "supplier float", "margin",  # money
         "Purchase", "Look-up of an order",  # calls
         "transaction.status_update", "Verified", "hello",  # webhooks
@@ -194,7 +212,9 @@ def test_an_unknown_code_is_404_with_a_sentence(owner: Visitor, code: str) -> No
 
 def test_texts_of_others_are_shown_as_text(owner: Visitor, scene: Scene) -> None:
     evil = "<script>alert(1)</script>"
-    code = scene.order("failed", name=evil, news=News(raw_status=evil, failure_reason=evil, supplier_ref=evil))
+    code = scene.order(
+        "failed", name=evil, news=News(raw_status=evil, failure_reason=evil, supplier_ref=evil)
+    )
     scene.call(code, "status", response_body=evil)
     scene.webhook(code, evil.encode(), event=evil, raw_status=evil)
     scene.case("unknown_word", evil, evidence={evil: evil})
@@ -228,7 +248,17 @@ def test_recheck_of_an_order_that_was_never_sent_is_refused_in_words(
 
 @pytest.mark.parametrize(
     "state",
-    ["pending", "queued", "submitting", "unknown", "processing", "completed", "failed", "refunded", "cancelled"],
+    [
+        "pending",
+        "queued",
+        "submitting",
+        "unknown",
+        "processing",
+        "completed",
+        "failed",
+        "refunded",
+        "cancelled",
+    ],
 )
 def test_every_state_has_words_on_both_pages(owner: Visitor, scene: Scene, state: str) -> None:
     code = scene.order(state)

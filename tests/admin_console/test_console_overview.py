@@ -1,4 +1,5 @@
-"""The first page: five figures over all stores, the float, the troubles of the set-up, the cases."""
+"""The first page: five figures over all stores, the float, the troubles of the set-up, the
+cases."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def figure(html: str, label: str) -> str:
     return found[1]
 
 
-def test_the_five_figures_add_up_over_all_stores_and_are_links(owner: Visitor, scene: Scene) -> None:
+def test_the_five_figures_add_up_over_all_stores_and_are_links(
+    owner: Visitor, scene: Scene
+) -> None:
     for slug in ("ama", "kofi"):
         for state in ("completed", "processing", "refunded", "failed"):
             scene.order(state, slug=slug)
@@ -38,7 +41,13 @@ def test_the_five_figures_add_up_over_all_stores_and_are_links(owner: Visitor, s
     assert accounts["in_flight"] > 0 and held > 0
     assert figure(page, "Money at risk") == f"{(accounts['in_flight'] + held) / 100:,.2f}"
     assert figure(page, "Float") == f"{accounts['supplier_float'] / 100:,.2f}"
-    for href in ("/orders?day=today", "/orders?day=ended", "/orders?state=stuck", "/books", "/supplier"):
+    for href in (
+        "/orders?day=today",
+        "/orders?day=ended",
+        "/orders?state=stuck",
+        "/books",
+        "/supplier",
+    ):
         assert f'<li><a href="{href}"' in page
 
 
@@ -99,9 +108,15 @@ def test_the_page_says_when_the_float_is_empty(owner: Visitor, scene: Scene) -> 
 
 
 TROUBLES = {
-    "credentials": ({"credentials_refused_since": -60}, "The supplier refuses our credentials since"),
+    "credentials": (
+        {"credentials_refused_since": -60},
+        "The supplier refuses our credentials since",
+    ),
     "unreachable": ({"unreachable_since": -60}, "The supplier cannot be reached since"),
-    "breaker": ({"breaker_open_until": 60, "breaker_reason": "5 unclear"}, "Buying is paused until"),
+    "breaker": (
+        {"breaker_open_until": 60, "breaker_reason": "5 unclear"},
+        "Buying is paused until",
+    ),
     "break": (
         {"break_since": -120, "break_pesewas": -500, "last_balance_at": -1},
         "GH₵\N{NO-BREAK SPACE}5.00 less than our books",
@@ -110,7 +125,9 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_trouble_with_the_supplier_is_said_in_a_sentence(owner: Visitor, scene: Scene, trouble: str) -> None:
+def test_a_trouble_with_the_supplier_is_said_in_a_sentence(
+    owner: Visitor, scene: Scene, trouble: str
+) -> None:
     values, sentence = TROUBLES[trouble]
     assert sentence not in owner.get("/").text
     scene.link(
@@ -127,13 +144,18 @@ def test_a_difference_seen_once_is_no_trouble_yet(owner: Visitor, scene: Scene) 
     assert "less than our books explain, seen" not in owner.get("/").text
 
 
-def test_a_charge_nobody_can_explain_says_that_buying_is_stopped_and_what_to_do(owner: Visitor, scene: Scene) -> None:
+def test_a_charge_nobody_can_explain_says_that_buying_is_stopped_and_what_to_do(
+    owner: Visitor, scene: Scene
+) -> None:
     assert "Buying is stopped" not in owner.get("/").text
     scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
     scene.balance(199_500)
     scene.link(break_since=clock.now() - timedelta(seconds=90))
     page = owner.get("/").text
-    assert "Buying is stopped: the supplier took GH₵\N{NO-BREAK SPACE}5.00 that no order of ours explains." in page
+    assert (
+        "Buying is stopped: the supplier took GH₵\N{NO-BREAK SPACE}5.00 that no order of ours"
+        " explains." in page
+    )
     assert "buying goes on when the balance fits our books again" in page
     assert "seen twice since" not in page, "once is enough"
     supplier = owner.get("/supplier").text
@@ -150,7 +172,10 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     assert f"{waits}. Money is there now" in owner.get("/").text
     scene.link(unreachable_since=clock.now())
     scene.look_anew()
-    assert f"{waits}. Money is there, but buying stands still: they go when it goes on" in owner.get("/").text
+    assert (
+        f"{waits}. Money is there, but buying stands still: they go when it goes on"
+        in owner.get("/").text
+    )
     scene.link(unreachable_since=None)
     stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
     scene.look_anew()
@@ -159,16 +184,24 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     scene.balance(1_000)
     scene.look_anew()
     page = owner.get("/").text
-    assert f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes first." in page
+    assert (
+        f"{waits}: GH₵\N{NO-BREAK SPACE}10.00 cannot pay for it. Fund the float; the oldest goes"
+        " first." in page
+    )
     scene.change_order(other, wait_reason="float")
     scene.balance(5_000)
     monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=4_000))
     page = owner.get("/").text
-    assert "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00 cannot pay" in page
+    assert (
+        "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00"
+        " cannot pay" in page
+    )
     assert "for any of them and keep the reserve of GH₵\N{NO-BREAK SPACE}40.00." in page
 
 
-def test_the_figures_carry_the_alarm_while_buying_stands_still(owner: Visitor, scene: Scene) -> None:
+def test_the_figures_carry_the_alarm_while_buying_stands_still(
+    owner: Visitor, scene: Scene
+) -> None:
     calm = owner.get("/").text
     assert "everything moves" in calm and 'class="alarm"' not in calm
     scene.link(unreachable_since=clock.now())
@@ -189,31 +222,51 @@ def test_sizes_the_float_cannot_pay_are_named(owner: Visitor, scene: Scene) -> N
     scene.look_anew()
     page = owner.get("/").text
     assert re.search(
-        r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: MTN 10 GB; Telecel 10 GB\. The float", page
+        r"2 of 9 sizes are off all shelves, the first since \d\d:\d\d: MTN 10 GB; Telecel 10 GB\."
+        r" The float",
+        page,
     )
     assert "cannot pay for them. Fund it; they come back by themselves." in page
-    assert re.search(r"<small>cannot pay for 2 sizes since \d\d:\d\d</small>", page) and "everything moves" in page
+    assert (
+        re.search(r"<small>cannot pay for 2 sizes since \d\d:\d\d</small>", page)
+        and "everything moves" in page
+    )
 
 
-def test_silence_and_a_relay_that_is_away_are_said(owner: Visitor, scene: Scene, clocks: Any) -> None:
+def test_silence_and_a_relay_that_is_away_are_said(
+    owner: Visitor, scene: Scene, clocks: Any
+) -> None:
     for endpoint in ("balance", "products"):
-        scene.call(endpoint=endpoint, http_status=None, outcome="no_answer", at=clock.now() - timedelta(seconds=30))
+        scene.call(
+            endpoint=endpoint,
+            http_status=None,
+            outcome="no_answer",
+            at=clock.now() - timedelta(seconds=30),
+        )
     scene.look_anew()
-    assert re.search(r"Buying stands still since \d\d:\d\d: the supplier does not answer\.", owner.get("/").text)
+    assert re.search(
+        r"Buying stands still since \d\d:\d\d: the supplier does not answer\.", owner.get("/").text
+    )
     scene.call(endpoint="status", http_status=200)
     scene.look_anew()
     assert "does not answer" not in owner.get("/").text
     clocks.relay_lives = False
     clocks.pass_by(20)
-    assert re.search(r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay", owner.get("/").text)
+    assert re.search(
+        r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay", owner.get("/").text
+    )
     clocks.pass_by(60)
-    assert "what can be bought, so stores sell nothing. Is the relay running?" in owner.get("/").text
+    assert (
+        "what can be bought, so stores sell nothing. Is the relay running?" in owner.get("/").text
+    )
 
 
 def test_a_failed_sync_and_an_empty_shelf_say_why(owner: Visitor, scene: Scene) -> None:
     assert "No bundles yet" not in owner.get("/").text
     with scene.everywhere():
-        catalog.record_failed_sync("The supplier's list could not be read: refused. Nothing was changed.")
+        catalog.record_failed_sync(
+            "The supplier's list could not be read: refused. Nothing was changed."
+        )
     page = owner.get("/").text
     assert "failed: The supplier&#39;s list could not be read: refused." in page
     scene.sql("UPDATE bundles SET active = false")
@@ -272,7 +325,9 @@ def test_the_table_below_the_plot_has_the_plots_numbers(
     assert f"{now_pesewas / 100:,.2f}" in page and "1,900.00" in page
 
 
-def test_a_longer_span_begins_with_the_balance_it_found(scene: Scene, jump: Callable[[float], None]) -> None:
+def test_a_longer_span_begins_with_the_balance_it_found(
+    scene: Scene, jump: Callable[[float], None]
+) -> None:
     jump(3 * 86_400)  # the seed's funding is three days old now
     end = clock.now()
     with scene.everywhere():
@@ -322,7 +377,9 @@ def test_the_float_s_figure_carries_the_alarm_of_its_trouble(
     assert "everything moves" not in page
 
 
-def test_paused_sales_and_broken_books_are_seen_on_their_figures(owner: Visitor, scene: Scene) -> None:
+def test_paused_sales_and_broken_books_are_seen_on_their_figures(
+    owner: Visitor, scene: Scene
+) -> None:
     with scene.everywhere():
         catalog.pause_sales("stock-taking", AGENT)
     assert "all sales are paused" in card(owner.get("/").text, "Orders today")

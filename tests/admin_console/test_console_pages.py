@@ -10,15 +10,26 @@ from visitors import Visitor
 from core.supplier import supply
 
 PAGES = (
-    "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck", "/orders?day=today&store=ama",
-    "/calls", "/calls?endpoint=purchase", "/webhooks", "/stores", "/stores/ama", "/cases", "/books", "/audit",
+    "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck",
+    "/orders?day=today&store=ama",
+    "/calls", "/calls?endpoint=purchase", "/webhooks", "/stores", "/stores/ama", "/cases",
+    "/books", "/audit",
 )  # fmt: skip
 
 
 @pytest.fixture
 def full(scene: Scene) -> dict[str, str]:
     """One order in each state in two stores, calls, webhooks, cases, balance reads."""
-    states = ("pending", "queued", "unknown", "processing", "completed", "failed", "refunded", "cancelled")
+    states = (
+        "pending",
+        "queued",
+        "unknown",
+        "processing",
+        "completed",
+        "failed",
+        "refunded",
+        "cancelled",
+    )
     codes = {state: scene.order(state, number=f"+23324000{n:04}") for n, state in enumerate(states)}
     codes["kofi"] = scene.order("completed", slug="kofi")
     for pesewas in (200_000, 190_000, 250_000):
@@ -46,7 +57,12 @@ def test_an_empty_platform_has_pages_that_explain_themselves(owner: Visitor, pat
 
 def test_full_pages_are_well_formed(owner: Visitor, full: dict[str, str], scene: Scene) -> None:
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
-    for path in (*PAGES, *(f"/orders/{code}" for code in full.values()), f"/calls/{call_id}", "/orders?q=024"):
+    for path in (
+        *PAGES,
+        *(f"/orders/{code}" for code in full.values()),
+        f"/calls/{call_id}",
+        "/orders?q=024",
+    ):
         answer = owner.get(path)
         assert answer.status_code == 200, path
         parses_clean(answer.text)

@@ -1,4 +1,5 @@
-"""The page of people: everybody may look, pages and finds, and only the owner gets a link to show."""
+"""The page of people: everybody may look, pages and finds, and only the owner gets a link to
+show."""
 
 from __future__ import annotations
 
@@ -13,13 +14,22 @@ from visitors import Visitor
 def test_everybody_stands_there_with_role_and_stores(owner: Visitor) -> None:
     page = owner.get("/people").text
     rows = dict(
-        re.findall(r'<span class="small quiet">(\S+@example\.test)</span></th>\s*<td class="lead">(\w+)</td>', page)
+        re.findall(
+            r'<span class="small quiet">(\S+@example\.test)</span></th>\s*<td'
+            r' class="lead">(\w+)</td>',
+            page,
+        )
     )
     assert rows == {
-        **{f"{who}@example.test": "agent" for who in ("ama", "kofi", "cashier", "viewer", "both", "nobody")},
+        **{
+            f"{who}@example.test": "agent"
+            for who in ("ama", "kofi", "cashier", "viewer", "both", "nobody")
+        },
         **{f"{who}@example.test": who for who in ("owner", "finance", "support")},
     }
-    assert re.search(r'href="/stores/ama">Ama&#39;s Data</a> \(owner\), <a href="/stores/kofi">', page)
+    assert re.search(
+        r'href="/stores/ama">Ama&#39;s Data</a> \(owner\), <a href="/stores/kofi">', page
+    )
 
 
 def test_links_are_the_owner_s_to_make(logged_in: Callable[..., Visitor]) -> None:
@@ -56,7 +66,14 @@ def test_many_people_come_in_pages_and_are_found_by_name(app: Flask, owner: Visi
             break
     assert path is None and len(seen) == len(set(seen)) == 129 and seen == sorted(seen)
     assert owner.get("/people?q=p0077").text.count("@many.test</span></th>") == 1
-    assert owner.get("/people?q=%E2%80%AAp00%E2%80%8B77%E2%80%AC%E3%80%80").text.count("@many.test</span></th>") == 1
-    assert owner.get("/people?q=50%25").text.count("@many.test</span></th>") == 50, "a sign, not a pattern"
+    assert (
+        owner.get("/people?q=%E2%80%AAp00%E2%80%8B77%E2%80%AC%E3%80%80").text.count(
+            "@many.test</span></th>"
+        )
+        == 1
+    )
+    assert owner.get("/people?q=50%25").text.count("@many.test</span></th>") == 50, (
+        "a sign, not a pattern"
+    )
     for odd in ("%25", "_", "\x01", "'", "x" * 300, "nobody at all"):
         assert owner.get(f"/people?q={odd}&after={odd}").status_code == 200

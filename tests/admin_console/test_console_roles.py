@@ -22,14 +22,24 @@ ACTS = {
     "/catalogue/sales/pause": ("owner", {"reason": "slow"}),
     "/catalogue/sales/resume": ("owner", {}),
     "/stores/ama/fund": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0"}),
-    "/stores/ama/take-back": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0", "confirm": "500"}),
+    "/stores/ama/take-back": (
+        "owner finance",
+        {"amount": "5", "reason": "cash", "seen": "0", "confirm": "500"},
+    ),
     "/stores/ama/suspend": ("owner", {"reason": "fraud"}),
     "/stores/ama/open": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
         f"/cases/{{case}}/{action}": ("owner", {"resolution": "settled", "seen": "5"})
-        for action in ("look_again", "send_again", "give_back", "write_off", "accept_gain", "confirm_funding")
+        for action in (
+            "look_again",
+            "send_again",
+            "give_back",
+            "write_off",
+            "accept_gain",
+            "confirm_funding",
+        )
     },
     "/books/prove": ("owner finance", {}),
     "/people/1/reset": ("owner", {}),
@@ -49,7 +59,9 @@ def test_who_may_press_what(
     allowed, form = ACTS[path]
     for role in ("support", "finance", "owner"):
         before = counts()
-        answer = logged_in(f"{role}@example.test", "console").post(path.format(code=code, case=case_id), form)
+        answer = logged_in(f"{role}@example.test", "console").post(
+            path.format(code=code, case=case_id), form
+        )
         if role in allowed.split():
             # 409: the supplier has told us no balance to book; 200: a link that is shown once
             assert answer.status_code in (200 if path.startswith("/people/") else 303, 409), role
@@ -59,7 +71,10 @@ def test_who_may_press_what(
             assert counts() == before
             refused = scene.ask(lambda: audit.recent(1))[0]
             assert (refused.action, refused.actor_name) == ("role_refused", role.title())
-            assert refused.detail["asked"].startswith("POST /") and refused.detail["address"] == "127.0.0.1"
+            assert (
+                refused.detail["asked"].startswith("POST /")
+                and refused.detail["address"] == "127.0.0.1"
+            )
 
 
 def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
@@ -67,7 +82,9 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
     posts = {
         rule.rule
         for rule in owner.app.url_map.iter_rules()
-        if rule.subdomain == "admin" and "POST" in (rule.methods or ()) and rule.rule not in OF_ONE_S_OWN_LOG_IN
+        if rule.subdomain == "admin"
+        and "POST" in (rule.methods or ())
+        and rule.rule not in OF_ONE_S_OWN_LOG_IN
     }
     named = {
         path.replace("networks/mtn", "networks/<network>")
@@ -82,7 +99,9 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_everyone_of_the_platform_may_look(logged_in: Callable[..., Visitor], scene: Scene, role: str) -> None:
+def test_everyone_of_the_platform_may_look(
+    logged_in: Callable[..., Visitor], scene: Scene, role: str
+) -> None:
     code, case_id = scene.order("processing"), scene.case()
     person = logged_in(f"{role}@example.test", "console")
     pages = (
@@ -105,7 +124,9 @@ def test_everyone_of_the_platform_may_look(logged_in: Callable[..., Visitor], sc
         assert person.get(path).status_code == 200, path
 
 
-def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., Visitor], scene: Scene) -> None:
+def test_buttons_show_only_to_those_who_may_press_them(
+    logged_in: Callable[..., Visitor], scene: Scene
+) -> None:
     code, case_id = scene.order("processing"), scene.case()
     places = {
         "/supplier": 'action="/supplier/refresh"',
@@ -118,7 +139,9 @@ def test_buttons_show_only_to_those_who_may_press_them(logged_in: Callable[..., 
         person = logged_in(f"{role}@example.test", "console")
         for path, button in places.items():
             assert (button in person.get(path).text) == (role == "owner"), (role, path)
-        assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (role != "support")
+        assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (
+            role != "support"
+        )
         assert ('action="/books/prove"' in person.get("/books").text) == (role != "support")
 
 

@@ -39,7 +39,11 @@ def test_stores_are_listed_with_owner_and_money(owner: Visitor, scene: Scene) ->
     page = owner.get("/stores").text
     assert "ama@example.test, both@example.test" in page and "kofi@example.test" in page
     assert "cashier@example.test" not in page
-    assert "500.00" in page and f"{(50_000 - price) / 100:.2f}" in page and f"{price / 100:.2f}" in page
+    assert (
+        "500.00" in page
+        and f"{(50_000 - price) / 100:.2f}" in page
+        and f"{price / 100:.2f}" in page
+    )
 
 
 def test_a_store_shows_its_wallet_people_and_movements(owner: Visitor, scene: Scene) -> None:
@@ -56,8 +60,14 @@ def test_a_store_shows_its_wallet_people_and_movements(owner: Visitor, scene: Sc
     assert "kofi@example.test" not in page
 
 
-def test_funding_books_the_money_with_its_reason_and_an_audit_line(owner: Visitor, scene: Scene) -> None:
-    form = {"amount": " GHS 1,00.50 ".replace(",", ""), "reason": "  MoMo\t4411 ", "seen": seen_on(owner)}
+def test_funding_books_the_money_with_its_reason_and_an_audit_line(
+    owner: Visitor, scene: Scene
+) -> None:
+    form = {
+        "amount": " GHS 1,00.50 ".replace(",", ""),
+        "reason": "  MoMo\t4411 ",
+        "seen": seen_on(owner),
+    }
     answer = owner.post("/stores/ama/fund", form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/stores/ama")
     assert wallet(scene, "ama") == 50_000 + 10_050
@@ -95,7 +105,9 @@ def test_bad_funding_is_refused_in_words_keeps_what_was_typed_and_books_nothing(
     owner: Visitor, counts: Callable[[], dict[str, int]], amount: str, reason: str, sentence: str
 ) -> None:
     before = counts()
-    answer = owner.post("/stores/ama/fund", {"amount": amount, "reason": reason, "seen": seen_on(owner)})
+    answer = owner.post(
+        "/stores/ama/fund", {"amount": amount, "reason": reason, "seen": seen_on(owner)}
+    )
     assert answer.status_code == 422
     assert sentence in answer.text
     assert 'role="alert"' in answer.text and 'aria-invalid="true"' in answer.text
@@ -123,7 +135,9 @@ def test_a_form_that_is_not_whole_books_nothing(
     assert counts() == before
 
 
-def test_a_store_that_does_not_exist_is_404(owner: Visitor, counts: Callable[[], dict[str, int]]) -> None:
+def test_a_store_that_does_not_exist_is_404(
+    owner: Visitor, counts: Callable[[], dict[str, int]]
+) -> None:
     before = counts()
     form = {"amount": "5", "reason": "cash", "seen": "0"}
     for slug in ("nobody", "AMA", "ama%00", "x" * 300):
@@ -140,7 +154,9 @@ def test_the_same_form_sent_twice_books_once(owner: Visitor, scene: Scene) -> No
     assert "This funding was booked already" in owner.get("/stores/ama").text
 
 
-def test_the_same_form_sent_eight_times_at_once_books_once(owner: Visitor, scene: Scene, app: Flask) -> None:
+def test_the_same_form_sent_eight_times_at_once_books_once(
+    owner: Visitor, scene: Scene, app: Flask
+) -> None:
     # A double click reaches two processes: a check before the write would let both through.
     form = {"amount": "20", "reason": "cash", "seen": seen_on(owner)}
     with owner.client.session_transaction(base_url=owner.base_url) as session:
@@ -158,7 +174,9 @@ def test_the_same_form_sent_eight_times_at_once_books_once(owner: Visitor, scene
     assert wallet(scene, "ama") == 52_000
 
 
-def test_the_same_amount_and_reason_from_a_fresh_page_is_another_funding(owner: Visitor, scene: Scene) -> None:
+def test_the_same_amount_and_reason_from_a_fresh_page_is_another_funding(
+    owner: Visitor, scene: Scene
+) -> None:
     for _ in range(2):
         owner.post("/stores/ama/fund", {"amount": "20", "reason": "cash", "seen": seen_on(owner)})
     assert wallet(scene, "ama") == 54_000
@@ -206,7 +224,9 @@ def test_just_below_the_limit_is_booked_at_once(owner: Visitor, scene: Scene) ->
 # Taking a funding back
 
 
-def back_form(owner: Visitor, amount: str, reason: str = "2,000 instead of 200", slug: str = "ama") -> dict[str, str]:
+def back_form(
+    owner: Visitor, amount: str, reason: str = "2,000 instead of 200", slug: str = "ama"
+) -> dict[str, str]:
     found = re.search(r'name="seen" value="(\d+)"', owner.get(f"/stores/{slug}/take-back").text)
     assert found
     return {"amount": amount, "reason": reason, "seen": found[1]}
@@ -228,7 +248,13 @@ def test_a_funding_is_taken_back_after_it_was_read_back(owner: Visitor, scene: S
 
     form = back_form(owner, "899.10")
     asks = owner.post("/stores/ama/take-back", form)
-    for words in (">GH₵ 899.10<", ">GH₵ 1,499.00<", ">GH₵ 599.90<", "2,000 instead of 200", "Yes, take"):
+    for words in (
+        ">GH₵ 899.10<",
+        ">GH₵ 1,499.00<",
+        ">GH₵ 599.90<",
+        "2,000 instead of 200",
+        "Yes, take",
+    ):
         assert words in asks.text, words
     assert wallet(scene, "ama") == 149_900, "nothing moved yet"
     assert owner.post("/stores/ama/take-back", checked(owner, form)).status_code == 303
@@ -253,7 +279,9 @@ def test_yes_pressed_twice_takes_back_once(owner: Visitor, scene: Scene) -> None
     assert wallet(scene, "ama") == 30_000, "a second one, from a fresh page"
 
 
-def test_never_more_than_is_free_not_even_if_an_order_takes_it_meanwhile(owner: Visitor, scene: Scene) -> None:
+def test_never_more_than_is_free_not_even_if_an_order_takes_it_meanwhile(
+    owner: Visitor, scene: Scene
+) -> None:
     answer = owner.post("/stores/ama/take-back", back_form(owner, "500.01"))
     assert answer.status_code == 422
     assert f"Only GH₵{NBSP}500.00 is free" in answer.text and 'value="500.01"' in answer.text
@@ -267,7 +295,15 @@ def test_never_more_than_is_free_not_even_if_an_order_takes_it_meanwhile(owner: 
 
 
 @pytest.mark.parametrize(
-    "change", [{"amount": "0"}, {"amount": "-5"}, {"amount": "x"}, {"reason": ""}, {"seen": ""}, {"amount": "100,001"}]
+    "change",
+    [
+        {"amount": "0"},
+        {"amount": "-5"},
+        {"amount": "x"},
+        {"reason": ""},
+        {"seen": ""},
+        {"amount": "100,001"},
+    ],
 )
 def test_what_cannot_be_taken_back_says_why_and_keeps_what_was_typed(
     owner: Visitor, counts: Callable[[], dict[str, int]], change: dict[str, str]
@@ -297,7 +333,8 @@ def test_a_store_that_is_not_there_has_nothing_to_take_back(owner: Visitor, scen
 
 def test_funding_lets_a_store_process_what_it_could_not(owner: Visitor, scene: Scene) -> None:
     scene.sql(
-        "UPDATE bundles SET cost_pesewas = 60000, agent_price_pesewas = 60001 WHERE network = 'mtn' AND mb = 10240"
+        "UPDATE bundles SET cost_pesewas = 60000, agent_price_pesewas = 60001 WHERE network = 'mtn'"
+        " AND mb = 10240"
     )
     scene.sql(
         "UPDATE store_bundles SET price_pesewas = 70000 WHERE bundle_id IN "
@@ -322,11 +359,16 @@ def test_a_suspended_store_takes_no_orders_and_says_why(
     assert scene.order(slug="kofi"), "the other store goes on"
     assert owner.post("/stores/ama/open").status_code == 303
     assert scene.order()
-    assert [line.action for line in scene.ask(lambda: audit.recent(2))] == ["store_open", "store_suspended"]
+    assert [line.action for line in scene.ask(lambda: audit.recent(2))] == [
+        "store_open",
+        "store_suspended",
+    ]
     assert "suspended the store" in owner.get("/audit").text
 
 
-def test_suspending_needs_a_reason(owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]]) -> None:
+def test_suspending_needs_a_reason(
+    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]]
+) -> None:
     before = counts()
     answer = owner.post("/stores/ama/suspend", {"reason": " \n "})
     assert answer.status_code == 422
@@ -337,6 +379,8 @@ def test_suspending_needs_a_reason(owner: Visitor, scene: Scene, counts: Callabl
 
 def test_finance_funds(logged_in: Callable[..., Visitor], scene: Scene, app: Flask) -> None:
     finance = logged_in("finance@example.test", "console")
-    finance.post("/stores/kofi/fund", {"amount": "30", "reason": "cash", "seen": seen_on(finance, "kofi")})
+    finance.post(
+        "/stores/kofi/fund", {"amount": "30", "reason": "cash", "seen": seen_on(finance, "kofi")}
+    )
     assert wallet(scene, "kofi") == 53_000
     assert scene.ask(lambda: audit.recent(1))[0].actor_name == "Finance"

@@ -27,7 +27,13 @@ NBSP = "\N{NO-BREAK SPACE}"
         (None, 100, Doubts(), "waiting", "not told us its balance yet"),
         (100, 100, Doubts(), "done", "They agree"),
         (100, 100, Doubts((25, 25)), "done", "They agree"),
-        (150, 100, Doubts(), "waiting", f"GH₵{NBSP}0.50 more than our books. Either the float was funded"),
+        (
+            150,
+            100,
+            Doubts(),
+            "waiting",
+            f"GH₵{NBSP}0.50 more than our books. Either the float was funded",
+        ),
         (
             150,
             100,
@@ -45,7 +51,13 @@ NBSP = "\N{NO-BREAK SPACE}"
             "moving",
             f"Orders that failed or have a case may have cost up to GH₵{NBSP}0.40 after all",
         ),
-        (60, 100, Doubts((20,), charged_again=(20,)), "moving", "may have cost up to GH₵ 0.20 and orders that failed"),
+        (
+            60,
+            100,
+            Doubts((20,), charged_again=(20,)),
+            "moving",
+            "may have cost up to GH₵ 0.20 and orders that failed",
+        ),
         (60, 100, Doubts(), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
         (
             60,
@@ -64,7 +76,9 @@ NBSP = "\N{NO-BREAK SPACE}"
         (0, -5, Doubts(), "waiting", f"GH₵{NBSP}0.05 more"),
     ],
 )
-def test_the_difference_is_said_in_words(said: int | None, books: int, doubt: Doubts, kind: str, words: str) -> None:
+def test_the_difference_is_said_in_words(
+    said: int | None, books: int, doubt: Doubts, kind: str, words: str
+) -> None:
     found = supplier.difference(said, books, doubt)
     assert found[0] == kind
     assert words.replace("GH₵ ", f"GH₵{NBSP}") in found[1]
@@ -80,7 +94,8 @@ def read(
     balance: int, books: int, sent: int = 0, again: int = 0, back: int = 0, verdict: str = "a break"
 ) -> BalanceRead:
     return BalanceRead(
-        balance_pesewas=balance, float_pesewas=books, unresolved_pesewas=sent, charged_again_pesewas=again,
+        balance_pesewas=balance, float_pesewas=books, unresolved_pesewas=sent,
+        charged_again_pesewas=again,
         may_be_back_pesewas=back, verdict=verdict,
     )  # fmt: skip
 
@@ -89,9 +104,12 @@ def read(
     ("of", "now", "named"),
     [
         (read(100, 100), 100, {}),
-        (read(149_000, 200_000, sent=3_640), 200_000, {"Orders sent and not": -3_640, "Has no reason": -47_360}),
-        (read(199_000, 200_000, sent=3_640, verdict="fits"), 200_000, {"Orders sent and not": -1_000}),
-        (read(90, 100, sent=3, again=4), 100, {"Orders sent and not": -3, "Charged after all": -4, "Has no reason": -3}),
+        (read(149_000, 200_000, sent=3_640), 200_000, {"Orders sent and not": -3_640,
+        "Has no reason": -47_360}),
+        (read(199_000, 200_000, sent=3_640, verdict="fits"), 200_000,
+        {"Orders sent and not": -1_000}),
+        (read(90, 100, sent=3, again=4), 100, {"Orders sent and not": -3, "Charged after all": -4,
+        "Has no reason": -3}),
         (read(150, 100, sent=30, back=20), 100, {"Given back for": 20, "Has no reason": 30}),
         (read(101, 100, verdict="fits"), 100, {"Fractions of a pesewa": 1}),
         (read(100, 100, verdict="fits"), 60, {"Booked since its answer": 40}),
@@ -110,7 +128,9 @@ def test_every_pesewa_between_our_books_and_the_supplier_has_a_name(
         assert next(step.pesewas for step in addends if words in step.what) == pesewas
 
 
-def test_the_case_and_the_page_name_the_same_sum(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+def test_the_case_and_the_page_name_the_same_sum(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
     scene.order("unknown")
     scene.balance(149_000)
     jump(61)
@@ -122,14 +142,22 @@ def test_the_case_and_the_page_name_the_same_sum(owner: Visitor, scene: Scene, j
 
 
 def balance_case(scene: Scene) -> cases.Case:
-    return next(case for case in scene.ask(lambda: cases.open_cases(20)) if case.kind.startswith(("float_", "unexp")))
+    return next(
+        case
+        for case in scene.ask(lambda: cases.open_cases(20))
+        if case.kind.startswith(("float_", "unexp"))
+    )
 
 
 def sums(page: str) -> list[int]:
-    """The figures of the table from our books to the supplier's, in pesewas: totals stand as they are."""
+    """The figures of the table from our books to the supplier's, in pesewas: totals stand as they
+    are."""
     table = page.partition("From our books to the supplier")[2].partition("</table>")[0]
     cells = re.findall(r'<td class="num[^"]*">([^<]+)</td>', table)
-    return [round(float(cell.replace("−", "-").replace(",", "").replace("+", "")) * 100) for cell in cells]
+    return [
+        round(float(cell.replace("−", "-").replace(",", "").replace("+", "")) * 100)
+        for cell in cells
+    ]
 
 
 SETTLED = [
@@ -151,18 +179,28 @@ def test_what_a_person_books_for_a_difference_counts_at_once(
     case = balance_case(scene)
     jump(5)
     with scene.everywhere():
-        settling.settle(case.id, action, Actor("user", "Olu"), words="the bank says so", seen_pesewas=amount)
+        settling.settle(
+            case.id, action, Actor("user", "Olu"), words="the bank says so", seen_pesewas=amount
+        )
     page = owner.get("/supplier").text
     assert "They agree" in page and "as no reason" not in page and sums(page) == []
-    assert f"A person has booked GH₵{NBSP}50.00 {'more' if said > 200_000 else 'less'} since" in page
+    assert (
+        f"A person has booked GH₵{NBSP}50.00 {'more' if said > 200_000 else 'less'} since" in page
+    )
     scene.order("processing", news=News(raw_status="pending", amount_pesewas=2_320))
     page = owner.get("/supplier").text
     ours = said - 2_320
     assert sums(page) == [ours, 2_320, said, said] and "as no reason" not in page
-    assert f"GH₵{NBSP}2,000.00 then, {'and' if said > 200_000 else 'less'} GH₵{NBSP}50.00 booked since" in page
+    assert (
+        f"GH₵{NBSP}2,000.00 then, {'and' if said > 200_000 else 'less'} GH₵{NBSP}50.00 booked since"
+        in page
+    )
     jump(61)
     scene.balance(ours)
-    assert "They agree" in owner.get("/supplier").text and "A person has booked" not in owner.get("/supplier").text
+    assert (
+        "They agree" in owner.get("/supplier").text
+        and "A person has booked" not in owner.get("/supplier").text
+    )
 
 
 def test_a_funding_of_a_part_leaves_the_other_part_with_its_name(
@@ -191,19 +229,26 @@ def test_a_charge_that_is_no_price_is_told_beside_what_purchases_count_on(
     scene.order("submitting")
     order = scene.find(scene.order("submitting", slug="kofi"))
     with scene.inside("kofi"):
-        orders.advance(order.id, "processing", text="Taken.", news=News(amount_pesewas=order.cost_pesewas * 100))
+        orders.advance(
+            order.id,
+            "processing",
+            text="Taken.",
+            news=News(amount_pesewas=order.cost_pesewas * 100),
+        )
         orders.raise_case(order.id, "amount_differs", {"charged_pesewas": order.cost_pesewas * 100})
     jump(1)
     scene.balance(200_000 - order.cost_pesewas)
     page, first = owner.get("/supplier").text, owner.get("/").text
     assert (
-        f"Purchases count on GH₵{NBSP}{(200_000 - order.cost_pesewas) / 100:,.2f}: a charge that can be no price"
-        in page
+        f"Purchases count on GH₵{NBSP}{(200_000 - order.cost_pesewas) / 100:,.2f}: a charge that"
+        " can be no price" in page
     )
     assert f"purchases count on {(200_000 - order.cost_pesewas) / 100:,.2f}" in first
 
 
-def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, jump: Callable[[float], None]) -> None:
+def test_a_read_that_failed_is_said_with_its_age(
+    owner: Visitor, scene: Scene, jump: Callable[[float], None]
+) -> None:
     scene.balance(200_000)
     assert "They agree" in owner.get("/supplier").text
     scene.ask(lambda: balances.note_failed("the balance is no amount: “1,234”"))
@@ -215,13 +260,19 @@ def test_a_read_that_failed_is_said_with_its_age(owner: Visitor, scene: Scene, j
         "The figure here is the one of",
     ):
         assert words in page, words
-    assert "They agree" in page and "its last answer that could be read" in page and 'class="note done"' not in page
+    assert (
+        "They agree" in page
+        and "its last answer that could be read" in page
+        and 'class="note done"' not in page
+    )
     assert "balance could not be read at" in home and "1,234" in home
     scene.balance(200_000)
     assert "brought no balance" not in owner.get("/supplier").text
 
 
-def test_the_figure_as_it_was_sent_stands_beside_the_rounded_one(owner: Visitor, scene: Scene) -> None:
+def test_the_figure_as_it_was_sent_stands_beside_the_rounded_one(
+    owner: Visitor, scene: Scene
+) -> None:
     with scene.everywhere():
         reconcile.note_balance(200_000, said="1999.9999999999998")
     assert "as sent: 1999.9999999999998" in owner.get("/supplier").text
@@ -264,7 +315,13 @@ def test_the_link_tells_its_troubles(owner: Visitor, scene: Scene) -> None:
         other_calls=[clock.now(), clock.now()],
     )
     page = owner.get("/supplier").text
-    for words in ("Refused", "5 unclear answers", "4 in a row, of 5", "3 of 50 in the last minute", "Told to wait"):
+    for words in (
+        "Refused",
+        "5 unclear answers",
+        "4 in a row, of 5",
+        "3 of 50 in the last minute",
+        "Told to wait",
+    ):
         assert words in page
 
 
@@ -277,7 +334,9 @@ def asked(owner: Visitor) -> tuple[str, int]:
     return place, int(found[1])
 
 
-def test_refresh_leaves_one_request_however_often_it_is_pressed(owner: Visitor, scene: Scene) -> None:
+def test_refresh_leaves_one_request_however_often_it_is_pressed(
+    owner: Visitor, scene: Scene
+) -> None:
     first, second = asked(owner), asked(owner)
     assert first == second
     row = scene.ask(lambda: outbox.asked(first[1]))
@@ -286,11 +345,15 @@ def test_refresh_leaves_one_request_however_often_it_is_pressed(owner: Visitor, 
 
 
 def poll_of(html: str) -> str | None:
-    found = re.search(r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"', html)
+    found = re.search(
+        r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"', html
+    )
     return found[1].replace("&amp;", "&") if found else None
 
 
-@pytest.mark.parametrize(("ok", "words"), [(True, "Refresh balance: done"), (False, "Refresh balance: did not work")])
+@pytest.mark.parametrize(
+    ("ok", "words"), [(True, "Refresh balance: done"), (False, "Refresh balance: did not work")]
+)
 def test_the_page_asks_until_the_answer_is_there_and_then_stops(
     owner: Visitor, scene: Scene, ok: bool, words: str
 ) -> None:
@@ -310,10 +373,14 @@ def test_the_page_asks_until_the_answer_is_there_and_then_stops(
     assert poll_of(panel.text) is None
     assert "<html" not in panel.text
     again = owner.get(place).text
-    assert words in again and "http-equiv" not in again, "the same address shows the result, and reloads no more"
+    assert words in again and "http-equiv" not in again, (
+        "the same address shows the result, and reloads no more"
+    )
 
 
-def test_a_slow_request_says_so_once_and_a_lost_one_is_given_up(owner: Visitor, scene: Scene) -> None:
+def test_a_slow_request_says_so_once_and_a_lost_one_is_given_up(
+    owner: Visitor, scene: Scene
+) -> None:
     place, row_id = asked(owner)
     poll = poll_of(owner.get(place).text)
     assert poll is not None

@@ -42,15 +42,25 @@ def test_the_audit_is_in_people_s_words(owner: Visitor, scene: Scene) -> None:
         for kind in outbox.PLATFORM_KINDS:
             outbox.ask(kind, AGENT)
         catalog.pause_sales("stock-taking", AGENT)
-        audit.write(AGENT, "close_case", "case:9", {"kind": "float_funded", "action": "confirm_funding"})
+        audit.write(
+            AGENT, "close_case", "case:9", {"kind": "float_funded", "action": "confirm_funding"}
+        )
     page = seen(owner.get("/audit").text)
     assert CODE.findall(page) == []
-    for said in ("on sale", "hidden from customers", "asked for the balance", "about: Float funded?", "all sales"):
+    for said in (
+        "on sale",
+        "hidden from customers",
+        "asked for the balance",
+        "about: Float funded?",
+        "all sales",
+    ):
         assert said in page, said
 
 
 @pytest.mark.parametrize("outcome", [*words.OUTCOMES])
-def test_calls_and_webhooks_are_in_people_s_words(owner: Visitor, scene: Scene, outcome: str) -> None:
+def test_calls_and_webhooks_are_in_people_s_words(
+    owner: Visitor, scene: Scene, outcome: str
+) -> None:
     code = scene.order("completed")
     for endpoint in calls.ENDPOINTS:
         scene.call(endpoint=endpoint, outcome=outcome, path="/v1/x")

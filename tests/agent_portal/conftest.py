@@ -1,4 +1,5 @@
-"""Fixtures of the agents' side: orders in any state, what must not change when something is refused, a real browser."""
+"""Fixtures of the agents' side: orders in any state, what must not change when something is
+refused, a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from core.catalog import PriceLine
 from core.orders import News, Order
 
 AMA = Actor("agent", "Ama")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 Placer = Callable[..., str]
 
 
@@ -33,13 +36,16 @@ def place(in_store: Callable[..., Any]) -> Placer:
     """
 
     def make(
-        slug: str = "ama", *, network: str = "mtn", gb: int = 5, number: str = "0241234567", name: str = "",
+        slug: str = "ama", *, network: str = "mtn", gb: int = 5, number: str = "0241234567",
+        name: str = "",
         state: str = "pending",
     ) -> str:  # fmt: skip
+
         def deed() -> str:
             line = next(l for l in catalog.shelf() if l.network == network and l.mb == gb * 1024)
             order = orders.place(
-                bundle_id=line.bundle_id, recipient_msisdn="+233" + number[1:], repeat_confirmed=True,
+                bundle_id=line.bundle_id, recipient_msisdn="+233" + number[1:],
+                repeat_confirmed=True,
                 idempotency_key=secrets.token_urlsafe(16), customer_name=name,
             ).order  # fmt: skip
             bring(order.code, state)
@@ -62,8 +68,11 @@ def wallet(in_store: Callable[..., Any]) -> Callable[..., tuple[int, int]]:
 
 
 @pytest.fixture
-def nearly_empty(place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any) -> Callable[[], tuple[int, int]]:
-    """Leave ama one pesewa less than MTN 10 GB costs her. Returns what it costs and what is left."""
+def nearly_empty(
+    place: Any, line_of: Any, wallet: Any, in_store: Any, app: Any
+) -> Callable[[], tuple[int, int]]:
+    """Leave ama one pesewa less than MTN 10 GB costs her. Returns what it costs and what is
+    left."""
 
     def spend() -> tuple[int, int]:
         dear = line_of("mtn", 10).agent_price_pesewas
@@ -89,18 +98,22 @@ def bring(code: str, state: str) -> None:
         return
     order = orders.release(code, AMA)
     road = {
-        "queued": [], "submitting": [], "processing": ["processing"], "completed": ["processing", "completed"],
+        "queued": [], "submitting": [], "processing": ["processing"], "completed": ["processing",
+        "completed"],
         "failed": ["processing", "failed"], "refunded": ["processing", "failed", "refunded"],
     }[state]  # fmt: skip
     if state != "queued":
         orders.claim(order.id)
     for step in road:
         news = News(
-            supplier_ref="SUP-4T", raw_status=step, amount_pesewas=order.cost_pesewas if step == "processing" else None
+            supplier_ref="SUP-4T",
+            raw_status=step,
+            amount_pesewas=order.cost_pesewas if step == "processing" else None,
         )
         back = News(raw_status="refunded", money_back=True)
         told = {"processing": "The supplier has it.", "completed": "Delivered, the supplier says."}
-        assert orders.advance(order.id, step, text=told.get(step, f"Supplier says {step}."), actor=SUPPLIER,
+        assert orders.advance(order.id, step, text=told.get(step, f"Supplier says {step}."),
+        actor=SUPPLIER,
                               news=back if step == "refunded" else news)  # fmt: skip
 
 
@@ -122,7 +135,9 @@ def line_of(in_store: Callable[..., Any]) -> Callable[..., PriceLine]:
 
     def find(network: str, gb: int, slug: str = "ama") -> PriceLine:
         def deed() -> PriceLine:
-            return next(l for l in catalog.price_table() if (l.network, l.mb) == (network, gb * 1024))
+            return next(
+                l for l in catalog.price_table() if (l.network, l.mb) == (network, gb * 1024)
+            )
 
         return in_store(slug, deed)  # type: ignore[no-any-return]
 
@@ -131,16 +146,20 @@ def line_of(in_store: Callable[..., Any]) -> Callable[..., PriceLine]:
 
 @pytest.fixture
 def counts(app: Flask) -> Callable[[], tuple[int, ...]]:
-    """How many rows the tables that matter hold on the whole platform, and the sum of all states' versions."""
+    """How many rows the tables that matter hold on the whole platform, and the sum of all states'
+    versions."""
 
     def count() -> tuple[int, ...]:
         with app.app_context(), tenancy.across_stores():
             found = tuple(
                 db.session.execute(text(query)).scalar_one()
                 for query in (
-                    "SELECT count(*) FROM orders", "SELECT count(*) FROM order_events", "SELECT count(*) FROM postings",
-                    "SELECT count(*) FROM entries", "SELECT count(*) FROM outbox", "SELECT count(*) FROM sessions",
-                    "SELECT coalesce(sum(version), 0) FROM orders", "SELECT sum(price_pesewas) FROM store_bundles",
+                    "SELECT count(*) FROM orders", "SELECT count(*) FROM order_events",
+                    "SELECT count(*) FROM postings",
+                    "SELECT count(*) FROM entries", "SELECT count(*) FROM outbox",
+                    "SELECT count(*) FROM sessions",
+                    "SELECT coalesce(sum(version), 0) FROM orders",
+                    "SELECT sum(price_pesewas) FROM store_bundles",
                 )
             )  # fmt: skip
             db.session.remove()
@@ -162,13 +181,16 @@ def served(app: Flask) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for a file of tests. Left open longer, its driver would refuse the other rooms theirs."""
+    """One browser for a file of tests. Left open longer, its driver would refuse the other rooms
+    theirs."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 
@@ -179,7 +201,12 @@ def open_page(chromium: Any, served: str) -> Iterator[Callable[..., Any]]:
     contexts = []
 
     def open_(
-        who: str | None = "ama", *, width: int = 360, height: int = 740, dark: bool = False, js: bool = True
+        who: str | None = "ama",
+        *,
+        width: int = 360,
+        height: int = 740,
+        dark: bool = False,
+        js: bool = True,
     ) -> Any:
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",

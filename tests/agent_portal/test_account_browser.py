@@ -1,4 +1,5 @@
-"""One's own log-in in a real browser: by keyboard, without JavaScript, on a small screen, clean for axe."""
+"""One's own log-in in a real browser: by keyboard, without JavaScript, on a small screen, clean for
+axe."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def problems(page: Any) -> list[str]:
     tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
     found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    return [rule["id"] for rule in found["violations"]] + (["wider than the screen"] if wide else [])
+    return [rule["id"] for rule in found["violations"]] + (
+        ["wider than the screen"] if wide else []
+    )
 
 
 @pytest.mark.parametrize("js", [True, False])
@@ -69,7 +72,9 @@ def test_out_everywhere_ends_at_the_log_in_page(open_page: Callable[..., Any], j
 
 
 @pytest.mark.parametrize("js", [True, False])
-def test_a_link_sets_a_password_that_opens(open_page: Callable[..., Any], link: str, js: bool) -> None:
+def test_a_link_sets_a_password_that_opens(
+    open_page: Callable[..., Any], link: str, js: bool
+) -> None:
     page = open_page(None, js=js)
     page.goto(link)
     page.get_by_label("New password", exact=True).fill("password")
@@ -89,7 +94,9 @@ def test_a_link_sets_a_password_that_opens(open_page: Callable[..., Any], link: 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [320, 360, 1280])
-def test_every_state_of_the_pages_is_clean(open_page: Callable[..., Any], link: str, width: int, dark: bool) -> None:
+def test_every_state_of_the_pages_is_clean(
+    open_page: Callable[..., Any], link: str, width: int, dark: bool
+) -> None:
     page = open_page("ama", width=width, dark=dark)
     for path in ("/account/password", "/account/sessions", link):
         page.goto(path)

@@ -1,4 +1,5 @@
-"""The log-in pages of both doors when a try has to wait or is refused: in a real browser, with JavaScript and without."""
+"""The log-in pages of both doors when a try has to wait or is refused: in a real browser, with
+JavaScript and without."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ pytestmark = pytest.mark.browser
 AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
 PASSWORD = "correct horse battery"
 DOORS = {"portal": "ama@example.test", "admin": "owner@example.test"}
-RULES = "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+RULES = (
+    "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+    " 'best-practice']})"
+)
 
 
 @pytest.fixture
@@ -72,7 +76,9 @@ def test_the_wait_is_named_the_e_mail_kept_and_one_more_press_goes_through(
     assert page.locator("[role=alert]").count() == 0
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1280, False), (1280, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(360, False), (360, True), (1280, False), (1280, True)]
+)
 @pytest.mark.parametrize("room", DOORS)
 def test_axe_finds_nothing_on_a_refused_log_in(
     app: Flask,

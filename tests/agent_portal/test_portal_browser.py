@@ -1,4 +1,5 @@
-"""The portal in a real browser: axe, keys, the sum of a selection, live parts, and all of it with JavaScript off."""
+"""The portal in a real browser: axe, keys, the sum of a selection, live parts, and all of it with
+JavaScript off."""
 
 from __future__ import annotations
 
@@ -41,11 +42,15 @@ def full(app: Any, place: Any) -> dict[str, str]:
     with app.app_context(), tenancy.across_stores():
         proof.prove()
     states = ("pending", "queued", "processing", "completed", "refunded")
-    return {state: place(number=f"024000000{index}", state=state) for index, state in enumerate(states)}
+    return {
+        state: place(number=f"024000000{index}", state=state) for index, state in enumerate(states)
+    }
 
 
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
-def test_axe_finds_nothing(open_page: Callable[..., Any], full: dict[str, str], width: int, dark: bool) -> None:
+def test_axe_finds_nothing(
+    open_page: Callable[..., Any], full: dict[str, str], width: int, dark: bool
+) -> None:
     page = open_page("ama", width=width, height=800, dark=dark)
     source, found = AXE.read_text(), {}
     for path in (*PATHS, "/login"):
@@ -55,13 +60,16 @@ def test_axe_finds_nothing(open_page: Callable[..., Any], full: dict[str, str], 
         # Not add_script_tag: the policy of these pages forbids script that is not theirs.
         page.evaluate(source)
         result = page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+            " 'best-practice']})"
         )
         found[path] = [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]]
     assert {path: faults for path, faults in found.items() if faults} == {}
 
 
-def test_no_page_is_wider_than_the_screen(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+def test_no_page_is_wider_than_the_screen(
+    open_page: Callable[..., Any], full: dict[str, str]
+) -> None:
     page = open_page("ama")
     for path in PATHS:
         page.goto(path.format(**full))
@@ -75,7 +83,9 @@ def test_no_page_is_wider_than_the_screen(open_page: Callable[..., Any], full: d
             assert cut == [], (path, width)
 
 
-def test_targets_of_a_thumb_are_big_enough(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+def test_targets_of_a_thumb_are_big_enough(
+    open_page: Callable[..., Any], full: dict[str, str]
+) -> None:
     page = open_page("ama", width=360)
     for path in ("/orders", "/orders/{pending}", "/prices"):
         page.goto(path.format(**full))
@@ -87,9 +97,16 @@ def test_targets_of_a_thumb_are_big_enough(open_page: Callable[..., Any], full: 
         assert small == [], path
 
 
-def test_pages_raise_no_error_and_break_no_policy(open_page: Callable[..., Any], full: dict[str, str]) -> None:
+def test_pages_raise_no_error_and_break_no_policy(
+    open_page: Callable[..., Any], full: dict[str, str]
+) -> None:
     page, heard = open_page("ama"), []
-    page.on("console", lambda message: heard.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: (
+            heard.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
     page.on("pageerror", lambda error: heard.append(str(error)))
     for path in PATHS:
         page.goto(path.format(**full))
@@ -119,7 +136,9 @@ class TestSelection:
         page.click("[data-selection] button")
         assert page.locator("h1").inner_text() == "3 sent"
 
-    def test_more_than_the_wallet_holds_is_said(self, open_page: Callable[..., Any], place: Any, line_of: Any) -> None:
+    def test_more_than_the_wallet_holds_is_said(
+        self, open_page: Callable[..., Any], place: Any, line_of: Any
+    ) -> None:
         for index in range(50_000 // line_of("mtn", 10).agent_price_pesewas + 1):
             place(gb=10, number=f"05400000{index:02}")
         page = open_page("ama")
@@ -142,7 +161,9 @@ class TestWithoutNavigation:
         assert order_of(code).state == "queued" and page.locator("tbody tr").count() == 3
         assert "New 2" in page.inner_text("#tabs").replace("\n", " ")
 
-    def test_a_refusal_is_said_in_the_row(self, open_page: Callable[..., Any], place: Any, line_of: Any) -> None:
+    def test_a_refusal_is_said_in_the_row(
+        self, open_page: Callable[..., Any], place: Any, line_of: Any
+    ) -> None:
         dear = line_of("mtn", 10).agent_price_pesewas
         for index in range(50_000 // dear):
             place(gb=10, number=f"05400000{index:02}", state="queued")
@@ -159,11 +180,16 @@ class TestWithoutNavigation:
     ) -> None:
         page = open_page("ama")
         page.goto("/orders")
-        page.evaluate("""document.querySelectorAll('[name=csrf_token]').forEach(e => e.value = 'stale');
-                         document.body.dataset.hxHeadersInherited = '{"X-CSRFToken": "stale"}'""")
+        page.evaluate(
+            """document.querySelectorAll('[name=csrf_token]').forEach(e => e.value = 'stale');
+                         document.body.dataset.hxHeadersInherited = '{"X-CSRFToken": "stale"}'"""
+        )
         page.click(f"#o-{full['pending']} button")
         page.wait_for_selector("#status .note")
-        assert page.locator(f"#o-{full['pending']}").count() == 1 and order_of(full["pending"]).state == "pending"
+        assert (
+            page.locator(f"#o-{full['pending']}").count() == 1
+            and order_of(full["pending"]).state == "pending"
+        )
 
     def test_new_orders_show_as_a_bar_and_move_no_row(
         self, open_page: Callable[..., Any], full: dict[str, str], place: Any
@@ -186,9 +212,13 @@ class TestWithoutNavigation:
         page = open_page("ama")
         page.goto(f"/orders/{code}")
         page.evaluate("window.stayed = true")
-        in_store("ama", lambda: orders.advance(orders.by_code(code).id, "completed", text="Delivered."))
+        in_store(
+            "ama", lambda: orders.advance(orders.by_code(code).id, "completed", text="Delivered.")
+        )
         page.wait_for_selector(".state-label >> text=Delivered", timeout=10_000)
-        assert page.evaluate("window.stayed") and page.locator("#live[data-hx-trigger]").count() == 0
+        assert (
+            page.evaluate("window.stayed") and page.locator("#live[data-hx-trigger]").count() == 0
+        )
         assert "Delivered." in page.evaluate("document.querySelector('#said').textContent")
 
 
@@ -222,7 +252,9 @@ class TestKeys:
         page.keyboard.type("jkx/efua")
         assert page.input_value("#q") == "jkx/efua"
 
-    def test_they_can_be_turned_off_for_good(self, open_page: Callable[..., Any], full: dict[str, str]) -> None:
+    def test_they_can_be_turned_off_for_good(
+        self, open_page: Callable[..., Any], full: dict[str, str]
+    ) -> None:
         page = open_page("ama", width=1280)
         page.goto("/orders")
         page.click("[data-keys]")
@@ -271,7 +303,9 @@ def test_profit_follows_the_typed_price(open_page: Callable[..., Any], line_of: 
         page.fill(field, typed)
         assert page.inner_text(profit) == money.format_ghs(left)
     page.fill(field, "1")
-    assert page.inner_text(profit).startswith("−") and "is-below" in page.get_attribute(profit, "class")
+    assert page.inner_text(profit).startswith("−") and "is-below" in page.get_attribute(
+        profit, "class"
+    )
     page.fill(field, "abc")
     assert page.inner_text(profit) == "–"
 
@@ -312,10 +346,20 @@ class TestCancelling:
         page = open_page("ama", width=1280, height=800)
         page.goto("/orders")
         last = page.locator("#tabs a").last.bounding_box()
-        assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#tabs .tabs'))") <= 1
-        assert last["x"] + last["width"] < 1280 and last["y"] < page.locator(".queue-top .note").bounding_box()["y"]
+        assert (
+            page.evaluate(
+                "(e => e.scrollWidth - e.clientWidth)(document.querySelector('#tabs .tabs'))"
+            )
+            <= 1
+        )
+        assert (
+            last["x"] + last["width"] < 1280
+            and last["y"] < page.locator(".queue-top .note").bounding_box()["y"]
+        )
 
-    def test_with_two_ticked_its_bar_is_two_lines(self, open_page: Callable[..., Any], place: Any) -> None:
+    def test_with_two_ticked_its_bar_is_two_lines(
+        self, open_page: Callable[..., Any], place: Any
+    ) -> None:
         for at in range(12):
             place(number=f"02400000{at:02}", gb=5)
         page = open_page("ama")
@@ -332,14 +376,21 @@ class TestCancelling:
         page = open_page("ama", js=False)
         page.goto("/orders")
         bar, process, cancel = (
-            page.locator(what).bounding_box() for what in ("#selection", "[data-process]", "[data-cancel]")
+            page.locator(what).bounding_box()
+            for what in ("#selection", "[data-process]", "[data-cancel]")
         )
         assert bar["height"] <= 740 / 8 and bar["y"] + bar["height"] == 740
-        assert process["height"] >= 44 and cancel["height"] >= 44 and abs(process["y"] - cancel["y"]) < 4
+        assert (
+            process["height"] >= 44
+            and cancel["height"] >= 44
+            and abs(process["y"] - cancel["y"]) < 4
+        )
         assert page.locator(".choose noscript").bounding_box()["height"] > 0
         assert "Tick orders whose payment has reached you." in page.content()
 
-    def test_without_javascript(self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any) -> None:
+    def test_without_javascript(
+        self, open_page: Callable[..., Any], full: dict[str, str], order_of: Any
+    ) -> None:
         page = open_page("ama", js=False)
         page.goto("/orders")
         page.check(f"input[value='{full['pending']}']")
@@ -360,7 +411,9 @@ def test_the_whole_job_with_javascript_off(
     page.goto("/orders")
     page.check(f"input[value='{full['pending']}']")
     page.click("[data-selection] button")
-    assert page.locator("h1").inner_text() == "1 sent" and order_of(full["pending"]).state == "queued"
+    assert (
+        page.locator("h1").inner_text() == "1 sent" and order_of(full["pending"]).state == "queued"
+    )
     page.click("text=Back to the queue")
     page.click("tbody tr >> nth=0 >> button")
     assert "is in line" in page.inner_text("#status") and page.url.endswith("/orders")
@@ -380,7 +433,9 @@ def test_the_whole_job_with_javascript_off(
     page.goto("/prices")
     page.fill(f"#price-{line_of('mtn', 5).bundle_id}", "88")
     page.click("text=Save prices")
-    assert "Saved 1 price." in page.inner_text("#status") and line_of("mtn", 5).price_pesewas == 8_800
+    assert (
+        "Saved 1 price." in page.inner_text("#status") and line_of("mtn", 5).price_pesewas == 8_800
+    )
     page.click("summary >> text=Account")
     page.click("text=Log out")
     assert re.search(r"/login$", page.url)
@@ -388,12 +443,17 @@ def test_the_whole_job_with_javascript_off(
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "height", "rows"), [(1280, 800, 14), (360, 740, 6)])
-def test_the_queue_shows_work_and_not_air(open_page: Any, place: Any, width: int, height: int, rows: int) -> None:
+def test_the_queue_shows_work_and_not_air(
+    open_page: Any, place: Any, width: int, height: int, rows: int
+) -> None:
     for index in range(16):
         place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3])
     page = open_page("ama", width=width, height=height)
     page.goto("/orders")
-    seen = "[...document.querySelectorAll('tr[data-row]')].filter(r => r.getBoundingClientRect().bottom <= innerHeight)"
+    seen = (
+        "[...document.querySelectorAll('tr[data-row]')].filter(r =>"
+        " r.getBoundingClientRect().bottom <= innerHeight)"
+    )
     assert page.evaluate(f"{seen}.length") >= rows
     overlaps = """[...document.querySelectorAll('tr[data-row]')].some(row => {
         const boxes = [...row.querySelectorAll('a, button, .chip, .c-price, .c-profit, .c-age')]
@@ -413,7 +473,13 @@ SPILLED = """[...document.querySelectorAll('td > .badge, .figures b')].filter(ea
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
 def test_no_row_moves_when_one_above_it_is_pressed_and_goes(
-    open_page: Any, place: Any, in_store: Any, order_of: Any, monkeypatch: pytest.MonkeyPatch, width: int, height: int
+    open_page: Any,
+    place: Any,
+    in_store: Any,
+    order_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    height: int,
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=1))
     codes = [place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3]) for index in range(4)]
@@ -439,28 +505,38 @@ def test_rows_that_only_say_their_state_are_as_low(open_page: Any, place: Any, t
         place(number=f"02411100{index:02}", network=network, gb=gb, state=state)
     page = open_page("ama", width=360, height=740)
     page.goto(f"/orders?tab={tab}")
-    assert page.evaluate("document.querySelectorAll('tr[data-row]')[4].getBoundingClientRect().bottom <= innerHeight")
+    assert page.evaluate(
+        "document.querySelectorAll('tr[data-row]')[4].getBoundingClientRect().bottom <= innerHeight"
+    )
     assert page.evaluate(SPILLED) == []
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("pesewas", [50_000, 1_234_567])
-def test_a_sum_on_the_front_page_stays_in_one_line(open_page: Any, in_store: Any, app: Any, pesewas: int) -> None:
+def test_a_sum_on_the_front_page_stays_in_one_line(
+    open_page: Any, in_store: Any, app: Any, pesewas: int
+) -> None:
     with app.app_context(), tenancy.across_stores():
         ledger.fund_wallet(1, pesewas, "by MoMo", AMA)
     page = open_page("ama", width=360, height=740)
     page.goto("/")
-    assert page.evaluate("[...document.querySelectorAll('.figures b')].every(each => each.offsetHeight < 40)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.figures b')].every(each => each.offsetHeight < 40)"
+    )
     assert page.evaluate(SPILLED) == []
 
 
-@pytest.mark.parametrize("broken", ["let x = = 1;", "window.htmx = {}; throw new Error('too old');"])
+@pytest.mark.parametrize(
+    "broken", ["let x = = 1;", "window.htmx = {}; throw new Error('too old');"]
+)
 def test_without_htmx_the_queue_is_loaded_again_while_somebody_looks(
     open_page: Callable[..., Any], place: Any, broken: str
 ) -> None:
     place(number="0240000001")
     page = open_page("ama", width=360, height=740)
-    page.context.route("**/htmx-*.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+    page.context.route(
+        "**/htmx-*.js", lambda route: route.fulfill(body=broken, content_type="text/javascript")
+    )
     page.clock.install()
     page.goto("/orders")
     page.evaluate("window.stays = true")

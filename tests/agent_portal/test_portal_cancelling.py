@@ -1,4 +1,5 @@
-"""Cancelling a selection: it asks, with count and sum, and then each order by itself (fault S13)."""
+"""Cancelling a selection: it asks, with count and sum, and then each order by itself (fault
+S13)."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def test_it_asks_with_count_and_sum_and_changes_nothing(
     assert {order_of(code).state for code in codes} == {"pending"}
 
 
-def test_one_press_more_cancels_each_and_says_so(ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
+def test_one_press_more_cancels_each_and_says_so(
+    ama_agent: Visitor, place: Any, order_of: Any, wallet: Any
+) -> None:
     codes = [place(), place(number="0551112222"), place(number="0553334444")]
     before = wallet()
     page = confirm(ama_agent, codes[:2])
@@ -85,11 +88,15 @@ def test_two_people_at_once_cancel_each_order_once(
         thread.start()
     for thread in threads:
         thread.join()
-    kinds = in_store("ama", lambda: [[event.kind for event in orders.timeline(orders.by_code(c))] for c in codes])
+    kinds = in_store(
+        "ama", lambda: [[event.kind for event in orders.timeline(orders.by_code(c))] for c in codes]
+    )
     assert kinds == [["placed", "cancelled"]] * 6
 
 
-def test_one_that_was_processed_meanwhile_goes_on(ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
+def test_one_that_was_processed_meanwhile_goes_on(
+    ama_agent: Visitor, place: Any, order_of: Any, wallet: Any
+) -> None:
     codes = [place(), place(number="0551112222")]
     assert check(ama_agent, codes).status_code == 200
     ama_agent.post(f"/orders/{codes[0]}/process")
@@ -163,7 +170,9 @@ def test_only_for_those_who_may_and_in_their_own_store(
     own, foreign = place(), place("kofi", number="0248888888")
     viewer = logged_in("viewer@example.test", "portal", "ama")
     assert confirm(viewer, [own]).status_code == 403
-    assert ama_agent.post("/orders/cancel", {"order": own, "confirm": "1"}, csrf=False).status_code in (400, 403)
+    assert ama_agent.post(
+        "/orders/cancel", {"order": own, "confirm": "1"}, csrf=False
+    ).status_code in (400, 403)
     page = confirm(ama_agent, [own, foreign])
     assert "1 cancelled, 1 skipped" in page.text
     assert order_of(foreign, "kofi").state == "pending"
@@ -173,7 +182,10 @@ def test_only_for_those_who_may_and_in_their_own_store(
 def test_none_that_is_new_is_said(ama_agent: Visitor, place: Any) -> None:
     answer = check(ama_agent, [place(state="queued")])
     assert (answer.status_code, answer.location) == (303, "/orders")
-    assert "Nothing was cancelled. None of these orders is new any more" in ama_agent.get("/orders").text
+    assert (
+        "Nothing was cancelled. None of these orders is new any more"
+        in ama_agent.get("/orders").text
+    )
 
 
 def test_a_reload_of_the_check_page_leads_to_the_queue(ama_agent: Visitor) -> None:
@@ -206,7 +218,9 @@ def test_a_forgotten_number_is_masked_for_the_agent_and_offers_no_message(
         assert "xxx" not in shown
 
 
-def test_the_hidden_fields_of_the_check_page_are_the_whole_press(ama_agent: Visitor, place: Any, order_of: Any) -> None:
+def test_the_hidden_fields_of_the_check_page_are_the_whole_press(
+    ama_agent: Visitor, place: Any, order_of: Any
+) -> None:
     """As a browser without scripts sends them."""
     code = place()
     sent = hidden_fields(check(ama_agent, [code]).text)

@@ -1,4 +1,5 @@
-"""The customer's own money: who is owed it, that the agent gave it back, and what the customer reads."""
+"""The customer's own money: who is owed it, that the agent gave it back, and what the customer
+reads."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def headline(app: Flask, code: str, slug: str = "ama") -> str:
 
 @pytest.fixture
 def left(place: Any, in_store: Any) -> Callable[..., str]:
-    """An order that the agent processed, and then cancelled in line: its payment had been confirmed."""
+    """An order that the agent processed, and then cancelled in line: its payment had been
+    confirmed."""
 
     def make(slug: str = "ama", **what: Any) -> str:
         code = place(slug, state="queued", **what)
@@ -43,10 +45,18 @@ def test_who_paid_and_got_nothing_waits_in_give_back_until_it_is_said(
     app: Flask, ama_agent: Visitor, place: Any, left: Any, order_of: Any
 ) -> None:
     refunded, cancelled = place(state="refunded"), left(number="0559998888")
-    for state in ("cancelled", "completed", "failed", "pending"):  # cancelled while new: nobody had confirmed a payment
+    for state in (
+        "cancelled",
+        "completed",
+        "failed",
+        "pending",
+    ):  # cancelled while new: nobody had confirmed a payment
         place(number="0240000001", state=state)
     assert back_tab(ama_agent) == [refunded, cancelled]
-    assert refunded not in ama_agent.get("/orders?tab=failed").text + ama_agent.get("/orders?tab=done").text
+    assert (
+        refunded
+        not in ama_agent.get("/orders?tab=failed").text + ama_agent.get("/orders?tab=done").text
+    )
     assert headline(app, refunded) == "Not delivered: Ama's Data gives your money back"
     assert headline(app, cancelled) == "Cancelled: Ama's Data gives your money back"
     for code, how, said in ((refunded, "momo", "by MoMo"), (cancelled, "cash", "in cash")):
@@ -67,12 +77,18 @@ def test_who_paid_and_got_nothing_waits_in_give_back_until_it_is_said(
     assert back_tab(ama_agent) == []
 
 
-@pytest.mark.parametrize("state", ["pending", "queued", "submitting", "processing", "failed", "completed", "cancelled"])
-def test_nothing_is_owed_for_other_orders(ama_agent: Visitor, place: Any, counts: Any, state: str) -> None:
+@pytest.mark.parametrize(
+    "state", ["pending", "queued", "submitting", "processing", "failed", "completed", "cancelled"]
+)
+def test_nothing_is_owed_for_other_orders(
+    ama_agent: Visitor, place: Any, counts: Any, state: str
+) -> None:
     code = place(state=state)
     before = counts()
     answer = ama_agent.post(f"/orders/{code}/give-back", {"how": "momo"})
-    assert "Nobody is owed money for this order." in ama_agent.refused(answer) and counts() == before
+    assert (
+        "Nobody is owed money for this order." in ama_agent.refused(answer) and counts() == before
+    )
 
 
 @pytest.mark.parametrize("how", ["", "bank", "momo ", "\x00", "x" * 5000])
@@ -88,10 +104,16 @@ def test_it_moves_no_money_of_ours(ama_agent: Visitor, place: Any, counts: Any) 
     before = counts()
     ama_agent.post(f"/orders/{code}/give-back", {"how": "momo"})
     after = counts()
-    assert (after[2], after[3], after[4]) == (before[2], before[3], before[4])  # postings, entries, outbox
+    assert (after[2], after[3], after[4]) == (
+        before[2],
+        before[3],
+        before[4],
+    )  # postings, entries, outbox
 
 
-def test_pressed_by_eight_at_once_it_is_said_once(logged_in: Callable[..., Visitor], place: Any, in_store: Any) -> None:
+def test_pressed_by_eight_at_once_it_is_said_once(
+    logged_in: Callable[..., Visitor], place: Any, in_store: Any
+) -> None:
     code = place(state="refunded")
     people = [logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4]
     gate, statuses = threading.Barrier(len(people)), []
@@ -126,7 +148,8 @@ def test_a_mistake_is_taken_back_and_written_down(
 
 
 @pytest.mark.parametrize(
-    ("how", "said"), [("unpaid", "the customer had not paid"), ("delivered", "the data came after all")]
+    ("how", "said"),
+    [("unpaid", "the customer had not paid"), ("delivered", "the data came after all")],
 )
 def test_nothing_to_give_back_ends_it_too_and_says_why(
     app: Flask, ama_agent: Visitor, place: Any, how: str, said: str
@@ -136,7 +159,10 @@ def test_nothing_to_give_back_ends_it_too_and_says_why(
     assert back_tab(ama_agent) == [] and said in ama_agent.get(f"/orders/{code}").text
     assert headline(app, code) == "Not delivered: nothing to give back"
     page = Visitor(app, "ama").get(f"/orders/{code}").text
-    to_them = {"unpaid": "says that you had not paid. If you had, s", "delivered": "the data came. If it did not, s"}
+    to_them = {
+        "unpaid": "says that you had not paid. If you had, s",
+        "delivered": "the data came. If it did not, s",
+    }
     assert to_them[how] in page and "the customer" not in page
 
 
@@ -150,7 +176,9 @@ def test_another_store_can_neither_see_nor_say_it(
     assert order_of(code).given_back_at is None
 
 
-def test_a_viewer_reads_it_and_presses_nothing(logged_in: Callable[..., Visitor], place: Any, order_of: Any) -> None:
+def test_a_viewer_reads_it_and_presses_nothing(
+    logged_in: Callable[..., Visitor], place: Any, order_of: Any
+) -> None:
     code, viewer = place(state="refunded"), logged_in("viewer@example.test", "portal", "ama")
     assert f'action="/orders/{code}/give-back"' not in viewer.get(f"/orders/{code}").text
     assert viewer.post(f"/orders/{code}/give-back", {"how": "momo"}).status_code == 403
@@ -160,7 +188,10 @@ def test_a_viewer_reads_it_and_presses_nothing(logged_in: Callable[..., Visitor]
 def test_the_rows_owing_by_the_database_and_by_the_program_are_the_same(
     ama: int, place: Any, left: Any, in_store: Any
 ) -> None:
-    made = [place(state=state) for state in ("pending", "queued", "failed", "completed", "cancelled", "refunded")]
+    made = [
+        place(state=state)
+        for state in ("pending", "queued", "failed", "completed", "cancelled", "refunded")
+    ]
     made.append(left())
 
     def both() -> tuple[set[str], set[str]]:
@@ -176,24 +207,40 @@ def test_done_is_sorted_by_the_end_that_it_shows(
 ) -> None:
     first, second = place(state="processing"), place(number="0559998888", state="cancelled")
     jump(60)
-    in_store("ama", lambda: orders.advance(orders.by_code(first).id, "completed", text="Delivered."))
+    in_store(
+        "ama", lambda: orders.advance(orders.by_code(first).id, "completed", text="Delivered.")
+    )
     shown = re.findall(r'<tr id="o-([0-9A-Z]{10})"', ama_agent.get("/orders?tab=done").text)
     assert shown == [first, second]
 
 
-def test_a_failed_order_looks_stopped_and_promises_no_profit(ama_agent: Visitor, place: Any) -> None:
+def test_a_failed_order_looks_stopped_and_promises_no_profit(
+    ama_agent: Visitor, place: Any
+) -> None:
     code = place(state="failed")
-    row = ama_agent.get("/orders?tab=failed").text.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
+    row = (
+        ama_agent.get("/orders?tab=failed")
+        .text.partition(f'<tr id="o-{code}"')[2]
+        .partition("</tr>")[0]
+    )
     assert 'class="badge stopped"' in row and "money in" not in row and 'c-profit">–<' in row
     page = ama_agent.get(f"/orders/{code}").text
-    assert 'class="note stopped"' in page and "none unless it is delivered" in page and "k-moving" in page
+    assert (
+        'class="note stopped"' in page
+        and "none unless it is delivered" in page
+        and "k-moving" in page
+    )
     assert page.count("k-stopped") == 1  # the line of its history too
 
 
-def test_what_was_saved_is_said_in_the_words_of_what_was_done(ama_agent: Visitor, line_of: Any) -> None:
+def test_what_was_saved_is_said_in_the_words_of_what_was_done(
+    ama_agent: Visitor, line_of: Any
+) -> None:
     line, other = line_of("mtn", 5), line_of("mtn", 1)
     price = f"{line.price_pesewas / 100:.2f}"
     ama_agent.post("/prices", {f"price-{line.bundle_id}": price, f"hidden-{line.bundle_id}": "on"})
     assert "Hid 1 bundle." in ama_agent.get("/prices").text
-    ama_agent.post("/prices", {f"price-{line.bundle_id}": price, f"price-{other.bundle_id}": "99.00"})
+    ama_agent.post(
+        "/prices", {f"price-{line.bundle_id}": price, f"price-{other.bundle_id}": "99.00"}
+    )
     assert "Saved 1 price, showed 1 bundle." in ama_agent.get("/prices").text

@@ -1,4 +1,5 @@
-"""A press after the log-in has ended: nothing is done, nothing is lost, and nobody else sees what was chosen."""
+"""A press after the log-in has ended: nothing is done, nothing is lost, and nobody else sees what
+was chosen."""
 
 from __future__ import annotations
 
@@ -32,7 +33,11 @@ def log_in(portal: Visitor, who: str, **more: str) -> Any:
     if portal.get("/login").status_code == 303:  # somebody is: on a phone that two people share
         portal.post("/logout")
     page = portal.get("/login" + (f"?next={more['next']}" if "next" in more else "")).text
-    fields = {"email": f"{who}@example.test", "password": PASSWORD, "csrf_token": field(page, "csrf_token")}
+    fields = {
+        "email": f"{who}@example.test",
+        "password": PASSWORD,
+        "csrf_token": field(page, "csrf_token"),
+    }
     return portal.post("/login", fields | more, csrf=False)
 
 
@@ -53,11 +58,15 @@ def ticked(html: str) -> list[str]:
 
 
 def ended(app: Flask, portal: Visitor, how: str, jump: Callable[[float], None]) -> Visitor:
-    """End a log-in: by time, on the server from elsewhere, by the button, or with the browser's cookies."""
+    """End a log-in: by time, on the server from elsewhere, by the button, or with the browser's
+    cookies."""
     if how == "idle":
         jump(config.current().own_idle_s + 60)
     elif how == "ended elsewhere":
-        with portal.client.session_transaction(base_url=portal.base_url) as session, app.app_context():
+        with (
+            portal.client.session_transaction(base_url=portal.base_url) as session,
+            app.app_context(),
+        ):
             users.end_login(session["_user_id"])
     elif how == "logged out":
         portal.post("/logout")
@@ -105,7 +114,8 @@ def test_one_press_leads_back_to_its_queue_and_is_not_done_unasked(
     assert "Nothing was sent yet" in page and order_of(code).state == "pending"
     named = page[page.index("You had pressed Process for MTN 5 GB to") :].partition("</p>")[0]
     assert (
-        f'href="/orders/{code}"' in named and f'<tr id="o-{code}" data-row tabindex="-1" aria-current="true">' in page
+        f'href="/orders/{code}"' in named
+        and f'<tr id="o-{code}" data-row tabindex="-1" aria-current="true">' in page
     )
 
 
@@ -123,14 +133,19 @@ def test_an_undo_that_came_too_late_does_not_read_as_if_nothing_was_sent(
     assert "Nothing was sent yet" not in page and "Press once more" not in page
 
 
-def test_a_press_in_the_row_brings_its_page_s_ticks_along(app: Flask, portal: Visitor, place: Any, jump: Any) -> None:
+def test_a_press_in_the_row_brings_its_page_s_ticks_along(
+    app: Flask, portal: Visitor, place: Any, jump: Any
+) -> None:
     log_in(portal, "ama")
     one, two, three = place(), place(number="0241110001"), place(number="0241110002")
     assert 'data-hx-include-inherited="[name=order]:checked"' in portal.get("/orders").text
     form = form_of(portal) | {"order": [two, three]}
     ended(app, portal, "idle", jump)
     answer = portal.post(f"/orders/{one}/process?row=1", form, csrf=False, headers=HTMX)
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/login?next=/orders%3Ftab%3Dnew")
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+        401,
+        "/login?next=/orders%3Ftab%3Dnew",
+    )
     assert ticked(portal.get(log_in(portal, "ama", next="/orders").location).text) == [two, three]
 
 
@@ -176,8 +191,13 @@ def test_a_page_that_does_not_show_for_whom_it_was_drawn_keeps_nothing(
     log_in(portal, "ama")
     form = form_of(portal) | {"order": [place()], "drawn_for": drawn}
     ended(app, portal, "logged out", jump)
-    answer = portal.post("/orders/process", {k: v for k, v in form.items() if v is not None}, csrf=False)
-    assert answer.status_code == 303 and "Log in and press once more" in portal.get(answer.location).text
+    answer = portal.post(
+        "/orders/process", {k: v for k, v in form.items() if v is not None}, csrf=False
+    )
+    assert (
+        answer.status_code == 303
+        and "Log in and press once more" in portal.get(answer.location).text
+    )
     assert ticked(portal.get(log_in(portal, "ama", next="/orders").location).text) == []
 
 
@@ -192,7 +212,11 @@ def test_a_page_from_before_a_new_log_in_does_nothing_and_comes_back_ticked(
     answer = portal.post("/orders/process", form, csrf=False)
     assert (answer.status_code, answer.location) == (303, "/orders?tab=new")
     page = portal.get(answer.location).text
-    assert "older than your log-in" in page and ticked(page) == [code] and order_of(code).state == "pending"
+    assert (
+        "older than your log-in" in page
+        and ticked(page) == [code]
+        and order_of(code).state == "pending"
+    )
 
 
 def test_a_page_of_half_a_day_ago_does_nothing_and_comes_back_ticked_though_the_log_in_goes_on(
@@ -210,7 +234,9 @@ def test_a_page_of_half_a_day_ago_does_nothing_and_comes_back_ticked_though_the_
     assert order_of(code).state == "pending"
 
 
-def test_a_page_of_somebody_else_s_log_in_is_refused_whole(portal: Visitor, place: Any, order_of: Any) -> None:
+def test_a_page_of_somebody_else_s_log_in_is_refused_whole(
+    portal: Visitor, place: Any, order_of: Any
+) -> None:
     log_in(portal, "ama")
     code = place()
     form = form_of(portal) | {"order": [code]}
@@ -220,7 +246,9 @@ def test_a_page_of_somebody_else_s_log_in_is_refused_whole(portal: Visitor, plac
     assert ticked(portal.get("/orders").text) == [] and order_of(code).state == "pending"
 
 
-def test_two_hundred_ticks_fit_into_the_cookie(app: Flask, portal: Visitor, place: Any, jump: Any) -> None:
+def test_two_hundred_ticks_fit_into_the_cookie(
+    app: Flask, portal: Visitor, place: Any, jump: Any
+) -> None:
     log_in(portal, "ama")
     real = place()
     form = form_of(portal) | {"order": [real, *(f"{index:05}ABCDE" for index in range(199))]}
@@ -235,14 +263,22 @@ def test_no_password_is_ever_kept(app: Flask, portal: Visitor, jump: Any) -> Non
     log_in(portal, "ama")
     form = form_of(portal)
     ended(app, portal, "idle", jump)
-    portal.post("/account/password", {"csrf_token": form["csrf_token"], "present_password": PASSWORD}, csrf=False)
+    portal.post(
+        "/account/password",
+        {"csrf_token": form["csrf_token"], "present_password": PASSWORD},
+        csrf=False,
+    )
     with portal.client.session_transaction(base_url=portal.base_url) as session:
         assert PASSWORD not in str(dict(session))
 
 
-def test_on_one_s_own_phone_a_log_in_lives_half_a_day_unused_and_a_week_in_all(portal: Visitor, jump: Any) -> None:
+def test_on_one_s_own_phone_a_log_in_lives_half_a_day_unused_and_a_week_in_all(
+    portal: Visitor, jump: Any
+) -> None:
     answer = log_in(portal, "ama")
-    assert "Expires=" in next(one for one in answer.headers.getlist("Set-Cookie") if one.startswith("__Host-makola"))
+    assert "Expires=" in next(
+        one for one in answer.headers.getlist("Set-Cookie") if one.startswith("__Host-makola")
+    )
     for _ in range(15):
         jump(43_200 - 60)
         if portal.get("/orders").status_code != 200:
@@ -253,10 +289,13 @@ def test_on_one_s_own_phone_a_log_in_lives_half_a_day_unused_and_a_week_in_all(p
     assert portal.get("/orders").status_code == 303
 
 
-def test_on_a_shared_computer_it_ends_after_half_an_hour_and_with_the_browser(portal: Visitor, jump: Any) -> None:
+def test_on_a_shared_computer_it_ends_after_half_an_hour_and_with_the_browser(
+    portal: Visitor, jump: Any
+) -> None:
     answer = log_in(portal, "ama", shared="on")
     assert not any(
-        one.startswith("__Host-makola") and "Expires=" in one for one in answer.headers.getlist("Set-Cookie")
+        one.startswith("__Host-makola") and "Expires=" in one
+        for one in answer.headers.getlist("Set-Cookie")
     )
     jump(1_790)
     assert portal.get("/orders").status_code == 200
@@ -264,7 +303,9 @@ def test_on_a_shared_computer_it_ends_after_half_an_hour_and_with_the_browser(po
     assert portal.get("/orders").status_code == 303
 
 
-def test_typed_prices_come_back_typed_and_unsaved(app: Flask, portal: Visitor, line_of: Any, jump: Any) -> None:
+def test_typed_prices_come_back_typed_and_unsaved(
+    app: Flask, portal: Visitor, line_of: Any, jump: Any
+) -> None:
     log_in(portal, "ama")
     line = line_of("mtn", 5)
     name, page = f"price-{line.bundle_id}", portal.get("/prices").text
@@ -294,18 +335,30 @@ def test_how_the_money_went_back_stands_there_again_and_is_not_said_unasked(
     sent_from = {"Referer": portal.base_url + where}
     answer = portal.post(f"{where}/give-back", form, csrf=False, headers=sent_from)
     assert (
-        answer.location == f"/login?next={where}" and "what you had chosen is kept" in portal.get(answer.location).text
+        answer.location == f"/login?next={where}"
+        and "what you had chosen is kept" in portal.get(answer.location).text
     )
     back = log_in(portal, "ama", next=where).location
-    assert not ticked(portal.get("/orders").text) and "Nothing was sent yet" not in portal.get("/orders").text
+    assert (
+        not ticked(portal.get("/orders").text)
+        and "Nothing was sent yet" not in portal.get("/orders").text
+    )
     page = portal.get(back).text
-    assert back == where and "You had chosen “in cash”. Press once more." in page and chosen(page) == ["cash"]
-    assert order_of(code).given_back_at is None and chosen(portal.get(where).text) == [], "shown once"
+    assert (
+        back == where
+        and "You had chosen “in cash”. Press once more." in page
+        and chosen(page) == ["cash"]
+    )
+    assert order_of(code).given_back_at is None and chosen(portal.get(where).text) == [], (
+        "shown once"
+    )
     assert portal.post(f"{where}/give-back", {"how": chosen(page)[0]}).status_code == 303
     assert order_of(code).given_back_how == "cash"
 
 
-def test_why_nothing_is_owed_stands_there_again_too(app: Flask, portal: Visitor, place: Any, jump: Any) -> None:
+def test_why_nothing_is_owed_stands_there_again_too(
+    app: Flask, portal: Visitor, place: Any, jump: Any
+) -> None:
     log_in(portal, "ama")
     where = f"/orders/{place(state='refunded')}"
     page = portal.get(where).text

@@ -1,4 +1,5 @@
-"""Rows of the queue change in place while the page is open: state only, never position, at a bounded cost."""
+"""Rows of the queue change in place while the page is open: state only, never position, at a
+bounded cost."""
 
 from __future__ import annotations
 
@@ -49,17 +50,24 @@ def move(in_store: Callable[..., Any]) -> Callable[..., None]:
 def test_a_row_comes_back_when_its_state_is_another_one_and_only_then(
     ama_agent: Visitor, place: Any, move: Any
 ) -> None:
-    first, second = place(number="0240000001", state="processing"), place(number="0240000002", state="processing")
+    first, second = (
+        place(number="0240000001", state="processing"),
+        place(number="0240000002", state="processing"),
+    )
     page = ama_agent.get("/orders?tab=processing").text
     assert ama_agent.get(question(page)).status_code == 204
     move(first, "completed")
     answer = ama_agent.get(question(page))
     assert (answer.status_code, rows_of(answer.text)) == (200, [first])
     assert "Delivered" in answer.text and f'hx-target="#o-{first}"' in answer.text
-    assert ama_agent.get(question(answer.text)).status_code == 204  # it asks on, about the other one
+    assert (
+        ama_agent.get(question(answer.text)).status_code == 204
+    )  # it asks on, about the other one
     move(second, "completed")
     last = ama_agent.get(question(answer.text)).text
-    assert rows_of(last) == [second] and "/orders/rows" not in last  # nothing is left that may change
+    assert (
+        rows_of(last) == [second] and "/orders/rows" not in last
+    )  # nothing is left that may change
 
 
 def test_a_look_that_changes_no_state_takes_no_row_from_under_a_thumb(
@@ -86,17 +94,23 @@ def test_a_new_order_that_somebody_else_processed_loses_its_button(
     assert rows_of(row) == [code] and "In line" in row and f"/orders/{code}/process" not in row
 
 
-@pytest.mark.parametrize("asked", ["", "x", "K7QM2XR94T.zz", "9" * 30 + ".ab", "K7QM2XR94T.ab," * 400, "-1.ab"])
+@pytest.mark.parametrize(
+    "asked", ["", "x", "K7QM2XR94T.zz", "9" * 30 + ".ab", "K7QM2XR94T.ab," * 400, "-1.ab"]
+)
 def test_questions_that_make_no_sense_bring_nothing(ama_agent: Visitor, asked: str) -> None:
     assert ama_agent.get("/orders/rows", query_string={"on": asked}).status_code == 204
 
 
-def test_orders_of_another_store_bring_nothing(ama_agent: Visitor, place: Any, order_of: Any) -> None:
+def test_orders_of_another_store_bring_nothing(
+    ama_agent: Visitor, place: Any, order_of: Any
+) -> None:
     theirs: Order = order_of(place("kofi"), "kofi")
     assert ama_agent.get(f"/orders/rows?on={theirs.code}.0").status_code == 204
 
 
-def test_the_cost_of_a_question_does_not_grow_with_orders(ama_agent: Visitor, app: Flask, place: Any) -> None:
+def test_the_cost_of_a_question_does_not_grow_with_orders(
+    ama_agent: Visitor, app: Flask, place: Any
+) -> None:
     heard: list[str] = []
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -132,14 +146,21 @@ def test_a_changed_row_is_small(ama_agent: Visitor, place: Any, move: Any) -> No
     assert len(ama_agent.get(question(page)).get_data()) < MOST_BYTES
 
 
-def test_a_changed_row_brings_the_numbers_it_moved(ama_agent: Visitor, place: Any, move: Any) -> None:
+def test_a_changed_row_brings_the_numbers_it_moved(
+    ama_agent: Visitor, place: Any, move: Any
+) -> None:
     code = place(state="processing")
     page = ama_agent.get("/orders?tab=processing").text
     move(code, "refunded")
     answer = ama_agent.get(question(page)).text
-    assert 'id="wallet-now" class="money strong" data-available="50000" data-hx-swap-oob="true"' in answer
+    assert (
+        'id="wallet-now" class="money strong" data-available="50000" data-hx-swap-oob="true"'
+        in answer
+    )
     back = answer[answer.index("/orders?tab=back") :].partition("</a>")[0]
-    assert 'id="tabs" data-hx-swap-oob="true"' in answer and '<span class="count hot">1</span>' in back
+    assert (
+        'id="tabs" data-hx-swap-oob="true"' in answer and '<span class="count hot">1</span>' in back
+    )
 
 
 class TestInABrowser:
@@ -160,11 +181,15 @@ class TestInABrowser:
         page.evaluate("htmx.trigger(document.querySelector('#rows-live'), 'every')")
         page.wait_for_selector(f"#o-{codes[1]} .badge")
         assert "In line" in page.inner_text(f"#o-{codes[1]}")
-        assert page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.id)") == [f"o-{c}" for c in codes]
+        assert page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.id)") == [
+            f"o-{c}" for c in codes
+        ]
         assert [page.locator(f"#o-{code}").bounding_box()["y"] for code in codes[:2]] == tops[:2]
         assert page.is_checked(f"#o-{codes[2]} input[name=order]")
         assert page.evaluate("document.activeElement.id") == f"o-{codes[3]}"
         assert page.locator(f"#o-{codes[1]} input").count() == 0
         in_store("ama", lambda: orders.release(codes[3], Actor("agent", "Kwame")))
-        page.evaluate("htmx.trigger(document.querySelector('#rows-live'), 'every')")  # it asks on after an answer
+        page.evaluate(
+            "htmx.trigger(document.querySelector('#rows-live'), 'every')"
+        )  # it asks on after an answer
         page.wait_for_selector(f"#o-{codes[3]} .badge")

@@ -39,7 +39,9 @@ def test_the_address_may_be_typed_in_capitals_and_with_spaces(portal: Visitor) -
     assert log_in(portal, "  Ama@Example.TEST ").status_code == 303
 
 
-def test_unknown_and_wrong_read_the_same(portal: Visitor, visitor: Callable[[str], Visitor]) -> None:
+def test_unknown_and_wrong_read_the_same(
+    portal: Visitor, visitor: Callable[[str], Visitor]
+) -> None:
     wrong = log_in(portal, "ama@example.test", "not the password")
     unknown = log_in(visitor("portal"), "nobody-here@example.test", "not the password")
     assert wrong.status_code == unknown.status_code == 422
@@ -53,15 +55,23 @@ def test_a_person_without_a_store_is_told_so(portal: Visitor) -> None:
     assert portal.get("/").status_code == 303
 
 
-def test_five_wrong_ones_are_said_and_hold_for_this_address_even_with_the_right_password(portal: Visitor) -> None:
+def test_five_wrong_ones_are_said_and_hold_for_this_address_even_with_the_right_password(
+    portal: Visitor,
+) -> None:
     answers = [log_in(portal, "ama@example.test", "wrong").status_code for _ in range(5)]
     assert answers == [422] * 5
     late = log_in(portal, "ama@example.test", next="/prices")
     assert late.status_code == 429 and "Wait 15 minutes" in late.text
     assert int(late.headers["Retry-After"]) in range(880, 901)
-    assert 'value="ama@example.test"' in late.text and 'value="/prices"' in late.text and PASSWORD not in late.text
+    assert (
+        'value="ama@example.test"' in late.text
+        and 'value="/prices"' in late.text
+        and PASSWORD not in late.text
+    )
     assert portal.get("/").status_code == 303
-    assert log_in(portal, "kofi@example.test").status_code == 303, "a neighbour behind the same address"
+    assert log_in(portal, "kofi@example.test").status_code == 303, (
+        "a neighbour behind the same address"
+    )
 
 
 def from_address(portal: Visitor, address: str, password: str = PASSWORD, **more: str) -> Any:
@@ -80,8 +90,16 @@ def test_while_others_guess_a_new_address_waits_a_moment_and_its_next_press_is_l
     guessed_by_strangers(visitor("portal"))
     ama = visitor("portal")
     waits = from_address(ama, "10.2.0.1", next="/prices")
-    assert waits.status_code == 429 and "Wait 1 second," in waits.text and waits.headers["Retry-After"] == "1"
-    assert 'value="ama@example.test"' in waits.text and 'value="/prices"' in waits.text and PASSWORD not in waits.text
+    assert (
+        waits.status_code == 429
+        and "Wait 1 second," in waits.text
+        and waits.headers["Retry-After"] == "1"
+    )
+    assert (
+        'value="ama@example.test"' in waits.text
+        and 'value="/prices"' in waits.text
+        and PASSWORD not in waits.text
+    )
     jump(1.01)
     assert from_address(ama, "10.2.0.1", next="/prices").location == "/prices"
 
@@ -97,15 +115,27 @@ def test_a_phone_that_logged_in_before_is_let_in_from_the_guesser_s_own_address(
     assert log_in(portal, "ama@example.test").status_code == 303
 
 
-def test_the_mark_of_a_known_device_is_locked_to_its_host_and_given_to_nobody_else(portal: Visitor) -> None:
+def test_the_mark_of_a_known_device_is_locked_to_its_host_and_given_to_nobody_else(
+    portal: Visitor,
+) -> None:
     assert "__Host-known" not in str(log_in(portal, "ama@example.test", "wrong").headers)
-    assert "__Host-known" not in str(log_in(portal, "nobody@example.test").headers), "the password alone is not enough"
-    (cookie,) = [c for c in log_in(portal, "ama@example.test").headers.getlist("Set-Cookie") if "__Host-known" in c]
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+    assert "__Host-known" not in str(log_in(portal, "nobody@example.test").headers), (
+        "the password alone is not enough"
+    )
+    (cookie,) = [
+        c
+        for c in log_in(portal, "ama@example.test").headers.getlist("Set-Cookie")
+        if "__Host-known" in c
+    ]
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {
+        part.strip() for part in cookie.split(";")
+    }
     assert "Domain" not in cookie
 
 
-def test_the_mark_of_one_door_says_nothing_at_the_other(portal: Visitor, visitor: Callable[[str], Visitor]) -> None:
+def test_the_mark_of_one_door_says_nothing_at_the_other(
+    portal: Visitor, visitor: Callable[[str], Visitor]
+) -> None:
     console = visitor("admin")
     owner = {"email": "owner@example.test", "password": PASSWORD}
     assert console.post("/login", owner).status_code == 303
@@ -160,7 +190,9 @@ def test_a_busy_log_in_says_so_at_once_and_keeps_the_form(portal: Visitor) -> No
         ("", "/"),
     ],
 )
-def test_after_the_log_in_only_a_path_of_this_host_is_next(portal: Visitor, wanted: str, got: str) -> None:
+def test_after_the_log_in_only_a_path_of_this_host_is_next(
+    portal: Visitor, wanted: str, got: str
+) -> None:
     assert log_in(portal, "ama@example.test", next=wanted).location == got
 
 
@@ -177,17 +209,24 @@ def test_who_is_logged_in_needs_no_log_in_page(ama_agent: Visitor) -> None:
 
 
 GUARDED = [
-    ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET", "/orders/K7QM2XR94T"),
-    ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST", "/orders/K7QM2XR94T/cancel"),
-    ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"), ("POST", "/prices"),
-    ("GET", "/orders/rows"), ("GET", "/prices/changes"), ("POST", "/prices/changes"), ("POST", "/orders/K7QM2XR94T/reprice"),
+    ("GET", "/"), ("GET", "/orders"), ("GET", "/orders/news?since=0"), ("GET",
+    "/orders/K7QM2XR94T"),
+    ("GET", "/orders/K7QM2XR94T/status"), ("POST", "/orders/K7QM2XR94T/process"), ("POST",
+    "/orders/K7QM2XR94T/cancel"),
+    ("POST", "/orders/K7QM2XR94T/recheck"), ("POST", "/orders/process"), ("GET", "/prices"),
+    ("POST", "/prices"),
+    ("GET", "/orders/rows"), ("GET", "/prices/changes"), ("POST", "/prices/changes"), ("POST",
+    "/orders/K7QM2XR94T/reprice"),
     ("GET", "/orders/cancel"), ("POST", "/orders/cancel"), ("POST", "/orders/K7QM2XR94T/give-back"),
     ("POST", "/orders/K7QM2XR94T/give-back/undo"),
-    ("GET", "/orders/K7QM2XR94T/row"), ("GET", "/orders/K7QM2XR94T/cancel"), ("POST", "/orders/K7QM2XR94T/undo"), ("POST", "/orders/undo"),
-    ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST", "/logout"),
+    ("GET", "/orders/K7QM2XR94T/row"), ("GET", "/orders/K7QM2XR94T/cancel"), ("POST",
+    "/orders/K7QM2XR94T/undo"), ("POST", "/orders/undo"),
+    ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST",
+    "/logout"),
     ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
     ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
-    ("GET", "/reset/K7QM2XR94T"), ("POST", "/reset/K7QM2XR94T"),  # open to who has a link; this is none
+    # Open to who has a link; this is none.
+    ("GET", "/reset/K7QM2XR94T"), ("POST", "/reset/K7QM2XR94T"),
 ]  # fmt: skip
 
 
@@ -213,7 +252,11 @@ def test_every_route_of_the_room_is_in_that_list(app: Any) -> None:
 def test_a_poll_after_the_log_in_ended_ends_itself(portal: Visitor) -> None:
     answer = portal.get("/orders/news?since=0", headers={"HX-Request": "true"})
     assert answer.status_code == 401
-    assert "Log in again" in answer.text and "trigger" not in answer.text and "<html" not in answer.text
+    assert (
+        "Log in again" in answer.text
+        and "trigger" not in answer.text
+        and "<html" not in answer.text
+    )
 
 
 def test_a_press_after_the_log_in_ended_goes_to_the_log_in_page_as_a_whole(portal: Visitor) -> None:
@@ -237,18 +280,24 @@ def test_a_log_in_never_keeps_a_session_from_before(app: Any, portal: Visitor) -
         first = session["_user_id"]
         assert "planted" not in session
     log_in(portal, "kofi@example.test")
-    assert Visitor(app, "portal", first).get("/").status_code == 303, "the earlier log-in must have ended"
+    assert Visitor(app, "portal", first).get("/").status_code == 303, (
+        "the earlier log-in must have ended"
+    )
     assert "Kofi&#39;s Data" in portal.get("/").text
 
 
-def test_a_log_in_of_the_console_opens_nothing_here(app: Any, logged_in: Callable[..., Visitor]) -> None:
+def test_a_log_in_of_the_console_opens_nothing_here(
+    app: Any, logged_in: Callable[..., Visitor]
+) -> None:
     owner = logged_in("owner@example.test", "console", None)
     with owner.client.session_transaction(base_url=owner.base_url) as session:
         token = session["_user_id"]
     assert Visitor(app, "portal", token).get("/orders").status_code == 303
 
 
-def test_a_session_used_for_a_while_still_shows_who_it_is(ama_agent: Visitor, jump: Callable[[float], None]) -> None:
+def test_a_session_used_for_a_while_still_shows_who_it_is(
+    ama_agent: Visitor, jump: Callable[[float], None]
+) -> None:
     jump(120)  # past the minute after which the session notes that it was seen
     assert "ama@example.test" in ama_agent.get("/orders").text
 
@@ -260,14 +309,21 @@ def test_an_idle_session_ends(ama_agent: Visitor, jump: Callable[[float], None])
 
 class TestSeveralStores:
     def test_the_chooser_comes_first_and_nothing_opens_before(self, portal: Visitor) -> None:
-        assert log_in(portal, "both@example.test", next="/prices").location == "/stores?next=/prices"
+        assert (
+            log_in(portal, "both@example.test", next="/prices").location == "/stores?next=/prices"
+        )
         assert portal.get("/orders?tab=back").location == "/stores?next=/orders?tab%3Dback"
         assert portal.get("/").location == portal.post("/prices").location == "/stores"
         page = portal.get("/stores").text
         assert "Ama&#39;s Data" in page and "Kofi&#39;s Data" in page
 
     @pytest.mark.parametrize(
-        ("wanted", "led"), [("/orders?tab=back", "/orders?tab=back"), ("//evil.test", "/"), ("https://evil.test/", "/")]
+        ("wanted", "led"),
+        [
+            ("/orders?tab=back", "/orders?tab=back"),
+            ("//evil.test", "/"),
+            ("https://evil.test/", "/"),
+        ],
     )
     def test_choosing_leads_to_what_was_wanted_and_never_elsewhere(
         self, portal: Visitor, wanted: str, led: str
@@ -303,7 +359,11 @@ class TestRoles:
         for path in ("/", "/orders", f"/orders/{code}", "/wallet", "/prices"):
             page = viewer.get(path)
             assert page.status_code == 200
-            assert "/process" not in page.text and "/cancel" not in page.text and "Save prices" not in page.text
+            assert (
+                "/process" not in page.text
+                and "/cancel" not in page.text
+                and "Save prices" not in page.text
+            )
         for path in (
             f"/orders/{code}/process",
             f"/orders/{code}/cancel",
@@ -315,13 +375,17 @@ class TestRoles:
             assert viewer.post(path, {"order": code}).status_code == 403
         assert counts()[2:5] == before[2:5]
 
-    def test_a_cashier_processes_and_does_not_price(self, logged_in: Callable[..., Visitor], place: Any, order_of: Any,
+    def test_a_cashier_processes_and_does_not_price(self, logged_in: Callable[..., Visitor],
+    place: Any, order_of: Any,
                                                     line_of: Any) -> None:  # fmt: skip
         cashier, code = logged_in("cashier@example.test", "portal", "ama"), place()
         assert cashier.post(f"/orders/{code}/process").status_code == 303
         assert order_of(code).state == "queued"
         assert "Save prices" not in cashier.get("/prices").text
-        assert cashier.post("/prices", {f"price-{line_of('mtn', 5).bundle_id}": "90.00"}).status_code == 403
+        assert (
+            cashier.post("/prices", {f"price-{line_of('mtn', 5).bundle_id}": "90.00"}).status_code
+            == 403
+        )
 
 
 # The log-in form, wrong in fifteen ways: (fields, status, what must be said).
@@ -336,11 +400,23 @@ WRONG = [
     ({"email": "ama@example.test", "password": "x" * 257}, 422, "at most 256"),
     ({"email": "ama@example.test\x00", "password": PASSWORD}, 422, "like ama@example.com"),
     ({"email": "ama@example.test", "password": "\x00\x01\x02"}, 422, "do not belong together"),
-    ({"email": "ama@example.test' OR '1'='1", "password": "guess-1234"}, 422, "like ama@example.com"),
-    ({"email": ["kofi@example.test", "ama@example.test"], "password": "guess-1234"}, 422, "do not belong together"),
+    (
+        {"email": "ama@example.test' OR '1'='1", "password": "guess-1234"},
+        422,
+        "like ama@example.com",
+    ),
+    (
+        {"email": ["kofi@example.test", "ama@example.test"], "password": "guess-1234"},
+        422,
+        "do not belong together",
+    ),
     ({"email": "<script>@example.test", "password": "guess-1234"}, 422, "do not belong together"),
     ({"email": "ama@example.test", "password": "x" * 70_000}, 413, "larger"),
-    ({"email": "ama@example.test", "password": "Correct Horse Battery"}, 422, "do not belong together"),
+    (
+        {"email": "ama@example.test", "password": "Correct Horse Battery"},
+        422,
+        "do not belong together",
+    ),
 ]
 
 
@@ -353,7 +429,13 @@ def test_a_wrong_form_is_answered_with_a_sentence(
     assert answer.status_code == status and sentence in answer.text
     assert counts() == before and portal.get("/").status_code == 303
     typed = form.get("email")
-    if status == 422 and isinstance(typed, str) and typed.isprintable() and "<" not in typed and "'" not in typed:
+    if (
+        status == 422
+        and isinstance(typed, str)
+        and typed.isprintable()
+        and "<" not in typed
+        and "'" not in typed
+    ):
         assert f'value="{typed}"' in answer.text, "what was typed is kept"
     assert form.get("password", PASSWORD) not in answer.text, "a password is never shown again"
 

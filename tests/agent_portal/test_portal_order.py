@@ -1,4 +1,5 @@
-"""The order page: facts, the history with its money, what may be pressed when, and the live part."""
+"""The order page: facts, the history with its money, what may be pressed when, and the live
+part."""
 
 from __future__ import annotations
 
@@ -30,30 +31,41 @@ def test_the_facts_of_an_order(ama_agent: Visitor, place: Any, order_of: Any) ->
     code = place(name="Efua", state="processing")
     order, page = order_of(code), ama_agent.get(f"/orders/{code}").text
     for words in (
-        phones.show("+233241234567"), 'data-copy="0241234567"', "5 GB", "30 days", "Efua", order.shown_code,
-        order.order_ref, "SUP-4T", money.cedis(order.price_pesewas), money.cedis(order.agent_price_pesewas),
+        phones.show("+233241234567"), 'data-copy="0241234567"', "5 GB", "30 days", "Efua",
+        order.shown_code,
+        order.order_ref, "SUP-4T", money.cedis(order.price_pesewas),
+        money.cedis(order.agent_price_pesewas),
         money.cedis(order.profit_pesewas), f"/orders/{code}",
     ):  # fmt: skip
         assert words in page
 
 
-def test_what_the_supplier_charges_the_platform_is_not_on_it(ama_agent: Visitor, place: Any, order_of: Any) -> None:
+def test_what_the_supplier_charges_the_platform_is_not_on_it(
+    ama_agent: Visitor, place: Any, order_of: Any
+) -> None:
     code = place(state="completed")
     cost = order_of(code).cost_pesewas
     page = ama_agent.get(f"/orders/{code}").text
     assert money.format_ghs(cost) not in page and "amount_pesewas" not in page
 
 
-def test_the_history_tells_people_supplier_and_money_in_order(ama_agent: Visitor, place: Any, order_of: Any) -> None:
+def test_the_history_tells_people_supplier_and_money_in_order(
+    ama_agent: Visitor, place: Any, order_of: Any
+) -> None:
     code = place(state="completed")
     cost = money.cedis(order_of(code).agent_price_pesewas)
     page = words_of(ama_agent.get(f"/orders/{code}").text)
     story = [
-        "Order placed.", "Ama confirmed the payment and processed it.", f"{cost} set aside in your wallet.",
-        "Sending to the supplier (attempt 1).", "The supplier has it.", "Delivered, the supplier says.",
+        "Order placed.", "Ama confirmed the payment and processed it.",
+        f"{cost} set aside in your wallet.",
+        "Sending to the supplier (attempt 1).", "The supplier has it.",
+        "Delivered, the supplier says.",
         f"{cost} paid for it.",
     ]  # fmt: skip
-    places = [page.find(words.replace("\N{NO-BREAK SPACE}", " "), page.find("Everything so far")) for words in story]
+    places = [
+        page.find(words.replace("\N{NO-BREAK SPACE}", " "), page.find("Everything so far"))
+        for words in story
+    ]
     assert -1 not in places and places == sorted(places)
 
 
@@ -66,16 +78,21 @@ def test_money_that_comes_back_is_told(ama_agent: Visitor, place: Any, order_of:
 
 def test_raw_detail_is_folded(ama_agent: Visitor, place: Any) -> None:
     page = ama_agent.get(f"/orders/{place(state='processing')}").text
-    folded = re.search(r"<details[^>]*><summary[^>]*>Details</summary><pre>(.+?)</pre>", page, re.DOTALL)
+    folded = re.search(
+        r"<details[^>]*><summary[^>]*>Details</summary><pre>(.+?)</pre>", page, re.DOTALL
+    )
     assert folded and "SUP-4T" in folded[1]
 
 
 @pytest.mark.parametrize(
     ("state", "buttons"),
-    [("pending", {"process", "cancel"}), ("queued", {"cancel"}), ("submitting", {"recheck"}), ("processing", {"recheck"}),
+    [("pending", {"process", "cancel"}), ("queued", {"cancel"}), ("submitting", {"recheck"}),
+    ("processing", {"recheck"}),
      ("failed", {"recheck"}), ("completed", set()), ("refunded", set()), ("cancelled", set())],
 )  # fmt: skip
-def test_only_what_can_be_done_is_offered(ama_agent: Visitor, place: Any, state: str, buttons: set[str]) -> None:
+def test_only_what_can_be_done_is_offered(
+    ama_agent: Visitor, place: Any, state: str, buttons: set[str]
+) -> None:
     page = ama_agent.get(f"/orders/{place(state=state)}").text
     assert set(re.findall(r'action="/orders/\w{10}/(\w+)"', page)) == buttons
 
@@ -96,11 +113,17 @@ def test_a_wallet_too_small_is_said_before_the_press(
     assert f"{money.cedis(dear)} needed, " in ama_agent.get(f"/orders/{code}").text
 
 
-def test_the_message_to_the_customer_names_the_order_and_goes_to_the_number(ama_agent: Visitor, place: Any) -> None:
+def test_the_message_to_the_customer_names_the_order_and_goes_to_the_number(
+    ama_agent: Visitor, place: Any
+) -> None:
     code = place()
     link = re.search(r'href="(https://wa\.me/[^"]+)"', ama_agent.get(f"/orders/{code}").text)
-    assert link and link[1].startswith("https://wa.me/233241234567?text=Hello%20from%20Ama%27s%20Data")
-    assert code[:4] in link[1] and f"%2Forders%2F{code}" in link[1].replace("/orders/", "%2Forders%2F")
+    assert link and link[1].startswith(
+        "https://wa.me/233241234567?text=Hello%20from%20Ama%27s%20Data"
+    )
+    assert code[:4] in link[1] and f"%2Forders%2F{code}" in link[1].replace(
+        "/orders/", "%2Forders%2F"
+    )
 
 
 @pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/status", "/orders/{}/status?v=1"])
@@ -109,7 +132,9 @@ def test_the_other_stores_order_reads_as_unknown(ama_agent: Visitor, place: Any,
     assert theirs.status_code == unknown.status_code == 404 and theirs.text == unknown.text
 
 
-@pytest.mark.parametrize("code", ["K7QM", "%20", "..", "K7QM-2XR9-4T-AA", "\N{GRINNING FACE}", "0" * 400, "%ff%fe"])
+@pytest.mark.parametrize(
+    "code", ["K7QM", "%20", "..", "K7QM-2XR9-4T-AA", "\N{GRINNING FACE}", "0" * 400, "%ff%fe"]
+)
 def test_what_cannot_be_a_code_is_unknown(ama_agent: Visitor, code: str) -> None:
     assert ama_agent.get(f"/orders/{code}").status_code == 404
 
@@ -136,7 +161,9 @@ class TestLive:
         assert "every " in answer.text and 'data-hx-swap-oob="innerHTML">In line' in answer.text
         assert self.poll(ama_agent, answer.text).status_code == 204
 
-    def test_a_later_look_at_the_supplier_brings_one_too(self, ama_agent: Visitor, place: Any, in_store: Any) -> None:
+    def test_a_later_look_at_the_supplier_brings_one_too(
+        self, ama_agent: Visitor, place: Any, in_store: Any
+    ) -> None:
         code = place(state="processing")
         page = ama_agent.get(f"/orders/{code}").text
         in_store("ama", lambda: orders.note_next(orders.by_code(code).id, clock.after(600)))
@@ -152,7 +179,9 @@ class TestLive:
         assert answer.status_code == 200 and "every 10000ms" in answer.text
 
     @pytest.mark.parametrize("state", ["completed", "refunded", "cancelled"])
-    def test_a_final_order_is_asked_about_no_more(self, ama_agent: Visitor, place: Any, state: str) -> None:
+    def test_a_final_order_is_asked_about_no_more(
+        self, ama_agent: Visitor, place: Any, state: str
+    ) -> None:
         code = place(state=state)
         for path in (f"/orders/{code}", f"/orders/{code}/status"):
             page = ama_agent.get(path).text
@@ -162,10 +191,16 @@ class TestLive:
         head = ama_agent.get(f"/orders/{place()}").text.partition("</head>")[0]
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in head
 
-    @pytest.mark.parametrize("query", ["", "v=", "v=abc", "v=1&s=x", "v=9999", "v=1&v=2", "s=2", "v=%F0%9F"])
-    def test_an_odd_version_brings_a_fresh_part(self, ama_agent: Visitor, place: Any, query: str) -> None:
+    @pytest.mark.parametrize(
+        "query", ["", "v=", "v=abc", "v=1&s=x", "v=9999", "v=1&v=2", "s=2", "v=%F0%9F"]
+    )
+    def test_an_odd_version_brings_a_fresh_part(
+        self, ama_agent: Visitor, place: Any, query: str
+    ) -> None:
         answer = ama_agent.get(f"/orders/{place()}/status?{query}", headers=HTMX)
-        assert answer.status_code in (200, 204) and (answer.status_code == 200 or query.startswith("v=1"))
+        assert answer.status_code in (200, 204) and (
+            answer.status_code == 200 or query.startswith("v=1")
+        )
 
 
 def settle(app: Any, case_id: int, action: str, seen: int | None, words: str) -> None:
@@ -188,7 +223,10 @@ def test_an_agent_reads_that_a_person_is_asked_and_then_what_was_done(
     in_store("ama", lambda: orders.advance(order.id, "refunded", text="The watch is over."))
     [case] = in_store("ama", lambda: cases.of_kind(order.id, "supplier_money"))
     page = words_of(ama_agent.get(f"/orders/{code}").text)
-    assert "this waits for a person at Makola" in page and "is back in your wallet and stays there." in page
+    assert (
+        "this waits for a person at Makola" in page
+        and "is back in your wallet and stays there." in page
+    )
     before = ama_agent.get(f"/orders/{code}/status?v={order_of(code).version}").status_code
     settle(app, case.id, "write_off", order.cost_pesewas, "Kwame says it will not come back")
     page = words_of(ama_agent.get(f"/orders/{code}").text)
@@ -196,12 +234,20 @@ def test_an_agent_reads_that_a_person_is_asked_and_then_what_was_done(
     assert "Esi: the supplier's money for this order is given up." in page.replace("&#39;", "'")
     assert "“Kwame says it will not come back”" in page
     assert money.format_ghs(order.cost_pesewas) not in page and "amount_pesewas" not in page
-    assert (before, ama_agent.get(f"/orders/{code}/status?v={order.version}").status_code) == (204, 200)
+    assert (before, ama_agent.get(f"/orders/{code}/status?v={order.version}").status_code) == (
+        204,
+        200,
+    )
 
 
-def test_a_case_of_another_store_is_no_business_of_this_one(ama_agent: Visitor, place: Any, in_store: Any) -> None:
+def test_a_case_of_another_store_is_no_business_of_this_one(
+    ama_agent: Visitor, place: Any, in_store: Any
+) -> None:
     code = place("kofi", state="processing")
-    in_store("kofi", lambda: orders.raise_case(orders.by_code(code).id, "never_fulfilled", {"since": "x"}))  # type: ignore[union-attr]
+    in_store(
+        "kofi",
+        lambda: orders.raise_case(orders.by_code(code).id, "never_fulfilled", {"since": "x"}),
+    )  # type: ignore[union-attr]
     ours = place(state="processing")
     assert "waits for a person" not in ama_agent.get(f"/orders/{ours}").text
 
@@ -209,9 +255,14 @@ def test_a_case_of_another_store_is_no_business_of_this_one(ama_agent: Visitor, 
 @pytest.mark.parametrize(
     ("happens", "said"),
     [
-        (lambda: catalog.apply_sync("datamart", offers()[1:]), "MTN 1 GB is not offered by the network’s supplier now"),
         (
-            lambda: catalog.apply_sync("datamart", [replace(offers()[0], cost_pesewas=900), *offers()[1:]]),
+            lambda: catalog.apply_sync("datamart", offers()[1:]),
+            "MTN 1 GB is not offered by the network’s supplier now",
+        ),
+        (
+            lambda: catalog.apply_sync(
+                "datamart", [replace(offers()[0], cost_pesewas=900), *offers()[1:]]
+            ),
             "what it will cost you is being decided",
         ),
         (lambda: catalog.pause_network("mtn", "backlog", AMA), "MTN is paused since"),
@@ -229,4 +280,8 @@ def test_process_is_not_offered_where_it_would_be_refused(
     moved = ama_agent.get(asks[1].replace("&amp;", "&"))
     assert moved.status_code == 200
     for page in (moved.text, ama_agent.get(f"/orders/{code}").text):
-        assert said in words_of(page) and f"/orders/{code}/process" not in page and f"/orders/{code}/cancel" in page
+        assert (
+            said in words_of(page)
+            and f"/orders/{code}/process" not in page
+            and f"/orders/{code}/cancel" in page
+        )

@@ -1,4 +1,5 @@
-"""Every page of the portal: clean HTML, nothing of a customer's taken for markup, no script or style of its own inside."""
+"""Every page of the portal: clean HTML, nothing of a customer's taken for markup, no script or
+style of its own inside."""
 
 from __future__ import annotations
 
@@ -10,7 +11,16 @@ import html5lib
 import pytest
 from visitors import Visitor
 
-STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded", "cancelled")
+STATES = (
+    "pending",
+    "queued",
+    "submitting",
+    "processing",
+    "completed",
+    "failed",
+    "refunded",
+    "cancelled",
+)
 NASTY = '"><img src=x onerror=alert(1)><b>'
 
 
@@ -25,8 +35,11 @@ def problems_of(html: str, container: str | None = None) -> list[str]:
 
 @pytest.fixture
 def full(place: Any) -> dict[str, str]:
-    """A store with an order in every state, one of them for a mismatched number and with a hostile name."""
-    codes = {state: place(number=f"024000000{index}", state=state) for index, state in enumerate(STATES)}
+    """A store with an order in every state, one of them for a mismatched number and with a hostile
+    name."""
+    codes = {
+        state: place(number=f"024000000{index}", state=state) for index, state in enumerate(STATES)
+    }
     return codes | {"odd": place(number="0201234567", name=NASTY)}
 
 
@@ -61,7 +74,9 @@ def test_every_page_parses_without_a_fault(
 def test_every_fragment_parses_without_a_fault(ama_agent: Visitor, full: dict[str, str]) -> None:
     news = ama_agent.get("/orders/news?since=0").text
     live = ama_agent.get(f"/orders/{full['processing']}/status").text
-    row = ama_agent.post(f"/orders/{full['pending']}/process?row=1", headers={"HX-Request": "true"}).text
+    row = ama_agent.post(
+        f"/orders/{full['pending']}/process?row=1", headers={"HX-Request": "true"}
+    ).text
     assert problems_of(news, "div") == problems_of(live, "div") == []
     table_row, rest = row[: row.index("</tr>") + 5], row[row.index("</tr>") + 5 :]
     assert problems_of(table_row, "tbody") == problems_of(rest, "div") == []
@@ -75,11 +90,15 @@ def test_nothing_typed_by_a_customer_is_markup(ama_agent: Visitor, full: dict[st
     assert "<img src=x" not in searched
 
 
-def test_pages_bring_no_script_or_style_of_their_own(ama_agent: Visitor, full: dict[str, str]) -> None:
+def test_pages_bring_no_script_or_style_of_their_own(
+    ama_agent: Visitor, full: dict[str, str]
+) -> None:
     for path in pages_of(full):
         answer = ama_agent.get(path)
         tags = " ".join(re.findall(r"<[a-z][^>]*>", answer.text))
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:", tags), path
+        assert not re.search(
+            r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:", tags
+        ), path
         assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -89,7 +108,9 @@ def test_ids_are_unique_on_every_page(ama_agent: Visitor, full: dict[str, str]) 
         assert sorted(found) == sorted(set(found)), path
 
 
-def test_a_page_costs_a_bounded_number_of_statements(app: Any, ama_agent: Visitor, place: Any) -> None:
+def test_a_page_costs_a_bounded_number_of_statements(
+    app: Any, ama_agent: Visitor, place: Any
+) -> None:
     from sqlalchemy import event
 
     from core.base.db import STORE, db

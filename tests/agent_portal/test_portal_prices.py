@@ -1,4 +1,5 @@
-"""The price table: kept as typed, saved all or none, never below what the bundle costs the agent."""
+"""The price table: kept as typed, saved all or none, never below what the bundle costs the
+agent."""
 
 from __future__ import annotations
 
@@ -21,7 +22,11 @@ def form_of(in_store: Callable[..., Any]) -> Callable[..., dict[str, str]]:
 
     def fill(slug: str = "ama") -> dict[str, str]:
         lines = in_store(slug, catalog.price_table)
-        return {f"price-{line.bundle_id}": money.format_ghs(line.price_pesewas) for line in lines if line.price_pesewas}
+        return {
+            f"price-{line.bundle_id}": money.format_ghs(line.price_pesewas)
+            for line in lines
+            if line.price_pesewas
+        }
 
     return fill
 
@@ -29,7 +34,11 @@ def form_of(in_store: Callable[..., Any]) -> Callable[..., dict[str, str]]:
 def test_the_table_shows_cost_price_and_profit(ama_agent: Visitor, line_of: Any) -> None:
     line, page = line_of("mtn", 5), ama_agent.get("/prices").text
     row = page[page.index(f'<tr id="row-{line.bundle_id}"') :].partition("</tr>")[0]
-    for pesewas in (line.agent_price_pesewas, line.price_pesewas, (line.price_pesewas - line.agent_price_pesewas)):
+    for pesewas in (
+        line.agent_price_pesewas,
+        line.price_pesewas,
+        (line.price_pesewas - line.agent_price_pesewas),
+    ):
         assert money.format_ghs(pesewas) in row
     assert f'value="{money.format_ghs(line.price_pesewas)}"' in row
     assert page.index('"chip mtn"') < page.index('"chip telecel"') < page.index('"chip at"')
@@ -54,7 +63,9 @@ def test_the_other_store_keeps_its_prices(ama_agent: Visitor, line_of: Any, form
     assert line_of("mtn", 5, "kofi").price_pesewas == before
 
 
-def test_hiding_and_showing_again(ama_agent: Visitor, visitor: Any, line_of: Any, form_of: Any) -> None:
+def test_hiding_and_showing_again(
+    ama_agent: Visitor, visitor: Any, line_of: Any, form_of: Any
+) -> None:
     line = line_of("telecel", 5)
     ama_agent.post("/prices", form_of() | {f"hidden-{line.bundle_id}": "1"})
     assert line_of("telecel", 5).hidden and "hidden from customers" in ama_agent.get("/prices").text
@@ -70,7 +81,9 @@ def test_nothing_changed_saves_nothing(ama_agent: Visitor, form_of: Any, counts:
 
 def test_exactly_the_cost_is_allowed(ama_agent: Visitor, line_of: Any) -> None:
     line = line_of("mtn", 5)
-    ama_agent.post("/prices", {f"price-{line.bundle_id}": money.format_ghs(line.agent_price_pesewas)})
+    ama_agent.post(
+        "/prices", {f"price-{line.bundle_id}": money.format_ghs(line.agent_price_pesewas)}
+    )
     assert line_of("mtn", 5).price_pesewas == line.agent_price_pesewas
 
 
@@ -84,13 +97,20 @@ def test_one_price_below_cost_saves_none_and_names_bundle_and_floor(
     )
     assert answer.status_code == 422 and "Nothing was saved" in answer.text
     assert f"MTN 5 GB costs you {money.cedis(low.agent_price_pesewas)}." in answer.text
-    assert f'value="{typed}"' in answer.text and 'value="77.77"' in answer.text, "all that was typed is kept"
-    assert f'href="#price-{low.bundle_id}"' in answer.text and f'aria-describedby="why-{low.bundle_id}"' in answer.text
+    assert f'value="{typed}"' in answer.text and 'value="77.77"' in answer.text, (
+        "all that was typed is kept"
+    )
+    assert (
+        f'href="#price-{low.bundle_id}"' in answer.text
+        and f'aria-describedby="why-{low.bundle_id}"' in answer.text
+    )
     assert '<output class="money is-below"' in answer.text
     assert counts() == before
 
 
-def test_a_price_the_cost_has_passed_is_flagged_and_not_sold(app: Any, ama_agent: Visitor, line_of: Any) -> None:
+def test_a_price_the_cost_has_passed_is_flagged_and_not_sold(
+    app: Any, ama_agent: Visitor, line_of: Any
+) -> None:
     tables_owner.execute(
         update(Bundle).where(Bundle.network == "mtn", Bundle.mb == 5120)
         .values(cost_pesewas=9_000, agent_price_pesewas=9_900)
@@ -143,7 +163,8 @@ def test_a_wrong_price_is_answered_with_a_sentence_and_kept(
 ) -> None:
     line, before = line_of("mtn", 5), counts()
     answer = ama_agent.post(
-        "/prices", form_of() | {f"price-{line.bundle_id}": typed, f"price-{line_of('at', 2).bundle_id}": "77"}
+        "/prices",
+        form_of() | {f"price-{line.bundle_id}": typed, f"price-{line_of('at', 2).bundle_id}": "77"},
     )
     assert answer.status_code == 422 and sentence in answer.text and "MTN 5 GB" in answer.text
     assert counts() == before and 'value="77"' in answer.text
@@ -153,7 +174,9 @@ def test_a_wrong_price_is_answered_with_a_sentence_and_kept(
 
 
 class TestOddForms:
-    def test_a_bundle_that_does_not_exist(self, ama_agent: Visitor, form_of: Any, counts: Any) -> None:
+    def test_a_bundle_that_does_not_exist(
+        self, ama_agent: Visitor, form_of: Any, counts: Any
+    ) -> None:
         before = counts()
         for name in ("price-999999", "price-", "price-abc", "price-1;2", "price-" + "9" * 40):
             answer = ama_agent.post("/prices", form_of() | {name: "50"})
@@ -170,7 +193,13 @@ class TestOddForms:
     ) -> None:
         line, before = line_of("mtn", 5), counts()
         answer = ama_agent.post(
-            "/prices", {f"hidden-{line.bundle_id}": "1", "store_id": "2", "cost_pesewas": "1", "agent_price": "0.01"}
+            "/prices",
+            {
+                f"hidden-{line.bundle_id}": "1",
+                "store_id": "2",
+                "cost_pesewas": "1",
+                "agent_price": "0.01",
+            },
         )
         assert answer.status_code == 303 and counts() == before and not line_of("mtn", 5).hidden
 
@@ -178,7 +207,9 @@ class TestOddForms:
         before = counts()
         assert ama_agent.post("/prices", {}).status_code == 303 and counts() == before
 
-    def test_without_token_or_from_elsewhere(self, ama_agent: Visitor, line_of: Any, counts: Any) -> None:
+    def test_without_token_or_from_elsewhere(
+        self, ama_agent: Visitor, line_of: Any, counts: Any
+    ) -> None:
         form, before = {f"price-{line_of('mtn', 5).bundle_id}": "88.00"}, counts()
         assert ama_agent.post("/prices", form, csrf=False).status_code == 400
         assert ama_agent.post("/prices", form, csrf=False, origin=None).status_code == 400

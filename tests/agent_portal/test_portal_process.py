@@ -1,4 +1,5 @@
-"""Process, cancel, ask again: one order and many, twice, at once, refused; nothing lost in any of them."""
+"""Process, cancel, ask again: one order and many, twice, at once, refused; nothing lost in any of
+them."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ class TestOne:
         assert in_store("ama", lambda: outbox.of_order(orders.by_code(code).id)) is not None
         assert f"{money.cedis(cost)} is set aside" in ama_agent.get(answer.location).text
 
-    def test_twice_is_once(self, ama_agent: Visitor, place: Any, wallet: Any, counts: Any, cost: int) -> None:
+    def test_twice_is_once(
+        self, ama_agent: Visitor, place: Any, wallet: Any, counts: Any, cost: int
+    ) -> None:
         code = place()
         ama_agent.post(f"/orders/{code}/process")
         before = counts()
@@ -52,7 +55,9 @@ class TestOne:
         self, logged_in: Callable[..., Visitor], place: Any, wallet: Any, cost: int
     ) -> None:
         code = place()
-        people = [logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4]
+        people = [
+            logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4
+        ]
         gate, codes = threading.Barrier(len(people)), []
 
         def press(person: Visitor) -> None:
@@ -71,10 +76,14 @@ class TestOne:
         answer = ama_agent.post(f"/orders/{place()}/process", {"back": "/orders?tab=new&q=024"})
         assert answer.location == "/orders?tab=new&q=024"
 
-    @pytest.mark.parametrize("back", ["https://evil.example", "//evil.example", "/\\evil", "javascript:1", "x" * 900])
+    @pytest.mark.parametrize(
+        "back", ["https://evil.example", "//evil.example", "/\\evil", "javascript:1", "x" * 900]
+    )
     def test_back_never_leads_elsewhere(self, ama_agent: Visitor, place: Any, back: str) -> None:
         code = place()
-        assert ama_agent.post(f"/orders/{code}/process", {"back": back}).location == f"/orders/{code}"
+        assert (
+            ama_agent.post(f"/orders/{code}/process", {"back": back}).location == f"/orders/{code}"
+        )
 
     def test_too_little_money_is_said_with_both_amounts_and_loses_nothing(
         self, ama_agent: Visitor, place: Any, order_of: Any, counts: Any, nearly_empty: Any
@@ -83,7 +92,10 @@ class TestOne:
         code = place(gb=10)
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/process")
-        said = f"{money.cedis(dear)} needed, {money.cedis(left)} in your wallet. Fund it, or process fewer."
+        said = (
+            f"{money.cedis(dear)} needed, {money.cedis(left)} in your wallet. Fund it, or process"
+            " fewer."
+        )
         assert said in ama_agent.refused(answer)
         assert counts() == before and order_of(code).state == "pending"
 
@@ -100,7 +112,9 @@ class TestOne:
         assert "costs you GH₵\N{NO-BREAK SPACE}99.00 now, not" in ama_agent.refused(answer)
         assert counts() == before
 
-    def test_a_paused_network_is_refused_with_what_works(self, app: Any, ama_agent: Visitor, place: Any) -> None:
+    def test_a_paused_network_is_refused_with_what_works(
+        self, app: Any, ama_agent: Visitor, place: Any
+    ) -> None:
         code = place()
         with app.app_context(), tenancy.across_stores():
             catalog.pause_network("mtn", "maintenance", SYSTEM)
@@ -109,24 +123,36 @@ class TestOne:
         assert "MTN is paused since" in said and "Telecel and AT work" in said
         assert "MTN is paused" in ama_agent.get("/").text
 
-    def test_a_cancelled_order_is_refused(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
+    def test_a_cancelled_order_is_refused(
+        self, ama_agent: Visitor, place: Any, order_of: Any
+    ) -> None:
         code = place(state="cancelled")
         answer = ama_agent.post(f"/orders/{code}/process")
         said = "This order is cancelled: it cannot be processed."
         assert said in ama_agent.refused(answer) and order_of(code).state == "cancelled"
 
-    def test_a_code_may_be_typed_sloppily_in_the_address(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
+    def test_a_code_may_be_typed_sloppily_in_the_address(
+        self, ama_agent: Visitor, place: Any, order_of: Any
+    ) -> None:
         code = place()
         assert ama_agent.post(f"/orders/{code.lower()}/process").location == f"/orders/{code}"
 
 
 class TestAsARowOfTheQueue:
-    def test_the_row_and_the_numbers_it_moved_come_back(self, ama_agent: Visitor, place: Any, cost: int) -> None:
+    def test_the_row_and_the_numbers_it_moved_come_back(
+        self, ama_agent: Visitor, place: Any, cost: int
+    ) -> None:
         code = place()
         answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
         assert answer.status_code == 200 and "<html" not in answer.text
-        assert f'<tr id="o-{code}"' in answer.text and "In line" in answer.text and "/process" not in answer.text
-        assert 'id="wallet-now"' in answer.text and money.cedis(WALLET_PESEWAS - cost) in answer.text
+        assert (
+            f'<tr id="o-{code}"' in answer.text
+            and "In line" in answer.text
+            and "/process" not in answer.text
+        )
+        assert (
+            'id="wallet-now"' in answer.text and money.cedis(WALLET_PESEWAS - cost) in answer.text
+        )
         assert answer.text.count('data-hx-swap-oob="true"') == 2
 
     def test_a_refusal_stays_in_the_row_with_its_button(
@@ -141,7 +167,13 @@ class TestAsARowOfTheQueue:
 
 class TestMany:
     def test_each_row_has_its_result(
-        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any, nearly_empty: Any, cost: int
+        self,
+        ama_agent: Visitor,
+        place: Any,
+        order_of: Any,
+        wallet: Any,
+        nearly_empty: Any,
+        cost: int,
     ) -> None:
         price, left = nearly_empty()
         good, dear, gone = place(gb=5), place(gb=10), place(number="0551112222", state="cancelled")
@@ -149,9 +181,19 @@ class TestMany:
         assert answer.status_code == 200
         assert "<h1>1 sent, 1 over already, 1 short of money</h1>" in answer.text
         missing = money.cedis(price - left + cost)
-        assert f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet: {missing} more." in answer.text
-        assert "Over already: nothing was sent." in answer.text and "This order is cancelled" in answer.text
-        assert [order_of(code).state for code in (good, dear, gone)] == ["queued", "pending", "cancelled"]
+        assert (
+            f"{money.cedis(price)} needed, {money.cedis(left - cost)} in your wallet: {missing}"
+            " more." in answer.text
+        )
+        assert (
+            "Over already: nothing was sent." in answer.text
+            and "This order is cancelled" in answer.text
+        )
+        assert [order_of(code).state for code in (good, dear, gone)] == [
+            "queued",
+            "pending",
+            "cancelled",
+        ]
         assert wallet()[0] == left - cost
 
     def test_repeated_and_already_processed_ones_move_no_money(
@@ -165,8 +207,10 @@ class TestMany:
 
     @pytest.mark.parametrize(
         ("state", "said", "words"),
-        [("queued", "1 already in line", "In line."), ("submitting", "1 already in line", "Sending."),
-         ("processing", "1 already in line", "With the network."), ("failed", "1 already in line", "Failed, watched."),
+        [("queued", "1 already in line", "In line."), ("submitting", "1 already in line",
+        "Sending."),
+         ("processing", "1 already in line", "With the network."), ("failed", "1 already in line",
+         "Failed, watched."),
          ("completed", "1 over already", "Delivered."), ("refunded", "1 over already", "Refunded."),
          ("cancelled", "1 over already", "This order is cancelled: it cannot be processed.")],
     )  # fmt: skip
@@ -186,13 +230,23 @@ class TestMany:
         ticked = [place(gb=10, number=f"02411100{index:02}") for index in range(6)] + [place(gb=1)]
         total = 6 * dear + line_of("mtn", 1).agent_price_pesewas
         page = ama_agent.post("/orders/process", {"order": ticked[::-1]}).text
-        assert "<h1>0 sent, 7 short of money</h1>" in page and page.count('<section class="card flush"') == 1
-        said = f"{money.cedis(total)} needed, {money.cedis(left)} in your wallet: {money.cedis(total - left)} more."
+        assert (
+            "<h1>0 sent, 7 short of money</h1>" in page
+            and page.count('<section class="card flush"') == 1
+        )
+        said = (
+            f"{money.cedis(total)} needed, {money.cedis(left)} in your wallet:"
+            f" {money.cedis(total - left)} more."
+        )
         assert said in page and {order_of(code).state for code in ticked} == {"pending"}
         link = f"/wallet?need={total - left}"
         assert f'href="{link}#fund"' in page
         fund = ama_agent.get(link).text
-        assert 'id="fund"' in fund and f"{money.cedis(total - left)} more is needed" in fund and "Ama" in fund
+        assert (
+            'id="fund"' in fund
+            and f"{money.cedis(total - left)} more is needed" in fund
+            and "Ama" in fund
+        )
 
     def test_those_that_fit_go_when_somebody_asks_for_it(
         self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any
@@ -202,7 +256,10 @@ class TestMany:
         page = ama_agent.post("/orders/process", {"order": [dear, cheap]}).text
         assert "Send those that fit" in page and order_of(cheap).state == "pending"
         again = ama_agent.post("/orders/process", {"order": [dear, cheap], "past_short": "1"})
-        assert "<h1>1 sent, 1 short of money</h1>" in again.text and "Send those that fit" not in again.text
+        assert (
+            "<h1>1 sent, 1 short of money</h1>" in again.text
+            and "Send those that fit" not in again.text
+        )
         assert [order_of(code).state for code in (dear, cheap)] == ["pending", "queued"]
 
     def test_one_press_without_the_money_leads_to_funding_too(
@@ -217,7 +274,9 @@ class TestMany:
         assert 'href="/wallet#fund"' in ama_agent.get(f"/orders/{code}").text
 
     def test_a_code_sent_too_often_counts_once(self, ama_agent: Visitor, place: Any) -> None:
-        assert "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
+        assert (
+            "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
+        )
 
     def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
         answer = ama_agent.post("/orders/process", {"order": place(state="cancelled")})
@@ -228,18 +287,24 @@ class TestMany:
     ) -> None:
         own, foreign = place(), place("kofi", number="0248888888")
         answer = ama_agent.post("/orders/process", {"order": [own, foreign]})
-        assert "1 sent, 1 not sent" in answer.text and "There is no order with this code in your store" in answer.text
+        assert (
+            "1 sent, 1 not sent" in answer.text
+            and "There is no order with this code in your store" in answer.text
+        )
         assert (
             phones.show("+233248888888") not in answer.text.replace(" ", "\u00a0")
             and order_of(foreign, "kofi").state == "pending"
         )
 
     def test_back_is_kept(self, ama_agent: Visitor, place: Any) -> None:
-        page = ama_agent.post("/orders/process", {"order": place(), "back": "/orders?tab=new&q=024"}).text
+        page = ama_agent.post(
+            "/orders/process", {"order": place(), "back": "/orders?tab=new&q=024"}
+        ).text
         assert 'href="/orders?tab=new&amp;q=024"' in page
 
 
-# The selection, wrong in twelve ways: (fields, status, what must be said). {own} is an order that could be sent.
+# The selection, wrong in twelve ways: (fields, status, what must be said). {own} is an order that
+# could be sent.
 WRONG = [
     ({}, 303, "Select at least one order first."),
     ({"order": ""}, 303, "Select at least one order first."),
@@ -263,7 +328,10 @@ def test_a_wrong_selection_changes_nothing(
 ) -> None:
     own = place()
     before = counts()
-    filled = {name: value.replace("{own}", own) if isinstance(value, str) else value for name, value in form.items()}
+    filled = {
+        name: value.replace("{own}", own) if isinstance(value, str) else value
+        for name, value in form.items()
+    }
     answer = ama_agent.post("/orders/process", filled)
     assert answer.status_code == status
     if status == 303:
@@ -274,7 +342,9 @@ def test_a_wrong_selection_changes_nothing(
     assert counts() == before
 
 
-def test_a_file_in_place_of_text_changes_nothing(ama_agent: Visitor, place: Any, counts: Any) -> None:
+def test_a_file_in_place_of_text_changes_nothing(
+    ama_agent: Visitor, place: Any, counts: Any
+) -> None:
     import io
 
     before = counts()
@@ -287,7 +357,9 @@ class TestCancel:
     def test_a_new_order(self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
         code = place()
         asked = ama_agent.post(f"/orders/{code}/cancel")
-        assert asked.status_code == 200 and order_of(code).state == "pending", "one tap cancels nothing"
+        assert asked.status_code == 200 and order_of(code).state == "pending", (
+            "one tap cancels nothing"
+        )
         sum_asked = money.cedis(order_of(code).price_pesewas)
         assert f"Cancel MTN 5 GB, {sum_asked}?" in re.sub("<[^>]+>", "", asked.text)
         assert ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
@@ -299,7 +371,10 @@ class TestCancel:
         code = place(state="queued")
         assert wallet()[1] == cost
         asked = ama_agent.post(f"/orders/{code}/cancel").text
-        assert f"{money.cedis(cost)} comes back to your wallet" in asked and "the order goes to Give back" in asked
+        assert (
+            f"{money.cedis(cost)} comes back to your wallet" in asked
+            and "the order goes to Give back" in asked
+        )
         ama_agent.post(f"/orders/{code}/cancel", {"confirm": "queued"})
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
@@ -308,7 +383,8 @@ class TestCancel:
         ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
         before = counts()
         assert (
-            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303 and counts() == before
+            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
+            and counts() == before
         )
 
     def test_one_that_was_processed_while_it_was_asked_is_asked_about_again(
@@ -321,7 +397,9 @@ class TestCancel:
         assert again.status_code == 200 and "It has moved since you looked" in again.text
         assert order_of(code).state == "queued"
 
-    @pytest.mark.parametrize("state", ["submitting", "processing", "failed", "completed", "refunded"])
+    @pytest.mark.parametrize(
+        "state", ["submitting", "processing", "failed", "completed", "refunded"]
+    )
     def test_what_is_on_its_way_cannot_be_cancelled(
         self, ama_agent: Visitor, place: Any, order_of: Any, counts: Any, state: str
     ) -> None:
@@ -333,7 +411,9 @@ class TestCancel:
 
 
 class TestRecheck:
-    def test_it_makes_the_order_due_and_says_so(self, ama_agent: Visitor, place: Any, in_store: Any) -> None:
+    def test_it_makes_the_order_due_and_says_so(
+        self, ama_agent: Visitor, place: Any, in_store: Any
+    ) -> None:
         code = place(state="processing")
         answer = ama_agent.post(f"/orders/{code}/recheck")
         assert answer.location == f"/orders/{code}"
@@ -341,7 +421,9 @@ class TestRecheck:
         assert "Asking the supplier about MTN 5 GB" in page and "Ama asked for a check." in page
 
     @pytest.mark.parametrize("state", ["pending", "cancelled"])
-    def test_there_is_nothing_to_ask_about(self, ama_agent: Visitor, place: Any, counts: Any, state: str) -> None:
+    def test_there_is_nothing_to_ask_about(
+        self, ama_agent: Visitor, place: Any, counts: Any, state: str
+    ) -> None:
         code = place(state=state)
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/recheck")
@@ -349,16 +431,25 @@ class TestRecheck:
 
 
 @pytest.mark.parametrize("verb", ["process", "cancel", "recheck"])
-def test_the_other_stores_order_reads_as_unknown(ama_agent: Visitor, place: Any, counts: Any, verb: str) -> None:
+def test_the_other_stores_order_reads_as_unknown(
+    ama_agent: Visitor, place: Any, counts: Any, verb: str
+) -> None:
     foreign = place("kofi")
     before = counts()
-    theirs, unknown = ama_agent.post(f"/orders/{foreign}/{verb}"), ama_agent.post(f"/orders/{UNKNOWN}/{verb}")
+    theirs, unknown = (
+        ama_agent.post(f"/orders/{foreign}/{verb}"),
+        ama_agent.post(f"/orders/{UNKNOWN}/{verb}"),
+    )
     assert theirs.status_code == unknown.status_code == 404
     assert theirs.text == unknown.text and counts() == before
 
 
-@pytest.mark.parametrize("path", ["/orders/{}/process", "/orders/{}/cancel", "/orders/{}/recheck", "/orders/process"])
-def test_no_press_without_token_or_from_elsewhere(ama_agent: Visitor, place: Any, counts: Any, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["/orders/{}/process", "/orders/{}/cancel", "/orders/{}/recheck", "/orders/process"]
+)
+def test_no_press_without_token_or_from_elsewhere(
+    ama_agent: Visitor, place: Any, counts: Any, path: str
+) -> None:
     code = place(state="queued") if "recheck" in path else place()
     path, form, before = path.format(code), {"order": code}, counts()
     assert ama_agent.post(path, form, csrf=False).status_code == 400
@@ -377,15 +468,22 @@ PRESSES = ["process", "cancel", "recheck", "undo", "reprice", "give-back"]
 def test_a_refused_press_leaves_nothing_for_a_reload_to_press_again(
     ama_agent: Visitor, logged_in: Any, place: Any, press: str
 ) -> None:
-    """Its answer is the way to the order's page; there the sentence stands once, and on no other order's page."""
-    state = {"cancel": "processing", "recheck": "pending", "give-back": "pending", "undo": "completed"}.get(
-        press, "cancelled"
-    )
+    """Its answer is the way to the order's page; there the sentence stands once, and on no other
+    order's page."""
+    state = {
+        "cancel": "processing",
+        "recheck": "pending",
+        "give-back": "pending",
+        "undo": "completed",
+    }.get(press, "cancelled")
     code, other = place(state=state), place(number="0551112222")
     answer = ama_agent.post(f"/orders/{code}/{press}", {"how": "momo"})
     assert (answer.status_code, answer.location) == (303, f"/orders/{code}#refused")
     assert 'id="refused"' not in ama_agent.get(f"/orders/{other}").text
-    assert 'id="refused"' not in logged_in("cashier@example.test", "portal", "ama").get(f"/orders/{code}").text
+    assert (
+        'id="refused"'
+        not in logged_in("cashier@example.test", "portal", "ama").get(f"/orders/{code}").text
+    )
     page = ama_agent.refused(answer)
     assert 'id="refused" role="alert" tabindex="-1" autofocus' in page
     assert 'http-equiv="refresh"' not in page, "without script it stays to be read"

@@ -1,4 +1,5 @@
-"""The queue: tabs, counts, order, search, paging, the bar of new orders, and only one's own store."""
+"""The queue: tabs, counts, order, search, paging, the bar of new orders, and only one's own
+store."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ def numbers(html: str) -> list[str]:
 
 
 def counts_of(html: str) -> dict[str, int]:
-    return {name: int(count) for name, count in re.findall(r">([\w ]+) <span class=\"count[^\"]*\">(\d+)<", html)}
+    return {
+        name: int(count)
+        for name, count in re.findall(r">([\w ]+) <span class=\"count[^\"]*\">(\d+)<", html)
+    }
 
 
 @pytest.fixture
@@ -27,7 +31,9 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
 
 
-def test_a_row_says_number_bundle_price_and_profit(ama_agent: Visitor, place: Any, line_of: Any) -> None:
+def test_a_row_says_number_bundle_price_and_profit(
+    ama_agent: Visitor, place: Any, line_of: Any
+) -> None:
     code = place(gb=5, name="Efua")
     page = ama_agent.get("/orders").text.replace("\N{NO-BREAK SPACE}", " ")
     row = page[page.index(f'<tr id="o-{code}"') :].partition("</tr>")[0]
@@ -36,12 +42,23 @@ def test_a_row_says_number_bundle_price_and_profit(ama_agent: Visitor, place: An
         money.format_ghs(line.price_pesewas),
         money.format_ghs(line.price_pesewas - line.agent_price_pesewas),
     )
-    for words in ("024 123 4567", ">MTN<", "5 GB", price, f"+{profit}", "just now", "Efua", f"/orders/{code}/process"):
+    for words in (
+        "024 123 4567",
+        ">MTN<",
+        "5 GB",
+        price,
+        f"+{profit}",
+        "just now",
+        "Efua",
+        f"/orders/{code}/process",
+    ):
         assert words in row
     assert f'data-cost="{line.agent_price_pesewas}"' in row and "looks like" not in row
 
 
-def test_a_number_of_another_network_is_marked_with_a_sign_and_words(ama_agent: Visitor, place: Any) -> None:
+def test_a_number_of_another_network_is_marked_with_a_sign_and_words(
+    ama_agent: Visitor, place: Any
+) -> None:
     place(number="0201234567")
     page = ama_agent.get("/orders").text
     assert "#warn" in page and "looks like Telecel" in page
@@ -49,7 +66,16 @@ def test_a_number_of_another_network_is_marked_with_a_sign_and_words(ama_agent: 
 
 def test_each_tab_holds_its_states_and_counts_them(ama_agent: Visitor, place: Any) -> None:
     for index, state in enumerate(
-        ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded", "cancelled")
+        (
+            "pending",
+            "queued",
+            "submitting",
+            "processing",
+            "completed",
+            "failed",
+            "refunded",
+            "cancelled",
+        )
     ):
         place(number=f"024000000{index}", state=state)
     shown = {
@@ -75,7 +101,9 @@ def test_each_tab_holds_its_states_and_counts_them(ama_agent: Visitor, place: An
     }
 
 
-def test_late_says_what_waits_too_long(ama_agent: Visitor, place: Any, jump: Callable[[float], None]) -> None:
+def test_late_says_what_waits_too_long(
+    ama_agent: Visitor, place: Any, jump: Callable[[float], None]
+) -> None:
     place(number="0240000001", state="processing")
     place(number="0240000002", state="queued")
     assert numbers(ama_agent.get("/orders?tab=late").text) == []
@@ -98,7 +126,9 @@ def test_new_orders_are_oldest_first(ama_agent: Visitor, place: Any) -> None:
     assert [number[-1] for number in numbers(ama_agent.get("/orders").text)] == ["0", "1", "2"]
 
 
-def test_the_other_stores_orders_are_nowhere(ama_agent: Visitor, kofi_agent: Visitor, place: Any) -> None:
+def test_the_other_stores_orders_are_nowhere(
+    ama_agent: Visitor, kofi_agent: Visitor, place: Any
+) -> None:
     place("kofi", number="0249999999")
     place("ama", number="0241111111")
     assert numbers(ama_agent.get("/orders").text) == ["024 111 1111"]
@@ -107,8 +137,12 @@ def test_the_other_stores_orders_are_nowhere(ama_agent: Visitor, kofi_agent: Vis
 
 
 class TestSearch:
-    @pytest.mark.parametrize("typed", ["0241234567", "024 123 4567", "+233241234567", "4567", "efua", "EFU"])
-    def test_by_number_or_name_typed_any_way(self, ama_agent: Visitor, place: Any, typed: str) -> None:
+    @pytest.mark.parametrize(
+        "typed", ["0241234567", "024 123 4567", "+233241234567", "4567", "efua", "EFU"]
+    )
+    def test_by_number_or_name_typed_any_way(
+        self, ama_agent: Visitor, place: Any, typed: str
+    ) -> None:
         place(name="Efua")
         place(number="0559998888")
         assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == ["024 123 4567"]
@@ -119,20 +153,30 @@ class TestSearch:
         typed = f"{code[:4]}-{code[4:8]}-{code[8:]}".lower().replace("0", "o").replace("1", "l")
         assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == ["024 123 4567"]
 
-    def test_nothing_found_says_so_and_keeps_what_was_typed(self, ama_agent: Visitor, place: Any) -> None:
+    def test_nothing_found_says_so_and_keeps_what_was_typed(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place()
         page = ama_agent.get("/orders?tab=new&q=zebra").text
-        assert "Nothing found for “zebra”" in page and 'value="zebra"' in page and "All tabs were searched" in page
+        assert (
+            "Nothing found for “zebra”" in page
+            and 'value="zebra"' in page
+            and "All tabs were searched" in page
+        )
 
-    def test_the_address_keeps_the_search_and_pages_of_it(self, ama_agent: Visitor, place: Any) -> None:
+    def test_the_address_keeps_the_search_and_pages_of_it(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place()
         page = ama_agent.get("/orders?q=024").text
         assert 'name="back" value="/orders?q=024"' in page and 'aria-current="page">New' not in page
 
     @pytest.mark.parametrize(
         ("state", "tab"),
-        [("pending", "New"), ("queued", "Processing"), ("submitting", "Processing"), ("processing", "Processing"),
-         ("failed", "Failed"), ("refunded", "Give back"), ("completed", "Done"), ("cancelled", "Done")],
+        [("pending", "New"), ("queued", "Processing"), ("submitting", "Processing"), ("processing",
+        "Processing"),
+         ("failed", "Failed"), ("refunded", "Give back"), ("completed", "Done"), ("cancelled",
+         "Done")],
     )  # fmt: skip
     def test_a_code_finds_that_order_alone_in_any_state_and_says_its_tab(
         self, ama_agent: Visitor, place: Any, order_of: Any, state: str, tab: str
@@ -144,14 +188,19 @@ class TestSearch:
             for typed in (code, order_of(code).shown_code.lower(), f"*{code}*"):
                 page = ama_agent.get(f"/orders?{where}q={typed}").text
                 assert numbers(page) == ["055 999 8888"], (where, typed)
-                assert f"in {tab}" in page and re.search(rf"stands in the tab <a [^>]+>{tab}</a>[.:]", page)
+                assert f"in {tab}" in page and re.search(
+                    rf"stands in the tab <a [^>]+>{tab}</a>[.:]", page
+                )
         assert (f"/orders/{code}/process" in page) == (state == "pending")
 
     @pytest.mark.parametrize(
         "pasted",
-        ["Order {shown} at Ama's Data: http://ama.localhost/orders/{code}", "Hello, about my order {shown}.",
-         "[29/11/2026, 10:02] +233 24 123 4567: my code is {lower}, when does it come?", "{shown} MTN 5 GB 0241234567",
-         "http://ama.localhost/orders/{code})", "https://wa.me/?text=Order%20{shown}%20at%20Ama", "“{code}”,"],
+        ["Order {shown} at Ama's Data: http://ama.localhost/orders/{code}",
+        "Hello, about my order {shown}.",
+         "[29/11/2026, 10:02] +233 24 123 4567: my code is {lower}, when does it come?",
+         "{shown} MTN 5 GB 0241234567",
+         "http://ama.localhost/orders/{code})", "https://wa.me/?text=Order%20{shown}%20at%20Ama",
+         "“{code}”,"],
     )  # fmt: skip
     def test_a_code_is_found_in_whatever_was_pasted(
         self, ama_agent: Visitor, place: Any, order_of: Any, pasted: str
@@ -186,18 +235,25 @@ class TestSearch:
         code = place(gb=1)
         page = ama_agent.get(f"/orders?q={code}").text
         assert f"/orders/{code}/process?row=1&amp;found=1" in page
-        row = ama_agent.post(f"/orders/{code}/process?row=1&found=1", headers={"HX-Request": "true"}).text
+        row = ama_agent.post(
+            f"/orders/{code}/process?row=1&found=1", headers={"HX-Request": "true"}
+        ).text
         assert "in Processing" in row and "aria-current" not in row
 
     @pytest.mark.parametrize(
         "query",
-        ["q=%F0%9F%98%80", "q=%ff%fe", "q=" + "a" * 5000, "q=%25%27%22%3Cb%3E", "q=%5C", "q=%5f%25", "q=a&q=b",
-         "before=abc", "before=-1", "before=99999999999999999999", "before=%D9%A1", "before=1e9", "before="],
+        ["q=%F0%9F%98%80", "q=%ff%fe", "q=" + "a" * 5000, "q=%25%27%22%3Cb%3E", "q=%5C",
+        "q=%5f%25", "q=a&q=b",
+         "before=abc", "before=-1", "before=99999999999999999999", "before=%D9%A1", "before=1e9",
+         "before="],
     )  # fmt: skip
     def test_odd_addresses_show_the_queue(self, ama_agent: Visitor, place: Any, query: str) -> None:
         place()
         answer = ama_agent.get(f"/orders?tab=new&{query}")
-        assert answer.status_code == 200 and "<b>" not in answer.text.partition("<main")[2].partition("</main")[0]
+        assert (
+            answer.status_code == 200
+            and "<b>" not in answer.text.partition("<main")[2].partition("</main")[0]
+        )
 
     def test_a_nul_is_refused_with_a_sentence(self, ama_agent: Visitor) -> None:
         assert ama_agent.get("/orders?q=%00").status_code == 400
@@ -208,8 +264,12 @@ class TestSearch:
 
 
 @pytest.mark.usefixtures("small_pages")
-@pytest.mark.parametrize(("path", "order"), [("/orders?tab=new", "01234"), ("/orders?q=024", "43210")])
-def test_pages_follow_each_other_without_gap_or_repeat(ama_agent: Visitor, place: Any, path: str, order: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "order"), [("/orders?tab=new", "01234"), ("/orders?q=024", "43210")]
+)
+def test_pages_follow_each_other_without_gap_or_repeat(
+    ama_agent: Visitor, place: Any, path: str, order: str
+) -> None:
     for index in range(5):
         place(number=f"024000000{index}", gb=1)
     seen = []
@@ -243,14 +303,19 @@ class TestNews:
             and "777" not in answer.text
         )
         place(number="0247777778")
-        assert '2 new<span class="o"> orders</span> · show' in ama_agent.get(f"/orders/news?since={since[1]}").text
+        assert (
+            '2 new<span class="o"> orders</span> · show'
+            in ama_agent.get(f"/orders/news?since={since[1]}").text
+        )
 
     def test_an_order_already_processed_is_no_news(self, ama_agent: Visitor, place: Any) -> None:
         ama_agent.get("/orders")
         place(state="queued")
         assert ama_agent.get("/orders/news?since=0").status_code == 204
 
-    @pytest.mark.parametrize("since", ["", "?since=", "?since=abc", "?since=-1", "?since=1.5", "?since=" + "9" * 30])
+    @pytest.mark.parametrize(
+        "since", ["", "?since=", "?since=abc", "?since=-1", "?since=1.5", "?since=" + "9" * 30]
+    )
     def test_news_since_nothing_readable_is_refused(self, ama_agent: Visitor, since: str) -> None:
         assert ama_agent.get(f"/orders/news{since}").status_code == 400
 
@@ -258,7 +323,8 @@ class TestNews:
 @pytest.mark.parametrize(
     ("tab", "why"),
     [("new", "Share your store"), ("processing", "Nothing on its way"), ("late", "Nothing is late"),
-     ("failed", "Nothing has failed"), ("back", "Nobody waits for money"), ("done", "Nothing done yet")],
+     ("failed", "Nothing has failed"), ("back", "Nobody waits for money"), ("done",
+     "Nothing done yet")],
 )  # fmt: skip
 def test_an_empty_tab_says_why_and_what_next(ama_agent: Visitor, tab: str, why: str) -> None:
     assert why in ama_agent.get(f"/orders?tab={tab}").text
@@ -267,11 +333,18 @@ def test_an_empty_tab_says_why_and_what_next(ama_agent: Visitor, tab: str, why: 
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("pending", "New</a>."), ("processing", "Processing</a>: with the network."), ("completed", "Done</a>: delivered."),
+        ("pending", "New</a>."), ("processing", "Processing</a>: with the network."), ("completed",
+        "Done</a>: delivered."),
         ("refunded", "Give back</a>."),
     ],
 )  # fmt: skip
-def test_a_code_says_in_which_tab_its_order_stands(ama_agent: Visitor, place: Any, state: str, said: str) -> None:
+def test_a_code_says_in_which_tab_its_order_stands(
+    ama_agent: Visitor, place: Any, state: str, said: str
+) -> None:
     code = place(state=state)
-    found = ama_agent.get(f"/orders?q={code}").text.partition('<p class="found" role="status">')[2].partition("</p>")[0]
+    found = (
+        ama_agent.get(f"/orders?q={code}")
+        .text.partition('<p class="found" role="status">')[2]
+        .partition("</p>")[0]
+    )
     assert "stands in the tab <a" in found and f">{said}" in found

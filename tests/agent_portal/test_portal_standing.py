@@ -1,4 +1,5 @@
-"""Home, queue and prices say what cannot be bought, why and since when; a press goes in line and says it too."""
+"""Home, queue and prices say what cannot be bought, why and since when; a press goes in line and
+says it too."""
 
 from __future__ import annotations
 
@@ -45,22 +46,30 @@ def words(html: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_stop_of_the_line_is_said_on_top(path: str, ama_agent: Visitor, platform: Callable[..., None]) -> None:
+def test_a_stop_of_the_line_is_said_on_top(
+    path: str, ama_agent: Visitor, platform: Callable[..., None]
+) -> None:
     assert "Nothing can be sent" not in ama_agent.get(path).text
     platform(unreachable_since=clock.now())
     said = words(ama_agent.get(path).text)
-    assert re.search(r"Nothing can be sent since \d\d:\d\d Why: the supplier cannot be reached\.", said), said
+    assert re.search(
+        r"Nothing can be sent since \d\d:\d\d Why: the supplier cannot be reached\.", said
+    ), said
     assert "What you process goes in line" in said
     platform(unreachable_since=None)
     assert "Nothing can be sent" not in ama_agent.get(path).text
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_what_is_sold_out_is_named(path: str, ama_agent: Visitor, platform: Callable[..., None]) -> None:
+def test_what_is_sold_out_is_named(
+    path: str, ama_agent: Visitor, platform: Callable[..., None]
+) -> None:
     platform(2_400)
     said = words(ama_agent.get(path).text)
     assert re.search(
-        r"Sold out for now MTN 10 GB since \d\d:\d\d; Telecel 10 GB since \d\d:\d\d\. What the platform", said
+        r"Sold out for now MTN 10 GB since \d\d:\d\d; Telecel 10 GB since \d\d:\d\d\. What the"
+        r" platform",
+        said,
     )
     assert "MTN 5 GB since" not in said and "24.00" not in said
     platform(200_000)
@@ -83,18 +92,27 @@ def test_a_press_says_what_it_waits_for(
     assert {order_of(code).state for code in (one, two, three)} == {"queued"}
 
 
-def test_a_press_by_row_shows_it_too(ama_agent: Visitor, place: Any, platform: Callable[..., None]) -> None:
+def test_a_press_by_row_shows_it_too(
+    ama_agent: Visitor, place: Any, platform: Callable[..., None]
+) -> None:
     code = place("ama", gb=10)
     platform(900)
     row = ama_agent.post(f"/orders/{code}/process?row=1", headers={"HX-Request": "true"})
     assert row.status_code == 200 and "In line" in row.text
 
 
-def test_a_relay_that_is_away_is_said(ama_agent: Visitor, clocks: Any, platform: Callable[..., None]) -> None:
+def test_a_relay_that_is_away_is_said(
+    ama_agent: Visitor, clocks: Any, platform: Callable[..., None]
+) -> None:
     platform()
     clocks.relay_lives = False
     clocks.pass_by(20)
-    assert re.search(r"Nobody has looked since \d\d:\d\d whether orders can be sent", words(ama_agent.get("/").text))
+    assert re.search(
+        r"Nobody has looked since \d\d:\d\d whether orders can be sent",
+        words(ama_agent.get("/").text),
+    )
     clocks.pass_by(60)
     said = words(ama_agent.get("/orders").text)
-    assert re.search(r"Nothing can be sent since \d\d:\d\d Why: nobody seems to look after the sending", said)
+    assert re.search(
+        r"Nothing can be sent since \d\d:\d\d Why: nobody seems to look after the sending", said
+    )

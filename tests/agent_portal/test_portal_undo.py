@@ -1,4 +1,5 @@
-"""Process keeps one tap and gets an undo: in the row, on the order's page, for a selection, with and without JavaScript."""
+"""Process keeps one tap and gets an undo: in the row, on the order's page, for a selection, with
+and without JavaScript."""
 
 from __future__ import annotations
 
@@ -44,7 +45,11 @@ def test_one_tap_and_the_page_says_when_it_goes_with_a_button_to_undo(
     queue = ama_agent.get(answer.location).text
     assert "goes in 5 s. Until then you can undo it." in queue.replace("\N{NO-BREAK SPACE}", " ")
     row = queue.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
-    assert "Goes in" in row and f'formaction="/orders/{code}/undo"' in row and 'type="checkbox"' not in row
+    assert (
+        "Goes in" in row
+        and f'formaction="/orders/{code}/undo"' in row
+        and 'type="checkbox"' not in row
+    )
     assert f"/orders/{code}/process" not in row and order_of(code).state == "pending"
     page = ama_agent.get(f"/orders/{code}").text
     assert f'action="/orders/{code}/undo"' in page and "Ama pressed Process" in page
@@ -53,11 +58,15 @@ def test_one_tap_and_the_page_says_when_it_goes_with_a_button_to_undo(
     assert f"/orders/{code}/process" in ama_agent.get("/orders").text
 
 
-def test_in_the_row_the_press_and_its_undo_come_back_as_rows(ama_agent: Visitor, place: Any) -> None:
+def test_in_the_row_the_press_and_its_undo_come_back_as_rows(
+    ama_agent: Visitor, place: Any
+) -> None:
     code = place()
     pressed = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
     assert (
-        pressed.status_code == 200 and "Goes in" in pressed.text and 'data-hx-trigger="load delay:7s"' in pressed.text
+        pressed.status_code == 200
+        and "Goes in" in pressed.text
+        and 'data-hx-trigger="load delay:7s"' in pressed.text
     )
     mark = field(pressed.text, "press")
     undone = ama_agent.post(f"/orders/{code}/undo?row=1", {"press": mark}, headers=HTMX)
@@ -85,19 +94,28 @@ def test_what_is_about_to_go_is_no_longer_free(
 ) -> None:
     dear, left = nearly_empty()
     first = [
-        place(gb=1, number=f"02411100{index:02}") for index in range(left // line_of("mtn", 1).agent_price_pesewas)
+        place(gb=1, number=f"02411100{index:02}")
+        for index in range(left // line_of("mtn", 1).agent_price_pesewas)
     ]
     cost = len(first) * line_of("mtn", 1).agent_price_pesewas
     second = place(gb=10, number="0241119999")
     page = ama_agent.post("/orders/process", {"order": [*first, second]}).text
     free, missing = money.cedis(left - cost), dear - (left - cost)
     assert f"{money.cedis(cost)} of it for what goes now" in page and "1 short of money" in page
-    assert f"{money.cedis(dear)} needed, {free} left after what goes now: {money.cedis(missing)} more." in page
+    assert (
+        f"{money.cedis(dear)} needed, {free} left after what goes now: {money.cedis(missing)} more."
+        in page
+    )
     assert f'href="/wallet?need={missing}#fund"' in page and "Send those that fit" not in page
     assert f'data-available="{left - cost}"' in ama_agent.get("/orders").text
     assert f"{free} free in your wallet" in ama_agent.get(f"/orders/{second}").text
-    assert f"{money.cedis(cost)} of it is for orders that go in a moment" in ama_agent.get("/wallet").text
-    assert "free in your wallet" not in ama_agent.get(f"/orders/{first[0]}").text, "it has its money"
+    assert (
+        f"{money.cedis(cost)} of it is for orders that go in a moment"
+        in ama_agent.get("/wallet").text
+    )
+    assert "free in your wallet" not in ama_agent.get(f"/orders/{first[0]}").text, (
+        "it has its money"
+    )
     ama_agent.post("/orders/undo", {"order": first})
     assert f'data-available="{left}"' in ama_agent.get("/orders").text
 
@@ -132,7 +150,10 @@ def test_a_viewer_sees_that_it_goes_and_undoes_nothing(
     ama_agent.post(f"/orders/{code}/process")
     page = viewer.get("/orders").text
     assert "Goes in" in page and "/undo" not in page
-    assert viewer.post(f"/orders/{code}/undo").status_code == 403 and order_of(code).release_at is not None
+    assert (
+        viewer.post(f"/orders/{code}/undo").status_code == 403
+        and order_of(code).release_at is not None
+    )
 
 
 def row_of(agent: Visitor, code: str) -> str:
@@ -168,9 +189,15 @@ def mtn(app: Any, line_of: Any) -> Callable[[str], None]:
         prices = {"dear": (9_000, 9_900), "undecided": (9_000, agent_pesewas), "cheap": usual}
         if what in prices:
             cost, agent = prices[what]
-            tables_owner.execute(bundle.values(cost_pesewas=cost, agent_price_pesewas=agent, newest_cost_pesewas=cost))
+            tables_owner.execute(
+                bundle.values(
+                    cost_pesewas=cost, agent_price_pesewas=agent, newest_cost_pesewas=cost
+                )
+            )
         elif what in ("gone", "listed"):
-            tables_owner.execute(bundle.values(unlisted_since=clock.now() if what == "gone" else None))
+            tables_owner.execute(
+                bundle.values(unlisted_since=clock.now() if what == "gone" else None)
+            )
 
     return happen
 
@@ -185,7 +212,14 @@ IN_THE_WAY = [
 
 @pytest.mark.parametrize(("what", "over", "word", "sentence"), IN_THE_WAY)
 def test_why_it_did_not_go_stands_in_its_row_and_on_its_page_while_it_is_so(
-    ama_agent: Visitor, place: Any, let_go: Any, mtn: Any, what: str, over: str, word: str, sentence: str
+    ama_agent: Visitor,
+    place: Any,
+    let_go: Any,
+    mtn: Any,
+    what: str,
+    over: str,
+    word: str,
+    sentence: str,
 ) -> None:
     code, other = place(), place(number="0551112222", network="telecel")
     ama_agent.post(f"/orders/{code}/process")
@@ -193,9 +227,9 @@ def test_why_it_did_not_go_stands_in_its_row_and_on_its_page_while_it_is_so(
     let_go(code)
     row, question = row_of(ama_agent, code), asks(ama_agent)
     assert f"Not sent: {sentence}" in row and f">{word}<" in row
-    assert f"Not sent: {sentence}" in ama_agent.get(f"/orders/{code}").text and "Not sent" not in row_of(
-        ama_agent, other
-    )
+    assert f"Not sent: {sentence}" in ama_agent.get(
+        f"/orders/{code}"
+    ).text and "Not sent" not in row_of(ama_agent, other)
     assert ama_agent.get(question).status_code == 204
     mtn(over)
     assert f'<tr id="o-{code}"' in ama_agent.get(question).text, "the open page learns it"
@@ -230,7 +264,9 @@ def test_a_wallet_that_reaches_again_is_over_and_a_press_that_counts_no_more_is_
     fund(-left)
     let_go(short)
     assert "in your wallet. Fund it, or process fewer." in row_of(ama_agent, short)
-    assert f"/orders/{short}/process" in row_of(ama_agent, short), "the button stays: money may come at any moment"
+    assert f"/orders/{short}/process" in row_of(ama_agent, short), (
+        "the button stays: money may come at any moment"
+    )
     fund(left)
     assert "Not sent" not in row_of(ama_agent, short)
     order_id = order_of(hands).id
@@ -247,7 +283,8 @@ def test_a_wallet_that_reaches_again_is_over_and_a_press_that_counts_no_more_is_
 def test_a_row_offers_process_just_where_the_press_is_taken(
     ama_agent: Visitor, place: Any, mtn: Any, what: str
 ) -> None:
-    """The row asks the rule of the release: by its button or its word one knows what the press would answer."""
+    """The row asks the rule of the release: by its button or its word one knows what the press
+    would answer."""
     codes = {
         "mtn": place(),
         "small": place(number="0241110001", gb=1),
@@ -257,8 +294,14 @@ def test_a_row_offers_process_just_where_the_press_is_taken(
     before = {name: row_of(ama_agent, code) for name, code in codes.items()}
     for name, code in codes.items():
         answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
-        offered, held = f"/orders/{code}/process" in before[name], 'class="btn ghost slim"' in before[name]
-        assert (answer.status_code == 200, offered, held) in ((True, True, False), (False, False, True)), name
+        offered, held = (
+            f"/orders/{code}/process" in before[name],
+            'class="btn ghost slim"' in before[name],
+        )
+        assert (answer.status_code == 200, offered, held) in (
+            (True, True, False),
+            (False, False, True),
+        ), name
         assert f'name="order" value="{code}"' in before[name], "it can be ticked, to be cancelled"
     taken = {name for name, row in before.items() if "/process" in row}
     assert taken == {"paused": {"telecel"}, "cheap": set(codes)}.get(what, {"small", "telecel"})
@@ -285,7 +328,9 @@ def test_what_rows_say_costs_no_statement_a_row(
     counts: list[int] = []
     for count in (1, 12):
         mtn("resumed")
-        codes = [place(number=f"02411{count:02}0{at:02}", gb=(1, 2, 5)[at % 3]) for at in range(count)]
+        codes = [
+            place(number=f"02411{count:02}0{at:02}", gb=(1, 2, 5)[at % 3]) for at in range(count)
+        ]
         for code in codes:
             ama_agent.post(f"/orders/{code}/process")
         mtn("paused")
@@ -339,16 +384,25 @@ def test_without_javascript_the_page_says_it_and_has_the_button(
 
 def listed(html: str) -> dict[str, str]:
     """What the list of results says of each order, by code."""
-    return {code: re.sub(r"<[^>]+>|\s+", " ", said) for code, said in re.findall(r'<li id="o-(\w+)">(.*?)</li>', html)}
+    return {
+        code: re.sub(r"<[^>]+>|\s+", " ", said)
+        for code, said in re.findall(r'<li id="o-(\w+)">(.*?)</li>', html)
+    }
 
 
 def test_results_count_down_and_then_say_how_each_stands(
     ama_agent: Visitor, place: Any, let_go: Any, in_store: Any, order_of: Any, mtn: Any, jump: Any
 ) -> None:
-    sent, held, before = place(number="0551112222", network="telecel"), place(), place(number="0241110001", gb=1)
+    sent, held, before = (
+        place(number="0551112222", network="telecel"),
+        place(),
+        place(number="0241110001", gb=1),
+    )
     ama_agent.post(f"/orders/{before}/process")
     page = ama_agent.post("/orders/process", {"order": [sent, held, before]}).text
-    assert "Pressed: each goes after 5 s, until then it can be undone." in page and 'id="undo"' in page
+    assert (
+        "Pressed: each goes after 5 s, until then it can be undone." in page and 'id="undo"' in page
+    )
     assert listed(page).keys() == {sent, held, before}
     assert all(re.search(r"Goes in +5 +s", said) for said in listed(page).values()), listed(page)
     assert 'data-hx-trigger="every 10000ms, load delay:7s"' in page
@@ -358,18 +412,24 @@ def test_results_count_down_and_then_say_how_each_stands(
     let_go(held)
     some = ama_agent.get(question).text
     assert listed(some).keys() == {held} and "Not sent: MTN is paused since" in listed(some)[held]
-    assert 'data-hx-target="#undo"' not in some and f'data-hx-target="#o-{held}"' in some, "two can still be undone"
+    assert 'data-hx-target="#undo"' not in some and f'data-hx-target="#o-{held}"' in some, (
+        "two can still be undone"
+    )
     mtn("resumed")
     for code in (sent, before):
         in_store("ama", lambda code=code: orders.let_go(orders.by_code(code).id))
     rest = ama_agent.get(question).text
-    assert "In line" in listed(rest)[sent] and "In line" in listed(rest)[before] and "Goes" not in rest
+    assert (
+        "In line" in listed(rest)[sent] and "In line" in listed(rest)[before] and "Goes" not in rest
+    )
     assert 'data-hx-target="#undo"' in rest and "<tr" not in rest and 'id="tabs"' not in rest
     again = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', rest)[1])
     assert ama_agent.get(again).status_code == 204 and "tab=pressed" in again
 
 
-def test_two_hundred_results_are_asked_about_in_one_question(ama_agent: Visitor, place: Any) -> None:
+def test_two_hundred_results_are_asked_about_in_one_question(
+    ama_agent: Visitor, place: Any
+) -> None:
     codes = [place(number="0241110000", gb=1)] + [f"{at:05}ABCDE" for at in range(199)]
     question = "/orders/rows?tab=pressed&on=" + ",".join(f"{code}.ffff" for code in codes[::-1])
     assert listed(ama_agent.get(question).text).keys() == {codes[0]}
@@ -377,7 +437,11 @@ def test_two_hundred_results_are_asked_about_in_one_question(ama_agent: Visitor,
 
 @pytest.mark.browser
 def test_in_a_browser_results_count_down_and_change_in_place(
-    open_page: Callable[..., Any], place: Any, order_of: Any, in_store: Any, jump: Callable[[float], None]
+    open_page: Callable[..., Any],
+    place: Any,
+    order_of: Any,
+    in_store: Any,
+    jump: Callable[[float], None],
 ) -> None:
     codes = [place(number=f"024111000{at}", gb=1) for at in range(2)]
     page = open_page("ama", width=360, height=740)

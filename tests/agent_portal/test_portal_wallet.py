@@ -1,4 +1,5 @@
-"""The wallet: balance, the sum that proves it, the statement page by page, and the file for a spreadsheet."""
+"""The wallet: balance, the sum that proves it, the statement page by page, and the file for a
+spreadsheet."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ from core.base import config, money, tenancy
 
 def lines_of(html: str) -> list[tuple[str, str]]:
     """(amount, balance) of each line of the statement shown, top to bottom."""
-    return re.findall(r'class="money (?:in|out)">([^<]+)</span></td>\s*<td class="num c-balance">([^<]+)<', html)
+    return re.findall(
+        r'class="money (?:in|out)">([^<]+)</span></td>\s*<td class="num c-balance">([^<]+)<', html
+    )
 
 
 def rows_of(answer: Any) -> list[list[str]]:
@@ -38,7 +41,9 @@ def fund(app: Any, in_store: Callable[..., Any]) -> Callable[..., None]:
     return give
 
 
-def test_balance_held_and_the_sum_that_proves_them(ama_agent: Visitor, place: Any, line_of: Any) -> None:
+def test_balance_held_and_the_sum_that_proves_them(
+    ama_agent: Visitor, place: Any, line_of: Any
+) -> None:
     cost = line_of("mtn", 5).agent_price_pesewas
     for index, state in enumerate(("queued", "completed", "refunded")):
         place(number=f"024000000{index}", state=state)
@@ -46,10 +51,15 @@ def test_balance_held_and_the_sum_that_proves_them(ama_agent: Visitor, place: An
     came, went = WALLET_PESEWAS + cost, 3 * cost
     assert f"{money.cedis(came)} in − {money.cedis(went)} out" in page
     assert f"{money.cedis(came - went)}</strong>" in page
-    assert f"<b>{money.cedis(WALLET_PESEWAS - 2 * cost)}</b>" in page and f"<b>{money.cedis(cost)}</b>" in page
+    assert (
+        f"<b>{money.cedis(WALLET_PESEWAS - 2 * cost)}</b>" in page
+        and f"<b>{money.cedis(cost)}</b>" in page
+    )
 
 
-def test_every_line_runs_on_and_names_its_order(ama_agent: Visitor, place: Any, line_of: Any) -> None:
+def test_every_line_runs_on_and_names_its_order(
+    ama_agent: Visitor, place: Any, line_of: Any
+) -> None:
     cost, codes = (
         line_of("mtn", 5).agent_price_pesewas,
         [place(number=f"024000000{i}", state="queued") for i in range(2)],
@@ -71,7 +81,9 @@ def test_only_ones_own_lines(ama_agent: Visitor, fund: Any, place: Any) -> None:
     assert "for kofi alone" not in ama_agent.get("/wallet.csv").text
 
 
-def test_pages_follow_each_other(ama_agent: Visitor, fund: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_follow_each_other(
+    ama_agent: Visitor, fund: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for index in range(4):
         fund(100 + index, f"note {index}")
     monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
@@ -81,7 +93,11 @@ def test_pages_follow_each_other(ama_agent: Visitor, fund: Any, monkeypatch: pyt
         seen += [amount for amount, _ in lines_of(page)]
         more = re.search(r'href="([^"]+)" rel="next"', page)
         path = more[1] if more else ""
-    assert seen == ["+1.03", "+1.02", "+1.01", "+1.00", "+500.00"] and path == "" and "Back to the start" in page
+    assert (
+        seen == ["+1.03", "+1.02", "+1.01", "+1.00", "+500.00"]
+        and path == ""
+        and "Back to the start" in page
+    )
 
 
 @pytest.mark.parametrize("before", ["abc", "-1", "1e5", "99999999999999999999", "%D9%A1", ""])
@@ -90,12 +106,16 @@ def test_an_odd_address_shows_the_newest_lines(ama_agent: Visitor, before: str) 
     assert answer.status_code == 200 and len(lines_of(answer.text)) == 1
 
 
-def test_an_empty_wallet_says_what_next(app: Any, ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_wallet_says_what_next(
+    app: Any, ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ledger, "statement", lambda before_id=None, limit=None: [])
     assert "No money has moved yet" in ama_agent.get("/wallet").text
 
 
-def test_lines_that_do_not_add_up_are_said(ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_do_not_add_up_are_said(
+    ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ledger, "wallet", lambda: ledger.Wallet(WALLET_PESEWAS + 1, 0))
     assert "The lines do not add up to the balance" in ama_agent.get("/wallet").text
 
@@ -115,7 +135,8 @@ class TestProof:
     def drift(self, app: Any) -> Iterator[Callable[[], None]]:
         def by(pesewas: int) -> None:
             tables_owner.execute(
-                "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas
+                "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'",
+                by=pesewas,
             )
 
         yield lambda: by(-5)
@@ -124,13 +145,19 @@ class TestProof:
     def test_before_the_first_nothing_is_claimed(self, ama_agent: Visitor) -> None:
         assert "proven" not in ama_agent.get("/wallet").text
 
-    def test_the_last_one_shows_with_its_time(self, ama_agent: Visitor, prove: Callable[[], None]) -> None:
+    def test_the_last_one_shows_with_its_time(
+        self, ama_agent: Visitor, prove: Callable[[], None]
+    ) -> None:
         prove()
         page = ama_agent.get("/wallet").text
-        assert re.search(r"Books proven at <time[^>]*>\d\d:\d\d</time>: every posting sums to zero", page)
+        assert re.search(
+            r"Books proven at <time[^>]*>\d\d:\d\d</time>: every posting sums to zero", page
+        )
         assert "overdue" not in page
 
-    def test_an_old_one_is_said_to_be_old(self, ama_agent: Visitor, prove: Callable[[], None]) -> None:
+    def test_an_old_one_is_said_to_be_old(
+        self, ama_agent: Visitor, prove: Callable[[], None]
+    ) -> None:
         prove()  # and one is due at once: a log-in ends before an hourly one could be overdue
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(config, "_current", replace(config.current(), proof_every_s=0))
@@ -148,12 +175,17 @@ class TestProof:
 
 
 class TestFile:
-    def test_it_is_a_spreadsheet_with_every_line(self, ama_agent: Visitor, place: Any, order_of: Any) -> None:
+    def test_it_is_a_spreadsheet_with_every_line(
+        self, ama_agent: Visitor, place: Any, order_of: Any
+    ) -> None:
         code = place(state="queued")
         answer = ama_agent.get("/wallet.csv")
-        assert answer.content_type == "text/csv; charset=utf-8" and answer.data.startswith(b"\xef\xbb\xbf")
+        assert answer.content_type == "text/csv; charset=utf-8" and answer.data.startswith(
+            b"\xef\xbb\xbf"
+        )
         assert re.search(
-            r'attachment; filename="ama-wallet-\d{4}-\d\d-\d\d\.csv"', answer.headers["Content-Disposition"]
+            r'attachment; filename="ama-wallet-\d{4}-\d\d-\d\d\.csv"',
+            answer.headers["Content-Disposition"],
         )
         head, newest, oldest = rows_of(answer)
         cost = order_of(code).agent_price_pesewas
@@ -172,7 +204,9 @@ class TestFile:
         fund(100, note)
         assert rows_of(ama_agent.get("/wallet.csv"))[1][-1] == f"'{note}"
 
-    def test_commas_quotes_and_lines_stay_in_their_cell(self, ama_agent: Visitor, fund: Any) -> None:
+    def test_commas_quotes_and_lines_stay_in_their_cell(
+        self, ama_agent: Visitor, fund: Any
+    ) -> None:
         fund(123_456_7, 'MoMo "12", paid\nby Efua')
         row = rows_of(ama_agent.get("/wallet.csv"))[1]
         assert row[-1] == 'MoMo "12", paid\nby Efua' and row[4] == "12345.67"
@@ -192,4 +226,8 @@ class TestFile:
         rows = rows_of(ama_agent.get("/wallet.csv"))
         rest = re.search(r"open (/wallet\.csv\?before=\d+)", rows[-1][0])
         assert len(rows) == 6 and rest
-        assert [row[-1] for row in rows_of(ama_agent.get(rest[1]))[1:]] == ["note 1", "note 0", "opening balance"]
+        assert [row[-1] for row in rows_of(ama_agent.get(rest[1]))[1:]] == [
+            "note 1",
+            "note 0",
+            "opening balance",
+        ]

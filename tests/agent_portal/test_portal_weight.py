@@ -1,4 +1,5 @@
-"""What the portal and the console cost in data: pages as they go out, compressed, with what they bring along."""
+"""What the portal and the console cost in data: pages as they go out, compressed, with what they
+bring along."""
 
 from __future__ import annotations
 
@@ -40,7 +41,10 @@ def test_a_page_of_fifty_orders_and_a_whole_first_visit_are_small(
 ) -> None:
     fill(app, place, 50)
     page = ama_agent.get("/orders", headers=BROWSER)
-    assert page.headers["Content-Encoding"] == "br" and ama_agent.get("/orders").text.count("data-row ") == 50
+    assert (
+        page.headers["Content-Encoding"] == "br"
+        and ama_agent.get("/orders").text.count("data-row ") == 50
+    )
     assert len(page.data) <= QUEUE_BYTES
     assert len(ama_agent.get("/orders", headers=WITHOUT_TLS).data) <= QUEUE_BYTES
     for guest, path in ((visitor("portal"), "/login"), (ama_agent, "/"), (ama_agent, "/orders")):

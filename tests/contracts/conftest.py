@@ -1,4 +1,5 @@
-"""One queue in the real Valkey, worker processes of RQ alone on it, and a Valkey of a test's own to stop."""
+"""One queue in the real Valkey, worker processes of RQ alone on it, and a Valkey of a test's own to
+stop."""
 
 from __future__ import annotations
 
@@ -49,9 +50,13 @@ def worker(valkey: str) -> Iterator[Start]:
     """Start a worker process; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(url: str = valkey, *, max_jobs: int = 500, kind: str = "works") -> subprocess.Popen[bytes]:
+    def start(
+        url: str = valkey, *, max_jobs: int = 500, kind: str = "works"
+    ) -> subprocess.Popen[bytes]:
         environ = {**os.environ, "PYTHONPATH": str(PROGRAM.parent)}
-        process = subprocess.Popen([sys.executable, str(PROGRAM), url, str(max_jobs), kind], env=environ)
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), url, str(max_jobs), kind], env=environ
+        )
         started.append(process)
         return process
 

@@ -1,6 +1,8 @@
-"""A worker process as ours is, of RQ alone: `python rq_program.py <valkey url> [max jobs]`. Its jobs write files.
+"""A worker process as ours is, of RQ alone: `python rq_program.py <valkey url> [max jobs]`. Its
+jobs write files.
 
-Our own worker waits for a whole application to be imported; what is tried here is RQ, so this one does not.
+Our own worker waits for a whole application to be imported; what is tried here is RQ, so this one
+does not.
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ class Dies(Worker):
 
 
 def main() -> None:
-    url, max_jobs, kind = sys.argv[1], int(sys.argv[2]), {"dies": Dies, "works": Worker}[sys.argv[3]]
+    url, max_jobs, kind = (
+        sys.argv[1],
+        int(sys.argv[2]),
+        {"dies": Dies, "works": Worker}[sys.argv[3]],
+    )
     connection = Redis.from_url(url)
     queue = Queue("buy", connection=connection, serializer=JSONSerializer)
     worker = kind(

@@ -1,6 +1,8 @@
-"""What we lean on in RQ, tried against the pinned version: a new one that changes a fact goes red here.
+"""What we lean on in RQ, tried against the pinned version: a new one that changes a fact goes red
+here.
 
-Each test opens with what of ours leans on it. Facts about parts we do not use are one test: that we do not use them.
+Each test opens with what of ours leans on it. Facts about parts we do not use are one test: that we
+do not use them.
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """A worker takes the signals of its process over; they are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -55,7 +60,9 @@ def signals() -> Iterator[None]:
 def burst(queue: Queue, kind: type[SimpleWorker] = SimpleWorker, **settings: Any) -> None:
     """Work in this process until the list is empty."""
     settings.setdefault("serializer", JSONSerializer)
-    kind([queue], connection=queue.connection, **settings).work(burst=True, logging_level="CRITICAL")
+    kind([queue], connection=queue.connection, **settings).work(
+        burst=True, logging_level="CRITICAL"
+    )
 
 
 def lines(file: Path) -> list[str]:
@@ -75,18 +82,23 @@ def keys_of(redis: Redis, name: str) -> list[str]:
 
 
 def test_the_version_is_the_one_these_facts_were_measured_on() -> None:
-    """A major version changed half of them before: it is pinned exactly, and raised together with this file."""
+    """A major version changed half of them before: it is pinned exactly, and raised together with
+    this file."""
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert f"rq=={importlib.metadata.version('rq')}" in wanted
     assert rq.VERSION == "3.0.0"
 
 
 def test_the_arguments_and_hooks_we_use_have_these_names() -> None:
-    """worker.run passes them, MarkedWorker and RowJob override them; a hook of another name would simply never run."""
-    assert {"connection", "job_class", "serializer", "worker_ttl", "maintenance_interval", "job_monitoring_interval"} <= set(
+    """worker.run passes them, MarkedWorker and RowJob override them; a hook of another name would
+    simply never run."""
+    assert {"connection", "job_class", "serializer", "worker_ttl", "maintenance_interval",
+    "job_monitoring_interval"} <= set(
         inspect.signature(SimpleWorker.__init__).parameters
     )  # fmt: skip
-    assert {"with_scheduler", "max_jobs", "logging_level"} <= set(inspect.signature(SimpleWorker.work).parameters)
+    assert {"with_scheduler", "max_jobs", "logging_level"} <= set(
+        inspect.signature(SimpleWorker.work).parameters
+    )
     assert set(inspect.signature(Queue.enqueue_call).parameters) >= USED_ARGUMENTS
     assert list(inspect.signature(SimpleWorker.execute_job).parameters) == ["self", "job", "queue"]
     assert BaseWorker.max_connection_wait_time > MarkedWorker.max_connection_wait_time
@@ -95,7 +107,8 @@ def test_the_arguments_and_hooks_we_use_have_these_names() -> None:
 
 
 def test_an_idle_worker_waits_fifteen_seconds_less_than_it_lives(queue: Queue) -> None:
-    """Maintenance and the heartbeat happen between two waits: 35 s give a wait of 20, the default one of 405."""
+    """Maintenance and the heartbeat happen between two waits: 35 s give a wait of 20, the default
+    one of 405."""
     settings = {
         "worker_ttl": WORKER_TTL_S,
         "maintenance_interval": MAINTENANCE_S,
@@ -151,8 +164,9 @@ UNUSED_CALLS = {"enqueue", "enqueue_at", "enqueue_in", "enqueue_many", "requeue"
 
 
 def test_what_cannot_be_trusted_is_not_used() -> None:
-    """No Retry or Repeat (a kill uses them up), unique ids (block themselves), callbacks (not called after a kill),
-    scheduler and cron (ghosts, doubles), forking workers (orphans, shared sockets), dependencies, rate limits.
+    """No Retry or Repeat (a kill uses them up), unique ids (block themselves), callbacks (not
+    called after a kill), scheduler and cron (ghosts, doubles), forking workers (orphans, shared
+    sockets), dependencies, rate limits.
 
     One place enqueues, with exactly the arguments named above; the front is for signed news alone.
     """
@@ -188,7 +202,9 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
                 if isinstance(node, ast.Call) and name in USED:
                     called = ast.unparse(node.func).rpartition(".")[2]
                     assert called not in UNUSED_CALLS, f"{name} calls {called}"
-                    assert not {keyword.arg for keyword in node.keywords} & UNUSED_ARGUMENTS, ast.unparse(node)
+                    assert not {keyword.arg for keyword in node.keywords} & UNUSED_ARGUMENTS, (
+                        ast.unparse(node)
+                    )
                 if isinstance(node, ast.keyword) and node.arg == "with_scheduler":
                     assert ast.unparse(node.value) == "False"
     assert found == USED
@@ -200,7 +216,9 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
 # --- the list and the job
 
 
-def test_a_job_waits_in_the_list_whose_length_the_relay_reads(queue: Queue, redis: Redis, file: Path) -> None:
+def test_a_job_waits_in_the_list_whose_length_the_relay_reads(
+    queue: Queue, redis: Redis, file: Path
+) -> None:
     """relay.round_once rings no more than the list lacks, by LLEN of this key."""
     queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
     assert (queue.key, redis.llen(LIST), keys_of(redis, LIST)) == (LIST, 1, ["buy-1-1"])
@@ -227,8 +245,11 @@ def test_a_job_id_takes_no_colon(queue: Queue) -> None:
         queue.enqueue_call(NAP, args=("x", 0), job_id="buy:1:1")
 
 
-def test_a_job_is_compressed_json_and_both_sides_must_say_so(queue: Queue, redis: Redis, file: Path) -> None:
-    """Pickle would run what it reads. A worker without the serializer fails the job, so a slip shows at once."""
+def test_a_job_is_compressed_json_and_both_sides_must_say_so(
+    queue: Queue, redis: Redis, file: Path
+) -> None:
+    """Pickle would run what it reads. A worker without the serializer fails the job, so a slip
+    shows at once."""
     job = queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
     raw = redis.hget(f"rq:job:{job.id}", "data")
     assert isinstance(raw, bytes)
@@ -248,7 +269,8 @@ def test_the_same_id_twice_in_the_list_runs_twice(queue: Queue, file: Path) -> N
 def test_a_finished_job_leaves_nothing_and_a_failed_one_goes_after_an_hour(
     queue: Queue, redis: Redis, file: Path
 ) -> None:
-    """`result_ttl=0` and `failure_ttl=3600`: otherwise years of failed purchases would fill Valkey."""
+    """`result_ttl=0` and `failure_ttl=3600`: otherwise years of failed purchases would fill
+    Valkey."""
     settings = {"result_ttl": 0, "failure_ttl": relay.FAILURE_TTL_S}
     queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1", **settings)
     queue.enqueue_call("rq_program.missing", job_id="buy-2-1", **settings)
@@ -257,8 +279,11 @@ def test_a_finished_job_leaves_nothing_and_a_failed_one_goes_after_an_hour(
     assert 3_500 < redis.ttl("rq:job:buy-2-1") <= relay.FAILURE_TTL_S
 
 
-def test_the_function_and_the_callbacks_are_asked_of_the_job_class(queue: Queue, file: Path) -> None:
-    """RowJob refuses every function but ours and every callback, whatever somebody wrote into Valkey."""
+def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
+    queue: Queue, file: Path
+) -> None:
+    """RowJob refuses every function but ours and every callback, whatever somebody wrote into
+    Valkey."""
     queue.enqueue_call(NAP, args=(str(file), 0))
     burst(queue, job_class=RowJob)
     assert lines(file) == []
@@ -273,7 +298,11 @@ def test_the_function_and_the_callbacks_are_asked_of_the_job_class(queue: Queue,
     class Heard(RowJob):
         def perform(self) -> None:
             seen.append(self.func_name)
-            assert (self.success_callback, self.failure_callback, self.stopped_callback) == (None, None, None)
+            assert (self.success_callback, self.failure_callback, self.stopped_callback) == (
+                None,
+                None,
+                None,
+            )
 
     burst(queue, job_class=Heard)
     assert (seen, ours.func_name) == ([relay.JOB], relay.JOB)
@@ -303,14 +332,21 @@ def read_for_ever(port: int, file: str, broad: bool) -> None:
                 raise
 
 
-def test_the_time_limit_strikes_inside_a_read_and_is_an_ordinary_exception(queue: Queue, file: Path) -> None:
-    """jobs.run lists BaseTimeoutException before `except Exception`, and the purchase marks *unknown* on any."""
+def test_the_time_limit_strikes_inside_a_read_and_is_an_ordinary_exception(
+    queue: Queue, file: Path
+) -> None:
+    """jobs.run lists BaseTimeoutException before `except Exception`, and the purchase marks
+    *unknown* on any."""
     assert issubclass(JobTimeoutException, BaseTimeoutException)
     assert issubclass(BaseTimeoutException, Exception)
     held = Held()
     started = time.monotonic()
-    job = queue.enqueue_call(f"{__name__}.read_for_ever", args=(held.port, str(file), False), timeout=1)
-    swallowed = queue.enqueue_call(f"{__name__}.read_for_ever", args=(held.port, str(file), True), timeout=1)
+    job = queue.enqueue_call(
+        f"{__name__}.read_for_ever", args=(held.port, str(file), False), timeout=1
+    )
+    swallowed = queue.enqueue_call(
+        f"{__name__}.read_for_ever", args=(held.port, str(file), True), timeout=1
+    )
     burst(queue)
     held.close()
     assert file.read_text() == "JobTimeoutException"
@@ -322,7 +358,8 @@ def test_the_time_limit_strikes_inside_a_read_and_is_an_ordinary_exception(queue
 
 
 def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
-    """A page that rings a dead Valkey must not wait: no retries, 0.3 s a step. RQ adds no tries of its own."""
+    """A page that rings a dead Valkey must not wait: no retries, 0.3 s a step. RQ adds no tries of
+    its own."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     dead = impatient(f"redis://127.0.0.1:{port}/0")
@@ -335,12 +372,15 @@ def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
 def test_an_idle_worker_outlives_a_valkey_that_comes_back(
     own_valkey: Valkey, worker: Start, file: Path, until: Until
 ) -> None:
-    """`max_connection_wait_time`: with RQ's own minute, released orders would lie long after Valkey is back."""
+    """`max_connection_wait_time`: with RQ's own minute, released orders would lie long after Valkey
+    is back."""
     process = worker(own_valkey.url)
     with Redis.from_url(own_valkey.url) as connection:
         until(lambda: waits(connection))
     own_valkey.stop()
-    time.sleep(3.6)  # it tried after 1 s and 3 s; the next try is two seconds later, without our limit four
+    time.sleep(
+        3.6
+    )  # it tried after 1 s and 3 s; the next try is two seconds later, without our limit four
     own_valkey.start()
     back = time.monotonic()
     with Redis.from_url(own_valkey.url) as connection:
@@ -356,7 +396,8 @@ def test_an_idle_worker_outlives_a_valkey_that_comes_back(
 def test_a_job_runs_in_the_worker_itself_and_sigterm_lets_it_finish(
     queue: Queue, worker: Start, file: Path, until: Until
 ) -> None:
-    """No fork, so no shared socket and no orphan; the supervisor's SIGTERM at a deploy ends no purchase half-way."""
+    """No fork, so no shared socket and no orphan; the supervisor's SIGTERM at a deploy ends no
+    purchase half-way."""
     process = worker()
     queue.enqueue_call(NAP, args=(str(file), 1.0))
     waiting = queue.enqueue_call(NAP, args=(str(file), 0))
@@ -377,7 +418,9 @@ def test_sigterm_ends_an_idle_worker_at_once(redis: Redis, worker: Start, until:
     assert time.monotonic() - asked < 5
 
 
-def test_max_jobs_ends_the_worker_and_leaves_the_rest(queue: Queue, worker: Start, file: Path) -> None:
+def test_max_jobs_ends_the_worker_and_leaves_the_rest(
+    queue: Queue, worker: Start, file: Path
+) -> None:
     """Every 500 jobs a fresh process: whatever leaks is gone."""
     for _ in range(3):
         queue.enqueue_call(NAP, args=(str(file), 0))
@@ -389,7 +432,8 @@ def test_max_jobs_ends_the_worker_and_leaves_the_rest(queue: Queue, worker: Star
 def test_a_job_killed_in_the_middle_is_run_by_nobody_and_stands_in_nobodys_way(
     queue: Queue, redis: Redis, worker: Start, file: Path, until: Until
 ) -> None:
-    """The order's row falls due again by itself and rings under the next number; RQ is not waited for."""
+    """The order's row falls due again by itself and rings under the next number; RQ is not waited
+    for."""
     process = worker()
     job = queue.enqueue_call(NAP, args=(str(file), 60), job_id="buy-1-1", timeout=120)
     until(lambda: lines(file))
@@ -399,15 +443,17 @@ def test_a_job_killed_in_the_middle_is_run_by_nobody_and_stands_in_nobodys_way(
     queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-2")
     until(lambda: len(lines(file)) == 3)
     assert job.get_status() == JobStatus.STARTED
-    assert [line for line in lines(file) if line.endswith(f" {process.pid}")] == [f"began {process.pid}"]
+    assert [line for line in lines(file) if line.endswith(f" {process.pid}")] == [
+        f"began {process.pid}"
+    ]
     assert keys_of(redis, LIST) == []
 
 
 def test_a_job_taken_and_not_begun_stays_between_two_lists(
     queue: Queue, redis: Redis, worker: Start, file: Path
 ) -> None:
-    """With one queue it is moved, not popped: it can be seen that it was taken. Until RQ notices, a minute later, and
-    fails it, the relay has long rung again."""
+    """With one queue it is moved, not popped: it can be seen that it was taken. Until RQ notices, a
+    minute later, and fails it, the relay has long rung again."""
     process = worker(kind="dies")
     job = queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1")
     assert process.wait(20) == -signal.SIGKILL

@@ -26,7 +26,8 @@ WORDS = "asked Kwame at the supplier"
 
 @dataclass
 class Desk:
-    """Orders of ama's store and their cases; every read and press sees all stores, as the console does."""
+    """Orders of ama's store and their cases; every read and press sees all stores, as the console
+    does."""
 
     store_id: int
     place: Callable[..., Order]
@@ -43,15 +44,23 @@ class Desk:
             if state == "unknown":
                 orders.mark_unknown(order.id, claim.attempt, "read timeout")
             elif state == "refunded":  # refused as invalid: nothing was ever charged
-                assert orders.advance(order.id, "refunded", text="Refused.", news=News(raw_status="INVALID"))
+                assert orders.advance(
+                    order.id, "refunded", text="Refused.", news=News(raw_status="INVALID")
+                )
             elif state != "submitting":
                 said = News("sent", "SUP-1", charged)
-                assert orders.advance(order.id, "processing", text="The supplier has it.", news=said)
-                if state == "given_back":  # failed, and the watch ended without its money being seen
+                assert orders.advance(
+                    order.id, "processing", text="The supplier has it.", news=said
+                )
+                if (
+                    state == "given_back"
+                ):  # failed, and the watch ended without its money being seen
                     assert orders.advance(order.id, "failed", text="Failed.")
                     assert orders.advance(order.id, "refunded", text="The watch is over.")
                 elif state == "reversed":
-                    assert orders.advance(order.id, "refunded", text="Reversed.", news=News(money_back=True))
+                    assert orders.advance(
+                        order.id, "refunded", text="Reversed.", news=News(money_back=True)
+                    )
                 elif state != "processing":
                     assert orders.advance(order.id, state, text=f"{state}.", news=news or News())  # type: ignore[arg-type]
         return self.read(order)
@@ -69,7 +78,9 @@ class Desk:
             reconcile.note_balance(balance)
             self.jump(61)
             assert "a break" in reconcile.note_balance(balance)
-            return cases.open_of_kind("unexpected_charge" if difference < 0 else "float_funded")[-1].id
+            return cases.open_of_kind("unexpected_charge" if difference < 0 else "float_funded")[
+                -1
+            ].id
 
     def press(self, case_id: int, action: str, seen: int | None = None, words: str = WORDS) -> str:
         with tenancy.across_stores():
@@ -94,12 +105,16 @@ class Desk:
             orders.wait(order.id, reason)
         due_at = clock.after(seconds)
         with tenancy.across_stores(), transaction() as session:
-            session.execute(update(OutboxRow).where(OutboxRow.order_id == order.id).values(due_at=due_at))
+            session.execute(
+                update(OutboxRow).where(OutboxRow.order_id == order.id).values(due_at=due_at)
+            )
 
     def finish_row(self, order: Order) -> None:
         """The order's row is done, as after its last look."""
         with tenancy.across_stores(), transaction() as session:
-            session.execute(update(OutboxRow).where(OutboxRow.order_id == order.id).values(done_at=clock.now()))
+            session.execute(
+                update(OutboxRow).where(OutboxRow.order_id == order.id).values(done_at=clock.now())
+            )
 
     def case(self, case_id: int) -> Case:
         with tenancy.across_stores():
@@ -130,7 +145,16 @@ class Desk:
 
     def everything(self) -> dict[str, Any]:
         """All rows that a press may change, to see that a refused one changed none."""
-        tables = ("orders", "order_events", "postings", "entries", "accounts", "outbox", "audit", "cases")
+        tables = (
+            "orders",
+            "order_events",
+            "postings",
+            "entries",
+            "accounts",
+            "outbox",
+            "audit",
+            "cases",
+        )
         with tenancy.across_stores(), transaction() as session:
             return {
                 table: session.execute(
@@ -141,7 +165,8 @@ class Desk:
 
 
 def at_once(app: Flask, deeds: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do these at the same moment, each in a thread with a context of its own. A refusal is given back, not raised."""
+    """Do these at the same moment, each in a thread with a context of its own. A refusal is given
+    back, not raised."""
     start = threading.Barrier(len(deeds))
 
     def run(deed: Callable[[], Any]) -> Any:

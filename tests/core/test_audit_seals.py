@@ -1,4 +1,5 @@
-"""The audit is sealed by the proof: whoever changes, removes or slips in a line past the application is found.
+"""The audit is sealed by the proof: whoever changes, removes or slips in a line past the
+application is found.
 
 Damage is done past triggers and policies, by the meddler, and undone inside each test.
 """
@@ -28,7 +29,9 @@ Super = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def meddler(across: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
+def meddler(
+    across: Flask, postgres: dict[str, str], restore: Callable[[], None]
+) -> Iterator[Super]:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         yield connection
@@ -52,7 +55,9 @@ def newest() -> AuditSeal:
     return db.session.scalars(select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1)).one()
 
 
-def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_new(across: Flask) -> None:
+def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_new(
+    across: Flask,
+) -> None:
     line()
     assert prove() == {}
     lines = db.session.scalar(text("SELECT count(*) FROM audit"))
@@ -81,7 +86,9 @@ def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_
         "DELETE FROM audit WHERE id = {}",
     ],
 )
-def test_a_changed_or_removed_line_is_found_and_named(across: Flask, meddler: Super, change: str) -> None:
+def test_a_changed_or_removed_line_is_found_and_named(
+    across: Flask, meddler: Super, change: str
+) -> None:
     line()
     changed = line()
     line()
@@ -92,7 +99,9 @@ def test_a_changed_or_removed_line_is_found_and_named(across: Flask, meddler: Su
     assert prove()["audit_seal"] == [str(changed)], "it stays said"
 
 
-def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, meddler: Super) -> None:
+def test_a_line_slipped_in_behind_the_seals_is_found_and_named(
+    across: Flask, meddler: Super
+) -> None:
     first = line()
     db.session.execute(text("SELECT nextval('audit_id_seq')"))
     db.session.rollback()
@@ -108,7 +117,9 @@ def test_a_line_slipped_in_behind_the_seals_is_found_and_named(across: Flask, me
     assert prove()["audit_behind"] == ["-5", str(first + 1)]
 
 
-def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(across: Flask, postgres: dict[str, str]) -> None:
+def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(
+    across: Flask, postgres: dict[str, str]
+) -> None:
     with psycopg.connect(postgres["app"]) as other:
         late = other.execute(
             "INSERT INTO audit (at, actor_kind, actor_name, action, subject, detail) "
@@ -124,14 +135,17 @@ def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(across: Flask
     assert [(part.lower, part.upper) for part in members] == [(late[0], late[0] + 1)]
 
 
-def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(across: Flask, postgres: dict[str, str]) -> None:
+def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(
+    across: Flask, postgres: dict[str, str]
+) -> None:
     """Or a gap could be closed while its line is still to come."""
     with psycopg.connect(postgres["app"]) as connection:
         assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
         connection.execute("SELECT makola_next_audit_id()")
         assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() != (None,)
         default = connection.execute(
-            "SELECT column_default FROM information_schema.columns WHERE table_name = 'audit' AND column_name = 'id'"
+            "SELECT column_default FROM information_schema.columns WHERE table_name = 'audit' AND"
+            " column_name = 'id'"
         ).fetchone()
     assert default == ("makola_next_audit_id()",)
 
@@ -173,7 +187,10 @@ def test_neither_lines_nor_seals_are_changed_by_us(
     prove()
     with pytest.raises(DBAPIError, match="permission denied"), transaction():
         db.session.execute(text(statement.format(table)))
-    with psycopg.connect(postgres["admin"]) as owner, pytest.raises(psycopg.Error, match="append only"):
+    with (
+        psycopg.connect(postgres["admin"]) as owner,
+        pytest.raises(psycopg.Error, match="append only"),
+    ):
         owner.execute(statement.format(table))  # type: ignore[call-overload]
 
 
@@ -182,7 +199,10 @@ def test_a_hash_can_be_worked_out_by_anybody(across: Flask) -> None:
     prove()
     made = newest()
     head = db.session.execute(
-        text("SELECT extract(epoch FROM at)::text, members::text, gaps::text FROM audit_seals WHERE id = :id"),
+        text(
+            "SELECT extract(epoch FROM at)::text, members::text, gaps::text FROM audit_seals WHERE"
+            " id = :id"
+        ),
         {"id": made.id},
     ).one()
     digests = b""
@@ -197,7 +217,10 @@ def test_a_hash_can_be_worked_out_by_anybody(across: Flask) -> None:
         f"[{head[0]}, {made.sealed}, {made.last_id}, {json.dumps(head[1])}, {json.dumps(head[2])}, "
         f'{made.horizon}, "{made.cluster}"]'
     )
-    assert made.hash == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+    assert (
+        made.hash
+        == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+    )
 
 
 def test_every_column_of_the_audit_is_sealed() -> None:

@@ -1,4 +1,5 @@
-"""What can be bought now: the answer for every reason, that pages ask nothing else, and what a random day shows of it."""
+"""What can be bought now: the answer for every reason, that pages ask nothing else, and what a
+random day shows of it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,13 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from seed import FLOAT_PESEWAS
 from sqlalchemy import func, select, text
 
@@ -69,12 +76,14 @@ def link(**values: Any) -> None:
 
 
 def call(endpoint: str, status: int | None, *, ago_s: float = 0, open_: bool = False) -> None:
-    """A line of the call log: answered with `status`, without an answer (None), or still under way."""
+    """A line of the call log: answered with `status`, without an answer (None), or still under
+    way."""
     with transaction() as session:
         at = clock.now() - timedelta(seconds=ago_s)
         session.add(
             supply.SupplierCall(
-                at=at, supplier="datamart", endpoint=endpoint, method="GET", path="/", http_status=status,
+                at=at, supplier="datamart", endpoint=endpoint, method="GET", path="/",
+                http_status=status,
                 outcome="ok" if status else "no_answer", answered_at=None if open_ else at,
             )
         )  # fmt: skip
@@ -82,7 +91,9 @@ def call(endpoint: str, status: int | None, *, ago_s: float = 0, open_: bool = F
 
 def set_float(pesewas: int) -> None:
     with transaction():
-        ledger.fund_float(pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM)
+        ledger.fund_float(
+            pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM
+        )
 
 
 def bundles() -> dict[tuple[str, int], Bundle]:
@@ -109,11 +120,13 @@ def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look
     assert look() == availability.Now()
     began = clock.now()
     wish = {
-        name: clock.now()
-        if value is True
-        else clock.now() + timedelta(seconds=value)
-        if isinstance(value, int)
-        else value
+        name: (
+            clock.now()
+            if value is True
+            else clock.now() + timedelta(seconds=value)
+            if isinstance(value, int)
+            else value
+        )
         for name, value in LINKS[reason].items()
     }
     everywhere(lambda: link(**wish))
@@ -122,7 +135,10 @@ def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look
     assert began <= first.line.since <= clock.now()
     assert all(first.why_not(network) == first.line for network in ("mtn", "telecel", "at"))
     assert not first.may_promise("mtn")
-    assert LINE[reason] in first.line.to_customer and f"{first.line.since:%H:%M}" in first.line.to_customer
+    assert (
+        LINE[reason] in first.line.to_customer
+        and f"{first.line.since:%H:%M}" in first.line.to_customer
+    )
     assert look().line == first.line  # since when does not move with each look
     everywhere(lambda: link(**dict.fromkeys(wish)))
     assert look() == availability.Now()
@@ -182,7 +198,8 @@ def test_a_frozen_supplier_is_found_by_two_calls_without_an_answer(look, everywh
 
 
 def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
-    """All workers may hang at the supplier, so that nobody asks a second address; one slow purchase is none of that."""
+    """All workers may hang at the supplier, so that nobody asks a second address; one slow purchase
+    is none of that."""
     everywhere(lambda: call("balance", 200, ago_s=90))
     everywhere(lambda: call("purchase", None, open_=True))
     jump(config.current().silent_purchase_s - 1)
@@ -202,7 +219,8 @@ def test_silence_must_last(look, everywhere, jump):
 
 
 def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(look, everywhere):
-    """A balance that cannot be read is no frozen supplier: our books decide, and something else is asked."""
+    """A balance that cannot be read is no frozen supplier: our books decide, and something else is
+    asked."""
     for ago_s in (900, 600, 300):
         everywhere(lambda ago_s=ago_s: call("balance", None, ago_s=ago_s))
     assert everywhere(reconcile.renew) == "products"
@@ -225,7 +243,11 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
     def taken(kind: str) -> None:
         with transaction() as session:
             now = clock.now()
-            session.add(OutboxRow(kind=kind, due_at=now, taken_at=now, lease_until=now + timedelta(seconds=120)))
+            session.add(
+                OutboxRow(
+                    kind=kind, due_at=now, taken_at=now, lease_until=now + timedelta(seconds=120)
+                )
+            )
 
     everywhere(lambda: taken("refresh_balance"))
     everywhere(lambda: call("purchase", None, open_=True))
@@ -234,8 +256,11 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
     assert now.line is not None and now.line.reason == "supplier_silent"
 
 
-def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(look, everywhere, monkeypatch, postgres):
-    """A balance read before a purchase has no line yet, and no row of its own: the wallet's lock shows it."""
+def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
+    look, everywhere, monkeypatch, postgres
+):
+    """A balance read before a purchase has no line yet, and no row of its own: the wallet's lock
+    shows it."""
     monkeypatch.setattr(config, "_current", replace(config.current(), silent_s=1))
     everywhere(lambda: call("products", 200, ago_s=900))
     with psycopg.connect(postgres["app"], autocommit=True) as worker:
@@ -267,7 +292,10 @@ def test_calls_of_which_nothing_is_written_count_too(look, everywhere):
     asked = {"balance": ago(config.current().slow_s + 1)}
     assert everywhere(lambda: reconcile.renew(under_way={"balance": ago(1)})) is None
     assert everywhere(lambda: reconcile.renew(under_way=asked)) == "products"
-    asked = {"balance": ago(config.current().silent_s + 1), "products": ago(config.current().slow_s + 1)}
+    asked = {
+        "balance": ago(config.current().silent_s + 1),
+        "products": ago(config.current().slow_s + 1),
+    }
     assert everywhere(lambda: reconcile.renew(under_way=asked)) == "balance"
     everywhere(lambda: call("status", 200))  # whatever else it answers: it is there
     assert everywhere(lambda: reconcile.renew(under_way=asked)) is None
@@ -280,7 +308,9 @@ def test_calls_of_which_nothing_is_written_count_too(look, everywhere):
 def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
     everywhere(lambda: set_float(885))
     found, now = everywhere(bundles), look()
-    assert short(now, found) == {name for name, bundle in found.items() if bundle.cost_pesewas > 885}
+    assert short(now, found) == {
+        name for name, bundle in found.items() if bundle.cost_pesewas > 885
+    }
     assert ("mtn", 1) not in short(now, found) and ("mtn", 2) in short(now, found)
     assert now.line is None and now.may_promise("mtn")
     since = dict(now.short)
@@ -312,14 +342,20 @@ def test_orders_in_line_count_and_orders_not_processed_do_not(look, everywhere, 
     assert ("mtn", 1) in short(look(), found)
     order = in_store("ama", lambda: orders.by_code(codes[0]))
     bought = News(raw_status="pending", amount_pesewas=order.cost_pesewas)
-    in_store("ama", lambda: orders.advance(order.id, "processing", text="The supplier has it.", news=bought))
+    in_store(
+        "ama",
+        lambda: orders.advance(order.id, "processing", text="The supplier has it.", news=bought),
+    )
     assert short(look(), found) == set(found)  # 540 left, of which 460 are spoken for
     in_store("ama", lambda: orders.cancel(codes[1], AMA))
     assert ("mtn", 1) not in short(look(), found)
 
 
-def test_what_the_supplier_already_took_is_not_counted_twice(look, everywhere, in_store, place, jump):
-    """Its balance, read after an order was sent, has that order's charge behind it; our books have not."""
+def test_what_the_supplier_already_took_is_not_counted_twice(
+    look, everywhere, in_store, place, jump
+):
+    """Its balance, read after an order was sent, has that order's charge behind it; our books have
+    not."""
     everywhere(lambda: set_float(1_400))
     found = everywhere(bundles)
     order = in_store("ama", lambda: place(bundle_id=found["mtn", 1].id))
@@ -333,19 +369,25 @@ def test_what_the_supplier_already_took_is_not_counted_twice(look, everywhere, i
 # Who asks
 
 
-def test_placing_asks_again_and_says_what_and_since_when(look, everywhere, as_store, in_store, place):
+def test_placing_asks_again_and_says_what_and_since_when(
+    look, everywhere, as_store, in_store, place
+):
     found = everywhere(bundles)
     dear, cheap = found["mtn", 10], found["mtn", 1]
     everywhere(lambda: set_float(885))
     look()
-    with pytest.raises(orders.NotBuyable, match=r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another size"):
+    with pytest.raises(
+        orders.NotBuyable, match=r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another size"
+    ):
         as_store("ama", lambda: place(bundle_id=dear.id))
     with pytest.raises(orders.NotBuyable):
         as_store("ama", lambda: orders.check(dear.id, "+233241234567"))
     assert as_store("ama", lambda: place(bundle_id=cheap.id)).state == "pending"
     everywhere(lambda: link(unreachable_since=clock.now()))
     look()
-    with pytest.raises(orders.NotBuyable, match=r"has been out of reach since \d\d:\d\d\. Nothing has been ordered"):
+    with pytest.raises(
+        orders.NotBuyable, match=r"has been out of reach since \d\d:\d\d\. Nothing has been ordered"
+    ):
         as_store("ama", lambda: place(bundle_id=cheap.id))
 
 
@@ -353,19 +395,25 @@ STOPS: dict[str, Callable[[], Any]] = {
     "float": lambda: set_float(100),
     "supplier_unreachable": lambda: link(unreachable_since=clock.now()),
     "credentials": lambda: link(credentials_refused_since=clock.now()),
-    "breaker": lambda: link(breaker_open_until=clock.now() + timedelta(seconds=60), breaker_reason="breaker"),
+    "breaker": lambda: link(
+        breaker_open_until=clock.now() + timedelta(seconds=60), breaker_reason="breaker"
+    ),
 }
 
 
 @pytest.mark.parametrize("reason", STOPS)
-def test_a_release_goes_in_line_and_says_why_and_since_when(reason, look, everywhere, as_store, place):
+def test_a_release_goes_in_line_and_says_why_and_since_when(
+    reason, look, everywhere, as_store, place
+):
     order = as_store("ama", place)
     everywhere(STOPS[reason])
     look()
     released = as_store("ama", lambda: orders.release(order.code, AMA))
     assert (released.state, released.wait_reason) == ("queued", reason)
     told = everywhere(lambda: [event.text for event in orders.timeline(released)])
-    assert any(line.startswith(f"Waiting: {orders.WAIT_TEXT[reason]}, since ") for line in told), told
+    assert any(line.startswith(f"Waiting: {orders.WAIT_TEXT[reason]}, since ") for line in told), (
+        told
+    )
 
 
 def test_a_pause_still_refuses_a_release(look, everywhere, as_store, place):
@@ -402,7 +450,11 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
     assert as_store("ama", place).state == "pending"
     clocks.pass_by(config.current().unwatched_s)
     now = as_store("ama", availability.now)
-    assert now.line is not None and now.line.reason == "unwatched" and now.line.since == now.unsure_since
+    assert (
+        now.line is not None
+        and now.line.reason == "unwatched"
+        and now.line.since == now.unsure_since
+    )
     order = everywhere(lambda: db.session.scalar(select(Order).order_by(Order.id.desc())))
     with pytest.raises(orders.NotBuyable, match="We have not known whether data can be sent since"):
         as_store("ama", place)
@@ -433,7 +485,9 @@ def test_the_answer_costs_one_statement(app: Flask, as_store, look):
         as_store("ama", availability.now)
     finally:
         event.remove(engine, "before_cursor_execute", hear)
-    assert len([one for one in heard if "set_config" not in one and "FROM stores" not in one]) == 1, heard
+    assert (
+        len([one for one in heard if "set_config" not in one and "FROM stores" not in one]) == 1
+    ), heard
 
 
 # A random day
@@ -445,7 +499,8 @@ seldom = st.sampled_from([False, False, False, True])
 
 
 class Day(RuleBasedStateMachine):
-    """Orders, releases, cancellations, refusals, deliveries, balances, stops and pauses, in any order."""
+    """Orders, releases, cancellations, refusals, deliveries, balances, stops and pauses, in any
+    order."""
 
     app: Flask
     restore: Callable[[], None]
@@ -462,7 +517,11 @@ class Day(RuleBasedStateMachine):
                 ledger.fund_wallet(store_id, 10_000_000, "for a day", SYSTEM)
             self.bundle_ids = list(db.session.scalars(select(Bundle.id).order_by(Bundle.id)))
             reconcile.renew()
-        self.orders: dict[str, list[tuple[int, str]]] = {"pending": [], "queued": [], "submitting": []}
+        self.orders: dict[str, list[tuple[int, str]]] = {
+            "pending": [],
+            "queued": [],
+            "submitting": [],
+        }
         self.count = 0
 
     def teardown(self) -> None:
@@ -473,10 +532,13 @@ class Day(RuleBasedStateMachine):
         self.context.pop()
 
     def allowed(self) -> set[int]:
-        """The rule, from the tables alone, in words of its own: the bundles that may be sold now."""
+        """The rule, from the tables alone, in words of its own: the bundles that may be sold
+        now."""
         link, now = supply.state(), clock.now()
         taken = db.session.scalar(
-            select(func.coalesce(func.sum(Order.cost_pesewas), 0)).where(Order.state.in_(("queued", "submitting")))
+            select(func.coalesce(func.sum(Order.cost_pesewas), 0)).where(
+                Order.state.in_(("queued", "submitting"))
+            )
         )
         stands = (
             link.unreachable_since is not None
@@ -489,7 +551,11 @@ class Day(RuleBasedStateMachine):
             return set()
         free = reconcile.float_pesewas() - int(taken or 0)
         found = db.session.execute(select(Bundle.id, Bundle.network, Bundle.cost_pesewas)).all()
-        return {one for one, network, cost in found if cost <= free and f"paused.{network}" not in paused}
+        return {
+            one
+            for one, network, cost in found
+            if cost <= free and f"paused.{network}" not in paused
+        }
 
     @rule(which=st.integers(0, 8), store=st.integers(0, 1))
     def order(self, which: int, store: int) -> None:
@@ -501,7 +567,8 @@ class Day(RuleBasedStateMachine):
         tenancy.use(self.ids[store])
         try:
             placed = orders.place(
-                bundle_id=bundle.id, recipient_msisdn=f"+23324{self.count:07}", idempotency_key=f"day-{self.count:020}",
+                bundle_id=bundle.id, recipient_msisdn=f"+23324{self.count:07}",
+                idempotency_key=f"day-{self.count:020}",
                 repeat_confirmed=True,
             ).order  # fmt: skip
         except orders.Refused as refusal:
@@ -518,7 +585,8 @@ class Day(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 8), store=st.integers(0, 1), stop=st.sampled_from(["float", *LINES]))
     def order_stop_and_release(self, which: int, store: int, stop: str) -> None:
-        """The road that matters most: placed, then it cannot be bought any more, then the agent presses."""
+        """The road that matters most: placed, then it cannot be bought any more, then the agent
+        presses."""
         placed = len(self.orders["pending"])
         self.order(which, store)
         if len(self.orders["pending"]) > placed:
@@ -536,7 +604,9 @@ class Day(RuleBasedStateMachine):
             order = orders.release(code, AMA)
             assert order.state == "queued"
             self.orders["queued"].append((store_id, code))
-        except orders.NetworkPaused:  # the only reason left: nobody's cost rises here, and wallets are full
+        except (
+            orders.NetworkPaused
+        ):  # the only reason left: nobody's cost rises here, and wallets are full
             assert availability.now().networks
             self.orders["pending"].append((store_id, code))
         finally:
@@ -558,14 +628,21 @@ class Day(RuleBasedStateMachine):
         self.orders["submitting"].append((store_id, code))
 
     @precondition(lambda self: self.orders["submitting"])
-    @rule(which=st.integers(0, 99), to=st.sampled_from(["processing", "completed", "queued", "refunded"]))
+    @rule(
+        which=st.integers(0, 99),
+        to=st.sampled_from(["processing", "completed", "queued", "refunded"]),
+    )
     def answer(self, which: int, to: str) -> None:
         store_id, code = self.take("submitting", which)
         with tenancy.inside(store_id):
             order = orders.by_code(code)
-            news = News(raw_status=to, amount_pesewas=order.cost_pesewas if to != "refunded" else None)
+            news = News(
+                raw_status=to, amount_pesewas=order.cost_pesewas if to != "refunded" else None
+            )
             reason = "float" if to == "queued" else None
-            assert orders.advance(order.id, to, text=f"It says {to}.", news=news, wait_reason=reason)
+            assert orders.advance(
+                order.id, to, text=f"It says {to}.", news=news, wait_reason=reason
+            )
         if to == "queued":
             self.orders["queued"].append((store_id, code))
 
@@ -585,7 +662,11 @@ class Day(RuleBasedStateMachine):
         with tenancy.across_stores(), transaction() as session:
             if stop:
                 cases.open_case("unexpected_charge", "float", {"difference_pesewas": -1})
-            for case in [] if stop else session.scalars(select(cases.Case).where(cases.Case.closed_at.is_(None))):
+            for case in (
+                []
+                if stop
+                else session.scalars(select(cases.Case).where(cases.Case.closed_at.is_(None)))
+            ):
                 cases.close_row(case, "settled", SYSTEM)
 
     @rule(what=st.sampled_from(["sales", "mtn", "telecel", "at"]), stop=seldom)
@@ -594,7 +675,11 @@ class Day(RuleBasedStateMachine):
             if what == "sales":
                 catalog.pause_sales("x", SYSTEM) if stop else catalog.resume_sales(SYSTEM)
             else:
-                catalog.pause_network(what, "x", SYSTEM) if stop else catalog.resume_network(what, SYSTEM)
+                (
+                    catalog.pause_network(what, "x", SYSTEM)
+                    if stop
+                    else catalog.resume_network(what, SYSTEM)
+                )
 
     @invariant()
     def the_shelf_says_what_placing_would(self) -> None:
@@ -608,7 +693,8 @@ class Day(RuleBasedStateMachine):
 @pytest.mark.slow(seconds=20)
 @pytest.mark.timeout(400)
 def test_a_random_day(app: Flask, restore: Callable[[], None]) -> None:
-    """No order is accepted that the rule refuses, none refused that could be bought, no release refused for float."""
+    """No order is accepted that the rule refuses, none refused that could be bought, no release
+    refused for float."""
     Day.app, Day.restore = app, staticmethod(restore)
     run_state_machine_as_test(
         Day,

@@ -24,7 +24,9 @@ OWNER = Actor("owner", "Owner")
 
 
 def bundle(network: str = "mtn", gb: int = 1) -> Bundle:
-    return db.session.scalars(select(Bundle).where(Bundle.network == network, Bundle.mb == gb * 1024)).one()
+    return db.session.scalars(
+        select(Bundle).where(Bundle.network == network, Bundle.mb == gb * 1024)
+    ).one()
 
 
 def test_the_same_list_changes_nothing(context: Flask) -> None:
@@ -49,23 +51,36 @@ def test_an_empty_list_changes_nothing(context: Flask) -> None:
 
 
 def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
-    moved = [replace(offer, cost_pesewas=900) if offer.product_code == "YELLOW_1GB" else offer for offer in offers()]
+    moved = [
+        replace(offer, cost_pesewas=900) if offer.product_code == "YELLOW_1GB" else offer
+        for offer in offers()
+    ]
     with tenancy.across_stores():
         report = catalog.apply_sync("datamart", moved)
-    assert report.moved == [{"bundle": "MTN 1 GB · 30 days", "from_pesewas": 460, "to_pesewas": 900}]
+    assert report.moved == [
+        {"bundle": "MTN 1 GB · 30 days", "from_pesewas": 460, "to_pesewas": 900}
+    ]
     assert set(report.below_floor) == {"ama: MTN 1 GB", "kofi: MTN 1 GB"}
     with tenancy.across_stores():
         [asked] = catalog.questions()
-        assert (asked.bundle.agent_price_pesewas, asked.agent_price_pesewas, asked.stores_below) == (470, 918, 2)
+        assert (
+            asked.bundle.agent_price_pesewas,
+            asked.agent_price_pesewas,
+            asked.stores_below,
+        ) == (470, 918, 2)
     tenancy.use(ama)
     assert "mtn" not in {line.network for line in catalog.shelf() if line.mb == 1024}
-    assert not next(line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024).below_floor
+    assert not next(
+        line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024
+    ).below_floor
     tenancy.clear()
     with tenancy.across_stores():
         catalog.approve({asked.bundle.id: asked.seen}, OWNER)
         assert catalog.questions() == []
     tenancy.use(ama)
-    assert next(line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024).below_floor
+    assert next(
+        line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024
+    ).below_floor
 
 
 def test_a_product_is_hidden_only_when_missing_twice_far_enough_apart(
@@ -110,7 +125,9 @@ def test_of_two_offers_for_one_bundle_the_cheaper_wins(context: Flask) -> None:
 
 
 def test_a_new_bundle_gets_a_price_in_every_store(ama: int, kofi_id: int) -> None:
-    new = replace(offers()[0], product_code="YELLOW_3GB", capacity="3GB", mb=3 * 1024, cost_pesewas=1_320)
+    new = replace(
+        offers()[0], product_code="YELLOW_3GB", capacity="3GB", mb=3 * 1024, cost_pesewas=1_320
+    )
     with tenancy.across_stores():
         assert catalog.apply_sync("datamart", [*offers(), new]).new == ["MTN 3 GB · 30 days"]
     for store_id in (ama, kofi_id):
@@ -132,14 +149,26 @@ def test_the_agent_price_is_always_above_cost(no_markup: None, cost: int) -> Non
 
 def test_prices_are_saved_all_or_none_and_never_below_the_floor(ama: int) -> None:
     lines = catalog.shelf()
-    floor = next(line for line in catalog.price_table() if line.bundle_id == lines[1].bundle_id).agent_price_pesewas
+    floor = next(
+        line for line in catalog.price_table() if line.bundle_id == lines[1].bundle_id
+    ).agent_price_pesewas
     problems = catalog.save_prices(
-        {lines[0].bundle_id: (9_999, False), lines[1].bundle_id: (floor - 1, False), 999_999: (5_000, False)}, AMA
+        {
+            lines[0].bundle_id: (9_999, False),
+            lines[1].bundle_id: (floor - 1, False),
+            999_999: (5_000, False),
+        },
+        AMA,
     )
     assert set(problems) == {lines[1].bundle_id, 999_999}
     assert "costs you" in problems[lines[1].bundle_id]
     assert catalog.shelf() == lines
-    assert catalog.save_prices({lines[0].bundle_id: (9_999, True), lines[1].bundle_id: (floor, False)}, AMA) == {}
+    assert (
+        catalog.save_prices(
+            {lines[0].bundle_id: (9_999, True), lines[1].bundle_id: (floor, False)}, AMA
+        )
+        == {}
+    )
     assert lines[0].bundle_id not in [line.bundle_id for line in catalog.shelf()]
     with pytest.raises(catalog.BelowFloor):
         catalog.save_price(lines[1].bundle_id, 1, False, AMA)
@@ -147,7 +176,9 @@ def test_prices_are_saved_all_or_none_and_never_below_the_floor(ama: int) -> Non
         catalog.save_price(999_999, 100, False, AMA)
 
 
-def test_the_database_refuses_a_bundle_and_an_order_below_cost(ama: int, place: Callable[..., object]) -> None:
+def test_the_database_refuses_a_bundle_and_an_order_below_cost(
+    ama: int, place: Callable[..., object]
+) -> None:
     place()
     for statement in (
         "UPDATE bundles SET cost_pesewas = agent_price_pesewas",

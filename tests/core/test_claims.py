@@ -1,4 +1,5 @@
-"""The claim and what follows it: one worker at a time, no late writer, no new reference without need."""
+"""The claim and what follows it: one worker at a time, no late writer, no new reference without
+need."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Place = Callable[..., Order]
 
 
 def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
-    """What each of `count` threads got, all let go at the same moment; exceptions are results too."""
+    """What each of `count` threads got, all let go at the same moment; exceptions are results
+    too."""
     gate, results = threading.Barrier(count), []
 
     def run(number: int) -> None:
@@ -43,7 +45,9 @@ def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
 
 
 def read(order: Order) -> Order:
-    return db.session.scalars(select(Order).where(Order.id == order.id).execution_options(populate_existing=True)).one()
+    return db.session.scalars(
+        select(Order).where(Order.id == order.id).execution_options(populate_existing=True)
+    ).one()
 
 
 def submitting(place: Place) -> tuple[Order, orders.Claim]:
@@ -82,7 +86,11 @@ def test_of_eight_presses_of_process_at_once_one_holds_the_money(
 
 @pytest.mark.parametrize("_again", range(4))
 def test_a_claim_and_a_cancel_at_once_leave_one_of_the_two(
-    app: Flask, as_store: Callable[..., Any], in_store: Callable[..., Any], place: Place, _again: int
+    app: Flask,
+    as_store: Callable[..., Any],
+    in_store: Callable[..., Any],
+    place: Place,
+    _again: int,
 ) -> None:
     order = as_store("ama", lambda: orders.release(place().code, AMA))
     acts = (
@@ -105,7 +113,12 @@ def test_the_answer_to_an_earlier_attempt_moves_nothing(ama: int, place: Place) 
     orders.mark_unknown(order.id, claim.attempt, "late")
     assert orders.renew_reference(order.id, claim.attempt, "MK-LATE") is False
     now = read(order)
-    assert (now.state, now.attempt, now.unknown_since, now.order_ref) == ("submitting", 2, None, claim.order_ref)
+    assert (now.state, now.attempt, now.unknown_since, now.order_ref) == (
+        "submitting",
+        2,
+        None,
+        claim.order_ref,
+    )
 
 
 def test_unclear_is_marked_once_and_only_while_submitting(ama: int, place: Place) -> None:
@@ -171,15 +184,22 @@ def test_a_case_is_told_once_on_the_timeline(ama: int, place: Place) -> None:
     assert [event.kind for event in orders.timeline(order)].count("case") == 1
 
 
-def test_a_move_that_is_not_in_the_table_is_an_error_for_who_asks_it_directly(ama: int, place: Place) -> None:
+def test_a_move_that_is_not_in_the_table_is_an_error_for_who_asks_it_directly(
+    ama: int, place: Place
+) -> None:
     from core.orders.advancing import move
 
     order = place()
-    with pytest.raises(ValueError, match="no move from pending to completed"), transaction() as session:
+    with (
+        pytest.raises(ValueError, match="no move from pending to completed"),
+        transaction() as session,
+    ):
         move(session.get_one(Order, order.id), "completed", SYSTEM, "x")
 
 
-def test_a_cancelled_order_cancels_again_to_itself_and_cannot_be_processed(ama: int, place: Place) -> None:
+def test_a_cancelled_order_cancels_again_to_itself_and_cannot_be_processed(
+    ama: int, place: Place
+) -> None:
     order = orders.cancel(place().code, AMA)
     assert orders.cancel(order.code, AMA).version == order.version
     with pytest.raises(orders.WrongState, match="cancelled"):
@@ -211,7 +231,9 @@ def test_a_job_that_lost_its_lease_cannot_close_the_row(ama: int, place: Place) 
         assert outbox.take(row.id, row.lease_no + 1) is None
 
 
-def test_a_row_somebody_is_at_holds_up_no_other(ama: int, place: Place, postgres: dict[str, str]) -> None:
+def test_a_row_somebody_is_at_holds_up_no_other(
+    ama: int, place: Place, postgres: dict[str, str]
+) -> None:
     busy, free = (orders.release(place().code, AMA) for _ in range(2))
     with psycopg.connect(postgres["super"]) as connection, tenancy.across_stores():
         connection.execute("SELECT 1 FROM outbox WHERE order_id = %s FOR UPDATE", (busy.id,))
@@ -231,7 +253,9 @@ def test_an_oldest_row_has_an_age(ama: int, place: Place, jump: Callable[[float]
         assert 40 <= found.oldest_due_s < 50
 
 
-def test_a_request_asked_twice_is_one_row_and_its_result_is_nobody_else_s(ama: int, place: Place) -> None:
+def test_a_request_asked_twice_is_one_row_and_its_result_is_nobody_else_s(
+    ama: int, place: Place
+) -> None:
     order = orders.release(place().code, AMA)
     with tenancy.across_stores():
         first, second = outbox.ask("sync_catalogue", AMA), outbox.ask("sync_catalogue", AMA)
@@ -264,7 +288,10 @@ def test_a_change_outside_a_use_case_is_refused_and_not_saved(ama: int, place: P
     session: Session = db.session()
     session.rollback()
     assert (
-        db.session.execute(text("SELECT state FROM orders WHERE id = :id"), {"id": order.id}).scalar_one() == "pending"
+        db.session.execute(
+            text("SELECT state FROM orders WHERE id = :id"), {"id": order.id}
+        ).scalar_one()
+        == "pending"
     )
 
 

@@ -1,4 +1,5 @@
-"""Two uses of core at the same moment: no circle of locks, no lost update, no refusal that is really a bug."""
+"""Two uses of core at the same moment: no circle of locks, no lost update, no refusal that is
+really a bug."""
 
 from __future__ import annotations
 
@@ -26,11 +27,17 @@ from core.reconcile import comparing
 from core.supplier import supply
 
 OWNER = Actor("owner", "Owner")
-MORE = [*offers(), replace(offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000)]
+MORE = [
+    *offers(),
+    replace(
+        offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000
+    ),
+]
 
 
 def beside(app: Flask, deed: Callable[[], Any]) -> Callable[[], Any]:
-    """Start `deed` in a thread with a context of its own; the returned call waits for it and gives its result."""
+    """Start `deed` in a thread with a context of its own; the returned call waits for it and gives
+    its result."""
 
     def run() -> Any:
         with app.app_context():
@@ -57,7 +64,8 @@ def across(deed: Callable[[], Any]) -> Callable[[], Any]:
 def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
     app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order holds its store and refers to its bundle; a sync with news holds the bundles and wants the store."""
+    """The order holds its store and refers to its bundle; a sync with news holds the bundles and
+    wants the store."""
     store_held, bundles_held = threading.Event(), threading.Event()
     price, new_order = sync.price_new_bundles, placing._new_order
 
@@ -89,7 +97,10 @@ def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
 
     def doubled() -> None:
         with transaction() as session:
-            twice = {"cost_pesewas": Bundle.cost_pesewas * 2, "agent_price_pesewas": Bundle.agent_price_pesewas * 2}
+            twice = {
+                "cost_pesewas": Bundle.cost_pesewas * 2,
+                "agent_price_pesewas": Bundle.agent_price_pesewas * 2,
+            }
             session.execute(update(Bundle).values(twice))
 
     def made_after_a_rise(*about: Any) -> Order:
@@ -102,7 +113,8 @@ def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
 
 
 def risen_balance(jump: Callable[[float], None]) -> int:
-    """The supplier shows 50.00 more than the books, twice; the id of the case that asks about it."""
+    """The supplier shows 50.00 more than the books, twice; the id of the case that asks about
+    it."""
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS + 5_000)
         jump(61)
@@ -149,10 +161,12 @@ def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circl
 
 @pytest.mark.parametrize("first", ["the answer", "the read"])
 def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it_once(
-    app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch, postgres: dict[str, str],
+    app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch,
+    postgres: dict[str, str],
     first: str,
 ) -> None:  # fmt: skip
-    """Both lock the order, its case and the accounts; whoever comes second waits with nothing in its hands."""
+    """Both lock the order, its case and the accounts; whoever comes second waits with nothing in
+    its hands."""
     order = orders.release(place().code, Actor("agent", "Ama"))
     assert orders.claim(order.id) is not None
     for state in ("processing", "failed"):
@@ -165,7 +179,9 @@ def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it
         has_the_order.set()
         until = time.monotonic() + 5
         with psycopg.connect(postgres["super"], autocommit=True) as watcher:
-            while not watcher.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone():
+            while not watcher.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            ).fetchone():
                 assert time.monotonic() < until
 
     def locked(order_ids: Any) -> None:
@@ -198,20 +214,26 @@ def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it
 def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
     app: Flask, context: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Store pages are kept by the store's version: two changes under one number would hide the second."""
+    """Store pages are kept by the store's version: two changes under one number would hide the
+    second."""
     price = sync.price_new_bundles
     before = {store.id: store.version for store in stores.all_stores()}
     tenancy.clear()
     db.session.remove()
 
     def priced_beside_a_close(store_id: int, markup_bp: int) -> int:
-        beside(app, across(lambda: onboarding.set_store_status(store_id, "closed", "On leave.", OWNER).id))()
+        beside(
+            app,
+            across(lambda: onboarding.set_store_status(store_id, "closed", "On leave.", OWNER).id),
+        )()
         return price(store_id, markup_bp)
 
     monkeypatch.setattr(sync, "price_new_bundles", priced_beside_a_close)
     with tenancy.across_stores():
         assert catalog.apply_sync("datamart", MORE).ok
-    assert {store.id: store.version - before[store.id] for store in stores.all_stores()} == dict.fromkeys(before, 2)
+    assert {
+        store.id: store.version - before[store.id] for store in stores.all_stores()
+    } == dict.fromkeys(before, 2)
 
 
 def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
@@ -235,7 +257,8 @@ def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
 def test_no_number_of_a_customer_can_be_the_key_of_another_lock(
     ama: int, place: Callable[..., Order], postgres: dict[str, str]
 ) -> None:
-    """The wallet's turn and the sync hold advisory locks of one number; some customer's hash may be that number."""
+    """The wallet's turn and the sync hold advisory locks of one number; some customer's hash may be
+    that number."""
     number = "+233241234567"
     with psycopg.connect(postgres["app"], autocommit=True) as worker:
         worker.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"{ama}/{number}",))

@@ -1,4 +1,5 @@
-"""Orders nobody pays for: counted by device and by address, never by the number they name (fault S13)."""
+"""Orders nobody pays for: counted by device and by address, never by the number they name (fault
+S13)."""
 
 from __future__ import annotations
 
@@ -25,12 +26,16 @@ _counter = itertools.count()
 
 
 def town(device: str = "") -> Caller:
-    """Somebody behind one address of a carrier: a device of his own, or a browser without cookies."""
+    """Somebody behind one address of a carrier: a device of his own, or a browser without
+    cookies."""
     return Caller(device, "41.66.0.1")
 
 
 def pending() -> int:
-    return db.session.scalar(select(func.count()).select_from(Order).where(Order.state == "pending")) or 0
+    return (
+        db.session.scalar(select(func.count()).select_from(Order).where(Order.state == "pending"))
+        or 0
+    )
 
 
 def test_a_device_has_five_and_then_one_more_each_twenty_seconds(
@@ -85,7 +90,9 @@ def test_only_unprocessed_orders_count(
     place(caller=PHONE)
 
 
-def test_the_same_form_is_answered_with_its_order_however_many_are_open(ama: int, place: Callable[..., Order]) -> None:
+def test_the_same_form_is_answered_with_its_order_however_many_are_open(
+    ama: int, place: Callable[..., Order]
+) -> None:
     first = place(caller=PHONE, idempotency_key="k" * 22)
     for _ in range(DEVICE - 1):
         place(caller=PHONE)
@@ -93,14 +100,17 @@ def test_the_same_form_is_answered_with_its_order_however_many_are_open(ama: int
 
 
 def test_a_stranger_locks_nobody_s_number_out(ama: int, place: Callable[..., Order]) -> None:
-    """Ten for one number in an hour were refused, whoever had typed it and whether or not anybody paid."""
+    """Ten for one number in an hour were refused, whoever had typed it and whether or not anybody
+    paid."""
     for number in range(12):
         place(NUMBER, repeat_confirmed=True, caller=Caller(f"device {number}", f"41.66.1.{number}"))
     order = place(NUMBER, repeat_confirmed=True, caller=Caller("its owner", "41.66.2.1"))
     assert orders.release(order.code, AMA).state == "queued"
 
 
-def test_orders_that_no_browser_placed_are_not_counted(ama: int, place: Callable[..., Order]) -> None:
+def test_orders_that_no_browser_placed_are_not_counted(
+    ama: int, place: Callable[..., Order]
+) -> None:
     assert {place().placed_device for _ in range(ADDRESS + 2)} == {None}
 
 
@@ -117,11 +127,18 @@ def test_a_clock_set_back_makes_nobody_wait_longer(
 
 @pytest.mark.parametrize(
     ("caller", "limit"),
-    [(lambda number: Caller("a phone", f"41.66.1.{number}"), DEVICE), (lambda _number: town(), ADDRESS)],
+    [
+        (lambda number: Caller("a phone", f"41.66.1.{number}"), DEVICE),
+        (lambda _number: town(), ADDRESS),
+    ],
     ids=["a device that changes its address", "an address"],
 )
 def test_forty_at_once_are_no_more_than_one_after_the_other(
-    app: Flask, in_store: Callable[..., Any], place: Callable[..., Order], caller: Callable[[int], Caller], limit: int
+    app: Flask,
+    in_store: Callable[..., Any],
+    place: Callable[..., Order],
+    caller: Callable[[int], Caller],
+    limit: int,
 ) -> None:
     gate, answers = threading.Barrier(8), []
 
@@ -165,7 +182,8 @@ def test_who_placed_it_is_a_keyed_hash_and_forgotten_when_it_is_not_needed(
 
 
 @pytest.mark.parametrize(
-    "name", ["MAKOLA_ORDERS_OPEN_PER_DEVICE", "MAKOLA_ORDERS_OPEN_PER_ADDRESS", "MAKOLA_RETENTION_DAYS"]
+    "name",
+    ["MAKOLA_ORDERS_OPEN_PER_DEVICE", "MAKOLA_ORDERS_OPEN_PER_ADDRESS", "MAKOLA_RETENTION_DAYS"],
 )
 def test_a_limit_of_nothing_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(config.ConfigError, match=f"{name} must be at least 1"):

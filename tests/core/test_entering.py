@@ -1,6 +1,8 @@
-"""Who may try a password how often: the guesser is slowed, the known device and the new address get in.
+"""Who may try a password how often: the guesser is slowed, the known device and the new address get
+in.
 
-Counts are PostgreSQL's, so nothing here needs Valkey. What the pages say of it: agent_portal and admin_console.
+Counts are PostgreSQL's, so nothing here needs Valkey. What the pages say of it: agent_portal and
+admin_console.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ def device_of(email: str, door: str = "portal") -> str:
 
 
 def guessed_from_many(times: int = guessing.SLOW_FROM + 4) -> None:
-    """So many wrong tries for ama, each from another address, that each new one waits the longest."""
+    """So many wrong tries for ama, each from another address, that each new one waits the
+    longest."""
     for n in range(times):
         with transaction():
             keys = guessing._keys(AMA, at(f"10.1.0.{n}"))
@@ -73,7 +76,9 @@ def test_the_right_password_opens_and_the_wrong_one_does_not(across: Flask) -> N
 
 
 @pytest.mark.parametrize("around", ["{} ", " {}", "\n{}\r\n", "\t{}\u00a0"])
-def test_a_space_that_was_pasted_with_the_password_does_not_count(across: Flask, around: str) -> None:
+def test_a_space_that_was_pasted_with_the_password_does_not_count(
+    across: Flask, around: str
+) -> None:
     assert log_in(at("10.0.0.1"), password=around.format(PASSWORD))
 
 
@@ -84,7 +89,9 @@ def test_a_space_round_a_new_password_is_not_part_of_it(across: Flask) -> None:
     assert log_in(at("10.0.0.1"), "spaces@example.test", "a password with blanks")
 
 
-@pytest.mark.parametrize("email", ["", "\x00", "a" * 5_000, "ama@example.test\x00", "é@ü.test", "\ud800@x", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "email", ["", "\x00", "a" * 5_000, "ama@example.test\x00", "é@ü.test", "\ud800@x", "' OR 1=1"]
+)
 def test_odd_addresses_are_simply_unknown(across: Flask, email: str) -> None:
     assert not log_in(at("10.0.0.1"), email)
 
@@ -278,7 +285,8 @@ def test_right_passwords_use_nothing_up(across: Flask) -> None:
 
 
 def test_forty_at_once_are_five(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many processes would, each thread has all of the places of a process to itself: the counts alone must hold."""
+    """As many processes would, each thread has all of the places of a process to itself: the counts
+    alone must hold."""
     monkeypatch.setattr(hashing, "_inside", threading.BoundedSemaphore(40))
     monkeypatch.setattr(hashing, "_again", threading.BoundedSemaphore(40))
     monkeypatch.setattr(hashing, "WAIT_S", 60)
@@ -331,7 +339,9 @@ def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
     statements: list[list[str]] = [[], []]
     seen = hashes(monkeypatch)
     for place, email in enumerate([AMA, "nobody-at-all@example.test"]):
-        listen = lambda conn, cursor, statement, *rest, place=place: statements[place].append(statement)
+        listen = lambda conn, cursor, statement, *rest, place=place: statements[place].append(
+            statement
+        )
         from sqlalchemy import event
 
         event.listen(db.engine, "before_cursor_execute", listen)
@@ -340,12 +350,19 @@ def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
             guess(at("10.0.0.1", device), 2, email)
         event.remove(db.engine, "before_cursor_execute", listen)
     assert statements[0] == statements[1] and len(statements[0]) > 10
-    assert len(seen) == 8 and len(set(seen)) == 1, "the hash of nobody is made by the rule of everybody's"
+    assert len(seen) == 8 and len(set(seen)) == 1, (
+        "the hash of nobody is made by the rule of everybody's"
+    )
 
 
-def test_an_invented_e_mail_is_slowed_and_refused_like_a_real_one(across: Flask, jump: Callable[[float], None]) -> None:
+def test_an_invented_e_mail_is_slowed_and_refused_like_a_real_one(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     told: dict[str, list[str]] = {}
-    for door, emails in (("portal", (AMA, "nobody-at-all@example.test")), ("console", ("owner@example.test", AMA))):
+    for door, emails in (
+        ("portal", (AMA, "nobody-at-all@example.test")),
+        ("console", ("owner@example.test", AMA)),
+    ):
         for email in emails:
             told[email] = []
             for n in range(9):
@@ -400,11 +417,15 @@ def test_every_process_clears_away_what_is_over(
     assert count("login_counts") == 3, "those of kofi's try alone"
 
 
-def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(across: Flask) -> None:
+def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(
+    across: Flask,
+) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     def set_hash(value: str) -> None:
-        tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = :email", hash=value, email=AMA)
+        tables_owner.execute(
+            "UPDATE users SET password_hash = :hash WHERE email = :email", hash=value, email=AMA
+        )
 
     set_hash(old)
     user = logging_in.authenticate(AMA, PASSWORD, at("10.0.0.1"))
@@ -422,7 +443,9 @@ def test_a_password_changed_while_it_was_looked_at_opens_nothing(
 
     def changed_meanwhile(password_hash: str, password: str) -> bool:
         found = fits(password_hash, password)
-        tables_owner.execute("UPDATE users SET password_hash = 'another' WHERE email = :email", email=AMA)
+        tables_owner.execute(
+            "UPDATE users SET password_hash = 'another' WHERE email = :email", email=AMA
+        )
         return found
 
     monkeypatch.setattr(hashing, "fits", changed_meanwhile)

@@ -34,7 +34,9 @@ def state_of(order: Order) -> str:
         return db.session.get_one(Order, order.id, populate_existing=True).state
 
 
-def test_after_a_day_and_not_before(ama: int, place: Callable[..., Order], jump: Callable[[float], None]) -> None:
+def test_after_a_day_and_not_before(
+    ama: int, place: Callable[..., Order], jump: Callable[[float], None]
+) -> None:
     order = place()
     jump(DAY_S - 5)
     assert (expire(), state_of(order)) == (0, "pending")
@@ -43,7 +45,11 @@ def test_after_a_day_and_not_before(ama: int, place: Callable[..., Order], jump:
     assert (expire(), state_of(order)) == (0, "expired")
     with tenancy.across_stores():
         told = orders.timeline(order)[-1]
-        assert (told.kind, told.who, told.customer_text) == ("expired", "system", "Expired: nothing was sent")
+        assert (told.kind, told.who, told.customer_text) == (
+            "expired",
+            "system",
+            "Expired: nothing was sent",
+        )
         assert ledger.postings_of(order.id) == []
 
 
@@ -79,7 +85,10 @@ def test_one_that_yesterdays_code_wrote_expires_too(
 
 
 def test_a_round_is_bounded_and_takes_the_oldest(
-    ama: int, place: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    ama: int,
+    place: Callable[..., Order],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     placed = [place() for _ in range(5)]
     monkeypatch.setattr(config, "_current", replace(config.current(), relay_batch=3))
@@ -90,9 +99,14 @@ def test_a_round_is_bounded_and_takes_the_oldest(
 
 
 def test_the_day_is_a_setting_and_a_machines_duration(
-    ama: int, place: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    ama: int,
+    place: Callable[..., Order],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), pending_expires_s=600, time_scale=10.0))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), pending_expires_s=600, time_scale=10.0)
+    )
     place()
     jump(59)
     assert expire() == 0
@@ -164,14 +178,20 @@ def test_expiry_and_process_at_once_have_one_winner(
         held = in_store("ama", lambda: ledger.wallet().held_pesewas)
     assert set(states) <= {"queued", "expired"}
     assert held == sum(
-        order.agent_price_pesewas for order, state in zip(placed, states, strict=True) if state == "queued"
+        order.agent_price_pesewas
+        for order, state in zip(placed, states, strict=True)
+        if state == "queued"
     )
     assert len(refused) == states.count("expired")
     assert all("expired" in sentence for sentence in refused)
 
 
 def test_the_relay_does_it(
-    app: Flask, in_store: Callable[..., Any], place: Any, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    in_store: Callable[..., Any],
+    place: Any,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = in_store("ama", place)
     jump(DAY_S + 5)

@@ -1,4 +1,5 @@
-"""Customers' numbers are not kept for ever, stand whole in `orders` alone, and go when somebody asks (fault S21)."""
+"""Customers' numbers are not kept for ever, stand whole in `orders` alone, and go when somebody
+asks (fault S21)."""
 
 from __future__ import annotations
 
@@ -70,19 +71,27 @@ def test_an_old_order_loses_its_number_and_keeps_the_rest(
     assert forget_old() == 0
     after = row(order)
     assert (after.recipient_msisdn, after.customer_name, after.state) == (MASKED, "", state)
-    assert (after.code, after.order_ref, after.price_pesewas) == (order.code, order.order_ref, order.price_pesewas)
+    assert (after.code, after.order_ref, after.price_pesewas) == (
+        order.code,
+        order.order_ref,
+        order.price_pesewas,
+    )
     assert after.version > order.version
 
 
 @pytest.mark.parametrize("state", ["pending", "processing"])
-def test_one_that_is_not_over_keeps_it(ended: Callable[..., Order], jump: Callable[[float], None], state: str) -> None:
+def test_one_that_is_not_over_keeps_it(
+    ended: Callable[..., Order], jump: Callable[[float], None], state: str
+) -> None:
     order = ended(state)
     jump(3 * 365 * DAY_S)
     assert forget_old() == 0
     assert row(order).recipient_msisdn == NUMBER
 
 
-def test_one_about_which_a_person_is_asked_keeps_it(ended: Callable[..., Order], jump: Callable[[float], None]) -> None:
+def test_one_about_which_a_person_is_asked_keeps_it(
+    ended: Callable[..., Order], jump: Callable[[float], None]
+) -> None:
     order = ended()
     orders.raise_case(order.id, "contradiction", {"said": "failed"})
     jump(3 * 365 * DAY_S)
@@ -107,10 +116,17 @@ def test_the_books_and_their_seals_do_not_know_numbers(
     assert after.previous == before.hash
 
 
-def test_the_database_masks_finished_orders_alone(ended: Callable[..., Order], postgres: dict[str, str]) -> None:
+def test_the_database_masks_finished_orders_alone(
+    ended: Callable[..., Order], postgres: dict[str, str]
+) -> None:
     order = ended("processing")
     with tenancy.across_stores(), transaction() as session:
-        assert session.scalar(text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id}) == 0
+        assert (
+            session.scalar(
+                text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id}
+            )
+            == 0
+        )
     change = "UPDATE orders SET recipient_msisdn = %s WHERE id = %s"
     with psycopg.connect(postgres["super"], autocommit=True) as session:
         with pytest.raises(psycopg.errors.CheckViolation, match="ck_orders_masked_when_over"):
@@ -123,12 +139,17 @@ def test_the_database_masks_finished_orders_alone(ended: Callable[..., Order], p
 def test_no_store_may_call_the_function(ended: Callable[..., Order], kofi_id: int) -> None:
     order = ended()
     tenancy.use(kofi_id)
-    with pytest.raises(DBAPIError, match="permission denied for function"), transaction() as session:
+    with (
+        pytest.raises(DBAPIError, match="permission denied for function"),
+        transaction() as session,
+    ):
         session.scalar(text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id})
     assert row(order).recipient_msisdn == NUMBER
 
 
-def test_the_function_is_the_definer_s_and_not_everybody_s(app: Flask, postgres: dict[str, str]) -> None:
+def test_the_function_is_the_definer_s_and_not_everybody_s(
+    app: Flask, postgres: dict[str, str]
+) -> None:
     with psycopg.connect(postgres["super"]) as session:
         found = session.execute(
             "SELECT prosecdef, proconfig, proowner = 'makola_definer'::regrole, "
@@ -151,7 +172,12 @@ def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
     orders.cancel(other.code, AMA)
     with tenancy.across_stores():
         body = {"beneficiary_number": "0241234567", "reference": order.order_ref}
-        values = {"at": audit.clock.now(), "supplier": "datamart", "method": "POST", "path": "/v1/purchase"}
+        values = {
+            "at": audit.clock.now(),
+            "supplier": "datamart",
+            "method": "POST",
+            "path": "/v1/purchase",
+        }
         values |= {
             "request_body": json.dumps(body),
             "response_body": '{"to":"233241234567"}',
@@ -177,10 +203,15 @@ def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
     assert "241234567" not in everything_but_orders()
     with tenancy.across_stores():
         line = audit.recent(1)[0]
-    assert (line.action, line.detail) == ("forget_customer", {"orders": 2, "left_open": 1, "store": None})
+    assert (line.action, line.detail) == (
+        "forget_customer",
+        {"orders": 2, "left_open": 1, "store": None},
+    )
 
 
-def test_of_one_store_alone(ended: Callable[..., Order], kofi_id: int, place: Callable[..., Order]) -> None:
+def test_of_one_store_alone(
+    ended: Callable[..., Order], kofi_id: int, place: Callable[..., Order]
+) -> None:
     order = ended()
     tenancy.use(kofi_id)
     theirs = place(NUMBER)
@@ -196,11 +227,18 @@ def test_the_command(app: Flask, ended: Callable[..., Order]) -> None:
     tenancy.clear()
     run = app.test_cli_runner().invoke
     said = run(args=["customer", "forget", "024 123 4567", "--store", "ama"])
-    assert (said.exit_code, "1 orders masked" in said.output, still_open.shown_code in said.output) == (1, True, True)
+    assert (
+        said.exit_code,
+        "1 orders masked" in said.output,
+        still_open.shown_code in said.output,
+    ) == (1, True, True)
     assert "4567" not in said.output
     assert row(order).is_masked
     assert audit.recent(1)[0].actor_name == "Command line"
-    assert "There is no store called nope" in run(args=["customer", "forget", "0241234567", "--store", "nope"]).output
+    assert (
+        "There is no store called nope"
+        in run(args=["customer", "forget", "0241234567", "--store", "nope"]).output
+    )
     assert "Use digits only" in run(args=["customer", "forget", "abc"]).output
     assert "0 orders masked" in run(args=["customer", "forget", "0201112222"]).output
 
@@ -232,7 +270,9 @@ def test_what_the_supplier_says_brings_no_number_into_timeline_cases_or_audit(
     orders.claim(order.id)
     reason = "0241234567 cannot receive this"
     news = News(failure_reason=reason)
-    orders.advance(order.id, "refunded", text=f"Refused (“{reason}”).", customer_text=reason, news=news)
+    orders.advance(
+        order.id, "refunded", text=f"Refused (“{reason}”).", customer_text=reason, news=news
+    )
     orders.raise_case(order.id, "wrong_answer", {"said": reason})
     orders.raise_case(order.id, "wrong_answer", {"said": reason})
     audit.write(SYSTEM, "told", "customers", {"reason": reason})
@@ -255,7 +295,9 @@ def test_a_statement_that_fails_brings_no_number_into_the_log(
     except DBAPIError as error:
         assert "hidden" in str(error)
         structlog.get_logger("test").exception("it failed")
-        structlog.get_logger("test").error("it failed", detail=f"refused {NUMBER}", number="0241234567")
+        structlog.get_logger("test").error(
+            "it failed", detail=f"refused {NUMBER}", number="0241234567"
+        )
     assert caplog.text.count("it failed") == 2
     assert "241234567" not in caplog.text
 

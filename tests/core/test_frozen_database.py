@@ -33,7 +33,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgre
 @pytest.fixture(params=[ANSWER_S])
 def engine(server: servers.Postgres, request: pytest.FixtureRequest) -> Iterator[Engine]:
     url = "postgresql+psycopg://" + server.superuser_url.partition("://")[2]
-    made = create_engine(url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": CONNECT_S})
+    made = create_engine(
+        url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": CONNECT_S}
+    )
     db.limit_waits(made, answer_s=request.param, ping_s=PING_S)
     try:
         yield made
@@ -68,7 +70,9 @@ def works(engine: Engine) -> bool:
         return False
 
 
-def test_a_statement_whose_answer_never_comes_ends(engine: Engine, server: servers.Postgres) -> None:
+def test_a_statement_whose_answer_never_comes_ends(
+    engine: Engine, server: servers.Postgres
+) -> None:
     with engine.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
         freeze(server)
@@ -76,13 +80,17 @@ def test_a_statement_whose_answer_never_comes_ends(engine: Engine, server: serve
         with pytest.raises(OperationalError):
             connection.execute(text("SELECT 2"))
         assert ANSWER_S <= time.monotonic() - began < ANSWER_S + SLACK_S
-        assert connection.invalidated  # the answer may come yet, and nobody would know to which question
+        assert (
+            connection.invalidated
+        )  # the answer may come yet, and nobody would know to which question
     thaw(server)
     assert daemons.until(lambda: works(engine), 10)
 
 
 @pytest.mark.parametrize("engine", [60.0], indirect=True)
-def test_a_pooled_connection_is_given_up_at_its_ping(engine: Engine, server: servers.Postgres) -> None:
+def test_a_pooled_connection_is_given_up_at_its_ping(
+    engine: Engine, server: servers.Postgres
+) -> None:
     assert works(engine)
     freeze(server)
     assert refused_after_s(engine) < PING_S + CONNECT_S + SLACK_S

@@ -1,4 +1,5 @@
-"""The books are guarded by the database itself: unbalanced, overdrawn, doubled and changed rows are refused."""
+"""The books are guarded by the database itself: unbalanced, overdrawn, doubled and changed rows are
+refused."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ REFUSED = (DBAPIError, IntegrityError, ProgrammingError)
 
 def account(name: str, store_id: int | None = None) -> int:
     row = db.session.execute(
-        text("SELECT id FROM accounts WHERE name = :name AND store_id IS NOT DISTINCT FROM CAST(:store AS bigint)"),
+        text(
+            "SELECT id FROM accounts WHERE name = :name AND store_id IS NOT DISTINCT FROM"
+            " CAST(:store AS bigint)"
+        ),
         {"name": name, "store": store_id},
     ).scalar_one()
     return int(row)
@@ -42,7 +46,9 @@ LATE_LEGS = """
 """
 
 
-@pytest.mark.parametrize("legs", [[("supplier_float", 1), ("bank", -1)], []], ids=["with legs", "without"])
+@pytest.mark.parametrize(
+    "legs", [[("supplier_float", 1), ("bank", -1)], []], ids=["with legs", "without"]
+)
 def test_nothing_is_added_to_an_old_posting_not_even_a_balanced_pair(
     across: Flask, postgres: dict[str, str], legs: list[tuple[str, int]]
 ) -> None:
@@ -56,33 +62,48 @@ def test_nothing_is_added_to_an_old_posting_not_even_a_balanced_pair(
         connection.execute(LATE_LEGS.format(posting=old))
     with psycopg.connect(postgres["admin"]) as connection:
         fresh = connection.execute(
-            "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'x', now()) RETURNING id"
+            "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'x',"
+            " now()) RETURNING id"
         ).fetchone()
         assert fresh is not None
         connection.execute(LATE_LEGS.format(posting=fresh[0]))
         with pytest.raises(psycopg.errors.CheckViolation, match="at once"):
-            connection.execute(LATE_LEGS.format(posting=fresh[0]).replace("'margin', 'gateway'", "'bank', 'write_off'")
+            connection.execute(LATE_LEGS.format(posting=fresh[0]).replace("'margin', 'gateway'",
+            "'bank', 'write_off'")
                                .replace("WHEN 'margin'", "WHEN 'bank'"))  # fmt: skip
         connection.rollback()
 
 
 @pytest.mark.parametrize("table", ["entries", "postings", "audit", "order_events"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}"])
-def test_written_rows_are_never_changed_by_the_application(ama: int, table: str, statement: str) -> None:
+def test_written_rows_are_never_changed_by_the_application(
+    ama: int, table: str, statement: str
+) -> None:
     audit.write(SYSTEM, "test", "test")
     with pytest.raises(REFUSED, match="permission denied"), transaction():
         db.session.execute(text(statement.format(table)))
 
 
 def test_not_even_the_owner_changes_an_entry(app: Flask, postgres: dict[str, str]) -> None:
-    with psycopg.connect(postgres["admin"]) as connection, pytest.raises(psycopg.Error, match="append only"):
+    with (
+        psycopg.connect(postgres["admin"]) as connection,
+        pytest.raises(psycopg.Error, match="append only"),
+    ):
         connection.execute("UPDATE entries SET amount_pesewas = amount_pesewas + 1")
 
 
 def test_an_overdraft_is_refused_by_the_rule_and_by_the_database(ama: int) -> None:
     with pytest.raises(ledger.InsufficientWallet) as short, transaction():
-        ledger.post("hold", [("wallet", WALLET_PESEWAS + 1), ("held", -WALLET_PESEWAS - 1)], SYSTEM, store_id=ama)
-    assert (short.value.needed_pesewas, short.value.available_pesewas) == (WALLET_PESEWAS + 1, WALLET_PESEWAS)
+        ledger.post(
+            "hold",
+            [("wallet", WALLET_PESEWAS + 1), ("held", -WALLET_PESEWAS - 1)],
+            SYSTEM,
+            store_id=ama,
+        )
+    assert (short.value.needed_pesewas, short.value.available_pesewas) == (
+        WALLET_PESEWAS + 1,
+        WALLET_PESEWAS,
+    )
     with pytest.raises(REFUSED, match="no_overdraft"):
         tables_owner.execute("UPDATE accounts SET balance_pesewas = 1 WHERE name = 'wallet'")
     with pytest.raises(REFUSED, match="in_flight"):
@@ -122,7 +143,9 @@ def test_funding_needs_a_reason(ama: int, reason: str) -> None:
         ledger.fund_wallet(ama, 100, reason, SYSTEM)
 
 
-def test_a_funding_is_taken_back_but_never_more_than_is_free(ama: int, place: Callable[..., Any]) -> None:
+def test_a_funding_is_taken_back_but_never_more_than_is_free(
+    ama: int, place: Callable[..., Any]
+) -> None:
     from core import orders
 
     ledger.fund_wallet(ama, 200_000, "2,000 instead of 200", SYSTEM)
@@ -142,11 +165,16 @@ def test_a_funding_is_taken_back_but_never_more_than_is_free(ama: int, place: Ca
     with pytest.raises(ledger.BadFunding, match="is free in the wallet"):
         ledger.take_back(ama, free + 1, "with what is held", SYSTEM)
     ledger.take_back(ama, free, "to the last pesewa", SYSTEM)
-    assert (ledger.wallet().available_pesewas, ledger.wallet().held_pesewas) == (0, order.agent_price_pesewas)
+    assert (ledger.wallet().available_pesewas, ledger.wallet().held_pesewas) == (
+        0,
+        order.agent_price_pesewas,
+    )
     with pytest.raises(ledger.BadFunding, match="Nothing is free"):
         ledger.take_back(ama, 1, "once more", SYSTEM)
     orders.cancel(order.code, SYSTEM)
-    assert ledger.wallet().available_pesewas == order.agent_price_pesewas, "what was held comes back to the wallet"
+    assert ledger.wallet().available_pesewas == order.agent_price_pesewas, (
+        "what was held comes back to the wallet"
+    )
 
 
 @pytest.mark.parametrize("amount", [0, -1, 10_000_001])
@@ -177,10 +205,14 @@ def test_the_statement_runs_to_the_balance(ama: int, place: Callable[..., Any]) 
 
 
 def test_a_drifted_balance_is_seen(context: Flask, ama: int) -> None:
-    tables_owner.execute("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    tables_owner.execute(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"
+    )
     with tenancy.across_stores():
         assert ledger.books().drifted == ("bank",)
-    tables_owner.execute("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    tables_owner.execute(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"
+    )
 
 
 def test_hold_and_outbox_row_are_one_transaction(

@@ -1,10 +1,12 @@
-"""The books against a model of them: any sequence of money events, twice, out of order, cut off, refused.
+"""The books against a model of them: any sequence of money events, twice, out of order, cut off,
+refused.
 
-Hypothesis chooses what happens; real PostgreSQL books it through the ledger's own verbs; a model in plain Python says
-what must be there after each step. An observer of its own connection reads what was committed.
+Hypothesis chooses what happens; real PostgreSQL books it through the ledger's own verbs; a model in
+plain Python says what must be there after each step. An observer of its own connection reads what
+was committed.
 
-Here it runs as often as the time of the checks allows; `python -m pytest tests/core/test_ledger_machine.py` with
-LEDGER_RUNS=300 in the environment is the long form.
+Here it runs as often as the time of the checks allows; `python -m pytest
+tests/core/test_ledger_machine.py` with LEDGER_RUNS=300 in the environment is the long form.
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import event as note_event
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy.exc import DBAPIError
 
 from core import catalog, ledger, orders, stores
@@ -56,7 +64,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Event:
-    """One posting asked for: its kind, what it moves, for which order, and which time of its kind it is."""
+    """One posting asked for: its kind, what it moves, for which order, and which time of its kind
+    it is."""
 
     kind: str
     legs: Legs
@@ -66,7 +75,8 @@ class Event:
 
 
 class Model:
-    """The books as they must be: balances, which events of an order happened, and what is refused."""
+    """The books as they must be: balances, which events of an order happened, and what is
+    refused."""
 
     def __init__(self, balances: dict[Account, int]) -> None:
         self.balances = dict(balances)
@@ -81,14 +91,18 @@ class Model:
 
     def allows(self, event: Event) -> bool:
         after = self._after(event)
-        negative = any(balance > 0 for (_store, name), balance in after.items() if name in ("wallet", "held"))
+        negative = any(
+            balance > 0 for (_store, name), balance in after.items() if name in ("wallet", "held")
+        )
         short = after[(None, "in_flight")] < 0
         if sum(amount for _name, amount in event.legs) != 0 or negative or short:
             return False
         if event.order is None:
             return True
         twice = (event.order.id, event.kind, event.n) in self.done
-        return not twice and not (event.kind in ("capture", "release") and self.resolved(event.order))
+        return not twice and not (
+            event.kind in ("capture", "release") and self.resolved(event.order)
+        )
 
     def book(self, event: Event) -> None:
         self.balances = self._after(event)
@@ -97,7 +111,10 @@ class Model:
             self.done.add((event.order.id, event.kind, event.n))
 
     def _after(self, event: Event) -> dict[Account, int]:
-        after, store_id = dict(self.balances), event.order.store_id if event.order else event.store_id
+        after, store_id = (
+            dict(self.balances),
+            event.order.store_id if event.order else event.store_id,
+        )
         for name, amount in event.legs:
             after[(store_id if name in ("wallet", "held") else None, name)] += amount
         return after
@@ -108,11 +125,14 @@ class Bench:
 
     def __init__(self, superuser_url: str) -> None:
         self.observer = psycopg.connect(superuser_url, autocommit=True)
-        self.orders = {name: [self._order(name, number) for number in range(ORDERS_EACH)] for name in SLUGS}
+        self.orders = {
+            name: [self._order(name, number) for number in range(ORDERS_EACH)] for name in SLUGS
+        }
         self.store_ids = {name: found[0].store_id for name, found in self.orders.items()}
         self._empty = (
-            "SET session_replication_role = replica; DELETE FROM entries; DELETE FROM postings; DELETE FROM audit; "
-            "UPDATE accounts SET balance_pesewas = 0; SET session_replication_role = origin"
+            "SET session_replication_role = replica; DELETE FROM entries; DELETE FROM postings;"
+            " DELETE FROM audit; UPDATE accounts SET balance_pesewas = 0; SET"
+            " session_replication_role = origin"
         )
 
     def empty(self) -> dict[Account, int]:
@@ -120,33 +140,45 @@ class Bench:
         tenancy.clear()
         db.session.remove()
         self.observer.execute(self._empty)
-        found = self.observer.execute("SELECT store_id, name, balance_pesewas FROM accounts").fetchall()
+        found = self.observer.execute(
+            "SELECT store_id, name, balance_pesewas FROM accounts"
+        ).fetchall()
         return {(store_id, name): balance for store_id, name, balance in found}
 
     def seen(self) -> tuple[int, int, int, dict[Account, tuple[int, int]]]:
-        """Committed now: the sum of all entries, postings, postings off balance; each account's balance and its sum."""
+        """Committed now: the sum of all entries, postings, postings off balance; each account's
+        balance and its sum."""
         rows = self.observer.execute(
-            "SELECT a.store_id, a.name, a.balance_pesewas, coalesce(e.total, 0)::bigint FROM accounts a LEFT JOIN "
-            "(SELECT account_id, sum(amount_pesewas) AS total FROM entries GROUP BY 1) e ON e.account_id = a.id"
+            "SELECT a.store_id, a.name, a.balance_pesewas, coalesce(e.total, 0)::bigint FROM"
+            " accounts a LEFT JOIN (SELECT account_id, sum(amount_pesewas) AS total FROM entries"
+            " GROUP BY 1) e ON e.account_id = a.id"
         ).fetchall()
         total, postings, off = self.observer.execute(
-            "SELECT (SELECT coalesce(sum(amount_pesewas), 0) FROM entries)::bigint, (SELECT count(*) FROM postings), "
-            "(SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY posting_id HAVING sum(amount_pesewas) <> 0) AS x)"
+            "SELECT (SELECT coalesce(sum(amount_pesewas), 0) FROM entries)::bigint, (SELECT"
+            " count(*) FROM postings), (SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY"
+            " posting_id HAVING sum(amount_pesewas) <> 0) AS x)"
         ).fetchone() or (0, 0, 0)
-        return total, postings, off, {(store_id, name): (balance, sum_) for store_id, name, balance, sum_ in rows}
+        return (
+            total,
+            postings,
+            off,
+            {(store_id, name): (balance, sum_) for store_id, name, balance, sum_ in rows},
+        )
 
     def history_holds(self) -> bool:
-        """Whether every entry carries the balance after it, counted along its account's own entries."""
+        """Whether every entry carries the balance after it, counted along its account's own
+        entries."""
         row = self.observer.execute(
-            "SELECT bool_and(balance_pesewas = running) FROM (SELECT balance_pesewas, sum(amount_pesewas) OVER "
-            "(PARTITION BY account_id ORDER BY id) AS running FROM entries) AS x"
+            "SELECT bool_and(balance_pesewas = running) FROM (SELECT balance_pesewas,"
+            " sum(amount_pesewas) OVER (PARTITION BY account_id ORDER BY id) AS running FROM"
+            " entries) AS x"
         ).fetchone()
         return row is None or row[0] in (None, True)
 
     def resolved_twice(self) -> int:
         row = self.observer.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM postings WHERE kind IN ('capture', 'release') AND order_id IS NOT NULL "
-            "GROUP BY order_id HAVING count(*) > 1) AS x"
+            "SELECT count(*) FROM (SELECT 1 FROM postings WHERE kind IN ('capture', 'release') AND"
+            " order_id IS NOT NULL GROUP BY order_id HAVING count(*) > 1) AS x"
         ).fetchone()
         return int(row[0]) if row else 0
 
@@ -164,7 +196,8 @@ class Bench:
 
 
 class Books(RuleBasedStateMachine):
-    """Two stores, three orders each. A rule asks for one event; the model says whether it may happen."""
+    """Two stores, three orders each. A rule asks for one event; the model says whether it may
+    happen."""
 
     bench: Bench
 
@@ -180,7 +213,9 @@ class Books(RuleBasedStateMachine):
         store_id = self.bench.store_ids[name]
         with tenancy.across_stores():
             ledger.fund_wallet(store_id, amount, "deposit", SYSTEM)
-        self._booked(Event("fund_wallet", (("bank", amount), ("wallet", -amount)), store_id=store_id))
+        self._booked(
+            Event("fund_wallet", (("bank", amount), ("wallet", -amount)), store_id=store_id)
+        )
 
     @rule(name=slug, amount=pesewas)
     def take_back(self, name: str, amount: int) -> None:
@@ -211,7 +246,8 @@ class Books(RuleBasedStateMachine):
     def hold(self, name: str, number: int, amount: int) -> None:
         order = self.bench.orders[name][number]
         self._ask(
-            Event("hold", (("wallet", amount), ("held", -amount)), order), lambda: ledger.hold(order, amount, SYSTEM)
+            Event("hold", (("wallet", amount), ("held", -amount)), order),
+            lambda: ledger.hold(order, amount, SYSTEM),
         )
 
     @rule(name=slug, number=which, amount=pesewas)
@@ -219,24 +255,32 @@ class Books(RuleBasedStateMachine):
         order = self.bench.orders[name][number]
         n = self.model.count(order, "commit") + 1
         legs = (("in_flight", amount), ("supplier_float", -amount))
-        self._ask(Event("commit", legs, order, n=n), lambda: ledger.commit(order, amount, n, SYSTEM))
+        self._ask(
+            Event("commit", legs, order, n=n), lambda: ledger.commit(order, amount, n, SYSTEM)
+        )
 
     @rule(name=slug, number=which, price=pesewas, cost=pesewas, charged=st.integers(0, 60_000))
     def capture(self, name: str, number: int, price: int, cost: int, charged: int) -> None:
         order = self.bench.orders[name][number]
         legs = (
-            ("held", price), ("in_flight", -charged), ("margin", cost - price), ("price_variance", charged - cost)
+            ("held", price), ("in_flight", -charged), ("margin", cost - price), ("price_variance",
+            charged - cost)
         )  # fmt: skip
         self._ask(
             Event("capture", legs, order),
             lambda: ledger.capture(
-                order, agent_price_pesewas=price, cost_pesewas=cost, charged_pesewas=charged, actor=SYSTEM
+                order,
+                agent_price_pesewas=price,
+                cost_pesewas=cost,
+                charged_pesewas=charged,
+                actor=SYSTEM,
             ),
         )
 
     @rule(name=slug, number=which)
     def settle_as_held(self, name: str, number: int) -> None:
-        """The usual road, which chance alone would hardly find: capture exactly what is held and in flight."""
+        """The usual road, which chance alone would hardly find: capture exactly what is held and in
+        flight."""
         order = self.bench.orders[name][number]
         held = -self.model.balances[(order.store_id, "held")]
         in_flight = self.model.balances[(None, "in_flight")]
@@ -254,7 +298,9 @@ class Books(RuleBasedStateMachine):
         )
 
     @rule(name=slug, number=which, amount=pesewas, given_up=st.booleans())
-    def supplier_refund_or_write_off(self, name: str, number: int, amount: int, given_up: bool) -> None:
+    def supplier_refund_or_write_off(
+        self, name: str, number: int, amount: int, given_up: bool
+    ) -> None:
         order = self.bench.orders[name][number]
         kind = "write_off" if given_up else "supplier_refund"
         n = self.model.count(order, kind) + 1
@@ -277,15 +323,27 @@ class Books(RuleBasedStateMachine):
     def off_balance(self, name: str, number: int, amount: int, lost: int) -> None:
         """A bug of ours that would lose a pesewa."""
         order = self.bench.orders[name][number]
-        self._post(Event("commit", (("in_flight", amount), ("supplier_float", lost - amount)), order, n=99))
+        self._post(
+            Event("commit", (("in_flight", amount), ("supplier_float", lost - amount)), order, n=99)
+        )
 
-    @rule(name=slug, number=which, amount=pesewas, connection_dies=st.sampled_from([False, False, False, True]))
+    @rule(
+        name=slug,
+        number=which,
+        amount=pesewas,
+        connection_dies=st.sampled_from([False, False, False, True]),
+    )
     def crash(self, name: str, number: int, amount: int, connection_dies: bool) -> None:
-        """The process, or its connection, dies after everything was written and before the commit."""
+        """The process, or its connection, dies after everything was written and before the
+        commit."""
         order = self.bench.orders[name][number]
         event = Event("hold", (("wallet", amount), ("held", -amount)), order)
         allowed = self.model.allows(event)
-        with self._inside(event), pytest.raises((Cut, InsufficientWallet, DBAPIError)) as end, transaction() as session:
+        with (
+            self._inside(event),
+            pytest.raises((Cut, InsufficientWallet, DBAPIError)) as end,
+            transaction() as session,
+        ):
             ledger.hold(order, amount, SYSTEM)
             assert allowed
             if connection_dies:
@@ -301,10 +359,16 @@ class Books(RuleBasedStateMachine):
         assert total == 0
         assert off_balance == 0
         assert postings == self.model.postings
-        assert {account: balance for account, (balance, _sum) in accounts.items()} == self.model.balances
-        assert {account: sum_ for account, (_balance, sum_) in accounts.items()} == self.model.balances
+        assert {
+            account: balance for account, (balance, _sum) in accounts.items()
+        } == self.model.balances
+        assert {
+            account: sum_ for account, (_balance, sum_) in accounts.items()
+        } == self.model.balances
         assert all(
-            balance <= 0 for (_store, name), balance in self.model.balances.items() if name in ("wallet", "held")
+            balance <= 0
+            for (_store, name), balance in self.model.balances.items()
+            if name in ("wallet", "held")
         )
 
     def teardown(self) -> None:
@@ -314,7 +378,8 @@ class Books(RuleBasedStateMachine):
             assert ledger.books().hold
 
     def _ask(self, event: Event, verb: Callable[[], Any]) -> None:
-        """Do it through the ledger's own verb; it must be refused exactly when the model says so."""
+        """Do it through the ledger's own verb; it must be refused exactly when the model says
+        so."""
         allowed = self.model.allows(event)
         try:
             with self._inside(event), transaction():
@@ -338,7 +403,8 @@ class Books(RuleBasedStateMachine):
 
     @contextmanager
     def _inside(self, event: Event) -> Iterator[None]:
-        """In the event's store, as a request or job would be; what is the platform's is done across stores."""
+        """In the event's store, as a request or job would be; what is the platform's is done across
+        stores."""
         with tenancy.inside(event.order.store_id) if event.order else tenancy.across_stores():
             yield
 

@@ -1,7 +1,8 @@
-"""Four processes take from one account at once, in each way there is of doing it: what was really lost.
+"""Four processes take from one account at once, in each way there is of doing it: what was really
+lost.
 
-Reading a balance and writing it back loses money, and this harness can see it; the ledger's way loses nothing, goes
-exactly to zero, and nobody is told of another's lock.
+Reading a balance and writing it back loses money, and this harness can see it; the ledger's way
+loses nothing, goes exactly to zero, and nobody is told of another's lock.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ def meet() -> None:
 
 
 def debit(name: str, store_id: int, count: int) -> Counter[str]:
-    """`count` debits of a pesewa, one after another. How they ended: `done`, `refused`, or the name of an error."""
+    """`count` debits of a pesewa, one after another. How they ended: `done`, `refused`, or the name
+    of an error."""
     deed = WAYS[name]
     ended: Counter[str] = Counter()
     with _app.app_context(), tenancy.across_stores():
@@ -73,7 +75,8 @@ def debit(name: str, store_id: int, count: int) -> Counter[str]:
 
 
 def read_then_write(_store_id: int) -> bool:
-    """What one writes without thinking of others: the balance is read, and the smaller one written back."""
+    """What one writes without thinking of others: the balance is read, and the smaller one written
+    back."""
     session = db.session()
     balance = session.scalar(text("SELECT balance FROM lost_updates"))
     if balance < 1:
@@ -85,8 +88,12 @@ def read_then_write(_store_id: int) -> bool:
 def read_for_update(_store_id: int) -> bool:
     """The row is locked before it is read."""
     with db.engine.begin() as connection:
-        balance = connection.execute(text("SELECT balance FROM lost_updates FOR UPDATE")).scalar_one()
-        connection.execute(text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1))
+        balance = connection.execute(
+            text("SELECT balance FROM lost_updates FOR UPDATE")
+        ).scalar_one()
+        connection.execute(
+            text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1)
+        )
     return True
 
 
@@ -94,15 +101,23 @@ def conditional(_store_id: int) -> bool:
     """One statement that takes only what is there."""
     with db.engine.begin() as connection:
         return (
-            connection.execute(text("UPDATE lost_updates SET balance = balance - 1 WHERE balance >= 1")).rowcount == 1
+            connection.execute(
+                text("UPDATE lost_updates SET balance = balance - 1 WHERE balance >= 1")
+            ).rowcount
+            == 1
         )
 
 
 def serializable(_store_id: int) -> bool:
     """Read and write, and PostgreSQL refuses one of two that met."""
-    with db.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection, connection.begin():
+    with (
+        db.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection,
+        connection.begin(),
+    ):
         balance = connection.execute(text("SELECT balance FROM lost_updates")).scalar_one()
-        connection.execute(text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1))
+        connection.execute(
+            text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1)
+        )
     return True
 
 
@@ -147,7 +162,9 @@ def together(config: Config, postgres: dict[str, str]) -> Iterator[Run]:
     """Start four processes once; each call lets them debit in one way at the same moment."""
     context = multiprocessing.get_context("spawn")
     gate = context.Barrier(PROCESSES)
-    with ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=begin, initargs=(config, gate)) as pool:
+    with ProcessPoolExecutor(
+        PROCESSES, mp_context=context, initializer=begin, initargs=(config, gate)
+    ) as pool:
         # Before the table below is there: a start refuses rights that are not in the list.
         for ready in [pool.submit(meet) for _ in range(PROCESSES)]:
             ready.result(START_S)
@@ -182,7 +199,10 @@ def balance(app: Flask, postgres: dict[str, str]) -> Iterator[Callable[..., int]
         connection.execute("DROP TABLE lost_updates")
 
 
-pytestmark = [pytest.mark.slow(seconds=4), pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nobody meets")]
+pytestmark = [
+    pytest.mark.slow(seconds=4),
+    pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nobody meets"),
+]
 
 
 def test_reading_and_writing_back_loses_money_and_this_harness_sees_it(
@@ -194,7 +214,9 @@ def test_reading_and_writing_back_loses_money_and_this_harness_sees_it(
 
 
 @pytest.mark.parametrize("way", ["read_for_update", "conditional"])
-def test_a_lock_or_a_condition_loses_nothing(together: Run, balance: Callable[..., int], way: str) -> None:
+def test_a_lock_or_a_condition_loses_nothing(
+    together: Run, balance: Callable[..., int], way: str
+) -> None:
     outcome = together(way, 0)
     assert outcome == Outcome(PROCESSES * DEBITS, 0, {})
     assert balance() == 10_000 - PROCESSES * DEBITS
@@ -209,13 +231,17 @@ def test_serializable_loses_nothing_but_leaves_the_new_beginning_to_us(
     assert outcome.done + sum(outcome.errors.values()) == PROCESSES * DEBITS
 
 
-def test_a_condition_takes_exactly_what_is_there(together: Run, balance: Callable[..., int]) -> None:
+def test_a_condition_takes_exactly_what_is_there(
+    together: Run, balance: Callable[..., int]
+) -> None:
     balance(LESS)
     assert together("conditional", 0) == Outcome(LESS, PROCESSES * DEBITS - LESS, {})
     assert balance() == 0
 
 
-def test_the_ledger_takes_exactly_what_is_in_the_wallet_and_nobody_sees_an_error(app: Flask, together: Run) -> None:
+def test_the_ledger_takes_exactly_what_is_in_the_wallet_and_nobody_sees_an_error(
+    app: Flask, together: Run
+) -> None:
     with app.app_context(), tenancy.across_stores():
         store = stores.by_slug("ama")
         assert store is not None

@@ -49,7 +49,8 @@ def test_cedis_as_people_type_them(typed: str, pesewas: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "  ", "-1", "1.234", "1,2", "1e3", "NaN", "inf", "24,50", "٢٤", "12.", "1000000.01"]
+    "typed",
+    ["", "  ", "-1", "1.234", "1,2", "1e3", "NaN", "inf", "24,50", "٢٤", "12.", "1000000.01"],
 )
 def test_what_cannot_be_read_says_how_to_fix_it(typed: str) -> None:
     with pytest.raises(money.BadAmount) as bad:

@@ -27,8 +27,10 @@ def refusal(password: str, shortest: int = passwords.SHORTEST) -> str:
 @pytest.mark.parametrize(
     "password",
     [
-        "password", "12345678", "PASSWORD", "Passw0rd!", "P@ssw0rd2024", "1234password", "password1234567", "passwordpassword",
-        "password password", "iloveyou", "qwertyuiop", "1q2w3e4r", "trustno1", "letmein123", "ｐａｓｓｗｏｒｄ", "Makola123!",
+        "password", "12345678", "PASSWORD", "Passw0rd!", "P@ssw0rd2024", "1234password",
+        "password1234567", "passwordpassword",
+        "password password", "iloveyou", "qwertyuiop", "1q2w3e4r", "trustno1", "letmein123",
+        "ｐａｓｓｗｏｒｄ", "Makola123!",
         "chelsea1", "Ghana@1957", "Kumasi12", "ilovejesus1", "hunter2hunter2",
     ],
 )  # fmt: skip
@@ -39,7 +41,8 @@ def test_what_guessers_try_first_is_refused(password: str) -> None:
 @pytest.mark.parametrize(
     "password",
     [
-        "ama's data", "AmasData1", "Ama-Data-2024", "mensah77", "ama@example.test", "0240000001", "+233240000001",
+        "ama's data", "AmasData1", "Ama-Data-2024", "mensah77", "ama@example.test", "0240000001",
+        "+233240000001",
         "233240000001", "4m4-m3ns4h!", "mensah mensah", "example1234", "makola-ama-2026",
     ],
 )  # fmt: skip
@@ -48,7 +51,8 @@ def test_names_addresses_and_numbers_of_one_s_own_are_refused(password: str) -> 
 
 
 @pytest.mark.parametrize(
-    "password", ["aaaaaaaa", "abababab", "abcdabcd", "87654321", "hjkl;2019", "!@#$%^&*()", "poiuytrewq"]
+    "password",
+    ["aaaaaaaa", "abababab", "abcdabcd", "87654321", "hjkl;2019", "!@#$%^&*()", "poiuytrewq"],
 )
 def test_rows_of_keys_and_repetitions_are_refused(password: str) -> None:
     sentence = refusal(password)
@@ -58,7 +62,8 @@ def test_rows_of_keys_and_repetitions_are_refused(password: str) -> None:
 @pytest.mark.parametrize(
     "password",
     [
-        PASSWORD, "banku and okro stew", "x7Kp2mQ9", "Tr0ub4dor&3", "пароль-мой-дом", "ama has a password", "密码很难猜的一句话",
+        PASSWORD, "banku and okro stew", "x7Kp2mQ9", "Tr0ub4dor&3", "пароль-мой-дом",
+        "ama has a password", "密码很难猜的一句话",
         "kenkey 🐟 fish", "  spaces inside  are kept ", "Straße nach Süden", "{]~;'[!?",
     ],
 )  # fmt: skip
@@ -70,14 +75,22 @@ def test_the_lengths_are_counted_without_what_is_pasted_round() -> None:
     assert "at least 8" in refusal("x7Kp2mQ")
     assert "at least 8" in refusal("  x7Kp2mQ  ")
     assert "at least 12" in refusal("x7Kp2mQ9vZ1", passwords.SHORTEST_OF_PLATFORM)
-    assert passwords.check("x7Kp2mQ9vZ1b", shortest=passwords.SHORTEST_OF_PLATFORM) == "x7Kp2mQ9vZ1b"
+    assert (
+        passwords.check("x7Kp2mQ9vZ1b", shortest=passwords.SHORTEST_OF_PLATFORM) == "x7Kp2mQ9vZ1b"
+    )
     assert passwords.check(" " * 50 + "a long walk " * 16, shortest=8)
     assert "at most 200" in refusal("a long walk " * 17)
 
 
 @pytest.mark.parametrize(
     "password",
-    ["two\nlines of words", "tab\tbetween words", "nul\x00 between words", "half \ud800 a sign", "broken \ufffd sign"],
+    [
+        "two\nlines of words",
+        "tab\tbetween words",
+        "nul\x00 between words",
+        "half \ud800 a sign",
+        "broken \ufffd sign",
+    ],
 )
 def test_what_nobody_can_type_into_one_field_is_refused(password: str) -> None:
     assert "one line" in refusal(password)
@@ -86,7 +99,9 @@ def test_what_nobody_can_type_into_one_field_is_refused(password: str) -> None:
 def test_what_is_generated_is_always_taken() -> None:
     for _ in range(300):
         password = passwords.generate()
-        assert passwords.check(password, shortest=passwords.SHORTEST_OF_PLATFORM, own=AMA) == password
+        assert (
+            passwords.check(password, shortest=passwords.SHORTEST_OF_PLATFORM, own=AMA) == password
+        )
 
 
 @pytest.mark.parametrize(
@@ -102,11 +117,15 @@ def test_what_is_generated_is_always_taken() -> None:
 )
 def test_blanks_pasted_round_a_password_do_not_matter(context: Flask, pasted: str) -> None:
     assert logging_in.authenticate("ama@example.test", pasted, HERE) is not None
-    assert logging_in.authenticate("ama@example.test", pasted.replace("horse", "house"), HERE) is None
+    assert (
+        logging_in.authenticate("ama@example.test", pasted.replace("horse", "house"), HERE) is None
+    )
 
 
 def set_hash(value: str) -> None:
-    tables_owner.execute("UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'", hash=value)
+    tables_owner.execute(
+        "UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'", hash=value
+    )
 
 
 def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(context: Flask) -> None:

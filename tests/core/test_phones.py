@@ -10,8 +10,14 @@ from phonenumbers import carrier
 
 from core.base import phones
 
-prefixes = st.sampled_from([prefix for network in phones.NETWORKS.values() for prefix in network.prefixes])
-numbers = st.builds(lambda prefix, rest: prefix + f"{rest:07}", prefixes, st.integers(min_value=0, max_value=9_999_999))
+prefixes = st.sampled_from(
+    [prefix for network in phones.NETWORKS.values() for prefix in network.prefixes]
+)
+numbers = st.builds(
+    lambda prefix, rest: prefix + f"{rest:07}",
+    prefixes,
+    st.integers(min_value=0, max_value=9_999_999),
+)
 separators = st.sampled_from(["", " ", "-", ".", "  ", "\u00a0", "\u2011"])
 
 
@@ -43,7 +49,11 @@ def test_any_text_is_a_number_or_a_sentence(text: str) -> None:
 
 
 def test_our_table_agrees_with_the_library_except_where_we_know_better() -> None:
-    names = {"mtn": {"MTN"}, "telecel": {"Telecel", "Vodafone"}, "at": {"AT", "AirtelTigo", "Glo", "at"}}
+    names = {
+        "mtn": {"MTN"},
+        "telecel": {"Telecel", "Vodafone"},
+        "at": {"AT", "AirtelTigo", "Glo", "at"},
+    }
     for key, network in phones.NETWORKS.items():
         for prefix in network.prefixes:
             number = phonenumbers.parse(prefix + "1234567", "GH")

@@ -1,4 +1,5 @@
-"""Taking an order: one key is one order, a repeat asks, a closed shop says so, nothing is sold below cost."""
+"""Taking an order: one key is one order, a repeat asks, a closed shop says so, nothing is sold
+below cost."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def count() -> int:
     return db.session.scalar(select(func.count()).select_from(Order)) or 0
 
 
-def test_the_same_key_is_the_same_order_before_any_other_check(ama: int, place: Callable[..., Order]) -> None:
+def test_the_same_key_is_the_same_order_before_any_other_check(
+    ama: int, place: Callable[..., Order]
+) -> None:
     first = place(NUMBER, idempotency_key="k" * 22)
     onboarding.set_store_status(ama, "closed", "Back on Monday.", SYSTEM)
     assert place("+233200000000", idempotency_key="k" * 22).id == first.id
@@ -46,7 +49,9 @@ def test_fifty_submits_at_once_are_one_order(app: Flask, in_store: Callable[...,
                         "ama",
                         lambda: (
                             orders.place(
-                                bundle_id=bundle_id, recipient_msisdn=NUMBER, idempotency_key="x" * 22
+                                bundle_id=bundle_id,
+                                recipient_msisdn=NUMBER,
+                                idempotency_key="x" * 22,
                             ).order.code
                         ),
                     )
@@ -86,7 +91,11 @@ def both_at_once(deeds: list[Callable[[], Any]]) -> list[Any]:
 
 @pytest.mark.parametrize("_again", range(3))
 def test_one_key_with_two_numbers_at_once_is_one_order(
-    app: Flask, in_store: Callable[..., Any], place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch, _again: int
+    app: Flask,
+    in_store: Callable[..., Any],
+    place: Callable[..., Order],
+    monkeypatch: pytest.MonkeyPatch,
+    _again: int,
 ) -> None:
     # Both have looked for the key before either writes: only the unique index can tell them apart.
     both_looked, find = threading.Barrier(2), placing._by_key
@@ -103,7 +112,10 @@ def test_one_key_with_two_numbers_at_once_is_one_order(
     monkeypatch.setattr(placing, "_by_key", look)
     numbers = ("+233241111111", "+233242222222")
     codes = both_at_once(
-        [lambda n=n: in_store("ama", lambda: place(n, idempotency_key="y" * 22).code) for n in numbers]
+        [
+            lambda n=n: in_store("ama", lambda: place(n, idempotency_key="y" * 22).code)
+            for n in numbers
+        ]
     )
     assert isinstance(codes[0], str)
     assert codes[0] == codes[1]
@@ -216,27 +228,38 @@ def test_the_order_keeps_what_the_customer_saw(ama: int, place: Callable[..., Or
 
 
 @pytest.mark.parametrize("way", ["hidden", "inactive", "below floor", "no such bundle"])
-def test_what_is_not_on_the_shelf_cannot_be_bought(ama: int, place: Callable[..., Order], way: str) -> None:
+def test_what_is_not_on_the_shelf_cannot_be_bought(
+    ama: int, place: Callable[..., Order], way: str
+) -> None:
     bundle_id = catalog.shelf()[0].bundle_id
     with transaction() as session:
         if way == "hidden":
-            session.execute(update(StoreBundle).where(StoreBundle.bundle_id == bundle_id).values(hidden=True))
+            session.execute(
+                update(StoreBundle).where(StoreBundle.bundle_id == bundle_id).values(hidden=True)
+            )
         elif way == "inactive":
             session.execute(update(Bundle).where(Bundle.id == bundle_id).values(active=False))
         elif way == "below floor":
-            session.execute(update(Bundle).where(Bundle.id == bundle_id).values(agent_price_pesewas=90_000))
+            session.execute(
+                update(Bundle).where(Bundle.id == bundle_id).values(agent_price_pesewas=90_000)
+            )
     assert bundle_id not in [line.bundle_id for line in catalog.shelf()] or way == "no such bundle"
     with pytest.raises(orders.BundleUnavailable):
         place(bundle_id=bundle_id if way != "no such bundle" else 999_999)
 
 
-def test_release_refuses_an_order_whose_cost_has_passed_its_price(ama: int, place: Callable[..., Order]) -> None:
+def test_release_refuses_an_order_whose_cost_has_passed_its_price(
+    ama: int, place: Callable[..., Order]
+) -> None:
     order = place()
     with transaction() as session:
         session.execute(
             update(Bundle)
             .where(Bundle.id == order.bundle_id)
-            .values(cost_pesewas=order.agent_price_pesewas, agent_price_pesewas=order.agent_price_pesewas + 10)
+            .values(
+                cost_pesewas=order.agent_price_pesewas,
+                agent_price_pesewas=order.agent_price_pesewas + 10,
+            )
         )
     with pytest.raises(orders.CostAbovePrice):
         orders.release(order.code, AMA)
@@ -258,7 +281,9 @@ def test_a_selection_says_what_became_of_each(ama: int, place: Callable[..., Ord
     assert [row.became for row in results] == ["moved", "over", "before", "refused"]
 
 
-def test_references_and_codes_have_the_shape_the_contract_asks_for(ama: int, place: Callable[..., Order]) -> None:
+def test_references_and_codes_have_the_shape_the_contract_asks_for(
+    ama: int, place: Callable[..., Order]
+) -> None:
     order = place()
     assert 12 <= len(order.order_ref) <= 40
     assert set(order.order_ref) <= set("ABCDEFGHJKMNPQRSTVWXYZ0123456789-")
@@ -289,7 +314,9 @@ def test_an_integrity_error_that_is_not_about_the_key_is_not_swallowed(
         place()
 
 
-def test_the_review_says_what_is_asked_about_and_writes_nothing(ama: int, place: Callable[..., Order]) -> None:
+def test_the_review_says_what_is_asked_about_and_writes_nothing(
+    ama: int, place: Callable[..., Order]
+) -> None:
     line = catalog.shelf()[0]
     assert line.network == "mtn"
     review = orders.check(line.bundle_id, NUMBER)

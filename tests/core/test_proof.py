@@ -1,4 +1,5 @@
-"""The proof of the books: each kind of damage is found and named, and no posting is sealed twice, forgotten or changed.
+"""The proof of the books: each kind of damage is found and named, and no posting is sealed twice,
+forgotten or changed.
 
 Damage is done past triggers and references, by a superuser, and undone inside each test.
 """
@@ -33,15 +34,19 @@ IN_FLIGHT_LIMIT = "CONSTRAINT ck_accounts_in_flight"
 
 
 @pytest.fixture
-def meddler(context: Flask, postgres: dict[str, str], restore: Callable[[], None]) -> Iterator[Super]:
-    """A connection that no trigger, reference or policy binds. What it broke is put back before the books are judged."""
+def meddler(
+    context: Flask, postgres: dict[str, str], restore: Callable[[], None]
+) -> Iterator[Super]:
+    """A connection that no trigger, reference or policy binds. What it broke is put back before the
+    books are judged."""
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         yield connection
         connection.execute(f"ALTER TABLE accounts DROP {IN_FLIGHT_LIMIT}")
         restore()
         connection.execute(
-            f"ALTER TABLE accounts ADD {IN_FLIGHT_LIMIT} CHECK (name <> 'in_flight' OR balance_pesewas >= 0)"
+            f"ALTER TABLE accounts ADD {IN_FLIGHT_LIMIT} CHECK (name <> 'in_flight' OR"
+            " balance_pesewas >= 0)"
         )
 
 
@@ -57,7 +62,9 @@ def prove(*, whole: bool = False) -> Proof:
     with tenancy.across_stores():
         found = proof.prove(whole)
         return db.session.scalars(
-            select(Proof).where(Proof.id == found.id).options(undefer(Proof.members), undefer(Proof.gaps))
+            select(Proof)
+            .where(Proof.id == found.id)
+            .options(undefer(Proof.members), undefer(Proof.gaps))
         ).one()
 
 
@@ -76,10 +83,12 @@ def fund() -> int:
 
 
 def open_posting(connection: Super) -> int:
-    """A posting in a transaction that stays open. Like `ledger.post` it has its transaction id before it draws an id."""
+    """A posting in a transaction that stays open. Like `ledger.post` it has its transaction id
+    before it draws an id."""
     connection.execute("SELECT pg_current_xact_id()")
     row = connection.execute(
-        "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'late', now()) RETURNING id"
+        "INSERT INTO postings (kind, n, note, actor_name, at) VALUES ('fund_float', 1, '', 'late',"
+        " now()) RETURNING id"
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -100,7 +109,9 @@ def taken_to(state: str, order: Order) -> Order:
     if state in ("failed", "refunded"):
         assert orders.advance(order.id, "failed", text="Failed.")
     if state == "refunded":
-        assert orders.advance(order.id, "refunded", text="Reversed.", news=orders.News(money_back=True))
+        assert orders.advance(
+            order.id, "refunded", text="Reversed.", news=orders.News(money_back=True)
+        )
     return order
 
 
@@ -116,20 +127,40 @@ def test_books_in_every_state_hold(ama: int, place: Callable[..., Order]) -> Non
     first, second = prove(), prove()
     assert (first.ok, first.findings) == (True, [])
     assert first.counts["postings"] == first.sealed == len(ids(first.members))
-    assert (second.ok, second.sealed, second.previous, second.counts["verified"]) == (True, 0, first.hash, 1)
+    assert (second.ok, second.sealed, second.previous, second.counts["verified"]) == (
+        True,
+        0,
+        first.hash,
+        1,
+    )
     assert first.previous == seals.FIRST
 
 
 PROCESSING, COMPLETED, QUEUED = "{processing}", "{completed}", "{queued}"
 HOLD = "SELECT id FROM postings WHERE kind = 'hold' AND order_id = {processing}"
-LEG = f"SELECT e.id FROM entries e JOIN accounts a ON a.id = account_id AND name = 'held' WHERE posting_id = ({HOLD})"
+LEG = (
+    "SELECT e.id FROM entries e JOIN accounts a ON a.id = account_id AND name = 'held' WHERE"
+    f" posting_id = ({HOLD})"
+)
 DAMAGE = [
     # rule, the damage, the query for the subject that must be named
     ("total", f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})", None),
-    ("posting_sum", f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})", HOLD),
-    ("balance", "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'", "SELECT 'bank'"),
+    (
+        "posting_sum",
+        f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})",
+        HOLD,
+    ),
+    (
+        "balance",
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'",
+        "SELECT 'bank'",
+    ),
     ("entries_without_posting", f"DELETE FROM postings WHERE id = ({HOLD})", "SELECT {leg}"),
-    ("running_balance", f"UPDATE entries SET balance_pesewas = balance_pesewas - 1 WHERE id = ({LEG})", LEG),
+    (
+        "running_balance",
+        f"UPDATE entries SET balance_pesewas = balance_pesewas - 1 WHERE id = ({LEG})",
+        LEG,
+    ),
     (
         "limit",
         f"""ALTER TABLE accounts DROP {IN_FLIGHT_LIMIT}; ALTER TABLE accounts ADD {IN_FLIGHT_LIMIT} CHECK (true);
@@ -142,7 +173,11 @@ DAMAGE = [
         SELECT store_id, id, 'commit', 2, '', 'x', now() FROM orders WHERE id = {processing}""",
         PROCESSING,
     ),
-    ("money_of_no_order", f"UPDATE postings SET order_id = NULL WHERE id = ({HOLD})", "SELECT {hold}"),
+    (
+        "money_of_no_order",
+        f"UPDATE postings SET order_id = NULL WHERE id = ({HOLD})",
+        "SELECT {hold}",
+    ),
     (
         "held_of_store",
         "UPDATE orders SET agent_price_pesewas = agent_price_pesewas + 1 WHERE id = {queued}",
@@ -165,7 +200,11 @@ DAMAGE = [
         "SELECT 'user:' || id FROM users WHERE email = 'ama@example.test'",
     ),
     ("completed", "UPDATE orders SET state = 'completed' WHERE id = {processing}", PROCESSING),
-    ("completed", "DELETE FROM postings WHERE kind = 'capture' AND order_id = {completed}", COMPLETED),
+    (
+        "completed",
+        "DELETE FROM postings WHERE kind = 'capture' AND order_id = {completed}",
+        COMPLETED,
+    ),
     ("refunded", "UPDATE orders SET state = 'refunded' WHERE id = {processing}", PROCESSING),
     ("under_way", "UPDATE orders SET state = 'processing' WHERE id = {completed}", COMPLETED),
     ("cancelled", "UPDATE orders SET state = 'cancelled' WHERE id = {queued}", QUEUED),
@@ -188,7 +227,9 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize(
-    ("rule", "damage", "subject"), DAMAGE, ids=[f"{rule}-{n}" for n, (rule, *_) in enumerate(DAMAGE)]
+    ("rule", "damage", "subject"),
+    DAMAGE,
+    ids=[f"{rule}-{n}" for n, (rule, *_) in enumerate(DAMAGE)],
 )
 def test_each_kind_of_damage_is_found_and_named(
     three: dict[str, Order], meddler: Super, rule: str, damage: str, subject: str | None
@@ -213,7 +254,13 @@ def test_each_kind_of_damage_is_found_and_named(
 
 
 def test_every_rule_has_damage_that_breaks_it() -> None:
-    assert {rule for rule, *_ in DAMAGE} == {*rules.ROWS, *rules.ORDERS, "total", "posting_sum", "balance"}
+    assert {rule for rule, *_ in DAMAGE} == {
+        *rules.ROWS,
+        *rules.ORDERS,
+        "total",
+        "posting_sum",
+        "balance",
+    }
 
 
 CHANGES = [
@@ -221,8 +268,14 @@ CHANGES = [
     "UPDATE postings SET at = at + interval '1 microsecond' WHERE id = {0}",
     "UPDATE postings SET actor_name = 'Somebody' WHERE id = {0}",
     "UPDATE postings SET n = 2 WHERE id = {0}",
-    "UPDATE entries SET account_id = (SELECT max(id) FROM accounts) WHERE id = (SELECT max(id) FROM entries WHERE posting_id = {0})",
-    "UPDATE entries SET id = id + 1000000 WHERE id = (SELECT max(id) FROM entries WHERE posting_id = {0})",
+    (
+        "UPDATE entries SET account_id = (SELECT max(id) FROM accounts) WHERE id = (SELECT max(id)"
+        " FROM entries WHERE posting_id = {0})"
+    ),
+    (
+        "UPDATE entries SET id = id + 1000000 WHERE id = (SELECT max(id) FROM entries WHERE"
+        " posting_id = {0})"
+    ),
     """INSERT INTO entries (posting_id, account_id, amount_pesewas, balance_pesewas)
     SELECT {0}, max(id), 5, 5 FROM accounts WHERE name = 'margin'""",
     "DELETE FROM entries WHERE posting_id = {0}",
@@ -247,7 +300,14 @@ def test_a_changed_old_row_breaks_the_chain_and_the_posting_is_named(
 
 
 @pytest.mark.parametrize(
-    "change", ["ok = false", "findings = '[1]'", "at = at - interval '1 day'", "sealed = 7", "gaps = '{[1,2)}'"]
+    "change",
+    [
+        "ok = false",
+        "findings = '[1]'",
+        "at = at - interval '1 day'",
+        "sealed = 7",
+        "gaps = '{[1,2)}'",
+    ],
 )
 def test_a_changed_seal_breaks_the_chain(context: Flask, meddler: Super, change: str) -> None:
     first = prove()
@@ -258,7 +318,9 @@ def test_a_changed_seal_breaks_the_chain(context: Flask, meddler: Super, change:
     assert sentence.endswith("the seal itself was changed.")
 
 
-def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(context: Flask, meddler: Super) -> None:
+def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(
+    context: Flask, meddler: Super
+) -> None:
     prove()
     posting = fund()
     second, third = prove(), prove()
@@ -269,12 +331,15 @@ def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(conte
 def test_what_an_account_is_called_is_sealed_with_its_legs(context: Flask, meddler: Super) -> None:
     assert prove().ok
     meddler.execute(
-        "UPDATE accounts SET name = CASE name WHEN 'bank' THEN 'gateway' ELSE 'bank2' END WHERE name IN ('bank', 'gateway')"
+        "UPDATE accounts SET name = CASE name WHEN 'bank' THEN 'gateway' ELSE 'bank2' END WHERE"
+        " name IN ('bank', 'gateway')"
     )
     assert "seal" in found_by(prove())
 
 
-def test_a_posting_of_an_open_transaction_waits_for_the_next_seal(context: Flask, other: Super) -> None:
+def test_a_posting_of_an_open_transaction_waits_for_the_next_seal(
+    context: Flask, other: Super
+) -> None:
     late = open_posting(other)
     early = fund()
     assert late < early
@@ -307,7 +372,8 @@ def test_a_gap_of_a_transaction_rolled_back_is_closed_and_nothing_can_be_slipped
 def test_gaps_do_not_outlive_the_cluster_they_were_seen_in(
     context: Flask, other: Super, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dump restored elsewhere brings no open transactions along, and transaction ids there start anew."""
+    """A dump restored elsewhere brings no open transactions along, and transaction ids there start
+    anew."""
     gone = open_posting(other)
     fund()
     monkeypatch.setattr(seals, "_CUT", seals._CUT.replace("system_identifier::text", "'elsewhere'"))
@@ -326,8 +392,8 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
     with tenancy.across_stores():
         head = db.session.execute(
             text(
-                "SELECT extract(epoch FROM at)::text, findings::text, counts::text, members::text, gaps::text "
-                f"FROM proofs WHERE id = {made.id}"
+                "SELECT extract(epoch FROM at)::text, findings::text, counts::text, members::text,"
+                f" gaps::text FROM proofs WHERE id = {made.id}"
             )
         ).one()
         names = dict(db.session.execute(select(Account.id, Account.name)).all())
@@ -336,11 +402,14 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
             if posting.id not in ids(made.members):
                 continue
             at = db.session.scalar(
-                text("SELECT extract(epoch FROM at)::text FROM postings WHERE id = :id"), {"id": posting.id}
+                text("SELECT extract(epoch FROM at)::text FROM postings WHERE id = :id"),
+                {"id": posting.id},
             )
             legs = [
                 [*(getattr(entry, name) for name in seals.ENTRY_COLUMNS), names[entry.account_id]]
-                for entry in db.session.scalars(select(Entry).where(Entry.posting_id == posting.id).order_by(Entry.id))
+                for entry in db.session.scalars(
+                    select(Entry).where(Entry.posting_id == posting.id).order_by(Entry.id)
+                )
             ]
             row = [getattr(posting, name) for name in seals.POSTING_COLUMNS[:-1]]
             words = ", ".join(json.dumps(value, ensure_ascii=False) for value in row)
@@ -348,20 +417,28 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
             digests += hashlib.sha256(f"[{words}, {at}, {listed}]".encode()).digest()
     quoted = [json.dumps(part) for part in (head[3], head[4])]
     said = (
-        f"[{head[0]}, true, {head[1]}, {head[2]}, {made.sealed}, {made.last_id}, {', '.join(quoted)}, "
+        f"[{head[0]}, true, {head[1]}, {head[2]}, {made.sealed}, {made.last_id},"
+        f" {', '.join(quoted)}, "
         f'{made.horizon}, "{made.cluster}"]'
     )
-    assert made.hash == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+    assert (
+        made.hash
+        == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+    )
 
 
 def test_every_column_of_the_books_is_sealed() -> None:
-    """A new column needs its place in the seals, under a recipe that leaves the old ones verifiable."""
+    """A new column needs its place in the seals, under a recipe that leaves the old ones
+    verifiable."""
     assert set(seals.POSTING_COLUMNS) == {column.name for column in Posting.__table__.columns}
     assert set(seals.ENTRY_COLUMNS) == {column.name for column in Entry.__table__.columns}
 
 
-def test_what_moves_during_a_proof_is_left_to_the_next(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules, the chain and the cut look at one moment, or purchases under way would look like damage."""
+def test_what_moves_during_a_proof_is_left_to_the_next(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules, the chain and the cut look at one moment, or purchases under way would look like
+    damage."""
     verify = seals.broken
 
     def meanwhile(whole: bool) -> Any:
@@ -418,7 +495,9 @@ def test_a_second_prover_waits_its_turn_and_gives_up_in_words(
 def test_the_chain_cannot_fork(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is for speed; this is what holds when it is gone."""
     prove()
-    monkeypatch.setattr(seals, "_CUT", seals._CUT.replace("SELECT b.hash AS previous", "SELECT :first AS previous"))
+    monkeypatch.setattr(
+        seals, "_CUT", seals._CUT.replace("SELECT b.hash AS previous", "SELECT :first AS previous")
+    )
     with pytest.raises(IntegrityError, match="uq_proofs_previous"):
         prove()
 
@@ -428,7 +507,10 @@ def test_a_proof_is_never_changed(context: Flask, postgres: dict[str, str], stat
     prove()
     with pytest.raises(DBAPIError, match="permission denied"), transaction():
         db.session.execute(text(statement))
-    with psycopg.connect(postgres["admin"]) as owner, pytest.raises(psycopg.Error, match="append only"):
+    with (
+        psycopg.connect(postgres["admin"]) as owner,
+        pytest.raises(psycopg.Error, match="append only"),
+    ):
         owner.execute(statement)  # type: ignore[call-overload]
 
 
@@ -444,7 +526,9 @@ def test_a_failed_proof_asks_a_person_once_for_each_finding(context: Flask, medd
     with tenancy.across_stores():
         (case,) = cases.open_cases(10)
     assert (case.kind, case.store_id) == ("books_broken", None)
-    assert [entry["found"] for entry in case.evidence] == ["Balances that are not the sum of their entries: bank."]
+    assert [entry["found"] for entry in case.evidence] == [
+        "Balances that are not the sum of their entries: bank."
+    ]
 
 
 def test_large_books_are_verified_in_turns_within_a_day(
@@ -468,7 +552,9 @@ def test_a_long_list_names_twenty_and_counts_the_rest() -> None:
     assert found.sentence == "Things: a, b and 3 more."
 
 
-def test_a_proof_is_overdue_after_twice_its_interval(ama: int, jump: Callable[[float], None]) -> None:
+def test_a_proof_is_overdue_after_twice_its_interval(
+    ama: int, jump: Callable[[float], None]
+) -> None:
     assert proof.standing() == proof.Standing(None, overdue=False)
     every_s = config.current().proof_every_s
     jump(2 * every_s + 1)
@@ -482,8 +568,12 @@ def test_a_proof_is_overdue_after_twice_its_interval(ama: int, jump: Callable[[f
     assert proof.standing().overdue and newest is not None and newest.id == made.id
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(["post", "post", "seal", "open", "commit", "roll back"]), max_size=12))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.sampled_from(["post", "post", "seal", "open", "commit", "roll back"]), max_size=12)
+)
 def test_postings_sealed_in_any_grouping_are_sealed_once_and_verify(
     context: Flask, postgres: dict[str, str], restore: Callable[[], None], steps: list[str]
 ) -> None:

@@ -36,7 +36,9 @@ def ids(page: orders.Page) -> list[int]:
     return [order.id for order in page.orders]
 
 
-@pytest.mark.parametrize(("tab", "oldest_first"), [("new", True), ("all", False), ("no such tab", True)])
+@pytest.mark.parametrize(
+    ("tab", "oldest_first"), [("new", True), ("all", False), ("no such tab", True)]
+)
 def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
     ama: int, place: Place, tab: str, oldest_first: bool
 ) -> None:
@@ -47,7 +49,9 @@ def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
     third = orders.queue(tab, before=second.next_before, limit=2)
     assert ids(first) + ids(second) + ids(third) == wanted
     assert third.next_before is None
-    assert orders.queue(tab, limit=5).next_before is None  # a full last page does not promise another
+    assert (
+        orders.queue(tab, limit=5).next_before is None
+    )  # a full last page does not promise another
 
 
 def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) -> None:
@@ -103,7 +107,9 @@ def test_an_order_is_late_after_its_time_and_not_before(
         "akosua", "Akosua M", "SUP-REF-1", "{code}", "{shown}", "{lower}", "{ref}", "{ref_lower}",
     ],
 )  # fmt: skip
-def test_an_order_is_found_by_everything_a_person_may_have(ama: int, place: Place, typed: str) -> None:
+def test_an_order_is_found_by_everything_a_person_may_have(
+    ama: int, place: Place, typed: str
+) -> None:
     place("+233209999999", customer_name="Kwame")
     order = change(place("+233241234567", customer_name="Akosua Mensah"), supplier_ref="SUP-REF-1")
     words = typed.format(
@@ -128,7 +134,9 @@ def test_the_digits_of_a_code_or_reference_find_nobody_s_number(ama: int, place:
     assert [found.id for found in orders.find_any("9999123", 10)] == [other.id]
 
 
-@pytest.mark.parametrize("typed", ["%", "_", "\\", "00", "nobody", "\x00x", "'; DROP TABLE orders --"])
+@pytest.mark.parametrize(
+    "typed", ["%", "_", "\\", "00", "nobody", "\x00x", "'; DROP TABLE orders --"]
+)
 def test_a_search_for_nothing_that_exists_finds_nothing(ama: int, place: Place, typed: str) -> None:
     place("+233241234567", customer_name="Akosua")
     assert orders.find_any(typed, 10) == []
@@ -154,14 +162,23 @@ def test_new_orders_are_counted_from_the_one_last_seen(ama: int, place: Place) -
     assert orders.newer_than(seen.id) == 1
 
 
-def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_week(ama: int, place: Place) -> None:
+def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_week(
+    ama: int, place: Place
+) -> None:
     now = clock.now()
 
     def delivered(minutes: float, ago: timedelta = timedelta(hours=1), **more: Any) -> None:
         done = now - ago
         change(
             place(),
-            **({"state": "completed", "queued_at": done - timedelta(minutes=minutes), "completed_at": done} | more),
+            **(
+                {
+                    "state": "completed",
+                    "queued_at": done - timedelta(minutes=minutes),
+                    "completed_at": done,
+                }
+                | more
+            ),
         )
 
     delivered(10)
@@ -179,7 +196,9 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
     assert orders.usual_minutes("mtn", availability.now()) == 1  # never "about 0 minutes"
 
 
-@pytest.mark.parametrize(("age", "step"), [(0, 2), (55, 2), (61, 10), (1_790, 10), (1_801, 60), (90_000, 60)])
+@pytest.mark.parametrize(
+    ("age", "step"), [(0, 2), (55, 2), (61, 10), (1_790, 10), (1_801, 60), (90_000, 60)]
+)
 def test_a_page_asks_more_rarely_as_its_order_ages(
     ama: int, place: Place, jump: Callable[[float], None], age: int, step: int
 ) -> None:
@@ -200,9 +219,15 @@ def words(order: Order) -> tuple[str, str, str]:
     return customer.label, customer.sentence, orders.agent_words(order).sentence
 
 
-def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(ama: int, place: Place) -> None:
+def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(
+    ama: int, place: Place
+) -> None:
     order = change(place(), state="submitting", submitted_at=clock.now())
-    assert words(order) == ("Processing", "We are sending it to the network.", "Sending to the supplier.")
+    assert words(order) == (
+        "Processing",
+        "We are sending it to the network.",
+        "Sending to the supplier.",
+    )
     next_check_at = clock.now() + timedelta(minutes=5)
     at = f"{next_check_at.astimezone(clock.ACCRA):%H:%M}"
     for values in (
@@ -210,19 +235,24 @@ def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(a
         {"submitted_at": clock.now(), "unknown_since": clock.now()},
     ):
         label, customer, agent = words(
-            change(order, next_look_at=next_check_at, unknown_since=None) and change(order, **values)
+            change(order, next_look_at=next_check_at, unknown_since=None)
+            and change(order, **values)
         )
         assert label == "Checking with the network"
         assert customer == f"Checking with the network. Nothing is lost; next check at {at}."
         assert f"; next check at {at}. It will not be bought twice." in agent
 
 
-def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watched(ama: int, place: Place) -> None:
+def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watched(
+    ama: int, place: Place
+) -> None:
     now = clock.now()
     order = change(place(), state="refunded", submitted_at=now, failure_reason="Not a number")
     _label, customer, agent = words(order)
     assert _label == "Not delivered: Ama's Data gives your money back"
-    assert customer.startswith("It could not be sent: the network does not take this number. It is GH₵")
+    assert customer.startswith(
+        "It could not be sent: the network does not take this number. It is GH₵"
+    )
     assert "(“Not a number”)" in agent
     order = change(order, processing_at=now)
     assert words(order)[1].startswith("The network did not deliver it. It is GH₵")
@@ -232,11 +262,16 @@ def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watc
         assert f"{until.day} {until:%b %H:%M}" in sentence
 
 
-def test_a_waiting_order_says_what_it_waits_for_and_an_old_moment_its_day(ama: int, place: Place) -> None:
+def test_a_waiting_order_says_what_it_waits_for_and_an_old_moment_its_day(
+    ama: int, place: Place
+) -> None:
     since = clock.now() - timedelta(days=2)
     order = change(place(), state="queued", queued_at=since, wait_reason="float")
     local = since.astimezone(clock.ACCRA)
-    assert words(order)[2] == f"Waiting: supplier float too low. In line since {local.day} {local:%b %H:%M}."
+    assert (
+        words(order)[2]
+        == f"Waiting: supplier float too low. In line since {local.day} {local:%b %H:%M}."
+    )
     assert words(change(order, wait_reason=None))[2] == "In line. It is sent within a minute."
 
 
@@ -254,7 +289,11 @@ def test_a_prefix_that_hints_at_another_network_is_seen(ama: int, place: Place) 
 def test_the_table_of_states_prints_one_line_for_each_move() -> None:
     root = Path(__file__).parents[2]
     printed = subprocess.run(
-        [sys.executable, "-m", "core.orders.states"], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "core.orders.states"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     assert len(printed) == len(orders.TRANSITIONS)
     assert printed[3].split()[:4] == ["pending", "->", "queued", "hold"]

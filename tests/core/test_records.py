@@ -1,4 +1,5 @@
-"""What is kept for people to read: calls, webhooks, cases, the audit; and the small rules of stores and time."""
+"""What is kept for people to read: calls, webhooks, cases, the audit; and the small rules of stores
+and time."""
 
 from __future__ import annotations
 
@@ -53,9 +54,13 @@ def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(across: 
 def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: Flask) -> None:
     with transaction():
         supply.open_purchase_call(["MK-ONE"], 1)
-    assert [(line.outcome, line.answered_at) for line in supply.calls()] == [("no answer yet", None)]
+    assert [(line.outcome, line.answered_at) for line in supply.calls()] == [
+        ("no answer yet", None)
+    ]
     keep_call("purchase", "MK-ONE", status=201)
-    assert [(line.http_status, line.attempt, line.answered_at is None) for line in supply.calls()] == [(201, 1, False)]
+    assert [
+        (line.http_status, line.attempt, line.answered_at is None) for line in supply.calls()
+    ] == [(201, 1, False)]
     keep_call("purchase", "MK-ONE", status=409)  # a second answer is a line of its own
     assert [line.http_status for line in supply.calls()] == [409, 201]
 
@@ -63,7 +68,9 @@ def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: F
 def test_webhooks_are_read_page_by_page(across: Flask) -> None:
     for n in range(3):
         with transaction():
-            assert webhook_events.keep({"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"})
+            assert webhook_events.keep(
+                {"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"}
+            )
     first = webhook_events.newest(limit=2)
     assert [event.event for event in first] == ["e2", "e1"]
     assert [event.event for event in webhook_events.newest(before_id=first[-1].id)] == ["e0"]
@@ -88,17 +95,23 @@ def broken_twice(difference: int, jump: Callable[[float], None]) -> int:
     return cases.open_cases(1)[0].id
 
 
-def test_funding_is_booked_once_whatever_is_pressed_after(context: Flask, jump: Callable[[float], None]) -> None:
+def test_funding_is_booked_once_whatever_is_pressed_after(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         case_id = broken_twice(5_000, jump)
         assert reconcile.confirm_funding(case_id, OWNER) == 5_000
-        reconcile.note_balance(FLOAT_PESEWAS + 9_000)  # more came meanwhile: a closed case must not book it
+        reconcile.note_balance(
+            FLOAT_PESEWAS + 9_000
+        )  # more came meanwhile: a closed case must not book it
         with pytest.raises(reconcile.NotConfirmable):
             reconcile.confirm_funding(case_id, OWNER)
         assert ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS + 5_000
 
 
-def test_a_rise_that_is_gone_again_cannot_be_booked(context: Flask, jump: Callable[[float], None]) -> None:
+def test_a_rise_that_is_gone_again_cannot_be_booked(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         case_id = broken_twice(5_000, jump)
         reconcile.note_balance(FLOAT_PESEWAS - 100)
@@ -107,7 +120,9 @@ def test_a_rise_that_is_gone_again_cannot_be_booked(context: Flask, jump: Callab
         assert ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS
 
 
-def test_a_missing_sum_is_no_question_about_funding(context: Flask, jump: Callable[[float], None]) -> None:
+def test_a_missing_sum_is_no_question_about_funding(
+    context: Flask, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         case_id = broken_twice(-5_000, jump)
         with pytest.raises(reconcile.NotConfirmable):
@@ -128,7 +143,9 @@ def test_a_settled_case_may_open_again(context: Flask) -> None:
     with tenancy.across_stores():
         with transaction():
             first = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
-        assert settling.settle(first.id, "close", OWNER, words="  counted  ") == "Closed with words."
+        assert (
+            settling.settle(first.id, "close", OWNER, words="  counted  ") == "Closed with words."
+        )
         with transaction():
             second = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
         assert second.id != first.id
@@ -139,7 +156,9 @@ def test_who_acts_is_told_by_the_door_they_came_through(context: Flask, ama: int
     user = users.by_email("ama@example.test")
     assert user is not None
     for door, kind in (("portal", "agent"), ("console", "owner")):
-        assert Actor.of_login(users.Login("t", user, door, None, None)) == Actor(kind, "Ama", user.id)  # type: ignore[arg-type]
+        assert Actor.of_login(users.Login("t", user, door, None, None)) == Actor(
+            kind, "Ama", user.id
+        )  # type: ignore[arg-type]
 
 
 def test_the_audit_has_its_own_use_case_or_joins_the_open_one(across: Flask) -> None:
@@ -164,11 +183,15 @@ def test_the_setting_of_a_store_does_not_stay_on_its_connection(
     with app.app_context():
         for _ in range(5):
             as_store("ama", orders.tab_counts)
-            with db.engines[STORE].connect() as connection:  # no session, so nothing sets the store anew
+            with db.engines[
+                STORE
+            ].connect() as connection:  # no session, so nothing sets the store anew
                 assert connection.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
 
 
-def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(ama: int, kofi_id: int) -> None:
+def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(
+    ama: int, kofi_id: int
+) -> None:
     bundle_id = catalog.shelf()[0].bundle_id
     with pytest.raises(DBAPIError, match="row-level security"), transaction() as session:
         session.execute(
@@ -185,19 +208,27 @@ def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(ama: 
         )
 
 
-@pytest.mark.parametrize("slug", ["portal", "mtn", "xn--mtn", "a", "-ama", "ama-", "ama_data", "", "a" * 33, "Ämä"])
+@pytest.mark.parametrize(
+    "slug", ["portal", "mtn", "xn--mtn", "a", "-ama", "ama-", "ama_data", "", "a" * 33, "Ämä"]
+)
 def test_addresses_that_no_store_may_have(slug: str) -> None:
     with pytest.raises(stores.BadStore):
         stores.check_slug(slug)
 
 
-@pytest.mark.parametrize(("slug", "read"), [("Ama-Data ", "ama-data"), ("a1b", "a1b"), ("x" * 32, "x" * 32)])
+@pytest.mark.parametrize(
+    ("slug", "read"), [("Ama-Data ", "ama-data"), ("a1b", "a1b"), ("x" * 32, "x" * 32)]
+)
 def test_addresses_as_people_type_them(slug: str, read: str) -> None:
     assert stores.check_slug(slug) == read
 
 
-@pytest.mark.parametrize("wrong", [{"name": " "}, {"name": "x" * 61}, {"colour": "green"}, {"slug": "admin"}])
-def test_a_store_that_cannot_be_opened_leaves_nothing(context: Flask, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"name": " "}, {"name": "x" * 61}, {"colour": "green"}, {"slug": "admin"}]
+)
+def test_a_store_that_cannot_be_opened_leaves_nothing(
+    context: Flask, wrong: dict[str, str]
+) -> None:
     owner = users.by_email("nobody@example.test")
     assert owner is not None
     wish = {"slug": "esi", "name": "Esi", "owner": owner, "actor": SYSTEM} | wrong
@@ -214,7 +245,11 @@ def test_a_store_opened_today_can_sell_today(context: Flask) -> None:
         store = onboarding.open_store(slug="esi", name="Esi", owner=owner, actor=SYSTEM)
     tenancy.use(store.id)
     assert (store.whatsapp, store.momo_number, ledger.wallet()) == (None, None, ledger.Wallet(0, 0))
-    assert all(line.price_pesewas >= line.agent_price_pesewas for line in catalog.price_table() if line.price_pesewas)
+    assert all(
+        line.price_pesewas >= line.agent_price_pesewas
+        for line in catalog.price_table()
+        if line.price_pesewas
+    )
     assert len(catalog.shelf()) == len(catalog.all_bundles())
 
 
@@ -226,7 +261,8 @@ def test_a_store_is_open_closed_or_suspended_and_nothing_else(ama: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mb", "said"), [(500, "500 MB"), (1_023, "1023 MB"), (1_024, "1 GB"), (1_536, "1.5 GB"), (51_200, "50 GB")]
+    ("mb", "said"),
+    [(500, "500 MB"), (1_023, "1023 MB"), (1_024, "1 GB"), (1_536, "1.5 GB"), (51_200, "50 GB")],
 )
 def test_sizes_read_as_people_say_them(mb: int, said: str) -> None:
     assert catalog.size_text(mb) == said
@@ -238,9 +274,17 @@ def test_the_price_table_shows_what_is_not_sold_and_why(ama: int) -> None:
     tables_owner.execute(update(Bundle).where(Bundle.id == second).values(active=False))
     tables_owner.execute("DELETE FROM store_bundles WHERE bundle_id IN (:a, :b)", a=second, b=third)
     lines = {line.bundle_id: line for line in catalog.price_table()}
-    assert (lines[first].hidden, lines[first].price_pesewas, lines[first].below_floor) == (True, 9_999, False)
+    assert (lines[first].hidden, lines[first].price_pesewas, lines[first].below_floor) == (
+        True,
+        9_999,
+        False,
+    )
     assert second not in lines  # gone, and never priced by this store
-    assert (lines[third].price_pesewas, lines[third].hidden, lines[third].below_floor) == (None, True, False)
+    assert (lines[third].price_pesewas, lines[third].hidden, lines[third].below_floor) == (
+        None,
+        True,
+        False,
+    )
     assert catalog.save_prices({third: (5_000, False)}, OWNER) == {}
     assert third in [line.bundle_id for line in catalog.shelf()]
 
@@ -295,7 +339,9 @@ def test_a_day_begins_at_midnight_in_accra(context: Flask) -> None:
     assert clock.accra_midnight(moment + timedelta(seconds=1)) == datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def test_the_scale_divides_durations_and_nothing_else(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scale_divides_durations_and_nothing_else(
+    context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dataclasses import replace
 
     monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=60.0))

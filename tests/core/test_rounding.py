@@ -1,4 +1,5 @@
-"""A supplier that counts in fractions of a pesewa beside books that do not: nothing stops, and a missing purchase shows."""
+"""A supplier that counts in fractions of a pesewa beside books that do not: nothing stops, and a
+missing purchase shows."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ class Theirs:
 
 
 KEPT = ("exact", "floats", "rounded", "up", "down", "shown with two")
-money_of = st.integers(min_value=100, max_value=30_000).map(lambda thousandths: Decimal(thousandths) / 1000)
+money_of = st.integers(min_value=100, max_value=30_000).map(
+    lambda thousandths: Decimal(thousandths) / 1000
+)
 
 
 @pytest.fixture
@@ -60,11 +63,15 @@ def buy(context: Flask, place: Callable[..., Order]) -> Callable[[Decimal], Orde
         store = stores.by_slug("ama")
         assert store is not None
         with tenancy.inside(store.id):
-            bundle = next(item for item in catalog.shelf() if (item.network, item.mb) == ("mtn", 1024))
+            bundle = next(
+                item for item in catalog.shelf() if (item.network, item.mb) == ("mtn", 1024)
+            )
             order = orders.release(place(bundle_id=bundle.bundle_id).code, AMA)
             assert orders.claim(order.id) is not None
             charged = signed_pesewas(price)
-            assert orders.advance(order.id, "processing", text="Taken.", news=News("pending", amount_pesewas=charged))
+            assert orders.advance(
+                order.id, "processing", text="Taken.", news=News("pending", amount_pesewas=charged)
+            )
             return order
 
     return bought
@@ -88,7 +95,9 @@ def float_now() -> int:
 def rounded() -> list[int]:
     """What each rounding posting moved in the float, newest last."""
     with tenancy.across_stores():
-        ids = db.session.scalars(select(Posting.id).where(Posting.kind == "rounding").order_by(Posting.id)).all()
+        ids = db.session.scalars(
+            select(Posting.id).where(Posting.kind == "rounding").order_by(Posting.id)
+        ).all()
         return [dict(legs)["supplier_float"] for _, legs in ledger.legs_of(ids).values()]
 
 
@@ -100,7 +109,9 @@ def begin_anew(balance: int) -> None:
     assert note(balance).startswith("fits")
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     opening=st.integers(min_value=100_000, max_value=900_000),
     kept=st.sampled_from(KEPT),
@@ -147,7 +158,11 @@ def test_the_fraction_of_the_list_of_faults(buy: Callable[[Decimal], Order]) -> 
     assert rounded() == [-1]
     with tenancy.across_stores():
         newest = balances.newest(1)[0]
-        assert (newest.balance_pesewas, newest.float_pesewas, newest.said) == (80_833, 80_833, "808.3349999999999")
+        assert (newest.balance_pesewas, newest.float_pesewas, newest.said) == (
+            80_833,
+            80_833,
+            "808.3349999999999",
+        )
         assert ledger.platform_balances()["price_variance"] == 1
         assert not cases.is_open("unexpected_charge", "float")
         assert not proof.rules.broken()[1]
@@ -186,7 +201,9 @@ def test_a_difference_that_is_asked_about_keeps_its_amount_while_purchases_go_on
     note(FLOAT_PESEWAS + 5_000 - 395 - 1, by_purchase=True)
     with tenancy.across_stores():
         case = cases.open_cases(1)[0]
-        assert reconcile.confirm_funding(case.id, SYSTEM, 5_000) == 5_000, "the amount the person read"
+        assert reconcile.confirm_funding(case.id, SYSTEM, 5_000) == 5_000, (
+            "the amount the person read"
+        )
     assert float_now() == FLOAT_PESEWAS + 5_000 - 396
     assert note(float_now()).startswith("fits")
 
@@ -199,17 +216,28 @@ def test_money_that_came_back_with_a_fraction_is_seen(buy: Callable[[Decimal], O
     assert rounded() == [-1]
     with tenancy.across_stores():
         assert orders.advance(order.id, "failed", text="Failed.", news=News("failed"))
-    assert note(FLOAT_PESEWAS) == "fits: money came back for 1 failed order, rounding of GH₵\u00a00.01 booked"
+    assert (
+        note(FLOAT_PESEWAS)
+        == "fits: money came back for 1 failed order, rounding of GH₵\u00a00.01 booked"
+    )
     assert rounded() == [-1, 1]
     assert float_now() == FLOAT_PESEWAS
 
 
-def test_what_a_small_charge_in_doubt_may_explain_is_no_rounding(buy: Callable[[Decimal], Order]) -> None:
+def test_what_a_small_charge_in_doubt_may_explain_is_no_rounding(
+    buy: Callable[[Decimal], Order],
+) -> None:
     begin_anew(FLOAT_PESEWAS)
     order = buy(Decimal("4.63"))
     buy(Decimal("4.60"))
     with tenancy.across_stores(), transaction():
-        cases.open_case("amount_differs", f"order:{order.id}", {"n": 1}, store_id=order.store_id, order_id=order.id)
+        cases.open_case(
+            "amount_differs",
+            f"order:{order.id}",
+            {"n": 1},
+            store_id=order.store_id,
+            order_id=order.id,
+        )
     assert note(FLOAT_PESEWAS - 923 + 2) == "fits", "of the 0.03 nobody knows yet"
     assert rounded() == []
 

@@ -1,4 +1,5 @@
-"""What a person does about a case: only what is legal, once, with its postings, its line and its audit."""
+"""What a person does about a case: only what is legal, once, with its postings, its line and its
+audit."""
 
 from __future__ import annotations
 
@@ -23,9 +24,25 @@ from core.supplier import supply
 from fulfilment.buying import schedule
 
 KINDS = tuple(cases.KINDS)
-PLATFORM_KINDS = ("unexpected_charge", "float_funded", "unknown_reference", "restored", "books_broken", "rounding")
+PLATFORM_KINDS = (
+    "unexpected_charge",
+    "float_funded",
+    "unknown_reference",
+    "restored",
+    "books_broken",
+    "rounding",
+)
 ORDER_KINDS = tuple(kind for kind in KINDS if kind not in PLATFORM_KINDS)
-STATES = ("submitting", "unknown", "processing", "completed", "failed", "given_back", "reversed", "refunded")
+STATES = (
+    "submitting",
+    "unknown",
+    "processing",
+    "completed",
+    "failed",
+    "given_back",
+    "reversed",
+    "refunded",
+)
 
 
 @pytest.fixture
@@ -33,7 +50,9 @@ def desk(ama: int, place: Callable[..., Order], jump: Callable[[float], None]) -
     return Desk(ama, place, jump)
 
 
-def refused(desk: Desk, case_id: int, action: str, seen: int | None = None, words: str = WORDS) -> str:
+def refused(
+    desk: Desk, case_id: int, action: str, seen: int | None = None, words: str = WORDS
+) -> str:
     """Press, expect a refusal and see that nothing changed. Returns the sentence."""
     before = desk.everything()
     with pytest.raises(Refused) as refusal:
@@ -56,7 +75,11 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         assert ((kind, "look_again") in pairs) == (kind in ORDER_KINDS)
     assert {(way.kind, way.action) for way in settling.TABLE if way.posts} == {
         ("late_success", "accept_loss"),
-        *((kind, "give_back") for kind in KINDS if ("give_back" in [way.action for way in settling.ways_of(kind)])),
+        *(
+            (kind, "give_back")
+            for kind in KINDS
+            if ("give_back" in [way.action for way in settling.ways_of(kind)])
+        ),
         ("supplier_money", "money_came_back"),
         ("supplier_money", "write_off"),
         ("unexpected_charge", "accept_loss"),
@@ -67,7 +90,11 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
 
 def test_the_table_can_be_printed() -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "core.settling"], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-m", "core.settling"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
     ).stdout
     for kind, title in cases.KINDS.items():
         assert f"{kind}: {title}" in printed
@@ -110,7 +137,8 @@ def test_a_person_says_why(desk: Desk, action: str) -> None:
 
 @pytest.mark.parametrize(("kind", "state"), list(itertools.product(ORDER_KINDS, STATES)))
 def test_the_buttons_are_what_a_press_allows(desk: Desk, kind: str, state: str) -> None:
-    """Every action of every kind in every state: offered and done, or not offered and refused without a trace."""
+    """Every action of every kind in every state: offered and done, or not offered and refused
+    without a trace."""
     order = desk.order(state)
     case_id = desk.open(order, kind, seen="x")
     desk.jump(400)
@@ -119,7 +147,10 @@ def test_the_buttons_are_what_a_press_allows(desk: Desk, kind: str, state: str) 
     assert ("send_again" in offered) == (
         kind in ("unknown_too_long", "resend_limit") and state in ("submitting", "unknown")
     )
-    never_bought = kind in ("unknown_too_long", "resend_limit", "broken") and state in ("submitting", "unknown")
+    never_bought = kind in ("unknown_too_long", "resend_limit", "broken") and state in (
+        "submitting",
+        "unknown",
+    )
     has_give_back = settling.way_of(kind, "give_back") is not None
     assert ("give_back" in offered) == (never_bought or (has_give_back and state == "failed"))
     for action in settling.ACTIONS:
@@ -159,12 +190,24 @@ def test_a_person_s_word_that_it_was_never_bought_sends_it_again(desk: Desk) -> 
     desk.jump(config.current().grace_s + 1)
     desk.press(case_id, "send_again")
     after = desk.read(order)
-    assert (after.state, after.order_ref, after.attempt, after.resends) == ("queued", order.order_ref, 1, 1)
+    assert (after.state, after.order_ref, after.attempt, after.resends) == (
+        "queued",
+        order.order_ref,
+        1,
+        1,
+    )
     assert after.ever_unknown, "looked up once more before it is sent, and a refusal proves nothing"
-    assert (after.claimed_at, after.lease_until, after.unknown_since, after.absent_since) == (None, None, None, None)
+    assert (after.claimed_at, after.lease_until, after.unknown_since, after.absent_since) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert desk.row(order).due_at <= clock.now()
-    assert desk.told(order)[-1] == (
-        f"Esi asked the supplier: it was never bought. It is sent again under the same reference. “{WORDS}”"
+    assert (
+        desk.told(order)[-1]
+        == "Esi asked the supplier: it was never bought. It is sent again under the same"
+        f" reference. “{WORDS}”"
     )
     assert desk.kinds(order) == ["hold"]
     case = desk.case(case_id)
@@ -185,7 +228,9 @@ def test_nothing_is_decided_while_a_call_may_still_buy(desk: Desk, action: str, 
 
 
 @pytest.mark.parametrize("clock_name", ["offset_source", "steady_source"])
-def test_one_clock_alone_proves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, clock_name: str) -> None:
+def test_one_clock_alone_proves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, clock_name: str
+) -> None:
     case_id = desk.open(desk.order("unknown"), "resend_limit", attempt=1)
     ahead = {
         "offset_source": lambda: 3_600.0,
@@ -195,7 +240,9 @@ def test_one_clock_alone_proves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPa
     assert "may still be under way" in refused(desk, case_id, "send_again")
 
 
-def test_a_machine_that_did_not_see_the_claim_watches_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_did_not_see_the_claim_watches_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case_id = desk.open(desk.order("unknown"), "unknown_too_long", since="x")
     desk.jump(100_000)
     monkeypatch.setattr(clock, "boot", lambda: "another machine")
@@ -206,7 +253,9 @@ def test_a_machine_that_did_not_see_the_claim_watches_first(desk: Desk, monkeypa
     desk.press(case_id, "send_again")
 
 
-def test_a_look_of_a_worker_starts_the_watch_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_of_a_worker_starts_the_watch_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.order("unknown")
     monkeypatch.setattr(clock, "boot", lambda: "after a restart")
     orders.note_look(order.id, "no answer (unclear)")
@@ -226,12 +275,16 @@ def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(desk: D
     assert desk.kinds(order) == ["hold", "release"]
     assert "Esi asked the supplier: it was never bought." in desk.told(order)[-1]
     next_check_at = schedule.next_check(after)
-    assert next_check_at is not None and next_check_at > clock.now(), "a person may have been told wrongly"
+    assert next_check_at is not None and next_check_at > clock.now(), (
+        "a person may have been told wrongly"
+    )
     case = desk.case(case_id)
     with tenancy.across_stores():
         from core import ledger
 
-        assert [posting.kind for posting, _ in ledger.legs_of(case.posting_ids).values()] == ["release"]
+        assert [posting.kind for posting, _ in ledger.legs_of(case.posting_ids).values()] == [
+            "release"
+        ]
     assert audit.recent(1)[0].detail["action"] == "give_back"
 
 
@@ -255,7 +308,11 @@ def test_the_supplier_s_money_came_back(desk: Desk) -> None:
     assert desk.choices(case_id)["money_came_back"] == order.cost_pesewas
     desk.press(case_id, "money_came_back", order.cost_pesewas)
     books = desk.balances()
-    assert (books["in_flight"], books["supplier_float"], books["write_off"]) == (0, FLOAT_PESEWAS, 0)
+    assert (books["in_flight"], books["supplier_float"], books["write_off"]) == (
+        0,
+        FLOAT_PESEWAS,
+        0,
+    )
     assert desk.kinds(order)[-1] == "supplier_refund"
     assert "closed already, by Esi" in refused(desk, case_id, "money_came_back", order.cost_pesewas)
     assert "closed already" in refused(desk, case_id, "write_off", order.cost_pesewas)
@@ -264,17 +321,24 @@ def test_the_supplier_s_money_came_back(desk: Desk) -> None:
 def test_the_supplier_s_money_is_written_off(desk: Desk) -> None:
     order = desk.order("given_back", charged=475)
     case_id = desk.case_of(order, "supplier_money").id
-    assert "GH₵\N{NO-BREAK SPACE}4.75 now" in refused(desk, case_id, "write_off", order.cost_pesewas)
+    assert "GH₵\N{NO-BREAK SPACE}4.75 now" in refused(
+        desk, case_id, "write_off", order.cost_pesewas
+    )
     desk.press(case_id, "write_off", 475)
     books = desk.balances()
-    assert (books["in_flight"], books["supplier_float"], books["write_off"]) == (0, FLOAT_PESEWAS - 475, 475)
+    assert (books["in_flight"], books["supplier_float"], books["write_off"]) == (
+        0,
+        FLOAT_PESEWAS - 475,
+        475,
+    )
     assert desk.wallet() == (WALLET_PESEWAS, 0)
     assert "4.75" not in desk.told(order)[-1], "what the supplier takes is not the agent's business"
     assert WORDS in desk.told(order)[-1]
 
 
 def test_money_given_up_is_no_money_that_may_have_come_back(desk: Desk) -> None:
-    """The balance is expected to be higher only while the supplier may have returned something without a word."""
+    """The balance is expected to be higher only while the supplier may have returned something
+    without a word."""
     order = desk.order("given_back")
     with tenancy.across_stores():
         assert reconcile.doubts().may_be_back_pesewas == order.cost_pesewas
@@ -298,7 +362,14 @@ def test_a_late_success_that_was_charged_again_is_booked_and_given_up(desk: Desk
     assert desk.balances()["supplier_float"] == FLOAT_PESEWAS
     assert desk.choices(case_id)["accept_loss"] == order.cost_pesewas
     desk.press(case_id, "accept_loss", order.cost_pesewas)
-    assert desk.kinds(order) == ["hold", "commit", "supplier_refund", "release", "commit", "write_off"]
+    assert desk.kinds(order) == [
+        "hold",
+        "commit",
+        "supplier_refund",
+        "release",
+        "commit",
+        "write_off",
+    ]
     books = desk.balances()
     assert (books["in_flight"], books["write_off"]) == (0, order.cost_pesewas)
     assert books["supplier_float"] == FLOAT_PESEWAS - order.cost_pesewas
@@ -334,7 +405,9 @@ def test_the_amount_the_supplier_named_last_is_what_it_took(desk: Desk) -> None:
 def test_a_loss_is_accepted_once(desk: Desk) -> None:
     order, case_id = late(desk, "reversed", delivered=False)
     desk.press(case_id, "accept_loss", order.cost_pesewas)
-    again = desk.open(order, "late_success", order_is="refunded", supplier_says="delivered", delivered=True)
+    again = desk.open(
+        order, "late_success", order_is="refunded", supplier_says="delivered", delivered=True
+    )
     assert again != case_id
     assert "written off already" in refused(desk, again, "accept_loss", order.cost_pesewas)
     desk.press(again, "close")
@@ -344,9 +417,17 @@ def test_a_loss_is_accepted_once(desk: Desk) -> None:
 def test_the_same_news_does_not_ask_twice_and_other_news_does(desk: Desk) -> None:
     order, case_id = late(desk, "reversed")
     desk.press(case_id, "close")
-    assert desk.open(order, "late_success", order_is="refunded", supplier_says="successful", delivered=True) == case_id
+    assert (
+        desk.open(
+            order, "late_success", order_is="refunded", supplier_says="successful", delivered=True
+        )
+        == case_id
+    )
     assert desk.told(order)[-1].startswith("Esi: looked at it and closed the case")
-    assert desk.open(order, "late_success", order_is="refunded", supplier_says="sent", delivered=False) != case_id
+    assert (
+        desk.open(order, "late_success", order_is="refunded", supplier_says="sent", delivered=False)
+        != case_id
+    )
     lost = desk.order("unknown")
     first = desk.open(lost, "unknown_too_long", since="x")
     desk.press(first, "close")
@@ -464,23 +545,31 @@ def test_what_is_bought_between_the_read_and_the_press_is_no_loss(desk: Desk) ->
 def test_a_late_delivery_explains_its_part_first(desk: Desk) -> None:
     order, late_id = late(desk, "reversed")
     with tenancy.across_stores():
-        assert reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas) == "fits", "its case is open: it may be that"
+        assert reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas) == "fits", (
+            "its case is open: it may be that"
+        )
     case_id = desk.float_off_by(-order.cost_pesewas - 300)
     assert f"Case {late_id}" in refused(desk, case_id, "accept_loss", 300)
     desk.press(late_id, "accept_loss", order.cost_pesewas)
     assert "Refresh the balance" in refused(desk, case_id, "accept_loss", 300)
     with tenancy.across_stores():
         desk.jump(1)
-        assert "less than expected" in reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas - 300)
+        assert "less than expected" in reconcile.note_balance(
+            FLOAT_PESEWAS - order.cost_pesewas - 300
+        )
     desk.press(case_id, "accept_loss", 300)
     assert desk.balances()["write_off"] == order.cost_pesewas + 300, "one charge, one loss"
 
 
-def test_a_charge_accepted_as_a_difference_is_not_lost_again_when_its_order_is_found(desk: Desk) -> None:
+def test_a_charge_accepted_as_a_difference_is_not_lost_again_when_its_order_is_found(
+    desk: Desk,
+) -> None:
     order = desk.order("reversed")
     desk.press(desk.float_off_by(-order.cost_pesewas), "accept_loss", order.cost_pesewas)
     case_id = desk.open(order, "late_success", supplier_says="successful", delivered=True)
-    assert "may be this very charge" in " ".join(refused(desk, case_id, "accept_loss", order.cost_pesewas).split())
+    assert "may be this very charge" in " ".join(
+        refused(desk, case_id, "accept_loss", order.cost_pesewas).split()
+    )
     assert desk.balances()["write_off"] == order.cost_pesewas
 
 
@@ -554,7 +643,9 @@ _presses = st.tuples(st.sampled_from(ORDER_KINDS), st.sampled_from(settling.ACTI
 _news = st.sampled_from(["processing", "completed", "failed", "refunded"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(state=st.sampled_from(STATES), steps=st.lists(st.one_of(_presses, _news), max_size=6))
 def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_money(
     desk: Desk, state: str, steps: list[tuple[str, str, bool] | str]
@@ -566,7 +657,9 @@ def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_m
         was, wallet, in_flight = desk.read(order), desk.wallet(), desk.balances()["in_flight"]
         if isinstance(step, str):
             with tenancy.inside(desk.store_id):
-                orders.advance(order.id, step, text="news", news=News(money_back=step == "refunded"))  # type: ignore[arg-type]
+                orders.advance(
+                    order.id, step, text="news", news=News(money_back=step == "refunded")
+                )  # type: ignore[arg-type]
         else:
             kind, action, reads_right = step
             case_id = desk.open(order, kind, seen=len(desk.told(order)), delivered=True)
@@ -577,12 +670,17 @@ def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_m
                 assert desk.balances()["in_flight"] == in_flight
         now = desk.read(order)
         if was.is_final:
-            assert (now.state, desk.wallet()) == (was.state, wallet), "a final order's money never moves again"
+            assert (now.state, desk.wallet()) == (
+                was.state,
+                wallet,
+            ), "a final order's money never moves again"
     final, kinds = desk.read(order), desk.kinds(order)
     held = order.agent_price_pesewas if final.state in orders.WORK else 0
     spent = order.agent_price_pesewas if final.state == "completed" else 0
     assert desk.wallet() == (before[0] - held - spent, before[1] + held)
-    assert kinds.count("hold") == 1 and kinds.count("capture") + kinds.count("release") == (1 if final.is_final else 0)
+    assert kinds.count("hold") == 1 and kinds.count("capture") + kinds.count("release") == (
+        1 if final.is_final else 0
+    )
     closings = kinds.count("capture") + kinds.count("supplier_refund") + kinds.count("write_off")
     assert kinds.count("commit") - closings in (0, 1)
     assert desk.balances()["in_flight"] >= 0

@@ -1,4 +1,5 @@
-"""Two people, a worker, a webhook and a balance read at one case at the same moment: one settles, no circle of locks."""
+"""Two people, a worker, a webhook and a balance read at one case at the same moment: one settles,
+no circle of locks."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def test_of_eight_presses_at_once_one_books(app: Flask, desk: Desk) -> None:
     order = desk.order("given_back")
     case_id = desk.case_of(order, "supplier_money").id
     actions = ["write_off", "money_came_back"] * 4
-    results = at_once(app, [lambda a=a: desk.press(case_id, a, order.cost_pesewas) for a in actions])  # type: ignore[misc]
+    results = at_once(
+        app, [lambda a=a: desk.press(case_id, a, order.cost_pesewas) for a in actions]
+    )  # type: ignore[misc]
     assert len(done(results)) == 1
     kinds = desk.kinds(order)
     assert kinds.count("write_off") + kinds.count("supplier_refund") == 1
@@ -51,7 +54,10 @@ def test_two_cases_of_one_order_give_its_money_up_once(app: Flask, desk: Desk) -
 
 def test_what_was_never_bought_is_either_sent_again_or_given_back(app: Flask, desk: Desk) -> None:
     order = desk.order("unknown")
-    first, second = desk.open(order, "unknown_too_long", since="x"), desk.open(order, "resend_limit", attempt=1)
+    first, second = (
+        desk.open(order, "unknown_too_long", since="x"),
+        desk.open(order, "resend_limit", attempt=1),
+    )
     desk.jump(config.current().grace_s + 1)
     results = at_once(
         app,
@@ -69,7 +75,9 @@ def test_what_was_never_bought_is_either_sent_again_or_given_back(app: Flask, de
 
 
 @pytest.mark.parametrize("word", ["completed", "processing"])
-def test_money_is_given_back_or_the_news_is_taken_never_both(app: Flask, desk: Desk, word: str) -> None:
+def test_money_is_given_back_or_the_news_is_taken_never_both(
+    app: Flask, desk: Desk, word: str
+) -> None:
     order = desk.order("failed")
     case_id = desk.open(order, "unknown_too_long", watched_until="x")
 
@@ -92,7 +100,9 @@ def test_a_press_and_the_end_of_the_watch_give_the_money_back_once(app: Flask, d
         with tenancy.inside(desk.store_id):
             return orders.advance(order.id, "refunded", text="The watch is over.")
 
-    at_once(app, [watch_is_over, lambda: desk.press(case_id, "give_back", order.agent_price_pesewas)])
+    at_once(
+        app, [watch_is_over, lambda: desk.press(case_id, "give_back", order.agent_price_pesewas)]
+    )
     assert desk.kinds(order).count("release") == 1
     assert desk.wallet() == (WALLET_PESEWAS, 0)
 
@@ -107,7 +117,10 @@ def test_one_missing_sum_is_one_loss_whoever_presses_first(app: Flask, desk: Des
         with tenancy.across_stores():
             return reconcile.note_balance(FLOAT_PESEWAS - cost - 300)
 
-    presses = [lambda: desk.press(off, "accept_loss", 300), lambda: desk.press(late, "accept_loss", cost)]
+    presses = [
+        lambda: desk.press(off, "accept_loss", 300),
+        lambda: desk.press(late, "accept_loss", cost),
+    ]
     at_once(app, [*presses, read_balance, *presses])
     desk.jump(1)
     assert "less than expected" in read_balance() or desk.balances()["write_off"] == cost + 300
@@ -119,7 +132,8 @@ def test_one_missing_sum_is_one_loss_whoever_presses_first(app: Flask, desk: Des
 def test_a_webhook_and_a_press_never_wait_for_each_other_in_a_circle(
     app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ring holds the order's row and wants the line to the supplier: so does a press, in this order."""
+    """A ring holds the order's row and wants the line to the supplier: so does a press, in this
+    order."""
     order = desk.order("given_back")
     case_id = desk.case_of(order, "supplier_money").id
     desk.press(case_id, "look_again")
@@ -155,7 +169,9 @@ def test_a_webhook_and_a_press_never_wait_for_each_other_in_a_circle(
     assert row_held.is_set()
 
 
-def test_an_agent_s_press_and_a_person_s_never_wait_for_each_other_in_a_circle(app: Flask, desk: Desk) -> None:
+def test_an_agent_s_press_and_a_person_s_never_wait_for_each_other_in_a_circle(
+    app: Flask, desk: Desk
+) -> None:
     order = desk.order("given_back")
     case_id = desk.case_of(order, "supplier_money").id
 

@@ -1,4 +1,5 @@
-"""The state table: complete against product.md, refused moves change nothing, every walk keeps the books at zero."""
+"""The state table: complete against product.md, refused moves change nothing, every walk keeps the
+books at zero."""
 
 from __future__ import annotations
 
@@ -90,7 +91,8 @@ def test_every_state_a_supplier_can_be_asked_in_has_an_answer_for_every_word() -
 
 
 @pytest.mark.parametrize(
-    ("frm", "to"), [pair for pair in itertools.product(STATES, STATES) if states.move_of(*pair) is None]
+    ("frm", "to"),
+    [pair for pair in itertools.product(STATES, STATES) if states.move_of(*pair) is None],
 )
 def test_a_move_that_is_not_in_the_table_changes_nothing(ama: int, frm: State, to: State) -> None:
     order = new_order()
@@ -120,14 +122,24 @@ def test_every_state_has_words_for_both_readers(ama: int, state: State) -> None:
         assert "fail" not in customer.sentence.lower()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(walk=st.lists(st.tuples(st.sampled_from(STATES), st.booleans(), st.sampled_from([None, 460, 500])), max_size=8))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    walk=st.lists(
+        st.tuples(st.sampled_from(STATES), st.booleans(), st.sampled_from([None, 460, 500])),
+        max_size=8,
+    )
+)
 def test_any_walk_keeps_the_books(ama: int, walk: list[tuple[str, bool, int | None]]) -> None:
     order = new_order(f"+23324{next(_keys) + 2_000_000}")
     before = ledger.wallet()
     for to, money_back, amount in walk:
         orders.advance(
-            order.id, cast(State, to), text="walk", news=orders.News(amount_pesewas=amount, money_back=money_back)
+            order.id,
+            cast(State, to),
+            text="walk",
+            news=orders.News(amount_pesewas=amount, money_back=money_back),
         )
     after, final = ledger.wallet(), read(order)
     held = order.agent_price_pesewas if final.state in orders.WORK else 0

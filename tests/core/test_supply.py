@@ -1,4 +1,5 @@
-"""The supplier link: the shared rate budget, balances against the books, and how breaks are named."""
+"""The supplier link: the shared rate budget, balances against the books, and how breaks are
+named."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def test_purchases_may_use_the_whole_budget(across: Flask) -> None:
     assert supply.take_call("other") > 0
 
 
-def test_no_window_of_a_minute_ever_holds_more_than_the_budget(across: Flask, jump: Callable[[float], None]) -> None:
+def test_no_window_of_a_minute_ever_holds_more_than_the_budget(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     made = []
     for step in range(300):
         share = "purchase" if step % 3 else "other"
@@ -52,7 +55,9 @@ def test_no_window_of_a_minute_ever_holds_more_than_the_budget(across: Flask, ju
         assert len(inside) <= config.current().rate_calls
 
 
-def test_after_429_nobody_calls_before_the_moment_named(across: Flask, jump: Callable[[float], None]) -> None:
+def test_after_429_nobody_calls_before_the_moment_named(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     supply.close_until(clock.after(30))
     assert 29 < supply.take_call("purchase") <= 30
     jump(31)
@@ -66,7 +71,9 @@ def test_a_balance_that_fits_is_said_to_fit(across: Flask) -> None:
         assert cases.open_cases(10) == []
 
 
-@pytest.mark.parametrize(("difference", "kind"), [(-460, "unexpected_charge"), (5_000, "float_funded")])
+@pytest.mark.parametrize(
+    ("difference", "kind"), [(-460, "unexpected_charge"), (5_000, "float_funded")]
+)
 def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
     across: Flask, jump: Callable[[float], None], difference: int, kind: str
 ) -> None:
@@ -82,7 +89,9 @@ def test_a_difference_seen_twice_a_minute_apart_is_a_named_break(
         assert found[0].evidence[0]["difference_pesewas"] == difference
 
 
-def test_a_difference_that_goes_away_is_no_break(across: Flask, jump: Callable[[float], None]) -> None:
+def test_a_difference_that_goes_away_is_no_break(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS - 460)
         jump(61)
@@ -102,7 +111,9 @@ def test_unresolved_orders_widen_what_fits(ama: int, place: Callable[..., object
         assert "less" in reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas - 1)
 
 
-def test_funding_is_confirmed_with_one_press_and_booked_once(across: Flask, jump: Callable[[float], None]) -> None:
+def test_funding_is_confirmed_with_one_press_and_booked_once(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS + 5_000)
         jump(61)
@@ -123,7 +134,8 @@ def test_the_first_read_of_an_empty_ledger_opens_it(across: Flask) -> None:
     with tenancy.across_stores():
         rows = db.session.execute(
             text(
-                "SELECT count(*) FROM entries e JOIN accounts a ON a.id = e.account_id WHERE a.name = 'supplier_float'"
+                "SELECT count(*) FROM entries e JOIN accounts a ON a.id = e.account_id WHERE a.name"
+                " = 'supplier_float'"
             )
         ).scalar_one()
         assert rows == 1
@@ -141,6 +153,9 @@ def test_a_case_is_open_once_and_collects_evidence(across: Flask) -> None:
         found = cases.open_cases(10)
         assert len(found) == 1
         assert [entry["difference_pesewas"] for entry in found[0].evidence] == [1, 2]
-        assert settling.settle(found[0].id, "close", OWNER, words="counted again") == "Closed with words."
+        assert (
+            settling.settle(found[0].id, "close", OWNER, words="counted again")
+            == "Closed with words."
+        )
         with pytest.raises(settling.Refused):
             settling.settle(found[0].id, "close", OWNER, words="again")

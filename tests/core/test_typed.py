@@ -1,4 +1,5 @@
-"""What nobody can see changes no number, no code, no address and no search; what a person sees does."""
+"""What nobody can see changes no number, no code, no address and no search; what a person sees
+does."""
 
 from __future__ import annotations
 
@@ -15,20 +16,42 @@ UNSEEN = sorted(
     {chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")}
     | {
         chr(n)
-        for n in (0x034F, 0x115F, 0x1160, 0x17B4, 0x3164, 0xFFA0, 0x2065, 0xFFF3, 0xE0000, 0xE0FFF, 0xE01EF, 0x2800)
+        for n in (
+            0x034F,
+            0x115F,
+            0x1160,
+            0x17B4,
+            0x3164,
+            0xFFA0,
+            0x2065,
+            0xFFF3,
+            0xE0000,
+            0xE0FFF,
+            0xE01EF,
+            0x2800,
+        )
     }
 )
-"""Every sign of these four categories, and letters and unassigned ones that are ignored by default."""
-NINES = [chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) == "Nd" and unicodedata.decimal(chr(n)) == 9]
+"""Every sign of these four categories, and letters and unassigned ones that are ignored by
+default."""
+NINES = [
+    chr(n)
+    for n in range(0x110000)
+    if unicodedata.category(chr(n)) == "Nd" and unicodedata.decimal(chr(n)) == 9
+]
 unseen = st.text(st.sampled_from(UNSEEN), max_size=4)
 national = st.integers(min_value=0, max_value=9_999_999).map(lambda rest: f"024{rest:07}")
 
 
 @given(st.data())
-def test_a_number_with_anything_unseen_in_it_and_in_any_digits_is_that_number(data: st.DataObject) -> None:
+def test_a_number_with_anything_unseen_in_it_and_in_any_digits_is_that_number(
+    data: st.DataObject,
+) -> None:
     number = data.draw(national)
     zero = ord(data.draw(st.sampled_from(NINES))) - 9
-    shown = "".join(data.draw(unseen) + chr(zero + int(digit)) for digit in number) + data.draw(unseen)
+    shown = "".join(data.draw(unseen) + chr(zero + int(digit)) for digit in number) + data.draw(
+        unseen
+    )
     assert phones.parse(shown) == "+233" + number[1:]
 
 
@@ -37,15 +60,22 @@ def test_a_code_with_anything_unseen_in_it_is_that_code(data: st.DataObject) -> 
     code = orders.new_code()
     # Blanks part the words of a sentence, so they belong between the groups of a code only.
     hidden = st.text(
-        st.sampled_from([sign for sign in UNSEEN if unicodedata.category(sign) != "Zs" and sign != "\u2800"]),
+        st.sampled_from(
+            [sign for sign in UNSEEN if unicodedata.category(sign) != "Zs" and sign != "\u2800"]
+        ),
         max_size=3,
     )
-    assert orders.read_code("".join(data.draw(hidden) + sign for sign in code) + data.draw(hidden)) == code
+    assert (
+        orders.read_code("".join(data.draw(hidden) + sign for sign in code) + data.draw(hidden))
+        == code
+    )
 
 
 def test_every_unseen_sign_by_itself() -> None:
     for sign in UNSEEN:
-        assert phones.parse(f"{sign}024{sign}123{sign}4567{sign}") == "+233241234567", f"U+{ord(sign):04X}"
+        assert phones.parse(f"{sign}024{sign}123{sign}4567{sign}") == "+233241234567", (
+            f"U+{ord(sign):04X}"
+        )
 
 
 def test_every_script_has_its_digits() -> None:
@@ -57,20 +87,28 @@ def test_every_script_has_its_digits() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "\u202d024 123 4567\u202c", "\u2066024\u2069 123 4567", "024\u200b123\u200d4567\ufeff", "024\u00ad123\u00ad4567",
+        "\u202d024 123 4567\u202c", "\u2066024\u2069 123 4567", "024\u200b123\u200d4567\ufeff",
+        "024\u00ad123\u00ad4567",
         "024\u3000123\u20034567", "0️⃣2️⃣4️⃣1️⃣2️⃣3️⃣4️⃣5️⃣6️⃣7️⃣", "024\u2028123\n4567\t",
-        "tel:0241234567", "TEL:+233-24-123-4567", "tel:+233241234567;ext=1", "\u202atel:024%20123%204567\u202c",
+        "tel:0241234567", "TEL:+233-24-123-4567", "tel:+233241234567;ext=1",
+        "\u202atel:024%20123%204567\u202c",
         "https://wa.me/233241234567", "wa.me/233241234567?text=Hello%20Ama", "http://www.wa.me/+233241234567",
         "https://wa.me/%2B233241234567?text=1%20GB", "https://wa.me/233241234567/",
         "https://api.whatsapp.com/send?phone=233241234567&text=Hi", "whatsapp://send?phone=+233241234567",
-        "*024 123 4567*", "_024 123 4567_", "~0241234567~", "```0241234567```", "*_+233 24 123 4567_*", "“024 123 4567”,",
-        "<0241234567>", "'0241234567", "(024) 123-4567.", "024–123—4567", "024‑123‑4567", "024−123−4567", "024·123·4567",
+        "*024 123 4567*", "_024 123 4567_", "~0241234567~", "```0241234567```",
+        "*_+233 24 123 4567_*", "“024 123 4567”,",
+        "<0241234567>", "'0241234567", "(024) 123-4567.", "024–123—4567", "024‑123‑4567",
+        "024−123−4567", "024·123·4567",
         "＋２３３２４１２３４５６７", "[+233] 24 123 4567", "024 123 4567;",
-        "📞 024 123 4567", "☎️0241234567", "📱 024 123 4567 ✅", "🇬🇭 +233 24 123 4567", "👉🏿0241234567👈🏿", "\uf095 0241234567",
-        "→ 0241234567", "0241234567…", "‹0241234567›", "「0241234567」", "•0241234567", '="0241234567"',
-        "（024）123－4567", "024．123．4567", "024／123／4567", "：0241234567。", "024|123|4567", "{0241234567}", "024․123‧4567",
+        "📞 024 123 4567", "☎️0241234567", "📱 024 123 4567 ✅", "🇬🇭 +233 24 123 4567",
+        "👉🏿0241234567👈🏿", "\uf095 0241234567",
+        "→ 0241234567", "0241234567…", "‹0241234567›", "「0241234567」", "•0241234567",
+        '="0241234567"',
+        "（024）123－4567", "024．123．4567", "024／123／4567", "：0241234567。", "024|123|4567",
+        "{0241234567}", "024․123‧4567",
         "024ー123ー4567", "smsto:+233241234567:Hello 5", "sms:0241234567;?&body=5%20GB", "viber://chat?number=%2B233241234567",
-        "https://web.whatsapp.com/send?phone=233241234567", "whatsapp.com/send/?phone=233241234567&text&app_absent=0",
+        "https://web.whatsapp.com/send?phone=233241234567",
+        "whatsapp.com/send/?phone=233241234567&text&app_absent=0",
         "https://api.whatsapp.com/send?text=2%20GB%20please&phone=233241234567&source=5",
     ],
 )  # fmt: skip
@@ -122,9 +160,15 @@ def test_reading_what_was_read_changes_nothing(text: str) -> None:
 
 
 def test_an_accent_stays_an_accent_and_a_blank_one_blank_in_a_search() -> None:
-    assert text_input.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80) == "Ak\u00f3sua Mensah"
+    assert (
+        text_input.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80) == "Ak\u00f3sua Mensah"
+    )
     assert text_input.one_line("Ako\u200d\u0301sua", 80) == "Ak\u00f3sua"
-    assert text_input.seen("ama\u200b@example.test") == "ama@example.test" == text_input.seen("ａｍａ＠example.test")
+    assert (
+        text_input.seen("ama\u200b@example.test")
+        == "ama@example.test"
+        == text_input.seen("ａｍａ＠example.test")
+    )
 
 
 def test_amounts_are_read_through_what_nobody_sees() -> None:

@@ -1,4 +1,5 @@
-"""Log-ins: sessions that end, doors that stay apart. Who may try a password how often: test_entering.py."""
+"""Log-ins: sessions that end, doors that stay apart. Who may try a password how often:
+test_entering.py."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ def test_a_busy_session_ends_too(context: Flask, ama: int, jump: Callable[[float
     assert users.login_of(token, "portal") is None
 
 
-def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(context: Flask, ama: int, kofi_id: int) -> None:
+def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(
+    context: Flask, ama: int, kofi_id: int
+) -> None:
     both, agent = users.by_email("both@example.test"), users.by_email("ama@example.test")
     assert both is not None
     assert agent is not None
@@ -74,7 +77,9 @@ def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(context: Fl
     assert users.login_of(token, "portal") is None
 
 
-def test_a_session_idles_out_and_ends_for_good(context: Flask, ama: int, jump: Callable[[float], None]) -> None:
+def test_a_session_idles_out_and_ends_for_good(
+    context: Flask, ama: int, jump: Callable[[float], None]
+) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     token = users.start_login(user, "portal", ama)
@@ -86,7 +91,9 @@ def test_a_session_idles_out_and_ends_for_good(context: Flask, ama: int, jump: C
     assert users.login_of(token, "portal") is None
 
 
-def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(context: Flask, ama: int) -> None:
+def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(
+    context: Flask, ama: int
+) -> None:
     nobody, agent = users.by_email("nobody@example.test"), users.by_email("ama@example.test")
     assert nobody is not None
     assert agent is not None
@@ -120,7 +127,11 @@ def test_all_missing_settings_are_named_at_once() -> None:
         ("MAKOLA_PUBLIC_SCHEME", "gopher", "https or http"),
         ("MAKOLA_SECURITY_CONTACT", "security@shop.example", "mailto:"),
         ("MAKOLA_SECURITY_CONTACT", "http://shop.example/report", "https://"),
-        ("MAKOLA_SECURITY_CONTACT", "mailto:a@shop.example\nContact: mailto:b@evil.example", "mailto:"),
+        (
+            "MAKOLA_SECURITY_CONTACT",
+            "mailto:a@shop.example\nContact: mailto:b@evil.example",
+            "mailto:",
+        ),
     ],
 )
 def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str) -> None:

@@ -8,8 +8,11 @@ from core.base import clear_text
 from core.base.config import Config, ConfigError
 
 GOOD = {
-    "DATABASE_URL": "postgresql://a:b@127.0.0.1/d", "DATABASE_STORE_URL": "postgresql://s:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1", "MAKOLA_SECRET_KEY": "s" * 32,
-    "DATA_MART_API_URL": "https://x.example/api", "DATA_MART_API_KEY": "k", "DATA_MART_API_SECRET": "s",
+    "DATABASE_URL": "postgresql://a:b@127.0.0.1/d",
+    "DATABASE_STORE_URL": "postgresql://s:b@127.0.0.1/d", "REDIS_URL": "redis://127.0.0.1",
+    "MAKOLA_SECRET_KEY": "s" * 32,
+    "DATA_MART_API_URL": "https://x.example/api", "DATA_MART_API_KEY": "k",
+    "DATA_MART_API_SECRET": "s",
     "MAKOLA_WEBHOOK_TOKEN": "t" * 22,
 }  # fmt: skip
 
@@ -36,7 +39,8 @@ def test_keys_may_go_by_tls_or_stay_on_this_machine(url: str) -> None:
 )  # fmt: skip
 def test_keys_in_clear_to_another_machine_are_refused_in_a_sentence(url: str) -> None:
     with pytest.raises(
-        ConfigError, match="DATA_MART_API_URL would send the supplier's keys to .* in clear: use https://"
+        ConfigError,
+        match="DATA_MART_API_URL would send the supplier's keys to .* in clear: use https://",
     ):
         Config.from_environ({**GOOD, "DATA_MART_API_URL": url})
 
@@ -44,8 +48,10 @@ def test_keys_in_clear_to_another_machine_are_refused_in_a_sentence(url: str) ->
 @pytest.mark.parametrize(
     "url",
     [
-        "http://localhost@evil.com/api", "http://localhost:80@evil.com/api", "http://@evil.com/api", "https://:pw@evil.com/",
-        "http://127.0.0.1\\@evil.com/api", "http://127.0.0.1\\.evil.com/", "http:///api", "ftp://127.0.0.1/api", "127.0.0.1:80",
+        "http://localhost@evil.com/api", "http://localhost:80@evil.com/api",
+        "http://@evil.com/api", "https://:pw@evil.com/",
+        "http://127.0.0.1\\@evil.com/api", "http://127.0.0.1\\.evil.com/", "http:///api",
+        "ftp://127.0.0.1/api", "127.0.0.1:80",
         "http://[::1/api", "http://127.0.0.1:port/api", "//127.0.0.1/api",
     ],
 )  # fmt: skip
@@ -70,11 +76,19 @@ def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
     ("setting", "value", "says"),
     [
         ("DATABASE_URL", "postgresql://a:b@db.internal/d", "DATABASE_URL leaves this machine"),
-        ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=prefer", "DATABASE_URL leaves this machine"),
+        (
+            "DATABASE_URL",
+            "postgresql://a:b@db.internal/d?sslmode=prefer",
+            "DATABASE_URL leaves this machine",
+        ),
         ("DATABASE_URL", "postgresql://a:b@/d?host=10.0.0.7", "DATABASE_URL leaves this machine"),
         ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=verify-full", None),
         ("DATABASE_URL", "postgresql://a:b@/d?host=/run/postgresql", None),
-        ("DATABASE_STORE_URL", "postgresql://a:b@db.internal/d", "DATABASE_STORE_URL leaves this machine"),
+        (
+            "DATABASE_STORE_URL",
+            "postgresql://a:b@db.internal/d",
+            "DATABASE_STORE_URL leaves this machine",
+        ),
         ("REDIS_URL", "redis://:pw@valkey.internal/0", "REDIS_URL leaves this machine"),
         ("REDIS_URL", "rediss://:pw@valkey.internal/0", None),
         ("REDIS_URL", "unix:///run/valkey.sock", None),
@@ -82,10 +96,15 @@ def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
         ("MAKOLA_BASE_DOMAIN", "localhost", None),
     ],
 )
-def test_other_secrets_in_clear_are_said_and_allowed(setting: str, value: str, says: str | None) -> None:
+def test_other_secrets_in_clear_are_said_and_allowed(
+    setting: str, value: str, says: str | None
+) -> None:
     found = Config.from_environ({**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value})
     said = clear_text.cautions(
-        databases={"DATABASE_URL": found.database_url, "DATABASE_STORE_URL": found.database_store_url},
+        databases={
+            "DATABASE_URL": found.database_url,
+            "DATABASE_STORE_URL": found.database_store_url,
+        },
         redis_url=found.redis_url,
         public_scheme=found.public_scheme,
         base_domain=found.base_domain,
@@ -97,13 +116,19 @@ def test_other_secrets_in_clear_are_said_and_allowed(setting: str, value: str, s
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("MAKOLA_SECRET_KEY_FALLBACKS", f"{'o' * 40} short", "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short"),
+        (
+            "MAKOLA_SECRET_KEY_FALLBACKS",
+            f"{'o' * 40} short",
+            "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short",
+        ),
         ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "short", "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
         ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "t/" * 15, "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
         ("MAKOLA_RESET_LINK_S", "a day", "whole number"),
     ],
 )
-def test_wrong_settings_of_keys_are_refused_in_a_sentence_that_shows_no_key(name: str, value: str, says: str) -> None:
+def test_wrong_settings_of_keys_are_refused_in_a_sentence_that_shows_no_key(
+    name: str, value: str, says: str
+) -> None:
     with pytest.raises(ConfigError, match=says) as refused:
         Config.from_environ({**GOOD, name: value})
     assert "o" * 40 not in str(refused.value)
@@ -112,5 +137,9 @@ def test_wrong_settings_of_keys_are_refused_in_a_sentence_that_shows_no_key(name
 def test_earlier_keys_are_read_by_blanks_or_commas_and_the_present_one_signs() -> None:
     old, older = "o" * 32, "p" * 32
     for text in (f"{old},{older}", f" {old} {older} ", f"{old},\n {older},"):
-        assert Config.from_environ({**GOOD, "MAKOLA_SECRET_KEY_FALLBACKS": text}).signing_keys == [old, older, "s" * 32]
+        assert Config.from_environ({**GOOD, "MAKOLA_SECRET_KEY_FALLBACKS": text}).signing_keys == [
+            old,
+            older,
+            "s" * 32,
+        ]
     assert Config.from_environ(GOOD).signing_keys == ["s" * 32]

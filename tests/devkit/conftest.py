@@ -27,12 +27,16 @@ def make_project() -> Iterator[Callable[..., Project]]:
         folder = Path(tempfile.mkdtemp(prefix="makola-devkit-"))
         folder.chmod(0o755)
         for name in ("devkit", "http_server"):
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copytree(Path(__file__).parent / "standin", folder, dirs_exist_ok=True)
         (folder / "core" / "base").mkdir(parents=True)
         shutil.copy(ROOT / "core" / "__init__.py", folder / "core" / "__init__.py")
         for name in ("__init__", "config", "rights", "setting_rules", "signed", "clear_text"):
-            shutil.copy(ROOT / "core" / "base" / f"{name}.py", folder / "core" / "base" / f"{name}.py")
+            shutil.copy(
+                ROOT / "core" / "base" / f"{name}.py", folder / "core" / "base" / f"{name}.py"
+            )
         if account:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, account.pw_uid, account.pw_gid)
@@ -51,9 +55,12 @@ def project(make_project: Callable[..., Project]) -> Project:
 
 @pytest.fixture
 def ordinary_user() -> tuple[pwd.struct_passwd, str]:
-    """An account without any rights and a Python it can run. Needs root, who alone can become somebody else."""
+    """An account without any rights and a Python it can run. Needs root, who alone can become
+    somebody else."""
     if os.geteuid() != 0:
-        pytest.skip("only root can become another user; the other tests run as an ordinary one here")
+        pytest.skip(
+            "only root can become another user; the other tests run as an ordinary one here"
+        )
     account = pwd.getpwnam("nobody")
     for python in (sys.executable, "/usr/bin/python3"):
         try:

@@ -1,4 +1,5 @@
-"""A small project around the real `devkit`, with a stand-in for the application, in a folder of its own."""
+"""A small project around the real `devkit`, with a stand-in for the application, in a folder of its
+own."""
 
 from __future__ import annotations
 
@@ -76,8 +77,16 @@ class Project:
 
     def up(self, *words: str, **environ: str) -> Run:
         """Start `up` with an environment of just `environ`."""
-        env = {"PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-        who = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
+        env = {
+            "PYTHONPATH": sysconfig.get_path("purelib"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        who = (
+            {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+            if self.account
+            else {}
+        )
         output = self.folder / f"output-{len(self.runs)}.txt"
         with output.open("wb") as sink:
             process = subprocess.Popen(

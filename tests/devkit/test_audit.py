@@ -1,6 +1,7 @@
 """The audit of the dependencies: what is found, what could not be looked at, and what is neither.
 
-pip-audit's answers in `audited/` were recorded from pip-audit 2.10.1; pip is the real one, on an index made here.
+pip-audit's answers in `audited/` were recorded from pip-audit 2.10.1; pip is the real one, on an
+index made here.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def replay(recording: str) -> audit.Look:
 
 def test_a_known_vulnerability_names_package_and_the_version_that_mends_it() -> None:
     look = replay("found.json")
-    assert look.found == ["jinja2 3.1.4 (ships): CVE-2024-56326, GHSA-q2x7-8rv6-6q7h; fixed in 3.1.5."]
+    assert look.found == [
+        "jinja2 3.1.4 (ships): CVE-2024-56326, GHSA-q2x7-8rv6-6q7h; fixed in 3.1.5."
+    ]
     assert audit.status_of([audit.Look(told=["x"]), look, audit.Look(unseen=["y"])]) == 1
 
 
@@ -62,7 +65,13 @@ def test_advisories_out_of_reach_are_said_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["", "[]", '{"dependencies": []}', '{"dependencies": [{"name": "flask", "version": "3.1.2", "vulns": []}]}']
+    "said",
+    [
+        "",
+        "[]",
+        '{"dependencies": []}',
+        '{"dependencies": [{"name": "flask", "version": "3.1.2", "vulns": []}]}',
+    ],
 )
 def test_no_answer_half_an_answer_and_one_about_another_version_are_no_audit(said: str) -> None:
     command = [sys.executable, "-c", f"print({said!r})"]
@@ -73,7 +82,9 @@ def test_no_answer_half_an_answer_and_one_about_another_version_are_no_audit(sai
 
 def test_an_auditor_that_never_ends_is_no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "ADVISORIES_S", 1)
-    look = audit.advisories("two.lock", LOCK, [sys.executable, "-c", "input()\nwhile True: pass"], set())
+    look = audit.advisories(
+        "two.lock", LOCK, [sys.executable, "-c", "input()\nwhile True: pass"], set()
+    )
     assert look.unseen
 
 
@@ -104,7 +115,9 @@ def test_the_lock_files_are_read_whole() -> None:
         assert len(audit.pins(text)) == text.count("==") - text.count(" == ") > 20
     assert audit.lock_file("x.lock", "# nothing\n").found
     assert {pin.name for pin in audit.pins(LOCK) if pin.is_wanted_here} == {"flask", "jinja2"}
-    assert "pip-audit" in {pin.name for pin in audit.pins((ROOT / "requirements/audit.lock").read_text())}
+    assert "pip-audit" in {
+        pin.name for pin in audit.pins((ROOT / "requirements/audit.lock").read_text())
+    }
 
 
 def test_vendored_files_are_the_ones_named(tmp_path: Path) -> None:
@@ -133,8 +146,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
         wheel = files / f"made-{version}-py3-none-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             folder = f"made-{version}.dist-info"
-            archive.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: made\nVersion: {version}\n")
-            archive.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(
+                f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: made\nVersion: {version}\n"
+            )
+            archive.writestr(
+                f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
             archive.writestr(f"{folder}/RECORD", "")
         links += f'<a href="{wheel.as_uri()}"{yanked}>{wheel.name}</a>\n'
     (page / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
@@ -161,8 +178,19 @@ def new_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     only_pip = lock[lock.index(pip) : lock.index("pip-api==")]
     (folder / "pip.lock").write_text(only_pip)
     python = folder / "venv" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True, capture_output=True)
-    command = [str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(folder / "pip.lock")]
+    subprocess.run(
+        [sys.executable, "-m", "venv", str(folder / "venv")], check=True, capture_output=True
+    )
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--require-hashes",
+        "-r",
+        str(folder / "pip.lock"),
+    ]
     if subprocess.run(command, check=False, capture_output=True).returncode != 0:
         pytest.skip("pip cannot reach its package index")
     return python
@@ -211,12 +239,17 @@ def test_a_finding_outweighs_what_was_not_seen(
     ("headers", "licence"),
     [
         ([("License-Expression", "MIT OR Apache-2.0"), ("License", "old")], "MIT OR Apache-2.0"),
-        ([("Classifier", "License :: OSI Approved :: BSD License"), ("License", "Copyright")], "BSD License"),
+        (
+            [("Classifier", "License :: OSI Approved :: BSD License"), ("License", "Copyright")],
+            "BSD License",
+        ),
         ([("License", "MIT License\nand the whole text")], "MIT License"),
         ([("Classifier", "Framework :: Flask")], "says none"),
     ],
 )
-def test_a_licence_is_read_where_its_package_says_it(headers: list[tuple[str, str]], licence: str) -> None:
+def test_a_licence_is_read_where_its_package_says_it(
+    headers: list[tuple[str, str]], licence: str
+) -> None:
     words = Message()
     for name, value in headers:
         words[name] = value

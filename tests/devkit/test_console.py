@@ -54,7 +54,9 @@ def test_what_waited_comes_when_somebody_reads(console: Console, unread: int) ->
     assert seen.startswith(b"web       | 0 x")
 
 
-def test_a_reader_that_left_is_no_reason_to_fail(unread: int, console: Console, tmp_path: Path) -> None:
+def test_a_reader_that_left_is_no_reason_to_fail(
+    unread: int, console: Console, tmp_path: Path
+) -> None:
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), unread)
     console.say("one")

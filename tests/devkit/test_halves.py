@@ -28,10 +28,25 @@ def test_the_two_halves_together_run_every_test_once(tmp_path: Path) -> None:
     ran = []
     for part in ("1/2", "2/2"):
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "devkit.split_tests", "--part", part, "-v", "-p", "no:cacheprovider",
+            [sys.executable, "-m", "pytest", "-p", "devkit.split_tests", "--part", part, "-v",
+            "-p", "no:cacheprovider",
              "-c", "/dev/null", "--rootdir", str(tmp_path), "-k", "not c1", str(tmp_path)],
             cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        ran.append([line.split("::")[1].split()[0] for line in done.stdout.splitlines() if "PASSED" in line])
-    assert sorted(ran[0] + ran[1]) == ["test_a0", "test_a1", "test_a2", "test_b0", "test_b1", "test_c0", "test_d0"]
+        ran.append(
+            [
+                line.split("::")[1].split()[0]
+                for line in done.stdout.splitlines()
+                if "PASSED" in line
+            ]
+        )
+    assert sorted(ran[0] + ran[1]) == [
+        "test_a0",
+        "test_a1",
+        "test_a2",
+        "test_b0",
+        "test_b1",
+        "test_c0",
+        "test_d0",
+    ]
     assert all(ran)

@@ -25,7 +25,9 @@ def test_root_runs_it_as_nobody(folder: Path) -> None:
     assert os.stat(f"/proc/{server.pid}").st_uid == nobody
     assert os.stat(server.home.data).st_uid == nobody
     assert os.stat(server.home.data).st_mode & 0o777 == 0o700
-    groups = Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
+    groups = (
+        Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
+    )
     assert groups == []  # none of root's
     assert server.home.root == folder / "postgres"
     server.stop()

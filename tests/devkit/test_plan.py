@@ -15,18 +15,28 @@ from devkit.plan import Plan, Refusal
 
 @pytest.fixture
 def planned(tmp_path: Path) -> Callable[..., Plan]:
-    """A plan for an environment and options, on port 8000, with a sandbox unless a supplier is named."""
+    """A plan for an environment and options, on port 8000, with a sandbox unless a supplier is
+    named."""
 
     def make(*words: str, **environ: str) -> Plan:
         sandbox_port = 0 if "DATA_MART_API_URL" in environ else 9100
         return Plan(
-            plan.parse(words), plan.private(environ), tmp_path, keys.load(tmp_path / "secrets.json"), 8000, sandbox_port
+            plan.parse(words),
+            plan.private(environ),
+            tmp_path,
+            keys.load(tmp_path / "secrets.json"),
+            8000,
+            sandbox_port,
         )
 
     return make
 
 
-REAL = {"DATA_MART_API_URL": "https://api.supplier.example/api", "DATA_MART_API_KEY": "k", "DATA_MART_API_SECRET": "s"}
+REAL = {
+    "DATA_MART_API_URL": "https://api.supplier.example/api",
+    "DATA_MART_API_KEY": "k",
+    "DATA_MART_API_SECRET": "s",
+}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +57,10 @@ REAL = {"DATA_MART_API_URL": "https://api.supplier.example/api", "DATA_MART_API_
 def test_demo_data_never_meet_real_money_unasked(
     planned: Callable[..., Plan], supplier: str | None, words: list[str], wanted: bool
 ) -> None:
-    assert planned(*words, **({"DATA_MART_API_URL": supplier} if supplier else {})).wants_demo is wanted
+    assert (
+        planned(*words, **({"DATA_MART_API_URL": supplier} if supplier else {})).wants_demo
+        is wanted
+    )
 
 
 def test_with_an_empty_environment_everything_is_made(planned: Callable[..., Plan]) -> None:
@@ -64,7 +77,8 @@ def test_with_an_empty_environment_everything_is_made(planned: Callable[..., Pla
 
 def test_what_the_person_set_is_kept(planned: Callable[..., Plan]) -> None:
     what = planned(
-        **REAL, MAKOLA_BASE_DOMAIN="shop.example", MAKOLA_PUBLIC_SCHEME="https", MAKOLA_PUBLIC_PORT="0",
+        **REAL, MAKOLA_BASE_DOMAIN="shop.example", MAKOLA_PUBLIC_SCHEME="https",
+        MAKOLA_PUBLIC_PORT="0",
         MAKOLA_SECRET_KEY="s" * 40, MAKOLA_WEBHOOK_TOKEN="t" * 30,
     )  # fmt: skip
     config = what.check()
@@ -106,7 +120,12 @@ def test_an_empty_variable_is_an_absent_one(planned: Callable[..., Plan]) -> Non
 def test_every_wrong_setting_is_named_at_once(planned: Callable[..., Plan]) -> None:
     with pytest.raises(Refusal) as refusal:
         planned(DATA_MART_API_URL="ftp://x", MAKOLA_WORKERS="many").check()
-    for name in ("DATA_MART_API_URL", "DATA_MART_API_KEY", "DATA_MART_API_SECRET", "MAKOLA_WORKERS"):
+    for name in (
+        "DATA_MART_API_URL",
+        "DATA_MART_API_KEY",
+        "DATA_MART_API_SECRET",
+        "MAKOLA_WORKERS",
+    ):
         assert name in str(refusal.value)
 
 
@@ -121,7 +140,9 @@ def test_a_server_that_lets_half_a_form_hold_a_thread_is_refused_in_a_sentence(
     assert f"{server} is no longer used" in said and "flask --app wsgi web" in said
 
 
-@pytest.mark.parametrize("words", [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]])
+@pytest.mark.parametrize(
+    "words", [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]]
+)
 def test_an_option_that_makes_no_sense_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         plan.parse(words)
@@ -151,7 +172,9 @@ def test_keys_are_random_kept_and_closed_to_others(tmp_path: Path) -> None:
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
     other = keys.load(tmp_path / "other.json")
     assert all(first[name] != other[name] for name in first)
-    assert os.listdir(tmp_path) and not [name for name in os.listdir(tmp_path) if name.count(".") > 1]
+    assert os.listdir(tmp_path) and not [
+        name for name in os.listdir(tmp_path) if name.count(".") > 1
+    ]
     for person in ("owner", "ama", "kofi"):
         assert len(first[person]["password"]) == 19
 
@@ -163,9 +186,13 @@ def test_a_key_that_a_newer_version_needs_is_added_to_the_old_ones(tmp_path: Pat
     assert len(after["webhook_token"]) >= 22
 
 
-def test_the_owners_password_shows_once_where_there_is_no_demo(planned: Callable[..., Plan]) -> None:
+def test_the_owners_password_shows_once_where_there_is_no_demo(
+    planned: Callable[..., Plan],
+) -> None:
     what = planned(**REAL)
-    told = ready.facts(what, {"DATABASE_URL": "d", "DATABASE_STORE_URL": "s", "REDIS_URL": "r"}, "a")
+    told = ready.facts(
+        what, {"DATABASE_URL": "d", "DATABASE_STORE_URL": "s", "REDIS_URL": "r"}, "a"
+    )
     password = told["logins"]["owner"]["password"]
     assert set(told["logins"]) == {"owner"}
     assert told["store_urls"] == {}

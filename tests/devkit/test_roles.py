@@ -1,4 +1,5 @@
-"""`up` on somebody's own database: what is missing is made where the owner may, and asked for where not."""
+"""`up` on somebody's own database: what is missing is made where the owner may, and asked for where
+not."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def test_what_is_missing_is_made_where_the_owner_may(
     with psycopg.connect(found.store) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("makola_store",)
     with psycopg.connect(found.admin) as connection:
-        row = connection.execute("SELECT pg_has_role(current_user, 'makola_definer', 'SET')").fetchone()
+        row = connection.execute(
+            "SELECT pg_has_role(current_user, 'makola_definer', 'SET')"
+        ).fetchone()
         assert row == (True,)
 
 
@@ -60,14 +63,23 @@ def test_where_the_owner_may_not_the_lines_are_said(environ: dict[str, str]) -> 
     with pytest.raises(Refusal) as refusal:
         roles.complete(environ, "x")
     said = str(refusal.value)
-    assert "As a superuser run: CREATE ROLE makola_store LOGIN" in said and "set DATABASE_STORE_URL" in said
+    assert (
+        "As a superuser run: CREATE ROLE makola_store LOGIN" in said
+        and "set DATABASE_STORE_URL" in said
+    )
     assert 'CREATE ROLE makola_definer NOLOGIN; GRANT makola_definer TO "them"' in said
 
 
-def test_roles_that_are_there_are_taken_as_they_are(server: servers.Postgres, environ: dict[str, str]) -> None:
+def test_roles_that_are_there_are_taken_as_they_are(
+    server: servers.Postgres, environ: dict[str, str]
+) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE makola_definer NOLOGIN; GRANT makola_definer TO them")
-    mine = urlsplit(environ["DATABASE_URL"])._replace(netloc=f"shops:s@127.0.0.1:{server.port}").geturl()
+    mine = (
+        urlsplit(environ["DATABASE_URL"])
+        ._replace(netloc=f"shops:s@127.0.0.1:{server.port}")
+        .geturl()
+    )
     found = roles.complete(environ | {"DATABASE_STORE_URL": mine}, "x")
     assert found.store == mine
 

@@ -53,7 +53,9 @@ def test_it_is_18_in_utc_on_loopback_by_password_only(shared: servers.Postgres) 
         assert {name: setting(connection, name) for name in wanted} == wanted
         ways = connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall()
         assert ways == [("scram-sha-256",)]
-        assert connection.execute("SELECT lower('ÀÉ')").fetchone() == ("àé",)  # whatever this machine's locale is
+        assert connection.execute("SELECT lower('ÀÉ')").fetchone() == (
+            "àé",
+        )  # whatever this machine's locale is
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
         psycopg.connect(shared.superuser_url.replace(shared.password, "guess"))
 
@@ -69,7 +71,11 @@ def test_tests_do_without_fsync_and_up_does_not(shared: servers.Postgres, folder
 
 def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Postgres) -> None:
     database = servers.prepare_database(
-        shared, "roles_test", owner_password="o:/@ 1", store_password="s'\"é", platform_password="a'\"é"
+        shared,
+        "roles_test",
+        owner_password="o:/@ 1",
+        store_password="s'\"é",
+        platform_password="a'\"é",
     )
     with psycopg.connect(database.store_url) as store:
         assert store.execute("SELECT current_user").fetchone() == ("makola_store",)
@@ -85,14 +91,18 @@ def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Pos
                 app.execute(refused)
             app.rollback()
     with psycopg.connect(database.admin_url) as owner:
-        assert owner.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone() == (
+        assert owner.execute(
+            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        ).fetchone() == (
             False,
             False,
         )
         owner.execute("CREATE TABLE t (n int)")
 
 
-def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(shared: servers.Postgres) -> None:
+def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(
+    shared: servers.Postgres,
+) -> None:
     database = servers.prepare_database(
         shared, "one_test", owner_password="o", store_password="s", platform_password="a"
     )
@@ -120,7 +130,11 @@ def test_preparing_again_keeps_the_rows_and_sets_the_passwords(shared: servers.P
 def test_no_password_shows_in_a_process_list_or_a_log(folder: Path) -> None:
     server = servers.start_postgres(folder / "postgres")
     database = servers.prepare_database(
-        server, "x_test", owner_password="owner-word", store_password="x", platform_password="app-word"
+        server,
+        "x_test",
+        owner_password="owner-word",
+        store_password="x",
+        platform_password="app-word",
     )
     valkey = servers.start_valkey(folder / "valkey")
     for pid in (server.pid, valkey.pid):
@@ -233,7 +247,9 @@ def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> No
     until(lambda: not any(process_tree.is_alive(pid) for pid in pids), 10)
     log = (folder / "postgres" / "server.log").read_text()
     assert "received fast shutdown request" in log
-    until(lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text())
+    until(
+        lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text()
+    )
 
 
 def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(folder: Path) -> None:
@@ -267,7 +283,9 @@ def test_valkey_can_be_stopped_and_started_again_in_place(folder: Path) -> None:
     valkey.stop()
 
 
-def test_a_machine_without_the_programs_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_a_machine_without_the_programs_is_told_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     monkeypatch.setattr(servers.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(servers.ServerError, match="set REDIS_URL"):
         servers.valkey_program()
@@ -286,7 +304,8 @@ def test_a_free_port_is_free_and_the_preferred_one_if_possible() -> None:
 
 def test_ending_a_process_that_will_not_hear_takes_force() -> None:
     deaf = subprocess.Popen(
-        [sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"],
+        [sys.executable, "-c",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"],
         stdout=subprocess.PIPE,
     )  # fmt: skip
     with deaf:

@@ -28,23 +28,31 @@ def test_the_addresses_of_real_servers_are_never_seen() -> None:
     seen = test.environment(
         {
             "DATABASE_URL": "postgresql://live/makola", "DATABASE_ADMIN_URL": "postgresql://live/makola",
-            "REDIS_URL": "redis://live", "DATA_MART_API_KEY": "live", "MAKOLA_SECRET_KEY": "live", "PATH": "/bin",
+            "REDIS_URL": "redis://live", "DATA_MART_API_KEY": "live", "MAKOLA_SECRET_KEY": "live",
+            "PATH": "/bin",
         }
     )  # fmt: skip
     assert seen == {"PATH": "/bin"}
 
 
 def test_a_database_for_tests_is_passed_on(given: dict[str, str]) -> None:
-    assert test.environment({**given, "TEST_REDIS_URL": "redis://x"}) == {**given, "TEST_REDIS_URL": "redis://x"}
+    assert test.environment({**given, "TEST_REDIS_URL": "redis://x"}) == {
+        **given,
+        "TEST_REDIS_URL": "redis://x",
+    }
 
 
 def test_forced_wheels_leave_it_alone(given: dict[str, str]) -> None:
-    assert test.environment({**given, "TEST_REDIS_URL": "redis://x", "MAKOLA_FORCE_WHEELS": "1"}) == {}
+    assert (
+        test.environment({**given, "TEST_REDIS_URL": "redis://x", "MAKOLA_FORCE_WHEELS": "1"}) == {}
+    )
 
 
 def test_a_name_that_does_not_say_test_is_refused(given: dict[str, str]) -> None:
     given["TEST_DATABASE_URL"] = given["TEST_DATABASE_URL"].replace("makola_test", "makola")
-    with pytest.raises(Refusal, match="names the database 'makola': give one whose name ends in _test"):
+    with pytest.raises(
+        Refusal, match="names the database 'makola': give one whose name ends in _test"
+    ):
         test.environment(given)
 
 
@@ -57,7 +65,9 @@ def test_two_of_three_addresses_are_refused(given: dict[str, str]) -> None:
 def test_roles_that_would_prove_nothing_are_refused(given: dict[str, str]) -> None:
     with pytest.raises(Refusal, match="TEST_DATABASE_URL must not be the address of a superuser"):
         test.environment({**given, "TEST_DATABASE_URL": given["TEST_DATABASE_SUPERUSER_URL"]})
-    with pytest.raises(Refusal, match="TEST_DATABASE_SUPERUSER_URL must be the address of a superuser"):
+    with pytest.raises(
+        Refusal, match="TEST_DATABASE_SUPERUSER_URL must be the address of a superuser"
+    ):
         test.environment({**given, "TEST_DATABASE_SUPERUSER_URL": given["TEST_DATABASE_URL"]})
 
 
@@ -67,7 +77,9 @@ def test_a_database_that_does_not_answer_is_refused(given: dict[str, str]) -> No
         test.environment(given)
 
 
-def test_a_browser_that_cannot_run_is_refused_and_a_missing_one_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_that_cannot_run_is_refused_and_a_missing_one_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert test.chromium({test.CHROMIUM: sys.executable}) == sys.executable
     with pytest.raises(Refusal, match="which cannot be run"):
         test.chromium({test.CHROMIUM: "/nowhere/chromium"})
@@ -93,7 +105,11 @@ def test_without_a_browser_its_tests_are_left_out(words: list[str], passed_on: l
 def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
     carried = dict(zip(("slow", "browser", "alone", "all_cores"), marks, strict=True))
     every = (*test.STAGES, *prove.STAGES)
-    stages = [which for which, _ in every if Expression.compile(which).evaluate(lambda name, **_: carried[name])]
+    stages = [
+        which
+        for which, _ in every
+        if Expression.compile(which).evaluate(lambda name, **_: carried[name])
+    ]
     assert len(stages) == 1
     lanes = dict(every)[stages[0]]
     assert lanes == (1 if carried["all_cores"] else 2 if carried["alone"] else 3)
@@ -101,7 +117,9 @@ def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
 
 def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:
     assert not any(map(test.chooses, ([], ["-q"], ["-q", "--durations=0", "-x"])))
-    assert all(map(test.chooses, (["tests/core"], ["-k", "ledger"], ["-mslow"], ["-q", "-m", "slow"])))
+    assert all(
+        map(test.chooses, (["tests/core"], ["-k", "ledger"], ["-mslow"], ["-q", "-m", "slow"]))
+    )
 
 
 def test_a_share_without_tests_is_no_failure_unless_all_are() -> None:

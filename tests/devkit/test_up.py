@@ -1,4 +1,5 @@
-"""`dev.py up` around a stand-in application: what it writes, what survives, and that nothing is left behind."""
+"""`dev.py up` around a stand-in application: what it writes, what survives, and that nothing is
+left behind."""
 
 from __future__ import annotations
 
@@ -41,10 +42,13 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     port = ready["web_address"].rpartition(":")[2]
     assert set(ready) == {
         "store_urls", "portal_url", "console_url", "webhook_url", "sandbox_url", "web_address",
-        "database_url", "database_store_url", "database_platform_url", "database_admin_url", "redis_url", "logins", "pids",
+        "database_url", "database_store_url", "database_platform_url", "database_admin_url",
+        "redis_url", "logins", "pids",
     }  # fmt: skip
     assert ready["database_platform_url"] == ready["database_url"] != ready["database_store_url"]
-    assert ready["store_urls"] == {slug: f"http://{slug}.localhost:{port}" for slug in ("ama", "kofi")}
+    assert ready["store_urls"] == {
+        slug: f"http://{slug}.localhost:{port}" for slug in ("ama", "kofi")
+    }
     assert ready["portal_url"] == f"http://portal.localhost:{port}"
     assert ready["console_url"] == f"http://admin.localhost:{port}"
     assert ready["webhook_url"].startswith(f"http://127.0.0.1:{port}/datamart/")
@@ -61,16 +65,25 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     connection.request("GET", "/healthz")
     assert connection.getresponse().status == 200
     connection.close()
-    with psycopg.connect(ready["database_url"]) as app, psycopg.connect(ready["database_admin_url"]) as owner:
+    with (
+        psycopg.connect(ready["database_url"]) as app,
+        psycopg.connect(ready["database_admin_url"]) as owner,
+    ):
         assert app.execute("SELECT current_user").fetchone() == ("makola_platform",)
         assert owner.execute("SELECT current_user").fetchone() == ("makola_owner",)
     heard = json.loads((project.instance / "sandbox" / "sandbox.db").read_text())
-    assert heard == {"path": "/api/v1/webhook", "webhook_url": ready["webhook_url"], "profile": "documented"}
+    assert heard == {
+        "path": "/api/v1/webhook",
+        "webhook_url": ready["webhook_url"],
+        "profile": "documented",
+    }
     assert ready["logins"]["owner"]["password"] in run.text
     assert ready["logins"]["owner"]["password"] not in (project.instance / "up.log").read_text()
 
 
-def test_data_last_from_run_to_run_until_reset_and_each_signal_stops_everything(project: Project) -> None:
+def test_data_last_from_run_to_run_until_reset_and_each_signal_stops_everything(
+    project: Project,
+) -> None:
     first = project.up()
     before = first.ready()
     stopped(first, signal.SIGTERM)
@@ -106,12 +119,19 @@ def test_after_sigkill_the_children_end_and_the_next_run_has_the_data(project: P
         addresses.add(run.ready()["database_url"])
         below, runner = run.family, runner_of(run)
         killed_at = time.monotonic()
-        dying = {"front": [run.process.pid], "runner": [runner], "both": [run.process.pid, runner]}[victims]
-        for signum in (signal.SIGSTOP, signal.SIGKILL):  # neither of two sees the other die and tidies up
+        dying = {"front": [run.process.pid], "runner": [runner], "both": [run.process.pid, runner]}[
+            victims
+        ]
+        for signum in (
+            signal.SIGSTOP,
+            signal.SIGKILL,
+        ):  # neither of two sees the other die and tidies up
             for pid in dying:
                 os.kill(pid, signum)
         run.process.wait(10)
-        if victims != "front":  # then the runner lives a moment longer, and the next run is the one to wait
+        if (
+            victims != "front"
+        ):  # then the runner lives a moment longer, and the next run is the one to wait
             until(lambda below=below: gone(below), 10)
             assert time.monotonic() - killed_at < 10, victims
         if victims == "both":  # nobody was left to remove it
@@ -141,7 +161,12 @@ def test_a_child_that_dies_is_replaced_and_ready_json_says_so(project: Project) 
     for kind in ("postgres", "valkey", "sandbox", "web", "worker", "relay"):
         before = run.ready()["pids"]
         os.kill(before[kind][0], signal.SIGKILL)
-        until(lambda: before[kind][0] not in (now := run.ready()["pids"][kind]) and len(now) == len(before[kind]))  # noqa: B023 called at once
+        until(
+            lambda kind=kind, before=before: (
+                before[kind][0] not in (now := run.ready()["pids"][kind])
+                and len(now) == len(before[kind])
+            )
+        )
     last = run.ready()
     assert {**last, "pids": 0} == {**first, "pids": 0}
     assert not gone(every_pid(last))
@@ -152,14 +177,18 @@ def test_the_workers_of_a_killed_supervisor_are_ended(project: Project) -> None:
     run = project.up("--workers", "3")
     before = run.ready()
     supervisor = next(
-        pid for pid in process_tree.children(runner_of(run)) if before["pids"]["relay"][0] in process_tree.children(pid)
+        pid
+        for pid in process_tree.children(runner_of(run))
+        if before["pids"]["relay"][0] in process_tree.children(pid)
     )
     os.kill(supervisor, signal.SIGKILL)
     until(lambda: gone(before["pids"]["worker"] + before["pids"]["relay"]))
     assert len(until(lambda: len(pids := run.ready()["pids"]["worker"]) == 3 and pids)) == 3
 
 
-def test_an_ordinary_user_can_run_it(make_project: Callable[..., Project], ordinary_user: tuple[Any, str]) -> None:
+def test_an_ordinary_user_can_run_it(
+    make_project: Callable[..., Project], ordinary_user: tuple[Any, str]
+) -> None:
     account, python = ordinary_user
     project = make_project(account, python)
     run = project.up()
@@ -175,7 +204,11 @@ def test_a_port_asked_for_and_taken_is_refused(project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         sentence = project.refused("--port", str(port))
-    assert sentence == (f"dev.py: Port {port} is taken by another program: stop that one, or give another with --port.")
+    assert (
+        sentence
+        == f"dev.py: Port {port} is taken by another program: stop that one, or give another with"
+        " --port."
+    )
 
 
 def test_the_usual_port_taken_means_another_one_and_a_word_about_it(project: Project) -> None:
@@ -189,7 +222,10 @@ def test_the_usual_port_taken_means_another_one_and_a_word_about_it(project: Pro
         run = project.up()
         ready = run.ready()
     assert ready["web_address"] != "127.0.0.1:8000"
-    assert f"port 8000 is taken, so the web is on port {ready['web_address'].rpartition(':')[2]}" in run.text
+    assert (
+        f"port 8000 is taken, so the web is on port {ready['web_address'].rpartition(':')[2]}"
+        in run.text
+    )
 
 
 def test_a_second_up_in_the_same_folder_is_refused(project: Project) -> None:
@@ -202,16 +238,23 @@ def test_a_second_up_in_the_same_folder_is_refused(project: Project) -> None:
 
 
 def test_a_silent_supplier_is_no_reason_to_stop(project: Project) -> None:
-    with socket.socket() as reserved:  # bound and never listening: nobody else gets it, nobody answers
+    with (
+        socket.socket() as reserved
+    ):  # bound and never listening: nobody else gets it, nobody answers
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/api"
-        run = project.up(DATA_MART_API_URL=url, DATA_MART_API_KEY="key-1", DATA_MART_API_SECRET="secret-1")
+        run = project.up(
+            DATA_MART_API_URL=url, DATA_MART_API_KEY="key-1", DATA_MART_API_SECRET="secret-1"
+        )
         ready = run.ready()
     assert ready["sandbox_url"] is None
     assert ready["pids"]["sandbox"] == []
     assert set(ready["store_urls"]) == {"ama", "kofi"}  # a loopback supplier is nobody's real money
     until(lambda: "Makola is running" in run.text)
-    assert f'the supplier at {url} does not answer: stores say "No bundles yet" until it does' in run.text
+    assert (
+        f'the supplier at {url} does not answer: stores say "No bundles yet" until it does'
+        in run.text
+    )
     assert f"curl -X PUT '{url}/v1/webhook'" in run.text
     assert "secret-1" not in run.text
 
@@ -226,7 +269,12 @@ def test_a_seed_that_fails_stops_everything_with_the_reason(project: Project) ->
 def test_settings_that_are_wrong_are_all_named_before_anything_starts(project: Project) -> None:
     run = project.up(DATA_MART_API_URL="ftp://x", MAKOLA_TIME_SCALE="fast")
     assert run.process.wait(30) == 1
-    for name in ("DATA_MART_API_URL", "DATA_MART_API_KEY", "DATA_MART_API_SECRET", "MAKOLA_TIME_SCALE"):
+    for name in (
+        "DATA_MART_API_URL",
+        "DATA_MART_API_KEY",
+        "DATA_MART_API_SECRET",
+        "MAKOLA_TIME_SCALE",
+    ):
         assert name in run.text
     assert not (project.instance / "postgres").exists()
 

@@ -1,4 +1,5 @@
-"""Fixtures of the door's tests: a second application with other settings, and the address of nothing."""
+"""Fixtures of the door's tests: a second application with other settings, and the address of
+nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from core.base.db import db
 
 @pytest.fixture
 def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
-    """`door_app(form_bytes=10)`: another application on the same seeded tables. Puts the process back afterwards."""
+    """`door_app(form_bytes=10)`: another application on the same seeded tables. Puts the process
+    back afterwards."""
     from wsgi import create_app
 
     made: list[Flask] = []

@@ -1,8 +1,9 @@
 """A process of its own that holds a lock in PostgreSQL and so is in the way of a page.
 
-`python lock_holder.py URL HOLD THEN` takes the lock of the statement HOLD, says "held", waits until a session waits for
-it, and then: THEN "release" lets go at once; "keep" holds on until its standard input ends; any other THEN is a second statement, which wants what the waiting session holds, so that they wait in a
-circle and PostgreSQL ends one of them.
+`python lock_holder.py URL HOLD THEN` takes the lock of the statement HOLD, says "held", waits until
+a session waits for it, and then: THEN "release" lets go at once; "keep" holds on until its standard
+input ends; any other THEN is a second statement, which wants what the waiting session holds, so
+that they wait in a circle and PostgreSQL ends one of them.
 """
 
 from __future__ import annotations

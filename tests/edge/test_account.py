@@ -37,8 +37,14 @@ def log_in(
     return answer.status_code == 303
 
 
-def change(visitor: Visitor, present: str = PASSWORD, new: str = NEW, again: str | None = None) -> Any:
-    form = {"present_password": present, "new_password": new, "new_password_again": new if again is None else again}
+def change(
+    visitor: Visitor, present: str = PASSWORD, new: str = NEW, again: str | None = None
+) -> Any:
+    form = {
+        "present_password": present,
+        "new_password": new,
+        "new_password_again": new if again is None else again,
+    }
     return visitor.post("/account/password", form)
 
 
@@ -68,7 +74,9 @@ def test_a_new_password_keeps_this_log_in_and_ends_the_others(
     assert there.get("/account/sessions").location.startswith("/login")
     assert not log_in(visitor(room), email) and log_in(visitor(room), email, NEW)
     name = email.partition("@")[0].title()
-    assert [line[:2] for line in told(app) if line[0] == "change_password"] == [("change_password", name)]
+    assert [line[:2] for line in told(app) if line[0] == "change_password"] == [
+        ("change_password", name)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,9 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     assert log_in(visitor("portal"), "ama@example.test")
 
 
-@pytest.mark.parametrize("again", [f" {NEW}", f"{NEW}\n", f"\u200b{NEW}\u00a0", NEW.replace("r", "\uff52")])
+@pytest.mark.parametrize(
+    "again", [f" {NEW}", f"{NEW}\n", f"\u200b{NEW}\u00a0", NEW.replace("r", "\uff52")]
+)
 def test_what_is_kept_as_one_password_is_not_called_two(
     app: Flask, visitor: Callable[[str], Visitor], again: str
 ) -> None:
@@ -140,30 +150,41 @@ def test_what_is_kept_as_one_password_is_not_called_two(
 
 
 def test_people_of_the_platform_need_twelve_characters(visitor: Callable[[str], Visitor]) -> None:
-    for room, email, status in (("portal", "ama@example.test", 303), ("admin", "support@example.test", 422)):
+    for room, email, status in (
+        ("portal", "ama@example.test", 303),
+        ("admin", "support@example.test", 422),
+    ):
         here = visitor(room)
         assert log_in(here, email)
         assert ("At least 12" in here.get("/account/password").text) == (room == "admin")
         assert change(here, new="x7Kp2mQ9vZ1").status_code == status
 
 
-def test_an_open_browser_is_no_place_to_guess_the_password(visitor: Callable[[str], Visitor]) -> None:
+def test_an_open_browser_is_no_place_to_guess_the_password(
+    visitor: Callable[[str], Visitor],
+) -> None:
     here = visitor("portal")
     assert log_in(here, "ama@example.test")
     answers = [change(here, present=f"guess {n}").status_code for n in range(11)]
-    assert answers == [422] * 10 + [429], "this browser is a known device: its own tries, as at the log-in"
+    assert answers == [422] * 10 + [429], (
+        "this browser is a known device: its own tries, as at the log-in"
+    )
     assert change(here).status_code == 429, "the right one is not tried either"
 
 
 def test_a_log_in_under_way_does_not_outlive_a_new_password(context: Flask) -> None:
-    """The old password was found right, then it was changed, and only then the session is written."""
+    """The old password was found right, then it was changed, and only then the session is
+    written."""
     user = logging_in.authenticate("ama@example.test", PASSWORD, HERE)
     assert user is not None
     people.set_password(user.id, NEW, SYSTEM, action="set_password")
     token = users.start_login(user, "portal")
     assert users.login_of(token, "portal") is None
     fresh = logging_in.authenticate("ama@example.test", NEW, HERE)
-    assert fresh is not None and users.login_of(users.start_login(fresh, "portal"), "portal") is not None
+    assert (
+        fresh is not None
+        and users.login_of(users.start_login(fresh, "portal"), "portal") is not None
+    )
 
 
 def test_a_password_set_while_the_old_one_is_compared_lets_nobody_in(
@@ -182,11 +203,20 @@ def test_a_password_set_while_the_old_one_is_compared_lets_nobody_in(
 
 
 @pytest.mark.parametrize(("room", "email"), DOORS)
-def test_sessions_name_each_device_and_mark_this_one(visitor: Callable[[str], Visitor], room: str, email: str) -> None:
+def test_sessions_name_each_device_and_mark_this_one(
+    visitor: Callable[[str], Visitor], room: str, email: str
+) -> None:
     here, there = visitor(room), visitor(room)
-    phone = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
+    phone = (
+        "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
+        " Mobile Safari/537.36"
+    )
     assert log_in(here, email, agent=phone)
-    assert log_in(there, email, agent="<script>alert(1)</script> Firefox/128.0 (Windows NT 10.0)" + "x" * 5_000)
+    assert log_in(
+        there,
+        email,
+        agent="<script>alert(1)</script> Firefox/128.0 (Windows NT 10.0)" + "x" * 5_000,
+    )
     page = here.get("/account/sessions").text
     assert "Chrome on Android" in page and "Firefox on Windows" in page and "alert(1)" not in page
     assert page.count("this device</span>") == 1
@@ -194,9 +224,15 @@ def test_sessions_name_each_device_and_mark_this_one(visitor: Callable[[str], Vi
     assert len(keys) == 2 and not any(key in token_of(here) for key in keys)
 
 
-def test_one_device_is_logged_out_and_the_others_stay(app: Flask, visitor: Callable[[str], Visitor]) -> None:
+def test_one_device_is_logged_out_and_the_others_stay(
+    app: Flask, visitor: Callable[[str], Visitor]
+) -> None:
     here, there, kofi = visitor("portal"), visitor("portal"), visitor("portal")
-    assert log_in(here, "ama@example.test") and log_in(there, "ama@example.test") and log_in(kofi, "kofi@example.test")
+    assert (
+        log_in(here, "ama@example.test")
+        and log_in(there, "ama@example.test")
+        and log_in(kofi, "kofi@example.test")
+    )
     mine, other = (users._hash(token_of(each))[:16] for each in (here, there))
     of_kofi = users._hash(token_of(kofi))[:16]
     assert here.post("/account/sessions/end", {"session": of_kofi}).status_code == 303
@@ -214,8 +250,12 @@ def test_a_session_nobody_has_is_no_error(ama_agent: Visitor, key: str) -> None:
     assert ama_agent.get("/").status_code == 200
 
 
-def test_out_everywhere_means_both_doors_and_this_one(app: Flask, visitor: Callable[[str], Visitor]) -> None:
-    tables_owner.execute("UPDATE users SET platform_role = 'support' WHERE email = 'both@example.test'")
+def test_out_everywhere_means_both_doors_and_this_one(
+    app: Flask, visitor: Callable[[str], Visitor]
+) -> None:
+    tables_owner.execute(
+        "UPDATE users SET platform_role = 'support' WHERE email = 'both@example.test'"
+    )
     console, portal, kofi = visitor("admin"), visitor("portal"), visitor("portal")
     for each, email in ((console, "both"), (portal, "both"), (kofi, "kofi")):
         assert log_in(each, f"{email}@example.test")
@@ -227,11 +267,17 @@ def test_out_everywhere_means_both_doors_and_this_one(app: Flask, visitor: Calla
     assert log_in(visitor("portal"), "both@example.test"), "the password is as it was"
 
 
-def test_a_person_who_has_not_chosen_a_store_may_do_all_of_it(visitor: Callable[[str], Visitor]) -> None:
+def test_a_person_who_has_not_chosen_a_store_may_do_all_of_it(
+    visitor: Callable[[str], Visitor],
+) -> None:
     both = visitor("portal")
     assert log_in(both, "both@example.test")
     assert both.get("/orders").location == "/stores?next=/orders"
-    assert both.get("/account/password").status_code == both.get("/account/sessions").status_code == 200
+    assert (
+        both.get("/account/password").status_code
+        == both.get("/account/sessions").status_code
+        == 200
+    )
     assert change(both).status_code == 303
 
 
@@ -241,12 +287,15 @@ def test_the_account_menu_leads_to_both_pages(ama_agent: Visitor, owner: Visitor
         assert 'href="/account/password"' in page and 'href="/account/sessions"' in page
 
 
-@pytest.mark.parametrize("path", ["/account/password", "/account/sessions/end", "/account/log-out-everywhere"])
+@pytest.mark.parametrize(
+    "path", ["/account/password", "/account/sessions/end", "/account/log-out-everywhere"]
+)
 def test_no_page_of_somebody_else_does_any_of_it(ama_agent: Visitor, app: Flask, path: str) -> None:
     form = {"present_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
     form["session"] = users._hash(token_of(ama_agent))[:16]
     forgeries: tuple[dict[str, Any], ...] = (
-        {"csrf": False}, {"csrf": False, "origin": None}, {"origin": "http://kofi.localhost"}, {"origin": "http://admin.localhost"},
+        {"csrf": False}, {"csrf": False, "origin": None}, {"origin": "http://kofi.localhost"},
+        {"origin": "http://admin.localhost"},
         {"headers": {"Sec-Fetch-Site": "same-site"}},
     )  # fmt: skip
     for forgery in forgeries:

@@ -1,5 +1,5 @@
-"""A body comes whole or nothing is done, and no more of it than its address may have: in the application, under our
-front, and under a server of somebody else."""
+"""A body comes whole or nothing is done, and no more of it than its address may have: in the
+application, under our front, and under a server of somebody else."""
 
 from __future__ import annotations
 
@@ -46,18 +46,22 @@ def test_an_order_form_that_is_cut_off_orders_nothing(
     assert review.status_code == 303
     form = f"bundle={bundle_id}&recipient=0241234567&note=twelve".encode()
     answer = customer.client.post(
-        "/orders", base_url=customer.base_url, content_type=FORM, headers={"Origin": customer.base_url},
+        "/orders", base_url=customer.base_url, content_type=FORM,
+        headers={"Origin": customer.base_url},
         environ_overrides=cut(form, 3),
     )  # fmt: skip
     assert (answer.status_code, CUT_OFF in answer.text) == (400, True)
 
 
-def test_a_price_that_is_cut_off_is_not_saved(app: Flask, ama_agent: Visitor, in_store: Callable[..., Any]) -> None:
+def test_a_price_that_is_cut_off_is_not_saved(
+    app: Flask, ama_agent: Visitor, in_store: Callable[..., Any]
+) -> None:
     line = in_store("ama", lambda: catalog.shelf()[0])
     form = f"csrf_token={ama_agent.csrf_token}&price-{line.bundle_id}=133.7".encode()
     for missing in (1, 2, len(form)):
         answer = ama_agent.client.post(
-            "/prices", base_url=ama_agent.base_url, content_type=FORM, headers={"Origin": ama_agent.base_url},
+            "/prices", base_url=ama_agent.base_url, content_type=FORM,
+            headers={"Origin": ama_agent.base_url},
             environ_overrides=cut(form, missing),
         )  # fmt: skip
         assert (answer.status_code, CUT_OFF in answer.text) == (400, True), missing
@@ -65,7 +69,9 @@ def test_a_price_that_is_cut_off_is_not_saved(app: Flask, ama_agent: Visitor, in
 
 
 def test_a_webhook_that_is_cut_off_is_not_kept(app: Flask) -> None:
-    answer = app.test_client().post(HOOK, base_url="http://127.0.0.1", environ_overrides=cut(b'{"event":"x"}', 1))
+    answer = app.test_client().post(
+        HOOK, base_url="http://127.0.0.1", environ_overrides=cut(b'{"event":"x"}', 1)
+    )
     assert (answer.status_code, CUT_OFF in answer.text) == (400, True)
     with app.app_context(), tenancy.across_stores():
         assert webhook_events.newest() == []
@@ -82,12 +88,15 @@ def test_a_log_in_that_is_cut_off_is_not_tried(app: Flask) -> None:
         assert (answer.status_code, CUT_OFF in answer.text) == (400, True), host
 
 
-@pytest.mark.parametrize(("host", "path"), [("ama", "/orders"), ("portal", "/login"), ("admin", "/login")])
+@pytest.mark.parametrize(
+    ("host", "path"), [("ama", "/orders"), ("portal", "/login"), ("admin", "/login")]
+)
 def test_a_form_says_how_long_it_is(app: Flask, host: str, path: str) -> None:
     base = f"http://{host}.localhost"
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = app.test_client().post(
-        path, base_url=base, content_type=FORM, headers={"Origin": base}, input_stream=io.BytesIO(b"a=b"),
+        path, base_url=base, content_type=FORM, headers={"Origin": base},
+        input_stream=io.BytesIO(b"a=b"),
         environ_overrides=environ,
     )  # fmt: skip
     assert (answer.status_code, "Content-Length" in answer.text) == (411, True)
@@ -109,14 +118,24 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("room", "path", "most", "chunked", "logged_in"), LIMITS)
-def test_the_table_of_limits(app: Flask, room: str, path: str, most: int, chunked: bool, logged_in: int) -> None:
+def test_the_table_of_limits(
+    app: Flask, room: str, path: str, most: int, chunked: bool, logged_in: int
+) -> None:
     found = bodies.allowed(room, path)
-    assert (found.bytes_most, found.may_be_chunked, found.bytes_logged_in) == (most, chunked, logged_in)
+    assert (found.bytes_most, found.may_be_chunked, found.bytes_logged_in) == (
+        most,
+        chunked,
+        logged_in,
+    )
 
 
-def test_the_front_asks_the_same_table_by_host_and_path(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_front_asks_the_same_table_by_host_and_path(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def head(host: str, path: str, *more: tuple[bytes, bytes]) -> Head:
-        return Head("POST", path, path, "", "1.1", [(b"host", host.encode()), *more], host, length=10)
+        return Head(
+            "POST", path, path, "", "1.1", [(b"host", host.encode()), *more], host, length=10
+        )
 
     assert bodies.judge(head("hooks.localhost", "/paystack")).bytes_most == 262_144
     assert bodies.judge(head("127.0.0.1:8000", HOOK)).may_be_chunked
@@ -134,12 +153,16 @@ def test_a_file_needs_a_live_log_in(app: Flask, ama_agent: Visitor) -> None:
     kind = "application/octet-stream"
     answer = ama_agent.post("/logo", b"x" * 500_000, content_type=kind)
     assert answer.status_code in (400, 404), "it came in: there is no such page yet"
-    assert Visitor(app, "portal").post("/logo", b"x" * 500_000, content_type=kind).status_code == 413
+    assert (
+        Visitor(app, "portal").post("/logo", b"x" * 500_000, content_type=kind).status_code == 413
+    )
     assert ama_agent.post("/logo", b"x" * 1_100_000, content_type=kind).status_code == 413
 
 
 @pytest.fixture(params=["http_server", "gunicorn"])
-def served(request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path: Path) -> Iterator[Served]:
+def served(
+    request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path: Path
+) -> Iterator[Served]:
     """The whole application behind a real server."""
     port = daemons.free_port()
     words = {
@@ -163,7 +186,11 @@ def served(request: pytest.FixtureRequest, app: Flask, config: Config, tmp_path:
     }
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words], cwd=ROOT, env={**os.environ, **told}, stdout=log, stderr=log
+            [sys.executable, "-m", *words],
+            cwd=ROOT,
+            env={**os.environ, **told},
+            stdout=log,
+            stderr=log,
         )
     try:
         up = daemons.until(lambda: daemons.is_taken(port) or process.poll() is not None, 30)
@@ -186,8 +213,10 @@ def head(host: str, path: str, *lines: str) -> bytes:
 def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) -> None:
     half = [
         head("127.0.0.1", HOOK, "Content-Length: 13") + b'{"event":"x"',
-        head("ama.localhost", "/orders", f"Content-Type: {FORM}", "Content-Length: 30") + b"bundle=1&recipient=024",
-        head("portal.localhost", "/login", f"Content-Type: {FORM}", "Content-Length: 30") + b"email=a",
+        head("ama.localhost", "/orders", f"Content-Type: {FORM}", "Content-Length: 30")
+        + b"bundle=1&recipient=024",
+        head("portal.localhost", "/login", f"Content-Type: {FORM}", "Content-Length: 30")
+        + b"email=a",
         head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b"3\r\nabc\r\n",
     ]
     for raw in half:
@@ -195,23 +224,34 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) ->
         line.shutdown(1)
         answer = read_answer(line)
         assert answer.status == 400, raw
-    for chunks in (b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcde\r\n0\r\n\r\n", b"-3\r\nabc\r\n0\r\n\r\n", b"\r\n\r\n"):
+    for chunks in (
+        b"zz\r\nabc\r\n0\r\n\r\n",
+        b"3\r\nabcde\r\n0\r\n\r\n",
+        b"-3\r\nabc\r\n0\r\n\r\n",
+        b"\r\n\r\n",
+    ):
         answer = served.ask(head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + chunks)
         assert answer.status == 400, chunks
     with app.app_context(), tenancy.across_stores():
         assert webhook_events.newest() == []
-    whole = served.ask(head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b'd\r\n{"event":"x"}\r\n0\r\n\r\n')
+    whole = served.ask(
+        head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b'd\r\n{"event":"x"}\r\n0\r\n\r\n'
+    )
     assert whole.status == 204
 
 
 @pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("served", ["http_server"], indirect=True)
-def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(served: Served, ama_agent: Visitor) -> None:
+def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
+    served: Served, ama_agent: Visitor
+) -> None:
     cookie = ama_agent.client.get_cookie("__Host-makola", domain="portal.localhost")
     assert cookie is not None
     upload = ("Content-Type: application/octet-stream", "Content-Length: 300000")
     host = f"portal.localhost:{served.port}"
-    logged_in = served.ask(head(host, "/logo", *upload, f"Cookie: __Host-makola={cookie.value}") + b"x" * 300_000)
+    logged_in = served.ask(
+        head(host, "/logo", *upload, f"Cookie: __Host-makola={cookie.value}") + b"x" * 300_000
+    )
     assert logged_in.status in (400, 404), "it came in: there is no such page yet"
     for stranger in ((), ("Cookie: __Host-makola=made-up",)):
         refused = served.ask(head(host, "/logo", *upload, *stranger))
@@ -219,12 +259,16 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(serv
     assert b"larger than any form of ours" in refused.body
     assert refused.headers["content-security-policy"].startswith("default-src 'none'")
     assert "set-cookie" not in refused.headers
-    two = served.ask(f"GET http://kofi.localhost/ HTTP/1.1\r\nHost: ama.localhost:{served.port}\r\n\r\n".encode())
+    two = served.ask(
+        f"GET http://kofi.localhost/ HTTP/1.1\r\nHost: ama.localhost:{served.port}\r\n\r\n".encode()
+    )
     assert (two.status, b"names two different addresses" in two.body) == (400, True)
     same = f"ama.localhost:{served.port}"
     assert served.ask(f"GET http://{same}/ HTTP/1.1\r\nHost: {same}\r\n\r\n".encode()).status == 200
     forwarded = "X-Forwarded-Host: kofi.localhost"
-    assert served.ask(f"GET / HTTP/1.1\r\nHost: {same}\r\n{forwarded}\r\n\r\n".encode()).status == 400
+    assert (
+        served.ask(f"GET / HTTP/1.1\r\nHost: {same}\r\n{forwarded}\r\n\r\n".encode()).status == 400
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,9 +299,12 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
     taking = {
         rule.rule
         for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ()) and any(word in rule.rule for word in ("login", "passw", "reset"))
+        if "POST" in (rule.methods or ())
+        and any(word in rule.rule for word in ("login", "passw", "reset"))
     }
-    assert taking and all(bodies.DEAR.fullmatch(path) for path in taking if not path.startswith("/people/"))
+    assert taking and all(
+        bodies.DEAR.fullmatch(path) for path in taking if not path.startswith("/people/")
+    )
 
 
 @pytest.mark.parametrize(

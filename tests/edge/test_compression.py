@@ -44,7 +44,9 @@ def test_a_store_page_is_gzipped_when_the_browser_takes_it(customer: Visitor) ->
         ("zstd", None),
     ],
 )
-def test_a_page_goes_out_as_the_browser_likes_it_best(customer: Visitor, takes: str, sent: str | None) -> None:
+def test_a_page_goes_out_as_the_browser_likes_it_best(
+    customer: Visitor, takes: str, sent: str | None
+) -> None:
     plain, answer = customer.get("/"), customer.get("/", headers={"Accept-Encoding": takes})
     assert answer.headers.get("Content-Encoding") == sent
     unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[sent](answer.data)
@@ -93,7 +95,9 @@ def test_portal_and_console_go_out_compressed_unless_somebody_else_may_have_put_
             assert is_packed(answer) == packed, (path, said)
 
 
-def test_a_refused_form_is_compressed_for_our_own_page_alone(visitor: Callable[[str], Visitor]) -> None:
+def test_a_refused_form_is_compressed_for_our_own_page_alone(
+    visitor: Callable[[str], Visitor],
+) -> None:
     for host in ("portal", "admin"):
         form = {"email": "akosua", "password": "x"}
         assert is_packed(visitor(host).post("/login", form, headers=OWN))
@@ -101,18 +105,25 @@ def test_a_refused_form_is_compressed_for_our_own_page_alone(visitor: Callable[[
 
 
 def token_of(answer: TestResponse) -> str:
-    found = set(re.findall(r'name="csrf_token" value="([^"]+)"|"X-CSRFToken": "([^"]+)"', answer.text))
+    found = set(
+        re.findall(r'name="csrf_token" value="([^"]+)"|"X-CSRFToken": "([^"]+)"', answer.text)
+    )
     (one,) = {first or second for first, second in found}
     return str(one)
 
 
-def test_all_forms_of_a_page_have_one_token_and_no_two_pages_the_same(ama_agent: Visitor, owner: Visitor) -> None:
+def test_all_forms_of_a_page_have_one_token_and_no_two_pages_the_same(
+    ama_agent: Visitor, owner: Visitor
+) -> None:
     for visitor in (ama_agent, owner):
         made = [token_of(visitor.get("/")) for _ in range(4)]
         assert len(set(made)) == 4 and {len(token) for token in made} == {64}
         raw = [base64.urlsafe_b64decode(token) for token in made]
         for at in range(48):  # no byte stays, neither of the pad nor of what it hides
-            assert len({token[at] for token in raw}) > 1 or len({token[at + 1 if at < 47 else 0] for token in raw}) > 1
+            assert (
+                len({token[at] for token in raw}) > 1
+                or len({token[at + 1 if at < 47 else 0] for token in raw}) > 1
+            )
         for token in made:
             form = {"theme": "dark", "csrf_token": token}
             assert visitor.post("/theme", form, csrf=False).status_code == 303
@@ -123,9 +134,15 @@ def test_a_token_that_was_touched_fits_no_more(ama_agent: Visitor) -> None:
     raw = base64.urlsafe_b64decode(token)
     for at in range(len(raw)):
         other = base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]).decode()
-        assert ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code == 400, at
+        assert (
+            ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code
+            == 400
+        ), at
     for other in (token[:-1], token + "A", token * 2, "é" * 64, "=" * 64, "A" * 64, " " + token):
-        assert ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code == 400
+        assert (
+            ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code
+            == 400
+        )
 
 
 def test_a_token_ages_and_an_earlier_key_still_reads_it(
@@ -141,7 +158,9 @@ def test_a_token_ages_and_an_earlier_key_still_reads_it(
             return ("fits" if tokens.fits() else "no") if made else tokens.token()
 
     made = ask(secret_key=old)
-    assert ask(made, secret_key=old) == ask(made, secret_key=new, secret_key_fallbacks=old) == "fits"
+    assert (
+        ask(made, secret_key=old) == ask(made, secret_key=new, secret_key_fallbacks=old) == "fits"
+    )
     assert ask(made, secret_key=new) == "no"
     jump(config.session_absolute_s - 5)
     assert ask(made, secret_key=old) == "fits"

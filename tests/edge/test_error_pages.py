@@ -1,4 +1,5 @@
-"""A refusal is a sentence and what to do, as a page or as a small part; an outage is 503 and nothing worse."""
+"""A refusal is a sentence and what to do, as a page or as a small part; an outage is 503 and
+nothing worse."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def failing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[
     return put
 
 
-def test_each_status_has_a_sentence_and_advice(customer: Visitor, failing: Callable[..., None]) -> None:
+def test_each_status_has_a_sentence_and_advice(
+    customer: Visitor, failing: Callable[..., None]
+) -> None:
     customer.app.testing = False  # a 500 is then answered instead of raised
     try:
         for status, words in WORDS.items():
@@ -57,7 +60,9 @@ def test_each_status_has_a_sentence_and_advice(customer: Visitor, failing: Calla
         customer.app.testing = True
 
 
-def test_a_room_may_say_it_in_its_own_words(customer: Visitor, failing: Callable[..., None]) -> None:
+def test_a_room_may_say_it_in_its_own_words(
+    customer: Visitor, failing: Callable[..., None]
+) -> None:
     failing(lambda: abort(404, "No order has the code <b>K7QM</b>."))
     answer = customer.get("/track")
     assert "No order has the code &lt;b&gt;K7QM&lt;/b&gt;." in answer.text
@@ -83,25 +88,34 @@ def test_a_form_too_large_is_413(customer: Visitor, config: Config) -> None:
 
 
 def test_a_method_no_page_has_is_405_and_says_which_it_has(customer: Visitor) -> None:
-    answer = customer.client.delete("/track", base_url=customer.base_url, headers={"Origin": customer.base_url})
+    answer = customer.client.delete(
+        "/track", base_url=customer.base_url, headers={"Origin": customer.base_url}
+    )
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
 
 
-def test_a_value_the_database_cannot_take_is_400(customer: Visitor, failing: Callable[..., None]) -> None:
+def test_a_value_the_database_cannot_take_is_400(
+    customer: Visitor, failing: Callable[..., None]
+) -> None:
     failing(lambda: db.session.execute(text("SELECT CAST(:n AS bigint)"), {"n": "9" * 40}).scalar())
     assert customer.get("/track").status_code == 400
 
 
-def test_a_statement_that_takes_too_long_is_503(customer: Visitor, failing: Callable[..., None]) -> None:
-    failing(lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")))
+def test_a_statement_that_takes_too_long_is_503(
+    customer: Visitor, failing: Callable[..., None]
+) -> None:
+    failing(
+        lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
+    )
     answer = customer.get("/track")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"
 
 
 @pytest.mark.parametrize(
-    ("host", "path"), [("ama", "/"), ("ama", "/track"), ("portal", "/login"), ("admin", "/login"), ("nobody", "/")]
+    ("host", "path"),
+    [("ama", "/"), ("ama", "/track"), ("portal", "/login"), ("admin", "/login"), ("nobody", "/")],
 )
 def test_with_the_database_gone_pages_say_so_and_set_nothing(
     door_app: Callable[..., Flask], dead_port: int, host: str, path: str
@@ -119,7 +133,13 @@ def test_with_the_database_gone_pages_say_so_and_set_nothing(
 
 
 def test_health_is_answered_on_any_host(app: Flask) -> None:
-    for host in ("ama.localhost", "nobody.localhost", "ama_data.localhost", "127.0.0.1", "evil.example"):
+    for host in (
+        "ama.localhost",
+        "nobody.localhost",
+        "ama_data.localhost",
+        "127.0.0.1",
+        "evil.example",
+    ):
         answer = app.test_client().get("/healthz", headers={"Host": host})
         assert answer.status_code == 200
         assert answer.get_json() == {"ok": True, "database": True, "valkey": True}
@@ -136,13 +156,19 @@ def test_health_tells_what_is_gone_and_is_never_slow(
     without_valkey = door_app(redis_url=f"redis://127.0.0.1:{port}/0")
     began = time.monotonic()
     answer = without_valkey.test_client().get("/healthz")
-    assert (answer.status_code, answer.get_json()) == (200, {"ok": True, "database": True, "valkey": False})
+    assert (answer.status_code, answer.get_json()) == (
+        200,
+        {"ok": True, "database": True, "valkey": False},
+    )
     assert time.monotonic() - began < 1
     without_database = door_app(**at_port(port))
     for _ in range(2):
         began = time.monotonic()
         answer = without_database.test_client().get("/healthz")
-        assert (answer.status_code, answer.get_json()) == (503, {"ok": False, "database": False, "valkey": True})
+        assert (answer.status_code, answer.get_json()) == (
+            503,
+            {"ok": False, "database": False, "valkey": True},
+        )
         assert time.monotonic() - began < 1
 
 
@@ -153,14 +179,17 @@ def test_a_powerful_role_is_refused_at_start(
     from core.base.rights import WrongRights
 
     for role, why in (("admin", "OWNER"), ("super", "superuser")):
-        with pytest.raises(WrongRights, match=f"{setting.upper()} connects as .*must not have .*{why}"):
+        with pytest.raises(
+            WrongRights, match=f"{setting.upper()} connects as .*must not have .*{why}"
+        ):
             door_app(**{setting: postgres[role]})
 
 
 def test_a_page_that_is_ready_stays_one_when_the_database_dies_before_it_is_sent(
     owner: Visitor, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rollback of a read that is over fails then. The owner's door sees all stores: that must end with the page."""
+    """The rollback of a read that is over fails then. The owner's door sees all stores: that must
+    end with the page."""
     app, before = owner.app, owner.get("/books").status_code
     view = app.view_functions["console.show_books"]
 

@@ -1,7 +1,8 @@
-"""A page that loses against another transaction begins anew, so that nobody is shown an error for it (fault 37).
+"""A page that loses against another transaction begins anew, so that nobody is shown an error for
+it (fault 37).
 
-The other is a real process with a real lock. PostgreSQL's own words are counted, so that no test passes because nobody
-was in the way.
+The other is a real process with a real lock. PostgreSQL's own words are counted, so that no test
+passes because nobody was in the way.
 """
 
 from __future__ import annotations
@@ -41,12 +42,15 @@ AGENT = 470
 
 @pytest.fixture
 def lock_wait() -> dict[str, int]:
-    """How long a page of these tests waits for a lock before PostgreSQL gives up, in milliseconds."""
+    """How long a page of these tests waits for a lock before PostgreSQL gives up, in
+    milliseconds."""
     return {"ms": 250}
 
 
 @pytest.fixture
-def said(app: Flask, lock_wait: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def said(
+    app: Flask, lock_wait: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
     """What PostgreSQL refused to our pages, by its own codes, in order."""
     codes: list[str] = []
 
@@ -114,7 +118,9 @@ def page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], 
     """Put a view in the place of the tracking page."""
     from edge.limits import _endpoint
 
-    return lambda view: monkeypatch.setitem(app.view_functions, _endpoint(app, "store", "GET", "/track"), view)
+    return lambda view: monkeypatch.setitem(
+        app.view_functions, _endpoint(app, "store", "GET", "/track"), view
+    )
 
 
 def test_a_deadlock_is_not_seen(
@@ -125,10 +131,12 @@ def test_a_deadlock_is_not_seen(
     said: list[str],
     lock_wait: dict[str, int],
 ) -> None:
-    """Process holds the order and wants the wallet; the other holds the wallet and then wants the order."""
+    """Process holds the order and wants the wallet; the other holds the wallet and then wants the
+    order."""
     lock_wait["ms"] = 15_000
     order = pending(1)[0]
-    # We began to wait first, so PostgreSQL finds the circle in our session and ends it; the other gets what it wants.
+    # We began to wait first, so PostgreSQL finds the circle in our session and ends it; the other
+    # gets what it wants.
     with in_the_way(WALLET.format(order.store_id), ORDER.format(order.id)):
         answer = ama_agent.post(f"/orders/{order.code}/process")
     assert said == ["40P01"]
@@ -201,7 +209,10 @@ def test_no_try_begins_when_patience_is_over(
     monkeypatch.setattr(config, "_current", replace(config.current(), db_patience_s=0.3))
 
     def loses_late() -> str:
-        code = "DO $$ BEGIN PERFORM pg_sleep(0.2); RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$"
+        code = (
+            "DO $$ BEGIN PERFORM pg_sleep(0.2); RAISE EXCEPTION 'lost' USING ERRCODE = '40001';"
+            " END $$"
+        )
         db.session.execute(text(code))
         return "done"
 
@@ -232,7 +243,9 @@ def test_what_was_committed_is_not_done_twice(
     assert before and tables_owner.read(prices) == [price + 100 for price in before]
 
 
-def test_a_mistake_is_made_once(customer: Visitor, page: Callable[..., None], said: list[str]) -> None:
+def test_a_mistake_is_made_once(
+    customer: Visitor, page: Callable[..., None], said: list[str]
+) -> None:
     """A statement that is too slow or wrong would be so again."""
     page(lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")))
     answer = customer.get("/track")
@@ -255,7 +268,9 @@ def test_one_locked_order_of_a_selection_holds_up_no_other(
         answer = ama_agent.post("/orders/process", {"order": codes})
     assert said == ["55P03"]
     assert answer.status_code == 200
-    assert answer.text.count(IN_THE_WAY) == 2  # the words of its group, and its name for screen readers
+    assert (
+        answer.text.count(IN_THE_WAY) == 2
+    )  # the words of its group, and its name for screen readers
     assert "2 sent, 1 not sent" in answer.text
     states = [in_store("ama", lambda code=code: orders.by_code(code).state) for code in codes]
     assert states == ["pending" if number == locked else "queued" for number in range(3)]
@@ -271,7 +286,8 @@ def test_a_selection_that_is_locked_as_a_whole_waits_once(
     in_the_way: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Twenty orders that wait for one locked wallet: two seconds for the first, and a moment for each of the others."""
+    """Twenty orders that wait for one locked wallet: two seconds for the first, and a moment for
+    each of the others."""
     placed = pending(20)
     began = time.monotonic()
     with in_the_way(WALLET.format(placed[0].store_id), "keep"):
@@ -291,6 +307,8 @@ def test_a_page_that_sends_again_never_holds_a_password(
         return ""
 
     monkeypatch.setitem(app.view_functions, _endpoint(app, "portal", "POST", "/login"), view)
-    answer = visitor("portal").post("/login", {"email": "ama@example.test", "password": "correct horse battery"})
+    answer = visitor("portal").post(
+        "/login", {"email": "ama@example.test", "password": "correct horse battery"}
+    )
     assert answer.status_code == 503
     assert "correct horse" not in answer.text and "ama@example.test" not in answer.text

@@ -51,7 +51,9 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
         what = f"{method} {host} {path}"
         path = path.replace("{css}", app.extensions["static_names"]["app.css"])
         origin = {"Origin": "http://ama.localhost"} if method == "DELETE" else {}
-        with client.open(path, method=method, base_url=f"http://{host}.localhost", headers=origin) as answer:
+        with client.open(
+            path, method=method, base_url=f"http://{host}.localhost", headers=origin
+        ) as answer:
             assert answer.status_code == status, what
             for name, value in ALWAYS.items():
                 assert answer.headers.getlist(name) == [value], (what, name)
@@ -63,11 +65,15 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
 
 
 def test_the_policy_is_the_written_one() -> None:
-    assert policy([]) == (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    assert (
+        policy([])
+        == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
     )
-    assert "style-src 'self' 'sha256-a' 'sha256-b';" in policy(["'sha256-a'", "'sha256-b'", "'sha256-a'"])
+    assert "style-src 'self' 'sha256-a' 'sha256-b';" in policy(
+        ["'sha256-a'", "'sha256-b'", "'sha256-a'"]
+    )
 
 
 def test_a_style_in_the_page_is_named_by_its_hash(customer: Visitor) -> None:
@@ -86,11 +92,19 @@ def test_a_style_cannot_end_its_own_element(app: Flask) -> None:
 
 
 def test_hsts_only_over_https(app: Flask, door_app: object) -> None:
-    assert "Strict-Transport-Security" not in app.test_client().get("/", base_url="http://ama.localhost").headers
-    assert "Strict-Transport-Security" in app.test_client().get("/", base_url="https://ama.localhost").headers
+    assert (
+        "Strict-Transport-Security"
+        not in app.test_client().get("/", base_url="http://ama.localhost").headers
+    )
+    assert (
+        "Strict-Transport-Security"
+        in app.test_client().get("/", base_url="https://ama.localhost").headers
+    )
     behind_tls = door_app(public_scheme="https")  # type: ignore[operator]
     assert (
-        behind_tls.test_client().get("/", base_url="http://ama.localhost").headers["Strict-Transport-Security"]
+        behind_tls.test_client()
+        .get("/", base_url="http://ama.localhost")
+        .headers["Strict-Transport-Security"]
         == "max-age=31536000; includeSubDomains"
     )
 
@@ -109,7 +123,8 @@ ORIGINS = [
     ({"Origin": "http://portal.localhost", "Sec-Fetch-Site": "same-origin"}, PASS),
     ({"Sec-Fetch-Site": "same-origin"}, PASS),
     ({"Sec-Fetch-Site": "none"}, PASS),
-    # a proxy that adds `Referrer-Policy: no-referrer` makes a browser send null for our own pages too
+    # a proxy that adds `Referrer-Policy: no-referrer` makes a browser send null for our own pages
+    # too
     ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, PASS),
     ({"Origin": "null", "Sec-Fetch-Site": "none"}, PASS),
     ({"Origin": "null", "Sec-Fetch-Site": "same-origin", "Referer": "http://evil.example/"}, PASS),
@@ -169,7 +184,9 @@ ORIGINS = [
 
 def test_only_this_very_host_may_change_things(ama_agent: Visitor) -> None:
     for headers, worth in ORIGINS:
-        answer = ama_agent.post("/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=headers)
+        answer = ama_agent.post(
+            "/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=headers
+        )
         assert answer.status_code == (403 if worth == REFUSE else 303), headers
         assert worth != REFUSE or "nothing was done" in answer.text, headers
         assert worth != REFUSE or "Set-Cookie" not in answer.headers, headers
@@ -183,7 +200,10 @@ def test_where_only_a_token_can_tell_it_must_fit_its_cookie(
     for headers in silent:
         for token in ("", "wrong", kofi_agent.csrf_token, visitor("portal").csrf_token):
             form = {"theme": "dark", "csrf_token": token}
-            assert ama_agent.post("/theme", form, csrf=False, origin=None, headers=headers).status_code == 400, headers
+            assert (
+                ama_agent.post("/theme", form, csrf=False, origin=None, headers=headers).status_code
+                == 400
+            ), headers
         planted = ama_agent.post(
             "/theme",
             {"theme": "dark", "csrf_token": kofi_agent.csrf_token},
@@ -195,10 +215,16 @@ def test_where_only_a_token_can_tell_it_must_fit_its_cookie(
 
 
 def test_the_console_never_goes_by_a_token_alone(owner: Visitor) -> None:
-    """Engines that send none of the three headers know no `__Host-`: a sibling could plant cookie and token together."""
+    """Engines that send none of the three headers know no `__Host-`: a sibling could plant cookie
+    and token together."""
     for headers, worth in ORIGINS:
-        mine = {name: re.sub("portal[.]", "admin.", value, flags=re.IGNORECASE) for name, value in headers.items()}
-        answer = owner.post("/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=mine)
+        mine = {
+            name: re.sub("portal[.]", "admin.", value, flags=re.IGNORECASE)
+            for name, value in headers.items()
+        }
+        answer = owner.post(
+            "/theme", {"theme": "dark", "back": "/orders"}, origin=None, headers=mine
+        )
         assert answer.status_code == (303 if worth == PASS else 403), mine
         assert worth == PASS or "Set-Cookie" not in answer.headers, mine
 
@@ -207,8 +233,13 @@ def test_the_first_post_of_a_store_needs_no_token_but_stands_under_the_same_tabl
     visitor: Callable[..., Visitor],
 ) -> None:
     for headers, worth in ORIGINS:
-        mine = {name: re.sub("portal[.]", "kofi.", value, flags=re.IGNORECASE) for name, value in headers.items()}
-        answer = visitor("kofi").post("/orders", {"recipient": "12"}, csrf=False, origin=None, headers=mine)
+        mine = {
+            name: re.sub("portal[.]", "kofi.", value, flags=re.IGNORECASE)
+            for name, value in headers.items()
+        }
+        answer = visitor("kofi").post(
+            "/orders", {"recipient": "12"}, csrf=False, origin=None, headers=mine
+        )
         assert answer.status_code == (403 if worth == REFUSE else 422), mine
 
 
@@ -224,13 +255,18 @@ def test_the_port_is_part_of_the_origin(app: Flask) -> None:
         ("http://ama.localhost", 403),
         ("http://ama.localhost:8001", 403),
     ):
-        answer = client.post("/orders", base_url="http://ama.localhost:8000", headers={"Origin": origin}, data={})
+        answer = client.post(
+            "/orders", base_url="http://ama.localhost:8000", headers={"Origin": origin}, data={}
+        )
         assert answer.status_code == status, origin
 
 
 def test_reading_needs_no_origin(customer: Visitor) -> None:
     assert (
-        customer.get("/", headers={"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}).status_code == 200
+        customer.get(
+            "/", headers={"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+        ).status_code
+        == 200
     )
 
 
@@ -250,12 +286,16 @@ def test_a_form_without_its_token_changes_nothing(ama_agent: Visitor) -> None:
     assert "Set-Cookie" not in answer.headers
     wrong = ama_agent.post("/theme", {"theme": "dark", "csrf_token": "wrong"}, csrf=False)
     assert wrong.status_code == 400
-    by_header = ama_agent.post("/theme", {"theme": "dark"}, csrf=False, headers={"X-CSRFToken": ama_agent.csrf_token})
+    by_header = ama_agent.post(
+        "/theme", {"theme": "dark"}, csrf=False, headers={"X-CSRFToken": ama_agent.csrf_token}
+    )
     assert by_header.status_code == 303
 
 
 def test_a_token_of_another_session_does_not_fit(ama_agent: Visitor, kofi_agent: Visitor) -> None:
-    answer = ama_agent.post("/theme", {"theme": "dark", "csrf_token": kofi_agent.csrf_token}, csrf=False)
+    answer = ama_agent.post(
+        "/theme", {"theme": "dark", "csrf_token": kofi_agent.csrf_token}, csrf=False
+    )
     assert answer.status_code == 400
 
 

@@ -41,10 +41,14 @@ PLACES = [
     ("[::1]", Place(NOWHERE)),
 ]
 MALFORMED = [
-    None, "", " ", "ama_data.localhost", "-ama.localhost", "ama-.localhost", "ama..localhost", ".localhost", "ama.localhost:",
-    "ama.localhost:port", "ama.localhost:0", "ama.localhost:65536", "ama.localhost:123456", "ama.localhost, evil.example",
-    "user@ama.localhost", "ama.localhost/x", "http://ama.localhost", "ama.localhost\r\nX: y", "ama\x00.localhost", "ámá.localhost",
-    "ama.localhost?x", "ama.localhost#", "[::1", "[zz]", "a" * 64 + ".localhost", ".".join(["a" * 60] * 5) + ".localhost", "%61ma.localhost",
+    None, "", " ", "ama_data.localhost", "-ama.localhost", "ama-.localhost", "ama..localhost",
+    ".localhost", "ama.localhost:",
+    "ama.localhost:port", "ama.localhost:0", "ama.localhost:65536", "ama.localhost:123456",
+    "ama.localhost, evil.example",
+    "user@ama.localhost", "ama.localhost/x", "http://ama.localhost", "ama.localhost\r\nX: y",
+    "ama\x00.localhost", "ámá.localhost",
+    "ama.localhost?x", "ama.localhost#", "[::1", "[zz]", "a" * 64 + ".localhost",
+    ".".join(["a" * 60] * 5) + ".localhost", "%61ma.localhost",
     "ama.localhost..", "ama localhost",
 ]  # fmt: skip
 
@@ -97,7 +101,9 @@ def test_an_unknown_host_serves_nothing_and_sets_no_cookie(app: Flask) -> None:
     ):
         for path in ("/", "/orders", "/login", "/static/x.css", "/orders/K7QM2XR94T"):
             for method in ("GET", "POST"):
-                answer = client.open(path, method=method, headers={"Host": host, "Origin": f"http://{host}"})
+                answer = client.open(
+                    path, method=method, headers={"Host": host, "Origin": f"http://{host}"}
+                )
                 what = f"{method} {host}{path}"
                 assert answer.status_code == (400 if "_" in host else 404), what
                 assert sentence in answer.text, what
@@ -120,7 +126,9 @@ def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
         answer = client.get("/", base_url="http://ama.localhost", headers={header: value})
         assert answer.status_code == 200, header
         assert "kofi" not in answer.text.lower(), header
-        unknown = client.get("/", base_url="http://nobody.localhost", headers={header: "ama.localhost"})
+        unknown = client.get(
+            "/", base_url="http://nobody.localhost", headers={header: "ama.localhost"}
+        )
         assert unknown.status_code == 404, header
 
 
@@ -130,9 +138,16 @@ TWO_HOSTS = "names two different addresses"
 @pytest.mark.parametrize("hops", [0, 1])
 @pytest.mark.parametrize(
     "other",
-    ["kofi.localhost", "ama.localhost, kofi.localhost", "kofi.localhost, ama.localhost", "ama.localhost:81"],
+    [
+        "kofi.localhost",
+        "ama.localhost, kofi.localhost",
+        "kofi.localhost, ama.localhost",
+        "ama.localhost:81",
+    ],
 )
-def test_a_forwarded_host_beside_another_host_is_refused(door_app: Callable[..., Flask], hops: int, other: str) -> None:
+def test_a_forwarded_host_beside_another_host_is_refused(
+    door_app: Callable[..., Flask], hops: int, other: str
+) -> None:
     client = door_app(proxy_hops=hops).test_client()
     answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": other})
     assert answer.status_code == 400
@@ -140,9 +155,12 @@ def test_a_forwarded_host_beside_another_host_is_refused(door_app: Callable[...,
 
 
 @pytest.mark.parametrize(
-    "same", ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost", ""]
+    "same",
+    ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost", ""],
 )
-def test_a_forwarded_host_that_says_the_same_does_no_harm(door_app: Callable[..., Flask], same: str) -> None:
+def test_a_forwarded_host_that_says_the_same_does_no_harm(
+    door_app: Callable[..., Flask], same: str
+) -> None:
     client = door_app(proxy_hops=1).test_client()
     answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": same})
     assert answer.status_code == 200
@@ -161,20 +179,26 @@ def test_a_forwarded_host_that_says_the_same_does_no_harm(door_app: Callable[...
         ("*", 400),
     ],
 )
-def test_an_absolute_address_beside_another_host_is_refused(app: Flask, target: str, status: int) -> None:
+def test_an_absolute_address_beside_another_host_is_refused(
+    app: Flask, target: str, status: int
+) -> None:
     client = app.test_client()
     answer = client.get("/", base_url="http://ama.localhost", environ_overrides={"RAW_URI": target})
     assert answer.status_code == status
     assert (TWO_HOSTS in answer.text) == (status == 400)
 
 
-def test_a_forwarded_host_is_read_by_a_setting_of_its_own_which_needs_a_proxy(config: Config) -> None:
+def test_a_forwarded_host_is_read_by_a_setting_of_its_own_which_needs_a_proxy(
+    config: Config,
+) -> None:
     environ = {
         field.metadata["env"]: str(getattr(config, field.name))
         for field in dataclasses.fields(Config)
         if "env" in field.metadata and field.default is field.default_factory
     }
-    assert Config.from_environ(environ | {"MAKOLA_PROXY_HOPS": "1", "MAKOLA_PROXY_HOST": "1"}).proxy_host
+    assert Config.from_environ(
+        environ | {"MAKOLA_PROXY_HOPS": "1", "MAKOLA_PROXY_HOST": "1"}
+    ).proxy_host
     assert not Config.from_environ(environ | {"MAKOLA_PROXY_HOPS": "1"}).proxy_host
     with pytest.raises(ConfigError, match="MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0"):
         Config.from_environ(environ | {"MAKOLA_PROXY_HOST": "1"})
@@ -192,7 +216,9 @@ def test_a_proxy_that_nobody_told_us_of_is_named_loudly_once(
     for _ in range(3):
         client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
     assert told() == 1
-    assert [record.levelname for record in caplog.records if "PROXY_HOPS" in record.getMessage()] == ["ERROR"]
+    assert [
+        record.levelname for record in caplog.records if "PROXY_HOPS" in record.getMessage()
+    ] == ["ERROR"]
     client = door_app(proxy_hops=1).test_client()
     client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
     assert told() == 1
@@ -202,7 +228,9 @@ def test_the_line_about_an_unknown_proxy_is_said_by_one_process_for_all(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     unknown = UnknownProxy()
-    with app.test_request_context("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"}):
+    with app.test_request_context(
+        "/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"}
+    ):
         other = multiprocessing.get_context("fork").Process(target=unknown.tell_once)
         other.start()
         other.join(20)
@@ -214,17 +242,29 @@ def test_the_line_about_an_unknown_proxy_is_said_by_one_process_for_all(
 def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:
     app = door_app(proxy_hops=1, proxy_host=True)  # type: ignore[operator]
     client = app.test_client()
-    believed = client.get("/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "ama.localhost"})
+    believed = client.get(
+        "/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "ama.localhost"}
+    )
     assert believed.status_code == 200
     planted = client.get(
-        "/", base_url="http://127.0.0.1", headers={"X-Forwarded-Host": "kofi.localhost, nobody.localhost"}
+        "/",
+        base_url="http://127.0.0.1",
+        headers={"X-Forwarded-Host": "kofi.localhost, nobody.localhost"},
     )
     assert planted.status_code == 404, "only the value our own proxy added counts"
 
 
 def test_odd_paths_never_redirect_anywhere(app: Flask) -> None:
     client = app.test_client()
-    for path in ("//evil.example/orders", "/orders//", "//", "///track", "/\\evil.example", "/./track", "/track/"):
+    for path in (
+        "//evil.example/orders",
+        "/orders//",
+        "//",
+        "///track",
+        "/\\evil.example",
+        "/./track",
+        "/track/",
+    ):
         answer = client.open(base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path})
         assert "Location" not in answer.headers, path
         assert answer.status_code in (200, 404, 405), path
@@ -241,13 +281,21 @@ def test_links_never_leave_their_host_by_accident(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("label", "changes", "address"),
     [
-        ("ama", {"public_scheme": "https", "base_domain": "makola.example"}, "https://ama.makola.example"),
+        (
+            "ama",
+            {"public_scheme": "https", "base_domain": "makola.example"},
+            "https://ama.makola.example",
+        ),
         ("ama", {"public_scheme": "http", "public_port": 8000}, "http://ama.localhost:8000"),
         ("", {"public_scheme": "https", "base_domain": "makola.example"}, "https://makola.example"),
     ],
 )
 def test_public_addresses_come_from_the_settings(
-    config: Config, label: str, changes: dict[str, object], address: str, monkeypatch: pytest.MonkeyPatch
+    config: Config,
+    label: str,
+    changes: dict[str, object],
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from edge import hosts
 
@@ -256,7 +304,16 @@ def test_public_addresses_come_from_the_settings(
 
 
 @pytest.mark.parametrize(
-    "text", ["//evil.example", "/\\evil.example", "https://evil.example", "", "orders", "/a\nb", "/" + "x" * 600]
+    "text",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "",
+        "orders",
+        "/a\nb",
+        "/" + "x" * 600,
+    ],
 )
 def test_only_a_plain_path_is_returned_to(text: str) -> None:
     assert own_path(text) == "/"

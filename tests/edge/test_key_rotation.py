@@ -1,4 +1,5 @@
-"""A new key while the old one is still accepted: nobody is logged out, and nothing new carries the old one."""
+"""A new key while the old one is still accepted: nobody is logged out, and nothing new carries the
+old one."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Turned:
 
 @pytest.fixture
 def turn(app: Flask, config: Config, postgres: dict[str, str]) -> Iterator[Turn]:
-    """`turn(secret_key=…)` restarts the application with those settings, after `db upgrade` with them."""
+    """`turn(secret_key=…)` restarts the application with those settings, after `db upgrade` with
+    them."""
     made: list[Turned] = []
 
     def restart(**changes: str) -> Flask:
@@ -81,7 +83,9 @@ def test_a_log_in_and_its_forms_survive_a_new_key(turn: Turn) -> None:
     token = before.csrf_token  # of a form that was open before the restart
     after = carried_over(before, turn(secret_key=NEW, secret_key_fallbacks=f"{OLD} {'x' * 32}"))
     assert after.get("/").status_code == 200
-    assert after.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+    assert (
+        after.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+    )
 
 
 def test_what_is_signed_after_the_turn_carries_the_new_key_only(turn: Turn) -> None:
@@ -89,7 +93,9 @@ def test_what_is_signed_after_the_turn_carries_the_new_key_only(turn: Turn) -> N
     token = before.csrf_token
     alone = carried_over(before, turn(secret_key=NEW))
     assert alone.get("/").status_code == 200
-    assert alone.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+    assert (
+        alone.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+    )
 
 
 @pytest.mark.parametrize("fallbacks", ["", "another-key-that-nobody-ever-had-of-some-length"])
@@ -98,7 +104,9 @@ def test_an_unknown_key_opens_nothing(turn: Turn, fallbacks: str) -> None:
     token = before.csrf_token
     after = carried_over(before, turn(secret_key=NEW, secret_key_fallbacks=fallbacks))
     assert after.get("/").status_code == 303
-    answer = after.post("/login", {"email": "ama@example.test", "password": "x", "csrf_token": token}, csrf=False)
+    answer = after.post(
+        "/login", {"email": "ama@example.test", "password": "x", "csrf_token": token}, csrf=False
+    )
     assert answer.status_code == 400
 
 
@@ -120,12 +128,22 @@ def test_the_device_of_a_customer_is_known_after_a_new_key(turn: Turn) -> None:
 
 @pytest.mark.parametrize(
     ("token", "status"),
-    [("new-token-of-hooks-0123456789", 204), (WEBHOOK_TOKEN, 204), ("x" * 30, 404), ("", 404), ("é" * 30, 404)],
+    [
+        ("new-token-of-hooks-0123456789", 204),
+        (WEBHOOK_TOKEN, 204),
+        ("x" * 30, 404),
+        ("", 404),
+        ("é" * 30, 404),
+    ],
 )
-def test_webhooks_ring_at_the_new_and_the_previous_token(turn: Turn, token: str, status: int) -> None:
+def test_webhooks_ring_at_the_new_and_the_previous_token(
+    turn: Turn, token: str, status: int
+) -> None:
     both = turn(webhook_token="new-token-of-hooks-0123456789", webhook_token_previous=WEBHOOK_TOKEN)
     hooks, before = both.test_client(), kept_webhooks(both)
-    answer = hooks.post(f"/datamart/{token}", base_url="http://hooks.localhost", data=b'{"event":"x"}')
+    answer = hooks.post(
+        f"/datamart/{token}", base_url="http://hooks.localhost", data=b'{"event":"x"}'
+    )
     assert answer.status_code == status
     assert (kept_webhooks(both) > before) == (status == 204)
 
@@ -140,4 +158,9 @@ def kept_webhooks(app: Flask) -> int:
 def test_without_a_previous_token_the_old_address_is_closed(turn: Turn) -> None:
     alone = turn(webhook_token="new-token-of-hooks-0123456789").test_client()
     for token, status in ((WEBHOOK_TOKEN, 404), ("new-token-of-hooks-0123456789", 204)):
-        assert alone.post(f"/datamart/{token}", base_url="http://hooks.localhost", data=b"{}").status_code == status
+        assert (
+            alone.post(
+                f"/datamart/{token}", base_url="http://hooks.localhost", data=b"{}"
+            ).status_code
+            == status
+        )

@@ -1,4 +1,5 @@
-"""The shared layout in a real Chromium: nothing refused by the policy, readable parts, polls that rest and end."""
+"""The shared layout in a real Chromium: nothing refused by the policy, readable parts, polls that
+rest and end."""
 
 from __future__ import annotations
 
@@ -18,11 +19,15 @@ from werkzeug.serving import make_server
 from core.base import clock
 from edge import hosts
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+    ),
 ]
 HERE = Path(__file__).resolve().parent
 AXE = HERE.parent / "vendor" / "axe.min.js"
@@ -35,7 +40,9 @@ class Gallery:
     def __init__(self, app: Flask) -> None:
         self.polls = 0
         self.poll_status = 200
-        app.jinja_loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(HERE / "gallery"), app.jinja_loader])
+        app.jinja_loader = jinja2.ChoiceLoader(
+            [jinja2.FileSystemLoader(HERE / "gallery"), app.jinja_loader]
+        )
         app.add_url_rule("/g", "gallery", self.page, subdomain=hosts.BARE)
         app.add_url_rule("/tick", "tick", self.tick, subdomain=hosts.BARE)
         self.server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -43,7 +50,13 @@ class Gallery:
 
     def page(self) -> str:
         events = [
-            SimpleNamespace(at=clock.now() - timedelta(hours=h), who="Ama", text="Ordered.", detail=d, icon="done")
+            SimpleNamespace(
+                at=clock.now() - timedelta(hours=h),
+                who="Ama",
+                text="Ordered.",
+                detail=d,
+                icon="done",
+            )
             for h, d in ((1, {"n": 1}), (30, None))
         ]
         return render_template("gallery.html", events=events)
@@ -53,8 +66,14 @@ class Gallery:
         if self.poll_status == 204:
             return Response(status=204)
         if self.poll_status != 200:
-            return render_template("shared/_error.html", sentence="Over.", advice="Reload."), self.poll_status
-        return f'<div id="poll" data-hx-get="/tick" data-hx-trigger="every 100ms" data-hx-swap="outerHTML">{self.polls}</div>'
+            return (
+                render_template("shared/_error.html", sentence="Over.", advice="Reload."),
+                self.poll_status,
+            )
+        return (
+            '<div id="poll" data-hx-get="/tick" data-hx-trigger="every 100ms"'
+            f' data-hx-swap="outerHTML">{self.polls}</div>'
+        )
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +97,15 @@ def gallery(door_app: Callable[..., Flask]) -> Iterator[Gallery]:
 
 @pytest.fixture
 def page(browser: Browser, gallery: Gallery) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 360, "height": 740}, permissions=["clipboard-write"])
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, permissions=["clipboard-write"]
+    )
     context.set_default_timeout(10_000)
     page = context.new_page()
     complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(gallery.address + "/g")
     yield page
@@ -91,19 +114,24 @@ def page(browser: Browser, gallery: Gallery) -> Iterator[Page]:
 
 
 def polled(page: Page, gallery: Gallery, at_least: int) -> None:
-    """Wait until the page shows that many polls. Not `wait_for_function`: that needs the eval our policy forbids."""
+    """Wait until the page shows that many polls. Not `wait_for_function`: that needs the eval our
+    policy forbids."""
     for _ in range(200):
         if int(page.inner_text("#poll")) >= at_least:
             return
         page.wait_for_timeout(50)
-    raise AssertionError(f"the page shows {page.inner_text('#poll')} polls, the server saw {gallery.polls}")
+    raise AssertionError(
+        f"the page shows {page.inner_text('#poll')} polls, the server saw {gallery.polls}"
+    )
 
 
 def test_the_layout_stands_under_its_own_policy(page: Page) -> None:
     assert page.evaluate(ICON_WIDTH) > 0, "the sprite is allowed and drawn"
     assert page.evaluate("htmx.version") == "4.0.1"
     assert (
-        page.evaluate("htmx.config.metaCharacter + htmx.config.mode + htmx.config.includeIndicatorCSS")
+        page.evaluate(
+            "htmx.config.metaCharacter + htmx.config.mode + htmx.config.includeIndicatorCSS"
+        )
         == "-same-originfalse"
     )
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(247, 245, 240)"
@@ -111,7 +139,9 @@ def test_the_layout_stands_under_its_own_policy(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("look", ["light", "dark"])
-def test_it_is_accessible_and_never_wider_than_the_screen(page: Page, gallery: Gallery, width: int, look: str) -> None:
+def test_it_is_accessible_and_never_wider_than_the_screen(
+    page: Page, gallery: Gallery, width: int, look: str
+) -> None:
     gallery.poll_status = 204
     page.set_viewport_size({"width": width, "height": 740})
     page.emulate_media(color_scheme=look)  # type: ignore[arg-type]
@@ -119,7 +149,9 @@ def test_it_is_accessible_and_never_wider_than_the_screen(page: Page, gallery: G
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate(AXE.read_text())
     tags = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags}).then(r => r.violations)", tags)
+    found = page.evaluate(
+        "tags => axe.run(document, {runOnly: tags}).then(r => r.violations)", tags
+    )
     assert [(v["id"], [n["html"][:90] for n in v["nodes"]]) for v in found] == []
 
 
@@ -132,7 +164,9 @@ def test_the_menu_opens_without_script_and_leads_on(browser: Browser, gallery: G
     link = page.get_by_role("link", name="Books")
     assert link.is_visible()
     box = link.bounding_box()
-    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320 and box["height"] >= 44
+    assert (
+        box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320 and box["height"] >= 44
+    )
     context.close()
 
 
@@ -141,7 +175,9 @@ def test_the_keyboard_reaches_the_page_past_the_bar(page: Page) -> None:
     assert skip.evaluate("el => el.getBoundingClientRect().bottom") < 0
     skip.focus()
     assert skip.evaluate("el => el.getBoundingClientRect().top") >= 0
-    assert page.evaluate("document.querySelector('a,button,input,summary').className") == "skip", "it comes first"
+    assert page.evaluate("document.querySelector('a,button,input,summary').className") == "skip", (
+        "it comes first"
+    )
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
 

@@ -24,7 +24,8 @@ CONFIRM = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 
 class Buyer:
-    """A customer of ama's who orders for a new number each time, so that only the address is limited."""
+    """A customer of ama's who orders for a new number each time, so that only the address is
+    limited."""
 
     def __init__(self, app: Flask, bundle_id: int) -> None:
         self.visitor = Visitor(app, "ama")
@@ -38,7 +39,9 @@ class Buyer:
 
     def confirm(self, review: TestResponse) -> TestResponse:
         answer = self.visitor.post("/orders", dict(CONFIRM.findall(review.text)), csrf=False)
-        return self.visitor.get(answer.location) if "/review/" in (answer.location or "") else answer
+        return (
+            self.visitor.get(answer.location) if "/review/" in (answer.location or "") else answer
+        )
 
 
 @pytest.fixture
@@ -53,14 +56,18 @@ def test_only_new_orders_count_and_one_too_many_waits(
     buyer = buyer_of(door_app(orders_per_address_minute=4))
     reviews = [buyer.review() for _ in range(6)]
     assert [review.status_code for review in reviews] == [200] * 6, "looking is another count"
-    assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, "nor does a repeated form"
+    assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, (
+        "nor does a repeated form"
+    )
     assert [buyer.confirm(review).status_code for review in reviews[1:4]] == [303] * 3
     refused = buyer.confirm(reviews[4])
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert "Wait a minute and press the button again" in refused.text
     kept, sent = (dict(CONFIRM.findall(page.text)) for page in (refused, reviews[4]))
-    assert {name: kept[name] for name in ("idempotency_key", "recipient", "bundle")}.items() <= sent.items()
+    assert {
+        name: kept[name] for name in ("idempotency_key", "recipient", "bundle")
+    }.items() <= sent.items()
     assert buyer.review().status_code == 200, "looking goes on"
 
 
@@ -87,7 +94,9 @@ def ask(app: Flask, method: str, path: str, store: str = "ama", address: str = "
     visitor = Visitor(app, store)
     if method == "POST":
         return visitor.post(path, environ_base={"REMOTE_ADDR": address}).status_code
-    answer = visitor.client.open(path, method=method, base_url=visitor.base_url, environ_base={"REMOTE_ADDR": address})
+    answer = visitor.client.open(
+        path, method=method, base_url=visitor.base_url, environ_base={"REMOTE_ADDR": address}
+    )
     return answer.status_code
 
 
@@ -107,7 +116,9 @@ def missing() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("method", "path"), WAYS)
-def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(app: Flask, method: str, path: str) -> None:
+def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(
+    app: Flask, method: str, path: str
+) -> None:
     codes = missing()
     statuses = [ask(app, method, path.format(next(codes))) for _ in range(62)]
     assert statuses == [404] * 60 + [429] * 2
@@ -125,7 +136,9 @@ def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
 
 def test_addresses_of_one_line_guess_together(app: Flask) -> None:
     codes = missing()
-    statuses = [ask(app, "GET", f"/orders/{next(codes)}", address=f"2001:db8:1:2::{n:x}") for n in range(62)]
+    statuses = [
+        ask(app, "GET", f"/orders/{next(codes)}", address=f"2001:db8:1:2::{n:x}") for n in range(62)
+    ]
     assert statuses == [404] * 60 + [429] * 2
 
 
@@ -150,7 +163,9 @@ def test_a_code_that_is_an_order_s_is_found_however_much_a_neighbour_guessed(
     assert own.get("/").status_code == own.get("/track").status_code == 200
 
 
-def test_guesses_are_counted_without_valkey_too(dead_port: int, door_app: Callable[..., Flask]) -> None:
+def test_guesses_are_counted_without_valkey_too(
+    dead_port: int, door_app: Callable[..., Flask]
+) -> None:
     app = door_app(redis_url=f"redis://127.0.0.1:{dead_port}/0")
     codes = missing()
     statuses = [ask(app, "HEAD", f"/orders/{next(codes)}") for _ in range(62)]
@@ -158,10 +173,13 @@ def test_guesses_are_counted_without_valkey_too(dead_port: int, door_app: Callab
 
 
 def test_sixty_log_ins_of_a_neighbour_shut_nobody_out(app: Flask) -> None:
-    """There is no limit of requests at the doors any more: a carrier's customers share one address."""
+    """There is no limit of requests at the doors any more: a carrier's customers share one
+    address."""
     neighbour = Visitor(app, "portal")
     for _ in range(61):
-        assert neighbour.post("/login", {"email": "x@nowhere.test", "password": ""}).status_code == 422
+        assert (
+            neighbour.post("/login", {"email": "x@nowhere.test", "password": ""}).status_code == 422
+        )
     right = {"email": "ama@example.test", "password": PASSWORD}
     assert Visitor(app, "portal").post("/login", right).status_code == 303
 
@@ -195,7 +213,9 @@ def test_without_valkey_pages_answer_quickly_and_limits_hold(
 
 
 def test_valkey_is_used_again_once_it_is_back(
-    door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer], monkeypatch: pytest.MonkeyPatch
+    door_app: Callable[..., Flask],
+    buyer_of: Callable[[Flask], Buyer],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = door_app()
     buyer = buyer_of(app)
@@ -217,7 +237,9 @@ def test_valkey_is_used_again_once_it_is_back(
         (None, "nobody"),
     ],
 )
-def test_one_caller_is_one_address_or_one_ipv6_network(app: Flask, address: str | None, key: str) -> None:
+def test_one_caller_is_one_address_or_one_ipv6_network(
+    app: Flask, address: str | None, key: str
+) -> None:
     with app.test_request_context("/", environ_base={"REMOTE_ADDR": address}):
         assert caller() == key
 

@@ -1,4 +1,5 @@
-"""What a Prometheus reads: only with the token, on any host, from the database as it is now, and also when it is away."""
+"""What a Prometheus reads: only with the token, on any host, from the database as it is now, and
+also when it is away."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ TOKEN = "metrics-token-of-the-tests-0123456789"
 Samples = dict[tuple[str, str], float]
 
 
-def get(app: Flask, token: str | None = TOKEN, host: str = "portal.localhost", path: str = "/metrics") -> TestResponse:
+def get(
+    app: Flask, token: str | None = TOKEN, host: str = "portal.localhost", path: str = "/metrics"
+) -> TestResponse:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return app.test_client().get(path, base_url=f"http://{host}", headers=headers)
 
@@ -52,7 +55,9 @@ def test_with_no_token_set_nobody_gets_in(app: Flask, token: str | None) -> None
     assert get(app, token).status_code == 404
 
 
-@pytest.mark.parametrize("host", ["localhost", "ama.localhost", "portal.localhost", "10.1.2.3:8000", "nowhere.example"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "ama.localhost", "portal.localhost", "10.1.2.3:8000", "nowhere.example"]
+)
 def test_it_is_answered_on_any_host_before_the_door(metered: Flask, host: str) -> None:
     answer = get(metered, host=host)
     assert answer.status_code == 200
@@ -71,7 +76,13 @@ def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> Non
     assert {label for name, label in seen if name == "buying_stopped"} == set(availability.LINE)
     assert 0 <= seen["buying_looked_at_age_seconds", ""] < 30 and seen["bundles_sold_out", ""] == 0
     assert seen["float_pesewas", ""] == 200_000
-    for name in ("outbox_due", "outbox_oldest_due_seconds", "breaker_open", "webhooks_unmatched", "rings_lost_total"):
+    for name in (
+        "outbox_due",
+        "outbox_oldest_due_seconds",
+        "breaker_open",
+        "webhooks_unmatched",
+        "rings_lost_total",
+    ):
         assert seen[name, ""] == 0
     for missing in ("books_ok", "proof_age_seconds", "supplier_balance_pesewas"):
         assert (missing, "") not in seen, "what was never looked at has no number"
@@ -106,7 +117,12 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     scene.sql("UPDATE pulses SET at = at - interval '6 minutes' WHERE role = 'relay'")
     scene.sql("UPDATE pulses SET at = at - interval '2 minutes' WHERE name = 'worker a:2'")
     seen = read(metered)
-    assert [seen["orders", state] for state in ("pending", "queued", "processing", "failed")] == [1, 3, 1, 0]
+    assert [seen["orders", state] for state in ("pending", "queued", "processing", "failed")] == [
+        1,
+        3,
+        1,
+        0,
+    ]
     assert (seen["orders_waiting", "float"], seen["orders_waiting", "rate"]) == (1, 0)
     assert (seen["outbox_due", ""], 400 <= seen["outbox_oldest_due_seconds", ""] < 410) == (4, True)
     assert (seen["cases_open", "unexpected_charge"], seen["cases_open", "books_broken"]) == (1, 0)
@@ -114,7 +130,13 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     assert 90 <= seen["supplier_balance_age_seconds", ""] < 100
     assert seen["float_pesewas", ""] + seen["in_flight_pesewas", ""] == 200_000
     assert seen["held_pesewas", ""] > seen["in_flight_pesewas", ""] > 0
-    for name in ("breaker_open", "credentials_refused", "supplier_unreachable", "books_ok", "rings_lost_total"):
+    for name in (
+        "breaker_open",
+        "credentials_refused",
+        "supplier_unreachable",
+        "books_ok",
+        "rings_lost_total",
+    ):
         assert seen[name, ""] == 1, name
     assert seen["webhooks_unmatched", ""] == 1
     assert 0 <= seen["proof_age_seconds", ""] < 10
@@ -127,7 +149,10 @@ def test_a_failed_proof_is_a_zero(metered: Flask) -> None:
     scene = Scene(metered)
 
     def drift(pesewas: int) -> None:
-        scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas)
+        scene.sql(
+            "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'",
+            by=pesewas,
+        )
 
     drift(-5)
     with scene.everywhere():
@@ -138,20 +163,31 @@ def test_a_failed_proof_is_a_zero(metered: Flask) -> None:
 
 def test_a_word_no_table_knows_still_has_its_number(metered: Flask) -> None:
     Scene(metered).sql(
-        "INSERT INTO cases (kind, subject, title, evidence, opened_at) VALUES ('of_tomorrow', 'x', 'x', '[]', now())"
+        "INSERT INTO cases (kind, subject, title, evidence, opened_at) VALUES ('of_tomorrow', 'x',"
+        " 'x', '[]', now())"
     )
     assert read(metered)["cases_open", "of_tomorrow"] == 1
 
 
 @pytest.mark.parametrize("place", ["database_url", "redis_url"])
-def test_what_is_away_is_a_zero_and_not_an_error(door_app: Callable[..., Flask], dead_port: int, place: str) -> None:
+def test_what_is_away_is_a_zero_and_not_an_error(
+    door_app: Callable[..., Flask], dead_port: int, place: str
+) -> None:
     scheme = {"database_url": "postgresql://makola_app:x@", "redis_url": "redis://"}[place]
     away = door_app(
         metrics_token=TOKEN,
-        **{place: f"{scheme}127.0.0.1:{dead_port}/x" if place[0] == "d" else f"{scheme}127.0.0.1:{dead_port}/0"},
+        **{
+            place: (
+                f"{scheme}127.0.0.1:{dead_port}/x"
+                if place[0] == "d"
+                else f"{scheme}127.0.0.1:{dead_port}/0"
+            )
+        },
     )
     seen = read(away)
-    assert (seen["up", ""], seen["valkey_up", ""]) == ((0, 1) if place == "database_url" else (1, 0))
+    assert (seen["up", ""], seen["valkey_up", ""]) == (
+        (0, 1) if place == "database_url" else (1, 0)
+    )
     assert (("orders", "queued") in seen) == (place == "redis_url")
 
 

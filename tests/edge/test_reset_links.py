@@ -1,4 +1,5 @@
-"""One-time links for who lost the password: who makes them, that they work once, and that no log ever holds one."""
+"""One-time links for who lost the password: who makes them, that they work once, and that no log
+ever holds one."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def lines() -> Iterator[list[str]]:
     logging.getLogger().removeHandler(keep)
 
 
-def set_by(visitor: Visitor, path: str, new: str = NEW, again: str | None = None) -> tuple[int, str]:
+def set_by(
+    visitor: Visitor, path: str, new: str = NEW, again: str | None = None
+) -> tuple[int, str]:
     form = {"new_password": new, "new_password_again": new if again is None else again}
     answer = visitor.post(path, form)
     return answer.status_code, answer.headers.get("Location", "") or answer.text
@@ -88,19 +91,30 @@ def test_the_owner_makes_a_link_and_the_agent_sets_a_password_with_it(
     assert url[1] not in owner.get("/people").text + owner.get("/audit").text
     agent = visitor("portal")
     form = agent.get(url[1])
-    assert form.status_code == 200 and "ama@example.test" in form.text and form.headers["Cache-Control"] == "no-store"
+    assert (
+        form.status_code == 200
+        and "ama@example.test" in form.text
+        and form.headers["Cache-Control"] == "no-store"
+    )
     assert set_by(agent, url[1]) == (303, "/login")
     assert "Your new password is set" in agent.get("/login").text
     assert opens(app, "ama", NEW) and not opens(app, "ama", PASSWORD)
     assert ama_agent.get("/").status_code == 303, "whoever was inside is out"
     with app.app_context():
         acts = [
-            (line.action, line.actor_name, line.detail["email"]) for line in audit.recent(9) if "link" in line.action
+            (line.action, line.actor_name, line.detail["email"])
+            for line in audit.recent(9)
+            if "link" in line.action
         ]
-    assert acts == [("use_reset_link", "Ama", "ama@example.test"), ("make_reset_link", "Owner", "ama@example.test")]
+    assert acts == [
+        ("use_reset_link", "Ama", "ama@example.test"),
+        ("make_reset_link", "Owner", "ama@example.test"),
+    ]
 
 
-def test_a_preview_does_not_burn_it(app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str]) -> None:
+def test_a_preview_does_not_burn_it(
+    app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str]
+) -> None:
     path, portal = link("ama"), visitor("portal")
     for _ in range(3):
         assert portal.get(path, headers={"User-Agent": "WhatsApp/2.23"}).status_code == 200
@@ -108,7 +122,9 @@ def test_a_preview_does_not_burn_it(app: Flask, visitor: Callable[[str], Visitor
     assert set_by(portal, path) == (303, "/login") and opens(app, "ama", NEW)
 
 
-def test_it_works_once(app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str]) -> None:
+def test_it_works_once(
+    app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str]
+) -> None:
     path, portal = link("ama"), visitor("portal")
     assert set_by(portal, path) == (303, "/login")
     assert is_dead(portal, path)
@@ -116,7 +132,9 @@ def test_it_works_once(app: Flask, visitor: Callable[[str], Visitor], link: Call
     assert opens(app, "ama", NEW)
 
 
-def test_of_eight_who_use_it_at_once_one_sets_the_password(app: Flask, link: Callable[[str], str]) -> None:
+def test_of_eight_who_use_it_at_once_one_sets_the_password(
+    app: Flask, link: Callable[[str], str]
+) -> None:
     token = link("ama").removeprefix("/reset/")
     start, won = threading.Barrier(8), []
 
@@ -143,7 +161,8 @@ def test_a_refused_password_does_not_burn_it(
 ) -> None:
     path, portal = link("ama"), visitor("portal")
     for new, again, says in (
-        ("password", None, "Guessers try this"), (NEW, NEW + "x", "not the same"), ("amas data", None, "of the store"),
+        ("password", None, "Guessers try this"), (NEW, NEW + "x", "not the same"), ("amas data",
+        None, "of the store"),
         ("", None, "at least 8"), ("a\x00 b c d e f g", None, "one line"),
     ):  # fmt: skip
         status, page = set_by(portal, path, new, again)
@@ -160,7 +179,10 @@ def test_a_blank_pasted_with_one_of_the_two_is_no_difference(
 
 
 def test_time_a_newer_link_and_a_new_password_end_it(
-    app: Flask, visitor: Callable[[str], Visitor], link: Callable[[str], str], jump: Callable[[float], None]
+    app: Flask,
+    visitor: Callable[[str], Visitor],
+    link: Callable[[str], str],
+    jump: Callable[[float], None],
 ) -> None:
     portal = visitor("portal")
     older, newer = link("ama"), link("ama")
@@ -198,17 +220,27 @@ def test_whatever_ends_access_ends_it(
     assert is_dead(visitor("portal"), path) and is_dead(visitor("admin"), path)
 
 
-def test_it_leads_to_its_person_s_own_door(visitor: Callable[[str], Visitor], link: Callable[[str], str]) -> None:
-    for who, own, other in (("ama", "portal", "admin"), ("owner", "admin", "portal"), ("support", "admin", "portal")):
+def test_it_leads_to_its_person_s_own_door(
+    visitor: Callable[[str], Visitor], link: Callable[[str], str]
+) -> None:
+    for who, own, other in (
+        ("ama", "portal", "admin"),
+        ("owner", "admin", "portal"),
+        ("support", "admin", "portal"),
+    ):
         path = link(who)
         assert visitor(own).get(path).status_code == 200
         assert is_dead(visitor(other), path)
         assert visitor("ama").get(path).status_code == visitor("kofi").get(path).status_code == 404
-    assert set_by(visitor("admin"), link("owner"), "x7Kp2mQ9vZ1")[0] == 422, "twelve characters for the platform"
+    assert set_by(visitor("admin"), link("owner"), "x7Kp2mQ9vZ1")[0] == 422, (
+        "twelve characters for the platform"
+    )
     assert set_by(visitor("admin"), link("owner"), "x7Kp2mQ9vZ1b")[0] == 303
 
 
-@pytest.mark.parametrize("token", ["x", "K7QM2XR94T", "é", "%00", "a" * 5_000, "..%2flogin", "0" * 43])
+@pytest.mark.parametrize(
+    "token", ["x", "K7QM2XR94T", "é", "%00", "a" * 5_000, "..%2flogin", "0" * 43]
+)
 def test_a_link_nobody_made_opens_nothing(visitor: Callable[[str], Visitor], token: str) -> None:
     for room in ("portal", "admin"):
         answer = visitor(room).get(f"/reset/{token}")
@@ -239,7 +271,10 @@ def test_no_line_of_the_log_has_it(
 
 
 def test_nor_when_the_page_breaks(
-    visitor: Callable[[str], Visitor], link: Callable[[str], str], lines: list[str], monkeypatch: pytest.MonkeyPatch
+    visitor: Callable[[str], Visitor],
+    link: Callable[[str], str],
+    lines: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path, portal = link("ama"), visitor("portal")
 
@@ -254,7 +289,9 @@ def test_nor_when_the_page_breaks(
     assert path.removeprefix("/reset/") not in said
 
 
-def test_the_page_asks_nobody_else_for_anything(visitor: Callable[[str], Visitor], link: Callable[[str], str]) -> None:
+def test_the_page_asks_nobody_else_for_anything(
+    visitor: Callable[[str], Visitor], link: Callable[[str], str]
+) -> None:
     answer = visitor("portal").get(link("ama"))
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert re.findall(r'(?:href|src|action)="(https?:)?//', answer.text) == []
@@ -279,4 +316,6 @@ def test_a_removed_person_gets_none(context: Flask) -> None:
     with pytest.raises(people.Refused):
         resets.make(10**15, SYSTEM)
     with pytest.raises(BadPassword):
-        people.add(email="new@example.test", name="New", password="password", role="none", actor=SYSTEM)
+        people.add(
+            email="new@example.test", name="New", password="password", role="none", actor=SYSTEM
+        )

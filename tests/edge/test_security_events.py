@@ -1,4 +1,5 @@
-"""What happened at the doors is in the log and in the audit, with address and person, and a flood of it is bounded."""
+"""What happened at the doors is in the log and in the audit, with address and person, and a flood
+of it is bounded."""
 
 from __future__ import annotations
 
@@ -48,12 +49,16 @@ def told(app: Flask, caplog: pytest.LogCaptureFixture) -> tuple[Flask, Said]:
 def lines(app: Flask, *events: str) -> list[AuditLine]:
     """The lines of these events in the audit, oldest first."""
     with app.app_context():
-        found = [line for line in audit.recent(500) if line.action in (events or security_events.EVENTS)]
+        found = [
+            line for line in audit.recent(500) if line.action in (events or security_events.EVENTS)
+        ]
         db.session.remove()
         return found[::-1]
 
 
-def log_in(visitor: Visitor, email: str = AMA, password: str = PASSWORD, address: str = "196.201.1.9") -> int:
+def log_in(
+    visitor: Visitor, email: str = AMA, password: str = PASSWORD, address: str = "196.201.1.9"
+) -> int:
     form = {"email": email, "password": password}
     return visitor.post("/login", form, environ_base={"REMOTE_ADDR": address}).status_code
 
@@ -67,9 +72,12 @@ def user_id(app: Flask, email: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("room", "door", "email"), [("portal", "portal", AMA), ("admin", "console", "owner@example.test")]
+    ("room", "door", "email"),
+    [("portal", "portal", AMA), ("admin", "console", "owner@example.test")],
 )
-def test_a_log_in_and_a_wrong_one_are_written_down(told: tuple[Flask, Said], room: str, door: str, email: str) -> None:
+def test_a_log_in_and_a_wrong_one_are_written_down(
+    told: tuple[Flask, Said], room: str, door: str, email: str
+) -> None:
     app, said = told
     who = user_id(app, email)
     visitor = Visitor(app, room)
@@ -82,8 +90,16 @@ def test_a_log_in_and_a_wrong_one_are_written_down(told: tuple[Flask, Said], roo
         None,
         f"user:{who}",
     )
-    assert wrong.detail == {"address": "2001:db8:1:2::", "door": door, "email": f"{email[0]}…@example.test"}
-    assert (right.action, right.user_id, right.detail) == ("logged_in", who, {"address": "196.201.1.9", "door": door})
+    assert wrong.detail == {
+        "address": "2001:db8:1:2::",
+        "door": door,
+        "email": f"{email[0]}…@example.test",
+    }
+    assert (right.action, right.user_id, right.detail) == (
+        "logged_in",
+        who,
+        {"address": "196.201.1.9", "door": door},
+    )
     events = {line["event"]: line for line in said() if line["event"] in security_events.EVENTS}
     assert events["login_failed"]["address"] == "2001:db8:1:2::"
     assert (events["logged_in"]["person"], events["logged_in"]["address"]) == (who, "196.201.1.9")
@@ -99,7 +115,9 @@ def test_waits_and_refusals_are_written_down_at_the_log_in(told: tuple[Flask, Sa
     assert lines(app, "login_refused")[0].detail["wait_s"] in range(880, 901)
     assert lines(app, "login_slowed")[0].detail["address"] == "10.0.0.2"
     heard = [line["event"] for line in said() if line["event"].startswith("login_")]
-    assert heard == ["login_failed"] * 5 + ["login_refused", "login_slowed"], "the log has every one"
+    assert heard == ["login_failed"] * 5 + ["login_refused", "login_slowed"], (
+        "the log has every one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +148,12 @@ def test_a_stranger_s_form_at_a_store_is_written_down_too(told: tuple[Flask, Sai
     assert Visitor(app, "ama").post("/orders", {}, origin="http://evil.example").status_code == 403
     (line,) = lines(app)
     assert (line.action, line.actor_kind, line.user_id) == ("origin_refused", "stranger", None)
-    assert line.detail == {"address": "127.0.0.1", "room": "store", "store": "ama", "asked": "POST /orders"}
+    assert line.detail == {
+        "address": "127.0.0.1",
+        "room": "store",
+        "store": "ama",
+        "asked": "POST /orders",
+    }
 
 
 def test_a_refusal_by_role_is_written_down_with_the_person(told: tuple[Flask, Said]) -> None:
@@ -139,7 +162,10 @@ def test_a_refusal_by_role_is_written_down_with_the_person(told: tuple[Flask, Sa
     assert log_in(viewer, "viewer@example.test") == 303
     assert viewer.post("/prices", {}).status_code == 403
     (line,) = lines(app, "role_refused")
-    assert (line.user_id, line.detail["asked"]) == (user_id(app, "viewer@example.test"), "POST /prices")
+    assert (line.user_id, line.detail["asked"]) == (
+        user_id(app, "viewer@example.test"),
+        "POST /prices",
+    )
 
 
 def test_a_refusal_by_a_limit_is_written_down(told: tuple[Flask, Said]) -> None:
@@ -164,7 +190,9 @@ def test_a_mistake_is_no_event(told: tuple[Flask, Said]) -> None:
     assert lines(app) == []
 
 
-def test_every_request_line_has_the_address_and_the_person_it_was_of(told: tuple[Flask, Said]) -> None:
+def test_every_request_line_has_the_address_and_the_person_it_was_of(
+    told: tuple[Flask, Said],
+) -> None:
     app, said = told
     agent = Visitor(app, "portal")
     log_in(agent)
@@ -176,14 +204,20 @@ def test_every_request_line_has_the_address_and_the_person_it_was_of(told: tuple
     assert (customer["person"], customer["address"]) == (None, "196.201.1.9")
 
 
-def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(told: tuple[Flask, Said]) -> None:
+def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(
+    told: tuple[Flask, Said],
+) -> None:
     app, said = told
     agent, person = Visitor(app, "portal"), user_id(app, AMA)
     log_in(agent)
     said()
     agent.post("/account/log-out-everywhere", {}, environ_base={"REMOTE_ADDR": "196.201.1.9"})
     (out,) = [line for line in said() if line["event"] == "log_out_everywhere"]
-    assert (out["person"], out["subject"], out["address"]) == (person, f"user:{person}", "196.201.1.9")
+    assert (out["person"], out["subject"], out["address"]) == (
+        person,
+        f"user:{person}",
+        "196.201.1.9",
+    )
     with app.app_context():
         made = resets.make(person, SYSTEM)
         db.session.remove()
@@ -195,12 +229,18 @@ def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(
     heard = said()
     (used,) = [line for line in heard if line["event"] == "use_reset_link"]
     assert (used["person"], used["address"]) == (person, "196.201.1.7")
-    assert path not in str(heard) and "kwame walks" not in str(heard) and AMA not in str([out, link, used])
+    assert (
+        path not in str(heard)
+        and "kwame walks" not in str(heard)
+        and AMA not in str([out, link, used])
+    )
     acts = ("log_out_everywhere", "make_reset_link", "use_reset_link")
     assert [line.action for line in lines(app, *acts)] == list(acts)
 
 
-def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(told: tuple[Flask, Said]) -> None:
+def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(
+    told: tuple[Flask, Said],
+) -> None:
     app, said = told
     visitor = Visitor(app, "portal")
     log_in(visitor, password="a secret guess")
@@ -209,7 +249,9 @@ def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(told: t
     token = visitor.client.get_cookie("__Host-known", "portal.localhost")
     assert token is not None
     with app.app_context(), tenancy.across_stores():
-        kept = str(db.session.execute(text("SELECT action, subject, detail::text FROM audit")).all())
+        kept = str(
+            db.session.execute(text("SELECT action, subject, detail::text FROM audit")).all()
+        )
         db.session.remove()
     for text_ in (kept, str(said())):
         for secret in ("a secret guess", PASSWORD, AMA, token.value, "\x1b"):
@@ -237,8 +279,11 @@ def test_a_flood_from_many_addresses_leaves_so_many_lines_a_minute_and_hides_no_
     assert len(lines(context, "origin_refused")) == security_events.LINES_A_MINUTE + 1
 
 
-def test_a_known_e_mail_in_a_flood_of_invented_ones_costs_no_other_number_of_lines(context: Flask) -> None:
-    """Or who floods could see by the time of an answer whether the audit had been written, and so who is known."""
+def test_a_known_e_mail_in_a_flood_of_invented_ones_costs_no_other_number_of_lines(
+    context: Flask,
+) -> None:
+    """Or who floods could see by the time of an answer whether the audit had been written, and so
+    who is known."""
     for n in range(security_events.LINES_A_MINUTE):
         security_events.note("login_failed", "10.0.0.1", apart=f"portal nobody{n}")
     assert logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None

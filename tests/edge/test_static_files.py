@@ -29,7 +29,8 @@ def test_htmx_is_the_published_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("app.css", 20_000), ("makola.js", 2_048), ("icons.svg", 7_000), ("mark.svg", 500)]
+    ("name", "most"),
+    [("app.css", 20_000), ("makola.js", 2_048), ("icons.svg", 7_000), ("mark.svg", 500)],
 )
 def test_our_own_files_stay_small(name: str, most: int) -> None:
     assert (SOURCE / name).stat().st_size < most
@@ -54,7 +55,9 @@ def test_a_script_is_still_one_and_those_of_others_are_untouched(name: str, tmp_
     assert len(served) < len(source)
     code = [line.strip() for line in source.decode().splitlines()]
     kept = served.decode().splitlines()
-    assert [line for line in code if line in kept] == kept, "a line of code is missing or another one"
+    assert [line for line in code if line in kept] == kept, (
+        "a line of code is missing or another one"
+    )
     lost = [line for line in code if line and line not in kept]
     assert all(line.startswith(("//", "/*")) or line.endswith("*/") for line in lost), lost
 
@@ -76,7 +79,10 @@ def test_a_file_is_kept_for_ever_under_a_name_of_its_content(app: Flask) -> None
     with app.test_client().get(url, base_url="http://nobody.localhost") as answer:
         content = answer.data
     assert answer.status_code == 200
-    assert "immutable" in answer.headers["Cache-Control"] and "public" in answer.headers["Cache-Control"]
+    assert (
+        "immutable" in answer.headers["Cache-Control"]
+        and "public" in answer.headers["Cache-Control"]
+    )
     assert answer.headers["Content-Type"].startswith("text/css")
     assert "Set-Cookie" not in answer.headers
     assert content == static.minified(SOURCE / "app.css") and b"/*" not in content
@@ -84,14 +90,19 @@ def test_a_file_is_kept_for_ever_under_a_name_of_its_content(app: Flask) -> None
 
 @pytest.mark.parametrize(
     ("takes", "sent", "unpacked", "most"),
-    [("gzip, deflate", "gzip", gzip.decompress, 14_000), ("gzip, deflate, br", "br", brotli.decompress, 12_500)],
+    [
+        ("gzip, deflate", "gzip", gzip.decompress, 14_000),
+        ("gzip, deflate, br", "br", brotli.decompress, 12_500),
+    ],
 )
 def test_what_shrinks_is_sent_shrunk(
     app: Flask, takes: str, sent: str, unpacked: Callable[[bytes], bytes], most: int
 ) -> None:
     with app.test_request_context("/"):
         url = static.static_url("htmx-4.0.1.min.js")
-    with app.test_client().get(url, base_url="http://ama.localhost", headers={"Accept-Encoding": takes}) as answer:
+    with app.test_client().get(
+        url, base_url="http://ama.localhost", headers={"Accept-Encoding": takes}
+    ) as answer:
         content = answer.data
     assert answer.headers["Content-Encoding"] == sent
     assert "Accept-Encoding" in answer.headers["Vary"]
@@ -110,10 +121,21 @@ def test_asking_again_costs_no_body(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app.css", "../wsgi.py", "..%2fwsgi.py", "VENDORED.md", "", "app-000000000000.css", "icons.svg.gz"]
+    "name",
+    [
+        "app.css",
+        "../wsgi.py",
+        "..%2fwsgi.py",
+        "VENDORED.md",
+        "",
+        "app-000000000000.css",
+        "icons.svg.gz",
+    ],
 )
 def test_nothing_else_is_served(app: Flask, name: str) -> None:
-    assert app.test_client().get("/static/" + name, base_url="http://ama.localhost").status_code == 404
+    assert (
+        app.test_client().get("/static/" + name, base_url="http://ama.localhost").status_code == 404
+    )
 
 
 def test_a_page_cannot_link_to_a_file_that_is_not_there(app: Flask) -> None:
@@ -174,10 +196,12 @@ def _contrast(one: str, other: str) -> float:
 
 
 PAIRS = [
-    *(("ink", ground) for ground in ("paper", "card", "sunk", "accent-soft", "waiting-bg", "moving-bg", "done-bg", "stopped-bg", "returned-bg")),
+    *(("ink", ground) for ground in ("paper", "card", "sunk", "accent-soft", "waiting-bg",
+    "moving-bg", "done-bg", "stopped-bg", "returned-bg")),
     *(("ink-2", ground) for ground in ("paper", "card", "sunk")),
     *((state, f"{state}-bg") for state in ("waiting", "moving", "done", "stopped", "returned")),
-    ("stopped", "card"), ("done", "card"), ("link", "paper"), ("link", "card"), ("accent-ink", "accent"),
+    ("stopped", "card"), ("done", "card"), ("link", "paper"), ("link", "card"), ("accent-ink",
+    "accent"),
     ("mtn-ink", "mtn"), ("telecel-ink", "telecel"), ("at-ink", "at"),
 ]  # fmt: skip
 

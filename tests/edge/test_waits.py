@@ -1,4 +1,5 @@
-"""How long a request waits for a lock: by its kind, never twice, and never all threads of a process (fault S12)."""
+"""How long a request waits for a lock: by its kind, never twice, and never all threads of a process
+(fault S12)."""
 
 from __future__ import annotations
 
@@ -80,17 +81,23 @@ def code(app: Flask, in_store: Callable[..., Any]) -> str:
         (hosts.STORE, "GET", 9, 0.2),
     ],
 )
-def test_the_limit_of_each_kind(context: Flask, room: str, method: str, others: int, limit_s: float) -> None:
+def test_the_limit_of_each_kind(
+    context: Flask, room: str, method: str, others: int, limit_s: float
+) -> None:
     assert waits.limit_s(room, method, others) == limit_s
 
 
-def test_postgresql_is_told_with_the_store_and_work_without_a_request_keeps_its_own(ama: int) -> None:
+def test_postgresql_is_told_with_the_store_and_work_without_a_request_keeps_its_own(
+    ama: int,
+) -> None:
     assert db.session.execute(text("SHOW lock_timeout")).scalar_one() == "5s"
     with db.engine.connect() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "5s"
 
 
-def test_a_request_s_limit_ends_with_it(app: Flask, customer: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_s_limit_ends_with_it(
+    app: Flask, customer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
     def view() -> str:
@@ -132,7 +139,9 @@ def test_with_the_stores_locked_every_page_of_a_store_is_a_sentence(
 
 
 @pytest.mark.parametrize("table", ["sessions", "memberships", "accounts"])
-def test_a_portal_page_waits_no_longer(ama_agent: Visitor, held: Callable[[str], Any], table: str) -> None:
+def test_a_portal_page_waits_no_longer(
+    ama_agent: Visitor, held: Callable[[str], Any], table: str
+) -> None:
     with held(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"):
         began = time.monotonic()
         answer = ama_agent.get("/orders")
@@ -141,7 +150,9 @@ def test_a_portal_page_waits_no_longer(ama_agent: Visitor, held: Callable[[str],
     assert took_s < config.current().lock_read_s + SLACK_S
 
 
-def test_a_locked_row_stops_no_page_that_reads_it(customer: Visitor, code: str, held: Callable[[str], Any]) -> None:
+def test_a_locked_row_stops_no_page_that_reads_it(
+    customer: Visitor, code: str, held: Callable[[str], Any]
+) -> None:
     with held(f"SELECT 1 FROM orders WHERE code = '{code}' FOR UPDATE"):
         began = time.monotonic()
         assert customer.get(f"/orders/{code}").status_code == 200
@@ -151,7 +162,11 @@ def test_a_locked_row_stops_no_page_that_reads_it(customer: Visitor, code: str, 
 
 @pytest.mark.parametrize("what", ["the order", "the wallet"])
 def test_a_press_is_told_after_two_seconds_that_somebody_is_at_it(
-    ama_agent: Visitor, code: str, held: Callable[[str], Any], in_store: Callable[..., Any], what: str
+    ama_agent: Visitor,
+    code: str,
+    held: Callable[[str], Any],
+    in_store: Callable[..., Any],
+    what: str,
 ) -> None:
     lock = {
         "the order": f"SELECT 1 FROM orders WHERE code = '{code}' FOR UPDATE",
@@ -172,19 +187,28 @@ def test_a_webhook_has_its_answer_before_its_sender_hangs_up(
     app: Flask, held: Callable[[str], Any], in_store: Callable[..., Any], code: str, table: str
 ) -> None:
     ref = in_store("ama", lambda: orders.release(code, orders_agent()).order_ref)
-    body = f'{{"event": "transaction.status_update", "data": {{"reference": "{ref}", "new_status": "completed"}}}}'
+    body = (
+        f'{{"event": "transaction.status_update", "data": {{"reference": "{ref}", "new_status":'
+        ' "completed"}}'
+    )
     client = app.test_client()
     with held(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"):
         began = time.monotonic()
         answer = client.post(
-            f"/datamart/{WEBHOOK_TOKEN}", data=body, content_type="application/json", base_url="http://127.0.0.1"
+            f"/datamart/{WEBHOOK_TOKEN}",
+            data=body,
+            content_type="application/json",
+            base_url="http://127.0.0.1",
         )
         took_s = time.monotonic() - began
     assert answer.status_code in (204, 503)
     assert took_s < 2.5
     assert (
         client.post(
-            f"/datamart/{WEBHOOK_TOKEN}", data=body, content_type="application/json", base_url="http://127.0.0.1"
+            f"/datamart/{WEBHOOK_TOKEN}",
+            data=body,
+            content_type="application/json",
+            base_url="http://127.0.0.1",
         ).status_code
         == 204
     )
@@ -227,7 +251,8 @@ def test_of_eight_presses_at_once_most_are_told_at_once(
             thread.join()
     assert len(took_s) == 8
     assert sum(took > 1.5 for took in took_s) <= config.current().lock_crowd
-    # PostgreSQL counts a wait behind another waiter, and then the one for the holder, each by itself.
+    # PostgreSQL counts a wait behind another waiter, and then the one for the holder, each by
+    # itself.
     assert max(took_s) < 2 * config.current().lock_press_s + SLACK_S
     assert waits._under_way == 0
 

@@ -65,7 +65,9 @@ def strictness(app: Flask, scheme: str) -> dict[str, list[str]]:
     return found
 
 
-def test_what_is_answered_before_flask_is_strict_about_https_too(told: Flask, door_app: Callable[..., Flask]) -> None:
+def test_what_is_answered_before_flask_is_strict_about_https_too(
+    told: Flask, door_app: Callable[..., Flask]
+) -> None:
     once = ["max-age=31536000; includeSubDomains"]
     assert [path for path, said in strictness(told, "http").items() if said] == []
     assert [path for path, said in strictness(told, "https").items() if said != once] == []

@@ -27,8 +27,14 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     ("moment", "shown"),
     [
         (NOON - timedelta(minutes=116), '<time datetime="2026-11-23T10:04:00+0000">10:04</time>'),
-        (NOON - timedelta(days=1), '<time datetime="2026-11-22T12:00:00+0000">22 Nov\xa012:00</time>'),
-        (NOON - timedelta(days=400), '<time datetime="2025-10-19T12:00:00+0000">19 Oct 2025\xa012:00</time>'),
+        (
+            NOON - timedelta(days=1),
+            '<time datetime="2026-11-22T12:00:00+0000">22 Nov\xa012:00</time>',
+        ),
+        (
+            NOON - timedelta(days=400),
+            '<time datetime="2025-10-19T12:00:00+0000">19 Oct 2025\xa012:00</time>',
+        ),
         (None, "–"),
     ],
 )
@@ -68,8 +74,14 @@ def test_codes() -> None:
         ("{{ '+233241234567'|phone|loose }}", "024 123 4567"),
         ("{{ 5120|size }}", "5 GB"),
         ("{{ store_url('ama') }}", "http://ama.localhost"),
-        ("{{ portal_url() }} {{ console_url() }}", "http://portal.localhost http://admin.localhost"),
-        ("{% from 'shared/forms.html' import field %}{{ field('n', 'A<b', '\"><x') }}", 'value="&#34;&gt;&lt;x"'),
+        (
+            "{{ portal_url() }} {{ console_url() }}",
+            "http://portal.localhost http://admin.localhost",
+        ),
+        (
+            "{% from 'shared/forms.html' import field %}{{ field('n', 'A<b', '\"><x') }}",
+            'value="&#34;&gt;&lt;x"',
+        ),
     ],
 )
 def test_filters_in_templates(app: Flask, source: str, shown: str) -> None:
@@ -103,10 +115,16 @@ def lines(config: Config, caplog: pytest.LogCaptureFixture) -> list[str]:
         root.removeHandler(keep)
 
 
-def test_one_line_per_request_with_its_id_and_without_its_secrets(app: Flask, config: Config, lines: list[str]) -> None:
+def test_one_line_per_request_with_its_id_and_without_its_secrets(
+    app: Flask, config: Config, lines: list[str]
+) -> None:
     client = app.test_client()
     client.post(f"/datamart/{config.webhook_token}", base_url="http://hooks.localhost", data=b"{}")
-    client.get("/orders/K7QM2XR94T", base_url="http://ama.localhost", headers={"X-Request-Id": "from-the-proxy-1"})
+    client.get(
+        "/orders/K7QM2XR94T",
+        base_url="http://ama.localhost",
+        headers={"X-Request-Id": "from-the-proxy-1"},
+    )
     requests = [line for line in lines if " request " in line]
     assert len(requests) == 2
     assert config.webhook_token not in "".join(lines)
@@ -129,7 +147,9 @@ def test_a_line_break_cannot_forge_a_line(app: Flask, lines: list[str]) -> None:
     assert r"name=\"Ama\n10:00" in line or r'name="Ama\n10:00' in line
 
 
-@pytest.mark.parametrize("key", ["password", "api_secret", "csrf_token", "Authorization", "cookie", "X_API_KEY"])
+@pytest.mark.parametrize(
+    "key", ["password", "api_secret", "csrf_token", "Authorization", "cookie", "X_API_KEY"]
+)
 def test_secrets_never_reach_a_log(app: Flask, lines: list[str], key: str) -> None:
     logs.log.info("saved", **{key: "hunter2-hunter2"})
     assert "hunter2" not in lines[0] and "[hidden]" in lines[0]
@@ -141,7 +161,9 @@ def test_json_logs_are_json(app: Flask, config: Config, lines: list[str]) -> Non
     logs.configure(dataclasses.replace(config, log_json=True))
     try:
         handler = next(h for h in logging.getLogger().handlers if h.get_name() == "makola")
-        record = logging.LogRecord("door", logging.INFO, __file__, 1, {"event": "saved\n", "level": "info"}, None, None)
+        record = logging.LogRecord(
+            "door", logging.INFO, __file__, 1, {"event": "saved\n", "level": "info"}, None, None
+        )
         assert json.loads(handler.format(record))["event"]
     finally:
         logs.configure(config)

@@ -1,4 +1,5 @@
-"""A desk with a fresh sandbox supplier for every test of fulfilment; for restores, empty databases and a Makola on them."""
+"""A desk with a fresh sandbox supplier for every test of fulfilment; for restores, empty databases
+and a Makola on them."""
 
 from __future__ import annotations
 
@@ -27,10 +28,14 @@ from integrations.sandbox.store import Store
 
 
 @pytest.fixture
-def make_desk(app: Flask, tmp_path: Path, jump: Callable[[float], None]) -> Iterator[Callable[..., Desk]]:
+def make_desk(
+    app: Flask, tmp_path: Path, jump: Callable[[float], None]
+) -> Iterator[Callable[..., Desk]]:
     made: list[sandbox_app.Supplier] = []
 
-    def build(profile: str = "documented", *, wallet_pesewas: int = FLOAT_PESEWAS, **knobs: object) -> Desk:
+    def build(
+        profile: str = "documented", *, wallet_pesewas: int = FLOAT_PESEWAS, **knobs: object
+    ) -> Desk:
         store = Store(tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas)
         made.append(sandbox_app.create_sandbox(store, profile, dropped=httpx.ReadError, **knobs))
         return Desk(app, made[-1], jump)
@@ -55,9 +60,13 @@ def empty(postgres: dict[str, str]) -> Iterator[Database]:
     admin, store, platform = (urlsplit(postgres[name]) for name in ("admin", "store", "app"))
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(admin.username or ""))
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(admin.username or "")
+            )
         )
-        yield Database(name, *(address._replace(path=name).geturl() for address in (admin, store, platform)))
+        yield Database(
+            name, *(address._replace(path=name).geturl() for address in (admin, store, platform))
+        )
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -67,7 +76,11 @@ def elsewhere(tmp_path: Path) -> Iterator[Database]:
     server = servers.start_postgres(tmp_path / "elsewhere", fsync=False)
     try:
         yield servers.prepare_database(
-            server, "makola", owner_password="another owner", store_password="a store", platform_password="a platform"
+            server,
+            "makola",
+            owner_password="another owner",
+            store_password="a store",
+            platform_password="a platform",
         )
     finally:
         server.stop()
@@ -104,7 +117,9 @@ def command() -> Callable[..., Result]:
     """One of a Makola's commands, as a person types it: `command(app, "backup", file)`."""
 
     def run(app: Flask, *words: object) -> Result:
-        with app.app_context():  # a command takes the context that is open, and a desk keeps its own open
+        with (
+            app.app_context()
+        ):  # a command takes the context that is open, and a desk keeps its own open
             return app.test_cli_runner().invoke(args=[str(word) for word in words])
 
     return run
@@ -118,7 +133,9 @@ def count() -> Callable[[str], dict[str, int]]:
 
 def _rows(url: str) -> dict[str, int]:
     with psycopg.connect(url) as connection:
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
         return {
             name: connection.execute(
                 sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", name))

@@ -27,7 +27,8 @@ class Cost:
 
 @contextmanager
 def counted() -> Iterator[Cost]:
-    """Count on both engines while the block runs. The wallet's lock, on a connection of its own, counts too."""
+    """Count on both engines while the block runs. The wallet's lock, on a connection of its own,
+    counts too."""
     cost = Cost()
 
     def statement(_connection: Any, _cursor: Any, said: str, *_more: Any) -> None:

@@ -1,4 +1,5 @@
-"""A desk for tests of fulfilment: our side in process, the sandbox as the supplier, time that jumps."""
+"""A desk for tests of fulfilment: our side in process, the sandbox as the supplier, time that
+jumps."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ _numbers = itertools.count(1)
 class Desk:
     """Places, releases, works and looks at orders; one instance a test."""
 
-    def __init__(self, app: Flask, sandbox: sandbox_app.Supplier, jump: Callable[[float], None]) -> None:
+    def __init__(
+        self, app: Flask, sandbox: sandbox_app.Supplier, jump: Callable[[float], None]
+    ) -> None:
         self.app = app
         self.sandbox = sandbox
         self.jump = jump
@@ -44,13 +47,19 @@ class Desk:
         app.extensions["supplier"] = self.client
         tenancy.clear()
 
-    def place(self, slug: str = "ama", *, network: str = "mtn", gb: int = 1, number: str | None = None) -> Order:
+    def place(
+        self, slug: str = "ama", *, network: str = "mtn", gb: int = 1, number: str | None = None
+    ) -> Order:
         with self.inside(slug):
-            line = next(item for item in catalog.shelf() if (item.network, item.mb) == (network, gb * 1024))
+            line = next(
+                item for item in catalog.shelf() if (item.network, item.mb) == (network, gb * 1024)
+            )
             count = next(_numbers)
             number = number or f"+23324{1_000_000 + count}"
             return orders.place(
-                bundle_id=line.bundle_id, recipient_msisdn=number, idempotency_key=f"desk-{count:020}"
+                bundle_id=line.bundle_id,
+                recipient_msisdn=number,
+                idempotency_key=f"desk-{count:020}",
             ).order
 
     def release(self, slug: str = "ama", **wish: Any) -> Order:
@@ -64,7 +73,8 @@ class Desk:
         return tenancy.inside(store.id)
 
     def work(self, rounds: int = 1) -> int:
-        """Run every due row once, as the relay and a worker would; `rounds` times. Returns how many ran."""
+        """Run every due row once, as the relay and a worker would; `rounds` times. Returns how many
+        ran."""
         ran = 0
         for _ in range(rounds):
             with tenancy.across_stores():
@@ -87,7 +97,9 @@ class Desk:
     def jump_to_next(self) -> None:
         """Move the clock to the moment the next row falls due or its lease ends."""
         with tenancy.across_stores():
-            rows = db.session.scalars(select(outbox.OutboxRow).where(outbox.OutboxRow.done_at.is_(None))).all()
+            rows = db.session.scalars(
+                select(outbox.OutboxRow).where(outbox.OutboxRow.done_at.is_(None))
+            ).all()
         assert rows, "nothing is left to look at"
         moment = min(max(row.due_at, row.lease_until or row.due_at) for row in rows)
         wait = (moment - clock.now()).total_seconds()
@@ -99,7 +111,9 @@ class Desk:
 
     def plan(self, fault: str, endpoint: str = "purchase", **more: Any) -> None:
         """The supplier's next misbehaviour."""
-        self.sandbox.sandbox.faults.install(faults.read_plan([{"fault": fault, "endpoint": endpoint} | more]))
+        self.sandbox.sandbox.faults.install(
+            faults.read_plan([{"fault": fault, "endpoint": endpoint} | more])
+        )
 
     def settle(self, order: Order, status: str, refund: bool | None = None) -> None:
         """The supplier's person settles an order by hand."""
@@ -129,7 +143,11 @@ class Desk:
     def details(self, order: Order, kind: str) -> list[dict[str, Any]]:
         """What the events of a kind carry beside their sentence."""
         with tenancy.across_stores():
-            return [event.detail or {} for event in orders.timeline(self.read(order)) if event.kind == kind]
+            return [
+                event.detail or {}
+                for event in orders.timeline(self.read(order))
+                if event.kind == kind
+            ]
 
     def told(self, order: Order) -> list[str]:
         with tenancy.across_stores():

@@ -1,4 +1,5 @@
-"""A backup holds every row of every store, comes back whole with its policies and guards, and says so when it does not."""
+"""A backup holds every row of every store, comes back whole with its policies and guards, and says
+so when it does not."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def kept(desk: Desk, app: Flask, command: Command, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
-    """Put a program of the test's own on PATH: a shell script, with `$REAL` for the real one's folder."""
+    """Put a program of the test's own on PATH: a shell script, with `$REAL` for the real one's
+    folder."""
     real = list(backup._places("pg_dump"))[-1].parent  # the wheel's, which is as new as the server
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -93,7 +95,9 @@ def test_what_came_back_is_walled_and_guarded(
         )
 
 
-def test_a_backup_is_for_its_owner_only_and_written_over_by_nobody(kept: Path, app: Flask, command: Command) -> None:
+def test_a_backup_is_for_its_owner_only_and_written_over_by_nobody(
+    kept: Path, app: Flask, command: Command
+) -> None:
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     before = kept.read_bytes()
     again = command(app, "backup", kept)
@@ -103,10 +107,16 @@ def test_a_backup_is_for_its_owner_only_and_written_over_by_nobody(kept: Path, a
 
 
 def test_the_password_is_on_no_command_line(
-    app: Flask, command: Command, programs: Callable[[str, str], Path], tmp_path: Path, postgres: dict[str, str]
+    app: Flask,
+    command: Command,
+    programs: Callable[[str, str], Path],
+    tmp_path: Path,
+    postgres: dict[str, str],
 ) -> None:
     """Also: the machine's own program on PATH is taken before the wheel's."""
-    programs("pg_dump", f'tr "\\0" " " < /proc/$$/cmdline >> {tmp_path}/told; exec "$REAL/pg_dump" "$@"')
+    programs(
+        "pg_dump", f'tr "\\0" " " < /proc/$$/cmdline >> {tmp_path}/told; exec "$REAL/pg_dump" "$@"'
+    )
     assert command(app, "backup", tmp_path / "a.dump").exit_code == 0
     told = (tmp_path / "told").read_text()
     assert "--snapshot=" in told
@@ -121,7 +131,11 @@ def test_an_older_program_is_passed_over(
 
 
 def test_without_a_program_new_enough_it_says_what_to_install(
-    app: Flask, command: Command, programs: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    command: Command,
+    programs: Callable[[str, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old = programs("pg_dump", 'echo "pg_dump (PostgreSQL) 15.18"')
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
@@ -134,14 +148,21 @@ def test_without_a_program_new_enough_it_says_what_to_install(
 @pytest.mark.parametrize(
     ("script", "word"),
     [
-        ('exec "$REAL/pg_dump" "$@" --exclude-table-data=public.users', "does not hold every row"),  # reports success
+        # Reports success.
+        ('exec "$REAL/pg_dump" "$@" --exclude-table-data=public.users', "does not hold every row"),
         ('"$REAL/pg_dump" "$@"; for last in "$@"; do case "$last" in --file=*) truncate -s 2000 "${last#--file=}";; esac; done', "cannot be read back"),
-        ('case "$*" in *--file=*) echo "disk full" >&2; exit 1;; esac; exec "$REAL/pg_dump" "$@"', "disk full"),
+        ('case "$*" in *--file=*) echo "disk full" >&2; exit 1;; esac; exec "$REAL/pg_dump" "$@"',
+        "disk full"),
     ],
     ids=["no rows", "cut short", "no room"],
 )  # fmt: skip
 def test_a_file_that_is_no_whole_backup_is_not_kept(
-    app: Flask, command: Command, programs: Callable[[str, str], Path], tmp_path: Path, script: str, word: str
+    app: Flask,
+    command: Command,
+    programs: Callable[[str, str], Path],
+    tmp_path: Path,
+    script: str,
+    word: str,
 ) -> None:
     programs("pg_dump", script)
     said = command(app, "backup", tmp_path / "a.dump")
@@ -175,7 +196,8 @@ def test_nothing_that_a_role_may_leave_in_the_database_ends_its_backups(
     statement: str,
     role: str,
 ) -> None:
-    """PostgreSQL lets every role do these; one statement that was smuggled in must not cost the owner his backups."""
+    """PostgreSQL lets every role do these; one statement that was smuggled in must not cost the
+    owner his backups."""
     file = tmp_path / "makola.dump"
     desk.release("ama")
     try:
@@ -264,21 +286,31 @@ DAMAGES = (
 
 
 def test_the_check_sees_what_a_restore_could_lose(
-    kept: Path, empty: Database, at: Callable[[Database], Flask], command: Command, postgres: dict[str, str]
+    kept: Path,
+    empty: Database,
+    at: Callable[[Database], Flask],
+    command: Command,
+    postgres: dict[str, str],
 ) -> None:
     second, application = at(empty), urlsplit(empty.platform_url).username
     assert command(second, "restore", kept).exit_code == 0
-    with psycopg.connect(urlsplit(postgres["super"])._replace(path=empty.name).geturl(), autocommit=True) as connection:
+    with psycopg.connect(
+        urlsplit(postgres["super"])._replace(path=empty.name).geturl(), autocommit=True
+    ) as connection:
         for damage, repair, word in DAMAGES:
             connection.execute(re.sub(r"\bapp$", f'"{application}"', damage))
             looked = command(second, "restore-check")
             assert looked.exit_code == 1, word
-            assert word in "".join(line for line in looked.output.splitlines() if line.startswith("BAD"))
+            assert word in "".join(
+                line for line in looked.output.splitlines() if line.startswith("BAD")
+            )
             connection.execute(re.sub(r"\bapp$", f'"{application}"', repair))
     assert command(second, "restore-check").exit_code == 0
 
 
 def test_the_check_knows_every_guard_of_the_tables(app: Flask, postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["admin"]) as connection:
-        found = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall()
+        found = connection.execute(
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+        ).fetchall()
     assert {name for (name,) in found} == restored.GUARDS

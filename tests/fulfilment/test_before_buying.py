@@ -1,4 +1,5 @@
-"""What must hold before a purchase, and what an answer that is no plain yes does to the line of orders."""
+"""What must hold before a purchase, and what an answer that is no plain yes does to the line of
+orders."""
 
 from __future__ import annotations
 
@@ -20,7 +21,16 @@ from core.orders import Order
 from core.supplier import supply
 from fulfilment import jobs
 from fulfilment.buying import balance, schedule, supplier_link
-from integrations.ports import Absent, Accepted, Balance, Found, NoAnswer, NotSent, Rejected, Unknown
+from integrations.ports import (
+    Absent,
+    Accepted,
+    Balance,
+    Found,
+    NoAnswer,
+    NotSent,
+    Rejected,
+    Unknown,
+)
 
 COST, AGENT = 460, 470
 
@@ -28,7 +38,9 @@ COST, AGENT = 460, 470
 def purchases(desk: Desk) -> int:
     """How often the purchase endpoint was called, by our own log."""
     with tenancy.across_stores():
-        return len([line for line in supply.calls(endpoint="purchase") if line.answered_at is not None])
+        return len(
+            [line for line in supply.calls(endpoint="purchase") if line.answered_at is not None]
+        )
 
 
 def balance_reads(desk: Desk) -> int:
@@ -85,7 +97,9 @@ def test_the_supplier_s_own_refusal_for_lack_of_float_parks_and_refunds_nobody(
 ) -> None:
     order = desk.release()
     monkeypatch.setattr(
-        desk.client, "submit", lambda _r: Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "no")
+        desk.client,
+        "submit",
+        lambda _r: Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "no"),
     )
     desk.work()
     order = desk.read(order)
@@ -100,7 +114,11 @@ def test_an_order_on_a_paused_network_waits_and_goes_when_it_is_resumed(desk: De
     with tenancy.across_stores():
         catalog.pause_network("mtn", "backlog", SYSTEM)
     desk.work()
-    assert (desk.read(order).state, desk.read(order).wait_reason, purchases(desk)) == ("queued", "paused", 0)
+    assert (desk.read(order).state, desk.read(order).wait_reason, purchases(desk)) == (
+        "queued",
+        "paused",
+        0,
+    )
     with tenancy.across_stores():
         catalog.resume_network("mtn", SYSTEM)
     assert desk.work_until(order, "processing").wait_reason is None
@@ -174,7 +192,9 @@ def test_two_purchases_are_never_in_flight_on_one_wallet(desk: Desk, impatient: 
     assert desk.work_until(order, "processing").attempt == 1
 
 
-def test_a_balance_is_not_compared_while_a_purchase_is_in_flight(desk: Desk, impatient: None) -> None:
+def test_a_balance_is_not_compared_while_a_purchase_is_in_flight(
+    desk: Desk, impatient: None
+) -> None:
     with tenancy.across_stores():
         asked = outbox.ask("refresh_balance", SYSTEM)
     with Held(desk):
@@ -213,7 +233,9 @@ def test_a_connection_that_breaks_while_it_waits_for_its_turn_is_an_error_and_no
     assert len(errors) == 1
 
 
-def test_a_claim_lost_to_another_job_is_left_to_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_lost_to_another_job_is_left_to_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     monkeypatch.setattr(orders, "claim_together", lambda _ids: [])
     desk.work()
@@ -245,7 +267,10 @@ def test_a_timed_read_waits_when_no_call_is_left(desk: Desk, kind: Any) -> None:
         (NoAnswer("rate_limited", "429", 20.0), "the supplier's rate limit is used up (429)"),
         (NoAnswer("broken", "http_500"), "the supplier's answer was an error (http 500)"),
         (NoAnswer("endpoint_gone", "404"), "the supplier has no such endpoint any more (404)"),
-        (NoAnswer("unclear", "html"), "what came back was not the supplier's own answer, so it says nothing (html)"),
+        (
+            NoAnswer("unclear", "html"),
+            "what came back was not the supplier's own answer, so it says nothing (html)",
+        ),
     ],
 )
 def test_a_balance_that_cannot_be_read_says_why_to_who_asked(
@@ -288,9 +313,9 @@ def no_float_booked(desk: Desk, postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
-            "DELETE FROM entries WHERE posting_id IN (SELECT id FROM postings WHERE kind = 'fund_float'); "
-            "UPDATE accounts a SET balance_pesewas = "
-            "coalesce((SELECT sum(amount_pesewas) FROM entries e WHERE e.account_id = a.id), 0)"
+            "DELETE FROM entries WHERE posting_id IN (SELECT id FROM postings WHERE kind ="
+            " 'fund_float'); UPDATE accounts a SET balance_pesewas = coalesce((SELECT"
+            " sum(amount_pesewas) FROM entries e WHERE e.account_id = a.id), 0)"
         )
 
 
@@ -308,7 +333,8 @@ def test_the_first_balance_of_empty_books_opens_them_and_only_the_first(
 
 
 def unclear_then_proven(desk: Desk) -> Order:
-    """An order whose first attempt got no clear answer and was then proven absent: *queued* for its second."""
+    """An order whose first attempt got no clear answer and was then proven absent: *queued* for its
+    second."""
     desk.plan("http_500_before", times=1)
     order = desk.release()
     desk.work()
@@ -347,10 +373,16 @@ def test_without_a_fresh_absent_nothing_is_sent_again(
     desk.jump_to_next()
     desk.work()
     now = desk.read(order)
-    assert (now.state, now.wait_reason) == ("queued", "rate" if budget == "none left" else "supplier_unreachable")
+    assert (now.state, now.wait_reason) == (
+        "queued",
+        "rate" if budget == "none left" else "supplier_unreachable",
+    )
     assert purchases(desk) == before
     if budget == "none left":
-        assert (taken[-1], now.attempt) == (("purchase", 2), 1), "nothing is spent on a purchase that cannot be made"
+        assert (taken[-1], now.attempt) == (
+            ("purchase", 2),
+            1,
+        ), "nothing is spent on a purchase that cannot be made"
     monkeypatch.undo()
     assert desk.work_until(order, "processing").resends == 1
     assert len(desk.charges(order)) == 1
@@ -386,11 +418,15 @@ def test_a_taken_reference_is_given_up_only_when_the_supplier_denies_it_to_us(
 ) -> None:
     order = desk.release()
     ref = order.order_ref
-    monkeypatch.setattr(desk.client, "submit", lambda _r: Rejected("duplicate_reference", "DUPLICATE", "exists"))
+    monkeypatch.setattr(
+        desk.client, "submit", lambda _r: Rejected("duplicate_reference", "DUPLICATE", "exists")
+    )
     if status is None:
         take = supply.take_call
         monkeypatch.setattr(balance, "too_low_for", lambda *_: False)
-        monkeypatch.setattr(supply, "take_call", lambda share, calls=1: 30.0 if share == "other" else take(share))
+        monkeypatch.setattr(
+            supply, "take_call", lambda share, calls=1: 30.0 if share == "other" else take(share)
+        )
     else:
         monkeypatch.setattr(desk.client, "status", lambda _ref: status)
     with tenancy.across_stores():
@@ -399,31 +435,47 @@ def test_a_taken_reference_is_given_up_only_when_the_supplier_denies_it_to_us(
         jobs.run(*one)
     now = desk.read(order)
     assert (now.order_ref != ref) == renewed
-    assert (now.state, now.unknown_since is not None) == (("queued", False) if renewed else ("submitting", True))
+    assert (now.state, now.unknown_since is not None) == (
+        ("queued", False) if renewed else ("submitting", True)
+    )
 
 
-def test_an_answer_about_another_reference_moves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_about_another_reference_moves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
-    monkeypatch.setattr(desk.client, "submit", lambda _r: Accepted("pending", "pending", order_ref="MK-SOMEBODY-ELSE"))
+    monkeypatch.setattr(
+        desk.client,
+        "submit",
+        lambda _r: Accepted("pending", "pending", order_ref="MK-SOMEBODY-ELSE"),
+    )
     desk.work()
     assert (desk.read(order).state, desk.cases()) == ("submitting", ["wrong_answer"])
     assert desk.books()["in_flight"] == 0
 
 
-@pytest.mark.parametrize("wrong", [{"recipient": "0209999999"}, {"capacity": "5GB"}, {"order_ref": "MK-SOMEBODY-ELSE"}])
+@pytest.mark.parametrize(
+    "wrong", [{"recipient": "0209999999"}, {"capacity": "5GB"}, {"order_ref": "MK-SOMEBODY-ELSE"}]
+)
 def test_a_record_that_does_not_fit_the_order_completes_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
 ) -> None:
     order = desk.release()
     desk.work()
-    found = {"order_ref": order.order_ref, "status": "completed", "raw_status": "successful"} | wrong
+    found = {
+        "order_ref": order.order_ref,
+        "status": "completed",
+        "raw_status": "successful",
+    } | wrong
     monkeypatch.setattr(desk.client, "status", lambda _ref: Found(**found))  # type: ignore[arg-type]
     desk.jump_to_next()
     desk.work()
     assert (desk.read(order).state, desk.cases()) == ("processing", ["wrong_answer"])
 
 
-def test_a_supplier_that_forgets_what_it_accepted_is_a_case(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_supplier_that_forgets_what_it_accepted_is_a_case(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     desk.work()
     monkeypatch.setattr(desk.client, "status", Absent)
@@ -435,7 +487,9 @@ def test_a_supplier_that_forgets_what_it_accepted_is_a_case(desk: Desk, monkeypa
     assert (desk.read(order).state, desk.cases()) == ("processing", ["wrong_answer"])
 
 
-@pytest.mark.parametrize(("kind", "state"), [("never_fulfilled", "processing"), ("unknown_too_long", "submitting")])
+@pytest.mark.parametrize(
+    ("kind", "state"), [("never_fulfilled", "processing"), ("unknown_too_long", "submitting")]
+)
 def test_a_day_without_an_end_is_shown_to_a_person(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, state: str
 ) -> None:
@@ -453,7 +507,9 @@ def test_a_day_without_an_end_is_shown_to_a_person(
     assert (desk.read(order).state, desk.cases()) == (state, [kind])
 
 
-def test_a_look_up_told_to_wait_is_not_asked_again_before(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_up_told_to_wait_is_not_asked_again_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     desk.work()
     monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("rate_limited", "429", 500.0))
@@ -466,7 +522,9 @@ def test_a_look_up_told_to_wait_is_not_asked_again_before(desk: Desk, monkeypatc
         assert supply.take_call("purchase") > 490
 
 
-def test_a_look_up_with_refused_credentials_stops_purchases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_up_with_refused_credentials_stops_purchases(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.release()
     desk.work()
     monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("credentials", "401"))

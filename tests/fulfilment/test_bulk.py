@@ -1,4 +1,5 @@
-"""Several purchases in one call: when, for whom, and that each line stays an order of its own whatever the answer."""
+"""Several purchases in one call: when, for whom, and that each line stays an order of its own
+whatever the answer."""
 
 from __future__ import annotations
 
@@ -76,7 +77,9 @@ def work_one(desk: Desk, order: Order) -> None:
         jobs.run(*lease)
 
 
-def test_ten_orders_of_two_stores_go_in_one_call_when_calls_are_scarce(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_ten_orders_of_two_stores_go_in_one_call_when_calls_are_scarce(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     made = released(desk, 12)
     scarce(5)
     work_one(desk, made[0])
@@ -96,7 +99,9 @@ def test_every_line_has_its_own_attempt_lease_and_moment_of_the_next_check(
     for order in map(desk.read, made):
         assert (order.attempt, order.state) == (1, "processing")
         assert order.lease_until is not None and order.claimed_at is not None
-    assert desk.work() == 0, "a row of the envelope is due at once, which would waste the call it saved"
+    assert desk.work() == 0, (
+        "a row of the envelope is due at once, which would waste the call it saved"
+    )
     desk.jump(config.current().processing_ladder_s[0] * 1.2)
     scarce(50)
     assert desk.work() == 10
@@ -122,7 +127,9 @@ def test_the_call_is_logged_once_before_it_goes_out_and_names_every_line(
         (12, 13, "there is just a call for each, and one for the balance"),
     ],
 )
-def test_orders_go_one_by_one(desk: Desk, envelopes: list[list[str]], count: int, calls: int, why: str) -> None:
+def test_orders_go_one_by_one(
+    desk: Desk, envelopes: list[list[str]], count: int, calls: int, why: str
+) -> None:
     made = released(desk, count)
     scarce(calls)
     work_one(desk, made[0])
@@ -143,7 +150,9 @@ def test_it_is_off_unless_it_is_switched_on(
 def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[list[str]]) -> None:
     made = released(desk, 13)
     ids = [made[3].id, made[4].id]
-    tables_owner.execute("UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)", ids=ids)
+    tables_owner.execute(
+        "UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)", ids=ids
+    )
     scarce(5)
     work_one(desk, made[3])
     assert envelopes == []
@@ -163,7 +172,9 @@ def test_orders_of_a_paused_network_are_left_out(desk: Desk, envelopes: list[lis
     assert states(desk, at) == ["queued"] * 2
 
 
-def test_no_more_lines_than_the_float_can_pay(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_lines_than_the_float_can_pay(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk = make_desk(wallet_pesewas=7 * COST + 10)
     sent = watched(desk, monkeypatch)
     with tenancy.across_stores():
@@ -178,7 +189,9 @@ def test_no_more_lines_than_the_float_can_pay(make_desk: Callable[..., Desk], mo
     assert states(desk, made) == ["processing"] * 7 + ["queued"] * 5
 
 
-@pytest.mark.parametrize("fault", ["reset_after", "http_500_after", "truncated_json", "html_502_after"])
+@pytest.mark.parametrize(
+    "fault", ["reset_after", "http_500_after", "truncated_json", "html_502_after"]
+)
 def test_an_unclear_envelope_is_looked_up_line_by_line_and_never_sent_again(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -191,7 +204,9 @@ def test_an_unclear_envelope_is_looked_up_line_by_line_and_never_sent_again(
     assert states(desk, made) == ["submitting"] * 10
     assert all(desk.read(order).unknown_since for order in made)
     with tenancy.across_stores():
-        assert supply.state().unknown_streak == 1, "one unclear call counts once, whatever its lines"
+        assert supply.state().unknown_streak == 1, (
+            "one unclear call counts once, whatever its lines"
+        )
     scarce(50)
     for order in made:
         desk.work_until(order, "processing")
@@ -204,7 +219,8 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     desk = make_desk(dedupe=False)
-    # Its window is real time, and hours of ours pass in seconds here: our own budget is what limits.
+    # Its window is real time, and hours of ours pass in seconds here: our own budget is what
+    # limits.
     desk.sandbox.sandbox.knobs.rate_limit = 10_000
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
@@ -218,25 +234,35 @@ def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_
     assert sorted(desk.charges()) == sorted(order.order_ref for order in made)
 
 
-def test_one_bad_line_is_refused_alone_and_the_others_go_on(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_one_bad_line_is_refused_alone_and_the_others_go_on(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     made = released(desk, 11)
-    tables_owner.execute("UPDATE orders SET recipient_msisdn = '+233441234567' WHERE id = :id", id=made[4].id)
+    tables_owner.execute(
+        "UPDATE orders SET recipient_msisdn = '+233441234567' WHERE id = :id", id=made[4].id
+    )
     scarce(9)
     work_one(desk, made[0])
     assert states(desk, made) == ["queued"] * 4 + ["refunded"] + ["queued"] * 6
     assert desk.charges() == []
     work_one(desk, made[0])
-    assert sorted(desk.charges()) == sorted(order.order_ref for order in made if order is not made[4])
+    assert sorted(desk.charges()) == sorted(
+        order.order_ref for order in made if order is not made[4]
+    )
 
 
 def test_a_line_whose_reference_is_taken_breaks_the_rest_and_each_is_settled_by_itself(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = make_desk("published", bulk="on", bulk_alias="on", products=("YELLOW", "TELECEL", "AT_PREMIUM"))
+    desk = make_desk(
+        "published", bulk="on", bulk_alias="on", products=("YELLOW", "TELECEL", "AT_PREMIUM")
+    )
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
     desk.client.submit(
-        PurchaseRequest(made[3].order_ref, made[3].product_name, made[3].capacity, made[3].recipient_msisdn)
+        PurchaseRequest(
+            made[3].order_ref, made[3].product_name, made[3].capacity, made[3].recipient_msisdn
+        )
     )
     scarce(5)
     work_one(desk, made[0])
@@ -277,7 +303,9 @@ def test_two_batches_of_a_window_cost_two_calls(desk: Desk, envelopes: list[list
     assert states(desk, made) == ["processing"] * 20
 
 
-def test_a_line_cancelled_in_the_meantime_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_cancelled_in_the_meantime_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from desk import AMA
 
     sent = watched(desk, monkeypatch)
@@ -297,7 +325,9 @@ def test_a_line_cancelled_in_the_meantime_is_not_sent(desk: Desk, monkeypatch: p
     assert desk.read(made[2]).state == "cancelled"
 
 
-def test_a_worker_stopped_in_the_call_leaves_every_line_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_stopped_in_the_call_leaves_every_line_unknown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = released(desk, 10)
 
     def interrupted(_requests: object, _bulk_ref: str) -> BulkResult:
@@ -310,7 +340,9 @@ def test_a_worker_stopped_in_the_call_leaves_every_line_unknown(desk: Desk, monk
     assert all(desk.read(order).unknown_since for order in made)
 
 
-def test_an_envelope_held_up_over_its_lease_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_envelope_held_up_over_its_lease_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
     real = orders.claim_together
@@ -334,12 +366,16 @@ def test_no_reference_of_an_envelope_is_ever_used_again(desk: Desk) -> None:
         scarce(5)
         work_one(desk, made[0])
     with tenancy.across_stores():
-        rows = db.session.scalars(select(supply.SupplierCall).where(supply.SupplierCall.endpoint == "bulk")).all()
+        rows = db.session.scalars(
+            select(supply.SupplierCall).where(supply.SupplierCall.endpoint == "bulk")
+        ).all()
     seen = [json.loads(row.request_body)["reference"] for row in rows]
     assert len(seen) == len(set(seen)) == 2
 
 
-def test_the_money_of_an_envelope_is_what_the_supplier_took(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_the_money_of_an_envelope_is_what_the_supplier_took(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     made = released(desk, 10)
     scarce(5)
     work_one(desk, made[0])

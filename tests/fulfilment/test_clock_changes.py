@@ -1,7 +1,8 @@
-"""Somebody sets the wall clock, an hour forward or back, at any step of an order: nothing early, nothing stuck.
+"""Somebody sets the wall clock, an hour forward or back, at any step of an order: nothing early,
+nothing stuck.
 
-Time that really passes is measured by the steady clock. Between two steps the relay looks at the clocks, as it does
-every second.
+Time that really passes is measured by the steady clock. Between two steps the relay looks at the
+clocks, as it does every second.
 """
 
 from __future__ import annotations
@@ -58,9 +59,12 @@ class Story:
 
 @pytest.fixture
 def story(
-    make_desk: Callable[..., Desk], set_clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    make_desk: Callable[..., Desk],
+    set_clock: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Story]:
-    """Play an order whose first purchase was lost, with a change of the clock before one of its steps, to its delivery."""
+    """Play an order whose first purchase was lost, with a change of the clock before one of its
+    steps, to its delivery."""
 
     def play(clock_change_at: int = -1, by: float = 0.0, *, relay_sees: bool = True) -> Story:
         desk, watch, told = make_desk(dedupe=False), watching(), Story()
@@ -115,7 +119,9 @@ def test_a_clock_change_at_any_step_sends_nothing_early_and_holds_nothing_up(
 
 
 @pytest.mark.parametrize("step", range(0, 8, 2))
-def test_a_clock_set_forward_proves_nothing_even_when_nobody_saw_it(story: Callable[..., Story], step: int) -> None:
+def test_a_clock_set_forward_proves_nothing_even_when_nobody_saw_it(
+    story: Callable[..., Story], step: int
+) -> None:
     settings = config.current()
     first, second = story(step, HOUR_S, relay_sees=False).sent
     assert second - first >= settings.grace_s + settings.absence_gap_s
@@ -139,12 +145,19 @@ def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
 
 @pytest.mark.parametrize("by", LEAPS)
 @pytest.mark.parametrize(
-    ("fault", "wait_s", "times"), [("text_429", 60, 1), ("http_401", 300, 1), ("http_500_after", 60, 5)]
+    ("fault", "wait_s", "times"),
+    [("text_429", 60, 1), ("http_401", 300, 1), ("http_500_after", 60, 5)],
 )
 def test_the_line_stays_closed_as_long_as_it_was_to_be(
-    make_desk: Callable[..., Desk], set_clock: Callable[[float], None], by: float, fault: str, wait_s: int, times: int
+    make_desk: Callable[..., Desk],
+    set_clock: Callable[[float], None],
+    by: float,
+    fault: str,
+    wait_s: int,
+    times: int,
 ) -> None:
-    """The supplier said "not now", refused our credentials, or was unclear five times: then the clock is set."""
+    """The supplier said "not now", refused our credentials, or was unclear five times: then the
+    clock is set."""
     desk, watch = make_desk(), watching()
     desk.plan(fault, times=times)
     for _ in range(times):
@@ -159,7 +172,9 @@ def test_the_line_stays_closed_as_long_as_it_was_to_be(
 
 
 @pytest.mark.parametrize("by", LEAPS)
-def test_what_is_due_tomorrow_stays_due_tomorrow(desk: Desk, set_clock: Callable[[float], None], by: float) -> None:
+def test_what_is_due_tomorrow_stays_due_tomorrow(
+    desk: Desk, set_clock: Callable[[float], None], by: float
+) -> None:
     watch, order = watching(), desk.release()
     desk.work_until(order, "processing")
     desk.settle(order, "successful")
@@ -225,7 +240,9 @@ def test_two_relays_move_everything_once(desk: Desk, set_clock: Callable[[float]
     assert abs(row_of(order).due_at - due_at - timedelta(hours=1)) < timedelta(seconds=1)
 
 
-def test_a_relay_that_starts_after_the_clock_change_sees_it(desk: Desk, set_clock: Callable[[float], None]) -> None:
+def test_a_relay_that_starts_after_the_clock_change_sees_it(
+    desk: Desk, set_clock: Callable[[float], None]
+) -> None:
     watching()
     order = desk.release()
     desk.jump(600)
@@ -260,7 +277,8 @@ def ring(order: Order) -> bool:
 def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease_of_the_old_time(
     desk: Desk, set_clock: Callable[[float], None]
 ) -> None:
-    """Its job died, say. By the new time the lease ends in an hour; the ring makes the row look like one of the new."""
+    """Its job died, say. By the new time the lease ends in an hour; the ring makes the row look
+    like one of the new."""
     watch, order = watching(), desk.release()
     desk.work_until(order, "processing")
     desk.jump(2 * HOUR_S)
@@ -279,7 +297,8 @@ def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease
 def test_news_between_a_clock_change_forward_and_the_look_is_not_put_off_with_its_row(
     desk: Desk, set_clock: Callable[[float], None]
 ) -> None:
-    """The row is due by the new time before anything is moved, so the ring need not make it due: it must stay so."""
+    """The row is due by the new time before anything is moved, so the ring need not make it due: it
+    must stay so."""
     watch, order = watching(), desk.release()
     desk.work_until(order, "processing")
     set_clock(HOUR_S)
@@ -290,7 +309,10 @@ def test_news_between_a_clock_change_forward_and_the_look_is_not_put_off_with_it
 
 
 def test_small_steps_and_the_demo_s_jumps_are_no_clock_changes(
-    context: Flask, set_clock: Callable[[float], None], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    context: Flask,
+    set_clock: Callable[[float], None],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watch = watching()
     set_clock(2)
@@ -305,7 +327,11 @@ def test_a_timer_whose_last_time_is_in_the_future_asks_again(
     context: Flask, set_clock: Callable[[float], None]
 ) -> None:
     def asked() -> int:
-        return len(db.session.scalars(select(outbox.OutboxRow).where(outbox.OutboxRow.kind == "refresh_balance")).all())
+        return len(
+            db.session.scalars(
+                select(outbox.OutboxRow).where(outbox.OutboxRow.kind == "refresh_balance")
+            ).all()
+        )
 
     with tenancy.across_stores():
         relay.ask_timed()
@@ -338,7 +364,11 @@ def test_the_relay_looks_at_the_clocks(
 
 def _marks(app: Flask) -> int:
     with app.app_context():
-        return int(db.session.execute(text("SELECT count(*) FROM settings WHERE key LIKE 'clock.mark.%'")).scalar_one())
+        return int(
+            db.session.execute(
+                text("SELECT count(*) FROM settings WHERE key LIKE 'clock.mark.%'")
+            ).scalar_one()
+        )
 
 
 def wait_for(condition: Callable[[], Any]) -> None:

@@ -1,4 +1,5 @@
-"""The commands of fulfilment as a person types them: what they print, what they leave behind, what they refuse."""
+"""The commands of fulfilment as a person types them: what they print, what they leave behind, what
+they refuse."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ from integrations.datamart.client import DataMart
 from operations import seeds, supervise, worker
 
 PEOPLE = {
-    name: {"email": f"{name}@shop.example", "password": f"{name} has a password"} for name in ("owner", "ama", "kofi")
+    name: {"email": f"{name}@shop.example", "password": f"{name} has a password"}
+    for name in ("owner", "ama", "kofi")
 }
 
 HERE = Place("10.0.0.1", "portal")
@@ -53,7 +55,9 @@ def command(app: Flask) -> Callable[..., Result]:
 
 
 def verdicts(output: str) -> dict[str, str]:
-    rows = re.findall(r"(?m)^(GET \S+) +(works|gone|broken|refused|unreachable|no information) ", output)
+    rows = re.findall(
+        r"(?m)^(GET \S+) +(works|gone|broken|refused|unreachable|no information) ", output
+    )
     return dict(rows)
 
 
@@ -72,9 +76,14 @@ PRODUCTS = {"documented": 37, "published": 14, "forwarding": 14}
 QUIRKS = {"GET /v1/capacities": "gone", "GET /v1/statistics": "broken"}
 
 
-@pytest.mark.parametrize(("profile", "different"), [("documented", {}), ("published", QUIRKS), ("forwarding", QUIRKS)])
+@pytest.mark.parametrize(
+    ("profile", "different"), [("documented", {}), ("published", QUIRKS), ("forwarding", QUIRKS)]
+)
 def test_check_says_which_endpoint_works(
-    make_desk: Callable[..., Desk], command: Callable[..., Result], profile: str, different: dict[str, str]
+    make_desk: Callable[..., Desk],
+    command: Callable[..., Result],
+    profile: str,
+    different: dict[str, str],
 ) -> None:
     make_desk(profile)
     result = command("supplier", "check")
@@ -88,10 +97,18 @@ def test_check_says_which_endpoint_works(
     ):
         assert detail in result.output
     with tenancy.across_stores():
-        assert {line.endpoint for line in supply.calls()} >= {"account", "balance", "products", "status", "statistics"}
+        assert {line.endpoint for line in supply.calls()} >= {
+            "account",
+            "balance",
+            "products",
+            "status",
+            "statistics",
+        }
 
 
-def test_check_counts_the_list_where_the_supplier_has_one(desk: Desk, command: Callable[..., Result]) -> None:
+def test_check_counts_the_list_where_the_supplier_has_one(
+    desk: Desk, command: Callable[..., Result]
+) -> None:
     desk.release()
     desk.work()
     output = command("supplier", "check").output
@@ -99,8 +116,12 @@ def test_check_counts_the_list_where_the_supplier_has_one(desk: Desk, command: C
     assert "1 rows" in output
 
 
-def test_check_of_a_supplier_that_is_away_says_so_for_each_endpoint(app: Flask, command: Callable[..., Result]) -> None:
-    app.extensions["supplier"] = DataMart("http://127.0.0.1:9/api", "k", "s", on_call=None, clock=clock.now)
+def test_check_of_a_supplier_that_is_away_says_so_for_each_endpoint(
+    app: Flask, command: Callable[..., Result]
+) -> None:
+    app.extensions["supplier"] = DataMart(
+        "http://127.0.0.1:9/api", "k", "s", on_call=None, clock=clock.now
+    )
     result = command("supplier", "check")
     assert result.exit_code == 0
     assert verdicts(result.output) == dict.fromkeys(WORKS, "unreachable")
@@ -113,7 +134,10 @@ def test_check_with_wrong_keys_says_refused(desk: Desk, command: Callable[..., R
 
 def test_sync_reads_the_list_and_applies_it(desk: Desk, command: Callable[..., Result]) -> None:
     result = command("supplier", "sync")
-    assert (result.exit_code, f"{PRODUCTS['documented']} products read" in result.output) == (0, True)
+    assert (result.exit_code, f"{PRODUCTS['documented']} products read" in result.output) == (
+        0,
+        True,
+    )
     with tenancy.across_stores():
         report = catalog.last_sync()
     assert report is not None
@@ -147,11 +171,16 @@ def test_a_list_that_cannot_be_had_changes_nothing_and_says_why(
     assert (link.closed_until is not None) == (fault == "text_429")
 
 
-def test_balance_is_read_and_judged(make_desk: Callable[..., Desk], command: Callable[..., Result]) -> None:
+def test_balance_is_read_and_judged(
+    make_desk: Callable[..., Desk], command: Callable[..., Result]
+) -> None:
     make_desk()
     assert command("supplier", "balance").output.endswith("fits\n")
     make_desk(wallet_pesewas=FLOAT_PESEWAS - 700)
-    assert "less than expected by GH₵\N{NO-BREAK SPACE}7.00, seen once" in command("supplier", "balance").output
+    assert (
+        "less than expected by GH₵\N{NO-BREAK SPACE}7.00, seen once"
+        in command("supplier", "balance").output
+    )
 
 
 def test_the_balance_is_not_judged_beside_a_purchase_under_way(
@@ -165,7 +194,9 @@ def test_the_balance_is_not_judged_beside_a_purchase_under_way(
     assert supply.calls(endpoint="balance") == []
 
 
-def test_a_balance_that_cannot_be_read_says_why_and_judges_nothing(desk: Desk, command: Callable[..., Result]) -> None:
+def test_a_balance_that_cannot_be_read_says_why_and_judges_nothing(
+    desk: Desk, command: Callable[..., Result]
+) -> None:
     desk.plan("http_401", endpoint="balance", times=1)
     result = command("supplier", "balance")
     assert result.exit_code == 0
@@ -184,11 +215,16 @@ def people(tmp_path: Path) -> Path:
 def nothing_yet(app: Flask, postgres: dict[str, str]) -> None:
     """A database as the migrations leave it: the platform's accounts and nothing else."""
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
-        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        tables = ", ".join(name for (name,) in found if name not in ("alembic_version", "signing_keys"))
+        found = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+        tables = ", ".join(
+            name for (name,) in found if name not in ("alembic_version", "signing_keys")
+        )
         connection.execute(f"SET session_replication_role = replica; TRUNCATE {tables}")
         connection.execute(
-            "INSERT INTO accounts SELECT id, name, 0, store_id FROM seed.accounts WHERE store_id IS NULL"
+            "INSERT INTO accounts SELECT id, name, 0, store_id FROM seed.accounts WHERE store_id IS"
+            " NULL"
         )
         connection.execute(database_identity.REMEMBER)
 
@@ -214,12 +250,16 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
         with desk.inside(slug):
             assert ledger.wallet().available_pesewas == seeds.DEMO_WALLET_PESEWAS
             assert {line.network for line in catalog.shelf()} == {"mtn", "telecel", "at"}
-        assert logging_in.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE) is not None
+        assert (
+            logging_in.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE)
+            is not None
+        )
     before = rows()
     assert command("seed", "--demo", "--passwords-file", people).exit_code == 0
     assert rows() == before
     with tenancy.across_stores():
-        reconcile.renew()  # as a relay does that lives: before the first look nobody knows what can be bought
+        # As a relay does that lives: before the first look nobody knows what can be bought.
+        reconcile.renew()
     order = desk.release()
     desk.work()
     assert desk.read(order).state == "processing"
@@ -234,7 +274,9 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
     token = users.start_login(ama, "portal")
     command("seed", "--demo", "--passwords-file", people)
     assert users.login_of(token, "portal") is not None
-    people.write_text(json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}}))
+    people.write_text(
+        json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}})
+    )
     command("seed", "--demo", "--passwords-file", people)
     assert logging_in.authenticate(PEOPLE["ama"]["email"], "another password", HERE) is not None
     assert logging_in.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE) is None
@@ -244,7 +286,9 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
 def test_the_demo_with_the_supplier_away_still_makes_the_shops(
     nothing_yet: None, app: Flask, command: Callable[..., Result], people: Path
 ) -> None:
-    app.extensions["supplier"] = DataMart("http://127.0.0.1:9/api", "k", "s", on_call=None, clock=clock.now)
+    app.extensions["supplier"] = DataMart(
+        "http://127.0.0.1:9/api", "k", "s", on_call=None, clock=clock.now
+    )
     result = command("seed", "--demo", "--passwords-file", people)
     assert (result.exit_code, "Nothing was changed." in result.output) == (0, True)
     with app.app_context():
@@ -256,7 +300,9 @@ def test_the_demo_with_no_call_left_makes_the_shops_without_a_list(
     nothing_yet: None, desk: Desk, command: Callable[..., Result], people: Path
 ) -> None:
     supply.close_until(clock.after(60))
-    assert command("seed", "--demo", "--passwords-file", people).output == "Demo rows are in place.\n"
+    assert (
+        command("seed", "--demo", "--passwords-file", people).output == "Demo rows are in place.\n"
+    )
     with tenancy.across_stores():
         assert supply.calls() == []
 
@@ -283,7 +329,10 @@ def test_the_owner_s_password_may_come_from_a_file_and_is_not_printed_then(
     assert PEOPLE["owner"]["email"] in result.output
     assert PEOPLE["owner"]["password"] not in result.output
     with app.app_context():
-        assert logging_in.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE) is not None
+        assert (
+            logging_in.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE)
+            is not None
+        )
 
 
 def test_a_file_with_another_password_changes_nothing_and_says_which_command_does(
@@ -291,13 +340,22 @@ def test_a_file_with_another_password_changes_nothing_and_says_which_command_doe
 ) -> None:
     email, old = PEOPLE["owner"]["email"], PEOPLE["owner"]["password"]
     command("seed", "--owner-only", "--passwords-file", people)
-    assert command("seed", "--owner-only", "--passwords-file", people).output == "The owner exists already.\n"
-    for other in ({"email": email, "password": "a kettle on the roof"}, {"email": "x@shop.example", "password": old}):
+    assert (
+        command("seed", "--owner-only", "--passwords-file", people).output
+        == "The owner exists already.\n"
+    )
+    for other in (
+        {"email": email, "password": "a kettle on the roof"},
+        {"email": "x@shop.example", "password": old},
+    ):
         file = tmp_path / "other.json"
         file.write_text(json.dumps({"owner": other}))
         said = command("seed", "--owner-only", "--passwords-file", file)
         assert said.exit_code == 0 and "was NOT set" in said.output
-        assert f"flask --app wsgi user password {email}" in said.output and other["password"] not in said.output
+        assert (
+            f"flask --app wsgi user password {email}" in said.output
+            and other["password"] not in said.output
+        )
     with app.app_context():
         assert logging_in.authenticate(email, old, HERE) is not None
         assert users.by_email("x@shop.example") is None
@@ -305,12 +363,21 @@ def test_a_file_with_another_password_changes_nothing_and_says_which_command_doe
 
 @pytest.mark.parametrize("words", [("seed", "--owner-only"), ("seed", "--demo")])
 def test_a_file_with_a_password_that_cannot_be_used_is_refused_with_a_sentence(
-    nothing_yet: None, desk: Desk, command: Callable[..., Result], tmp_path: Path, words: tuple[str, ...]
+    nothing_yet: None,
+    desk: Desk,
+    command: Callable[..., Result],
+    tmp_path: Path,
+    words: tuple[str, ...],
 ) -> None:
     file = tmp_path / "weak.json"
-    file.write_text(json.dumps({**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}}))
+    file.write_text(
+        json.dumps({**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}})
+    )
     said = command(*words, "--passwords-file", file)
-    assert said.exit_code == 1 and "A log-in of the file cannot be used. Use at least 12" in said.output
+    assert (
+        said.exit_code == 1
+        and "A log-in of the file cannot be used. Use at least 12" in said.output
+    )
     assert users.by_email("owner@shop.example") is None
 
 

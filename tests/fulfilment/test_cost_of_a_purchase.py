@@ -1,4 +1,5 @@
-"""What each step of one purchase asks of the database, against limits that are written here and nowhere else."""
+"""What each step of one purchase asks of the database, against limits that are written here and
+nowhere else."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ LIMITS = {
     "webhook": (8, 1, 1),
     "settle": (17, 3, 2),
 }
-"""`buy` and `look up` include the lease's own transaction and the end of the row. The draft is counted in the store's tests."""
+"""`buy` and `look up` include the lease's own transaction and the end of the row. The draft is
+counted in the store's tests."""
 
 
 class Road:
@@ -43,7 +45,9 @@ class Road:
             bundle_id = catalog.shelf()[0].bundle_id
             with counted() as self.costs["place"]:
                 order = orders.place(
-                    bundle_id=bundle_id, recipient_msisdn="+233241119999", idempotency_key="the-one-and-only-order"
+                    bundle_id=bundle_id,
+                    recipient_msisdn="+233241119999",
+                    idempotency_key="the-one-and-only-order",
                 ).order
         with self.desk.inside("ama"), counted() as self.costs["process"]:
             orders.process(order.code, AMA)
@@ -91,7 +95,10 @@ def road(desk: Desk, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Road:
 
 def test_each_step_of_a_purchase_stays_within_its_limits(road: Road) -> None:
     assert road.walk().state == "completed"
-    found = {step: (len(cost.statements), cost.commits, cost.reads_of("orders")) for step, cost in road.costs.items()}
+    found = {
+        step: (len(cost.statements), cost.commits, cost.reads_of("orders"))
+        for step, cost in road.costs.items()
+    }
     over = {
         step: (counts, LIMITS[step])
         for step, counts in found.items()
@@ -103,7 +110,11 @@ def test_each_step_of_a_purchase_stays_within_its_limits(road: Road) -> None:
 
 def test_a_counter_that_counts_nothing_is_seen(desk: Desk, run_twice: Callable[[], Cost]) -> None:
     cost = run_twice()
-    assert (cost.commits, len(cost.statements) >= 2, cost.reads_of("orders") >= 1) == (1, True, True)
+    assert (cost.commits, len(cost.statements) >= 2, cost.reads_of("orders") >= 1) == (
+        1,
+        True,
+        True,
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""One purchase per order: every answer of the supplier against what we then do, judged by its own charge file."""
+"""One purchase per order: every answer of the supplier against what we then do, judged by its own
+charge file."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ def test_the_road_from_process_to_completed(desk: Desk) -> None:
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
     desk.work()
     order = desk.read(order)
-    assert (order.state, order.supplier_status, order.charged_pesewas) == ("processing", "pending", COST)
+    assert (order.state, order.supplier_status, order.charged_pesewas) == (
+        "processing",
+        "pending",
+        COST,
+    )
     assert desk.books()["in_flight"] == COST
     desk.settle(order, "successful")
     order = desk.work_until(order, "completed")
@@ -58,7 +63,9 @@ def test_a_job_delivered_five_times_buys_once(desk: Desk) -> None:
         "truncated_json",
     ],
 )
-def test_an_answer_lost_after_the_charge_is_found_by_look_up(make_desk: Callable[..., Desk], fault: str) -> None:
+def test_an_answer_lost_after_the_charge_is_found_by_look_up(
+    make_desk: Callable[..., Desk], fault: str
+) -> None:
     desk = make_desk(dedupe=False)
     desk.plan(fault, times=1)
     order = desk.release()
@@ -71,7 +78,9 @@ def test_an_answer_lost_after_the_charge_is_found_by_look_up(make_desk: Callable
     assert order.attempt == 1
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "reset_before", "html_502", "empty_503", "http_500_before"])
+@pytest.mark.parametrize(
+    "fault", ["drop_before", "reset_before", "html_502", "empty_503", "http_500_before"]
+)
 def test_a_request_lost_before_the_charge_is_sent_again_only_after_proof(
     make_desk: Callable[..., Desk], fault: str
 ) -> None:
@@ -102,7 +111,9 @@ def test_a_worker_killed_between_claim_and_call_leaves_an_order_that_is_looked_u
     assert order.resends == 1
 
 
-def test_a_worker_held_up_over_its_lease_does_not_send(desk: Desk, jump: Callable[[float], None]) -> None:
+def test_a_worker_held_up_over_its_lease_does_not_send(
+    desk: Desk, jump: Callable[[float], None]
+) -> None:
     order = desk.release()
     with desk.inside("ama"):
         claim = orders.claim(order.id)
@@ -115,11 +126,17 @@ def test_a_worker_held_up_over_its_lease_does_not_send(desk: Desk, jump: Callabl
     assert desk.read(order).unknown_since is not None
 
 
-def test_a_refusal_gives_the_money_back_at_once_and_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_gives_the_money_back_at_once_and_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     from integrations.ports import Rejected
 
-    monkeypatch.setattr(desk.client, "submit", lambda _r: Rejected("invalid", "INVALID_PHONE_NUMBER", "Not a number"))
+    monkeypatch.setattr(
+        desk.client,
+        "submit",
+        lambda _r: Rejected("invalid", "INVALID_PHONE_NUMBER", "Not a number"),
+    )
     desk.work(3)
     order = desk.read(order)
     assert (order.state, order.failure_reason) == ("refunded", "Not a number")
@@ -131,7 +148,8 @@ def test_a_refusal_gives_the_money_back_at_once_and_once(desk: Desk, monkeypatch
 def test_a_refusal_after_an_unclear_attempt_proves_nothing(
     make_desk: Callable[..., Desk], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first attempt was charged and its answer lost; look-ups lag, so absence seems proven; the second is refused.
+    # The first attempt was charged and its answer lost; look-ups lag, so absence seems proven; the
+    # second is refused.
     desk = make_desk(dedupe=False)
     desk.plan("http_500_before", times=1)
     order = desk.release()
@@ -154,7 +172,9 @@ def test_a_duplicate_of_ours_is_adopted(desk: Desk, monkeypatch: pytest.MonkeyPa
     order = desk.release()
     from integrations.ports import PurchaseRequest
 
-    desk.client.submit(PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn))
+    desk.client.submit(
+        PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn)
+    )
     desk.work()
     assert desk.read(order).state == "processing"
     assert len(desk.charges(order)) == 1
@@ -168,13 +188,17 @@ def test_a_duplicate_of_a_stranger_gets_a_new_reference(desk: Desk) -> None:
 
     order = desk.release()
     with tenancy.across_stores(), transaction() as session:
-        session.execute(update(Order).where(Order.id == order.id).values(order_ref=STRANGER_REFERENCE))
+        session.execute(
+            update(Order).where(Order.id == order.id).values(order_ref=STRANGER_REFERENCE)
+        )
     order = desk.work_until(order, "processing")
     assert order.order_ref != STRANGER_REFERENCE
     assert desk.charges() == [order.order_ref]
 
 
-def test_no_float_parks_the_order_with_a_reason_and_gives_nothing_back(make_desk: Callable[..., Desk]) -> None:
+def test_no_float_parks_the_order_with_a_reason_and_gives_nothing_back(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(wallet_pesewas=100)
     order = desk.release()
     desk.work()
@@ -225,10 +249,16 @@ def test_nobody_listening_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(desk.client, "submit", lambda _r: NotSent("connection refused"))
     desk.work()
     order = desk.read(order)
-    assert (order.state, order.wait_reason, order.ever_unknown) == ("queued", "supplier_unreachable", False)
+    assert (order.state, order.wait_reason, order.ever_unknown) == (
+        "queued",
+        "supplier_unreachable",
+        False,
+    )
 
 
-def test_a_job_cut_off_inside_the_call_is_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_cut_off_inside_the_call_is_unknown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rq.timeouts import JobTimeoutException
 
     def cut_off(_request: object) -> None:
@@ -263,10 +293,14 @@ def test_failed_for_a_day_gives_the_money_back(desk: Desk) -> None:
     assert order.final_at is not None
     assert (order.final_at - failed_at).total_seconds() >= config.current().failed_watch_s
     assert desk.wallet() == (WALLET_PESEWAS, 0)
-    assert desk.cases() == ["supplier_money"]  # the supplier kept our money: a person must ask for it
+    assert desk.cases() == [
+        "supplier_money"
+    ]  # the supplier kept our money: a person must ask for it
 
 
-def test_an_order_failed_before_its_acceptance_was_seen_is_money_the_supplier_took(desk: Desk) -> None:
+def test_an_order_failed_before_its_acceptance_was_seen_is_money_the_supplier_took(
+    desk: Desk,
+) -> None:
     # Its charge was in no book: after the watch the money was gone and nobody was asked.
     desk.plan("drop_after", times=1)
     order = desk.release()
@@ -315,12 +349,16 @@ def test_completed_is_looked_at_once_more_after_a_day(desk: Desk) -> None:
     assert desk.cases() == ["contradiction"]
 
 
-def test_an_answer_about_another_number_moves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_about_another_number_moves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from integrations.ports import Accepted
 
     order = desk.release()
     monkeypatch.setattr(
-        desk.client, "submit", lambda r: Accepted("pending", "pending", recipient="0209999999", order_ref=r.order_ref)
+        desk.client,
+        "submit",
+        lambda r: Accepted("pending", "pending", recipient="0209999999", order_ref=r.order_ref),
     )
     desk.work()
     order = desk.read(order)
@@ -338,7 +376,14 @@ def test_a_charge_off_the_quote_is_booked_as_variance_and_shown_to_a_person(desk
     def dearer(request: object) -> object:
         answer = real(request)  # type: ignore[arg-type]
         assert isinstance(answer, Accepted)
-        return Accepted("pending", "pending", answer.supplier_ref, 500, answer.balance_after_pesewas, answer.recipient)
+        return Accepted(
+            "pending",
+            "pending",
+            answer.supplier_ref,
+            500,
+            answer.balance_after_pesewas,
+            answer.recipient,
+        )
 
     desk.client.submit = dearer  # type: ignore[method-assign,assignment]
     desk.work()
@@ -348,15 +393,23 @@ def test_a_charge_off_the_quote_is_booked_as_variance_and_shown_to_a_person(desk
     desk.settle(order, "successful")
     desk.work_until(order, "completed")
     books = desk.books()
-    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - COST, 500 - COST)
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (
+        0,
+        AGENT - COST,
+        500 - COST,
+    )
 
 
-def test_an_unseen_word_changes_nothing_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unseen_word_changes_nothing_and_asks_a_person(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from integrations.ports import Found
 
     order = desk.release()
     desk.work()
-    monkeypatch.setattr(desk.client, "status", lambda ref: Found(ref, "processing", "teleported", needs_person=True))
+    monkeypatch.setattr(
+        desk.client, "status", lambda ref: Found(ref, "processing", "teleported", needs_person=True)
+    )
     desk.jump_to_next()
     desk.work()
     assert desk.read(order).state == "processing"
@@ -401,7 +454,8 @@ def test_a_second_resend_needs_a_person(make_desk: Callable[..., Desk]) -> None:
 def test_a_supplier_that_tells_repeats_is_not_asked_for_ever(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A reference it does not know and yet refuses as taken was sent again every six minutes, without an end.
+    # A reference it does not know and yet refuses as taken was sent again every six minutes,
+    # without an end.
     settings = replace(config.current(), supplier_dedupes=True)
     monkeypatch.setattr(config, "_current", settings)
     desk = make_desk(dedupe=True)
@@ -416,8 +470,11 @@ def test_a_supplier_that_tells_repeats_is_not_asked_for_ever(
     assert desk.read(order).resends == settings.max_proven_resends
 
 
-def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(make_desk: Callable[..., Desk]) -> None:
-    # Absence was proven, but the supplier got the first request after all: the check before the resend finds it.
+def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(
+    make_desk: Callable[..., Desk],
+) -> None:
+    # Absence was proven, but the supplier got the first request after all: the check before the
+    # resend finds it.
     from integrations.ports import PurchaseRequest
 
     desk = make_desk(dedupe=False)
@@ -433,7 +490,11 @@ def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(make_desk: C
             break
     order = desk.read(order)
     if order.state == "queued":
-        desk.client.submit(PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn))
+        desk.client.submit(
+            PurchaseRequest(
+                order.order_ref, order.product_name, order.capacity, order.recipient_msisdn
+            )
+        )
         desk.work_until(order, "processing")
     assert len(desk.charges(order)) == 1
 
@@ -451,7 +512,9 @@ def test_the_look_up_ladder_is_the_one_written_down(desk: Desk) -> None:
         assert looked is not None
         seen.append((looked - start).total_seconds())
     for age, rung in zip(seen, (60, 120, 300, 600, 1200, 1800, 3600, 7200), strict=True):
-        assert rung * (0.95 if rung > 3_600 else 1) <= age <= rung * 1.2 + 10  # the hourly step has ±10 % jitter
+        assert (
+            rung * (0.95 if rung > 3_600 else 1) <= age <= rung * 1.2 + 10
+        )  # the hourly step has ±10 % jitter
 
 
 def _ama() -> object:

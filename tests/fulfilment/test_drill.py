@@ -1,8 +1,9 @@
-"""The restore drill of docs/operate.md, by its own commands: backed up while orders flow, lost, restored elsewhere.
+"""The restore drill of docs/operate.md, by its own commands: backed up while orders flow, lost,
+restored elsewhere.
 
-The supplier is at its worst: it does not know a repeated reference, so every order of the backup that was bought after
-it would be bought again. Its own charge file judges. Relay and workers of the restored Makola are real
-processes.
+The supplier is at its worst: it does not know a repeated reference, so every order of the backup
+that was bought after it would be bought again. Its own charge file judges. Relay and workers of the
+restored Makola are real processes.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def supervised(environ: dict[str, str], folder: Path) -> Iterator[None]:
     """Relay and workers as they run in production, ended gently."""
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "supervise", "--workers", "2"]
     with (folder / "supervise.log").open("w") as log:
-        process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environ, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             yield
         finally:
@@ -89,7 +92,9 @@ def environ(elsewhere: Database, supplier_url: str, valkey: str, tmp_path: Path)
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     for field in fields(config.Config):
         if "env" in field.metadata and (value := getattr(told, field.name)) not in ("", None):
-            environ[field.metadata["env"]] = str(int(value)) if isinstance(value, bool) else str(value)
+            environ[field.metadata["env"]] = (
+                str(int(value)) if isinstance(value, bool) else str(value)
+            )
     return environ
 
 
@@ -105,7 +110,8 @@ def step(desk: Desk, order: Order) -> None:
 
 @contextmanager
 def traffic(desk: Desk) -> Iterator[list[Order]]:
-    """Two people who order and two workers who buy, until the block ends. Yields the orders so far."""
+    """Two people who order and two workers who buy, until the block ends. Yields the orders so
+    far."""
     stop, done, broken = threading.Event(), [], []
 
     def go(slug: str) -> None:
@@ -178,7 +184,9 @@ def test_the_restore_drill(
         step(desk, order)
     before = charged(desk)
     assert set(before.values()) == {1}
-    assert {order.order_ref for order in (completed, accepted, unclear, *queued, pending)} <= set(before)
+    assert {order.order_ref for order in (completed, accepted, unclear, *queued, pending)} <= set(
+        before
+    )
 
     for reference in before:  # delivered while nobody of ours was there to hear of it
         theirs = processing.find(desk.sandbox.sandbox, FIRST_ID, reference)
@@ -209,5 +217,7 @@ def test_the_restore_drill(
     missing = sum(abs(line["amount_pesewas"]) for line in lines if line["reference"] in lost)
     said = command(second, "supplier", "balance")
     assert command(second, "prove", "--whole").exit_code == 0
-    assert f"less than expected by {money.cedis(missing)}" in said.output  # what was bought after the backup
+    assert (
+        f"less than expected by {money.cedis(missing)}" in said.output
+    )  # what was bought after the backup
     assert command(second, "restore-check").exit_code == 0

@@ -1,4 +1,5 @@
-"""The float while orders flow: what purchases tell of it, the reserve, who waits and who goes first, and the full stop."""
+"""The float while orders flow: what purchases tell of it, the reserve, who waits and who goes
+first, and the full stop."""
 
 from __future__ import annotations
 
@@ -25,7 +26,16 @@ from core.supplier import balances, supply
 from fulfilment import jobs
 from fulfilment.buying import balance, supplier_link
 from integrations.datamart.client import DataMart
-from integrations.ports import Accepted, Balance, BulkLine, BulkResult, NoAnswer, PurchaseRequest, Rejected, Unknown
+from integrations.ports import (
+    Accepted,
+    Balance,
+    BulkLine,
+    BulkResult,
+    NoAnswer,
+    PurchaseRequest,
+    Rejected,
+    Unknown,
+)
 from integrations.sandbox import faults
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, move_money
 
@@ -43,7 +53,9 @@ def move_theirs(desk: Desk, pesewas: int) -> None:
 def set_float(pesewas: int) -> None:
     """Our books say so much."""
     with tenancy.across_stores(), transaction():
-        ledger.fund_float(pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM)
+        ledger.fund_float(
+            pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM
+        )
 
 
 def both_hold(make_desk: Callable[..., Desk], pesewas: int) -> Desk:
@@ -131,7 +143,9 @@ def test_a_balance_told_with_a_purchase_that_does_not_fit_is_a_break_like_any_ot
     desk: Desk, monkeypatch: pytest.MonkeyPatch, told: int
 ) -> None:
     def answer(request: PurchaseRequest) -> Accepted:
-        return Accepted("pending", "pending", None, COST, told, request.recipient_msisdn, request.order_ref)
+        return Accepted(
+            "pending", "pending", None, COST, told, request.recipient_msisdn, request.order_ref
+        )
 
     monkeypatch.setattr(desk.client, "submit", answer)
     monkeypatch.setattr(balance, "too_low_for", lambda *_: False)
@@ -153,14 +167,17 @@ def test_the_lines_of_an_envelope_are_judged_once_after_the_last_of_them(
     look(desk, made[0])
     assert states(desk, made) == ["processing"] * 10
     with tenancy.across_stores():
-        told = [read for read in balances.newest(9) if read.verdict.endswith("(told with a purchase)")]
+        told = [
+            read for read in balances.newest(9) if read.verdict.endswith("(told with a purchase)")
+        ]
     assert [(read.verdict, read.float_pesewas) for read in told] == [
         ("fits (told with a purchase)", FLOAT_PESEWAS - 10 * COST)
     ]
 
 
 def test_a_refusal_for_lack_of_float_tells_the_balance(make_desk: Callable[..., Desk]) -> None:
-    """The supplier's wallet went down since the last read: its refusal says so, and nobody asks twice."""
+    """The supplier's wallet went down since the last read: its refusal says so, and nobody asks
+    twice."""
     desk = make_desk(wallet_pesewas=FLOAT_PESEWAS)
     ask(desk)
     move_theirs(desk, -(FLOAT_PESEWAS - 100))
@@ -209,7 +226,8 @@ def test_the_supplier_s_silent_refund_is_seen_and_booked(desk: Desk) -> None:
 
 
 def test_a_lost_refund_is_found_before_anybody_is_asked_about_funding(desk: Desk) -> None:
-    """Reversed without a webhook: the next read asks the order, whose own answer books the money."""
+    """Reversed without a webhook: the next read asks the order, whose own answer books the
+    money."""
     order = desk.release()
     desk.work()
     desk.settle(order, "reversed")
@@ -258,7 +276,9 @@ def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(desk: De
         assert (order.state, order.wait_reason) == ("queued", "balance_break")
         with desk.inside("ama"):
             said = orders.agent_words(order).sentence
-        assert said.startswith("Waiting: buying is stopped until a charge of the supplier is explained.")
+        assert said.startswith(
+            "Waiting: buying is stopped until a charge of the supplier is explained."
+        )
     assert bought(desk) == [sent.order_ref]
     desk.settle(sent, "successful")  # look-ups go on
     desk.jump(61)
@@ -271,7 +291,9 @@ def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(desk: De
         assert ask(desk) == "Balance read: fits."
     assert [line["log_level"] for line in logs if "buying goes on" in line["event"]] == ["warning"]
     assert desk.cases() == []
-    assert all(row_of(order).due_at <= clock.now() for order in waiting), "nobody waits for the next minute"
+    assert all(row_of(order).due_at <= clock.now() for order in waiting), (
+        "nobody waits for the next minute"
+    )
     look(desk, *waiting)
     assert states(desk, waiting) == ["processing"] * 2
 
@@ -329,7 +351,9 @@ def test_the_reserve_is_kept_by_our_books_and_by_the_supplier_s_word(
     assert not balance.too_low_for(COST, desk.client)
 
 
-def test_orders_that_wait_for_float_do_not_use_up_the_calls_of_the_look_ups(make_desk: Callable[..., Desk]) -> None:
+def test_orders_that_wait_for_float_do_not_use_up_the_calls_of_the_look_ups(
+    make_desk: Callable[..., Desk],
+) -> None:
     """Each costs over a tenth of such a float, but what is not bought needs no read of its own."""
     desk = both_hold(make_desk, 100)
     for _ in range(8):
@@ -369,7 +393,9 @@ def in_line(desk: Desk) -> list[int]:
     return found
 
 
-def test_money_that_returns_wakes_as_many_as_it_pays_for_oldest_first(make_desk: Callable[..., Desk]) -> None:
+def test_money_that_returns_wakes_as_many_as_it_pays_for_oldest_first(
+    make_desk: Callable[..., Desk],
+) -> None:
     """900 does not fit any more after two of 460, and holds up no smaller one behind it."""
     desk, made = short_of_float(make_desk, [1, 1, 2, 1, 1])
     set_float(3 * COST + 100)
@@ -413,7 +439,9 @@ def funded_while_an_order_may_be_given_back(desk: Desk) -> Case:
         return case
 
 
-def test_a_funding_is_booked_whole_when_its_owner_says_so_and_no_order_is_taken_for_given_back(desk: Desk) -> None:
+def test_a_funding_is_booked_whole_when_its_owner_says_so_and_no_order_is_taken_for_given_back(
+    desk: Desk,
+) -> None:
     case = funded_while_an_order_may_be_given_back(desk)
     with tenancy.across_stores():
         assert reconcile.confirm_funding(case.id, OWNER, 70_000) == 70_000
@@ -452,7 +480,9 @@ def test_a_booked_refund_wakes_those_who_waited_for_it(make_desk: Callable[..., 
     assert states(desk, made) == ["processing", "queued"]
 
 
-def test_a_younger_order_yields_to_an_older_one_the_float_can_pay_now(make_desk: Callable[..., Desk]) -> None:
+def test_a_younger_order_yields_to_an_older_one_the_float_can_pay_now(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk, (old,) = short_of_float(make_desk, [1])
     young = desk.release("kofi")
     set_float(COST + 100)
@@ -472,7 +502,9 @@ def test_a_younger_order_yields_to_an_older_one_the_float_can_pay_now(make_desk:
     assert desk.read(young).wait_reason == "float"
 
 
-def test_an_older_order_too_large_for_the_float_holds_up_no_smaller_one(make_desk: Callable[..., Desk]) -> None:
+def test_an_older_order_too_large_for_the_float_holds_up_no_smaller_one(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk, (large,) = short_of_float(make_desk, [2], float_pesewas=COST + 100)
     small = desk.release()
     look(desk, small)
@@ -480,7 +512,9 @@ def test_an_older_order_too_large_for_the_float_holds_up_no_smaller_one(make_des
 
 
 @pytest.mark.parametrize("why", ["broken", "stuck", "refused", "no call left"])
-def test_an_older_order_that_cannot_go_now_holds_up_nobody(make_desk: Callable[..., Desk], why: str) -> None:
+def test_an_older_order_that_cannot_go_now_holds_up_nobody(
+    make_desk: Callable[..., Desk], why: str
+) -> None:
     desk, (old,) = short_of_float(make_desk, [1])
     young = desk.release()
     move_theirs(desk, 5_000)
@@ -523,7 +557,8 @@ def test_a_row_some_job_is_at_is_not_woken_beside_it(make_desk: Callable[..., De
 def test_of_two_workers_at_once_the_older_order_gets_the_float(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both rows are taken at the same moment, the younger worker is first at the wallet, and the float pays for one."""
+    """Both rows are taken at the same moment, the younger worker is first at the wallet, and the
+    float pays for one."""
     desk, (old,) = short_of_float(make_desk, [1])
     young = desk.release("kofi")
     set_float(COST + 100)
@@ -554,7 +589,8 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
             jobs.run(*leases[row_of(order).id])
 
     threads = [
-        threading.Thread(target=work, args=(order,), name=name) for name, order in (("old", old), ("young", young))
+        threading.Thread(target=work, args=(order,), name=name)
+        for name, order in (("old", old), ("young", young))
     ]
     for thread in threads:
         thread.start()
@@ -574,7 +610,9 @@ def test_a_charge_off_the_quote_is_booked_as_said_and_a_person_is_asked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, amount: int
 ) -> None:
     def answer(request: PurchaseRequest) -> Accepted:
-        return Accepted("pending", "pending", None, amount, None, request.recipient_msisdn, request.order_ref)
+        return Accepted(
+            "pending", "pending", None, amount, None, request.recipient_msisdn, request.order_ref
+        )
 
     with monkeypatch.context() as lying:
         lying.setattr(desk.client, "submit", answer)
@@ -587,10 +625,16 @@ def test_a_charge_off_the_quote_is_booked_as_said_and_a_person_is_asked(
     with desk.inside("ama"):
         assert orders.advance(order.id, "completed", text="Delivered.")
     books = desk.books()
-    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - COST, amount - COST)
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (
+        0,
+        AGENT - COST,
+        amount - COST,
+    )
     assert desk.wallet()[1] == 0
     with tenancy.across_stores():
-        assert reconcile.note_balance(FLOAT_PESEWAS - COST) == "fits", "the supplier may have taken its own price"
+        assert reconcile.note_balance(FLOAT_PESEWAS - COST) == "fits", (
+            "the supplier may have taken its own price"
+        )
 
 
 def spendable() -> int:
@@ -634,13 +678,19 @@ def test_a_charge_as_large_that_was_taken_counts(make_desk: Callable[..., Desk])
     assert (spendable(), free()) == (54_000, 54_000)
 
 
-def test_a_charge_of_no_price_counts_until_a_balance_is_told(make_desk: Callable[..., Desk]) -> None:
+def test_a_charge_of_no_price_counts_until_a_balance_is_told(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = both_hold(make_desk, 30_000)
     desk.release()
     desk.sandbox.sandbox.faults.install(
         faults.read_plan(
             [
-                {"fault": "edited_answer", "endpoint": "purchase", "members": {"amount": 460, "balance_after": None}},
+                {
+                    "fault": "edited_answer",
+                    "endpoint": "purchase",
+                    "members": {"amount": 460, "balance_after": None},
+                },
                 {"fault": "http_500_before", "endpoint": "balance", "times": None},
             ]
         )
@@ -678,7 +728,9 @@ def test_a_charge_of_no_price_starves_nobody_after_its_case_is_closed_until_the_
     assert spendable() == 30_000 - COST
     with tenancy.across_stores():
         [case] = cases.open_of_kind("float_funded")
-        settling.settle(case.id, "accept_gain", OWNER, words="never taken", seen_pesewas=46_000 - COST)
+        settling.settle(
+            case.id, "accept_gain", OWNER, words="never taken", seen_pesewas=46_000 - COST
+        )
         assert reconcile.countable_pesewas(supply.state()) == 30_000 - COST
     assert desk.books()["supplier_float"] == 30_000 - COST
 
@@ -708,14 +760,20 @@ def lie(desk: Desk) -> None:
     )  # fmt: skip
 
 
-def test_a_purchase_answered_about_another_reference_is_unclear_and_a_case(make_desk: Callable[..., Desk]) -> None:
+def test_a_purchase_answered_about_another_reference_is_unclear_and_a_case(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(dedupe=False)
     ask(desk)
     lie(desk)
     order = desk.release()
     desk.work()
     found = desk.read(order)
-    assert (found.state, found.unknown_since is not None, desk.cases()) == ("submitting", True, ["wrong_answer"])
+    assert (found.state, found.unknown_since is not None, desk.cases()) == (
+        "submitting",
+        True,
+        ["wrong_answer"],
+    )
     assert desk.books()["in_flight"] == 0
     with desk.inside("ama"):
         assert "It will not be bought twice" in orders.agent_words(found).sentence
@@ -724,7 +782,9 @@ def test_a_purchase_answered_about_another_reference_is_unclear_and_a_case(make_
     assert len(desk.charges(order)) == 1
 
 
-def test_a_look_up_answered_about_another_reference_is_no_information_and_a_case(desk: Desk) -> None:
+def test_a_look_up_answered_about_another_reference_is_no_information_and_a_case(
+    desk: Desk,
+) -> None:
     order = desk.release()
     desk.work()
     desk.settle(order, "successful")
@@ -737,7 +797,9 @@ def test_a_look_up_answered_about_another_reference_is_no_information_and_a_case
     assert desk.cases() == ["wrong_answer"], "once, however often it is said"
 
 
-def test_not_found_of_another_reference_proves_no_absence_and_is_a_case(make_desk: Callable[..., Desk]) -> None:
+def test_not_found_of_another_reference_proves_no_absence_and_is_a_case(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(dedupe=False)
     desk.plan("drop_before", times=1)
     order = desk.release()
@@ -780,7 +842,8 @@ def test_an_envelope_under_another_reference_is_a_case_of_each_line(
     strange = Unknown("other_reference")
     monkeypatch.setattr(
         desk.client, "submit_bulk",
-        lambda requests, _ref: BulkResult(tuple(BulkLine(one.order_ref, strange) for one in requests)),
+        lambda requests, _ref: BulkResult(tuple(BulkLine(one.order_ref,
+        strange) for one in requests)),
     )  # fmt: skip
     look(desk, made[0])
     assert states(desk, made) == ["submitting"] * 10

@@ -25,7 +25,9 @@ def test_a_late_look_at_a_forgotten_order_finds_that_it_fits(desk: Desk) -> None
     with tenancy.across_stores():
         assert orders.forget_number("+233241234567", SYSTEM).masked == 1
     assert desk.read(order).is_masked
-    before = len([told for told in desk.told(order) if told.startswith("Asked the supplier about it")])
+    before = len(
+        [told for told in desk.told(order) if told.startswith("Asked the supplier about it")]
+    )
     desk.jump_to_next()
     desk.work()
     looks = [told for told in desk.told(order) if told.startswith("Asked the supplier about it")]
@@ -48,5 +50,7 @@ def test_a_late_look_at_a_forgotten_order_finds_that_it_fits(desk: Desk) -> None
         ("+23324xxx4567", "", False),
     ],
 )
-def test_a_masked_number_is_compared_as_far_as_it_is_known(stored: str, told: str, same: bool) -> None:
+def test_a_masked_number_is_compared_as_far_as_it_is_known(
+    stored: str, told: str, same: bool
+) -> None:
     assert phones.may_be_same(stored, told) is same

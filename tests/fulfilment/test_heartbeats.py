@@ -1,4 +1,5 @@
-"""Who is alive: the relay and the workers beat from the loop that works, into the database, and lost rings are counted."""
+"""Who is alive: the relay and the workers beat from the loop that works, into the database, and
+lost rings are counted."""
 
 from __future__ import annotations
 
@@ -26,7 +27,10 @@ from operations import worker
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No beat was made by this process yet; the signals a worker takes are put back."""
     monkeypatch.setattr(heartbeats, "_last_beat", float("-inf"))
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -41,7 +45,11 @@ def run_one_job(app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyP
 
 
 def test_a_worker_beats_in_the_database(
-    app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
+    app: Flask,
+    desk: Desk,
+    valkey: str,
+    monkeypatch: pytest.MonkeyPatch,
+    jump: Callable[[float], None],
 ) -> None:
     assert heartbeats.health() == {}
     run_one_job(app, desk, valkey, monkeypatch)
@@ -65,7 +73,9 @@ def test_a_worker_without_a_database_works_on_and_misses_its_beat(
     assert heartbeats.health() == {}
 
 
-def test_the_relay_beats_once_in_ten_seconds(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_relay_beats_once_in_ten_seconds(
+    app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stop, rounds = threading.Event(), []
 
     def round_once(_connection: Any) -> int:

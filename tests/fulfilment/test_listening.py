@@ -1,4 +1,5 @@
-"""A supplier that is frozen, or whose wallet was emptied elsewhere, shows while people look: with the real relay and real sockets."""
+"""A supplier that is frozen, or whose wallet was emptied elsewhere, shows while people look: with
+the real relay and real sockets."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ LATE_S = 3.0
 
 
 class Gate:
-    """The desk's supplier behind a socket that can freeze: it takes connections and answers nothing meanwhile."""
+    """The desk's supplier behind a socket that can freeze: it takes connections and answers nothing
+    meanwhile."""
 
     def __init__(self, desk: Desk) -> None:
         self.open, self.asked = threading.Event(), 0
@@ -63,7 +65,12 @@ def gate(desk: Desk, monkeypatch: pytest.MonkeyPatch, valkey: str) -> Iterator[G
     serving = threading.Thread(target=made.server.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     client = DataMart(
-        made.address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now, scale=clock.seconds
+        made.address,
+        DEFAULT_KEY,
+        DEFAULT_SECRET,
+        on_call=call_log.record,
+        clock=clock.now,
+        scale=clock.seconds,
     )
     monkeypatch.setitem(desk.app.extensions, "supplier", client)
     monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=SCALE))
@@ -91,7 +98,9 @@ def relayed(app: Flask, gate: Gate) -> Iterator[None]:
     gate.open.set()
     running.join(20)
     assert not running.is_alive()
-    wait_for(lambda: not any(thread.name.startswith("listening") for thread in threading.enumerate()))
+    wait_for(
+        lambda: not any(thread.name.startswith("listening") for thread in threading.enumerate())
+    )
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 20) -> float:
@@ -135,7 +144,9 @@ def reads() -> int:
 
 @pytest.mark.slow(seconds=12)
 @pytest.mark.usefixtures("relayed")
-def test_a_frozen_supplier_closes_a_shop_that_is_looked_at_and_opens_it_at_once(app: Flask, gate: Gate) -> None:
+def test_a_frozen_supplier_closes_a_shop_that_is_looked_at_and_opens_it_at_once(
+    app: Flask, gate: Gate
+) -> None:
     wait_for(lambda: stopped(app) is None)
     look(app)
     wait_for(lambda: gate.asked)
@@ -185,7 +196,9 @@ def test_while_nobody_looks_nobody_asks(app: Flask, gate: Gate) -> None:
 
 @pytest.mark.slow(seconds=8)
 @pytest.mark.usefixtures("relayed")
-def test_looks_cost_ten_calls_a_minute_and_a_row_when_something_changed(app: Flask, gate: Gate) -> None:
+def test_looks_cost_ten_calls_a_minute_and_a_row_when_something_changed(
+    app: Flask, gate: Gate
+) -> None:
     look_on(app, 30 / SCALE)
     assert 3 <= gate.asked <= 6
     assert reads() == 1
@@ -193,12 +206,17 @@ def test_looks_cost_ten_calls_a_minute_and_a_row_when_something_changed(app: Fla
 
 @pytest.mark.slow(seconds=5)
 @pytest.mark.usefixtures("relayed")
-def test_a_wallet_that_was_emptied_elsewhere_shows_while_somebody_looks(app: Flask, desk: Desk, gate: Gate) -> None:
+def test_a_wallet_that_was_emptied_elsewhere_shows_while_somebody_looks(
+    app: Flask, desk: Desk, gate: Gate
+) -> None:
     look(app)
     wait_for(lambda: gate.asked and reads() == 1)
     assert not now(app).short
     with desk.sandbox.sandbox.store.change() as theirs:
-        theirs.execute("UPDATE accounts SET balance_pesewas = 300, balance_float = 3.0 WHERE id = ?", (FIRST_ID,))
+        theirs.execute(
+            "UPDATE accounts SET balance_pesewas = 300, balance_float = 3.0 WHERE id = ?",
+            (FIRST_ID,),
+        )
     look(app)
     wait_for(lambda: now(app).short, 10 / SCALE + LATE_S)
 
@@ -207,7 +225,9 @@ def test_a_wallet_that_was_emptied_elsewhere_shows_while_somebody_looks(app: Fla
 @pytest.mark.usefixtures("relayed")
 def test_what_is_kept_for_purchases_and_news_is_not_taken(app: Flask, gate: Gate) -> None:
     settings = config.current()
-    routine = settings.rate_calls - settings.rate_reserved_for_purchases - settings.rate_reserved_for_news
+    routine = (
+        settings.rate_calls - settings.rate_reserved_for_purchases - settings.rate_reserved_for_news
+    )
     with app.app_context(), tenancy.across_stores():
         for _ in range(routine):
             assert supply.take_call("other") == 0.0
@@ -216,7 +236,9 @@ def test_what_is_kept_for_purchases_and_news_is_not_taken(app: Flask, gate: Gate
 
 
 @pytest.mark.slow(seconds=4)
-def test_a_supplier_that_hangs_holds_up_no_round(app: Flask, desk: Desk, gate: Gate, relayed: None) -> None:
+def test_a_supplier_that_hangs_holds_up_no_round(
+    app: Flask, desk: Desk, gate: Gate, relayed: None
+) -> None:
     gate.open.clear()
     look(app)
     wait_for(lambda: gate.asked)
@@ -234,13 +256,19 @@ def _renewed_at(app: Flask) -> Any:
         return db.session.scalar(select(availability.Buying.renewed_at))
 
 
-def test_a_lost_look_holds_up_no_page(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_look_holds_up_no_page(
+    app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watching, "keep_look", relay.look)
     monkeypatch.setattr(watching, "_looked_until", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setitem(app.extensions, "redis", limits.valkey(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        monkeypatch.setitem(
+            app.extensions, "redis", limits.valkey(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        )
         monkeypatch.setattr(relay, "_quiet_until", 0.0)
-        app.test_client().get("/track", base_url="http://ama.localhost")  # what a first page costs is not asked
+        app.test_client().get(
+            "/track", base_url="http://ama.localhost"
+        )  # what a first page costs is not asked
         began = time.monotonic()
         look(app)
         assert time.monotonic() - began < 0.2

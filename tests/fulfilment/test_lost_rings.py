@@ -1,4 +1,5 @@
-"""Rings that are lost, doubled or cut off, by real RQ workers on a real Valkey: what was bought is bought once.
+"""Rings that are lost, doubled or cut off, by real RQ workers on a real Valkey: what was bought is
+bought once.
 
 Rows 7, 10, 11 and 12 of docs/faults.md. Time between a lost ring and the next is jumped.
 """
@@ -44,7 +45,10 @@ def own(tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """A worker takes the signals of its process over; they are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -99,7 +103,9 @@ def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
     assert (desk.read(order).state, desk.charges()) == ("processing", [order.order_ref])
     told = desk.told(order)
     own.start()
-    with Redis.from_url(own.url) as connection:  # RQ never heard that it ended, and runs it once more
+    with Redis.from_url(
+        own.url
+    ) as connection:  # RQ never heard that it ended, and runs it once more
         relay.queue_of(connection).enqueue_call(relay.JOB, args=ran[0], job_id="buy-again")
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     worker.run(desk.app, own.url)
@@ -107,13 +113,17 @@ def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
     assert (desk.told(order), desk.charges()) == (told, [order.order_ref])
 
 
-def test_a_full_valkey_holds_up_nobody_and_the_order_goes_when_there_is_room(desk: Desk, own: servers.Valkey) -> None:
+def test_a_full_valkey_holds_up_nobody_and_the_order_goes_when_there_is_room(
+    desk: Desk, own: servers.Valkey
+) -> None:
     with Redis.from_url(own.url) as connection:
         connection.config_set("maxmemory-policy", "noeviction")
         connection.config_set("maxmemory", "1")
         order = desk.release()
         assert desk.read(order).state == "queued"
-        with pytest.raises(RedisError, match="maxmemory"):  # as the relay's loop meets it, which goes on
+        with pytest.raises(
+            RedisError, match="maxmemory"
+        ):  # as the relay's loop meets it, which goes on
             round_of(desk)
         connection.config_set("maxmemory", "0")
         desk.jump(config.current().relay_lease_s + 0.1)
@@ -135,7 +145,9 @@ class InThread(MarkedWorker):
         pass
 
 
-def test_one_row_rung_five_times_to_three_workers_is_bought_once(desk: Desk, own: servers.Valkey, app: Flask) -> None:
+def test_one_row_rung_five_times_to_three_workers_is_bought_once(
+    desk: Desk, own: servers.Valkey, app: Flask
+) -> None:
     """Twice the same job, and three more of leases that were given out meanwhile."""
     desk.sandbox.sandbox.knobs.latency_s = 0.3
     order = desk.release()
@@ -143,13 +155,20 @@ def test_one_row_rung_five_times_to_three_workers_is_bought_once(desk: Desk, own
     queue = relay.queue_of(connection)
     ring = tuple(queue.jobs[0].args)
     for number in range(1, 5):
-        queue.enqueue_call(relay.JOB, args=(ring[0], ring[1] + number // 2), job_id=f"buy-{ring[0]}-{number}")
+        queue.enqueue_call(
+            relay.JOB, args=(ring[0], ring[1] + number // 2), job_id=f"buy-{ring[0]}-{number}"
+        )
     assert queue.count == 5
     broken: list[Any] = []
 
     def work() -> None:
         with app.app_context(), Redis.from_url(own.url) as line:
-            one = InThread([relay.queue_of(line)], connection=line, job_class=worker.RowJob, serializer=JSONSerializer)
+            one = InThread(
+                [relay.queue_of(line)],
+                connection=line,
+                job_class=worker.RowJob,
+                serializer=JSONSerializer,
+            )
             try:
                 one.work(burst=True, logging_level="CRITICAL")
             except BaseException as problem:  # noqa: BLE001 - shown by the test's own thread

@@ -1,4 +1,5 @@
-"""The newest price we know: by a list that renames and reprices, by a refusal, by a charge. Through the real worker."""
+"""The newest price we know: by a list that renames and reprices, by a refusal, by a charge. Through
+the real worker."""
 
 from __future__ import annotations
 
@@ -25,9 +26,12 @@ OWNER = Actor("owner", "Owner")
 OLD = {"product_code": "YELLOW_1GB", "drop": True}
 
 
-def new(code: str = "YELLO_1GB", name: str = "YELLO", price: float = 4.6, **more: Any) -> dict[str, Any]:
+def new(
+    code: str = "YELLO_1GB", name: str = "YELLO", price: float = 4.6, **more: Any
+) -> dict[str, Any]:
     return {
-        "product_code": code, "name": name, "capacity": "1GB", "validity": "30 days", "price": price, "currency": "GHS",
+        "product_code": code, "name": name, "capacity": "1GB", "validity": "30 days",
+        "price": price, "currency": "GHS",
         "status": "active",
     } | more  # fmt: skip
 
@@ -40,7 +44,9 @@ def lists(make_desk: Callable[..., Desk]) -> Lists:
 
 
 def one_gb() -> Bundle:
-    return db.session.scalars(select(Bundle).where(Bundle.network == "mtn", Bundle.mb == 1024)).one()
+    return db.session.scalars(
+        select(Bundle).where(Bundle.network == "mtn", Bundle.mb == 1024)
+    ).one()
 
 
 def on_shelf(lists: Lists, slug: str = "ama") -> bool:
@@ -57,7 +63,9 @@ def bought(lists: Lists, order: Order) -> str:
 
 def a_list_is_due() -> bool:
     with tenancy.across_stores():
-        query = select(OutboxRow).where(OutboxRow.kind == "sync_catalogue", OutboxRow.done_at.is_(None))
+        query = select(OutboxRow).where(
+            OutboxRow.kind == "sync_catalogue", OutboxRow.done_at.is_(None)
+        )
         return db.session.scalar(query) is not None
 
 
@@ -66,7 +74,10 @@ def a_list_is_due() -> bool:
 
 def test_what_is_listed_beats_what_is_missing_at_the_same_price(lists: Lists) -> None:
     lists.sync(OLD, new())
-    assert one_gb().offer_id == db.session.scalars(select(SupplierOffer.id).filter_by(product_code="YELLO_1GB")).one()
+    assert (
+        one_gb().offer_id
+        == db.session.scalars(select(SupplierOffer.id).filter_by(product_code="YELLO_1GB")).one()
+    )
     order = lists.desk.release()
     lists.desk.work()
     assert (lists.desk.read(order).state, bought(lists, order)) == ("processing", "YELLO_1GB")
@@ -97,15 +108,22 @@ def test_codes_that_change_places_buy_what_was_chosen(lists: Lists) -> None:
     order = lists.desk.release(gb=1)
     lists.desk.work()
     assert lists.desk.read(order).state == "processing"
-    [theirs] = lists.desk.sandbox.sandbox.store.rows("SELECT capacity FROM orders WHERE reference = ?", order.order_ref)
+    [theirs] = lists.desk.sandbox.sandbox.store.rows(
+        "SELECT capacity FROM orders WHERE reference = ?", order.order_ref
+    )
     assert theirs["capacity"] == "1GB"
 
 
-def test_a_bundle_gone_from_the_newest_list_is_not_sold_and_comes_back_by_itself(lists: Lists) -> None:
+def test_a_bundle_gone_from_the_newest_list_is_not_sold_and_comes_back_by_itself(
+    lists: Lists,
+) -> None:
     placed, released = lists.desk.place(), lists.desk.release(number="+233249000001")
     lists.read(OLD)
     assert not on_shelf(lists)
-    with lists.desk.inside("ama"), pytest.raises(orders.NotListed, match="not offered by the network"):
+    with (
+        lists.desk.inside("ama"),
+        pytest.raises(orders.NotListed, match="not offered by the network"),
+    ):
         orders.release(placed.code, AMA)
     lists.desk.work()
     assert lists.desk.read(released).wait_reason == "unlisted"
@@ -135,7 +153,8 @@ def test_a_refusal_takes_the_offer_off_sale_and_a_list_is_due(lists: Lists) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, "OUT_OF_STOCK"), (409, "BUNDLE_UNAVAILABLE"), (404, "NO_SUCH_PRODUCT")]
+    ("status", "code"),
+    [(400, "OUT_OF_STOCK"), (409, "BUNDLE_UNAVAILABLE"), (404, "NO_SUCH_PRODUCT")],
 )
 def test_a_refusal_in_other_words_takes_the_offer_off_sale_and_proves_nothing(
     lists: Lists, status: int, code: str
@@ -160,7 +179,12 @@ def test_an_order_the_refusal_struck_is_bought_from_the_other_offer(lists: Lists
     assert lists.desk.read(order).state == "queued"
     lists.desk.work()
     order = lists.desk.read(order)
-    assert (order.state, order.attempt, order.cost_pesewas, bought(lists, order)) == ("processing", 2, 462, "TWIN_1GB")
+    assert (order.state, order.attempt, order.cost_pesewas, bought(lists, order)) == (
+        "processing",
+        2,
+        462,
+        "TWIN_1GB",
+    )
 
 
 def test_no_other_offer_is_bought_at_a_loss(lists: Lists) -> None:
@@ -196,9 +220,11 @@ def ends(lists: Lists, order: Order, *, looks: int = 40) -> Order:
 
 
 def died_with_a_refusal(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
-    """An order whose worker died with the refusal of its offer in its hands, which another order's answer then told.
+    """An order whose worker died with the refusal of its offer in its hands, which another order's
+    answer then told.
 
-    A refusal and what becomes of the order are one transaction, so a worker that dies in it has written neither.
+    A refusal and what becomes of the order are one transaction, so a worker that dies in it has
+    written neither.
     """
 
     def die(*_: object) -> bool:
@@ -211,7 +237,9 @@ def died_with_a_refusal(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> Order:
             lists.desk.work()
     assert lists.desk.read(order).state == "submitting"
     with tenancy.across_stores():
-        assert catalog.refuse_offer(orders.wording(lists.desk.read(order))), "nothing of it was kept"
+        assert catalog.refuse_offer(orders.wording(lists.desk.read(order))), (
+            "nothing of it was kept"
+        )
     return order
 
 
@@ -238,7 +266,9 @@ def test_an_order_whose_worker_died_there_is_bought_from_the_other_offer_when_it
         assert (order.cost_pesewas, bought(lists, order)) == (462, "TWIN_1GB")
 
 
-def test_an_order_refused_after_an_unclear_attempt_is_paid_back_when_the_supplier_never_had_it(lists: Lists) -> None:
+def test_an_order_refused_after_an_unclear_attempt_is_paid_back_when_the_supplier_never_had_it(
+    lists: Lists,
+) -> None:
     order = lists.desk.release()
     lists.desk.plan("drop_before", "purchase")
     lists.desk.work()
@@ -248,14 +278,18 @@ def test_an_order_refused_after_an_unclear_attempt_is_paid_back_when_the_supplie
     assert lists.desk.charges(order) == [] and lists.desk.wallet() == (WALLET_PESEWAS, 0)
 
 
-def test_an_order_refused_in_other_words_is_paid_back_when_the_supplier_never_had_it(lists: Lists) -> None:
+def test_an_order_refused_in_other_words_is_paid_back_when_the_supplier_never_had_it(
+    lists: Lists,
+) -> None:
     order = lists.desk.release()
     lists.desk.plan("refused", "purchase", status=409, says="BUNDLE_UNAVAILABLE", times=None)
     order = ends(lists, order)
     assert (order.state, order.attempt) == ("refunded", 1)
 
 
-def test_an_order_the_supplier_took_is_never_paid_back_for_a_refusal_of_its_offer(lists: Lists) -> None:
+def test_an_order_the_supplier_took_is_never_paid_back_for_a_refusal_of_its_offer(
+    lists: Lists,
+) -> None:
     taken = lists.desk.release()
     lists.desk.plan("http_500_after", "purchase")
     lists.desk.work()
@@ -281,7 +315,11 @@ def test_a_charge_above_the_known_cost_holds_at_once_for_every_store(lists: List
     assert lists.desk.read(waiting).wait_reason == "cost"
     with lists.desk.inside("ama"):
         [change] = catalog.price_changes()
-        assert (change.before_pesewas, change.after_pesewas, change.is_below) == (470, catalog.agent_price(750), True)
+        assert (change.before_pesewas, change.after_pesewas, change.is_below) == (
+            470,
+            catalog.agent_price(750),
+            True,
+        )
 
 
 def test_a_list_that_repeats_its_old_price_does_not_bring_the_loss_back(lists: Lists) -> None:
@@ -306,7 +344,9 @@ def test_a_list_with_a_new_price_settles_a_charge(lists: Lists) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["purchase", "status"])
-def test_an_amount_in_another_unit_is_asked_about_and_is_no_price(lists: Lists, endpoint: str) -> None:
+def test_an_amount_in_another_unit_is_asked_about_and_is_no_price(
+    lists: Lists, endpoint: str
+) -> None:
     order = lists.desk.release()
     lists.desk.plan("edited_answer", endpoint, members={"amount": 460})
     lists.desk.work()
@@ -322,7 +362,9 @@ def test_a_charge_below_changes_only_the_books(lists: Lists) -> None:
     assert (one_gb().cost_pesewas, a_list_is_due()) == (460, False)
 
 
-def test_a_charge_found_by_look_up_counts_and_one_from_before_the_list_does_not(lists: Lists) -> None:
+def test_a_charge_found_by_look_up_counts_and_one_from_before_the_list_does_not(
+    lists: Lists,
+) -> None:
     order = lists.desk.release()
     lost = {"fault": "drop_after", "endpoint": "purchase"}
     lists.show(also=[{"fault": "other_amount", "endpoint": "purchase", "cedis": 7.5}, lost])
@@ -338,7 +380,9 @@ def test_a_charge_found_by_look_up_counts_and_one_from_before_the_list_does_not(
     assert one_gb().cost_pesewas == 740, "the list has said something else since"
 
 
-def test_a_charge_told_in_a_bulk_counts(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_charge_told_in_a_bulk_counts(
+    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     lists = Lists(make_desk())
     made = [lists.desk.release(("ama", "kofi")[place % 2]) for place in range(11)]
@@ -357,7 +401,9 @@ def asked() -> list[catalog.Question]:
         return [one for one in catalog.questions() if one.bundle.network == "mtn"]
 
 
-def test_a_cost_that_rises_between_process_and_the_claim_is_not_bought_at_a_loss(lists: Lists) -> None:
+def test_a_cost_that_rises_between_process_and_the_claim_is_not_bought_at_a_loss(
+    lists: Lists,
+) -> None:
     order = lists.desk.release()
     lists.read({"product_code": "YELLOW_1GB", "price": 6.0})
     lists.desk.work()

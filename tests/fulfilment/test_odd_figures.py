@@ -1,4 +1,5 @@
-"""Odd figures on the wire: fractions of a pesewa, a wallet below zero, texts that are amounts, and texts that are none."""
+"""Odd figures on the wire: fractions of a pesewa, a wallet below zero, texts that are amounts, and
+texts that are none."""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ def test_a_wallet_below_zero_is_an_amount(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "pesewas"), [("1,234.50", 123_450), ("GHS 1 234.50", 123_450), ("1.234,50", 123_450), ("-12.50", -1_250)]
+    ("says", "pesewas"),
+    [("1,234.50", 123_450), ("GHS 1 234.50", 123_450), ("1.234,50", 123_450), ("-12.50", -1_250)],
 )
 def test_a_text_that_is_an_amount_is_read(desk: Desk, says: str, pesewas: int) -> None:
     odd(desk, says=says)

@@ -1,4 +1,5 @@
-"""Lists the supplier may well send: spelled otherwise, with products we cannot buy, in another currency. By the worker."""
+"""Lists the supplier may well send: spelled otherwise, with products we cannot buy, in another
+currency. By the worker."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ class Lists:
 
     def show(self, *rows: dict[str, Any], also: Sequence[dict[str, Any]] = ()) -> None:
         """The list with these rows over it from now on, and further faults beside it."""
-        plan = [*also, {"fault": "edited_list", "endpoint": "products", "times": None, "rows": list(rows)}]
+        plan = [
+            *also,
+            {"fault": "edited_list", "endpoint": "products", "times": None, "rows": list(rows)},
+        ]
         self.desk.sandbox.sandbox.faults.install(faults.read_plan(plan))
 
     def read(self, *rows: dict[str, Any]) -> None:
@@ -59,22 +63,38 @@ def lists(make_desk: Callable[..., Desk]) -> Lists:
 
 
 def bundles(mb: int = 1024) -> list[Bundle]:
-    return list(db.session.scalars(select(Bundle).where(Bundle.network == "mtn", Bundle.mb == mb).order_by(Bundle.id)))
+    return list(
+        db.session.scalars(
+            select(Bundle).where(Bundle.network == "mtn", Bundle.mb == mb).order_by(Bundle.id)
+        )
+    )
 
 
 def row(**members: Any) -> dict[str, Any]:
     """A product of seven gigabytes that the seed does not have."""
     return {
-        "product_code": "ODD", "name": "YELLOW", "network": "YELLO", "capacity": "7GB", "validity": "30 days", "price": 31.0,
+        "product_code": "ODD", "name": "YELLOW", "network": "YELLO", "capacity": "7GB",
+        "validity": "30 days", "price": 31.0,
         "currency": "GHS", "status": "active",
     } | members  # fmt: skip
 
 
-SPELLINGS = ["30 Days", "30days", "30-day", "1 Month", "Monthly", " 30  DAYS ", "720 hours", "Valid for 30 days"]
+SPELLINGS = [
+    "30 Days",
+    "30days",
+    "30-day",
+    "1 Month",
+    "Monthly",
+    " 30  DAYS ",
+    "720 hours",
+    "Valid for 30 days",
+]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(lists: Lists, spelling: str) -> None:
+def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(
+    lists: Lists, spelling: str
+) -> None:
     lists.sync()
     [bundle] = bundles()
     with lists.desk.inside("ama"):
@@ -111,7 +131,9 @@ def test_a_size_in_another_unit_is_the_same_bundle(lists: Lists) -> None:
 
 
 @pytest.mark.parametrize(("gb", "said"), [(1, "1000MB"), (5, "5000 MB"), (10, "10000MB")])
-def test_a_product_counted_in_thousands_of_megabytes_is_the_same_bundle(lists: Lists, gb: int, said: str) -> None:
+def test_a_product_counted_in_thousands_of_megabytes_is_the_same_bundle(
+    lists: Lists, gb: int, said: str
+) -> None:
     lists.sync()
     [bundle] = bundles(gb * 1024)
     with lists.desk.inside("ama"):
@@ -139,7 +161,10 @@ def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(lists: Lists)
         with catalog.sync.transaction() as session:
             session.add(Bundle(**twin, cost_pesewas=460, agent_price_pesewas=470, active=False))
     lists.sync({"product_code": ONE_GB, "validity": "30 DAYS"})
-    assert [(one.id == bundle.id, one.active) for one in bundles()] == [(True, True), (False, False)]
+    assert [(one.id == bundle.id, one.active) for one in bundles()] == [
+        (True, True),
+        (False, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -157,10 +182,16 @@ def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(lists: Lists)
         {"currency": {"code": "USD"}},
     ],
 )
-def test_what_cannot_be_bought_is_not_on_the_shelf_and_the_sync_names_it(lists: Lists, odd: dict[str, Any]) -> None:
+def test_what_cannot_be_bought_is_not_on_the_shelf_and_the_sync_names_it(
+    lists: Lists, odd: dict[str, Any]
+) -> None:
     lists.sync()
     asked = lists.sync(row(**odd))
-    assert asked.result_text is not None and "1 of 38 left out" in asked.result_text and "(ODD)" in asked.result_text
+    assert (
+        asked.result_text is not None
+        and "1 of 38 left out" in asked.result_text
+        and "(ODD)" in asked.result_text
+    )
     with lists.desk.inside("ama"):
         assert 7168 not in {line.mb for line in catalog.shelf()}
     with tenancy.across_stores():
@@ -174,16 +205,26 @@ def test_a_size_goes_out_just_as_it_is_listed(lists: Lists, capacity: str) -> No
     order = lists.desk.release(gb=7)
     lists.desk.work()
     assert lists.desk.read(order).state == "processing"
-    theirs = lists.desk.sandbox.sandbox.store.rows("SELECT capacity FROM orders WHERE reference = ?", order.order_ref)
+    theirs = lists.desk.sandbox.sandbox.store.rows(
+        "SELECT capacity FROM orders WHERE reference = ?", order.order_ref
+    )
     assert [one["capacity"] for one in theirs] == [capacity]
 
 
 def test_the_owner_who_presses_sync_reads_what_was_left_out(lists: Lists, owner: Visitor) -> None:
     page = owner.post("/catalogue/sync")
-    lists.show(*(row(product_code=f"MTN_{gb}GB", name="MTN", network=None, capacity=f"{gb}GB") for gb in (1, 2, 3, 4)))
+    lists.show(
+        *(
+            row(product_code=f"MTN_{gb}GB", name="MTN", network=None, capacity=f"{gb}GB")
+            for gb in (1, 2, 3, 4)
+        )
+    )
     lists.desk.work()
     page = owner.get(page.headers["Location"])
-    assert "4 of 41 left out: unknown network &#39;MTN&#39; (MTN_1GB, MTN_2GB, MTN_3GB, …)." in page.text
+    assert (
+        "4 of 41 left out: unknown network &#39;MTN&#39; (MTN_1GB, MTN_2GB, MTN_3GB, …)."
+        in page.text
+    )
     assert '<span class="strong">MTN_4GB</span>: unknown network' in page.text
     assert "4 products of the supplier&#39;s list are left out" in owner.get("/").text
 
@@ -208,7 +249,10 @@ def test_the_owner_reads_why_a_listed_product_is_not_sold_and_not_that_it_is_gon
     lists.desk.jump(config.current().gone_gap_s + 1)
     for _ in range(2):
         page = owner.get("/catalogue").text
-        assert f"On the list, but left out: {why}" in page and page.count("Gone from the list") == others
+        assert (
+            f"On the list, but left out: {why}" in page
+            and page.count("Gone from the list") == others
+        )
         assert [(one.is_sold, one.is_gone) for one in bundles()] == [(False, True)]
         lists.sync()
     lists.sync({"product_code": ONE_GB})
@@ -216,7 +260,9 @@ def test_the_owner_reads_why_a_listed_product_is_not_sold_and_not_that_it_is_gon
     assert "left out" not in owner.get("/catalogue").text
 
 
-def test_a_listed_product_that_is_left_out_is_sold_by_another_offer(lists: Lists, owner: Visitor) -> None:
+def test_a_listed_product_that_is_left_out_is_sold_by_another_offer(
+    lists: Lists, owner: Visitor
+) -> None:
     twin = row(product_code="TWIN", name="YELLO MAX", capacity="1GB", price=4.62)
     lists.sync(twin)
     lists.sync({"product_code": ONE_GB, "price": None}, twin)
@@ -226,7 +272,9 @@ def test_a_listed_product_that_is_left_out_is_sold_by_another_offer(lists: Lists
     assert "On the list" not in owner.get("/catalogue").text
 
 
-def test_what_the_owner_took_away_says_in_the_audit_that_it_was_listed(lists: Lists, owner: Visitor) -> None:
+def test_what_the_owner_took_away_says_in_the_audit_that_it_was_listed(
+    lists: Lists, owner: Visitor
+) -> None:
     lists.sync()
     lists.sync({"product_code": ONE_GB, "price": None})
     [bundle] = bundles()
@@ -239,15 +287,24 @@ def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(lists:
     lists.sync()
     with tenancy.across_stores():
         everything = [one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))]
-    asked = lists.sync(*({"product_code": code, "name": "MTN", "network": None} for code in everything))
+    asked = lists.sync(
+        *({"product_code": code, "name": "MTN", "network": None} for code in everything)
+    )
     assert not asked.result_ok
-    assert asked.result_text is not None and "37 of 37 left out: unknown network 'MTN'" in asked.result_text
+    assert (
+        asked.result_text is not None
+        and "37 of 37 left out: unknown network 'MTN'" in asked.result_text
+    )
     with lists.desk.inside("ama"):
         assert len(catalog.shelf()) > 30
 
 
-@pytest.mark.parametrize("status", ["Active", "ACTIVE", " active ", True, "available", "In-Stock", ""])
-def test_a_product_on_sale_is_sold_however_its_status_is_spelled(lists: Lists, status: object) -> None:
+@pytest.mark.parametrize(
+    "status", ["Active", "ACTIVE", " active ", True, "available", "In-Stock", ""]
+)
+def test_a_product_on_sale_is_sold_however_its_status_is_spelled(
+    lists: Lists, status: object
+) -> None:
     asked = lists.sync(row(status=status))
     assert asked.result_text is not None and "left out" not in asked.result_text
     with lists.desk.inside("ama"):
@@ -255,9 +312,12 @@ def test_a_product_on_sale_is_sold_however_its_status_is_spelled(lists: Lists, s
 
 
 @pytest.mark.parametrize(
-    "odd", [{"status": "Inactive"}, {"status": "OUT_OF_STOCK"}, {"status": False}, {"inStock": False}]
+    "odd",
+    [{"status": "Inactive"}, {"status": "OUT_OF_STOCK"}, {"status": False}, {"inStock": False}],
 )
-def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(lists: Lists, odd: dict[str, Any]) -> None:
+def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(
+    lists: Lists, odd: dict[str, Any]
+) -> None:
     asked = lists.sync(row(**odd))
     assert asked.result_text is not None and "left out" not in asked.result_text
     assert bundles(7168) == []
@@ -266,7 +326,9 @@ def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(lists: List
 @pytest.mark.parametrize("status", ["verkauft", 7, ["active"]])
 def test_a_status_that_may_mean_either_is_not_sold_and_named(lists: Lists, status: object) -> None:
     asked = lists.sync(row(status=status))
-    assert asked.result_text is not None and "1 of 38 left out: an unknown status" in asked.result_text
+    assert (
+        asked.result_text is not None and "1 of 38 left out: an unknown status" in asked.result_text
+    )
     assert bundles(7168) == []
 
 
@@ -287,7 +349,8 @@ def test_a_list_that_does_not_say_how_long_changes_no_bundle(lists: Lists, unsai
     lists.sync({"product_code": ONE_GB, "validity": unsaid})
     assert [(one.id, one.is_sold) for one in bundles()] == [(bundle.id, True)]
     lists.sync(
-        {"product_code": ONE_GB, "drop": True}, row(product_code="Y_1", capacity="1GB", validity=unsaid, price=4.6)
+        {"product_code": ONE_GB, "drop": True},
+        row(product_code="Y_1", capacity="1GB", validity=unsaid, price=4.6),
     )
     assert [(one.id, one.is_sold) for one in bundles()] == [(bundle.id, True)]
 
@@ -320,7 +383,9 @@ def seven() -> list[tuple[int, str, bool]]:
 
 
 @pytest.mark.parametrize("first", [*UNSAID, 30, "30", "30 dyas"])
-def test_a_bundle_that_did_not_say_how_long_keeps_its_prices_when_it_does(lists: Lists, first: object) -> None:
+def test_a_bundle_that_did_not_say_how_long_keeps_its_prices_when_it_does(
+    lists: Lists, first: object
+) -> None:
     lists.sync(row(validity=first))
     [bundle] = bundles(7 * 1024)
     keeps_price_and_flag(lists, bundle.id)
@@ -331,7 +396,9 @@ def test_a_bundle_that_did_not_say_how_long_keeps_its_prices_when_it_does(lists:
     lists.sync(row(validity="1 month"))
     assert [one for one, _, _ in seven()] == [bundle.id]
     lists.sync(row(validity="7 days"))
-    assert [one for one, _, sold in seven() if sold] != [bundle.id], "another duration is another bundle"
+    assert [one for one, _, sold in seven() if sold] != [bundle.id], (
+        "another duration is another bundle"
+    )
 
 
 def test_an_order_placed_before_its_bundle_was_named_is_bought(lists: Lists) -> None:
@@ -360,11 +427,16 @@ def test_of_two_durations_the_one_that_was_bought_keeps_the_prices(lists: Lists)
     [bundle] = bundles(7 * 1024)
     keeps_price_and_flag(lists, bundle.id)
     lists.sync(row(validity="30 days"), other(validity="7 days"))
-    assert [(number == bundle.id, words) for number, words, _ in seven()] == [(True, "30 days"), (False, "7 days")]
+    assert [(number == bundle.id, words) for number, words, _ in seven()] == [
+        (True, "30 days"),
+        (False, "7 days"),
+    ]
     assert kept(lists, bundle.id) == KEPT
 
 
-def test_what_was_sold_as_one_is_named_as_one_though_one_product_says_nothing_yet(lists: Lists) -> None:
+def test_what_was_sold_as_one_is_named_as_one_though_one_product_says_nothing_yet(
+    lists: Lists,
+) -> None:
     lists.sync(row(validity=""), other(validity=""))
     [bundle] = bundles(7 * 1024)
     keeps_price_and_flag(lists, bundle.id)
@@ -391,7 +463,9 @@ def test_beside_a_bundle_of_that_name_the_named_one_goes_on(lists: Lists) -> Non
     assert seven() == [(nameless.id, "", False), (named.id, "30 days", True)]
     assert kept(lists, named.id) == KEPT
     with tenancy.across_stores():
-        assert [one for one in catalog.questions() if one.bundle.mb == 7 * 1024] == [], "nothing was taken away"
+        assert [one for one in catalog.questions() if one.bundle.mb == 7 * 1024] == [], (
+            "nothing was taken away"
+        )
 
 
 def test_a_bundle_long_gone_comes_back_with_the_prices_of_the_nameless_one(lists: Lists) -> None:
@@ -431,10 +505,22 @@ def test_another_number_without_a_unit_is_another_bundle(lists: Lists) -> None:
 
 def test_what_did_not_come_of_a_list_that_counts_more_stays_as_it_was(lists: Lists) -> None:
     lists.sync()
-    short = {"fault": "edited_answer", "endpoint": "products", "times": None, "members": {"total": 37}}
-    lists.show({"product_code": ONE_GB, "drop": True}, {"product_code": "YELLOW_2GB", "price": 9.05}, also=[short])
+    short = {
+        "fault": "edited_answer",
+        "endpoint": "products",
+        "times": None,
+        "members": {"total": 37},
+    }
+    lists.show(
+        {"product_code": ONE_GB, "drop": True},
+        {"product_code": "YELLOW_2GB", "price": 9.05},
+        also=[short],
+    )
     asked = lists.sync()
-    assert asked.result_text is not None and "By its own count 1 more should have come" in asked.result_text
+    assert (
+        asked.result_text is not None
+        and "By its own count 1 more should have come" in asked.result_text
+    )
     assert [(one.is_sold, one.is_gone) for one in bundles()] == [(True, False)]
     assert [one.cost_pesewas for one in bundles(2048)] == [905]
 
@@ -442,6 +528,10 @@ def test_what_did_not_come_of_a_list_that_counts_more_stays_as_it_was(lists: Lis
 def test_the_report_says_what_came_off_sale_and_what_came_back(lists: Lists) -> None:
     lists.sync()
     asked = lists.sync({"product_code": ONE_GB, "drop": True})
-    assert asked.result_text is not None and asked.result_text.startswith("36 products read: 1 no longer listed. ")
+    assert asked.result_text is not None and asked.result_text.startswith(
+        "36 products read: 1 no longer listed. "
+    )
     asked = lists.sync({"product_code": ONE_GB})
-    assert asked.result_text is not None and asked.result_text.startswith("37 products read: 1 listed again. ")
+    assert asked.result_text is not None and asked.result_text.startswith(
+        "37 products read: 1 listed again. "
+    )

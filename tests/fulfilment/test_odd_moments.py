@@ -1,4 +1,5 @@
-"""Moments that hardly ever come: each must leave the order moving, the books right and the calls for everybody."""
+"""Moments that hardly ever come: each must leave the order moving, the books right and the calls
+for everybody."""
 
 from __future__ import annotations
 
@@ -36,11 +37,15 @@ def found(order: Order, word: str, raw: str, amount_pesewas: int) -> Found:
     return Found(order.order_ref, word, raw, "f" * 24, amount_pesewas, None, None, None)  # type: ignore[arg-type]
 
 
-def test_a_supplier_that_charges_nothing_holds_up_no_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_supplier_that_charges_nothing_holds_up_no_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     taken = Accepted("pending", "pending", "f" * 24, 0, None, None, order.order_ref)
     monkeypatch.setattr(desk.client, "submit", lambda _request: taken)
-    monkeypatch.setattr(desk.client, "status", lambda _ref: found(order, "completed", "successful", 0))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: found(order, "completed", "successful", 0)
+    )
     desk.work()
     assert desk.read(order).state == "processing"
     desk.work_until(order, "completed")
@@ -74,14 +79,19 @@ def test_a_refusal_that_comes_after_a_look_up_found_the_order_gives_no_money_bac
     assert row_of(order).done_at is None
 
 
-def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(make_desk: Callable[..., Desk]) -> None:
+def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(dedupe=False)
     desk.plan("drop_before", times=1)
     order = desk.release()
     desk.work_until(order, "queued")
     with tenancy.across_stores(), transaction():
         link = supply.locked_state()
-        link.purchase_calls, link.other_calls = [clock.now()] * (config.current().rate_calls - 1), []
+        link.purchase_calls, link.other_calls = (
+            [clock.now()] * (config.current().rate_calls - 1),
+            [],
+        )
     for _ in range(20):
         desk.work()
         desk.jump(2)
@@ -100,12 +110,16 @@ def test_a_case_that_stays_open_is_told_once(desk: Desk) -> None:
     assert len([line for line in desk.told(order) if "A person will look" in line]) == 1
 
 
-def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken, sound = desk.release(), desk.release()
     desk.work()
     of_found = answers.interpret.of_found
     monkeypatch.setattr(
-        answers.interpret, "of_found", lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer)
+        answers.interpret,
+        "of_found",
+        lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer),
     )
     desk.jump(70)
     with pytest.raises(ZeroDivisionError):
@@ -120,7 +134,9 @@ def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(desk: Desk, monkeypa
     desk.work_until(broken, "completed")
 
 
-def test_a_bug_of_ours_answers_a_person_who_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_answers_a_person_who_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with tenancy.across_stores():
         asked = outbox.ask("refresh_balance", AMA).id
     monkeypatch.setattr(desk.client, "balance", lambda: 1 // 0)
@@ -132,7 +148,9 @@ def test_a_bug_of_ours_answers_a_person_who_waits(desk: Desk, monkeypatch: pytes
     assert row.result_ok is False and "error of ours" in (row.result_text or "")
 
 
-def test_pressing_check_again_and_again_asks_once_in_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pressing_check_again_and_again_asks_once_in_a_while(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     desk.work()
     asked: list[str] = []
@@ -243,7 +261,8 @@ def test_one_bad_answer_at_the_end_of_the_watch_is_asked_again_and_no_case(
 def test_an_answer_about_something_else_ends_a_proof_of_absence(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands under our reference may be ours after all: two "not found" prove nothing around it."""
+    """What stands under our reference may be ours after all: two "not found" prove nothing around
+    it."""
     desk = make_desk(dedupe=False)
     desk.plan("drop_before", times=1)
     order = desk.release()
@@ -276,7 +295,9 @@ def test_money_the_supplier_gave_back_for_a_failed_order_is_no_funding(desk: Des
         assert "more" in reconcile.note_balance(FLOAT_PESEWAS + 1)
 
 
-def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tries: list[str] = []
 
     def refused(request: PurchaseRequest) -> NotSent:
@@ -288,7 +309,9 @@ def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(desk: Desk, mon
     desk.work()
     assert len(tries) == 1
     assert {desk.read(order).wait_reason for order in placed} == {"supplier_unreachable"}
-    assert sum(len([line for line in desk.told(order) if "Sending" in line]) for order in placed) == 1
+    assert (
+        sum(len([line for line in desk.told(order) if "Sending" in line]) for order in placed) == 1
+    )
     monkeypatch.undo()
     for order in placed:
         desk.work_until(order, "processing")

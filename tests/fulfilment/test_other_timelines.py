@@ -1,4 +1,5 @@
-"""A server recovered from a base backup shows itself by its timeline; files merely put back do not, and we say so."""
+"""A server recovered from a base backup shows itself by its timeline; files merely put back do not,
+and we say so."""
 
 from __future__ import annotations
 
@@ -51,10 +52,24 @@ def site(tmp_path: Path) -> Iterator[Site]:
         place.mkdir()
         server.home.give(place)
         home = replace(server.home, root=place)
-        words = ["-D", str(home.data), "--dbname", server.superuser_url, "--checkpoint=fast", "--wal-method=stream"]
-        subprocess.run([server.home.programs / "pg_basebackup", *words], check=True, timeout=60, **home.as_account())
+        words = [
+            "-D",
+            str(home.data),
+            "--dbname",
+            server.superuser_url,
+            "--checkpoint=fast",
+            "--wal-method=stream",
+        ]
+        subprocess.run(
+            [server.home.programs / "pg_basebackup", *words],
+            check=True,
+            timeout=60,
+            **home.as_account(),
+        )
         (tmp_path / "second").mkdir()
-        copy = servers.Postgres(tmp_path / "second", home, daemons.free_port(), server.password, fsync=False)
+        copy = servers.Postgres(
+            tmp_path / "second", home, daemons.free_port(), server.password, fsync=False
+        )
         yield Site(server, database.admin_url, copy)
         copy.stop()
     finally:

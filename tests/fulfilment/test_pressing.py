@@ -1,4 +1,5 @@
-"""Process with a moment to undo: what waits is released once, as the press of whoever pressed, or not at all."""
+"""Process with a moment to undo: what waits is released once, as the press of whoever pressed, or
+not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def a_moment_to_undo(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=UNDO_S))
 
 
-def press(desk: Desk, order: Order | None = None, actor: Actor = AMA, access_no: int | None = None) -> Order:
+def press(
+    desk: Desk, order: Order | None = None, actor: Actor = AMA, access_no: int | None = None
+) -> Order:
     order = order or desk.place()
     with desk.inside("ama"):
         return orders.process(order.code, actor, access_no)
@@ -52,7 +55,9 @@ def kinds(desk: Desk, order: Order) -> list[str]:
         return [event.kind for event in orders.timeline(desk.read(order))]
 
 
-def test_it_waits_without_touching_the_books_and_then_goes_as_that_person_s_press(desk: Desk) -> None:
+def test_it_waits_without_touching_the_books_and_then_goes_as_that_person_s_press(
+    desk: Desk,
+) -> None:
     order = press(desk)
     assert (order.state, desk.wallet()) == ("pending", (WALLET_PESEWAS, 0))
     assert desk.work() == 0, "nothing is due yet"
@@ -61,7 +66,11 @@ def test_it_waits_without_touching_the_books_and_then_goes_as_that_person_s_pres
     desk.jump(1.1)
     desk.work(2)
     order = desk.read(order)
-    assert order.state == "processing" and order.release_at is None and desk.charges() == [order.order_ref]
+    assert (
+        order.state == "processing"
+        and order.release_at is None
+        and desk.charges() == [order.order_ref]
+    )
     assert any(text == "Ama confirmed the payment and processed it." for text in desk.told(order))
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
 
@@ -77,7 +86,11 @@ def test_undone_in_time_nothing_is_ever_sent_and_it_can_be_pressed_again(desk: D
     undo(desk, order)  # twice is once
     desk.jump(60)
     desk.work(3)
-    assert desk.read(order).state == "pending" and desk.charges() == [] and kinds(desk, order).count("undone") == 1
+    assert (
+        desk.read(order).state == "pending"
+        and desk.charges() == []
+        and kinds(desk, order).count("undone") == 1
+    )
     order = press(desk, order)
     desk.jump(UNDO_S + 1)
     desk.work(2)
@@ -126,7 +139,9 @@ def test_what_has_gone_cannot_be_undone(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("who", [CUSTOMER, AMA], ids=["customer", "agent"])
-def test_cancelled_while_it_waits_it_never_goes_and_its_customer_is_owed(desk: Desk, who: Actor) -> None:
+def test_cancelled_while_it_waits_it_never_goes_and_its_customer_is_owed(
+    desk: Desk, who: Actor
+) -> None:
     order = press(desk)
     with desk.inside("ama"):
         orders.cancel(order.code, who)
@@ -147,7 +162,9 @@ def test_undone_and_cancelled_nobody_is_owed(desk: Desk) -> None:
     assert not desk.read(order).owes_back
 
 
-def test_a_payment_seen_by_an_earlier_press_stays_seen_when_a_later_one_is_undone(desk: Desk) -> None:
+def test_a_payment_seen_by_an_earlier_press_stays_seen_when_a_later_one_is_undone(
+    desk: Desk,
+) -> None:
     order = press(desk)
     goes_while_paused(desk)
     assert desk.read(order).release_refused
@@ -171,7 +188,11 @@ def test_refused_when_it_goes_it_is_in_new_again_with_the_sentence(desk: Desk) -
     order = press(desk)
     goes_while_paused(desk)
     order = desk.read(order)
-    assert order.state == "pending" and order.release_at is None and "MTN is paused" in str(order.release_refused)
+    assert (
+        order.state == "pending"
+        and order.release_at is None
+        and "MTN is paused" in str(order.release_refused)
+    )
     assert desk.wallet() == (WALLET_PESEWAS, 0) and desk.charges() == []
     with tenancy.across_stores():
         catalog.resume_network("mtn", SYSTEM)
@@ -181,7 +202,9 @@ def test_refused_when_it_goes_it_is_in_new_again_with_the_sentence(desk: Desk) -
     assert desk.charges() == [order.order_ref]
 
 
-def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go(desk: Desk) -> None:
+def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go(
+    desk: Desk,
+) -> None:
     from core import ledger
     from core.base.db import transaction
 
@@ -202,7 +225,9 @@ def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go
 
 
 @pytest.mark.parametrize("what", ["password", "role", "removed", "everywhere"])
-def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(desk: Desk, what: str) -> None:
+def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
+    desk: Desk, what: str
+) -> None:
     user = users.by_email("cashier@example.test")
     assert user is not None
     actor = Actor("agent", user.name, user.id)
@@ -220,7 +245,11 @@ def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(desk: De
     desk.jump(UNDO_S + 1)
     desk.work(2)
     order = desk.read(order)
-    assert order.state == "pending" and "changed since" in str(order.release_refused) and desk.charges() == []
+    assert (
+        order.state == "pending"
+        and "changed since" in str(order.release_refused)
+        and desk.charges() == []
+    )
 
 
 def test_logged_out_here_alone_the_press_still_goes(desk: Desk) -> None:
@@ -300,18 +329,25 @@ def test_a_restored_press_asks_again_instead_of_going(desk: Desk) -> None:
     desk.jump(60)
     desk.work(3)
     order = desk.read(order)
-    assert order.state == "pending" and order.release_at is None and "backup" in str(order.release_refused)
+    assert (
+        order.state == "pending"
+        and order.release_at is None
+        and "backup" in str(order.release_refused)
+    )
     assert desk.charges() == []
 
 
 def test_undo_and_release_at_the_same_moment_agree(app: Flask, desk: Desk) -> None:
-    """Twelve times: either it was undone and nothing is sent, or it went and undo says so; the books know of one."""
+    """Twelve times: either it was undone and nothing is sent, or it went and undo says so; the
+    books know of one."""
     for _ in range(12):
         order = press(desk)
         desk.jump(UNDO_S + 0.01)
         gate, said = threading.Barrier(2), []
 
-        def person(order: Order = order, gate: threading.Barrier = gate, said: list[str] = said) -> None:
+        def person(
+            order: Order = order, gate: threading.Barrier = gate, said: list[str] = said
+        ) -> None:
             with app.app_context():
                 gate.wait(10)
                 try:

@@ -34,7 +34,8 @@ def drift(app: Flask) -> Iterator[Callable[[], None]]:
 
     def by(pesewas: int) -> None:
         tables_owner.execute(
-            "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'", by=pesewas
+            "UPDATE accounts SET balance_pesewas = balance_pesewas + :by WHERE name = 'bank'",
+            by=pesewas,
         )
 
     yield lambda: by(-5)
@@ -112,7 +113,9 @@ def test_while_another_proof_runs_the_request_waits_its_turn(
     assert (row.done_at, row.due_at > row.created_at) == (None, True)
 
 
-def test_by_hand_it_prints_figures_and_the_hash(context: Flask, command: Callable[..., Result]) -> None:
+def test_by_hand_it_prints_figures_and_the_hash(
+    context: Flask, command: Callable[..., Result]
+) -> None:
     result = command("prove")
     assert result.exit_code == 0
     assert "The books hold: 6 entries in 3 postings, 3 of them new under seal" in result.output
@@ -121,7 +124,9 @@ def test_by_hand_it_prints_figures_and_the_hash(context: Flask, command: Callabl
     assert "1 seals verified" in command("prove", "--whole").output
 
 
-def test_by_hand_a_failure_is_an_exit_code(command: Callable[..., Result], drift: Callable[[], None]) -> None:
+def test_by_hand_a_failure_is_an_exit_code(
+    command: Callable[..., Result], drift: Callable[[], None]
+) -> None:
     drift()
     result = command("prove")
     assert result.exit_code == 1

@@ -1,4 +1,5 @@
-"""The wire itself fails under a whole worker: nobody listens, a name leads nowhere, an answer never comes.
+"""The wire itself fails under a whole worker: nobody listens, a name leads nowhere, an answer never
+comes.
 
 Rows 13 and 14 of docs/faults.md, with the real client on real sockets and RQ's real time limit.
 """
@@ -31,7 +32,10 @@ from operations import worker
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """A worker takes the signals of its process over; they are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -42,7 +46,9 @@ def supplier_at(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """From now on our supplier is whoever answers at this address."""
 
     def put(address: str) -> None:
-        client = DataMart(address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now)
+        client = DataMart(
+            address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now
+        )
         monkeypatch.setitem(app.extensions, "supplier", client)
 
     return put
@@ -66,7 +72,9 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/api"
 
 
-@pytest.mark.parametrize("address", [closed_port(), "http://no-such-host.invalid/api"], ids=["closed port", "no name"])
+@pytest.mark.parametrize(
+    "address", [closed_port(), "http://no-such-host.invalid/api"], ids=["closed port", "no name"]
+)
 def test_where_nobody_can_be_reached_nothing_is_sent_and_nothing_unclear(
     desk: Desk, served: str, supplier_at: Callable[[str], None], address: str
 ) -> None:
@@ -74,7 +82,11 @@ def test_where_nobody_can_be_reached_nothing_is_sent_and_nothing_unclear(
     order = desk.release()
     desk.work()
     found = desk.read(order)
-    assert (found.state, found.wait_reason, found.ever_unknown) == ("queued", "supplier_unreachable", False)
+    assert (found.state, found.wait_reason, found.ever_unknown) == (
+        "queued",
+        "supplier_unreachable",
+        False,
+    )
     assert supply.state().unknown_streak == 0
     desk.jump(supplier_link.UNREACHABLE_S + 1)
     desk.work()
@@ -111,8 +123,12 @@ def test_a_jobs_time_limit_inside_a_hanging_purchase_leaves_it_unknown_and_never
         assert time.monotonic() - began < 20
     found = desk.read(order)
     assert (found.state, found.ever_unknown) == ("submitting", True)
-    assert ["JobTimeoutException"] == [detail["reason"] for detail in desk.details(order, "unknown")]
-    assert not any("JobTimeoutException" in line for line in desk.told(order)), "people read people's words"
+    assert ["JobTimeoutException"] == [
+        detail["reason"] for detail in desk.details(order, "unknown")
+    ]
+    assert not any("JobTimeoutException" in line for line in desk.told(order)), (
+        "people read people's words"
+    )
     assert len(desk.charges()) == (held == "hold_after")
 
 

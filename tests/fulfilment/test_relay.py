@@ -54,17 +54,23 @@ def test_a_release_rings_at_once_and_a_real_worker_buys(
     assert desk.charges() == [order.order_ref]
 
 
-def test_a_job_carries_ids_only_and_no_pickle(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_carries_ids_only_and_no_pickle(
+    desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "ring", relay.ring)
     order = desk.release()
     job = relay.queue_of(redis).jobs[0]
     assert job.func_name == "fulfilment.jobs.run"
     assert all(isinstance(argument, int) for argument in job.args)
-    raw = b"".join(value for value in redis.hgetall(f"rq:job:{job.id}").values() if isinstance(value, bytes))
+    raw = b"".join(
+        value for value in redis.hgetall(f"rq:job:{job.id}").values() if isinstance(value, bytes)
+    )
     assert order.recipient_msisdn.encode() not in raw
 
 
-def test_a_flushed_valkey_loses_nothing(desk: Desk, redis: Redis, jump: Callable[[float], None]) -> None:
+def test_a_flushed_valkey_loses_nothing(
+    desk: Desk, redis: Redis, jump: Callable[[float], None]
+) -> None:
     order = desk.release()
     with tenancy.across_stores():
         assert relay.round_once(redis) == 1
@@ -78,8 +84,16 @@ def test_a_flushed_valkey_loses_nothing(desk: Desk, redis: Redis, jump: Callable
     assert desk.read(order).state == "processing"
 
 
-def test_a_ring_that_cannot_be_made_holds_up_nobody(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = Redis(host="127.0.0.1", port=9, socket_timeout=0.3, socket_connect_timeout=0.3, retry=Retry(NoBackoff(), 0))
+def test_a_ring_that_cannot_be_made_holds_up_nobody(
+    app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = Redis(
+        host="127.0.0.1",
+        port=9,
+        socket_timeout=0.3,
+        socket_connect_timeout=0.3,
+        retry=Retry(NoBackoff(), 0),
+    )
     monkeypatch.setitem(app.extensions, "redis", dead)
     monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
@@ -91,7 +105,9 @@ def test_a_ring_that_cannot_be_made_holds_up_nobody(app: Flask, desk: Desk, monk
     assert {desk.read(order).state for order in placed} == {"processing"}
 
 
-def test_no_more_is_rung_than_the_list_lacks(desk: Desk, redis: Redis, jump: Callable[[float], None]) -> None:
+def test_no_more_is_rung_than_the_list_lacks(
+    desk: Desk, redis: Redis, jump: Callable[[float], None]
+) -> None:
     for _ in range(3):
         desk.release()
     with tenancy.across_stores():
@@ -109,7 +125,8 @@ def test_no_more_is_rung_than_the_list_lacks(desk: Desk, redis: Redis, jump: Cal
 def test_a_ring_that_waits_for_a_busy_worker_keeps_its_place(
     desk: Desk, redis: Redis, jump: Callable[[float], None]
 ) -> None:
-    # With more waiting than the workers did within a lease, the oldest orders were rung anew behind all others, for ever.
+    # With more waiting than the workers did within a lease, the oldest orders were rung anew behind
+    # all others, for ever.
     for _ in range(3):
         desk.release()
     with tenancy.across_stores():
@@ -120,7 +137,9 @@ def test_a_ring_that_waits_for_a_busy_worker_keeps_its_place(
         waiting = listed(redis)
         assert relay.round_once(redis) == 0
         assert listed(redis) == waiting
-        assert all(outbox.take(*map(int, ring.split("-")[1:])) for ring in waiting), "they are good for their rows"
+        assert all(outbox.take(*map(int, ring.split("-")[1:])) for ring in waiting), (
+            "they are good for their rows"
+        )
 
 
 def test_two_relays_lease_a_row_once(desk: Desk) -> None:
@@ -167,7 +186,8 @@ def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
 
 
 def test_a_clock_set_back_rings_nothing_again(desk: Desk) -> None:
-    # A row rung before the clock was set back by an hour was due again after every look, for that hour.
+    # A row rung before the clock was set back by an hour was due again after every look, for that
+    # hour.
     order = desk.release()
     desk.work()
     with tenancy.across_stores():
@@ -238,7 +258,9 @@ def test_timed_reads_are_asked_for_and_joined(desk: Desk, jump: Callable[[float]
         assert outbox.health().due == 1
 
 
-def test_what_no_worker_takes_is_not_asked_for_again_every_second(desk: Desk, jump: Callable[[float], None]) -> None:
+def test_what_no_worker_takes_is_not_asked_for_again_every_second(
+    desk: Desk, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         relay.ask_timed()
         jump(config.current().balance_every_s + 1)
@@ -247,7 +269,9 @@ def test_what_no_worker_takes_is_not_asked_for_again_every_second(desk: Desk, ju
         assert [line.action for line in audit.recent(10)].count("ask_refresh_balance") == 1
 
 
-def test_the_loop_outlives_a_valkey_that_is_away(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loop_outlives_a_valkey_that_is_away(
+    app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stop, rounds = threading.Event(), []
 
     def away(_connection: Any) -> int:

@@ -1,7 +1,8 @@
-"""The records go back to an earlier moment, while the supplier remembers everything: nothing is bought twice.
+"""The records go back to an earlier moment, while the supplier remembers everything: nothing is
+bought twice.
 
-The rows are put back by hand here, which is a restore as any other; pg_dump and pg_restore do it in tests/drill. The
-supplier is at its worst: it does not know a repeated reference.
+The rows are put back by hand here, which is a restore as any other; pg_dump and pg_restore do it in
+tests/drill. The supplier is at its worst: it does not know a repeated reference.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Past:
     def __init__(self, superuser_url: str) -> None:
         self._connection = psycopg.connect(superuser_url, autocommit=True)
         self._run("DROP SCHEMA IF EXISTS past CASCADE", "CREATE SCHEMA past")
-        found = self._connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        found = self._connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
         self._tables = [name for (name,) in found if name != "alembic_version"]
 
     def keep(self) -> None:
@@ -83,7 +86,9 @@ def differences() -> tuple[str, ...]:
         return database_identity.differences(db.session)
 
 
-def test_an_order_bought_after_the_backup_is_found_and_not_bought_again(desk: Desk, past: Past) -> None:
+def test_an_order_bought_after_the_backup_is_found_and_not_bought_again(
+    desk: Desk, past: Past
+) -> None:
     order = desk.release()
     past.keep()
     desk.work_until(order, "processing")
@@ -116,8 +121,11 @@ def test_an_order_pending_in_the_backup_and_bought_since_is_not_bought_again_whe
     assert desk.charges() == [order.order_ref]
 
 
-def test_an_order_sent_again_after_the_backup_is_not_sent_a_third_time(desk: Desk, past: Past) -> None:
-    """In the backup its first call is unclear and long past grace; in the time we forgot it was sent again just now."""
+def test_an_order_sent_again_after_the_backup_is_not_sent_a_third_time(
+    desk: Desk, past: Past
+) -> None:
+    """In the backup its first call is unclear and long past grace; in the time we forgot it was
+    sent again just now."""
     desk.plan("reset_before")
     order = desk.release()
     desk.work_until(order, "submitting")
@@ -134,7 +142,8 @@ def test_an_order_sent_again_after_the_backup_is_not_sent_a_third_time(desk: Des
 def test_absence_counts_from_the_restore_and_not_from_a_claim_in_the_backup(
     desk: Desk, past: Past, standing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By both clocks: neither the wall's, when it is set forward, nor the steady one alone proves anything."""
+    """By both clocks: neither the wall's, when it is set forward, nor the steady one alone proves
+    anything."""
     desk.plan("reset_before")
     order = desk.release()
     desk.work_until(order, "submitting")
@@ -150,7 +159,9 @@ def test_absence_counts_from_the_restore_and_not_from_a_claim_in_the_backup(
         stands_s = clock.steady_s()
         desk.jump(config.current().grace_s + 1)
         monkeypatch.setattr(clock, "steady_source", lambda: stands_s)
-    for _ in range(3):  # "not found" again and again: whoever had claimed it last may still be sending
+    for _ in range(
+        3
+    ):  # "not found" again and again: whoever had claimed it last may still be sending
         with tenancy.across_stores():
             assert orders.note_absent(order.id) == "early"
         if standing == "none":
@@ -170,7 +181,9 @@ def test_what_was_to_be_looked_at_in_an_hour_is_looked_at_now(desk: Desk, past: 
 
 
 @pytest.mark.parametrize("released", [True, False], ids=["queued", "pending"])
-def test_what_nobody_bought_is_bought_once_after_the_proof_of_absence(desk: Desk, past: Past, released: bool) -> None:
+def test_what_nobody_bought_is_bought_once_after_the_proof_of_absence(
+    desk: Desk, past: Past, released: bool
+) -> None:
     order = desk.release() if released else desk.place()
     past.keep()
     past.bring_back()
@@ -188,7 +201,9 @@ def test_what_nobody_bought_is_bought_once_after_the_proof_of_absence(desk: Desk
     assert len([line for line in desk.told(order) if "does not know the reference" in line]) >= 3
 
 
-def test_an_hour_after_the_restore_a_pending_order_needs_no_grace_of_its_own(desk: Desk, past: Past) -> None:
+def test_an_hour_after_the_restore_a_pending_order_needs_no_grace_of_its_own(
+    desk: Desk, past: Past
+) -> None:
     order = desk.place()
     past.keep()
     past.bring_back()
@@ -222,7 +237,9 @@ def test_no_claim_is_given_for_an_order_in_doubt(desk: Desk, past: Past) -> None
         assert orders.claim(order.id) is None
 
 
-def test_an_order_cancelled_after_the_restore_and_bought_before_it_is_a_case(desk: Desk, past: Past) -> None:
+def test_an_order_cancelled_after_the_restore_and_bought_before_it_is_a_case(
+    desk: Desk, past: Past
+) -> None:
     bought, not_bought = desk.place(), desk.place()
     past.keep()
     with desk.inside("ama"):
@@ -292,14 +309,23 @@ def test_each_mark_alone_gives_a_copy_away(desk: Desk, mark: str, word: str) -> 
     assert differences() == ()
     rewritten = "jsonb_build_object('written_by', pg_current_xact_id()::xid::text)"
     other = "" if mark == "written_by" else f" || jsonb_build_object('{mark}', 'X')"
-    value = f"value || jsonb_build_object('{mark}', '0')" if mark == "written_by" else f"value || {rewritten}{other}"
+    value = (
+        f"value || jsonb_build_object('{mark}', '0')"
+        if mark == "written_by"
+        else f"value || {rewritten}{other}"
+    )
     change(desk, f"UPDATE settings SET value = {value} WHERE key = 'database.lineage'")
     assert differences() == (word,)
 
 
 def test_housekeeping_of_the_database_is_no_restore(desk: Desk, postgres: dict[str, str]) -> None:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
-        for statement in ("VACUUM FREEZE settings", "VACUUM FULL settings", "ANALYZE settings", "CHECKPOINT"):
+        for statement in (
+            "VACUUM FREEZE settings",
+            "VACUUM FULL settings",
+            "ANALYZE settings",
+            "CHECKPOINT",
+        ):
             connection.execute(statement)
             assert differences() == ()
 
@@ -308,13 +334,18 @@ def test_a_person_can_say_that_it_is_a_copy(desk: Desk, app: Flask) -> None:
     """Files put back under the same server look like the present."""
     order = desk.release()
     said = app.test_cli_runner().invoke(args=["restored"])
-    assert (said.exit_code, said.output) == (0, "Noted. 1 orders are asked about before they are bought.\n")
+    assert (said.exit_code, said.output) == (
+        0,
+        "Noted. 1 orders are asked about before they are bought.\n",
+    )
     assert desk.read(order).state == "submitting"
     desk.work_until(order, "processing")
     assert desk.charges() == [order.order_ref]
 
 
-def test_the_relay_notices_before_it_rings(desk: Desk, past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_relay_notices_before_it_rings(
+    desk: Desk, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     past.keep()
     past.bring_back()
@@ -330,7 +361,9 @@ def test_the_relay_notices_before_it_rings(desk: Desk, past: Past, monkeypatch: 
     assert seen == ["submitting"]
 
 
-def test_orders_of_every_store_are_marked_and_finished_ones_left_alone(desk: Desk, past: Past) -> None:
+def test_orders_of_every_store_are_marked_and_finished_ones_left_alone(
+    desk: Desk, past: Past
+) -> None:
     ours, theirs, done = desk.release("ama"), desk.release("kofi"), desk.release("ama")
     with desk.inside("ama"):
         orders.cancel(done.code, AMA)

@@ -1,6 +1,8 @@
-"""Right of way: the call budget is spent on signed news, then purchases, then people who wait, then routine.
+"""Right of way: the call budget is spent on signed news, then purchases, then people who wait, then
+routine.
 
-Through a real Valkey list, real jobs and signed webhooks at the door; time does not pass unless it is moved.
+Through a real Valkey list, real jobs and signed webhooks at the door; time does not pass unless it
+is moved.
 """
 
 from __future__ import annotations
@@ -57,10 +59,19 @@ def round_once(redis: Redis) -> int:
 
 def signed(desk: Desk, order: Order, status: str = "successful") -> int:
     """The supplier's webhook, signed as it says it does, at the door."""
-    data = {"reference": order.order_ref, "old_status": "pending", "new_status": status, "amount": 4.6}
-    signature = hmac.new(DEFAULT_SECRET.encode(), json.dumps(data).encode(), hashlib.sha256).hexdigest()
+    data = {
+        "reference": order.order_ref,
+        "old_status": "pending",
+        "new_status": status,
+        "amount": 4.6,
+    }
+    signature = hmac.new(
+        DEFAULT_SECRET.encode(), json.dumps(data).encode(), hashlib.sha256
+    ).hexdigest()
     body = json.dumps({"event": "transaction.status_update", "data": data, "signature": signature})
-    answer = desk.app.test_client().post(f"/datamart/{WEBHOOK_TOKEN}", data=body, base_url="http://hooks.localhost")
+    answer = desk.app.test_client().post(
+        f"/datamart/{WEBHOOK_TOKEN}", data=body, base_url="http://hooks.localhost"
+    )
     return answer.status_code
 
 
@@ -79,8 +90,8 @@ def made() -> tuple[int, int]:
 
 
 def with_the_network(desk: Desk, bought: int, more: int = 0, *, due: bool = True) -> list[Order]:
-    """Orders the supplier has: so many bought, and `more` copies of the first, which it does not know. All fell due for
-    a routine look, or none."""
+    """Orders the supplier has: so many bought, and `more` copies of the first, which it does not
+    know. All fell due for a routine look, or none."""
     placed = [desk.release(("ama", "kofi")[number % 2]) for number in range(bought)]
     desk.work()
     assert {desk.read(order).state for order in placed} == {"processing"}
@@ -95,7 +106,8 @@ def with_the_network(desk: Desk, bought: int, more: int = 0, *, due: bool = True
 
 
 def copies(order_id: int, count: int) -> None:
-    """Copies of an order and of its row, each with a code and reference of its own: quicker than to buy them."""
+    """Copies of an order and of its row, each with a code and reference of its own: quicker than to
+    buy them."""
     with tenancy.across_stores():
         names = [column.name for column in Order.__table__.columns if column.name != "id"]
     own = {
@@ -104,12 +116,14 @@ def copies(order_id: int, count: int) -> None:
         "idempotency_key": "'copy' || n",
     }
     tables_owner.execute(
-        f"INSERT INTO orders ({', '.join(names)}) SELECT {', '.join(own.get(name, name) for name in names)} "
-        f"FROM orders, generate_series(1, {count}) AS n WHERE id = {order_id}"
+        f"INSERT INTO orders ({', '.join(names)}) SELECT"
+        f" {', '.join(own.get(name, name) for name in names)} FROM orders, generate_series(1,"
+        f" {count}) AS n WHERE id = {order_id}"
     )
     tables_owner.execute(
-        "INSERT INTO outbox (store_id, kind, order_id, due_at, lease_no, created_at) SELECT store_id, 'deliver_order', id, "
-        "now(), 0, now() FROM orders WHERE idempotency_key LIKE 'copy%'"
+        "INSERT INTO outbox (store_id, kind, order_id, due_at, lease_no, created_at) SELECT"
+        " store_id, 'deliver_order', id, now(), 0, now() FROM orders WHERE idempotency_key LIKE"
+        " 'copy%'"
     )
 
 
@@ -131,7 +145,8 @@ def test_eight_signed_at_once_are_found_out_within_five_seconds_beside_forty_ope
     assert [signed(desk, order) for order in told] == [204] * 8
     worker(redis)
     assert {desk.read(order).state for order in told} == {"completed"}
-    # On a machine so busy that a look alone takes long, the eight take no longer than their webhooks and looks.
+    # On a machine so busy that a look alone takes long, the eight take no longer than their
+    # webhooks and looks.
     assert time.monotonic() - began < max(5, 8 * 4 * each_s)
     assert sum(made()) == config.current().rate_calls - 2
 
@@ -146,7 +161,9 @@ def test_news_goes_before_what_is_in_the_list_already(
         assert row is not None
         row.due_at = clock.after(-1)
     used(0, 0)
-    assert round_once(redis) == 12  # the last of these rings is its own, and nobody has taken it yet
+    assert (
+        round_once(redis) == 12
+    )  # the last of these rings is its own, and nobody has taken it yet
     monkeypatch.setattr(outbox, "ring", relay.ring)
     desk.settle(last, "successful")
     signed(desk, last)
@@ -159,7 +176,10 @@ def test_news_goes_before_what_is_in_the_list_already(
 def test_three_hundred_reported_at_once_starve_no_purchase_and_never_pass_the_budget(
     make_desk: Callable[..., Desk], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, settings = make_desk(rate_limit=1_000), config.current()  # its minute does not jump with ours
+    desk, settings = (
+        make_desk(rate_limit=1_000),
+        config.current(),
+    )  # its minute does not jump with ours
     with_the_network(desk, 1, 299, due=False)
     queued = [desk.release() for _ in range(25)]
     used(0, 0)
@@ -235,12 +255,16 @@ def test_news_goes_before_purchases_and_purchases_before_looks(desk: Desk, redis
     assert desk.read(routine).looked_at is None
 
 
-def test_who_waits_with_the_page_open_goes_before_routine_and_nothing_else(desk: Desk, redis: Redis) -> None:
+def test_who_waits_with_the_page_open_goes_before_routine_and_nothing_else(
+    desk: Desk, redis: Redis
+) -> None:
     placed = with_the_network(desk, 2, 4)
     watched = placed[-1]
     assert watched.store_id
     slug = "kofi"
-    answer = desk.app.test_client().get(f"/orders/{watched.code}/status", base_url=f"http://{slug}.localhost")
+    answer = desk.app.test_client().get(
+        f"/orders/{watched.code}/status", base_url=f"http://{slug}.localhost"
+    )
     assert answer.status_code == 200
     assert redis.zcard("makola:watched") == 1
     used(20, 19)
@@ -260,7 +284,10 @@ def test_an_open_page_is_written_down_once_in_a_while_and_only_while_something_i
     monkeypatch.setattr(watching, "keep", kept.append)
     client = desk.app.test_client()
     for _ in range(20):
-        assert client.get(f"/orders/{order.code}/status", base_url="http://ama.localhost").status_code == 200
+        assert (
+            client.get(f"/orders/{order.code}/status", base_url="http://ama.localhost").status_code
+            == 200
+        )
     assert kept == [order.id]
     pending = desk.place()
     client.get(f"/orders/{pending.code}", base_url="http://ama.localhost")
@@ -296,8 +323,19 @@ def test_the_shares_of_a_window(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("share", ["news", "purchase", "other"])
-def test_a_call_is_given_exactly_while_there_is_room_and_the_wait_is_true(desk: Desk, share: budget.Share) -> None:
-    for purchases, others in ((0, 0), (19, 20), (20, 30), (40, 0), (39, 1), (50, 0), (30, 20), (0, 29)):
+def test_a_call_is_given_exactly_while_there_is_room_and_the_wait_is_true(
+    desk: Desk, share: budget.Share
+) -> None:
+    for purchases, others in (
+        (0, 0),
+        (19, 20),
+        (20, 30),
+        (40, 0),
+        (39, 1),
+        (50, 0),
+        (30, 20),
+        (0, 29),
+    ):
         used(purchases, others, ago_s=20)
         with tenancy.across_stores():
             has_room = budget.room(supply.state())[share] > 0
@@ -324,7 +362,9 @@ def test_a_resend_takes_both_of_its_calls_or_none(desk: Desk) -> None:
     assert desk.work_until(order, "processing").attempt == 2
 
 
-def test_a_request_of_the_platform_is_not_behind_a_backlog_of_looks(desk: Desk, redis: Redis) -> None:
+def test_a_request_of_the_platform_is_not_behind_a_backlog_of_looks(
+    desk: Desk, redis: Redis
+) -> None:
     with_the_network(desk, 1, 4)
     with tenancy.across_stores():
         balance = outbox.ask("refresh_balance", SYSTEM).id
@@ -335,5 +375,7 @@ def test_a_request_of_the_platform_is_not_behind_a_backlog_of_looks(desk: Desk, 
     with tenancy.across_stores():
         row = outbox.asked(balance)
         assert row is not None and row.result_ok
-        kinds = db.session.scalars(select(outbox.OutboxRow.kind).where(outbox.OutboxRow.done_at.is_not(None)))
+        kinds = db.session.scalars(
+            select(outbox.OutboxRow.kind).where(outbox.OutboxRow.done_at.is_not(None))
+        )
         assert set(kinds) >= {"refresh_balance", "prove_books"}

@@ -1,4 +1,5 @@
-"""From the case to the supplier and back: what a person's press makes a worker do, and what is found after a refund."""
+"""From the case to the supplier and back: what a person's press makes a worker do, and what is
+found after a refund."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ COST, AGENT = 460, 470
 def press(action: str, seen: int | None = None) -> str:
     """Press on the newest open case."""
     with tenancy.across_stores():
-        return settling.settle(cases.open_cases(9)[-1].id, action, ESI, words="their word", seen_pesewas=seen)
+        return settling.settle(
+            cases.open_cases(9)[-1].id, action, ESI, words="their word", seen_pesewas=seen
+        )
 
 
 def until_a_case(desk: Desk, kind: str, limit: int = 40) -> None:
@@ -38,7 +41,9 @@ def until_a_case(desk: Desk, kind: str, limit: int = 40) -> None:
 
 def row(order: Order) -> outbox.OutboxRow:
     with tenancy.across_stores():
-        return db.session.scalars(select(outbox.OutboxRow).where(outbox.OutboxRow.order_id == order.id)).one()
+        return db.session.scalars(
+            select(outbox.OutboxRow).where(outbox.OutboxRow.order_id == order.id)
+        ).one()
 
 
 def test_sent_again_by_hand_is_bought_once(make_desk: Callable[..., Desk]) -> None:
@@ -55,7 +60,8 @@ def test_sent_again_by_hand_is_bought_once(make_desk: Callable[..., Desk]) -> No
 def test_a_person_told_wrongly_buys_nothing_twice(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker died in its call, look-ups were broken for a day, the supplier's person said no: it had it."""
+    """The worker died in its call, look-ups were broken for a day, the supplier's person said no:
+    it had it."""
     desk = make_desk(dedupe=False)
     order = desk.release()
 
@@ -79,7 +85,9 @@ def test_a_person_told_wrongly_buys_nothing_twice(
     assert len(desk.charges(order)) == 1
 
 
-def test_given_back_by_hand_and_delivered_after_all_is_found(make_desk: Callable[..., Desk]) -> None:
+def test_given_back_by_hand_and_delivered_after_all_is_found(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(dedupe=False)
     desk.plan("http_500_before", times=2)
     order = desk.release()
@@ -88,7 +96,9 @@ def test_given_back_by_hand_and_delivered_after_all_is_found(make_desk: Callable
     assert desk.wallet() == (WALLET_PESEWAS, 0)
     from integrations.ports import PurchaseRequest
 
-    desk.client.submit(PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn))
+    desk.client.submit(
+        PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn)
+    )
     desk.settle(order, "successful")
     until_a_case(desk, "late_success")
     press("accept_loss", COST)
@@ -145,7 +155,9 @@ def test_a_refund_that_stands_is_looked_at_three_times_and_asks_nobody(
     assert (desk.read(order).version, desk.wallet()) == told
 
 
-def test_a_supplier_that_forgot_a_refunded_order_is_no_case(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_supplier_that_forgot_a_refunded_order_is_no_case(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from integrations.ports import Absent
 
     order = desk.release()
@@ -183,7 +195,8 @@ def test_what_the_supplier_may_have_is_watched_after_its_money_went_back(
 
 
 @pytest.mark.parametrize(
-    ("kind", "setting"), [("never_fulfilled", "never_fulfilled_case_s"), ("unknown_too_long", "unknown_case_s")]
+    ("kind", "setting"),
+    [("never_fulfilled", "never_fulfilled_case_s"), ("unknown_too_long", "unknown_case_s")],
 )
 def test_when_a_person_is_asked_is_a_setting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, setting: str

@@ -1,4 +1,5 @@
-"""Somebody between us and the supplier answers in its place; and how a stop for refused credentials ends."""
+"""Somebody between us and the supplier answers in its place; and how a stop for refused credentials
+ends."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def read_balance(desk: Desk) -> str:
 
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("endpoint", ["balance", "products", "status"])
-def test_a_stranger_s_answer_to_a_read_stops_no_buying(desk: Desk, stranger: str, endpoint: str) -> None:
+def test_a_stranger_s_answer_to_a_read_stops_no_buying(
+    desk: Desk, stranger: str, endpoint: str
+) -> None:
     known = desk.release()
     desk.work()
     desk.plan(stranger, endpoint, times=3)
@@ -51,7 +54,9 @@ def test_a_stranger_s_answer_to_a_read_stops_no_buying(desk: Desk, stranger: str
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_a_stranger_s_answer_to_a_purchase_is_unclear_and_buys_once(desk: Desk, stranger: str) -> None:
+def test_a_stranger_s_answer_to_a_purchase_is_unclear_and_buys_once(
+    desk: Desk, stranger: str
+) -> None:
     desk.plan(stranger, "purchase")
     order = desk.release()
     desk.work()
@@ -70,7 +75,9 @@ def test_the_person_who_pressed_reads_what_happened(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("refused", ["purchase", "balance", "status"])
-def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(desk: Desk, refused: str) -> None:
+def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(
+    desk: Desk, refused: str
+) -> None:
     first = desk.release()
     if refused != "purchase":
         desk.work()
@@ -86,7 +93,11 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(desk: Des
     assert link().credentials_refused_since is not None
     assert "Balance read" in read_balance(desk)
     state = link()
-    assert (state.credentials_refused_since, state.breaker_open_until, state.breaker_reason) == (None, None, None)
+    assert (state.credentials_refused_since, state.breaker_open_until, state.breaker_reason) == (
+        None,
+        None,
+        None,
+    )
     desk.work()  # woken, minutes before its own moment
     assert desk.read(waiting).state == "processing"
 
@@ -98,14 +109,23 @@ def test_a_rule_that_one_order_broke_stops_no_other_order(desk: Desk, code: str)
     desk.work()
     assert desk.read(other).state == "processing"
     assert (link().credentials_refused_since, link().breaker_open_until) == (None, None)
-    assert (desk.read(struck).state, desk.read(struck).unknown_since is not None) == ("submitting", True)
+    assert (desk.read(struck).state, desk.read(struck).unknown_since is not None) == (
+        "submitting",
+        True,
+    )
     assert desk.work_until(struck, "processing").attempt == 2
     assert len(desk.charges(struck)) == 1
 
 
 def test_a_rule_that_an_order_always_breaks_ends_with_a_person(desk: Desk) -> None:
     struck = desk.release()
-    desk.plan("refused", status=403, says="API_RULE_VIOLATION", times=99, match_reference=desk.read(struck).order_ref)
+    desk.plan(
+        "refused",
+        status=403,
+        says="API_RULE_VIOLATION",
+        times=99,
+        match_reference=desk.read(struck).order_ref,
+    )
     other = desk.release()
     for _ in range(40):
         desk.work()
@@ -139,7 +159,9 @@ def test_reads_do_not_send_purchase_after_purchase_to_be_refused(desk: Desk) -> 
     desk.work()
     assert desk.read(order).attempt == 3
     desk.sandbox.sandbox.faults.install([])
-    assert "Balance read" in read_balance(desk)  # one refusal in this wait: a read ends the stop again
+    assert "Balance read" in read_balance(
+        desk
+    )  # one refusal in this wait: a read ends the stop again
     desk.work()
     assert desk.read(order).state == "processing"
 

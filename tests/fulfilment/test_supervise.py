@@ -1,4 +1,5 @@
-"""The supervisor: what dies is started again, what hangs is killed, what stops takes everything with it.
+"""The supervisor: what dies is started again, what hangs is killed, what stops takes everything
+with it.
 
 Its children are real processes; only the command they run is a stand-in.
 """
@@ -30,7 +31,10 @@ SLEEPER = ["sleep", "120"]
 DEAF = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(120)",
+    (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True);"
+        " time.sleep(120)"
+    ),
 ]
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +123,11 @@ def test_who_runs_is_written_down_and_a_killed_worker_is_started_again(
     assert all(alive(pid) for pid in everyone)
 
     os.kill(before["worker"][0], signal.SIGKILL)
-    until(lambda: pids(path)["worker"][0] not in (before["worker"][0],) and len(pids(path)["worker"]) == 2)
+    until(
+        lambda: (
+            pids(path)["worker"][0] not in (before["worker"][0],) and len(pids(path)["worker"]) == 2
+        )
+    )
     after = pids(path)
     assert (after["relay"], after["worker"][1]) == (before["relay"], before["worker"][1])
     assert alive(after["worker"][0])
@@ -129,7 +137,9 @@ def test_who_runs_is_written_down_and_a_killed_worker_is_started_again(
     assert not path.exists()
 
 
-def test_each_worker_has_a_mark_of_its_own_and_the_relay_none(start: Callable[..., Run], tmp_path: Path) -> None:
+def test_each_worker_has_a_mark_of_its_own_and_the_relay_none(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
     path = tmp_path / "pids.json"
     start(2, path)
     until(lambda: len(pids(path).get("worker", [])) == 2 and pids(path)["relay"])
@@ -265,7 +275,9 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
         supervise.run(2, Path({str(path)!r}), threading.Event())
     """)
     here = {**os.environ, "TMPDIR": str(tmp_path)}  # what a kill leaves behind goes with the test
-    with subprocess.Popen([sys.executable, "-c", program], env=here, cwd=ROOT, stdout=subprocess.DEVNULL) as supervisor:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=here, cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as supervisor:
         until(lambda: len(pids(path).get("worker", [])) == 2)
         everyone = [*pids(path)["relay"], *pids(path)["worker"]]
         assert all(alive(pid) for pid in everyone)
@@ -278,7 +290,10 @@ def test_the_commands_are_those_of_the_application() -> None:
 
 
 def test_a_wall_clock_set_forward_kills_no_worker(
-    children: Callable[..., Child], hands: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    children: Callable[..., Child],
+    hands: SimpleNamespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mark = tmp_path / "busy"
     child = children(SLEEPER, busy_file=mark)

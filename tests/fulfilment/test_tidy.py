@@ -1,4 +1,5 @@
-"""What is deleted when its keeping time is over, and by whom: a function of the database, since no role of ours may."""
+"""What is deleted when its keeping time is over, and by whom: a function of the database, since no
+role of ours may."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ def count(table: str) -> int:
 
 def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) -> None:
     for endpoint in ("balance", "status"):
-        values = {"at": clock.now(), "supplier": "d", "method": "GET", "path": "/", "http_status": 200, "outcome": "ok"}
+        values = {
+            "at": clock.now(),
+            "supplier": "d",
+            "method": "GET",
+            "path": "/",
+            "http_status": 200,
+            "outcome": "ok",
+        }
         supply.record_call(endpoint=endpoint, order_refs=(), values=values)
     with transaction():
         for key in ("old", "new"):
@@ -32,10 +40,16 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
     db.session.remove()
     assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (2, 2, before)
     tables_owner.execute("ALTER TABLE supplier_calls DISABLE TRIGGER supplier_calls_answered_once")
-    tables_owner.execute("UPDATE supplier_calls SET at = now() - interval '91 days' WHERE endpoint = 'balance'")
+    tables_owner.execute(
+        "UPDATE supplier_calls SET at = now() - interval '91 days' WHERE endpoint = 'balance'"
+    )
     tables_owner.execute("ALTER TABLE supplier_calls ENABLE TRIGGER supplier_calls_answered_once")
-    tables_owner.execute("UPDATE webhook_events SET received_at = now() - interval '31 days' WHERE event = 'old'")
-    tables_owner.execute("UPDATE outbox SET done_at = now() - interval '91 days' WHERE kind = 'refresh_balance'")
+    tables_owner.execute(
+        "UPDATE webhook_events SET received_at = now() - interval '31 days' WHERE event = 'old'"
+    )
+    tables_owner.execute(
+        "UPDATE outbox SET done_at = now() - interval '91 days' WHERE kind = 'refresh_balance'"
+    )
     relay.tidy()
     db.session.remove()
     assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (1, 1, before - 1)

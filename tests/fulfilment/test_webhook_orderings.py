@@ -1,7 +1,8 @@
-"""Each webhook five times, shuffled, some before the purchase's own answer: the same ledger as one run in order.
+"""Each webhook five times, shuffled, some before the purchase's own answer: the same ledger as one
+run in order.
 
-What the supplier does to an order is a story; it is told once in order, and then in as many shuffles as
-`MAKOLA_SHUFFLES` says (default 25), drawn from `MAKOLA_SEED`.
+What the supplier does to an order is a story; it is told once in order, and then in as many
+shuffles as `MAKOLA_SHUFFLES` says (default 25), drawn from `MAKOLA_SEED`.
 """
 
 from __future__ import annotations
@@ -39,9 +40,15 @@ STORIES: dict[str, tuple[tuple[str, bool], ...]] = {
     "delivered at once": (("successful", False),),
     "failed": (("sent", False), ("failed", True)),
     "reversed": (("sent", False), ("reversed", True)),
-    "failed, taken up again, delivered": (("failed", True), ("pending", False), ("sent", False), ("successful", False)),
+    "failed, taken up again, delivered": (
+        ("failed", True),
+        ("pending", False),
+        ("sent", False),
+        ("successful", False),
+    ),
 }
-"""The words the supplier gives an order one after the other, and whether its money goes back with them."""
+"""The words the supplier gives an order one after the other, and whether its money goes back with
+them."""
 LOOKS = 12
 WATCHES_S = 26 * 3_600
 """Longer than any watch over an order, so that each jump ends one."""
@@ -59,7 +66,8 @@ class Ending:
 
 
 class Early:
-    """The supplier, whose webhooks overtake the answer to the purchase: it acts once between charge and answer."""
+    """The supplier, whose webhooks overtake the answer to the purchase: it acts once between charge
+    and answer."""
 
     def __init__(self, sandbox: sandbox_app.Supplier) -> None:
         self._sandbox = sandbox
@@ -103,7 +111,8 @@ class Teller:
         return self._end(order)
 
     def shuffled(self, story: str, draw: random.Random) -> Ending:
-        """The same story; every event `COPIES` times at moments drawn from those after it happened."""
+        """The same story; every event `COPIES` times at moments drawn from those after it
+        happened."""
         order = self.desk.release()
         steps = list(STORIES[story])
         waiting: list[bytes] = []
@@ -126,7 +135,9 @@ class Teller:
         self.early.before_the_answer = None
         hear()
         while steps or waiting:
-            act = draw.choice(["supplier"] * bool(steps) + ["webhook"] * 4 * bool(waiting) + ["work", "jump"])
+            act = draw.choice(
+                ["supplier"] * bool(steps) + ["webhook"] * 4 * bool(waiting) + ["work", "jump"]
+            )
             if act == "supplier":
                 word, refund = steps.pop(0)
                 self.desk.settle(order, word, refund=refund)
@@ -157,7 +168,9 @@ class Teller:
                     break
             self.desk.jump(WATCHES_S)
         else:
-            raise AssertionError(f"order {order.id} is still {self.desk.read(order).state} after {LOOKS} looks")
+            raise AssertionError(
+                f"order {order.id} is still {self.desk.read(order).state} after {LOOKS} looks"
+            )
         with tenancy.across_stores():
             rows = db.session.execute(
                 select(Posting.id, Posting.kind, Account.name, Entry.amount_pesewas)
@@ -166,7 +179,9 @@ class Teller:
                 .where(Posting.order_id == order.id)
                 .order_by(Posting.id, Account.name)
             ).all()
-            opened = db.session.scalars(select(Case.kind).where(Case.order_id == order.id).order_by(Case.kind)).all()
+            opened = db.session.scalars(
+                select(Case.kind).where(Case.order_id == order.id).order_by(Case.kind)
+            ).all()
         postings: dict[int, tuple[str, tuple[tuple[str, int], ...]]] = {}
         for number, kind, account, amount in rows:
             postings[number] = (kind, (*postings.get(number, (kind, ()))[1], (account, amount)))
@@ -183,7 +198,9 @@ def teller(make_desk: Callable[..., Desk]) -> Teller:
     with tenancy.across_stores():
         ledger.fund_wallet(store.id, ENOUGH_PESEWAS, "for stories", SYSTEM)
         with transaction():
-            ledger.fund_float(ENOUGH_PESEWAS - ledger.platform_balances()["supplier_float"], "for stories", SYSTEM)
+            ledger.fund_float(
+                ENOUGH_PESEWAS - ledger.platform_balances()["supplier_float"], "for stories", SYSTEM
+            )
     return Teller(desk)
 
 
@@ -201,7 +218,9 @@ def test_five_of_each_webhook_in_any_order_end_like_one_of_each_in_order(teller:
     for number in range(SHUFFLES):
         story = sorted(STORIES)[number % len(STORIES)]
         seed = f"{SEED}-{number}"
-        assert teller.shuffled(story, random.Random(seed)) == expected[story], f"{story}, MAKOLA_SEED part {seed}"
+        assert teller.shuffled(story, random.Random(seed)) == expected[story], (
+            f"{story}, MAKOLA_SEED part {seed}"
+        )
     assert [story for story, ending in expected.items() if ending.cases] == [
         "failed"
     ]  # is its money back? asks a person

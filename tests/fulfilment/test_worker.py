@@ -1,4 +1,5 @@
-"""One worker process: it marks itself busy while a job runs, takes the one queue, and ends after its jobs."""
+"""One worker process: it marks itself busy while a job runs, takes the one queue, and ends after
+its jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ def redis(valkey: str) -> Iterator[Redis]:
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """A worker takes the signals of its process over; they are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -61,7 +65,11 @@ def test_a_worker_buys_what_was_rung_and_ends_after_its_jobs(
 
 
 def test_the_mark_stands_while_a_job_runs_and_not_after(
-    app: Flask, redis: Redis, work: Callable[[int], bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    redis: Redis,
+    work: Callable[[int], bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     mark, seen = tmp_path / "busy", []
     monkeypatch.setenv(worker.BUSY_VARIABLE, str(mark))

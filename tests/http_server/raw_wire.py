@@ -78,7 +78,9 @@ def read_answer(line: socket.socket, held: bytes = b"") -> Answer:
         data += _more(line, data)
     head, _, data = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (text.partition(":") for text in lines)}
+    headers = {
+        name.lower(): value.strip() for name, _, value in (text.partition(":") for text in lines)
+    }
     length = int(headers.get("content-length", 0))
     while len(data) < length:
         data += _more(line, data)

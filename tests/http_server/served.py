@@ -22,7 +22,8 @@ STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
 
 
 def program(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    """Tells what it was given. /slow/2 holds its thread for two seconds, /stuck for ever, /large is 4 MB."""
+    """Tells what it was given. /slow/2 holds its thread for two seconds, /stuck for ever, /large is
+    4 MB."""
     path = environ["PATH_INFO"]
     if path.startswith("/slow/"):
         time.sleep(float(path.removeprefix("/slow/")))
@@ -32,9 +33,15 @@ def program(environ: dict[str, Any], start_response: Callable[..., Any]) -> list
         raise RuntimeError("on purpose")
     body = environ["wsgi.input"].read()
     told = {key: value for key, value in environ.items() if isinstance(value, str)}
-    told |= {"received": len(body), "pid": os.getpid(), "spooled": not hasattr(environ["wsgi.input"], "getvalue")}
+    told |= {
+        "received": len(body),
+        "pid": os.getpid(),
+        "spooled": not hasattr(environ["wsgi.input"], "getvalue"),
+    }
     answer = b"x" * 4_000_000 if path == "/large" else json.dumps(told).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+    start_response(
+        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+    )
     return [answer]
 
 
@@ -63,7 +70,8 @@ RULES = Rules(
 
 @contextmanager
 def served_programs() -> Iterator[Callable[..., Served]]:
-    """`start(workers=2, HEAD_S=1)`: a front in a process of its own, with these limits instead of the real ones."""
+    """`start(workers=2, HEAD_S=1)`: a front in a process of its own, with these limits instead of
+    the real ones."""
     started: list[Any] = []
 
     def start(workers: int = 1, threads: int = 4, open_files: int = 0, **limits: float) -> Served:
@@ -77,7 +85,9 @@ def served_programs() -> Iterator[Callable[..., Served]]:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
             for name, value in limits.items():
                 setattr(http_server, name, value)
-            master.serve(program, RULES, host="127.0.0.1", port=port, workers=workers, threads=threads)
+            master.serve(
+                program, RULES, host="127.0.0.1", port=port, workers=workers, threads=threads
+            )
 
         process = multiprocessing.get_context("fork").Process(target=run)
         process.start()

@@ -23,7 +23,10 @@ def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, said = run("--port", str(port))
-    assert (status, said) == (1, f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use\n")
+    assert (status, said) == (
+        1,
+        f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use\n",
+    )
 
 
 def test_numbers_that_make_no_sense_are_refused() -> None:

@@ -1,4 +1,5 @@
-"""What the benchmarks measure is there: a script that no longer starts measures nothing, and nobody would notice."""
+"""What the benchmarks measure is there: a script that no longer starts measures nothing, and nobody
+would notice."""
 
 from __future__ import annotations
 

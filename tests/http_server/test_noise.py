@@ -1,4 +1,5 @@
-"""Thousands of connections that say anything: the page answers between them, and nothing of them stays."""
+"""Thousands of connections that say anything: the page answers between them, and nothing of them
+stays."""
 
 from __future__ import annotations
 
@@ -26,8 +27,12 @@ BEGINNINGS = [
 
 
 @pytest.mark.slow(seconds=8)
-def test_whatever_is_said_the_page_answers_and_nothing_stays(start_server: Callable[..., Served]) -> None:
-    front = start_server(HEAD_S=1, BODY_S=1, SEND_S=1, LINGER_S=1, CONNECTIONS=60, HELD_BYTES=100_000, QUEUE=20)
+def test_whatever_is_said_the_page_answers_and_nothing_stays(
+    start_server: Callable[..., Served],
+) -> None:
+    front = start_server(
+        HEAD_S=1, BODY_S=1, SEND_S=1, LINGER_S=1, CONNECTIONS=60, HELD_BYTES=100_000, QUEUE=20
+    )
     (worker,) = front.workers
     files_before = open_files(worker)  # a forked front has what its test process had open
     chance = random.Random(SEED)
@@ -63,7 +68,8 @@ def open_files(pid: int) -> int:
 
 
 def noise(chance: random.Random) -> tuple[bytes, bytes]:
-    """Requests one after the other, with bytes changed, left out, doubled, and often cut off, in two parts."""
+    """Requests one after the other, with bytes changed, left out, doubled, and often cut off, in
+    two parts."""
     data = b"".join(chance.choice(BEGINNINGS) for _ in range(chance.randint(1, 5)))
     for _ in range(chance.choice([0, 0, 1, 3])):
         at = chance.randrange(len(data))

@@ -1,4 +1,5 @@
-"""How long a front waits for the other end, how many it holds, and that the page answers meanwhile."""
+"""How long a front waits for the other end, how many it holds, and that the page answers
+meanwhile."""
 
 from __future__ import annotations
 
@@ -95,7 +96,9 @@ def test_held_bodies_and_half_heads_stop_nobody(start_server: Callable[..., Serv
     assert all(line.send(b"x") for line in held), "they are held, not closed"
 
 
-def test_beyond_the_limit_of_connections_the_longest_waiting_goes(start_server: Callable[..., Served]) -> None:
+def test_beyond_the_limit_of_connections_the_longest_waiting_goes(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(CONNECTIONS=50)
     first = front.line(HALF_HEAD)
     kept = front.line(b"GET /stored HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -109,14 +112,18 @@ def test_beyond_the_limit_of_connections_the_longest_waiting_goes(start_server: 
     assert CONNECTIONS > 1_000, "the real limit"
 
 
-def test_where_few_files_may_be_open_fewer_connections_are_held(start_server: Callable[..., Served]) -> None:
+def test_where_few_files_may_be_open_fewer_connections_are_held(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(open_files=330)
     for _ in range(400):
         front.line(HALF_HEAD)
     assert max(front.took_s() for _ in range(20)) < QUICK_S
 
 
-def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(start_server: Callable[..., Served]) -> None:
+def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(HELD_BYTES=300_000)
     held = [front.line(HALF_BODY) for _ in range(12)]
     gone = [read_answer(line).status for line in held[:2]]
@@ -128,10 +135,14 @@ def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(start_server: 
     assert HELD_BYTES <= 64 * 1024 * 1024, "the real limit"
 
 
-def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(start_server: Callable[..., Served]) -> None:
+def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=1, QUEUE=1)
     slow = []
-    for _ in range(4):  # one is with the thread and one waits, also when a busy machine wakes the thread late
+    for _ in range(
+        4
+    ):  # one is with the thread and one waits, also when a busy machine wakes the thread late
         slow.append(front.line(b"GET /slow/5 HTTP/1.1\r\nHost: a\r\n\r\n"))
         front.took_s("/stored")
     began = time.monotonic()
@@ -144,7 +155,9 @@ def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(start_s
 
 
 @pytest.mark.parametrize("threads", [2, 4])
-def test_pages_do_not_wait_behind_dear_requests(start_server: Callable[..., Served], threads: int) -> None:
+def test_pages_do_not_wait_behind_dear_requests(
+    start_server: Callable[..., Served], threads: int
+) -> None:
     front = start_server(threads=threads)
     length = b"Content-Length: 1\r\n\r\nx"
     dear = [front.line(POST % b"slow/2" + length) for _ in range(2 * threads)]
@@ -155,7 +168,9 @@ def test_pages_do_not_wait_behind_dear_requests(start_server: Callable[..., Serv
     assert time.monotonic() - began > 4, "one thread is left to pages, and none is forgotten"
 
 
-def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(start_server: Callable[..., Served]) -> None:
+def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=2, QUEUE=3)
     length = b"Content-Length: 1\r\n\r\nx"
     dear = [front.line(POST % b"slow/2" + length) for _ in range(8)]
@@ -164,7 +179,9 @@ def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(start_server: Callabl
     assert [read_answer(line).status for line in dear].count(503) == 4, "one under way, three wait"
 
 
-def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(start_server: Callable[..., Served]) -> None:
+def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(workers=2)
     slow = [front.line(b"GET /slow/2 HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(4)]
     half = front.line(HALF_BODY)
@@ -181,7 +198,9 @@ def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(start
     assert until(lambda: not any(map(process_tree.is_alive, workers)), 5)
 
 
-def test_a_worker_that_dies_is_replaced_and_all_die_with_the_main_process(start_server: Callable[..., Served]) -> None:
+def test_a_worker_that_dies_is_replaced_and_all_die_with_the_main_process(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(workers=2)
     assert until(lambda: len(front.workers) == 2, 5)
     before = front.workers
@@ -194,7 +213,9 @@ def test_a_worker_that_dies_is_replaced_and_all_die_with_the_main_process(start_
     assert until(lambda: not any(map(process_tree.is_alive, last)), 5)
 
 
-def test_a_frozen_worker_holds_up_nobody_and_is_replaced(start_server: Callable[..., Served]) -> None:
+def test_a_frozen_worker_holds_up_nobody_and_is_replaced(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(workers=2, SILENT_S=3)
     assert until(lambda: len(front.workers) == 2, 5)
     frozen, other = front.workers
@@ -209,7 +230,9 @@ def test_a_frozen_worker_holds_up_nobody_and_is_replaced(start_server: Callable[
     assert until(lambda: len(now := front.workers) == 2 and frozen not in now and other in now, 5)
 
 
-def test_a_worker_whose_threads_are_all_stuck_is_replaced(start_server: Callable[..., Served]) -> None:
+def test_a_worker_whose_threads_are_all_stuck_is_replaced(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=2, STUCK_S=4)
     (before,) = front.workers
     one = front.line(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -223,7 +246,9 @@ def test_a_worker_whose_threads_are_all_stuck_is_replaced(start_server: Callable
     assert before not in front.workers
 
 
-def test_dear_requests_that_are_all_stuck_are_a_reason_too(start_server: Callable[..., Served]) -> None:
+def test_dear_requests_that_are_all_stuck_are_a_reason_too(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=3, STUCK_S=2)
     stuck = [front.line(POST % b"stuck" + b"Content-Length: 1\r\n\r\nx") for _ in range(2)]
     assert front.took_s() < QUICK_S, "pages have a thread"
@@ -231,7 +256,9 @@ def test_dear_requests_that_are_all_stuck_are_a_reason_too(start_server: Callabl
     assert until(front.answers, 5)
 
 
-def test_after_the_main_process_was_frozen_nobody_is_killed_for_it(start_server: Callable[..., Served]) -> None:
+def test_after_the_main_process_was_frozen_nobody_is_killed_for_it(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(workers=2, SILENT_S=1.5)
     assert until(lambda: len(front.workers) == 2, 5)
     before = front.workers

@@ -1,4 +1,5 @@
-"""The proxy files we ship, each before a real front: what the program hears of a client, and what it never hears."""
+"""The proxy files we ship, each before a real front: what the program hears of a client, and what
+it never hears."""
 
 from __future__ import annotations
 
@@ -56,7 +57,11 @@ class Proxy:
 
 def adapted(name: str, folder: Path, proxy: Proxy, **words: str) -> str:
     """The shipped file with this machine's ports and paths, and nothing else changed."""
-    words = {"127.0.0.1:8000": f"127.0.0.1:{proxy.front.port}", "/etc/makola/tls/": f"{folder}/", **words}
+    words = {
+        "127.0.0.1:8000": f"127.0.0.1:{proxy.front.port}",
+        "/etc/makola/tls/": f"{folder}/",
+        **words,
+    }
     text = (DEPLOY / name).read_text()
     for old, new in words.items():
         assert old in text, f"{name} has no {old!r} any more"
@@ -87,21 +92,47 @@ def caddy(folder: Path, proxy: Proxy) -> list[str]:
 
 
 @pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
-def proxy(request: pytest.FixtureRequest, tmp_path: Path, start_server: Callable[..., Served]) -> Iterator[Proxy]:
+def proxy(
+    request: pytest.FixtureRequest, tmp_path: Path, start_server: Callable[..., Served]
+) -> Iterator[Proxy]:
     program = request.param.__name__
     for needed in (program, "openssl"):
         if shutil.which(needed) is None:
-            pytest.skip(f"NO {needed.upper()} HERE: deploy/ IS NOT TRIED WITH {program.upper()}; apt install {needed}")
+            pytest.skip(
+                f"NO {needed.upper()} HERE: deploy/ IS NOT TRIED WITH {program.upper()}; apt"
+                f" install {needed}"
+            )
     made = Proxy(program, daemons.free_port(), daemons.free_port(), start_server())
-    certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    certificate += ["-subj", "/CN=makola.example", "-addext", "subjectAltName=DNS:makola.example,DNS:*.makola.example"]
-    certificate += ["-keyout", str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]
+    certificate = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    certificate += [
+        "-subj",
+        "/CN=makola.example",
+        "-addext",
+        "subjectAltName=DNS:makola.example,DNS:*.makola.example",
+    ]
+    certificate += [
+        "-keyout",
+        str(tmp_path / "privkey.pem"),
+        "-out",
+        str(tmp_path / "fullchain.pem"),
+    ]
     subprocess.run(certificate, check=True, capture_output=True)
     log = (tmp_path / "log").open("wb")
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "XDG_DATA_HOME": str(tmp_path)}
     process = subprocess.Popen(request.param(tmp_path, made), env=home, stdout=log, stderr=log)
     try:
-        listening = daemons.until(lambda: daemons.is_taken(made.https) or process.poll() is not None, 20)
+        listening = daemons.until(
+            lambda: daemons.is_taken(made.https) or process.poll() is not None, 20
+        )
         assert listening and process.poll() is None, (tmp_path / "log").read_text()
         yield made
     finally:
@@ -112,12 +143,19 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, start_server: Callable
 
 def test_the_program_hears_of_the_client_from_the_proxy_alone(proxy: Proxy) -> None:
     told = proxy.ask(
-        f"GET /x?y=1 HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\n"
-        "X-Forwarded-Host: kofi.makola.example\r\nX-Forwarded-Port: 1\r\nForwarded: for=6.6.6.6\r\n\r\n".encode()
+        f"GET /x?y=1 HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto:"
+        " http\r\nX-Forwarded-Host: kofi.makola.example\r\nX-Forwarded-Port: 1\r\nForwarded:"
+        " for=6.6.6.6\r\n\r\n".encode()
     ).told
-    assert (told["HTTP_HOST"], told["RAW_URI"], told["SERVER_PROTOCOL"]) == (HOST, "/x?y=1", "HTTP/1.1")
+    assert (told["HTTP_HOST"], told["RAW_URI"], told["SERVER_PROTOCOL"]) == (
+        HOST,
+        "/x?y=1",
+        "HTTP/1.1",
+    )
     assert (told["HTTP_X_FORWARDED_FOR"], told["HTTP_X_FORWARDED_PROTO"]) == ("127.0.0.1", "https")
-    kept = {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PORT"} & {k for k, v in told.items() if v}
+    kept = {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PORT"} & {
+        k for k, v in told.items() if v
+    }
     assert kept == set(), "a client's own words reached the program"
 
 
@@ -127,9 +165,14 @@ def test_no_log_of_the_proxy_has_an_address_that_is_a_key(proxy: Proxy, tmp_path
     asked = [f"/reset/{key}", f"/reset/{key}?x=1", f"/datamart/{key}", f"//reset/{key}"]
     for path in asked:
         proxy.ask(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-    proxy.ask(f"GET /static/app.css HTTP/1.1\r\nHost: {HOST}\r\nReferer: https://{HOST}/reset/{key}\r\n\r\n".encode())
+    proxy.ask(
+        f"GET /static/app.css HTTP/1.1\r\nHost: {HOST}\r\nReferer:"
+        f" https://{HOST}/reset/{key}\r\n\r\n".encode()
+    )
     with socket.create_connection(("127.0.0.1", proxy.http), timeout=20) as plain:
-        plain.sendall(f"GET /reset/{key} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        plain.sendall(
+            f"GET /reset/{key} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode()
+        )
         assert read_answer(plain).status == 308
     proxy.ask(f"GET /written HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     logs = {file.name: file.read_bytes() for file in (*tmp_path.glob("*.log"), tmp_path / "log")}
@@ -154,7 +197,9 @@ def test_half_a_body_reaches_nobody_and_has_its_time(proxy: Proxy) -> None:
     for line in lines:
         line.sendall(half)
     assert proxy.ask(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()).status == 200
-    if proxy.name == "nginx":  # Caddy tells the program after its time, and leaves its own client waiting
+    if (
+        proxy.name == "nginx"
+    ):  # Caddy tells the program after its time, and leaves its own client waiting
         said = lines[0].recv(100)
         assert said == b"" or said.split()[1] == b"408", "cut off, not held"
 

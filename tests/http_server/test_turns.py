@@ -17,7 +17,9 @@ from http_server.turns import Turns
 SLOW_S = 0.2
 FLOOD = 40
 
-steps = st.lists(st.one_of(st.tuples(st.sampled_from("abcde"), st.booleans()), st.none()), max_size=120)
+steps = st.lists(
+    st.one_of(st.tuples(st.sampled_from("abcde"), st.booleans()), st.none()), max_size=120
+)
 
 
 def nothing() -> None:
@@ -25,7 +27,9 @@ def nothing() -> None:
 
 
 @given(steps)
-def test_nothing_is_lost_or_doubled_and_an_address_keeps_its_order(steps: list[tuple[str, bool] | None]) -> None:
+def test_nothing_is_lost_or_doubled_and_an_address_keeps_its_order(
+    steps: list[tuple[str, bool] | None],
+) -> None:
     turns, given_, taken = Turns(1_000), [], []
     for step in [*steps, *[None] * len(steps)]:
         if step is not None:
@@ -42,7 +46,11 @@ def test_nothing_is_lost_or_doubled_and_an_address_keeps_its_order(steps: list[t
         assert numbers == sorted(numbers)
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=200), st.integers(0, 200), st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=200),
+    st.integers(0, 200),
+    st.booleans(),
+)
 def test_a_newcomer_waits_for_one_work_of_each_other_address_at_most(
     flood: list[tuple[str, bool]], taken: int, is_dear: bool
 ) -> None:
@@ -76,7 +84,12 @@ def test_dear_work_goes_only_when_it_may() -> None:
     for who, is_dear in (("a", True), ("a", False), ("a", True), ("b", False)):
         turns.add(nothing, who, is_dear=is_dear)
     taken = [turns.take(may_be_dear=may) for may in (False, True, True, True)]
-    assert [(task.who, task.is_dear) for task in taken] == [("a", False), ("a", True), ("b", False), ("a", True)]
+    assert [(task.who, task.is_dear) for task in taken] == [
+        ("a", False),
+        ("a", True),
+        ("b", False),
+        ("a", True),
+    ]
 
 
 def test_an_address_takes_three_quarters_of_the_room_at_most() -> None:
@@ -89,11 +102,17 @@ def test_an_address_takes_three_quarters_of_the_room_at_most() -> None:
     assert turns.add(nothing, "c", is_dear=False)
 
 
-def test_on_the_wire_a_visitor_does_not_wait_behind_a_flood(start_server: Callable[..., Served]) -> None:
+def test_on_the_wire_a_visitor_does_not_wait_behind_a_flood(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=2)
-    flood = [front.line(b"GET /slow/%.1f HTTP/1.1\r\nHost: a\r\n\r\n" % SLOW_S) for _ in range(FLOOD)]
+    flood = [
+        front.line(b"GET /slow/%.1f HTTP/1.1\r\nHost: a\r\n\r\n" % SLOW_S) for _ in range(FLOOD)
+    ]
     front.took_s("/stored")  # by then all of them are whole and given
-    visitor = http.client.HTTPConnection("127.0.0.1", front.port, timeout=10, source_address=("127.0.0.2", 0))
+    visitor = http.client.HTTPConnection(
+        "127.0.0.1", front.port, timeout=10, source_address=("127.0.0.2", 0)
+    )
     began = time.monotonic()
     visitor.request("GET", "/")
     status, took_s = visitor.getresponse().status, time.monotonic() - began

@@ -1,4 +1,5 @@
-"""What the server makes of bytes: whole requests go to the program, everything else is refused and nothing is done."""
+"""What the server makes of bytes: whole requests go to the program, everything else is refused and
+nothing is done."""
 
 from __future__ import annotations
 
@@ -20,13 +21,25 @@ def served() -> Iterator[Served]:
 
 def test_the_program_is_given_the_request_as_wsgi_has_it(served: Served) -> None:
     told = served.ask(
-        b"POST /a%20b/c?x=%20y HTTP/1.1\r\nHost: ama.localhost\r\nContent-Type: text/plain\r\nX-Two: 1\r\nX-Two: 2\r\n"
-        b"Cookie: a=1\r\nCookie: b=2\r\nX_Two: 3\r\nContent-Length: 3\r\n\r\nabc"
+        b"POST /a%20b/c?x=%20y HTTP/1.1\r\nHost: ama.localhost\r\nContent-Type:"
+        b" text/plain\r\nX-Two: 1\r\nX-Two: 2\r\nCookie: a=1\r\nCookie: b=2\r\nX_Two:"
+        b" 3\r\nContent-Length: 3\r\n\r\nabc"
     ).told
     assert told["REQUEST_METHOD"] == "POST"
-    assert (told["PATH_INFO"], told["QUERY_STRING"], told["RAW_URI"]) == ("/a b/c", "x=%20y", "/a%20b/c?x=%20y")
-    assert (told["HTTP_HOST"], told["CONTENT_TYPE"], told["CONTENT_LENGTH"]) == ("ama.localhost", "text/plain", "3")
-    assert (told["HTTP_X_TWO"], told["HTTP_COOKIE"]) == ("1,2", "a=1; b=2"), "a name with an underscore is left out"
+    assert (told["PATH_INFO"], told["QUERY_STRING"], told["RAW_URI"]) == (
+        "/a b/c",
+        "x=%20y",
+        "/a%20b/c?x=%20y",
+    )
+    assert (told["HTTP_HOST"], told["CONTENT_TYPE"], told["CONTENT_LENGTH"]) == (
+        "ama.localhost",
+        "text/plain",
+        "3",
+    )
+    assert (told["HTTP_X_TWO"], told["HTTP_COOKIE"]) == (
+        "1,2",
+        "a=1; b=2",
+    ), "a name with an underscore is left out"
     assert told["received"] == 3
     assert told["REMOTE_ADDR"] == "127.0.0.1"
     assert "http_server.whole" not in told, "not a text"
@@ -41,12 +54,20 @@ def test_the_program_is_given_the_request_as_wsgi_has_it(served: Served) -> None
         (POST % b"hook" + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
         (b"POST /hook HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n", 400),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+            400,
+        ),
         (POST % b"" + b"Content-Length: +3\r\n\r\nabc", 400),
         (POST % b"" + b"Content-Length: 3, 3\r\n\r\nabc", 400),
         (POST % b"" + b"Content-Length: 99999999999999999999\r\n\r\nabc", 400),
@@ -102,8 +123,14 @@ def test_chunks_may_not_hide_more_than_they_say(served: Served, trailer: bytes) 
 
 def test_a_webhook_may_come_in_chunks_up_to_its_limit(served: Served) -> None:
     head = POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n"
-    told = served.ask(head + b"8000\r\n%s\r\n8000\r\n%s\r\n0\r\n\r\n" % (b"x" * 32_768, b"y" * 32_768)).told
-    assert (told["received"], told["CONTENT_LENGTH"], "HTTP_TRANSFER_ENCODING" in told) == (65_536, "65536", False)
+    told = served.ask(
+        head + b"8000\r\n%s\r\n8000\r\n%s\r\n0\r\n\r\n" % (b"x" * 32_768, b"y" * 32_768)
+    ).told
+    assert (told["received"], told["CONTENT_LENGTH"], "HTTP_TRANSFER_ENCODING" in told) == (
+        65_536,
+        "65536",
+        False,
+    )
     one_more = head + b"8000\r\n%s\r\n8001\r\n%s\r\n0\r\n\r\n" % (b"x" * 32_768, b"y" * 32_769)
     assert served.ask(one_more).status == 413
 
@@ -122,7 +149,10 @@ def test_a_body_that_is_cut_off_is_refused(served: Served, cut: bytes) -> None:
     line = served.line(cut)
     line.shutdown(1)
     answer = read_answer(line)
-    assert (answer.status, answer.body) == (400, b"What you sent did not arrive whole, so nothing was done.")
+    assert (answer.status, answer.body) == (
+        400,
+        b"What you sent did not arrive whole, so nothing was done.",
+    )
 
 
 def test_a_sender_who_has_said_all_still_gets_the_answer(served: Served) -> None:
@@ -136,10 +166,16 @@ def test_a_sender_who_has_said_all_still_gets_the_answer(served: Served) -> None
 def test_head_get_and_stored_pages_on_one_connection(served: Served) -> None:
     line = served.line(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
     head = line.recv(65_536)
-    assert head.startswith(b"HTTP/1.1 200 OK\r\n") and head.endswith(b"\r\n\r\n") and b"Content-Length: " in head
+    assert (
+        head.startswith(b"HTTP/1.1 200 OK\r\n")
+        and head.endswith(b"\r\n\r\n")
+        and b"Content-Length: " in head
+    )
     line.sendall(b"HEAD /stored HTTP/1.1\r\nHost: a\r\n\r\n")
     stored = line.recv(65_536)
-    assert stored.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nDate: ") and stored.endswith(b"GMT\r\n\r\n")
+    assert stored.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nDate: ") and stored.endswith(
+        b"GMT\r\n\r\n"
+    )
     line.sendall(b"GET /stored HTTP/1.1\r\nHost: a\r\n\r\n")
     answer = read_answer(line)
     assert (answer.status, answer.body, answer.headers.get("connection")) == (200, b"stored", None)
@@ -155,12 +191,20 @@ def test_http_1_0_is_answered_and_closed(served: Served) -> None:
 
 
 def test_requests_sent_ahead_are_answered_in_order(served: Served) -> None:
-    line = served.line(b"".join(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in (b"1", b"stored", b"3")))
+    line = served.line(
+        b"".join(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in (b"1", b"stored", b"3"))
+    )
     first = read_answer(line)
     second = read_answer(line, first.rest)
     third = read_answer(line, second.rest)
-    assert (first.told["PATH_INFO"], second.body, third.told["PATH_INFO"]) == ("/1", b"stored", "/3")
-    line.sendall(POST % b"" + b"Content-Length: 3\r\n\r\nabc" + POST % b"" + b"Content-Length: 4\r\n\r\nab")
+    assert (first.told["PATH_INFO"], second.body, third.told["PATH_INFO"]) == (
+        "/1",
+        b"stored",
+        "/3",
+    )
+    line.sendall(
+        POST % b"" + b"Content-Length: 3\r\n\r\nabc" + POST % b"" + b"Content-Length: 4\r\n\r\nab"
+    )
     fourth = read_answer(line, third.rest)
     line.sendall(b"cd")
     assert (fourth.told["received"], read_answer(line, fourth.rest).told["received"]) == (3, 4)
@@ -192,7 +236,9 @@ def test_who_asks_first_whether_the_body_may_come_is_told(served: Served) -> Non
 
 
 def test_an_offer_to_change_the_protocol_is_not_taken_up(served: Served) -> None:
-    line = served.line(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n")
+    line = served.line(
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+    )
     assert read_answer(line).status == 200
     assert is_closed(line)
 
@@ -226,4 +272,6 @@ def test_only_so_many_larger_bodies_at_once(served: Served) -> None:
     assert read_answer(third).told["received"] == 5_000
     second.close()
     for _ in range(3):
-        assert served.ask(begun + b"x" * 5_000).status == 200, "a sender who went away gives the place back"
+        assert served.ask(begun + b"x" * 5_000).status == 200, (
+            "a sender who went away gives the place back"
+        )

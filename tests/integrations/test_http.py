@@ -1,4 +1,5 @@
-"""What becomes of one call: against scripted transports, and against a real socket that resets, cuts and trickles."""
+"""What becomes of one call: against scripted transports, and against a real socket that resets,
+cuts and trickles."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def test_no_transport_error_of_httpx_is_forgotten() -> None:
     leaves = {
         kind
         for kind in vars(httpx).values()
-        if isinstance(kind, type) and issubclass(kind, httpx.TransportError) and not kind.__subclasses__()
+        if isinstance(kind, type)
+        and issubclass(kind, httpx.TransportError)
+        and not kind.__subclasses__()
     }
     assert leaves == {type(error) for error, _ in ERRORS} - {httpx.DecodingError}
 
@@ -75,7 +78,9 @@ class JobTimeout(Exception):
     """Stands for the queue's own: an ordinary exception that a signal raises at any line."""
 
 
-@pytest.mark.parametrize("foreign", [JobTimeout(), KeyboardInterrupt(), MemoryError(), OSError(), ValueError()])
+@pytest.mark.parametrize(
+    "foreign", [JobTimeout(), KeyboardInterrupt(), MemoryError(), OSError(), ValueError()]
+)
 def test_what_is_not_the_wire_flies_through(foreign: BaseException) -> None:
     with pytest.raises(type(foreign)):
         send(transport=scripted(foreign))
@@ -89,7 +94,11 @@ def test_no_broad_except_in_the_room() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ExceptHandler):
-                names = {"Exception"} if node.type is None else {n.id for n in ast.walk(node.type) if hasattr(n, "id")}
+                names = (
+                    {"Exception"}
+                    if node.type is None
+                    else {n.id for n in ast.walk(node.type) if hasattr(n, "id")}
+                )
                 if names & {"Exception", "BaseException"}:
                     broad.append(f"{path.name}:{node.lineno}")
     assert broad == []
@@ -111,15 +120,23 @@ def test_only_one_module_knows_httpx() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 204, 301, 302, 307, 308, 400, 404, 429, 500, 502])
 def test_every_status_is_an_answer_and_no_redirect_is_followed(status: int) -> None:
-    answer = httpx.Response(status, headers={"Location": "http://elsewhere.test/", "X-Two": "b"}, content=b"body")
+    answer = httpx.Response(
+        status, headers={"Location": "http://elsewhere.test/", "X-Two": "b"}, content=b"body"
+    )
     reply = send(transport=scripted(answer))
     assert isinstance(reply, http.Answer)
     assert (reply.status, reply.body, reply.headers["x-two"]) == (status, b"body", "b")
 
 
-@pytest.mark.parametrize("location", ["", "http://[", "//", "http://\x00", "javascript:1", "http://" + "a" * 70_000])
+@pytest.mark.parametrize(
+    "location", ["", "http://[", "//", "http://\x00", "javascript:1", "http://" + "a" * 70_000]
+)
 def test_senseless_location(location: str) -> None:
-    reply = send(transport=scripted(httpx.Response(302, headers={"Location": location.replace("\x00", "%00")})))
+    reply = send(
+        transport=scripted(
+            httpx.Response(302, headers={"Location": location.replace("\x00", "%00")})
+        )
+    )
     assert isinstance(reply, http.Answer) and reply.status == 302
 
 
@@ -138,7 +155,9 @@ def test_size_limit_counts_what_is_unpacked() -> None:
 
 
 def test_packed_answer_is_read() -> None:
-    answer = httpx.Response(200, stream=Chunks([gzip.compress(b"{}")]), headers={"Content-Encoding": "gzip"})
+    answer = httpx.Response(
+        200, stream=Chunks([gzip.compress(b"{}")]), headers={"Content-Encoding": "gzip"}
+    )
     reply = send(transport=scripted(answer))
     assert isinstance(reply, http.Answer) and reply.body == b"{}"
 
@@ -162,7 +181,9 @@ class Chunks(httpx.SyncByteStream):
 
 def test_response_is_closed_when_it_is_too_large() -> None:
     stream = Chunks([b"x" * 10, b"x" * 10, b"x" * 10])
-    assert send(transport=scripted(httpx.Response(200, stream=stream)), max_bytes=15) == http.Lost("too_large")
+    assert send(transport=scripted(httpx.Response(200, stream=stream)), max_bytes=15) == http.Lost(
+        "too_large"
+    )
     assert stream.closed
 
 
@@ -310,7 +331,9 @@ def endless_head(connection: socket.socket) -> None:
         (endless_head, {"remote_protocol_error", "read_error"}),
     ],
 )
-def test_broken_on_the_wire_is_lost(serve: Any, script: Callable[[socket.socket], None], reasons: set[str]) -> None:
+def test_broken_on_the_wire_is_lost(
+    serve: Any, script: Callable[[socket.socket], None], reasons: set[str]
+) -> None:
     server = serve(script)
     reply = send(server.url)
     assert isinstance(reply, http.Lost) and reply.reason in reasons, reply
@@ -318,13 +341,17 @@ def test_broken_on_the_wire_is_lost(serve: Any, script: Callable[[socket.socket]
 
 
 def test_reset_on_arrival_is_lost_or_came_before_the_request(serve: Any) -> None:
-    """The reset may win against the connect itself; then nothing went out, and "not connected" is the truth."""
+    """The reset may win against the connect itself; then nothing went out, and "not connected" is
+    the truth."""
     server = serve(reset)
     reply = send(server.url)
     if isinstance(reply, http.NotConnected):
         assert reply.reason.startswith("connect_error")
     else:
-        assert isinstance(reply, http.Lost) and reply.reason in ("read_error", "remote_protocol_error"), reply
+        assert isinstance(reply, http.Lost) and reply.reason in (
+            "read_error",
+            "remote_protocol_error",
+        ), reply
 
 
 def test_hang_ends_at_the_read_timeout(serve: Any) -> None:
@@ -342,7 +369,8 @@ def server_waits(server: Server, connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    "begun", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+    "begun",
+    [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"],
 )
 def test_trickle_ends_at_the_deadline(serve: Any, begun: bytes) -> None:
     """Each byte is in time for the read timeout; head and body alike would go on for hours."""
@@ -436,7 +464,9 @@ def test_redirect_is_not_followed_on_a_real_socket(serve: Any) -> None:
     assert server.connections == 1
 
 
-def test_proxies_of_the_environment_are_ignored(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_ignored(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answers(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(FULL)
@@ -470,7 +500,9 @@ def test_calls_do_not_disturb_each_other(serve: Any) -> None:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert {n: r.body for n, r in replies.items() if isinstance(r, http.Answer)} == {n: b"%d" % n for n in range(20)}
+    assert {n: r.body for n, r in replies.items() if isinstance(r, http.Answer)} == {
+        n: b"%d" % n for n in range(20)
+    }
 
 
 class Steps(httpx.BaseTransport):
@@ -525,7 +557,10 @@ def test_deadline_holds_for_a_transport_without_a_socket() -> None:
                 yield b"x"
 
     began = time.monotonic()
-    reply = send(transport=scripted(httpx.Response(200, stream=Slow())), timeouts=http.Timeouts(1, 1, 1, 1, 0.1))
+    reply = send(
+        transport=scripted(httpx.Response(200, stream=Slow())),
+        timeouts=http.Timeouts(1, 1, 1, 1, 0.1),
+    )
     assert reply == http.Lost("deadline") and time.monotonic() - began < 3
 
 

@@ -1,4 +1,5 @@
-"""The supplier's certificate is checked: a purchase goes to nobody who cannot show one that fits."""
+"""The supplier's certificate is checked: a purchase goes to nobody who cannot show one that
+fits."""
 
 from __future__ import annotations
 
@@ -24,7 +25,15 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("openssl makes the certificate")
     folder = tmp_path_factory.mktemp("tls")
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    made = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "made.pem"), "-days", "2", "-nodes"]
+    made = [
+        "-keyout",
+        str(folder / "key.pem"),
+        "-out",
+        str(folder / "made.pem"),
+        "-days",
+        "2",
+        "-nodes",
+    ]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", *made, *subject]
     subprocess.run(command, check=True, capture_output=True)
     both = folder / "both.pem"
@@ -34,7 +43,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
-    """The port of a server with that certificate, and every plain byte that a client trusted it with."""
+    """The port of a server with that certificate, and every plain byte that a client trusted it
+    with."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     heard: list[bytes] = []
@@ -63,7 +73,9 @@ def server(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
 
 def send(port: int) -> http.Reply:
     headers = {"X-API-Secret": "a secret"}
-    return http.send("POST", f"https://localhost:{port}/v1/purchase", headers=headers, body=b"{}", timeouts=QUICK)
+    return http.send(
+        "POST", f"https://localhost:{port}/v1/purchase", headers=headers, body=b"{}", timeouts=QUICK
+    )
 
 
 def test_a_certificate_nobody_vouches_for_gets_nothing(server: tuple[int, list[bytes]]) -> None:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The supplier freezes and its wallet runs low, against a running `dev.py up`: the shop says so before money is taken.
+"""The supplier freezes and its wallet runs low, against a running `dev.py up`: the shop says so
+before money is taken.
 
-Frozen is SIGSTOP, so connections are accepted and never answered. While it lasts nothing is offered, reviewed or placed, the portal and
-the console say why and since when, and a released order goes in line. After SIGCONT everything opens by itself,
-and each order was bought once.
+Frozen is SIGSTOP, so connections are accepted and never answered. While it lasts nothing is
+offered, reviewed or placed, the portal and the console say why and since when, and a released order
+goes in line. After SIGCONT everything opens by itself, and each order was bought once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tests.support.running import Failed, Running, must, options, report, until
 from tests.support.supplier import Supplier
 
 CLOSES_S, OPENS_S, BOUGHT_S = 20, 10, 400
-"""Unscaled: the next call, silence at two addresses and a round of the relay; an answer; look-ups until the last one is bought."""
+"""Unscaled: the next call, silence at two addresses and a round of the relay; an answer; look-ups
+until the last one is bought."""
 SLACK_S, SAYS_S = 5, 30
 SAID = "supplier (has not answered|has been out of reach|has given no clear answers) since"
 
@@ -34,14 +36,19 @@ class Run:
 
     def __str__(self) -> str:
         return (
-            f"shop closed {self.closed_s:.1f} s after the freeze, open {self.opened_s:.1f} s after it ended, "
-            f"{self.charges} charges for two orders"
+            f"shop closed {self.closed_s:.1f} s after the freeze, open {self.opened_s:.1f} s after"
+            f" it ended, {self.charges} charges for two orders"
         )
 
 
 def run(running: Running) -> Run:
-    """One freeze while an order is being bought. Raises `Failed` when a page says something else."""
-    customer, agent, owner = Customer.of(running, "ama"), Agent.logged_in(running, "ama"), Owner.logged_in(running)
+    """One freeze while an order is being bought. Raises `Failed` when a page says something
+    else."""
+    customer, agent, owner = (
+        Customer.of(running, "ama"),
+        Agent.logged_in(running, "ama"),
+        Owner.logged_in(running),
+    )
     supplier = Supplier(running)
     bundle, numbers = customer.shelf()[0], (some_number(), some_number())
     have_money_for(running, agent, "ama", 2, bundle)
@@ -54,14 +61,27 @@ def run(running: Running) -> Run:
     try:
         began = time.monotonic()
         agent.process(first)
-        until(lambda: is_closed(customer), CLOSES_S / scale + SLACK_S, "the shop says that nothing can be ordered")
+        until(
+            lambda: is_closed(customer),
+            CLOSES_S / scale + SLACK_S,
+            "the shop says that nothing can be ordered",
+        )
         closed_s = time.monotonic() - began
         running.say(f"closed after {closed_s:.1f} s: {headline(customer.get('/').text)[:160]}")
         refused = customer.post("/orders", kept)
-        must(refused.status == 422, f"a reviewed order was answered {refused.status}: {headline(refused.text)}")
-        must("do not pay yet" in customer.get(f"/orders/{second}").text, "a pending order still asks for money")
+        must(
+            refused.status == 422,
+            f"a reviewed order was answered {refused.status}: {headline(refused.text)}",
+        )
+        must(
+            "do not pay yet" in customer.get(f"/orders/{second}").text,
+            "a pending order still asks for money",
+        )
         for path in ("/", "/orders"):
-            must("Nothing can be sent since" in agent.get(path).text, f"the portal's {path} says nothing")
+            must(
+                "Nothing can be sent since" in agent.get(path).text,
+                f"the portal's {path} says nothing",
+            )
         says_so = lambda: "buying stands still since" in owner.get("/").text
         until(says_so, SAYS_S, "the overview's figures say it")
         agent.process(second)
@@ -71,11 +91,19 @@ def run(running: Running) -> Run:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     ended = time.monotonic()
-    until(lambda: 'type="radio"' in customer.get("/").text, OPENS_S / scale + SLACK_S, "the shop opens by itself")
+    until(
+        lambda: 'type="radio"' in customer.get("/").text,
+        OPENS_S / scale + SLACK_S,
+        "the shop opens by itself",
+    )
     opened_s = time.monotonic() - ended
     with supplier.keeping_pace(scale):
         for code in (first, second):
-            until(lambda code=code: customer.is_with_the_network(code), BOUGHT_S / scale + SAYS_S, f"{code} is bought")
+            until(
+                lambda code=code: customer.is_with_the_network(code),
+                BOUGHT_S / scale + SAYS_S,
+                f"{code} is bought",
+            )
     charges = [supplier.charges_to(number) for number in numbers]
     supplier.close()
     must(charges == [1, 1], f"charges for the two orders: {charges}")

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """A worker is killed with -9 in the middle of the purchase call, against a running `dev.py up`.
 
-The supplier is at its worst: it does not recognise a repeated reference, so a second call would buy twice. It holds
-the purchase open
+The supplier is at its worst: it does not recognise a repeated reference, so a second call would buy
+twice. It holds the purchase open
 
   before  it has charged: the charge falls only after the worker is dead, in every second run even after our side has
           asked for the reference and been told that it does not exist
   after   it has charged: the answer never arrives
 
-The worker that holds the connection is found by its socket and killed. Then: exactly one charge in the supplier's own
-file, the order completed, the books at zero and equal to the supplier's balance. Works at any time scale; unscaled a
-run takes about half a minute.
+The worker that holds the connection is found by its socket and killed. Then: exactly one charge in
+the supplier's own file, the order completed, the books at zero and equal to the supplier's balance.
+Works at any time scale; unscaled a run takes about half a minute.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from tests.support.supplier import Supplier
 STAGES = ("before", "after")
 HELD_S = 60
 LOOKED_UP_S = 400
-"""Unscaled: lease, first look-ups and, if all of them miss, grace. The pages usually know within half a minute."""
+"""Unscaled: lease, first look-ups and, if all of them miss, grace. The pages usually know within
+half a minute."""
 SLACK_S = 60
 
 
@@ -50,15 +51,19 @@ class Run:
     def __str__(self) -> str:
         when = f"{self.stage} the charge" + (", which falls after a look-up" if self.late else "")
         return (
-            f"run {self.number}, {when}: worker {self.pid} killed, {self.charges} charge, "
-            f"with the network {self.processing_s:.1f} s after the kill, completed after {self.completed_s:.1f} s; "
-            f"{self.proof}"
+            f"run {self.number}, {when}: worker {self.pid} killed, {self.charges} charge, with the"
+            f" network {self.processing_s:.1f} s after the kill, completed after"
+            f" {self.completed_s:.1f} s; {self.proof}"
         )
 
 
 def run(running: Running, stages: tuple[str, ...], runs: int) -> list[Run]:
     """`runs` kills at each stage. Raises `Failed` at the first that shows something else."""
-    customer, agent, supplier = Customer.of(running, "ama"), Agent.logged_in(running, "ama"), Supplier(running)
+    customer, agent, supplier = (
+        Customer.of(running, "ama"),
+        Agent.logged_in(running, "ama"),
+        Supplier(running),
+    )
     bundle, done = customer.shelf()[0], []
     have_money_for(running, agent, "ama", runs * len(stages), bundle)
     try:
@@ -66,7 +71,9 @@ def run(running: Running, stages: tuple[str, ...], runs: int) -> list[Run]:
             for stage in stages:
                 for number in range(1, runs + 1):
                     late = stage == "before" and number % 2 == 0
-                    done.append(kill_one(running, customer, agent, supplier, bundle, stage, number, late))
+                    done.append(
+                        kill_one(running, customer, agent, supplier, bundle, stage, number, late)
+                    )
                     running.say(str(done[-1]))
     finally:
         supplier.plan()
@@ -93,16 +100,31 @@ def kill_one(
     reference = held["reference"]
     must(held["stage"] == stage, f"held {held['stage']} the charge instead of {stage}")
     charged = len(supplier.charges([reference]))
-    must(charged == (stage == "after"), f"{charged} charges while the purchase is held {stage} the charge")
+    must(
+        charged == (stage == "after"),
+        f"{charged} charges while the purchase is held {stage} the charge",
+    )
 
     pid = until(lambda: holder(running), HELD_S, "one worker holds a connection to the supplier")
     os.kill(pid, signal.SIGKILL)
     killed_at = time.monotonic()
-    until(lambda: all(one["client_gone"] for one in supplier.in_flight()), HELD_S, "the supplier's client is gone")
+    until(
+        lambda: all(one["client_gone"] for one in supplier.in_flight()),
+        HELD_S,
+        "the supplier's client is gone",
+    )
     # Its socket is closed before its last breath.
-    until(lambda: pid not in running.pids("worker") or not is_alive(pid), HELD_S, f"worker {pid} is dead")
+    until(
+        lambda: pid not in running.pids("worker") or not is_alive(pid),
+        HELD_S,
+        f"worker {pid} is dead",
+    )
     if late:
-        until(lambda: books.look_ups_of(running, reference), patience, "our side asks for the reference")
+        until(
+            lambda: books.look_ups_of(running, reference),
+            patience,
+            "our side asks for the reference",
+        )
         must(not supplier.charges([reference]), "charged while still held")
     supplier.release(reference)
 
@@ -121,13 +143,15 @@ def kill_one(
     balance = supplier.state()["balance_pesewas"]
     must(
         proof.balances["supplier_float"] == balance,
-        f"our books say {proof.balances['supplier_float']} at the supplier, the supplier says {balance}",
+        f"our books say {proof.balances['supplier_float']} at the supplier, the supplier says"
+        f" {balance}",
     )
     return Run(stage, number, late, pid, processing_s, completed_s, charges, proof)
 
 
 def holder(running: Running) -> int | None:
-    """The one worker with an open connection to the supplier; None while there is none, or more than one."""
+    """The one worker with an open connection to the supplier; None while there is none, or more
+    than one."""
     found = []
     for pid in running.pids("worker"):
         try:
@@ -135,7 +159,9 @@ def holder(running: Running) -> int | None:
         except psutil.NoSuchProcess:
             continue
         if any(
-            one.status == psutil.CONN_ESTABLISHED and one.raddr and one.raddr.port == running.sandbox_port
+            one.status == psutil.CONN_ESTABLISHED
+            and one.raddr
+            and one.raddr.port == running.sandbox_port
             for one in connections
         ):
             found.append(pid)
@@ -160,7 +186,10 @@ def main() -> None:
         running.say(f"workers {running.pids('worker')}, time scale {running.time_scale:g}")
         done = run(running, STAGES if chosen.stage == "both" else (chosen.stage,), chosen.runs)
         slowest = max(one.processing_s for one in done)
-        running.say(f"{len(done)} kills, {sum(one.charges for one in done)} charges, slowest recovery {slowest:.1f} s")
+        running.say(
+            f"{len(done)} kills, {sum(one.charges for one in done)} charges, slowest recovery"
+            f" {slowest:.1f} s"
+        )
 
     report(journey)
 

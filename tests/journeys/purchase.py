@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The main job in a real Chromium, against a running `dev.py up`: buy, process, deliver, and watch the page turn.
+"""The main job in a real Chromium, against a running `dev.py up`: buy, process, deliver, and watch
+the page turn.
 
-Ama's store: choose a bundle, type a number, check, confirm. Portal: log in, Process. Sandbox page: mark it successful.
-The customer's page, open all the while, turns *Completed* by itself: the journey fails if that page navigated.
+Ama's store: choose a bundle, type a number, check, confirm. Portal: log in, Process. Sandbox page:
+mark it successful. The customer's page, open all the while, turns *Completed* by itself: the
+journey fails if that page navigated.
 
   --no-js           the same with JavaScript off: forms and links only, and the page reloads itself by <meta refresh>
   --drop-webhooks   the same with every webhook of the supplier lost, proven from its own log: look-ups find it out.
@@ -21,7 +23,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.support import books
 from tests.support.people import Agent, Customer, have_money_for, some_number
@@ -94,9 +104,14 @@ class Purchase:
 
 
 def run(
-    running: Running, *, javascript: bool = True, drop_webhooks: bool = False, album: Album | None = None
+    running: Running,
+    *,
+    javascript: bool = True,
+    drop_webhooks: bool = False,
+    album: Album | None = None,
 ) -> Purchase:
-    """One purchase from the store's page to *Completed*. Raises `Failed` when anything else happens."""
+    """One purchase from the store's page to *Completed*. Raises `Failed` when anything else
+    happens."""
     album = album or Album()
     with ExitStack() as stack:
         supplier = Supplier(running)
@@ -114,10 +129,17 @@ def run(
 
 
 def _purchase(
-    running: Running, supplier: Supplier, browser: Browser, javascript: bool, drop_webhooks: bool, album: Album
+    running: Running,
+    supplier: Supplier,
+    browser: Browser,
+    javascript: bool,
+    drop_webhooks: bool,
+    album: Album,
 ) -> Purchase:
     recipient = some_number()
-    have_money_for(running, Agent.logged_in(running, "ama"), "ama", 1, Customer.of(running, "ama").shelf()[0])
+    have_money_for(
+        running, Agent.logged_in(running, "ama"), "ama", 1, Customer.of(running, "ama").shelf()[0]
+    )
     customer = _context(browser, javascript, PHONE).new_page()
     code = buy(running, customer, recipient, album)
     navigations: list[str] = []
@@ -127,7 +149,9 @@ def _purchase(
     running.say(f"ordered: {code}, the page says Pending")
 
     process(running, _context(browser, javascript, DESK).new_page(), code, album)
-    references = until(lambda: supplier.references_to(recipient), BUYING_S, "the supplier has the order")
+    references = until(
+        lambda: supplier.references_to(recipient), BUYING_S, "the supplier has the order"
+    )
     must(len(references) == 1, f"the supplier has {len(references)} orders for one")
     expect(customer.locator("#label")).to_have_text("Processing", timeout=BUYING_S * 1000)
     running.say(f"processed: the supplier has {references[0]}, the page says Processing")
@@ -142,13 +166,22 @@ def _purchase(
     if javascript:
         must(not navigations, f"the customer's page navigated: {navigations}")
         must(customer.evaluate("window.journeyMark") == MARK, "the customer's page was replaced")
-        must(customer.locator("#order-status[data-hx-trigger]").count() == 0, "the page of a final order still polls")
+        must(
+            customer.locator("#order-status[data-hx-trigger]").count() == 0,
+            "the page of a final order still polls",
+        )
     else:
-        must(navigations, "without JavaScript the page turned without loading again, which cannot be")
+        must(
+            navigations, "without JavaScript the page turned without loading again, which cannot be"
+        )
         must(customer.locator("#order-status").count() == 1, "the reloaded page is no order page")
     running.say(
         f"marked successful: the open page says Completed after {delivered_s:.1f} s, "
-        + ("without a navigation" if javascript else f"having reloaded itself {len(navigations)} times in all")
+        + (
+            "without a navigation"
+            if javascript
+            else f"having reloaded itself {len(navigations)} times in all"
+        )
     )
     log = supplier.webhooks_of(references[0])
     fates = tuple(line["outcome"] for line in log)
@@ -172,7 +205,9 @@ def _purchase(
 def buy(running: Running, page: Page, recipient: str, album: Album) -> str:
     """From the store's page to the order's; its code."""
     page.goto(running.facts["store_urls"]["ama"] + "/")
-    page.get_by_label("Number to receive the data").fill(f"{recipient[:3]} {recipient[3:6]} {recipient[6:]}")
+    page.get_by_label("Number to receive the data").fill(
+        f"{recipient[:3]} {recipient[3:6]} {recipient[6:]}"
+    )
     page.locator("#mtn").get_by_role("radio").first.check()
     album.take(page, "1-store")
     page.get_by_role("button", name="Continue").click()
@@ -199,7 +234,9 @@ def process(running: Running, page: Page, code: str, album: Album) -> None:
     expect(page.locator(f"#o-{code} button:has-text('Process')")).to_have_count(0)
     if album.folder is not None:
         page.goto(running.facts["portal_url"] + f"/orders/{code}")
-        expect(page.locator(".state-label").first).to_have_text("With the network", timeout=BUYING_S * 1000)
+        expect(page.locator(".state-label").first).to_have_text(
+            "With the network", timeout=BUYING_S * 1000
+        )
         album.take(page, "5-processed")
 
 
@@ -216,7 +253,9 @@ def deliver(running: Running, page: Page, reference: str, album: Album) -> None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless browser of the system's. Raises `Failed` when there is none."""
-    program = os.environ.get("MAKOLA_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    program = os.environ.get("MAKOLA_CHROMIUM") or next(
+        filter(None, map(shutil.which, CHROMIUM_NAMES)), None
+    )
     must(program, "no Chromium here: install one, e.g. `apt install chromium`")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -229,7 +268,9 @@ def chromium() -> Iterator[Browser]:
 def _context(browser: Browser, javascript: bool, size: tuple[int, int]) -> BrowserContext:
     """A browser of one person: nothing is shared with the others."""
     context = browser.new_context(
-        java_script_enabled=javascript, viewport={"width": size[0], "height": size[1]}, locale="en-GB"
+        java_script_enabled=javascript,
+        viewport={"width": size[0], "height": size[1]},
+        locale="en-GB",
     )
     context.set_default_timeout(STEP_MS)
     return context
@@ -245,14 +286,17 @@ def main() -> None:
     parser.add_argument("--no-js", action="store_true", help="with JavaScript off")
     parser.add_argument("--drop-webhooks", action="store_true", help="with every webhook lost")
     parser.add_argument("--screenshots", type=Path, metavar="DIR", help="save each step here")
-    parser.add_argument("--few", action="store_true", help="only the screenshots that docs/screenshots keeps")
+    parser.add_argument(
+        "--few", action="store_true", help="only the screenshots that docs/screenshots keeps"
+    )
     chosen = parser.parse_args()
 
     def journey() -> None:
         running, album = Running.at(chosen.instance), Album(chosen.screenshots, chosen.few)
         running.say(
-            f"JavaScript {'off' if chosen.no_js else 'on'}, webhooks {'all dropped' if chosen.drop_webhooks else 'sent'}, "
-            f"time scale {running.time_scale:g}"
+            f"JavaScript {'off' if chosen.no_js else 'on'}, webhooks"
+            f" {'all dropped' if chosen.drop_webhooks else 'sent'}, time scale"
+            f" {running.time_scale:g}"
         )
         run(running, javascript=not chosen.no_js, drop_webhooks=chosen.drop_webhooks, album=album)
         for path in album.taken:

@@ -1,4 +1,5 @@
-"""The journeys in short, against one `dev.py up` of their own: bought, raced, killed, and with Valkey away.
+"""The journeys in short, against one `dev.py up` of their own: bought, raced, killed, and with
+Valkey away.
 
 The scripts beside this file do the same at full length against any running Makola.
 """
@@ -29,15 +30,20 @@ from tests.support.running import ROOT, Running, until
 TIME_SCALE = 10
 READY_S = 120
 MOST_MS = 1_000
-"""Twice what `valkey_down.py` allows: other tests keep this machine busy. A page that waits for Valkey takes seconds."""
+"""Twice what `valkey_down.py` allows: other tests keep this machine busy. A page that waits for
+Valkey takes seconds."""
 STOPPED_S = 30
 FOREIGN = ("MAKOLA_", "DATABASE_", "REDIS_", "DATA_MART_", "FLASK_", "GRANIAN_")
-CHROMIUM = os.environ.get("MAKOLA_CHROMIUM") or next(filter(None, map(shutil.which, purchase.CHROMIUM_NAMES)), None)
+CHROMIUM = os.environ.get("MAKOLA_CHROMIUM") or next(
+    filter(None, map(shutil.which, purchase.CHROMIUM_NAMES)), None
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
 in_a_browser = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+    ),
 ]
 
 
@@ -50,16 +56,32 @@ def running() -> Iterator[Running]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     with output.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "devkit.up", "--port", str(daemons.free_port()), "--time-scale", str(TIME_SCALE)],
+            [
+                sys.executable,
+                "-m",
+                "devkit.up",
+                "--port",
+                str(daemons.free_port()),
+                "--time-scale",
+                str(TIME_SCALE),
+            ],
             cwd=ROOT,
             env=clean
-            | {"MAKOLA_INSTANCE": str(instance), "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000", "MAKOLA_UNDO_S": "0"},
+            | {
+                "MAKOLA_INSTANCE": str(instance),
+                "MAKOLA_ORDERS_PER_ADDRESS_MINUTE": "1000",
+                "MAKOLA_UNDO_S": "0",
+            },
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
     try:
-        until(lambda: (instance / "ready.json").exists() or process.poll() is not None, READY_S, "`up` is ready")
+        until(
+            lambda: (instance / "ready.json").exists() or process.poll() is not None,
+            READY_S,
+            "`up` is ready",
+        )
         assert process.poll() is None, output.read_text(errors="replace")
         yield Running.at(instance)
         below = process_tree.descendants(process.pid)
@@ -77,20 +99,30 @@ def running() -> Iterator[Running]:
 class TestInABrowser:
     pytestmark = in_a_browser
 
-    def test_the_customers_open_page_turns_completed_without_navigating(self, running: Running) -> None:
+    def test_the_customers_open_page_turns_completed_without_navigating(
+        self, running: Running
+    ) -> None:
         done = purchase.run(running)
         assert done.navigations == 0
         assert "sent" in done.webhooks
 
-    def test_without_javascript_and_without_one_webhook_it_turns_completed_too(self, running: Running) -> None:
+    def test_without_javascript_and_without_one_webhook_it_turns_completed_too(
+        self, running: Running
+    ) -> None:
         done = purchase.run(running, javascript=False, drop_webhooks=True)
         assert done.navigations > 0
         assert set(done.webhooks) == {"dropped"}
 
 
-def test_fifty_at_once_are_one_order_one_purchase_and_money_for_two_is_two(running: Running) -> None:
+def test_fifty_at_once_are_one_order_one_purchase_and_money_for_two_is_two(
+    running: Running,
+) -> None:
     done = races.run(running, rounds=1)
-    assert [(one.name, sum(one.answers.values())) for one in done] == [("submit", 50), ("process", 50), ("wallet", 8)]
+    assert [(one.name, sum(one.answers.values())) for one in done] == [
+        ("submit", 50),
+        ("process", 50),
+        ("wallet", 8),
+    ]
     assert done[2].answers == {"303": 2, "303 refused": 6}
 
 
@@ -102,7 +134,10 @@ def test_a_worker_killed_in_the_purchase_call_buys_once(running: Running) -> Non
 def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Running) -> None:
     done = valkey_down.run(running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS)
     assert set(done) == {"frozen", "killed"}
-    assert all(len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S for pages, flowed_s in done.values())
+    assert all(
+        len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S
+        for pages, flowed_s in done.values()
+    )
 
 
 def test_a_frozen_supplier_closes_the_shop_and_it_opens_by_itself(running: Running) -> None:
@@ -114,7 +149,10 @@ def test_a_frozen_supplier_closes_the_shop_and_it_opens_by_itself(running: Runni
 def test_an_absolute_address_leads_to_no_other_room(running: Running, host: str) -> None:
     """`GET http://elsewhere/ HTTP/1.1` with a Host of ours: the server must not mix the two."""
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as line:
-        asked = f"GET http://{host}:{running.port}/ HTTP/1.1\r\nHost: ama.localhost:{running.port}\r\nConnection: close\r\n\r\n"
+        asked = (
+            f"GET http://{host}:{running.port}/ HTTP/1.1\r\nHost:"
+            f" ama.localhost:{running.port}\r\nConnection: close\r\n\r\n"
+        )
         line.sendall(asked.encode())
         answer = b""
         while part := line.recv(65_536):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Valkey is away, frozen (SIGSTOP) and killed (SIGTERM), while people go on.
 
-Meanwhile every page answers 2xx or 3xx within 500 ms: the store, the review, the confirmed order, the order's polling
-fragment, the portal's Process. Once Valkey is back, everything processed meanwhile is with the network within 30 s.
-The same requests are timed before, with Valkey there, for comparison.
+Meanwhile every page answers 2xx or 3xx within 500 ms: the store, the review, the confirmed order,
+the order's polling fragment, the portal's Process. Once Valkey is back, everything processed
+meanwhile is with the network within 30 s. The same requests are timed before, with Valkey there,
+for comparison.
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from dataclasses import dataclass
 import psutil
 import redis
 
-from tests.support.people import Agent, Bundle, Customer, code_of, form_of, have_money_for, headline, some_number
+from tests.support.people import (
+    Agent,
+    Bundle,
+    Customer,
+    code_of,
+    form_of,
+    have_money_for,
+    headline,
+    some_number,
+)
 from tests.support.running import Running, must, options, report, until
 from tests.support.supplier import Supplier
 from tests.support.wire import Answer
@@ -29,9 +39,17 @@ WAYS = ("frozen", "killed")
 MOST_MS = 500
 FLOWS_S = 30
 OUTAGE_S = 8.0
-"""The orders are spread over about this long: a page that rings Valkey in vain keeps its process quiet for two seconds."""
+"""The orders are spread over about this long: a page that rings Valkey in vain keeps its process
+quiet for two seconds."""
 BACK_S = 60
-REQUESTS = ("GET /", "POST /orders, review", "POST /orders, confirm", "GET status", "POST process", "GET / again")
+REQUESTS = (
+    "GET /",
+    "POST /orders, review",
+    "POST /orders, confirm",
+    "GET status",
+    "POST process",
+    "GET / again",
+)
 
 
 @dataclass
@@ -47,17 +65,26 @@ class Pages:
 
     def lines(self) -> list[str]:
         return [
-            f"    {name:<24} {len(times)} requests, p50 {_share(times, 0.5):4.0f} ms, p95 {_share(times, 0.95):4.0f} ms, "
-            f"max {max(times):4.0f} ms"
+            f"    {name:<24} {len(times)} requests, p50 {_share(times, 0.5):4.0f} ms, p95"
+            f" {_share(times, 0.95):4.0f} ms, max {max(times):4.0f} ms"
             for name, times in self.ms.items()
         ]
 
 
 def run(
-    running: Running, ways: tuple[str, ...], times: int, outage_s: float = OUTAGE_S, most_ms: float = MOST_MS
+    running: Running,
+    ways: tuple[str, ...],
+    times: int,
+    outage_s: float = OUTAGE_S,
+    most_ms: float = MOST_MS,
 ) -> dict[str, tuple[Pages, float]]:
-    """Try each way with `times` orders. Returns the pages' times and the seconds until everything flowed."""
-    customer, agent, supplier = Customer.of(running, "ama"), Agent.logged_in(running, "ama"), Supplier(running)
+    """Try each way with `times` orders. Returns the pages' times and the seconds until everything
+    flowed."""
+    customer, agent, supplier = (
+        Customer.of(running, "ama"),
+        Agent.logged_in(running, "ama"),
+        Supplier(running),
+    )
     bundle = customer.shelf()[0]
     have_money_for(running, agent, "ama", times * (1 + len(ways)), bundle)
     found = {}
@@ -77,14 +104,21 @@ def run(
                 _flow(customer, supplier, pages.codes)
                 flowed_s = time.monotonic() - back_at
                 found[way] = (pages, flowed_s)
-                running.say(f"{len(pages.codes)} orders with the network {flowed_s:.1f} s after Valkey was back")
-                must(flowed_s <= FLOWS_S, f"{way}: {flowed_s:.1f} s until everything flowed, more than {FLOWS_S}")
+                running.say(
+                    f"{len(pages.codes)} orders with the network {flowed_s:.1f} s after Valkey was"
+                    " back"
+                )
+                must(
+                    flowed_s <= FLOWS_S,
+                    f"{way}: {flowed_s:.1f} s until everything flowed, more than {FLOWS_S}",
+                )
                 must(
                     pages.slowest_ms < most_ms,
-                    f"{way}: the slowest answer took {pages.slowest_ms:.0f} ms, more than {most_ms:.0f}; "
-                    f"with Valkey there the slowest took {usual.slowest_ms:.0f} ms",
+                    f"{way}: the slowest answer took {pages.slowest_ms:.0f} ms, more than"
+                    f" {most_ms:.0f}; with Valkey there the slowest took {usual.slowest_ms:.0f} ms",
                 )
-            # Only now: each delivery is a look-up, and a minute has fifty calls for all that is bought above.
+            # Only now: each delivery is a look-up, and a minute has fifty calls for all that is
+            # bought above.
             for pages in (usual, *(pages for pages, _ in found.values())):
                 _deliver(customer, supplier, pages.codes)
     finally:
@@ -92,8 +126,11 @@ def run(
     return found
 
 
-def use_pages(customer: Customer, agent: Agent, bundle: Bundle, times: int, spread_s: float) -> Pages:
-    """Order, poll and process `times` times over `spread_s` seconds, one request after the other."""
+def use_pages(
+    customer: Customer, agent: Agent, bundle: Bundle, times: int, spread_s: float
+) -> Pages:
+    """Order, poll and process `times` times over `spread_s` seconds, one request after the
+    other."""
     ms: dict[str, list[float]] = defaultdict(list)
     codes = []
 
@@ -110,7 +147,9 @@ def use_pages(customer: Customer, agent: Agent, bundle: Bundle, times: int, spre
         time.sleep(max(0.0, began + number * spread_s / times - time.monotonic()))
         timed(REQUESTS[0], customer.get("/"))
         review = timed(REQUESTS[1], customer.review(bundle, some_number()))
-        code = code_of(timed(REQUESTS[2], customer.post("/orders", form_of(review.text, "/orders"))))
+        code = code_of(
+            timed(REQUESTS[2], customer.post("/orders", form_of(review.text, "/orders")))
+        )
         timed(REQUESTS[3], customer.get(f"/orders/{code}/status"))
         form = agent.process_form(code)
         timed(REQUESTS[4], agent.post(f"/orders/{code}/process", form))
@@ -131,8 +170,8 @@ def _away(running: Running, way: str) -> Iterator[None]:
         finally:
             os.kill(pid, signal.SIGCONT)
     else:
-        # `up` would start it again within a second, so its runner sleeps meanwhile. It only reads the others' lines,
-        # and a pipe holds hundreds of those.
+        # `up` would start it again within a second, so its runner sleeps meanwhile. It only reads
+        # the others' lines, and a pipe holds hundreds of those.
         pid = running.pids("valkey")[0]
         runner = psutil.Process(pid).ppid()
         os.kill(runner, signal.SIGSTOP)
@@ -159,7 +198,11 @@ def answers(running: Running) -> bool:
 def _flow(customer: Customer, supplier: Supplier, codes: list[str]) -> None:
     """Wait until all are with the network."""
     for code in codes:
-        until(lambda code=code: customer.is_with_the_network(code), 4 * FLOWS_S, f"{code} is with the network")
+        until(
+            lambda code=code: customer.is_with_the_network(code),
+            4 * FLOWS_S,
+            f"{code} is with the network",
+        )
 
 
 def _deliver(customer: Customer, supplier: Supplier, codes: list[str]) -> None:
@@ -178,9 +221,16 @@ def _share(times: list[float], share: float) -> float:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--orders", type=int, default=8, help="orders placed each time (default 8); unscaled, a minute "
+    parser.add_argument("--orders", type=int, default=8,
+    help="orders placed each time (default 8); unscaled, a minute "
                         "has 50 calls of the supplier, and each order takes two of them at once")  # fmt: skip
-    parser.add_argument("--outage", type=float, default=OUTAGE_S, metavar="S", help=f"seconds (default {OUTAGE_S:g})")
+    parser.add_argument(
+        "--outage",
+        type=float,
+        default=OUTAGE_S,
+        metavar="S",
+        help=f"seconds (default {OUTAGE_S:g})",
+    )
     parser.add_argument("--way", choices=(*WAYS, "both"), default="both", help="default both")
     chosen = parser.parse_args()
 

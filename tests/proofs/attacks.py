@@ -3,8 +3,8 @@
     python -m tests.proofs.attacks                        every attack on a stage of its own
     python -m tests.proofs.attacks --only half_bodies
 
-Each prints what the store page answered meanwhile. Judged: every page came, within a second; the attacker was told why,
-or cut off, when his time was over; and nothing that came in half was done.
+Each prints what the store page answered meanwhile. Judged: every page came, within a second; the
+attacker was told why, or cut off, when his time was over; and nothing that came in half was done.
 """
 
 from __future__ import annotations
@@ -53,9 +53,14 @@ class Seen:
     ms: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{n} × {status or 'no answer'}" for status, n in sorted(Tally(self.statuses).items()))
+        told = ", ".join(
+            f"{n} × {status or 'no answer'}" for status, n in sorted(Tally(self.statuses).items())
+        )
         ranked = sorted(self.ms)
-        return f"store page: {told}; median {ranked[len(ranked) // 2]:.0f} ms, slowest {ranked[-1]:.0f} ms"
+        return (
+            f"store page: {told}; median {ranked[len(ranked) // 2]:.0f} ms, slowest"
+            f" {ranked[-1]:.0f} ms"
+        )
 
 
 @dataclass
@@ -71,7 +76,9 @@ class Outcome:
 
     def judge(self) -> None:
         """Raises `Failed` when the store page was away or slow."""
-        must(len(self.page.ms) >= 10, f"{self.attack}: only {len(self.page.ms)} pages were asked for")
+        must(
+            len(self.page.ms) >= 10, f"{self.attack}: only {len(self.page.ms)} pages were asked for"
+        )
         must(set(self.page.statuses) == {200}, f"{self.attack}: {self.page}")
         must(max(self.page.ms) <= MOST_MS, f"{self.attack}: {self.page}")
 
@@ -99,7 +106,9 @@ class Lookers:
         host = self._stage.running.facts["store_urls"]["ama"].partition("://")[2]
         while not self._stop.wait(PAUSE_S):
             began, status = time.perf_counter(), 0
-            line = http.client.HTTPConnection(self._stage.running.facts["web_address"], timeout=PROBE_S)
+            line = http.client.HTTPConnection(
+                self._stage.running.facts["web_address"], timeout=PROBE_S
+            )
             try:
                 line.request("GET", "/", headers={"Host": host, "Connection": "close"})
                 answer = line.getresponse()
@@ -114,8 +123,13 @@ class Lookers:
 
 
 def half_bodies(stage: Stage) -> str:
-    """Half a form at every door, eight sockets each, then two hundred more: each is told 408, and when."""
-    return _held(stage, [(_half(*one), SOCKETS) for one in _doors(stage)] + [(_half(*_doors(stage)[0]), HELD_BODIES)])
+    """Half a form at every door, eight sockets each, then two hundred more: each is told 408, and
+    when."""
+    return _held(
+        stage,
+        [(_half(*one), SOCKETS) for one in _doors(stage)]
+        + [(_half(*_doors(stage)[0]), HELD_BODIES)],
+    )
 
 
 def half_heads(stage: Stage) -> str:
@@ -124,22 +138,32 @@ def half_heads(stage: Stage) -> str:
 
 
 def cut_streams(stage: Stage) -> str:
-    """HTTP/2 without TLS: forms of which half the body comes, then the streams are reset, or the connection is."""
+    """HTTP/2 without TLS: forms of which half the body comes, then the streams are reset, or the
+    connection is."""
     store = stage.running.facts["store_urls"]["ama"].partition("://")[2]
     answered: Tally[str] = Tally()
     for number in range(TIMES):
         with _line(stage) as line:
-            line.sendall(frames.preface() + b"".join(frames.half_stream(1 + 2 * n, store) for n in range(STREAMS)))
+            line.sendall(
+                frames.preface()
+                + b"".join(frames.half_stream(1 + 2 * n, store) for n in range(STREAMS))
+            )
             answered[line.recv(12).decode("latin-1") or "closed"] += 1
             if number % 2:
                 _cut(line)
-    time.sleep(2 * MOST_MS / 1_000)  # what it did to the threads shows after the connections are gone
-    must(all(word.startswith("HTTP/1.1 400") for word in answered), f"HTTP/2 was taken up: {answered}")
+    time.sleep(
+        2 * MOST_MS / 1_000
+    )  # what it did to the threads shows after the connections are gone
+    must(
+        all(word.startswith("HTTP/1.1 400") for word in answered),
+        f"HTTP/2 was taken up: {answered}",
+    )
     return f"{TIMES} connections of {STREAMS} streams each answered {dict(answered)}"
 
 
 def cut_bodies(stage: Stage) -> str:
-    """An order, a price, a log-in and a webhook of which the end is missing: told so, and nothing is done."""
+    """An order, a price, a log-in and a webhook of which the end is missing: told so, and nothing
+    is done."""
     before = _records(stage)
     told: Tally[int] = Tally()
     for visitor, path, body, missing in _forms(stage):
@@ -152,7 +176,10 @@ def cut_bodies(stage: Stage) -> str:
                 line.shutdown(socket.SHUT_WR)
                 answer = http.client.HTTPResponse(line)
                 answer.begin()
-                must(CUT_OFF in answer.read().decode(), f"{path}: it was not said that the form was cut off")
+                must(
+                    CUT_OFF in answer.read().decode(),
+                    f"{path}: it was not said that the form was cut off",
+                )
                 told[answer.status] += 1
     must(set(told) == {400}, f"cut-off forms were answered {dict(told)}")
     time.sleep(MOST_MS / 1_000)  # a form that was taken would be done by now
@@ -166,16 +193,25 @@ def frozen_worker(stage: Stage) -> str:
     main, frozen, *others = stage.pids("web")
     began = time.monotonic()
     os.kill(frozen, signal.SIGSTOP)
-    until(lambda: not process_tree.is_alive(frozen), DEADLINE_S + LATE_S, "the frozen web process is gone")
+    until(
+        lambda: not process_tree.is_alive(frozen),
+        DEADLINE_S + LATE_S,
+        "the frozen web process is gone",
+    )
     gone_s = time.monotonic() - began
     wanted = 2 + len(others)
-    until(lambda: len(now := stage.pids("web")) == wanted and frozen not in now, LATE_S, "it is replaced")
+    until(
+        lambda: len(now := stage.pids("web")) == wanted and frozen not in now,
+        LATE_S,
+        "it is replaced",
+    )
     must(stage.pids("web")[0] == main, "the main web process ended too")
     return f"killed after {gone_s:.1f} s, replaced after {time.monotonic() - began:.1f} s"
 
 
 def page_flood(stage: Stage) -> str:
-    """Sixty connections of one address ask for the store page, eight times ahead, as fast as they are answered."""
+    """Sixty connections of one address ask for the store page, eight times ahead, as fast as they
+    are answered."""
     host, _, port = stage.running.facts["web_address"].partition(":")
     store = stage.running.facts["store_urls"]["ama"].partition("://")[2]
     ask = f"GET / HTTP/1.1\r\nHost: {store}\r\n\r\n".encode()
@@ -184,7 +220,9 @@ def page_flood(stage: Stage) -> str:
     with ExitStack() as stack, selectors.DefaultSelector() as ready:
 
         def opens() -> None:
-            line = stack.enter_context(socket.create_connection((host, int(port)), PROBE_S, (FLOOD_FROM, 0)))
+            line = stack.enter_context(
+                socket.create_connection((host, int(port)), PROBE_S, (FLOOD_FROM, 0))
+            )
             line.sendall(ask * AHEAD)
             ready.register(line, selectors.EVENT_READ)
 
@@ -241,7 +279,10 @@ def _held(stage: Stage, halves: Sequence[tuple[bytes, int]]) -> str:
             except ConnectionResetError:
                 told["closed"] += 1
         took_s = time.monotonic() - began
-    must(not told["still held"], f"{told['still held']} of {len(lines)} were still held after {took_s:.1f} s")
+    must(
+        not told["still held"],
+        f"{told['still held']} of {len(lines)} were still held after {took_s:.1f} s",
+    )
     must(set(told) <= {"HTTP/1.1 408", "HTTP/1.1 503", "closed"}, f"they were told {dict(told)}")
     return f"{len(lines)} sockets told {dict(told)} within {took_s:.1f} s"
 
@@ -265,9 +306,13 @@ def _forms(stage: Stage) -> list[tuple[Visitor, str, bytes, int]]:
     fields = list(form_of(agent.get("/prices").text, "/prices"))
     price = next(name for name, _ in fields if name.startswith("price"))
     prices = urlencode([*(one for one in fields if one[0] != price), (price, "133.70")]).encode()
-    (hook, hook_path) = _doors(stage)[3]
+    hook, hook_path = _doors(stage)[3]
     event = b'{"event":"order.completed","data":{"reference":"MK-CUT","status":"completed"}}'
-    return [(customer, "/orders", order, 1), (agent, "/prices", prices, 3), (hook, hook_path, event, 1)]
+    return [
+        (customer, "/orders", order, 1),
+        (agent, "/prices", prices, 3),
+        (hook, hook_path, event, 1),
+    ]
 
 
 def _records(stage: Stage) -> list[tuple[object, ...]]:
@@ -299,7 +344,8 @@ def _cut(line: socket.socket) -> None:
 
 
 def main() -> int:
-    """Run the attacks on a stage of their own; 0 when the store page stayed up through all of them."""
+    """Run the attacks on a stage of their own; 0 when the store page stayed up through all of
+    them."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.proofs.attacks", description=(__doc__ or "").partition("\n")[0]
     )

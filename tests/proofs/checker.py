@@ -1,9 +1,11 @@
-"""The judge of a run, in a process of its own: the supplier's charge file against our orders, postings and accounts.
+"""The judge of a run, in a process of its own: the supplier's charge file against our orders,
+postings and accounts.
 
     python -m tests.proofs.checker RUN.json
 
-Knows nothing of the harness but the paths in that file and the address of the database. Names each invariant that does
-not hold, with the orders that show it, prints one report, writes it beside RUN.json, and exits 1 when anything is red.
+Knows nothing of the harness but the paths in that file and the address of the database. Names each
+invariant that does not hold, with the orders that show it, prints one report, writes it beside
+RUN.json, and exits 1 when anything is red.
 """
 
 from __future__ import annotations
@@ -24,9 +26,17 @@ from tests.proofs import diary
 
 FINAL = ("completed", "refunded", "cancelled", "expired")
 REASONS = frozenset(
-    {"late_success", "contradiction", "resend_limit", "supplier_money", "unknown_too_long", "never_fulfilled"}
+    {
+        "late_success",
+        "contradiction",
+        "resend_limit",
+        "supplier_money",
+        "unknown_too_long",
+        "never_fulfilled",
+    }
 )
-"""Why an order may be in a case after a run. Anything else, such as `broken` or `wrong_answer`, is a bug of ours."""
+"""Why an order may be in a case after a run. Anything else, such as `broken` or `wrong_answer`, is
+a bug of ours."""
 LATE = ("late_success", "contradiction")
 MOST_IN_CASES = 0.02
 LEAST_HITS = 0.30
@@ -38,15 +48,25 @@ INVARIANTS = {
     "double_charge": "no order was bought twice, over all its references",
     "stranger_charge": "each charged reference belongs to an order that knows it",
     "lost_order": "each order that a customer was shown exists, and was processed",
-    "refunded_but_delivered": "no order was refunded while the supplier keeps its money, without a case",
-    "completed_not_charged": "no order is completed that the supplier was not paid for, without a case",
-    "failed_but_charged": "no order waits, failed or was cancelled while the supplier has its money, without a case",
+    "refunded_but_delivered": (
+        "no order was refunded while the supplier keeps its money, without a case"
+    ),
+    "completed_not_charged": (
+        "no order is completed that the supplier was not paid for, without a case"
+    ),
+    "failed_but_charged": (
+        "no order waits, failed or was cancelled while the supplier has its money, without a case"
+    ),
     "not_terminal": "each order is terminal or in a case",
     "ledger_sum": "all entries, and the entries of each posting, sum to zero",
     "cached_balance": "each account's balance is the sum of its entries",
     "hold_left": "a terminal order holds nothing, and `held` is what open orders hold",
-    "posting_shape": "a completed order has one hold and one capture, a refunded one a hold and a release",
-    "float_differs": "the float account is the supplier's balance, but for what an open case explains",
+    "posting_shape": (
+        "a completed order has one hold and one capture, a refunded one a hold and a release"
+    ),
+    "float_differs": (
+        "the float account is the supplier's balance, but for what an open case explains"
+    ),
     "too_many_cases": f"at most {MOST_IN_CASES:.0%} of orders are in a case",
     "case_reason": "each case has a reason from the fixed list",
     "too_few_kills": "all planned kills, floods, deaths and freezes happened",
@@ -77,7 +97,9 @@ class Order:
     """What the supplier's file says it has for it now."""
 
     def __str__(self) -> str:
-        return f"{self.code} ({self.state}{', in case ' + '+'.join(self.cases) if self.cases else ''})"
+        return (
+            f"{self.code} ({self.state}{', in case ' + '+'.join(self.cases) if self.cases else ''})"
+        )
 
 
 @dataclass
@@ -91,7 +113,9 @@ class Findings:
         if not holds:
             self.broken[invariant].append(said)
 
-    def none(self, invariant: str, orders: Iterable[Order], said: Callable[[Order], str] = str) -> None:
+    def none(
+        self, invariant: str, orders: Iterable[Order], said: Callable[[Order], str] = str
+    ) -> None:
         for order in orders:
             self.must(invariant, False, said(order))
 
@@ -111,9 +135,15 @@ def check(run: dict[str, Any], connection: psycopg.Connection[Any]) -> dict[str,
     _bars(run, found)
     revived = run.get("revived", [])
     for reference in revived:
-        late = [order for order in orders.values() if order.order_ref == reference and set(order.cases) & set(LATE)]
+        late = [
+            order
+            for order in orders.values()
+            if order.order_ref == reference and set(order.cases) & set(LATE)
+        ]
         found.must(
-            "late_success_unseen", bool(late), f"{reference} was delivered after its refund, and no case says so"
+            "late_success_unseen",
+            bool(late),
+            f"{reference} was delivered after its refund, and no case says so",
         )
     return _report(run, books, lines, written, allowed, found)
 
@@ -123,36 +153,46 @@ class _Books:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         rows = connection.execute(
-            "SELECT id, code, order_ref, state, attempt, resends, ever_unknown, agent_price_pesewas FROM orders"
+            "SELECT id, code, order_ref, state, attempt, resends, ever_unknown, agent_price_pesewas"
+            " FROM orders"
         ).fetchall()
         self.orders = {row["id"]: Order(**row) for row in rows}
-        for row in connection.execute("SELECT order_id, kind FROM postings WHERE order_id IS NOT NULL"):
+        for row in connection.execute(
+            "SELECT order_id, kind FROM postings WHERE order_id IS NOT NULL"
+        ):
             self.orders[row["order_id"]].postings[row["kind"]] += 1
         for row in connection.execute(
-            "SELECT p.order_id, sum(e.amount_pesewas)::bigint AS moved FROM entries e JOIN postings p ON p.id = e.posting_id "
-            "JOIN accounts a ON a.id = e.account_id WHERE a.name = 'supplier_float' AND p.order_id IS NOT NULL GROUP BY 1"
+            "SELECT p.order_id, sum(e.amount_pesewas)::bigint AS moved FROM entries e JOIN postings"
+            " p ON p.id = e.posting_id JOIN accounts a ON a.id = e.account_id WHERE a.name ="
+            " 'supplier_float' AND p.order_id IS NOT NULL GROUP BY 1"
         ):
             self.orders[row["order_id"]].ours_pesewas = -row["moved"]
         self.platform_cases = []
-        for row in connection.execute("SELECT kind, order_id, evidence FROM cases WHERE closed_at IS NULL"):
+        for row in connection.execute(
+            "SELECT kind, order_id, evidence FROM cases WHERE closed_at IS NULL"
+        ):
             if row["order_id"] is None:
                 self.platform_cases.append(row)
             else:
                 self.orders[row["order_id"]].cases.append(row["kind"])
         self.closed_cases = Counter(
-            row["kind"] for row in connection.execute("SELECT kind FROM cases WHERE closed_at IS NOT NULL")
+            row["kind"]
+            for row in connection.execute("SELECT kind FROM cases WHERE closed_at IS NOT NULL")
         )
-        self.total = _one(connection, "SELECT coalesce(sum(amount_pesewas), 0)::bigint FROM entries")
+        self.total = _one(
+            connection, "SELECT coalesce(sum(amount_pesewas), 0)::bigint FROM entries"
+        )
         self.entries = _one(connection, "SELECT count(*) FROM entries")
         self.unbalanced = _one(
             connection,
-            "SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY posting_id HAVING sum(amount_pesewas) <> 0) b",
+            "SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY posting_id HAVING"
+            " sum(amount_pesewas) <> 0) b",
         )
         self.drifted = [
             row["name"]
             for row in connection.execute(
-                "SELECT a.name FROM accounts a WHERE a.balance_pesewas <> "
-                "(SELECT coalesce(sum(e.amount_pesewas), 0) FROM entries e WHERE e.account_id = a.id)"
+                "SELECT a.name FROM accounts a WHERE a.balance_pesewas <> (SELECT"
+                " coalesce(sum(e.amount_pesewas), 0) FROM entries e WHERE e.account_id = a.id)"
             )
         ]
         self.balances = {
@@ -162,16 +202,23 @@ class _Books:
             )
         }
         self.look_ups = _one(
-            connection, "SELECT count(*) FROM supplier_calls WHERE endpoint = 'status' AND http_status IS NOT NULL"
+            connection,
+            "SELECT count(*) FROM supplier_calls WHERE endpoint = 'status' AND http_status IS NOT"
+            " NULL",
         )
         self.calls = {
             row["endpoint"]: row["n"]
-            for row in connection.execute("SELECT endpoint, count(*) AS n FROM supplier_calls GROUP BY endpoint")
+            for row in connection.execute(
+                "SELECT endpoint, count(*) AS n FROM supplier_calls GROUP BY endpoint"
+            )
         }
-        self.limited = _one(connection, "SELECT count(*) FROM supplier_calls WHERE http_status = 429")
+        self.limited = _one(
+            connection, "SELECT count(*) FROM supplier_calls WHERE http_status = 429"
+        )
         self.unanswered = _one(
             connection,
-            "SELECT count(*) FROM supplier_calls WHERE endpoint IN ('purchase', 'bulk') AND answered_at IS NULL",
+            "SELECT count(*) FROM supplier_calls WHERE endpoint IN ('purchase', 'bulk') AND"
+            " answered_at IS NULL",
         )
 
 
@@ -188,7 +235,9 @@ def _charges_of(orders: dict[int, Order], lines: list[dict[str, Any]], found: Fi
     found.must("charge_file", bool(charges), "the file is missing or holds no charge")
     sums = sum(line["amount_pesewas"] for line in lines)
     found.must(
-        "charge_file", not lines or sums == lines[-1]["balance_pesewas"], "its lines do not add up to its balance"
+        "charge_file",
+        not lines or sums == lines[-1]["balance_pesewas"],
+        "its lines do not add up to its balance",
     )
     for line in lines:
         if line["reference"] is None:
@@ -196,7 +245,9 @@ def _charges_of(orders: dict[int, Order], lines: list[dict[str, Any]], found: Fi
         order = by_ref.get(line["reference"])
         if order is None:
             found.must(
-                "stranger_charge", line["kind"] != "charge", f"{line['reference']}, {-line['amount_pesewas']} pesewas"
+                "stranger_charge",
+                line["kind"] != "charge",
+                f"{line['reference']}, {-line['amount_pesewas']} pesewas",
             )
             continue
         order.theirs_pesewas -= line["amount_pesewas"]
@@ -224,22 +275,38 @@ def _states(orders: dict[int, Order], written: list[dict[str, Any]], found: Find
         (one for one in bare if one.state == "refunded" and one.theirs_pesewas > 0),
         lambda one: f"{one}: the supplier keeps {one.theirs_pesewas} pesewas",
     )
-    found.none("completed_not_charged", (one for one in bare if one.state == "completed" and one.theirs_pesewas <= 0))
+    found.none(
+        "completed_not_charged",
+        (one for one in bare if one.state == "completed" and one.theirs_pesewas <= 0),
+    )
     waiting = ("pending", "queued", "failed", "cancelled", "expired")
-    found.none("failed_but_charged", (one for one in bare if one.state in waiting and one.theirs_pesewas > 0))
+    found.none(
+        "failed_but_charged",
+        (one for one in bare if one.state in waiting and one.theirs_pesewas > 0),
+    )
     for order in every:
         left = order.postings["hold"] - order.postings["capture"] - order.postings["release"]
         if order.state in FINAL:
             found.must("hold_left", left == 0, f"{order}: {left} holds are left")
-        right = {"completed": ("capture", "release"), "refunded": ("release", "capture")}.get(order.state)
+        right = {"completed": ("capture", "release"), "refunded": ("release", "capture")}.get(
+            order.state
+        )
         if right is not None:
-            fits = (order.postings["hold"], order.postings[right[0]], order.postings[right[1]]) == (1, 1, 0)
+            fits = (order.postings["hold"], order.postings[right[0]], order.postings[right[1]]) == (
+                1,
+                1,
+                0,
+            )
             found.must("posting_shape", fits, f"{order}: {dict(order.postings)}")
 
 
 def _ledger(books: _Books, found: Findings) -> None:
-    found.must("ledger_sum", books.total == 0, f"{books.entries} entries sum to {books.total} pesewas")
-    found.must("ledger_sum", books.unbalanced == 0, f"{books.unbalanced} postings do not sum to zero")
+    found.must(
+        "ledger_sum", books.total == 0, f"{books.entries} entries sum to {books.total} pesewas"
+    )
+    found.must(
+        "ledger_sum", books.unbalanced == 0, f"{books.unbalanced} postings do not sum to zero"
+    )
     found.must("cached_balance", not books.drifted, f"drifted: {', '.join(books.drifted)}")
     open_pesewas = sum(
         order.agent_price_pesewas
@@ -247,48 +314,71 @@ def _ledger(books: _Books, found: Findings) -> None:
         if order.postings["hold"] > order.postings["capture"] + order.postings["release"]
     )
     held = -books.balances.get("held", 0)
-    found.must("hold_left", held == open_pesewas, f"held is {held} pesewas, open orders hold {open_pesewas}")
+    found.must(
+        "hold_left",
+        held == open_pesewas,
+        f"held is {held} pesewas, open orders hold {open_pesewas}",
+    )
 
 
 def _float(books: _Books, lines: list[dict[str, Any]], found: Findings) -> int:
-    """Our float account against the supplier's balance, order by order. Returns pesewas that open cases explain."""
+    """Our float account against the supplier's balance, order by order. Returns pesewas that open
+    cases explain."""
     balance = lines[-1]["balance_pesewas"] if lines else 0
     ours = books.balances.get("supplier_float", 0)
     explained = 0
     for order in books.orders.values():
         difference = order.theirs_pesewas - order.ours_pesewas
-        if difference and order.cases and (order.state not in FINAL or set(order.cases) & set(LATE)):
+        if (
+            difference
+            and order.cases
+            and (order.state not in FINAL or set(order.cases) & set(LATE))
+        ):
             explained += difference
         elif difference:
             found.must(
-                "float_differs", False, f"{order}: supplier has {order.theirs_pesewas}, books {order.ours_pesewas}"
+                "float_differs",
+                False,
+                f"{order}: supplier has {order.theirs_pesewas}, books {order.ours_pesewas}",
             )
     found.must(
         "float_differs",
         ours - explained == balance,
-        f"our float is {ours} pesewas, the supplier's balance {balance}, open cases explain {explained}",
+        f"our float is {ours} pesewas, the supplier's balance {balance}, open cases explain"
+        f" {explained}",
     )
     return explained
 
 
 def _cases(books: _Books, revived: list[str], found: Findings) -> None:
-    """`revived` are the references that were delivered on purpose after their refund: their case is the one right end."""
+    """`revived` are the references that were delivered on purpose after their refund: their case is
+    the one right end."""
     in_case = [order for order in books.orders.values() if order.cases]
     by_itself = [order for order in in_case if order.order_ref not in revived]
     most = MOST_IN_CASES * len(books.orders)
-    found.must("too_many_cases", len(by_itself) <= most, f"{len(by_itself)} of {len(books.orders)} orders")
+    found.must(
+        "too_many_cases", len(by_itself) <= most, f"{len(by_itself)} of {len(books.orders)} orders"
+    )
     for order in in_case:
         for kind in order.cases:
             found.must("case_reason", kind in REASONS, f"{order}: {kind}")
     for case in books.platform_cases:
-        found.must("case_reason", case["kind"] in REASONS, f"the platform: {case['kind']} {case['evidence'][-1:]}")
+        found.must(
+            "case_reason",
+            case["kind"] in REASONS,
+            f"the platform: {case['kind']} {case['evidence'][-1:]}",
+        )
 
 
 def _bars(run: dict[str, Any], found: Findings) -> None:
     kills, acts, plan = run["kills"], run["acts"], run["plan"]
-    found.must("too_few_kills", len(kills) >= plan["kills"], f"{len(kills)} kills of {plan['kills']}")
+    found.must(
+        "too_few_kills", len(kills) >= plan["kills"], f"{len(kills)} kills of {plan['kills']}"
+    )
     for act, least in plan["acts"].items():
-        found.must("too_few_kills", acts.get(act, 0) >= least, f"{act}: {acts.get(act, 0)} of {least}")
+        found.must(
+            "too_few_kills", acts.get(act, 0) >= least, f"{act}: {acts.get(act, 0)} of {least}"
+        )
     workers = [kill for kill in kills if kill["kind"] == "worker"]
     hits = sum(kill["hit"] for kill in workers)
     found.must("too_few_hits", hits >= LEAST_HITS * len(workers), f"{hits} of {len(workers)}")
@@ -298,7 +388,8 @@ def _bars(run: dict[str, Any], found: Findings) -> None:
 
 
 def _report(
-    run: dict[str, Any], books: _Books, lines: list[dict[str, Any]], written: list[dict[str, Any]], allowed: int,
+    run: dict[str, Any], books: _Books, lines: list[dict[str, Any]], written: list[dict[str, Any]],
+    allowed: int,
     found: Findings,
 ) -> dict[str, Any]:  # fmt: skip
     orders = books.orders.values()
@@ -332,7 +423,9 @@ def _report(
         "calls_limited": books.limited,
         "purchase_calls_never_recorded": books.unanswered,
         "cases": dict(reasons),
-        "in_case": sum(bool(order.cases) and order.order_ref not in run.get("revived", []) for order in orders),
+        "in_case": sum(
+            bool(order.cases) and order.order_ref not in run.get("revived", []) for order in orders
+        ),
         "late_on_purpose": len(run.get("revived", [])),
         "cases_closed": dict(books.closed_cases),
         "float_pesewas": books.balances.get("supplier_float", 0),
@@ -353,28 +446,40 @@ def told(report: dict[str, Any]) -> str:
     times, share = report["times_s"], report["hits"] / max(1, report["worker_kills"])
     name = f", mutant {report['mutant']}" if report["mutant"] else ""
     rows = [
-        ("run", f"seed {report['seed']}, bulk {report['bulk']}, time scale {report['scale']:g}{name}"),
-        ("orders", f"{report['placed']} placed, {report['orders']} in the database: {_counted(report['states'])}"),
-        ("kills", f"{sum(report['kills'].values())}: {_counted(report['kills'])}; {_counted(report['acts'])}"),
-        ("hits", (f"{report['hits']} of {report['worker_kills']} worker kills hit a purchase in flight ({share:.0%}); "
+        ("run",
+        f"seed {report['seed']}, bulk {report['bulk']}, time scale {report['scale']:g}{name}"),
+        ("orders",
+        f"{report['placed']} placed, {report['orders']} in the database: {_counted(report['states'])}"),
+        ("kills",
+        f"{sum(report['kills'].values())}: {_counted(report['kills'])}; {_counted(report['acts'])}"),
+        ("hits",
+        (f"{report['hits']} of {report['worker_kills']} worker kills hit a purchase in flight ({share:.0%}); "
                  f"purchases left alone at the supplier: {_counted(report['abandoned'])}")),
         ("faults", _counted(report["faults"])),
-        ("purchases", (f"{report['charges']} charges, {report['attempts']} attempts, {report['ever_unknown']} orders once "
+        ("purchases",
+        (f"{report['charges']} charges, {report['attempts']} attempts, {report['ever_unknown']} orders once "
                       f"unclear, {report['resends']} re-sends, {report['purchase_calls_never_recorded']} calls died with "
                       f"their worker")),
-        ("look-ups", f"{report['look_ups']}; calls {_counted(report['calls'])}; {report['calls_limited']} answered 429"),
-        ("supplier", (f"{report['supplier_refunds']} refunds, {report['charged_again_by_the_supplier']} charged again by "
+        ("look-ups",
+        f"{report['look_ups']}; calls {_counted(report['calls'])}; {report['calls_limited']} answered 429"),
+        ("supplier",
+        (f"{report['supplier_refunds']} refunds, {report['charged_again_by_the_supplier']} charged again by "
                      "itself")),
-        ("cases", (f"{report['in_case']} orders in a case ({report['in_case'] / max(1, report['orders']):.1%}), "
+        ("cases",
+        (f"{report['in_case']} orders in a case ({report['in_case'] / max(1, report['orders']):.1%}), "
                 f"{report['late_on_purpose']} delivered late on purpose: "
                   f"{_counted(report['cases']) or 'none'}; closed: {_counted(report['cases_closed']) or 'none'}")),
         ("money", (f"{report['entries']} entries; float {report['float_pesewas']}, supplier "
                   f"{report['supplier_balance_pesewas']}, open cases explain {report['float_explained_by_cases']}; "
                   f"held {report['held_pesewas']}")),
-        ("pages", f"{report['pages_unanswered']} presses unanswered, {_counted(report['pages_500']) or 'no 5xx'}"),
+        ("pages",
+        f"{report['pages_unanswered']} presses unanswered, {_counted(report['pages_500']) or 'no 5xx'}"),
         ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times.items())),
     ]  # fmt: skip
-    lines = [textwrap.fill(text, 118, initial_indent=f"{name:<10} ", subsequent_indent=" " * 11) for name, text in rows]
+    lines = [
+        textwrap.fill(text, 118, initial_indent=f"{name:<10} ", subsequent_indent=" " * 11)
+        for name, text in rows
+    ]
     for name, shown in report["broken"].items():
         lines.append(f"RED        {name}: not true that {INVARIANTS[name]}")
         lines += [f"             {one}" for one in shown[:SHOWN]]
@@ -386,7 +491,10 @@ def told(report: dict[str, Any]) -> str:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return ", ".join(
+        f"{name} {count}"
+        for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    )
 
 
 def _one(connection: psycopg.Connection[Any], query: str) -> int:
@@ -399,7 +507,9 @@ def main() -> int:
     """Judge the run whose file is named; 0 when all is well."""
     place = Path(sys.argv[1])
     run = json.loads(place.read_text(encoding="utf-8"))
-    with psycopg.connect(run["database_url"], row_factory=dict_row, connect_timeout=10) as connection:
+    with psycopg.connect(
+        run["database_url"], row_factory=dict_row, connect_timeout=10
+    ) as connection:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         report = check(run, connection)

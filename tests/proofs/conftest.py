@@ -1,6 +1,6 @@
-"""A road to a purchase with a supplier of its own, for the tests that stop or freeze the worker on it. A stage of real
-processes, for those that take parts of it away: one for all of them, since it takes seconds to set up.
-The database of the simulation.
+"""A road to a purchase with a supplier of its own, for the tests that stop or freeze the worker on
+it. A stage of real processes, for those that take parts of it away: one for all of them, since it
+takes seconds to set up. The database of the simulation.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from tests.proofs.sim_database import Database
 from tests.proofs.stage import Stage
 
 SCALE = 5.0
-"""Minutes become twelve seconds. Faster, and a machine of two cores is what limits, not what the tests are about."""
+"""Minutes become twelve seconds. Faster, and a machine of two cores is what limits, not what the
+tests are about."""
 
 
 @pytest.fixture
-def road(app: Flask, tmp_path: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+def road(
+    app: Flask, tmp_path: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Road]:
     with app.app_context():
         made = Road(app, tmp_path, postgres["super"], monkeypatch)
         yield made

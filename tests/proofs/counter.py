@@ -1,6 +1,8 @@
-"""Many orders at once, without a page for each: placed in both stores by the same verbs that pages use.
+"""Many orders at once, without a page for each: placed in both stores by the same verbs that pages
+use.
 
-A process of its own, with the settings of a stage. It places, says so, and releases when it reads a line:
+A process of its own, with the settings of a stage. It places, says so, and releases when it reads a
+line:
 
     with Counter(stage, 300) as counter:
         counter.release()
@@ -34,7 +36,15 @@ class Counter:
     """The process, seen from the harness."""
 
     def __init__(self, stage: Stage, count: int, seed: int = 0) -> None:
-        words = [sys.executable, "-m", "tests.proofs.counter", "--count", str(count), "--seed", str(seed)]
+        words = [
+            sys.executable,
+            "-m",
+            "tests.proofs.counter",
+            "--count",
+            str(count),
+            "--seed",
+            str(seed),
+        ]
         self._process = subprocess.Popen(
             words, cwd=ROOT, env=settings_of(stage), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
@@ -79,7 +89,9 @@ def main() -> int:
     from wsgi import create_app  # a program names it; nothing of ours imports it on import
 
     app = create_app()
-    outbox.ring = outbox.silent  # the relay finds the rows; a ring for each would be three hundred jobs at once
+    outbox.ring = (
+        outbox.silent
+    )  # the relay finds the rows; a ring for each would be three hundred jobs at once
     with app.app_context():
         codes = _place(asked.count, random.Random(asked.seed))
         print("placed", *(code for _, code in codes), flush=True)
@@ -96,17 +108,22 @@ def _place(count: int, chance: random.Random) -> list[tuple[int, str]]:
     ids = [store.id for store in map(stores.by_slug, STORES) if store is not None]
     with tenancy.across_stores():
         for store_id in ids:
-            ledger.fund_wallet(store_id, count * DEAREST_PESEWAS, f"for {chance.getrandbits(40)}", SYSTEM)
+            ledger.fund_wallet(
+                store_id, count * DEAREST_PESEWAS, f"for {chance.getrandbits(40)}", SYSTEM
+            )
     placed = []
     for number in range(count):
         store_id = ids[number % len(ids)]
         with tenancy.inside(store_id):
-            line = next(item for item in catalog.shelf() if item.network == "mtn" and item.mb == 1024)
+            line = next(
+                item for item in catalog.shelf() if item.network == "mtn" and item.mb == 1024
+            )
             digits = f"{chance.randrange(10**7):07d}"
             found = orders.place(
                 bundle_id=line.bundle_id,
                 recipient_msisdn=f"+23324{digits}",
-                idempotency_key=f"counter-{secrets.token_hex(10)}",  # never an order of an earlier counter with this seed
+                # Never an order of an earlier counter with this seed.
+                idempotency_key=f"counter-{secrets.token_hex(10)}",
                 repeat_confirmed=True,
             )
             placed.append((store_id, found.order.code))

@@ -1,12 +1,14 @@
 """Stopping a process after any statement of a road through the code, at points that a tracer lists.
 
-Decides what a point is, which points differ for the world outside the process, and how a child process is stopped at
-one. What the road does and what must be true afterwards is the business of `tests/proofs/test_crash_points.py`.
+Decides what a point is, which points differ for the world outside the process, and how a child
+process is stopped at one. What the road does and what must be true afterwards is the business of
+`tests/proofs/test_crash_points.py`.
 
-A point lies before a line of the road, at a function's return, after a statement sent to the database, or before its
-commit: stopping there means that everything before it has happened. Two neighbours are the same for the outside world
-when no byte went to the supplier and nothing was written, locked or committed between them; the tracer itself counts
-that, and `one_for_each_effect` keeps one of such neighbours. `python -m tests.proofs.crash_points --all` tries every point.
+A point lies before a line of the road, at a function's return, after a statement sent to the
+database, or before its commit: stopping there means that everything before it has happened. Two
+neighbours are the same for the outside world when no byte went to the supplier and nothing was
+written, locked or committed between them; the tracer itself counts that, and `one_for_each_effect`
+keeps one of such neighbours. `python -m tests.proofs.crash_points --all` tries every point.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ _CHILD_S = 30.0
 
 @dataclass(frozen=True)
 class Point:
-    """One place to stop, the `nth` time the road comes by; `effects` is what the world had seen by then."""
+    """One place to stop, the `nth` time the road comes by; `effects` is what the world had seen by
+    then."""
 
     where: str
     nth: int
@@ -61,9 +64,12 @@ class Point:
 
 
 class Tracer:
-    """Lists the points of a run, or stops the process at one. Use it in a child: it never gives the process back."""
+    """Lists the points of a run, or stops the process at one. Use it in a child: it never gives the
+    process back."""
 
-    def __init__(self, engine: Engine, stop_at: Point | None = None, *, freeze: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, stop_at: Point | None = None, *, freeze: bool = False
+    ) -> None:
         self.points: list[Point] = []
         self._engine = engine
         self._stop_at = stop_at
@@ -90,7 +96,11 @@ class Tracer:
         name = self._files.get(frame.f_code.co_filename)
         if name is None:
             return None
-        if name == "integrations/http.py" and frame.f_code.co_name == "trace" and frame.f_locals["name"] in _WIRE:
+        if (
+            name == "integrations/http.py"
+            and frame.f_code.co_name == "trace"
+            and frame.f_locals["name"] in _WIRE
+        ):
             self._wire += 1
         return self._step
 
@@ -171,7 +181,8 @@ def stopped_at(engine: Engine, act: Callable[[], None], point: Point) -> bool:
 
 @contextmanager
 def frozen_at(engine: Engine, act: Callable[[], None], point: Point) -> Iterator[Callable[[], int]]:
-    """Run `act` in a child that is frozen (SIGSTOP) at `point`; the yielded call lets it go on and gives its exit status.
+    """Run `act` in a child that is frozen (SIGSTOP) at `point`; the yielded call lets it go on and
+    gives its exit status.
 
     Raises `RuntimeError` when it never came by.
     """
@@ -192,7 +203,9 @@ def frozen_at(engine: Engine, act: Callable[[], None], point: Point) -> Iterator
         status = _wait(pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
             ended.append(os.waitstatus_to_exitcode(status))
-            raise RuntimeError(f"{point.where}: the child was never frozen and ended with {ended[0]}")
+            raise RuntimeError(
+                f"{point.where}: the child was never frozen and ended with {ended[0]}"
+            )
         yield go_on
     finally:
         if not ended:
@@ -203,8 +216,9 @@ def frozen_at(engine: Engine, act: Callable[[], None], point: Point) -> Iterator
 def one_for_each_effect(points: Sequence[Point], *, rolled_back_too: bool) -> list[Point]:
     """The last point before each new effect on the world outside, and the very last one.
 
-    Points that are left out differ from the one kept in nothing but the memory of the process that dies. Without
-    `rolled_back_too`, nor in anything but statements of a transaction that dies with it.
+    Points that are left out differ from the one kept in nothing but the memory of the process that
+    dies. Without `rolled_back_too`, nor in anything but statements of a transaction that dies with
+    it.
     """
 
     def effects(point: Point) -> tuple[int, ...]:
@@ -218,7 +232,8 @@ def one_for_each_effect(points: Sequence[Point], *, rolled_back_too: bool) -> li
 
 
 def _fork(engine: Engine, act: Callable[[], None], close: Sequence[int] = ()) -> int:
-    """A child with connections of its own that does `act` and ends; nothing of the parent's is closed or flushed."""
+    """A child with connections of its own that does `act` and ends; nothing of the parent's is
+    closed or flushed."""
     pid = os.fork()
     if pid:
         return pid
@@ -257,10 +272,19 @@ def main(words: Sequence[str]) -> int:
     """Every point, without leaving out neighbours that only differ in memory."""
     if list(words) != ["--all"]:
         sys.exit(
-            "python -m tests.proofs.crash_points --all   (the short form is pytest tests/proofs/test_crash_points.py)"
+            "python -m tests.proofs.crash_points --all   (the short form is pytest"
+            " tests/proofs/test_crash_points.py)"
         )
     return subprocess.call(
-        [sys.executable, "-m", "pytest", "-q", "--timeout", "7200", "tests/proofs/test_crash_points.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "--timeout",
+            "7200",
+            "tests/proofs/test_crash_points.py",
+        ],
         cwd=ROOT,
         env=os.environ | {"CRASH_POINTS": "all"},
     )

@@ -1,7 +1,9 @@
-"""Released orders at the start of their first purchase, as often as wanted, and a supplier that outlives the worker.
+"""Released orders at the start of their first purchase, as often as wanted, and a supplier that
+outlives the worker.
 
-Decides how the supplier answers, how time and people bring an order to its end after the worker died, and what must be
-true then. Where the worker dies is decided by `tests.proofs.crash_points` and the tests.
+Decides how the supplier answers, how time and people bring an order to its end after the worker
+died, and what must be true then. Where the worker dies is decided by `tests.proofs.crash_points`
+and the tests.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ AGENT, LOOKS = 470, 60
 
 @dataclass(frozen=True)
 class Answer:
-    """What the supplier does with a purchase, and how an order ends whose first answer was written down."""
+    """What the supplier does with a purchase, and how an order ends whose first answer was written
+    down."""
 
     name: str
     ends: str = "completed"
@@ -53,7 +56,8 @@ class Answer:
     wallet_pesewas: int = FLOAT_PESEWAS
     taken_by_a_stranger: bool = False
     second_is_a_person_s: bool = False
-    """Given to the resend of an unclear attempt it proves nothing, and a second resend is a person's to decide."""
+    """Given to the resend of an unclear attempt it proves nothing, and a second resend is a
+    person's to decide."""
     lines: int = 1
     """Orders bought in one call."""
 
@@ -65,13 +69,19 @@ class Answer:
 class Road:
     """One answer's orders, their supplier, and the job that would buy them."""
 
-    def __init__(self, app: Flask, folder: Path, superuser_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, app: Flask, folder: Path, superuser_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self._passed_s = 0.0
         monkeypatch.setattr(clock, "offset_source", lambda: self._passed_s)
-        monkeypatch.setattr(clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._passed_s)
+        monkeypatch.setattr(
+            clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._passed_s
+        )
         self._monkeypatch = monkeypatch
         self.store = Store(folder / "supplier.db", wallet_pesewas=10_000 * FLOAT_PESEWAS)
-        self.sandbox = sandbox_app.create_sandbox(self.store, dropped=httpx.ReadError, dedupe=False, rate_limit=10**6)
+        self.sandbox = sandbox_app.create_sandbox(
+            self.store, dropped=httpx.ReadError, dedupe=False, rate_limit=10**6
+        )
         self.server = start_server(self.sandbox)
         self.desk = Desk(app, self.sandbox, self.let_pass)
         self._wired = DataMart(
@@ -92,13 +102,17 @@ class Road:
         self.sandbox.close()
 
     def let_pass(self, seconds: float) -> None:
-        """Let time pass for this process, by both clocks; the wait of a worker that is frozen is real."""
+        """Let time pass for this process, by both clocks; the wait of a worker that is frozen is
+        real."""
         self._passed_s += seconds
 
     def prepare(self, answer: Answer) -> None:
         """Release the orders and keep every table as it is then."""
         self._tables = [
-            row[0] for row in self.superuser.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'")
+            row[0]
+            for row in self.superuser.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'seed'"
+            )
         ]
         self._fill_from("seed")
         self._look_as_a_relay_does()
@@ -117,14 +131,18 @@ class Road:
         db.session.remove()
 
     def start(self, answer: Answer) -> tuple[list[Order], Callable[[], None]]:
-        """The orders as they were released, under references nobody has used, and the job that would buy them."""
+        """The orders as they were released, under references nobody has used, and the job that
+        would buy them."""
         self._passed_s = 0.0
         tenancy.clear()
         db.session.remove()
         self._fill_from("released")
         for (order_id,) in self.superuser.execute("SELECT id FROM orders").fetchall():
-            self.superuser.execute("UPDATE orders SET order_ref = %s WHERE id = %s", (orders.new_order_ref(), order_id))
-        # Moments that must not depend on how long the cases before took; a balance of the future never grows old.
+            self.superuser.execute(
+                "UPDATE orders SET order_ref = %s WHERE id = %s", (orders.new_order_ref(), order_id)
+            )
+        # Moments that must not depend on how long the cases before took; a balance of the future
+        # never grows old.
         self.superuser.execute(
             "UPDATE outbox SET due_at = now(); "
             "UPDATE supplier_state SET last_balance_at = now() + interval '60 s', "
@@ -146,13 +164,16 @@ class Road:
         return released, job
 
     def end_of(self, released: Sequence[Order], *, rung_by_rung: bool) -> list[Order]:
-        """What relay, workers, the supplier's staff and its bookkeeper do, until all is over or with a person."""
+        """What relay, workers, the supplier's staff and its bookkeeper do, until all is over or
+        with a person."""
         self.server.settle()
         for _ in range(LOOKS):
             self._settle_at_the_supplier()
             self.desk.work()
             now = [self.desk.read(order) for order in released]
-            open_ = [order for order in now if not order.is_final and not self._is_with_a_person(order)]
+            open_ = [
+                order for order in now if not order.is_final and not self._is_with_a_person(order)
+            ]
             if not open_:
                 return now
             if any(order.wait_reason == "float" for order in open_):
@@ -161,14 +182,21 @@ class Road:
                 self.desk.jump_to_next()
             else:  # nobody looked for as long as absence needs to count: what is found is the same, with fewer looks
                 self.let_pass(config.current().grace_s + 1)
-        raise AssertionError(f"still {[o.state for o in now]} after {LOOKS} looks: {self.desk.told(open_[0])}")
+        raise AssertionError(
+            f"still {[o.state for o in now]} after {LOOKS} looks: {self.desk.told(open_[0])}"
+        )
 
     def charges(self) -> list[str]:
-        """References the supplier's own charge file says we paid for since the orders were released."""
+        """References the supplier's own charge file says we paid for since the orders were
+        released."""
         with self.store.charge_file.path.open() as file:
             file.seek(self._charge_file_from)
             lines = [json.loads(line) for line in file]
-        return [line["reference"] for line in lines if line["kind"] == "charge" and line["account"] == "first"]
+        return [
+            line["reference"]
+            for line in lines
+            if line["kind"] == "charge" and line["account"] == "first"
+        ]
 
     def wrong(self, answer: Answer, ended: Sequence[Order]) -> str:
         """What is not as it must be at the end, in words; empty when all is well."""
@@ -181,23 +209,36 @@ class Road:
             "submitting": ["hold"],
         }
         for order in ended:
-            person = order.state in ("submitting", "cancelled") and order.resends == 1 and answer.second_is_a_person_s
+            person = (
+                order.state in ("submitting", "cancelled")
+                and order.resends == 1
+                and answer.second_is_a_person_s
+            )
             state = order.state if person else answer.ends
             with self.desk.inside("ama"):
                 booked = [posting.kind for posting, _legs in ledger.postings_of(order.id)]
             if order.state != state or booked != postings[state]:
-                found.append(f"order {order.id} is {order.state}, booked {booked}: {self.desk.told(order)}")
+                found.append(
+                    f"order {order.id} is {order.state}, booked {booked}: {self.desk.told(order)}"
+                )
             if charges.count(order.order_ref) != (state == "completed"):
                 found.append(f"order {order.id} was charged {charges.count(order.order_ref)} times")
         states = [order.state for order in ended]
         spent, held = states.count("completed"), states.count("submitting")
-        money, books, balance = self.desk.wallet(), self.desk.books(), self.store.account().balance_pesewas
+        money, books, balance = (
+            self.desk.wallet(),
+            self.desk.books(),
+            self.store.account().balance_pesewas,
+        )
         if len(charges) != spent:
             found.append(f"{len(charges)} charges for {spent} deliveries")
         if money != (WALLET_PESEWAS - AGENT * (spent + held), AGENT * held):
             found.append(f"the wallet holds {money}")
         if books["supplier_float"] != balance or books["in_flight"] != 0:
-            found.append(f"our float is {books['supplier_float']}, in flight {books['in_flight']}, theirs {balance}")
+            found.append(
+                f"our float is {books['supplier_float']}, in flight {books['in_flight']}, theirs"
+                f" {balance}"
+            )
         return "; ".join(found)
 
     def _fill_from(self, schema: str) -> None:
@@ -205,9 +246,13 @@ class Road:
             "SET session_replication_role = replica",
             *(f"DELETE FROM public.{name}" for name in self._tables),
         ]
-        statements += [f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}" for name in self._tables]
+        statements += [
+            f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}" for name in self._tables
+        ]
         self.superuser.execute(
-            "; ".join([*statements, database_identity.REMEMBER, "SET session_replication_role = origin"])
+            "; ".join(
+                [*statements, database_identity.REMEMBER, "SET session_replication_role = origin"]
+            )
         )
 
     def _set_up_supplier(self, answer: Answer) -> None:
@@ -233,13 +278,21 @@ class Road:
 
     def _sell_to_a_stranger(self, order: Order) -> None:
         bought = theirs.Purchase(
-            order.order_ref, "YELLOW", "YELLOW_1GB", "1GB", "30 days", "0240000009", amount_pesewas=460
+            order.order_ref,
+            "YELLOW",
+            "YELLOW_1GB",
+            "1GB",
+            "30 days",
+            "0240000009",
+            amount_pesewas=460,
         )
         theirs.buy(self.store, SECOND_ID, bought)
 
     def _look_as_a_relay_does(self) -> None:
         """Without a relay that looks at what can be bought nothing is sold."""
-        self.superuser.execute("UPDATE buying SET renewed_at = now() + %s", (timedelta(seconds=self._passed_s),))
+        self.superuser.execute(
+            "UPDATE buying SET renewed_at = now() + %s", (timedelta(seconds=self._passed_s),)
+        )
 
     def _warm_up(self) -> None:
         """Buy once here, so that no child has to import and compile what every purchase needs."""
@@ -252,7 +305,8 @@ class Road:
 
 
 class PatientServer(Server):
-    """The supplier's server, which knows when it is idle: a killed client's request may still be at work."""
+    """The supplier's server, which knows when it is idle: a killed client's request may still be at
+    work."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._at_work = 0
@@ -273,8 +327,8 @@ class PatientServer(Server):
                 self._idle.notify_all()
 
     def settle(self) -> None:
-        """Wait until every request that had reached this server is over. Connections are taken in order, so one of
-        ours that was answered shows that all earlier ones have been taken.
+        """Wait until every request that had reached this server is over. Connections are taken in
+        order, so one of ours that was answered shows that all earlier ones have been taken.
         """
         with socket.create_connection(("127.0.0.1", self.server_port), timeout=10) as probe:
             probe.sendall(b"GET /health HTTP/1.0\r\n\r\n")
@@ -288,5 +342,7 @@ class PatientServer(Server):
 def start_server(application: WSGIApplication) -> PatientServer:
     """Serve a supplier on a free port of the loopback address, in a thread."""
     server = PatientServer(application)
-    threading.Thread(target=server.serve_forever, args=(0.05,), name="supplier", daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, args=(0.05,), name="supplier", daemon=True
+    ).start()
     return server

@@ -1,6 +1,8 @@
-"""A crowd that goes on whatever it is answered: customers order and look at their orders, agents press *Process*.
+"""A crowd that goes on whatever it is answered: customers order and look at their orders, agents
+press *Process*.
 
-Every answer is noted with its time. Whether it was right is judged by the proof that sent the crowd.
+Every answer is noted with its time. Whether it was right is judged by the proof that sent the
+crowd.
 
     with Crowd(stage) as crowd:     # they begin
         ...
@@ -25,7 +27,8 @@ from tests.support.wire import Answer
 STORES = ("ama", "kofi")
 PATIENCE_S = 120
 BETWEEN_ORDERS_S = 1.5
-"""Two stores at this pace, looked up again and again, stay within the supplier's limit at a scale of ten."""
+"""Two stores at this pace, looked up again and again, stay within the supplier's limit at a scale
+of ten."""
 BETWEEN_LOOKS_S = 0.3
 ORDERS_PAID_FOR = 200
 _NO_ANSWER = (OSError, http.client.HTTPException)
@@ -33,7 +36,8 @@ _NO_ANSWER = (OSError, http.client.HTTPException)
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer, or none, as somebody outside saw it. `at` is when it was asked for, in epoch seconds."""
+    """One answer, or none, as somebody outside saw it. `at` is when it was asked for, in epoch
+    seconds."""
 
     at: float
     what: str
@@ -62,11 +66,18 @@ class Crowd:
         self._customers: list[threading.Thread] = []
         self._agents: list[threading.Thread] = []
         for store in STORES:
-            customer, agent = Customer.of(stage.running, store), Agent.logged_in(stage.running, store)
+            customer, agent = (
+                Customer.of(stage.running, store),
+                Agent.logged_in(stage.running, store),
+            )
             have_money_for(stage.running, agent, store, ORDERS_PAID_FOR, customer.shelf()[0])
             codes: list[str] = []
-            self._customers.append(self._person(lambda customer=customer, codes=codes: self._order(customer, codes)))
-            self._customers.append(self._person(lambda customer=customer, codes=codes: self._look(customer, codes)))
+            self._customers.append(
+                self._person(lambda customer=customer, codes=codes: self._order(customer, codes))
+            )
+            self._customers.append(
+                self._person(lambda customer=customer, codes=codes: self._look(customer, codes))
+            )
             self._agents.append(self._person(lambda agent=agent: self._process(agent)))
 
     def __enter__(self) -> Self:
@@ -83,12 +94,18 @@ class Crowd:
         must(not self._failures, f"somebody gave up: {self._failures[:2]}")
 
     def finish(self) -> None:
-        """Customers finish the form in hand, then agents all that waits for them. Raises `Failed`."""
-        for told, threads in ((self._gone_home, self._customers), (self._shop_closed, self._agents)):
+        """Customers finish the form in hand, then agents all that waits for them. Raises
+        `Failed`."""
+        for told, threads in (
+            (self._gone_home, self._customers),
+            (self._shop_closed, self._agents),
+        ):
             told.set()
             for thread in threads:
                 thread.join(PATIENCE_S)
-            must(not any(thread.is_alive() for thread in threads), "somebody does not come to an end")
+            must(
+                not any(thread.is_alive() for thread in threads), "somebody does not come to an end"
+            )
         self.check()
 
     def _person(self, act: Callable[[], None]) -> threading.Thread:
@@ -106,7 +123,9 @@ class Crowd:
         try:
             answer = press()
         except _NO_ANSWER as error:
-            self.log.seen.append(Seen(at, what, 0, (time.perf_counter() - began) * 1_000, repr(error)))
+            self.log.seen.append(
+                Seen(at, what, 0, (time.perf_counter() - began) * 1_000, repr(error))
+            )
             return None
         said = headline(answer.text) if answer.status >= 400 else ""
         self.log.seen.append(Seen(at, what, answer.status, answer.ms, said))
@@ -164,5 +183,8 @@ class Crowd:
                 if f'action="/orders/{code}/process"' not in shown.text:
                     continue  # an earlier press went through although its answer was lost
                 form = form_of(shown.text, f"/orders/{code}/process")
-                self._insist("process", lambda code=code, form=form: agent.post(f"/orders/{code}/process", form))
+                self._insist(
+                    "process",
+                    lambda code=code, form=form: agent.post(f"/orders/{code}/process", form),
+                )
             self._shop_closed.wait(BETWEEN_LOOKS_S)

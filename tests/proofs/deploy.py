@@ -2,9 +2,10 @@
 
     python -m tests.proofs.deploy --orders 200 --terms 10
 
-The supplier answers slowly, and each SIGTERM waits until it says that it is working on a purchase, so that every deploy
-falls into one. Judged: no order was ever unclear, no purchase was cut off, each was bought once, each program was gone
-within its stop time, and no page said anything worse than nothing.
+The supplier answers slowly, and each SIGTERM waits until it says that it is working on a purchase,
+so that every deploy falls into one. Judged: no order was ever unclear, no purchase was cut off,
+each was bought once, each program was gone within its stop time, and no page said anything worse
+than nothing.
 """
 
 from __future__ import annotations
@@ -51,15 +52,22 @@ class Deploys:
 
     def lines(self) -> Iterator[str]:
         yield (
-            f"{self.orders} orders bought once each in {self.took_s:.1f} s through {len(self.stops_s)} deploys, "
-            f"{self.in_flight} of them with a purchase in flight; 0 unknown"
+            f"{self.orders} orders bought once each in {self.took_s:.1f} s through"
+            f" {len(self.stops_s)} deploys, {self.in_flight} of them with a purchase in flight; 0"
+            " unknown"
         )
-        yield f"supervisor and workers gone after {_spread(self.stops_s)}, web after {_spread(self.web_stops_s)}"
-        yield "pages meanwhile: " + ", ".join(f"{n} × {what}" for what, n in sorted(self.pages.items()))
+        yield (
+            f"supervisor and workers gone after {_spread(self.stops_s)}, web after"
+            f" {_spread(self.web_stops_s)}"
+        )
+        yield "pages meanwhile: " + ", ".join(
+            f"{n} × {what}" for what, n in sorted(self.pages.items())
+        )
 
 
 def run(stage: Stage, orders: int, terms: int, seed: int = 0) -> Deploys:
-    """Release `orders` at once and deploy `terms` times, spread over their buying. Raises `Failed`."""
+    """Release `orders` at once and deploy `terms` times, spread over their buying. Raises
+    `Failed`."""
     scale = stage.running.time_scale
     stop_time_s = Config.job_timeout_s / scale + STOP_EXTRA_S
     done, supplier, stop = Deploys(orders), Supplier(stage.running), threading.Event()
@@ -99,24 +107,40 @@ def _deploy(stage: Stage, done: Deploys, stop_time_s: float) -> None:
     process_tree.send(stage.pids("supervise")[0], signal.SIGTERM)
     done.in_flight += bool(_buying(stage))
     process_tree.send(web[0], signal.SIGTERM)
-    until(lambda: not any(map(process_tree.is_alive, web)), stop_time_s, "the old web is gone within its stop time")
+    until(
+        lambda: not any(map(process_tree.is_alive, web)),
+        stop_time_s,
+        "the old web is gone within its stop time",
+    )
     done.web_stops_s.append(time.monotonic() - began)
     until(
-        lambda: not any(map(process_tree.is_alive, old)), stop_time_s, "the old workers are gone within their stop time"
+        lambda: not any(map(process_tree.is_alive, old)),
+        stop_time_s,
+        "the old workers are gone within their stop time",
     )
     done.stops_s.append(time.monotonic() - began)
-    until(lambda: stage.pids("worker") and not set(stage.pids("worker")) & set(old), WAIT_S, "new workers are there")
+    until(
+        lambda: stage.pids("worker") and not set(stage.pids("worker")) & set(old),
+        WAIT_S,
+        "new workers are there",
+    )
 
 
 def _buying(stage: Stage) -> int:
-    said = httpx.get(f"{stage.running.facts['sandbox_url']}/sandbox/buying", trust_env=False, timeout=10)
+    said = httpx.get(
+        f"{stage.running.facts['sandbox_url']}/sandbox/buying", trust_env=False, timeout=10
+    )
     return len(said.json()["buying"])
 
 
 def _until_bought(stage: Stage, refs: list[str], count: int) -> None:
     scale = stage.running.time_scale
     patience_s = WAIT_S + len(refs) * (2 * ANSWER_S + 2 * WINDOW_S / CALLS_A_WINDOW) / scale
-    until(lambda: len(set(refs) & set(witness.charges(stage))) >= count, patience_s, f"{count} orders are bought")
+    until(
+        lambda: len(set(refs) & set(witness.charges(stage))) >= count,
+        patience_s,
+        f"{count} orders are bought",
+    )
 
 
 def _until_answered(stage: Stage, codes: list[str]) -> None:
@@ -128,20 +152,27 @@ def _until_answered(stage: Stage, codes: list[str]) -> None:
 
 def _judge(stage: Stage, done: Deploys, codes: list[str]) -> None:
     unclear = witness.rows(
-        stage, "SELECT code, state, attempt FROM orders WHERE code = ANY(%s) AND (ever_unknown OR attempt <> 1)", codes
+        stage,
+        "SELECT code, state, attempt FROM orders WHERE code = ANY(%s) AND (ever_unknown OR attempt"
+        " <> 1)",
+        codes,
     )
     must(not unclear, f"{len(unclear)} orders were unclear or tried again: {unclear[:3]}")
-    # A worker that was killed in its call marks nothing: only the line of the call tells, which stays without an answer.
+    # A worker that was killed in its call marks nothing: only the line of the call tells, which
+    # stays without an answer.
     cut_off = witness.rows(
         stage,
-        "SELECT order_refs FROM supplier_calls WHERE endpoint IN ('purchase', 'bulk') AND answered_at IS NULL "
-        "AND order_refs && %s",
+        "SELECT order_refs FROM supplier_calls WHERE endpoint IN ('purchase', 'bulk') AND"
+        " answered_at IS NULL AND order_refs && %s",
         witness.references(stage, codes),
     )
     must(not cut_off, f"{len(cut_off)} purchases were cut off: {cut_off[:3]}")
     missed = witness.not_once(stage, codes)
     must(not missed, f"not bought exactly once: {missed}")
-    must(done.in_flight >= len(done.stops_s) * 0.8, f"only {done.in_flight} deploys fell into a purchase")
+    must(
+        done.in_flight >= len(done.stops_s) * 0.8,
+        f"only {done.in_flight} deploys fell into a purchase",
+    )
     bad = [what for what in done.pages if what.startswith("5") and what != "503"]
     must(not bad, f"pages answered {bad} during a deploy")
 

@@ -1,4 +1,5 @@
-"""What people did during a run, one JSON line each, on disk before the next thing happens: the checker reads it."""
+"""What people did during a run, one JSON line each, on disk before the next thing happens: the
+checker reads it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ class Diary:
         """One thing that happened now."""
         with self._lock:
             self.counts[what] += 1
-            self._file.write(json.dumps({"at": round(time.time(), 3), "what": what, **facts}) + "\n")
+            self._file.write(
+                json.dumps({"at": round(time.time(), 3), "what": what, **facts}) + "\n"
+            )
 
     def close(self) -> None:
         self._file.close()

@@ -1,4 +1,5 @@
-"""Webhooks of somebody who knows the address, our references and old genuine bodies, but not the supplier's secret.
+"""Webhooks of somebody who knows the address, our references and old genuine bodies, but not the
+supplier's secret.
 
 Each kind is one way to lie. Drawn from a seed, so that a storm can be made again.
 """
@@ -12,8 +13,25 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-WORDS = ("successful", "failed", "reversed", "pending", "sent", "refunded", "completed", "SUCCESSFUL", "nonsense", "")
-EVENTS = ("transaction.status_update", "transaction.completed", "transaction.failed", "purchase.successful", "")
+WORDS = (
+    "successful",
+    "failed",
+    "reversed",
+    "pending",
+    "sent",
+    "refunded",
+    "completed",
+    "SUCCESSFUL",
+    "nonsense",
+    "",
+)
+EVENTS = (
+    "transaction.status_update",
+    "transaction.completed",
+    "transaction.failed",
+    "purchase.successful",
+    "",
+)
 
 
 @dataclass(frozen=True)
@@ -27,13 +45,18 @@ class Forged:
 
 @dataclass(frozen=True)
 class Loot:
-    """What the forger knows: references of our orders in every state and store, and bodies that were sent to us."""
+    """What the forger knows: references of our orders in every state and store, and bodies that
+    were sent to us."""
 
     references: Sequence[str]
     genuine: Sequence[bytes]
 
     def reference(self, chance: random.Random) -> str:
-        return chance.choice(self.references) if chance.random() < 0.8 else f"MK-{chance.randbytes(8).hex().upper()}"
+        return (
+            chance.choice(self.references)
+            if chance.random() < 0.8
+            else f"MK-{chance.randbytes(8).hex().upper()}"
+        )
 
 
 def draw(chance: random.Random, loot: Loot, kinds: Sequence[str] = ()) -> Forged:
@@ -55,7 +78,9 @@ def _news(chance: random.Random, loot: Loot) -> dict[str, object]:
 
 
 def _body(data: object, event: str = "transaction.status_update", **beside: object) -> bytes:
-    return json.dumps({"event": event, "data": data, "timestamp": "2026-02-03T09:52:40.551Z", **beside}).encode()
+    return json.dumps(
+        {"event": event, "data": data, "timestamp": "2026-02-03T09:52:40.551Z", **beside}
+    ).encode()
 
 
 def _unsigned(chance: random.Random, loot: Loot) -> bytes:
@@ -66,7 +91,9 @@ def _other_secret(chance: random.Random, loot: Loot) -> bytes:
     data = json.dumps(_news(chance, loot))
     key = chance.choice(("", "secret", "sk_" + "00" * 32, "$2a$10$" + "x" * 53))
     signature = hmac.new(key.encode(), data.encode(), hashlib.sha256).hexdigest()
-    return f'{{"event":"transaction.status_update","data":{data},"signature":"{signature}"}}'.encode()
+    return (
+        f'{{"event":"transaction.status_update","data":{data},"signature":"{signature}"}}'.encode()
+    )
 
 
 def _bits_flipped(chance: random.Random, loot: Loot) -> bytes:
@@ -81,7 +108,8 @@ def _replayed(chance: random.Random, loot: Loot) -> bytes:
 
 
 def _in_another_wrapping(chance: random.Random, loot: Loot) -> bytes:
-    """Signed words that were really said, under another event, with another time, with other words beside them."""
+    """Signed words that were really said, under another event, with another time, with other words
+    beside them."""
     told = json.loads(chance.choice(loot.genuine))
     told |= {"timestamp": str(chance.getrandbits(60)), "event": chance.choice(EVENTS)}
     told |= {"reference": loot.reference(chance), "status": chance.choice(WORDS)}
@@ -89,12 +117,15 @@ def _in_another_wrapping(chance: random.Random, loot: Loot) -> bytes:
 
 
 def _old(chance: random.Random, loot: Loot) -> bytes:
-    told = json.loads(chance.choice(loot.genuine)) | {"timestamp": f"20{chance.randint(10, 25)}-01-01T00:00:00.000Z"}
+    told = json.loads(chance.choice(loot.genuine)) | {
+        "timestamp": f"20{chance.randint(10, 25)}-01-01T00:00:00.000Z"
+    }
     return json.dumps(told, separators=(",", ":")).encode()
 
 
 def _word_changed(chance: random.Random, loot: Loot) -> bytes:
-    """A genuine body with another status or reference inside what is signed; the signature stays."""
+    """A genuine body with another status or reference inside what is signed; the signature
+    stays."""
     told = json.loads(chance.choice(loot.genuine))
     told["data"] |= {"new_status": chance.choice(WORDS)} if chance.random() < 0.5 else {}
     told["data"] |= {"reference": loot.reference(chance), "status": chance.choice(WORDS)}
@@ -109,24 +140,34 @@ def _wrong_case(chance: random.Random, loot: Loot) -> tuple[bytes, dict[str, str
 
 
 def _flat(chance: random.Random, loot: Loot) -> bytes:
-    return json.dumps({"event": chance.choice(EVENTS), **_news(chance, loot), "status": chance.choice(WORDS)}).encode()
+    return json.dumps(
+        {"event": chance.choice(EVENTS), **_news(chance, loot), "status": chance.choice(WORDS)}
+    ).encode()
 
 
 def _broken_json(chance: random.Random, loot: Loot) -> bytes:
     whole = _unsigned(chance, loot)
-    return chance.choice((whole[: chance.randrange(len(whole))], whole + b"}", b"{'event': 1}", b"", b"\x00" * 100))
+    return chance.choice(
+        (whole[: chance.randrange(len(whole))], whole + b"}", b"{'event': 1}", b"", b"\x00" * 100)
+    )
 
 
 def _not_utf8(chance: random.Random, loot: Loot) -> bytes:
     at = chance.randint(0, 40)
     whole = _unsigned(chance, loot)
-    return whole[:at] + chance.choice((b"\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80", chance.randbytes(20))) + whole[at:]
+    return (
+        whole[:at]
+        + chance.choice((b"\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80", chance.randbytes(20)))
+        + whole[at:]
+    )
 
 
 def _deep(chance: random.Random, loot: Loot) -> bytes:
     """Deeper than any reader recurses, and no longer than what is read at all."""
     depth = chance.randint(1_000, 30_000)
-    return chance.choice((b"[" * depth, b'{"data":' * (depth // 4), b'{"data":' + b"[" * depth + b"]" * depth + b"}"))
+    return chance.choice(
+        (b"[" * depth, b'{"data":' * (depth // 4), b'{"data":' + b"[" * depth + b"]" * depth + b"}")
+    )
 
 
 def _huge_numbers(chance: random.Random, loot: Loot) -> bytes:
@@ -135,8 +176,12 @@ def _huge_numbers(chance: random.Random, loot: Loot) -> bytes:
 
 
 def _odd_types(chance: random.Random, loot: Loot) -> bytes:
-    odd = chance.choice(({}, [], 7, True, None, ["a"], {"$ne": 1}, "\x00", "\ud800", "'; DROP TABLE orders; --"))
-    return chance.choice((_body(odd), _body({"reference": odd, "new_status": odd}), json.dumps(odd).encode()))
+    odd = chance.choice(
+        ({}, [], 7, True, None, ["a"], {"$ne": 1}, "\x00", "\ud800", "'; DROP TABLE orders; --")
+    )
+    return chance.choice(
+        (_body(odd), _body({"reference": odd, "new_status": odd}), json.dumps(odd).encode())
+    )
 
 
 def _large(chance: random.Random, loot: Loot) -> bytes:
@@ -148,7 +193,9 @@ def _said_twice(chance: random.Random, loot: Loot) -> bytes:
     genuine = chance.choice(loot.genuine).decode()
     lie = json.dumps(_news(chance, loot))
     at = genuine.index("{") + 1
-    return chance.choice((genuine[:at] + f'"data":{lie},' + genuine[at:], genuine[:-1] + f',"data":{lie}}}')).encode()
+    return chance.choice(
+        (genuine[:at] + f'"data":{lie},' + genuine[at:], genuine[:-1] + f',"data":{lie}}}')
+    ).encode()
 
 
 KINDS: dict[str, Callable[[random.Random, Loot], bytes | tuple[bytes, dict[str, str]]]] = {

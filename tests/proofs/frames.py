@@ -6,7 +6,12 @@ import struct
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+    return (
+        struct.pack(">I", len(payload))[1:]
+        + bytes((kind, flags))
+        + struct.pack(">I", stream)
+        + payload
+    )
 
 
 def preface() -> bytes:
@@ -15,10 +20,16 @@ def preface() -> bytes:
 
 def half_stream(stream: int, host: str) -> bytes:
     """HEADERS of a form of a thousand bytes, DATA with half of it, and a reset."""
-    fields = {":method": "POST", ":scheme": "http", ":path": "/orders", ":authority": host, "content-length": "1000",
-              "content-type": "application/x-www-form-urlencoded", "origin": f"http://{host}"}  # fmt: skip
+    fields = {":method": "POST", ":scheme": "http", ":path": "/orders", ":authority": host,
+    "content-length": "1000",
+              "content-type": "application/x-www-form-urlencoded",
+              "origin": f"http://{host}"}  # fmt: skip
     block = b"".join(
         b"\x00" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
         for name, value in fields.items()
     )
-    return frame(1, 4, stream, block) + frame(0, 0, stream, b"x" * 500) + frame(3, 0, stream, struct.pack(">I", 8))
+    return (
+        frame(1, 4, stream, block)
+        + frame(0, 0, stream, b"x" * 500)
+        + frame(3, 0, stream, struct.pack(">I", 8))
+    )

@@ -1,4 +1,5 @@
-"""PostgreSQL's files on a small file system of memory, filled up. Takes root and a kernel that lets it mount."""
+"""PostgreSQL's files on a small file system of memory, filled up. Takes root and a kernel that lets
+it mount."""
 
 from __future__ import annotations
 
@@ -25,7 +26,10 @@ def is_possible() -> bool:
     """Whether this machine lets us mount."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         return False
-    return subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode == 0
+    return (
+        subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode
+        == 0
+    )
 
 
 @contextmanager
@@ -50,7 +54,9 @@ def _move_onto(stage: Stage, home: Path) -> None:
     stage.take_down("postgres", signal.SIGINT)
     home.rename(aside)
     home.mkdir()
-    used_mib = sum(path.stat().st_blocks for path in aside.rglob("*") if path.is_file()) * 512 // 2**20
+    used_mib = (
+        sum(path.stat().st_blocks for path in aside.rglob("*") if path.is_file()) * 512 // 2**20
+    )
     _run("mount", "-t", "tmpfs", "-o", f"size={used_mib + ROOM_MIB}m,mode=755", "tmpfs", str(home))
     _run("cp", "-a", f"{aside}/.", str(home))
     stage.bring_back("postgres")

@@ -1,9 +1,11 @@
-"""Guessing against the whole program: behind the address of many, from fifty addresses, and in a flood.
+"""Guessing against the whole program: behind the address of many, from fifty addresses, and in a
+flood.
 
     flock /tmp/heavy.lock python -m tests.proofs.guessing --seconds 20
 
-Each attack says what the store page answered meanwhile, and is over the bound when that took a second. Addresses are
-those of this machine's loopback, each a client of its own to the program. The account that was guessed is left as found.
+Each attack says what the store page answered meanwhile, and is over the bound when that took a
+second. Addresses are those of this machine's loopback, each a client of its own to the program. The
+account that was guessed is left as found.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class From(Call):
     source: str = SHARED
 
     def connect(self) -> None:
-        self._connection = http.client.HTTPConnection(self.address, timeout=WAIT_S, source_address=(self.source, 0))
+        self._connection = http.client.HTTPConnection(
+            self.address, timeout=WAIT_S, source_address=(self.source, 0)
+        )
         self._connection.connect()
 
 
@@ -61,7 +65,9 @@ class Stranger(Visitor):
     source: str = SHARED
     fields: list[tuple[str, str]] = field(default_factory=list)
 
-    def call(self, method: str, path: str, fields: Fields | None = None, htmx: bool = False) -> Call:
+    def call(
+        self, method: str, path: str, fields: Fields | None = None, htmx: bool = False
+    ) -> Call:
         made = super().call("GET" if method == "HEAD" else method, path, fields, htmx)
         return From(made.address, method, made.path, made.headers, made.body, source=self.source)
 
@@ -100,23 +106,30 @@ class Seen:
         yield f"{self.attack}: {self.took_s:.1f} s, answers to the guesser: {met}"
         ordered = sorted(self.store_ms)
         yield (
-            f"  the store page meanwhile: {len(ordered)} times, median {ordered[len(ordered) // 2]:.0f} ms, "
-            f"longest {ordered[-1]:.0f} ms; right before: median {sorted(self.calm_ms)[len(self.calm_ms) // 2]:.0f} ms, "
-            f"longest {max(self.calm_ms):.0f} ms"
+            f"  the store page meanwhile: {len(ordered)} times, median"
+            f" {ordered[len(ordered) // 2]:.0f} ms, longest {ordered[-1]:.0f} ms; right before:"
+            f" median {sorted(self.calm_ms)[len(self.calm_ms) // 2]:.0f} ms, longest"
+            f" {max(self.calm_ms):.0f} ms"
         )
         if self.let_in_s is not None:
-            yield f"  the right password from a new address: in after {self.let_in_s:.1f} s and {self.pressed} presses"
+            yield (
+                f"  the right password from a new address: in after {self.let_in_s:.1f} s and"
+                f" {self.pressed} presses"
+            )
 
     def judge(self) -> None:
         """Raises `Failed` when the store page was wrong or slow."""
         must(self.store_ms, f"{self.attack}: the store page was never asked")
         must(not self.store_wrong, f"{self.attack}: the store page failed: {self.store_wrong[:2]}")
         longest_s = max(self.store_ms) / 1_000
-        must(longest_s <= STORE_S, f"the store page took {longest_s:.2f} s: {' '.join(self.lines())}")
+        must(
+            longest_s <= STORE_S, f"the store page took {longest_s:.2f} s: {' '.join(self.lines())}"
+        )
 
 
 def behind_one_address(stage: Stage) -> Seen:
-    """A neighbour guesses codes and passwords; whoever shares the address goes on as if nothing happened."""
+    """A neighbour guesses codes and passwords; whoever shares the address goes on as if nothing
+    happened."""
     seen = Seen("a neighbour guesses behind one address")
     logins = stage.running.facts["logins"]
     known = _portal(stage, SHARED)
@@ -126,35 +139,47 @@ def behind_one_address(stage: Stage) -> Seen:
     with _watching(stage, seen):
         neighbour = Stranger(stage.running, stage.running.facts["store_urls"]["ama"], source=SHARED)
         for number in range(MISSES):
-            path = ("/orders/{:010d}", "/orders/{:010d}/status", "/track?code={:010d}")[number % 3].format(number)
+            path = ("/orders/{:010d}", "/orders/{:010d}/status", "/track?code={:010d}")[
+                number % 3
+            ].format(number)
             seen.answers[neighbour.ask("HEAD" if number % 2 else "GET", path)] += 1
         must(seen.answers[429] == MISSES - 60, f"misses were answered {dict(seen.answers)}")
         guesser = _portal(stage, SHARED)
         statuses = [guesser.log_in(logins["ama"]["email"], f"guess {n}").status for n in range(7)]
         must(statuses == [422] * 5 + [429] * 2, f"seven guesses were answered {statuses}")
         for number in range(25):
-            seen.answers[_insist(lambda n=number: guesser.log_in(f"nobody{n}@nowhere.test", "guess")).status] += 1
+            seen.answers[
+                _insist(lambda n=number: guesser.log_in(f"nobody{n}@nowhere.test", "guess")).status
+            ] += 1
         seen.answers.update(statuses)
         own = Stranger(stage.running, neighbour.url, dict(buyer.cookies), source=SHARED)
         polls = {own.ask("GET", f"/orders/{code}/status") for _ in range(MISSES)}
         must(polls == {200}, f"the own order page answered {polls}")
         must(own.ask("GET", f"/track?code={code}") == 303, "the own order is not found any more")
         other = _insist(lambda: _portal(stage, SHARED).log_in(**logins["kofi"]))
-        must(other.status == 303, f"kofi behind the same address reads {other.status}: {headline(other.text)}")
+        must(
+            other.status == 303,
+            f"kofi behind the same address reads {other.status}: {headline(other.text)}",
+        )
         known.forget_session()
         again = _insist(lambda: known.log_in(**logins["ama"]))
-        must(again.status == 303, f"ama's known device reads {again.status}: {headline(again.text)}")
+        must(
+            again.status == 303, f"ama's known device reads {again.status}: {headline(again.text)}"
+        )
     seen.judge()
     return seen
 
 
 def from_many_addresses(stage: Stage, seconds: float) -> Seen:
-    """Fifty addresses guess one account and never wait; the person comes from an address nobody has seen."""
+    """Fifty addresses guess one account and never wait; the person comes from an address nobody has
+    seen."""
     seen = Seen(f"{GUESSERS} addresses guess one account")
     who = stage.running.facts["logins"]["ama"]
     with _watching(stage, seen), _guessing(stage, seen, lambda _n: who["email"]):
         began = time.monotonic()
-        until(lambda: seen.answers[429] > GUESSERS, WARM_S, "all guessers are at it, and told to wait")
+        until(
+            lambda: seen.answers[429] > GUESSERS, WARM_S, "all guessers are at it, and told to wait"
+        )
         person, came = _portal(stage, "127.3.0.1"), time.monotonic()
         while seen.let_in_s is None:
             answer = person.log_in(**who)
@@ -162,10 +187,18 @@ def from_many_addresses(stage: Stage, seconds: float) -> Seen:
             if answer.status == 303:
                 seen.let_in_s = time.monotonic() - came
                 break
-            must(answer.status in (429, 503), f"the right password reads {answer.status}: {headline(answer.text)}")
-            wait_s = int({name.lower(): value for name, value in dict(answer.headers).items()}["retry-after"])
+            must(
+                answer.status in (429, 503),
+                f"the right password reads {answer.status}: {headline(answer.text)}",
+            )
+            wait_s = int(
+                {name.lower(): value for name, value in dict(answer.headers).items()}["retry-after"]
+            )
             must(wait_s <= 10, f"the person is told to wait {wait_s} s")
-            must(time.monotonic() - came < LET_IN_S, f"not let in within {LET_IN_S:.0f} s, {seen.pressed} presses")
+            must(
+                time.monotonic() - came < LET_IN_S,
+                f"not let in within {LET_IN_S:.0f} s, {seen.pressed} presses",
+            )
             time.sleep(wait_s)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
     must(seen.let_in_s <= LET_IN_S, f"let in only after {seen.let_in_s:.1f} s")
@@ -190,7 +223,9 @@ def flood(stage: Stage, seconds: float) -> Seen:
                 seen.store_wrong.append(f"no answer to a log-in: {error!r}")
 
     with _watching(stage, seen):
-        lanes = [threading.Thread(target=pour, args=(lane,), daemon=True) for lane in range(AT_ONCE)]
+        lanes = [
+            threading.Thread(target=pour, args=(lane,), daemon=True) for lane in range(AT_ONCE)
+        ]
         for lane in lanes:
             lane.start()
         for lane in lanes:
@@ -249,7 +284,9 @@ def _guessing(stage: Stage, seen: Seen, email_of: Callable[[int], str]) -> Itera
             except _NO_ANSWER as error:
                 seen.store_wrong.append(f"no answer to a guess: {error!r}")
 
-    guessers = [threading.Thread(target=guess, args=(number,), daemon=True) for number in range(GUESSERS)]
+    guessers = [
+        threading.Thread(target=guess, args=(number,), daemon=True) for number in range(GUESSERS)
+    ]
     for thread in guessers:
         thread.start()
     try:
@@ -279,7 +316,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.proofs.guessing", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long guessers and flood go on")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="how long guessers and flood go on"
+    )
     asked = parser.parse_args()
     try:
         with Stage(workers=1) as stage:

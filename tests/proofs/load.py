@@ -1,7 +1,9 @@
-"""The people of a run: customers who order, agents who press *Process*, the supplier's staff who deliver.
+"""The people of a run: customers who order, agents who press *Process*, the supplier's staff who
+deliver.
 
-All over HTTP and by the pages' own forms. When the web dies under a press, a person presses again: the same form, so the
-same idempotency key. What they did is in the diary; whether it was right is the checker's business.
+All over HTTP and by the pages' own forms. When the web dies under a press, a person presses again:
+the same form, so the same idempotency key. What they did is in the diary; whether it was right is
+the checker's business.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ class Person(threading.Thread):
         raise NotImplementedError
 
     def until_taken(self, press: Callable[[], Answer]) -> Answer:
-        """Press until a page answers that is no error of the server, as a person would. Raises `Failed`."""
+        """Press until a page answers that is no error of the server, as a person would. Raises
+        `Failed`."""
         deadline, said = time.monotonic() + PATIENCE_S, ""
         while time.monotonic() < deadline and not self.stop.is_set():
             try:
@@ -73,15 +76,21 @@ class Person(threading.Thread):
 
 
 class Shopper(Person):
-    """Places every `step`th of `total` orders, one after another, at both stores, while `may_order()`."""
+    """Places every `step`th of `total` orders, one after another, at both stores, while
+    `may_order()`."""
 
     def __init__(
-        self, running: Running, diary: Diary, stop: threading.Event, seed: int, number: int, step: int, total: int,
+        self, running: Running, diary: Diary, stop: threading.Event, seed: int, number: int,
+        step: int, total: int,
         may_order: Callable[[], bool], shelves: Mapping[str, list[Bundle]],
     ) -> None:  # fmt: skip
         super().__init__(f"customer {number}", diary, stop)
         self._random = random.Random(f"{seed} customer {number}")
-        self._numbers, self._may_order, self._shelves = range(number, total, step), may_order, shelves
+        self._numbers, self._may_order, self._shelves = (
+            range(number, total, step),
+            may_order,
+            shelves,
+        )
         self._visitors = {store: Customer.of(running, store) for store in STORES}
 
     def act(self) -> None:
@@ -96,17 +105,22 @@ class Shopper(Person):
             self.diary.note("placed", store=store, code=code, recipient=recipient)
 
     def _order(self, customer: Customer, bundle: Bundle, recipient: str) -> str:
-        """Review, confirm, and confirm again whatever page comes back, with the key that the form carries."""
+        """Review, confirm, and confirm again whatever page comes back, with the key that the form
+        carries."""
         page = self._review(customer, bundle, recipient)
         for _ in range(20):
-            if 'name="idempotency_key"' not in page.text:  # the shop closed in between: nothing was ordered
+            if (
+                'name="idempotency_key"' not in page.text
+            ):  # the shop closed in between: nothing was ordered
                 page = self._review(customer, bundle, recipient)
             form = form_of(page.text, "/orders")
             page = self.until_taken(lambda form=form: customer.post("/orders", form))
             found = re.fullmatch(r"/orders/([0-9A-Z]{10})", page.location)
             if found:
                 return found[1]
-            self.diary.note("asked_again", who=self.name, said=f"{page.status} {headline(page.text)}")
+            self.diary.note(
+                "asked_again", who=self.name, said=f"{page.status} {headline(page.text)}"
+            )
         raise Failed(f"{self.name} was never given an order: {headline(page.text)}")
 
     def _review(self, customer: Customer, bundle: Bundle, recipient: str) -> Answer:
@@ -121,9 +135,12 @@ class Shopper(Person):
 
 
 class Presser(Person):
-    """One store's agent: presses *Process* on what is new, now on one order, now on a whole selection."""
+    """One store's agent: presses *Process* on what is new, now on one order, now on a whole
+    selection."""
 
-    def __init__(self, running: Running, diary: Diary, stop: threading.Event, seed: int, store: str) -> None:
+    def __init__(
+        self, running: Running, diary: Diary, stop: threading.Event, seed: int, store: str
+    ) -> None:
         super().__init__(f"agent {store}", diary, stop)
         self._random = random.Random(f"{seed} agent {store}")
         self._agent = Agent.logged_in(running, store)
@@ -146,7 +163,9 @@ class Presser(Person):
         except Failed:  # an earlier press went through although its answer was lost
             return
         answer = self.until_taken(lambda: self._agent.post(f"/orders/{code}/process", form))
-        self.diary.note("processed" if answer.is_done else "refused", code=code, status=answer.status)
+        self.diary.note(
+            "processed" if answer.is_done else "refused", code=code, status=answer.status
+        )
 
     def _press_selection(self, page: str, codes: list[str]) -> None:
         form: Fields = [*_selection_form(page), *(("order", code) for code in codes)]
@@ -173,10 +192,17 @@ class Fates:
 
 
 class Staff(Person):
-    """The supplier's people: they see what was charged, and deliver it, or fail it, after a while."""
+    """The supplier's people: they see what was charged, and deliver it, or fail it, after a
+    while."""
 
     def __init__(
-        self, sandbox_url: str, charge_file: Path, diary: Diary, stop: threading.Event, seed: int, scale: float
+        self,
+        sandbox_url: str,
+        charge_file: Path,
+        diary: Diary,
+        stop: threading.Event,
+        seed: int,
+        scale: float,
     ) -> None:
         super().__init__("supplier's staff", diary, stop)
         self._http = httpx.Client(base_url=sandbox_url, trust_env=False, timeout=10)
@@ -197,9 +223,14 @@ class Staff(Person):
 
     def mark(self, reference: str, **form: str) -> None:
         """A button of the supplier's page."""
-        said = self._http.post(f"/sandbox/orders/{reference}/status", data=form, headers={"Accept": "application/json"})
+        said = self._http.post(
+            f"/sandbox/orders/{reference}/status", data=form, headers={"Accept": "application/json"}
+        )
         self.diary.note(
-            "marked", reference=reference, status=said.status_code, **{f"form_{k}": v for k, v in form.items()}
+            "marked",
+            reference=reference,
+            status=said.status_code,
+            **{f"form_{k}": v for k, v in form.items()},
         )
 
     @property
@@ -219,7 +250,11 @@ class Staff(Person):
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         lines = [json.loads(line) for line in whole.splitlines()]
-        fresh = [line["reference"] for line in lines if line["kind"] == "charge" and line["cause"] == "purchase"]
+        fresh = [
+            line["reference"]
+            for line in lines
+            if line["kind"] == "charge" and line["cause"] == "purchase"
+        ]
         fresh = [reference for reference in dict.fromkeys(fresh) if reference not in self._seen]
         self._seen.update(fresh)
         return fresh
@@ -232,20 +267,30 @@ class Staff(Person):
             "slow": [(first_s / 2, {"status": "sent"}), (first_s * 1.5, {"status": "successful"})],
             "failed": [(first_s, {"status": "failed", "refund": "1"})],
             "quiet": [(first_s, {"status": "failed", "refund": "1", "quiet": "1"})],
-            "revived": [(first_s, {"status": "failed", "refund": "0"}), (first_s + 60, {"status": "successful"})],
+            "revived": [
+                (first_s, {"status": "failed", "refund": "0"}),
+                (first_s + 60, {"status": "successful"}),
+            ],
         }[fate]
         self.diary.note("fate", reference=reference, fate=fate)
-        self._due += [(time.monotonic() + wait_s / self._scale, reference, form) for wait_s, form in steps]
+        self._due += [
+            (time.monotonic() + wait_s / self._scale, reference, form) for wait_s, form in steps
+        ]
 
 
 def affordable(running: Running, store: str) -> list[Bundle]:
     """The bundles of a store that customers of a run choose from."""
     costs = Agent.logged_in(running, store).costs()
-    return [bundle for bundle in Customer.of(running, store).shelf() if costs[bundle.bundle_id] <= DEAREST_PESEWAS]
+    return [
+        bundle
+        for bundle in Customer.of(running, store).shelf()
+        if costs[bundle.bundle_id] <= DEAREST_PESEWAS
+    ]
 
 
 def fund(running: Running, orders: int) -> None:
-    """Put enough into both stores' wallets for `orders` of the dearest bundle each, through the console."""
+    """Put enough into both stores' wallets for `orders` of the dearest bundle each, through the
+    console."""
     owner = Owner.logged_in(running)
     for store in STORES:
         for number in range(1 + orders * DEAREST_PESEWAS * 2 // 3 // FUND_PESEWAS):
@@ -281,18 +326,21 @@ class Crowd:
 
 
 def crowd(
-    running: Running, charge_file: Path, diary: Diary, stop: threading.Event, *, seed: int, orders: int, scale: float,
+    running: Running, charge_file: Path, diary: Diary, stop: threading.Event, *, seed: int,
+    orders: int, scale: float,
     waiting: int,
 ) -> Crowd:  # fmt: skip
-    """Three customers, an agent for each store, the supplier's staff. No more than `waiting` orders are placed and not
-    yet bought: a slow machine makes the run longer, not different."""
+    """Three customers, an agent for each store, the supplier's staff. No more than `waiting` orders
+    are placed and not yet bought: a slow machine makes the run longer, not different."""
     customers = 3
     staff = Staff(running.facts["sandbox_url"], charge_file, diary, stop, seed, scale)
 
     def may_order() -> bool:
         return diary.counts["placed"] - staff.bought < waiting
 
-    shelves = {store: affordable(running, store) for store in STORES}  # now, while nobody kills anything yet
+    shelves = {
+        store: affordable(running, store) for store in STORES
+    }  # now, while nobody kills anything yet
     shoppers = [
         Shopper(running, diary, stop, seed, number, customers, orders, may_order, shelves)
         for number in range(customers)

@@ -1,8 +1,9 @@
-"""Taking one safety rule out, to see that the tests notice: eight mutants, each a patch on shipped functions.
+"""Taking one safety rule out, to see that the tests notice: eight mutants, each a patch on shipped
+functions.
 
-A mutant is put in when a harness starts, here or in real processes (`tests/proofs/inject`). The shipped rooms hold no switch and
-do not know of this file. `python -m tests.proofs.mutants` looks, for each mutant, for a seed of the simulation that breaks an
-invariant with it and none without it.
+A mutant is put in when a harness starts, here or in real processes (`tests/proofs/inject`). The
+shipped rooms hold no switch and do not know of this file. `python -m tests.proofs.mutants` looks,
+for each mutant, for a seed of the simulation that breaks an invariant with it and none without it.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ ORDERS, MOST_SEEDS = 6, 60
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule taken out. `patch` changes the shipped functions of this process and says how to undo it."""
+    """One rule taken out. `patch` changes the shipped functions of this process and says how to
+    undo it."""
 
     name: str
     without: str
     patch: Callable[[], list[Undo]]
     weather: Callable[[Profile], None] | None = None
-    """What the simulation's days are like when it looks for this mutant, where the usual ones seldom show it."""
+    """What the simulation's days are like when it looks for this mutant, where the usual ones
+    seldom show it."""
     in_database: Callable[[psycopg.Connection[Any]], None] | None = None
     """What is taken out of the database itself, by a superuser or the owner of its tables."""
 
@@ -59,7 +62,8 @@ def applied(name: str) -> Iterator[None]:
 
 
 def _claim_before_call() -> list[Undo]:
-    """The claim is written after the call, together with its answer, as one would do without thinking of kill -9."""
+    """The claim is written after the call, together with its answer, as one would do without
+    thinking of kill -9."""
     from core.base import clock, config
     from core.base.db import transaction
     from core.orders import Claim, claiming
@@ -69,7 +73,11 @@ def _claim_before_call() -> list[Undo]:
 
     def only_look(order_ids: Sequence[int]) -> list[Claim]:
         with transaction():
-            found = [order for order in map(claiming.locked, sorted(order_ids)) if order.state == "queued"]
+            found = [
+                order
+                for order in map(claiming.locked, sorted(order_ids))
+                if order.state == "queued"
+            ]
             until = clock.steady_s() + clock.seconds(config.current().send_lease_s)
             return [
                 Claim(
@@ -88,7 +96,10 @@ def _claim_before_call() -> list[Undo]:
         claim_together([claim.order_id])
         return take_purchase(claim, *answer)
 
-    return [patching.everywhere(claim_together, only_look), patching.everywhere(take_purchase, claim_then_take)]
+    return [
+        patching.everywhere(claim_together, only_look),
+        patching.everywhere(take_purchase, claim_then_take),
+    ]
 
 
 def _unknown_state() -> list[Undo]:
@@ -99,7 +110,9 @@ def _unknown_state() -> list[Undo]:
     take_purchase = answers.take_purchase
 
     def hope(claim: Claim, result: Any, *rest: Any) -> Any:
-        return take_purchase(claim, NotSent(result.reason) if isinstance(result, Unknown) else result, *rest)
+        return take_purchase(
+            claim, NotSent(result.reason) if isinstance(result, Unknown) else result, *rest
+        )
 
     return [patching.everywhere(take_purchase, hope)]
 
@@ -161,7 +174,8 @@ def _conditional_move() -> list[Undo]:
 
 
 def _late_answers(profile: Profile) -> None:
-    """Workers stop with an answer in their hands, and come back when others have settled the order."""
+    """Workers stop with an answer in their hands, and come back when others have settled the
+    order."""
     profile.nemesis, profile.nemesis_share = {"hold_answer": 1.0}, 0.2
     profile.supervised = profile.time_limit = False
 
@@ -195,11 +209,11 @@ def insert_unbalanced(connection: psycopg.Connection[Any]) -> bool:
     try:
         with connection.transaction():
             connection.execute(
-                "WITH posting AS (INSERT INTO postings (kind, n, note, actor_name, at) "
-                "VALUES ('fund_float', 1, 'planted', 'chaos', clock_timestamp()) RETURNING id) "
-                "INSERT INTO entries (posting_id, account_id, amount_pesewas, balance_pesewas) "
-                "SELECT posting.id, accounts.id, 1, accounts.balance_pesewas + 1 FROM posting, accounts "
-                "WHERE accounts.name = 'bank'"
+                "WITH posting AS (INSERT INTO postings (kind, n, note, actor_name, at) VALUES"
+                " ('fund_float', 1, 'planted', 'chaos', clock_timestamp()) RETURNING id) INSERT"
+                " INTO entries (posting_id, account_id, amount_pesewas, balance_pesewas) SELECT"
+                " posting.id, accounts.id, 1, accounts.balance_pesewas + 1 FROM posting, accounts"
+                " WHERE accounts.name = 'bank'"
             )
     except (psycopg.errors.CheckViolation, psycopg.errors.InsufficientPrivilege):
         return False
@@ -210,10 +224,17 @@ MUTANTS = {
     mutant.name: mutant
     for mutant in (
         Mutant("claim_before_call", "the claim committed before the call", _claim_before_call),
-        Mutant("unknown_state", "no clear answer is unknown, not failed", _unknown_state, _late_charges),
+        Mutant(
+            "unknown_state", "no clear answer is unknown, not failed", _unknown_state, _late_charges
+        ),
         Mutant("grace", "absence counts only after grace", _grace, _late_charges),
         Mutant("one_reference", "one reference for life", _one_reference),
-        Mutant("conditional_move", "a move only from the state it was meant for", _conditional_move, _late_answers),
+        Mutant(
+            "conditional_move",
+            "a move only from the state it was meant for",
+            _conditional_move,
+            _late_answers,
+        ),
         Mutant("lease_check", "no call after the claim's lease", _lease_check),
         Mutant("sweep", "rows fall due by themselves", _sweep),
         Mutant(
@@ -244,7 +265,8 @@ def judge(
     *,
     ignored: Sequence[str] = (),
 ) -> Caught | None:
-    """Run one seed without the rule and, when that is red, with it. None unless only the first is red.
+    """Run one seed without the rule and, when that is red, with it. None unless only the first is
+    red.
 
     Invariants in `ignored` may break: to see what harm is done when nobody watches the rule itself.
     """

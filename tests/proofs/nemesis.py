@@ -1,8 +1,10 @@
-"""Who kills: workers, relay, supervisor, web and Valkey by SIGKILL, spread over the run while work is due.
+"""Who kills: workers, relay, supervisor, web and Valkey by SIGKILL, spread over the run while work
+is due.
 
-Decides, from a seed, whom and when; also the two floods of Valkey's memory, the one death of PostgreSQL and the one
-worker that is frozen over its lease. A victim is frozen first, so that its connections can be read, then killed:
-whether that hit a purchase in flight is for the supplier to say, by the ports of those whose answer nobody took.
+Decides, from a seed, whom and when; also the two floods of Valkey's memory, the one death of
+PostgreSQL and the one worker that is frozen over its lease. A victim is frozen first, so that its
+connections can be read, then killed: whether that hit a purchase in flight is for the supplier to
+say, by the ports of those whose answer nobody took.
 """
 
 from __future__ import annotations
@@ -56,10 +58,12 @@ def deck(kills: int, chance: random.Random) -> list[str]:
 
 
 class Nemesis(threading.Thread):
-    """Kills in step with `progress()`, 0 to 1; what else it does has its place on the same scale."""
+    """Kills in step with `progress()`, 0 to 1; what else it does has its place on the same
+    scale."""
 
     def __init__(
-        self, stage: Stage, diary: Diary, stop: threading.Event, progress: Callable[[], float], *, seed: int, kills: int,
+        self, stage: Stage, diary: Diary, stop: threading.Event, progress: Callable[[], float], *,
+        seed: int, kills: int,
         scale: float,
     ) -> None:  # fmt: skip
         super().__init__(name="nemesis", daemon=True)
@@ -67,12 +71,20 @@ class Nemesis(threading.Thread):
         self._random, self._scale = random.Random(f"{seed} nemesis"), scale
         self._deck = deck(kills, self._random)
         self._total = kills
-        acts = [(0.25, self.flush), (0.65, self.flush), (0.45, self.end_postgres), (0.35, self.freeze)]
+        acts = [
+            (0.25, self.flush),
+            (0.65, self.flush),
+            (0.45, self.end_postgres),
+            (0.35, self.freeze),
+        ]
         self._acts = sorted(
-            (place + self._random.uniform(-0.08, 0.08), number) for number, (place, _) in enumerate(acts)
+            (place + self._random.uniform(-0.08, 0.08), number)
+            for number, (place, _) in enumerate(acts)
         )
         self._act_of = [act for _, act in acts]
-        self._door = httpx.Client(base_url=stage.running.facts["sandbox_url"], trust_env=False, timeout=10)
+        self._door = httpx.Client(
+            base_url=stage.running.facts["sandbox_url"], trust_env=False, timeout=10
+        )
         self.kills: list[Kill] = []
         self.acts: Counter[str] = Counter()
         self.failure: Exception | None = None
@@ -101,7 +113,9 @@ class Nemesis(threading.Thread):
     def _kill(self, kind: str) -> None:
         aimed = kind == "worker" and self._random.random() < AIMED
         found = self._buyer() if aimed else None
-        if found is not None:  # frozen already, and no time to lose: its answer may come at any moment
+        if (
+            found is not None
+        ):  # frozen already, and no time to lose: its answer may come at any moment
             process_tree.send(found[0], signal.SIGKILL)
             kill = Kill(time.time(), kind, found[0], True, [found[1]])
         else:
@@ -112,7 +126,9 @@ class Nemesis(threading.Thread):
             kill = Kill(time.time(), kind, pid)
             if kind in ("worker", "supervise"):
                 process_tree.send(pid, signal.SIGSTOP)
-                victims = [pid] if kind == "worker" else self._stage.pids("worker")  # they die with their supervisor
+                victims = (
+                    [pid] if kind == "worker" else self._stage.pids("worker")
+                )  # they die with their supervisor
                 kill.ports = ports(victims, self._stage.running.sandbox_port)
             process_tree.send(pid, signal.SIGKILL)
             kill.at = time.time()
@@ -120,7 +136,8 @@ class Nemesis(threading.Thread):
         self._diary.note("killed", kind=kind, pid=kill.pid, aimed=kill.aimed, ports=kill.ports)
 
     def _buyer(self) -> tuple[int, int] | None:
-        """A worker in the middle of a purchase, frozen, and its port; waited for a little. The supplier says who it is."""
+        """A worker in the middle of a purchase, frozen, and its port; waited for a little. The
+        supplier says who it is."""
         deadline = time.monotonic() + AIM_S
         while time.monotonic() < deadline and not self._ending.is_set():
             for port in self._buying():
@@ -150,7 +167,9 @@ class Nemesis(threading.Thread):
         deadline = time.monotonic() + VICTIM_S
         while time.monotonic() < deadline:
             try:
-                with redis.Redis.from_url(self._stage.running.facts["redis_url"], socket_timeout=2) as connection:
+                with redis.Redis.from_url(
+                    self._stage.running.facts["redis_url"], socket_timeout=2
+                ) as connection:
                     connection.flushall()
                 break
             except redis.RedisError:  # just killed: once it is back
@@ -164,7 +183,8 @@ class Nemesis(threading.Thread):
         self._did("postgres")
 
     def freeze(self) -> None:
-        """A worker in the middle of a call sleeps over its lease, then goes on as if nothing had been."""
+        """A worker in the middle of a call sleeps over its lease, then goes on as if nothing had
+        been."""
         found = self._buyer()
         pid = found[0] if found else self._somebody("worker")
         if pid is None:
@@ -186,7 +206,8 @@ class Nemesis(threading.Thread):
         abandoned = self._door.get("/sandbox/abandoned").json()["abandoned"]
         for kill in self.kills:
             kill.hit = any(
-                one["peer_port"] in kill.ports and kill.at - 1 <= one["at"] <= kill.at + HIT_WINDOW_S
+                one["peer_port"] in kill.ports
+                and kill.at - 1 <= one["at"] <= kill.at + HIT_WINDOW_S
                 for one in abandoned
             )
         stages = Counter(one["stage"] for one in abandoned)
@@ -198,12 +219,16 @@ class Nemesis(threading.Thread):
 
 
 def ports(pids: list[int], to_port: int) -> list[int]:
-    """The local ports by which these processes are connected to a port of this machine, straight from the kernel's
-    tables: fast, since answers take milliseconds."""
+    """The local ports by which these processes are connected to a port of this machine, straight
+    from the kernel's tables: fast, since answers take milliseconds."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table.readlines()[1:]]
     wanted = f":{to_port:04X}"
-    by_inode = {row[9]: int(row[1].partition(":")[2], 16) for row in rows if row[2].endswith(wanted) and row[3] == "01"}
+    by_inode = {
+        row[9]: int(row[1].partition(":")[2], 16)
+        for row in rows
+        if row[2].endswith(wanted) and row[3] == "01"
+    }
     return [by_inode[inode] for pid in pids for inode in _sockets(pid) if inode in by_inode]
 
 

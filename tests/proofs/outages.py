@@ -1,13 +1,15 @@
-"""Each part of the program is away for a minute under load, then comes back: nothing is lost, and every page says why.
+"""Each part of the program is away for a minute under load, then comes back: nothing is lost, and
+every page says why.
 
     python -m tests.proofs.outages                      every part, killed, at time scale 1
     python -m tests.proofs.outages --only postgres:frozen valkey:full --scale 10
 
-Customers order and look at their orders, agents press *Process*, all the while. Away means killed and kept down, frozen
-(SIGSTOP), or full: Valkey without room for one more key, PostgreSQL without room on its disk. Judged: every answer is
-fine or a 503 page with the sentence that says what to do, within the time allowed for that part; with the web itself
-away a connection may be refused; what was ordered before and during the outage is bought once, each form once; the
-books hold. Printed: the slowest page, and how long after the return the last waiting order was with the network.
+Customers order and look at their orders, agents press *Process*, all the while. Away means killed
+and kept down, frozen (SIGSTOP), or full: Valkey without room for one more key, PostgreSQL without
+room on its disk. Judged: every answer is fine or a 503 page with the sentence that says what to do,
+within the time allowed for that part; with the web itself away a connection may be refused; what
+was ordered before and during the outage is bought once, each form once; the books hold. Printed:
+the slowest page, and how long after the return the last waiting order was with the network.
 """
 
 from __future__ import annotations
@@ -38,9 +40,11 @@ OUTAGE_S = 60.0
 ORDERS_BEFORE = 3
 """Made by the crowd between two outages, so that each falls into a load."""
 FLOWS_S = 30.0
-"""What waited is with the network this long after the return (B6); unscaled, for the parts do not start faster."""
+"""What waited is with the network this long after the return (B6); unscaled, for the parts do not
+start faster."""
 DELIVERED_S = 30.0
-"""The supplier delivers this long after it was paid; scaled. Without a webhook the first look finds it."""
+"""The supplier delivers this long after it was paid; scaled. Without a webhook the first look finds
+it."""
 PATIENCE_S = 120
 LOOK_S = 0.1
 MOST_MS = {"valkey": 500.0, "postgres:frozen": 25_000.0}
@@ -52,7 +56,8 @@ TRIALS = (*KILLED, "valkey:frozen", "valkey:full", "postgres:frozen", "postgres:
 
 @dataclass
 class Outcome:
-    """The figures of one outage. `flows_s` is from the return to the moment when all that waited was bought."""
+    """The figures of one outage. `flows_s` is from the return to the moment when all that waited
+    was bought."""
 
     trial: str
     answers: Tally[int]
@@ -62,17 +67,24 @@ class Outcome:
     flows_s: float
 
     def __str__(self) -> str:
-        told = ", ".join(f"{n} × {status or 'no answer'}" for status, n in sorted(self.answers.items()))
+        told = ", ".join(
+            f"{n} × {status or 'no answer'}" for status, n in sorted(self.answers.items())
+        )
         return (
-            f"{self.trial:<16} all {self.ordered} orders ({self.ordered_meanwhile} made meanwhile) with the network "
-            f"{self.flows_s:.1f} s after the return; pages: {told}; the slowest {self.slowest_ms:.0f} ms"
+            f"{self.trial:<16} all {self.ordered} orders ({self.ordered_meanwhile} made meanwhile)"
+            f" with the network {self.flows_s:.1f} s after the return; pages: {told}; the slowest"
+            f" {self.slowest_ms:.0f} ms"
         )
 
 
-def run(stage: Stage, trials: Sequence[str], outage_s: float, slack: float = 1.0) -> Iterator[Outcome]:
-    """One outage after the other on a running stage, under one load. Raises `Failed` at the first thing that must not be.
+def run(
+    stage: Stage, trials: Sequence[str], outage_s: float, slack: float = 1.0
+) -> Iterator[Outcome]:
+    """One outage after the other on a running stage, under one load. Raises `Failed` at the first
+    thing that must not be.
 
-    `slack` multiplies how long a page may take and waiting orders may wait, for a machine that is not ours alone.
+    `slack` multiplies how long a page may take and waiting orders may wait, for a machine that is
+    not ours alone.
     """
     supplier = Supplier(stage.running)
     first_id = witness.rows(stage, "SELECT coalesce(max(id), 0) FROM orders")[0][0]
@@ -105,18 +117,25 @@ def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) 
         meanwhile = len(log.codes) - made_before
     back, back_at = time.monotonic(), time.time()
     until(
-        lambda: any(one.at > back_at and one.status == 200 for one in log.seen[-50:]), FLOWS_S * slack, "pages answer"
+        lambda: any(one.at > back_at and one.status == 200 for one in log.seen[-50:]),
+        FLOWS_S * slack,
+        "pages answer",
     )
     _until_with_the_network(stage, crowd, FLOWS_S * slack)
     flows_s = time.monotonic() - back
     seen = log.seen[seen_before:]
     most_ms = MOST_MS.get(trial) or MOST_MS.get(kind) or OTHERWISE_MS
     _judge_pages(seen, trial, (went, back_at + FLOWS_S * slack), most_ms * slack)
-    must(trial != "postgres:full" or "No space left on device" in stage.log(), f"{trial}: there was room enough")
+    must(
+        trial != "postgres:full" or "No space left on device" in stage.log(),
+        f"{trial}: there was room enough",
+    )
     refusal = {"web:killed": 0, "postgres:killed": 503}.get(trial)
     must(refusal is None or any(one.status == refusal for one in seen), f"{trial}: nobody noticed")
     answered = [one.ms for one in seen if one.status]
-    return Outcome(trial, Tally(one.status for one in seen), max(answered), len(log.codes), meanwhile, flows_s)
+    return Outcome(
+        trial, Tally(one.status for one in seen), max(answered), len(log.codes), meanwhile, flows_s
+    )
 
 
 @contextmanager
@@ -161,26 +180,37 @@ def _no_room(stage: Stage) -> Iterator[None]:
 
 
 def _until_with_the_network(stage: Stage, crowd: Crowd, patience_s: float) -> None:
-    """Until every order made so far was bought: released by its agent, taken by a worker, answered by the supplier."""
+    """Until every order made so far was bought: released by its agent, taken by a worker, answered
+    by the supplier."""
     codes, deadline = [*crowd.log.codes], time.monotonic() + patience_s
     while not _all_with_the_network(stage, codes):
         crowd.check()
         if time.monotonic() > deadline:
-            raise Failed(f"after {patience_s:.0f} s orders still wait: {witness.standing(stage, codes)}")
+            raise Failed(
+                f"after {patience_s:.0f} s orders still wait: {witness.standing(stage, codes)}"
+            )
         time.sleep(LOOK_S)
 
 
 def _all_with_the_network(stage: Stage, codes: list[str]) -> bool:
-    query = "SELECT count(*) FROM orders WHERE code = ANY(%s) AND state IN ('pending', 'queued', 'submitting')"
+    query = (
+        "SELECT count(*) FROM orders WHERE code = ANY(%s) AND state IN ('pending', 'queued',"
+        " 'submitting')"
+    )
     try:
         return not witness.rows(stage, query, codes)[0][0]
     except psycopg.OperationalError:  # it may still be starting
         return False
 
 
-def _judge_pages(seen: Sequence[Seen], trial: str, away_between: tuple[float, float], most_ms: float) -> None:
+def _judge_pages(
+    seen: Sequence[Seen], trial: str, away_between: tuple[float, float], most_ms: float
+) -> None:
     for one in seen:
-        told = f"{trial}: {one.what} answered {one.status or one.said} after {one.ms:.0f} ms ({one.said})"
+        told = (
+            f"{trial}: {one.what} answered {one.status or one.said} after {one.ms:.0f} ms"
+            f" ({one.said})"
+        )
         if one.status == 0:
             must(trial.startswith("web:") and away_between[0] - 1 < one.at < away_between[1], told)
         elif one.status >= 400:
@@ -189,9 +219,12 @@ def _judge_pages(seen: Sequence[Seen], trial: str, away_between: tuple[float, fl
 
 
 def _judge_orders(stage: Stage, log: Log, first_id: int) -> None:
-    """Each confirmed form is one order, each order is bought once, and nobody else's order appeared."""
+    """Each confirmed form is one order, each order is bought once, and nobody else's order
+    appeared."""
     made = witness.rows(
-        stage, "SELECT right(recipient_msisdn, 9), code, state FROM orders WHERE id > %s ORDER BY id", first_id
+        stage,
+        "SELECT right(recipient_msisdn, 9), code, state FROM orders WHERE id > %s ORDER BY id",
+        first_id,
     )
     several = {number: n for number, n in Tally(number for number, *_ in made).items() if n != 1}
     must(not several, f"more than one order for one form: {several}")
@@ -209,9 +242,15 @@ def main() -> int:
         prog="python -m tests.proofs.outages", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--only", nargs="+", choices=TRIALS, default=TRIALS, metavar="PART:WAY")
-    parser.add_argument("--scale", type=float, default=1.0, help="divides durations, and the outage")
-    parser.add_argument("--away", type=float, help="seconds of each outage; default: a minute, scaled")
-    parser.add_argument("--slack", type=float, default=1.0, help="multiplies the time allowed to pages and orders")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="divides durations, and the outage"
+    )
+    parser.add_argument(
+        "--away", type=float, help="seconds of each outage; default: a minute, scaled"
+    )
+    parser.add_argument(
+        "--slack", type=float, default=1.0, help="multiplies the time allowed to pages and orders"
+    )
     parser.add_argument("--keep", type=Path, help="folder for the log and the charge file")
     asked = parser.parse_args()
     trials = [trial for trial in asked.only if trial != "postgres:full" or full_disk.is_possible()]

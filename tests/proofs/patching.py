@@ -1,6 +1,8 @@
-"""Putting another function in the place of a shipped one, in every module that knows it by name, and taking it out again.
+"""Putting another function in the place of a shipped one, in every module that knows it by name,
+and taking it out again.
 
-For the simulation's seams and for the mutants. The shipped rooms hold no hook for this and do not know of it.
+For the simulation's seams and for the mutants. The shipped rooms hold no hook for this and do not
+know of it.
 """
 
 from __future__ import annotations
@@ -11,18 +13,32 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-ROOMS = ("core", "fulfilment", "operations", "edge", "storefront", "agent_portal", "admin_console", "wsgi")
+ROOMS = (
+    "core",
+    "fulfilment",
+    "operations",
+    "edge",
+    "storefront",
+    "agent_portal",
+    "admin_console",
+    "wsgi",
+)
 Undo = Callable[[], None]
 
 
 class Drifted(AssertionError):
-    """What was to be replaced is gone or is called otherwise now: the stand-in must be looked at first."""
+    """What was to be replaced is gone or is called otherwise now: the stand-in must be looked at
+    first."""
 
 
 def everywhere(original: Any, replacement: Any) -> Undo:
-    """Replace an object in every module of ours that has it as a global; importing it later finds the new one too."""
+    """Replace an object in every module of ours that has it as a global; importing it later finds
+    the new one too."""
     places = [
-        (module, name) for module in _modules() for name, value in list(vars(module).items()) if value is original
+        (module, name)
+        for module in _modules()
+        for name, value in list(vars(module).items())
+        if value is original
     ]
     if not places:
         raise Drifted(f"nothing of ours knows {getattr(original, '__qualname__', original)!r}")
@@ -32,7 +48,8 @@ def everywhere(original: Any, replacement: Any) -> Undo:
 
 
 def attribute(owner: Any, name: str, replacement: Any) -> Undo:
-    """Replace one attribute of a module or class. Raises `Drifted` when it has none of that name."""
+    """Replace one attribute of a module or class. Raises `Drifted` when it has none of that
+    name."""
     if name not in vars(owner):
         raise Drifted(f"{owner.__name__} has no {name!r} any more")
     original = vars(owner)[name]

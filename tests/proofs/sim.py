@@ -1,7 +1,7 @@
 """`python -m tests.proofs.sim`: hundreds of days of trading in one process, each drawn from a seed.
 
-Prints progress, and for a seed in which an invariant breaks the seed, the invariant by name and what led there. A seed is
-a run: `--seed N` plays one again, event by event.
+Prints progress, and for a seed in which an invariant breaks the seed, the invariant by name and
+what led there. A seed is a run: `--seed N` plays one again, event by event.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def run_seeds(
     every: int = 0,
     most_broken: int = 5,
 ) -> Report:
-    """Run seeds one after another; stop after `most_broken` that failed. Prints a line each `every` seeds."""
+    """Run seeds one after another; stop after `most_broken` that failed. Prints a line each `every`
+    seeds."""
     report, began = Report(), time.monotonic()
     with _no_collector(), sim_seams.installed():
         for seed in seeds:
@@ -99,7 +100,10 @@ def run_seeds(
                 if len(report.broken) >= most_broken:
                     break
             if every and report.seeds % every == 0:
-                print(f"{report.seeds} seeds, {report.events} events, {report.seconds:.0f} s", flush=True)
+                print(
+                    f"{report.seeds} seeds, {report.events} events, {report.seconds:.0f} s",
+                    flush=True,
+                )
     return report
 
 
@@ -114,7 +118,8 @@ def _world(seed: int, database: Database, orders: int | None, bulk: BulkMode | N
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """A world is thrown away whole: to look for garbage within it meanwhile costs a tenth of the time."""
+    """A world is thrown away whole: to look for garbage within it meanwhile costs a tenth of the
+    time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -158,8 +163,12 @@ def main(words: Sequence[str]) -> int:
         type=int,
         help=f"in each; else {FEW_ORDERS}, and {MANY_ORDERS} in one seed of five",
     )
-    parser.add_argument("--bulk", choices=("off", "auto"), help="else every other seed is in bulk mode")
-    parser.add_argument("--jobs", type=int, default=1, help="processes, each with a database server")
+    parser.add_argument(
+        "--bulk", choices=("off", "auto"), help="else every other seed is in bulk mode"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes, each with a database server"
+    )
     options = parser.parse_args(words)
     if options.seed is not None:
         return _show(options.seed, options.orders, options.bulk, lines=0)
@@ -171,7 +180,9 @@ def main(words: Sequence[str]) -> int:
     return int(bool(report.broken))
 
 
-def run_shared(seeds: range, jobs: int, *, orders: int | None = None, bulk: BulkMode | None = None) -> Report:
+def run_shared(
+    seeds: range, jobs: int, *, orders: int | None = None, bulk: BulkMode | None = None
+) -> Report:
     """Run seeds in so many processes, each with a database server of its own."""
     shares = [list(seeds[number::jobs]) for number in range(jobs)]
     if jobs == 1:

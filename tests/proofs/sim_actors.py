@@ -1,8 +1,10 @@
-"""Who runs in the simulation: each job, page and round of the relay is an actor, a greenlet that gives way at every seam.
+"""Who runs in the simulation: each job, page and round of the relay is an actor, a greenlet that
+gives way at every seam.
 
-A seam is where the real program gives others a chance: before and after a transaction, while it waits for the supplier
-or for the wallet's turn. A killed actor raises `Dead` at every seam from then on, so that nothing it does afterwards, not
-even in an `except` or a `finally`, reaches the database.
+A seam is where the real program gives others a chance: before and after a transaction, while it
+waits for the supplier or for the wallet's turn. A killed actor raises `Dead` at every seam from
+then on, so that nothing it does afterwards, not even in an `except` or a `finally`, reaches the
+database.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class Dead(BaseException):
 
 
 class Actor(greenlet):
-    """One piece of work of one process. Times are the world's own, in seconds; `fuel` is the seams until it gives way."""
+    """One piece of work of one process. Times are the world's own, in seconds; `fuel` is the seams
+    until it gives way."""
 
     def __init__(self, name: str, work: Callable[[], Any], world: World) -> None:
         super().__init__(work)  # its parent is whoever drives the simulation
@@ -97,7 +100,8 @@ def current() -> Actor:
 
 
 class Wallet:
-    """The supplier's wallet: one purchase at a time. The turn of a dead actor is free at once, as PostgreSQL's lock is."""
+    """The supplier's wallet: one purchase at a time. The turn of a dead actor is free at once, as
+    PostgreSQL's lock is."""
 
     wait_s = 20.0
     """Ours gives up after 3 s; a little longer is a slower machine, and a shorter simulation."""

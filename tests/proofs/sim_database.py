@@ -58,7 +58,9 @@ class Database:
     """The server with its one database. `fresh` puts that back for the next seed."""
 
     def __init__(self, server: servers.Postgres) -> None:
-        words = {f"{role}_password": secrets.token_hex(8) for role in ("owner", "store", "platform")}
+        words = {
+            f"{role}_password": secrets.token_hex(8) for role in ("owner", "store", "platform")
+        }
         database = servers.prepare_database(server, _NAME, **words)
         settings = sim_profile.app_settings(database.platform_url, database.store_url)
         alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
@@ -211,7 +213,8 @@ def _offers() -> list[Offer]:
 def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str]]:
     """Copy what every table holds. Returns what puts it back, past triggers, and the tables."""
     found = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1"
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <>"
+        " 'alembic_version' ORDER BY 1"
     )
     tables = [name for (name,) in found]
     connection.execute(f"CREATE SCHEMA {_FIRST}")
@@ -219,15 +222,19 @@ def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str
         connection.execute(f"CREATE TABLE {_FIRST}.{table} AS TABLE public.{table}")
     filled = [table for table in tables if connection.execute(f"TABLE {table} LIMIT 1").rowcount]
     numbers = connection.execute(
-        "SELECT sequencename, coalesce(last_value, 0) + 1 FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1"
+        "SELECT sequencename, coalesce(last_value, 0) + 1 FROM pg_sequences WHERE schemaname ="
+        " 'public' ORDER BY 1"
     ).fetchall()
-    return "; ".join(
-        [
-            "SET session_replication_role = replica",
-            *(f"DELETE FROM {table}" for table in tables),
-            *(f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}" for table in filled),
-            *(f"SELECT setval('{sequence}', {number}, false)" for sequence, number in numbers),
-            database_identity.REMEMBER,  # put back by us, and no seed is about restores
-            "SET session_replication_role = origin",
-        ]
-    ), tables
+    return (
+        "; ".join(
+            [
+                "SET session_replication_role = replica",
+                *(f"DELETE FROM {table}" for table in tables),
+                *(f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}" for table in filled),
+                *(f"SELECT setval('{sequence}', {number}, false)" for sequence, number in numbers),
+                database_identity.REMEMBER,  # put back by us, and no seed is about restores
+                "SET session_replication_role = origin",
+            ]
+        ),
+        tables,
+    )

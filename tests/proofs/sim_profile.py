@@ -1,7 +1,8 @@
-"""What a seed decides before anything happens: how many workers, which faults there are and how often.
+"""What a seed decides before anything happens: how many workers, which faults there are and how
+often.
 
-Each kind of fault is in some seeds and not in others, so that rare combinations get room: a seed where everything goes
-wrong at once hides what goes wrong alone.
+Each kind of fault is in some seeds and not in others, so that rare combinations get room: a seed
+where everything goes wrong at once hides what goes wrong alone.
 """
 
 from __future__ import annotations
@@ -47,15 +48,18 @@ class Profile:
     character: Character
     workers: int
     supervised: bool
-    """The supervisor ends a worker that is busy too long; without it a frozen one comes back whenever it likes."""
+    """The supervisor ends a worker that is busy too long; without it a frozen one comes back
+    whenever it likes."""
     time_limit: bool
-    """RQ's own time limit strikes; without it only the lease stands between a frozen worker and its call."""
+    """RQ's own time limit strikes; without it only the lease stands between a frozen worker and its
+    call."""
     nemesis_share: float
     nemesis: dict[str, float] = field(default_factory=dict)
     fuel: tuple[int, ...] = (1,)
     """How many seams a process passes before another has its turn: one of these, each time."""
     stalls: float = 0.0
-    """How often a process stands still for a while at a seam, as on a machine with too much to do."""
+    """How often a process stands still for a while at a seam, as on a machine with too much to
+    do."""
     float_pesewas: int = _ENOUGH
     wallet_pesewas: int = _ENOUGH
     pace: float = 0.3
@@ -112,8 +116,8 @@ def app_settings(database_url: str, database_store_url: str) -> Config:
 
 
 def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_lines: int) -> Config:
-    """Makola's own settings, with a watch short enough that a run sees its end, longer waits for money, and fewer calls
-    to have, so that thirty orders can use them up.
+    """Makola's own settings, with a watch short enough that a run sees its end, longer waits for
+    money, and fewer calls to have, so that thirty orders can use them up.
     """
     return Config(
         database_url="postgresql://nowhere/makola",
@@ -152,7 +156,9 @@ _STOPS_ALL = {"credentials": 0.1, "rate_limited": 0.4}
 """Faults that stop every order for minutes, and so must be rarer to leave something to see."""
 
 
-def _some(rng: Random, kinds: tuple[str, ...], share_of_kinds: float, most: float) -> dict[str, float]:
+def _some(
+    rng: Random, kinds: tuple[str, ...], share_of_kinds: float, most: float
+) -> dict[str, float]:
     return {
         kind: rng.uniform(0.1, 1.0) * most * _STOPS_ALL.get(kind, 1.0)
         for kind in kinds

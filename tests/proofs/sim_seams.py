@@ -1,4 +1,5 @@
-"""The one place that says what the simulation puts in place of shipped code. Everything else that runs is shipped.
+"""The one place that says what the simulation puts in place of shipped code. Everything else that
+runs is shipped.
 
 The machine alone: clock, chance, queue, wallet lock, the web server's request, and `transaction`
 with a seam at either end. The database is PostgreSQL (`sim_database`). Each replaced function must

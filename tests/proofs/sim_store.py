@@ -1,8 +1,8 @@
 """What the simulation reads of our books and orders to judge them. Amounts in pesewas.
 
 What is asked at each event comes from the journal's rows; what is asked seldom is read over a
-connection of its own, that of a superuser, so that no rule of the roles and no policy between stores
-hides anything from the checks.
+connection of its own, that of a superuser, so that no rule of the roles and no policy between
+stores hides anything from the checks.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ class Store:
         return {order_id for (order_id,) in found}
 
     def funding_seen(self) -> tuple[int, int] | None:
-        """The open question whether the float was funded: its id, and by how much the balance is more than expected."""
+        """The open question whether the float was funded: its id, and by how much the balance is
+        more than expected."""
         found = self._all(
             "SELECT c.id, coalesce(s.break_pesewas, 0) FROM cases c CROSS JOIN supplier_state s "
             "WHERE c.kind = 'float_funded' AND c.closed_at IS NULL"
@@ -163,7 +164,9 @@ class Store:
         return found[0] if found else None  # type: ignore[return-value]
 
     def buying_is_stopped(self) -> bool:
-        return bool(self._all("SELECT FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL"))
+        return bool(
+            self._all("SELECT FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL")
+        )
 
     def paid_in_by(self, name: str) -> int:
         """What this person said was paid in at the supplier."""

@@ -1,8 +1,10 @@
-"""The supplier of the simulation: speaks the port, charges what arrives, and misbehaves as its seed says.
+"""The supplier of the simulation: speaks the port, charges what arrives, and misbehaves as its seed
+says.
 
-It does what the contract allows and no more: what it answers well-formed is true at that moment; a purchase it has not
-charged `purchase_call_s` and `supplier_longest_s` after the call began never happens; a record may be invisible to
-look-ups for `LAG_S`. Unless it `dedupes`, a reference that arrives twice is charged twice.
+It does what the contract allows and no more: what it answers well-formed is true at that moment; a
+purchase it has not charged `purchase_call_s` and `supplier_longest_s` after the call began never
+happens; a record may be invisible to look-ups for `LAG_S`. Unless it `dedupes`, a reference that
+arrives twice is charged twice.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
     from tests.proofs.sim_world import World
 
 LAG_S = 55.0
-"""The longest a charged order stays invisible to look-ups. Less than the gap between the two "not found" that count."""
+"""The longest a charged order stays invisible to look-ups. Less than the gap between the two "not
+found" that count."""
 PURCHASE_FAULTS = (
     "lost",  # charged, the answer never came
     "late",  # we hung up, the charge came after that
@@ -56,7 +59,15 @@ BULK_FAULTS = (
     "line_missing",  # the answer names fewer lines than were sent
     "half_way",  # the lines after some moment never arrive
 )
-LOOK_FAULTS = ("unclear", "endpoint_gone", "rate_limited", "credentials", "unreachable", "broken", "blink")
+LOOK_FAULTS = (
+    "unclear",
+    "endpoint_gone",
+    "rate_limited",
+    "credentials",
+    "unreachable",
+    "broken",
+    "blink",
+)
 
 
 @dataclass
@@ -132,7 +143,10 @@ class FakeSupplier:
         with self._flight():
             results = self._bulk(requests)
         self.world.answer_came()
-        lines = (BulkLine(request.order_ref, result) for request, result in zip(requests, results, strict=True))
+        lines = (
+            BulkLine(request.order_ref, result)
+            for request, result in zip(requests, results, strict=True)
+        )
         return BulkResult(tuple(lines), self.balance_pesewas)
 
     def status(self, order_ref: str) -> LookupResult:
@@ -165,29 +179,37 @@ class FakeSupplier:
         return _Flight(self)
 
     def _purchase(self, requests: Sequence[PurchaseRequest]) -> list[SubmitResult]:
-        """Each line is decided when it arrives, which may be after we hung up; the answer may be lost."""
+        """Each line is decided when it arrives, which may be after we hung up; the answer may be
+        lost."""
         settings, rng, actor = self.world.settings, self.rng, sim_actors.current()
         fault = self._draw(self.character.purchase_faults)
         self.world.count(f"purchase {fault or 'answered'}")
         if fault in ("not_sent", "rate_limited", "credentials", "before"):
             actor.sleep(self._duration(slow=fault == "before"))
             return [_TURNED_AWAY[fault]] * len(requests)
-        hang_up = settings.purchase_call_s if fault == "late" else self._duration(slow=fault == "lost")
+        hang_up = (
+            settings.purchase_call_s if fault == "late" else self._duration(slow=fault == "lost")
+        )
         latest = settings.purchase_call_s + settings.supplier_longest_s
         decided: dict[int, SubmitResult] = {}
         for number, request in enumerate(requests):
             arrives = rng.uniform(0, hang_up)
             if fault == "late":
                 arrives = rng.uniform(*rng.choice(((0, latest), (latest - 20, latest)))) - 0.1
-            line_fault = fault if rng.random() < 1 / len(requests) or fault in ("lost", "late") else None
-            self.world.at(self.world.time + arrives, self._arrival(decided, number, request, line_fault))
+            line_fault = (
+                fault if rng.random() < 1 / len(requests) or fault in ("lost", "late") else None
+            )
+            self.world.at(
+                self.world.time + arrives, self._arrival(decided, number, request, line_fault)
+            )
         actor.sleep(hang_up)
         if fault in ("lost", "late"):
             return [Unknown(fault)] * len(requests)
         return [decided.get(number, Unknown("half")) for number in range(len(requests))]
 
     def _bulk(self, requests: Sequence[PurchaseRequest]) -> list[SubmitResult]:
-        """An envelope. Its own faults first: refused as a whole, or an answer that names only some of its lines."""
+        """An envelope. Its own faults first: refused as a whole, or an answer that names only some
+        of its lines."""
         fault = self._draw(self.character.bulk_faults)
         if fault in ("no_bulk", "bulk_moved", "batch_refused"):
             sim_actors.current().sleep(self._duration(slow=False))
@@ -196,13 +218,20 @@ class FakeSupplier:
             return self._purchase(requests)
         reached = self.rng.randrange(len(requests))
         if fault == "half_way":
-            return [*self._purchase(requests[:reached]), *[Unknown(fault)] * (len(requests) - reached)]
+            return [
+                *self._purchase(requests[:reached]),
+                *[Unknown(fault)] * (len(requests) - reached),
+            ]
         results = self._purchase(requests)
         results[reached] = Unknown(fault)
         return results
 
     def _arrival(
-        self, decided: dict[int, SubmitResult], number: int, request: PurchaseRequest, fault: str | None
+        self,
+        decided: dict[int, SubmitResult],
+        number: int,
+        request: PurchaseRequest,
+        fault: str | None,
     ) -> Callable[[], None]:
         def arrive() -> None:
             decided[number] = self._decide(request, fault)
@@ -219,9 +248,15 @@ class FakeSupplier:
         if self.balance_pesewas < amount:
             self.world.count("purchase without money")
             return Rejected(
-                "insufficient_balance", "INSUFFICIENT_BALANCE", "not enough money", amount, self._says_balance()
+                "insufficient_balance",
+                "INSUFFICIENT_BALANCE",
+                "not enough money",
+                amount,
+                self._says_balance(),
             )
-        if request.order_ref in self.foreign or (self.character.dedupes and request.order_ref in self.records):
+        if request.order_ref in self.foreign or (
+            self.character.dedupes and request.order_ref in self.records
+        ):
             self.world.count("purchase of a reference that exists")
             return Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "the reference exists")
         record = self._charge(request, amount)
@@ -243,7 +278,11 @@ class FakeSupplier:
 
     def _charge(self, request: PurchaseRequest, amount: int) -> Record:
         self._charged += 1
-        lag = self.rng.uniform(0, self.character.lag_s) if self.character.lag_s and not self.calm else 0.0
+        lag = (
+            self.rng.uniform(0, self.character.lag_s)
+            if self.character.lag_s and not self.calm
+            else 0.0
+        )
         record = Record(
             request.order_ref,
             request.recipient_msisdn,
@@ -255,7 +294,9 @@ class FakeSupplier:
         self.records.setdefault(request.order_ref, []).append(record)
         self._pay(record, amount)
         self.world.checks.charged(request.recipient_msisdn, request.order_ref)
-        self.world.note(f"  the supplier charges {amount} for {record.order_ref} ({record.supplier_ref})")
+        self.world.note(
+            f"  the supplier charges {amount} for {record.order_ref} ({record.supplier_ref})"
+        )
         self._tell(record)
         self._plan(record)
         return record
@@ -283,14 +324,20 @@ class FakeSupplier:
         self.world.at(moment, lambda: self._settle(record, word))
 
     def _settle(self, record: Record, word: StatusWord) -> None:
-        """One change of status, with its money: a refund may come with `failed`, a revival charges again."""
-        if record.status == word or (record.status, word) in (("refunded", "completed"), ("completed", "processing")):
+        """One change of status, with its money: a refund may come with `failed`, a revival charges
+        again."""
+        if record.status == word or (record.status, word) in (
+            ("refunded", "completed"),
+            ("completed", "processing"),
+        ):
             return
         if word == "failed" and record.status == "completed":
             return
         record.status = word
         self.world.note(f"  the supplier sets {record.order_ref} to {word}")
-        gives_back = word == "refunded" or (word == "failed" and self.rng.random() < self.character.refunds)
+        gives_back = word == "refunded" or (
+            word == "failed" and self.rng.random() < self.character.refunds
+        )
         if gives_back and record.paid:
             self._pay(record, -record.paid)
         if word in ("processing", "completed") and not record.paid:
@@ -302,7 +349,10 @@ class FakeSupplier:
         for records in self.records.values():
             for record in records:
                 if record.status in ("pending", "processing"):
-                    self._settle(record, "failed" if self.rng.random() < self.character.fails else "completed")
+                    self._settle(
+                        record,
+                        "failed" if self.rng.random() < self.character.fails else "completed",
+                    )
 
     def _pay(self, record: Record, amount: int) -> None:
         record.paid += amount
@@ -314,7 +364,9 @@ class FakeSupplier:
         rng, character = self.rng, self.character
         if not self.calm and rng.random() < character.webhooks_lost:
             return
-        self.world.mail.append(self.webhook(record, signed=self.calm or rng.random() < character.webhooks_signed))
+        self.world.mail.append(
+            self.webhook(record, signed=self.calm or rng.random() < character.webhooks_signed)
+        )
         if not self.calm and rng.random() < character.webhooks_doubled:
             self.world.mail.append(self.world.mail[-1])
 
@@ -333,7 +385,11 @@ class FakeSupplier:
     # Look-ups
 
     def _seen(self, order_ref: str, *, blink: bool) -> LookupResult:
-        records = [one for one in self.records.get(order_ref, ()) if one.visible_at <= self.world.time or self.calm]
+        records = [
+            one
+            for one in self.records.get(order_ref, ())
+            if one.visible_at <= self.world.time or self.calm
+        ]
         if not records:
             return Absent(order_ref)
         record = records[-1]

@@ -1,7 +1,8 @@
-"""One run of the simulation: the clock, the processes, the people, the nemesis, and which event comes next.
+"""One run of the simulation: the clock, the processes, the people, the nemesis, and which event
+comes next.
 
-Every choice is drawn from one generator, so a seed is a run. What the processes do is shipped code behind the seams of
-`sim_seams`; what must hold is in `sim_checks`.
+Every choice is drawn from one generator, so a seed is a run. What the processes do is shipped code
+behind the seams of `sim_seams`; what must hold is in `sim_checks`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ _CALM_FUEL = 50
 """With nobody to disturb them processes need not take turns at every seam."""
 _CALM_ROUNDS = 5
 _HEARD_S = 200.0
-"""A look-up may wait for the call budget; by then what the last webhooks rang for has been asked."""
+"""A look-up may wait for the call budget; by then what the last webhooks rang for has been
+asked."""
 
 
 @dataclass
@@ -142,17 +144,28 @@ class World:
 
     def _hit_if_aimed(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
         """The nemesis waits for a claim: its worker stops right after it is committed."""
-        if self._aimed and before is not None and (before["state"], after["state"]) == ("queued", "submitting"):
+        if (
+            self._aimed
+            and before is not None
+            and (before["state"], after["state"]) == ("queued", "submitting")
+        ):
             self._aimed = False
             self.count("claims hit")
-            actor, seconds = current(), self.rng.choice((0.0, self.rng.uniform(80, 130), self.rng.uniform(100, 420)))
+            actor, seconds = (
+                current(),
+                self.rng.choice((0.0, self.rng.uniform(80, 130), self.rng.uniform(100, 420))),
+            )
             actor.fuel = 1
             if seconds:
                 self.note(f"{actor.name} is frozen for {seconds:.0f} s between claim and call")
                 actor.frozen_until = self.time + seconds
             else:
                 self.at(
-                    self.time, lambda: [self._kill_slot(s, "kill -9") for s in self._slots if s.actor is actor] and None
+                    self.time,
+                    lambda: (
+                        [self._kill_slot(s, "kill -9") for s in self._slots if s.actor is actor]
+                        and None
+                    ),
                 )
 
     # The run
@@ -162,7 +175,11 @@ class World:
         with sim_seams.running(self):
             self._open()
             steps = 0
-            while not self.checks.broken and steps < self.order_count * _STEPS_PER_ORDER and not self._all_over():
+            while (
+                not self.checks.broken
+                and steps < self.order_count * _STEPS_PER_ORDER
+                and not self._all_over()
+            ):
                 self._step()
                 steps += 1
             if not self.checks.broken:
@@ -235,7 +252,8 @@ class World:
         self.checks.after_event()
 
     def _work(self) -> bool:
-        """Let one process go on to its next seam, start a job or a round. False when nobody has anything to do now."""
+        """Let one process go on to its next seam, start a job or a round. False when nobody has
+        anything to do now."""
         now = self.time
         ready: list[Slot | Actor | None] = []
         for slot in self._slots:
@@ -268,12 +286,19 @@ class World:
         fuel = actor.fuel = _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
         actor.switch()
         if self.tracing:
-            self.note(f"{actor.name} {'ends' if actor.dead else 'waits'} after {fuel - actor.fuel} seams")
-        if self.profile.stalls and not self.supplier.calm and self.rng.random() < self.profile.stalls:
+            self.note(
+                f"{actor.name} {'ends' if actor.dead else 'waits'} after {fuel - actor.fuel} seams"
+            )
+        if (
+            self.profile.stalls
+            and not self.supplier.calm
+            and self.rng.random() < self.profile.stalls
+        ):
             actor.frozen_until = self.time + self.rng.expovariate(1 / 15)
 
     def _pass_time(self) -> None:
-        """Nobody can do anything now: to the next moment at which somebody can, sometimes well past it."""
+        """Nobody can do anything now: to the next moment at which somebody can, sometimes well past
+        it."""
         moments = [self._timed[0][0]] if self._timed else []
         for slot in self._slots:
             if slot.actor is not None:
@@ -293,7 +318,8 @@ class World:
         self.time = max(self.time + 0.001, later)
 
     def _happen(self) -> None:
-        """What was planned for moments that have passed, in their order; and the supervisor's look at its workers."""
+        """What was planned for moments that have passed, in their order; and the supervisor's look
+        at its workers."""
         while self._timed and self._timed[0][0] <= self.time:
             heapq.heappop(self._timed)[2]()
         if self.profile.supervised:
@@ -320,10 +346,13 @@ class World:
         return due is not None and due <= self.time
 
     def _next_relay_work(self) -> float:
-        """The next moment at which a round of the relay would do anything. The rounds before it are left out."""
+        """The next moment at which a round of the relay would do anything. The rounds before it are
+        left out."""
         if self._clock_moved:
             return self.time
-        asks_again = self.store.newest_read_asked() + timedelta(seconds=self.settings.balance_every_s)
+        asks_again = self.store.newest_read_asked() + timedelta(
+            seconds=self.settings.balance_every_s
+        )
         due = self._next_due()
         asks = self._by_our_clock(asks_again)
         return asks if due is None else min(due, asks)
@@ -352,7 +381,9 @@ class World:
                 except IntegrityError as refused:
                     self.checks.refused(name, refused)
                 except Exception:  # noqa: BLE001 - whatever it is, an invariant is broken
-                    self.checks.breaks("no_error_of_ours", f"{name}: {traceback.format_exc(limit=-4)}")
+                    self.checks.breaks(
+                        "no_error_of_ours", f"{name}: {traceback.format_exc(limit=-4)}"
+                    )
                 finally:
                     self._gone(actor)
 
@@ -362,7 +393,9 @@ class World:
     def _start_job(self, slot: Slot) -> None:
         outbox_id, lease_no = self.queue.pop(0)
         self._first_row = min(self._first_row, outbox_id)
-        self.note(f"worker {slot.number} takes row {outbox_id - self._first_row + 1}, lease {lease_no}")
+        self.note(
+            f"worker {slot.number} takes row {outbox_id - self._first_row + 1}, lease {lease_no}"
+        )
         slot.began = self.time
         slot.actor = self._actor(f"worker {slot.number}", lambda: jobs.run(outbox_id, lease_no))
         if self.profile.time_limit:
@@ -411,7 +444,10 @@ class World:
             if roll > 0.9:
                 self._press("process again", code, orders.release)
             if roll < 0.06:
-                self.at(self.time + self.rng.expovariate(1 / 60), lambda: self._press("cancel", code, orders.cancel))
+                self.at(
+                    self.time + self.rng.expovariate(1 / 60),
+                    lambda: self._press("cancel", code, orders.cancel),
+                )
             if roll > 0.95:
                 later = self.time + self.rng.expovariate(1 / 600)
                 self.at(later, lambda: self._press("re-check", code, orders.request_look))
@@ -475,7 +511,11 @@ class World:
 
     def _freeze(self) -> None:
         """SIGSTOP, and SIGCONT a while later; one time in two for the worker that is buying."""
-        buying = [slot for slot in self._slots if slot.actor is not None and slot.actor is self.wallet.holder]
+        buying = [
+            slot
+            for slot in self._slots
+            if slot.actor is not None and slot.actor is self.wallet.holder
+        ]
         slot = self.rng.choice(buying if buying and self.rng.random() < 0.5 else self._slots)
         if slot.actor is not None:
             low, high = self.rng.choice(((1, 60), (90, 125), (100, 160), (200, 420)))
@@ -491,13 +531,17 @@ class World:
         self._holds_answer = True
 
     def answer_came(self) -> None:
-        """The nemesis waits for an answer of the supplier: its worker stops somewhere on the way to writing it down."""
+        """The nemesis waits for an answer of the supplier: its worker stops somewhere on the way to
+        writing it down."""
         if self._holds_answer and not self.supplier.calm:
             self._holds_answer = False
             actor = current()
             actor.freezes_in = self.rng.randint(1, 4)
             actor.freeze_s = self.rng.uniform(*self.rng.choice(((15, 60), (100, 160), (360, 600))))
-            self.note(f"{actor.name} will be frozen for {actor.freeze_s:.0f} s with the answer in its hands")
+            self.note(
+                f"{actor.name} will be frozen for {actor.freeze_s:.0f} s with the answer in its"
+                " hands"
+            )
             self.count("answers held")
 
     def _flush(self) -> None:
@@ -517,8 +561,12 @@ class World:
     def _clock_jump(self) -> None:
         seconds = self.rng.choice((-3_600, 3_600, -60, 60, 300, -300))
         self.note(f"the wall clock jumps {seconds:+} s")
-        if self._relay is None:  # its rounds that had nothing to do were left out, but not its looks at the clocks
-            self._clocks._looked_s = self.steady() - self.rng.uniform(0, self.settings.relay_round_s)
+        if (
+            self._relay is None
+        ):  # its rounds that had nothing to do were left out, but not its looks at the clocks
+            self._clocks._looked_s = self.steady() - self.rng.uniform(
+                0, self.settings.relay_round_s
+            )
         self._wall_ahead += seconds
         self._clock_moved = True
         self.count("clock jumps")
@@ -537,9 +585,11 @@ class World:
         self.count("restarts")
 
     def _fund_float(self) -> None:
-        """The owner pays in at the supplier. Makola sees the balance rise, asks, and is told (`_owner_answers`).
+        """The owner pays in at the supplier. Makola sees the balance rise, asks, and is told
+        (`_owner_answers`).
 
-        Never an amount that failed orders could explain: Makola could not tell it from their money coming back.
+        Never an amount that failed orders could explain: Makola could not tell it from their money
+        coming back.
         """
         amount = self.rng.choice((200_003, 500_009))
         self.note(f"the owner pays in {amount}")
@@ -577,7 +627,8 @@ class World:
     # The end
 
     def _calm_down(self) -> None:
-        """No more faults. Everything that is open comes to its end, all news is told, and the books are compared."""
+        """No more faults. Everything that is open comes to its end, all news is told, and the books
+        are compared."""
         self.note("calm")
         self.supplier.calm = True
         self._nemesis, self._to_release = [], []
@@ -588,14 +639,19 @@ class World:
         for code in self.codes:
             if self.store.state_of(code) == "pending":
                 self._press("cancel", code, orders.cancel)
-        for _ in range(_CALM_ROUNDS):  # a question that answers itself meanwhile lets the orders it stopped go on
+        for _ in range(
+            _CALM_ROUNDS
+        ):  # a question that answers itself meanwhile lets the orders it stopped go on
             if not self._quiet(lambda: not self._timed and not self._unsettled()):
                 self.checks.breaks(
-                    "everything_terminal_or_in_case", f"not after {self.time:.0f} s: {self._unsettled()}"
+                    "everything_terminal_or_in_case",
+                    f"not after {self.time:.0f} s: {self._unsettled()}",
                 )
                 return
             self.mail += [self.supplier.webhook(record, signed=True) for record in self._untold()]
-            heard_by = self.time + _HEARD_S + 2 * self.settings.balance_every_s  # a difference seen twice is a case
+            heard_by = (
+                self.time + _HEARD_S + 2 * self.settings.balance_every_s
+            )  # a difference seen twice is a case
             self._quiet(lambda by=heard_by: self.time >= by and not self._something_due())  # type: ignore[misc]
             if self.checks.broken or not self._unsettled():
                 break
@@ -636,7 +692,10 @@ class World:
 
     def _idle(self) -> bool:
         return (
-            not self._web and self._relay is None and not self.queue and all(slot.actor is None for slot in self._slots)
+            not self._web
+            and self._relay is None
+            and not self.queue
+            and all(slot.actor is None for slot in self._slots)
         )
 
     def _unsettled(self) -> list[str]:
@@ -648,10 +707,13 @@ class World:
         ]
 
     def asked_about(self) -> set[int]:
-        """Orders about which a person is asked: by a case of their own, or by the charge that has stopped all buying."""
+        """Orders about which a person is asked: by a case of their own, or by the charge that has
+        stopped all buying."""
         asked: set[int] = self.store.orders_in_cases()
         if self.store.buying_is_stopped():
-            asked |= {row["id"] for row in self.store.orders() if row["wait_reason"] == "balance_break"}
+            asked |= {
+                row["id"] for row in self.store.orders() if row["wait_reason"] == "balance_break"
+            }
         return asked
 
     def _end_all(self) -> None:

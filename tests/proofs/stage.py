@@ -1,4 +1,5 @@
-"""The real thing on a stage of its own: PostgreSQL with fsync, Valkey, the sandbox supplier, web, relay and workers.
+"""The real thing on a stage of its own: PostgreSQL with fsync, Valkey, the sandbox supplier, web,
+relay and workers.
 
     with Stage(scale=10, workers=3, bulk="auto", env={...}) as stage:
         stage.running            # what the journeys' people and supplier take
@@ -6,10 +7,11 @@
         with stage.without("valkey"):
             ...                  # down, and nobody starts it again meanwhile
 
-Everything is `dev.py up`, except that what dies starts again within a second, that one kind can be kept down, and that
-the folder is thrown away at the end. It runs in a process of its own (`python -m tests.proofs.stage FOLDER`) which ends, and
-tidies, as soon as the pipe from this one closes: also when the harness is killed. Should that process be killed, the
-kernel ends its children and this one tidies.
+Everything is `dev.py up`, except that what dies starts again within a second, that one kind can be
+kept down, and that the folder is thrown away at the end. It runs in a process of its own (`python
+-m tests.proofs.stage FOLDER`) which ends, and tidies, as soon as the pipe from this one closes:
+also when the harness is killed. Should that process be killed, the kernel ends its children and
+this one tidies.
 """
 
 from __future__ import annotations
@@ -41,7 +43,16 @@ from tests.support.running import Running, must, until
 READY_S = 180
 STOPPED_S = 30
 RESTART_S = (0.05, 0.25, 0.5, 1.0)
-FOREIGN = ("MAKOLA_", "DATABASE_", "REDIS_", "DATA_MART_", "FLASK_", "GRANIAN_", "SANDBOX_", "CHAOS_")
+FOREIGN = (
+    "MAKOLA_",
+    "DATABASE_",
+    "REDIS_",
+    "DATA_MART_",
+    "FLASK_",
+    "GRANIAN_",
+    "SANDBOX_",
+    "CHAOS_",
+)
 KINDS = ("web", "supervise", "relay", "worker", "valkey", "postgres", "sandbox")
 UNDER_SUPERVISE = ("relay", "worker")
 _OPTIONS = "stage.json"
@@ -64,11 +75,14 @@ class Stage:
         python_path: Sequence[Path] = (),
         keep_in: Path | None = None,
     ) -> None:
-        """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `env` and `python_path` reach every process; `keep_in` gets the
-        log and the supplier's charge file when the folder goes."""
+        """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `env`
+        and `python_path` reach every process; `keep_in` gets the log and the supplier's charge file
+        when the folder goes."""
         self._words = ["--port", str(daemons.free_port()), "--time-scale", f"{scale:g}"]
         self._words += ["--workers", str(workers), "--web-workers", str(web_workers)]
-        path = os.pathsep.join([*map(str, python_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        path = os.pathsep.join(
+            [*map(str, python_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
         self._env = {
             "MAKOLA_BULK": bulk,
             "MAKOLA_UNDO_S": "0",
@@ -77,7 +91,9 @@ class Stage:
             **(env or {}),
         }
         self._sandbox = ["--wallet", str(supplier_cedis), "--seed", str(supplier_seed)]
-        for name, value in (knobs or {}).items():  # from its first moment: a window of calls once open stays open
+        for name, value in (
+            knobs or {}
+        ).items():  # from its first moment: a window of calls once open stays open
             self._sandbox += [f"--{name.replace('_', '-')}", _as_flag(value)]
         self._keep_in = keep_in
         self._server: subprocess.Popen[bytes] | None = None
@@ -89,7 +105,8 @@ class Stage:
         return self.folder / "instance"
 
     def start(self) -> Self:
-        """Start everything and wait until it answers. Raises `Failed` with the reason when it does not."""
+        """Start everything and wait until it answers. Raises `Failed` with the reason when it does
+        not."""
         self.folder = Path(tempfile.mkdtemp(prefix="makola-chaos-"))
         self.folder.chmod(0o755)  # root's PostgreSQL runs as nobody, who must walk through
         scratch = self.folder / "tmp"  # a killed supervisor leaves its busy marks behind
@@ -109,7 +126,11 @@ class Stage:
                 start_new_session=True,  # Ctrl-C is ours to hear
             )
         try:
-            until(lambda: self._file.exists() or self._ended, READY_S, "everything on the stage is ready")
+            until(
+                lambda: self._file.exists() or self._ended,
+                READY_S,
+                "everything on the stage is ready",
+            )
             must(not self._ended, f"the stage did not get ready: {daemons.last_line(self._said())}")
             self.running = Running.at(self.instance)
         except BaseException:
@@ -131,10 +152,13 @@ class Stage:
             self._server.wait()
         left = [pid for pids in last.values() for pid in pids]
         if not daemons.until(
-            lambda: not any(map(process_tree.is_alive, left)), STOPPED_S if self._server.returncode else 1
+            lambda: not any(map(process_tree.is_alive, left)),
+            STOPPED_S if self._server.returncode else 1,
         ):
             for pid in left:
-                if _instance_of(pid) == str(self.instance) or str(self.folder) in process_tree.command_line(pid):
+                if _instance_of(pid) == str(self.instance) or str(
+                    self.folder
+                ) in process_tree.command_line(pid):
                     process_tree.send(pid, signal.SIGKILL)
         throw_away(self.folder, self._keep_in)
         self._server = None
@@ -146,7 +170,8 @@ class Stage:
         self.stop()
 
     def pids(self, kind: str) -> list[int]:
-        """The processes of a kind that live now; of `web` the main one first. A dead one is never named."""
+        """The processes of a kind that live now; of `web` the main one first. A dead one is never
+        named."""
         must(not self._ended, f"the stage itself ended: {daemons.last_line(self._said())}")
         return [pid for pid in self._pids().get(kind, []) if process_tree.is_alive(pid)]
 
@@ -164,7 +189,8 @@ class Stage:
         until(lambda: not self.pids(kind), STOPPED_S, f"{kind} is down")
 
     def bring_back(self, kind: str) -> None:
-        """Start what `take_down` ended. Returns at once: waiting until it works again is the caller's measurement."""
+        """Start what `take_down` ended. Returns at once: waiting until it works again is the
+        caller's measurement."""
         if kind in UNDER_SUPERVISE:
             for pid in self.pids("supervise"):
                 process_tree.send(pid, signal.SIGCONT)
@@ -197,7 +223,11 @@ class Stage:
         return self._server is None or self._server.poll() is not None
 
     def _said(self) -> str:
-        return self._output.read_text(encoding="utf-8", errors="replace") if self._output.exists() else ""
+        return (
+            self._output.read_text(encoding="utf-8", errors="replace")
+            if self._output.exists()
+            else ""
+        )
 
     def _pids(self) -> dict[str, list[int]]:
         try:
@@ -221,7 +251,8 @@ class Stage:
 
 
 class _Family(Family):
-    """The children of the stage: started again at once, or kept down when told so. Hears commands on its pipe."""
+    """The children of the stage: started again at once, or kept down when told so. Hears commands
+    on its pipe."""
 
     def __init__(self, console: Console, front: int, instance: Path) -> None:
         super().__init__(console, front, RESTART_S)
@@ -247,7 +278,9 @@ class _Family(Family):
         child.held = True
         if child.process is not None and child.process.poll() is None:
             if signum == signal.SIGKILL:
-                process_tree.send_group(child.process.pid, signum)  # else its workers live on and hold its port
+                process_tree.send_group(
+                    child.process.pid, signum
+                )  # else its workers live on and hold its port
             else:
                 process_tree.send(child.process.pid, signum)
 
@@ -257,12 +290,18 @@ class _Up(Up):
 
     sandbox_words: tuple[str, ...] = ()
 
-    def _program(self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None) -> None:
-        super()._program(name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env, beats)
+    def _program(
+        self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None
+    ) -> None:
+        super()._program(
+            name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env, beats
+        )
 
     def pids(self) -> dict[str, list[int]]:
         supervise = self.children.get("supervise")
-        return super().pids() | {"supervise": [supervise.pid] if supervise and supervise.pid else []}
+        return super().pids() | {
+            "supervise": [supervise.pid] if supervise and supervise.pid else []
+        }
 
     def watch(self) -> None:
         while True:
@@ -272,7 +311,8 @@ class _Up(Up):
 
 
 def _serve(folder: Path) -> int:
-    """Run everything until the pipe from the harness closes; should the harness be dead by then, remove the folder."""
+    """Run everything until the pipe from the harness closes; should the harness be dead by then,
+    remove the folder."""
     harness = os.getppid()
     told = json.loads((folder / _OPTIONS).read_text(encoding="utf-8"))
     os.environ.update(told["env"])
@@ -310,7 +350,8 @@ def _run(words: list[str], sandbox_words: tuple[str, ...], instance: Path) -> No
 
 
 def throw_away(folder: Path, keep_in: Path | None = None) -> None:
-    """Remove a stage's folder, and PostgreSQL's files wherever they are; `keep_in` gets what tells the story."""
+    """Remove a stage's folder, and PostgreSQL's files wherever they are; `keep_in` gets what tells
+    the story."""
     instance = folder / "instance"
     if keep_in is not None and instance.exists():
         keep_in.mkdir(parents=True, exist_ok=True)

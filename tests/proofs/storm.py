@@ -2,12 +2,13 @@
 
     python -m tests.proofs.storm --bodies 10000
 
-Orders stand in every state in both stores; the supplier says nothing new. Then bodies of `tests.proofs.forged` come in, about
-170 a second, and a batch of new orders is released. Judged afterwards: no order, posting or case of the old orders
-changed; every stored event that counts as verified holds words the supplier really signed; the supplier's own count of
-look-ups stays within ten a window plus those that were due; every new order was bought once; nothing but 204 was
-answered; and the log of events stayed within its bound. Last, a body of 2 MB: refused with 413 before one byte of it was
-sent, or, where its length was not named, a piece after the limit.
+Orders stand in every state in both stores; the supplier says nothing new. Then bodies of
+`tests.proofs.forged` come in, about 170 a second, and a batch of new orders is released. Judged
+afterwards: no order, posting or case of the old orders changed; every stored event that counts as
+verified holds words the supplier really signed; the supplier's own count of look-ups stays within
+ten a window plus those that were due; every new order was bought once; nothing but 204 was
+answered; and the log of events stayed within its bound. Last, a body of 2 MB: refused with 413
+before one byte of it was sent, or, where its length was not named, a piece after the limit.
 """
 
 from __future__ import annotations
@@ -44,12 +45,20 @@ SETTLE_S = 60
 MOST_ON_THE_WAY = 64 * 1024
 """Beside what is read: sent while the refusal was on its way."""
 _PICTURE = {
-    "orders": "SELECT id, state, attempt, wait_reason, charged_pesewas, supplier_status, processing_at, unknown_since, "
-    "failed_since, completed_at, final_at, agent_price_pesewas FROM orders WHERE NOT code = ANY(%s) ORDER BY id",
-    "postings": "SELECT p.id, p.kind, e.account_id, e.amount_pesewas FROM postings p JOIN entries e ON e.posting_id = p.id "
-    "WHERE p.order_id NOT IN (SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY 1, 3",
-    "cases": "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id IS NULL OR order_id NOT IN "
-    "(SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY id",
+    "orders": (
+        "SELECT id, state, attempt, wait_reason, charged_pesewas, supplier_status, processing_at,"
+        " unknown_since, failed_since, completed_at, final_at, agent_price_pesewas FROM orders"
+        " WHERE NOT code = ANY(%s) ORDER BY id"
+    ),
+    "postings": (
+        "SELECT p.id, p.kind, e.account_id, e.amount_pesewas FROM postings p JOIN entries e ON"
+        " e.posting_id = p.id WHERE p.order_id NOT IN (SELECT id FROM orders WHERE code = ANY(%s))"
+        " ORDER BY 1, 3"
+    ),
+    "cases": (
+        "SELECT id, kind, order_id, closed_at FROM cases WHERE order_id IS NULL OR order_id NOT IN "
+        "(SELECT id FROM orders WHERE code = ANY(%s)) ORDER BY id"
+    ),
 }
 """What must look the same afterwards: all but the orders that are bought meanwhile."""
 
@@ -74,15 +83,21 @@ class Storm:
 
     def lines(self) -> Iterator[str]:
         total = sum(self.sent.values())
-        yield f"{total} bodies of {len(self.sent)} kinds in {self.took_s:.1f} s ({total / self.took_s:.0f} a second)"
-        yield "answers: " + ", ".join(f"{n} × {status}" for status, n in sorted(self.answers.items()))
+        yield (
+            f"{total} bodies of {len(self.sent)} kinds in {self.took_s:.1f} s"
+            f" ({total / self.took_s:.0f} a second)"
+        )
+        yield "answers: " + ", ".join(
+            f"{n} × {status}" for status, n in sorted(self.answers.items())
+        )
         yield "0 states, postings or cases changed"
         yield (
-            f"look-ups, counted by the supplier: {self.look_ups}, of which {self.look_ups_due:.0f} were due anyway; "
-            f"allowed {self.look_ups_allowed:.0f}"
+            f"look-ups, counted by the supplier: {self.look_ups}, of which {self.look_ups_due:.0f}"
+            f" were due anyway; allowed {self.look_ups_allowed:.0f}"
         )
         yield (
-            f"{self.bought} orders bought once each in {self.bought_s:.1f} s of storm, as many in {self.calm_s:.1f} s of calm"
+            f"{self.bought} orders bought once each in {self.bought_s:.1f} s of storm, as many in"
+            f" {self.calm_s:.1f} s of calm"
         )
         yield f"kept of it: {self.events} events, {self.event_bytes / 1024:.0f} KiB of bodies"
         yield f"2 MB announced: {self.announced}; 2 MB in pieces: {self.in_pieces}"
@@ -113,7 +128,8 @@ def run(stage: Stage, bodies: int, batch: int, seed: int, rate: float = RATE_A_S
 
 
 def _blow(
-    stage: Stage, supplier: Supplier, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, busy: Counter,
+    stage: Stage, supplier: Supplier, storm: Storm, loot: forged.Loot, chance: random.Random,
+    bodies: int, busy: Counter,
     rate: float,
 ) -> None:  # fmt: skip
     before = _picture(stage, busy.codes)
@@ -130,15 +146,24 @@ def _blow(
     storm.bought, storm.bought_s = len(busy.codes), bought[0]
 
     changed = [name for name, told in _picture(stage, busy.codes).items() if told != before[name]]
-    must(not changed, f"the storm changed {', '.join(changed)}: {_difference(before, _picture(stage, busy.codes))}")
+    must(
+        not changed,
+        f"the storm changed {', '.join(changed)}:"
+        f" {_difference(before, _picture(stage, busy.codes))}",
+    )
     strange = set(storm.answers) - {204}
     must(not strange, f"a webhook was answered with {strange}: {dict(storm.answers)}")
-    must(not witness.not_once(stage, busy.codes), f"not bought once: {witness.not_once(stage, busy.codes)}")
+    must(
+        not witness.not_once(stage, busy.codes),
+        f"not bought once: {witness.not_once(stage, busy.codes)}",
+    )
     _judge_look_ups(stage, storm, began_at, ended_at)
     _judge_events(stage, storm, loot, events_before)
 
 
-def _send(stage: Stage, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, rate: float) -> None:
+def _send(
+    stage: Stage, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, rate: float
+) -> None:
     """All bodies, `rate` a second, over a few connections that stay open."""
     waiting: queue.Queue[forged.Forged | None] = queue.Queue(maxsize=SENDERS * 2)
     lock, failures = threading.Lock(), []
@@ -148,7 +173,12 @@ def _send(stage: Stage, storm: Storm, loot: forged.Loot, chance: random.Random, 
         connection = http.client.HTTPConnection(address.netloc, timeout=30)
         while (one := waiting.get()) is not None:
             try:
-                connection.request("POST", address.path, one.body, {"Content-Type": "application/json", **one.headers})
+                connection.request(
+                    "POST",
+                    address.path,
+                    one.body,
+                    {"Content-Type": "application/json", **one.headers},
+                )
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -186,31 +216,47 @@ def _orders_in_every_state(stage: Stage, supplier: Supplier) -> list[str]:
             agent.process(code)
         _until_states(stage, mine, Tally(pending=2, processing=6))
         refs = witness.references(stage, mine)
-        for ref, word in zip(refs, ("successful", "successful", "failed", "reversed"), strict=False):
+        for ref, word in zip(
+            refs, ("successful", "successful", "failed", "reversed"), strict=False
+        ):
             supplier.mark(ref, word)
-        _until_states(stage, mine, Tally(pending=2, processing=2, completed=2, failed=1, refunded=1))
+        _until_states(
+            stage, mine, Tally(pending=2, processing=2, completed=2, failed=1, refunded=1)
+        )
         codes += mine
     return codes
 
 
 def _deliver(stage: Stage, supplier: Supplier, codes: list[str]) -> None:
-    """What was bought is delivered, so that few look-ups are due by themselves; each leaves a genuine webhook."""
+    """What was bought is delivered, so that few look-ups are due by themselves; each leaves a
+    genuine webhook."""
     for ref in witness.references(stage, codes):
         supplier.mark(ref, "successful")
     _until_states(stage, codes, Tally(completed=len(codes)))
 
 
 def _offer_too_much(stage: Stage, storm: Storm) -> None:
-    """A body of 2 MB is refused by its announced length, or as soon as it has grown past what is read."""
+    """A body of 2 MB is refused by its announced length, or as soon as it has grown past what is
+    read."""
     url = stage.running.facts["webhook_url"]
     storm.announced, storm.in_pieces = too_large.announced(url), too_large.in_pieces(url)
-    must(storm.announced.status == storm.in_pieces.status == 413, f"{storm.announced}, {storm.in_pieces}")
+    must(
+        storm.announced.status == storm.in_pieces.status == 413,
+        f"{storm.announced}, {storm.in_pieces}",
+    )
     most = Config.webhook_bytes + MOST_ON_THE_WAY
-    must(storm.in_pieces.sent_bytes <= most, f"{storm.in_pieces.sent_bytes} bytes were taken before the refusal")
+    must(
+        storm.in_pieces.sent_bytes <= most,
+        f"{storm.in_pieces.sent_bytes} bytes were taken before the refusal",
+    )
 
 
 def _until_states(stage: Stage, codes: list[str], wanted: Tally[str]) -> None:
-    until(lambda: witness.states(stage, codes) == wanted, SETTLE_S, f"of these orders there are {dict(wanted)}")
+    until(
+        lambda: witness.states(stage, codes) == wanted,
+        SETTLE_S,
+        f"of these orders there are {dict(wanted)}",
+    )
 
 
 def _loot(stage: Stage, supplier: Supplier, codes: list[str]) -> forged.Loot:
@@ -221,7 +267,8 @@ def _loot(stage: Stage, supplier: Supplier, codes: list[str]) -> forged.Loot:
         "all are sent",
     )
     genuine = [bytes(body) for (body,) in witness.rows(
-        stage, "SELECT body FROM webhook_events WHERE verified_by = 'platform_data_secret' AND order_ref = ANY(%s)",
+        stage,
+        "SELECT body FROM webhook_events WHERE verified_by = 'platform_data_secret' AND order_ref = ANY(%s)",
         witness.references(stage, codes),
     )]  # fmt: skip
     must(len(genuine) >= 10, f"only {len(genuine)} genuine webhooks came")
@@ -239,8 +286,8 @@ def _buy(stage: Stage, supplier: Supplier, counter: Counter) -> float:
 
 def _wait_until_quiet(stage: Stage) -> None:
     query = (
-        "SELECT count(*) FROM outbox WHERE order_id IS NOT NULL AND done_at IS NULL AND (due_at < now() OR "
-        "lease_until > now())"
+        "SELECT count(*) FROM outbox WHERE order_id IS NOT NULL AND done_at IS NULL AND (due_at <"
+        " now() OR lease_until > now())"
     )
     until(lambda: witness.rows(stage, query)[0][0] == 0, SETTLE_S, "nothing is due")
 
@@ -254,16 +301,20 @@ def _difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> li
 
 
 def _judge_look_ups(stage: Stage, storm: Storm, began_at: float, ended_at: float) -> None:
-    """Ten look-ups a window may be caused by rings; the checks of orders with the network were due anyway."""
+    """Ten look-ups a window may be caused by rings; the checks of orders with the network were due
+    anyway."""
     window_s = WINDOW_S / stage.running.time_scale
     storm.look_ups = sum(one.endpoint == "status" for one in witness.requests(stage, began_at))
     since = [at for (at,) in witness.rows(
-        stage, "SELECT extract(epoch FROM processing_at)::float FROM orders WHERE state = 'processing'"
+        stage,
+        "SELECT extract(epoch FROM processing_at)::float FROM orders WHERE state = 'processing'"
     )]  # fmt: skip
     due_at = [
         at + check_at / stage.running.time_scale * 1.1 for at in since for check_at in LADDER_S
     ]  # a tenth late at most, by their jitter
-    storm.look_ups_due = sum(began_at - window_s / 6 < check_at < ended_at + window_s / 6 for check_at in due_at)
+    storm.look_ups_due = sum(
+        began_at - window_s / 6 < check_at < ended_at + window_s / 6 for check_at in due_at
+    )
     windows = math.floor((ended_at - began_at) / window_s) + 1
     storm.look_ups_allowed = storm.look_ups_due + RING_LOOKUPS * windows
     must(
@@ -276,17 +327,23 @@ def _judge_events(stage: Stage, storm: Storm, loot: forged.Loot, before: int) ->
     signed = [json.loads(body)["data"] for body in loot.genuine]
     kept = witness.rows(
         stage,
-        "SELECT body, verified_by, order_ref, raw_status FROM webhook_events WHERE id > %s AND octet_length(body) > 0",
+        "SELECT body, verified_by, order_ref, raw_status FROM webhook_events WHERE id > %s AND"
+        " octet_length(body) > 0",
         before,
     )
     for body, by, reference, word in kept:
         if by is not None:
             data = json.loads(body)["data"]
             said = (data.get("reference"), data.get("new_status") or data.get("status"))
-            must(data in signed and said == (reference, word), f"a forged body counts as verified: {bytes(body)!r}")
+            must(
+                data in signed and said == (reference, word),
+                f"a forged body counts as verified: {bytes(body)!r}",
+            )
     storm.events, storm.event_bytes = len(kept), sum(len(body) for body, *_ in kept)
     most = Config.strangers_kept_in_hour * 2 + Config.webhooks_kept_of_order * len(loot.references)
-    must(storm.events <= most + SENDERS, f"{storm.events} events were kept, {most} at most should be")
+    must(
+        storm.events <= most + SENDERS, f"{storm.events} events were kept, {most} at most should be"
+    )
 
 
 def _events(stage: Stage) -> int:

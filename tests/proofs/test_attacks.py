@@ -1,4 +1,5 @@
-"""Anonymous connections against the whole program: the store page answers meanwhile, within a second."""
+"""Anonymous connections against the whole program: the store page answers meanwhile, within a
+second."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The checker goes red, and names the invariant, for each thing that can be wrong: nothing it says green of is unproven.
+"""The checker goes red, and names the invariant, for each thing that can be wrong: nothing it says
+green of is unproven.
 
-A small honest world is made by our own code and the sandbox, then one thing in it is spoiled: a line of the supplier's
-file, a row of ours, a line of the diary, a figure of the run.
+A small honest world is made by our own code and the sandbox, then one thing in it is spoiled: a
+line of the supplier's file, a row of ours, a line of the diary, a figure of the run.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ class World:
     @contextmanager
     def as_it_was(self) -> Iterator[None]:
         """What is spoiled inside is whole again afterwards."""
-        run, files = copy.deepcopy(self.run), [Path(self.run[name]) for name in ("charge_file", "diary")]
+        run, files = (
+            copy.deepcopy(self.run),
+            [Path(self.run[name]) for name in ("charge_file", "diary")],
+        )
         texts = [path.read_text() for path in files]
         try:
             yield
@@ -70,7 +74,9 @@ class World:
         Path(self.run["charge_file"]).write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def line(self, reference: str, kind: str = "charge") -> dict[str, Any]:
-        return next(line for line in self.lines if line["reference"] == reference and line["kind"] == kind)
+        return next(
+            line for line in self.lines if line["reference"] == reference and line["kind"] == kind
+        )
 
     def sql(self, statement: str, *values: Any) -> None:
         """Change a row behind everybody's back, past triggers and keys."""
@@ -79,8 +85,9 @@ class World:
 
     def open_case(self, kind: str, reference: str) -> None:
         self.sql(
-            "INSERT INTO cases (store_id, order_id, kind, subject, title, evidence, opened_at) SELECT store_id, id, %s, "
-            "'order:' || id, %s, '[]', now() FROM orders WHERE order_ref = %s",
+            "INSERT INTO cases (store_id, order_id, kind, subject, title, evidence, opened_at)"
+            " SELECT store_id, id, %s, 'order:' || id, %s, '[]', now() FROM orders WHERE order_ref"
+            " = %s",
             kind,
             kind,
             reference,
@@ -88,9 +95,13 @@ class World:
 
 
 @pytest.fixture
-def world(app: Flask, postgres: dict[str, str], jump: Callable[[float], None], tmp_path: Path) -> Iterator[World]:
+def world(
+    app: Flask, postgres: dict[str, str], jump: Callable[[float], None], tmp_path: Path
+) -> Iterator[World]:
     sandbox = sandbox_app.create_sandbox(
-        Store(tmp_path / "supplier.db", wallet_pesewas=FLOAT_PESEWAS), dropped=httpx.ReadError, dedupe=False
+        Store(tmp_path / "supplier.db", wallet_pesewas=FLOAT_PESEWAS),
+        dropped=httpx.ReadError,
+        dedupe=False,
     )
     written = Diary(tmp_path / "diary.jsonl")
     with app.app_context():
@@ -100,7 +111,10 @@ def world(app: Flask, postgres: dict[str, str], jump: Callable[[float], None], t
             written.note("placed", code=order.code)
             desk.work_until(order, "processing")
         for order, word, state in zip(
-            orders, ("successful", "successful", "reversed"), ("completed", "completed", "refunded"), strict=True
+            orders,
+            ("successful", "successful", "reversed"),
+            ("completed", "completed", "refunded"),
+            strict=True,
         ):
             desk.settle(order, word)
             desk.work_until(order, state)
@@ -113,7 +127,12 @@ def world(app: Flask, postgres: dict[str, str], jump: Callable[[float], None], t
         "charge_file": str(sandbox.sandbox.store.charge_file.path),
         "diary": str(written.path),
         "database_url": postgres["admin"],
-        "plan": {"kills": 2, "acts": {"flush": 2}, "faults": ["purchase.delay"], "least_of_a_kind": 10},
+        "plan": {
+            "kills": 2,
+            "acts": {"flush": 2},
+            "faults": ["purchase.delay"],
+            "least_of_a_kind": 10,
+        },
         "faults": {"purchase.delay": 10},
         "kills": [kill, {**kill, "hit": False}],
         "acts": {"flush": 2},
@@ -162,7 +181,10 @@ def never_ended(world: World) -> None:
 
 
 def leg_changed(world: World) -> None:
-    world.sql("UPDATE entries SET amount_pesewas = amount_pesewas + 1 WHERE id = (SELECT max(id) FROM entries)")
+    world.sql(
+        "UPDATE entries SET amount_pesewas = amount_pesewas + 1 WHERE id = (SELECT max(id) FROM"
+        " entries)"
+    )
 
 
 def balance_changed(world: World) -> None:
@@ -171,21 +193,27 @@ def balance_changed(world: World) -> None:
 
 def hold_kept(world: World) -> None:
     world.sql(
-        "DELETE FROM postings WHERE kind = 'release' AND order_id = (SELECT id FROM orders WHERE order_ref = %s)",
+        "DELETE FROM postings WHERE kind = 'release' AND order_id = (SELECT id FROM orders WHERE"
+        " order_ref = %s)",
         world.refunded,
     )
 
 
 def captured_twice(world: World) -> None:
     world.sql(
-        "UPDATE postings SET kind = 'capture' WHERE kind = 'release' AND order_id = (SELECT id FROM orders WHERE order_ref = %s)",
+        "UPDATE postings SET kind = 'capture' WHERE kind = 'release' AND order_id = (SELECT id FROM"
+        " orders WHERE order_ref = %s)",
         world.refunded,
     )
 
 
 def supplier_took_more(world: World) -> None:
     dearer = [
-        {**line, "amount_pesewas": line["amount_pesewas"] - 1} if line["reference"] == world.completed else line
+        (
+            {**line, "amount_pesewas": line["amount_pesewas"] - 1}
+            if line["reference"] == world.completed
+            else line
+        )
         for line in world.lines
     ]
     world.write(dearer)
@@ -262,17 +290,24 @@ def test_what_the_supplier_charges_again_by_itself_is_no_purchase_of_ours(world:
     assert set(broken) == {"too_many_cases"}  # one of three; its case explains the money
 
 
-def test_the_program_prints_the_report_and_leaves_with_the_verdict(world: World, tmp_path: Path) -> None:
+def test_the_program_prints_the_report_and_leaves_with_the_verdict(
+    world: World, tmp_path: Path
+) -> None:
     place = tmp_path / "run.json"
 
     def judge() -> subprocess.CompletedProcess[str]:
         place.write_text(json.dumps(world.run))
         argv = [sys.executable, "-m", "tests.proofs.checker", str(place)]
-        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
 
     green = judge()
     assert (green.returncode, green.stderr) == (0, "")
-    assert "verdict    GREEN" in green.stdout and json.loads((tmp_path / "report.json").read_text())["green"]
+    assert (
+        "verdict    GREEN" in green.stdout
+        and json.loads((tmp_path / "report.json").read_text())["green"]
+    )
     bought_twice(world)
     red = judge()
     assert red.returncode == 1

@@ -1,18 +1,22 @@
-"""A worker is stopped after any statement of claim → call → record, whatever the supplier answers: it buys once.
+"""A worker is stopped after any statement of claim → call → record, whatever the supplier answers:
+it buys once.
 
-The supplier lives in this process behind a real socket and never recognises a repeated reference (but for the one
-answer that needs it), so a second call would be a second charge in its own charge file. The worker is a forked child
-with connections of its own. After its death the parent does what relay and workers do, with time that jumps.
+The supplier lives in this process behind a real socket and never recognises a repeated reference
+(but for the one answer that needs it), so a second call would be a second charge in its own charge
+file. The worker is a forked child with connections of its own. After its death the parent does what
+relay and workers do, with time that jumps.
 
-Points are listed by `tests.proofs.crash_points`. Here one point is tried for each effect on the world outside; for all answers
-but the first, statements that PostgreSQL rolls back with the process count as no effect, since nobody can see them.
-`python -m tests.proofs.crash_points --all` tries every point of every answer.
+Points are listed by `tests.proofs.crash_points`. Here one point is tried for each effect on the
+world outside; for all answers but the first, statements that PostgreSQL rolls back with the process
+count as no effect, since nobody can see them. `python -m tests.proofs.crash_points --all` tries
+every point of every answer.
 
-The eight answers are those after which the road differs: taken; unclear in the three ways that money can hide in
-(charged and said 500, charged and reset, reset before any charge); and the four that say "not bought" and mean
-different things (wait for the float, give the money back, wait for the rate limit, take another reference). A time-out
-is not among them: the client makes one word of it and a reset, nobody knows. One call for several orders is a road
-of its own, tried with an answer for each line and with none.
+The eight answers are those after which the road differs: taken; unclear in the three ways that
+money can hide in (charged and said 500, charged and reset, reset before any charge); and the four
+that say "not bought" and mean different things (wait for the float, give the money back, wait for
+the rate limit, take another reference). A time-out is not among them: the client makes one word of
+it and a reset, nobody knows. One call for several orders is a road of its own, tried with an answer
+for each line and with none.
 """
 
 from __future__ import annotations
@@ -36,7 +40,12 @@ ANSWERS = [
     Answer("its wallet is too low", wallet_pesewas=100),
     Answer("it does not sell that", "refunded", knobs={"products": ("TELECEL",)}),
     Answer("429", fault="text_429"),
-    Answer("a stranger's reference", knobs={"dedupe": True}, taken_by_a_stranger=True, second_is_a_person_s=True),
+    Answer(
+        "a stranger's reference",
+        knobs={"dedupe": True},
+        taken_by_a_stranger=True,
+        second_is_a_person_s=True,
+    ),
     Answer("accepted, two in one call", lines=2),
     Answer("reset after the charge, two in one call", fault="reset_after", lines=2),
 ]
@@ -50,7 +59,9 @@ def test_a_worker_stopped_after_any_statement_buys_once(road: Road, answer: Answ
     road.prepare(answer)
     listed = crash_points.points_of(db.engine, road.start(answer)[1])
     assert_the_road_was_walked(answer, listed)
-    chosen = listed if EVERY_POINT else crash_points.one_for_each_effect(listed, rolled_back_too=first)
+    chosen = (
+        listed if EVERY_POINT else crash_points.one_for_each_effect(listed, rolled_back_too=first)
+    )
     never_came, wrong, ends = [], [], Counter[str]()
     for point in chosen:
         released, job = road.start(answer)
@@ -66,12 +77,15 @@ def test_a_worker_stopped_after_any_statement_buys_once(road: Road, answer: Answ
 
 
 def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
-    """The list must hold the claim, the call and the record of this answer: else the tracer looked elsewhere."""
+    """The list must hold the claim, the call and the record of this answer: else the tracer looked
+    elsewhere."""
     places = {point.where.rpartition(":")[0] for point in listed}
     for wanted in (
         "core/orders/claiming.py:_claim",
         "fulfilment/buying/purchase.py:call",
-        f"integrations/datamart/client.py:DataMart.{'submit' if answer.lines == 1 else 'submit_bulk'}",
+        (
+            f"integrations/datamart/client.py:DataMart.{'submit' if answer.lines == 1 else 'submit_bulk'}"
+        ),
         "integrations/http.py:send",
         "fulfilment/buying/answers.py:take_purchase",
         "core/supplier/supply.py:record_call",
@@ -83,4 +97,9 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
 def test_a_point_that_never_comes_is_noticed(road: Road) -> None:
     road.prepare(ANSWERS[1])
     job = road.start(ANSWERS[1])[1]
-    assert crash_points.stopped_at(db.engine, job, Point("fulfilment/buying/purchase.py:call:1", 1, (0, 0, 0))) is False
+    assert (
+        crash_points.stopped_at(
+            db.engine, job, Point("fulfilment/buying/purchase.py:call:1", 1, (0, 0, 0))
+        )
+        is False
+    )

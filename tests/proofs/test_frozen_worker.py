@@ -1,8 +1,10 @@
-"""A worker is frozen with its claim in hand, longer than the claim is good for: it must not send any more.
+"""A worker is frozen with its claim in hand, longer than the claim is good for: it must not send
+any more.
 
-The process is real and so is the time: SIGSTOP, the lease passes on the machine's steady clock, SIGCONT. The scale makes
-a lease a third of a second. Between its last look at the clock and the first byte nothing can stop a frozen process;
-that moment is left to the supplier's own check of the reference (reliability.md §1, the honest limit).
+The process is real and so is the time: SIGSTOP, the lease passes on the machine's steady clock,
+SIGCONT. The scale makes a lease a third of a second. Between its last look at the clock and the
+first byte nothing can stop a frozen process; that moment is left to the supplier's own check of the
+reference (reliability.md §1, the honest limit).
 """
 
 from __future__ import annotations
@@ -31,12 +33,15 @@ ACCEPTED = Answer("accepted")
 
 @pytest.fixture
 def points(road: Road, monkeypatch: pytest.MonkeyPatch) -> list[Point]:
-    """Where to freeze: from the moment the claim's time begins to the look at the clock right before the call."""
+    """Where to freeze: from the moment the claim's time begins to the look at the clock right
+    before the call."""
     road.prepare(ACCEPTED)
     monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=SCALE))
     listed = crash_points.points_of(db.engine, road.start(ACCEPTED)[1])
     claiming = [
-        number for number, point in enumerate(listed) if point.where.startswith("core/orders/claiming.py:_claim:")
+        number
+        for number, point in enumerate(listed)
+        if point.where.startswith("core/orders/claiming.py:_claim:")
     ]
     last = next(number for number, point in enumerate(listed) if ":Claim.may_send:" in point.where)
     held = listed[claiming[1] : last + 1]
@@ -56,7 +61,15 @@ def facts(road: Road, order: Order) -> tuple[Any, ...]:
     order = road.desk.read(order)
     with road.desk.inside("ama"):
         booked = [posting.kind for posting, _legs in ledger.postings_of(order.id)]
-    return order.state, order.attempt, order.resends, order.charged_pesewas, booked, road.charges(), road.desk.wallet()
+    return (
+        order.state,
+        order.attempt,
+        order.resends,
+        order.charged_pesewas,
+        booked,
+        road.charges(),
+        road.desk.wallet(),
+    )
 
 
 @pytest.mark.slow(seconds=6)
@@ -75,8 +88,11 @@ def test_a_worker_frozen_over_its_lease_refuses_to_send(road: Road, points: list
 
 
 @pytest.mark.slow(seconds=8)
-def test_a_worker_that_wakes_after_another_has_bought_changes_nothing(road: Road, points: list[Point]) -> None:
-    """PostgreSQL restarts while the worker is frozen and so frees the wallet's turn; another worker takes over."""
+def test_a_worker_that_wakes_after_another_has_bought_changes_nothing(
+    road: Road, points: list[Point]
+) -> None:
+    """PostgreSQL restarts while the worker is frozen and so frees the wallet's turn; another worker
+    takes over."""
     for point in points:
         (order,), job = road.start(ACCEPTED)
         with crash_points.frozen_at(db.engine, cut_off_is_no_bug(job), point) as go_on:

@@ -1,4 +1,5 @@
-"""No byte is free on PostgreSQL's disk, under load: what cannot be written is a 503 and undone, nothing is lost."""
+"""No byte is free on PostgreSQL's disk, under load: what cannot be written is a 503 and undone,
+nothing is lost."""
 
 from __future__ import annotations
 

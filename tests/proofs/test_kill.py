@@ -14,26 +14,44 @@ from devkit import process_tree
 from tests.proofs import ROOT
 
 LONGEST_S = 2_400
-"""Two busy cores took ten minutes. A run that hangs ends itself, and says why; a test cut off says nothing."""
+"""Two busy cores took ten minutes. A run that hangs ends itself, and says why; a test cut off says
+nothing."""
 SHOWN = 60
 
 pytestmark = [pytest.mark.slow(seconds=220), pytest.mark.alone, pytest.mark.timeout(LONGEST_S)]
 SEED = "1"
 
 
-def test_no_order_is_lost_and_none_is_bought_twice(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """One order a call. Several in a call take as long again: `--bulk auto`, see docs/proofs-kill.md for its figures."""
+def test_no_order_is_lost_and_none_is_bought_twice(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One order a call. Several in a call take as long again: `--bulk auto`, see
+    docs/proofs-kill.md for its figures."""
     with capfd.disabled():  # the report is the point: it belongs into the log of a green run too
         print()
-        words = ["--orders", "300", "--kills", "60", "--scale", "10", "--seed", SEED, "--bulk", "off"]
+        words = [
+            "--orders",
+            "300",
+            "--kills",
+            "60",
+            "--scale",
+            "10",
+            "--seed",
+            SEED,
+            "--bulk",
+            "off",
+        ]
         status = _run([*words, "--keep", str(tmp_path)])
         if status != 0:
             _show(tmp_path)
-    assert status == 0, "1: the report above names the broken invariants; else the run broke off, and says why"
+    assert status == 0, (
+        "1: the report above names the broken invariants; else the run broke off, and says why"
+    )
 
 
 def _show(kept: Path) -> None:
-    """The end of the log of every process: where a run was red and nobody can look, the reason must be in its output."""
+    """The end of the log of every process: where a run was red and nobody can look, the reason must
+    be in its output."""
     for log in kept.glob("*/up.log"):
         print(*log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN:], sep="\n")
 

@@ -1,4 +1,5 @@
-"""A session that holds a row or a table for ever, on the whole program: shops go on, everybody is told (fault S12)."""
+"""A session that holds a row or a table for ever, on the whole program: shops go on, everybody is
+told (fault S12)."""
 
 from __future__ import annotations
 

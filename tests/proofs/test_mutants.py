@@ -1,4 +1,5 @@
-"""Each safety rule taken out, one at a time: the simulation sees every one of the eight, and no shipped code has a switch.
+"""Each safety rule taken out, one at a time: the simulation sees every one of the eight, and no
+shipped code has a switch.
 
 A mutant is caught when a seed is green with the rule and breaks a named invariant without it.
 """
@@ -20,13 +21,17 @@ from tests.proofs.kill import INJECT, Wanted
 from tests.proofs.sim_database import Database
 
 CAUGHT = {
-    # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens between two seams makes
-    # another run of a seed: when this one does not show the mutant any more, others are tried.
+    # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens
+    # between two seams makes another run of a seed: when this one does not show the mutant any
+    # more, others are tried.
     "claim_before_call": (48, {"claimed_before_sent"}),
     "unknown_state": (1, {"one_charge_per_order"}),
     "grace": (12, {"one_charge_per_order"}),
     "one_reference": (44, {"one_reference"}),
-    "conditional_move": (16, {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"}),
+    "conditional_move": (
+        16,
+        {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"},
+    ),
     "lease_check": (15, {"no_send_after_lease"}),
     "sweep": (48, {"everything_terminal_or_in_case"}),
     "double_entry_check": (48, {"books_sum_to_zero"}),
@@ -55,25 +60,35 @@ TEXTS = {".py", ".html", ".js", ".css", ".txt", ".ini", ".mako", ".toml", ".json
 def test_a_rule_that_is_taken_out_is_seen(name: str, database: Database) -> None:
     seed, invariants = CAUGHT[name]
     found = mutants.hunt(name, (seed, *range(1, mutants.MOST_SEEDS + 1)), mutants.ORDERS, database)
-    assert found is not None, f"not seen in {mutants.MOST_SEEDS} seeds: is what it patches still what runs?"
+    assert found is not None, (
+        f"not seen in {mutants.MOST_SEEDS} seeds: is what it patches still what runs?"
+    )
     assert found.invariant in invariants
     assert found.evidence
 
 
-def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim(database: Database) -> None:
+def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim(
+    database: Database,
+) -> None:
     broken = []
     for seed in (BUYS_TWICE, *range(1, 31)):
-        found = mutants.judge("claim_before_call", seed, mutants.ORDERS, database, ignored=["claimed_before_sent"])
+        found = mutants.judge(
+            "claim_before_call", seed, mutants.ORDERS, database, ignored=["claimed_before_sent"]
+        )
         broken += [found.invariant] if found else []
         if "one_charge_per_order" in broken:
             return
     pytest.fail(f"nothing was bought twice in thirty seeds, only {broken}")
 
 
-def test_a_seed_that_is_red_anyway_catches_nothing(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
+def test_a_seed_that_is_red_anyway_catches_nothing(
+    monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
     from tests.proofs.sim_checks import Checks
 
-    monkeypatch.setattr(Checks, "called", lambda self: self.breaks("calls_within_budget", "planted"))
+    monkeypatch.setattr(
+        Checks, "called", lambda self: self.breaks("calls_within_budget", "planted")
+    )
     assert mutants.judge("lease_check", CAUGHT["lease_check"][0], mutants.ORDERS, database) is None
 
 
@@ -87,9 +102,16 @@ def test_a_mutant_is_gone_after_its_run() -> None:
 
 
 def test_no_shipped_file_knows_of_a_mutant() -> None:
-    files = [path for name in SHIPPED for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*"))]
+    files = [
+        path
+        for name in SHIPPED
+        for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*"))
+    ]
     texts = [path for path in files if path.is_file() and path.suffix in TEXTS]
-    other = ("common_passwords.txt", "prove.py")  # words of people, and the command that runs the proofs
+    other = (
+        "common_passwords.txt",
+        "prove.py",
+    )  # words of people, and the command that runs the proofs
     read = [path for path in texts if path.name not in other]
     assert len(read) > 150
     found = [
@@ -108,8 +130,13 @@ print(Claim(1, 1, "MK-1", "YELLOW", "1GB", "+233240000001", begin_before_s=float
 
 
 def ask(mutant: str | None, code: str = LATE) -> subprocess.CompletedProcess[str]:
-    """A process as the kill test starts them: the mutant's name in its environment, `tests/proofs/inject` on its path."""
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CHAOS_MUTANT")}
+    """A process as the kill test starts them: the mutant's name in its environment,
+    `tests/proofs/inject` on its path."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "CHAOS_MUTANT")
+    }
     wanted = Wanted(seed=1, orders=1, kills=1, scale=1.0, bulk="off", mutant=mutant)
     given = {name: value for name, value in wanted.env.items() if name.startswith("CHAOS_")}
     return subprocess.run(
@@ -123,8 +150,12 @@ def ask(mutant: str | None, code: str = LATE) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize(("mutant", "sends"), [("lease_check", True), ("grace", False), (None, False)])
-def test_a_real_process_runs_without_the_rule_that_its_environment_names(mutant: str | None, sends: bool) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "sends"), [("lease_check", True), ("grace", False), (None, False)]
+)
+def test_a_real_process_runs_without_the_rule_that_its_environment_names(
+    mutant: str | None, sends: bool
+) -> None:
     done = ask(mutant)
     assert (done.stdout.strip(), done.returncode) == (str(sends), 0), done.stderr
 

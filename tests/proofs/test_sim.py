@@ -26,17 +26,25 @@ from tests.proofs.sim_world import World
 SEEDS, PROCESSES = 56, 2
 """As many as fit in two minutes on two cores that do nothing else: 29 a minute."""
 REGRESSION_SEEDS: list[tuple[int, int, BulkMode, str]] = [
-    (1880, 30, "off", "the run ended while an order that a question had stopped was on its way again"),
+    (
+        1880,
+        30,
+        "off",
+        "the run ended while an order that a question had stopped was on its way again",
+    ),
 ]
 """Seeds beyond those that once broke something: (seed, orders, bulk mode, what was wrong)."""
 
 
-def check(report: sim.Report, orders: int | None = None, bulk: BulkMode | None = None) -> sim.Report:
+def check(
+    report: sim.Report, orders: int | None = None, bulk: BulkMode | None = None
+) -> sim.Report:
     """Fail with the seed, what it broke, and the command that plays it again."""
     if report.broken:
         seed, invariant, evidence = report.broken[0]
         pytest.fail(
-            f"seed {seed}: {invariant} is broken: {evidence}\n  again, event by event: {sim.again(seed, orders, bulk)}",
+            f"seed {seed}: {invariant} is broken: {evidence}\n  again, event by event:"
+            f" {sim.again(seed, orders, bulk)}",
             pytrace=False,
         )
     return report
@@ -49,19 +57,31 @@ def test_every_invariant_holds_in_every_seed(say: Callable[[object], None]) -> N
     report = check(sim.run_shared(range(1, SEEDS + 1), PROCESSES))
     say(report)
     assert report.seeds == SEEDS
-    for what in ("kills in a purchase", "freezes", "restarts", "clock jumps", "purchase lost", "purchase late"):
+    for what in (
+        "kills in a purchase",
+        "freezes",
+        "restarts",
+        "clock jumps",
+        "purchase lost",
+        "purchase late",
+    ):
         assert report.counts[what] > 10, f"hardly any {what}: {report.counts}"
     assert report.counts["bulk calls"] > 5
-    assert report.counts["claims hit"] > 5, "the nemesis that waits for a commit of a claim does not see them"
+    assert report.counts["claims hit"] > 5, (
+        "the nemesis that waits for a commit of a claim does not see them"
+    )
 
 
 @pytest.mark.parametrize(("seed", "orders", "bulk", "was"), REGRESSION_SEEDS)
-def test_what_once_broke_holds(database: Database, seed: int, orders: int, bulk: BulkMode, was: str) -> None:
+def test_what_once_broke_holds(
+    database: Database, seed: int, orders: int, bulk: BulkMode, was: str
+) -> None:
     check(sim.run_seeds([seed], database, orders=orders, bulk=bulk), orders, bulk)
 
 
 def test_a_seed_is_a_run(database: Database) -> None:
-    """Also after another seed has run in this process, and in another process whose sets have another order."""
+    """Also after another seed has run in this process, and in another process whose sets have
+    another order."""
     first = sim.replay(5, database).trace
     assert len(first) > 200
     assert sim.replay(6, database).trace != first
@@ -87,7 +107,9 @@ def test_every_stand_in_is_taken_out_again() -> None:
     assert [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random] == shipped
 
 
-def test_a_function_that_takes_something_else_now_stops_the_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_that_takes_something_else_now_stops_the_simulation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sim_seams, "FUNCTIONS", [(supplier_link.wallet_turn, lambda wallet: None)])
     with pytest.raises(patching.Drifted, match="wallet_turn takes"), sim_seams.installed():
         pass
@@ -130,9 +152,16 @@ def test_what_is_committed_is_told_and_what_is_rolled_back_is_not(world: World) 
             raise ZeroDivisionError
         assert told == []
         with db.transaction() as session:
-            for change in (1, -1, 1):  # as text, and back to what it was: the same row, told three times
+            for change in (
+                1,
+                -1,
+                1,
+            ):  # as text, and back to what it was: the same row, told three times
                 session.execute(
-                    text("UPDATE orders SET charged_pesewas = coalesce(charged_pesewas, 0) + :more WHERE id = 1"),
+                    text(
+                        "UPDATE orders SET charged_pesewas = coalesce(charged_pesewas, 0) + :more"
+                        " WHERE id = 1"
+                    ),
                     {"more": change},
                 )
     assert [after - before for before, after in told] == [1, -1, 1]
@@ -140,7 +169,11 @@ def test_what_is_committed_is_told_and_what_is_rolled_back_is_not(world: World) 
 
 def test_a_commit_that_nobody_heard_is_noticed(database: Database, world: World) -> None:
     world.store.compare()
-    database.change(lambda unheard: unheard.execute("UPDATE orders SET wait_reason = 'rate' WHERE id = 2") and None)
+    database.change(
+        lambda unheard: (
+            unheard.execute("UPDATE orders SET wait_reason = 'rate' WHERE id = 2") and None
+        )
+    )
     with pytest.raises(sim_journal.Missed, match=r"orders: \[2\]"):
         world.store.compare()
 

@@ -1,4 +1,5 @@
-"""Thousands of forged, replayed and changed webhooks over sockets: nothing moves, little is asked, purchases go on."""
+"""Thousands of forged, replayed and changed webhooks over sockets: nothing moves, little is asked,
+purchases go on."""
 
 from __future__ import annotations
 

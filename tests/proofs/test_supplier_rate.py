@@ -1,4 +1,5 @@
-"""Sixty calls a minute at the supplier, three workers, more orders than that: the limit is neither broken nor wasted."""
+"""Sixty calls a minute at the supplier, three workers, more orders than that: the limit is neither
+broken nor wasted."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from tests.proofs.stage import Stage
 
 pytestmark = [pytest.mark.slow(seconds=50), pytest.mark.alone, pytest.mark.timeout(300)]
 ORDERS = 130
-"""Two windows of purchases, then look-ups that would fill the budget alone. They go on when the test is over, so no other
-test should use its stage after this."""
+"""Two windows of purchases, then look-ups that would fill the budget alone. They go on when the
+test is over, so no other test should use its stage after this."""
 
 
 def test_the_supplier_s_limit_is_neither_broken_nor_wasted_nor_given_to_look_ups(

@@ -1,4 +1,5 @@
-"""Two megabytes for the webhook's address, offered byte by byte: how many can be sent before they are refused?"""
+"""Two megabytes for the webhook's address, offered byte by byte: how many can be sent before they
+are refused?"""
 
 from __future__ import annotations
 
@@ -39,15 +40,23 @@ def in_pieces(url: str) -> Refused:
 def _offer(url: str, framing: str, pieces: Iterator[bytes]) -> Refused:
     address, sent = urlsplit(url), 0
     with socket.create_connection((address.hostname, address.port), timeout=ANSWER_S) as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES)  # what waits in the kernel was not taken
-        head = f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+        line.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES
+        )  # what waits in the kernel was not taken
+        head = (
+            f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type:"
+            f" application/json\r\n{framing}\r\n\r\n"
+        )
         line.sendall(head.encode())
         for piece in pieces:
             if select.select([line], [], [], LISTEN_S)[0]:
                 break
             line.sendall(piece)
             sent += PIECE_BYTES
-        must(select.select([line], [], [], ANSWER_S)[0], f"no answer after {sent} bytes of a body that is too large")
+        must(
+            select.select([line], [], [], ANSWER_S)[0],
+            f"no answer after {sent} bytes of a body that is too large",
+        )
         said = line.recv(4_096)
     must(said.startswith(b"HTTP/1.1 "), f"an answer of {said[:40]!r} after {sent} bytes")
     return Refused(int(said.split()[1]), sent)

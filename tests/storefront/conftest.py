@@ -1,4 +1,5 @@
-"""Fixtures of the customers' side: shops, their bundles, and what must not change when something is refused."""
+"""Fixtures of the customers' side: shops, their bundles, and what must not change when something is
+refused."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def bundle(in_store: Callable[..., Any]) -> Callable[..., int]:
     """The id of the smallest bundle of a network on a store's shelf."""
 
     def smallest(network: str = "mtn", slug: str = "ama") -> int:
-        return in_store(slug, lambda: next(l.bundle_id for l in catalog.shelf() if l.network == network))
+        return in_store(
+            slug, lambda: next(l.bundle_id for l in catalog.shelf() if l.network == network)
+        )
 
     return smallest
 
@@ -54,6 +57,8 @@ def change_store(app: Flask) -> Callable[..., None]:
     def change(slug: str, **values: Any) -> None:
         with app.app_context():
             fields = {getattr(stores.Store, name): value for name, value in values.items()}
-            tables_owner.execute(update(stores.Store).where(stores.Store.slug == slug).values(fields))
+            tables_owner.execute(
+                update(stores.Store).where(stores.Store.slug == slug).values(fields)
+            )
 
     return change

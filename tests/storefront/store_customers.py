@@ -20,7 +20,8 @@ OTHER_NUMBER = "020 765 4321"
 
 
 class Shop:
-    """A browser of its own at `<slug>.localhost`: keeps cookies, sends the Origin a browser would send."""
+    """A browser of its own at `<slug>.localhost`: keeps cookies, sends the Origin a browser would
+    send."""
 
     def __init__(self, app: Flask, slug: str) -> None:
         self.client, self.slug, self.base = app.test_client(), slug, f"http://{slug}.localhost"
@@ -29,13 +30,15 @@ class Shop:
         return self.client.get(path, base_url=self.base, **options)
 
     def get_carrying(self, path: str, cookie: str) -> TestResponse:
-        """GET with exactly this Cookie header, which the cookie jar of the client would otherwise replace."""
+        """GET with exactly this Cookie header, which the cookie jar of the client would otherwise
+        replace."""
         return self.client.application.test_client(use_cookies=False).get(
             path, base_url=self.base, headers={"Cookie": cookie.encode().decode("latin-1")}
         )
 
     def post(self, path: str, data: Any, **options: Any) -> TestResponse:
-        """Post as a browser does: a confirmed form that was not taken leads back to its review page."""
+        """Post as a browser does: a confirmed form that was not taken leads back to its review
+        page."""
         headers = {"Origin": self.base, **options.pop("headers", {})}
         answer = self.client.post(path, data=data, base_url=self.base, headers=headers, **options)
         is_asked_again = (
@@ -60,11 +63,15 @@ class Shop:
 
 def fields(html: str) -> dict[str, str]:
     """The hidden fields of the form on a page."""
-    return {n: unescape(v) for n, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html)}
+    return {
+        n: unescape(v)
+        for n, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html)
+    }
 
 
 def plain(html: str) -> str:
-    """A page with every blank alike: where a number stands large, it may go on in the next line, else not."""
+    """A page with every blank alike: where a number stands large, it may go on in the next line,
+    else not."""
     return html.replace("\xa0", " ")
 
 
@@ -80,9 +87,13 @@ def parse_clean(html: str) -> None:
 def set_order(app: Flask, slug: str, code: str, **values: Any) -> None:
     """Write fields of an order directly: what a page shows in a state, without the road to it."""
     order = orders.Order
-    fields = {getattr(order, name): value for name, value in values.items()} | {order.version: order.version + 1}
+    fields = {getattr(order, name): value for name, value in values.items()} | {
+        order.version: order.version + 1
+    }
     with app.app_context():
         store = stores.by_slug(slug)
         assert store is not None
         db.session.remove()
-    tables_owner.execute(update(order).where(order.code == code, order.store_id == store.id).values(fields))
+    tables_owner.execute(
+        update(order).where(order.code == code, order.store_id == store.id).values(fields)
+    )

@@ -1,4 +1,5 @@
-"""What a customer reads who has too many unprocessed orders, and whose order expired or was forgotten (S13, S21)."""
+"""What a customer reads who has too many unprocessed orders, and whose order expired or was
+forgotten (S13, S21)."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ def full(shop: Callable[..., Shop], bundle: Callable[..., int]) -> Shop:
 
 
 def test_the_page_keeps_the_form_names_the_wait_and_then_takes_it(
-    full: Shop, bundle: Callable[..., int], counts: Callable[[], tuple[int, ...]], jump: Callable[[float], None]
+    full: Shop,
+    bundle: Callable[..., int],
+    counts: Callable[[], tuple[int, ...]],
+    jump: Callable[[float], None],
 ) -> None:
     form = fields(full.review(bundle(), "020 765 4321").text)
     before = counts()
@@ -43,7 +47,9 @@ def test_the_page_keeps_the_form_names_the_wait_and_then_takes_it(
     assert page.headers["Cache-Control"] == "no-store"
     parse_clean(page.text)
     kept = fields(page.text)
-    assert {k: v for k, v in kept.items() if k != "csrf_token"} == {k: v for k, v in form.items() if k != "csrf_token"}
+    assert {k: v for k, v in kept.items() if k != "csrf_token"} == {
+        k: v for k, v in form.items() if k != "csrf_token"
+    }
     assert full.post("/orders", kept).status_code == 429, "not before its time"
     assert counts() == before
     jump(wait_s)
@@ -52,14 +58,18 @@ def test_the_page_keeps_the_form_names_the_wait_and_then_takes_it(
     assert full.post("/orders", fields(full.review(bundle(), "0207654322").text)).status_code == 429
 
 
-def test_a_second_press_of_a_placed_order_is_no_further_order(full: Shop, bundle: Callable[..., int]) -> None:
+def test_a_second_press_of_a_placed_order_is_no_further_order(
+    full: Shop, bundle: Callable[..., int]
+) -> None:
     form = fields(full.review(bundle(), "0207654321").text)
     full.post("/orders", form)
     first = full.get("/").status_code
     assert first == 200  # looking is never counted
 
 
-def test_cancelling_makes_room(full: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]) -> None:
+def test_cancelling_makes_room(
+    full: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
+) -> None:
     code = in_store("ama", lambda: orders.queue("new").orders[0].code)
     token = fields(full.get(f"/orders/{code}").text)["csrf_token"]
     assert full.post(f"/orders/{code}/cancel", {"csrf_token": token}).status_code == 303
@@ -74,7 +84,10 @@ def test_another_store_and_another_device_are_not_meant(
 
 
 def test_browsers_that_keep_no_device_cookie_are_counted_by_address(
-    app: Flask, shop: Callable[..., Shop], bundle: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_address=7))
 
@@ -82,7 +95,9 @@ def test_browsers_that_keep_no_device_cookie_are_counted_by_address(
         customer = shop("ama")  # a new one each time: what it was given before is gone
         form = fields(customer.review(bundle(), f"0207{press.count:06}").text)
         press.count += 1
-        return customer.post("/orders", form, environ_overrides={"REMOTE_ADDR": press.address}).status_code
+        return customer.post(
+            "/orders", form, environ_overrides={"REMOTE_ADDR": press.address}
+        ).status_code
 
     press.count, press.address = 0, "41.66.0.1"
     assert [press() for _ in range(9)] == [303] * 7 + [429] * 2
@@ -111,21 +126,31 @@ def test_forty_presses_at_once_of_one_device_are_five_orders(
         gate.wait()
         for form in mine:
             answer = client.post(
-                "/orders", data=form, base_url=customer.base, headers={"Origin": customer.base, "Cookie": cookies}
+                "/orders",
+                data=form,
+                base_url=customer.base,
+                headers={"Origin": customer.base, "Cookie": cookies},
             )
-            answers.append(answer.location.split("/")[1] if answer.status_code == 303 else answer.status_code)
+            answers.append(
+                answer.location.split("/")[1] if answer.status_code == 303 else answer.status_code
+            )
 
     threads = [threading.Thread(target=press, args=(forms[number::8],)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(in_store("ama", lambda: orders.queue("new").orders)) == config.current().orders_open_per_device
+    assert (
+        len(in_store("ama", lambda: orders.queue("new").orders))
+        == config.current().orders_open_per_device
+    )
     assert answers.count("orders") == config.current().orders_open_per_device
     assert set(answers) - {503} == {"orders", "review"}
 
 
-def test_a_cookie_that_nobody_signed_is_no_device(shop: Callable[..., Shop], bundle: Callable[..., int]) -> None:
+def test_a_cookie_that_nobody_signed_is_no_device(
+    shop: Callable[..., Shop], bundle: Callable[..., int]
+) -> None:
     customer = shop("ama")
     many(customer, bundle(), 5)
     customer.client.set_cookie(device.COOKIE, '["~forged"]', domain="ama.localhost")

@@ -44,12 +44,16 @@ def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bund
         parse_clean(html)
 
 
-def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(app, shop, bundle, change_store, monkeypatch):
+def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(
+    app, shop, bundle, change_store, monkeypatch
+):
     monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_device=30))
     customer = shop("ama")
     customer.order(bundle())
     response = customer.post("/orders", fields(customer.review(bundle("at")).text))
-    header = next(h for h in response.headers.getlist("Set-Cookie") if h.startswith("__Host-device="))
+    header = next(
+        h for h in response.headers.getlist("Set-Cookie") if h.startswith("__Host-device=")
+    )
     for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"):
         assert part in header
     assert "Domain" not in header
@@ -58,7 +62,9 @@ def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(app, shop, b
     assert len(cookie.value) < 500
     assert "024 777 0020" in plain(customer.get(f"/orders/{codes[20]}").text)
     assert "024 777 0001" in plain(customer.get(f"/orders/{codes[1]}").text)
-    assert "024 ••• 0000" in plain(customer.get(f"/orders/{codes[0]}").text)  # the twenty-first is forgotten
+    assert "024 ••• 0000" in plain(
+        customer.get(f"/orders/{codes[0]}").text
+    )  # the twenty-first is forgotten
 
 
 @pytest.mark.parametrize("forged", ["", "x", "[]", "WyJBIl0.AAAA", "a" * 5_000, "é"])
@@ -106,7 +112,8 @@ def test_a_code_is_read_however_it_is_typed(shop, bundle, typed):
 
 
 @pytest.mark.parametrize(
-    "path", ["/orders/ZZZZZZZZZZ", "/orders/x", "/orders/" + "9" * 3_000, "/orders/%FF%FE", "/orders/٣"]
+    "path",
+    ["/orders/ZZZZZZZZZZ", "/orders/x", "/orders/" + "9" * 3_000, "/orders/%FF%FE", "/orders/٣"],
 )
 def test_an_unknown_code_is_not_found_in_the_stores_theme(shop, path):
     page = shop("ama").get(path)
@@ -123,7 +130,11 @@ def test_while_pending_it_says_what_to_pay_to_whom(shop, bundle, change_store):
     customer = shop("ama")
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
-    assert "024 000 0001" in plain(html) and "Reference" in plain(html) and "Safe to close" in plain(html)
+    assert (
+        "024 000 0001" in plain(html)
+        and "Reference" in plain(html)
+        and "Safe to close" in plain(html)
+    )
     assert "Pending" in html
     chat = re.search(r'href="(https://wa\.me/233240000002\?text=[^"]+)"', html)[1]
     assert code[:4] in chat
@@ -137,7 +148,11 @@ def test_buying_again_takes_two_taps_and_no_number_in_an_address(shop, bundle):
     html = customer.get(f"/orders/{code}").text
     again = re.search(r'<form method="post" action="/orders">(.*?)</form>', html, re.DOTALL)[1]
     page = customer.get(customer.post("/orders", fields(again)).location)
-    assert page.status_code == 200 and "Check before you order" in plain(page.text) and WHOLE in plain(page.text)
+    assert (
+        page.status_code == 200
+        and "Check before you order" in plain(page.text)
+        and WHOLE in plain(page.text)
+    )
     friend = shop("ama").get(f"/orders/{code}").text
     assert f'href="/?bundle={bundle()}"' in friend
     assert not re.search(r'(?:href|action)="[^"]*(?:4567|1234567)', html + friend)
@@ -147,7 +162,9 @@ def test_without_javascript_the_page_reloads_itself_until_it_is_final(app, shop,
     customer = shop("ama")
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
-    seconds = re.search(r'<noscript><meta http-equiv="refresh" content="(\d+)"></noscript>', html)[1]
+    seconds = re.search(r'<noscript><meta http-equiv="refresh" content="(\d+)"></noscript>', html)[
+        1
+    ]
     assert 5 <= int(seconds) <= 60
     set_order(app, "ama", code, state="completed", completed_at=clock.now(), final_at=clock.now())
     final = customer.get(f"/orders/{code}").text
@@ -162,7 +179,9 @@ STATES = ["awaiting_payment", *orders.STATES[1:]]
 def test_every_state_has_a_page_and_polls_only_while_it_may_change(app, shop, bundle, state):
     customer = shop("ama")
     code = customer.order(bundle())
-    moments = dict.fromkeys(("processing_at", "completed_at", "failed_since", "submitted_at", "queued_at"), clock.now())
+    moments = dict.fromkeys(
+        ("processing_at", "completed_at", "failed_since", "submitted_at", "queued_at"), clock.now()
+    )
     set_order(app, "ama", code, state=state, **moments)
     page = customer.get(f"/orders/{code}")
     fragment = customer.get(f"/orders/{code}/status")
@@ -282,7 +301,9 @@ def test_cancelling_too_late_says_so_and_shows_the_order(shop, bundle, in_store)
     token = fields(customer.get(f"/orders/{code}").text)["csrf_token"]
     in_store("ama", lambda: orders.release(code, AGENT))
     answer = customer.post(f"/orders/{code}/cancel", {"csrf_token": token})
-    assert (answer.status_code, answer.location) == (303, f"/orders/{code}"), "a reload sends nothing again"
+    assert (answer.status_code, answer.location) == (303, f"/orders/{code}"), (
+        "a reload sends nothing again"
+    )
     page = customer.get(f"/orders/{code}")
     assert page.status_code == 200
     assert "cannot be cancelled" in page.text and "Payment confirmed" in page.text
@@ -319,12 +340,23 @@ def test_cancelling_needs_the_token(shop, bundle, in_store):
 
 
 @pytest.mark.parametrize("state", ["completed", "refunded", "cancelled", "expired"])
-def test_an_order_that_is_over_goes_on_nowhere_also_where_the_page_was_open(app, shop, bundle, state):
+def test_an_order_that_is_over_goes_on_nowhere_also_where_the_page_was_open(
+    app, shop, bundle, state
+):
     customer = shop("ama")
     code = customer.order(bundle())
     page = customer.get(f"/orders/{code}").text
     assert "Safe to close" in page
-    set_order(app, "ama", code, state=state, attempt=1, version=9, final_at=clock.now(), completed_at=clock.now())
+    set_order(
+        app,
+        "ama",
+        code,
+        state=state,
+        attempt=1,
+        version=9,
+        final_at=clock.now(),
+        completed_at=clock.now(),
+    )
     fragment = customer.get(status_url(page)).text
     assert 'id="order-status"' in fragment and "Safe to close" not in fragment
     outside = page.split('id="order-status"')[0] + page.split("</section>", 1)[1]
@@ -363,7 +395,8 @@ def test_a_link_leads_to_its_order_with_whatever_a_chat_program_took_along(shop,
 
 
 def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
-    """Whatever our own pages put into a chat: the text of *Share*, the message to the store, the links themselves."""
+    """Whatever our own pages put into a chat: the text of *Share*, the message to the store, the
+    links themselves."""
     change_store("ama", whatsapp="+233240000001")
     customer = shop("ama")
     code = customer.order(bundle())
@@ -372,7 +405,13 @@ def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
     texts = [unquote(link.partition("?text=")[2]) for link in links]
     assert len(links) == 2 and all(texts)
     lines = [f"[10:02, 29/11/2026] Ama: {text}\nThanks!" for text in texts]
-    for pasted in (*links, *texts, *lines, f"http://ama.localhost/orders/{code}?v=1", f"my code is *{code}*, please"):
+    for pasted in (
+        *links,
+        *texts,
+        *lines,
+        f"http://ama.localhost/orders/{code}?v=1",
+        f"my code is *{code}*, please",
+    ):
         found = shop("ama").get("/track", query_string={"code": pasted})
         assert (found.status_code, found.location) == (303, f"/orders/{code}"), pasted
     assert shop("kofi").get("/track", query_string={"code": links[0]}).status_code == 404
@@ -391,7 +430,8 @@ def test_tracking_asks_for_a_code_and_keeps_what_was_typed(shop):
 
 
 @pytest.mark.parametrize(
-    "code", ["\ud800".encode("utf-8", "surrogatepass"), b"\xff\xfe", "9" * 5_000, "٣" * 10, "' OR 1=1 --"]
+    "code",
+    ["\ud800".encode("utf-8", "surrogatepass"), b"\xff\xfe", "9" * 5_000, "٣" * 10, "' OR 1=1 --"],
 )
 def test_tracking_survives_anything(shop, code):
     page = shop("ama").get("/track", query_string={"code": code})
@@ -407,12 +447,18 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
     order_id = in_store("ama", lambda: orders.by_code(code).id)
 
     def late(delivered: bool) -> None:
-        in_store("ama", lambda: orders.raise_case(order_id, "late_success", {"delivered": delivered}))
+        in_store(
+            "ama", lambda: orders.raise_case(order_id, "late_success", {"delivered": delivered})
+        )
 
     late(delivered=False)
     page = customer.get(f"/orders/{code}").text
     assert "it may still come" in page and "Not delivered: " not in page
     late(delivered=True)
     page = customer.get(f"/orders/{code}").text
-    assert "Delivered late" in page and "now the network says it was" in page and "Not delivered: " not in page
+    assert (
+        "Delivered late" in page
+        and "now the network says it was" in page
+        and "Not delivered: " not in page
+    )
     parse_clean(page)

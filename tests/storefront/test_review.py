@@ -1,4 +1,5 @@
-"""Between the shop and the order: a draft for one device and one hour, Back from the order, browsers without cookies."""
+"""Between the shop and the order: a draft for one device and one hour, Back from the order,
+browsers without cookies."""
 
 from __future__ import annotations
 
@@ -52,7 +53,11 @@ def test_the_first_post_keeps_one_draft_and_nothing_else(app, shop, bundle, coun
 
 def test_a_form_that_cannot_be_used_keeps_none(app, shop, bundle):
     customer = shop("ama")
-    for form in ({}, {"bundle": bundle(), "recipient": "12"}, {"bundle": 999_999, "recipient": NUMBER}):
+    for form in (
+        {},
+        {"bundle": bundle(), "recipient": "12"},
+        {"bundle": 999_999, "recipient": NUMBER},
+    ):
         assert customer.post("/orders", form).status_code == 422
     assert drafts(app) == []
 
@@ -62,9 +67,17 @@ def test_only_the_browser_that_began_sees_the_review(app, shop, bundle):
     where = begin(mine, bundle())
     begin(theirs, bundle("at"), "026 111 2222")  # a browser with a cookie of its own
     page = mine.get(where)
-    assert page.status_code == 200 and SHOWN in page.text and page.headers["Cache-Control"] == "no-store"
+    assert (
+        page.status_code == 200
+        and SHOWN in page.text
+        and page.headers["Cache-Control"] == "no-store"
+    )
     other = theirs.get(where)
-    assert other.status_code == 404 and "4567" not in other.text and other.headers["Cache-Control"] == "no-store"
+    assert (
+        other.status_code == 404
+        and "4567" not in other.text
+        and other.headers["Cache-Control"] == "no-store"
+    )
     parse_clean(other.text)
     assert mine.get(where).status_code == 200, "it may be looked at again"
 
@@ -139,13 +152,20 @@ def test_back_shows_which_order_it_became_and_nothing_that_orders_unseen(app, sh
     before = counts()
     page = customer.get(where)
     assert page.status_code == 200 and "You placed this order" in page.text and SHOWN in page.text
-    assert f'href="/orders/{code}"' in page.text and f"{code[:4]}-{code[4:8]}-{code[8:]}" in page.text
+    assert (
+        f'href="/orders/{code}"' in page.text and f"{code[:4]}-{code[4:8]}-{code[8:]}" in page.text
+    )
     assert "confirm" not in fields(page.text) and page.headers["Cache-Control"] == "no-store"
     parse_clean(page.text)
-    assert customer.post("/orders", form).location == f"/orders/{code}", "the old form is the same order"
+    assert customer.post("/orders", form).location == f"/orders/{code}", (
+        "the old form is the same order"
+    )
     assert counts() == before
     again = customer.get(customer.post("/orders", fields(page.text)).location)
-    assert "You ordered this" in again.text and fields(again.text)["idempotency_key"] != form["idempotency_key"]
+    assert (
+        "You ordered this" in again.text
+        and fields(again.text)["idempotency_key"] != form["idempotency_key"]
+    )
 
 
 def test_back_names_the_order_also_when_it_is_over_or_no_longer_sold(app, shop, bundle, in_store):
@@ -173,7 +193,8 @@ def test_nobody_else_learns_which_order_it_became(shop, bundle):
 def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_why_once(
     shop, bundle, counts, in_store, cause
 ):
-    """An answer to the post would stand in the history, and Back would offer to send the form again."""
+    """An answer to the post would stand in the history, and Back would offer to send the form
+    again."""
     customer, mtn = shop("ama"), bundle()
     other, where = begin(customer, bundle("at"), "026 111 2222"), begin(customer, mtn)
     form = fields(customer.get(where).text)
@@ -186,7 +207,9 @@ def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_
         customer.order(mtn)
         said, status = "Order it again only if you want two", 422
     before = counts()
-    answer = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    answer = customer.client.post(
+        "/orders", data=form, base_url=customer.base, headers={"Origin": customer.base}
+    )
     assert (answer.status_code, answer.location) == (303, where)
     assert said not in customer.get(other).text, "another tab's review"
     page = customer.get(where)
@@ -210,7 +233,9 @@ def test_what_cannot_be_ordered_just_now_is_said_by_the_review_until_it_can(
     def turn(off: bool) -> None:
         if cause == "paused":
             change = lambda: (
-                catalog.pause_network("mtn", "why", SYSTEM) if off else catalog.resume_network("mtn", SYSTEM)
+                catalog.pause_network("mtn", "why", SYSTEM)
+                if off
+                else catalog.resume_network("mtn", SYSTEM)
             )
             in_store("ama", change)
         elif cause == "hidden":
@@ -220,7 +245,9 @@ def test_what_cannot_be_ordered_just_now_is_said_by_the_review_until_it_can(
 
     before = counts()
     turn(True)
-    answer = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    answer = customer.client.post(
+        "/orders", data=form, base_url=customer.base, headers={"Origin": customer.base}
+    )
     assert (answer.status_code, answer.location) == (303, where)
     for _ in range(2):
         page = customer.get(where)
@@ -230,11 +257,18 @@ def test_what_cannot_be_ordered_just_now_is_said_by_the_review_until_it_can(
     assert customer.post("/orders", form).location.startswith("/orders/")
 
 
-def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands(shop, bundle, counts):
+def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands(
+    shop, bundle, counts
+):
     customer = shop("ama")
-    form = fields(customer.review(bundle()).text) | {"csrf_token": "old", "recipient": "026 111 2222"}
+    form = fields(customer.review(bundle()).text) | {
+        "csrf_token": "old",
+        "recipient": "026 111 2222",
+    }
     before = counts()
-    page = customer.client.post("/orders", data=form, base_url=customer.base, headers={"Origin": customer.base})
+    page = customer.client.post(
+        "/orders", data=form, base_url=customer.base, headers={"Origin": customer.base}
+    )
     assert page.status_code == 400 and ">026 111 2222<" in page.text and counts() == before
 
 
@@ -242,14 +276,23 @@ def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands
 
 
 @pytest.mark.parametrize("whatsapp", ["+233240000001", None])
-def test_a_browser_without_cookies_is_told_so_and_how_to_order_anyway(app, bundle, change_store, counts, whatsapp):
+def test_a_browser_without_cookies_is_told_so_and_how_to_order_anyway(
+    app, bundle, change_store, counts, whatsapp
+):
     change_store("ama", whatsapp=whatsapp)
     client, before = app.test_client(use_cookies=False), counts()
-    at: dict[str, Any] = {"base_url": "http://ama.localhost", "headers": {"Origin": "http://ama.localhost"}}
+    at: dict[str, Any] = {
+        "base_url": "http://ama.localhost",
+        "headers": {"Origin": "http://ama.localhost"},
+    }
     where = client.post("/orders", data={"bundle": bundle(), "recipient": NUMBER}, **at).location
     for page in (
         client.get(where, **at),
-        client.post("/orders", data={"bundle": bundle(), "recipient": NUMBER, "confirm": "1", "price": "1"}, **at),
+        client.post(
+            "/orders",
+            data={"bundle": bundle(), "recipient": NUMBER, "confirm": "1", "price": "1"},
+            **at,
+        ),
     ):
         assert page.status_code == 400 and page.headers["Cache-Control"] == "no-store"
         assert "keeps no cookies" in page.text and "grown old" not in page.text
@@ -262,15 +305,21 @@ def test_a_browser_without_cookies_is_told_so_and_how_to_order_anyway(app, bundl
         assert "MTN 1 GB for 024\xa0123\xa04567" in unquote(link)
 
 
-@pytest.mark.parametrize("foreign", ["_ga=GA1.2.3; consent=1", "__Secure-proxy=1", "makola=__Host-makola"])
+@pytest.mark.parametrize(
+    "foreign", ["_ga=GA1.2.3; consent=1", "__Secure-proxy=1", "makola=__Host-makola"]
+)
 def test_a_cookie_that_is_not_ours_does_not_count_as_one(app, bundle, counts, foreign):
-    """A proxy or a sibling address may add cookies of its own to a browser that keeps none of ours."""
+    """A proxy or a sibling address may add cookies of its own to a browser that keeps none of
+    ours."""
     client, before = app.test_client(use_cookies=False), counts()
     headers = {"Origin": "http://ama.localhost", "Cookie": foreign}
     at: dict[str, Any] = {"base_url": "http://ama.localhost", "headers": headers}
     form = {"bundle": bundle(), "recipient": NUMBER}
     where = client.post("/orders", data=form, **at).location
-    for page in (client.get(where, **at), client.post("/orders", data=form | {"confirm": "1", "price": "1"}, **at)):
+    for page in (
+        client.get(where, **at),
+        client.post("/orders", data=form | {"confirm": "1", "price": "1"}, **at),
+    ):
         assert page.status_code == 400 and "keeps no cookies" in page.text
         assert "grown old" not in page.text and "put away" not in page.text
     assert counts() == before
@@ -299,24 +348,34 @@ def test_a_log_in_without_cookies_is_told_so(app, host, foreign):
     headers = {"Origin": f"http://{host}.localhost"} | ({"Cookie": foreign} if foreign else {})
     at: dict[str, Any] = {"base_url": f"http://{host}.localhost", "headers": headers}
     token = fields(client.get("/login", **at).text)["csrf_token"]
-    page = client.post("/login", data={"csrf_token": token, "email": "ama@example.test", "password": "x"}, **at)
+    page = client.post(
+        "/login", data={"csrf_token": token, "email": "ama@example.test", "password": "x"}, **at
+    )
     assert page.status_code == 400
-    assert "keeps no cookies" in page.text and "Allow cookies" in page.text and 'href="/login"' in page.text
+    assert (
+        "keeps no cookies" in page.text
+        and "Allow cookies" in page.text
+        and 'href="/login"' in page.text
+    )
     assert "grown old" not in page.text and 'value="x"' not in page.text
 
 
-def test_an_old_form_of_a_browser_that_keeps_cookies_is_old_and_no_more(app, visitor: Callable[..., Any]):
+def test_an_old_form_of_a_browser_that_keeps_cookies_is_old_and_no_more(
+    app, visitor: Callable[..., Any]
+):
     agent = visitor("portal")
     agent.get("/login")
     page = agent.post("/login", {"email": "ama@example.test", "csrf_token": "old"}, csrf=False)
     assert page.status_code == 400 and "grown old" in page.text and "cookies" not in page.text
 
 
-# Where only a token speaks for a browser, a session planted by a sibling store fits no device of its own
+# Where only a token speaks for a browser, a session planted by a sibling store fits no device of
+# its own
 
 
 def planted(victim: Shop, attacker: Shop) -> None:
-    """The attacker's session beside the victim's device, as a sibling plants it where `__Host-` means nothing."""
+    """The attacker's session beside the victim's device, as a sibling plants it where `__Host-`
+    means nothing."""
     session = attacker.client.get_cookie("__Host-makola", domain="ama.localhost")
     assert session is not None
     victim.client.set_cookie("__Host-makola", session.value, domain="ama.localhost", secure=True)
@@ -345,11 +404,15 @@ def test_a_planted_session_cancels_and_confirms_nothing(shop, bundle, in_store, 
 
 @pytest.mark.parametrize("planted", ["x", "~forged", "", "W10.sig", "y" * 3_000])
 def test_a_device_cookie_planted_before_our_own_locks_nobody_out(shop, bundle, planted):
-    """A cookie with a longer path, or of a parent domain, is sent first by browsers that know no `__Host-`."""
+    """A cookie with a longer path, or of a parent domain, is sent first by browsers that know no
+    `__Host-`."""
     customer = shop("ama")
     where = begin(customer, bundle())
     own = customer.client.get_cookie("__Host-device", domain="ama.localhost").value
-    for both in (f"__Host-device={planted}; __Host-device={own}", f"__Host-device={own}; __Host-device={planted}"):
+    for both in (
+        f"__Host-device={planted}; __Host-device={own}",
+        f"__Host-device={own}; __Host-device={planted}",
+    ):
         page = customer.get_carrying(where, both)
         assert page.status_code == 200 and SHOWN in page.text
 
@@ -358,13 +421,17 @@ def test_an_order_that_is_over_and_forgotten_is_named_without_its_number(app, sh
     customer = shop("ama")
     where = begin(customer, bundle())
     code = customer.post("/orders", fields(customer.get(where).text)).location.rsplit("/", 1)[1]
-    tables_owner.execute(f"UPDATE order_drafts SET recipient_msisdn = '+233200000000' WHERE id = '{where[8:]}'")
+    tables_owner.execute(
+        f"UPDATE order_drafts SET recipient_msisdn = '+233200000000' WHERE id = '{where[8:]}'"
+    )
     set_order(app, "ama", code, state="cancelled", recipient_msisdn="+23324xxx4567")
     page = customer.get(where)
     assert page.status_code == 200 and "•••" in page.text and "once more" not in page.text
 
 
-def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_forms_are_checked_by(app, shop, bundle):
+def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_forms_are_checked_by(
+    app, shop, bundle
+):
     """A sibling may plant, for the review page alone, a session that it was given here itself."""
     stranger, customer = shop("ama"), shop("ama")
     assert stranger.get(begin(stranger, bundle())).status_code == 200
@@ -379,10 +446,16 @@ def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_form
     signer = app.session_interface.get_signing_serializer(app)
     assert signer.loads(given)["csrf_token"] != learnt
     fields = {"confirm": "1", **form_fields(page.text)}
-    for both in (f"__Host-makola={theirs}; __Host-makola={given}", f"__Host-makola={given}; __Host-makola={theirs}"):
+    for both in (
+        f"__Host-makola={theirs}; __Host-makola={given}",
+        f"__Host-makola={given}; __Host-makola={theirs}",
+    ):
         client = app.test_client(use_cookies=False)
         answer = client.post(
-            "/orders", base_url=customer.base, data=fields, headers={"Cookie": f"{both}; __Host-device={device}"}
+            "/orders",
+            base_url=customer.base,
+            data=fields,
+            headers={"Cookie": f"{both}; __Host-device={device}"},
         )
         assert answer.status_code == 303 and answer.location.startswith("/orders/"), answer.text
 

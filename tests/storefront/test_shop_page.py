@@ -32,7 +32,9 @@ def test_bundles_stand_under_their_network_with_their_price(shop, in_store):
     for network in phones.NETWORKS:
         part = re.search(rf'<div class="net" id="{network}".*?</ul>', html, re.DOTALL)[0]
         shown = re.findall(r'value="(\d+)".*?<span class="n">(GH₵\s[\d.,]+)</span>', part)
-        assert [int(bundle_id) for bundle_id, _ in shown] == [l.bundle_id for l in shelf if l.network == network]
+        assert [int(bundle_id) for bundle_id, _ in shown] == [
+            l.bundle_id for l in shelf if l.network == network
+        ]
         assert [price.split()[1] for _, price in shown] == [
             f"{l.price_pesewas / 100:,.2f}" for l in shelf if l.network == network
         ]
@@ -41,7 +43,10 @@ def test_bundles_stand_under_their_network_with_their_price(shop, in_store):
 def test_the_number_field_takes_any_spelling_and_the_page_names_whom_to_pay(shop, change_store):
     change_store("ama", momo_number="+233240000001", whatsapp="+233240000002", name="Ama's Data")
     html = shop("ama").get("/").text
-    assert re.search(r'<input id="recipient" name="recipient" type="tel" inputmode="tel" autocomplete="tel"', html)
+    assert re.search(
+        r'<input id="recipient" name="recipient" type="tel" inputmode="tel" autocomplete="tel"',
+        html,
+    )
     assert "pattern=" not in html
     assert "024\xa0000\xa00001" in html
     assert 'href="https://wa.me/233240000002"' in html
@@ -71,7 +76,9 @@ def test_first_view_fits_the_budget_all_in(shop):
     page = shop("ama").get("/")
     style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL)[1]
     asked = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    files = [shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True) for path in asked]
+    files = [
+        shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True) for path in asked
+    ]
     assert asked and all(file.status_code == 200 for file in files)
     weights = {"page": compressed(page.data), "css": compressed(style.encode())}
     whole = weights["page"] + sum(len(file.data) for file in files)
@@ -99,7 +106,8 @@ def test_each_store_wears_its_own_colour(shop, change_store):
 
 
 COLOURS = [
-    "#" + "".join(f"{part:02x}" for part in parts) for parts in itertools.product((0, 64, 119, 128, 200, 255), repeat=3)
+    "#" + "".join(f"{part:02x}" for part in parts)
+    for parts in itertools.product((0, 64, 119, 128, 200, 255), repeat=3)
 ]
 
 
@@ -118,7 +126,9 @@ def test_contrast_is_what_wcag_computes(one, other, ratio):
     assert theme.contrast(one, other) == pytest.approx(ratio, abs=0.01)
 
 
-@pytest.mark.parametrize("colour", ["", None, "red", "#12345", "#12345g", "#fff;}body{display:none"])
+@pytest.mark.parametrize(
+    "colour", ["", None, "red", "#12345", "#12345g", "#fff;}body{display:none"]
+)
 def test_a_colour_that_is_none_never_reaches_the_stylesheet(colour):
     assert theme.valid(colour) == "#1f4d3a"
 
@@ -155,29 +165,45 @@ def test_a_paused_network_says_since_when_and_what_works(shop, in_store, bundle,
 def test_a_paused_network_names_only_what_this_store_sells_instead(shop, in_store, bundle):
     mtn, customer = bundle("mtn"), shop("ama")
     form = fields(customer.review(mtn).text)
-    hidden = in_store("ama", lambda: [line for line in catalog.shelf() if line.network in ("telecel", "at")])
+    hidden = in_store(
+        "ama", lambda: [line for line in catalog.shelf() if line.network in ("telecel", "at")]
+    )
     for line in hidden[:-1] if hidden[-1].network == "at" else hidden:
-        in_store("ama", lambda line=line: catalog.save_price(line.bundle_id, line.price_pesewas, True, SYSTEM))
+        in_store(
+            "ama",
+            lambda line=line: catalog.save_price(line.bundle_id, line.price_pesewas, True, SYSTEM),
+        )
     in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
     for answer in (shop("ama").review(mtn), customer.post("/orders", form)):
         said = re.search(r'role="alert".*?</div>', answer.text, re.DOTALL)[0]
         assert answer.status_code == 422 and "AT works." in said and "Telecel" not in said
-    in_store("ama", lambda: catalog.save_price(hidden[-1].bundle_id, hidden[-1].price_pesewas, True, SYSTEM))
+    in_store(
+        "ama",
+        lambda: catalog.save_price(hidden[-1].bundle_id, hidden[-1].price_pesewas, True, SYSTEM),
+    )
     said = re.search(r'role="alert".*?</div>', shop("ama").review(mtn).text, re.DOTALL)[0]
     assert "MTN is paused since" in said and "work" not in said
 
 
-def test_a_shop_that_sells_nothing_just_now_opens_by_itself_with_and_without_javascript(shop, in_store, bundle):
+def test_a_shop_that_sells_nothing_just_now_opens_by_itself_with_and_without_javascript(
+    shop, in_store, bundle
+):
     mtn, customer = bundle("mtn"), shop("ama")
     assert "data-look" not in customer.get("/").text and "refresh" not in customer.get("/").text
     form = fields(customer.review(mtn).text)
     where = customer.client.post(
-        "/orders", data={"bundle": mtn, "recipient": NUMBER}, base_url=customer.base, headers={"Origin": customer.base}
+        "/orders",
+        data={"bundle": mtn, "recipient": NUMBER},
+        base_url=customer.base,
+        headers={"Origin": customer.base},
     ).location
     in_store("ama", lambda: catalog.pause_sales("test", SYSTEM))
     for page in (customer.get("/"), customer.get(where), customer.post("/orders", form)):
         assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.text
-        assert 'data-look="60" data-at=""' in page.text and "store.js" not in page.text.split("</head>")[1]
+        assert (
+            'data-look="60" data-at=""' in page.text
+            and "store.js" not in page.text.split("</head>")[1]
+        )
         assert re.search(r'<script src="[^"]*store[^"]*\.js"', page.text)
         assert "opens again by itself" in page.text
     answered = customer.post("/orders", {"bundle": mtn, "recipient": NUMBER})
@@ -214,7 +240,9 @@ def test_a_link_may_choose_the_bundle_but_never_carries_a_number(shop, bundle):
 
 
 @pytest.mark.parametrize("wanted", ["999999", "0", "x", "hidden", "paused"])
-def test_a_chosen_bundle_that_is_not_sold_is_said_and_not_forgotten_silently(shop, bundle, in_store, wanted):
+def test_a_chosen_bundle_that_is_not_sold_is_said_and_not_forgotten_silently(
+    shop, bundle, in_store, wanted
+):
     mtn = bundle("mtn")
     if wanted == "hidden":
         in_store("ama", lambda: catalog.save_price(mtn, 1_000, True, SYSTEM))
@@ -229,7 +257,8 @@ def test_a_chosen_bundle_that_is_not_sold_is_said_and_not_forgotten_silently(sho
 
 
 @pytest.mark.parametrize(
-    "query", ["bundle=%FF", "bundle=٣", "bundle=-1", "bundle=99999999999", "bundle=1&bundle=2", "x" * 4000]
+    "query",
+    ["bundle=%FF", "bundle=٣", "bundle=-1", "bundle=99999999999", "bundle=1&bundle=2", "x" * 4000],
 )
 def test_a_strange_link_shows_the_plain_shop(shop, query):
     page = shop("ama").get("/?" + query)
@@ -239,7 +268,10 @@ def test_a_strange_link_shows_the_plain_shop(shop, query):
 
 def test_link_previews_name_the_store_and_the_cheapest_bundles(shop, in_store):
     html = shop("ama").get("/").text
-    cheapest = min((l for l in in_store("ama", catalog.shelf) if l.network == "mtn"), key=lambda l: l.price_pesewas)
+    cheapest = min(
+        (l for l in in_store("ama", catalog.shelf) if l.network == "mtn"),
+        key=lambda l: l.price_pesewas,
+    )
     described = re.search(r'property="og:description" content="([^"]+)"', html)[1]
     assert f"MTN {cheapest.size_text} GH₵ {cheapest.price_pesewas / 100:.2f}" in described
     assert re.search(r'property="og:url" content="[a-z]+://ama\.localhost[^"]*/"', html)

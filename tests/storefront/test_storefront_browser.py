@@ -1,4 +1,5 @@
-"""The customers' side in a real Chromium: accessibility, polling without navigation, keyboard, and scripts off."""
+"""The customers' side in a real Chromium: accessibility, polling without navigation, keyboard, and
+scripts off."""
 
 from __future__ import annotations
 
@@ -19,11 +20,15 @@ from core import catalog, orders
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=3),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+    ),
 ]
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
 AXE = (VENDOR / "axe.min.js").read_text()
@@ -59,10 +64,17 @@ def phone(browser: Browser, address: str) -> Iterator[Callable[..., BrowserConte
     complaints: list[str] = []
 
     def new(**options) -> BrowserContext:
-        settings = {"viewport": {"width": 320, "height": 640}, "base_url": address, "locale": "en-GB"} | options
+        settings = {
+            "viewport": {"width": 320, "height": 640},
+            "base_url": address,
+            "locale": "en-GB",
+        } | options
         context = browser.new_context(**settings)
         context.set_default_timeout(10_000)
-        context.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        context.on(
+            "console",
+            lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+        )
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
         return context
@@ -70,7 +82,10 @@ def phone(browser: Browser, address: str) -> Iterator[Callable[..., BrowserConte
     yield new
     for context in contexts:
         context.close()
-    planned = ("Failed to load resource", "Unexpected token")  # pages of 4xx, and a file broken on purpose
+    planned = (
+        "Failed to load resource",
+        "Unexpected token",
+    )  # pages of 4xx, and a file broken on purpose
     unexpected = [text for text in complaints if not any(words in text for words in planned)]
     assert unexpected == []
 
@@ -98,16 +113,27 @@ def _buy_without_script(page: Page) -> str:
 
 
 def complete(app, code: str) -> None:
-    set_order(app, "ama", code, **{name: value() if callable(value) else value for name, value in DONE.items()})
+    set_order(
+        app,
+        "ama",
+        code,
+        **{name: value() if callable(value) else value for name, value in DONE.items()},
+    )
 
 
 def judged(page: Page) -> list[str]:
-    """What axe finds wrong, by rule and place. Run without `eval`, which the page's policy forbids."""
+    """What axe finds wrong, by rule and place. Run without `eval`, which the page's policy
+    forbids."""
     page.evaluate(AXE)
     found = page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
+        " 'best-practice']})"
     )
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
+    return [
+        f"{rule['id']}: {node['html'][:120]}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
 
 
 def test_the_vendored_judge_is_the_one_we_took():
@@ -116,7 +142,9 @@ def test_the_vendored_judge_is_the_one_we_took():
 
 
 @pytest.mark.parametrize(("scheme", "colour"), [("light", "#0b6e4f"), ("dark", "#ffcc00")])
-def test_every_page_is_accessible_and_fits_320_pixels(app, phone, change_store, in_store, scheme, colour):
+def test_every_page_is_accessible_and_fits_320_pixels(
+    app, phone, change_store, in_store, scheme, colour
+):
     change_store("ama", colour=colour)
     page = phone(color_scheme=scheme).new_page()
     found: dict[str, list[str]] = {}
@@ -242,7 +270,9 @@ def test_back_from_the_order_past_a_mistake_asks_nobody_to_send_a_form_again(pho
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_back_past_a_confirmation_that_was_not_taken_asks_nobody_to_send_a_form_again(phone, script):
+def test_back_past_a_confirmation_that_was_not_taken_asks_nobody_to_send_a_form_again(
+    phone, script
+):
     """The same bundle was ordered in another tab meanwhile; then the browser lost its session."""
     context = phone(java_script_enabled=script)
     page, other = context.new_page(), context.new_page()
@@ -303,7 +333,9 @@ def test_an_htmx_that_never_ends_or_breaks_leaves_nobody_pending(app, phone):
             context.route(
                 "**/htmx-*.js",
                 lambda route, name=name: (
-                    route.fulfill(body=BREAKS, content_type="text/javascript") if name == "breaks" else None
+                    route.fulfill(body=BREAKS, content_type="text/javascript")
+                    if name == "breaks"
+                    else None
                 ),
             )
         page = context.new_page()
@@ -353,14 +385,18 @@ def hide(page, hidden):
 
 @pytest.mark.parametrize("broken", ["a syntax error", "lost", "not a word"])
 def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(app, phone, broken):
-    """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for ever."""
+    """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for
+    ever."""
     context = phone()
 
     def instead(route):
         if broken == "lost":
             route.abort()
         else:
-            route.fulfill(body="const a = ?.b;" if broken == "a syntax error" else "", content_type="text/javascript")
+            route.fulfill(
+                body="const a = ?.b;" if broken == "a syntax error" else "",
+                content_type="text/javascript",
+            )
 
     context.route("**/htmx-*.js", instead)
     page = context.new_page()
@@ -388,7 +424,9 @@ def test_everything_works_with_javascript_off(app, phone):
     code = buy(page)
     expect(page.locator("#label")).to_have_text("Pending")
     complete(app, code)
-    expect(page.locator("#label")).to_have_text("Completed", timeout=15_000)  # by the page's own meta refresh
+    expect(page.locator("#label")).to_have_text(
+        "Completed", timeout=15_000
+    )  # by the page's own meta refresh
     page.goto("/track")
     page.get_by_label("Order code").fill(code.lower())
     page.get_by_role("button", name="Show the order").click()
@@ -433,7 +471,9 @@ def test_the_whole_purchase_by_keyboard(phone):
         page.keyboard.press("Tab")
         if confirm.evaluate("button => button === document.activeElement"):
             break
-    covered = "b => { const r = b.getBoundingClientRect(); return r.top < 0 || r.bottom > innerHeight }"
+    covered = (
+        "b => { const r = b.getBoundingClientRect(); return r.top < 0 || r.bottom > innerHeight }"
+    )
     assert confirm.evaluate(covered) is False
     page.keyboard.press("Enter")
     page.wait_for_url(ORDER_URL)
@@ -451,11 +491,18 @@ def test_the_network_follows_the_number_and_may_be_overruled(phone):
     ):
         number.fill(typed)
         expect(hint).to_have_text(f"Looks like {name}.")
-        assert page.locator(".net:visible").evaluate_all("groups => groups.map(g => g.id)") == [shown]
+        assert page.locator(".net:visible").evaluate_all("groups => groups.map(g => g.id)") == [
+            shown
+        ]
     page.locator("#mtn input").first.check()
     page.get_by_role("link", name="Telecel", exact=True).click()
-    expect(page.locator("#mtn input:checked")).to_be_visible()  # what is chosen stays in sight, and alone
-    assert page.locator("#mtn li:visible").count() == 1 and page.locator("#telecel li:visible").count() > 1
+    expect(
+        page.locator("#mtn input:checked")
+    ).to_be_visible()  # what is chosen stays in sight, and alone
+    assert (
+        page.locator("#mtn li:visible").count() == 1
+        and page.locator("#telecel li:visible").count() > 1
+    )
     page.locator("#telecel input").first.check()
     expect(page.locator("#mtn")).to_be_hidden()
     page.get_by_role("link", name="All", exact=True).click()
@@ -481,7 +528,10 @@ def test_what_was_chosen_stays_when_the_number_is_of_another_network(phone):
     number.fill("024 765 4321")
     expect(hint).to_have_text("Looks like MTN.")
     expect(page.locator("#telecel")).to_be_hidden()
-    assert page.locator("#mtn input:checked").count() == 1 and page.locator("#mtn li:visible").count() > 1
+    assert (
+        page.locator("#mtn input:checked").count() == 1
+        and page.locator("#mtn li:visible").count() > 1
+    )
     number.fill("020 765 4321")
     page.locator("#telecel input").first.check()
     expect(hint).to_have_text("Looks like Telecel.")
@@ -493,7 +543,10 @@ def test_numbers_are_remembered_on_this_device_until_forgotten(phone):
     buy(page)
     page.goto("/")
     page.get_by_role("button", name="024 123 4567").click()
-    assert page.get_by_label("Number to receive the data").input_value().replace("\xa0", " ") == "024 123 4567"
+    assert (
+        page.get_by_label("Number to receive the data").input_value().replace("\xa0", " ")
+        == "024 123 4567"
+    )
     expect(page.locator("#hint")).to_have_text("Looks like MTN.")
     page.get_by_role("button", name="Forget").click()
     page.reload()
@@ -505,7 +558,8 @@ def test_numbers_are_remembered_on_this_device_until_forgotten(phone):
 
 
 def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
-    """Every answer's bytes as gzip, scripts and polls included; the page itself is counted as its proxy sends it."""
+    """Every answer's bytes as gzip, scripts and polls included; the page itself is counted as its
+    proxy sends it."""
     import gzip
 
     page = phone().new_page()
@@ -513,7 +567,9 @@ def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
 
     def weigh(response) -> None:
         if response.status == 200:
-            weights[response.url] = max(weights.get(response.url, 0), len(gzip.compress(response.body(), 6)))
+            weights[response.url] = max(
+                weights.get(response.url, 0), len(gzip.compress(response.body(), 6))
+            )
 
     page.on("response", weigh)
     buy(page)

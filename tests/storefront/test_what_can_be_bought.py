@@ -1,4 +1,5 @@
-"""What cannot be bought is not offered, not reviewed and not placed, and every page of the store says why and since when."""
+"""What cannot be bought is not offered, not reviewed and not placed, and every page of the store
+says why and since when."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def refused() -> None:
 def float_of(pesewas: int) -> Callable[[], None]:
     def deed() -> None:
         with transaction():
-            ledger.fund_float(pesewas - ledger.platform_balances()["supplier_float"], "for a test", SYSTEM)
+            ledger.fund_float(
+                pesewas - ledger.platform_balances()["supplier_float"], "for a test", SYSTEM
+            )
 
     return deed
 
@@ -64,7 +67,9 @@ def part(html: str, network: str) -> str:
     return found[0]
 
 
-def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(shop, bundle, platform, counts):
+def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(
+    shop, bundle, platform, counts
+):
     cheap = bundle("mtn")
     platform(float_of(885))  # the smallest MTN bundle costs 460, the next 900
     html = shop("ama").get("/").text
@@ -84,13 +89,18 @@ def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(
 
 
 def test_a_sold_out_size_is_neither_reviewed_nor_placed(shop, in_store, platform, counts):
-    dear = in_store("ama", lambda: next(l.bundle_id for l in catalog.shelf() if (l.network, l.mb) == ("mtn", 10_240)))
+    dear = in_store(
+        "ama",
+        lambda: next(l.bundle_id for l in catalog.shelf() if (l.network, l.mb) == ("mtn", 10_240)),
+    )
     customer = shop("ama")
     review = customer.review(dear)
     platform(float_of(885))
     before = counts()
     again = customer.post("/orders", fields(review.text))
-    assert again.status_code == 422 and re.search(r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another", again.text)
+    assert again.status_code == 422 and re.search(
+        r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another", again.text
+    )
     assert NUMBER in again.text  # what was typed stays
     assert shop("ama").review(dear).status_code == 422
     assert counts() == before
@@ -105,7 +115,9 @@ def test_a_sold_out_size_is_neither_reviewed_nor_placed(shop, in_store, platform
         (refused, "Sending is stopped while something is settled with the supplier"),
     ],
 )
-def test_while_nothing_can_be_sent_the_shop_says_so_before_anyone_orders(what, said, shop, bundle, platform, counts):
+def test_while_nothing_can_be_sent_the_shop_says_so_before_anyone_orders(
+    what, said, shop, bundle, platform, counts
+):
     mtn, customer = bundle("mtn"), shop("ama")
     review = customer.review(mtn)
     platform(what)
@@ -152,7 +164,10 @@ def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(shop, bundle
     ("listed", "why"),
     [
         (lambda: offers()[1:], r"MTN 1 GB is not offered at the moment\."),
-        (lambda: [replace(offers()[0], cost_pesewas=900), *offers()[1:]], r"price for MTN 1 GB has risen\."),
+        (
+            lambda: [replace(offers()[0], cost_pesewas=900), *offers()[1:]],
+            r"price for MTN 1 GB has risen\.",
+        ),
     ],
 )
 def test_nobody_is_asked_to_pay_for_what_the_list_has_no_more_or_only_dearer(
@@ -160,7 +175,9 @@ def test_nobody_is_asked_to_pay_for_what_the_list_has_no_more_or_only_dearer(
 ):
     customer = shop("ama")
     code = customer.order(bundle())
-    mark = re.search(r'data-hx-get="([^"]+)"', customer.get(f"/orders/{code}").text)[1].replace("&amp;", "&")
+    mark = re.search(r'data-hx-get="([^"]+)"', customer.get(f"/orders/{code}").text)[1].replace(
+        "&amp;", "&"
+    )
     platform(lambda: catalog.apply_sync("datamart", listed()))
     moved = customer.get(mark)
     assert moved.status_code == 200
@@ -170,14 +187,19 @@ def test_nobody_is_asked_to_pay_for_what_the_list_has_no_more_or_only_dearer(
     assert "You pay" in customer.get(f"/orders/{code}").text
     as_store("ama", lambda: orders.release(code, AMA))
     platform(lambda: catalog.apply_sync("datamart", listed()))
-    assert re.search(rf"Accepted\. [^<]*{why} [^<]* sends it when that is over", customer.get(f"/orders/{code}").text)
+    assert re.search(
+        rf"Accepted\. [^<]*{why} [^<]* sends it when that is over",
+        customer.get(f"/orders/{code}").text,
+    )
 
 
 def test_a_risen_cost_that_the_price_still_covers_is_the_agent_s_to_decide(shop, bundle, platform):
     customer = shop("ama")
     code = customer.order(bundle())
     dearer = [replace(offers()[0], cost_pesewas=472), *offers()[1:]]
-    platform(lambda: catalog.apply_sync("datamart", dearer))  # within three in a hundred: agents pay 482 of 508
+    platform(
+        lambda: catalog.apply_sync("datamart", dearer)
+    )  # within three in a hundred: agents pay 482 of 508
     assert "You pay" in customer.get(f"/orders/{code}").text
 
 
@@ -188,11 +210,15 @@ def test_an_order_in_line_says_why_it_waits(shop, bundle, platform, as_store):
     as_store("ama", lambda: orders.release(code, AMA))
     html = customer.get(f"/orders/{code}").text
     assert re.search(
-        r"Accepted\. [^<]*has been out of reach since \d\d:\d\d\. It is sent by itself when that is over\.", html
+        r"Accepted\. [^<]*has been out of reach since \d\d:\d\d\. It is sent by itself when that is"
+        r" over\.",
+        html,
     )
     platform(back)
     platform(float_of(100))
-    assert "new stock" not in customer.get(f"/orders/{code}").text  # that is not what this one waits for
+    assert (
+        "new stock" not in customer.get(f"/orders/{code}").text
+    )  # that is not what this one waits for
 
 
 def test_an_order_in_line_for_float_waits_for_new_stock(shop, bundle, platform, as_store):
@@ -200,7 +226,9 @@ def test_an_order_in_line_for_float_waits_for_new_stock(shop, bundle, platform, 
     code = customer.order(bundle())
     platform(float_of(100))
     as_store("ama", lambda: orders.release(code, AMA))
-    assert re.search(r"It has been waiting for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text)
+    assert re.search(
+        r"It has been waiting for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text
+    )
 
 
 def test_estimates_are_silent_while_buying_stands_still(app, shop, bundle, platform, clocks):
@@ -209,10 +237,19 @@ def test_estimates_are_silent_while_buying_stands_still(app, shop, bundle, platf
     for code in codes[:3]:
         now = clock.now()
         set_order(
-            app, "ama", code, state="completed", queued_at=now - timedelta(minutes=3), completed_at=now, final_at=now
+            app,
+            "ama",
+            code,
+            state="completed",
+            queued_at=now - timedelta(minutes=3),
+            completed_at=now,
+            final_at=now,
         )
     set_order(app, "ama", codes[3], state="processing", processing_at=clock.now())
-    assert "about 3 min" in customer.review(mtn).text and "about 3 min" in customer.get(f"/orders/{codes[3]}").text
+    assert (
+        "about 3 min" in customer.review(mtn).text
+        and "about 3 min" in customer.get(f"/orders/{codes[3]}").text
+    )
     platform(away)
     assert "about 3 min" not in customer.get(f"/orders/{codes[3]}").text
     platform(back)
@@ -230,7 +267,9 @@ def test_a_relay_that_is_away_is_said(shop, bundle, platform, clocks):
     clocks.pass_by(20)
     html = shop("ama").get("/").text
     said = re.sub(r"<[^>]+>", "", html)
-    assert "Delivery may take longer than usual." in html and re.search(r"We last looked at \d\d:\d\d whether", said)
+    assert "Delivery may take longer than usual." in html and re.search(
+        r"We last looked at \d\d:\d\d whether", said
+    )
     assert "few minutes" not in html and "few minutes" in fresh and 'type="radio"' in html
     clocks.pass_by(60)
     html = shop("ama").get("/").text
@@ -274,12 +313,15 @@ def test_a_pending_order_reads_its_bundle_once(app, shop, bundle):
     where = re.search(r'data-hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
     for path in (f"/orders/{code}", f"/orders/{code}/status", where):
         asked = statements(app, lambda path=path: customer.get(path))
-        of_bundles = [one for one in asked if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one]
+        of_bundles = [
+            one for one in asked if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one
+        ]
         assert len(of_bundles) == 1, (path, asked)
 
 
 def test_the_store_page_makes_three_statements(app, shop):
-    """The store of this host, what can be bought with all pauses, the shelf. It was four before it knew of the supplier."""
+    """The store of this host, what can be bought with all pauses, the shelf. It was four before it
+    knew of the supplier."""
     heard: list[str] = []
     hear = lambda conn, cursor, statement, *rest: heard.append(statement)
     with app.app_context():

@@ -1,1 +1,2 @@
-"""What journeys, proofs and benchmarks share: people, pages, the running program, its supplier, its books."""
+"""What journeys, proofs and benchmarks share: people, pages, the running program, its supplier, its
+books."""

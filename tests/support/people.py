@@ -35,7 +35,9 @@ class Visitor:
     source: str = ""
     """The address they come from; empty: the usual one of this machine."""
 
-    def call(self, method: str, path: str, fields: Fields | None = None, htmx: bool = False) -> Call:
+    def call(
+        self, method: str, path: str, fields: Fields | None = None, htmx: bool = False
+    ) -> Call:
         """The request as the browser would send it."""
         headers = {"Host": urlsplit(self.url).netloc, "Connection": "close", "Accept": "text/html"}
         if self.cookies:
@@ -94,7 +96,8 @@ class Customer(Visitor):
         return found
 
     def post(self, path: str, fields: Fields) -> Answer:
-        """Post as a browser does: a confirmed form that was not taken leads back to its review page."""
+        """Post as a browser does: a confirmed form that was not taken leads back to its review
+        page."""
         answer = super().post(path, fields)
         is_asked_again = ("confirm", "1") in fields and answer.location.startswith("/review/")
         return self.get(answer.location) if is_asked_again else answer
@@ -107,7 +110,10 @@ class Customer(Visitor):
     def filled_form(self, bundle: Bundle, number: str) -> Fields:
         """The confirmed form of the review page, ready to be sent once or fifty times."""
         answer = self.review(bundle, number)
-        must(answer.status == 200, f"the review page answered {answer.status}: {headline(answer.text)}")
+        must(
+            answer.status == 200,
+            f"the review page answered {answer.status}: {headline(answer.text)}",
+        )
         return form_of(answer.text, "/orders")
 
     def order(self, bundle: Bundle, number: str) -> str:
@@ -180,13 +186,17 @@ class Owner(Visitor):
         ]
         form += [("amount", f"{pesewas / 100:.2f}"), ("reason", reason)]
         answer = self.post(f"/stores/{store}/fund", form)
-        must(answer.status == 303, f"funding {store} answered {answer.status}: {headline(answer.text)}")
+        must(
+            answer.status == 303,
+            f"funding {store} answered {answer.status}: {headline(answer.text)}",
+        )
 
 
 def log_in(visitor: V, login: dict[str, str]) -> V:
     """Log in through the page. Raises `Failed` when that is refused.
 
-    A process looks at two passwords at once and says *busy* to the next: then the button is pressed again, as it asks.
+    A process looks at two passwords at once and says *busy* to the next: then the button is pressed
+    again, as it asks.
     """
     form = [
         (name, value)
@@ -197,12 +207,16 @@ def log_in(visitor: V, login: dict[str, str]) -> V:
     deadline = time.monotonic() + BUSY_S
     while (answer := visitor.post("/login", form)).status == 503 and time.monotonic() < deadline:
         time.sleep(AGAIN_S)
-    must(answer.status == 303, f"logging in at {visitor.url} answered {answer.status}: {headline(answer.text)}")
+    must(
+        answer.status == 303,
+        f"logging in at {visitor.url} answered {answer.status}: {headline(answer.text)}",
+    )
     return visitor
 
 
 def have_money_for(running: Running, agent: Agent, store: str, orders: int, bundle: Bundle) -> None:
-    """See to it that the store's wallet pays for so many orders: the owner funds what earlier journeys spent."""
+    """See to it that the store's wallet pays for so many orders: the owner funds what earlier
+    journeys spent."""
     missing = orders * agent.costs()[bundle.bundle_id] - agent.wallet_pesewas()
     if missing > 0:
         Owner.logged_in(running).fund(store, missing, "for a journey")

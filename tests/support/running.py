@@ -1,7 +1,7 @@
 """A running Makola as a script from outside sees it: what `ready.json` says, and nothing else.
 
-Decides how a journey waits, prints and fails. Leaves what people do to `people`, the supplier's admin API to
-`supplier`, the proof of the books to `books`.
+Decides how a journey waits, prints and fails. Leaves what people do to `people`, the supplier's
+admin API to `supplier`, the proof of the books to `books`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Running:
             return cls(instance, json.loads((instance / "ready.json").read_text()))
         except (OSError, ValueError) as error:
             raise Failed(
-                f"nothing is ready in {instance} ({error}): start `python3 dev.py up` first, or name its folder "
-                "with --instance"
+                f"nothing is ready in {instance} ({error}): start `python3 dev.py up` first, or"
+                " name its folder with --instance"
             ) from error
 
     def pids(self, kind: str) -> list[int]:
@@ -93,7 +93,9 @@ def must(true: object, what: str) -> None:
 def options(description: str | None) -> argparse.ArgumentParser:
     """A parser with the option every journey has."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--instance",

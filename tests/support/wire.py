@@ -52,7 +52,9 @@ class Call:
 
     def connect(self) -> None:
         source = (self.source, 0) if self.source else None
-        self._connection = http.client.HTTPConnection(self.address, timeout=WAIT_S, source_address=source)
+        self._connection = http.client.HTTPConnection(
+            self.address, timeout=WAIT_S, source_address=source
+        )
         self._connection.connect()
 
     def send(self) -> Answer:
@@ -67,7 +69,12 @@ class Call:
             text = response.read().decode("utf-8", "replace")
         finally:
             connection.close()
-        return Answer(response.status, tuple(response.getheaders()), text, (time.perf_counter() - began) * 1000)
+        return Answer(
+            response.status,
+            tuple(response.getheaders()),
+            text,
+            (time.perf_counter() - began) * 1000,
+        )
 
 
 def at_once(calls: Sequence[Call]) -> list[Answer]:
@@ -90,5 +97,8 @@ def at_once(calls: Sequence[Call]) -> list[Answer]:
     for thread in threads:
         thread.join(2 * WAIT_S)
     lost = [answer for answer in answers if isinstance(answer, Exception)]
-    must(not lost, f"{len(lost)} of {len(calls)} simultaneous requests had no answer, the first: {lost[:1]!r}")
+    must(
+        not lost,
+        f"{len(lost)} of {len(calls)} simultaneous requests had no answer, the first: {lost[:1]!r}",
+    )
     return [answer for answer in answers if isinstance(answer, Answer)]

@@ -1,6 +1,8 @@
-"""The smallest program that looks like Makola to `up`: migrations, seed, supervise and a health page.
+"""The smallest program that looks like Makola to `up`: migrations, seed, supervise and a health
+page.
 
-The tests of the development tools run it, so that they need nothing of the application and finish in seconds.
+The tests of the development tools run it, so that they need nothing of the application and finish
+in seconds.
 """
 
 from __future__ import annotations
@@ -68,10 +70,14 @@ def supervise(pids_file: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
     written = None
     while not stopping:
-        running = [(kind, p if p.poll() is None else subprocess.Popen(sleeper)) for kind, p in running]
+        running = [
+            (kind, p if p.poll() is None else subprocess.Popen(sleeper)) for kind, p in running
+        ]
         named = {kind: [p.pid for k, p in running if k == kind] for kind in ("relay", "worker")}
         if named != written:
-            pids_file.with_suffix(".new").write_text(json.dumps(named | {"supervise": [os.getpid()]}))
+            pids_file.with_suffix(".new").write_text(
+                json.dumps(named | {"supervise": [os.getpid()]})
+            )
             pids_file.with_suffix(".new").replace(pids_file)
             written = named
         time.sleep(0.1)

@@ -1,4 +1,5 @@
-"""What the tests of the Data Mart client share: a client over a scripted wire, and answers in the contract's shapes."""
+"""What the tests of the Data Mart client share: a client over a scripted wire, and answers in the
+contract's shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 def mart(answer: Any, records: list[CallRecord] | None = None, **options: Any) -> DataMart:
-    """A client whose wire answers with `answer`: a response, an exception, or a function of the request."""
+    """A client whose wire answers with `answer`: a response, an exception, or a function of the
+    request."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         said = answer(request) if callable(answer) else answer
@@ -55,7 +57,9 @@ def refusal(status: int, code: str | None = None, **error: Any) -> httpx.Respons
 
 
 def raw(status: int, content: str | bytes = "", **headers: str) -> httpx.Response:
-    return httpx.Response(status, content=content, headers={name.replace("_", "-"): v for name, v in headers.items()})
+    return httpx.Response(
+        status, content=content, headers={name.replace("_", "-"): v for name, v in headers.items()}
+    )
 
 
 def bought(**changes: Any) -> dict[str, Any]:
@@ -63,7 +67,12 @@ def bought(**changes: Any) -> dict[str, Any]:
     data: dict[str, Any] = {
         "reference": REF,
         "transaction_id": "66aa01f3c9d2b84e10f7a5d2",
-        "product": {"name": "YELLOW", "capacity": "2GB", "validity": "30 days", "product_code": "YELLOW_2GB"},
+        "product": {
+            "name": "YELLOW",
+            "capacity": "2GB",
+            "validity": "30 days",
+            "product_code": "YELLOW_2GB",
+        },
         "beneficiary": NUMBER,
         "amount": 9.2,
         "price_tier": "dealer",
@@ -90,7 +99,9 @@ def record(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def product(name: str = "YELLOW", capacity: str = "2GB", price: Any = 9.2, **changes: Any) -> dict[str, Any]:
+def product(
+    name: str = "YELLOW", capacity: str = "2GB", price: Any = 9.2, **changes: Any
+) -> dict[str, Any]:
     data: dict[str, Any] = {
         "product_code": f"{name}_{capacity}",
         "name": name,

@@ -1,6 +1,7 @@
 """The real client against the stand-alone supplier: every endpoint, every profile, every fault.
 
-The two were written from the same contract without sight of each other, so each checks the other's reading of it.
+The two were written from the same contract without sight of each other, so each checks the other's
+reading of it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,13 @@ from integrations.ports import (
     Unknown,
 )
 from integrations.sandbox import app, charges, faults, orders, processing, sockets
-from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, STRANGER_REFERENCE, Store
+from integrations.sandbox.store import (
+    DEFAULT_KEY,
+    DEFAULT_SECRET,
+    FIRST_ID,
+    STRANGER_REFERENCE,
+    Store,
+)
 
 PROFILES = ("documented", "published", "forwarding")
 WALLET_PESEWAS = 500_000
@@ -46,7 +53,9 @@ SECOND = PurchaseRequest("MK-0000000002", "YELLOW", "5GB", "+233551234567")
 class Pair:
     """A supplier, our client on it, and the supplier's own books."""
 
-    def __init__(self, supplier: app.Supplier, address: str = "http://127.0.0.1/api", **options: Any) -> None:
+    def __init__(
+        self, supplier: app.Supplier, address: str = "http://127.0.0.1/api", **options: Any
+    ) -> None:
         self.supplier = supplier
         self.records: list[CallRecord] = []
         options.setdefault("transport", httpx.WSGITransport(app=supplier))
@@ -56,7 +65,11 @@ class Pair:
     def charges(self) -> list[str]:
         """References that the supplier's charge file says were paid for, in order."""
         lines = charges.read(self.supplier.sandbox.store.charge_file.path)
-        return [line["reference"] for line in lines if line["account"] == "first" and line["kind"] == "charge"]
+        return [
+            line["reference"]
+            for line in lines
+            if line["account"] == "first" and line["kind"] == "charge"
+        ]
 
     def plan(self, fault: str, endpoint: str = "purchase", **more: Any) -> None:
         plan = faults.read_plan([{"fault": fault, "endpoint": endpoint} | more])
@@ -101,7 +114,9 @@ def test_purchase(pair: Pair) -> None:
     said = pair.client.submit(REQUEST)
     assert isinstance(said, Accepted)
     forwarding = profile_of(pair) == "forwarding"
-    assert (said.status, said.raw_status) == (("processing", "completed") if forwarding else ("pending", "pending"))
+    assert (said.status, said.raw_status) == (
+        ("processing", "completed") if forwarding else ("pending", "pending")
+    )
     assert (said.order_ref, said.recipient, said.amount_pesewas) == (REF, "0241234567", 900)
     assert said.balance_after_pesewas == WALLET_PESEWAS - 900
     assert said.supplier_ref and len(said.supplier_ref) == 24
@@ -164,7 +179,9 @@ def test_every_offer_can_be_bought_at_its_price(pair: Pair) -> None:
     assert isinstance(said, Listing)
     pair.supplier.sandbox.knobs.rate_limit = 1_000
     for number, offer in enumerate(said.offers):
-        request = PurchaseRequest(f"MK-OFFER-{number:04}", offer.product_name, offer.capacity, "+233241234567")
+        request = PurchaseRequest(
+            f"MK-OFFER-{number:04}", offer.product_name, offer.capacity, "+233241234567"
+        )
         bought = pair.client.submit(request)
         assert isinstance(bought, Accepted) and bought.amount_pesewas == offer.cost_pesewas, offer
 
@@ -175,7 +192,9 @@ def test_capacities(pair: Pair) -> None:
     sizes = {line.capacity: line.products for line in said}
     assert ("YELLOW", "30 days", 900) in sizes["2GB"]
     gone = profile_of(pair) != "documented"
-    assert [kept.endpoint for kept in pair.records] == (["capacities", "products"] if gone else ["capacities"])
+    assert [kept.endpoint for kept in pair.records] == (
+        ["capacities", "products"] if gone else ["capacities"]
+    )
 
 
 def test_capacities_are_the_same_listed_or_derived(make: Make) -> None:
@@ -203,7 +222,12 @@ def test_list(pair: Pair) -> None:
         assert said == ()  # no information, whatever was bought
         return
     (row,) = said
-    assert (row.order_ref, row.status, row.amount_pesewas, row.capacity) == (REF, "pending", 900, "2GB")
+    assert (row.order_ref, row.status, row.amount_pesewas, row.capacity) == (
+        REF,
+        "pending",
+        900,
+        "2GB",
+    )
     assert row.created_at is not None and row.created_at.tzinfo is not None
 
 
@@ -229,14 +253,22 @@ def test_webhook_address(pair: Pair) -> None:
 
 
 def in_bulk(pair: Pair, lines: list[PurchaseRequest]) -> BulkResult:
-    """One envelope, and a second one at the other path where the supplier does not know the first."""
+    """One envelope, and a second one at the other path where the supplier does not know the
+    first."""
     said = pair.client.submit_bulk(lines, "MKB-1")
-    return pair.client.submit_bulk(lines, "MKB-1") if said.lines[0].result == NotSent("bulk_moved") else said
+    return (
+        pair.client.submit_bulk(lines, "MKB-1")
+        if said.lines[0].result == NotSent("bulk_moved")
+        else said
+    )
 
 
 def test_bulk(pair: Pair) -> None:
     for number in range(2):
-        lines = [replace(REQUEST, order_ref=f"MK-A{number}"), replace(SECOND, order_ref=f"MK-B{number}")]
+        lines = [
+            replace(REQUEST, order_ref=f"MK-A{number}"),
+            replace(SECOND, order_ref=f"MK-B{number}"),
+        ]
         said = in_bulk(pair, lines)
         assert [line.order_ref for line in said.lines] == [line.order_ref for line in lines]
         assert all(isinstance(line.result, Accepted) for line in said.lines), said
@@ -249,7 +281,9 @@ def test_bulk(pair: Pair) -> None:
         assert paths == ["/v1/bulk", "/v1/purchase/bulk", "/v1/purchase/bulk"]
 
 
-@pytest.mark.parametrize(("gone", "found"), [("bulk", "/v1/bulk"), ("bulk_alias", "/v1/purchase/bulk")])
+@pytest.mark.parametrize(
+    ("gone", "found"), [("bulk", "/v1/bulk"), ("bulk_alias", "/v1/purchase/bulk")]
+)
 def test_bulk_path_in_both_directions(make: Make, gone: str, found: str) -> None:
     pair = make("documented", **{gone: "gone"})
     pair.client._bulk_path = "/v1/purchase/bulk" if found == "/v1/bulk" else "/v1/bulk"
@@ -267,7 +301,10 @@ def test_bulk_with_one_bad_line_buys_nothing(pair: Pair) -> None:
     bad = replace(SECOND, product_name="NOSUCH")
     said = in_bulk(pair, [REQUEST, bad])
     assert said.lines[0].result == NotSent("batch_refused")
-    assert isinstance(said.lines[1].result, Rejected) and said.lines[1].result.code == "PRODUCT_NOT_FOUND"
+    assert (
+        isinstance(said.lines[1].result, Rejected)
+        and said.lines[1].result.code == "PRODUCT_NOT_FOUND"
+    )
     assert pair.charges() == []
 
 
@@ -275,7 +312,13 @@ def test_bulk_for_which_the_wallet_is_too_small(make: Make) -> None:
     pair = make("published", wallet_pesewas=1_000)
     said = in_bulk(pair, [REQUEST, SECOND])
     assert [line.result for line in said.lines] == [
-        Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "Insufficient wallet balance", 900 + 2320, 1_000)
+        Rejected(
+            "insufficient_balance",
+            "INSUFFICIENT_BALANCE",
+            "Insufficient wallet balance",
+            900 + 2320,
+            1_000,
+        )
     ] * 2
 
 
@@ -288,7 +331,9 @@ def test_bulk_with_a_duplicate_among_its_lines(pair: Pair) -> None:
     assert isinstance(first, Accepted)
     assert isinstance(second, Rejected) and second.kind == "duplicate_reference"
     assert isinstance(last, Accepted if profile_of(pair) == "forwarding" else Unknown)
-    bought = [SECOND.order_ref, REF] + ([third.order_ref] if profile_of(pair) == "forwarding" else [])
+    bought = [SECOND.order_ref, REF] + (
+        [third.order_ref] if profile_of(pair) == "forwarding" else []
+    )
     assert pair.charges() == bought
 
 
@@ -330,11 +375,22 @@ def test_failed_order_that_is_queued_again_shows_no_old_reason(make: Make) -> No
     assert isinstance(failed, Found) and failed.failure_reason == "Network down"
     pair.press(REF, "pending")
     revived = pair.client.status(REF)
-    assert isinstance(revived, Found) and (revived.status, revived.failure_reason) == ("pending", None)
+    assert isinstance(revived, Found) and (revived.status, revived.failure_reason) == (
+        "pending",
+        None,
+    )
 
 
 def test_left_out_members(make: Make) -> None:
-    everything = ("product", "beneficiary", "amount", "transaction_id", "balance_after", "currency", "created_at")
+    everything = (
+        "product",
+        "beneficiary",
+        "amount",
+        "transaction_id",
+        "balance_after",
+        "currency",
+        "created_at",
+    )
     pair = make("documented", omit=everything)
     bought = pair.client.submit(REQUEST)
     assert isinstance(bought, Accepted) and bought.amount_pesewas is None
@@ -355,7 +411,9 @@ def test_left_out_members(make: Make) -> None:
 )
 def test_refusal(pair: Pair, change: dict[str, str], code: str | None) -> None:
     said = pair.client.submit(replace(REQUEST, **change))
-    assert isinstance(said, Rejected) and said.kind == ("invalid" if "recipient_msisdn" in change else "catalogue")
+    assert isinstance(said, Rejected) and said.kind == (
+        "invalid" if "recipient_msisdn" in change else "catalogue"
+    )
     assert said.code == code or code is None
     assert pair.charges() == []
 
@@ -379,7 +437,12 @@ def test_suspended_account(pair: Pair) -> None:
     pair.supplier.sandbox.store.set_account(FIRST_ID, status="suspended")
     said = pair.client.submit(REQUEST)
     assert isinstance(said, Rejected) and said.kind == "credentials"
-    for read in (pair.client.balance, pair.client.offers, pair.client.account, lambda: pair.client.status(REF)):
+    for read in (
+        pair.client.balance,
+        pair.client.offers,
+        pair.client.account,
+        lambda: pair.client.status(REF),
+    ):
         answer = read()
         assert isinstance(answer, NoAnswer) and answer.kind == "credentials"
 
@@ -398,7 +461,14 @@ def test_rate_limit(pair: Pair) -> None:
 # -- faults
 
 CHARGED = {name for name in faults.AFTER if name not in ("hold_after", "hang_after", "trickle")}
-UNCHARGED = {"drop_before", "reset_before", "html_502", "empty_503", "http_500_auth", "http_500_before"}
+UNCHARGED = {
+    "drop_before",
+    "reset_before",
+    "html_502",
+    "empty_503",
+    "http_500_auth",
+    "http_500_before",
+}
 
 
 @pytest.mark.parametrize("fault", sorted(CHARGED | UNCHARGED))
@@ -453,7 +523,12 @@ def live(make: Make) -> Iterator[Pair]:
     server = sockets.Server(("127.0.0.1", 0), supplier, lambda line: None)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    yield Pair(supplier, f"http://127.0.0.1:{server.server_port}/api", transport=None, scale=lambda s: s / 100)
+    yield Pair(
+        supplier,
+        f"http://127.0.0.1:{server.server_port}/api",
+        transport=None,
+        scale=lambda s: s / 100,
+    )
     supplier.sandbox.holds.stop()
     server.shutdown()
     server.server_close()
@@ -528,13 +603,26 @@ def test_job_timeout_in_the_middle_of_a_call(live: Pair, fault: str, charged: bo
         ("documented", "none", None),
     ],
 )
-def test_webhook_as_the_sandbox_signs_it(make: Make, profile: str, kind: str, verified: str | None) -> None:
+def test_webhook_as_the_sandbox_signs_it(
+    make: Make, profile: str, kind: str, verified: str | None
+) -> None:
     pair = make(profile, signature_key=kind, webhook_on_status_change=True)
     account = replace(pair.supplier.sandbox.store.account(), webhook_url="http://127.0.0.1:9/")
-    payload = {"reference": REF, "old_status": "pending", "new_status": "successful", "amount": 4990.000000000001}
-    text, headers = pair.supplier.sandbox.webhooks._sign(account, "transaction.status_update", payload)
+    payload = {
+        "reference": REF,
+        "old_status": "pending",
+        "new_status": "successful",
+        "amount": 4990.000000000001,
+    }
+    text, headers = pair.supplier.sandbox.webhooks._sign(
+        account, "transaction.status_update", payload
+    )
     news = pair.client.read_event(text.encode(), headers)
-    assert (news.event, news.order_ref, news.status) == ("transaction.status_update", REF, "completed")
+    assert (news.event, news.order_ref, news.status) == (
+        "transaction.status_update",
+        REF,
+        "completed",
+    )
     assert news.verified_by == verified
     changed = pair.client.read_event(text.replace("successful", "failed").encode(), headers)
     assert changed.verified_by is None

@@ -1,4 +1,5 @@
-"""No bytes whatsoever make the client raise, and none but a true refusal or a true success move money."""
+"""No bytes whatsoever make the client raise, and none but a true refusal or a true success move
+money."""
 
 from __future__ import annotations
 
@@ -11,28 +12,74 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from integrations.datamart import purchases
-from integrations.ports import Absent, Accepted, BulkResult, CallRecord, Found, NoAnswer, NotSent, Rejected, Unknown
+from integrations.ports import (
+    Absent,
+    Accepted,
+    BulkResult,
+    CallRecord,
+    Found,
+    NoAnswer,
+    NotSent,
+    Rejected,
+    Unknown,
+)
 
 QUICK = settings(max_examples=150, deadline=None)
 
-STATUS = some.sampled_from([200, 201, 204, 301, 307, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 599])
+STATUS = some.sampled_from(
+    [200, 201, 204, 301, 307, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 599]
+)
 LEAF = some.one_of(
     some.none(),
     some.booleans(),
     some.integers(),
     some.floats(),
     some.text(max_size=20),
-    some.sampled_from([REF, "pending", "failed", "0241234567", "TRANSACTION_NOT_FOUND", "1e999", "\ud800", "\x00"]),
+    some.sampled_from(
+        [REF, "pending", "failed", "0241234567", "TRANSACTION_NOT_FOUND", "1e999", "\ud800", "\x00"]
+    ),
 )
 NAMES = some.sampled_from(
-    ["success", "message", "error", "code", "data", "reference", "status", "amount", "product", "capacity", "name"]
-    + ["beneficiary", "products", "capacities", "transactions", "balance", "wallet", "account", "api", "event"]
-    + ["successful_orders", "failed_orders", "bulk_reference", "order_index", "signature", "price", "product_code"]
+    [
+        "success",
+        "message",
+        "error",
+        "code",
+        "data",
+        "reference",
+        "status",
+        "amount",
+        "product",
+        "capacity",
+        "name",
+    ]
+    + [
+        "beneficiary",
+        "products",
+        "capacities",
+        "transactions",
+        "balance",
+        "wallet",
+        "account",
+        "api",
+        "event",
+    ]
+    + [
+        "successful_orders",
+        "failed_orders",
+        "bulk_reference",
+        "order_index",
+        "signature",
+        "price",
+        "product_code",
+    ]
     + ["validity", "created_at", "new_status", "webhookUrl", "supported_networks", "test_status"]
 )
 VALUE = some.recursive(
     LEAF,
-    lambda inner: some.one_of(some.lists(inner, max_size=3), some.dictionaries(NAMES, inner, max_size=6)),
+    lambda inner: some.one_of(
+        some.lists(inner, max_size=3), some.dictionaries(NAMES, inner, max_size=6)
+    ),
     max_leaves=20,
 )
 ENVELOPE = some.fixed_dictionaries(
@@ -65,7 +112,11 @@ def answer(status: int, body: bytes, headers: dict[str, str]) -> httpx.Response:
 @QUICK
 @given(STATUS, BODY, HEADERS)
 @example(201, written({"success": True, "data": bought()}), {})
-@example(201, b'{"success":true,"data":{"reference":"' + REF.encode() + b'","amount":1' + b"0" * 5000 + b"}}", {})
+@example(
+    201,
+    b'{"success":true,"data":{"reference":"' + REF.encode() + b'","amount":1' + b"0" * 5000 + b"}}",
+    {},
+)
 @example(400, b"[" * 100_000, {})
 def test_purchase(status: int, body: bytes, headers: dict[str, str]) -> None:
     records: list[CallRecord] = []

@@ -9,7 +9,15 @@ import httpx
 import pytest
 from datamart_wire import HTML, OTHER, mart, ok, raw, refusal
 
-from integrations.ports import Accepted, CallRecord, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
+from integrations.ports import (
+    Accepted,
+    CallRecord,
+    NotSent,
+    PurchaseRequest,
+    Rejected,
+    SubmitResult,
+    Unknown,
+)
 
 A = PurchaseRequest("MK-AAAAAAAAAA", "YELLOW", "1GB", "+233241234567")
 B = PurchaseRequest("MK-BBBBBBBBBB", "YELLOW", "2GB", "+233551234567")
@@ -33,16 +41,26 @@ def done(request: PurchaseRequest, **changes: Any) -> dict[str, Any]:
 
 def failed(request: PurchaseRequest, error: Any, **changes: Any) -> dict[str, Any]:
     """A failed line as the manual generation writes it: without a reference."""
-    return done(request, reference=None, transaction_id=None, status="failed", error=error) | changes
+    return (
+        done(request, reference=None, transaction_id=None, status="failed", error=error) | changes
+    )
 
 
 def batch(good: Any, bad: Any = (), **changes: Any) -> httpx.Response:
-    data = {"bulk_reference": BATCH, "successful_orders": good, "failed_orders": bad, "balance_after": 789.4} | changes
+    data = {
+        "bulk_reference": BATCH,
+        "successful_orders": good,
+        "failed_orders": bad,
+        "balance_after": 789.4,
+    } | changes
     return ok({name: value for name, value in data.items() if value is not None}, 201)
 
 
 def took(
-    request: PurchaseRequest, status: Any = "pending", raw_status: str = "pending", person: bool = False
+    request: PurchaseRequest,
+    status: Any = "pending",
+    raw_status: str = "pending",
+    person: bool = False,
 ) -> Accepted:
     return Accepted(
         status=status,
@@ -61,7 +79,9 @@ DUPLICATE = Rejected("duplicate_reference", "LINE_FAILED", "Duplicate reference"
 
 
 def invalid(code: str) -> Rejected:
-    return Rejected("catalogue" if code == "PRODUCT_NOT_FOUND" else "invalid", code, f"about {code}")
+    return Rejected(
+        "catalogue" if code == "PRODUCT_NOT_FOUND" else "invalid", code, f"about {code}"
+    )
 
 
 ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
@@ -90,9 +110,15 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [A, B],
         [took(A), DUPLICATE],
     ),
-    "failed by number and size": (batch([done(A)], [failed(B, "Duplicate reference")]), [A, B], [took(A), DUPLICATE]),
+    "failed by number and size": (
+        batch([done(A)], [failed(B, "Duplicate reference")]),
+        [A, B],
+        [took(A), DUPLICATE],
+    ),
     "failed, number spelled otherwise": (
-        batch([], [failed(A, "Duplicate reference", beneficiary="+233 24 123 4567", capacity="1gb")]),
+        batch(
+            [], [failed(A, "Duplicate reference", beneficiary="+233 24 123 4567", capacity="1gb")]
+        ),
         [A],
         [DUPLICATE],
     ),
@@ -130,7 +156,12 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
     ),
     "failed without a reason": (batch([], [failed(A, None)]), [A], [Unknown("line_failed: ")]),
     "all failed": (
-        refusal(400, "ALL_ORDERS_FAILED", failed_orders=[failed(A, "Duplicate reference")], balance_unchanged=True),
+        refusal(
+            400,
+            "ALL_ORDERS_FAILED",
+            failed_orders=[failed(A, "Duplicate reference")],
+            balance_unchanged=True,
+        ),
         [A, B],
         [DUPLICATE, UNNAMED],
     ),
@@ -147,23 +178,56 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [invalid("PRODUCT_NOT_FOUND"), INNOCENT],
     ),
     "refused, no index": (refusal(400, "INVALID_PHONE_NUMBER"), [A, B], [INNOCENT, INNOCENT]),
-    "refused, no index, one line": (refusal(400, "INVALID_PHONE_NUMBER"), [A], [invalid("INVALID_PHONE_NUMBER")]),
-    "refused, index beyond": (refusal(400, "INVALID_PHONE_NUMBER", order_index=9), [A, B], [INNOCENT, INNOCENT]),
-    "refused, index negative": (refusal(400, "INVALID_PHONE_NUMBER", order_index=-1), [A, B], [INNOCENT, INNOCENT]),
-    "refused, index true": (refusal(400, "INVALID_PHONE_NUMBER", order_index=True), [A, B], [INNOCENT, INNOCENT]),
+    "refused, no index, one line": (
+        refusal(400, "INVALID_PHONE_NUMBER"),
+        [A],
+        [invalid("INVALID_PHONE_NUMBER")],
+    ),
+    "refused, index beyond": (
+        refusal(400, "INVALID_PHONE_NUMBER", order_index=9),
+        [A, B],
+        [INNOCENT, INNOCENT],
+    ),
+    "refused, index negative": (
+        refusal(400, "INVALID_PHONE_NUMBER", order_index=-1),
+        [A, B],
+        [INNOCENT, INNOCENT],
+    ),
+    "refused, index true": (
+        refusal(400, "INVALID_PHONE_NUMBER", order_index=True),
+        [A, B],
+        [INNOCENT, INNOCENT],
+    ),
     "not enough money": (
         refusal(400, "INSUFFICIENT_BALANCE", required_amount=9.2, current_balance=1),
         [A, B],
-        [Rejected("insufficient_balance", "INSUFFICIENT_BALANCE", "about INSUFFICIENT_BALANCE", 920, 100)] * 2,
+        [
+            Rejected(
+                "insufficient_balance",
+                "INSUFFICIENT_BALANCE",
+                "about INSUFFICIENT_BALANCE",
+                920,
+                100,
+            )
+        ]
+        * 2,
     ),
     "401": (refusal(401), [A, B], [Rejected("credentials", "HTTP_401", "about None")] * 2),
-    "429": (raw(429, "API rate limit exceeded", retry_after="7"), [A, B], [NotSent("http_429", 7.0, True)] * 2),
+    "429": (
+        raw(429, "API rate limit exceeded", retry_after="7"),
+        [A, B],
+        [NotSent("http_429", 7.0, True)] * 2,
+    ),
     "path gone": (refusal(404, "ENDPOINT_NOT_FOUND"), [A, B], [NotSent("bulk_moved")] * 2),
     "not connected": (httpx.ConnectError("no"), [A, B], [NotSent("connect_error: no")] * 2),
     # unclear: each line is looked up
     "other batch": (batch([done(A)], bulk_reference=OTHER), [A], [Unknown("other_reference")]),
     "batch not named": (batch([done(A)], bulk_reference=None), [A], [took(A)]),
-    "500": (refusal(500, "BULK_PROCESSING_ERROR"), [A, B], [Unknown("http_500_BULK_PROCESSING_ERROR")] * 2),
+    "500": (
+        refusal(500, "BULK_PROCESSING_ERROR"),
+        [A, B],
+        [Unknown("http_500_BULK_PROCESSING_ERROR")] * 2,
+    ),
     "500 bad number": (
         refusal(500, "INVALID_PHONE_NUMBER", order_index=0),
         [A, B],
@@ -188,7 +252,11 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
     "cut": (raw(201, batch([done(A)]).content[:-9]), [A], [Unknown("http_201_not_json")]),
     "without data": (raw(201, '{"success":true}'), [A], [Unknown("success_without_data")]),
     "timeout": (httpx.ReadTimeout("slow"), [A, B], [Unknown("read_timeout")] * 2),
-    "404 of the host": (raw(404, '{"success":false,"message":"x","path":"/"}'), [A], [Unknown("http_404_no_code")]),
+    "404 of the host": (
+        raw(404, '{"success":false,"message":"x","path":"/"}'),
+        [A],
+        [Unknown("http_404_no_code")],
+    ),
 }
 
 
@@ -235,7 +303,11 @@ def paths_of(existing: set[str]) -> tuple[list[str], Any]:
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api")
         asked.append(path)
-        return batch([done(A)]) if path in existing else refusal(404, "ENDPOINT_NOT_FOUND", endpoint=path)
+        return (
+            batch([done(A)])
+            if path in existing
+            else refusal(404, "ENDPOINT_NOT_FOUND", endpoint=path)
+        )
 
     return asked, answer
 
@@ -306,16 +378,23 @@ def test_a_line_no_supplier_could_take_stays_here() -> None:
     bad = PurchaseRequest(A.order_ref, "YELLOW", "1", "+233241234567")
     said = mart(answer).submit_bulk([bad, B], BATCH)
     assert seen == [[B.order_ref]]
-    assert said.lines[0].result == Rejected("catalogue", "BAD_CAPACITY", "The size must be text such as 5GB.")
+    assert said.lines[0].result == Rejected(
+        "catalogue", "BAD_CAPACITY", "The size must be text such as 5GB."
+    )
     assert said.lines[1].result == took(B)
-    assert mart(AssertionError("sent")).submit_bulk([bad], BATCH).lines[0].result == said.lines[0].result
+    assert (
+        mart(AssertionError("sent")).submit_bulk([bad], BATCH).lines[0].result
+        == said.lines[0].result
+    )
 
 
 def line(number: int) -> PurchaseRequest:
     return PurchaseRequest(f"MK-{number:010}", "YELLOW", "1GB", "+233241234567")
 
 
-@pytest.mark.parametrize("requests", [[], [line(n) for n in range(11)], [A, A]], ids=["none", "eleven", "twice"])
+@pytest.mark.parametrize(
+    "requests", [[], [line(n) for n in range(11)], [A, A]], ids=["none", "eleven", "twice"]
+)
 def test_refused_before_the_wire(requests: list[PurchaseRequest]) -> None:
     with pytest.raises(ValueError, match="1 to 10 lines"):
         mart(AssertionError("sent")).submit_bulk(requests, BATCH)
@@ -339,4 +418,6 @@ def test_ten_lines_are_taken() -> None:
 def test_record_tells_the_worst(answer: httpx.Response, outcome: str) -> None:
     records: list[CallRecord] = []
     mart(answer, records).submit_bulk([A, B], BATCH)
-    assert [(kept.outcome, kept.order_refs) for kept in records] == [(outcome, (A.order_ref, B.order_ref))]
+    assert [(kept.outcome, kept.order_refs) for kept in records] == [
+        (outcome, (A.order_ref, B.order_ref))
+    ]

@@ -1,4 +1,5 @@
-"""Every answer the look-up of a reference can meet: found, a true "not found", or no information."""
+"""Every answer the look-up of a reference can meet: found, a true "not found", or no
+information."""
 
 from __future__ import annotations
 
@@ -30,17 +31,35 @@ ROWS: dict[str, tuple[Any, Any]] = {
         ok(record(status="successful", completed_at="2026-02-03T10:00:00.000Z")),
         replace(SENT, status="completed", raw_status="successful"),
     ),
-    "completed": (ok(record(status="completed")), replace(SENT, status="completed", raw_status="completed")),
-    "pending": (ok(record(status="pending")), replace(SENT, status="pending", raw_status="pending")),
+    "completed": (
+        ok(record(status="completed")),
+        replace(SENT, status="completed", raw_status="completed"),
+    ),
+    "pending": (
+        ok(record(status="pending")),
+        replace(SENT, status="pending", raw_status="pending"),
+    ),
     "failed with reason": (
         ok(record(status="failed", failure_reason="Network down")),
         replace(SENT, status="failed", raw_status="failed", failure_reason="Network down"),
     ),
-    "failed without reason": (ok(record(status="failed")), replace(SENT, status="failed", raw_status="failed")),
+    "failed without reason": (
+        ok(record(status="failed")),
+        replace(SENT, status="failed", raw_status="failed"),
+    ),
     "queued again, the old reason lingers": (ok(record(failure_reason="Network down")), SENT),
-    "reversed": (ok(record(status="reversed")), replace(SENT, status="refunded", raw_status="reversed")),
-    "partial": (ok(record(status="partial")), replace(SENT, raw_status="partial", needs_person=True)),
-    "unknown word is never failed": (ok(record(status="lost")), replace(SENT, raw_status="lost", needs_person=True)),
+    "reversed": (
+        ok(record(status="reversed")),
+        replace(SENT, status="refunded", raw_status="reversed"),
+    ),
+    "partial": (
+        ok(record(status="partial")),
+        replace(SENT, raw_status="partial", needs_person=True),
+    ),
+    "unknown word is never failed": (
+        ok(record(status="lost")),
+        replace(SENT, raw_status="lost", needs_person=True),
+    ),
     "word missing": (ok(record(status=None)), replace(SENT, raw_status="", needs_person=True)),
     "product name missing": (ok(record(product={"capacity": "2GB"})), SENT),
     "product missing": (ok(record(product=None)), replace(SENT, capacity=None)),
@@ -86,33 +105,51 @@ ROWS: dict[str, tuple[Any, Any]] = {
         ok({"status": "sent"}),
         Found(REF, "processing", "sent", unnamed=Unnamed()),
     ),
-    "not found, reference empty": (refusal(404, "TRANSACTION_NOT_FOUND", reference=""), Absent(REF)),
+    "not found, reference empty": (
+        refusal(404, "TRANSACTION_NOT_FOUND", reference=""),
+        Absent(REF),
+    ),
     "not found, reference hidden": (
         refusal(404, "TRANSACTION_NOT_FOUND", reference=f"{REF[:3]}****{REF[-4:]}"),
         NoAnswer("unclear", "no_reference"),
     ),
     "reference as number": (ok(record(reference=7)), NoAnswer("unclear", "other_reference")),
     "the list instead": (ok({"transactions": []}), NoAnswer("unclear", "no_reference")),
-    "endpoint gone": (refusal(404, "ENDPOINT_NOT_FOUND"), NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND")),
+    "endpoint gone": (
+        refusal(404, "ENDPOINT_NOT_FOUND"),
+        NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND"),
+    ),
     "404 of the host": (
         httpx.Response(404, json={"success": False, "message": "Not found", "path": "/x"}),
         NoAnswer("broken", "http_404_Not found"),
     ),
     "404 HTML": (raw(404, HTML), NoAnswer("unclear", "http_404_not_json")),
     "404 empty": (raw(404), NoAnswer("unclear", "http_404_empty")),
-    "404 other code": (refusal(404, "PRODUCT_NOT_FOUND"), NoAnswer("broken", "http_404_PRODUCT_NOT_FOUND")),
+    "404 other code": (
+        refusal(404, "PRODUCT_NOT_FOUND"),
+        NoAnswer("broken", "http_404_PRODUCT_NOT_FOUND"),
+    ),
     "401": (refusal(401), NoAnswer("credentials", "http_401: about None")),
     "401 HTML": (raw(401, HTML), NoAnswer("unclear", "http_401_not_json")),
     "403": (refusal(403), NoAnswer("credentials", "http_403: about None")),
-    "403 rule": (refusal(403, "API_RULE_VIOLATION"), NoAnswer("broken", "http_403_API_RULE_VIOLATION")),
-    "429": (raw(429, "API rate limit exceeded", retry_after="9"), NoAnswer("rate_limited", "http_429", 9.0)),
+    "403 rule": (
+        refusal(403, "API_RULE_VIOLATION"),
+        NoAnswer("broken", "http_403_API_RULE_VIOLATION"),
+    ),
+    "429": (
+        raw(429, "API rate limit exceeded", retry_after="9"),
+        NoAnswer("rate_limited", "http_429", 9.0),
+    ),
     "500": (refusal(500, "TRANSACTION_ERROR"), NoAnswer("broken", "http_500_TRANSACTION_ERROR")),
     "502 HTML": (raw(502, HTML), NoAnswer("broken", "http_502_not_json")),
     "503 empty": (raw(503), NoAnswer("broken", "http_503_empty")),
     "200 cut": (raw(200, ok(record()).content[:-9]), NoAnswer("unclear", "http_200_not_json")),
     "200 HTML": (raw(200, HTML), NoAnswer("unclear", "http_200_not_json")),
     "200 empty": (raw(200), NoAnswer("unclear", "http_200_empty")),
-    "200 without data": (raw(200, '{"success":true}'), NoAnswer("unclear", "http_200_success_without_data")),
+    "200 without data": (
+        raw(200, '{"success":true}'),
+        NoAnswer("unclear", "http_200_success_without_data"),
+    ),
     "307": (raw(307, location="/x"), NoAnswer("unclear", "http_307_empty")),
     "refused": (httpx.ConnectError("no"), NoAnswer("unreachable", "connect_error: no")),
     "timeout": (httpx.ReadTimeout("no"), NoAnswer("unreachable", "read_timeout")),
@@ -125,7 +162,10 @@ def test_lookup(answer: Any, result: Any) -> None:
     records: list[CallRecord] = []
     assert mart(answer, records).status(REF) == result
     (kept,) = records
-    assert (kept.outcome, kept.order_refs) == ("no_answer" if isinstance(result, NoAnswer) else "ok", (REF,))
+    assert (kept.outcome, kept.order_refs) == (
+        "no_answer" if isinstance(result, NoAnswer) else "ok",
+        (REF,),
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +200,9 @@ ENTRY = {
 
 
 def test_list() -> None:
-    (row,) = expect_rows(mart(ok({"transactions": [ENTRY], "pagination": {"page": 1}})).transactions())
+    (row,) = expect_rows(
+        mart(ok({"transactions": [ENTRY], "pagination": {"page": 1}})).transactions()
+    )
     assert (row.order_ref, row.status, row.raw_status) == (REF, "completed", "successful")
     assert (row.amount_pesewas, row.recipient, row.capacity) == (920, "0241234567", "2GB")
     assert row.created_at == datetime(2026, 2, 3, 9, 15, 26, 980_000, tzinfo=UTC)

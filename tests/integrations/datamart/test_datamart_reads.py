@@ -1,4 +1,5 @@
-"""Balance, catalogue, sizes, account, statistics and webhook address: what they read, and when they say nothing."""
+"""Balance, catalogue, sizes, account, statistics and webhook address: what they read, and when they
+say nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +9,25 @@ import httpx
 import pytest
 from datamart_wire import HTML, mart, ok, product, raw, refusal
 
-from integrations.ports import Account, Balance, CallRecord, CapacityLine, LeftOut, Listing, NoAnswer, Offer
+from integrations.ports import (
+    Account,
+    Balance,
+    CallRecord,
+    CapacityLine,
+    LeftOut,
+    Listing,
+    NoAnswer,
+    Offer,
+)
 
 READS = ("balance", "offers", "capacities", "account", "transactions", "statistics", "test_webhook")
 
 NOTHING: dict[str, tuple[Any, NoAnswer]] = {
     "401": (refusal(401), NoAnswer("credentials", "http_401: about None")),
-    "429": (raw(429, "API rate limit exceeded", retry_after="5"), NoAnswer("rate_limited", "http_429", 5.0)),
+    "429": (
+        raw(429, "API rate limit exceeded", retry_after="5"),
+        NoAnswer("rate_limited", "http_429", 5.0),
+    ),
     "500": (refusal(500, "SOME_ERROR"), NoAnswer("broken", "http_500_SOME_ERROR")),
     "500 short": (refusal(500), NoAnswer("broken", "http_500_about None")),
     "502": (raw(502, HTML), NoAnswer("broken", "http_502_not_json")),
@@ -35,7 +48,9 @@ def test_no_information(read: str, answer: Any, said: NoAnswer) -> None:
 
 @pytest.mark.parametrize("read", [read for read in READS if read != "capacities"])
 def test_gone(read: str) -> None:
-    assert getattr(mart(refusal(404, "ENDPOINT_NOT_FOUND")), read)() == NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND")
+    assert getattr(mart(refusal(404, "ENDPOINT_NOT_FOUND")), read)() == NoAnswer(
+        "endpoint_gone", "ENDPOINT_NOT_FOUND"
+    )
 
 
 @pytest.mark.parametrize("read", [read for read in READS if read != "test_webhook"])
@@ -46,7 +61,14 @@ def test_success_without_data(read: str) -> None:
 
 @pytest.mark.parametrize(
     ("cedis", "pesewas"),
-    [(812.4, 81240), (10, 1000), (0, 0), (4990.000000000001, 499000), ("12.50", 1250), (0.1 + 0.2, 30)],
+    [
+        (812.4, 81240),
+        (10, 1000),
+        (0, 0),
+        (4990.000000000001, 499000),
+        ("12.50", 1250),
+        (0.1 + 0.2, 30),
+    ],
 )
 def test_balance(cedis: Any, pesewas: int) -> None:
     assert mart(ok({"balance": cedis, "currency": "GHS"})).balance() == Balance(pesewas)
@@ -57,7 +79,10 @@ def test_balance_that_is_no_amount_is_never_zero(cedis: Any) -> None:
     said = mart(ok({"balance": cedis})).balance()
     assert isinstance(said, NoAnswer)
     assert said.kind == "broken"
-    assert said.reason in ("no balance in it", f"the balance is no amount: “{str(cedis).replace('e+', 'E+')}”")
+    assert said.reason in (
+        "no balance in it",
+        f"the balance is no amount: “{str(cedis).replace('e+', 'E+')}”",
+    )
 
 
 def test_a_balance_in_another_currency_is_no_balance() -> None:
@@ -133,12 +158,18 @@ BAD: dict[str, tuple[Any, str]] = {
     "no name": (product(name=None, product_code="YELLOW_2GB"), "YELLOW_2GB: no code or no name"),
     "name is a list": (product(name=["YELLOW"], product_code="C"), "C: no code or no name"),
     "network unknown": (product("BLUE"), "BLUE_2GB: unknown network 'BLUE'"),
-    "network in two minds": (product(network="TELECEL"), "YELLOW_2GB: network 'TELECEL' of a product named 'YELLOW'"),
+    "network in two minds": (
+        product(network="TELECEL"),
+        "YELLOW_2GB: network 'TELECEL' of a product named 'YELLOW'",
+    ),
     "no capacity": (product(capacity=None, product_code="C"), "C: unreadable capacity"),
     "capacity bare": (product(capacity="5", product_code="C"), "C: unreadable capacity"),
     "capacity number": (product(capacity=5, product_code="C"), "C: unreadable capacity"),
     "capacity zero": (product(capacity="0GB"), "YELLOW_0GB: unreadable capacity"),
-    "capacity of a part of a MB": (product(capacity="0.0001GB"), "YELLOW_0.0001GB: unreadable capacity"),
+    "capacity of a part of a MB": (
+        product(capacity="0.0001GB"),
+        "YELLOW_0.0001GB: unreadable capacity",
+    ),
     "capacity unlimited": (product(capacity="Unlimited"), "YELLOW_Unlimited: unreadable capacity"),
     "capacity absurd": (product(capacity="999999GB"), "YELLOW_999999GB: unreadable capacity"),
     "no price": (product(price=None), "YELLOW_2GB: no price"),
@@ -158,7 +189,8 @@ def test_bad_product_is_left_out_and_named(bad: Any, why: str) -> None:
 
 
 def test_products_a_purchase_could_not_tell_apart_are_not_sold() -> None:
-    """AT is also found in AT_PREMIUM, and two of one name and size differ only in words a purchase cannot say."""
+    """AT is also found in AT_PREMIUM, and two of one name and size differ only in words a purchase
+    cannot say."""
     said, note = offers(
         product("AT", "1GB"),
         product("AT_PREMIUM", "1GB"),
@@ -188,9 +220,15 @@ def test_no_catalogue(data: Any, reason: str) -> None:
 @pytest.mark.parametrize(
     ("left_out", "why"),
     [
-        (product("MTN (Non-Expiry)", "3GB", network="YELLO"), "a name that no purchase can say 'MTN (Non-Expiry)'"),
+        (
+            product("MTN (Non-Expiry)", "3GB", network="YELLO"),
+            "a name that no purchase can say 'MTN (Non-Expiry)'",
+        ),
         (product("MTN 🔥", "3GB", network="YELLO"), "a name that no purchase can say 'MTN 🔥'"),
-        (product("MTN\tBig", "3GB", network="YELLO"), "a name that no purchase can say 'MTN\ufffdBig'"),
+        (
+            product("MTN\tBig", "3GB", network="YELLO"),
+            "a name that no purchase can say 'MTN\ufffdBig'",
+        ),
         (product("M", "3GB", network="YELLO"), "a name that no purchase can say 'M'"),
         (product("YELLOW", "3\tGB"), "unreadable capacity"),
         (product("YELLOW", "3\u200bGB"), "unreadable capacity"),
@@ -213,14 +251,23 @@ def test_cedis_in_any_spelling_are_cedis(currency: Any) -> None:
 
 
 def test_a_currency_of_the_whole_list_holds_for_products_that_name_none() -> None:
-    said = mart(ok({"products": [product(currency=None), product(capacity="5GB")], "currency": "USD"})).offers()
+    said = mart(
+        ok({"products": [product(currency=None), product(capacity="5GB")], "currency": "USD"})
+    ).offers()
     assert isinstance(said, Listing)
     assert [offer.product_code for offer in said.offers] == ["YELLOW_5GB"]
 
 
 def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_find_there() -> None:
     said = mart(
-        ok({"products": [product("YELLOW", "3GB"), product("YELLOW (Night)", "3GB", network="YELLO")]})
+        ok(
+            {
+                "products": [
+                    product("YELLOW", "3GB"),
+                    product("YELLOW (Night)", "3GB", network="YELLO"),
+                ]
+            }
+        )
     ).offers()
     assert isinstance(said, Listing)
     assert said.offers == ()
@@ -229,7 +276,9 @@ def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_f
 
 def test_a_list_of_which_nothing_can_be_sold_names_everything() -> None:
     said = mart(ok({"products": [1, product("MTN")]})).offers()
-    assert said == Listing((), (LeftOut("nameless", "not an object"), LeftOut("MTN_2GB", "unknown network 'MTN'")))
+    assert said == Listing(
+        (), (LeftOut("nameless", "not an object"), LeftOut("MTN_2GB", "unknown network 'MTN'"))
+    )
 
 
 def test_an_inactive_product_is_not_sold_and_not_missed() -> None:
@@ -250,7 +299,13 @@ def test_capacities() -> None:
 
 def test_capacities_leave_out_what_is_malformed() -> None:
     records: list[CallRecord] = []
-    bad: list[Any] = [7, {}, {"capacity": "5"}, LINE | {"products": None}, LINE | {"products": [{"name": "YELLOW"}]}]
+    bad: list[Any] = [
+        7,
+        {},
+        {"capacity": "5"},
+        LINE | {"products": None},
+        LINE | {"products": [{"name": "YELLOW"}]},
+    ]
     said = mart(ok({"capacities": [*bad, LINE]}), records).capacities()
     assert said == (CapacityLine("2GB", (("YELLOW", "30 days", 920),)),)
     assert records[0].note.count("malformed") == len(bad)
@@ -260,7 +315,11 @@ def test_capacities_gone_are_derived_from_products() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/capacities"):
             return refusal(404, "ENDPOINT_NOT_FOUND")
-        listed = [product(capacity="5GB", price=20), product(capacity="500MB", price=3), product("TELECEL", "5GB", 21)]
+        listed = [
+            product(capacity="5GB", price=20),
+            product(capacity="500MB", price=3),
+            product("TELECEL", "5GB", 21),
+        ]
         return ok({"products": listed})
 
     records: list[CallRecord] = []
@@ -282,7 +341,9 @@ def test_capacities_gone_and_products_broken() -> None:
     assert mart(answer).capacities() == NoAnswer("broken", "http_500_PRODUCT_ERROR")
 
 
-@pytest.mark.parametrize("data", [{"capacities": []}, {"capacities": None}, {"capacities": [7]}, {}])
+@pytest.mark.parametrize(
+    "data", [{"capacities": []}, {"capacities": None}, {"capacities": [7]}, {}]
+)
 def test_no_capacities(data: Any) -> None:
     said = mart(ok(data)).capacities()
     assert isinstance(said, NoAnswer) and said.kind == "broken"
@@ -299,13 +360,20 @@ ACCOUNT: dict[str, Any] = {
         "status": "active",
     },
     "wallet": {"balance": 812.4, "currency": "GHS"},
-    "api": {"requestCount": 41, "rateLimit": 100, "webhookUrl": "http://x.test/w", "webhookSignatureEnabled": True},
+    "api": {
+        "requestCount": 41,
+        "rateLimit": 100,
+        "webhookUrl": "http://x.test/w",
+        "webhookSignatureEnabled": True,
+    },
     "supported_networks": ["YELLO"],
 }
 
 
 def test_account() -> None:
-    full = Account("Sandbox Shop", "dealer", "active", 81240, 41, "http://x.test/w", True, ("YELLO",))
+    full = Account(
+        "Sandbox Shop", "dealer", "active", 81240, 41, "http://x.test/w", True, ("YELLO",)
+    )
     assert mart(ok(ACCOUNT)).account() == full
 
 
@@ -314,7 +382,11 @@ def test_account() -> None:
     [
         {},
         {"account": None, "wallet": [], "api": "x", "supported_networks": {}},
-        {"account": {"name": None, "role": []}, "wallet": {"balance": "?"}, "api": {"requestCount": -1}},
+        {
+            "account": {"name": None, "role": []},
+            "wallet": {"balance": "?"},
+            "api": {"requestCount": -1},
+        },
         {"api": {"requestCount": 10**30, "webhookSignatureEnabled": "yes"}},
     ],
 )
@@ -323,11 +395,16 @@ def test_account_without_its_members(data: Any) -> None:
 
 
 def test_statistics() -> None:
-    data = {"period": "7days", "statistics": {"transactions": {"successful": 31, "total_amount": 402}}}
+    data = {
+        "period": "7days",
+        "statistics": {"transactions": {"successful": 31, "total_amount": 402}},
+    }
     assert mart(ok(data)).statistics() == data
 
 
-@pytest.mark.parametrize(("period", "query"), [("30days", b"period=30days"), ("a&b=c", b"period=a%26b%3Dc")])
+@pytest.mark.parametrize(
+    ("period", "query"), [("30days", b"period=30days"), ("a&b=c", b"period=a%26b%3Dc")]
+)
 def test_statistics_period(period: str, query: bytes) -> None:
     seen: list[bytes] = []
 

@@ -1,4 +1,5 @@
-"""The call log: one record for every call however it ends, and nothing in it that nobody should read."""
+"""The call log: one record for every call however it ends, and nothing in it that nobody should
+read."""
 
 from __future__ import annotations
 
@@ -8,7 +9,20 @@ from typing import Any
 
 import httpx
 import pytest
-from datamart_wire import KEY, NUMBER, REF, REQUEST, SECRET, bought, mart, now, ok, product, raw, refusal
+from datamart_wire import (
+    KEY,
+    NUMBER,
+    REF,
+    REQUEST,
+    SECRET,
+    bought,
+    mart,
+    now,
+    ok,
+    product,
+    raw,
+    refusal,
+)
 
 from integrations.datamart.client import DataMart
 from integrations.datamart.masking import Mask
@@ -49,15 +63,23 @@ def test_every_call_leaves_one_record(endpoint: str) -> None:
 
 @pytest.mark.parametrize("foreign", [JobTimeout("120 s"), KeyboardInterrupt(), SystemExit(1)])
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_call_cut_short_is_recorded_as_unknown_and_flies_on(endpoint: str, foreign: BaseException) -> None:
+def test_call_cut_short_is_recorded_as_unknown_and_flies_on(
+    endpoint: str, foreign: BaseException
+) -> None:
     records: list[CallRecord] = []
     with pytest.raises(type(foreign)):
         CALLS[endpoint](mart(foreign, records))
     (kept,) = records
-    assert (kept.outcome, kept.http_status, kept.note) == ("unknown", None, "cut short before an answer")
+    assert (kept.outcome, kept.http_status, kept.note) == (
+        "unknown",
+        None,
+        "cut short before an answer",
+    )
 
 
-def test_call_cut_short_while_the_answer_is_judged_keeps_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_cut_short_while_the_answer_is_judged_keeps_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def cut(*_: Any) -> Any:
         raise JobTimeout
 
@@ -98,13 +120,25 @@ def test_no_secret_in_any_record(endpoint: str, caplog: pytest.LogCaptureFixture
     def echo(request: httpx.Request) -> httpx.Response:
         told = dict(request.headers.items())
         sent = json.loads(request.content) if request.content else None
-        data = {"you": told, "sent": sent, "webhookUrl": HOOK, "mail": "ama@example.test", "n": f"+233{NUMBER[1:]}"}
+        data = {
+            "you": told,
+            "sent": sent,
+            "webhookUrl": HOOK,
+            "mail": "ama@example.test",
+            "n": f"+233{NUMBER[1:]}",
+        }
         return ok(data | {"products": [product(name=SECRET)]})
 
     records: list[CallRecord] = []
-    secrets = {"webhook_data_key": "hash-$2a$10", "webhook_body_secret": 'quo"te\\', "webhook_static_token": "tok-77"}
+    secrets = {
+        "webhook_data_key": "hash-$2a$10",
+        "webhook_body_secret": 'quo"te\\',
+        "webhook_static_token": "tok-77",
+    }
     CALLS[endpoint](mart(echo, records, **secrets))
-    shown = "\n".join(str(kept) for kept in records) + caplog.text.replace("integrations.datamart", "")
+    shown = "\n".join(str(kept) for kept in records) + caplog.text.replace(
+        "integrations.datamart", ""
+    )
     for secret in (KEY, SECRET, *secrets.values(), HOOK_TOKEN, "ama@example", NUMBER, NUMBER[1:]):
         assert secret not in shown, secret
 
@@ -165,7 +199,8 @@ def test_body_is_cut_to_8_kib_and_stays_text() -> None:
 
 
 def test_cut_never_uncovers_a_secret() -> None:
-    """Masked first, cut afterwards: a secret across the edge would otherwise show its first half."""
+    """Masked first, cut afterwards: a secret across the edge would otherwise show its first
+    half."""
     records: list[CallRecord] = []
     mart(raw(200, "x" * (8 * 1024 - 30) + SECRET), records).balance()
     assert "sk_" not in records[0].response_body
@@ -181,7 +216,8 @@ def test_masking_a_full_answer_is_quick() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "secret"), [("", "s"), ("k", ""), ("k", "s\n"), ("k\r\nX: y", "s"), ("k", "s t"), ("k", "sé")]
+    ("key", "secret"),
+    [("", "s"), ("k", ""), ("k", "s\n"), ("k\r\nX: y", "s"), ("k", "s t"), ("k", "sé")],
 )
 def test_credentials_no_header_can_carry_are_refused_at_start(key: str, secret: str) -> None:
     with pytest.raises(ValueError, match="supplier's") as refused:

@@ -1,4 +1,5 @@
-"""What a webhook body says and which signature holds. Signatures are computed here, not by the code under test."""
+"""What a webhook body says and which signature holds. Signatures are computed here, not by the code
+under test."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ TAIL = ',"timestamp":"2026-02-03T09:52:40.551Z"'
 
 
 def sign(key: str, signed: str | bytes) -> str:
-    return hmac.new(key.encode(), signed if isinstance(signed, bytes) else signed.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        key.encode(), signed if isinstance(signed, bytes) else signed.encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def body_of(data: str, event: str = "transaction.status_update", more: str = TAIL) -> bytes:
@@ -28,7 +31,9 @@ def body_of(data: str, event: str = "transaction.status_update", more: str = TAI
 
 
 def read(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> WebhookNews:
-    return mart(AssertionError("a webhook makes no call"), **options).read_event(body, headers or {})
+    return mart(AssertionError("a webhook makes no call"), **options).read_event(
+        body, headers or {}
+    )
 
 
 def test_signature_vector() -> None:
@@ -43,8 +48,18 @@ GOOD = sign(SECRET, DATA)
 
 VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = {
     "header": (body_of(DATA), {"X-Platform-Signature": GOOD}, {}, "platform_data_secret"),
-    "header in small letters": (body_of(DATA), {"x-platform-signature": GOOD}, {}, "platform_data_secret"),
-    "in the body": (body_of(DATA, more=f'{TAIL},"signature":"{GOOD}"'), {}, {}, "platform_data_secret"),
+    "header in small letters": (
+        body_of(DATA),
+        {"x-platform-signature": GOOD},
+        {},
+        "platform_data_secret",
+    ),
+    "in the body": (
+        body_of(DATA, more=f'{TAIL},"signature":"{GOOD}"'),
+        {},
+        {},
+        "platform_data_secret",
+    ),
     "data last": (
         f'{{"event":"e","timestamp":"t","data":{DATA}}}'.encode(),
         {"X-Platform-Signature": GOOD},
@@ -57,14 +72,20 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
         {},
         "platform_data_secret",
     ),
-    # the published servers sign with the stored hash of the secret, which we only know if somebody tells us
+    # the published servers sign with the stored hash of the secret, which we only know if somebody
+    # tells us
     "the vendor's hash, disclosed": (
         body_of(DATA),
         {"X-Platform-Signature": sign(HASH, DATA)},
         {"webhook_data_key": HASH},
         "platform_data_key",
     ),
-    "the vendor's hash, not disclosed": (body_of(DATA), {"X-Platform-Signature": sign(HASH, DATA)}, {}, None),
+    "the vendor's hash, not disclosed": (
+        body_of(DATA),
+        {"X-Platform-Signature": sign(HASH, DATA)},
+        {},
+        None,
+    ),
     "whole body": (
         body_of(DATA),
         {"X-DataMart-Signature": sign("whsec", body_of(DATA))},
@@ -86,13 +107,19 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
     "modes are tried in order": (
         body_of(DATA),
         {"X-Platform-Signature": GOOD, "X-API-Key": "token-1"},
-        {"webhook_modes": ("static_token", "platform_data_secret"), "webhook_static_token": "token-1"},
+        {
+            "webhook_modes": ("static_token", "platform_data_secret"),
+            "webhook_static_token": "token-1",
+        },
         "static_token",
     ),
     "next mode when the first fails": (
         body_of(DATA),
         {"X-Platform-Signature": GOOD, "X-API-Key": "wrong"},
-        {"webhook_modes": ("static_token", "platform_data_secret"), "webhook_static_token": "token-1"},
+        {
+            "webhook_modes": ("static_token", "platform_data_secret"),
+            "webhook_static_token": "token-1",
+        },
         "platform_data_secret",
     ),
     # nothing of these
@@ -112,16 +139,45 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
         {},
         None,
     ),
-    "signed over the whole body": (body_of(DATA), {"X-Platform-Signature": sign(SECRET, body_of(DATA))}, {}, None),
+    "signed over the whole body": (
+        body_of(DATA),
+        {"X-Platform-Signature": sign(SECRET, body_of(DATA))},
+        {},
+        None,
+    ),
     "data changed": (body_of(DATA.replace("9.2", "9.3")), {"X-Platform-Signature": GOOD}, {}, None),
-    "data written anew": (body_of(DATA.replace(":", ": ")), {"X-Platform-Signature": GOOD}, {}, None),
-    "number written anew": (body_of(DATA.replace("9.2", "9.20")), {"X-Platform-Signature": GOOD}, {}, None),
-    "a second data member": (body_of(DATA, more=',"data":{"reference":"X"}'), {"X-Platform-Signature": GOOD}, {}, None),
-    "data only inside": (f'{{"x":{{"data":{DATA}}}}}'.encode(), {"X-Platform-Signature": GOOD}, {}, None),
+    "data written anew": (
+        body_of(DATA.replace(":", ": ")),
+        {"X-Platform-Signature": GOOD},
+        {},
+        None,
+    ),
+    "number written anew": (
+        body_of(DATA.replace("9.2", "9.20")),
+        {"X-Platform-Signature": GOOD},
+        {},
+        None,
+    ),
+    "a second data member": (
+        body_of(DATA, more=',"data":{"reference":"X"}'),
+        {"X-Platform-Signature": GOOD},
+        {},
+        None,
+    ),
+    "data only inside": (
+        f'{{"x":{{"data":{DATA}}}}}'.encode(),
+        {"X-Platform-Signature": GOOD},
+        {},
+        None,
+    ),
     "no data": (b'{"event":"e"}', {"X-Platform-Signature": sign(SECRET, "")}, {}, None),
     "an empty key verifies nothing": (
         body_of(DATA),
-        {"X-Platform-Signature": sign("", DATA), "X-DataMart-Signature": sign("", body_of(DATA)), "X-API-Key": ""},
+        {
+            "X-Platform-Signature": sign("", DATA),
+            "X-DataMart-Signature": sign("", body_of(DATA)),
+            "X-API-Key": "",
+        },
         {"webhook_modes": ("platform_data_key", "body_secret", "static_token")},
         None,
     ),
@@ -135,7 +191,9 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
 
 
 @pytest.mark.parametrize(("body", "headers", "options", "mode"), VERIFIED.values(), ids=VERIFIED)
-def test_verified_by(body: bytes, headers: dict[str, str], options: dict[str, Any], mode: str | None) -> None:
+def test_verified_by(
+    body: bytes, headers: dict[str, str], options: dict[str, Any], mode: str | None
+) -> None:
     assert read(body, headers, **options).verified_by == mode
 
 
@@ -162,7 +220,10 @@ def test_unknown_mode_is_refused_at_start() -> None:
 
 
 EXACT: dict[str, tuple[bytes, bytes | None]] = {
-    "noise of a float stays": (b'{"data":{"b":4990.000000000001,"a":1.0}}', b'{"b":4990.000000000001,"a":1.0}'),
+    "noise of a float stays": (
+        b'{"data":{"b":4990.000000000001,"a":1.0}}',
+        b'{"b":4990.000000000001,"a":1.0}',
+    ),
     "escapes stay": (rb'{"data":{"m":"a\/b\u0041"}}', rb'{"m":"a\/b\u0041"}'),
     "other alphabets": ('{"data":{"m":"Ɛ–ñ"}}'.encode(), '{"m":"Ɛ–ñ"}'.encode()),
     "inner spaces stay": (b'{"data":{ "a" : 1 } }', b'{ "a" : 1 }'),
@@ -217,7 +278,10 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         ("transaction.completed", REF, "completed", "completed"),
     ),
     "failed (forwarding)": (
-        {"event": "transaction.failed", "data": {"reference": REF, "status": "failed", "error": "x"}},
+        {
+            "event": "transaction.failed",
+            "data": {"reference": REF, "status": "failed", "error": "x"},
+        },
         ("transaction.failed", REF, "failed", "failed"),
     ),
     "first generation": (
@@ -237,22 +301,34 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         ("webhook.test", None, None, None),
     ),
     "bulk accepted, which completes nothing": (
-        {"event": "bulk_purchase.completed", "data": {"bulk_reference": "MKB-1", "status": "completed"}},
+        {
+            "event": "bulk_purchase.completed",
+            "data": {"bulk_reference": "MKB-1", "status": "completed"},
+        },
         ("bulk_purchase.completed", "MKB-1", None, None),
     ),
     "other API's names": (
-        {"event": "order.completed", "data": {"orderReference": REF, "transactionId": "TRX-1", "orderStatus": "on"}},
+        {
+            "event": "order.completed",
+            "data": {"orderReference": REF, "transactionId": "TRX-1", "orderStatus": "on"},
+        },
         ("order.completed", REF, "processing", "on"),
     ),
     "ref": ({"event": "e", "data": {"ref": REF}}, ("e", REF, None, None)),
     "transactionId last": ({"event": "e", "data": {"transactionId": REF}}, ("e", REF, None, None)),
-    "flat body": ({"event": "e", "reference": REF, "status": "done"}, ("e", REF, "completed", "done")),
+    "flat body": (
+        {"event": "e", "reference": REF, "status": "done"},
+        ("e", REF, "completed", "done"),
+    ),
     "data before top level": (
         {"event": "e", "reference": "TOP-1", "data": {"ref": REF}},
         ("e", REF, None, None),
     ),
     "empty names are skipped": (
-        {"event": "e", "data": {"reference": " ", "orderReference": None, "ref": 7, "bulk_reference": REF}},
+        {
+            "event": "e",
+            "data": {"reference": " ", "orderReference": None, "ref": 7, "bulk_reference": REF},
+        },
         ("e", REF, None, None),
     ),
     "no event": ({"data": {"reference": REF, "status": "failed"}}, ("", REF, "failed", "failed")),
@@ -262,9 +338,18 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         {"event": "a\x00b", "data": {"reference": "MK\x00"}},
         ("a\ufffdb", None, None, None),
     ),
-    "reference with half a character": ({"event": "e", "data": {"reference": "MK\ud800"}}, ("e", None, None, None)),
-    "reference with a space": ({"event": "e", "data": {"reference": "MK 1"}}, ("e", None, None, None)),
-    "reference without end": ({"event": "e", "data": {"reference": "M" * 65}}, ("e", None, None, None)),
+    "reference with half a character": (
+        {"event": "e", "data": {"reference": "MK\ud800"}},
+        ("e", None, None, None),
+    ),
+    "reference with a space": (
+        {"event": "e", "data": {"reference": "MK 1"}},
+        ("e", None, None, None),
+    ),
+    "reference without end": (
+        {"event": "e", "data": {"reference": "M" * 65}},
+        ("e", None, None, None),
+    ),
 }
 
 
@@ -276,7 +361,19 @@ def test_says(members: dict[str, Any], says: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b'"x"', b"7", b"{", b"\xff\xfe", b"a=b", b"{" * 60_000, b'{"a":' * 20_000, b'{"a":NaN}'],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"x"',
+        b"7",
+        b"{",
+        b"\xff\xfe",
+        b"a=b",
+        b"{" * 60_000,
+        b'{"a":' * 20_000,
+        b'{"a":NaN}',
+    ],
 )
 def test_body_that_says_nothing(body: bytes) -> None:
     assert read(body) == WebhookNews("", None, None, None, None)
@@ -295,4 +392,7 @@ def test_a_signature_vouches_for_nothing_written_beside_the_data(data: str, besi
     headers = {"X-Platform-Signature": sign(SECRET, data)}
     news = read(body_of(data, "transaction.completed", beside), headers)
     assert (news.order_ref, news.status, news.verified_by) == (REF, "completed", None)
-    assert read(body_of(DATA), {"X-Platform-Signature": sign(SECRET, DATA)}).verified_by == "platform_data_secret"
+    assert (
+        read(body_of(DATA), {"X-Platform-Signature": sign(SECRET, DATA)}).verified_by
+        == "platform_data_secret"
+    )

@@ -25,14 +25,18 @@ TABLE = {
 
 
 def test_table_is_the_contracts_and_nothing_more() -> None:
-    assert status.WORDS == {theirs: ours for ours, words in TABLE.items() for theirs in words.split()}
+    assert status.WORDS == {
+        theirs: ours for ours, words in TABLE.items() for theirs in words.split()
+    }
 
 
 def test_every_word_names_its_source() -> None:
     lines = Path(status.__file__).read_text().splitlines()
     rows = [line for line in lines if re.match(r'    "\w+": "', line)]
     assert len(rows) == len(status.WORDS)
-    assert all(re.search(r"  # (vendor code|vendor docs|developer API|clients|ours)", row) for row in rows)
+    assert all(
+        re.search(r"  # (vendor code|vendor docs|developer API|clients|ours)", row) for row in rows
+    )
 
 
 @pytest.mark.parametrize("spelling", [str.upper, str.title, lambda word: f"  {word}\n"])
@@ -41,7 +45,9 @@ def test_spelling_does_not_matter(word: str, spelling: Any) -> None:
     assert status.meaning(spelling(word)).word == status.WORDS[word]
 
 
-@pytest.mark.parametrize("raw", [None, "", " ", "lost", 7, True, [], {}, "failed!", "not failed", "f\u0430iled"])
+@pytest.mark.parametrize(
+    "raw", [None, "", " ", "lost", 7, True, [], {}, "failed!", "not failed", "f\u0430iled"]
+)
 def test_unknown_word_is_for_a_person_and_never_failed(raw: Any) -> None:
     for said in (status.meaning(raw), status.meaning_at_purchase(raw)):
         assert (said.word, said.needs_person) == ("processing", True)
@@ -153,7 +159,15 @@ def test_no_pesewa_is_lost_to_a_float() -> None:
 
 @pytest.mark.parametrize(
     ("capacity", "mb"),
-    [("1GB", 1024), ("1gb", 1024), ("500MB", 500), ("2.5 GB", 2560), ("1TB", None), ("GB", None), ("-1GB", None)],
+    [
+        ("1GB", 1024),
+        ("1gb", 1024),
+        ("500MB", 500),
+        ("2.5 GB", 2560),
+        ("1TB", None),
+        ("GB", None),
+        ("-1GB", None),
+    ],
 )
 def test_megabytes(capacity: str, mb: int | None) -> None:
     assert megabytes(capacity) == mb
@@ -181,7 +195,15 @@ def test_text_a_database_can_hold(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0, 0), (41, 41), (2**31 - 1, 2**31 - 1), (2**31, None), (-1, None), (True, None), (4.5, None)],
+    [
+        (0, 0),
+        (41, 41),
+        (2**31 - 1, 2**31 - 1),
+        (2**31, None),
+        (-1, None),
+        (True, None),
+        (4.5, None),
+    ],
 )
 def test_whole(value: Any, expected: int | None) -> None:
     assert whole(value) == expected

@@ -30,7 +30,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Build suppliers: `make("published", dedupe=False, wallet_pesewas=900)`."""
     made: list[Supplier] = []
 
-    def build(profile: str = "documented", *, wallet_pesewas: int = 500_000, **knobs: Any) -> Supplier:
+    def build(
+        profile: str = "documented", *, wallet_pesewas: int = 500_000, **knobs: Any
+    ) -> Supplier:
         store = Store(tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas)
         made.append(app.create_sandbox(store, profile, **knobs))
         return made[-1]
@@ -73,11 +75,24 @@ class Program:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        argv = [sys.executable, "-m", "integrations.sandbox.serve", "--port", str(self.port), "--db", str(self.db)]
+        argv = [
+            sys.executable,
+            "-m",
+            "integrations.sandbox.serve",
+            "--port",
+            str(self.port),
+            "--db",
+            str(self.db),
+        ]
         # Names no key of the person who runs the tests.
         env = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
         self.process = subprocess.Popen(
-            [*argv, *flags], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*argv, *flags],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def wait_ready(self) -> None:

@@ -1,4 +1,5 @@
-"""Words the tests of the sandbox supplier share: a reseller at its door, and its books read from outside."""
+"""Words the tests of the sandbox supplier share: a reseller at its door, and its books read from
+outside."""
 
 from __future__ import annotations
 
@@ -18,7 +19,12 @@ SECOND = {"X-API-Key": SECOND_KEY, "X-API-Secret": SECOND_SECRET}
 
 def order(reference: str | None = "MK-0000000001", **changes: Any) -> dict[str, Any]:
     """A purchase body that every profile accepts; a change to None leaves the member out."""
-    body = {"capacity": "2GB", "product_name": "YELLOW", "beneficiary_number": NUMBER, "reference": reference}
+    body = {
+        "capacity": "2GB",
+        "product_name": "YELLOW",
+        "beneficiary_number": NUMBER,
+        "reference": reference,
+    }
     return {name: value for name, value in {**body, **changes}.items() if value is not None}
 
 
@@ -56,7 +62,11 @@ class Reseller:
 
     def door(self, path: str, body: Any = None) -> Any:
         """The admin API: GET without a body, POST with one."""
-        reply = self.client.get(f"/sandbox{path}") if body is None else self.client.post(f"/sandbox{path}", json=body)
+        reply = (
+            self.client.get(f"/sandbox{path}")
+            if body is None
+            else self.client.post(f"/sandbox{path}", json=body)
+        )
         assert reply.status_code == 200, reply.text
         return reply.json
 

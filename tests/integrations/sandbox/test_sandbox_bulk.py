@@ -45,11 +45,17 @@ BULK_REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("members, code, changes", BULK_REFUSALS, ids=[row[1] for row in BULK_REFUSALS])
+@pytest.mark.parametrize(
+    "members, code, changes", BULK_REFUSALS, ids=[row[1] for row in BULK_REFUSALS]
+)
 def test_one_bad_order_refuses_the_whole_batch(ama, members, code, changes):
     ama.supplier.sandbox.store.set_base_price("YELLOW_40GB", None)
     reply = bulk(ama, [order("MK-1"), order("MK-2", **changes)], **members)
-    assert (reply.status_code, error_code(reply), reply.json["error"]["order_index"]) == (400, code, 1)
+    assert (reply.status_code, error_code(reply), reply.json["error"]["order_index"]) == (
+        400,
+        code,
+        1,
+    )
     assert lines(ama.supplier, "charge") == []
 
 
@@ -84,7 +90,9 @@ def test_a_used_reference_breaks_the_rest_of_the_batch(ama):
     ama.buy("MK-USED")
     payload = bulk(ama, [order("MK-1"), order("MK-USED"), order("MK-2")]).json["data"]
     assert [row["reference"] for row in payload["successful_orders"]] == ["MK-1"]
-    assert len(payload["failed_orders"]) == 2 and all("reference" not in row for row in payload["failed_orders"])
+    assert len(payload["failed_orders"]) == 2 and all(
+        "reference" not in row for row in payload["failed_orders"]
+    )
     assert payload["summary"]["amount_saved"] == 18
 
 

@@ -31,13 +31,19 @@ def test_the_door_comes_before_the_routes(supplier, headers, status, message, pa
 def test_a_suspended_account_reads_like_a_wrong_key(ama):
     ama.client.post("/sandbox/account/status", data={"status": "suspended"})
     reply = ama.get("/v1/balance")
-    assert (reply.status_code, reply.json) == (401, {"success": False, "message": "Invalid API key"})
+    assert (reply.status_code, reply.json) == (
+        401,
+        {"success": False, "message": "Invalid API key"},
+    )
 
 
 def test_a_body_that_names_another_webhook_is_forbidden(ama):
     ama.supplier.sandbox.store.set_account(1, webhook_url="http://127.0.0.1:9/a")
     reply = ama.buy(webhookUrl="http://127.0.0.1:9/b")
-    assert (reply.status_code, reply.json) == (403, {"success": False, "message": "Webhook URL mismatch"})
+    assert (reply.status_code, reply.json) == (
+        403,
+        {"success": False, "message": "Webhook URL mismatch"},
+    )
     assert ama.buy(webhookUrl="http://127.0.0.1:9/a").status_code == 201
 
 
@@ -77,7 +83,11 @@ def test_a_body_above_ten_megabytes_is_refused(supplier):
 
 def test_outside_the_api_the_answer_is_shorter_still(supplier):
     client = Client(supplier)
-    assert client.get("/elsewhere").json == {"success": False, "message": "Route not found", "path": "/elsewhere"}
+    assert client.get("/elsewhere").json == {
+        "success": False,
+        "message": "Route not found",
+        "path": "/elsewhere",
+    }
     assert client.get("/health").json["status"] == "ok"
     assert set(client.get("/").json) == {"message", "version", "timestamp"}
 
@@ -121,12 +131,20 @@ def test_it_tells_when_each_counted_request_came_and_in_which_window(make):
     supplier.sandbox.clock.advance(61)
     ama.get("/v1/account")
     told = ama.door("/requests")["requests"]
-    assert [one["endpoint"] for one in told] == ["balance", "status", "unknown", "products", "account"]
+    assert [one["endpoint"] for one in told] == [
+        "balance",
+        "status",
+        "unknown",
+        "products",
+        "account",
+    ]
     assert [one["exceeded"] for one in told] == [False, False, False, True, False]
     first, *_, last = (one["window"] for one in told)
     assert [one["window"] for one in told] == [first] * 4 + [last] and last > first
     assert began <= told[0]["at"] <= told[3]["at"] < told[4]["at"] - 60
-    assert [one["endpoint"] for one in ama.door(f"/requests?since={began + 30}")["requests"]] == ["account"]
+    assert [one["endpoint"] for one in ama.door(f"/requests?since={began + 30}")["requests"]] == [
+        "account"
+    ]
     assert ama.client.get("/sandbox/requests?since=soon").status_code == 400
 
 
@@ -154,7 +172,9 @@ ODD_BODIES = [
     b'{"capacity":"2GB","product_name":"YELLOW","beneficiary_number":"0241234567","reference":"\\ud800"}',
     b'{"capacity":"2GB","product_name":"YELLOW","beneficiary_number":"0241234567","reference":"\\u0000"}',
     b'{"capacity":"2GB","product_name":1e999,"beneficiary_number":"0241234567"}',
-    b'{"capacity":"' + b"9" * 400 + b'GB","product_name":"YELLOW","beneficiary_number":"0241234567"}',
+    b'{"capacity":"'
+    + b"9" * 400
+    + b'GB","product_name":"YELLOW","beneficiary_number":"0241234567"}',
     b'{"orders":[null,1,"x",{"beneficiary_number":{}}]}',
 ]
 
@@ -163,14 +183,17 @@ ODD_BODIES = [
 @pytest.mark.parametrize("raw", ODD_BODIES)
 def test_odd_bodies_get_an_envelope(supplier, capfd, path, raw):
     method = "PUT" if path.endswith("webhook") else "POST"
-    reply = Client(supplier).open(path, method=method, data=raw, headers={**FIRST, "Content-Type": "application/json"})
+    reply = Client(supplier).open(
+        path, method=method, data=raw, headers={**FIRST, "Content-Type": "application/json"}
+    )
     assert reply.json["success"] is (reply.status_code == 201)
     assert reply.status_code < 500 or reply.json["error"]["code"] == "INTERNAL_ERROR"
 
 
 @pytest.mark.parametrize("host", ["[", "", "a b", "localhost:x", "[::1]:80"])
 @pytest.mark.parametrize(
-    "path", ["/sandbox", "/sandbox/state", "/api/v1/balance", "/", "/sandbox?page=99999999999999999999"]
+    "path",
+    ["/sandbox", "/sandbox/state", "/api/v1/balance", "/", "/sandbox?page=99999999999999999999"],
 )
 def test_odd_hosts_are_answered(supplier, path, host):
     reply = Client(supplier).get(path, headers={**FIRST, "Host": host, "Accept": "text/html"})

@@ -9,19 +9,38 @@ from sandbox_kit import SECOND, Reseller, error_code
 
 from integrations.sandbox.store import STRANGER_REFERENCE
 
-# method, path, then what documented, published and forwarding answer: HTTP code, error code or None.
+# method, path, then what documented, published and forwarding answer: HTTP code, error code or
+# None.
 TABLE: list[tuple[str, str, Any, Any, Any]] = [
     ("GET", "/v1/account", (200, None), (200, None), (200, None)),
     ("GET", "/v1/balance", (200, None), (200, None), (200, None)),
     ("GET", "/v1/products", (200, None), (200, None), (200, None)),
-    ("GET", "/v1/products/YELLOW_2GB", (200, None), (404, "ENDPOINT_NOT_FOUND"), (404, "ENDPOINT_NOT_FOUND")),
-    ("GET", "/v1/capacities", (200, None), (404, "ENDPOINT_NOT_FOUND"), (404, "ENDPOINT_NOT_FOUND")),
+    (
+        "GET",
+        "/v1/products/YELLOW_2GB",
+        (200, None),
+        (404, "ENDPOINT_NOT_FOUND"),
+        (404, "ENDPOINT_NOT_FOUND"),
+    ),
+    (
+        "GET",
+        "/v1/capacities",
+        (200, None),
+        (404, "ENDPOINT_NOT_FOUND"),
+        (404, "ENDPOINT_NOT_FOUND"),
+    ),
     ("GET", "/v1/statistics", (200, None), (500, "STATISTICS_ERROR"), (500, "STATISTICS_ERROR")),
     ("GET", "/v1/transactions", (200, None), (200, None), (200, None)),
     ("GET", "/v1/transactions/NONE", *[(404, "TRANSACTION_NOT_FOUND")] * 3),
     ("POST", "/v1/purchase", *[(400, "MISSING_CAPACITY")] * 3),
     ("POST", "/v1/purchase/bulk", *[(400, "INVALID_ORDERS")] * 3),
-    ("POST", "/v1/bulk", (400, "INVALID_ORDERS"), (404, "ENDPOINT_NOT_FOUND"), (404, "ENDPOINT_NOT_FOUND")),
+    (
+        "POST",
+        "/v1/bulk",
+        (400, "INVALID_ORDERS"),
+        (404, "ENDPOINT_NOT_FOUND"),
+        (404, "ENDPOINT_NOT_FOUND"),
+    ),
     ("PUT", "/v1/webhook", *[(400, "MISSING_WEBHOOK_URL")] * 3),
     ("POST", "/v1/webhook/test", *[(400, "NO_WEBHOOK")] * 3),
     ("GET", "/v1/purchase", *[(404, "ENDPOINT_NOT_FOUND")] * 3),
@@ -30,7 +49,9 @@ TABLE: list[tuple[str, str, Any, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("column, profile", [(2, "documented"), (3, "published"), (4, "forwarding")])
+@pytest.mark.parametrize(
+    "column, profile", [(2, "documented"), (3, "published"), (4, "forwarding")]
+)
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]} {row[1]}")
 def test_every_endpoint_answers_as_its_profile_says(make, row, column, profile):
     reply = Reseller(make(profile)).send(row[0], row[1])
@@ -60,7 +81,9 @@ def test_forwarding_names_its_one_network(make):
 def test_balances_are_numbers_as_javascript_prints_them(ama):
     assert '"balance":5000,' in ama.get("/v1/balance").text
     ama.buy(capacity="1GB")
-    assert '"balance":4995.4,"currency":"GHS","formatted":"GHS 4995.40"' in ama.get("/v1/balance").text
+    assert (
+        '"balance":4995.4,"currency":"GHS","formatted":"GHS 4995.40"' in ama.get("/v1/balance").text
+    )
 
 
 def test_float_noise_shows_in_balances(make):
@@ -71,7 +94,10 @@ def test_float_noise_shows_in_balances(make):
 
 def test_natural_float_noise_comes_from_subtracting(make):
     ama = Reseller(make())
-    seen = {ama.buy(f"MK-{number}", capacity="1GB").json["data"]["balance_after"] for number in range(40)}
+    seen = {
+        ama.buy(f"MK-{number}", capacity="1GB").json["data"]["balance_after"]
+        for number in range(40)
+    }
     assert any(len(str(amount).partition(".")[2]) > 6 for amount in seen)
 
 
@@ -100,7 +126,9 @@ def test_catalogue_has_three_networks_at_this_roles_price(ama):
 
 def test_price_depends_on_the_role(supplier):
     dealer, agent = Reseller(supplier), Reseller(supplier, dict(SECOND))
-    prices = [shop.get("/v1/products").json["data"]["products"][0]["price"] for shop in (dealer, agent)]
+    prices = [
+        shop.get("/v1/products").json["data"]["products"][0]["price"] for shop in (dealer, agent)
+    ]
     assert prices == [4.6, 4.8]
 
 
@@ -115,7 +143,10 @@ def test_price_depends_on_the_role(supplier):
     ],
 )
 def test_product_filters_count_in_megabytes(ama, query, expected):
-    shown = {row["capacity"] for row in ama.get("/v1/products", query_string=query).json["data"]["products"]}
+    shown = {
+        row["capacity"]
+        for row in ama.get("/v1/products", query_string=query).json["data"]["products"]
+    }
     assert shown == expected if expected is not None else len(shown) > 10
 
 
@@ -140,15 +171,24 @@ def test_list_is_newest_first_with_pages_and_filters(ama):
     page = ama.get("/v1/transactions", query_string={"limit": "2"}).json["data"]
     assert [row["reference"] for row in page["transactions"]] == ["MK-2", "MK-1"]
     assert page["pagination"] == {"page": 1, "limit": 2, "total": 3, "pages": 2}
-    assert page["transactions"][1]["product_name"] == "YELLOW" and "completed_at" in page["transactions"][1]
+    assert (
+        page["transactions"][1]["product_name"] == "YELLOW"
+        and "completed_at" in page["transactions"][1]
+    )
     assert "completed_at" not in page["transactions"][0]
-    done = ama.get("/v1/transactions", query_string={"status": "successful"}).json["data"]["transactions"]
+    done = ama.get("/v1/transactions", query_string={"status": "successful"}).json["data"][
+        "transactions"
+    ]
     assert [row["reference"] for row in done] == ["MK-1"]
-    none = ama.get("/v1/transactions", query_string={"end_date": "2020-01-01T00:00:00Z"}).json["data"]
+    none = ama.get("/v1/transactions", query_string={"end_date": "2020-01-01T00:00:00Z"}).json[
+        "data"
+    ]
     assert none["transactions"] == [] and none["pagination"]["pages"] == 0
 
 
-@pytest.mark.parametrize("query", [{"page": "one"}, {"limit": "x"}, {"start_date": "yesterday"}, {"page": "-1"}])
+@pytest.mark.parametrize(
+    "query", [{"page": "one"}, {"limit": "x"}, {"start_date": "yesterday"}, {"page": "-1"}]
+)
 def test_list_breaks_on_words_for_numbers(ama, query):
     reply = ama.get("/v1/transactions", query_string=query)
     assert (reply.status_code, error_code(reply)) == (500, "TRANSACTION_ERROR")
@@ -166,18 +206,31 @@ def test_statistics_count_orders_and_requests(ama):
     ama.buy("MK-1")
     payload = ama.get("/v1/statistics", query_string={"period": "fortnight"}).json["data"]
     assert payload["period"] == "fortnight"
-    assert payload["statistics"]["transactions"] == {"successful": 0, "failed": 0, "pending": 1, "total_amount": 9}
+    assert payload["statistics"]["transactions"] == {
+        "successful": 0,
+        "failed": 0,
+        "pending": 1,
+        "total_amount": 9,
+    }
     usage = payload["statistics"]["api_usage"]
-    assert (usage["total_requests"], usage["successful_requests"], usage["failed_requests"]) == (2, 1, 1)
+    assert (usage["total_requests"], usage["successful_requests"], usage["failed_requests"]) == (
+        2,
+        1,
+        1,
+    )
 
 
 def test_look_up_leaves_out_what_is_absent(ama):
     ama.buy()
     row = ama.look_up().json["data"]
     assert set(row) == {
-        "reference", "transaction_id", "status", "product", "beneficiary", "amount", "currency", "created_at",
+        "reference", "transaction_id", "status", "product", "beneficiary", "amount", "currency",
+        "created_at",
     }  # fmt: skip
-    assert len(row["transaction_id"]) == 24 and row["product"] == {"name": "YELLOW", "capacity": "2GB"}
+    assert len(row["transaction_id"]) == 24 and row["product"] == {
+        "name": "YELLOW",
+        "capacity": "2GB",
+    }
     ama.press("MK-0000000001", status="failed")
     assert "failure_reason" in ama.look_up().json["data"]
 
@@ -201,7 +254,10 @@ def test_lookup_lag_hides_a_new_order_from_look_ups_and_lists_only(make):
     supplier = make(lookup_lag_s=30)
     ama = Reseller(supplier)
     ama.buy()
-    assert ama.look_up().status_code == 404 and ama.get("/v1/transactions").json["data"]["transactions"] == []
+    assert (
+        ama.look_up().status_code == 404
+        and ama.get("/v1/transactions").json["data"]["transactions"] == []
+    )
     assert error_code(ama.buy()) == "DUPLICATE_REFERENCE"
     supplier.sandbox.clock.advance(31)
     assert ama.status() == "pending"

@@ -1,4 +1,5 @@
-"""Faults on real sockets: what the wire shows, what was charged all the same, and requests held open."""
+"""Faults on real sockets: what the wire shows, what was charged all the same, and requests held
+open."""
 
 from __future__ import annotations
 
@@ -25,7 +26,12 @@ def plan(ama: Reseller, *entries, **options) -> None:
 
 def purchase(live, reference=REF, timeout=5.0) -> httpx.Response:
     host, port = live
-    return httpx.post(f"http://{host}:{port}/api/v1/purchase", json=order(reference), headers=FIRST, timeout=timeout)
+    return httpx.post(
+        f"http://{host}:{port}/api/v1/purchase",
+        json=order(reference),
+        headers=FIRST,
+        timeout=timeout,
+    )
 
 
 # What a client sees of each fault, and whether the wallet was charged.
@@ -49,7 +55,10 @@ def test_faults_that_answer(ama, live, fault, status, kind, charges):
     plan(ama, {"endpoint": "purchase", "fault": fault})
     reply = purchase(live)
     assert reply.status_code == status
-    assert reply.headers.get("Content-Type", "").split(";")[0] in (kind, "text/plain" if not kind else kind)
+    assert reply.headers.get("Content-Type", "").split(";")[0] in (
+        kind,
+        "text/plain" if not kind else kind,
+    )
     assert len(lines(ama.supplier, "charge")) == charges
     if fault in ("html_502", "html_200_after", "truncated_json"):
         with pytest.raises(json.JSONDecodeError):
@@ -79,12 +88,16 @@ def test_faults_that_lose_the_connection(ama, live, fault, error, charges):
     assert purchase(live, "MK-2").status_code == 201
 
 
-@pytest.mark.parametrize("fault, error", [("drop_after", b""), ("reset_after", ConnectionResetError)])
+@pytest.mark.parametrize(
+    "fault, error", [("drop_after", b""), ("reset_after", ConnectionResetError)]
+)
 def test_a_close_is_an_end_and_a_reset_is_a_reset(ama, live, fault, error):
     plan(ama, {"fault": fault})
     with socket.create_connection(live, 5) as connection:
         headers = "".join(f"{name}: {value}\r\n" for name, value in FIRST.items())
-        connection.sendall(f"GET /api/v1/balance HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode())
+        connection.sendall(
+            f"GET /api/v1/balance HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
+        )
         if isinstance(error, bytes):
             assert connection.recv(1) == error
         else:
@@ -132,7 +145,9 @@ def test_a_held_purchase_is_reported_and_goes_on_when_released(ama, live, until,
         (held,) = until(lambda: ama.door("/inflight")["inflight"])
         assert (held["reference"], held["stage"], held["endpoint"]) == (REF, stage, "purchase")
         assert held["charged"] == charged == len(lines(ama.supplier, "charge"))
-        assert held["client_gone"] is False and ama.door("/state")["inflight"][0]["reference"] == REF
+        assert (
+            held["client_gone"] is False and ama.door("/state")["inflight"][0]["reference"] == REF
+        )
         assert ama.door("/release", {"reference": "OTHER"}) == {"released": 0}
         assert ama.door("/release", {"reference": REF}) == {"released": 1}
         assert answer.result(5).status_code == 201
@@ -252,7 +267,12 @@ def test_faults_aim_at_endpoints_and_references(ama):
 def test_a_fault_may_aim_at_all_that_buys(ama):
     plan(ama, {"endpoint": "buying", "fault": "empty_503", "times": None})
     assert ama.buy("MK-1").status_code == 503
-    assert ama.send("POST", "/v1/purchase/bulk", {"orders": [order("MK-1"), order("MK-2")]}).status_code == 503
+    assert (
+        ama.send(
+            "POST", "/v1/purchase/bulk", {"orders": [order("MK-1"), order("MK-2")]}
+        ).status_code
+        == 503
+    )
     assert ama.get("/v1/balance").status_code == 200
     assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
     assert ama.door("/counts")["struck_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 2}
@@ -293,7 +313,10 @@ def test_every_strikes_once_in_each_block_and_gives_way_to_another_fault(ama):
 
 def test_every_is_a_whole_number(ama):
     answer = ama.client.post("/sandbox/faults", json=[{"fault": "delay", "every": 0}])
-    assert (answer.status_code, answer.json) == (400, {"error": "entry 0: every is a whole number from 1 up"})
+    assert (answer.status_code, answer.json) == (
+        400,
+        {"error": "entry 0: every is a whole number from 1 up"},
+    )
 
 
 def test_a_delay_may_come_before_another_fault(ama):
@@ -372,7 +395,9 @@ def test_mounted_without_a_socket_a_lost_connection_is_the_callers_exception(tmp
     supplier = app.create_sandbox(tmp_path / "s.db", dropped=httpx.ReadError)
     plan(Reseller(supplier), {"endpoint": "purchase", "fault": "drop_after"})
     with (
-        httpx.Client(transport=httpx.WSGITransport(app=supplier), base_url="http://supplier.test") as client,
+        httpx.Client(
+            transport=httpx.WSGITransport(app=supplier), base_url="http://supplier.test"
+        ) as client,
         pytest.raises(httpx.ReadError),
     ):
         client.post("/api/v1/purchase", json=order(), headers=FIRST)

@@ -14,7 +14,8 @@ from integrations.sandbox.store import SECOND_ID, Store
 
 REF = "MK-0000000001"
 
-# Moves in order, each with its refund field; then the wallet's changes after the charge, and the final word.
+# Moves in order, each with its refund field; then the wallet's changes after the charge, and the
+# final word.
 MOVES = [
     ([("sent", ""), ("successful", "")], [], "successful"),
     ([("failed", "")], [], "failed"),
@@ -75,18 +76,26 @@ def test_times_and_reasons_follow_the_status(make):
     assert "completed_at" in ama.look_up().json["data"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(["buy", "sent", "successful", "failed", "pending", "reversed", "topup", "bulk"]),
-                          st.integers(0, 4), st.sampled_from(["", "0", "1"])), max_size=25))  # fmt: skip
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.sampled_from(["buy", "sent", "successful", "failed", "pending",
+"reversed", "topup", "bulk"]),
+                          st.integers(0, 4), st.sampled_from(["", "0", "1"])),
+                          max_size=25))  # fmt: skip
 def test_wallet_is_the_sum_of_its_lines(tmp_path_factory, acts):
     path = tmp_path_factory.mktemp("books") / "s.db"
-    supplier = app.create_sandbox(Store(path, wallet_pesewas=3_000), rate_limit=1_000_000, requeue_charges="always")
+    supplier = app.create_sandbox(
+        Store(path, wallet_pesewas=3_000), rate_limit=1_000_000, requeue_charges="always"
+    )
     ama = Reseller(supplier)
     for act, number, refund in acts:
         if act == "buy":
             ama.buy(f"MK-{number}")
         elif act == "bulk":
-            orders = [{"capacity": "1GB", "product_name": "YELLOW", "beneficiary_number": "0241234567"}] * (number + 1)
+            orders = [
+                {"capacity": "1GB", "product_name": "YELLOW", "beneficiary_number": "0241234567"}
+            ] * (number + 1)
             ama.send("POST", "/v1/purchase/bulk", {"orders": orders})
         elif act == "topup":
             ama.client.post("/sandbox/wallet/topup", data={"amount": str(number - 1)})
@@ -105,8 +114,22 @@ def test_wallet_is_the_sum_of_its_lines(tmp_path_factory, acts):
 def test_every_line_names_what_a_script_needs(ama):
     ama.buy()
     line = lines(ama.supplier)[-1]
-    assert set(line) == {"seq", "at", "kind", "cause", "reference", "amount_pesewas", "balance_pesewas", "account"}
-    assert (line["kind"], line["cause"], line["reference"], line["account"]) == ("charge", "purchase", REF, "first")
+    assert set(line) == {
+        "seq",
+        "at",
+        "kind",
+        "cause",
+        "reference",
+        "amount_pesewas",
+        "balance_pesewas",
+        "account",
+    }
+    assert (line["kind"], line["cause"], line["reference"], line["account"]) == (
+        "charge",
+        "purchase",
+        REF,
+        "first",
+    )
 
 
 def test_the_second_wallet_is_apart(supplier):
@@ -146,8 +169,18 @@ def test_new_keys_take_the_place_of_old_ones(tmp_path):
     path = tmp_path / "s.db"
     app.create_sandbox(Store(path, api_key="pk_old", api_secret="sk_old")).close()
     supplier = app.create_sandbox(Store(path, api_key="pk_new", api_secret="sk_new"))
-    assert Reseller(supplier, {"X-API-Key": "pk_old", "X-API-Secret": "sk_old"}).get("/v1/balance").status_code == 401
-    assert Reseller(supplier, {"X-API-Key": "pk_new", "X-API-Secret": "sk_new"}).get("/v1/balance").status_code == 200
+    assert (
+        Reseller(supplier, {"X-API-Key": "pk_old", "X-API-Secret": "sk_old"})
+        .get("/v1/balance")
+        .status_code
+        == 401
+    )
+    assert (
+        Reseller(supplier, {"X-API-Key": "pk_new", "X-API-Secret": "sk_new"})
+        .get("/v1/balance")
+        .status_code
+        == 200
+    )
     supplier.close()
 
 
@@ -185,4 +218,8 @@ def test_state_is_json_all_the_way(ama):
     ama.buy()
     state = ama.door("/state")
     assert json.loads(json.dumps(state)) == state
-    assert state["orders"][0]["reference"] == REF and state["charges"] == {REF: 1} and state["orders_total"] == 1
+    assert (
+        state["orders"][0]["reference"] == REF
+        and state["charges"] == {REF: 1}
+        and state["orders_total"] == 1
+    )

@@ -1,4 +1,5 @@
-"""The supplier's own page and the admin API: what people and tests may do there, and who may not."""
+"""The supplier's own page and the admin API: what people and tests may do there, and who may
+not."""
 
 from __future__ import annotations
 
@@ -27,7 +28,10 @@ def page(reseller: Reseller, path: str = "/sandbox"):
 def buttons(article) -> dict[str, tuple[str, str]]:
     form = article.find("form")
     return {
-        "".join(button.itertext()): (button.get("formaction") or form.get("action"), button.get("value"))
+        "".join(button.itertext()): (
+            button.get("formaction") or form.get("action"),
+            button.get("value"),
+        )
         for button in form.iter("button")
     }
 
@@ -38,8 +42,13 @@ def test_the_page_lists_orders_newest_first_with_their_buttons(ama, path):
     ama.buy("MK-0000000002", beneficiary_number="0551234567")
     reply, tree = page(ama, path)
     articles = list(tree.iter("article"))
-    assert [article.get("data-reference") for article in articles] == ["MK-0000000002", "MK-0000000001"]
-    assert "000002" in "".join(articles[0].itertext()) and "0551234567" in "".join(articles[0].itertext())
+    assert [article.get("data-reference") for article in articles] == [
+        "MK-0000000002",
+        "MK-0000000001",
+    ]
+    assert "000002" in "".join(articles[0].itertext()) and "0551234567" in "".join(
+        articles[0].itertext()
+    )
     assert list(buttons(articles[0])) == [
         "Sent", "Successful", "Failed, refund", "Failed, no refund", "Re-queue", "Reversed",
     ]  # fmt: skip
@@ -117,7 +126,10 @@ def test_the_export_marks_the_oldest_forty(make):
         ama.buy(f"MK-{number:02d}", capacity="1GB")
     assert ama.client.post("/sandbox/orders/export").status_code == 303
     state = {order["reference"]: order["status"] for order in ama.door("/state")["orders"]}
-    assert [reference for reference, word in state.items() if word == "pending"] == ["MK-41", "MK-40"]
+    assert [reference for reference, word in state.items() if word == "pending"] == [
+        "MK-41",
+        "MK-40",
+    ]
 
 
 def test_long_lists_have_pages(make):
@@ -149,12 +161,20 @@ def test_topping_up(ama, amount, status, balance):
 
 
 def test_a_price_changes_for_the_next_purchase(ama):
-    assert ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": "11.35"}).status_code == 303
+    assert (
+        ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": "11.35"}).status_code
+        == 303
+    )
     assert ama.buy().json["data"]["amount"] == 11.35
-    assert ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": ""}).status_code == 303
+    assert (
+        ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": ""}).status_code == 303
+    )
     assert error_code(ama.buy("MK-2")) == "PRICING_UNAVAILABLE"
     assert ama.client.post("/sandbox/products/NONE/price", data={"price": "1"}).status_code == 404
-    assert ama.client.post("/sandbox/products/YELLOW_1GB/price", data={"price": "-1"}).status_code == 400
+    assert (
+        ama.client.post("/sandbox/products/YELLOW_1GB/price", data={"price": "-1"}).status_code
+        == 400
+    )
 
 
 # Who may come in
@@ -200,7 +220,12 @@ def test_odd_paths_and_methods_are_answered(ama):
 
 
 def test_knobs_turn_while_it_runs(ama):
-    assert ama.door("/knobs", {"statistics": "broken", "dedupe": "off", "rate_limit": 5})["knobs"]["dedupe"] is False
+    assert (
+        ama.door("/knobs", {"statistics": "broken", "dedupe": "off", "rate_limit": 5})["knobs"][
+            "dedupe"
+        ]
+        is False
+    )
     reply = ama.get("/v1/statistics")
     assert reply.status_code == 500 and reply.headers["X-RateLimit-Limit"] == "5"
     assert ama.door("/knobs")["knobs"]["statistics"] == "broken"
@@ -237,7 +262,9 @@ def test_a_wrong_knob_turns_none(ama, changes):
     assert ama.door("/knobs") == before
 
 
-@pytest.mark.parametrize("path, body", [("/clock", {"seconds": -1}), ("/clock", {}), ("/clock", {"seconds": True})])
+@pytest.mark.parametrize(
+    "path, body", [("/clock", {"seconds": -1}), ("/clock", {}), ("/clock", {"seconds": True})]
+)
 def test_the_clock_only_goes_forward(ama, path, body):
     assert ama.client.post(f"/sandbox{path}", json=body).status_code == 400
 
@@ -248,9 +275,9 @@ def test_what_is_no_json_is_refused(ama):
 
 def test_a_plan_of_faults_is_played_by_hand_from_the_page(ama):
     plan = (
-        '[{"fault": "edited_list", "endpoint": "products", "times": null, "rows": [{"product_code": "YELLOW_1GB", '
-        '"capacity": "1 GB"}, {"product_code": "YELLOW_2GB", "drop": true}]}, '
-        '{"fault": "other_amount", "endpoint": "buying", "cedis": 5.05}]'
+        '[{"fault": "edited_list", "endpoint": "products", "times": null, "rows": [{"product_code":'
+        ' "YELLOW_1GB", "capacity": "1 GB"}, {"product_code": "YELLOW_2GB", "drop": true}]},'
+        ' {"fault": "other_amount", "endpoint": "buying", "cedis": 5.05}]'
     )
     assert ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
     listed = {row["product_code"]: row for row in ama.get("/v1/products").json["data"]["products"]}
@@ -279,17 +306,26 @@ def test_a_plan_that_cannot_be_played_is_said_and_kept(ama, plan):
 
 
 def test_a_shown_plan_pressed_again_means_the_same(ama):
-    plan = '[{"fault": "edited_answer", "endpoint": "balance", "times": null, "members": {"balance": -12.5}}]'
+    plan = (
+        '[{"fault": "edited_answer", "endpoint": "balance", "times": null, "members": {"balance":'
+        " -12.5}}]"
+    )
     for _ in range(2):
-        assert ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
+        assert (
+            ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
+        )
         assert [ama.get("/v1/balance").json["data"]["balance"] for _ in range(2)] == [-12.5, -12.5]
         plan = html.unescape(re.search(r'<textarea id="plan"[^>]*>([^<]*)<', page(ama)[0].text)[1])
 
 
 def test_every_fault_and_knob_is_named_on_the_page_and_knobs_are_turned_there(ama):
     shown = page(ama)[0].text
-    assert all(name in shown for name in (*faults.FAULTS, *profiles.as_dict(ama.supplier.sandbox.knobs)))
-    knobs = html.unescape(re.search(r'<textarea id="knobs"[^>]*>([^<]*)<', shown)[1]).replace('"on"', '"gone"', 1)
+    assert all(
+        name in shown for name in (*faults.FAULTS, *profiles.as_dict(ama.supplier.sandbox.knobs))
+    )
+    knobs = html.unescape(re.search(r'<textarea id="knobs"[^>]*>([^<]*)<', shown)[1]).replace(
+        '"on"', '"gone"', 1
+    )
     assert '"gone"' in knobs
     assert ama.client.post("/sandbox/turn", data={"knobs": knobs}, headers=HTML).status_code == 303
     assert '"gone"' in json.dumps(profiles.as_dict(ama.supplier.sandbox.knobs))

@@ -1,4 +1,5 @@
-"""The supplier as a process: flags, keys, log lines, a clean stop, and what a hard kill leaves behind."""
+"""The supplier as a process: flags, keys, log lines, a clean stop, and what a hard kill leaves
+behind."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from integrations.sandbox import charges, profiles, serve, sockets
 
 
 def test_it_serves_logs_and_stops(program):
-    supplier = program("--profile", "published", "--wallet", "20", "--rate-limit", "5", "--rate-window", "30")
+    supplier = program(
+        "--profile", "published", "--wallet", "20", "--rate-limit", "5", "--rate-window", "30"
+    )
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
         reply = client.post("/api/v1/purchase", json=order("MK-1"))
         assert reply.status_code == 201 and reply.json()["data"]["balance_after"] == 11
@@ -26,13 +29,18 @@ def test_it_serves_logs_and_stops(program):
     assert code == 0 and "stopped" in log
     assert "POST /api/v1/purchase 201" in log and "ref MK-1" in log
     assert "GET /api/v1/transactions/024•••4567 404" in log and "0241234567" not in log
-    kinds = [line["kind"] for line in charges.read(supplier.db.with_name("program.db.charges.jsonl"))]
+    kinds = [
+        line["kind"] for line in charges.read(supplier.db.with_name("program.db.charges.jsonl"))
+    ]
     assert kinds == ["opening", "opening", "charge"]
 
 
 def test_a_stop_does_not_wait_for_held_requests(program, until):
     supplier = program()
-    with httpx.Client(base_url=supplier.url, headers=FIRST, timeout=10) as client, ThreadPoolExecutor(1) as pool:
+    with (
+        httpx.Client(base_url=supplier.url, headers=FIRST, timeout=10) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
         client.post("/sandbox/faults", json=[{"endpoint": "purchase", "fault": "hold_before"}])
         held = pool.submit(client.post, "/api/v1/purchase", json=order())
         until(lambda: httpx.get(f"{supplier.url}/sandbox/inflight").json()["inflight"])
@@ -70,7 +78,10 @@ def test_orders_finish_by_themselves(program, until):
         client.post("/api/v1/purchase", json=order("MK-1"))
 
         def done():
-            return httpx.get(f"{supplier.url}/sandbox/state").json()["orders"][0]["status"] == "successful"
+            return (
+                httpx.get(f"{supplier.url}/sandbox/state").json()["orders"][0]["status"]
+                == "successful"
+            )
 
         until(done)
     assert "timer: moved 1 order" in supplier.stop()[1]
@@ -114,7 +125,11 @@ def test_every_knob_has_a_flag(tmp_path):
     flags = []
     for name, value in knobs.items():
         word = (
-            ("off", "on")[value] if isinstance(value, bool) else ",".join(value) if isinstance(value, list) else value
+            ("off", "on")[value]
+            if isinstance(value, bool)
+            else ",".join(value)
+            if isinstance(value, list)
+            else value
         )
         flags += [f"--{name.replace('_', '-')}", str(word)]
     arguments = serve.parse(["--db", str(tmp_path / "s.db"), *flags])

@@ -1,4 +1,5 @@
-"""Buying: the order of the checks, each refusal, what is charged, and the quirks of each profile."""
+"""Buying: the order of the checks, each refusal, what is charged, and the quirks of each
+profile."""
 
 from __future__ import annotations
 
@@ -19,7 +20,12 @@ def test_a_purchase_is_charged_once_and_waits(ama):
     assert len(payload.pop("transaction_id")) == 24
     assert payload == {
         "reference": "MK-0000000001",
-        "product": {"name": "YELLOW", "capacity": "2GB", "validity": "30 days", "product_code": "YELLOW_2GB"},
+        "product": {
+            "name": "YELLOW",
+            "capacity": "2GB",
+            "validity": "30 days",
+            "product_code": "YELLOW_2GB",
+        },
         "beneficiary": NUMBER,
         "amount": 9,
         "price_tier": "dealer",
@@ -36,7 +42,11 @@ def test_a_purchase_is_charged_once_and_waits(ama):
 # Each row breaks one rule and every later one, so that the answer shows which check comes first.
 LATER = {"capacity": "7GB", "product_name": "GREEN", "beneficiary_number": "030"}
 CHECKS = [
-    ({**LATER, "capacity": None, "product_name": None, "beneficiary_number": None}, 400, "MISSING_CAPACITY"),
+    (
+        {**LATER, "capacity": None, "product_name": None, "beneficiary_number": None},
+        400,
+        "MISSING_CAPACITY",
+    ),
     ({**LATER, "product_name": None, "beneficiary_number": None}, 400, "MISSING_PRODUCT_NAME"),
     ({**LATER, "beneficiary_number": None}, 400, "MISSING_BENEFICIARY"),
     (LATER, 400, "INVALID_PHONE_NUMBER"),
@@ -142,7 +152,10 @@ def test_whole_names_hit_one_product_only(ama, name):
     ],
 )
 def test_numbers_are_judged_by_generation(make, number, a2, a3):
-    accepted = [Reseller(make(profile)).buy(beneficiary_number=number) for profile in ("published", "forwarding")]
+    accepted = [
+        Reseller(make(profile)).buy(beneficiary_number=number)
+        for profile in ("published", "forwarding")
+    ]
     assert [reply.status_code == 201 for reply in accepted] == [a2, a3]
 
 
@@ -154,7 +167,9 @@ def test_references_are_unique_across_all_resellers(supplier, ama):
 
 
 def test_a_missing_reference_is_made_up(ama):
-    made = {ama.buy(None).json["data"]["reference"] for _ in range(2)} | {ama.buy("").json["data"]["reference"]}
+    made = {ama.buy(None).json["data"]["reference"] for _ in range(2)} | {
+        ama.buy("").json["data"]["reference"]
+    }
     assert len(made) == 3 and all(reference.startswith("API") for reference in made)
 
 

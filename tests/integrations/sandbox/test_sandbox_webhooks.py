@@ -1,4 +1,5 @@
-"""Webhooks as a receiver meets them: what is sent, when, with which signature, and what is never sent."""
+"""Webhooks as a receiver meets them: what is sent, when, with which signature, and what is never
+sent."""
 
 from __future__ import annotations
 
@@ -72,7 +73,12 @@ def test_a_status_update_has_the_documented_body_and_signature(listening, wire):
     ama.buy()
     ama.press(REF, status="successful")
     (body,) = sent(ama, wire)
-    assert body["data"] == {"reference": REF, "old_status": "pending", "new_status": "successful", "amount": 9}
+    assert body["data"] == {
+        "reference": REF,
+        "old_status": "pending",
+        "new_status": "successful",
+        "amount": 9,
+    }
     request = wire.calls[0].request
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["X-Platform-Event"] == body["event"] == "transaction.status_update"
@@ -107,7 +113,8 @@ def test_a_created_event_describes_the_order(listening, wire):
     ama.buy()
     (body,) = sent(ama, wire)
     assert set(body["data"]) == {
-        "reference", "transaction_id", "status", "product", "beneficiary", "amount", "balance_after", "created_at",
+        "reference", "transaction_id", "status", "product", "beneficiary", "amount",
+        "balance_after", "created_at",
     }  # fmt: skip
 
 
@@ -121,7 +128,11 @@ def test_a_failed_forward_says_so(listening, wire):
 
 def test_a_batch_sends_one_event(listening, wire):
     ama = listening()
-    ama.send("POST", "/v1/purchase/bulk", {"reference": "MKB-1", "orders": [order("MK-1"), order("MK-2")]})
+    ama.send(
+        "POST",
+        "/v1/purchase/bulk",
+        {"reference": "MKB-1", "orders": [order("MK-1"), order("MK-2")]},
+    )
     (body,) = sent(ama, wire)
     assert body["event"] == "bulk_purchase.completed" and body["data"]["bulk_reference"] == "MKB-1"
     assert body["data"]["summary"]["total_requested_amount"] == 18
@@ -183,7 +194,9 @@ def test_a_webhook_may_come_before_the_answer(listening, wire):
     wire.replace(responses.POST, URL, status=200)
     wire.remove(responses.POST, URL)
     wire.add_callback(
-        responses.POST, URL, callback=lambda request: (order_of_things.append("webhook"), (200, {}, ""))[1]
+        responses.POST,
+        URL,
+        callback=lambda request: (order_of_things.append("webhook"), (200, {}, ""))[1],
     )
     ama = listening(webhook_before_response=True)
     ama.buy()
@@ -224,7 +237,9 @@ def test_a_person_may_change_a_status_and_tell_nobody(listening, wire):
 def test_the_answer_does_not_wait_for_the_receiver(listening, wire):
     release = threading.Event()
     wire.remove(responses.POST, URL)
-    wire.add_callback(responses.POST, URL, callback=lambda request: (release.wait(5), (200, {}, ""))[1])
+    wire.add_callback(
+        responses.POST, URL, callback=lambda request: (release.wait(5), (200, {}, ""))[1]
+    )
     ama = listening()
     assert ama.buy().status_code == 201
     assert [line["outcome"] for line in ama.door("/state")["webhooks"]] == ["queued"]
@@ -250,7 +265,11 @@ def test_a_callback_is_one_unsigned_post(make, wire):
     transaction_id = ama.buy(callback_url=URL).json["data"]["transaction_id"]
     (body,) = sent(ama, wire)
     assert set(body) == {"reference", "status", "message", "transaction_id"}
-    assert (body["reference"], body["status"], body["transaction_id"]) == (REF, "pending", transaction_id)
+    assert (body["reference"], body["status"], body["transaction_id"]) == (
+        REF,
+        "pending",
+        transaction_id,
+    )
     assert "X-Platform-Signature" not in wire.calls[0].request.headers
     ama.press(REF, status="sent")
     assert len(sent(ama, wire)) == 1
@@ -259,7 +278,11 @@ def test_a_callback_is_one_unsigned_post(make, wire):
 def test_setting_the_address_tries_it_at_once(make, wire):
     ama = Reseller(make())
     reply = ama.send("PUT", "/v1/webhook", {"webhook_url": URL})
-    assert reply.json["data"] == {"webhook_url": URL, "test_status": "successful", "signature_enabled": True}
+    assert reply.json["data"] == {
+        "webhook_url": URL,
+        "test_status": "successful",
+        "signature_enabled": True,
+    }
     assert [body["event"] for body in sent(ama, wire)] == ["webhook.test"]
     assert ama.get("/v1/account").json["data"]["api"]["webhookUrl"] == URL
     assert ama.send("POST", "/v1/webhook/test").status_code == 200
@@ -276,21 +299,29 @@ def test_an_address_that_does_not_answer_is_kept_all_the_same(make, wire):
     assert ama.send("POST", "/v1/webhook/test").status_code == 200
 
 
-@pytest.mark.parametrize("url, code", [("", "MISSING_WEBHOOK_URL"), ("there", "INVALID_URL"), (5, "INVALID_URL")])
+@pytest.mark.parametrize(
+    "url, code", [("", "MISSING_WEBHOOK_URL"), ("there", "INVALID_URL"), (5, "INVALID_URL")]
+)
 def test_an_address_must_be_absolute(ama, url, code):
     reply = ama.send("PUT", "/v1/webhook", {"webhook_url": url})
     assert (reply.status_code, reply.json["error"]["code"]) == (400, code)
 
 
-@pytest.mark.parametrize("url", ["http://example.test/x", "http://127.0.0.1.example.test/x", "http://10.0.0.1/x"])
+@pytest.mark.parametrize(
+    "url", ["http://example.test/x", "http://127.0.0.1.example.test/x", "http://10.0.0.1/x"]
+)
 def test_nobody_outside_this_machine_is_called(make, wire, url):
     wire.add(responses.POST, url, status=200)
     ama = Reseller(make())
-    assert ama.send("PUT", "/v1/webhook", {"webhook_url": url}).json["data"]["test_status"] == "failed"
+    assert (
+        ama.send("PUT", "/v1/webhook", {"webhook_url": url}).json["data"]["test_status"] == "failed"
+    )
     assert len(wire.calls) == 0
 
 
-@pytest.mark.parametrize("url", ["http://[", "ftp://127.0.0.1/x", "nonsense", "http://example.test/x", 7, ["x"]])
+@pytest.mark.parametrize(
+    "url", ["http://[", "ftp://127.0.0.1/x", "nonsense", "http://example.test/x", 7, ["x"]]
+)
 def test_an_odd_callback_address_spoils_no_purchase(make, wire, url):
     ama = Reseller(make())
     assert ama.buy(callback_url=url).status_code == 201

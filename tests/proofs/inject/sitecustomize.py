@@ -1,7 +1,9 @@
-"""Puts a mutant into a real process of Makola: web, relay, worker or supervisor, whichever starts with this on its path.
+"""Puts a mutant into a real process of Makola: web, relay, worker or supervisor, whichever starts
+with this on its path.
 
-`PYTHONPATH=tests/proofs/inject CHAOS_MUTANT=<name>`: Python imports this file before the program. Once the program has loaded
-`wsgi`, and with it every shipped module, the mutant named is applied. A name that is none ends the process.
+`PYTHONPATH=tests/proofs/inject CHAOS_MUTANT=<name>`: Python imports this file before the program.
+Once the program has loaded `wsgi`, and with it every shipped module, the mutant named is applied. A
+name that is none ends the process.
 """
 
 import importlib.abc
