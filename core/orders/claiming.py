@@ -35,10 +35,10 @@ class Claim:
     product_name: str
     capacity: str
     recipient_msisdn: str
-    was_unknown: bool
-    """An attempt of it was once unclear: it is looked up once more right before it is sent."""
     begin_before_s: float
     """By this machine's steady clock, which no jump of the wall clock moves."""
+    was_unknown: bool = False
+    """An attempt of it was once unclear: it is looked up once more right before it is sent."""
 
     @property
     def may_send(self) -> bool:
@@ -289,6 +289,6 @@ def _claim(order: Order) -> Claim:
         order.product_name,
         order.capacity,
         order.recipient_msisdn,
-        order.ever_unknown,
         steady_s + clock.seconds(lease_s),
+        order.ever_unknown,
     )

@@ -15,56 +15,71 @@ from core.orders import Order
 
 
 def next_check(order: Order) -> datetime | None:
-    """The next moment to look at an order, by the ladder of its state (architecture §4). None when
-    it is over."""
-    settings, now = config.current(), clock.now()
-    if order.state == "queued":
-        return now
-    if order.state == "submitting":
-        ladder = (
-            *settings.lookup_ladder_s,
-            *(s for s in settings.processing_ladder_s if s > settings.lookup_ladder_s[-1]),
-        )
-        due = _next(order.claimed_at or now, ladder, now)
-        since = (
-            order.unknown_since or order.claimed_at
-        )  # a worker that died in its call marked nothing
-        if since and now - since > clock.delta(settings.unknown_case_s):
-            orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
-        counts_at = orders.absence_counts_at(order)
-        if order.absent_since is None and counts_at is not None:
-            # Absence starts to count right after grace: a purchase the supplier never got must not
-            # wait for a rung.
-            grace_over = counts_at + clock.delta(1)
-            due = min(due, grace_over) if grace_over > now else due
+    """The next moment to look at an order, by the ladder of its state. None when it is over."""
+    now = clock.now()
+    match order.state:
+        case "queued":
+            return now
+        case "submitting":
+            return _while_submitting(order, now)
+        case "processing":
+            return _while_processing(order, now)
+        case "failed":
+            return _while_failed(order, now)
+        case "completed":
+            return _after_delivery(order, now)
+    return _after_money_went_back(order, now)
+
+
+def _while_submitting(order: Order, now: datetime) -> datetime:
+    settings = config.current()
+    first = settings.lookup_ladder_s
+    later = (step_s for step_s in settings.processing_ladder_s if step_s > first[-1])
+    due = _next(order.claimed_at or now, (*first, *later), now)
+    since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
+    if since and now - since > clock.delta(settings.unknown_case_s):
+        orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
+    counts_at = orders.absence_counts_at(order)
+    if order.absent_since is not None or counts_at is None:
         return due
-    if order.state == "processing":
-        if order.processing_at and now - order.processing_at > clock.delta(
-            settings.never_fulfilled_case_s
-        ):
-            orders.raise_case(
-                order.id, "never_fulfilled", {"since": order.processing_at.isoformat()}
-            )
-        return _next(order.processing_at or now, settings.processing_ladder_s, now)
-    if order.state == "failed":
-        watch_over = (order.failed_since or now) + clock.delta(settings.failed_watch_s)
-        hourly = _next(order.failed_since or now, settings.failed_ladder_s, now)
-        if watch_over > now:
-            return min(hourly, watch_over)
-        if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
-            return _next(
-                watch_over, settings.lookup_ladder_s, now
-            )  # one bad answer is no silence: ask again soon
-        orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
-        return hourly  # a clear "failed" would have ended it: the supplier gives no answer
-    if order.state == "completed" and order.completed_at is not None:
-        watch_over = order.completed_at + clock.delta(settings.completed_watch_s)
-        return watch_over if watch_over > now else None
-    if order.final_at is not None and _may_yet_be_delivered(order):
-        # Whatever webhooks are lost: a delivery after the money went back must be found.
-        moments = (order.final_at + clock.delta(rung) for rung in settings.refunded_ladder_s)
-        return next((moment for moment in moments if moment > now), None)
-    return None
+    # Absence counts right after grace: a purchase the supplier never got must not wait for a step.
+    grace_over = counts_at + clock.delta(1)
+    return min(due, grace_over) if grace_over > now else due
+
+
+def _while_processing(order: Order, now: datetime) -> datetime:
+    settings, since = config.current(), order.processing_at
+    if since and now - since > clock.delta(settings.never_fulfilled_case_s):
+        orders.raise_case(order.id, "never_fulfilled", {"since": since.isoformat()})
+    return _next(since or now, settings.processing_ladder_s, now)
+
+
+def _while_failed(order: Order, now: datetime) -> datetime:
+    settings, since = config.current(), order.failed_since or now
+    watch_over = since + clock.delta(settings.failed_watch_s)
+    hourly = _next(since, settings.failed_ladder_s, now)
+    if watch_over > now:
+        return min(hourly, watch_over)
+    if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
+        # One bad answer is no silence: ask again soon.
+        return _next(watch_over, settings.lookup_ladder_s, now)
+    orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
+    return hourly  # a clear "failed" would have ended it: the supplier gives no answer
+
+
+def _after_delivery(order: Order, now: datetime) -> datetime | None:
+    if order.completed_at is None:
+        return None
+    watch_over = order.completed_at + clock.delta(config.current().completed_watch_s)
+    return watch_over if watch_over > now else None
+
+
+def _after_money_went_back(order: Order, now: datetime) -> datetime | None:
+    """Whatever webhooks are lost: a delivery after the money went back must be found."""
+    if order.final_at is None or not _may_yet_be_delivered(order):
+        return None
+    moments = (order.final_at + clock.delta(s) for s in config.current().refunded_ladder_s)
+    return next((moment for moment in moments if moment > now), None)
 
 
 def _may_yet_be_delivered(order: Order) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from core import catalog, orders, outbox
 from core.base import clock, config, tenancy
-from core.base.db import transaction
+from core.base.db import end_read, transaction
 from core.orders import Claim, Order
 from core.outbox import Lease
 from core.supplier import supply
@@ -119,6 +119,7 @@ def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     unsold = orders.look_at_source(order)
     if unsold is not None:
         return _wait(lease, order, Wait(clock.after(_SOURCE_AGAIN_S), unsold))
+    end_read()  # nothing is held open while this waits for its turn
     with supplier_link.wallet_turn() as turn:
         if not turn:
             return _wait(lease, order, Wait(clock.jittered(_TURN_AGAIN_S)))

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -65,14 +66,14 @@ def _claim_before_call() -> list[Undo]:
     """The claim is written after the call, together with its answer, as one would do without
     thinking of kill -9."""
     from core.base import clock, config
-    from core.base.db import transaction
+    from core.base.db import joined_transaction
     from core.orders import Claim, claiming
     from fulfilment.buying import answers
 
-    claim_together, take_purchase = claiming.claim_together, answers.take_purchase
+    claim_together, close_purchase = claiming.claim_together, answers.close_purchase
 
     def only_look(order_ids: Sequence[int]) -> list[Claim]:
-        with transaction():
+        with joined_transaction():
             found = [
                 order
                 for order in map(claiming.locked, sorted(order_ids))
@@ -88,17 +89,18 @@ def _claim_before_call() -> list[Undo]:
                     order.capacity,
                     order.recipient_msisdn,
                     until,
+                    order.ever_unknown,
                 )
                 for order in found
             ]
 
-    def claim_then_take(claim: Claim, *answer: Any) -> Any:
+    def claim_then_close(lease: Any, claim: Claim, *answer: Any) -> Any:
         claim_together([claim.order_id])
-        return take_purchase(claim, *answer)
+        return close_purchase(lease, claim, *answer)
 
     return [
         patching.everywhere(claim_together, only_look),
-        patching.everywhere(take_purchase, claim_then_take),
+        patching.everywhere(close_purchase, claim_then_close),
     ]
 
 
@@ -107,14 +109,13 @@ def _unknown_state() -> list[Undo]:
     from fulfilment.buying import answers
     from integrations.ports import NotSent, Unknown
 
-    take_purchase = answers.take_purchase
+    close_purchase = answers.close_purchase
 
-    def hope(claim: Claim, result: Any, *rest: Any) -> Any:
-        return take_purchase(
-            claim, NotSent(result.reason) if isinstance(result, Unknown) else result, *rest
-        )
+    def hope(lease: Any, claim: Claim, result: Any, *rest: Any) -> Any:
+        told = NotSent(result.reason) if isinstance(result, Unknown) else result
+        return close_purchase(lease, claim, told, *rest)
 
-    return [patching.everywhere(take_purchase, hope)]
+    return [patching.everywhere(close_purchase, hope)]
 
 
 def _grace() -> list[Undo]:
@@ -158,10 +159,13 @@ def _one_reference() -> list[Undo]:
 
 
 def _conditional_move() -> list[Undo]:
-    """A late answer moves the order whatever its state and attempt are now."""
+    """A late answer moves the order whatever its state and attempt are now: it is read as if the
+    order still were as it was when the call began."""
     from core.orders import advancing, states
+    from fulfilment.buying import interpret
 
     advance, move_of = advancing.advance, states.move_of
+    of_accepted = interpret.of_accepted
 
     def always(order_id: int, to: Any, *, attempt: int | None = None, **rest: Any) -> bool:
         return advance(order_id, to, **rest)
@@ -170,7 +174,16 @@ def _conditional_move() -> list[Undo]:
         likely = next((move for move in states.TRANSITIONS if move.to == to), None)
         return move_of(frm, to) or (likely and replace(likely, frm=frm))
 
-    return [patching.everywhere(advance, always), patching.everywhere(move_of, any_move)]
+    def as_it_was(order: Order, answer: Any) -> Any:
+        names = [column.key for column in type(order).__table__.columns]
+        before = {name: getattr(order, name) for name in names} | {"state": "submitting"}
+        return of_accepted(SimpleNamespace(**before), answer)  # type: ignore[arg-type]
+
+    return [
+        patching.everywhere(advance, always),
+        patching.everywhere(move_of, any_move),
+        patching.everywhere(of_accepted, as_it_was),
+    ]
 
 
 def _late_answers(profile: Profile) -> None:

@@ -87,7 +87,7 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
             f"integrations/datamart/client.py:DataMart.{'submit' if answer.lines == 1 else 'submit_bulk'}"
         ),
         "integrations/http.py:send",
-        "fulfilment/buying/answers.py:take_purchase",
+        "fulfilment/buying/answers.py:_take_purchase",
         "core/supplier/supply.py:record_call",
         "core/outbox.py:finish",
     ):

@@ -24,17 +24,17 @@ CAUGHT = {
     # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens
     # between two seams makes another run of a seed: when this one does not show the mutant any
     # more, others are tried.
-    "claim_before_call": (48, {"claimed_before_sent"}),
+    "claim_before_call": (1, {"claimed_before_sent"}),
     "unknown_state": (1, {"one_charge_per_order"}),
-    "grace": (12, {"one_charge_per_order"}),
-    "one_reference": (44, {"one_reference"}),
+    "grace": (1, {"one_charge_per_order"}),
+    "one_reference": (1, {"one_reference"}),
     "conditional_move": (
-        16,
+        6,
         {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"},
     ),
-    "lease_check": (15, {"no_send_after_lease"}),
-    "sweep": (48, {"everything_terminal_or_in_case"}),
-    "double_entry_check": (48, {"books_sum_to_zero"}),
+    "lease_check": (8, {"no_send_after_lease"}),
+    "sweep": (1, {"everything_terminal_or_in_case"}),
+    "double_entry_check": (1, {"books_sum_to_zero"}),
 }
 BUYS_TWICE = 51
 """A seed in which the first mutant buys an order twice."""
