@@ -322,7 +322,7 @@ class TestCancelling:
             assert button.inner_text() == "Cancel 1 …"
             button.focus()
             page.keyboard.press("Enter")
-            page.wait_for_url("**/orders/cancel")
+            page.wait_for_selector("h1:has-text('Cancel 1 order')")
             assert page.locator("h1").inner_text().startswith("Cancel 1 order, GH₵")
             page.evaluate(AXE.read_text())
             tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
@@ -572,3 +572,22 @@ def hide(page: Any, hidden: bool) -> None:
         "document.dispatchEvent(new Event('visibilitychange')); }",
         hidden,
     )
+
+
+def test_loading_the_results_of_a_selection_again_sends_nothing_again(
+    open_page: Callable[..., Any], place: Any
+) -> None:
+    """Reload and Back ask to send a form again where a press itself was answered with a page."""
+    place()
+    page = open_page("ama", width=1280)
+    page.goto("/orders?tab=new")
+    page.locator("input[name=order]").first.check()
+    page.click("[data-process]")
+    page.wait_for_selector("h1:has-text('1 sent')")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.reload()
+    assert "POST" not in asked and page.url.endswith("/orders?tab=new")
+    page.goto("/wallet")
+    page.go_back()
+    assert "POST" not in asked and page.locator("h1").count() == 1
