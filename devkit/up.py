@@ -1,7 +1,7 @@
 """`python3 dev.py up`: everything Makola needs, on one machine, until somebody stops it.
 
 Decides the order of things: servers, migrations, data, programs, health, `ready.json`. Leaves to
-`plan` what was asked for, to `processes` how children live and end, to `front` that nothing
+`plan` what was asked for, to `processes` how children live and end, to `fork_runner` that nothing
 survives a kill.
 """
 

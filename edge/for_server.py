@@ -1,7 +1,7 @@
 """What the server asks of the program: the limits of `bodies`, its refusals as pages, and whose
 log-in is live.
 
-Leaves everything about sockets and threads to `front`.
+Leaves everything about sockets and threads to `http_server`.
 """
 
 from __future__ import annotations

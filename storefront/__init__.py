@@ -1,7 +1,7 @@
 """What customers see at <store>.<domain>: the shelf, the review step, the order page and tracking.
 
 Decides how a customer's request is read and shown. Leaves what may be sold, at what price and in
-which words an order explains itself to `core`; hosts, headers, limits and error pages to `door`.
+which words an order explains itself to `core`; hosts, headers, limits and error pages to `edge`.
 """
 
 from __future__ import annotations

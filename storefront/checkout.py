@@ -82,5 +82,5 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
 
 
 def _is_ours() -> bool:
-    """Whether this very browser was given the form; the door has looked at its token."""
+    """Whether this very browser was given the form; the edge has looked at its token."""
     return bool(g.get("form_token_fits")) and device.owns_session(g.store.id)

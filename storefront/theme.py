@@ -2,7 +2,7 @@
 
 Decides the text colour on the store's colour and the shade of it that can be read on paper and on
 dark ink. Leaves the stylesheet's text to `templates/storefront/store.css` and its place in the
-policy header to the door.
+policy header to the edge.
 """
 
 from __future__ import annotations

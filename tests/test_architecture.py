@@ -288,7 +288,7 @@ def test_every_kind_of_outbox_row_has_a_handler() -> None:
 
 
 def test_one_place_buys() -> None:
-    """reliability.md B4: exactly one function may call the purchase endpoint."""
+    """Exactly one function may call the purchase endpoint."""
     found = [
         f"{name_of(path)}:{function}"
         for path in sources("core", "storefront", "agent_portal", "admin_console", "fulfilment")

@@ -1,6 +1,6 @@
 """The books: double entry, append only, whole pesewas. `post` is the only writer.
 
-Decides what each kind of posting moves (product.md §3). Entries are signed: debit +, credit −, and
+Decides what each kind of posting moves. Entries are signed: debit +, credit −, and
 a posting sums to zero; the database refuses one that does not (migrations, trigger on entries),
 refuses an overdraft (CHECK on accounts) and a second posting of one kind for an order (unique
 index). `Account.balance_pesewas` is a cache moved in the same transaction; `reading.books` proves

@@ -1,4 +1,4 @@
-"""What each posting word of the state table books for one order (product.md §3, Postings)."""
+"""What each posting word of the state table books for one order."""
 
 from __future__ import annotations
 

@@ -42,8 +42,7 @@ class Claim:
 
     @property
     def may_send(self) -> bool:
-        """Checked just before the call: a process frozen over its lease must not send
-        (reliability.md §1)."""
+        """Checked just before the call: a process frozen over its lease must not send."""
         return clock.steady_s() < self.begin_before_s
 
 

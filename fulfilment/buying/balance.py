@@ -114,7 +114,7 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the
     supplier's last word.
 
-    Before a purchase our own books decide (product.md §3); a read keeps them honest. It is made
+    Before a purchase our own books decide; a read keeps them honest. It is made
     first when the last one is stale, when the order is large and would be bought, and when only the
     supplier's word is in the way though money came in since. No information leaves the decision to
     the books.

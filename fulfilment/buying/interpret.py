@@ -177,8 +177,7 @@ def _differs(order: Order, amount_pesewas: int) -> bool:
 
 def believe_signed_webhook(order: Order, gone: int) -> bool:
     """The one exception to "a webhook rings": the look-up endpoint is gone at three checks and a
-    signed webhook says completed. Then *processing* becomes *completed*, said so on the timeline
-    (architecture §9.4).
+    signed webhook says completed. Then *processing* becomes *completed*, said so on the timeline.
     """
     event = webhook_events.verified_completion(order.order_ref)
     if gone < 3 or event is None or order.state != "processing":
