@@ -24,7 +24,7 @@ from core.cases import Case
 from core.orders import Order
 from core.supplier import balances, supply
 from fulfilment import jobs
-from fulfilment.buying import balance, supplier_link
+from fulfilment.buying import balance
 from integrations.datamart.client import DataMart
 from integrations.ports import (
     Accepted,
@@ -565,12 +565,13 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
     move_theirs(desk, COST)
     desk.jump(61)
     at_wallet = threading.Event()
-    closed = supplier_link.closed
+    look_at_source = orders.look_at_source
 
-    def the_older_dawdles() -> supplier_link.Closed | None:
+    def the_older_dawdles(order: Order) -> str | None:
+        """Before the wallet's turn, so that the younger has it first."""
         if threading.current_thread().name == "old":
             assert at_wallet.wait(10)
-        return closed()
+        return look_at_source(order)
 
     yields = balance.older_goes_first
 
@@ -579,7 +580,7 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
         at_wallet.set()
         return found
 
-    monkeypatch.setattr(supplier_link, "closed", the_older_dawdles)
+    monkeypatch.setattr(orders, "look_at_source", the_older_dawdles)
     monkeypatch.setattr(balance, "older_goes_first", yielded)
     with tenancy.across_stores():
         leases = {row_id: (row_id, lease_no) for row_id, lease_no in outbox.lease_due(10)}
