@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,11 +32,17 @@ _MOST = 4
 log = structlog.get_logger("listening")
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Call:
+    """One question. `at`: since when the supplier has it; None while ours waits for its turn or the
+    database, which says nothing about the supplier."""
+
     endpoint: str
-    at: datetime
-    thread: threading.Thread
+    at: datetime | None = None
+    thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        self.at = clock.now()
 
 
 class Listener:
@@ -48,8 +55,8 @@ class Listener:
 
     def under_way(self) -> dict[str, datetime]:
         """Since when the oldest call to each address is under way."""
-        self._calls = [call for call in self._calls if call.thread.is_alive()]
-        return {call.endpoint: call.at for call in reversed(self._calls)}
+        self._calls = [call for call in self._calls if call.thread and call.thread.is_alive()]
+        return {call.endpoint: call.at for call in reversed(self._calls) if call.at is not None}
 
     def ask(self, endpoint: str | None) -> None:
         """Ask the supplier at this address, at most once in `probe_s`. None: nobody."""
@@ -59,35 +66,39 @@ class Listener:
         if now - self._asked.get(endpoint, float("-inf")) < clock.seconds(config.current().probe_s):
             return
         self._asked[endpoint] = now
-        thread = threading.Thread(
-            target=self._call, args=(endpoint,), name=f"listening {endpoint}", daemon=True
+        call = _Call(endpoint)
+        call.thread = threading.Thread(
+            target=self._call, args=(call,), name=f"listening {endpoint}", daemon=True
         )
-        self._calls.append(_Call(endpoint, clock.now(), thread))
-        thread.start()
+        self._calls.append(call)
+        call.thread.start()
 
-    def _call(self, endpoint: str) -> None:
+    def _call(self, call: _Call) -> None:
         supplier: Supplier = self._app.extensions["supplier"]
         try:
             with self._app.app_context(), tenancy.across_stores():
-                if endpoint != "balance" or not _ask_balance(supplier):
-                    _ask_products(supplier)
+                if call.endpoint == "balance" and _ask_balance(supplier, call.begin):
+                    return
+                call.endpoint, call.at = "products", None
+                _ask_products(supplier, call.begin)
         except (DBAPIError, PoolTimeout) as error:
             log.warning("not asked: database unavailable", error=type(error).__name__)
 
 
-def _ask_balance(supplier: Supplier) -> bool:
+def _ask_balance(supplier: Supplier, begin: Callable[[], None]) -> bool:
     """Whether the balance could be asked: not while somebody else has the wallet's turn."""
     with supplier_link.wallet_turn() as turn:
         if turn and supply.take_call("other") == 0.0:
-            balance.listen(supplier)
+            balance.listen(supplier, begin)
         return turn
 
 
-def _ask_products(supplier: Supplier) -> None:
+def _ask_products(supplier: Supplier, begin: Callable[[], None]) -> None:
     """The list is only asked for, not applied: that has a time of its own, and an audit."""
     if supply.take_call("other") != 0.0:
         return
     end_read()
+    begin()
     answer = supplier.offers()
     if isinstance(answer, NoAnswer):
         balance.note_unheard(answer)

@@ -5,7 +5,7 @@ and who goes first when it pays for some.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
@@ -54,7 +54,7 @@ def read(supplier: Supplier) -> str | NoAnswer:
     return answer
 
 
-def listen(supplier: Supplier) -> None:
+def listen(supplier: Supplier, begin: Callable[[], None]) -> None:
     """One balance call, to hear whether the supplier answers. The caller holds the wallet's turn
     and has taken a call.
 
@@ -63,6 +63,7 @@ def listen(supplier: Supplier) -> None:
     with tenancy.across_stores():
         mark = reconcile.books_mark()
         end_read()
+        begin()
         answer = supplier.balance()
         if isinstance(answer, Balance) and _is_news(answer):
             reconcile.note_balance(answer.balance_pesewas, mark=mark, said=answer.said)
