@@ -591,3 +591,25 @@ def test_loading_the_results_of_a_selection_again_sends_nothing_again(
     page.goto("/wallet")
     page.go_back()
     assert "POST" not in asked and page.locator("h1").count() == 1
+
+
+def test_without_htmx_the_results_of_a_selection_are_not_sent_again(
+    open_page: Callable[..., Any], place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a page is loaded again by itself: that must ask for the queue, not press once more."""
+    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=5))
+    place()
+    page = open_page("ama", width=360, height=740)
+    page.context.route(
+        "**/htmx-*.js", lambda route: route.fulfill(body="(", content_type="text/javascript")
+    )
+    page.clock.install()
+    page.goto("/orders?tab=new")
+    page.locator("input[name=order]").first.check()
+    page.click("[data-process]")
+    page.locator("#rows-live").wait_for(state="attached")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.clock.run_for(61_000)
+    page.locator("h1", has_text="Orders").wait_for(timeout=8_000)
+    assert "GET" in asked and "POST" not in asked
