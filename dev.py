@@ -52,7 +52,9 @@ def main(words):
             "`python3.11 dev.py %s`." % (platform.python_version(), " ".join(words))
         )
     if os.name != "posix":
-        raise Refusal("Makola runs on Linux and macOS: on Windows, run this inside WSL.")
+        raise Refusal(
+            "Makola runs on Linux and macOS: on Windows, run this inside WSL."
+        )
     command = words[0] if words else "help"
     if command == "lock":
         return lock()
@@ -64,7 +66,9 @@ def main(words):
     sys.stdout.flush()
     environment = dict(os.environ, PYTHONUNBUFFERED="1")
     environment.setdefault("PATH", os.defpath)
-    os.execve(str(PYTHON), [str(PYTHON), "-m", "devkit." + command] + words[1:], environment)
+    os.execve(
+        str(PYTHON), [str(PYTHON), "-m", "devkit." + command] + words[1:], environment
+    )
     return 1  # never reached: execve does not return
 
 
@@ -110,7 +114,9 @@ def venv_works():
     # type: () -> bool
     code = "import sys; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.call([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL) == 0
+        return (
+            subprocess.call([str(PYTHON), "-c", code], stderr=subprocess.DEVNULL) == 0
+        )
     except OSError:
         return False
 
@@ -177,10 +183,15 @@ def install(lock_file):
     for raw in pip.stdout:
         line = raw.decode(errors="replace").rstrip()
         heard.append(line)
-        found = re.match(r"(?:Collecting|Requirement already satisfied:|Processing) (\S+)", line)
+        found = re.match(
+            r"(?:Collecting|Requirement already satisfied:|Processing) (\S+)", line
+        )
         if found:
             seen += 1
-            show("  %2d/%d  %s" % (seen, total, Path(found.group(1)).name), lasting=seen % 10 == 0)
+            show(
+                "  %2d/%d  %s" % (seen, total, Path(found.group(1)).name),
+                lasting=seen % 10 == 0,
+            )
         elif line.startswith("Installing collected packages"):
             show("  unpacking", lasting=True)
         elif "Retrying (" in line or line.startswith("WARNING: Connection"):
@@ -200,7 +211,11 @@ def why_pip_failed(heard):
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if "No space left" in text:
         return "The disk is full: free about 500 MB and run this again."
-    if "Retrying (" in text or "NameResolutionError" in text or "ConnectionError" in text:
+    if (
+        "Retrying (" in text
+        or "NameResolutionError" in text
+        or "ConnectionError" in text
+    ):
         return "pip could not reach its package index: check the network or pip's own settings, and run this again."
     if missing:
         return (
@@ -221,7 +236,9 @@ def lock():
     """Resolve pyproject.toml for every platform; no addresses go into the files."""
     uv = shutil.which("uv")
     if uv is None:
-        raise Refusal("`lock` needs uv: install it with `pip install uv`, and run this again.")
+        raise Refusal(
+            "`lock` needs uv: install it with `pip install uv`, and run this again."
+        )
     common = [
         uv,
         "pip",
@@ -233,7 +250,9 @@ def lock():
         "--quiet",
     ]
     common += ["--python-version", "3.11"]
-    run, dev, audit = ("requirements/%s.lock" % kind for kind in ("run", "dev", "audit"))
+    run, dev, audit = (
+        "requirements/%s.lock" % kind for kind in ("run", "dev", "audit")
+    )
     for more in (
         ["pyproject.toml", "-o", run],
         ["pyproject.toml", "--group", "dev", "-c", run, "-o", dev],

@@ -70,7 +70,9 @@ CLOCK_FRESH_S = 0.2
 """A jump of the clock reaches every process within this."""
 
 
-def create_app(config: Config | None = None, *, supplier: Supplier | None = None) -> Flask:
+def create_app(
+    config: Config | None = None, *, supplier: Supplier | None = None
+) -> Flask:
     """The application, wired. `config` defaults to the environment, `supplier` to Data Mart as
     configured.
 
@@ -90,7 +92,9 @@ def create_app(config: Config | None = None, *, supplier: Supplier | None = None
 def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     core.base.config.use(settings)
     app = Makola(
-        "makola", root_path=str(ROOT), instance_path=str(Path(settings.instance_dir).resolve())
+        "makola",
+        root_path=str(ROOT),
+        instance_path=str(Path(settings.instance_dir).resolve()),
     )
     connect_database(app, settings)
     app.extensions["redis"] = valkey(settings.redis_url)
@@ -134,7 +138,8 @@ def connect_database(app: Flask, settings: Config) -> None:
         },
     }
     app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(settings.database_url)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options  # heard for the first address alone
+    # heard for the first address alone
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {
         db.STORE: {"url": psycopg_url(settings.database_store_url), **options}
     }
@@ -211,12 +216,18 @@ class RoleGuard:
             poolers.refuse(db.db.engines[db.PLATFORM], "DATABASE_URL")
             poolers.refuse(db.db.engines[db.STORE], "DATABASE_STORE_URL")
             with db.db.engines[db.PLATFORM].connect() as connection:
-                if connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NULL")):
+                if connection.scalar(
+                    text("SELECT to_regclass('public.alembic_version') IS NULL")
+                ):
                     # An empty database, such as one that a backup is about to be brought into.
                     return
-                rights.refuse_wrong(connection, rights.PLATFORM, "platform", "DATABASE_URL")
+                rights.refuse_wrong(
+                    connection, rights.PLATFORM, "platform", "DATABASE_URL"
+                )
             with db.db.engines[db.STORE].connect() as connection:
-                rights.refuse_wrong(connection, rights.STORE, "store", "DATABASE_STORE_URL")
+                rights.refuse_wrong(
+                    connection, rights.STORE, "store", "DATABASE_STORE_URL"
+                )
                 rights.refuse_stranger(connection)
             self._passed = True
 
@@ -235,7 +246,9 @@ class ClockJumps:
             self._read_at = time.monotonic()
             try:
                 with self._app.app_context(), db.db.engine.connect() as connection:
-                    connection.execute(text(f"SET LOCAL lock_timeout = {CLOCK_LOCK_MS}"))
+                    connection.execute(
+                        text(f"SET LOCAL lock_timeout = {CLOCK_LOCK_MS}")
+                    )
                     found = connection.scalar(
                         text(
                             "SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'"
@@ -252,7 +265,12 @@ class ClockJumps:
 def _is_for_the_owner() -> bool:
     """Whether this process is `flask db …`, `backup`, `restore` or `restore-check`, which work when
     the rights are not yet right."""
-    return _is_command() and not {"db", "backup", "restore", "restore-check"}.isdisjoint(sys.argv)
+    return _is_command() and not {
+        "db",
+        "backup",
+        "restore",
+        "restore-check",
+    }.isdisjoint(sys.argv)
 
 
 def _is_command() -> bool:

@@ -62,10 +62,14 @@ def _answer(*, keep: bool) -> Response:
         and _is_id(name.removeprefix("seen-"))
         and chosen in (ALL, name.removeprefix("seen-"))
     }
-    done = (catalog.keep if keep else catalog.approve)(seen, Actor.of_login(current_user))
+    done = (catalog.keep if keep else catalog.approve)(
+        seen, Actor.of_login(current_user)
+    )
     verb = "left as agents have it" if keep else "approved"
     if done.done:
-        flash(f"{', '.join(done.done[:5])}{' and more' if len(done.done) > 5 else ''}: {verb}.")
+        flash(
+            f"{', '.join(done.done[:5])}{' and more' if len(done.done) > 5 else ''}: {verb}."
+        )
     if done.moved_on:
         flash(
             f"{', '.join(done.moved_on[:5])}: nothing done, because it is settled already or a"

@@ -68,7 +68,10 @@ class Line:
 
 @bp.get("/audit")
 def list_audit() -> str:
-    stores, bundles = figures.store_names(), {bundle.id: bundle for bundle in catalog.all_bundles()}
+    stores, bundles = (
+        figures.store_names(),
+        {bundle.id: bundle for bundle in catalog.all_bundles()},
+    )
     found = audit.recent(config.current().page_size * 2)
     people = _people(found)
     lines = [_line(line, stores, bundles, people) for line in found]
@@ -85,10 +88,16 @@ def _line(
     found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
     of_all = re.fullmatch(r"bundle:(\d+)", line.subject)
     if of_all is not None and int(of_all[1]) in bundles:
-        return Line(line, deed, _bundle_name(bundles[int(of_all[1])]), None, _details(line))
+        return Line(
+            line, deed, _bundle_name(bundles[int(of_all[1])]), None, _details(line)
+        )
     if found is None:
         return Line(
-            line, deed, people.get(line.subject) or _plain(line.subject), None, _details(line)
+            line,
+            deed,
+            people.get(line.subject) or _plain(line.subject),
+            None,
+            _details(line),
         )
     store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
     if bundle is not None:
@@ -104,17 +113,25 @@ def _details(line: AuditLine) -> str:
     """`amount: GH₵ 5.00, reason: paid in cash`: what there is to say beside who, what and to
     whom."""
     first = sorted(line.detail.items(), key=lambda pair: pair[0] != "address")
-    return ", ".join(said for name, value in first if (said := words.detail(name, value)))
+    return ", ".join(
+        said for name, value in first if (said := words.detail(name, value))
+    )
 
 
 def _people(lines: list[AuditLine]) -> dict[str, str]:
     """`user:3` -> the person's name, for those named on this page."""
-    ids = {int(line.subject[5:]) for line in lines if re.fullmatch(r"user:\d{1,18}", line.subject)}
+    ids = {
+        int(line.subject[5:])
+        for line in lines
+        if re.fullmatch(r"user:\d{1,18}", line.subject)
+    }
     if not ids:
         return {}
     return {
         f"user:{id_}": name
-        for id_, name in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+        for id_, name in db.session.execute(
+            select(User.id, User.name).where(User.id.in_(ids))
+        )
     }
 
 

@@ -11,7 +11,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask import (
+    abort,
+    current_app,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -21,12 +30,26 @@ from core.accounts import devices, guessing, logging_in, users
 from core.base import addresses, hashing
 
 PUBLIC = frozenset(
-    {"console.login", "console.start_login", "console.show_reset_form", "console.use_reset_link"}
+    {
+        "console.login",
+        "console.start_login",
+        "console.show_reset_form",
+        "console.use_reset_link",
+    }
 )
 
 MAY = {
     "owner": frozenset(
-        {"fund", "supplier", "catalogue", "stores", "orders", "cases", "books", "people"}
+        {
+            "fund",
+            "supplier",
+            "catalogue",
+            "stores",
+            "orders",
+            "cases",
+            "books",
+            "people",
+        }
     ),
     "finance": frozenset({"fund", "books"}),
     "support": frozenset(),
@@ -86,7 +109,9 @@ def login() -> Any:
     """The form; a person already logged in goes on."""
     if current_user.is_authenticated and current_user.user.platform_role in MAY:
         return redirect(_next_path(), 303)
-    return render_template("console/login.html", next=_next_path(), email="", problem=None)
+    return render_template(
+        "console/login.html", next=_next_path(), email="", problem=None
+    )
 
 
 @bp.post("/login")
@@ -96,7 +121,9 @@ def start_login() -> Any:
     email = one_line(request.form.get("email", ""), 254)
     place = devices.Place(addresses.key(request.remote_addr), "console", g.device_token)
     try:
-        user = logging_in.authenticate(email, request.form.get("password", "")[:1024], place)
+        user = logging_in.authenticate(
+            email, request.form.get("password", "")[:1024], place
+        )
     except guessing.Refused as refusal:
         return _again(email, refusal.sentence, 429, refusal.wait_s)
     except hashing.Busy as busy:
@@ -125,7 +152,9 @@ def logout() -> Response:
 def _again(
     email: str, sentence: str, status: int, wait_s: int | None = None
 ) -> tuple[str, int, dict[str, str]]:
-    page = render_template("console/login.html", next=_next_path(), email=email, problem=sentence)
+    page = render_template(
+        "console/login.html", next=_next_path(), email=email, problem=sentence
+    )
     return page, status, {} if wait_s is None else {"Retry-After": str(wait_s)}
 
 

@@ -36,7 +36,9 @@ def show_books() -> str:
         platform=platform,
         stores=stores,
         there_pesewas=sum(
-            pesewas for name, pesewas in platform.items() if name not in ledger.CREDIT_ACCOUNTS
+            pesewas
+            for name, pesewas in platform.items()
+            if name not in ledger.CREDIT_ACCOUNTS
         ),
         owed_pesewas=platform["margin"]
         + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
@@ -73,8 +75,12 @@ def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
     return {
         "progress": progress,
         "standing": proof.standing(),
-        "proofs": [one for place, one in enumerate(proofs) if place < SHOWN or not one.ok],
+        "proofs": [
+            one for place, one in enumerate(proofs) if place < SHOWN or not one.ok
+        ],
         "strip": (
-            proof_strip.draw(proofs, clock.now(), STRIP_H, summary) if len(proofs) > 1 else None
+            proof_strip.draw(proofs, clock.now(), STRIP_H, summary)
+            if len(proofs) > 1
+            else None
         ),
     }

@@ -21,7 +21,10 @@ ENDPOINTS = (
 
 @bp.get("/calls")
 def list_calls() -> str:
-    endpoint, search = request.args.get("endpoint", ""), one_line(request.args.get("q", ""))
+    endpoint, search = (
+        request.args.get("endpoint", ""),
+        one_line(request.args.get("q", "")),
+    )
     endpoint = endpoint if endpoint in ENDPOINTS else ""
     limit = config.current().page_size
     lines = supply.calls(
@@ -52,6 +55,8 @@ def show_call(call_id: int) -> str:
 @bp.get("/webhooks")
 def list_webhooks() -> str:
     limit = config.current().page_size
-    events = webhook_events.newest(before_id=row_id(request.args.get("before", "")), limit=limit)
+    events = webhook_events.newest(
+        before_id=row_id(request.args.get("before", "")), limit=limit
+    )
     older = events[-1].id if len(events) == limit else None
     return render_template("console/webhooks.html", events=events, older=older)

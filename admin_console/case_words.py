@@ -100,9 +100,8 @@ class Button:
     @property
     def yes(self) -> str:
         """The same on the page that has read it back."""
-        return (
-            f"Yes, {self.label.rpartition(': ')[2][0].lower()}{self.label.rpartition(': ')[2][1:]}"
-        )
+        words = self.label.rpartition(": ")[2]
+        return f"Yes, {words[0].lower()}{words[1:]}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,9 @@ def button(choice: Choice, facts: Facts) -> Button:
         label = f"Never bought: give {amount} back"
     if choice.action == "confirm_funding" and _is_whole(choice, facts):
         label = f"Yes, all of it was paid in: book {amount}"
-    return Button(choice.action, label, choice.amount_pesewas, choice.action in ASKS_TWICE)
+    return Button(
+        choice.action, label, choice.amount_pesewas, choice.action in ASKS_TWICE
+    )
 
 
 def _is_whole(choice: Choice, facts: Facts) -> bool:
@@ -136,8 +137,8 @@ def _is_whole(choice: Choice, facts: Facts) -> bool:
 def not_yet(action: Action, sentence: str) -> str:
     """Why a button is missing that will be there later."""
     return (
-        f"{_LATER.get(action, action.replace('_', ' ').capitalize())} is not possible yet."
-        f" {sentence}"
+        f"{_LATER.get(action, action.replace('_', ' ').capitalize())} is not possible"
+        f" yet. {sentence}"
     )
 
 
@@ -148,40 +149,43 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
         case "send_again" if order is not None:
             return [
                 (
-                    f"You asked the supplier about {order.order_ref}, and they say it was never"
-                    " bought."
+                    f"You asked the supplier about {order.order_ref}, and they say it"
+                    " was never bought."
                 ),
                 (
-                    "The order goes back in line under the same reference and is looked up once"
-                    " more before it is sent."
+                    "The order goes back in line under the same reference and is looked"
+                    " up once more before it is sent."
                 ),
-                "If they are wrong and their look-up is too, it is bought twice, at our cost.",
+                (
+                    "If they are wrong and their look-up is too, it is bought twice, at"
+                    " our cost."
+                ),
             ]
         case "give_back" if order is not None and order.state == "submitting":
             return [
                 (
-                    f"You asked the supplier about {order.order_ref}, and they say it was never"
-                    " bought."
+                    f"You asked the supplier about {order.order_ref}, and they say it"
+                    " was never bought."
                 ),
                 f"{amount} goes back to the agent's wallet at once and stays there.",
                 (
-                    "If they are wrong, what they charged is our loss. The order is looked at for a"
-                    " day more."
+                    "If they are wrong, what they charged is our loss. The order is"
+                    " looked at for a day more."
                 ),
             ]
         case "give_back":
             return [
                 (
-                    f"{amount} goes back to the agent's wallet at once, before the watch is over,"
-                    " and stays there."
+                    f"{amount} goes back to the agent's wallet at once, before the"
+                    " watch is over, and stays there."
                 ),
                 "If the supplier delivers after all, what it charges is our loss.",
             ]
         case "write_off":
             return [
                 (
-                    f"The supplier keeps {amount} that it took for this order. Our books give it"
-                    " up as a loss."
+                    f"The supplier keeps {amount} that it took for this order. Our books"
+                    " give it up as a loss."
                 )
             ]
         case "accept_loss" if order is not None:
@@ -189,8 +193,8 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 "What the supplier took was never given back. "
                 if ledger.commit_is_open(order.id)
                 else (
-                    f"The supplier took {money.cedis(charge_of(facts))} after the money had gone"
-                    " back; it is booked first. "
+                    f"The supplier took {money.cedis(charge_of(facts))} after the money"
+                    " had gone back; it is booked first. "
                 )
             )
             return [
@@ -200,30 +204,39 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
         case "confirm_funding":
             return [
                 (
-                    f"The supplier holds {amount} more than our books, and you say that it is money"
-                    " you paid in."
+                    f"The supplier holds {amount} more than our books, and you say that"
+                    " it is money you paid in."
                 ),
                 *_of_failed_orders(choice),
-                "Our books take it from the bank into the float. Orders that wait for float go on.",
                 (
-                    "If it was no funding, it may be given back for an order, or be taken out again"
-                    " by the supplier."
+                    "Our books take it from the bank into the float. Orders that wait"
+                    " for float go on."
+                ),
+                (
+                    "If it was no funding, it may be given back for an order, or be"
+                    " taken out again by the supplier."
                 ),
             ]
         case "accept_gain":
             return [
-                f"The supplier holds {amount} more than our books, and nobody knows why.",
                 (
-                    "The float of our books goes up to what it says, as a gain. If it takes the"
-                    " money out again, that is a loss."
+                    f"The supplier holds {amount} more than our books, and nobody knows"
+                    " why."
+                ),
+                (
+                    "The float of our books goes up to what it says, as a gain. If it"
+                    " takes the money out again, that is a loss."
                 ),
             ]
         case "accept_loss":
             return [
-                f"The supplier holds {amount} less than our books, and no order explains it.",
                 (
-                    "The float of our books goes down to what it says, as a loss. Buying goes on"
-                    " afterwards."
+                    f"The supplier holds {amount} less than our books, and no order"
+                    " explains it."
+                ),
+                (
+                    "The float of our books goes down to what it says, as a loss."
+                    " Buying goes on afterwards."
                 ),
             ]
     return []
@@ -240,15 +253,20 @@ def _of_failed_orders(choice: Choice) -> list[str]:
     if choice.amount_pesewas == whole:
         return [
             (
-                f"{back} of it may have come back for failed orders: you say that it did not."
-                " They stay watched."
+                f"{back} of it may have come back for failed orders: you say that it did"
+                " not. They stay watched."
             )
         ]
     besides = (
-        f"Besides, {back} may have come back for failed orders, and is booked as that when nothing"
-        " speaks against it."
+        f"Besides, {back} may have come back for failed orders, and is booked as that"
+        " when nothing speaks against it."
     )
-    return [f"{besides} If you paid that in too, go back and book all of it: {money.cedis(whole)}."]
+    return [
+        (
+            f"{besides} If you paid that in too, go back and book all of it:"
+            f" {money.cedis(whole)}."
+        )
+    ]
 
 
 def facts_in_words(seen: dict[str, Any]) -> list[Fact]:
@@ -268,17 +286,23 @@ def seen_at(seen: dict[str, Any]) -> datetime | None:
 
 
 def _fact(name: str, value: Any) -> Fact:
-    label = _NAMES.get(name) or name.removesuffix("_pesewas").replace("_", " ").capitalize()
+    label = (
+        _NAMES.get(name) or name.removesuffix("_pesewas").replace("_", " ").capitalize()
+    )
     if value is None:
         return Fact(label, "–")
     if isinstance(value, bool):
         return Fact(label, "yes" if value else "no")
     if name == "difference_pesewas" and isinstance(value, int):
         return Fact(
-            label, f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our books"
+            label,
+            f"{money.cedis(abs(value))} {'more' if value > 0 else 'less'} than our"
+            " books",
         )
     if name == "rounded_pesewas" and isinstance(value, int):
-        return Fact(label, f"{money.cedis(abs(value))} {'gained' if value > 0 else 'lost'}")
+        return Fact(
+            label, f"{money.cedis(abs(value))} {'gained' if value > 0 else 'lost'}"
+        )
     if name.endswith("_pesewas") and isinstance(value, int):
         return Fact(label, money.cedis(value))
     if moment := _moment(value):
@@ -294,7 +318,11 @@ def _moment(value: Any) -> datetime | None:
     """A moment kept as ISO text; None for anything else. A date alone, or one without its zone, is
     no moment."""
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
+        moment = (
+            datetime.fromisoformat(value)
+            if isinstance(value, str) and "T" in value
+            else None
+        )
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None

@@ -95,13 +95,19 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
         ):
             return _asked_twice(settling.facts_of(case), action, words, seen)
         said = settling.settle(
-            case_id, action, Actor.of_login(current_user), words=words, seen_pesewas=seen
+            case_id,
+            action,
+            Actor.of_login(current_user),
+            words=words,
+            seen_pesewas=seen,
         )
     except settling.Refused as refusal:
         return _back_to(case, refusal.sentence, words)
     flash(said, "moving" if action == "look_again" else "done")
     back = (
-        url_for(".list_cases") if action != "look_again" else url_for(".show_case", case_id=case_id)
+        url_for(".list_cases")
+        if action != "look_again"
+        else url_for(".show_case", case_id=case_id)
     )
     return redirect(back, 303)
 
@@ -113,15 +119,23 @@ def _back_to(case: Case, sentence: str, words: str) -> Response:
     return redirect(url_for(".show_case", case_id=case.id), 303)
 
 
-def _asked_twice(facts: Facts, action: str, words: str, seen_pesewas: int | None) -> str:
+def _asked_twice(
+    facts: Facts, action: str, words: str, seen_pesewas: int | None
+) -> str:
     """The page that reads an action back before it is done. Raises `settling.Refused` when it is
     not legal now."""
     way = settling.way_of(facts.case.kind, action)
     assert way is not None
     amounts = settling.amounts(way, facts)
-    if seen_pesewas is not None and amounts[0] is not None and seen_pesewas not in amounts:
+    if (
+        seen_pesewas is not None
+        and amounts[0] is not None
+        and seen_pesewas not in amounts
+    ):
         raise settling.other_amount(amounts[0])
-    choice = settling.Choice(way.action, seen_pesewas if seen_pesewas in amounts else amounts[0])
+    choice = settling.Choice(
+        way.action, seen_pesewas if seen_pesewas in amounts else amounts[0]
+    )
     return render_template(
         "console/case_confirm.html",
         case=facts.case,
@@ -157,7 +171,11 @@ def _page_of(case: Case, problem: str | None = None, typed: str = "") -> str:
     """The page of one case, open or settled, with the sentence of a refused press."""
     is_open = case.closed_at is None
     return _rendered(
-        [case] if is_open else [], [] if is_open else [case], one=case, problem=problem, typed=typed
+        [case] if is_open else [],
+        [] if is_open else [case],
+        one=case,
+        problem=problem,
+        typed=typed,
     )
 
 
@@ -198,7 +216,10 @@ def _shown(case: Case) -> Shown:
         case,
         order,
         orders.agent_words(order).label if order is not None else "",
-        [(case_words.seen_at(entry), case_words.facts_in_words(entry)) for entry in case.seen],
+        [
+            (case_words.seen_at(entry), case_words.facts_in_words(entry))
+            for entry in case.seen
+        ],
         [case_words.button(choice, facts) for choice in settling.choices(facts)],
         [
             case_words.not_yet(action, sentence)

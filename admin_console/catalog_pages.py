@@ -17,7 +17,9 @@ from core.base import phones
 
 @bp.get("/catalogue")
 def show_catalogue() -> str:
-    return render_template("console/catalogue.html", **page_values(progress_panel.of_request()))
+    return render_template(
+        "console/catalogue.html", **page_values(progress_panel.of_request())
+    )
 
 
 @bp.get("/catalogue/panel")

@@ -42,7 +42,11 @@ class Chart:
 
 
 def draw(
-    ours: Sequence[Point], theirs: Sequence[Point], start: datetime, end: datetime, summary: str
+    ours: Sequence[Point],
+    theirs: Sequence[Point],
+    start: datetime,
+    end: datetime,
+    summary: str,
 ) -> Chart:
     """One plot of `ours` (a stepped line: it holds until the next posting) and `theirs` (single
     reads: dots).
@@ -71,7 +75,10 @@ def draw(
     if theirs:
         dots = thin(theirs, start, end)
         parts.append(
-            _line("chart-theirs", "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in dots))
+            _line(
+                "chart-theirs",
+                "".join(f"M{frame.x(p.at)} {frame.y(p.pesewas)}h0" for p in dots),
+            )
         )
     if ours:  # over the dots: where both say the same, the line is what one reads
         parts.append(_line("chart-ours", steps))

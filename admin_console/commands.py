@@ -23,8 +23,12 @@ from core.accounts.people import COMMAND_LINE
 from core.base import config, passwords, phones, tenancy
 from core.stores import DEFAULT_COLOUR, Store
 
-user_group = AppGroup("user", help="Add and remove people, change their passwords and roles.")
-store_group = AppGroup("store", help="Open and close stores, and say who works in them.")
+user_group = AppGroup(
+    "user", help="Add and remove people, change their passwords and roles."
+)
+store_group = AppGroup(
+    "store", help="Open and close stores, and say who works in them."
+)
 STORE_ROLES = click.Choice((*people.STORE_ROLES, "none"))
 
 
@@ -55,7 +59,9 @@ def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 def with_password(command: Callable[..., None]) -> Callable[..., None]:
     """The two ways to choose a password; without either one is made and shown once."""
     for option in (
-        click.option("--prompt", is_flag=True, help="Ask for the password, without showing it."),
+        click.option(
+            "--prompt", is_flag=True, help="Ask for the password, without showing it."
+        ),
         click.option(
             "--password-stdin",
             is_flag=True,
@@ -68,7 +74,9 @@ def with_password(command: Callable[..., None]) -> Callable[..., None]:
 
 @user_group.command("add")
 @click.argument("email")
-@click.option("--name", help="As people read it on timelines; else what stands before the @.")
+@click.option(
+    "--name", help="As people read it on timelines; else what stands before the @."
+)
 @click.option(
     "--role",
     type=click.Choice(people.ROLES),
@@ -77,11 +85,15 @@ def with_password(command: Callable[..., None]) -> Callable[..., None]:
 )
 @with_password
 @in_sentences
-def add_user(email: str, name: str | None, role: str, prompt: bool, password_stdin: bool) -> None:
+def add_user(
+    email: str, name: str | None, role: str, prompt: bool, password_stdin: bool
+) -> None:
     """Add a person. Without an option the password is made and shown once."""
     password, shown = _password(prompt, password_stdin)
     name = name if name is not None else email.strip().partition("@")[0].title()
-    user = people.add(email=email, name=name, password=password, role=role, actor=COMMAND_LINE)
+    user = people.add(
+        email=email, name=name, password=password, role=role, actor=COMMAND_LINE
+    )
     click.echo(f"Added {user.email}, {user.name}, role {user.platform_role}.")
     _show(shown)
     if role == "none":
@@ -125,7 +137,9 @@ def set_role(email: str, role: str) -> None:
         return
     click.echo(f"{user.email} has the role {role} now and is logged out everywhere.")
     if done.password_voided:
-        click.echo("The password may be too short for this role, so it opens nothing any more.")
+        click.echo(
+            "The password may be too short for this role, so it opens nothing any more."
+        )
         _echo_link(resets.make(user.id, COMMAND_LINE))
 
 
@@ -136,7 +150,9 @@ def remove_user(email: str) -> None:
     """Remove a person. What they did stays in the records; the same address may be added again."""
     user = people.find(email)
     left = people.remove(user.id, COMMAND_LINE)
-    click.echo(f"Removed {user.email}." + (f" Worked in: {', '.join(left)}." if left else ""))
+    click.echo(
+        f"Removed {user.email}." + (f" Worked in: {', '.join(left)}." if left else "")
+    )
 
 
 @user_group.command("list")
@@ -145,7 +161,9 @@ def list_users() -> None:
     after, limit = "", config.current().page_size
     while found := people.page(after=after, limit=limit):
         for person in found:
-            works = ", ".join(f"{store.slug} ({role})" for store, role in person.works_in)
+            works = ", ".join(
+                f"{store.slug} ({role})" for store, role in person.works_in
+            )
             user = person.user
             click.echo(
                 f"{user.email}  {user.name}  {user.platform_role}{f'  {works}' if works else ''}"
@@ -156,7 +174,9 @@ def list_users() -> None:
 @store_group.command("open")
 @click.argument("slug")
 @click.option("--name", help="What customers read. Needed for a new store.")
-@click.option("--agent", help="E-mail of the person it belongs to. Needed for a new store.")
+@click.option(
+    "--agent", help="E-mail of the person it belongs to. Needed for a new store."
+)
 @click.option("--whatsapp", help="The number customers write to.")
 @click.option("--momo", help="The number customers pay to.")
 @click.option("--colour", default=DEFAULT_COLOUR, show_default=True)
@@ -208,13 +228,18 @@ def close_store(slug: str, note: str) -> None:
 @click.argument("slug")
 @click.argument("email")
 @click.option(
-    "--role", type=STORE_ROLES, required=True, help="none takes the person out of the store."
+    "--role",
+    type=STORE_ROLES,
+    required=True,
+    help="none takes the person out of the store.",
 )
 @in_sentences
 def set_member(slug: str, email: str, role: str) -> None:
     """Let a person work in a store, or no longer; they are logged out everywhere."""
     store, user = _store(slug), people.find(email)
-    if not people.set_membership(store, user.id, None if role == "none" else role, COMMAND_LINE):
+    if not people.set_membership(
+        store, user.id, None if role == "none" else role, COMMAND_LINE
+    ):
         click.echo(
             f"{user.email} is {'no member' if role == 'none' else role} of {store.slug} already."
         )
@@ -245,7 +270,9 @@ def _set_status(store: Store, status: str, note: str) -> None:
 
 def _store(slug: str) -> Store:
     if (store := _known(slug)) is None:
-        raise people.Refused(f"There is no store {slug!r}. `store list` names all of them.")
+        raise people.Refused(
+            f"There is no store {slug!r}. `store list` names all of them."
+        )
     return store
 
 
@@ -268,7 +295,9 @@ def _password(prompt: bool, from_stdin: bool) -> tuple[str, str | None]:
 
 def _show(password: str | None) -> None:
     if password is not None:
-        click.echo(f"password: {password}  (shown once; change it after the first log-in)")
+        click.echo(
+            f"password: {password}  (shown once; change it after the first log-in)"
+        )
 
 
 def _echo_link(made: resets.Made) -> None:

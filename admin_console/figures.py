@@ -124,7 +124,9 @@ def stuck() -> ColumnElement[bool]:
 
 
 def stuck_count() -> int:
-    return int(db.session.scalar(select(func.count()).select_from(Order).where(stuck())) or 0)
+    return int(
+        db.session.scalar(select(func.count()).select_from(Order).where(stuck())) or 0
+    )
 
 
 def burn(float_pesewas: int) -> Burn:
@@ -133,7 +135,8 @@ def burn(float_pesewas: int) -> Burn:
     since = clock.now() - timedelta(hours=BURN_H)
     amount, cost = Entry.amount_pesewas, Order.cost_pesewas
     real = case(
-        (func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost), else_=amount
+        (func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost),
+        else_=amount,
     )
     spent = db.session.scalar(
         select(func.coalesce(-func.sum(real), 0))
@@ -176,7 +179,11 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
             " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at > :start"
             " AND p.at <= :end ORDER BY step, e.id DESC"
         ),
-        {"start": start, "end": end, "step_s": max((end - start).total_seconds() / STEPS, 1)},
+        {
+            "start": start,
+            "end": end,
+            "step_s": max((end - start).total_seconds() / STEPS, 1),
+        },
     )
     return first + [Point(at, int(balance)) for at, balance, _ in rows]
 
@@ -252,7 +259,9 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     """The newest movements of a store's wallet: + came in, − went out."""
-    return _lines(and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1)
+    return _lines(
+        and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1
+    )
 
 
 def account_lines(name: str, limit: int) -> list[WalletLine]:
@@ -262,7 +271,9 @@ def account_lines(name: str, limit: int) -> list[WalletLine]:
 
 def _lines(of_account: ColumnElement[bool], limit: int, sign: int) -> list[WalletLine]:
     rows = db.session.execute(
-        select(Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code)
+        select(
+            Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code
+        )
         .join(Entry, Entry.posting_id == Posting.id)
         .join(Account, Account.id == Entry.account_id)
         .outerjoin(Order, Order.id == Posting.order_id)
@@ -287,7 +298,9 @@ def store_names() -> dict[int, Store]:
 
 def open_case_count() -> int:
     return int(
-        db.session.scalar(select(func.count()).select_from(Case).where(Case.closed_at.is_(None)))
+        db.session.scalar(
+            select(func.count()).select_from(Case).where(Case.closed_at.is_(None))
+        )
         or 0
     )
 

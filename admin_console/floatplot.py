@@ -28,7 +28,9 @@ def draw(
         (point.at, point.pesewas, None) for point in ours
     ]
     rows += [
-        (read.at, read.float_pesewas, read.balance_pesewas) for read in reads if read.at in shown
+        (read.at, read.float_pesewas, read.balance_pesewas)
+        for read in reads
+        if read.at in shown
     ]
     rows.sort(key=lambda row: row[0], reverse=True)
     summary = (

@@ -56,7 +56,11 @@ class Filters:
 
     def address(self) -> str:
         """The list's path with these filters, for links."""
-        pairs = [(name, value) for name, value in vars(self).items() if value not in ("", None)]
+        pairs = [
+            (name, value)
+            for name, value in vars(self).items()
+            if value not in ("", None)
+        ]
         return "/orders" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
@@ -64,8 +68,14 @@ class Filters:
 def list_orders() -> str:
     filters, stores = Filters.of_request(), figures.store_names()
     size = config.current().page_size
-    found = _found(filters, {store.slug: store.id for store in stores.values()}, size + 1)
-    older = replace(filters, before=found[size - 1].id).address() if len(found) > size else None
+    found = _found(
+        filters, {store.slug: store.id for store in stores.values()}, size + 1
+    )
+    older = (
+        replace(filters, before=found[size - 1].id).address()
+        if len(found) > size
+        else None
+    )
     return render_template(
         "console/orders.html",
         orders=found[:size],
@@ -99,7 +109,8 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
         flash(f"Nothing was changed. {refusal.sentence}", "stopped")
         return redirect(url_for(".show_order", code=order.code), 303)
     flash(
-        "Asked: the supplier is looked up by reference. The answer shows on the timeline.", "moving"
+        "Asked: the supplier is looked up by reference. The answer shows on the timeline.",
+        "moving",
     )
     return redirect(url_for(".show_order", code=order.code), 303)
 
@@ -153,6 +164,7 @@ def _whole(order: Order) -> dict[str, Any]:
         "postings": ledger.postings_of(order.id),
         "kind_text": ledger.KIND_TEXT,
         "cases": cases.of_order(order.id),
-        "may_recheck": order.state in orders.WORK or order.state in ("completed", "refunded"),
+        "may_recheck": order.state in orders.WORK
+        or order.state in ("completed", "refunded"),
         "wait_text": orders.WAIT_TEXT.get(order.wait_reason or ""),
     }

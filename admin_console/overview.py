@@ -57,7 +57,9 @@ def overview() -> str:
         counted_pesewas=counted_pesewas,
         burn=figures.burn(counted_pesewas),
         problems=found,
-        alarms={problem.figure: problem for problem in reversed(found) if problem.figure},
+        alarms={
+            problem.figure: problem for problem in reversed(found) if problem.figure
+        },
         still=stands_still(now),
         nothing_sold=now.line is not None,
         chart=plot,
@@ -88,7 +90,8 @@ def _books_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"The books do not hold. Found at {_at(last.at)}: {last.findings[0]['sentence']}"
+                f"The books do not hold. Found at {_at(last.at)}:"
+                f" {last.findings[0]['sentence']}"
                 f"{f' And {more} more.' if more else ''}",
                 "/books",
                 "See all that was found",
@@ -97,8 +100,12 @@ def _books_problems() -> list[Problem]:
             )
         )
     if standing.overdue:
-        since = f"were last proven at {_at(last.at)}" if last else "have never been proven"
-        sentence = f"The books {since}, and should be every hour. Is the worker running?"
+        since = (
+            f"were last proven at {_at(last.at)}" if last else "have never been proven"
+        )
+        sentence = (
+            f"The books {since}, and should be every hour. Is the worker running?"
+        )
         found.append(Problem("waiting", sentence, "/books", "Open the books"))
     return found
 
@@ -109,9 +116,9 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"The supplier refuses our credentials since {_at(link.credentials_refused_since)}."
-                " Nothing can be bought until DATA_MART_API_KEY and DATA_MART_API_SECRET are"
-                " right.",
+                "The supplier refuses our credentials since"
+                f" {_at(link.credentials_refused_since)}. Nothing can be bought until"
+                " DATA_MART_API_KEY and DATA_MART_API_SECRET are right.",
                 "/supplier",
                 "See the supplier",
                 "float",
@@ -122,15 +129,17 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"The supplier cannot be reached since {_at(link.unreachable_since)}. Orders wait"
-                " in line and are sent when it answers again.",
+                f"The supplier cannot be reached since {_at(link.unreachable_since)}."
+                " Orders wait in line and are sent when it answers again.",
                 "/calls",
                 "See the calls",
                 "float",
                 "nothing can be bought",
             )
         )
-    is_said = link.breaker_reason in ("credentials", "supplier_unreachable") and bool(found)
+    is_said = link.breaker_reason in ("credentials", "supplier_unreachable") and bool(
+        found
+    )
     if link.breaker_open_until and link.breaker_open_until > now and not is_said:
         found.append(
             Problem(
@@ -143,7 +152,9 @@ def _supplier_problems() -> list[Problem]:
                 "buying is paused",
             )
         )
-    if link.balance_failed_at and not (link.unreachable_since or link.credentials_refused_since):
+    if link.balance_failed_at and not (
+        link.unreachable_since or link.credentials_refused_since
+    ):
         last = (
             f"the figures here are those of {_at(link.last_balance_at)}"
             if link.last_balance_at
@@ -152,8 +163,8 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "waiting",
-                f"The supplier's balance could not be read at {_at(link.balance_failed_at)},"
-                f" {last}: {link.balance_failure}.",
+                "The supplier's balance could not be read at"
+                f" {_at(link.balance_failed_at)}, {last}: {link.balance_failure}.",
                 "/supplier",
                 "See the supplier",
             )
@@ -164,9 +175,10 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"Buying is stopped: the supplier took {took} that no order of ours explains."
-                " Orders wait in line. Look for it in the calls and in the supplier's list, then"
-                " settle the case; buying goes on when the balance fits our books again.",
+                f"Buying is stopped: the supplier took {took} that no order of ours"
+                " explains. Orders wait in line. Look for it in the calls and in the"
+                " supplier's list, then settle the case; buying goes on when the"
+                " balance fits our books again.",
                 "/cases",
                 "Settle the case",
                 "float",
@@ -177,12 +189,14 @@ def _supplier_problems() -> list[Problem]:
         found.append(
             Problem(
                 "stopped",
-                f"The supplier holds {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'} than"
-                f" our books explain, seen twice since {_at(link.break_since)}.",
+                f"The supplier holds {money.cedis(abs(gap))}"
+                f" {'more' if gap > 0 else 'less'} than our books explain, seen twice"
+                f" since {_at(link.break_since)}.",
                 "/supplier",
                 "Compare them",
                 "float",
-                f"the supplier has {money.cedis(abs(gap))} {'more' if gap > 0 else 'less'}",
+                f"the supplier has {money.cedis(abs(gap))}"
+                f" {'more' if gap > 0 else 'less'}",
             )
         )
     return found
@@ -194,9 +208,10 @@ def _buying_problems(now: Now) -> list[Problem]:
     found = []
     if now.line is not None and now.line.reason in ("supplier_silent", "rate"):
         sentence = (
-            f"Buying stands still since {_at(now.line.since)}: {orders.WAIT_TEXT[now.line.reason]}."
-            " Stores sell nothing meanwhile, and orders wait in line. It goes on by itself with"
-            " the supplier's next answer."
+            f"Buying stands still since {_at(now.line.since)}:"
+            f" {orders.WAIT_TEXT[now.line.reason]}. Stores sell nothing meanwhile, and"
+            " orders wait in line. It goes on by itself with the supplier's next"
+            " answer."
         )
         found.append(Problem("stopped", sentence, "/calls", "See the calls"))
     if now.unsure_since is not None:
@@ -210,12 +225,14 @@ def _buying_problems(now: Now) -> list[Problem]:
         out = availability.sold_out(
             now, ((one.id, one.network, catalog.size_text(one.mb)) for one in bundles)
         )
-        names = "; ".join(f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out)
+        names = "; ".join(
+            f"{phones.NETWORKS[one.network].name} {one.sizes}" for one in out
+        )
         many, since = len(now.short), _at(min(now.short.values()))
         sentence = (
-            f"{many} of {len(bundles)} sizes are off all shelves, the first since {since}: {names}."
-            " The float, less its reserve and the orders in line, cannot pay for them. Fund it;"
-            " they come back by themselves."
+            f"{many} of {len(bundles)} sizes are off all shelves, the first since"
+            f" {since}: {names}. The float, less its reserve and the orders in line,"
+            " cannot pay for them. Fund it; they come back by themselves."
         )
         found.append(
             Problem(
@@ -235,11 +252,15 @@ def _float_problems(now: Now) -> list[Problem]:
     one = waiting.orders == 1
     many = "One order waits" if one else f"{waiting.orders} orders wait"
     since = f"{many} for float, the oldest in line since {_at(waiting.since)}"
-    spendable, reserve = reconcile.spendable_pesewas(), config.current().float_reserve_pesewas
+    spendable, reserve = (
+        reconcile.spendable_pesewas(),
+        config.current().float_reserve_pesewas,
+    )
     if waiting.least_cost_pesewas <= spendable:
         if now.line is not None:
             said = (
-                "Money is there, but buying stands still: they go when it goes on, the oldest first"
+                "Money is there, but buying stands still: they go when it goes on, the"
+                " oldest first"
             )
             return [
                 Problem(
@@ -252,7 +273,8 @@ def _float_problems(now: Now) -> list[Problem]:
                 )
             ]
         sentence = (
-            f"{since}. Money is there now: it buys them one after the other, the oldest first."
+            f"{since}. Money is there now: it buys them one after the other, the oldest"
+            " first."
         )
         return [Problem("moving", sentence, "/supplier", "See the float")]
     kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
@@ -260,7 +282,8 @@ def _float_problems(now: Now) -> list[Problem]:
         Problem(
             "stopped",
             f"{since}: {money.cedis(spendable + reserve)} cannot pay for"
-            f" {'it' if one else 'any of them'}{kept}. Fund the float; the oldest goes first.",
+            f" {'it' if one else 'any of them'}{kept}. Fund the float; the oldest goes"
+            " first.",
             "/supplier",
             "See the float",
             "float",
@@ -302,7 +325,10 @@ def _sales_problems() -> list[Problem]:
         )
         found.append(
             Problem(
-                "waiting", f"{said}, so no store sells them.", "/catalogue", "See which, and why"
+                "waiting",
+                f"{said}, so no store sells them.",
+                "/catalogue",
+                "See which, and why",
             )
         )
     if asked := catalog.count_asked():
@@ -312,7 +338,9 @@ def _sales_problems() -> list[Problem]:
             else f"{asked} lines of the supplier's list wait"
         )
         found.append(
-            Problem("waiting", f"{lines} for your approval.", "/catalogue", "Look at them")
+            Problem(
+                "waiting", f"{lines} for your approval.", "/catalogue", "Look at them"
+            )
         )
     if not any(bundle.active for bundle in catalog.all_bundles()):
         why = (
@@ -361,7 +389,8 @@ def _queue_problems() -> list[Problem]:
             "waiting",
             f"{health.due} piece{'s' if health.due != 1 else ''} of work"
             f" wait{'s' if health.due == 1 else ''} to be taken, the oldest since"
-            f" {_at(clock.now() - timedelta(seconds=health.oldest_due_s))}. Is the worker running?",
+            f" {_at(clock.now() - timedelta(seconds=health.oldest_due_s))}. Is the"
+            " worker running?",
         )
     ]
 

@@ -34,7 +34,11 @@ def list_people() -> str:
     )
     first = url_for(".list_people", q=typed or None) if after else None
     return render_template(
-        "console/people.html", lines=found[:limit], typed=typed, older=older, first=first
+        "console/people.html",
+        lines=found[:limit],
+        typed=typed,
+        older=older,
+        first=first,
     )
 
 

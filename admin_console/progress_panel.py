@@ -50,7 +50,11 @@ class Progress:
 def of_request() -> Progress | None:
     """The request named by `?asked=<id>`; None when there is none or it is unknown."""
     text = request.args.get("asked", "")
-    row = outbox.asked(int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    row = (
+        outbox.asked(int(text))
+        if text.isascii() and text.isdigit() and len(text) < 19
+        else None
+    )
     return None if row is None else of_row(row)
 
 

@@ -44,7 +44,11 @@ def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> St
     for proof in proofs:
         x = round((proof.at - start) / (end - start) * (WIDTH - width))
         if 0 <= x <= WIDTH - width:
-            high = HEIGHT if not proof.ok else _LEAST + (HEIGHT - _LEAST) * proof.sealed // most
+            high = (
+                HEIGHT
+                if not proof.ok
+                else _LEAST + (HEIGHT - _LEAST) * proof.sealed // most
+            )
             bars[proof.ok].append(f"M{x} {HEIGHT}h{width}v-{high}h-{width}z")
     parts = [
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">',

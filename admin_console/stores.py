@@ -72,7 +72,9 @@ class FundForm:
 @needs("fund")
 def fund_store(slug: str) -> Response | tuple[str, int] | str:
     store, said = _store(slug), request.form
-    form = FundForm.parse(said.get("amount", ""), said.get("reason", ""), said.get("seen", ""))
+    form = FundForm.parse(
+        said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
+    )
     if form.problems:
         return _page(store, form), 422
     if form.seen is None:
@@ -83,7 +85,9 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
         form.amount_pesewas
     ):
         wallet = ledger.wallet_of(store.id)
-        return render_template("console/fund_confirm.html", shop=store, form=form, wallet=wallet)
+        return render_template(
+            "console/fund_confirm.html", shop=store, form=form, wallet=wallet
+        )
     return _booked(
         store,
         form,
@@ -112,7 +116,10 @@ def show_take_back(slug: str) -> str:
     if line is None:
         return _take_back_page(store, FundForm())
     return _take_back_page(
-        store, FundForm(money.format_ghs(line.amount_pesewas), f"Funded by mistake: {line.note}")
+        store,
+        FundForm(
+            money.format_ghs(line.amount_pesewas), f"Funded by mistake: {line.note}"
+        ),
     )
 
 
@@ -121,7 +128,9 @@ def show_take_back(slug: str) -> str:
 def take_back(slug: str) -> Response | tuple[str, int] | str:
     """Always read back before it is booked: it is the agent's money by then."""
     store, said = _store(slug), request.form
-    form = FundForm.parse(said.get("amount", ""), said.get("reason", ""), said.get("seen", ""))
+    form = FundForm.parse(
+        said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
+    )
     wallet = ledger.wallet_of(store.id)
     if (
         not form.problems
@@ -161,7 +170,13 @@ def _booked(
     """Move the money and go back to the store; a form sent twice says `again`, a refused one is
     shown with its sentence."""
     try:
-        book(store.id, form.amount_pesewas, form.reason, Actor.of_login(current_user), form.seen)
+        book(
+            store.id,
+            form.amount_pesewas,
+            form.reason,
+            Actor.of_login(current_user),
+            form.seen,
+        )
     except ledger.FundedAlready as twin:
         flash(again.format(when=f"{twin.at.astimezone(clock.ACCRA):%H:%M}"), "waiting")
     except ledger.BadFunding as refusal:
@@ -175,7 +190,9 @@ def _booked(
 @bp.post("/stores/<slug>/suspend")
 @needs("stores")
 def suspend_store(slug: str) -> Response | tuple[str, int]:
-    return _set_status(_store(slug), "suspended", "is suspended: it takes no new orders.")
+    return _set_status(
+        _store(slug), "suspended", "is suspended: it takes no new orders."
+    )
 
 
 @bp.post("/stores/<slug>/open")
@@ -184,7 +201,9 @@ def open_store(slug: str) -> Response | tuple[str, int]:
     return _set_status(_store(slug), "open", "is open.")
 
 
-def _set_status(store: stores.Store, status: str, what: str) -> Response | tuple[str, int]:
+def _set_status(
+    store: stores.Store, status: str, what: str
+) -> Response | tuple[str, int]:
     note = one_line(request.form.get("reason", ""))
     if status == "suspended" and not note:
         form = FundForm(
@@ -202,7 +221,9 @@ def _store(slug: str) -> stores.Store:
     return stores.by_slug(slug) or abort(404)
 
 
-def _take_back_page(store: stores.Store, form: FundForm, problem: str | None = None) -> str:
+def _take_back_page(
+    store: stores.Store, form: FundForm, problem: str | None = None
+) -> str:
     return render_template(
         "console/take_back.html",
         shop=store,

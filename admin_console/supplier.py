@@ -31,7 +31,9 @@ OPEN = "orders that failed or have a case"
 
 @bp.get("/supplier")
 def show_supplier() -> str:
-    return render_template("console/supplier.html", **_panel(progress_panel.of_request()))
+    return render_template(
+        "console/supplier.html", **_panel(progress_panel.of_request())
+    )
 
 
 @bp.get("/supplier/panel")
@@ -52,7 +54,11 @@ def refresh_balance() -> Response:
 
 
 def difference(
-    said_pesewas: int | None, float_pesewas: int, doubt: Doubts, *, stopped: bool = False
+    said_pesewas: int | None,
+    float_pesewas: int,
+    doubt: Doubts,
+    *,
+    stopped: bool = False,
 ) -> tuple[str, str]:
     """How the supplier's balance and our books compare, as (kind of note, sentence).
 
@@ -60,14 +66,20 @@ def difference(
     explained, and said so. `stopped`: an unexplained charge has stopped buying.
     """
     if said_pesewas is None:
-        return "waiting", "The supplier has not told us its balance yet. Press “Refresh balance”."
+        return (
+            "waiting",
+            "The supplier has not told us its balance yet. Press “Refresh balance”.",
+        )
     gap = said_pesewas - float_pesewas
     if gap == 0:
         return "done", "They agree: the supplier and our books say the same."
     if gap > 0:
         more = f"The supplier holds {money.cedis(gap)} more than our books."
         if gap <= doubt.may_be_back_pesewas:
-            return "moving", f"{more} It may have given so much back for {OPEN}: that explains it."
+            return (
+                "moving",
+                f"{more} It may have given so much back for {OPEN}: that explains it.",
+            )
         if doubt.may_be_back_pesewas:
             back = money.cedis(doubt.may_be_back_pesewas)
             more += (
@@ -77,8 +89,8 @@ def difference(
         return (
             "waiting",
             (
-                f"{more} Either the float was funded, or money came back for an order that we have"
-                " not seen returned."
+                f"{more} Either the float was funded, or money came back for an order"
+                " that we have not seen returned."
             ),
         )
     less = f"The supplier holds {money.cedis(-gap)} less than our books."
@@ -91,10 +103,16 @@ def difference(
             f" {money.cedis(sum(doubt.unresolved))}"
         )
     if doubt.charged_again:
-        why.append(f"{OPEN} may have cost up to {money.cedis(sum(doubt.charged_again))} after all")
+        why.append(
+            f"{OPEN} may have cost up to {money.cedis(sum(doubt.charged_again))}"
+            " after all"
+        )
     if -gap <= doubt.may_be_gone_pesewas:
         explained = " and ".join(why)
-        return "moving", f"{less} {explained[:1].upper()}{explained[1:]}: that explains it."
+        return (
+            "moving",
+            f"{less} {explained[:1].upper()}{explained[1:]}: that explains it.",
+        )
     if doubt.may_be_gone_pesewas:
         explained = money.cedis(doubt.may_be_gone_pesewas)
         less += (
@@ -103,12 +121,15 @@ def difference(
         )
     less += " Something was charged there that our books do not have."
     if stopped:
-        return "stopped", f"{less} Buying is stopped: find out what it was and settle the case."
+        return (
+            "stopped",
+            f"{less} Buying is stopped: find out what it was and settle the case.",
+        )
     return (
         "stopped",
         (
-            f"{less} The orders that could be why are asked about. Seen again after a minute, it"
-            " becomes a case and stops buying."
+            f"{less} The orders that could be why are asked about. Seen again after a"
+            " minute, it becomes a case and stops buying."
         ),
     )
 
@@ -134,7 +155,13 @@ def steps(read: BalanceRead, float_pesewas: int, booked_pesewas: int = 0) -> lis
     then = read.float_pesewas + booked_pesewas
     now = [Step("Our books now", float_pesewas, is_total=True)]
     if moved := then - float_pesewas:
-        now.append(Step("Booked since its answer", moved, why="what was bought and what came back"))
+        now.append(
+            Step(
+                "Booked since its answer",
+                moved,
+                why="what was bought and what came back",
+            )
+        )
         now.append(
             Step(
                 "Our books when it answered",
@@ -153,7 +180,11 @@ def steps(read: BalanceRead, float_pesewas: int, booked_pesewas: int = 0) -> lis
         part = max(most, min(left, 0)) if most < 0 else min(most, max(left, 0))
         if part:
             now.append(
-                Step(what, part, why="" if part == most else f"of up to {money.cedis(abs(most))}")
+                Step(
+                    what,
+                    part,
+                    why="" if part == most else f"of up to {money.cedis(abs(most))}",
+                )
             )
             left -= part
     if left and read.verdict.startswith("fits"):
@@ -165,7 +196,11 @@ def steps(read: BalanceRead, float_pesewas: int, booked_pesewas: int = 0) -> lis
             )
         )
     elif left:
-        now.append(Step("Has no reason", left, why="what a case asks about, if it is seen twice"))
+        now.append(
+            Step(
+                "Has no reason", left, why="what a case asks about, if it is seen twice"
+            )
+        )
     if gap or len(now) > 1:
         now.append(Step("The supplier said", read.balance_pesewas, is_total=True))
     return now
@@ -174,14 +209,21 @@ def steps(read: BalanceRead, float_pesewas: int, booked_pesewas: int = 0) -> lis
 def _with_booked(read: BalanceRead, booked_pesewas: int) -> str:
     if not booked_pesewas:
         return ""
-    sign, booked = "and" if booked_pesewas > 0 else "less", money.cedis(abs(booked_pesewas))
+    sign, booked = (
+        "and" if booked_pesewas > 0 else "less",
+        money.cedis(abs(booked_pesewas)),
+    )
     return (
-        f"{money.cedis(read.float_pesewas)} then, {sign} {booked} booked since for what it showed"
+        f"{money.cedis(read.float_pesewas)} then, {sign} {booked} booked since for what"
+        " it showed"
     )
 
 
 def _compared(
-    read: BalanceRead | None, said_pesewas: int | None, float_pesewas: int, booked_pesewas: int
+    read: BalanceRead | None,
+    said_pesewas: int | None,
+    float_pesewas: int,
+    booked_pesewas: int,
 ) -> tuple[str, str]:
     """The last answer beside our books as they stood when it came: what was bought since is no
     difference."""
@@ -197,7 +239,10 @@ def _compared(
         gap = money.cedis(abs(read.balance_pesewas - then))
         kind, sentence = (
             "moving",
-            f"The supplier held {gap} {more} than our books: orders in doubt explained it.",
+            (
+                f"The supplier held {gap} {more} than our books: orders in doubt"
+                " explained it."
+            ),
         )
     if booked_pesewas:
         booked = money.cedis(abs(booked_pesewas))
@@ -206,7 +251,8 @@ def _compared(
     moved = float_pesewas - then
     if moved:
         sentence += (
-            f" That was at its last answer; our books have moved by {money.cedis(moved)} since."
+            " That was at its last answer; our books have moved by"
+            f" {money.cedis(moved)} since."
         )
     return kind, sentence
 
@@ -214,7 +260,11 @@ def _compared(
 def _as_sent(link: supply.SupplierState) -> str | None:
     """The last figure with every digit, if it is not the whole pesewas that stand beside it."""
     said = link.last_balance_said
-    return said if said is not None and Decimal(said) * 100 != link.last_balance_pesewas else None
+    return (
+        said
+        if said is not None and Decimal(said) * 100 != link.last_balance_pesewas
+        else None
+    )
 
 
 def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
@@ -240,7 +290,10 @@ def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
         booked_pesewas,
     )
     if kind == "done" and link.balance_failed_at is not None:
-        kind, sentence = "waiting", f"{sentence} That was its last answer that could be read."
+        kind, sentence = (
+            "waiting",
+            f"{sentence} That was its last answer that could be read.",
+        )
     return {
         "progress": progress,
         "link": link,
@@ -251,16 +304,23 @@ def _panel(progress: progress_panel.Progress | None) -> dict[str, Any]:
         "kind": kind,
         "sentence": sentence,
         "stale": (
-            link.last_balance_at is not None and now - link.last_balance_at > clock.delta(3_600)
+            link.last_balance_at is not None
+            and now - link.last_balance_at > clock.delta(3_600)
         ),
         "buying_stopped": reconcile.buying_stopped(),
-        "breaker_open": link.breaker_open_until is not None and link.breaker_open_until > now,
-        "why_paused": orders.WAIT_TEXT.get(link.breaker_reason or "", link.breaker_reason),
+        "breaker_open": (
+            link.breaker_open_until is not None and link.breaker_open_until > now
+        ),
+        "why_paused": orders.WAIT_TEXT.get(
+            link.breaker_reason or "", link.breaker_reason
+        ),
         "closed": link.closed_until is not None and link.closed_until > now,
         "calls_used": used,
         "settings": settings,
         "reads": reads,
-        "steps": steps(reads[0], platform["supplier_float"], booked_pesewas) if reads else [],
+        "steps": (
+            steps(reads[0], platform["supplier_float"], booked_pesewas) if reads else []
+        ),
         "as_sent": _as_sent(link),
         "rounding_pesewas": reconcile.rounding_today(link),
         "health": outbox.health(),

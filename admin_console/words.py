@@ -110,7 +110,9 @@ def actor_word(kind: str) -> str:
 @bp.app_template_filter("detail_lines")
 def detail_lines(told: dict[str, Any]) -> list[str]:
     """Everything an event of an order carries, a line each."""
-    return [said for name, value in sorted(told.items()) if (said := detail(name, value))]
+    return [
+        said for name, value in sorted(told.items()) if (said := detail(name, value))
+    ]
 
 
 def plain(word: str) -> str:
@@ -136,7 +138,9 @@ def _value(name: str, value: Any) -> str:
     if name.endswith("_bp") and isinstance(value, int):
         return f"{value / 100:g} %"
     if isinstance(value, dict):
-        return ", ".join(said for key, one in sorted(value.items()) if (said := detail(key, one)))
+        return ", ".join(
+            said for key, one in sorted(value.items()) if (said := detail(key, one))
+        )
     if isinstance(value, list):
         return ", ".join(_value("", one) for one in value)
     if name == "kind":

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app, g, redirect, render_template, request, session, url_for
+from flask import (
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -35,7 +44,12 @@ OWN_LOG_IN = (
     "log_out_everywhere",
 )
 STORELESS = frozenset(
-    {"portal.stores", "portal.choose_store", "portal.logout", *(f"portal.{n}" for n in OWN_LOG_IN)}
+    {
+        "portal.stores",
+        "portal.choose_store",
+        "portal.logout",
+        *(f"portal.{n}" for n in OWN_LOG_IN),
+    }
 )
 RANK = {"viewer": 0, "cashier": 1, "owner": 2}
 NO_MATCH = "This e-mail and password do not belong together. Check both and try again."
@@ -65,7 +79,9 @@ class LoginForm(FlaskForm):
         """Refuse what cannot be an address, with the fix."""
         text = users.plain_email(field.data or "")
         if "@" not in text or not text.isprintable() or " " in text:
-            raise ValidationError("Type the whole e-mail address, like ama@example.com.")
+            raise ValidationError(
+                "Type the whole e-mail address, like ama@example.com."
+            )
 
 
 @bp.before_request
@@ -76,7 +92,9 @@ def guard() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()
     if current_user.store_id is None and request.endpoint not in STORELESS:
-        wanted = own_path(request.full_path.rstrip("?")) if request.method == "GET" else None
+        wanted = (
+            own_path(request.full_path.rstrip("?")) if request.method == "GET" else None
+        )
         return redirect(
             url_for(".stores", next=None if wanted == url_for(".home") else wanted), 303
         )
@@ -136,9 +154,15 @@ def log_in() -> ResponseReturnValue:
         return _login_page(form), 422
     place = devices.Place(addresses.key(request.remote_addr), "portal", g.device_token)
     try:
-        user = logging_in.authenticate(form.email.data.strip(), form.password.data, place)
+        user = logging_in.authenticate(
+            form.email.data.strip(), form.password.data, place
+        )
     except guessing.Refused as refusal:
-        return _login_page(form, refusal.sentence), 429, {"Retry-After": str(refusal.wait_s)}
+        return (
+            _login_page(form, refusal.sentence),
+            429,
+            {"Retry-After": str(refusal.wait_s)},
+        )
     except hashing.Busy as busy:
         return _login_page(form, busy.sentence), 503, {"Retry-After": str(busy.wait_s)}
     if user is None:
@@ -157,12 +181,16 @@ def log_in() -> ResponseReturnValue:
     )
     own_device = "shared" not in request.form
     agent = request.user_agent.string
-    _enter(users.start_login(user, "portal", only, user_agent=agent, own_device=own_device))
+    _enter(
+        users.start_login(user, "portal", only, user_agent=agent, own_device=own_device)
+    )
     session.permanent = own_device
     g.kept.put_back(waiting)
     g.new_device_token = logging_in.remember(user, place)
     target = own_path(form.next.data)
-    return redirect((target or url_for(".home")) if only else url_for(".stores", next=target), 303)
+    return redirect(
+        (target or url_for(".home")) if only else url_for(".stores", next=target), 303
+    )
 
 
 @bp.post("/logout")
@@ -180,7 +208,9 @@ def stores() -> ResponseReturnValue:
     one."""
     target = own_path(request.args.get("next"))
     return render_template(
-        "portal/stores.html", memberships=users.memberships_of(current_user.user), target=target
+        "portal/stores.html",
+        memberships=users.memberships_of(current_user.user),
+        target=target,
     )
 
 
@@ -224,7 +254,10 @@ def _login_page(form: LoginForm, refusal: str | None = None) -> str:
 
 
 def _agent_links() -> list[tuple[str, str, str]]:
-    several = current_user.is_authenticated and len(users.memberships_of(current_user.user)) > 1
+    several = (
+        current_user.is_authenticated
+        and len(users.memberships_of(current_user.user)) > 1
+    )
     return [("Switch store", url_for(".stores"), "store")] if several else []
 
 

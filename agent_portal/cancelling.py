@@ -69,7 +69,9 @@ def cancel(code: str) -> ResponseReturnValue:
     order = orders.by_code(code) or abort(404)
     asked = request.form.get("confirm")
     if order.state not in ("pending", "queued") or asked == order.state:
-        return press(orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent.")
+        return press(
+            orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent."
+        )
     return render_template("portal/cancel_one.html", order=order, changed=bool(asked))
 
 

@@ -50,7 +50,9 @@ def keep_margins() -> ResponseReturnValue:
         )
     if not done.saved and not done.stale:
         flash("Nothing was changed.")
-    return redirect(url_for(".price_changes" if catalog.price_changes() else ".prices"), 303)
+    return redirect(
+        url_for(".price_changes" if catalog.price_changes() else ".prices"), 303
+    )
 
 
 def _named(names: list[str]) -> str:

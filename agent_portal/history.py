@@ -16,7 +16,12 @@ from core.base import money
 from core.ledger import Posting
 from core.orders import Order, OrderEvent
 
-MONEY_OF = {"queued": "hold", "completed": "capture", "refunded": "release", "cancelled": "release"}
+MONEY_OF = {
+    "queued": "hold",
+    "completed": "capture",
+    "refunded": "release",
+    "cancelled": "release",
+}
 """The posting that shows in an agent's wallet, by the kind of event it was written with."""
 MONEY_TEXT = {
     "hold": "{} set aside in your wallet.",
@@ -48,7 +53,9 @@ def of(order: Order) -> list[Moment]:
     moments = []
     for event in orders.timeline(order):
         moments.append(
-            Moment(event.at, event.who_name, event.text, _icon(event.kind), _detail(event))
+            Moment(
+                event.at, event.who_name, event.text, _icon(event.kind), _detail(event)
+            )
         )
         if posting := booked.pop(MONEY_OF.get(event.kind, ""), None):
             moments.append(_money(order, posting))
@@ -57,7 +64,9 @@ def of(order: Order) -> list[Moment]:
 
 def _money(order: Order, posting: Posting) -> Moment:
     return Moment(
-        posting.at, "Books", MONEY_TEXT[posting.kind].format(money.cedis(order.agent_price_pesewas))
+        posting.at,
+        "Books",
+        MONEY_TEXT[posting.kind].format(money.cedis(order.agent_price_pesewas)),
     )
 
 
@@ -75,6 +84,8 @@ def _detail(event: OrderEvent) -> str:
     if not event.detail or event.kind in ("case", "settled"):
         return ""
     shown: dict[str, Any] = {
-        key: value for key, value in event.detail.items() if not key.endswith("_pesewas")
+        key: value
+        for key, value in event.detail.items()
+        if not key.endswith("_pesewas")
     }
     return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""

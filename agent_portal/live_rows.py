@@ -32,11 +32,16 @@ def changed_rows() -> ResponseReturnValue:
     """The rows of `on` that say something else by now, as a tab or a list of results draws them;
     204 while all say the same."""
     most = max(config.current().page_size, config.current().process_many)
-    seen = {found[1]: found[2] for found in _MARK.finditer(request.args.get("on", "")[: most * 16])}
+    seen = {
+        found[1]: found[2]
+        for found in _MARK.finditer(request.args.get("on", "")[: most * 16])
+    }
     found = orders.by_codes(list(seen))
     held = orders.held_up.on_page(found, availability.now()) if found else {}
     changed = [
-        order for order in found if _mark(order, held.get(order.code)) != seen.get(order.code)
+        order
+        for order in found
+        if _mark(order, held.get(order.code)) != seen.get(order.code)
     ]
     if not changed:
         return "", 204
@@ -59,7 +64,9 @@ def live() -> dict[str, object]:
 
 def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
     return ",".join(
-        f"{order.code}.{_mark(order, held.get(order.code))}" for order in rows if not order.is_final
+        f"{order.code}.{_mark(order, held.get(order.code))}"
+        for order in rows
+        if not order.is_final
     )
 
 

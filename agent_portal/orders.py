@@ -98,7 +98,9 @@ def show_order(code: str) -> ResponseReturnValue:
     order = _order(code)
     orders.watch(order)
     kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice)")
-    return render_template("portal/order.html", kept=kept, **_as_refused(order), **_live(order))
+    return render_template(
+        "portal/order.html", kept=kept, **_as_refused(order), **_live(order)
+    )
 
 
 @bp.get("/orders/<code>/status")
@@ -106,7 +108,9 @@ def order_status(code: str) -> ResponseReturnValue:
     """The live part of the order page: 204 while what it was drawn from has not changed."""
     order = _order(code)
     orders.watch(order)
-    seen = {name: request.args.get(name, mark) for name, mark in drawn_from(order).items()}
+    seen = {
+        name: request.args.get(name, mark) for name, mark in drawn_from(order).items()
+    }
     if "v" in request.args and seen == drawn_from(order):
         return "", 204
     return render_template("portal/_order_live.html", oob=True, **_live(order))
@@ -169,7 +173,9 @@ def process_many() -> ResponseReturnValue:
         if undo_s
         else {}
     )
-    return _press_many(verb, words, titles, nothing="Nothing was sent", undo=bool(undo_s))
+    return _press_many(
+        verb, words, titles, nothing="Nothing was sent", undo=bool(undo_s)
+    )
 
 
 def _kept_press() -> tuple[list[str] | None, Order | None, str]:
@@ -192,7 +198,10 @@ def undo_many() -> ResponseReturnValue:
         ("over", "refused", "busy", "short"), "gone already"
     )
     return _press_many(
-        lambda codes: orders.undo_many(codes, actor()), words, {}, nothing="Nothing was undone"
+        lambda codes: orders.undo_many(codes, actor()),
+        words,
+        {},
+        nothing="Nothing was undone",
     )
 
 
@@ -227,12 +236,16 @@ def _press_many(
 def selected() -> tuple[list[str], str]:
     """The codes ticked in the queue, each once, and a sentence when they are none or too many."""
     codes = list(
-        dict.fromkeys(code.strip() for code in request.form.getlist("order") if code.strip())
+        dict.fromkeys(
+            code.strip() for code in request.form.getlist("order") if code.strip()
+        )
     )
     most = config.current().process_many
     if not codes:
         return codes, "Select at least one order first."
-    return codes, f"Select at most {most} orders at a time." if len(codes) > most else ""
+    return codes, f"Select at most {most} orders at a time." if len(
+        codes
+    ) > most else ""
 
 
 def not_begun(nothing: str, problem: str, back: str) -> ResponseReturnValue:
@@ -254,9 +267,20 @@ def _as_refused(order: Order) -> dict[str, object]:
 def drawn_from(order: Order) -> dict[str, str]:
     """What the live part was drawn from: the order's version, the interval of asking, and what
     stands in its way."""
-    every_s, held = orders.next_poll_s(order), orders.held_up.for_agent(order, availability.now())
-    mark = f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}" if held != Held() else ""
-    return {"v": str(order.version), "s": "" if every_s is None else f"{every_s:g}", "c": mark}
+    every_s, held = (
+        orders.next_poll_s(order),
+        orders.held_up.for_agent(order, availability.now()),
+    )
+    mark = (
+        f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}"
+        if held != Held()
+        else ""
+    )
+    return {
+        "v": str(order.version),
+        "s": "" if every_s is None else f"{every_s:g}",
+        "c": mark,
+    }
 
 
 def newest_id() -> int:
@@ -266,7 +290,10 @@ def newest_id() -> int:
 
 
 def _live(order: Order) -> dict[str, object]:
-    held, new_cost = orders.held_up.for_agent(order, availability.now()), orders.price_now(order)
+    held, new_cost = (
+        orders.held_up.for_agent(order, availability.now()),
+        orders.price_now(order),
+    )
     if new_cost is not None:  # it can be processed, at another price: the page asks
         held = replace(held, sentence="")
     return {
@@ -279,7 +306,9 @@ def _live(order: Order) -> dict[str, object]:
     }  # fmt: skip
 
 
-def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> ResponseReturnValue:
+def press(
+    verb: Callable[[str, Actor], Order], code: str, said: str
+) -> ResponseReturnValue:
     """One press on one order: do it, then show the order. Refused, its page says why, once.
 
     The page is led to, never the answer to the post: a reload, or Back, would offer to press again.
@@ -299,7 +328,8 @@ def press(verb: Callable[[str, Actor], Order], code: str, said: str) -> Response
         return _row(order)
     flash(_told(order, said))
     return redirect(
-        own_path(request.form.get("back")) or url_for(".show_order", code=order.code), 303
+        own_path(request.form.get("back")) or url_for(".show_order", code=order.code),
+        303,
     )
 
 

@@ -41,31 +41,49 @@ class Row:
         """What the price as typed leaves; None when there is no price, or none that can be read."""
         if self.problem and self.change is None:
             return None
-        price_pesewas = self.line.price_pesewas if self.change is None else self.change[0]
-        return None if price_pesewas is None else price_pesewas - self.line.agent_price_pesewas
+        price_pesewas = (
+            self.line.price_pesewas if self.change is None else self.change[0]
+        )
+        return (
+            None
+            if price_pesewas is None
+            else price_pesewas - self.line.agent_price_pesewas
+        )
 
 
 class PriceSheet:
     """All rows of the form. Built from the shelf, then filled from what the agent typed."""
 
-    def __init__(self, lines: list[PriceLine], form: MultiDict[str, str] | None = None) -> None:
+    def __init__(
+        self, lines: list[PriceLine], form: MultiDict[str, str] | None = None
+    ) -> None:
         self.rows = [self._row(line, form) for line in lines]
         known = {f"price-{line.bundle_id}" for line in lines}
         self.gone = (
             []
             if form is None
-            else [name for name in form if name.startswith("price-") and name not in known]
+            else [
+                name for name in form if name.startswith("price-") and name not in known
+            ]
         )
 
     @property
     def changes(self) -> dict[int, tuple[int, bool]]:
         """What the agent changed, by bundle: price in pesewas, hidden."""
-        return {row.line.bundle_id: row.change for row in self.rows if row.change is not None}
+        return {
+            row.line.bundle_id: row.change
+            for row in self.rows
+            if row.change is not None
+        }
 
     @property
     def sentences(self) -> dict[str, str]:
         """What is wrong, by field."""
-        return {f"price-{row.line.bundle_id}": row.problem for row in self.rows if row.problem}
+        return {
+            f"price-{row.line.bundle_id}": row.problem
+            for row in self.rows
+            if row.problem
+        }
 
     @property
     def networks(self) -> list[tuple[str, list[Row]]]:
@@ -89,7 +107,8 @@ class PriceSheet:
             if line.price_pesewas is not None or not row.hidden:
                 floor = money.format_ghs(line.agent_price_pesewas)
                 row.problem = (
-                    f"{row.name}: type a price of {floor} or more, or keep the old one and hide it."
+                    f"{row.name}: type a price of {floor} or more, or keep the old one"
+                    " and hide it."
                 )
             return row
         try:
@@ -110,7 +129,10 @@ def prices() -> ResponseReturnValue:
     refusal = (
         None
         if typed is None
-        else "Your log-in had ended. What you had typed is here again: look it over, then save."
+        else (
+            "Your log-in had ended. What you had typed is here again: look it over,"
+            " then save."
+        )
     )
     return _page(PriceSheet(catalog.price_table(), typed), refusal)
 
@@ -121,10 +143,14 @@ def save_prices() -> ResponseReturnValue:
     """Save every changed price, or none when one of them is wrong."""
     sheet = PriceSheet(catalog.price_table(), request.form)
     if sheet.gone:
-        return _page(
-            sheet,
-            "Some of these bundles are no longer offered. Look the table over and save again.",
-        ), 422
+        return (
+            _page(
+                sheet,
+                "Some of these bundles are no longer offered. Look the table over and"
+                " save again.",
+            ),
+            422,
+        )
     if sheet.sentences:
         return _page(sheet), 422
     problems = catalog.save_prices(sheet.changes, actor()) if sheet.changes else {}
@@ -142,14 +168,27 @@ def _saved(sheet: PriceSheet) -> str:
     deeds = (
         (
             "saved",
-            sum(price_pesewas != line.price_pesewas for line, price_pesewas, _hidden in changed),
+            sum(
+                price_pesewas != line.price_pesewas
+                for line, price_pesewas, _hidden in changed
+            ),
             "price",
         ),
-        ("hid", sum(hidden and not line.hidden for line, _price, hidden in changed), "bundle"),
-        ("showed", sum(line.hidden and not hidden for line, _price, hidden in changed), "bundle"),
+        (
+            "hid",
+            sum(hidden and not line.hidden for line, _price, hidden in changed),
+            "bundle",
+        ),
+        (
+            "showed",
+            sum(line.hidden and not hidden for line, _price, hidden in changed),
+            "bundle",
+        ),
     )
     said = ", ".join(
-        f"{verb} {count} {what}{'' if count == 1 else 's'}" for verb, count, what in deeds if count
+        f"{verb} {count} {what}{'' if count == 1 else 's'}"
+        for verb, count, what in deeds
+        if count
     )
     return f"{said[:1].upper()}{said[1:]}." if said else "Nothing was changed."
 

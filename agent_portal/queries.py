@@ -9,4 +9,8 @@ from __future__ import annotations
 
 def row_id(text: str | None) -> int | None:
     """A row id, or None for whatever is not one: a page then starts from its beginning."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return (
+        int(text)
+        if text and text.isascii() and text.isdigit() and len(text) <= 18
+        else None
+    )

@@ -23,6 +23,13 @@ from core import orders
 def process_at_new_cost(code: str) -> ResponseReturnValue:
     """Process one order at the cost the page showed; `accept` carries the loss the agent ticked.
     Pressed twice: once."""
-    cost, loss = row_id(request.form.get("cost")) or 0, row_id(request.form.get("accept")) or 0
+    cost, loss = (
+        row_id(request.form.get("cost")) or 0,
+        row_id(request.form.get("accept")) or 0,
+    )
     verb = partial(orders.process_at, agent_price_pesewas=cost, loss_pesewas=loss)
-    return press(verb, code, "{bundle} to {number} is in line. {cost} is set aside in your wallet.")
+    return press(
+        verb,
+        code,
+        "{bundle} to {number} is in line. {cost} is set aside in your wallet.",
+    )

@@ -44,11 +44,18 @@ class Group:
         return [code for _order, code, _words in self.rows]
 
 
-def groups(results: Sequence[RowResult], amount: str, titles: dict[str, str]) -> list[Group]:
+def groups(
+    results: Sequence[RowResult], amount: str, titles: dict[str, str]
+) -> list[Group]:
     """Results by what became of them. `amount` names the sum of an order that counts, `titles` the
     causes with one title."""
-    known = {order.code: order for order in orders.by_codes([row.code for row in results])}
-    cause = lambda row: (IN_ORDER.index(row.became), titles.get(row.became) or row.sentence)
+    known = {
+        order.code: order for order in orders.by_codes([row.code for row in results])
+    }
+    cause = lambda row: (
+        IN_ORDER.index(row.became),
+        titles.get(row.became) or row.sentence,
+    )
     found = []
     for (number, sentence), same in groupby(sorted(results, key=cause), key=cause):
         became = IN_ORDER[number]
@@ -60,7 +67,9 @@ def groups(results: Sequence[RowResult], amount: str, titles: dict[str, str]) ->
             )
             for row in same
         ]
-        total = sum(getattr(order, amount) for order, _code, _words in rows if order is not None)
+        total = sum(
+            getattr(order, amount) for order, _code, _words in rows if order is not None
+        )
         found.append(Group(became, sentence, rows, total))
     return found
 
@@ -79,5 +88,10 @@ def on_their_way(found: Sequence[Group]) -> list[Order]:
 def heading(results: Sequence[RowResult], words: dict[str, str]) -> str:
     """`2 sent, 1 already in line`: each kind with its word, the first also when it is none."""
     first, *others = dict.fromkeys(words.values())
-    counts = {word: sum(words[row.became] == word for row in results) for word in (first, *others)}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count or word == first)
+    counts = {
+        word: sum(words[row.became] == word for row in results)
+        for word in (first, *others)
+    }
+    return ", ".join(
+        f"{count} {word}" for word, count in counts.items() if count or word == first
+    )

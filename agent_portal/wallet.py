@@ -69,7 +69,8 @@ def statement_file() -> ResponseReturnValue:
 
 def sums() -> Sums:
     """Add up every line of the wallet of the current store."""
-    amount = Entry.amount_pesewas  # credit account: what comes in is negative in the books
+    # credit account: what comes in is negative in the books
+    amount = Entry.amount_pesewas
     came, went = db.session.execute(
         select(
             func.coalesce(func.sum(-amount).filter(amount < 0), 0),

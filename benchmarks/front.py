@@ -51,11 +51,14 @@ class Contender:
     commands: Callable[[int, Path], list[list[str]]]
     needs: str
     stores: bool = False
-    cpu_us: dict[str, list[float]] = field(default_factory=lambda: {"/": [], "/stored": []})
+    cpu_us: dict[str, list[float]] = field(
+        default_factory=lambda: {"/": [], "/stored": []}
+    )
 
     def is_here(self) -> bool:
         return (
-            importlib.util.find_spec(self.needs) is not None or shutil.which(self.needs) is not None
+            importlib.util.find_spec(self.needs) is not None
+            or shutil.which(self.needs) is not None
         )
 
 
@@ -63,7 +66,9 @@ def python(*words: str) -> list[str]:
     return [sys.executable, "-m", *words]
 
 
-def behind(proxy: Callable[[int, int, Path], list[str]]) -> Callable[[int, Path], list[list[str]]]:
+def behind(
+    proxy: Callable[[int, int, Path], list[str]],
+) -> Callable[[int, Path], list[list[str]]]:
     """The proxy on the port asked for, granian's WSGI behind it."""
 
     def commands(port: int, folder: Path) -> list[list[str]]:
@@ -84,12 +89,21 @@ def nginx(port: int, inner: int, folder: Path) -> list[str]:
 
 def caddy(port: int, inner: int, folder: Path) -> list[str]:
     (folder / "Caddyfile").write_text(CADDY.format(port=port, behind=inner))
-    return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return [
+        "caddy",
+        "run",
+        "--config",
+        str(folder / "Caddyfile"),
+        "--adapter",
+        "caddyfile",
+    ]
 
 
 def one(*words: str) -> Callable[[int, Path], list[list[str]]]:
     """A single process; PORT stands for its port."""
-    return lambda port, _folder: [python(*(word.replace("PORT", str(port)) for word in words))]
+    return lambda port, _folder: [
+        python(*(word.replace("PORT", str(port)) for word in words))
+    ]
 
 
 CONTENDERS = [
@@ -156,9 +170,20 @@ def running(contender: Contender) -> Iterator[tuple[int, list[int]]]:
 
 def load(port: int, path: str, seconds: float) -> int:
     """Requests that were answered."""
-    wrk = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s"]
+    wrk = [
+        "taskset",
+        "-c",
+        str(LOAD_CORE),
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds:g}s",
+    ]
     told = subprocess.run(
-        [*wrk, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
+        [*wrk, f"http://127.0.0.1:{port}{path}"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     if "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(f"port {port} {path}: {told}")
@@ -173,13 +198,16 @@ def measure(contender: Contender, seconds: float) -> None:
         for path in ("/", "/stored") if contender.stores else ("/",):
             before = sum(map(cpu_s, pids))
             count = load(port, path, seconds)
-            contender.cpu_us[path].append((sum(map(cpu_s, pids)) - before) / count * 1e6)
+            contender.cpu_us[path].append(
+                (sum(map(cpu_s, pids)) - before) / count * 1e6
+            )
 
 
 def main() -> int:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.front", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m benchmarks.front",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
@@ -187,13 +215,17 @@ def main() -> int:
     here = [contender for contender in CONTENDERS if contender.is_here()]
     for contender in CONTENDERS:
         if contender not in here:
-            print(f"left out: {contender.name}, for want of {contender.needs}", flush=True)
+            print(
+                f"left out: {contender.name}, for want of {contender.needs}", flush=True
+            )
     for _ in range(asked.rounds):
         for contender in here:
             measure(contender, asked.seconds)
     h_us = statistics.median(here[0].cpu_us["/"])
     base = next(
-        statistics.median(one.cpu_us["/"]) for one in here if one.name.startswith("granian WSGI")
+        statistics.median(one.cpu_us["/"])
+        for one in here
+        if one.name.startswith("granian WSGI")
     )
     print(
         f"H = {h_us:.0f} µs\n\n| server | empty view µs | in H | against granian WSGI | stored page"
@@ -202,9 +234,7 @@ def main() -> int:
     print("| --- | --- | --- | --- | --- | --- |")
     for contender in here:
         view = statistics.median(contender.cpu_us["/"])
-        line = (
-            f"| {contender.name} | {view:.0f} | {view / h_us:.2f} | {(view - base) / h_us:+.2f} H |"
-        )
+        line = f"| {contender.name} | {view:.0f} | {view / h_us:.2f} | {(view - base) / h_us:+.2f} H |"
         if contender.stores:
             stored = statistics.median(contender.cpu_us["/stored"])
             line += f" {stored:.0f} | {stored / h_us:.2f} |"

@@ -59,7 +59,9 @@ class Target:
         return sorted(self.ms)[min(int(len(self.ms) * share), len(self.ms) - 1)]
 
 
-def measure(targets: Sequence[Target], rounds: int, seconds: float, rate: float) -> None:
+def measure(
+    targets: Sequence[Target], rounds: int, seconds: float, rate: float
+) -> None:
     """`rounds` times `seconds` at `rate` requests a second for each target in turn; the first round
     warms up only."""
     sent = 0
@@ -77,7 +79,11 @@ def measure(targets: Sequence[Target], rounds: int, seconds: float, rate: float)
 def server(words: Sequence[str], factory: str) -> Iterator[tuple[str, int]]:
     """A server of the empty view: its address and process."""
     port = daemons.free_port()
-    bind = ("--bind", f"127.0.0.1:{port}", factory) if words[0] == "gunicorn" else (str(port),)
+    bind = (
+        ("--bind", f"127.0.0.1:{port}", factory)
+        if words[0] == "gunicorn"
+        else (str(port),)
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", *words, *bind],
         cwd=ROOT,
@@ -95,7 +101,11 @@ def server(words: Sequence[str], factory: str) -> Iterator[tuple[str, int]]:
 
 def _load(target: Target, seconds: float, rate: float, first: int) -> list[float]:
     """Milliseconds of each answer. Raises `RuntimeError` at one that is not as expected."""
-    count, taken, lock = int(seconds * rate), iter(range(int(seconds * rate))), threading.Lock()
+    count, taken, lock = (
+        int(seconds * rate),
+        iter(range(int(seconds * rate))),
+        threading.Lock(),
+    )
     ms: list[float] = []
     wrong: list[object] = []
     began = time.perf_counter()

@@ -29,7 +29,9 @@ _app = hello.create_app()
 
 def _call(environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
     told: list[Any] = []
-    parts = _app(environ, lambda status, headers, exc_info=None: told.extend((status, headers)))
+    parts = _app(
+        environ, lambda status, headers, exc_info=None: told.extend((status, headers))
+    )
     body = b"".join(parts)
     return int(told[0][:3]), told[1], body
 
@@ -82,7 +84,10 @@ async def asgi(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
         return
     if scope["path"] == "/stored":
-        headers = [(b"content-type", b"text/html"), (b"content-length", LENGTH.encode())]
+        headers = [
+            (b"content-type", b"text/html"),
+            (b"content-length", LENGTH.encode()),
+        ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": STORED})
         return
@@ -93,9 +98,16 @@ async def asgi(scope: Any, receive: Any, send: Any) -> None:
             part = await asyncio.wait_for(receive(), 10)
             body += part.get("body", b"")
             more = part.get("more_body", False)
-    names = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    environ = _environ(scope["method"], scope["path"], scope["query_string"].decode(), names, body)
-    status, told, answer = await asyncio.get_running_loop().run_in_executor(_pool, _call, environ)
+    names = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    ]
+    environ = _environ(
+        scope["method"], scope["path"], scope["query_string"].decode(), names, body
+    )
+    status, told, answer = await asyncio.get_running_loop().run_in_executor(
+        _pool, _call, environ
+    )
     headers = [(name.encode().lower(), value.encode()) for name, value in told]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
@@ -106,7 +118,8 @@ def stored(head: Head) -> Ready | None:
 
 
 _READY = Ready(
-    f"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {LENGTH}\r\n".encode(), STORED
+    f"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {LENGTH}\r\n".encode(),
+    STORED,
 )
 
 
@@ -120,7 +133,9 @@ if __name__ == "__main__":
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     needed = [
-        one.name for one in dataclasses.fields(config.Config) if one.default is dataclasses.MISSING
+        one.name
+        for one in dataclasses.fields(config.Config)
+        if one.default is dataclasses.MISSING
     ]
     config.use(config.Config(**dict.fromkeys(needed, "-")))
     rules = Rules(  # the same questions as in the program
@@ -130,4 +145,6 @@ if __name__ == "__main__":
         is_dear=bodies.is_dear,
         address=for_server.address,
     )
-    master.serve(_app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS)
+    master.serve(
+        _app, rules, host="127.0.0.1", port=int(sys.argv[1]), workers=1, threads=THREADS
+    )

@@ -29,7 +29,8 @@ EMPTY = "benchmarks.hello:create_app"
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.webhooks", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m benchmarks.webhooks",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--rate", type=float, default=150.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each round")
@@ -45,9 +46,27 @@ def main() -> int:
         at_home = [(url.path, body) for body in bodies]
         elsewhere = [("/", body) for body in bodies]
         targets = [
-            Target("webhook", url.netloc, stage.pids("web")[0], lambda n: at_home[n % BODIES], 204),
-            Target("empty view, same front", same, same_pid, lambda n: elsewhere[n % BODIES], 204),
-            Target("empty view, gthread", usual, usual_pid, lambda n: elsewhere[n % BODIES], 204),
+            Target(
+                "webhook",
+                url.netloc,
+                stage.pids("web")[0],
+                lambda n: at_home[n % BODIES],
+                204,
+            ),
+            Target(
+                "empty view, same front",
+                same,
+                same_pid,
+                lambda n: elsewhere[n % BODIES],
+                204,
+            ),
+            Target(
+                "empty view, gthread",
+                usual,
+                usual_pid,
+                lambda n: elsewhere[n % BODIES],
+                204,
+            ),
         ]
         measure(targets, asked.rounds, asked.seconds, asked.rate)
     _print(targets, asked.rate)
@@ -58,9 +77,17 @@ def _bodies(stage: Stage) -> list[bytes]:
     """The storm's bodies about orders that were bought."""
     with Counter(stage, ORDERS) as counter:
         counter.release()
-        until(lambda: not witness.not_once(stage, counter.codes), 120, "the orders are bought")
+        until(
+            lambda: not witness.not_once(stage, counter.codes),
+            120,
+            "the orders are bought",
+        )
         told = "SELECT body FROM webhook_events WHERE verified_by IS NOT NULL"
-        until(lambda: len(witness.rows(stage, told)) >= ORDERS / 2, 60, "their webhooks came")
+        until(
+            lambda: len(witness.rows(stage, told)) >= ORDERS / 2,
+            60,
+            "their webhooks came",
+        )
         loot = forged.Loot(
             witness.references(stage, counter.codes),
             [bytes(body) for (body,) in witness.rows(stage, told)],

@@ -47,7 +47,11 @@ class Actor:
     @classmethod
     def of_login(cls, login: LoggedIn) -> Actor:
         """The person behind a log-in: an agent in the portal, the owner's people in the console."""
-        return cls("owner" if login.door == "console" else "agent", login.user.name, login.user.id)
+        return cls(
+            "owner" if login.door == "console" else "agent",
+            login.user.name,
+            login.user.id,
+        )
 
 
 CUSTOMER = Actor("customer", "Customer")
@@ -74,7 +78,9 @@ class AuditLine(Model):
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
 
 
-def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
+def write(
+    actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None
+) -> None:
     """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are
     masked."""
     line = AuditLine(
@@ -96,7 +102,11 @@ def write(actor: Actor, action: str, subject: str, detail: dict[str, Any] | None
 def recent(limit: int) -> list[AuditLine]:
     """The newest lines first, without those that the database adds to what this program has just
     said itself."""
-    said = or_(AuditLine.action.not_in(_OF_DATABASE), AuditLine.actor_name != SYSTEM.name)
+    said = or_(
+        AuditLine.action.not_in(_OF_DATABASE), AuditLine.actor_name != SYSTEM.name
+    )
     return list(
-        db.session.scalars(select(AuditLine).where(said).order_by(AuditLine.id.desc()).limit(limit))
+        db.session.scalars(
+            select(AuditLine).where(said).order_by(AuditLine.id.desc()).limit(limit)
+        )
     )

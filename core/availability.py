@@ -136,8 +136,14 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
         out = [line for line in lines if line[0] in now.short]
         if out:
             is_tail = len(out) > 2 and out == lines[-len(out) :]
-            sizes = f"{out[0][2]} and larger" if is_tail else ", ".join(size for *_, size in out)
-            found.append(SoldOut(network, sizes, min(now.short[line[0]] for line in out)))
+            sizes = (
+                f"{out[0][2]} and larger"
+                if is_tail
+                else ", ".join(size for *_, size in out)
+            )
+            found.append(
+                SoldOut(network, sizes, min(now.short[line[0]] for line in out))
+            )
     return found
 
 
@@ -157,11 +163,14 @@ def now() -> Now:
     if row.renewed_at is None:  # nobody has ever looked
         return Now(Stop("unwatched", at), sales, pauses, unsure_since=at)
     age = abs(at - row.renewed_at)  # the clock may have been set back
-    line = Stop(row.stopped, row.stopped_since or row.renewed_at) if row.stopped else None
+    line = (
+        Stop(row.stopped, row.stopped_since or row.renewed_at) if row.stopped else None
+    )
     if age > timedelta(seconds=settings.unwatched_s):
         line = line or Stop("unwatched", row.renewed_at)
     short = {
-        int(bundle_id): datetime.fromisoformat(since) for bundle_id, since in row.short.items()
+        int(bundle_id): datetime.fromisoformat(since)
+        for bundle_id, since in row.short.items()
     }
     unsure = age > timedelta(seconds=settings.unsure_s)
     return Now(line, sales, pauses, short, row.renewed_at if unsure else None)

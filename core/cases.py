@@ -51,7 +51,9 @@ _POSTINGS = "posting_ids"
 class Case(Model, StoreOrPlatformScoped):
     __tablename__ = "cases"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
+        ),
         Index(
             "uq_cases_open",
             "kind",
@@ -176,24 +178,32 @@ def by_id(case_id: int) -> Case | None:
     return db.session.scalar(select(Case).where(Case.id == case_id))
 
 
-def open_cases(limit: int, after: int | None = None, kind: str | None = None) -> list[Case]:
+def open_cases(
+    limit: int, after: int | None = None, kind: str | None = None
+) -> list[Case]:
     """Open cases, oldest first; with `after`, those that came after that one; with `kind`, those of
     it."""
     query = select(Case).where(Case.closed_at.is_(None)).order_by(Case.id).limit(limit)
     if after is not None:
         query = query.where(Case.id > after)
-    return list(db.session.scalars(query if kind is None else query.where(Case.kind == kind)))
+    return list(
+        db.session.scalars(query if kind is None else query.where(Case.kind == kind))
+    )
 
 
 def open_counts() -> dict[str, int]:
     """How many cases of each kind are open, in the order of `KINDS`; kinds without one are left
     out."""
     rows = db.session.execute(
-        select(Case.kind, func.count()).where(Case.closed_at.is_(None)).group_by(Case.kind)
+        select(Case.kind, func.count())
+        .where(Case.closed_at.is_(None))
+        .group_by(Case.kind)
     ).all()
     counts = {row[0]: row[1] for row in rows}
     return {
-        kind: counts[kind] for kind in (*KINDS, *sorted(set(counts) - set(KINDS))) if kind in counts
+        kind: counts[kind]
+        for kind in (*KINDS, *sorted(set(counts) - set(KINDS)))
+        if kind in counts
     }
 
 
@@ -208,7 +218,11 @@ def settled_cases(limit: int) -> list[Case]:
 
 
 def of_order(order_id: int) -> list[Case]:
-    return list(db.session.scalars(select(Case).where(Case.order_id == order_id).order_by(Case.id)))
+    return list(
+        db.session.scalars(
+            select(Case).where(Case.order_id == order_id).order_by(Case.id)
+        )
+    )
 
 
 def of_kind(order_id: int, kind: str) -> list[Case]:
@@ -219,14 +233,18 @@ def of_kind(order_id: int, kind: str) -> list[Case]:
 def open_of_kind(kind: str) -> list[Case]:
     return list(
         db.session.scalars(
-            select(Case).where(Case.kind == kind, Case.closed_at.is_(None)).order_by(Case.id)
+            select(Case)
+            .where(Case.kind == kind, Case.closed_at.is_(None))
+            .order_by(Case.id)
         )
     )
 
 
 def last_settled_at(actions: Sequence[str]) -> datetime | None:
     """When a case was last settled by one of these actions."""
-    return db.session.scalar(select(func.max(Case.closed_at)).where(Case.action.in_(actions)))
+    return db.session.scalar(
+        select(func.max(Case.closed_at)).where(Case.action.in_(actions))
+    )
 
 
 def _without_time(entry: dict[str, Any]) -> dict[str, Any]:

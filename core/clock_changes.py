@@ -38,7 +38,8 @@ _ORDER = (
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
 _SHORTEN_LEASES = (
-    "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until > :leased"
+    "UPDATE outbox SET lease_until = :leased WHERE done_at IS NULL AND lease_until >"
+    " :leased"
 )
 _LINK = (
     "credentials_refused_since",
@@ -61,8 +62,8 @@ _MOVE_ORDERS = (
 _MOVE_ROWS = (
     "UPDATE outbox SET "  # noqa: S608
     + ", ".join(f"{one} = {one} + :by" for one in _ROW)
-    + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at) NOT BETWEEN"
-    " :since AND :now"
+    + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at)"
+    " NOT BETWEEN :since AND :now"
 )
 _MOVE_LINK = (
     "UPDATE supplier_state SET "  # noqa: S608
@@ -73,7 +74,10 @@ _MOVE_LINK = (
     )
     + "".join(
         f", {one} = CASE WHEN {one} + :by > {most} THEN {most} ELSE {one} + :by END"
-        for one, most in (("closed_until", ":closed"), ("breaker_open_until", ":breaker"))
+        for one, most in (
+            ("closed_until", ":closed"),
+            ("breaker_open_until", ":breaker"),
+        )
     )
 )
 
@@ -121,9 +125,13 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
     settings, now, key = config.current(), clock.now(), _KEY + clock.boot()
     with transaction() as session:
         session.execute(
-            insert(Setting).values(key=key, value={"offset_s": offset_s}).on_conflict_do_nothing()
+            insert(Setting)
+            .values(key=key, value={"offset_s": offset_s})
+            .on_conflict_do_nothing()
         )
-        mark = session.scalars(select(Setting).where(Setting.key == key).with_for_update()).one()
+        mark = session.scalars(
+            select(Setting).where(Setting.key == key).with_for_update()
+        ).one()
         seconds = offset_s - float(str(mark.value["offset_s"]))
         if abs(seconds) < NOTED_S:
             return None
@@ -136,7 +144,10 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
         # The line stays closed no longer than an answer of just now could have closed it.
         longest = {
             "closed": now + timedelta(seconds=_LONGEST_CLOSED_S),
-            "breaker": now + clock.delta(max(settings.breaker_open_s, settings.credentials_wait_s)),
+            "breaker": (
+                now
+                + clock.delta(max(settings.breaker_open_s, settings.credentials_wait_s))
+            ),
         }
         orders = session.execute(text(_MOVE_ORDERS), values)
         rows = session.execute(text(_MOVE_ROWS), values)

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKeyConstraint,
+    Index,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,7 +33,12 @@ from core.base.db import Model, after_commit, db, joined_transaction, transactio
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
-KINDS: tuple[Kind, ...] = ("deliver_order", "sync_catalogue", "refresh_balance", "prove_books")
+KINDS: tuple[Kind, ...] = (
+    "deliver_order",
+    "sync_catalogue",
+    "refresh_balance",
+    "prove_books",
+)
 PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance", "prove_books")
 
 
@@ -40,9 +54,14 @@ wsgi.py to the relay."""
 class OutboxRow(Model, StoreOrPlatformScoped):
     __tablename__ = "outbox"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
+        ),
         Index(
-            "uq_outbox_order", "order_id", unique=True, postgresql_where=sql("order_id IS NOT NULL")
+            "uq_outbox_order",
+            "order_id",
+            unique=True,
+            postgresql_where=sql("order_id IS NOT NULL"),
         ),
         Index("ix_outbox_due", "due_at", postgresql_where=sql("done_at IS NULL")),
         Index(
@@ -107,7 +126,9 @@ def add(
 ) -> int:
     """A new row inside the open use case, rung after its commit when it is due at once. Returns its
     id."""
-    row = OutboxRow(kind=kind, order_id=order_id, store_id=store_id, due_at=due_at or clock.now())
+    row = OutboxRow(
+        kind=kind, order_id=order_id, store_id=store_id, due_at=due_at or clock.now()
+    )
     db.session.add(row)
     db.session.flush()
     _ring_after_commit(row)
@@ -158,7 +179,9 @@ def ask(kind: Kind, actor: Actor) -> OutboxRow:
         session.execute(select(func.pg_advisory_xact_lock(4_201, KINDS.index(kind))))
         row = session.scalar(
             select(OutboxRow).where(
-                OutboxRow.kind == kind, OutboxRow.order_id.is_(None), OutboxRow.done_at.is_(None)
+                OutboxRow.kind == kind,
+                OutboxRow.order_id.is_(None),
+                OutboxRow.done_at.is_(None),
             )
         )
         if row is None:
@@ -172,7 +195,9 @@ def ask(kind: Kind, actor: Actor) -> OutboxRow:
 def asked(row_id: int) -> OutboxRow | None:
     """A request made by `ask`, to show its result."""
     return db.session.scalar(
-        select(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS))
+        select(OutboxRow).where(
+            OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)
+        )
     )
 
 
@@ -202,14 +227,20 @@ def lease_due(
             )
             .order_by(
                 OutboxRow.news_at.nulls_last(),
-                or_(OutboxRow.order_id.is_(None), OutboxRow.order_id.in_(sooner)).desc(),
+                or_(
+                    OutboxRow.order_id.is_(None), OutboxRow.order_id.in_(sooner)
+                ).desc(),
                 OutboxRow.due_at,
                 OutboxRow.id,
             )
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        rows = list(session.scalars(query if only is None else query.where(OutboxRow.id.in_(only))))
+        rows = list(
+            session.scalars(
+                query if only is None else query.where(OutboxRow.id.in_(only))
+            )
+        )
         for row in rows:
             row.lease_no += 1
             row.lease_until = now + clock.delta(config.current().relay_lease_s)
@@ -254,7 +285,9 @@ def take(outbox_id: int, lease_no: int) -> Lease | None:
         return _lease(
             row,
             now,
-            settings.relay_lease_s if row.kind == "deliver_order" else settings.job_timeout_s,
+            settings.relay_lease_s
+            if row.kind == "deliver_order"
+            else settings.job_timeout_s,
         )
 
 
@@ -295,7 +328,9 @@ def finish(
     with joined_transaction() as session:
         row = session.scalar(
             select(OutboxRow)
-            .where(OutboxRow.id == lease.outbox_id, OutboxRow.lease_no == lease.lease_no)
+            .where(
+                OutboxRow.id == lease.outbox_id, OutboxRow.lease_no == lease.lease_no
+            )
             .with_for_update()
         )
         if row is None:
@@ -339,7 +374,13 @@ def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
     row.lease_no += 1
     row.lease_until, row.taken_at = now + clock.delta(seconds), now
     return Lease(
-        row.id, row.lease_no, row.kind, row.store_id, row.order_id, row.rung_at, row.news_at
+        row.id,
+        row.lease_no,
+        row.kind,
+        row.store_id,
+        row.order_id,
+        row.rung_at,
+        row.news_at,
     )
 
 

@@ -26,4 +26,6 @@ def prune() -> int:
         asked_before=(now - clock.delta(settings.call_keep_days * 86_400)).isoformat(),
     )
     with transaction() as session:
-        return int(session.execute(text("SELECT makola_prune(:said, :mac)"), said).scalar_one())
+        return int(
+            session.execute(text("SELECT makola_prune(:said, :mac)"), said).scalar_one()
+        )

@@ -76,7 +76,8 @@ class Store(Model):
     status: Mapped[str] = mapped_column(default="open")
     closed_note: Mapped[str] = mapped_column(default="")
     auto_process: Mapped[bool] = mapped_column(default=False)
-    markup_bp: Mapped[int] = mapped_column(deferred=True)  # the stores' role may not read it
+    # the stores' role may not read it
+    markup_bp: Mapped[int] = mapped_column(deferred=True)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -108,7 +109,9 @@ def check_slug(slug: str) -> str:
             "Use 3 to 32 letters a-z, digits and dashes for the store address, like ama-data."
         )
     if slug in RESERVED or slug.startswith("xn--"):
-        raise BadStore(f"The address {slug} is reserved. Choose another, like {slug}-data.")
+        raise BadStore(
+            f"The address {slug} is reserved. Choose another, like {slug}-data."
+        )
     return slug
 
 
@@ -145,6 +148,12 @@ def set_status_row(store_id: int, status: str, note: str) -> Store:
     exist."""
     if status not in ("open", "closed", "suspended"):
         raise BadStore("A store is open, closed or suspended.")
-    store = db.session.scalars(select(Store).where(Store.id == store_id).with_for_update()).one()
-    store.status, store.closed_note, store.version = status, note.strip()[:200], store.version + 1
+    store = db.session.scalars(
+        select(Store).where(Store.id == store_id).with_for_update()
+    ).one()
+    store.status, store.closed_note, store.version = (
+        status,
+        note.strip()[:200],
+        store.version + 1,
+    )
     return store

@@ -31,7 +31,9 @@ VENDORED = (Path("static/VENDORED.md"), Path("tests/vendor/README.md"))
 INSTALL_S, INDEX_S, ADVISORIES_S = 600, 900, 900
 """The longest each of the auditors may take."""
 
-NO_AUDITORS = "pip-audit could not be installed: check the network or pip's own settings."
+NO_AUDITORS = (
+    "pip-audit could not be installed: check the network or pip's own settings."
+)
 VERDICT = {
     0: "Nothing known is wrong.",
     1: "Something was found: see above.",
@@ -70,7 +72,11 @@ def main() -> int:
     for title, look in _looks():
         looks.append(look)
         print(f"--- {title}", flush=True)
-        for mark, lines in (("FOUND", look.found), ("NOT AUDITED", look.unseen), ("ok", look.told)):
+        for mark, lines in (
+            ("FOUND", look.found),
+            ("NOT AUDITED", look.unseen),
+            ("ok", look.told),
+        ):
             for line in lines:
                 print(f"{mark:<11}  {line}", flush=True)
     status = status_of(looks)
@@ -122,11 +128,15 @@ def lock_file(name: str, text: str) -> Look:
             why = "names an address or an option"
         elif not _PIN.fullmatch(wanted.strip()):
             why = "is not pinned to one version"
-        elif not hashes or not all(_HASH.fullmatch("--hash" + each.strip()) for each in hashes):
+        elif not hashes or not all(
+            _HASH.fullmatch("--hash" + each.strip()) for each in hashes
+        ):
             why = "has no SHA-256, or a broken one"
         else:
             continue
-        look.found.append(f"{name}: `{wanted[:60].strip()}` {why}: write the lock anew.")
+        look.found.append(
+            f"{name}: `{wanted[:60].strip()}` {why}: write the lock anew."
+        )
     if not lines:
         look.found.append(f"{name} pins nothing: write the lock anew.")
     if not look.found:
@@ -145,11 +155,17 @@ def vendored(root: Path) -> Look:
             if not path.is_file():
                 look.found.append(f"{listing} names {file}, which is not there.")
             elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                look.found.append(f"{shown} is not the file {listing} names: take that one again.")
+                look.found.append(
+                    f"{shown} is not the file {listing} names: take that one again."
+                )
             else:
                 look.told.append(shown)
-        for file in sorted({path.name for path in folder.glob("*.min.*")} - set(listed)):
-            look.found.append(f"{file} is nowhere in {listing}: write there where it is from.")
+        for file in sorted(
+            {path.name for path in folder.glob("*.min.*")} - set(listed)
+        ):
+            look.found.append(
+                f"{file} is nowhere in {listing}: write there where it is from."
+            )
     return look
 
 
@@ -173,7 +189,13 @@ def auditors_python() -> Path | None:
 
 def index_today(name: str, lock: Path, python: Path) -> Look:
     """Does the index give the very files the lock names, and was none withdrawn ("yanked")?"""
-    command = [*_pip_install(python), "--dry-run", "--ignore-installed", "--report", "-"]
+    command = [
+        *_pip_install(python),
+        "--dry-run",
+        "--ignore-installed",
+        "--report",
+        "-",
+    ]
     done = _run([*command, "-r", str(lock)], INDEX_S)
     if "DO NOT MATCH THE HASHES" in done.stderr:
         other = ", ".join(re.findall(r"(?m)^ +(\S+==\S+) from ", done.stderr))
@@ -181,14 +203,22 @@ def index_today(name: str, lock: Path, python: Path) -> Look:
     try:
         given = json.loads(done.stdout)["install"]
     except (ValueError, KeyError, TypeError):
-        return Look(unseen=[f"pip could not read the index for {name}: {_last_words(done.stderr)}"])
+        return Look(
+            unseen=[
+                f"pip could not read the index for {name}: {_last_words(done.stderr)}"
+            ]
+        )
     look = Look()
     for each in given:
         if each.get("is_yanked"):
             what = f"{each['metadata']['name']} {each['metadata']['version']}"
-            look.found.append(f"{what} was withdrawn by its authors: take another version.")
+            look.found.append(
+                f"{what} was withdrawn by its authors: take another version."
+            )
     if not look.found:
-        look.told.append(f"{len(given)} packages are the same files as in {name}, none withdrawn")
+        look.told.append(
+            f"{len(given)} packages are the same files as in {name}, none withdrawn"
+        )
     return look
 
 
@@ -217,26 +247,41 @@ def advisories(name: str, text: str, command: Sequence[str], ships: set[str]) ->
         return Look(unseen=[f"The advisories cannot be reached for {name}: {said}"])
     look = Look()
     known: dict[str, dict[str, Any]] = {
-        canonicalize_name(each["name"]): each for each in judged if "skip_reason" not in each
+        canonicalize_name(each["name"]): each
+        for each in judged
+        if "skip_reason" not in each
     }
     for package in known.values():
         for flaw in package["vulns"]:
             look.found.append(_sentence(package, flaw, ships))
-    told = {name: canonicalize_version(package["version"]) for name, package in known.items()}
-    missed = sorted(each for each in wanted if told.get(each) != canonicalize_version(wanted[each]))
+    told = {
+        name: canonicalize_version(package["version"])
+        for name, package in known.items()
+    }
+    missed = sorted(
+        each for each in wanted if told.get(each) != canonicalize_version(wanted[each])
+    )
     if missed:
         shown = ", ".join(missed[:5]) + (", …" if len(missed) > 5 else "")
         reasons = [each["skip_reason"] for each in judged if "skip_reason" in each]
         why = reasons[0] if reasons else "pip-audit left them out"
         count = f"{len(missed)} of {len(wanted)} packages"
-        look.unseen.append(f"The advisories told nothing about {count} ({shown}): {why}")
+        look.unseen.append(
+            f"The advisories told nothing about {count} ({shown}): {why}"
+        )
     elif not look.found:
         look.told.append(f"{len(wanted)} packages, no known vulnerability")
     return look
 
 
-def _sentence(package: Mapping[str, str], flaw: Mapping[str, Any], ships: set[str]) -> str:
-    where = "ships" if canonicalize_name(package["name"]) in ships else "a tool, does not ship"
+def _sentence(
+    package: Mapping[str, str], flaw: Mapping[str, Any], ships: set[str]
+) -> str:
+    where = (
+        "ships"
+        if canonicalize_name(package["name"]) in ships
+        else "a tool, does not ship"
+    )
     mended = flaw["fix_versions"]
     fixed = f"fixed in {', '.join(mended)}" if mended else "no version mends it yet"
     names = ", ".join([flaw["id"], *flaw["aliases"]])
@@ -251,14 +296,24 @@ def licences(names: set[str]) -> Look:
             by_licence[licence_of(metadata.metadata(name))].append(name)
         except metadata.PackageNotFoundError:
             by_licence["(for other systems, not installed here)"].append(name)
-    return Look(told=[f"{each}: {', '.join(by_licence[each])}" for each in sorted(by_licence)])
+    return Look(
+        told=[f"{each}: {', '.join(by_licence[each])}" for each in sorted(by_licence)]
+    )
 
 
 def licence_of(words: metadata.PackageMetadata) -> str:
     """What a package says its licence is, in the newest of the three ways to say it."""
     expressions = words.get_all("License-Expression") or []
-    classes = [each for each in words.get_all("Classifier") or [] if each.startswith("License ::")]
-    texts = [each.splitlines()[0][:60] for each in words.get_all("License") or [] if each.strip()]
+    classes = [
+        each
+        for each in words.get_all("Classifier") or []
+        if each.startswith("License ::")
+    ]
+    texts = [
+        each.splitlines()[0][:60]
+        for each in words.get_all("License") or []
+        if each.strip()
+    ]
     for said in (expressions, [each.rpartition(" :: ")[2] for each in classes], texts):
         if said:
             return " / ".join(str(each) for each in said)
@@ -274,9 +329,13 @@ def _lines(text: str) -> Iterator[str]:
 
 def _run(command: Sequence[str], seconds: int) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=seconds
+        )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 124, "", f"no answer within {seconds} s")
+        return subprocess.CompletedProcess(
+            command, 124, "", f"no answer within {seconds} s"
+        )
 
 
 def _last_words(text: str) -> str:

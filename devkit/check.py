@@ -27,7 +27,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--fast", action="store_true", help="leave out the tests marked slow or browser"
     )
-    parser.add_argument("--no-tests", action="store_true", help="only the checks that run no test")
+    parser.add_argument(
+        "--no-tests", action="store_true", help="only the checks that run no test"
+    )
     parser.add_argument(
         "--audit",
         action="store_true",

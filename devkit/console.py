@@ -36,11 +36,14 @@ class Console:
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))
         self._file = os.fdopen(
-            os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w", buffering=1
+            os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600),
+            "w",
+            buffering=1,
         )
         self._out = out
         self._colour = bool(
-            environ.get("FORCE_COLOR") or (os.isatty(self._out) and not environ.get("NO_COLOR"))
+            environ.get("FORCE_COLOR")
+            or (os.isatty(self._out) and not environ.get("NO_COLOR"))
         )
         self._waiting: deque[bytes] = deque(maxlen=_KEEP_LINES)
 

@@ -86,7 +86,9 @@ def await_ready(
         ):
             return
         ending = (
-            last_line(log.read_text(errors="replace")) if log.exists() else "see its lines above"
+            last_line(log.read_text(errors="replace"))
+            if log.exists()
+            else "see its lines above"
         )
         raise ServerError(f"{name} did not start: {ending}")
     except ServerError:
@@ -104,7 +106,10 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def end(
-    process: subprocess.Popen[bytes] | None, gentle: int, hard: int, wait_s: float = STOP_WAIT_S
+    process: subprocess.Popen[bytes] | None,
+    gentle: int,
+    hard: int,
+    wait_s: float = STOP_WAIT_S,
 ) -> None:
     if process is None:
         return
@@ -142,7 +147,9 @@ def recall(folder: Path) -> dict[str, object]:
 def remember(folder: Path, password: str, port: int) -> None:
     half = folder / "server.json.new"
     half.unlink(missing_ok=True)
-    with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w"
+    ) as file:
         json.dump({"password": password, "port": port}, file)
     half.rename(folder / "server.json")
 
@@ -154,4 +161,7 @@ def pid(process: subprocess.Popen[bytes] | None) -> int:
 
 
 def last_line(text: str) -> str:
-    return ([line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"])[-1]
+    return (
+        [line.strip() for line in text.splitlines() if line.strip()]
+        or ["no reason given"]
+    )[-1]

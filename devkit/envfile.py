@@ -38,7 +38,10 @@ def render() -> str:
     required = [field for field in named if field.default is dataclasses.MISSING]
     optional = [field for field in named if field.default is not dataclasses.MISSING]
     parts = [HEAD, "# ---- Required ----\n"]
-    parts += [_entry(field.metadata["env"], field.metadata["help"], None) for field in required]
+    parts += [
+        _entry(field.metadata["env"], field.metadata["help"], None)
+        for field in required
+    ]
     parts.append("# ---- Optional: the value shown is the default ----\n")
     parts += [
         _entry(field.metadata["env"], field.metadata["help"], _text(field.default))
@@ -52,9 +55,7 @@ def render() -> str:
 def _entry(name: str, explanation: str, default: str | None) -> str:
     words = textwrap.fill(explanation[0].upper() + explanation[1:] + ".", 110)
     mark = "" if default is None else "#"
-    return (
-        f"{textwrap.indent(words, '# ')}\n{mark}{name}={shlex.quote(default) if default else ''}\n"
-    )
+    return f"{textwrap.indent(words, '# ')}\n{mark}{name}={shlex.quote(default) if default else ''}\n"
 
 
 def _text(default: object) -> str:

@@ -35,7 +35,8 @@ def run(body: Callable[[int], int], after_kill: Callable[[], None]) -> int:
     runner = os.fork()
     if runner == 0:
         os.close(writing)
-        os.setsid()  # Ctrl-C reaches the front alone, and the runner takes the orderly way
+        # Ctrl-C reaches the front alone, and the runner takes the orderly way
+        os.setsid()
         os._exit(_guarded(body, reading))
     os.close(reading)
     process_tree.adopt_orphans()
@@ -90,7 +91,8 @@ def _end_orphans() -> None:
         for pid in left:
             if time.monotonic() > deadline:
                 process_tree.send(pid, signal.SIGKILL)
-            elif pid not in told:  # once: a second INT makes some servers skip their orderly end
+            # once: a second INT makes some servers skip their orderly end
+            elif pid not in told:
                 process_tree.send(pid, signal.SIGINT)
                 told.add(pid)
         _collect()

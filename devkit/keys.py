@@ -27,7 +27,9 @@ def load(path: Path) -> dict[str, Any]:
 
     Raises `OSError` when it cannot be read or written, `ValueError` when it is not JSON.
     """
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known: dict[str, Any] = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    )
     fresh = {
         "secret_key": secrets.token_urlsafe(48),
         "webhook_token": secrets.token_urlsafe(24),
@@ -36,7 +38,10 @@ def load(path: Path) -> dict[str, Any]:
         "database_platform_password": secrets.token_urlsafe(24),
         "sandbox_api_key": "sandbox-" + secrets.token_hex(16),
         "sandbox_api_secret": secrets.token_hex(32),
-        **{name: {"email": email, "password": _password()} for name, email in _PEOPLE.items()},
+        **{
+            name: {"email": email, "password": _password()}
+            for name, email in _PEOPLE.items()
+        },
     }
     every = fresh | known
     if every != known:
@@ -49,7 +54,9 @@ def save(path: Path, value: dict[str, Any]) -> None:
     half = path.with_name(f"{path.name}.{os.getpid()}")
     half.unlink(missing_ok=True)
     with os.fdopen(
-        os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
+        os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600),
+        "w",
+        encoding="utf-8",
     ) as file:
         json.dump(value, file, indent=2)
         file.write("\n")
@@ -60,4 +67,6 @@ def save(path: Path, value: dict[str, Any]) -> None:
 
 def _password() -> str:
     """About 78 random bits that a person can read off a screen and type."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+    return "-".join(
+        "".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4)
+    )

@@ -46,10 +46,16 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         prog="python3 dev.py up", description="Run all of Makola on this machine."
     )
     parser.add_argument(
-        "--port", type=int, help=f"web port; default {DEFAULT_PORT}, or a free one if that is taken"
+        "--port",
+        type=int,
+        help=f"web port; default {DEFAULT_PORT}, or a free one if that is taken",
     )
     parser.add_argument(
-        "--web-workers", type=_count, default=2, metavar="N", help="web processes (default 2)"
+        "--web-workers",
+        type=_count,
+        default=2,
+        metavar="N",
+        help="web processes (default 2)",
     )
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="fulfilment workers (default 2)"
@@ -65,7 +71,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="delete this data folder's database, keys and orders first",
     )
-    parser.add_argument("--time-scale", type=float, metavar="K", help="divide every duration by K")
+    parser.add_argument(
+        "--time-scale", type=float, metavar="K", help="divide every duration by K"
+    )
     parser.add_argument("--profile", choices=("documented", "published", "forwarding"),
     default="documented",
                         help="how the sandbox supplier behaves")  # fmt: skip
@@ -99,16 +107,22 @@ class Plan:
 
     @property
     def supplier_url(self) -> str:
-        return self.environ.get("DATA_MART_API_URL") or f"http://127.0.0.1:{self.sandbox_port}/api"
+        return (
+            self.environ.get("DATA_MART_API_URL")
+            or f"http://127.0.0.1:{self.sandbox_port}/api"
+        )
 
     @property
     def wants_demo(self) -> bool:
-        return self.options.demo or is_loopback(urlsplit(self.supplier_url).hostname or "")
+        return self.options.demo or is_loopback(
+            urlsplit(self.supplier_url).hostname or ""
+        )
 
     @property
     def webhook_url(self) -> str:
         token = self.app_environ(NOWHERE, "-")["MAKOLA_WEBHOOK_TOKEN"]
-        if self._domain == "localhost":  # hooks.localhost does not resolve outside browsers
+        # hooks.localhost does not resolve outside browsers
+        if self._domain == "localhost":
             return f"http://127.0.0.1:{self.port}/datamart/{token}"
         return f"{self.public_url('hooks')}/datamart/{token}"
 
@@ -134,7 +148,8 @@ class Plan:
             "MAKOLA_PUBLIC_SCHEME": "http",
             "MAKOLA_PUBLIC_PORT": str(self.port),
             "MAKOLA_INSTANCE": str(self.instance),
-            "MAKOLA_ORDERS_OPEN_PER_DEVICE": UNLIMITED,  # one machine plays all customers
+            # one machine plays all customers
+            "MAKOLA_ORDERS_OPEN_PER_DEVICE": UNLIMITED,
             "MAKOLA_ORDERS_OPEN_PER_ADDRESS": UNLIMITED,
         }
         told = {
@@ -162,7 +177,9 @@ class Plan:
                 " which migrates, or unset both for a private PostgreSQL."
             )
         given = {
-            name: self.environ[name] for name in ("DATABASE_ADMIN_URL",) if name in self.environ
+            name: self.environ[name]
+            for name in ("DATABASE_ADMIN_URL",)
+            if name in self.environ
         }
         try:
             some = Addresses(
@@ -170,7 +187,8 @@ class Plan:
                 self.environ.get("DATABASE_STORE_URL", "postgresql://private"),
             )
             return Config.from_environ(
-                self.app_environ(some, self.environ.get("REDIS_URL", "redis://private")) | given
+                self.app_environ(some, self.environ.get("REDIS_URL", "redis://private"))
+                | given
             )
         except ConfigError as error:
             raise Refusal(str(error)) from error
@@ -181,7 +199,12 @@ def private(environ: Mapping[str, str]) -> dict[str, str]:
     person's own."""
     kept = {name: value for name, value in environ.items() if value.strip()}
     if kept.get("MAKOLA_FORCE_WHEELS") == "1":
-        for name in ("DATABASE_URL", "DATABASE_STORE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"):
+        for name in (
+            "DATABASE_URL",
+            "DATABASE_STORE_URL",
+            "DATABASE_ADMIN_URL",
+            "REDIS_URL",
+        ):
             kept.pop(name, None)
     return kept
 
@@ -191,7 +214,9 @@ def choose_port(asked: int | None) -> tuple[int, str]:
     for is taken."""
     if asked is not None:
         if not 1 <= asked <= 65_535:
-            raise Refusal(f"There is no port {asked}: give --port a number from 1024 to 65535.")
+            raise Refusal(
+                f"There is no port {asked}: give --port a number from 1024 to 65535."
+            )
         if is_taken(asked):
             raise Refusal(
                 f"Port {asked} is taken by another program: stop that one, or give another with"

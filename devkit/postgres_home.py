@@ -97,7 +97,10 @@ def wheel_folder() -> Path:
     root, its own functions create a system account and open read rights on every parent folder."""
     spec = importlib.util.find_spec(PACKAGE)
     places = list(spec.submodule_search_locations or ()) if spec else []
-    if not places or not (Path(places[0]) / "pginstall18" / "bin" / "postgres").is_file():
+    if (
+        not places
+        or not (Path(places[0]) / "pginstall18" / "bin" / "postgres").is_file()
+    ):
         raise ServerError(
             "No PostgreSQL 18 came with the packages on this platform: use 64-bit Linux (glibc) or"
             " macOS, or set DATABASE_URL and DATABASE_ADMIN_URL to a server of your own."
@@ -121,7 +124,9 @@ def _account(data: Path) -> pwd.struct_passwd:
 def _open_to_all(folder: Path) -> bool:
     """Whether any user may walk down to `folder` (which exists) and into it."""
     resolved = folder.resolve()
-    return all(place.stat().st_mode & stat.S_IXOTH for place in (resolved, *resolved.parents))
+    return all(
+        place.stat().st_mode & stat.S_IXOTH for place in (resolved, *resolved.parents)
+    )
 
 
 def _outside(folder: Path, throwaway: bool) -> tuple[Path, str]:
@@ -148,7 +153,8 @@ def _outside(folder: Path, throwaway: bool) -> tuple[Path, str]:
             reason = f"PostgreSQL's files go to {root}, since user 'nobody' cannot enter {folder}."
             return (
                 root,
-                "The database is empty: the folder of its files was removed. " * lost + reason,
+                "The database is empty: the folder of its files was removed. " * lost
+                + reason,
             )
     raise ServerError(
         f"PostgreSQL may not run as root, and user 'nobody' cannot reach {folder}: make /var/tmp"
@@ -222,6 +228,8 @@ def _copied_programs(tree: Path, root: Path) -> Path:
         shutil.copytree(libraries, half / libraries.name)
     for path in (half, *half.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+            path.chmod(
+                0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644
+            )
     half.rename(place)  # only now: a copy cut short is never taken for a whole one
     return programs

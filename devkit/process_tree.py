@@ -61,7 +61,9 @@ def command_line(pid: int) -> str:
     """What `pid` was started as; empty when it is gone."""
     if sys.platform == "linux":  # slim images have no ps
         try:
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            with open(
+                f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace"
+            ) as file:
                 return file.read().replace("\0", " ").strip()
         except OSError:
             return ""
@@ -78,7 +80,11 @@ def family_tree() -> dict[int, list[int]]:
     """Every process of the machine by its parent: parent pid → child pids in rising order."""
     tree: dict[int, list[int]] = {}
     if sys.platform == "linux":
-        pairs = [(_stat(int(name)), int(name)) for name in os.listdir("/proc") if name.isdigit()]
+        pairs = [
+            (_stat(int(name)), int(name))
+            for name in os.listdir("/proc")
+            if name.isdigit()
+        ]
         rows = [(int(stat[1]), pid) for stat, pid in pairs if stat and stat[0] != "Z"]
     else:
         listing = subprocess.run(
@@ -133,7 +139,8 @@ def send_group(pgid: int, signum: int = signal.SIGKILL) -> None:
     """Send a signal to a whole process group; an empty group is fine."""
     try:
         os.killpg(pgid, signum)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+    # macOS answers EPERM for a group of zombies
+    except (ProcessLookupError, PermissionError):
         pass
 
 

@@ -22,7 +22,8 @@ from devkit.console import Console
 from devkit.daemons import ServerError
 from devkit.heartbeat_socket import Beats
 
-STOP_APPS_S = 4.0  # stop within ten seconds in all: programs, then servers, then whatever is left
+# stop within ten seconds in all: programs, then servers, then whatever is left
+STOP_APPS_S = 4.0
 STOP_SERVERS_S = 3.5
 _TICK_S = 0.2
 _STRAYS_S = 1.0
@@ -57,7 +58,11 @@ class Child:
     @property
     def pid(self) -> int | None:
         """The process, or None while it is down."""
-        return None if self.process is None or self.process.poll() is not None else self.process.pid
+        return (
+            None
+            if self.process is None or self.process.poll() is not None
+            else self.process.pid
+        )
 
 
 class Family:
@@ -95,7 +100,9 @@ class Family:
         self._launch(child)
         return child
 
-    def run(self, name: str, argv: Sequence[str], env: Mapping[str, str], wait_s: float) -> int:
+    def run(
+        self, name: str, argv: Sequence[str], env: Mapping[str, str], wait_s: float
+    ) -> int:
         """Run a command to its end, its lines shown. Returns its exit status; raises `Stopping`."""
         process = self._heard(name, lambda out: spawn(argv, env, out))
         self._commands.add(process.pid)
@@ -135,20 +142,24 @@ class Family:
         servers = [child for child in self._children if child.is_server]
         for group, wait_s in ((apps, STOP_APPS_S), (servers, STOP_SERVERS_S)):
             running = [
-                child.process for child in group if child.process and child.process.poll() is None
+                child.process
+                for child in group
+                if child.process and child.process.poll() is None
             ]
             for child in group:
                 if child.process in running:
                     process_tree.send(child.process.pid, child.stop_signal)
             self._hear_until(
-                lambda running=running: all(p.poll() is not None for p in running), wait_s
+                lambda running=running: all(p.poll() is not None for p in running),
+                wait_s,
             )
             for child in group:
                 if (
                     child.process in running
                 ):  # its group too: workers that did not follow their parent
                     process_tree.send_group(
-                        child.process.pid, signal.SIGQUIT if child.is_server else signal.SIGKILL
+                        child.process.pid,
+                        signal.SIGQUIT if child.is_server else signal.SIGKILL,
                     )
         self._hear_until(lambda: not process_tree.descendants(os.getpid()), 1.0)
         for pid in process_tree.descendants(os.getpid()):
@@ -187,7 +198,8 @@ class Family:
         self._hear(0)
 
     def _hear_front(self, fd: int) -> None:
-        self._selector.unregister(fd)  # its end came: the front is gone or told us to stop
+        # its end came: the front is gone or told us to stop
+        self._selector.unregister(fd)
         self._ask_to_stop()
 
     def _ask_to_stop(self) -> None:
@@ -232,8 +244,14 @@ class Family:
                     f"{child.name} ended {_how(child.process.returncode)}; starting it again in"
                     f" {wait_s:g} s"
                 )
-            if child.beats is not None and child.pid and child.beats.silent_s() > SILENT_S:
-                self._console.say(f"{child.name} was silent for {SILENT_S:g} s; killing it")
+            if (
+                child.beats is not None
+                and child.pid
+                and child.beats.silent_s() > SILENT_S
+            ):
+                self._console.say(
+                    f"{child.name} was silent for {SILENT_S:g} s; killing it"
+                )
                 process_tree.send_group(child.process.pid, signal.SIGKILL)
                 child.beats.begin()
         self._end_strays(now)
@@ -244,12 +262,16 @@ class Family:
         if now - self._strays_at < _STRAYS_S:
             return
         self._strays_at = now
-        known = {child.process.pid for child in self._children if child.process} | self._commands
+        known = {
+            child.process.pid for child in self._children if child.process
+        } | self._commands
         for pid in process_tree.children(os.getpid()):
             if pid in known:
                 continue
             first_seen = self._strays.setdefault(pid, now)
-            process_tree.send(pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM)
+            process_tree.send(
+                pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM
+            )
         self._all_collected()
 
     def _all_collected(self) -> bool:
@@ -288,5 +310,7 @@ def python(*words: str) -> list[str]:
 
 def _how(returncode: int) -> str:
     return (
-        f"with status {returncode}" if returncode >= 0 else f"by {signal.Signals(-returncode).name}"
+        f"with status {returncode}"
+        if returncode >= 0
+        else f"by {signal.Signals(-returncode).name}"
     )

@@ -52,14 +52,26 @@ PROOFS = {
         "proofs/test_crash_points",
         ("tests.proofs.crash_points", "--all"),
     ),
-    "outages": Proof("each part gone or frozen", "proofs/test_outages", ("tests.proofs.outages",)),
+    "outages": Proof(
+        "each part gone or frozen", "proofs/test_outages", ("tests.proofs.outages",)
+    ),
     "storm": Proof("a storm of webhooks", "proofs/test_storm", ("tests.proofs.storm",)),
-    "deploy": Proof("a new version under load", "proofs/test_deploy", ("tests.proofs.deploy",)),
-    "rate": Proof("the supplier's rate limit", "proofs/test_supplier_rate", ("tests.proofs.rate",)),
-    "attacks": Proof("half requests, floods", "proofs/test_attacks", ("tests.proofs.attacks",)),
-    "guessing": Proof("guessed passwords", "proofs/test_guessing", ("tests.proofs.guessing",)),
+    "deploy": Proof(
+        "a new version under load", "proofs/test_deploy", ("tests.proofs.deploy",)
+    ),
+    "rate": Proof(
+        "the supplier's rate limit", "proofs/test_supplier_rate", ("tests.proofs.rate",)
+    ),
+    "attacks": Proof(
+        "half requests, floods", "proofs/test_attacks", ("tests.proofs.attacks",)
+    ),
+    "guessing": Proof(
+        "guessed passwords", "proofs/test_guessing", ("tests.proofs.guessing",)
+    ),
     "locks": Proof(
-        "rows held by somebody", "proofs/test_locked_rows", ("tests.proofs.locked_rows",)
+        "rows held by somebody",
+        "proofs/test_locked_rows",
+        ("tests.proofs.locked_rows",),
     ),
     "drill": Proof(
         "a backup restored",
@@ -79,7 +91,9 @@ def main(words: Sequence[str]) -> int:
         epilog="Further words go to the program of a long form, or to pytest.",
     )
     parser.add_argument("proof", nargs="?", choices=[*PROOFS, "all"], default="all")
-    parser.add_argument("--long", action="store_true", help="at full size: minutes to hours")
+    parser.add_argument(
+        "--long", action="store_true", help="at full size: minutes to hours"
+    )
     options, more = parser.parse_known_args(words)
     if not options.long and options.proof == "all":
         return test.in_stages(STAGES, more)
@@ -94,7 +108,10 @@ def main(words: Sequence[str]) -> int:
         )
         taken.append((name, status, time.monotonic() - began))
     for name, status, seconds in taken:
-        print(f"{'ok    ' if status == 0 else 'FAILED'}  {name:<9} {seconds:7.1f} s", flush=True)
+        print(
+            f"{'ok    ' if status == 0 else 'FAILED'}  {name:<9} {seconds:7.1f} s",
+            flush=True,
+        )
     return max(status for _, status, _ in taken)
 
 

@@ -61,7 +61,9 @@ def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
         "portal_url": plan.public_url("portal"),
         "console_url": plan.public_url("admin"),
         "webhook_url": plan.webhook_url,
-        "sandbox_url": f"http://127.0.0.1:{plan.sandbox_port}" if plan.sandbox_port else None,
+        "sandbox_url": f"http://127.0.0.1:{plan.sandbox_port}"
+        if plan.sandbox_port
+        else None,
         "web_address": f"127.0.0.1:{plan.port}",
         "database_url": env["DATABASE_URL"],
         "database_platform_url": env["DATABASE_URL"],
@@ -77,7 +79,10 @@ class ReadyFile:
     changes."""
 
     def __init__(
-        self, path: Path, facts: Mapping[str, Any], pids: Callable[[], dict[str, list[int]]]
+        self,
+        path: Path,
+        facts: Mapping[str, Any],
+        pids: Callable[[], dict[str, list[int]]],
     ) -> None:
         self._path = path
         self._facts = dict(facts)
@@ -99,14 +104,19 @@ class ReadyFile:
 def banner(plan: Plan, told: Mapping[str, Any]) -> str:
     """The links and log-ins for the person at the terminal. Without demo data the owner's password
     shows once."""
-    rows = [(f"{slug.title()}'s store", url, "") for slug, url in told["store_urls"].items()]
+    rows = [
+        (f"{slug.title()}'s store", url, "") for slug, url in told["store_urls"].items()
+    ]
     agents = [
         f"{who['email']}  {who['password']}"
         for name, who in told["logins"].items()
         if name != "owner"
     ]
     rows += zip(
-        ("Agent portal", *[""] * 9), (told["portal_url"], *[""] * 9), agents or [""], strict=False
+        ("Agent portal", *[""] * 9),
+        (told["portal_url"], *[""] * 9),
+        agents or [""],
+        strict=False,
     )
     owner, mark = told["logins"]["owner"], plan.instance / "owner-shown"
     hidden = not plan.wants_demo and mark.exists()
@@ -130,7 +140,9 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
     lines = [f"  {name:<17} {url:<33} {note}".rstrip() for name, url, note in rows]
     if scale != 1:
         lines.append(f"  Time runs {scale:g} times as fast (MAKOLA_TIME_SCALE).")
-    return "\n".join(["", "Makola is running. Ctrl-C stops it; the data stay.", "", *lines, ""])
+    return "\n".join(
+        ["", "Makola is running. Ctrl-C stops it; the data stay.", "", *lines, ""]
+    )
 
 
 def register_webhook(plan: Plan) -> str:
@@ -143,7 +155,10 @@ def register_webhook(plan: Plan) -> str:
     }
     try:
         connection.request(
-            "PUT", "/api/v1/webhook", json.dumps({"webhook_url": plan.webhook_url}), headers
+            "PUT",
+            "/api/v1/webhook",
+            json.dumps({"webhook_url": plan.webhook_url}),
+            headers,
         )
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:

@@ -22,13 +22,20 @@ def complete(environ: Mapping[str, str], store_password: str) -> Addresses:
     not answer.
     """
     platform_url, admin_url = environ["DATABASE_URL"], environ["DATABASE_ADMIN_URL"]
-    store_url = environ.get("DATABASE_STORE_URL") or _as_store(platform_url, store_password)
+    store_url = environ.get("DATABASE_STORE_URL") or _as_store(
+        platform_url, store_password
+    )
     try:
-        with psycopg.connect(_plain(admin_url), autocommit=True, connect_timeout=5) as owner:
+        with psycopg.connect(
+            _plain(admin_url), autocommit=True, connect_timeout=5
+        ) as owner:
             _make_missing(owner, "DATABASE_STORE_URL" in environ, store_password)
     except psycopg.errors.InsufficientPrivilege as error:
         raise Refusal(
-            _lines(urlsplit(admin_url).username or "", urlsplit(platform_url).path.lstrip("/"))
+            _lines(
+                urlsplit(admin_url).username or "",
+                urlsplit(platform_url).path.lstrip("/"),
+            )
         ) from error
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
@@ -38,28 +45,36 @@ def complete(environ: Mapping[str, str], store_password: str) -> Addresses:
     return Addresses(platform_url, store_url, admin_url)
 
 
-def _make_missing(owner: psycopg.Connection, has_store: bool, store_password: str) -> None:
+def _make_missing(
+    owner: psycopg.Connection, has_store: bool, store_password: str
+) -> None:
     there = {role for (role,) in owner.execute("SELECT rolname FROM pg_roles")}
     definer, me = sql.Identifier(DEFINER_ROLE), sql.SQL("CURRENT_USER")
     if DEFINER_ROLE not in there:
         owner.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(definer))
-    mine = owner.execute("SELECT pg_has_role(current_user, %s, 'SET')", (DEFINER_ROLE,)).fetchone()
+    mine = owner.execute(
+        "SELECT pg_has_role(current_user, %s, 'SET')", (DEFINER_ROLE,)
+    ).fetchone()
     if not (mine and mine[0]):
         owner.execute(sql.SQL("GRANT {} TO {}").format(definer, me))
     if has_store:
         return
     store = sql.Identifier(servers.STORE_ROLE)
-    if servers.STORE_ROLE in there:  # whoever is no superuser may set its password and nothing else
+    # whoever is no superuser may set its password and nothing else
+    if servers.STORE_ROLE in there:
         verifier = owner.pgconn.encrypt_password(
             store_password.encode(), servers.STORE_ROLE.encode(), b"scram-sha-256"
         )
         owner.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(store, sql.Literal(verifier.decode()))
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                store, sql.Literal(verifier.decode())
+            )
         )
     else:
         servers.make_role(owner, servers.STORE_ROLE, store_password, exists=False)
     may = owner.execute(
-        "SELECT has_database_privilege(%s, current_database(), 'CONNECT')", (servers.STORE_ROLE,)
+        "SELECT has_database_privilege(%s, current_database(), 'CONNECT')",
+        (servers.STORE_ROLE,),
     ).fetchone()
     if not (may and may[0]):
         owner.execute(

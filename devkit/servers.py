@@ -28,7 +28,11 @@ from core.base.rights import DEFINER_ROLE
 from devkit import daemons, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
 
-OWNER_ROLE, STORE_ROLE, PLATFORM_ROLE = "makola_owner", "makola_store", "makola_platform"
+OWNER_ROLE, STORE_ROLE, PLATFORM_ROLE = (
+    "makola_owner",
+    "makola_store",
+    "makola_platform",
+)
 YESTERDAYS_ROLE = "makola_app"
 """The one role that the application had before it had two."""
 
@@ -79,14 +83,24 @@ class Postgres:
             "log_checkpoints": "off",
         }
         if not self.fsync:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+            }
         command = [str(self.home.programs / "postgres"), "-D", str(self.home.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         self.process = daemons.launch(
-            command, self.folder / "server.log", self.output, signal.SIGINT, self.home.as_account()
+            command,
+            self.folder / "server.log",
+            self.output,
+            signal.SIGINT,
+            self.home.as_account(),
         )
-        daemons.await_ready(self.process, self._check, "PostgreSQL", self.folder / "server.log")
+        daemons.await_ready(
+            self.process, self._check, "PostgreSQL", self.folder / "server.log"
+        )
 
     def stop(self) -> None:
         """Stop the server, gently first. What a server without fsync kept outside its folder is
@@ -153,7 +167,9 @@ class Valkey:
             {"cwd": self.folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}},
             config,
         )
-        daemons.await_ready(self.process, self._check, "Valkey", self.folder / "server.log")
+        daemons.await_ready(
+            self.process, self._check, "Valkey", self.folder / "server.log"
+        )
 
     def stop(self) -> None:
         """Stop the server; it writes its log to disk first."""
@@ -171,7 +187,9 @@ class Valkey:
         return answer == b"+OK\r\n+PONG\r\n"
 
 
-def start_postgres(folder: Path, *, fsync: bool = True, output: Output = None) -> Postgres:
+def start_postgres(
+    folder: Path, *, fsync: bool = True, output: Output = None
+) -> Postgres:
     """Start the PostgreSQL whose data belong to `folder`, making both on first use.
 
     The port and the superuser's password stay the same between starts, the port as long as it is
@@ -220,7 +238,12 @@ def start_valkey(folder: Path, *, output: Output = None) -> Valkey:
 
 
 def prepare_database(
-    pg: Postgres, name: str, *, owner_password: str, store_password: str, platform_password: str
+    pg: Postgres,
+    name: str,
+    *,
+    owner_password: str,
+    store_password: str,
+    platform_password: str,
 ) -> Database:
     """Make the roles and the database `name` if missing, and set the roles' passwords. Safe to
     repeat.
@@ -236,7 +259,9 @@ def prepare_database(
         PLATFORM_ROLE: platform_password,
     }
     database, owner = sql.Identifier(name), sql.Identifier(OWNER_ROLE)
-    applications = sql.SQL(", ").join([sql.Identifier(STORE_ROLE), sql.Identifier(PLATFORM_ROLE)])
+    applications = sql.SQL(", ").join(
+        [sql.Identifier(STORE_ROLE), sql.Identifier(PLATFORM_ROLE)]
+    )
     definer = sql.Identifier(DEFINER_ROLE)
     with psycopg.connect(pg.superuser_url, autocommit=True) as connection:
         there = {role for (role,) in connection.execute("SELECT rolname FROM pg_roles")}
@@ -252,8 +277,12 @@ def prepare_database(
         if not connection.execute(
             "SELECT 1 FROM pg_database WHERE datname = %s", (name,)
         ).fetchone():
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner)
+            )
+        connection.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)
+        )
         connection.execute(
             sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, applications)
         )
@@ -262,7 +291,9 @@ def prepare_database(
     ) as connection:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
         connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(applications))
+        connection.execute(
+            sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(applications)
+        )
     urls = [_url(role, password, pg.port, name) for role, password in passwords.items()]
     return Database(name, *urls)
 
@@ -320,7 +351,9 @@ def _initdb(server: Postgres) -> None:
     home.give(fresh)
     note = home.root / "initdb.password"
     note.unlink(missing_ok=True)
-    with os.fdopen(os.open(note, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(note, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w"
+    ) as file:
         file.write(server.password)
     home.give(note)
     command = [home.programs / "initdb", "-D", fresh, "--username=postgres", f"--pwfile={note}",
@@ -338,7 +371,8 @@ def _initdb(server: Postgres) -> None:
             f"PostgreSQL could not create its files in {home.data}:"
             f" {daemons.last_line(done.stderr)}"
         )
-    fresh.rename(home.data)  # only now: files cut short by a kill are never taken for a database
+    # only now: files cut short by a kill are never taken for a database
+    fresh.rename(home.data)
 
 
 def _clear_stale_lock(lock: Path) -> None:
@@ -360,7 +394,9 @@ def _clear_stale_lock(lock: Path) -> None:
     else:
         # PostgreSQL ignores its parent's number in this file, and still checks the shared memory
         # named further down.
-        lock.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8")
+        lock.write_text(
+            "\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8"
+        )
 
 
 def _url(user: str, password: str, port: int, database: str) -> str:

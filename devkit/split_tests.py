@@ -16,19 +16,26 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--part", metavar="K/N", default="1/1", help="run the K-th of N shares of the test files"
+        "--part",
+        metavar="K/N",
+        default="1/1",
+        help="run the K-th of N shares of the test files",
     )
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Keep this process's share, after -m and -k have had their say."""
     part, parts = (int(word) for word in config.getoption("part").split("/"))
     files: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         files[str(item.path)].append(item)
     mine = set(
-        shares({path: sum(map(weight, found)) for path, found in files.items()}, parts)[part - 1]
+        shares({path: sum(map(weight, found)) for path, found in files.items()}, parts)[
+            part - 1
+        ]
     )
     others = [item for item in items if str(item.path) not in mine]
     if others:

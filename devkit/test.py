@@ -70,7 +70,9 @@ def main(words: Sequence[str], parts: int | None = None) -> int:
 def in_stages(stages: Sequence[tuple[str, int]], words: Sequence[str]) -> int:
     """Run pytest with `words` for each stage: which tests, by their markers, and in how many
     processes."""
-    return _told(lambda: run([([*words, "-m", which], count) for which, count in stages]))
+    return _told(
+        lambda: run([([*words, "-m", which], count) for which, count in stages])
+    )
 
 
 def _told(act: Callable[[], int]) -> int:
@@ -93,7 +95,10 @@ def run(runs: Sequence[tuple[Sequence[str], int]]) -> int:
         )
     env = environment(os.environ) | ({CHROMIUM: browser} if browser else {})
     status = _worst(
-        [_pytest(_selection(words, browser is not None), env, parts) for words, parts in runs]
+        [
+            _pytest(_selection(words, browser is not None), env, parts)
+            for words, parts in runs
+        ]
     )
     if browser is None:
         _shout("The BROWSER TESTS WERE SKIPPED: there is no Chromium here.")
@@ -122,10 +127,16 @@ def chromium(environ: Mapping[str, str]) -> str | None:
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What the tests see: nothing that would make them depend on this machine's settings. Raises
     `Refusal`."""
-    seen = {name: value for name, value in environ.items() if value and not name.startswith(UNSEEN)}
+    seen = {
+        name: value
+        for name, value in environ.items()
+        if value and not name.startswith(UNSEEN)
+    }
     if environ.get("MAKOLA_FORCE_WHEELS") == "1":
         return {
-            name: value for name, value in seen.items() if name not in (*DATABASE, "TEST_REDIS_URL")
+            name: value
+            for name, value in seen.items()
+            if name not in (*DATABASE, "TEST_REDIS_URL")
         }
     missing = [name for name in DATABASE if name not in seen]
     if 0 < len(missing) < len(DATABASE):
@@ -196,7 +207,11 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     with ExitStack() as stack:
         for part in range(1, parts + 1):
             held = stack.enter_context(tempfile.TemporaryFile()) if part > 1 else None
-            share = ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"] if parts > 1 else []
+            share = (
+                ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"]
+                if parts > 1
+                else []
+            )
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *share, *words],
                 env=dict(env),
@@ -208,7 +223,9 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(
             signal.SIGTERM,
-            lambda *_: [process_tree.send(process.pid, signal.SIGTERM) for process, _ in running],
+            lambda *_: [
+                process_tree.send(process.pid, signal.SIGTERM) for process, _ in running
+            ],
         )
         for process, held in running:
             process.wait()

@@ -78,7 +78,12 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         else datafolder.steady_port(instance / "ports.json", "sandbox")
     )
     what = Plan(
-        options, environ, instance, keys.load(instance / "secrets.json"), port, sandbox_port
+        options,
+        environ,
+        instance,
+        keys.load(instance / "secrets.json"),
+        port,
+        sandbox_port,
     )
     workers = what.check().workers
     console = Console(instance / "up.log", environ, sys.stdout.fileno())
@@ -121,7 +126,10 @@ class Up:
         database = self._servers()
         self._supplier()
         self._command(
-            "migrate", "db", "upgrade", env=self.env | {"DATABASE_ADMIN_URL": database.admin}
+            "migrate",
+            "db",
+            "upgrade",
+            env=self.env | {"DATABASE_ADMIN_URL": database.admin},
         )
         self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
                       "--passwords-file", str(self.plan.instance / "secrets.json"),
@@ -130,7 +138,9 @@ class Up:
         self._supervise(workers)
         self._webhook()
         facts = ready.facts(self.plan, self.env, database.admin)
-        self.ready = ready.ReadyFile(self.plan.instance / "ready.json", facts, self.pids)
+        self.ready = ready.ReadyFile(
+            self.plan.instance / "ready.json", facts, self.pids
+        )
         self.ready.renew()
         self.console.say(f"ready after {time.monotonic() - began:.1f} s")
         self.console.banner(ready.banner(self.plan, facts))
@@ -145,10 +155,14 @@ class Up:
     def pids(self) -> dict[str, list[int]]:
         """The processes of each kind that live now, as `ready.json` names them."""
         alone = {
-            name: [child.pid] if (child := self.children.get(name)) and child.pid else []
+            name: [child.pid]
+            if (child := self.children.get(name)) and child.pid
+            else []
             for name in ("web", "postgres", "valkey", "sandbox")
         }
-        alone["web"] += [pid for main in alone["web"] for pid in process_tree.children(main)]
+        alone["web"] += [
+            pid for main in alone["web"] for pid in process_tree.children(main)
+        ]
         return alone | ready.supervised(self.pids_file)
 
     def _servers(self) -> Addresses:
@@ -169,7 +183,9 @@ class Up:
             )
             database = Addresses(made.platform_url, made.store_url, made.admin_url)
         else:
-            database = roles.complete(self.plan.environ, self.plan.keys["database_store_password"])
+            database = roles.complete(
+                self.plan.environ, self.plan.keys["database_store_password"]
+            )
         redis_url = self.plan.environ.get("REDIS_URL", "")
         if self.plan.has_own_valkey:
             self.console.say("starting Valkey")
@@ -202,8 +218,15 @@ class Up:
         if self.plan.sandbox_port:
             folder = self.plan.instance / "sandbox"
             folder.mkdir(mode=0o700, exist_ok=True)
-            argv = processes.python("-m", "integrations.sandbox.serve", "--host", "127.0.0.1")
-            argv += ["--port", str(self.plan.sandbox_port), "--db", str(folder / "sandbox.db")]
+            argv = processes.python(
+                "-m", "integrations.sandbox.serve", "--host", "127.0.0.1"
+            )
+            argv += [
+                "--port",
+                str(self.plan.sandbox_port),
+                "--db",
+                str(folder / "sandbox.db"),
+            ]
             argv += ["--profile", self.plan.options.profile]
             if self.plan.options.auto_fulfil is not None:
                 argv += ["--auto-fulfil", f"{self.plan.options.auto_fulfil:g}"]
@@ -225,7 +248,10 @@ class Up:
 
     def _command(self, name: str, *words: str, env: Mapping[str, str]) -> None:
         status = self.family.run(
-            name, processes.python("-m", "flask", "--app", "wsgi", *words), env, COMMAND_WAIT_S
+            name,
+            processes.python("-m", "flask", "--app", "wsgi", *words),
+            env,
+            COMMAND_WAIT_S,
         )
         if status != 0:
             raise Refusal(
@@ -246,7 +272,13 @@ class Up:
     def _supervise(self, workers: int) -> None:
         self.pids_file.unlink(missing_ok=True)
         argv = processes.python(
-            "-m", "flask", "--app", "wsgi", "supervise", "--pids-file", str(self.pids_file)
+            "-m",
+            "flask",
+            "--app",
+            "wsgi",
+            "supervise",
+            "--pids-file",
+            str(self.pids_file),
         )
         self._program("supervise", argv, self.env)
 
@@ -257,7 +289,11 @@ class Up:
         self._await("supervise", all_there)
 
     def _program(
-        self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None
+        self,
+        name: str,
+        argv: list[str],
+        env: Mapping[str, str],
+        beats: Beats | None = None,
     ) -> None:
         self.console.say(f"starting {name}")
         told = {**env, **(beats.environ if beats else {})}
@@ -269,7 +305,9 @@ class Up:
         child = self.children[name]
         self.family.wait_for(lambda: child.deaths > 2 or condition(), HEALTH_WAIT_S)
         if child.deaths > 2 or not condition():
-            raise Refusal(f"{name} does not get ready: the reason is in its lines above.")
+            raise Refusal(
+                f"{name} does not get ready: the reason is in its lines above."
+            )
 
     def _webhook(self) -> None:
         """Tell the sandbox where to ring. Somebody else's supplier is theirs to set: show how."""

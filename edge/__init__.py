@@ -56,6 +56,7 @@ def finish(app: Flask, config: Config) -> None:
     metrics.install(app)
     static.install(app, config)
     wellknown.install(app, config)
-    security.install_strict_transport(app, config)  # around all that answers before Flask does
+    # around all that answers before Flask does
+    security.install_strict_transport(app, config)
     security.trust_proxies(app, config)
     for_server.install(app)

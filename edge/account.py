@@ -40,13 +40,20 @@ def install(app: Flask) -> None:
         ("POST", "/account/password", "change_password", change_password),
         ("GET", "/account/sessions", "show_sessions", show_sessions),
         ("POST", "/account/sessions/end", "end_session", end_session),
-        ("POST", "/account/log-out-everywhere", "log_out_everywhere", log_out_everywhere),
+        (
+            "POST",
+            "/account/log-out-everywhere",
+            "log_out_everywhere",
+            log_out_everywhere,
+        ),
         ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
         ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
     ]
     for room, name in _NAMES.items():
         for method, path, word, view in pages:
-            app.add_url_rule(path, f"{name}.{word}", view, subdomain=room, methods=[method])
+            app.add_url_rule(
+                path, f"{name}.{word}", view, subdomain=room, methods=[method]
+            )
 
 
 def show_password_form() -> Answer:
@@ -59,7 +66,9 @@ def change_password() -> Answer:
     present, new = _typed("present_password"), _typed("new_password")
     if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
-    place = devices.Place(addresses.key(request.remote_addr), current_user.door, g.device_token)
+    place = devices.Place(
+        addresses.key(request.remote_addr), current_user.door, g.device_token
+    )
     try:
         person = logging_in.authenticate(current_user.user.email, present, place)
     except guessing.Refused as refusal:

@@ -38,9 +38,8 @@ LOGGED_OUT = (
 
 def install(app: Flask, config: Config) -> None:
     manager = LoginManager()
-    manager.session_protection = (
-        None  # sessions live in the database; a phone's address changes all day
-    )
+    # sessions live in the database; a phone's address changes all day
+    manager.session_protection = None
     manager.user_loader(_login_of)
     manager.unauthorized_handler(ask_to_log_in)
     # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on
@@ -99,7 +98,8 @@ def ask_to_log_in() -> Response | BaseResponse:
             return make_response(LOGGED_OUT, 401)
         return redirect(_log_in_and(request.full_path.rstrip("?")), 303)
     flash(
-        f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}", "waiting"
+        f"You were logged out, so nothing was done. {KEPT if g.kept.keep() else AGAIN}",
+        "waiting",
     )
     return _send_to(_log_in_and(kept.return_path()))
 

@@ -32,7 +32,9 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
     """
     upload = Allowance(settings.form_bytes, bytes_logged_in=settings.upload_bytes)
     return {
-        (hosts.HOOKS, "/datamart/<>"): Allowance(settings.webhook_bytes, may_be_chunked=True),
+        (hosts.HOOKS, "/datamart/<>"): Allowance(
+            settings.webhook_bytes, may_be_chunked=True
+        ),
         (hosts.HOOKS, "/paystack"): Allowance(
             settings.gateway_bytes, may_be_chunked=True
         ),  # no page takes it yet
@@ -52,7 +54,9 @@ def allowed(room: str, path: str) -> Allowance:
     """What may come to this address."""
     settings = config.current()
     for (its_room, its_path), allowance in table(settings).items():
-        if room == its_room and re.fullmatch(re.escape(its_path).replace("<>", "[^/]+"), path):
+        if room == its_room and re.fullmatch(
+            re.escape(its_path).replace("<>", "[^/]+"), path
+        ):
             return allowance
     return usual(settings)
 
@@ -62,10 +66,14 @@ def judge(head: Head) -> Allowance:
     names two hosts."""
     settings = config.current()
     forwarded = [
-        value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"
+        value.decode("latin-1")
+        for name, value in head.headers
+        if name == b"x-forwarded-host"
     ]
     if forwarded or not head.path.startswith("/"):
-        hosts.refuse_other_host(head.host, head.target, [] if settings.proxy_host else forwarded)
+        hosts.refuse_other_host(
+            head.host, head.target, [] if settings.proxy_host else forwarded
+        )
     if not head.length and not head.is_chunked:
         return usual(settings)
     return allowed(_room(head, forwarded), head.path)
@@ -77,7 +85,9 @@ def is_dear(head: Head) -> bool:
     if head.method != "POST" or not DEAR.fullmatch(path_of(head)):
         return False
     forwarded = [
-        value.decode("latin-1") for name, value in head.headers if name == b"x-forwarded-host"
+        value.decode("latin-1")
+        for name, value in head.headers
+        if name == b"x-forwarded-host"
     ]
     return _room(head, forwarded) in (hosts.PORTAL, hosts.CONSOLE)
 

@@ -62,4 +62,7 @@ def may_hold_words_of_others() -> bool:
         or request.query_string
         or request.method != "GET"
     )
-    return bool(carries) and request.headers.get("Sec-Fetch-Site") not in origins.OF_OUR_OWN
+    return (
+        bool(carries)
+        and request.headers.get("Sec-Fetch-Site") not in origins.OF_OUR_OWN
+    )

@@ -23,7 +23,9 @@ def install(app: Flask) -> None:
 
 def read() -> None:
     """What this browser was given, when it has the shape of a token at all."""
-    g.device_token = next(filter(_TOKEN.fullmatch, request.cookies.getlist(COOKIE)), None)
+    g.device_token = next(
+        filter(_TOKEN.fullmatch, request.cookies.getlist(COOKIE)), None
+    )
 
 
 def write(response: Response) -> Response:

@@ -36,7 +36,9 @@ WORDS = {
         "Go back, reload the page and send it again.",
     ),
     403: Words(
-        "Not allowed", "You may not do this here.", "Go back and start from the page itself."
+        "Not allowed",
+        "You may not do this here.",
+        "Go back and start from the page itself.",
     ),
     404: Words(
         "Nothing here",
@@ -106,7 +108,9 @@ TWO_LOG_INS = Words(
     " here.",
 )
 _LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
-CROWDED = Words("Busy for a moment", "Very many people are here just now.", WORDS[503].advice)
+CROWDED = Words(
+    "Busy for a moment", "Very many people are here just now.", WORDS[503].advice
+)
 """A 503 of the server: too many requests wait, or too many are being sent."""
 RETRY_S = 10
 
@@ -161,7 +165,9 @@ def unreadable(_error: DataError) -> Response:
 
 def database_down(error: Exception) -> Response:
     logs.log.error(
-        "database", problem=type(error).__name__, detail=str(getattr(error, "orig", error))
+        "database",
+        problem=type(error).__name__,
+        detail=str(getattr(error, "orig", error)),
     )
     response = page(503, words=BUSY if db.is_conflict(error) else None)
     response.headers["Retry-After"] = str(RETRY_S)
@@ -175,9 +181,15 @@ def busy(error: hashing.Busy) -> Response:
     return response
 
 
-def page(status: int, sentence: str | None = None, *, words: Words | None = None) -> Response:
+def page(
+    status: int, sentence: str | None = None, *, words: Words | None = None
+) -> Response:
     """The answer for `status`: a whole page, or for htmx a small part without any trigger."""
-    words = words or WORDS.get(status) or WORDS[_LIKE.get(status, 400 if status < 500 else 500)]
+    words = (
+        words
+        or WORDS.get(status)
+        or WORDS[_LIKE.get(status, 400 if status < 500 else 500)]
+    )
     values = {
         "status": status,
         "title": words.title,
@@ -185,7 +197,8 @@ def page(status: int, sentence: str | None = None, *, words: Words | None = None
         "advice": words.advice,
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
-        "log_in_again": words is NO_COOKIES and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
+        "log_in_again": words is NO_COOKIES
+        and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
         "known_host": (
             g.get("store") is not None
             or hosts.place().room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE)

@@ -51,7 +51,9 @@ def install(app: Flask) -> None:
         current_user=flask_login.current_user,
         theme=theme,
     )
-    app.context_processor(lambda: {"store": g.get("store")} if has_request_context() else {})
+    app.context_processor(
+        lambda: {"store": g.get("store")} if has_request_context() else {}
+    )
 
 
 def shown_code(code: str) -> str:
@@ -70,7 +72,9 @@ def whole(text: str) -> Markup:
     shorter than they are, go on in the next between their groups."""
     parts = _NUMBER.split(text)
     kept = [
-        Markup('<span class="w">{}</span>').format(loose(part)) if at % 2 else escape(part)
+        Markup('<span class="w">{}</span>').format(loose(part))
+        if at % 2
+        else escape(part)
         for at, part in enumerate(parts)
     ]
     return Markup("").join(kept)
@@ -82,7 +86,11 @@ def at(moment: datetime | None) -> Markup:
     if moment is None:
         return Markup("–")
     local, today = moment.astimezone(clock.ACCRA), clock.now().astimezone(clock.ACCRA)
-    day = "" if local.date() == today.date() else f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
+    day = (
+        ""
+        if local.date() == today.date()
+        else f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
+    )
     if local.year != today.year:
         day = f"{local.day} {local:%b %Y}\N{NO-BREAK SPACE}"
     return Markup('<time datetime="{}">{}{:%H:%M}</time>').format(

@@ -63,7 +63,10 @@ class Pages:
                 response.headers["Retry-After"] = str(errors.RETRY_S)
             response.headers.pop("X-Request-Id", None)
             return ready(
-                response.status, list(response.headers.items()), response.get_data(), "GET"
+                response.status,
+                list(response.headers.items()),
+                response.get_data(),
+                "GET",
             )
 
 

@@ -41,11 +41,18 @@ class Health:
             return self._inner(environ, start_response)
         found = {name: look.well() for name, look in self._looks.items()}
         body = json.dumps({"ok": found["database"], **found}).encode()
-        headers = {**FIXED, "Content-Type": "application/json", "Cache-Control": "no-store"}
+        headers = {
+            **FIXED,
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+        }
         headers["Content-Length"] = str(len(body))
-        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; frame-ancestors 'none'"
+        )
         start_response(
-            "200 OK" if found["database"] else "503 Service Unavailable", list(headers.items())
+            "200 OK" if found["database"] else "503 Service Unavailable",
+            list(headers.items()),
         )
         return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]
 

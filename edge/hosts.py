@@ -109,7 +109,9 @@ class Makola(Flask):
     routing table."""
 
     def __init__(self, import_name: str, **options: Any) -> None:
-        super().__init__(import_name, static_folder=None, subdomain_matching=True, **options)
+        super().__init__(
+            import_name, static_folder=None, subdomain_matching=True, **options
+        )
         # A redirect made by the router would carry a host of its own making; an odd path is simply
         # not found.
         self.url_map.merge_slashes = False
@@ -120,12 +122,15 @@ class Makola(Flask):
         if request is None:
             return super().create_url_adapter(None)
         try:
-            place = place_of(request.environ.get("HTTP_HOST"), config.current().base_domain)
+            place = place_of(
+                request.environ.get("HTTP_HOST"), config.current().base_domain
+            )
         except BadHost as error:
             raise BadRequest("The address of this request is malformed.") from error
         request.environ["makola.place"] = place
         return self.url_map.bind(
-            "makola.invalid",  # never shown: `url_for` refuses to build links to other hosts
+            # never shown: `url_for` refuses to build links to other hosts
+            "makola.invalid",
             subdomain=place.room,
             url_scheme=request.scheme,
             default_method=request.method,
@@ -136,13 +141,18 @@ class Makola(Flask):
     def log_exception(self, exc_info: Any) -> None:
         """As Flask does, with the rule in place of the path: paths hold tokens."""
         self.logger.error(
-            "Exception on %s [%s]", request.url_rule or "no page", request.method, exc_info=exc_info
+            "Exception on %s [%s]",
+            request.url_rule or "no page",
+            request.method,
+            exc_info=exc_info,
         )
 
     def dispatch_request(self, *arguments: Any) -> Any:
         """The page; once more from its beginning when it lost against another transaction and had
         committed nothing."""
-        return db.retry_on_conflict(lambda: super(Makola, self).dispatch_request(*arguments))
+        return db.retry_on_conflict(
+            lambda: super(Makola, self).dispatch_request(*arguments)
+        )
 
     def url_for(self, endpoint: str, /, **values: Any) -> str:  # type: ignore[override]
         """Paths within this host only; links to other hosts are `store_url`, `portal_url`,

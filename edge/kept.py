@@ -66,7 +66,9 @@ class Kept:
         whose = _read(request.form.get(FIELD))
         if whose is None:
             return False
-        form = {name: values for name, values in request.form.lists() if name not in _UNKEPT}
+        form = {
+            name: values for name, values in request.form.lists() if name not in _UNKEPT
+        }
         if len(str(form)) > _MOST:
             return False
         at = clock.now().timestamp()
@@ -81,13 +83,18 @@ class Kept:
 
     def fits(self) -> bool:
         """Whether the page of this request was drawn for who is logged in now, in this store."""
-        return _read(request.form.get(FIELD)) == [current_user.user.id, current_user.store_id]
+        return _read(request.form.get(FIELD)) == [
+            current_user.user.id,
+            current_user.store_id,
+        ]
 
     def of_person(self, user_id: int) -> dict[str, Any] | None:
         """What waits, when it is this person's: it alone may outlive a new log-in. Its `store` is
         where it was drawn."""
         found = session.get(_KEY)
-        is_fresh = found is not None and 0 <= clock.now().timestamp() - found["at"] < _KEPT_S
+        is_fresh = (
+            found is not None and 0 <= clock.now().timestamp() - found["at"] < _KEPT_S
+        )
         return found if is_fresh and found["who"] == user_id else None
 
     def put_back(self, found: dict[str, Any] | None) -> None:

@@ -86,7 +86,10 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
         (hosts.STORE, "POST", "/orders"): [
             Limit("orders", f"{most} per minute", _confirms, _made_an_order),
             Limit(
-                "drafts", f"{most * DRAFTS_EACH} per minute", lambda: not _confirms(), _made_a_draft
+                "drafts",
+                f"{most * DRAFTS_EACH} per minute",
+                lambda: not _confirms(),
+                _made_a_draft,
             ),
         ],
     }
@@ -113,17 +116,23 @@ def install(app: Flask, config: Config) -> None:
         counted = [
             (
                 limit,
-                limiter.shared_limit(limit.amount, scope=limit.scope, deduct_when=limit.counts)(
-                    _asked(limit.scope)
-                ),
+                limiter.shared_limit(
+                    limit.amount, scope=limit.scope, deduct_when=limit.counts
+                )(_asked(limit.scope)),
             )
             for limit in limits
         ]
-        app.view_functions[endpoint] = _told_when_over(app.view_functions[endpoint], counted)
-    missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(_missed)
+        app.view_functions[endpoint] = _told_when_over(
+            app.view_functions[endpoint], counted
+        )
+    missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(
+        _missed
+    )
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
-        app.view_functions[endpoint] = _counting_misses(app.view_functions[endpoint], missed)
+        app.view_functions[endpoint] = _counting_misses(
+            app.view_functions[endpoint], missed
+        )
 
 
 def caller() -> str:
@@ -179,7 +188,9 @@ def _asked(scope: str) -> Callable[[], None]:
     return asked
 
 
-def _counting_misses(view: Callable[..., Any], missed: Callable[[], None]) -> Callable[..., Any]:
+def _counting_misses(
+    view: Callable[..., Any], missed: Callable[[], None]
+) -> Callable[..., Any]:
     """The view, which looks first; only when it found nothing is the caller's count asked."""
 
     @wraps(view)
@@ -204,4 +215,6 @@ def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
             and re.sub("<[^>]+>", "<>", rule.rule) == path
         ):
             return rule.endpoint
-    raise LookupError(f"edge/limits.py limits {method} {path} of {room}, which no room serves")
+    raise LookupError(
+        f"edge/limits.py limits {method} {path} of {room}, which no room serves"
+    )

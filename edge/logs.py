@@ -23,7 +23,9 @@ from core.base import addresses, phones
 from core.base.config import Config
 from edge import hosts
 
-_SECRET = re.compile(r"(?i)password|secret|token|cookie|authorization|api_?key|signature")
+_SECRET = re.compile(
+    r"(?i)password|secret|token|cookie|authorization|api_?key|signature"
+)
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _LONGEST = 2_000
 
@@ -51,7 +53,10 @@ def configure(config: Config) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+            ],
         )
     )
     handler.set_name("makola")
@@ -119,7 +124,9 @@ def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str
     stamp = str(event.pop("timestamp", ""))[11:19]
     level, name = event.pop("level", "info"), event.pop("logger", "")
     message, trace = event.pop("event", ""), event.pop("exception", None)
-    fields = " ".join(f"{key}={_plain(value)}" for key, value in event.items() if value is not None)
+    fields = " ".join(
+        f"{key}={_plain(value)}" for key, value in event.items() if value is not None
+    )
     line = f"{stamp} {level:<7} {name} {_plain(message, spaces=True)} {fields}".rstrip()
     return f"{line}\n{trace}" if trace else line
 
@@ -127,6 +134,8 @@ def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str
 def _plain(value: Any, *, spaces: bool = False) -> str:
     text = str(value)[:_LONGEST]
     allowed = (
-        r"[^\x00-\x1f\x7f\u2028\u2029\"]*" if spaces else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
+        r"[^\x00-\x1f\x7f\u2028\u2029\"]*"
+        if spaces
+        else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
     )
     return text if re.fullmatch(allowed, text) else json.dumps(text, ensure_ascii=False)

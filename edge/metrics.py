@@ -58,7 +58,11 @@ class Metrics:
         if environ.get("PATH_INFO") != "/metrics":
             return self._inner(environ, start_response)
         if _has_token(environ.get("HTTP_AUTHORIZATION", "")):
-            status, kind, body = "200 OK", CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)
+            status, kind, body = (
+                "200 OK",
+                CONTENT_TYPE_PLAIN_0_0_4,
+                generate_latest(self._registry),
+            )
         else:
             status, kind, body = (
                 "404 Not Found",
@@ -71,7 +75,9 @@ class Metrics:
             "Content-Length": str(len(body)),
             "Cache-Control": "no-store",
         }
-        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; frame-ancestors 'none'"
+        )
         start_response(status, list(headers.items()))
         return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]
 
@@ -88,7 +94,14 @@ class Reader(Collector):
         )  # it comes before Flask, so nobody else says how long
         try:
             with self._app.app_context(), tenancy.across_stores():
-                found = [*_proof(), *_queue(), *_orders(), *_buying(), *_money(), *_processes()]
+                found = [
+                    *_proof(),
+                    *_queue(),
+                    *_orders(),
+                    *_buying(),
+                    *_money(),
+                    *_processes(),
+                ]
             up = 1
         except SQLAlchemyError as error:
             log.warning(
@@ -124,8 +137,12 @@ def _has_token(authorization: str) -> bool:
 def _proof() -> Iterator[Metric]:
     last = proof.standing().newest
     if last is not None:
-        yield _gauge("books_ok", "1 when the last proof of the books held.", int(last.ok))
-        yield _gauge("proof_age_seconds", "Since the last proof of the books.", _age_s(last.at))
+        yield _gauge(
+            "books_ok", "1 when the last proof of the books held.", int(last.ok)
+        )
+        yield _gauge(
+            "proof_age_seconds", "Since the last proof of the books.", _age_s(last.at)
+        )
         yield _gauge("seals", "Number of the newest seal of the chain.", last.id)
 
 
@@ -133,7 +150,9 @@ def _queue() -> Iterator[Metric]:
     health = outbox.health()
     yield _gauge("outbox_due", "Pieces of work that are due and not done.", health.due)
     yield _gauge(
-        "outbox_oldest_due_seconds", "How long the oldest of them is due.", health.oldest_due_s
+        "outbox_oldest_due_seconds",
+        "How long the oldest of them is due.",
+        health.oldest_due_s,
     )
 
 
@@ -153,11 +172,17 @@ def _orders() -> Iterator[Metric]:
         orders.WAIT_TEXT,
     )
     yield _by(
-        "cases_open", "Cases a person must settle, by kind.", "kind", _counts(_CASES), cases.KINDS
+        "cases_open",
+        "Cases a person must settle, by kind.",
+        "kind",
+        _counts(_CASES),
+        cases.KINDS,
     )
     unmatched = db.session.scalar(text(_UNMATCHED)) or 0
     yield _gauge(
-        "webhooks_unmatched", "Webhooks kept whose reference is no order of ours.", unmatched
+        "webhooks_unmatched",
+        "Webhooks kept whose reference is no order of ours.",
+        unmatched,
     )
 
 
@@ -171,7 +196,9 @@ def _buying() -> Iterator[Metric]:
         stopped,
         availability.LINE,
     )
-    yield _gauge("bundles_sold_out", "Sizes the free float does not cover.", len(now.short))
+    yield _gauge(
+        "bundles_sold_out", "Sizes the free float does not cover.", len(now.short)
+    )
     if row is not None:
         yield _gauge(
             "buying_looked_at_age_seconds",
@@ -183,14 +210,18 @@ def _buying() -> Iterator[Metric]:
 def _money() -> Iterator[Metric]:
     platform, link, now = ledger.platform_balances(), supply.state(), clock.now()
     yield _gauge(
-        "float_pesewas", "Our money at the supplier, by our books.", platform["supplier_float"]
+        "float_pesewas",
+        "Our money at the supplier, by our books.",
+        platform["supplier_float"],
     )
     yield _gauge(
         "in_flight_pesewas",
         "Taken by the supplier for orders not yet delivered.",
         platform["in_flight"],
     )
-    yield _gauge("held_pesewas", "Held in wallets for orders under way.", ledger.held_total())
+    yield _gauge(
+        "held_pesewas", "Held in wallets for orders under way.", ledger.held_total()
+    )
     if link.last_balance_pesewas is not None and link.last_balance_at is not None:
         yield _gauge(
             "supplier_balance_pesewas",
@@ -198,13 +229,17 @@ def _money() -> Iterator[Metric]:
             link.last_balance_pesewas,
         )
         yield _gauge(
-            "supplier_balance_age_seconds", "Since it said so.", _age_s(link.last_balance_at)
+            "supplier_balance_age_seconds",
+            "Since it said so.",
+            _age_s(link.last_balance_at),
         )
     paused = link.breaker_open_until is not None and link.breaker_open_until > now
     yield _gauge("breaker_open", "1 while purchases are paused.", int(paused))
     refused = link.credentials_refused_since is not None
     yield _gauge(
-        "credentials_refused", "1 while the supplier refuses our credentials.", int(refused)
+        "credentials_refused",
+        "1 while the supplier refuses our credentials.",
+        int(refused),
     )
     yield _gauge(
         "supplier_unreachable",
@@ -215,10 +250,14 @@ def _money() -> Iterator[Metric]:
 
 def _processes() -> Iterator[Metric]:
     alive = GaugeMetricFamily(
-        "makola_processes_alive", "Processes that beat within a minute, by role.", labels=["role"]
+        "makola_processes_alive",
+        "Processes that beat within a minute, by role.",
+        labels=["role"],
     )
     age = GaugeMetricFamily(
-        "makola_heartbeat_age_seconds", "Since the newest heartbeat of a role.", labels=["role"]
+        "makola_heartbeat_age_seconds",
+        "Since the newest heartbeat of a role.",
+        labels=["role"],
     )
     health = heartbeats.health()
     for role in heartbeats.ROLES:
@@ -228,15 +267,23 @@ def _processes() -> Iterator[Metric]:
     yield alive
     yield age
     lost = heartbeats.counted(heartbeats.RINGS_LOST)
-    yield CounterMetricFamily("makola_rings_lost", "Times a ring did not reach Valkey.", value=lost)
+    yield CounterMetricFamily(
+        "makola_rings_lost", "Times a ring did not reach Valkey.", value=lost
+    )
 
 
 def _counts(query: str, **values: Any) -> dict[str, int]:
-    return {str(name): int(count) for name, count in db.session.execute(text(query), values)}
+    return {
+        str(name): int(count) for name, count in db.session.execute(text(query), values)
+    }
 
 
 def _by(
-    name: str, help_text: str, label: str, counts: Mapping[str, int], known: Iterable[str]
+    name: str,
+    help_text: str,
+    label: str,
+    counts: Mapping[str, int],
+    known: Iterable[str],
 ) -> Metric:
     """One sample for each known word, zeros included, so that a series never vanishes; and for
     every other word seen."""

@@ -36,7 +36,9 @@ def judge(headers: Mapping[str, str], own_url: str) -> str:
     `Referrer-Policy: no-referrer`. Nor does an empty `Origin` or `Referer`, to which some filters
     on the way cut it.
     """
-    site, origin, referer = (headers.get(name) for name in ("Sec-Fetch-Site", "Origin", "Referer"))
+    site, origin, referer = (
+        headers.get(name) for name in ("Sec-Fetch-Site", "Origin", "Referer")
+    )
     own = _parts(own_url, with_path=False)
     names_origin = bool(origin) and origin != "null"
     if own is None or (names_origin and _parts(origin or "", with_path=False) != own):
@@ -62,7 +64,9 @@ def refuse_foreign() -> None:
         return
     verdict = judge(request.headers, request.host_url)
     g.by_token_alone = verdict == BY_TOKEN
-    if verdict == REFUSED or (g.by_token_alone and place.room not in (hosts.STORE, hosts.PORTAL)):
+    if verdict == REFUSED or (
+        g.by_token_alone and place.room not in (hosts.STORE, hosts.PORTAL)
+    ):
         raise ForeignOrigin(SENTENCE)
 
 
@@ -72,7 +76,9 @@ def _parts(text: str, *, with_path: bool) -> tuple[str, str, int] | None:
     try:
         parts = urlsplit(text.strip().lower())
         port = (
-            parts.port if parts.port is not None else {"http": 80, "https": 443}.get(parts.scheme)
+            parts.port
+            if parts.port is not None
+            else {"http": 80, "https": 443}.get(parts.scheme)
         )
     except ValueError:
         return None

@@ -13,7 +13,9 @@ YEAR_S = 31_536_000
 def install(app: Flask) -> None:
     app.add_url_rule("/", "bare_index", index, subdomain=hosts.BARE)
     for room in (hosts.PORTAL, hosts.CONSOLE):
-        app.add_url_rule("/theme", f"{room}_theme", choose_theme, subdomain=room, methods=["POST"])
+        app.add_url_rule(
+            "/theme", f"{room}_theme", choose_theme, subdomain=room, methods=["POST"]
+        )
 
 
 def index() -> str:
@@ -37,7 +39,9 @@ def choose_theme() -> Response | BaseResponse:
             path="/",
         )
     else:
-        answer.delete_cookie("__Host-theme", secure=True, httponly=True, samesite="Lax", path="/")
+        answer.delete_cookie(
+            "__Host-theme", secure=True, httponly=True, samesite="Lax", path="/"
+        )
     return answer
 
 

@@ -56,8 +56,10 @@ def install(app: Flask, config: Config) -> None:
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_DOMAIN=None,
         WTF_CSRF_CHECK_DEFAULT=False,  # checked below, after host and origin
-        WTF_CSRF_TIME_LIMIT=config.session_absolute_s,  # as in `tokens`, however long the log-in
-        PERMANENT_SESSION_LIFETIME=config.own_absolute_s,  # for a log-in on one's own device
+        # as in `tokens`, however long the log-in
+        WTF_CSRF_TIME_LIMIT=config.session_absolute_s,
+        # for a log-in on one's own device
+        PERMANENT_SESSION_LIFETIME=config.own_absolute_s,
         SESSION_REFRESH_EACH_REQUEST=False,
         # The exact Origin is checked below, and not every browser sends a Referer.
         WTF_CSRF_SSL_STRICT=False,
@@ -111,7 +113,9 @@ def install_strict_transport(app: Flask, config: Config) -> None:
     Never over plain HTTP."""
     inner, is_public = app.wsgi_app, config.public_scheme == "https"
 
-    def strict(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def strict(
+        environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
             if not is_told and (is_public or environ.get("wsgi.url_scheme") == "https"):
@@ -127,7 +131,11 @@ def refuse_bad_address() -> None:
     """400 for a malformed host, for two hosts that differ, and for bytes no address of ours has."""
     if "makola.place" not in request.environ:
         abort(400, "The address of this request is malformed.")
-    forwarded = [] if config.current().proxy_host else request.headers.getlist("X-Forwarded-Host")
+    forwarded = (
+        []
+        if config.current().proxy_host
+        else request.headers.getlist("X-Forwarded-Host")
+    )
     target = request.environ.get("RAW_URI") or "/"
     try:
         hosts.refuse_other_host(request.host, target, forwarded)
@@ -145,7 +153,8 @@ def refuse_forgery() -> None:
         or hosts.place().room == hosts.HOOKS
     ):
         return
-    g.form_token_fits = g.csrf_valid = tokens.fits()  # the second is what Flask-WTF's forms ask
+    # the second is what Flask-WTF's forms ask
+    g.form_token_fits = g.csrf_valid = tokens.fits()
     if (
         not g.form_token_fits
         and (hosts.place().room, request.url_rule.rule) != CHECKS_ITS_OWN_TOKEN

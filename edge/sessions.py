@@ -58,7 +58,8 @@ def take(fits: Callable[[dict[str, Any]], bool]) -> None:
     if chosen is not None and chosen != dict(session):
         session.clear()
         session.update(chosen)
-        session.modified = False  # chosen for this request, not given to the browser to keep
+        # chosen for this request, not given to the browser to keep
+        session.modified = False
 
 
 def take_live(is_live: Callable[[str], bool]) -> None:

@@ -49,7 +49,9 @@ class Files(WhiteNoise):  # type: ignore[misc]
     stylesheet.
     """
 
-    def __init__(self, application: Callable[..., Iterable[bytes]], folder: Path) -> None:
+    def __init__(
+        self, application: Callable[..., Iterable[bytes]], folder: Path
+    ) -> None:
         super().__init__(
             application,
             root=str(folder),
@@ -100,9 +102,9 @@ def minified(path: Path) -> bytes:
     if path.suffix == ".css":
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"\s+", " ", text)
-        text = re.sub(r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text).replace(
-            ";}", "}"
-        )
+        text = re.sub(
+            r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text
+        ).replace(";}", "}")
     elif path.suffix == ".js" and ".min." not in path.name:
         text = re.sub(r"(?m)^\s*(//.*|/\*(?s:.*?)\*/)\n", "", text)
         text = re.sub(r"(?m)^\s+", "", text)
@@ -132,10 +134,15 @@ def build(source: Path, names: dict[str, str], folder: Path) -> Path:
     for name, shown in names.items():
         content = wanted[shown] = minified(source / name)
         if Path(shown).suffix in _COMPRESSED:
-            twins = {"br": brotli.compress(content), "gz": gzip.compress(content, 9, mtime=0)}
+            twins = {
+                "br": brotli.compress(content),
+                "gz": gzip.compress(content, 9, mtime=0),
+            }
             worth = len(content) * _WORTH_IT
             wanted |= {
-                f"{shown}.{kind}": small for kind, small in twins.items() if len(small) < worth
+                f"{shown}.{kind}": small
+                for kind, small in twins.items()
+                if len(small) < worth
             }
     for shown, content in wanted.items():
         _put(folder / shown, content)

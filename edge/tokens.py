@@ -51,7 +51,9 @@ def fits() -> bool:
     if not told:
         return False
     sessions.take(lambda one: _fits(told, one))
-    return _fits(told, session) or (_KEPT_AS in session and _was_made_before_a_deploy(told))
+    return _fits(told, session) or (
+        _KEPT_AS in session and _was_made_before_a_deploy(told)
+    )
 
 
 def _fits(told: str, one: Mapping[str, Any]) -> bool:
@@ -88,9 +90,9 @@ def _was_made_before_a_deploy(told: str) -> bool:
 
 
 def _mac(key: str, made_at: bytes, secret: str) -> bytes:
-    return hmac.digest(f"makola form {key}".encode(), made_at + secret.encode(), "sha256")[
-        :_MAC_BYTES
-    ]
+    return hmac.digest(
+        f"makola form {key}".encode(), made_at + secret.encode(), "sha256"
+    )[:_MAC_BYTES]
 
 
 def _masked(text: bytes, pad: bytes) -> bytes:

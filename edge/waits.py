@@ -51,7 +51,8 @@ def limit_s(room: str, method: str, others: int) -> float:
     if room == hosts.HOOKS:
         return (
             settings.lock_hook_s
-        )  # always: nobody sends it again, and it is answered long before its sender hangs up
+            # always: nobody sends it again, and it is answered long before its sender hangs up
+        )
     is_crowd = others >= settings.lock_crowd
     if method in origins.UNSAFE:
         if others > settings.lock_crowd:

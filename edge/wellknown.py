@@ -39,7 +39,10 @@ class SecurityText:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != PATH or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+        if environ.get("PATH_INFO") != PATH or environ.get("REQUEST_METHOD") not in (
+            "GET",
+            "HEAD",
+        ):
             return self._inner(environ, start_response)
         body = words(self._contact).encode()
         headers = {
@@ -47,7 +50,9 @@ class SecurityText:
             "Content-Type": "text/plain; charset=utf-8",
             "Content-Length": str(len(body)),
         }
-        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        headers["Content-Security-Policy"] = (
+            "default-src 'none'; frame-ancestors 'none'"
+        )
         headers["Cache-Control"] = f"public, max-age={KEEP_S}"
         start_response("200 OK", list(headers.items()))
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]

@@ -63,7 +63,9 @@ def run(outbox_id: int, lease_no: int) -> None:
             return
         supplier: Supplier = app.extensions["supplier"]
         scope = (
-            tenancy.across_stores() if lease.store_id is None else tenancy.inside(lease.store_id)
+            tenancy.across_stores()
+            if lease.store_id is None
+            else tenancy.inside(lease.store_id)
         )
         with scope:
             try:
@@ -75,7 +77,8 @@ def run(outbox_id: int, lease_no: int) -> None:
                     orders.note_restore()
                 outcome = Outcome(clock.now())
             except _PASSING:
-                raise  # the lease ends by itself, and the next job looks at what is there
+                # the lease ends by itself, and the next job looks at what is there
+                raise
             except Exception as bug:
                 _put_off(lease, bug)
                 raise
@@ -107,7 +110,10 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     name = type(bug).__name__
     if lease.order_id is None:
         outbox.finish(
-            lease, None, ok=False, text=f"An error of ours stopped this ({name}). It is in the log."
+            lease,
+            None,
+            ok=False,
+            text=f"An error of ours stopped this ({name}). It is in the log.",
         )
         return
     orders.raise_case(lease.order_id, "broken", {"error": name})

@@ -55,4 +55,6 @@ def told(found: Proof) -> str:
             f"The books hold: {found.counts['entries']:,} entries in {found.counts['postings']:,}"
             f" postings, {found.sealed:,} of them new under seal {found.id}."
         )
-    return "The books do not hold. " + " ".join(item["sentence"] for item in found.findings)
+    return "The books do not hold. " + " ".join(
+        item["sentence"] for item in found.findings
+    )

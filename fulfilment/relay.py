@@ -97,7 +97,9 @@ def run(app: Flask, stop: threading.Event) -> None:
                 _watch_restore()
                 _watch_clocks(clocks)
                 # before Valkey is asked for anything: it may be away
-                listener.ask(reconcile.renew(looked_at=looked_at, under_way=listener.under_way()))
+                listener.ask(
+                    reconcile.renew(looked_at=looked_at, under_way=listener.under_way())
+                )
                 expire()
                 rung = round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
@@ -151,7 +153,10 @@ def round_once(connection: Redis) -> int:
             continue
         sooner = _watched(connection) if turn == "other" else ()
         leases = outbox.lease_due(
-            min(may, room - rung), besides=besides, of=orders.whose_turn(turn), sooner=sooner
+            min(may, room - rung),
+            besides=besides,
+            of=orders.whose_turn(turn),
+            sooner=sooner,
         )
         _enqueue(queue_of(connection), leases, first=turn == "news")
         rung += len(leases)
@@ -209,7 +214,10 @@ def _watched(connection: Redis) -> list[int]:
     claim on all of it."""
     now = clock.now().timestamp()
     connection.zremrangebyscore(_WATCHED, "-inf", now)
-    return [int(order_id) for order_id in connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)]
+    return [
+        int(order_id)
+        for order_id in connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)
+    ]
 
 
 def ask_timed() -> None:
@@ -293,7 +301,9 @@ def _named(error: Exception) -> str:
     return type(getattr(error, "orig", None) or error).__name__
 
 
-def _enqueue(queue: Queue, leases: list[tuple[int, int]], *, first: bool = False) -> None:
+def _enqueue(
+    queue: Queue, leases: list[tuple[int, int]], *, first: bool = False
+) -> None:
     timeout = max(1, round(clock.seconds(config.current().job_timeout_s)))
     for outbox_id, lease_no in reversed(leases) if first else leases:
         queue.enqueue_call(

@@ -55,15 +55,23 @@ class Listener:
 
     def under_way(self) -> dict[str, datetime]:
         """Since when the oldest call to each address is under way."""
-        self._calls = [call for call in self._calls if call.thread and call.thread.is_alive()]
-        return {call.endpoint: call.at for call in reversed(self._calls) if call.at is not None}
+        self._calls = [
+            call for call in self._calls if call.thread and call.thread.is_alive()
+        ]
+        return {
+            call.endpoint: call.at
+            for call in reversed(self._calls)
+            if call.at is not None
+        }
 
     def ask(self, endpoint: str | None) -> None:
         """Ask the supplier at this address, at most once in `probe_s`. None: nobody."""
         now = time.monotonic()
         if endpoint is None or len(self._calls) >= _MOST:
             return
-        if now - self._asked.get(endpoint, float("-inf")) < clock.seconds(config.current().probe_s):
+        if now - self._asked.get(endpoint, float("-inf")) < clock.seconds(
+            config.current().probe_s
+        ):
             return
         self._asked[endpoint] = now
         call = _Call(endpoint)

@@ -30,7 +30,10 @@ def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
     if known.has_this:
         webhook_events.keep(values)  # which counts it
         return "seen"
-    signs = values["order_ref"] is not None and values["verified_by"] not in (None, "none")
+    signs = values["order_ref"] is not None and values["verified_by"] not in (
+        None,
+        "none",
+    )
     fresh = signs and not known.has_these_words
     has_room = (
         known.of_order < config.current().webhooks_kept_of_order
@@ -64,9 +67,14 @@ def _known(values: Mapping[str, Any]) -> _Known:
         WebhookEvent.verified_by == values["verified_by"],
     )
     query = select(
-        select(WebhookEvent.id).where(WebhookEvent.event_key == values["event_key"]).exists(),
+        select(WebhookEvent.id)
+        .where(WebhookEvent.event_key == values["event_key"])
+        .exists(),
         select(WebhookEvent.id).where(*these_words).exists(),
-        select(func.count()).select_from(WebhookEvent).where(of_order).scalar_subquery(),
+        select(func.count())
+        .select_from(WebhookEvent)
+        .where(of_order)
+        .scalar_subquery(),
     )
     return _Known(*db.session.execute(query).one())
 
@@ -76,7 +84,10 @@ def _is_room_for_stranger(values: Mapping[str, Any]) -> bool:
     others."""
     settings = config.current()
     count, together = _count_stranger(len(values["body"]))
-    return count <= settings.strangers_kept_in_hour and together <= settings.stranger_bytes_in_hour
+    return (
+        count <= settings.strangers_kept_in_hour
+        and together <= settings.stranger_bytes_in_hour
+    )
 
 
 def _count_stranger(body_bytes: int) -> tuple[int, int]:

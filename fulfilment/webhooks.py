@@ -33,18 +33,24 @@ def receive(token: str) -> Response:
     large, 503 database."""
     settings = config.current()
     if not sum(
-        [hmac.compare_digest(token.encode(), known.encode()) for known in settings.webhook_tokens]
+        [
+            hmac.compare_digest(token.encode(), known.encode())
+            for known in settings.webhook_tokens
+        ]
     ):
         abort(404)  # each was compared, so that the time tells nothing
     body = (
         request.get_data()
-    )  # before anything touches request.form; whole and within its limit, see edge/bodies.py
+        # before anything touches request.form; whole and within its limit, see edge/bodies.py
+    )
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
     fits = news.order_ref is not None and len(news.order_ref) <= 64
     order_ref = orders.read_order_ref(news.order_ref or "") if fits else None
     values = {
-        "event_key": webhook_events.event_key(news.event, order_ref, news.raw_status, body),
+        "event_key": webhook_events.event_key(
+            news.event, order_ref, news.raw_status, body
+        ),
         "body": body,
         "event": news.event[:64],
         "order_ref": order_ref,
@@ -52,7 +58,9 @@ def receive(token: str) -> Response:
         "status": news.status,
         "verified_by": news.verified_by,
         "headers": {
-            name: request.headers[name][:200] for name in _KEPT_HEADERS if name in request.headers
+            name: request.headers[name][:200]
+            for name in _KEPT_HEADERS
+            if name in request.headers
         },
     }
     try:
@@ -82,4 +90,6 @@ def _ask_about_stranger(order_ref: str, said: str | None) -> None:
     A shared token does not count: whoever knows it may invent references.
     """
     supply.locked_state()  # of two at once the second adds to the case of the first
-    cases.open_case("unknown_reference", "webhooks", {"order_ref": order_ref, "said": said})
+    cases.open_case(
+        "unknown_reference", "webhooks", {"order_ref": order_ref, "said": said}
+    )

@@ -57,7 +57,9 @@ STOP_S = 25
 """On SIGTERM requests under way may take this long to finish."""
 
 CUT_OFF = "What you sent did not arrive whole, so nothing was done."
-NO_LENGTH = "What you sent did not say how long it is (Content-Length), so nothing was done."
+NO_LENGTH = (
+    "What you sent did not say how long it is (Content-Length), so nothing was done."
+)
 MALFORMED = "This is not a request that we can read."
 WHOLE = "http_server.whole"
 """Key in the WSGI environment: the body is here, counted and within its limit."""
@@ -134,8 +136,8 @@ class Rules:
     HEAD."""
     spooled_at_once: int = 8
     """Bodies under way that only a live log-in may send, in all processes together."""
-    address: Callable[[list[tuple[bytes, bytes]], str], str] = lambda headers, peer_address: (
-        peer_address
+    address: Callable[[list[tuple[bytes, bytes]], str], str] = (
+        lambda headers, peer_address: peer_address
     )
     """Who sent these headers over a connection from there, as everything that counts by address
     calls them."""

@@ -19,7 +19,9 @@ def register(app: Flask) -> None:
 
 
 @click.command("web")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
 @click.option(
     "--port",
     type=click.IntRange(1, 65_535),
@@ -28,13 +30,23 @@ def register(app: Flask) -> None:
     help="Port to listen on.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Web processes."
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Web processes.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Threads of each."
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Threads of each.",
 )
 @click.pass_obj
-def web_command(info: ScriptInfo, host: str, port: int, workers: int, threads: int) -> None:
+def web_command(
+    info: ScriptInfo, host: str, port: int, workers: int, threads: int
+) -> None:
     """Serve stores, portal, console and webhooks until stopped. HTTP/1.1; TLS is the proxy's."""
     app = info.load_app()
     rules: http_server.Rules = app.extensions["http_server"]

@@ -48,7 +48,12 @@ class Master:
     """Runs in the main thread of a process without other threads: it forks."""
 
     def __init__(
-        self, app: WsgiApp, rules: Rules, listener: socket.socket, workers: int, threads: int
+        self,
+        app: WsgiApp,
+        rules: Rules,
+        listener: socket.socket,
+        workers: int,
+        threads: int,
     ) -> None:
         self._app, self._rules, self._listener = app, rules, listener
         self._count, self._threads = workers, threads
@@ -66,7 +71,10 @@ class Master:
             signal.signal(signum, self._ask_to_stop)
         while not self._is_stopping:
             self._collect()
-            while len(self._processes) < self._count and time.monotonic() >= self._not_before:
+            while (
+                len(self._processes) < self._count
+                and time.monotonic() >= self._not_before
+            ):
                 self._fork()
             self._hear(ROUND_S)
             self._kill_the_silent()
@@ -89,7 +97,12 @@ class Master:
                 _die_with(main)
                 self._become_worker(reading)
                 worker.run(
-                    self._app, self._rules, self._listener, writing, self._threads, self._spooled
+                    self._app,
+                    self._rules,
+                    self._listener,
+                    writing,
+                    self._threads,
+                    self._spooled,
                 )
                 status = 0
             except BaseException:
@@ -123,7 +136,8 @@ class Master:
             else:
                 time.sleep(
                     0.01
-                )  # its end of the pipe is closed: it is ending, and is collected in a moment
+                    # its end of the pipe is closed: it is ending, and is collected in a moment
+                )
 
     def _kill_the_silent(self) -> None:
         for one in self._processes:
@@ -152,7 +166,11 @@ class Master:
             now = time.monotonic()
             self._failures = 0 if now - one.started > STEADY_S else self._failures + 1
             self._not_before = now + RESTART_S[min(self._failures, len(RESTART_S) - 1)]
-            log.warning("web process ended", pid=one.pid, status=os.waitstatus_to_exitcode(status))
+            log.warning(
+                "web process ended",
+                pid=one.pid,
+                status=os.waitstatus_to_exitcode(status),
+            )
 
     def _end(self) -> None:
         deadline = time.monotonic() + http_server.STOP_S + 1
@@ -194,13 +212,21 @@ class Watched:
             pass
 
 
-def serve(app: WsgiApp, rules: Rules, *, host: str, port: int, workers: int, threads: int) -> None:
+def serve(
+    app: WsgiApp, rules: Rules, *, host: str, port: int, workers: int, threads: int
+) -> None:
     """Serve `app` until SIGTERM. Raises `OSError` when the address cannot be taken."""
     _raise_file_limit()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=http_server.BACKLOG)
+    listener = socket.create_server(
+        (host, port), family=family, backlog=http_server.BACKLOG
+    )
     log.info(
-        "listening", host=host, port=listener.getsockname()[1], workers=workers, threads=threads
+        "listening",
+        host=host,
+        port=listener.getsockname()[1],
+        workers=workers,
+        threads=threads,
     )
     Master(app, rules, listener, workers, threads).run()
 
@@ -215,7 +241,9 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
         http_server.CONNECTIONS = max(allowed - http_server.OWN_FILES, 100)
-        log.warning("few open files are allowed here", connections=http_server.CONNECTIONS)
+        log.warning(
+            "few open files are allowed here", connections=http_server.CONNECTIONS
+        )
 
 
 def _die_with(main: int) -> None:

@@ -28,7 +28,12 @@ class Office:
     """Everything the connections of one process share. Used on the loop only."""
 
     def __init__(
-        self, app: WsgiApp, rules: Rules, address: tuple[str, int], threads: int, spooled: int
+        self,
+        app: WsgiApp,
+        rules: Rules,
+        address: tuple[str, int],
+        threads: int,
+        spooled: int,
     ) -> None:
         self.rules = rules
         self.is_stopping = False
@@ -67,21 +72,24 @@ class Office:
     def hold(self, connection: Connection, more_bytes: int) -> None:
         """What is kept of its bodies and untaken answers grew or shrank. When all is too much,
         others give way."""
-        more_bytes = max(more_bytes, -connection.held_bytes)  # it may have given way meanwhile
+        # it may have given way meanwhile
+        more_bytes = max(more_bytes, -connection.held_bytes)
         self._held_bytes += more_bytes
         connection.held_bytes += more_bytes
         if more_bytes <= 0 or self._held_bytes <= http_server.HELD_BYTES:
             return
-        for one in [one for one in self._waiting if one.held_bytes and one is not connection]:
+        for one in [
+            one for one in self._waiting if one.held_bytes and one is not connection
+        ]:
             if self._held_bytes <= http_server.HELD_BYTES:
                 return
             self.hold(one, -one.held_bytes)
             one.give_way()
 
     def longest_gives_way(self) -> None:
-        one = next((one for one in self._waiting if one.phase != CLOSING), None) or next(
-            iter(self._waiting), None
-        )
+        one = next(
+            (one for one in self._waiting if one.phase != CLOSING), None
+        ) or next(iter(self._waiting), None)
         if one is not None:
             self._waiting.pop(one)
             one.give_way()
@@ -96,7 +104,12 @@ class Office:
     ) -> None:
         """Write down what was refused to whom; `headers` are those that have come so far."""
         address = self.rules.address(headers, peer_address)
-        log.info("refused", status=refusal.status, why=refusal.sentence or None, address=address)
+        log.info(
+            "refused",
+            status=refusal.status,
+            why=refusal.sentence or None,
+            address=address,
+        )
 
     # Requests
 
@@ -116,7 +129,9 @@ class Office:
         def work() -> None:
             self._on_loop(connection.log_in_is, self._is_logged_in(connection, head))
 
-        if not self.pool.give(work, self.rules.address(head.headers, connection.peer[0])):
+        if not self.pool.give(
+            work, self.rules.address(head.headers, connection.peer[0])
+        ):
             connection.refuse(Refusal(503))
 
     def take_slot(self) -> bool:

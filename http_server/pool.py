@@ -25,7 +25,8 @@ from http_server.turns import Turns, Work
 log = structlog.get_logger("http_server")
 
 STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in HTTPStatus
 }
 NO_BODY = (204, 304)
 
@@ -66,7 +67,9 @@ class Pool:
         present = [one for one in list(self._under_way) if one is not None]
         dear = [one for one in present if one.is_dear]
         groups = ((present, len(self._under_way)), (dear, self._most_dear))
-        newest = [max(one.began for one in some) for some, most in groups if len(some) == most]
+        newest = [
+            max(one.began for one in some) for some, most in groups if len(some) == most
+        ]
         return max((time.monotonic() - began for began in newest), default=0.0)
 
     def _run(self, number: int) -> None:
@@ -113,7 +116,8 @@ class Caller:
             status: str, headers: list[tuple[str, str]], exc_info: Any = None
         ) -> Callable[..., None]:
             told[:] = [status, headers]
-            return lambda data: told.append(data)  # the old way to write, before the body
+            # the old way to write, before the body
+            return lambda data: told.append(data)
 
         body = request.body
         try:
@@ -132,7 +136,9 @@ class Caller:
             finally:
                 if hasattr(parts, "close"):
                     parts.close()
-            return ready(told[0], told[1], b"".join([*told[2:], whole]), request.head.method)
+            return ready(
+                told[0], told[1], b"".join([*told[2:], whole]), request.head.method
+            )
         except Exception:
             log.exception("the program raised", method=request.head.method)
             return Ready(STATUS_LINES[500] + b"Content-Length: 0\r\n", b"")
@@ -171,7 +177,8 @@ class Caller:
 def path_of(head: Head) -> str:
     """The path as the program sees it: of an absolute address too, and with %-escapes read."""
     path = head.path
-    if not path.startswith("/"):  # an absolute address; `Rules.judge` has compared its host
+    # an absolute address; `Rules.judge` has compared its host
+    if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
     return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
 
@@ -184,7 +191,9 @@ def _size(body: Any) -> int:
     return size
 
 
-def ready(status: str, headers: list[tuple[str, str]], body: bytes, method: str) -> Ready:
+def ready(
+    status: str, headers: list[tuple[str, str]], body: bytes, method: str
+) -> Ready:
     """A WSGI answer in bytes. Raises `ValueError` for a header that would break out of its line."""
     code = int(status[:3])
     lines = [STATUS_LINES.get(code) or f"HTTP/1.1 {status}\r\n".encode("latin-1")]

@@ -66,7 +66,8 @@ class Reader:
         self._count(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # we stay with HTTP/1.1, and what follows is not that
+        # we stay with HTTP/1.1, and what follows is not that
+        except httptools.HttpParserUpgrade:
             self.is_deaf = True
         except httptools.HttpParserCallbackError:
             log.exception("a request could not be judged")
@@ -74,7 +75,11 @@ class Reader:
         except httptools.HttpParserError:
             if not self.is_deaf:
                 self.line.refuse(Refusal(400, http_server.MALFORMED))
-        if self.head is None and self.head_bytes > http_server.HEAD_BYTES and not self.is_deaf:
+        if (
+            self.head is None
+            and self.head_bytes > http_server.HEAD_BYTES
+            and not self.is_deaf
+        ):
             self.line.refuse(Refusal(431))
 
     def spool(self) -> None:
@@ -115,7 +120,9 @@ class Reader:
             self.line.refuse(refusal)
             return
         if head.length or head.is_chunked:
-            self.line.body_comes(head, needs_log_in=(head.length or 0) > self.allowance.bytes_most)
+            self.line.body_comes(
+                head, needs_log_in=(head.length or 0) > self.allowance.bytes_most
+            )
 
     def on_body(self, data: bytes) -> None:
         if self.is_deaf:
@@ -135,12 +142,16 @@ class Reader:
     def on_message_complete(self) -> None:
         if self.is_deaf or self.head is None:
             return
-        self.is_deaf = is_last = not self.parser.should_keep_alive() or self.parser.should_upgrade()
+        self.is_deaf = is_last = (
+            not self.parser.should_keep_alive() or self.parser.should_upgrade()
+        )
         head, self.head, self.head_bytes = self.head, None, 0
         body, self.body, self.is_spooled = self.body, None, False
         if body is not None and not isinstance(body, bytearray):
             body.seek(0)
-        self.line.came(Request(head, bytes(body) if isinstance(body, bytearray) else body, is_last))
+        self.line.came(
+            Request(head, bytes(body) if isinstance(body, bytearray) else body, is_last)
+        )
 
     def _count(self, data: bytes) -> None:
         """Bytes as they came: what the parser keeps to itself, long lines and trailers, is bounded
@@ -153,7 +164,11 @@ class Reader:
             self.line.refuse(Refusal(413))
 
     def _most_bytes(self) -> int:
-        return self.allowance.bytes_logged_in if self.is_spooled else self.allowance.bytes_most
+        return (
+            self.allowance.bytes_logged_in
+            if self.is_spooled
+            else self.allowance.bytes_most
+        )
 
 
 def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> Head:
@@ -161,7 +176,12 @@ def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> He
     target = url.decode("latin-1")
     path, _, query = target.partition("?")
     head = Head(
-        parser.get_method().decode(), target, path, query, parser.get_http_version(), headers
+        parser.get_method().decode(),
+        target,
+        path,
+        query,
+        parser.get_http_version(),
+        headers,
     )
     hosts, size = 0, len(url)
     for name, value in headers:

@@ -37,7 +37,9 @@ class Line:
         """False when too much waits already: in all, or of this address; a quarter is kept for
         others."""
         own = self._by_address.get(who)
-        if self._count >= self._most or (own is not None and len(own) >= self._most_of_one):
+        if self._count >= self._most or (
+            own is not None and len(own) >= self._most_of_one
+        ):
             return False
         if own is None:
             own = self._by_address[who] = deque()
@@ -72,7 +74,9 @@ class Turns:
 
     def take(self, *, may_be_dear: bool) -> Task:
         """The next work. There must be some that may be taken."""
-        is_dear = may_be_dear and bool(self._dear) and not (self._usual and self._was_dear)
+        is_dear = (
+            may_be_dear and bool(self._dear) and not (self._usual and self._was_dear)
+        )
         self._was_dear = is_dear
         who, work = (self._dear if is_dear else self._usual).take()
         return Task(who, is_dear, work)

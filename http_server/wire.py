@@ -156,7 +156,10 @@ class Connection(asyncio.Protocol):
 
     def begin(self, request: Request) -> None:
         ready = None
-        if self.office.rules.stored is not None and request.head.method in ("GET", "HEAD"):
+        if self.office.rules.stored is not None and request.head.method in (
+            "GET",
+            "HEAD",
+        ):
             ready = self.office.rules.stored(request.head)
         self.let_go(request)
         if ready is not None:
@@ -176,7 +179,9 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             self.drop_waiting()
             return
-        is_last = is_last or (not self.waiting and (self.is_eof or self.office.is_stopping))
+        is_last = is_last or (
+            not self.waiting and (self.is_eof or self.office.is_stopping)
+        )
         self.reader.is_deaf = self.reader.is_deaf or is_last
         self.transport.write(
             b"".join(
@@ -201,7 +206,9 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self.phase = BUSY
-        self.transport.write(b"".join((ready.head, LAST, self.office.date, b"\r\n", ready.body)))
+        self.transport.write(
+            b"".join((ready.head, LAST, self.office.date, b"\r\n", ready.body))
+        )
         if self.phase == BUSY:
             self.go_on()
 

@@ -18,7 +18,12 @@ WELL, STUCK = b".", b"!"
 
 
 def run(
-    app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int
+    app: WsgiApp,
+    rules: Rules,
+    listener: socket.socket,
+    beat_fd: int,
+    threads: int,
+    spooled: int,
 ) -> None:
     """Serve until SIGTERM, then finish what is under way. `beat_fd` gets a byte every `BEAT_S`."""
     gc.freeze()  # what was loaded before the fork stays as it is, and shared
@@ -26,12 +31,18 @@ def run(
 
 
 async def _serve(
-    app: WsgiApp, rules: Rules, listener: socket.socket, beat_fd: int, threads: int, spooled: int
+    app: WsgiApp,
+    rules: Rules,
+    listener: socket.socket,
+    beat_fd: int,
+    threads: int,
+    spooled: int,
 ) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, asked_to_stop.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the main process's to hear
+    # Ctrl-C is the main process's to hear
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
     office = Office(app, rules, listener.getsockname()[:2], threads, spooled)
     server = await loop.create_server(
         lambda: Connection(office), sock=listener, backlog=http_server.TAKEN_AT_ONCE
@@ -56,7 +67,9 @@ async def _beat(office: Office, beat_fd: int) -> None:
         office.tell_date()
         office.look_at_deadlines()
         try:
-            os.write(beat_fd, STUCK if office.pool.stuck_s() > http_server.STUCK_S else WELL)
+            os.write(
+                beat_fd, STUCK if office.pool.stuck_s() > http_server.STUCK_S else WELL
+            )
         except (
             BlockingIOError
         ):  # the main process is stopped; it will find enough beats when it goes on

@@ -83,13 +83,16 @@ def check_url(url: str) -> None:
     try:
         _ = urlsplit(
             url
-        ).port  # finds an unclosed bracket and a port beyond 65535, which httpx lets pass
+            # finds an unclosed bracket and a port beyond 65535, which httpx lets pass
+        ).port
         parsed = httpx.URL(url)
         parsed.raw_host.decode("ascii").encode("idna")
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(f"not an address to call: {error}") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError("the address must start with http:// or https:// and name a host")
+        raise ValueError(
+            "the address must start with http:// or https:// and name a host"
+        )
 
 
 def send(
@@ -170,9 +173,9 @@ def _content(response: httpx.Response, max_bytes: int, watch: _Watch) -> bytes |
 def _word(error: Exception) -> str:
     """`ReadTimeout` → `read_timeout`."""
     name = type(error).__name__
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip(
-        "_"
-    )
+    return "".join(
+        f"_{letter.lower()}" if letter.isupper() else letter for letter in name
+    ).lstrip("_")
 
 
 @functools.cache

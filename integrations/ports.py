@@ -49,7 +49,11 @@ class Rejected:
     did not."""
 
     kind: Literal[
-        "invalid", "catalogue", "duplicate_reference", "insufficient_balance", "credentials"
+        "invalid",
+        "catalogue",
+        "duplicate_reference",
+        "insufficient_balance",
+        "credentials",
     ]
     """`catalogue`: what was to be bought is not sold, or not under this name and size."""
     code: str
@@ -127,7 +131,12 @@ class NoAnswer:
     """
 
     kind: Literal[
-        "unclear", "endpoint_gone", "rate_limited", "credentials", "unreachable", "broken"
+        "unclear",
+        "endpoint_gone",
+        "rate_limited",
+        "credentials",
+        "unreachable",
+        "broken",
     ]
     reason: str
     retry_after_s: float | None = None
@@ -276,7 +285,9 @@ class Supplier(Protocol):
     name: str
 
     def submit(self, request: PurchaseRequest) -> SubmitResult: ...
-    def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult: ...
+    def submit_bulk(
+        self, requests: Sequence[PurchaseRequest], bulk_ref: str
+    ) -> BulkResult: ...
     def status(self, order_ref: str) -> LookupResult: ...
     def balance(self) -> Balance | NoAnswer: ...
     def offers(self) -> Listing | NoAnswer: ...

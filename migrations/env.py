@@ -49,7 +49,11 @@ def _told(name: str, variable: str) -> str:
         of_program = str(getattr(config.current(), name))
     except RuntimeError:
         of_program = ""
-    return context.config.attributes.get(name) or of_program or os.environ.get(variable, "")
+    return (
+        context.config.attributes.get(name)
+        or of_program
+        or os.environ.get(variable, "")
+    )
 
 
 def _roles() -> Roles | None:
@@ -73,16 +77,23 @@ def _secret_keys() -> list[str]:
         if "secret_key" in of_caller
         else _told("secret_key_fallbacks", "MAKOLA_SECRET_KEY_FALLBACKS")
     )
-    return [_told("secret_key", "MAKOLA_SECRET_KEY"), *filter(None, re.split(r"[\s,]+", before))]
+    return [
+        _told("secret_key", "MAKOLA_SECRET_KEY"),
+        *filter(None, re.split(r"[\s,]+", before)),
+    ]
 
 
 def run() -> None:
-    url = _told("database_admin_url", "DATABASE_ADMIN_URL") or os.environ["DATABASE_URL"]
+    url = (
+        _told("database_admin_url", "DATABASE_ADMIN_URL") or os.environ["DATABASE_URL"]
+    )
     engine = create_engine(_driver(url), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text("SET lock_timeout = '10s'"))
         connection.commit()
-        context.configure(connection=connection, target_metadata=Model.metadata, compare_type=True)
+        context.configure(
+            connection=connection, target_metadata=Model.metadata, compare_type=True
+        )
         with context.begin_transaction():
             made_now = not connection.execute(
                 text("SELECT to_regclass('public.alembic_version')")
@@ -104,7 +115,8 @@ def run() -> None:
             ):
                 database_identity.remember(
                     connection
-                )  # never for tables that were there already: they may be a restored backup
+                    # never for tables that were there already: they may be a restored backup
+                )
     engine.dispose()
 
 

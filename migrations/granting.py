@@ -19,7 +19,9 @@ class MissingRole(RuntimeError):
     """A role of the database is not there; the message is a sentence with the lines to run."""
 
 
-def run(connection: Connection, roles: rights.Roles, secret_keys: Sequence[str]) -> None:
+def run(
+    connection: Connection, roles: rights.Roles, secret_keys: Sequence[str]
+) -> None:
     """Grant, and write the keys of `secret_keys`: the program's own and those it still accepts."""
     owner = connection.scalar(text("SELECT current_user"))
     _refuse_missing(connection, roles, str(owner))
@@ -67,7 +69,10 @@ def _database(connection: Connection, roles: rights.Roles) -> None:
         "SELECT datname FROM pg_database WHERE datname = current_database() AND pg_has_role(datdba, 'USAGE')"
     )
     if database := connection.scalar(name):
-        _do(connection, f"REVOKE CREATE, TEMPORARY ON DATABASE {_quoted(database)} FROM PUBLIC")
+        _do(
+            connection,
+            f"REVOKE CREATE, TEMPORARY ON DATABASE {_quoted(database)} FROM PUBLIC",
+        )
     _do(
         connection,
         f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {_listed([roles.store, roles.platform])}",
@@ -97,9 +102,15 @@ def _functions(connection: Connection, roles: rights.Roles) -> None:
             _do(connection, f"ALTER FUNCTION {function} OWNER TO {definer}")
         who = rights.FUNCTIONS[function].split()
         callers = [names[kind] for kind in who if kind in names]
-        _do(connection, f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {_listed(names.values())}")
+        _do(
+            connection,
+            f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC, {_listed(names.values())}",
+        )
         if callers:
-            _do(connection, f"GRANT EXECUTE ON FUNCTION {function} TO {_listed(callers)}")
+            _do(
+                connection,
+                f"GRANT EXECUTE ON FUNCTION {function} TO {_listed(callers)}",
+            )
         if "public" in who:  # the default of a column, which roles of before write too
             _do(connection, f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC")
     _do(connection, f"REVOKE CREATE ON SCHEMA public FROM {definer}")
@@ -132,7 +143,9 @@ def _policies(connection: Connection, roles: rights.Roles, owner: str) -> None:
                     f"CREATE POLICY {name} ON {table} TO {_quoted(who[name])} USING ({condition}) WITH CHECK ({condition})",
                 )
         if (table, "yesterday_wall") in there:
-            _yesterday(connection, table, {*who.values()}, there[table, "yesterday_wall"])
+            _yesterday(
+                connection, table, {*who.values()}, there[table, "yesterday_wall"]
+            )
 
 
 def _own_row(connection: Connection, store_role: str, now: list[str] | None) -> None:
@@ -147,7 +160,9 @@ def _own_row(connection: Connection, store_role: str, now: list[str] | None) -> 
     )
 
 
-def _yesterday(connection: Connection, table: str, ours: set[str], now: list[str]) -> None:
+def _yesterday(
+    connection: Connection, table: str, ours: set[str], now: list[str]
+) -> None:
     """The wall of one role that could widen its own sight, for roles of before alone, as long as
     there are any."""
     before = sorted(
@@ -183,7 +198,9 @@ def _tables(connection: Connection, role: str, table_rights: dict[str, str]) -> 
                 connection,
                 f"GRANT {', '.join(f'{what} {columns}' for what, columns in parsed)} ON {table} TO {to}",
             )
-        if f"{table}_id_seq" in sequences and any(what == "INSERT" for what, _ in parsed):
+        if f"{table}_id_seq" in sequences and any(
+            what == "INSERT" for what, _ in parsed
+        ):
             _do(connection, f"GRANT USAGE ON SEQUENCE {table}_id_seq TO {to}")
 
 

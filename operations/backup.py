@@ -57,7 +57,9 @@ def take(owner_url: str, file: Path) -> Taken:
     `BackupFailed`.
     """
     if file.exists():
-        raise BackupFailed(f"{file} exists already: a backup is never written over another.")
+        raise BackupFailed(
+            f"{file} exists already: a backup is never written over another."
+        )
     with _connected(owner_url) as connection, _half_made(file) as half:
         pg_dump, pg_restore = _programs(connection, "pg_dump", "pg_restore")
         snapshot, rows = _snapshot(connection)
@@ -79,22 +81,38 @@ def restore(owner_url: str, file: Path) -> None:
     `BackupFailed`."""
     with _connected(owner_url) as connection:
         if _tables(connection):
-            raise BackupFailed("This database has tables already. Restore into a new, empty one.")
+            raise BackupFailed(
+                "This database has tables already. Restore into a new, empty one."
+            )
         (pg_restore,) = _programs(connection, "pg_restore")
-    with _definer_may_own(owner_url), tempfile.NamedTemporaryFile("w", suffix=".list") as ours:
+    with (
+        _definer_may_own(owner_url),
+        tempfile.NamedTemporaryFile("w", suffix=".list") as ours,
+    ):
         ours.write(_contents(pg_restore, file))
         ours.flush()
-        what = (f"--use-list={ours.name}", "--exit-on-error", "--single-transaction", str(file))
+        what = (
+            f"--use-list={ours.name}",
+            "--exit-on-error",
+            "--single-transaction",
+            str(file),
+        )
         _run(pg_restore, owner_url, *what)
 
 
 def _contents(pg_restore: Path, file: Path) -> str:
     """The list of what is in a backup, as pg_restore takes it, without what is never ours."""
-    done = subprocess.run([pg_restore, "--list", file], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [pg_restore, "--list", file], capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
-        raise BackupFailed(f"pg_restore failed: {done.stderr.strip() or 'no reason given'}")
+        raise BackupFailed(
+            f"pg_restore failed: {done.stderr.strip() or 'no reason given'}"
+        )
     return "".join(
-        line for line in done.stdout.splitlines(keepends=True) if not _NEVER_OURS.match(line)
+        line
+        for line in done.stdout.splitlines(keepends=True)
+        if not _NEVER_OURS.match(line)
     )
 
 
@@ -118,7 +136,9 @@ def _definer_may_own(owner_url: str) -> Iterator[None]:
             # not say otherwise.
             database = sql.Identifier(connection.info.dbname)
             connection.execute(
-                sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database)
+                sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(
+                    database
+                )
             )
 
 
@@ -126,7 +146,9 @@ def _definer_may_own(owner_url: str) -> Iterator[None]:
 def _half_made(file: Path) -> Iterator[Path]:
     """A file beside the one that is to be, for its owner only, gone afterwards."""
     try:
-        number, name = tempfile.mkstemp(prefix=file.name + ".", suffix=".half", dir=file.parent)
+        number, name = tempfile.mkstemp(
+            prefix=file.name + ".", suffix=".half", dir=file.parent
+        )
         os.close(number)
     except OSError as error:
         raise BackupFailed(f"{file} cannot be made: {error.strerror}.") from error
@@ -183,12 +205,16 @@ def _rows_in(pg_restore: Path, file: Path) -> dict[str, int]:
     """Read a whole backup back and count each table's rows. A row is a line: line ends inside
     values are escaped."""
     command = [str(pg_restore), "--data-only", "--file=-", str(file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as reading:
         assert reading.stdout is not None and reading.stderr is not None
         rows = _count(reading.stdout)
         said = reading.stderr.read().decode(errors="replace").strip()
     if reading.returncode != 0:
-        raise BackupFailed(f"The backup cannot be read back: {said or 'no reason given'}")
+        raise BackupFailed(
+            f"The backup cannot be read back: {said or 'no reason given'}"
+        )
     return rows
 
 
@@ -230,7 +256,11 @@ def _program(name: str, wanted: int) -> Path:
     seen = []
     for place in _places(name):
         said = subprocess.run(
-            [place, "--version"], capture_output=True, text=True, check=False, timeout=20
+            [place, "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         ).stdout
         version = int((re.search(r"\) (\d+)", said) or ["", "0"])[1])
         if version >= wanted:
@@ -264,14 +294,21 @@ def _run(program: Path, owner_url: str, *words: str) -> None:
         if name in ("PATH", "HOME", "LC_ALL", "PGPASSFILE")
     }
     done = subprocess.run(
-        [program, f"--dbname={conninfo.make_conninfo(**where)}", "--no-password", *words],
+        [
+            program,
+            f"--dbname={conninfo.make_conninfo(**where)}",
+            "--no-password",
+            *words,
+        ],
         env={**environment, **secret, "PGOPTIONS": _OPTIONS},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise BackupFailed(f"{program.name} failed: {done.stderr.strip() or 'no reason given'}")
+        raise BackupFailed(
+            f"{program.name} failed: {done.stderr.strip() or 'no reason given'}"
+        )
 
 
 def _plain(url: str) -> str:

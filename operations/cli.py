@@ -55,10 +55,14 @@ def worker_command() -> None:
 
 @click.command("supervise")
 @click.option(
-    "--workers", type=click.IntRange(1, 16), help="Worker processes; default MAKOLA_WORKERS."
+    "--workers",
+    type=click.IntRange(1, 16),
+    help="Worker processes; default MAKOLA_WORKERS.",
 )
 @click.option(
-    "--pids-file", type=click.Path(path_type=Path), help="Write who runs to this file as JSON."
+    "--pids-file",
+    type=click.Path(path_type=Path),
+    help="Write who runs to this file as JSON.",
 )
 @with_appcontext
 def supervise_command(workers: int | None, pids_file: Path | None) -> None:
@@ -74,7 +78,9 @@ def prove_command(whole: bool) -> None:
     try:
         found = prove.prove_now(whole)
     except proof.UnderWay:
-        raise click.ClickException("Another proof is under way. Try again in a moment.") from None
+        raise click.ClickException(
+            "Another proof is under way. Try again in a moment."
+        ) from None
     click.echo(prove.told(found))
     click.echo(
         f"{found.counts['verified']} seals verified in {found.counts['took_ms']} ms. Hash"
@@ -90,7 +96,9 @@ def prove_command(whole: bool) -> None:
     is_flag=True,
     help="Stores ama and kofi with agents, wallets and the supplier's catalogue.",
 )
-@click.option("--owner-only", is_flag=True, help="Only the owner; the password is printed once.")
+@click.option(
+    "--owner-only", is_flag=True, help="Only the owner; the password is printed once."
+)
 @click.option(
     "--passwords-file",
     type=click.Path(path_type=Path, exists=True),
@@ -105,12 +113,21 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
         if passwords_file is None:
             raise click.UsageError("--demo needs --passwords-file.")
         logins = json.loads(passwords_file.read_text())
-        click.echo(_or_a_sentence(lambda: seeds.demo(logins, current_app.extensions["supplier"])))
+        click.echo(
+            _or_a_sentence(
+                lambda: seeds.demo(logins, current_app.extensions["supplier"])
+            )
+        )
         return
     login = {"email": "owner@makola.example", "password": passwords.generate()}
-    shown = f"password: {login['password']}  (shown once; change it after the first log-in)"
+    shown = (
+        f"password: {login['password']}  (shown once; change it after the first log-in)"
+    )
     if passwords_file is not None:
-        login, shown = json.loads(passwords_file.read_text())["owner"], "password as in the file"
+        login, shown = (
+            json.loads(passwords_file.read_text())["owner"],
+            "password as in the file",
+        )
     found = _or_a_sentence(lambda: seeds.owner(login["email"], login["password"]))
     if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
@@ -144,7 +161,9 @@ def backup_command(file: Path) -> None:
 def restore_command(file: Path) -> None:
     """Bring the backup FILE back into the empty database of DATABASE_ADMIN_URL."""
     _or_a_sentence(lambda: backup.restore(_owner_url(), file))
-    click.echo("Restored. Next: `db upgrade`, then `restore-check`, then start web and supervise.")
+    click.echo(
+        "Restored. Next: `db upgrade`, then `restore-check`, then start web and supervise."
+    )
 
 
 @click.command("restore-check")
@@ -204,8 +223,12 @@ def customer_forget(number: str, slug: str | None) -> None:
     if slug and store is None:
         raise click.ClickException(f"There is no store called {slug}.")
     with tenancy.across_stores():
-        found = orders.forget_number(recipient, people.COMMAND_LINE, store.id if store else None)
-    click.echo(f"{found.masked} orders masked. Backups keep the number until they are deleted.")
+        found = orders.forget_number(
+            recipient, people.COMMAND_LINE, store.id if store else None
+        )
+    click.echo(
+        f"{found.masked} orders masked. Backups keep the number until they are deleted."
+    )
     if found.open_codes:
         raise click.ClickException(
             f"Not over yet, so they keep it: {', '.join(found.open_codes)}. Finish or cancel them"
@@ -224,9 +247,21 @@ def supplier_check() -> None:
             supplier.account,
             lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}",
         ),
-        ("GET /v1/balance", supplier.balance, lambda b: f"{b.balance_pesewas / 100:.2f}"),
-        ("GET /v1/products", supplier.offers, lambda found: f"{len(found.offers)} products"),
-        ("GET /v1/capacities", supplier.capacities, lambda lines: f"{len(lines)} sizes"),
+        (
+            "GET /v1/balance",
+            supplier.balance,
+            lambda b: f"{b.balance_pesewas / 100:.2f}",
+        ),
+        (
+            "GET /v1/products",
+            supplier.offers,
+            lambda found: f"{len(found.offers)} products",
+        ),
+        (
+            "GET /v1/capacities",
+            supplier.capacities,
+            lambda lines: f"{len(lines)} sizes",
+        ),
         (
             "GET /v1/transactions",
             supplier.transactions,
@@ -249,9 +284,13 @@ def supplier_check() -> None:
     for name, call, tell in checks:
         answer = call()
         if isinstance(answer, NoAnswer):
-            click.echo(f"{name:28} {words.get(answer.kind, 'no information'):15} {answer.reason}")
+            click.echo(
+                f"{name:28} {words.get(answer.kind, 'no information'):15} {answer.reason}"
+            )
         elif call == supplier.capacities and _was_gone("capacities"):
-            click.echo(f"{name:28} {'gone':15} {tell(answer)}, derived from the products")
+            click.echo(
+                f"{name:28} {'gone':15} {tell(answer)}, derived from the products"
+            )
         else:
             detail = tell(answer)
             click.echo(
@@ -273,7 +312,9 @@ def supplier_balance() -> None:
     """Read the balance now and judge it against the books."""
     with supplier_link.wallet_turn() as turn:
         if not turn:
-            raise click.ClickException("A purchase is under way. Try again in a moment.")
+            raise click.ClickException(
+                "A purchase is under way. Try again in a moment."
+            )
         answer = balance.read(current_app.extensions["supplier"])
     click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
 
@@ -281,7 +322,9 @@ def supplier_balance() -> None:
 def _was_gone(endpoint: str) -> bool:
     """Whether the endpoint's last call was answered 404: the client may have found the answer
     elsewhere."""
-    return any(line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1))
+    return any(
+        line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1)
+    )
 
 
 def _app() -> Flask:

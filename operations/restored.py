@@ -26,7 +26,12 @@ PEOPLE = (
     *(f"{table}_permitted" for table in rights.PEOPLE_TABLES),
 )
 GUARDS = frozenset(
-    {"entries_balanced", *EVIDENCE, *PEOPLE, *(f"{table}_frozen" for table in APPEND_ONLY)}
+    {
+        "entries_balanced",
+        *EVIDENCE,
+        *PEOPLE,
+        *(f"{table}_frozen" for table in APPEND_ONLY),
+    }
 )
 """The triggers that refuse an unbalanced posting, a change of what is append only, and people
 written by others. A test compares."""
@@ -59,7 +64,9 @@ def look(migrations: str) -> list[Finding]:
         found.append(
             Finding(
                 not broken,
-                " ".join(["The books do not hold.", *broken]) if broken else "The books hold.",
+                " ".join(["The books do not hold.", *broken])
+                if broken
+                else "The books hold.",
             )
         )
         found += [Finding(True, sentence) for sentence in _what_is_open()]
@@ -68,7 +75,10 @@ def look(migrations: str) -> list[Finding]:
 
 def _structure(connection: Connection, migrations: str) -> Iterator[tuple[str, str]]:
     """What is good in words, and what is wrong with it: empty when nothing is."""
-    yield "The tables are those of this program.", _wrong_version(connection, migrations)
+    yield (
+        "The tables are those of this program.",
+        _wrong_version(connection, migrations),
+    )
     looks: tuple[tuple[str, str, Callable[[Connection], list[str]]], ...] = (
         (
             "Every table of a store has row-level security.",
@@ -125,7 +135,8 @@ def _without_row_security(connection: Connection) -> list[str]:
 
 def _unguarded(connection: Connection) -> list[str]:
     standing = _names(
-        connection, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'"
+        connection,
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'",
     )
     return sorted(GUARDS - set(standing))
 
@@ -142,7 +153,9 @@ def _what_is_open() -> Iterator[str]:
         )
     ).all()
     yield (
-        "Open orders: " + (", ".join(f"{count} {state}" for state, count in states) or "none") + "."
+        "Open orders: "
+        + (", ".join(f"{count} {state}" for state, count in states) or "none")
+        + "."
     )
     newest = db.session.scalar(text("SELECT max(created_at) FROM orders"))
     yield (

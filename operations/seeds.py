@@ -53,7 +53,9 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
         name: _person(name, logins[name]["email"], logins[name]["password"])
         for name in ("owner", *DEMO_STORES)
     }
-    synced = catalog_sync.sync_now(supplier) if supply.take_call("other") == 0.0 else None
+    synced = (
+        catalog_sync.sync_now(supplier) if supply.take_call("other") == 0.0 else None
+    )
     with tenancy.across_stores():
         if supply.take_call("other") == 0.0:
             balance.read(supplier)

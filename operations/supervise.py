@@ -56,7 +56,12 @@ def run(workers: int, pids_file: Path | None, stop: threading.Event) -> None:
         for number in range(workers):
             busy = Path(folder) / f"worker-{number}"
             children.append(
-                Child("worker", _flask("worker"), busy, environment={BUSY_VARIABLE: str(busy)})
+                Child(
+                    "worker",
+                    _flask("worker"),
+                    busy,
+                    environment={BUSY_VARIABLE: str(busy)},
+                )
             )
         try:
             while not stop.is_set():
@@ -82,7 +87,12 @@ def _keep(child: Child) -> bool:
         child.not_before = now + (
             0.0 if steady else _BACKOFF_S[min(child.failures, len(_BACKOFF_S)) - 1]
         )
-        log.warning("ended", role=child.role, pid=child.process.pid, code=child.process.returncode)
+        log.warning(
+            "ended",
+            role=child.role,
+            pid=child.process.pid,
+            code=child.process.returncode,
+        )
         child.process = None
         if child.busy_file is not None:
             child.busy_file.unlink(missing_ok=True)
@@ -110,7 +120,9 @@ def _kill_if_hung(child: Child) -> None:
         return
     settings = config.current()
     if busy_s > clock.seconds(settings.job_timeout_s + settings.supervise_grace_s):
-        log.error("killing a worker that hangs", pid=child.process.pid, busy_s=round(busy_s))
+        log.error(
+            "killing a worker that hangs", pid=child.process.pid, busy_s=round(busy_s)
+        )
         child.process.kill()
         child.process.wait()
 
@@ -124,7 +136,9 @@ def _end(children: list[Child]) -> None:
     ]
     for process in alive:
         process.terminate()
-    deadline = time.monotonic() + clock.seconds(config.current().job_timeout_s) + _STOP_EXTRA_S
+    deadline = (
+        time.monotonic() + clock.seconds(config.current().job_timeout_s) + _STOP_EXTRA_S
+    )
     for process in alive:
         try:
             process.wait(max(0.1, deadline - time.monotonic()))

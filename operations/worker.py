@@ -55,12 +55,15 @@ class MarkedWorker(SimpleWorker):
     """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie
     long after it is back."""
 
-    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+    def heartbeat(
+        self, timeout: int | None = None, pipeline: Pipeline | None = None
+    ) -> None:
         super().heartbeat(timeout, pipeline)
         try:
             heartbeats.record("worker")
         except (DBAPIError, PoolTimeout):
-            pass  # a heartbeat that cannot be written is a heartbeat missed: that is what it is for
+            # a heartbeat that cannot be written is a heartbeat missed: that is what it is for
+            pass
         finally:
             end_read()
 
@@ -92,4 +95,8 @@ def run(app: Flask, redis_url: str) -> bool:
             maintenance_interval=MAINTENANCE_S,
             job_monitoring_interval=MONITORING_S,
         )
-        return bool(worker.work(with_scheduler=False, max_jobs=MAX_JOBS, logging_level="WARNING"))
+        return bool(
+            worker.work(
+                with_scheduler=False, max_jobs=MAX_JOBS, logging_level="WARNING"
+            )
+        )

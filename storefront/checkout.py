@@ -72,7 +72,9 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
     except orders.TooManyOpen as many:
         return review.ask_again(form, 429, many.sentence, many.wait_s)
     except orders.PriceChanged as moved:
-        return review.ask_again(form, 422, review.price_sentence(form, moved.price_pesewas))
+        return review.ask_again(
+            form, 422, review.price_sentence(form, moved.price_pesewas)
+        )
     except orders.RepeatAsked as asked:
         return review.ask_again(form, 422, asked.sentence)
     g.order_created = placed.created

@@ -27,7 +27,9 @@ _ID_MARK = "~"
 def codes(store_id: int) -> list[str]:
     """Codes of the orders this device made in this store, newest first; empty for anything not
     signed by us."""
-    return [word for word in _words(store_id) if not word.startswith(_ID_MARK)][:MOST_CODES]
+    return [word for word in _words(store_id) if not word.startswith(_ID_MARK)][
+        :MOST_CODES
+    ]
 
 
 def id_of(store_id: int) -> str:
@@ -69,7 +71,11 @@ def greet(response: Response, store_id: int) -> None:
 
 def remember(response: Response, store_id: int, code: str) -> None:
     """Put `code` at the head of this device's list."""
-    _keep(response, store_id, [code, *(c for c in codes(store_id) if c != code)][:MOST_CODES])
+    _keep(
+        response,
+        store_id,
+        [code, *(c for c in codes(store_id) if c != code)][:MOST_CODES],
+    )
 
 
 def _keep(response: Response, store_id: int, kept: list[str]) -> None:
@@ -112,4 +118,6 @@ def _words(store_id: int) -> list[str]:
 def _signer(store_id: int) -> URLSafeSerializer:
     """Salted with the store, so that a cookie carried to another store's host says nothing
     there."""
-    return URLSafeSerializer(config.current().signing_keys, salt=f"makola.device.{store_id}")
+    return URLSafeSerializer(
+        config.current().signing_keys, salt=f"makola.device.{store_id}"
+    )

@@ -38,7 +38,10 @@ class OrderForm:
     def parse(cls, posted: MultiDict[str, str]) -> OrderForm:
         """Read a posted form; never raises. `errors` holds one sentence for each field that cannot
         be used."""
-        bundle_text, recipient_text = posted.get("bundle", ""), posted.get("recipient", "")
+        bundle_text, recipient_text = (
+            posted.get("bundle", ""),
+            posted.get("recipient", ""),
+        )
         price_text, key = posted.get("price", ""), posted.get("idempotency_key", "")
         errors: dict[str, str] = {}
         recipient = None
@@ -49,7 +52,9 @@ class OrderForm:
         bundle_id = _whole(bundle_text)
         if bundle_id is None:
             errors["bundle"] = (
-                "Choose a bundle." if not bundle_text.strip() else "Choose a bundle from the list."
+                "Choose a bundle."
+                if not bundle_text.strip()
+                else "Choose a bundle from the list."
             )
         return cls(
             bundle_text=bundle_text[:_ECHOED],

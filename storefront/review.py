@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Response, g, make_response, redirect, render_template, request, session
+from flask import (
+    Response,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import availability, catalog, orders
@@ -91,7 +99,12 @@ def ask_again(
     leads_back = back_to_it(form, status)
     if leads_back is None:
         return review_page(form, status, sentence, wait_s)
-    session[_REFUSED] = [leads_back.location.rpartition("/")[2], status, sentence, wait_s]
+    session[_REFUSED] = [
+        leads_back.location.rpartition("/")[2],
+        status,
+        sentence,
+        wait_s,
+    ]
     return leads_back
 
 
@@ -154,7 +167,8 @@ def review_page(
         ),
         estimate=_estimate(line.network),
         earlier=earlier,
-        earlier_is_ours=earlier is not None and earlier.code in device.codes(g.store.id),
+        earlier_is_ours=earlier is not None
+        and earlier.code in device.codes(g.store.id),
         earlier_ago=_ago(earlier.created_at) if earlier else "",
     )
     response = _kept_by_nobody(make_response(page, status))
@@ -170,7 +184,11 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
     Raises `orders.Refused` when what the form asks for could not be ordered by anybody.
     """
     wish = "Hello, I would like to order data."
-    if form is not None and form.bundle_id is not None and form.recipient_msisdn is not None:
+    if (
+        form is not None
+        and form.bundle_id is not None
+        and form.recipient_msisdn is not None
+    ):
         line = orders.check(form.bundle_id, form.recipient_msisdn).line
         bundle = f"{phones.NETWORKS[line.network].name} {line.size_text}"
         wish = f"Hello, I would like {bundle} for {phones.show(form.recipient_msisdn)}."

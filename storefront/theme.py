@@ -30,7 +30,10 @@ def register(state: BlueprintSetupState) -> None:
     """Give templates the words of this module; the edge's error pages wear the store's theme
     too."""
     state.app.jinja_env.globals.update(
-        store_stylesheet=stylesheet, store_favicon=favicon, store_colour=valid, chat_url=chat_url
+        store_stylesheet=stylesheet,
+        store_favicon=favicon,
+        store_colour=valid,
+        chat_url=chat_url,
     )
 
 
@@ -51,7 +54,9 @@ def readable(colour: str, ground: str) -> str:
     goal = 255 if _luminance(ground) < 0.18 else 0
     channels = _channels(colour)
     for step in range(21):
-        shade = "#" + "".join(f"{round(c + (goal - c) * step / 20):02x}" for c in channels)
+        shade = "#" + "".join(
+            f"{round(c + (goal - c) * step / 20):02x}" for c in channels
+        )
         if contrast(shade, ground) >= READABLE:
             return shade
     return "#ffffff" if goal else "#000000"
@@ -102,7 +107,9 @@ def _minified() -> str:
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\s+", " ", text)
     return (
-        re.sub(r" ?([{};,]) ?|(?<=:) ", lambda m: m.group(1) or "", text).replace(";}", "}").strip()
+        re.sub(r" ?([{};,]) ?|(?<=:) ", lambda m: m.group(1) or "", text)
+        .replace(";}", "}")
+        .strip()
     )
 
 

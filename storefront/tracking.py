@@ -10,7 +10,15 @@ from __future__ import annotations
 import math
 import zlib
 
-from flask import Response, g, make_response, redirect, render_template, request, session
+from flask import (
+    Response,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import audit, availability, catalog, orders
@@ -55,10 +63,15 @@ def order_status(code: str) -> Response:
     orders.watch(order)
     now, kept = availability.now(), orders.held_up.bundle_of(order)
     shown = _shown(order, now)
-    if request.args.get("v") == str(order.version) and request.args.get("s", shown) == shown:
+    if (
+        request.args.get("v") == str(order.version)
+        and request.args.get("s", shown) == shown
+    ):
         return Response(status=204)
     response = make_response(
-        render_template("storefront/_order_status.html", **_status_inputs(order, now), bundle=kept)
+        render_template(
+            "storefront/_order_status.html", **_status_inputs(order, now), bundle=kept
+        )
     )
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -83,7 +96,10 @@ def cancel_order(code: str) -> Response | BaseResponse:
         )
     if not device.owns_session(g.store.id):
         return _refusal(
-            "Not cancelled", NOT_THIS_PAGE, "Open the order's page once more and press again.", 403
+            "Not cancelled",
+            NOT_THIS_PAGE,
+            "Open the order's page once more and press again.",
+            403,
         )
     try:
         orders.cancel(order.code, audit.CUSTOMER)
@@ -97,7 +113,9 @@ def track() -> Response | BaseResponse:
     """Find an order by its code, typed or somewhere in what was pasted: our own share text, a link,
     a line of a chat."""
     if "code" not in request.args:
-        return make_response(render_template("storefront/track.html", typed="", errors={}))
+        return make_response(
+            render_template("storefront/track.html", typed="", errors={})
+        )
     pasted = request.args["code"]
     order = orders.by_code(pasted)
     if order is not None:
@@ -121,7 +139,9 @@ def _order_page(order: Order) -> Response:
         orders.held_up.bundle_of(order),
     )
     can_buy = now.why_not(order.network, order.bundle_id) is None
-    still_sold = g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
+    still_sold = (
+        g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
+    )
     page = render_template(
         "storefront/order.html",
         **_status_inputs(order, now),
@@ -186,9 +206,13 @@ def _ours(order: Order) -> bool:
 
 def _unknown() -> Response:
     sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
-    return _refusal("We do not know this order", sentence, "Check the code letter by letter.", 404)
+    return _refusal(
+        "We do not know this order", sentence, "Check the code letter by letter.", 404
+    )
 
 
 def _refusal(title: str, sentence: str, advice: str, status: int) -> Response:
-    page = render_template("storefront/error.html", title=title, sentence=sentence, advice=advice)
+    page = render_template(
+        "storefront/error.html", title=title, sentence=sentence, advice=advice
+    )
     return make_response(page, status)

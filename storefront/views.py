@@ -11,7 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Response, g, jsonify, make_response, redirect, render_template, request, session
+from flask import (
+    Response,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import availability, catalog, orders
@@ -76,7 +85,11 @@ def manifest() -> Response:
         theme_color=colour,
         background_color=theme.PAPER,
         icons=[
-            {"src": theme.favicon(g.store.name, colour), "sizes": "any", "type": "image/svg+xml"}
+            {
+                "src": theme.favicon(g.store.name, colour),
+                "sizes": "any",
+                "type": "image/svg+xml",
+            }
         ],
     )
     response.mimetype = "application/manifest+json"
@@ -93,8 +106,15 @@ def store_page(
     groups = shelf_groups(now)
     open_groups = [group for group in groups if group.lines and not group.stop]
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
-    chosen_id = int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None
-    if can_order and not errors and form.bundle_text and not _is_offered(chosen_id, open_groups):
+    chosen_id = (
+        int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None
+    )
+    if (
+        can_order
+        and not errors
+        and form.bundle_text
+        and not _is_offered(chosen_id, open_groups)
+    ):
         errors = {"bundle": CHOSEN_IS_GONE}
     page = render_template(
         "storefront/store.html",
@@ -141,17 +161,25 @@ def shelf_groups(now: Now) -> list[Group]:
     groups = []
     for key, network in phones.NETWORKS.items():
         stop = now.why_not(key) if now.everything is None else None
-        own = [(line, now.why_not(key, line.bundle_id)) for line in shelf if line.network == key]
+        own = [
+            (line, now.why_not(key, line.bundle_id))
+            for line in shelf
+            if line.network == key
+        ]
         lines = [line for line, why in own if why is None or why.reason != "float"]
         if own or stop:
             groups.append(
-                Group(key, network.name, network.prefixes, lines, sold_out.get(key), stop)
+                Group(
+                    key, network.name, network.prefixes, lines, sold_out.get(key), stop
+                )
             )
     return groups
 
 
 def _is_offered(bundle_id: int | None, open_groups: list[Group]) -> bool:
-    return any(line.bundle_id == bundle_id for group in open_groups for line in group.lines)
+    return any(
+        line.bundle_id == bundle_id for group in open_groups for line in group.lines
+    )
 
 
 def _working(open_groups: list[Group]) -> str:

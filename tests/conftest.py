@@ -36,7 +36,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     `super` may restore the seed."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         if not url.rpartition("/")[2].partition("?")[0].endswith("_test"):
-            pytest.exit("TEST_DATABASE_URL must name a database that ends in _test", returncode=2)
+            pytest.exit(
+                "TEST_DATABASE_URL must name a database that ends in _test",
+                returncode=2,
+            )
         urls = {
             "app": url,
             "store": os.environ["TEST_DATABASE_STORE_URL"],
@@ -98,7 +101,8 @@ def config(
         instance_dir=str(tmp_path_factory.mktemp("instance")),
         # Most tests look at what comes after; `test_portal_undo` and `core/test_pressing` wait.
         undo_s=0,
-        lock_crowd=64,  # half of the threads of a process, and this one has as many as a test likes
+        # half of the threads of a process, and this one has as many as a test likes
+        lock_crowd=64,
     )
 
 
@@ -131,7 +135,9 @@ def superuser(postgres: dict[str, str]) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture(scope="session")
-def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[], None]:
+def restore(
+    seeded_app: Flask, superuser: psycopg.Connection[Any]
+) -> Callable[[], None]:
     """Puts every table back to the seed, past triggers and references. DELETE, because TRUNCATE
     makes new files."""
     tables = _tables(superuser)
@@ -139,7 +145,10 @@ def restore(seeded_app: Flask, superuser: psycopg.Connection[Any]) -> Callable[[
         [
             "SET session_replication_role = replica",
             *(f"DELETE FROM public.{table}" for table in tables),
-            *(f"INSERT INTO public.{table} SELECT * FROM seed.{table}" for table in tables),
+            *(
+                f"INSERT INTO public.{table} SELECT * FROM seed.{table}"
+                for table in tables
+            ),
             "UPDATE buying SET renewed_at = now()",  # as a relay does that lives
             # It is a restore, and no test but those of restores is about one.
             database_identity.REMEMBER,
@@ -233,7 +242,9 @@ class Clocks:
     nobody runs here, is taken to have looked at what can be bought all the while, unless a test
     says `relay_lives = False`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, database: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, database: psycopg.Connection[Any]
+    ) -> None:
         self._patch, self._database = monkeypatch, database
         self._wall_s = self._steady_s = 0.0
         self.relay_lives = True
@@ -242,7 +253,9 @@ class Clocks:
         """So many seconds pass, by both clocks."""
         self._steady_s += seconds
         self._patch.setattr(
-            clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._steady_s
+            clock,
+            "steady_source",
+            lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._steady_s,
         )
         self.set_wall(seconds)
 
@@ -251,15 +264,20 @@ class Clocks:
         self._wall_s += seconds
         if self.relay_lives:
             self._database.execute(
-                "UPDATE buying SET renewed_at = renewed_at + %s", (timedelta(seconds=seconds),)
+                "UPDATE buying SET renewed_at = renewed_at + %s",
+                (timedelta(seconds=seconds),),
             )
         self._patch.setattr(
-            clock, "wall_source", lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s)
+            clock,
+            "wall_source",
+            lambda: datetime.now(UTC) + timedelta(seconds=self._wall_s),
         )
 
 
 @pytest.fixture
-def clocks(monkeypatch: pytest.MonkeyPatch, superuser: psycopg.Connection[Any]) -> Clocks:
+def clocks(
+    monkeypatch: pytest.MonkeyPatch, superuser: psycopg.Connection[Any]
+) -> Clocks:
     return Clocks(monkeypatch, superuser)
 
 

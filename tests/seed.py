@@ -43,7 +43,9 @@ def seed_base() -> None:
                 for name in ("ama", "kofi", "cashier", "viewer", "both", "nobody")
             }
             for name in ("owner", "finance", "support"):
-                users.add(f"{name}@example.test", name.title(), PASSWORD, platform_role=name)
+                users.add(
+                    f"{name}@example.test", name.title(), PASSWORD, platform_role=name
+                )
         catalog.apply_sync("datamart", offers())
         for slug, number in (("ama", "0240000001"), ("kofi", "0240000002")):
             store = onboarding.open_store(
@@ -56,13 +58,25 @@ def seed_base() -> None:
             )
             ledger.fund_wallet(store.id, WALLET_PESEWAS, "opening balance", SYSTEM)
             with transaction() as session:
-                session.add(Membership(user_id=people["both"].id, store_id=store.id, role="owner"))
+                session.add(
+                    Membership(
+                        user_id=people["both"].id, store_id=store.id, role="owner"
+                    )
+                )
                 if slug == "ama":
                     session.add(
-                        Membership(user_id=people["cashier"].id, store_id=store.id, role="cashier")
+                        Membership(
+                            user_id=people["cashier"].id,
+                            store_id=store.id,
+                            role="cashier",
+                        )
                     )
                     session.add(
-                        Membership(user_id=people["viewer"].id, store_id=store.id, role="viewer")
+                        Membership(
+                            user_id=people["viewer"].id,
+                            store_id=store.id,
+                            role="viewer",
+                        )
                     )
         with transaction():
             ledger.fund_float(FLOAT_PESEWAS, "opening balance", SYSTEM)

@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a secret for tests, thirty-two characters or more"
 
 
-def migrate(urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str = "") -> None:
+def migrate(
+    urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str = ""
+) -> None:
     """`db upgrade` with these keys: `admin`, `app` and `store` name the roles."""
     alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
     alembic.attributes.update(
@@ -32,7 +34,9 @@ def migrate(urls: dict[str, str], secret_key: str = SECRET_KEY, fallbacks: str =
 def execute(statement: str | Executable, **values: Any) -> None:
     """Run one statement as the owner of the tables, and commit."""
     with _engine().begin() as connection:
-        connection.execute(text(statement) if isinstance(statement, str) else statement, values)
+        connection.execute(
+            text(statement) if isinstance(statement, str) else statement, values
+        )
 
 
 def read(statement: str) -> list[Any]:
@@ -42,5 +46,8 @@ def read(statement: str) -> list[Any]:
 
 
 def _engine() -> Engine:
-    address = "postgresql+psycopg://" + config.current().database_admin_url.partition("://")[2]
+    address = (
+        "postgresql+psycopg://"
+        + config.current().database_admin_url.partition("://")[2]
+    )
     return create_engine(address, poolclass=NullPool)

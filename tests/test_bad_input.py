@@ -245,7 +245,9 @@ def test_bad_input_is_answered_and_nothing_is_lost(
     text = re.sub(
         r"\s+",
         " ",
-        unescape(re.sub(r"<style.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL)),
+        unescape(
+            re.sub(r"<style.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL)
+        ),
     ).replace("\u00a0", " ")
     assert answer.status_code in wanted, text[:500]
     assert bad.says.lower() in text.lower(), text[:800]

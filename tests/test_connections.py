@@ -42,7 +42,9 @@ def test_each_role_connects_with_every_limit(app: Flask, role: str) -> None:
             True,
         )  # type: ignore[attr-defined]
         with engine.connect() as connection:
-            rows = connection.execute(text("SELECT name, setting, source FROM pg_settings")).all()
+            rows = connection.execute(
+                text("SELECT name, setting, source FROM pg_settings")
+            ).all()
     said = {name: setting for name, setting, source in rows if source == "client"}
     for name, setting in OURS_TO_SAY.items():
         assert said[name].split(",")[0] == str(setting).replace("\\", ""), name
@@ -105,10 +107,14 @@ def test_a_role_that_spoils_its_own_connections_stops_nothing_and_is_named_at_th
     with psycopg.connect(postgres["super"], autocommit=True) as watcher:
         database = watcher.info.dbname
         with psycopg.connect(postgres[URL_OF[role]], autocommit=True) as connection:
-            connection.execute(f"ALTER ROLE CURRENT_USER {poison.format(database=database)}")
+            connection.execute(
+                f"ALTER ROLE CURRENT_USER {poison.format(database=database)}"
+            )
         try:
             dispose(app)  # new connections from here on
-            page = app.test_client().get("/", base_url=f"http://ama.{config.base_domain}")
+            page = app.test_client().get(
+                "/", base_url=f"http://ama.{config.base_domain}"
+            )
             assert (page.status_code, b"MTN" in page.data) == (200, True)
             with app.app_context(), tenancy.across_stores():
                 assert stores.by_slug("ama") is not None
@@ -133,8 +139,20 @@ def test_a_command_that_may_not_start_says_so_in_one_sentence(
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]
     environment = {"PATH": os.defpath, "MAKOLA_SECRET_KEY": "short"}
     said = subprocess.run(
-        command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command,
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("Error: Makola cannot start:") and "Traceback" not in said.stderr
-    assert "MAKOLA_SECRET_KEY is too short: use at least 32 random characters." in said.stderr
+    assert (
+        said.stderr.startswith("Error: Makola cannot start:")
+        and "Traceback" not in said.stderr
+    )
+    assert (
+        "MAKOLA_SECRET_KEY is too short: use at least 32 random characters."
+        in said.stderr
+    )

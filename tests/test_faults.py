@@ -43,7 +43,9 @@ def test_every_row_is_shown_or_says_why_not(number: str, rest: str) -> None:
     assert "::test_" in shown or shown.startswith(("not built: ", "coming: "))
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED, ids=[f"{file}{name}" for file, name in NAMED])
+@pytest.mark.parametrize(
+    ("file", "name"), NAMED, ids=[f"{file}{name}" for file, name in NAMED]
+)
 def test_the_test_it_names_exists(file: str, name: str) -> None:
     assert (TESTS / file).is_file()
     assert name.removeprefix("::") in names_in(TESTS / file)

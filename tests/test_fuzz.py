@@ -26,7 +26,13 @@ from core.base.db import db
 from core.orders import Order
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-HOSTS = {"store": "ama", "portal": "portal", "admin": "admin", "hooks": "hooks", "bare": ""}
+HOSTS = {
+    "store": "ama",
+    "portal": "portal",
+    "admin": "admin",
+    "hooks": "hooks",
+    "bare": "",
+}
 NASTY = (
     "", "0", "-1", "1", "999999999999999999999", "1e9", "NaN", "%00", "\x00", "é", "٣",
     "../../etc/passwd", "'; DROP TABLE",
@@ -48,7 +54,9 @@ def theirs(in_store: Callable[..., Any]) -> Order:
     def make() -> Order:
         line = catalog.shelf()[0]
         return orders.place(
-            bundle_id=line.bundle_id, recipient_msisdn="+233241234567", idempotency_key="theirs" * 4
+            bundle_id=line.bundle_id,
+            recipient_msisdn="+233241234567",
+            idempotency_key="theirs" * 4,
         ).order
 
     order = in_store("kofi", make)
@@ -106,7 +114,11 @@ def snapshot(app: Flask) -> tuple[Any, ...]:
 
 def fill(random_: random.Random, token: str) -> dict[str, str]:
     form = {name: random_.choice(NASTY) for name in random_.sample(FIELDS, 6)}
-    return {**form, "csrf_token": token, "idempotency_key": f"fuzz-{random_.getrandbits(80):020x}"}
+    return {
+        **form,
+        "csrf_token": token,
+        "idempotency_key": f"fuzz-{random_.getrandbits(80):020x}",
+    }
 
 
 @pytest.mark.parametrize("role", ["nobody", "customer", "agent of A", "owner"])
@@ -124,9 +136,13 @@ def test_no_route_breaks_and_no_stranger_passes(
             continue
         host = HOSTS[room]
         visitor = (
-            {"portal": agent, "admin": owner}.get(room) if role in ("agent of A", "owner") else None
+            {"portal": agent, "admin": owner}.get(room)
+            if role in ("agent of A", "owner")
+            else None
         )
-        if (role == "agent of A" and room == "admin") or (role == "owner" and room == "portal"):
+        if (role == "agent of A" and room == "admin") or (
+            role == "owner" and room == "portal"
+        ):
             visitor = None
         visitor = visitor or Visitor(app, host or "x")
         visitor.base_url = f"http://{host}.localhost" if host else "http://localhost"
@@ -142,7 +158,9 @@ def test_no_route_breaks_and_no_stranger_passes(
         for path in paths(rule, values):
             for method in METHODS:
                 for attempt in range(1 if method not in ("GET", "POST") else 2):
-                    form = fill(random_, visitor.csrf_token if role != "nobody" else "x")
+                    form = fill(
+                        random_, visitor.csrf_token if role != "nobody" else "x"
+                    )
                     if attempt == 1 and method == "POST":
                         form |= _sensible(mine, bundle_id)
                     answer = visitor.client.open(
@@ -152,7 +170,13 @@ def test_no_route_breaks_and_no_stranger_passes(
                         headers={"Origin": visitor.base_url} if role != "nobody" else {},
                     )  # fmt: skip
                     seen[answer.status_code] += 1
-                    assert answer.status_code < 500, (role, method, room, path, answer.text[:300])
+                    assert answer.status_code < 500, (
+                        role,
+                        method,
+                        room,
+                        path,
+                        answer.text[:300],
+                    )
                     if (
                         role != "owner"
                         and room != "admin"
@@ -161,7 +185,10 @@ def test_no_route_breaks_and_no_stranger_passes(
                     ):
                         assert theirs.order_ref not in answer.text
                         assert answer.status_code >= 300, (role, method, room, path)
-    total, refused = sum(seen.values()), sum(n for code, n in seen.items() if 400 <= code < 500)
+    total, refused = (
+        sum(seen.values()),
+        sum(n for code, n in seen.items() if 400 <= code < 500),
+    )
     print(
         f"\n{role}: {total} requests, {dict(sorted(seen.items()))},"
         f" {100 * (total - refused) / total:.0f} % not 4xx"

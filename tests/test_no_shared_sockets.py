@@ -22,18 +22,26 @@ from operations import worker
 def sockets_to(port: int) -> int:
     """How many open sockets this process has to a port of this machine."""
     mine = {
-        os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if exists(name)
+        os.readlink(f"/proc/self/fd/{name}")
+        for name in os.listdir("/proc/self/fd")
+        if exists(name)
     }
     wanted = f":{port:04X}"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(line[2].endswith(wanted) and f"socket:[{line[9]}]" in mine for line in lines)
+    lines = [
+        line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ]
+    return sum(
+        line[2].endswith(wanted) and f"socket:[{line[9]}]" in mine for line in lines
+    )
 
 
 def exists(name: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{name}")
 
 
-def test_a_server_may_fork_after_the_application_is_made(app: Flask, config: Config) -> None:
+def test_a_server_may_fork_after_the_application_is_made(
+    app: Flask, config: Config
+) -> None:
     from wsgi import create_app
 
     port = int(config.database_url.rpartition(":")[2].partition("/")[0])

@@ -34,7 +34,11 @@ def old(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
             alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
             url = admin._replace(path=name).geturl()
             alembic.attributes.update(database_admin_url=url)
-            before = ScriptDirectory(str(ROOT / "migrations")).get_revision(REVISION).down_revision
+            before = (
+                ScriptDirectory(str(ROOT / "migrations"))
+                .get_revision(REVISION)
+                .down_revision
+            )
             command.upgrade(alembic, str(before))
             yield alembic, superuser._replace(path=name).geturl()
         finally:
@@ -117,12 +121,16 @@ def test_it_masks_what_is_there_keeps_the_walls_and_can_be_taken_back(
         assert forced == (True,)
         with pytest.raises(psycopg.errors.RestrictViolation):
             session.execute("UPDATE order_events SET text = ''")
-        assert session.execute("SELECT makola_mask_orders(ARRAY[1, 2, 3])").fetchone() == (0,), (
-            "under row-level security"
-        )
+        assert session.execute(
+            "SELECT makola_mask_orders(ARRAY[1, 2, 3])"
+        ).fetchone() == (0,), "under row-level security"
         session.execute("SELECT set_config('makola.scope', 'all', false)")
-        assert session.execute("SELECT makola_mask_orders(ARRAY[1, 2, 3])").fetchone() == (1,)
-        masked = session.execute("SELECT recipient_msisdn FROM orders ORDER BY id").fetchall()
+        assert session.execute(
+            "SELECT makola_mask_orders(ARRAY[1, 2, 3])"
+        ).fetchone() == (1,)
+        masked = session.execute(
+            "SELECT recipient_msisdn FROM orders ORDER BY id"
+        ).fetchall()
         assert masked == [(NUMBER,), (NUMBER,), ("+23324xxx4567",)]
     command.downgrade(alembic, "-1")
     command.upgrade(alembic, REVISION)

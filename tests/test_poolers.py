@@ -28,7 +28,9 @@ from core.base.db import db
 from core.base.poolers import Pooled
 from devkit import daemons
 
-PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+PROGRAM = shutil.which(
+    "pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
+)
 ROOT = Path(__file__).resolve().parents[1]
 SAID = (
     "{} leads to a connection pooler .* and not to PostgreSQL.* Give the address of PostgreSQL"
@@ -77,7 +79,9 @@ def pgbouncer(
             for path in (folder, folder.parent, folder.parent.parent):
                 path.chmod(0o755)
             command = [PROGRAM, str(folder / "ini")]  # it refuses to run as root
-            process = daemons.launch(command, folder / "log", None, signal.SIGTERM, nobody)
+            process = daemons.launch(
+                command, folder / "log", None, signal.SIGTERM, nobody
+            )
             stack.callback(lambda: daemons.end(process, signal.SIGTERM, signal.SIGKILL))
             daemons.await_ready(
                 process, lambda: daemons.is_taken(port), "pgbouncer", folder / "log"
@@ -105,13 +109,19 @@ class Relay:
                 return
             server = socket.create_connection(("127.0.0.1", self._target))
             self._open += [client, server]
-            for source, sink, change in ((client, server, bytes), (server, client, self._changing)):
+            for source, sink, change in (
+                (client, server, bytes),
+                (server, client, self._changing),
+            ):
                 threading.Thread(
                     target=self._carry, args=(source, sink, change), daemon=True
                 ).start()
 
     def _carry(
-        self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes]
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        change: Callable[[bytes], bytes],
     ) -> None:
         try:
             while data := source.recv(65_536):
@@ -156,11 +166,17 @@ def start(config: Config, **addresses: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("ignore_startup_parameters = options",)], ids=["as shipped", "options let by"]
+    "options",
+    [(), ("ignore_startup_parameters = options",)],
+    ids=["as shipped", "options let by"],
 )
 @pytest.mark.parametrize("mode", ["transaction", "session", "statement"])
 def test_the_real_pgbouncer_is_refused_in_a_sentence(
-    app: Flask, config: Config, pgbouncer: Callable[..., int], mode: str, options: tuple[str, ...]
+    app: Flask,
+    config: Config,
+    pgbouncer: Callable[..., int],
+    mode: str,
+    options: tuple[str, ...],
 ) -> None:
     port = pgbouncer(mode, *options)
     with pytest.raises(Pooled, match=SAID.format("DATABASE_URL")):
@@ -215,7 +231,10 @@ def test_every_command_of_ours_says_it_and_ends(
         [sys.executable, "-m", "flask", "--app", "wsgi", "relay"],
         cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert ran.returncode != 0 and "DATABASE_URL leads to a connection pooler" in ran.stderr
+    assert (
+        ran.returncode != 0
+        and "DATABASE_URL leads to a connection pooler" in ran.stderr
+    )
 
 
 @pytest.mark.parametrize("setting", ["database_url", "database_store_url"])
@@ -241,7 +260,9 @@ def test_a_pooler_put_in_after_the_start_is_not_used(
                 said = ""
             except OperationalError as error:
                 said = str(error.orig)
-        return made.test_client().get("/", base_url="http://ama.localhost").status_code, said
+        return made.test_client().get(
+            "/", base_url="http://ama.localhost"
+        ).status_code, said
 
     assert shop() == (200, "")
     is_there = True

@@ -24,13 +24,16 @@ from core.base import tenancy
 from core.catalog import Bundle, StoreBundle
 
 CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
 )
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=20),
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+        CHROMIUM is None,
+        reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
 AMA = Actor("agent", "Ama")
@@ -77,7 +80,9 @@ TORN = """() => { const bad = [], main = document.querySelector('main'), walk = 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
 
@@ -85,7 +90,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def port(app: Flask) -> Iterator[int]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield server.server_port
     server.shutdown()
@@ -159,7 +166,9 @@ def problems(page: Page, name: str, *, larger: bool = False) -> list[str]:
             page.evaluate(TWICE)
         checks = (WIDE, COVERED, SPLIT)
         found += [
-            f"{name} at {view}: {problem}" for check in checks for problem in page.evaluate(check)
+            f"{name} at {view}: {problem}"
+            for check in checks
+            for problem in page.evaluate(check)
         ]
     return found
 
@@ -185,7 +194,9 @@ def crawl(page: Page, starts: list[str]) -> list[str]:
             " a.search)"
         )
         waiting += [
-            link for link in links if not link.endswith(".csv") and not link.startswith("/static/")
+            link
+            for link in links
+            if not link.endswith(".csv") and not link.startswith("/static/")
         ]
         found += problems(page, path, larger=True)
     assert len(seen) >= 4, seen
@@ -196,11 +207,21 @@ def test_every_page_of_the_portal_fits(
     browser: Browser, port: int, ama_agent: Visitor, busy: list[str]
 ) -> None:
     context = opened(browser, ama_agent, port)
-    tabs = [f"/orders?tab={tab}" for tab in ("new", "processing", "late", "failed", "done")]
+    tabs = [
+        f"/orders?tab={tab}" for tab in ("new", "processing", "late", "failed", "done")
+    ]
     orders_ = [f"/orders/{code}" for code in busy]
     found = crawl(
         context.new_page(),
-        ["/", *tabs, "/orders?q=4567", "/orders?q=" + "x" * 80, *orders_, "/prices", "/wallet"],
+        [
+            "/",
+            *tabs,
+            "/orders?q=4567",
+            "/orders?q=" + "x" * 80,
+            *orders_,
+            "/prices",
+            "/wallet",
+        ],
     )
     context.close()
     assert found == [], "\n".join(found)
@@ -212,7 +233,13 @@ def test_every_page_of_the_console_fits(
     context = opened(browser, owner, port)
     found = crawl(
         context.new_page(),
-        ["/", "/orders", *(f"/orders/{code}" for code in busy), "/audit", "/orders?q=" + "x" * 80],
+        [
+            "/",
+            "/orders",
+            *(f"/orders/{code}" for code in busy),
+            "/audit",
+            "/orders?q=" + "x" * 80,
+        ],
     )
     context.close()
     assert found == [], "\n".join(found)
@@ -252,7 +279,11 @@ def test_every_page_of_a_store_and_every_log_in_fits(
 
 
 def test_news_of_orders_fits_beside_what_is_there(
-    browser: Browser, port: int, ama_agent: Visitor, busy: list[str], place: Callable[..., str]
+    browser: Browser,
+    port: int,
+    ama_agent: Visitor,
+    busy: list[str],
+    place: Callable[..., str],
 ) -> None:
     context = opened(browser, ama_agent, port)
     page = context.new_page()
@@ -280,7 +311,9 @@ def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]
     tables_owner.execute(dear.values(cost_pesewas=488_888, agent_price_pesewas=499_999))
     tables_owner.execute(
         update(StoreBundle)
-        .where(StoreBundle.bundle_id.in_(select(Bundle.id).where(Bundle.network == "mtn")))
+        .where(
+            StoreBundle.bundle_id.in_(select(Bundle.id).where(Bundle.network == "mtn"))
+        )
         .values(price_pesewas=508_888, agent_price_pesewas=499_999)
     )
     store_id = in_store("ama", tenancy.current_store_id)
@@ -342,11 +375,15 @@ def test_numbers_in_sentences_stay_whole(
         look(deed)
     for button in ("Process selected", "Cancel …"):
         page.goto("/orders")
-        page.evaluate("for (const e of document.querySelectorAll('[name=order]')) e.checked = true")
+        page.evaluate(
+            "for (const e of document.querySelectorAll('[name=order]')) e.checked = true"
+        )
         page.evaluate(
             f"document.querySelector('[data-{button.split()[0].lower()}]').disabled = false"
         )
-        page.evaluate(f"document.querySelector('[data-{button.split()[0].lower()}]').click()")
+        page.evaluate(
+            f"document.querySelector('[data-{button.split()[0].lower()}]').click()"
+        )
         page.wait_for_url(re.compile("/orders/(process|cancel)$"))
         look(button)
     context.close()

@@ -40,7 +40,9 @@ def theirs(app: Flask, as_store: Callable[..., Any]) -> Order:
     def order() -> Order:
         bundle_id = catalog.shelf()[0].bundle_id
         placed = orders.place(
-            bundle_id=bundle_id, recipient_msisdn="+233241234567", idempotency_key="theirs" * 4
+            bundle_id=bundle_id,
+            recipient_msisdn="+233241234567",
+            idempotency_key="theirs" * 4,
         )
         return orders.release(placed.order.code, AMA)
 
@@ -55,7 +57,9 @@ def mine(app: Flask, as_store: Callable[..., Any]) -> Order:
     def order() -> Order:
         bundle_id = catalog.shelf()[0].bundle_id
         return orders.place(
-            bundle_id=bundle_id, recipient_msisdn="+233241234568", idempotency_key="mine" * 6
+            bundle_id=bundle_id,
+            recipient_msisdn="+233241234568",
+            idempotency_key="mine" * 6,
         ).order
 
     found: Order = as_store("ama", order)
@@ -68,11 +72,15 @@ def connected(app: Flask, postgres: dict[str, str]) -> Connected:
     signed."""
 
     @contextmanager
-    def connect(role: str, store_id: int | None = None) -> Iterator[psycopg.Connection[Any]]:
+    def connect(
+        role: str, store_id: int | None = None
+    ) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(postgres[URL_OF[role]], autocommit=True) as connection:
             if store_id is not None:
                 told = f"{store_id}.{signed.mac(f'store:{store_id}')}"
-                connection.execute("SELECT set_config('makola.store', %s, false)", (told,))
+                connection.execute(
+                    "SELECT set_config('makola.store', %s, false)", (told,)
+                )
             yield connection
 
     return connect
@@ -261,14 +269,17 @@ def test_hostile_statements_of_either_role(
 def test_hostile_statements_of_a_store(
     connected: Connected, theirs: Order, mine: Order, what: str
 ) -> None:
-    statement = STORE_ONLY[what].format(ama=mine.store_id, kofi=theirs.store_id, order=theirs.id)
+    statement = STORE_ONLY[what].format(
+        ama=mine.store_id, kofi=theirs.store_id, order=theirs.id
+    )
     with connected("store", mine.store_id) as connection:
         connection.execute("SELECT set_config('makola.scope', 'all', false)")
         assert refused(connection, statement)
 
 
 @pytest.mark.parametrize(
-    "forged", ["{kofi}", "{kofi}.", "{kofi}.{mac}", "{kofi}.{own}", "-1.x", "all", "1 OR 1=1"]
+    "forged",
+    ["{kofi}", "{kofi}.", "{kofi}.{mac}", "{kofi}.{own}", "-1.x", "all", "1 OR 1=1"],
 )
 def test_no_statement_can_name_another_store(
     connected: Connected, theirs: Order, mine: Order, forged: str
@@ -279,7 +290,9 @@ def test_no_statement_can_name_another_store(
     with connected("store", mine.store_id) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (1,)
         connection.execute("SELECT set_config('makola.store', %s, false)", (told,))
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not set by this program"):
+        with pytest.raises(
+            psycopg.errors.InsufficientPrivilege, match="not set by this program"
+        ):
             connection.execute("SELECT recipient_msisdn FROM orders")
         connection.execute("SELECT set_config('makola.store', '', false)")
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (0,)
@@ -305,8 +318,16 @@ def hold(order: Order, **changes: Any) -> dict[str, Any]:
     "changes",
     [
         {"kind": "commit"},
-        {"kind": "fund_wallet", "legs": [["bank", 500], ["wallet", -500]], "order_id": None},
-        {"kind": "take_back", "legs": [["wallet", 500], ["bank", -500]], "order_id": None},
+        {
+            "kind": "fund_wallet",
+            "legs": [["bank", 500], ["wallet", -500]],
+            "order_id": None,
+        },
+        {
+            "kind": "take_back",
+            "legs": [["wallet", 500], ["bank", -500]],
+            "order_id": None,
+        },
         {
             "kind": "rounding",
             "legs": [["price_variance", 5], ["supplier_float", -5]],
@@ -335,14 +356,20 @@ def test_a_store_moves_its_own_held_money_and_no_other_even_signed(
     """Also if a page of ours were talked into signing: what the stores' role may book stands in the
     database."""
     with connected("store", mine.store_id) as connection:
-        for words in (hold(mine, **changes), hold(theirs), hold(theirs, store_id=mine.store_id)):
+        for words in (
+            hold(mine, **changes),
+            hold(theirs),
+            hold(theirs, store_id=mine.store_id),
+        ):
             said = signed.say("makola_post", **words)
             with pytest.raises(
-                psycopg.errors.InsufficientPrivilege, match="its own orders, nothing else"
+                psycopg.errors.InsufficientPrivilege,
+                match="its own orders, nothing else",
             ):
                 connection.execute("SELECT makola_post_own(%(said)s, %(mac)s)", said)
         connection.execute(
-            "SELECT makola_post_own(%(said)s, %(mac)s)", signed.say("makola_post", **hold(mine))
+            "SELECT makola_post_own(%(said)s, %(mac)s)",
+            signed.say("makola_post", **hold(mine)),
         )
     tables_owner.execute(
         "UPDATE orders SET state = 'queued' WHERE id = :id", id=mine.id
@@ -350,7 +377,9 @@ def test_a_store_moves_its_own_held_money_and_no_other_even_signed(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_words_nobody_signed_are_not_heard(connected: Connected, mine: Order, role: str) -> None:
+def test_words_nobody_signed_are_not_heard(
+    connected: Connected, mine: Order, role: str
+) -> None:
     said = signed.say("makola_post", **hold(mine))
     others = signed.say("makola_prune", **hold(mine))
     function = {"store": "makola_post_own", "platform": "makola_post"}[role]
@@ -362,15 +391,19 @@ def test_words_nobody_signed_are_not_heard(connected: Connected, mine: Order, ro
             (said["said"], others["mac"]),
         ):
             with pytest.raises(
-                psycopg.errors.InsufficientPrivilege, match="not asked for by this program"
+                psycopg.errors.InsufficientPrivilege,
+                match="not asked for by this program",
             ):
                 connection.execute(
-                    sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(function)), (words, mac)
+                    sql.SQL("SELECT {}(%s, %s)").format(sql.Identifier(function)),
+                    (words, mac),
                 )
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_right_that_a_role_gives_itself_is_none(connected: Connected, role: str) -> None:
+def test_a_right_that_a_role_gives_itself_is_none(
+    connected: Connected, role: str
+) -> None:
     """PostgreSQL only warns."""
     with connected(role) as connection:
         connection.execute("GRANT ALL ON entries TO CURRENT_USER")
@@ -383,7 +416,9 @@ def test_a_right_that_a_role_gives_itself_is_none(connected: Connected, role: st
 def test_a_permit_is_good_for_its_own_connection_alone(
     connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promote = "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'"
+    promote = (
+        "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'"
+    )
     with connected("platform") as one, connected("platform") as other:
         permit = signed.mac(f"people:{one.info.backend_pid}")
         other.execute("SELECT set_config('makola.permit', %s, false)", (permit,))
@@ -406,12 +441,20 @@ def test_what_the_program_writes_about_people_is_permitted_and_only_by_its_own_w
             .where(users.User.email == "ama@example.test")
             .values(platform_role="none")
         )
-    raw = text("UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'")
-    with pytest.raises(Exception, match="written by the program alone"), transaction() as session:
+    raw = text(
+        "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'"
+    )
+    with (
+        pytest.raises(Exception, match="written by the program alone"),
+        transaction() as session,
+    ):
         session.execute(raw)
     event.remove(Session, "before_flush", permits.permit_flush)
     try:
-        with pytest.raises(Exception, match="written by the program alone"), transaction():
+        with (
+            pytest.raises(Exception, match="written by the program alone"),
+            transaction(),
+        ):
             users.add("new@example.test", "New", "a long enough password")
     finally:
         event.listen(Session, "before_flush", permits.permit_flush)
@@ -420,9 +463,18 @@ def test_what_the_program_writes_about_people_is_permitted_and_only_by_its_own_w
 @pytest.mark.parametrize(
     ("deed", "subject"),
     [
-        ("UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'", "user:"),
-        ("UPDATE users SET password_hash = 'x' WHERE email = 'ama@example.test'", "user:"),
-        ("UPDATE users SET email = 'x@example.test' WHERE email = 'ama@example.test'", "user:"),
+        (
+            "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'",
+            "user:",
+        ),
+        (
+            "UPDATE users SET password_hash = 'x' WHERE email = 'ama@example.test'",
+            "user:",
+        ),
+        (
+            "UPDATE users SET email = 'x@example.test' WHERE email = 'ama@example.test'",
+            "user:",
+        ),
         ("UPDATE memberships SET role = 'owner' WHERE role = 'cashier'", "/"),
         ("DELETE FROM memberships WHERE role = 'viewer'", "/"),
     ],
@@ -446,16 +498,22 @@ def test_whoever_changes_a_person_is_in_the_audit_and_past_the_trigger_in_the_pr
         connection.execute(
             "UPDATE users SET platform_role = 'owner' WHERE email = 'viewer@example.test'"
         )
-        connection.execute("UPDATE memberships SET role = 'viewer' WHERE role = 'owner'")
+        connection.execute(
+            "UPDATE memberships SET role = 'viewer' WHERE role = 'owner'"
+        )
     found = {item["rule"]: item["subjects"] for item in proof.prove().findings}
-    assert set(found) == {"people"} and any(name.startswith("user:") for name in found["people"])
+    assert set(found) == {"people"} and any(
+        name.startswith("user:") for name in found["people"]
+    )
     assert any(name.startswith("member ") for name in found["people"])
 
 
 def test_a_store_s_connection_ends_nobody_else_s(connected: Connected) -> None:
     with connected("platform") as other, connected("store") as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("SELECT pg_terminate_backend(%s)", (other.info.backend_pid,))
+            connection.execute(
+                "SELECT pg_terminate_backend(%s)", (other.info.backend_pid,)
+            )
         assert other.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -465,9 +523,14 @@ def test_what_a_webhook_said_stays_and_its_count_only_grows(
     from core.supplier import webhook_events
 
     with transaction():
-        webhook_events.keep({"event_key": "k", "body": b"1", "headers": {"a": "b"}, "event": "e"})
+        webhook_events.keep(
+            {"event_key": "k", "body": b"1", "headers": {"a": "b"}, "event": "e"}
+        )
     with connected("platform") as connection:
-        assert connection.execute("UPDATE webhook_events SET times = times + 1").rowcount == 1
+        assert (
+            connection.execute("UPDATE webhook_events SET times = times + 1").rowcount
+            == 1
+        )
         for statement in (
             "SET times = 0",
             "SET headers = '{}'",
@@ -477,7 +540,9 @@ def test_what_a_webhook_said_stays_and_its_count_only_grows(
             assert refused(connection, f"UPDATE webhook_events {statement}")
 
 
-def test_an_answer_of_the_supplier_is_written_once(connected: Connected, across: Flask) -> None:
+def test_an_answer_of_the_supplier_is_written_once(
+    connected: Connected, across: Flask
+) -> None:
     from core.base import clock
     from core.supplier import supply
 
@@ -511,7 +576,9 @@ def test_what_a_role_reaches_is_what_the_list_says(
     assert set(found) == rights.wanted(ROLES[role], role)
 
 
-def test_every_table_and_function_is_in_the_list(app: Flask, postgres: dict[str, str]) -> None:
+def test_every_table_and_function_is_in_the_list(
+    app: Flask, postgres: dict[str, str]
+) -> None:
     """A new one is decided about for each role, not forgotten."""
     with psycopg.connect(postgres["admin"]) as connection:
         tables = {
@@ -531,7 +598,9 @@ def test_every_table_and_function_is_in_the_list(app: Flask, postgres: dict[str,
     assert functions == dict.fromkeys(rights.FUNCTIONS, "makola_definer true")
 
 
-def test_nobody_logs_in_as_the_role_that_owns_the_functions(postgres: dict[str, str]) -> None:
+def test_nobody_logs_in_as_the_role_that_owns_the_functions(
+    postgres: dict[str, str],
+) -> None:
     with psycopg.connect(postgres["super"]) as connection:
         row = connection.execute(
             "SELECT rolcanlogin, rolsuper FROM pg_roles WHERE rolname = 'makola_definer'"
@@ -559,7 +628,9 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("damage", "repair", "said"), DAMAGE, ids=[said for *_, said in DAMAGE])
+@pytest.mark.parametrize(
+    ("damage", "repair", "said"), DAMAGE, ids=[said for *_, said in DAMAGE]
+)
 def test_a_start_with_a_right_too_many_or_too_few_is_refused_by_name(
     app: Flask,
     config: Any,
@@ -575,7 +646,8 @@ def test_a_start_with_a_right_too_many_or_too_few_is_refused_by_name(
         connection.execute(damage.format(role=f"makola_{role}"))  # type: ignore[arg-type]
         try:
             with pytest.raises(
-                rights.WrongRights, match=f"connects as makola_.*, which .*{said}.*db upgrade"
+                rights.WrongRights,
+                match=f"connects as makola_.*, which .*{said}.*db upgrade",
             ):
                 create_app(config)
         finally:
@@ -592,17 +664,24 @@ def test_a_program_whose_key_the_database_does_not_know_does_not_start(
 
     try:
         with pytest.raises(
-            rights.WrongRights, match="knows neither the MAKOLA_SECRET_KEY of this program"
+            rights.WrongRights,
+            match="knows neither the MAKOLA_SECRET_KEY of this program",
         ):
             create_app(
-                replace(config, secret_key="another secret of thirty-two characters or more")
+                replace(
+                    config, secret_key="another secret of thirty-two characters or more"
+                )
             )
     finally:
         settings.use(config)
 
 
 def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
-    app: Flask, config: Any, postgres: dict[str, str], as_store: Callable[..., Any], mine: Order
+    app: Flask,
+    config: Any,
+    postgres: dict[str, str],
+    as_store: Callable[..., Any],
+    mine: Order,
 ) -> None:
     """No moment at which processes with the old key, or with the new one, see empty pages."""
     from dataclasses import replace
@@ -656,8 +735,14 @@ def test_work_in_a_store_as_the_platform_is_narrowed_by_the_database_too(
     from core.base.db import db
 
     with app.app_context():
-        for scope, seen in ((tenancy.inside(mine.store_id), 1), (tenancy.across_stores(), 2)):
+        for scope, seen in (
+            (tenancy.inside(mine.store_id), 1),
+            (tenancy.across_stores(), 2),
+        ):
             with scope:
-                assert db.session.execute(text("SELECT count(*) FROM orders")).scalar_one() == seen
+                assert (
+                    db.session.execute(text("SELECT count(*) FROM orders")).scalar_one()
+                    == seen
+                )
         with tenancy.across_stores(), transaction():
             ledger.fund_float(1, "books go on", SYSTEM)

@@ -92,7 +92,11 @@ def test_nothing_runs_text_reads_foreign_objects_or_opens_a_shell() -> None:
                     f"{name}: {ast.unparse(node)[:80]}"
                 )
                 for word in node.keywords:
-                    said = word.value.value if isinstance(word.value, ast.Constant) else None
+                    said = (
+                        word.value.value
+                        if isinstance(word.value, ast.Constant)
+                        else None
+                    )
                     assert NEVER_SAID.get(str(word.arg), ...) is not said, (
                         f"{name}: {ast.unparse(node)[:80]}"
                     )
@@ -116,22 +120,29 @@ def test_scripts_of_ours_never_read_markup_or_code_from_text() -> None:
             continue
         text = path.read_text()
         assert re.findall(
-            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", text
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function",
+            text,
         ) == (["innerHTML", "innerHTML"] if path.name == "makola.js" else []), path.name
         assert (
-            "postMessage" not in text and "__proto__" not in text and "Object.assign" not in text
+            "postMessage" not in text
+            and "__proto__" not in text
+            and "Object.assign" not in text
         ), path.name
 
 
 def test_every_password_field_is_masked_and_open_to_password_managers() -> None:
     fields = []
     for path in sorted((ROOT / "templates").rglob("*.html")):
-        for call in re.findall(r'field\("[a-z_]*password[a-z_]*",[^}]*\}\}', path.read_text()):
+        for call in re.findall(
+            r'field\("[a-z_]*password[a-z_]*",[^}]*\}\}', path.read_text()
+        ):
             fields.append(path.name)
             assert 'type="password"' in call, path
             assert re.search(r'autocomplete="(current|new)-password"', call), path
     assert len(fields) >= 2
-    everything = "".join(path.read_text() for path in (ROOT / "static").glob("[!h]*.js"))
+    everything = "".join(
+        path.read_text() for path in (ROOT / "static").glob("[!h]*.js")
+    )
     assert "paste" not in everything
 
 
@@ -140,7 +151,14 @@ HOSTS = ("ama", "portal", "admin", "hooks", "nobody")
 
 def test_trace_is_answered_by_no_page(app: Flask) -> None:
     for host in HOSTS:
-        for path in ("/", "/login", "/orders", "/healthz", "/metrics", "/static/none.css"):
+        for path in (
+            "/",
+            "/login",
+            "/orders",
+            "/healthz",
+            "/metrics",
+            "/static/none.css",
+        ):
             answer = app.test_client().open(
                 path,
                 method="TRACE",
@@ -151,7 +169,9 @@ def test_trace_is_answered_by_no_page(app: Flask) -> None:
             assert answer.status_code >= 400 or path == "/healthz", (host, path)
 
 
-def test_every_answer_names_what_it_is(app: Flask, ama_agent: Visitor, owner: Visitor) -> None:
+def test_every_answer_names_what_it_is(
+    app: Flask, ama_agent: Visitor, owner: Visitor
+) -> None:
     client, css = app.test_client(), app.extensions["static_names"]["app.css"]
     answers = [
         client.get(path, base_url="http://ama.localhost")
@@ -166,7 +186,9 @@ def test_every_answer_names_what_it_is(app: Flask, ama_agent: Visitor, owner: Vi
         )
     ]
     answers += [
-        visitor.get(path) for visitor in (ama_agent, owner) for path in ("/", "/orders", "/no-page")
+        visitor.get(path)
+        for visitor in (ama_agent, owner)
+        for path in ("/", "/orders", "/no-page")
     ]
     answers.append(ama_agent.get("/wallet.csv"))
     for answer in answers:
@@ -215,11 +237,15 @@ def test_a_form_older_than_any_session_is_refused(
     made = itsdangerous.TimestampSigner.get_timestamp
     with monkeypatch.context() as earlier:
         earlier.setattr(
-            itsdangerous.TimestampSigner, "get_timestamp", lambda signer: made(signer) - age_s
+            itsdangerous.TimestampSigner,
+            "get_timestamp",
+            lambda signer: made(signer) - age_s,
         )
         token = ama_agent.csrf_token
     assert (
-        ama_agent.post("/theme", {"theme": "dark", "csrf_token": token}, csrf=False).status_code
+        ama_agent.post(
+            "/theme", {"theme": "dark", "csrf_token": token}, csrf=False
+        ).status_code
         == 400
     )
     assert ama_agent.post("/theme", {"theme": "dark"}).status_code == 303

@@ -141,7 +141,9 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)((?:::\w+)+)`", TEXT)))
 FILES = sorted(set(re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.\w+|[a-z_]+\.py)`", TEXT)))
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED, ids=[f"{file}{name}" for file, name in NAMED])
+@pytest.mark.parametrize(
+    ("file", "name"), NAMED, ids=[f"{file}{name}" for file, name in NAMED]
+)
 def test_a_test_it_names_exists(file: str, name: str) -> None:
     assert name.removeprefix("::") in names_in(TESTS / file)
 
@@ -149,19 +151,25 @@ def test_a_test_it_names_exists(file: str, name: str) -> None:
 def test_every_file_it_names_exists() -> None:
     assert len(NAMED) > 100 and len(FILES) > 20
     assert [
-        file for file in FILES if not (ROOT / file).is_file() and not (TESTS / file).is_file()
+        file
+        for file in FILES
+        if not (ROOT / file).is_file() and not (TESTS / file).is_file()
     ] == []
     for title in re.findall(
-        r"\*([A-Z][^*,]{8,}?)\*(?= (?:above|in operate\.md)|[:,])", TEXT.partition("\n## OWASP")[2]
+        r"\*([A-Z][^*,]{8,}?)\*(?= (?:above|in operate\.md)|[:,])",
+        TEXT.partition("\n## OWASP")[2],
     ):
         everywhere = TEXT + (ROOT / "docs" / "operate.md").read_text()
-        assert re.search(rf"(?m)^#+ {re.escape(title)}", everywhere) or title == "By field", title
+        assert (
+            re.search(rf"(?m)^#+ {re.escape(title)}", everywhere) or title == "By field"
+        ), title
 
 
 def test_every_route_is_listed_in_its_room(app: Flask) -> None:
     listed: list[tuple[str, str]] = []
     for room, routes in re.findall(
-        r"(?m)^\| (\w+) \| [^|]+ \| ((?:`(?:GET|POST) [^`]+` ?)+)\|$", section("Who may what")
+        r"(?m)^\| (\w+) \| [^|]+ \| ((?:`(?:GET|POST) [^`]+` ?)+)\|$",
+        section("Who may what"),
     ):
         listed += [(room, route) for route in re.findall(r"`([^`]+)`", routes)]
     served = {
@@ -186,7 +194,9 @@ def cookie_calls() -> Iterator[tuple[str, ast.Call, ast.Module]]:
 
 def test_every_cookie_is_listed_and_locked(app: Flask) -> None:
     rows = re.findall(r"(?m)^\| `([\w-]+)` \|[^|]+\| ([^|]+) \|", section("Cookies"))
-    assert {flags for _name, flags in rows} == {"Secure, HttpOnly, SameSite=Lax, Path=/"}
+    assert {flags for _name, flags in rows} == {
+        "Secure, HttpOnly, SameSite=Lax, Path=/"
+    }
     named = {str(app.config["SESSION_COOKIE_NAME"])}
     for file, call, tree in cookie_calls():
         said = {
@@ -195,16 +205,21 @@ def test_every_cookie_is_listed_and_locked(app: Flask) -> None:
             if isinstance(word.value, ast.Constant)
         }
         locks = {"secure": True, "httponly": True, "samesite": "Lax", "path": "/"}
-        assert {lock: said.get(lock) for lock in locks} == locks, f"{file}: {ast.unparse(call)}"
+        assert {lock: said.get(lock) for lock in locks} == locks, (
+            f"{file}: {ast.unparse(call)}"
+        )
         assert "domain" not in said, f"{file}: {ast.unparse(call)}"
         first = call.args[0]
         if isinstance(first, ast.Name):  # a constant of the module
             (first,) = (
                 node.value
                 for node in tree.body
-                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == first.id
+                if isinstance(node, ast.Assign)
+                and ast.unparse(node.targets[0]) == first.id
             )
-        assert isinstance(first, ast.Constant), f"{file}: a cookie's name is written down"
+        assert isinstance(first, ast.Constant), (
+            f"{file}: a cookie's name is written down"
+        )
         named.add(str(first.value))
     assert named == {name for name, _flags in rows}
     assert all(name.startswith("__Host-") for name in named)
@@ -224,7 +239,9 @@ def test_every_header_is_listed(app: Flask, ama_agent: Visitor, owner: Visitor) 
         **security.FIXED,
         security.STRICT_TRANSPORT[0]: security.STRICT_TRANSPORT[1],
     }.items():
-        assert re.search(rf"(?m)^\| `{name}` \|.*\| `{re.escape(value)}` \|$", TEXT), name
+        assert re.search(rf"(?m)^\| `{name}` \|.*\| `{re.escape(value)}` \|$", TEXT), (
+            name
+        )
     assert f"`{security.policy([])}`" in section("Headers")
     client, css = app.test_client(), app.extensions["static_names"]["app.css"]
     paths = (
@@ -238,12 +255,16 @@ def test_every_header_is_listed(app: Flask, ama_agent: Visitor, owner: Visitor) 
         "/robots.txt",
     )
     answers = [client.get(path, base_url="https://ama.localhost") for path in paths]
-    answers += [ama_agent.get(path) for path in ("/", "/wallet.csv", "/orders/news", "/nowhere")]
+    answers += [
+        ama_agent.get(path) for path in ("/", "/wallet.csv", "/orders/news", "/nowhere")
+    ]
     answers += [owner.get(path) for path in ("/", "/audit", "/supplier/panel")]
     answers += [Visitor(app, "portal").get(path) for path in ("/login", "/orders")]
     answers.append(
         client.delete(
-            "/", base_url="http://ama.localhost", headers={"Origin": "http://ama.localhost"}
+            "/",
+            base_url="http://ama.localhost",
+            headers={"Origin": "http://ama.localhost"},
         )
     )
     sent = {name for answer in answers for name, _value in answer.headers}

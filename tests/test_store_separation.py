@@ -35,7 +35,9 @@ STORE_TABLES = (
 
 
 @pytest.fixture(params=["both layers", "only row-level security", "only the ORM scope"])
-def layers(request: pytest.FixtureRequest, app: Flask, postgres: dict[str, str]) -> Iterator[str]:
+def layers(
+    request: pytest.FixtureRequest, app: Flask, postgres: dict[str, str]
+) -> Iterator[str]:
     """Take one of the two layers away for a test."""
     if request.param == "only row-level security":
         event.remove(Session, "do_orm_execute", tenancy.scope_statement)
@@ -140,7 +142,8 @@ def test_every_table_with_a_store_has_both_walls(app: Flask) -> None:
             )
         ).all()
     four = {
-        f"{kind}_wall to {{makola_{kind}}}" for kind in ("definer", "owner", "platform", "store")
+        f"{kind}_wall to {{makola_{kind}}}"
+        for kind in ("definer", "owner", "platform", "store")
     }
     guarded = {
         name
@@ -165,7 +168,11 @@ def test_references_between_tables_of_a_store_carry_the_store(app: Flask) -> Non
                 " 'public'::regnamespace"
             )
         ).all()
-    inside = {(frm, to): 0 for frm, to, _n in rows if frm in STORE_TABLES and to in STORE_TABLES}
+    inside = {
+        (frm, to): 0
+        for frm, to, _n in rows
+        if frm in STORE_TABLES and to in STORE_TABLES
+    }
     for frm, to, columns in rows:
         if (frm, to) in inside:
             inside[frm, to] = max(inside[frm, to], columns)
@@ -177,7 +184,9 @@ def test_with_no_store_raw_sql_sees_nothing(
     app: Flask, twins: dict[str, Order], table: str
 ) -> None:
     with app.app_context():
-        assert db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        assert (
+            db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        )
 
 
 def test_with_no_store_the_orm_refuses_to_ask(context: Flask) -> None:
@@ -191,7 +200,10 @@ def test_a_setting_does_not_leak_through_the_pool(
     for _ in range(5):
         as_store("ama", orders.tab_counts)
         with app.app_context():
-            assert db.session.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
+            assert (
+                db.session.execute(text("SELECT count(*) FROM orders")).scalar_one()
+                == 0
+            )
 
 
 def test_each_store_sees_its_own_rows_only(
@@ -213,7 +225,10 @@ def test_each_store_sees_its_own_rows_only(
     assert ama["codes"] == ama["found"] == [twins["ama"].code]
     assert kofi["codes"] == kofi["found"] == [twins["kofi"].code]
     assert (ama["counts"]["new"], kofi["counts"]["new"]) == (0, 1)
-    assert (ama["statement"], kofi["statement"]) == (["hold", "fund_wallet"], ["fund_wallet"])
+    assert (ama["statement"], kofi["statement"]) == (
+        ["hold", "fund_wallet"],
+        ["fund_wallet"],
+    )
     assert kofi["wallet"].held_pesewas == 0
     assert ama["prices"] == kofi["prices"] == ama["shelf"] == kofi["shelf"]
     assert (ama["events"], kofi["events"]) == (2, 1)
@@ -227,7 +242,9 @@ def test_acts_on_another_store_s_order_find_nothing(
     for act in (orders.release, orders.cancel, orders.request_look):
         with pytest.raises(orders.NoSuchOrder):
             inside("ama", lambda act=act: act(theirs, AMA))
-    assert [row.ok for row in inside("ama", lambda: orders.release_many([theirs], AMA))] == [False]
+    assert [
+        row.ok for row in inside("ama", lambda: orders.release_many([theirs], AMA))
+    ] == [False]
     mine = inside("kofi", lambda: orders.by_code(theirs))
     assert mine is not None
     assert mine.state == "pending"
@@ -241,8 +258,12 @@ def test_a_bulk_update_stays_in_its_store(
             session.execute(update(Order).values(wait_reason="mine"))
 
     inside("ama", mark)
-    assert inside("kofi", lambda: orders.by_code(twins["kofi"].code)).wait_reason is None
-    assert inside("ama", lambda: orders.by_code(twins["ama"].code)).wait_reason == "mine"
+    assert (
+        inside("kofi", lambda: orders.by_code(twins["kofi"].code)).wait_reason is None
+    )
+    assert (
+        inside("ama", lambda: orders.by_code(twins["ama"].code)).wait_reason == "mine"
+    )
 
 
 def test_a_row_for_another_store_is_refused(

@@ -48,7 +48,9 @@ def urls(postgres: dict[str, str]) -> Iterator[dict[str, str]]:
         f"one_role_{secrets.token_hex(4)}_test",
         urlsplit(postgres["admin"]).username or "",
     )
-    urls = {key: urlsplit(url)._replace(path=name).geturl() for key, url in postgres.items()}
+    urls = {
+        key: urlsplit(url)._replace(path=name).geturl() for key, url in postgres.items()
+    }
     with psycopg.connect(postgres["super"], autocommit=True) as server:
         server.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
@@ -56,7 +58,9 @@ def urls(postgres: dict[str, str]) -> Iterator[dict[str, str]]:
             )
         )
         try:
-            alembic = AlembicConfig(str(tables_owner.ROOT / "migrations" / "alembic.ini"))
+            alembic = AlembicConfig(
+                str(tables_owner.ROOT / "migrations" / "alembic.ini")
+            )
             alembic.attributes.update(database_admin_url=urls["admin"])
             command.upgrade(alembic, BEFORE)
             with psycopg.connect(urls["super"], autocommit=True) as connection:
@@ -64,11 +68,15 @@ def urls(postgres: dict[str, str]) -> Iterator[dict[str, str]]:
                 yesterdays_role.make(connection)
             yield urls | {"before": yesterdays_role.address(urls["admin"])}
         finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            server.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
             server.execute("DROP ROLE IF EXISTS makola_app")
 
 
-def test_yesterdays_processes_work_on_until_their_role_is_dropped(urls: dict[str, str]) -> None:
+def test_yesterdays_processes_work_on_until_their_role_is_dropped(
+    urls: dict[str, str],
+) -> None:
     with psycopg.connect(
         urls["before"], options="-c makola.scope=all", autocommit=True
     ) as yesterday:
@@ -91,7 +99,10 @@ def test_yesterdays_processes_work_on_until_their_role_is_dropped(urls: dict[str
         policies = connection.execute(
             "SELECT DISTINCT policyname FROM pg_policies WHERE schemaname = 'public'"
         ).fetchall()
-    assert {name for (name,) in policies} == {*rights.POLICIES, *rights.POLICIES_OF_STORES}
+    assert {name for (name,) in policies} == {
+        *rights.POLICIES,
+        *rights.POLICIES_OF_STORES,
+    }
 
 
 def test_the_new_roles_see_what_was_there(app: Flask, urls: dict[str, str]) -> None:
@@ -113,10 +124,14 @@ def test_the_new_roles_see_what_was_there(app: Flask, urls: dict[str, str]) -> N
         assert owner.execute("SELECT makola_people_off()").fetchall() == []
 
 
-def test_rights_too_many_or_too_few_are_put_right_by_an_upgrade(urls: dict[str, str]) -> None:
+def test_rights_too_many_or_too_few_are_put_right_by_an_upgrade(
+    urls: dict[str, str],
+) -> None:
     tables_owner.migrate(urls)
     with psycopg.connect(urls["super"], autocommit=True) as connection:
-        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO makola_store, PUBLIC")
+        connection.execute(
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO makola_store, PUBLIC"
+        )
         connection.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC")
         connection.execute("GRANT CREATE ON SCHEMA public TO makola_platform")
         connection.execute("REVOKE SELECT ON orders FROM makola_platform")
@@ -135,7 +150,9 @@ def test_rights_too_many_or_too_few_are_put_right_by_an_upgrade(urls: dict[str, 
         )
 
 
-def test_a_role_that_is_not_there_is_asked_for_with_its_lines(urls: dict[str, str]) -> None:
+def test_a_role_that_is_not_there_is_asked_for_with_its_lines(
+    urls: dict[str, str],
+) -> None:
     missing = urls | {"store": urls["store"].replace("makola_store", "nobody_made_me")}
     with pytest.raises(
         Exception,
@@ -147,7 +164,9 @@ def test_a_role_that_is_not_there_is_asked_for_with_its_lines(urls: dict[str, st
 
 
 @pytest.mark.parametrize(
-    "flask", [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]], ids=["-m", "bin"]
+    "flask",
+    [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]],
+    ids=["-m", "bin"],
 )
 def test_the_upgrade_runs_where_the_rights_are_not_yet_right(
     urls: dict[str, str], valkey: str, tmp_path: Path, flask: list[str]

@@ -34,7 +34,9 @@ def service(path: Path) -> configparser.SectionProxy:
 
 
 def test_there_is_a_unit_for_each_command() -> None:
-    commands = {re.search(r"--app wsgi (\w+)", service(unit)["ExecStart"])[1] for unit in UNITS}  # type: ignore[index]
+    commands = {
+        re.search(r"--app wsgi (\w+)", service(unit)["ExecStart"])[1] for unit in UNITS
+    }  # type: ignore[index]
     assert commands == {"web", "supervise"}
 
 
@@ -44,7 +46,9 @@ def test_a_unit_has_a_user_of_its_own_and_may_do_nothing_else(unit: Path) -> Non
     assert {name: told.get(name) for name in HARDENED} == HARDENED
     assert int(told["LimitNOFILE"]) >= CONNECTIONS + OWN_FILES
     longest_s = STOP_S if "web" in unit.name else Config.job_timeout_s + 15
-    assert int(told["TimeoutStopSec"]) > longest_s, "killed in the middle of what it finishes"
+    assert int(told["TimeoutStopSec"]) > longest_s, (
+        "killed in the middle of what it finishes"
+    )
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -57,10 +61,19 @@ def test_systemd_understands_the_unit(unit: Path, tmp_path: Path) -> None:
     )
     here.write_text(text.replace("/opt/makola", str(ROOT)))
     verified = subprocess.run(
-        ["systemd-analyze", "verify", str(here)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", str(here)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     wrong = [line for line in verified.stderr.splitlines() if unit.name in line]
     assert wrong == []
-    judged = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(here)]
+    judged = [
+        "systemd-analyze",
+        "security",
+        "--offline=true",
+        "--threshold=25",
+        str(here),
+    ]
     exposed = subprocess.run(judged, capture_output=True, text=True, check=False)
     assert exposed.returncode == 0, exposed.stdout[-300:]

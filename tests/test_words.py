@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ROOT / "docs" / "words.md"
-RETIRED = re.findall(r"`([A-Za-z_]+)`", WORDS.read_text().rpartition("`tests/test_words.py`")[2])
+RETIRED = re.findall(
+    r"`([A-Za-z_]+)`", WORDS.read_text().rpartition("`tests/test_words.py`")[2]
+)
 HISTORY = re.compile(
     r"migrations/versions/|docs/words\.md|tests/test_words\.py|core/base/common_passwords\.txt"
 )
@@ -35,7 +37,9 @@ def texts() -> list[tuple[str, str]]:
         text=True,
         check=True,
     ).stdout.split()
-    return [(name, (ROOT / name).read_text()) for name in listed if not HISTORY.search(name)]
+    return [
+        (name, (ROOT / name).read_text()) for name in listed if not HISTORY.search(name)
+    ]
 
 
 def test_words_are_retired_at_all() -> None:
@@ -57,5 +61,10 @@ def test_a_retired_word_does_not_come_back(word: str) -> None:
 
 def test_each_word_is_explained_once() -> None:
     terms = re.findall(r"^\| ([a-z][^|]+) \|", WORDS.read_text(), re.MULTILINE)
-    words = [word.strip() for term in terms for word in term.split(",") if term.strip() != "word"]
+    words = [
+        word.strip()
+        for term in terms
+        for word in term.split(",")
+        if term.strip() != "word"
+    ]
     assert len(words) > 40 and sorted(words) == sorted(set(words))

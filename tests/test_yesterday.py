@@ -103,7 +103,9 @@ def every_table_has_a_row(ama: int) -> None:
     users.start_login(user, "portal", ama)
     logging_in.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with tenancy.across_stores(), transaction() as session:
-        webhook_events.keep({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
+        webhook_events.keep(
+            {"event_key": "k", "body": b"", "headers": {}, "event": "e"}
+        )
         session.add(
             balances.BalanceRead(
                 at=order.created_at,
@@ -115,7 +117,9 @@ def every_table_has_a_row(ama: int) -> None:
             )
         )
         supply.locked_state()
-    tables_owner.execute("INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())")
+    tables_owner.execute(
+        "INSERT INTO login_attempts (key, at) VALUES ('account:ama', now())"
+    )
 
 
 def test_every_column_of_yesterday_is_still_there_and_of_the_same_kind(
@@ -136,12 +140,16 @@ def test_yesterdays_rows_can_still_be_written(
     accepted = []
     with psycopg.connect(app_url, options="-c makola.scope=all") as connection:
         for table, columns in yesterday.items():
-            names = sql.SQL(", ").join(sql.Identifier(name) for name in columns if name != "id")
-            copy = sql.SQL("INSERT INTO {t} ({names}) SELECT {names} FROM {t} LIMIT 1").format(
-                t=sql.Identifier(table), names=names
+            names = sql.SQL(", ").join(
+                sql.Identifier(name) for name in columns if name != "id"
             )
+            copy = sql.SQL(
+                "INSERT INTO {t} ({names}) SELECT {names} FROM {t} LIMIT 1"
+            ).format(t=sql.Identifier(table), names=names)
             try:
-                assert connection.execute(copy).rowcount == 1, f"there is no row of {table} to copy"
+                assert connection.execute(copy).rowcount == 1, (
+                    f"there is no row of {table} to copy"
+                )
             except psycopg.errors.UniqueViolation:
                 pass
             accepted.append(table)
@@ -170,7 +178,14 @@ def test_yesterdays_rows_can_still_be_changed(
             )
             connection.rollback()
             changed.add(table)
-    assert {"orders", "outbox", "accounts", "cases", "supplier_state", "settings"} <= changed
+    assert {
+        "orders",
+        "outbox",
+        "accounts",
+        "cases",
+        "supplier_state",
+        "settings",
+    } <= changed
     assert not {"postings", "entries", "audit", "order_events"} & changed
 
 

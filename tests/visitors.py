@@ -19,7 +19,9 @@ class Page(TestResponse):
 
     @property
     def text(self) -> str:
-        return WHOLE.sub(lambda kept: kept[1].replace(" ", "\N{NO-BREAK SPACE}"), super().text)
+        return WHOLE.sub(
+            lambda kept: kept[1].replace(" ", "\N{NO-BREAK SPACE}"), super().text
+        )
 
 
 WHOLE = re.compile('<span class="w">([^<]*)</span>')
@@ -32,7 +34,9 @@ class Visitor:
         self.app = app
         self.base_url = f"http://{host}.localhost"
         self.client = app.test_client()
-        self.client.response_wrapper = type("_Page", (Page, self.client.response_wrapper), {})
+        self.client.response_wrapper = type(
+            "_Page", (Page, self.client.response_wrapper), {}
+        )
         self._raw_csrf = hashlib.sha256(os.urandom(16)).hexdigest()
         if token is not None:
             with self.client.session_transaction(base_url=self.base_url) as session:
@@ -46,7 +50,9 @@ class Visitor:
         with self.client.session_transaction(base_url=self.base_url) as session:
             session.setdefault("csrf_token", self._raw_csrf)
             raw = session["csrf_token"]
-        serializer = URLSafeTimedSerializer(str(self.app.secret_key), salt="wtf-csrf-token")
+        serializer = URLSafeTimedSerializer(
+            str(self.app.secret_key), salt="wtf-csrf-token"
+        )
         return str(serializer.dumps(raw))
 
     def get(self, path: str, **more: Any) -> TestResponse:
@@ -76,4 +82,6 @@ class Visitor:
         form = data
         if csrf and (form is None or isinstance(form, dict)):
             form = {**(form or {}), "csrf_token": self.csrf_token}
-        return self.client.post(path, base_url=self.base_url, data=form, headers=headers, **more)
+        return self.client.post(
+            path, base_url=self.base_url, data=form, headers=headers, **more
+        )

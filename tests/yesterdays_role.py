@@ -50,4 +50,6 @@ def drop(connection: psycopg.Connection[Any]) -> None:
 def address(owner_url: str) -> str:
     """Where it logs in: the owner's database, under its own name."""
     place = urlsplit(owner_url)
-    return place._replace(netloc=f"{NAME}:{PASSWORD}@{place.netloc.rpartition('@')[2]}").geturl()
+    return place._replace(
+        netloc=f"{NAME}:{PASSWORD}@{place.netloc.rpartition('@')[2]}"
+    ).geturl()

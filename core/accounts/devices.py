@@ -37,7 +37,9 @@ class KnownDevice(Model):
     __tablename__ = "known_devices"
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id"), primary_key=True, index=True
+    )
     door: Mapped[str] = mapped_column(primary_key=True)
     seen_at: Mapped[datetime]
     since: Mapped[datetime]
@@ -61,13 +63,19 @@ def remember(user_id: int, place: Place) -> str:
     A token that nobody was given here is never taken over, so that none can be planted.
     """
     now = clock.now()
-    token = place.device if place.device and _was_given(place) else secrets.token_urlsafe(32)
+    token = (
+        place.device
+        if place.device and _was_given(place)
+        else secrets.token_urlsafe(32)
+    )
     values = {"token_hash": hash_of(token), "user_id": user_id, "door": place.door}
     fresh = {"seen_at": now, "since": now, "tries": 0}
     db.session.execute(
         insert(KnownDevice)
         .values(**values, **fresh)
-        .on_conflict_do_update(index_elements=["token_hash", "user_id", "door"], set_=fresh)
+        .on_conflict_do_update(
+            index_elements=["token_hash", "user_id", "door"], set_=fresh
+        )
     )
     mine = (KnownDevice.user_id == user_id, KnownDevice.door == place.door)
     newest = (
@@ -76,7 +84,9 @@ def remember(user_id: int, place: Place) -> str:
         .order_by(KnownDevice.seen_at.desc())
         .limit(OF_PERSON)
     )
-    db.session.execute(delete(KnownDevice).where(*mine, KnownDevice.token_hash.not_in(newest)))
+    db.session.execute(
+        delete(KnownDevice).where(*mine, KnownDevice.token_hash.not_in(newest))
+    )
     return token
 
 
@@ -142,7 +152,8 @@ def _device(user_id: int, place: Place) -> Any:
 
 def _was_given(place: Place) -> bool:
     given = select(KnownDevice.user_id).where(
-        KnownDevice.token_hash == hash_of(place.device or ""), KnownDevice.door == place.door
+        KnownDevice.token_hash == hash_of(place.device or ""),
+        KnownDevice.door == place.door,
     )
     return db.session.scalar(given.limit(1)) is not None
 

@@ -126,7 +126,9 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
         return False
     key = _keys(email, place)["pair"]
     row = db.session.execute(
-        select(TryCount.since, TryCount.tries, TryCount.may_at).where(TryCount.key == key)
+        select(TryCount.since, TryCount.tries, TryCount.may_at).where(
+            TryCount.key == key
+        )
     ).first()
     now = clock.now()
     if row is None or row.since <= now - timedelta(seconds=WINDOW_S):
@@ -174,10 +176,14 @@ def give_back(slot: Slot, *, right: bool) -> None:
         devices.give_back(slot.user_id or 0, slot.place, right=right)
         return
     one_less = func.greatest(TryCount.tries - 1, 0)
-    db.session.execute(update(TryCount).where(TryCount.key.in_(slot.keys)).values(tries=one_less))
+    db.session.execute(
+        update(TryCount).where(TryCount.key.in_(slot.keys)).values(tries=one_less)
+    )
     if right:
         db.session.execute(
-            update(TryCount).where(TryCount.key == slot.keys[-1]).values(tries=0, may_at=None)
+            update(TryCount)
+            .where(TryCount.key == slot.keys[-1])
+            .values(tries=0, may_at=None)
         )
 
 
@@ -201,7 +207,8 @@ def prune() -> int:
         newest_first = select(TryCount.since).order_by(TryCount.since.desc())
         too_many = session.scalar(newest_first.offset(MOST_COUNTS).limit(1))
         old = select(TryCount.key).where(TryCount.since <= max(over, too_many or over))
-        free = old.with_for_update(skip_locked=True)  # whoever holds one is in the middle of a try
+        # whoever holds one is in the middle of a try
+        free = old.with_for_update(skip_locked=True)
         gone = session.execute(delete(TryCount).where(TryCount.key.in_(free)))
         return int(gone.rowcount) + devices.prune()  # type: ignore[attr-defined]
 
@@ -209,8 +216,15 @@ def prune() -> int:
 def _keys(email: str, place: Place) -> dict[str, str]:
     """The counts of one try. Everybody locks them in this order, so that nobody waits in a
     circle."""
-    named = {"address": place.address, "account": email, "pair": f"{place.address} {email}"}
-    return {kind: f"{place.door}:{kind}:{hash_of(text)[:32]}" for kind, text in named.items()}
+    named = {
+        "address": place.address,
+        "account": email,
+        "pair": f"{place.address} {email}",
+    }
+    return {
+        kind: f"{place.door}:{kind}:{hash_of(text)[:32]}"
+        for kind, text in named.items()
+    }
 
 
 def _locked(keys: Mapping[str, str]) -> dict[str, Any]:

@@ -54,12 +54,16 @@ def remember(user: User, place: Place) -> str:
     """
     with transaction():
         token = devices.remember(user.id, place)
-        actor = Actor("owner" if place.door == "console" else "agent", user.name, user.id)
+        actor = Actor(
+            "owner" if place.door == "console" else "agent", user.name, user.id
+        )
         security_events.note("logged_in", place.address, actor, door=place.door)
     return token
 
 
-def _authenticated(email: str, user: User | None, password: str, place: Place) -> User | None:
+def _authenticated(
+    email: str, user: User | None, password: str, place: Place
+) -> User | None:
     slot = guessing.take(email, user.id if user else None, place)
     try:
         kept = users.password_of(user)
@@ -78,7 +82,9 @@ def _let_in(user: User, kept: str, password: str, slot: Slot) -> User | None:
     """None when the password was changed while it was looked at."""
     renewed = _renewed(kept, password)
     with transaction() as session:
-        fresh = session.scalars(select(User).where(User.id == user.id).with_for_update()).one()
+        fresh = session.scalars(
+            select(User).where(User.id == user.id).with_for_update()
+        ).one()
         if users.password_of(fresh) != kept:
             return None
         guessing.give_back(slot, right=True)
@@ -91,7 +97,9 @@ def _renewed(kept: str, password: str) -> str | None:
     """The hash by today's rule when the old one was made by another; not when that would mean to
     wait."""
     try:
-        return hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
+        return (
+            hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
+        )
     except hashing.Busy:
         return None
 
@@ -120,7 +128,9 @@ def _plain(email: str) -> str:
     )
 
 
-def _note(event: str, email: str, user: User | None, place: Place, **detail: Any) -> None:
+def _note(
+    event: str, email: str, user: User | None, place: Place, **detail: Any
+) -> None:
     subject = f"user:{user.id}" if user else ""
     # Told apart by the e-mail and not by the person, so that an unknown one costs the same lines as
     # a known one.

@@ -100,11 +100,15 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
     _one_of(role, ROLES)
     try:
         with transaction() as session:
-            user = session.scalar(select(User).where(User.email == email).with_for_update())
+            user = session.scalar(
+                select(User).where(User.email == email).with_for_update()
+            )
             if user is None:
                 user = users.add(email, name, password, role)
             elif user.removed_at is None:
-                raise Refused(f"{email} is there already. Change the password or the role instead.")
+                raise Refused(
+                    f"{email} is there already. Change the password or the role instead."
+                )
             else:
                 user.name, user.platform_role, user.removed_at = name, role, None
                 _set_password(user, password)
@@ -132,7 +136,9 @@ def set_password(
         return token
 
 
-def change_in_open_use_case(user: User, password: str, actor: Actor, action: str) -> None:
+def change_in_open_use_case(
+    user: User, password: str, actor: Actor, action: str
+) -> None:
     """The same for a locked row inside the open use case, for a reset link."""
     _set_password(user, password)
     _audit(actor, action, user)
@@ -251,8 +257,12 @@ def _set_password(user: User, password: str, keep: str | None = None) -> str | N
     return users.end_logins_of(user, keep)
 
 
-def _audit(actor: Actor, action: str, user: User, detail: dict[str, str] | None = None) -> None:
-    security_events.acted(actor, action, f"user:{user.id}", {"email": user.email, **(detail or {})})
+def _audit(
+    actor: Actor, action: str, user: User, detail: dict[str, str] | None = None
+) -> None:
+    security_events.acted(
+        actor, action, f"user:{user.id}", {"email": user.email, **(detail or {})}
+    )
 
 
 def _email(typed: str) -> str:

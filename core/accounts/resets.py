@@ -50,7 +50,8 @@ class Gone(Exception):
     """The link was used, replaced, is too old or never was. `sentence` says what to do."""
 
     sentence = (
-        "This link does not work any more: it works once, and for a short time. Ask for a new one."
+        "This link does not work any more: it works once, and for a short time. Ask for"
+        " a new one."
     )
 
 
@@ -61,10 +62,14 @@ def make(user_id: int, actor: Actor) -> Made:
     with transaction() as session:
         user = people.locked(user_id)
         until = clock.now() + timedelta(seconds=settings.reset_link_s)
-        link = ResetLink(user_id=user.id, token_hash=_hash(token), access_no=user.access_no)
+        link = ResetLink(
+            user_id=user.id, token_hash=_hash(token), access_no=user.access_no
+        )
         link.made_at, link.expires_at = clock.now(), until
         session.merge(link)
-        security_events.acted(actor, "make_reset_link", f"user:{user.id}", {"email": user.email})
+        security_events.acted(
+            actor, "make_reset_link", f"user:{user.id}", {"email": user.email}
+        )
     label = "admin" if door_of(user) == "console" else "portal"
     return Made(f"{settings.address(label)}/reset/{token}", until, user)
 
@@ -85,7 +90,8 @@ def use(token: str, door: Door, password: str) -> User:
         except people.Refused:
             raise Gone from None
         session.expire_all()
-        user = _person(token, door)  # of two at once the second finds that the number has moved on
+        # of two at once the second finds that the number has moved on
+        user = _person(token, door)
         kind = Actor("owner" if door == "console" else "agent", user.name, user.id)
         people.change_in_open_use_case(user, password, kind, "use_reset_link")
         return user
@@ -99,7 +105,10 @@ def door_of(user: User) -> Door:
 def _person(token: str, door: Door) -> User:
     user = db.session.scalar(
         select(User)
-        .join(ResetLink, (ResetLink.user_id == User.id) & (ResetLink.access_no == User.access_no))
+        .join(
+            ResetLink,
+            (ResetLink.user_id == User.id) & (ResetLink.access_no == User.access_no),
+        )
         .where(
             ResetLink.token_hash == _hash(token),
             ResetLink.expires_at > clock.now(),

@@ -106,7 +106,11 @@ def note(
     try:
         audit.write(actor, event, subject, line)
     except SQLAlchemyError as error:
-        log.error("a security event is not in the audit", of=event, problem=type(error).__name__)
+        log.error(
+            "a security event is not in the audit",
+            of=event,
+            problem=type(error).__name__,
+        )
 
 
 def acted(actor: Actor, act: str, subject: str, detail: dict[str, Any]) -> None:

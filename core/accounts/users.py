@@ -51,7 +51,8 @@ class User(Model):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint(
-            "platform_role IN ('none', 'owner', 'finance', 'support')", name="platform_role"
+            "platform_role IN ('none', 'owner', 'finance', 'support')",
+            name="platform_role",
         ),
         CheckConstraint("email = lower(email)", name="email_lower"),
     )
@@ -72,7 +73,9 @@ class User(Model):
 
 class Membership(Model):
     __tablename__ = "memberships"
-    __table_args__ = (CheckConstraint("role IN ('owner', 'cashier', 'viewer')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('owner', 'cashier', 'viewer')", name="role"),
+    )
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     store_id: Mapped[int] = mapped_column(ForeignKey("stores.id"), primary_key=True)
@@ -120,7 +123,9 @@ class Login:
 
 def add(email: str, name: str, password: str, platform_role: str = "none") -> User:
     """A new user inside the open use case. Raises `passwords.BadPassword`."""
-    user = User(email=plain_email(email), name=name.strip(), platform_role=platform_role)
+    user = User(
+        email=plain_email(email), name=name.strip(), platform_role=platform_role
+    )
     give_password(user, password)
     db.session.add(user)
     db.session.flush()
@@ -175,7 +180,9 @@ def start_login(
     `own_device` when nobody else uses this browser: the session then idles and lives longer.
     """
     token = secrets.token_urlsafe(32)
-    row = LoginSession(token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id)
+    row = LoginSession(
+        token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id
+    )
     row.device, row.access_no, row.own_device = (
         browsers.words(user_agent),
         user.access_no,
@@ -207,7 +214,8 @@ def login_of(token: str, door: Door) -> Login | None:
     if user.removed_at is not None or login.access_no != user.access_no:
         return None
     if (now - login.seen_at).total_seconds() > idle_s:
-        return None  # a person's idle time is not a machine's duration: it is never scaled
+        # a person's idle time is not a machine's duration: it is never scaled
+        return None
     if (now - login.created_at).total_seconds() > longest_s:
         return None
     if (door == "console" and user.platform_role == "none") or (
@@ -248,7 +256,9 @@ def end_login(token: str) -> None:
 def end_session(token_hash: str) -> None:
     """The same for a session of `logins_of`."""
     with transaction() as session:
-        session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash))
+        session.execute(
+            delete(LoginSession).where(LoginSession.token_hash == token_hash)
+        )
 
 
 @as_platform
@@ -264,7 +274,11 @@ def logins_of(user_id: int) -> list[LoginSession]:
     """Where a person is logged in now, at both doors, the last used first."""
     rows = db.session.scalars(
         select(LoginSession)
-        .join(User, (User.id == LoginSession.user_id) & (User.access_no == LoginSession.access_no))
+        .join(
+            User,
+            (User.id == LoginSession.user_id)
+            & (User.access_no == LoginSession.access_no),
+        )
         .where(LoginSession.user_id == user_id)
         .where(_within("seen_at", 0), _within("created_at", 1))
         .order_by(LoginSession.seen_at.desc())
@@ -282,8 +296,11 @@ def _limits_s(own_device: bool) -> tuple[int, int]:
 
 
 def _within(moment: str, which: int) -> ColumnElement[bool]:
-    since = [clock.now() - timedelta(seconds=_limits_s(own)[which]) for own in (True, False)]
-    return getattr(LoginSession, moment) > case((LoginSession.own_device, since[0]), else_=since[1])  # type: ignore[no-any-return]
+    since = [
+        clock.now() - timedelta(seconds=_limits_s(own)[which]) for own in (True, False)
+    ]
+    column: ColumnElement[datetime] = getattr(LoginSession, moment)
+    return column > case((LoginSession.own_device, since[0]), else_=since[1])
 
 
 def end_logins_of(user: User, keep: str | None = None) -> str | None:
@@ -308,10 +325,14 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
         LoginSession.access_no == number - 1,
     )
     renewed = (
-        update(LoginSession).where(*going_on).values(token_hash=_hash(token), access_no=number)
+        update(LoginSession)
+        .where(*going_on)
+        .values(token_hash=_hash(token), access_no=number)
     )
     is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
-    db.session.execute(delete(LoginSession).where(mine, LoginSession.access_no != number))
+    db.session.execute(
+        delete(LoginSession).where(mine, LoginSession.access_no != number)
+    )
     guessing.forget_devices(user.id)
     return token if is_kept else None
 
@@ -319,14 +340,19 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
 def void_password(user: User) -> None:
     """Leave the person without a password inside the open use case. A guess at it costs the usual
     work."""
-    user.password_hash, user.password_long = hashing.make(secrets.token_urlsafe(32)), False
+    user.password_hash, user.password_long = (
+        hashing.make(secrets.token_urlsafe(32)),
+        False,
+    )
 
 
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
     """Set the hash inside the open use case. `own` are names of the person's stores. Raises
     `passwords.BadPassword`."""
     words = (user.name, user.email, user.email.partition("@")[0], *own)
-    kept = passwords.check(password, shortest=passwords.least_of(user.platform_role), own=words)
+    kept = passwords.check(
+        password, shortest=passwords.least_of(user.platform_role), own=words
+    )
     user.password_hash, user.password_long = (
         hashing.make(kept),
         len(kept) >= passwords.SHORTEST_OF_PLATFORM,

@@ -16,7 +16,9 @@ _V6_PREFIX = 64
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Where translators put an IPv4 address into the last 32 bits (RFC 6052): all of IPv4 is one /64
 there."""
-_WITH_PORT = re.compile(r"\[([0-9a-fA-F:.%\w]+)\](?::[0-9]+)?|([0-9]+(?:\.[0-9]+){3}):[0-9]+")
+_WITH_PORT = re.compile(
+    r"\[([0-9a-fA-F:.%\w]+)\](?::[0-9]+)?|([0-9]+(?:\.[0-9]+){3}):[0-9]+"
+)
 """As some proxies write X-Forwarded-For. The port is another one at each connection."""
 
 
@@ -40,4 +42,6 @@ def key(text: str | None) -> str:
         return str(address.ipv4_mapped)
     if address in _NAT64:
         return str(ipaddress.IPv4Address(address.packed[-4:]))
-    return str(ipaddress.ip_network((address, _V6_PREFIX), strict=False).network_address)
+    return str(
+        ipaddress.ip_network((address, _V6_PREFIX), strict=False).network_address
+    )

@@ -29,7 +29,12 @@ def problem_of_supplier(address: str) -> str | None:
         host, _port = parts.hostname, parts.port
     except ValueError:  # an unclosed bracket, or a port that is no number
         return "DATA_MART_API_URL is not an address: write it like https://api.example.com/api."
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc or "\\" in address:
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or "@" in parts.netloc
+        or "\\" in address
+    ):
         return "DATA_MART_API_URL must be an http(s) address without a user name."
     if parts.scheme == "http" and not is_loopback(host):
         return (
@@ -49,7 +54,11 @@ def is_loopback(host: str) -> bool:
 
 
 def cautions(
-    *, databases: Mapping[str, str], redis_url: str, public_scheme: str, base_domain: str
+    *,
+    databases: Mapping[str, str],
+    redis_url: str,
+    public_scheme: str,
+    base_domain: str,
 ) -> list[str]:
     """What is allowed and yet tells secrets to a network, each with its fix. `databases`: setting →
     address."""
@@ -62,7 +71,11 @@ def cautions(
         valkey = urlsplit(redis_url)
     except ValueError:
         return found  # whoever connects says what is wrong with it
-    if valkey.scheme == "redis" and valkey.hostname and not is_loopback(valkey.hostname):
+    if (
+        valkey.scheme == "redis"
+        and valkey.hostname
+        and not is_loopback(valkey.hostname)
+    ):
         found.append(
             "REDIS_URL leaves this machine in clear: use rediss://, or keep that network private"
         )
@@ -86,4 +99,6 @@ def _is_far_in_clear(database_url: str) -> bool:
         return False
     host = parse_qs(address.query).get("host", [address.hostname or ""])[0]
     far = bool(host) and not host.startswith("/") and not is_loopback(host)
-    return far and not re.search(r"[?&]sslmode=(require|verify-ca|verify-full)\b", database_url)
+    return far and not re.search(
+        r"[?&]sslmode=(require|verify-ca|verify-full)\b", database_url
+    )

@@ -64,7 +64,9 @@ def wall() -> datetime:
 def now() -> datetime:
     """The present, aware, in UTC."""
     moment = wall()
-    return moment if offset_source is None else moment + timedelta(seconds=offset_source())
+    return (
+        moment if offset_source is None else moment + timedelta(seconds=offset_source())
+    )
 
 
 def seconds(duration_s: float) -> float:

@@ -65,7 +65,8 @@ class _Session(FlaskSession):
 
 
 db = SQLAlchemy(
-    metadata=Model.metadata, session_options={"expire_on_commit": False, "class_": _Session}
+    metadata=Model.metadata,
+    session_options={"expire_on_commit": False, "class_": _Session},
 )
 """Only `db.session` and the engines are used; tables inherit `Model`, so the extension stays
 replaceable."""
@@ -106,7 +107,8 @@ def transaction() -> Iterator[Session]:
         )
     if session.dirty or session.new or session.deleted:
         raise UnsavedChange("a row was changed outside a use case")
-    session.close()  # what was read before stays readable, detached; what is read now is fresh
+    # what was read before stays readable, detached; what is read now is fresh
+    session.close()
     session.info["writing"] = True
     session.info["after_commit"] = []
     session.info["held"] = {}
@@ -195,7 +197,9 @@ def lock_limit_ms() -> int:
 
 def _word(error: BaseException) -> str | None:
     """PostgreSQL's five characters for what went wrong."""
-    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return (
+        getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    )
 
 
 def in_transaction() -> bool:
@@ -235,14 +239,20 @@ class TimedConnection(psycopg.Connection[Any]):
     answer_s: float | None = None
 
     def wait(
-        self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None
+        self,
+        gen: Generator[Any, Any, T],
+        interval: float = 0.1,
+        timeout: float | None = None,
     ) -> T:  # every answer of the server is awaited here
         try:
-            return super().wait(gen, interval, self.answer_s if timeout is None else timeout)
+            return super().wait(
+                gen, interval, self.answer_s if timeout is None else timeout
+            )
         except psycopg.OperationalError:
             if (
                 timeout is None
-                and self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE
+                and self.pgconn.transaction_status
+                == psycopg.pq.TransactionStatus.ACTIVE
             ):
                 # Its answer may come yet, and nobody would know to which question.
                 self.pgconn.finish()
@@ -264,7 +274,9 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
         is_alone = trying.acquire(blocking=False)
         try:
             if is_down.is_set() and not is_alone:
-                raise psycopg.OperationalError("the database did not answer a moment ago")
+                raise psycopg.OperationalError(
+                    "the database did not answer a moment ago"
+                )
             connection = TimedConnection.connect(*words, **options)
             connection.answer_s = answer_s
             poolers.refuse_connection(

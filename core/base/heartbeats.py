@@ -80,7 +80,10 @@ def health() -> dict[str, Health]:
         .where(Heartbeat.role != _COUNTER)
         .group_by(Heartbeat.role)
     )
-    return {role: Health(alive, (now - newest).total_seconds()) for role, alive, newest in rows}
+    return {
+        role: Health(alive, (now - newest).total_seconds())
+        for role, alive, newest in rows
+    }
 
 
 @as_platform
@@ -88,7 +91,9 @@ def counted(name: str) -> int:
     """How often `count(name)` was called, in all processes and for ever."""
     return (
         db.session.scalar(
-            select(Heartbeat.times).where(Heartbeat.name == name, Heartbeat.role == _COUNTER)
+            select(Heartbeat.times).where(
+                Heartbeat.name == name, Heartbeat.role == _COUNTER
+            )
         )
         or 0
     )
@@ -111,6 +116,7 @@ def _touch(role: str, name: str) -> None:
             insert(Heartbeat)
             .values(name=name, role=role, at=now, times=1)
             .on_conflict_do_update(
-                index_elements=[Heartbeat.name], set_={"at": now, "times": Heartbeat.times + 1}
+                index_elements=[Heartbeat.name],
+                set_={"at": now, "times": Heartbeat.times + 1},
             )
         )

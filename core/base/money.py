@@ -33,7 +33,9 @@ def parse_ghs(text: str) -> Pesewas:
 
     Raises `BadAmount` for anything else, negatives and amounts over GHS 1,000,000 included.
     """
-    cleaned = re.sub(r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", text_input.visible(text), count=1).rstrip()
+    cleaned = re.sub(
+        r"(?i)^\s*(ghs|gh₵|gh¢|₵)?\s*", "", text_input.visible(text), count=1
+    ).rstrip()
     if not cleaned:
         raise BadAmount("Type an amount in cedis, like 24.00.")
     if not re.fullmatch(

@@ -67,7 +67,9 @@ def least_of(platform_role: str) -> int:
 
 def generate() -> str:
     """A new password of about 78 random bits that a person can read off a screen and type."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+    return "-".join(
+        "".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4)
+    )
 
 
 def normal(typed: str) -> str:
@@ -94,7 +96,9 @@ def candidates(typed: str) -> tuple[str, ...]:
     """
     forms = (normal(typed), typed)
     return tuple(
-        dict.fromkeys(form[: LONGEST + 1].encode("utf-8", "replace").decode() for form in forms)
+        dict.fromkeys(
+            form[: LONGEST + 1].encode("utf-8", "replace").decode() for form in forms
+        )
     )
 
 
@@ -107,7 +111,9 @@ def check(typed: str, *, shortest: int, own: Iterable[str] = ()) -> str:
     text = normal(typed)
     if len(text) > LONGEST:
         raise BadPassword(_TOO_LONG)
-    if "\ufffd" in text or any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+    if "\ufffd" in text or any(
+        unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text
+    ):
         raise BadPassword(_NOT_TYPED)
     if len(text) < shortest:
         raise BadPassword(
@@ -134,7 +140,9 @@ def _problem(text: str, known: list[str]) -> str | None:
     left = plain
     for word in known:
         left = left.replace(word, " ")
-    own_part = sum(0 if part in _common() else _unlike_a_row(part) for part in left.split())
+    own_part = sum(
+        0 if part in _common() else _unlike_a_row(part) for part in left.split()
+    )
     if own_part >= _LEAST_OWN:
         return None
     return _NAMES if " " in left else _EASY
@@ -149,7 +157,9 @@ def _words(own: Iterable[str]) -> set[str]:
         parts = [*re.split(r"[\W_]+", text), _plain_letters(text)]
         parts += [part.removeprefix("233") for part in parts if part.isdigit()]
         found.update(part for part in parts if len(part) >= 3)
-    return found | {word.translate(_LETTERS_FOR_DIGITS) for word in found if not word.isdigit()}
+    return found | {
+        word.translate(_LETTERS_FOR_DIGITS) for word in found if not word.isdigit()
+    }
 
 
 def _is_common(text: str) -> bool:
@@ -184,6 +194,11 @@ def _plain_letters(text: str) -> str:
 @functools.cache
 def _common() -> frozenset[str]:
     lines = (
-        Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").splitlines()
+        Path(__file__)
+        .with_name("common_passwords.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
     )
-    return frozenset(_plain_letters(line) for line in lines if line and not line.startswith("#"))
+    return frozenset(
+        _plain_letters(line) for line in lines if line and not line.startswith("#")
+    )

@@ -39,5 +39,6 @@ def _permit(session: Session) -> None:
     connection = session.connection()
     pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
     connection.execute(
-        text("SELECT set_config('makola.permit', :mac, true)"), {"mac": signed.mac(f"people:{pid}")}
+        text("SELECT set_config('makola.permit', :mac, true)"),
+        {"mac": signed.mac(f"people:{pid}")},
     )

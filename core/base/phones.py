@@ -45,7 +45,11 @@ copied."""
 _LOST = "\ufffd"
 """Stands for a sign that somebody could not read, which may have been a digit."""
 _SIGNS = str.maketrans(
-    {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F) if not chr(wide).isalnum()}
+    {
+        chr(wide): chr(wide - 0xFEE0)
+        for wide in range(0xFF01, 0xFF5F)
+        if not chr(wide).isalnum()
+    }
     | {"\ufe62": "+", "\u2212": "", "\u30fc": "", "\u2043": ""}
     | dict.fromkeys("\u00b7\u2024\u2027\u2219\u22c5\u3002\u30fb", ".")
 )
@@ -86,7 +90,9 @@ def parse(text: str) -> Msisdn:
     """
     compact = _compact(text[:_READ])
     if len(compact) > _LONGEST:
-        raise BadNumber(f"That is too long for one phone number. Type one number, {_EXAMPLE}.")
+        raise BadNumber(
+            f"That is too long for one phone number. Type one number, {_EXAMPLE}."
+        )
     if not compact:
         raise BadNumber(f"Type the number that should receive the data, {_EXAMPLE}.")
     if re.search(r"[oO]", compact) and re.fullmatch(r"\+?[0-9oO]+", compact):
@@ -159,7 +165,10 @@ def may_be_meant(msisdn: Msisdn, said: str) -> bool:
     whole = [run for run in runs if len(run) >= 9]
     if whole or not any(runs):
         return not whole or any(may_be_same(msisdn, run) for run in whole)
-    known, (head, tail) = msisdn.removeprefix("+233"), (runs[0] if len(runs) > 1 else "", runs[-1])
+    known, (head, tail) = (
+        msisdn.removeprefix("+233"),
+        (runs[0] if len(runs) > 1 else "", runs[-1]),
+    )
     if len(runs) == 1 and len(tail) > 4:
         return False  # a number with digits missing is another one
     starts = (known, f"0{known}", f"233{known}", f"00233{known}")
@@ -176,7 +185,9 @@ def _agree(ours: str, theirs: str) -> bool:
 
 def found_in(text: str) -> list[Msisdn]:
     """The whole Ghanaian numbers that stand in a longer text, in E.164."""
-    return ["+233" + re.sub(r"\D", "", found[0])[-9:] for found in _WHOLE.finditer(text)]
+    return [
+        "+233" + re.sub(r"\D", "", found[0])[-9:] for found in _WHOLE.finditer(text)
+    ]
 
 
 T = TypeVar("T")
@@ -203,7 +214,9 @@ def _compact(text: str) -> str:
     bare = _bare(text)
     if link := _LINK.fullmatch(bare):
         bare = _bare(unquote(link[1]))
-    return "".join(sign for sign in _WITHIN.sub("", bare) if unicodedata.category(sign) != "Pd")
+    return "".join(
+        sign for sign in _WITHIN.sub("", bare) if unicodedata.category(sign) != "Pd"
+    )
 
 
 def _bare(text: str) -> str:

@@ -44,7 +44,9 @@ def refuse(engine: Engine, setting: str) -> None:
             if _is_own(one) and _is_own(other) and _is_own(one):
                 return
     except OperationalError as error:
-        is_said = any(words in str(error.orig) for words in (_NO_SUCH_PARAMETER, _NO_TRANSACTIONS))
+        is_said = any(
+            words in str(error.orig) for words in (_NO_SUCH_PARAMETER, _NO_TRANSACTIONS)
+        )
         if not is_said and not isinstance(error.orig, PooledConnection):
             raise
     raise Pooled(

@@ -230,7 +230,11 @@ def wanted(rights: dict[str, str], kind: str) -> set[str]:
             found.add(f"{table}: {privilege}{columns}")
             if privilege == "INSERT" and table not in WITHOUT_SEQUENCE:
                 found.add(f"{table}_id_seq: USAGE")
-    found |= {f"{function}: EXECUTE" for function, who in FUNCTIONS.items() if kind in who.split()}
+    found |= {
+        f"{function}: EXECUTE"
+        for function, who in FUNCTIONS.items()
+        if kind in who.split()
+    }
     return found
 
 
@@ -241,7 +245,9 @@ def reached(connection: Connection) -> set[str]:
     return set(connection.execute(text(REACHED)).scalars())
 
 
-def refuse_wrong(connection: Connection, rights: dict[str, str], kind: str, setting: str) -> None:
+def refuse_wrong(
+    connection: Connection, rights: dict[str, str], kind: str, setting: str
+) -> None:
     """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names
     its address."""
     role = connection.scalar(text("SELECT current_user"))
@@ -268,7 +274,9 @@ def refuse_stranger(connection: Connection) -> None:
     tried = [*reversed(config.current().signing_keys)]  # the present key first
     for secret_key in tried:
         told = f"0.{signed.mac('store:0', secret_key)}"
-        connection.execute(text("SELECT set_config('makola.store', :store, true)"), {"store": told})
+        connection.execute(
+            text("SELECT set_config('makola.store', :store, true)"), {"store": told}
+        )
         try:
             connection.scalar(text("SELECT makola_store()"))
         except ProgrammingError:
@@ -289,7 +297,10 @@ def columns_of(words: str) -> Iterable[tuple[str, str]]:
 
 
 def _parsed(words: str) -> list[tuple[str, str]]:
-    return [(found[1], found[2] or "") for found in re.finditer(r"([A-Z]+)(\([^)]*\))?", words)]
+    return [
+        (found[1], found[2] or "")
+        for found in re.finditer(r"([A-Z]+)(\([^)]*\))?", words)
+    ]
 
 
 def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
@@ -297,7 +308,11 @@ def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
         return []
     more = f" and {len(rights) - most} more" if len(rights) > most else ""
     gravest_first = sorted(
-        rights, key=lambda word: (not word.startswith(("power: ", "member of ", "table ")), word)
+        rights,
+        key=lambda word: (
+            not word.startswith(("power: ", "member of ", "table ")),
+            word,
+        ),
     )
     return [f"{verb} {', '.join(gravest_first[:most])}{more}"]
 

@@ -16,7 +16,10 @@ _WORD = r"[A-Za-z0-9_-]{22,128}"
 _POSTGRESQL = r"postgresql(\+psycopg)?://.*"
 _IS_POSTGRESQL = "must start with postgresql:// (only PostgreSQL is supported)."
 _SHAPES = {
-    "secret_key": (r".{32,}", "MAKOLA_SECRET_KEY is too short: use at least 32 random characters."),
+    "secret_key": (
+        r".{32,}",
+        "MAKOLA_SECRET_KEY is too short: use at least 32 random characters.",
+    ),
     "secret_key_fallbacks": (
         r"[\s,]*([^\s,]{32,}([\s,]+|$))*",
         "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short: each has at least 32 characters.",
@@ -72,7 +75,9 @@ def problems(values: dict[str, Any]) -> list[str]:
     for key, (least, sentence) in _LEAST.items():
         if values.get(key, least) < least:
             found.append(sentence)
-    if problem := clear_text.problem_of_supplier(values.get("data_mart_api_url", "https://x")):
+    if problem := clear_text.problem_of_supplier(
+        values.get("data_mart_api_url", "https://x")
+    ):
         found.append(problem)
     if values.get("proxy_host") and not values.get("proxy_hops"):
         found.append(

@@ -19,7 +19,13 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, ForeignKey, bindparam, event, text
-from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column, with_loader_criteria
+from sqlalchemy.orm import (
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
 
 from core.base import db as database
 from core.base import signed
@@ -54,20 +60,26 @@ _scope: ContextVar[_Scope] = ContextVar("makola_scope", default=_NOTHING)
 class StoreScoped:
     """Mixin of tables that belong to a store. Platform rows, where a table has them, carry NULL."""
 
-    store_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("stores.id"), index=False)
+    store_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("stores.id"), index=False
+    )
 
 
 class StoreOrPlatformScoped(StoreScoped):
     """Mixin of tables that also hold the platform's own rows: those have `store_id` NULL and no
     store sees them."""
 
-    store_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("stores.id"), nullable=True)  # type: ignore[assignment]
+    store_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("stores.id"), nullable=True
+    )  # type: ignore[assignment]
 
 
 def use(store_id: int, *, as_platform: bool = False) -> None:
     """Work for this store from now on: in a request of it as the store's role, in a job
     `as_platform`."""
-    _enter(_Scope(store_id, engine=database.PLATFORM if as_platform else database.STORE))
+    _enter(
+        _Scope(store_id, engine=database.PLATFORM if as_platform else database.STORE)
+    )
 
 
 def clear() -> None:
@@ -140,7 +152,8 @@ def _enter(scope: _Scope) -> None:
         return
     if database.in_transaction():
         raise ScopeDuringWrite("the store cannot change inside an open use case")
-    database.end_read()  # its transaction carries the old setting, and may be of the other role
+    # its transaction carries the old setting, and may be of the other role
+    database.end_read()
     _scope.set(scope)
     database.connects_as.set(scope.engine)
 
@@ -151,7 +164,8 @@ def _required_store_id() -> int:
 
 _TELL = text(
     "SELECT set_config('makola.store', :store, true), "
-    "set_config('lock_timeout', :lock_ms, true)"  # here, because it costs no round trip of its own
+    # here, because it costs no round trip of its own
+    "set_config('lock_timeout', :lock_ms, true)"
 )
 """Made once: each transaction begins with it."""
 
@@ -168,7 +182,9 @@ def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> Non
     connection.execute(
         _TELL,
         {
-            "store": "" if store_id is None else f"{store_id}.{signed.mac(f'store:{store_id}')}",
+            "store": ""
+            if store_id is None
+            else f"{store_id}.{signed.mac(f'store:{store_id}')}",
             "lock_ms": str(database.lock_limit_ms()),
         },
     )
@@ -198,7 +214,9 @@ def scope_statement(state: ORMExecuteState) -> None:
                     cls,
                     cls.store_id
                     == bindparam(
-                        "makola_store_id", callable_=_required_store_id, type_=BigInteger()
+                        "makola_store_id",
+                        callable_=_required_store_id,
+                        type_=BigInteger(),
                     ),
                     include_aliases=True,
                 )
@@ -226,7 +244,10 @@ def refuse_foreign_flush(session: Session, _context: Any, _instances: Any) -> No
     if _scope.get().everything:
         return
     for row in (*session.new, *session.dirty, *session.deleted):
-        if isinstance(row, StoreScoped) and row.store_id not in (None, current_store_id()):
+        if isinstance(row, StoreScoped) and row.store_id not in (
+            None,
+            current_store_id(),
+        ):
             raise ForeignRow(
                 f"{type(row).__name__} of store {row.store_id} in the work of store"
                 f" {current_store_id()}"

@@ -39,9 +39,12 @@ def seen(text: str) -> str:
     For e-mail addresses and searches. Digits of every script are 0-9; an accent stays an accent, a
     blank stays a blank.
     """
-    spelt = unicodedata.normalize("NFKC", visible(unicodedata.normalize("NFKC", visible(text))))
+    spelt = unicodedata.normalize(
+        "NFKC", visible(unicodedata.normalize("NFKC", visible(text)))
+    )
     return "".join(
-        sign if sign.isascii() or not sign.isdecimal() else _digit(sign) for sign in spelt
+        sign if sign.isascii() or not sign.isdecimal() else _digit(sign)
+        for sign in spelt
     )
 
 
@@ -64,7 +67,9 @@ def with_digits(text: str) -> str:
 def compact(text: str) -> str:
     """`with_digits` without any blank or line break: a number or a code, however it was set
     apart."""
-    return "".join(sign for sign in with_digits(text) if not sign.isspace() and sign not in _BLANKS)
+    return "".join(
+        sign for sign in with_digits(text) if not sign.isspace() and sign not in _BLANKS
+    )
 
 
 @lru_cache(maxsize=1_024)

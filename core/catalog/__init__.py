@@ -1,7 +1,14 @@
 """The catalogue: `bundles` (what exists), `prices` (what stores ask), `sync` (the supplier's list),
 `switches`."""
 
-from core.catalog.approving import Answered, Question, approve, count_asked, keep, questions
+from core.catalog.approving import (
+    Answered,
+    Question,
+    approve,
+    count_asked,
+    keep,
+    questions,
+)
 from core.catalog.bundles import (
     Bundle,
     Setting,

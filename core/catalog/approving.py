@@ -71,16 +71,22 @@ class Answered:
 
 def questions() -> list[Question]:
     """What waits for the owner and what he kept, by network and size. Needs `across_stores`."""
-    waiting = select(Bundle).where((Bundle.asked_at.is_not(None)) | (Bundle.kept_at.is_not(None)))
+    waiting = select(Bundle).where(
+        (Bundle.asked_at.is_not(None)) | (Bundle.kept_at.is_not(None))
+    )
     found = sorted(db.session.scalars(waiting), key=shelf_order)
     floors = {bundle.id: agent_price(bundle.last_cost_pesewas) for bundle in found}
-    rows = db.session.execute(_BELOW, {"ids": list(floors), "floors": list(floors.values())}).all()
+    rows = db.session.execute(
+        _BELOW, {"ids": list(floors), "floors": list(floors.values())}
+    ).all()
     below = {row.id: row.stores for row in rows}
     offers = select(SupplierOffer).where(
         SupplierOffer.id.in_([bundle.offer_id for bundle in found])
     )
     disproved = {
-        one.id for one in db.session.scalars(offers) if one.known_cost_pesewas > one.cost_pesewas
+        one.id
+        for one in db.session.scalars(offers)
+        if one.known_cost_pesewas > one.cost_pesewas
     }
     why = _why_left_out()
     return [
@@ -104,14 +110,17 @@ def _why_left_out() -> dict[choosing.Meaning, str]:
         .order_by(SupplierOffer.seen_at)
     )
     return {
-        choosing.meaning(offer): reasons[offer.product_code] for offer in db.session.scalars(query)
+        choosing.meaning(offer): reasons[offer.product_code]
+        for offer in db.session.scalars(query)
     }
 
 
 @as_platform
 def count_asked() -> int:
     """How many lines wait for the owner's first word."""
-    return len(db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all())
+    return len(
+        db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all()
+    )
 
 
 def approve(seen: Mapping[int, str], actor: Actor) -> Answered:
@@ -139,10 +148,12 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
         )
         why = _why_left_out()
         for bundle in session.scalars(query):
-            question = Question(bundle, 0, left_out=why.get(choosing.meaning(bundle), ""))
-            if (bundle.asked_at is None and bundle.kept_at is None) or question.seen != seen[
-                bundle.id
-            ]:
+            question = Question(
+                bundle, 0, left_out=why.get(choosing.meaning(bundle), "")
+            )
+            if (
+                bundle.asked_at is None and bundle.kept_at is None
+            ) or question.seen != seen[bundle.id]:
                 answered.moved_on.append(question.name)
                 continue
             answered.done.append(question.name)
@@ -156,10 +167,15 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
             _carry_out(bundle, keep=keep)
             detail |= {
                 "agents_paid_pesewas": paid,
-                "agents_pay_pesewas": None if bundle.is_gone else bundle.agent_price_pesewas,
+                "agents_pay_pesewas": None
+                if bundle.is_gone
+                else bundle.agent_price_pesewas,
             }
             audit.write(
-                actor, "keep_cost" if keep else "approve_cost", f"bundle:{bundle.id}", detail
+                actor,
+                "keep_cost" if keep else "approve_cost",
+                f"bundle:{bundle.id}",
+                detail,
             )
     return answered
 

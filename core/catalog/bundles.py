@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,7 +43,9 @@ class SupplierOffer(Model):
     validity: Mapped[str]
     cost_pesewas: Mapped[int]
     """What the newest list says."""
-    price_since: Mapped[datetime] = mapped_column(default=clock.now, server_default=text("now()"))
+    price_since: Mapped[datetime] = mapped_column(
+        default=clock.now, server_default=text("now()")
+    )
     """The first list that said so."""
     charged_pesewas: Mapped[int | None]
     """What a purchase was charged above that, in force until the list says something else."""
@@ -107,13 +117,19 @@ class Bundle(Model):
     def paid_cost_pesewas(self) -> int:
         """The cost that the agent price is made of."""
         return (
-            self.cost_pesewas if self.approved_cost_pesewas is None else self.approved_cost_pesewas
+            self.cost_pesewas
+            if self.approved_cost_pesewas is None
+            else self.approved_cost_pesewas
         )
 
     @property
     def last_cost_pesewas(self) -> int:
         """The newest known cost."""
-        return self.cost_pesewas if self.newest_cost_pesewas is None else self.newest_cost_pesewas
+        return (
+            self.cost_pesewas
+            if self.newest_cost_pesewas is None
+            else self.newest_cost_pesewas
+        )
 
 
 class StoreBundle(Model, StoreScoped):
@@ -160,7 +176,9 @@ class SyncReport(Model):
     moved: Mapped[list[dict[str, object]]] = mapped_column(JSONB, default=list)
     beaten: Mapped[list[str]] = mapped_column(JSONB, default=list)
     below_floor: Mapped[list[str]] = mapped_column(JSONB, default=list)
-    left_out: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list, server_default="[]")
+    left_out: Mapped[list[dict[str, str]]] = mapped_column(
+        JSONB, default=list, server_default="[]"
+    )
     """Products of the list that are not offered: `product` and `reason` each."""
 
 
@@ -207,7 +225,8 @@ def by_ids(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
 def cheapest_cost() -> int | None:
     """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
     least = func.coalesce(
-        func.min(Bundle.cost_pesewas).filter(Bundle.active), func.min(Bundle.cost_pesewas)
+        func.min(Bundle.cost_pesewas).filter(Bundle.active),
+        func.min(Bundle.cost_pesewas),
     )
     return db.session.scalar(select(least))
 
@@ -215,9 +234,12 @@ def cheapest_cost() -> int | None:
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
     """These bundles by id, kept from changing until the open use case ends. By a function: no store
     may change one."""
-    query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(ids=list(bundle_ids))
+    query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(
+        ids=list(bundle_ids)
+    )
     return {
-        bundle.id: bundle for bundle in db.session.scalars(select(Bundle).from_statement(query))
+        bundle.id: bundle
+        for bundle in db.session.scalars(select(Bundle).from_statement(query))
     }
 
 

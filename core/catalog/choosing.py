@@ -15,13 +15,21 @@ from core.base import clock
 from core.base.db import db
 from core.base.phones import NETWORKS
 from core.catalog import validity
-from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
+from core.catalog.bundles import (
+    Bundle,
+    SupplierOffer,
+    SyncReport,
+    agent_price,
+    size_text,
+)
 from core.catalog.steps import Rules, rules
 
 Meaning = tuple[str, int, str]
 
 
-def choose(report: SyncReport, *, reads_list: bool, only: Meaning | None = None) -> None:
+def choose(
+    report: SyncReport, *, reads_list: bool, only: Meaning | None = None
+) -> None:
     """Settle every bundle, or `only` one, by the offers as they are now; inside the open use case,
     under its lock.
 
@@ -32,7 +40,9 @@ def choose(report: SyncReport, *, reads_list: bool, only: Meaning | None = None)
     # Not the stronger lock: an order being placed refers to its bundle while it holds its store,
     # which we want next.
     bundles = by_meaning(
-        session.scalars(select(Bundle).order_by(Bundle.id).with_for_update(key_share=True))
+        session.scalars(
+            select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)
+        )
     )
     best: dict[Meaning, SupplierOffer] = {}
     offers = session.scalars(select(SupplierOffer).where(SupplierOffer.active))
@@ -73,14 +83,22 @@ def name(thing: SupplierOffer | Bundle) -> str:
 def pay_by(bundle: Bundle, cost_pesewas: int) -> None:
     """From now on this is what the bundle costs, and what the agent price is made of. Nothing is
     asked any more."""
-    bundle.cost_pesewas, bundle.agent_price_pesewas = cost_pesewas, agent_price(cost_pesewas)
-    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = bundle.asked_at = bundle.kept_at = (
-        None
+    bundle.cost_pesewas, bundle.agent_price_pesewas = (
+        cost_pesewas,
+        agent_price(cost_pesewas),
     )
+    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = bundle.asked_at = (
+        bundle.kept_at
+    ) = None
 
 
 def _settle(
-    bundle: Bundle, offer: SupplierOffer, wanted: Rules, report: SyncReport, *, reads_list: bool
+    bundle: Bundle,
+    offer: SupplierOffer,
+    wanted: Rules,
+    report: SyncReport,
+    *,
+    reads_list: bool,
 ) -> None:
     was_pesewas = bundle.last_cost_pesewas
     bundle.offer_id = offer.id
@@ -100,7 +118,8 @@ def _settle(
         report.new.append(name(offer))
     else:
         if was_gone and bundle.newest_cost_pesewas is None:
-            bundle.asked_at = bundle.kept_at = None  # it was asked about its absence, which is over
+            # it was asked about its absence, which is over
+            bundle.asked_at = bundle.kept_at = None
         _move_cost(bundle, offer, wanted, reads_list=reads_list)
     if bundle.last_cost_pesewas != was_pesewas:
         report.moved.append(
@@ -112,11 +131,14 @@ def _settle(
         )
 
 
-def _move_cost(bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_list: bool) -> None:
+def _move_cost(
+    bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_list: bool
+) -> None:
     paid_pesewas, newest_pesewas = bundle.paid_cost_pesewas, offer.cost_pesewas
     is_disproved = offer.known_cost_pesewas > offer.cost_pesewas
     if is_disproved and offer.known_cost_pesewas > paid_pesewas:
-        pay_by(bundle, offer.known_cost_pesewas)  # it has been charged: no question any more
+        # it has been charged: no question any more
+        pay_by(bundle, offer.known_cost_pesewas)
         return
     if is_disproved and offer.known_cost_pesewas < paid_pesewas:
         newest_pesewas = offer.known_cost_pesewas
@@ -129,7 +151,10 @@ def _move_cost(bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_lis
         return
     if newest_pesewas != bundle.newest_cost_pesewas:
         bundle.kept_at = None
-    bundle.approved_cost_pesewas, bundle.newest_cost_pesewas = paid_pesewas, newest_pesewas
+    bundle.approved_cost_pesewas, bundle.newest_cost_pesewas = (
+        paid_pesewas,
+        newest_pesewas,
+    )
     bundle.cost_pesewas = max(paid_pesewas, newest_pesewas)
     if bundle.kept_at is None:
         bundle.asked_at = bundle.asked_at or clock.now()

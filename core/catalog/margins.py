@@ -45,13 +45,17 @@ class PriceChange:
         """The price that leaves the agent what the present one left him before, and never less than
         nothing."""
         return max(
-            self.price_pesewas + self.after_pesewas - self.before_pesewas, self.after_pesewas
+            self.price_pesewas + self.after_pesewas - self.before_pesewas,
+            self.after_pesewas,
         )
 
     @property
     def keeps(self) -> bool:
         """Whether that is just what the agent earned before."""
-        return self.kept_pesewas - self.after_pesewas == self.price_pesewas - self.before_pesewas
+        return (
+            self.kept_pesewas - self.after_pesewas
+            == self.price_pesewas - self.before_pesewas
+        )
 
     @property
     def is_below(self) -> bool:
@@ -153,7 +157,10 @@ def _decide(seen: Mapping[int, int], actor: Actor, *, move: bool) -> Kept:
                 actor,
                 "keep_margin" if move else "leave_price",
                 f"store:{current_store_id()}/bundle:{bundle.id}",
-                {"price_pesewas": own.price_pesewas, "before_pesewas": change.price_pesewas},
+                {
+                    "price_pesewas": own.price_pesewas,
+                    "before_pesewas": change.price_pesewas,
+                },
             )
     return kept
 

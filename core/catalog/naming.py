@@ -42,12 +42,16 @@ def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) 
         durations = {choosing.meaning(row): row.validity for row in named}
         if len(durations) > 1:  # then it is what was bought for it
             durations = {
-                choosing.meaning(row): row.validity for row in named if row.id == bundle.offer_id
+                choosing.meaning(row): row.validity
+                for row in named
+                if row.id == bundle.offer_id
             }
         elif durations:  # all that was sold as one is one, until a list says otherwise
             for row in sold:
                 row.validity = (
-                    next(iter(durations.values())) if choosing.meaning(row) == key else row.validity
+                    next(iter(durations.values()))
+                    if choosing.meaning(row) == key
+                    else row.validity
                 )
         for found, words in durations.items():
             _become(bundle, words, bundles.get(found))
@@ -57,7 +61,9 @@ def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) 
 def _was(before: Lasting, row: SupplierOffer) -> Meaning | None:
     network, mb, words = before.get(row.product_code, ("", 0, ""))
     return (
-        (network, mb, validity.meaning(words)) if (network, mb) == (row.network, row.mb) else None
+        (network, mb, validity.meaning(words))
+        if (network, mb) == (row.network, row.mb)
+        else None
     )
 
 

@@ -44,9 +44,15 @@ def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> 
     """
     with joined_transaction() as session:
         session.execute(LOCK)
-        query = select(SupplierOffer).where(_of(wording), SupplierOffer.price_since <= bought_at)
-        found = session.scalars(query.order_by(SupplierOffer.id).with_for_update()).all()
-        raised = [offer for offer in found if charged_pesewas > offer.known_cost_pesewas]
+        query = select(SupplierOffer).where(
+            _of(wording), SupplierOffer.price_since <= bought_at
+        )
+        found = session.scalars(
+            query.order_by(SupplierOffer.id).with_for_update()
+        ).all()
+        raised = [
+            offer for offer in found if charged_pesewas > offer.known_cost_pesewas
+        ]
         for offer in raised:
             offer.charged_pesewas = charged_pesewas
         _choose(raised)
@@ -59,8 +65,12 @@ def refuse_offer(wording: Wording) -> bool:
     otherwise, or again later."""
     with joined_transaction() as session:
         session.execute(LOCK)
-        query = select(SupplierOffer).where(_of(wording), SupplierOffer.refused_at.is_(None))
-        found = session.scalars(query.order_by(SupplierOffer.id).with_for_update()).all()
+        query = select(SupplierOffer).where(
+            _of(wording), SupplierOffer.refused_at.is_(None)
+        )
+        found = session.scalars(
+            query.order_by(SupplierOffer.id).with_for_update()
+        ).all()
         for offer in found:
             offer.refused_at = clock.now()
         _choose(found)
@@ -70,7 +80,9 @@ def refuse_offer(wording: Wording) -> bool:
 @as_platform
 def is_refused(wording: Wording) -> bool:
     """Whether the supplier has refused it, and no list has said anything else since."""
-    query = select(SupplierOffer.id).where(_of(wording), SupplierOffer.refused_at.is_not(None))
+    query = select(SupplierOffer.id).where(
+        _of(wording), SupplierOffer.refused_at.is_not(None)
+    )
     return db.session.scalar(query) is not None
 
 
@@ -87,6 +99,8 @@ def _of(wording: Wording) -> ColumnElement[bool]:
 def _choose(offers: Iterable[SupplierOffer]) -> None:
     """Settle the bundles of these offers anew. What a report would say is said to nobody: a list
     follows soon."""
-    untold = SyncReport(ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[])
+    untold = SyncReport(
+        ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[]
+    )
     for key in {choosing.meaning(offer) for offer in offers}:
         choosing.choose(untold, reads_list=False, only=key)

@@ -15,7 +15,14 @@ from core.base import clock, money
 from core.base.db import db, transaction
 from core.base.phones import NETWORKS
 from core.base.tenancy import current_store_id
-from core.catalog.bundles import Bundle, StoreBundle, all_bundles, hold, shelf_order, size_text
+from core.catalog.bundles import (
+    Bundle,
+    StoreBundle,
+    all_bundles,
+    hold,
+    shelf_order,
+    size_text,
+)
 from core.stores import Store
 
 MOST_PRICE_PESEWAS = 1_000_000
@@ -67,7 +74,10 @@ class PriceLine:
 
     @property
     def below_floor(self) -> bool:
-        return self.price_pesewas is not None and self.price_pesewas < self.agent_price_pesewas
+        return (
+            self.price_pesewas is not None
+            and self.price_pesewas < self.agent_price_pesewas
+        )
 
 
 def shelf() -> list[ShelfLine]:
@@ -118,7 +128,9 @@ def save_price(bundle_id: int, price_pesewas: int, hidden: bool, actor: Actor) -
         raise BelowFloor(problems[bundle_id])
 
 
-def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[int, str]:
+def save_prices(
+    changes: Mapping[int, tuple[int, bool]], actor: Actor
+) -> dict[int, str]:
     """Save several prices of the current store, all or none: bundle id -> (price in pesewas,
     hidden).
 
@@ -134,7 +146,8 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
         if problems:
             return problems
         before = {
-            row.bundle_id: row for row in session.scalars(select(StoreBundle).with_for_update())
+            row.bundle_id: row
+            for row in session.scalars(select(StoreBundle).with_for_update())
         }
         for bundle_id, (price, hidden) in changes.items():
             row = before.get(bundle_id)
@@ -153,10 +166,16 @@ def save_prices(changes: Mapping[int, tuple[int, bool]], actor: Actor) -> dict[i
                 actor,
                 "save_price",
                 f"store:{current_store_id()}/bundle:{bundle_id}",
-                {"price_pesewas": price, "hidden": hidden, "before_pesewas": old_pesewas},
+                {
+                    "price_pesewas": price,
+                    "hidden": hidden,
+                    "before_pesewas": old_pesewas,
+                },
             )
         session.execute(
-            update(Store).where(Store.id == current_store_id()).values(version=Store.version + 1)
+            update(Store)
+            .where(Store.id == current_store_id())
+            .values(version=Store.version + 1)
         )
     return {}
 
@@ -171,7 +190,9 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
             "hidden": False,
             "changed_at": clock.now(),
             "agent_price_pesewas": bundle.agent_price_pesewas,
-            "price_pesewas": money.add_percent_rounding_up(bundle.agent_price_pesewas, markup_bp),
+            "price_pesewas": money.add_percent_rounding_up(
+                bundle.agent_price_pesewas, markup_bp
+            ),
         }
         for bundle in db.session.scalars(select(Bundle).where(Bundle.active))
     ]
@@ -207,7 +228,12 @@ def _trouble(bundle: Bundle) -> str | None:
 
 def _shelf_line(bundle: Bundle, price_pesewas: int) -> ShelfLine:
     return ShelfLine(
-        bundle.id, bundle.network, bundle.mb, size_text(bundle.mb), bundle.validity, price_pesewas
+        bundle.id,
+        bundle.network,
+        bundle.mb,
+        size_text(bundle.mb),
+        bundle.validity,
+        price_pesewas,
     )
 
 

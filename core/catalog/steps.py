@@ -48,7 +48,9 @@ def rules() -> Rules:
     """What the owner wants to be asked about."""
     value = db.session.scalar(select(Setting.value).where(Setting.key == _KEY)) or {}
     above = value.get("above_bp", ABOVE_BP)
-    return Rules(value.get("by_itself") is True, above if isinstance(above, int) else ABOVE_BP)
+    return Rules(
+        value.get("by_itself") is True, above if isinstance(above, int) else ABOVE_BP
+    )
 
 
 @as_platform
@@ -59,5 +61,7 @@ def set_rules(wanted: Rules, actor: Actor) -> None:
     value = {"by_itself": wanted.by_itself, "above_bp": wanted.above_bp}
     with transaction() as session:
         row = insert(Setting).values(key=_KEY, value=value)
-        session.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+        session.execute(
+            row.on_conflict_do_update(index_elements=["key"], set_={"value": value})
+        )
         audit.write(actor, "set_approval", _KEY, value)

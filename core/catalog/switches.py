@@ -86,7 +86,9 @@ def _turn(key: str, reason: str | None, actor: Actor) -> None:
             session.execute(delete(Setting).where(Setting.key == key))
         else:
             value = {"since": clock.now().isoformat(), "reason": reason.strip()[:200]}
-            session.execute(insert(Setting).values(key=key, value=value).on_conflict_do_nothing())
+            session.execute(
+                insert(Setting).values(key=key, value=value).on_conflict_do_nothing()
+            )
         audit.write(
             actor,
             "resume" if reason is None else "pause",

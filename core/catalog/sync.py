@@ -17,7 +17,13 @@ from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.phones import NETWORKS
 from core.catalog import choosing, naming, validity
-from core.catalog.bundles import Bundle, SupplierOffer, SyncReport, agent_price, size_text
+from core.catalog.bundles import (
+    Bundle,
+    SupplierOffer,
+    SyncReport,
+    agent_price,
+    size_text,
+)
 from core.catalog.prices import price_new_bundles
 from core.catalog.steps import LOCK
 from core.stores import Store
@@ -63,11 +69,18 @@ def last_sync() -> SyncReport | None:
 
 def left_out_reasons() -> dict[str, str]:
     """What the newest list that was read has and we cannot offer: product code -> why."""
-    query = select(SyncReport.left_out).where(SyncReport.ok).order_by(SyncReport.id.desc()).limit(1)
+    query = (
+        select(SyncReport.left_out)
+        .where(SyncReport.ok)
+        .order_by(SyncReport.id.desc())
+        .limit(1)
+    )
     return {one["product"]: one["reason"] for one in db.session.scalar(query) or []}
 
 
-def record_failed_sync(sentence: str, left_out: Sequence[LeftOutLike] = ()) -> SyncReport:
+def record_failed_sync(
+    sentence: str, left_out: Sequence[LeftOutLike] = ()
+) -> SyncReport:
     """The list could not be had, or nothing of it used; nothing changed. `sentence` says why."""
     with transaction() as session:
         report = SyncReport(ok=False, sentence=sentence, left_out=_kept(left_out))
@@ -107,11 +120,14 @@ def apply_sync(
         session.flush()
         for store in session.scalars(select(Store)):
             if price_new_bundles(store.id, store.markup_bp):
-                store.version = Store.version + 1  # in SQL: an agent may be saving prices right now
+                # in SQL: an agent may be saving prices right now
+                store.version = Store.version + 1
         report.below_floor = _below_floor()
         report.sentence = _sentence(report, len(offers) + len(left_out), before)
         if left_out:
-            report.sentence += " " + left_out_sentence(left_out, len(offers) + len(left_out))
+            report.sentence += " " + left_out_sentence(
+                left_out, len(offers) + len(left_out)
+            )
         if missing:
             report.sentence += (
                 f" By its own count {missing} more should have come: what it does not name was left"
@@ -121,12 +137,16 @@ def apply_sync(
         return report
 
 
-def _store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) -> None:
+def _store_offers(
+    supplier: str, offers: Sequence[OfferLike], *, is_whole: bool
+) -> None:
     session, now = db.session, clock.now()
     known = {
         row.product_code: row
         for row in session.scalars(
-            select(SupplierOffer).where(SupplierOffer.supplier == supplier).with_for_update()
+            select(SupplierOffer)
+            .where(SupplierOffer.supplier == supplier)
+            .with_for_update()
         )
     }
     every = list(known.values())
@@ -184,10 +204,16 @@ def _lasts(
         known = own[2]
     else:
         durations = {
-            validity.meaning(words): words for *size, words in sold if size == [offer.network, mb]
+            validity.meaning(words): words
+            for *size, words in sold
+            if size == [offer.network, mb]
         }
         known = next(iter(durations.values())) if len(durations) == 1 else ""
-    return known if known and validity.adds_nothing(offer.validity, known) else offer.validity
+    return (
+        known
+        if known and validity.adds_nothing(offer.validity, known)
+        else offer.validity
+    )
 
 
 def _listed() -> dict[int, bool]:
@@ -226,7 +252,10 @@ def left_out_sentence(left_out: Sequence[LeftOutLike], listed: int) -> str:
 
 
 def _kept(left_out: Sequence[LeftOutLike]) -> list[dict[str, str]]:
-    return [{"product": one.product, "reason": one.reason} for one in left_out[:MOST_LEFT_OUT]]
+    return [
+        {"product": one.product, "reason": one.reason}
+        for one in left_out[:MOST_LEFT_OUT]
+    ]
 
 
 def _below_floor() -> list[str]:
@@ -244,7 +273,10 @@ def _below_floor() -> list[str]:
         ),
         {"ids": list(floors), "floors": list(floors.values())},
     )
-    return [f"{slug}: {NETWORKS[network].name} {size_text(mb)}" for slug, network, mb in rows]
+    return [
+        f"{slug}: {NETWORKS[network].name} {size_text(mb)}"
+        for slug, network, mb in rows
+    ]
 
 
 def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str:
@@ -265,6 +297,12 @@ def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str
         )
         if items
     ]
-    said = f"{count} products read: " + (", ".join(parts) if parts else "nothing changed") + "."
-    asked = len(db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all())
+    said = (
+        f"{count} products read: "
+        + (", ".join(parts) if parts else "nothing changed")
+        + "."
+    )
+    asked = len(
+        db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all()
+    )
     return said + (f" {asked} put to you for approval." if asked else "")

@@ -10,7 +10,12 @@ import re
 import unicodedata
 from decimal import Decimal
 
-_HOURS = {"minute": Decimal(1) / 60, "hour": Decimal(1), "day": Decimal(24), "week": Decimal(168)}
+_HOURS = {
+    "minute": Decimal(1) / 60,
+    "hour": Decimal(1),
+    "day": Decimal(24),
+    "week": Decimal(168),
+}
 _MONTH_DAYS, _YEAR_DAYS = 30, 365
 _UNITS = {
     "min": "minute", "minute": "minute",
@@ -60,7 +65,11 @@ def adds_nothing(words: str, known: str) -> bool:
     if plain in _NOTHING:
         return True
     number = plain.split(" ")[0]
-    return number.isdigit() and number == _plain(known).split(" ")[0] and _read(plain) is None
+    return (
+        number.isdigit()
+        and number == _plain(known).split(" ")[0]
+        and _read(plain) is None
+    )
 
 
 def _read(plain: str) -> str | None:

@@ -15,7 +15,15 @@ from core import audit
 from core.audit import Actor
 from core.base import money
 from core.base.db import db, transaction
-from core.ledger.posting import Account, Entry, InsufficientWallet, Kind, Leg, Posting, post
+from core.ledger.posting import (
+    Account,
+    Entry,
+    InsufficientWallet,
+    Kind,
+    Leg,
+    Posting,
+    post,
+)
 
 MOST_FUNDING_PESEWAS = 10_000_000
 """GHS 100,000 in one act; more is a typing mistake."""
@@ -38,7 +46,11 @@ class FundedAlready(Exception):
 
 
 def fund_wallet(
-    store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None
+    store_id: int,
+    amount_pesewas: int,
+    reason: str,
+    actor: Actor,
+    seen_entry_id: int | None = None,
 ) -> None:
     """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an
     audit line.
@@ -56,7 +68,11 @@ def fund_wallet(
 
 
 def take_back(
-    store_id: int, amount_pesewas: int, reason: str, actor: Actor, seen_entry_id: int | None = None
+    store_id: int,
+    amount_pesewas: int,
+    reason: str,
+    actor: Actor,
+    seen_entry_id: int | None = None,
 ) -> None:
     """Take a funding back, or a part of it: never more than is free in the wallet. Writes an audit
     line.
@@ -97,7 +113,9 @@ def _book_once(
     seen_entry_id: int | None,
 ) -> None:
     if not reason.strip() or len(reason) > 200:
-        raise BadFunding("Give a reason of 1 to 200 characters, like: MoMo 12345678 received.")
+        raise BadFunding(
+            "Give a reason of 1 to 200 characters, like: MoMo 12345678 received."
+        )
     with transaction():
         posting_id = post(kind, legs, actor, store_id=store_id, note=reason.strip())
         if seen_entry_id is not None:
@@ -121,4 +139,9 @@ def _book_once(
             if booked_at is not None:
                 raise FundedAlready(booked_at)
         amount = abs(dict(legs)["wallet"])
-        audit.write(actor, kind, f"store:{store_id}", {"amount_pesewas": amount, "reason": reason})
+        audit.write(
+            actor,
+            kind,
+            f"store:{store_id}",
+            {"amount_pesewas": amount, "reason": reason},
+        )

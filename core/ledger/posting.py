@@ -86,14 +86,22 @@ class Account(Model, StoreOrPlatformScoped):
             postgresql_where=text("store_id IS NOT NULL"),
         ),
         Index(
-            "uq_accounts_platform", "name", unique=True, postgresql_where=text("store_id IS NULL")
+            "uq_accounts_platform",
+            "name",
+            unique=True,
+            postgresql_where=text("store_id IS NULL"),
         ),
         Index("uq_accounts_store_id_id", "store_id", "id", unique=True),
-        CheckConstraint("(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name="owner"),
         CheckConstraint(
-            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0", name="no_overdraft"
+            "(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name="owner"
         ),
-        CheckConstraint("name <> 'in_flight' OR balance_pesewas >= 0", name="in_flight"),
+        CheckConstraint(
+            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0",
+            name="no_overdraft",
+        ),
+        CheckConstraint(
+            "name <> 'in_flight' OR balance_pesewas >= 0", name="in_flight"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -104,7 +112,9 @@ class Account(Model, StoreOrPlatformScoped):
 class Posting(Model, StoreOrPlatformScoped):
     __tablename__ = "postings"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
+        ),
         Index(
             "uq_postings_order_kind_n",
             "order_id",
@@ -135,8 +145,12 @@ class Entry(Model, StoreOrPlatformScoped):
     __tablename__ = "entries"
     __table_args__ = (
         CheckConstraint("amount_pesewas <> 0", name="not_zero"),
-        ForeignKeyConstraint(["store_id", "account_id"], ["accounts.store_id", "accounts.id"]),
-        ForeignKeyConstraint(["store_id", "posting_id"], ["postings.store_id", "postings.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "account_id"], ["accounts.store_id", "accounts.id"]
+        ),
+        ForeignKeyConstraint(
+            ["store_id", "posting_id"], ["postings.store_id", "postings.id"]
+        ),
         Index("uq_entries_posting_account", "posting_id", "account_id", unique=True),
         Index("ix_entries_account", "account_id", "id"),
     )
@@ -171,7 +185,9 @@ def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
     )
 
 
-def commit(order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = "") -> None:
+def commit(
+    order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = ""
+) -> None:
     """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it
     did."""
     legs = [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)]
@@ -197,7 +213,9 @@ def capture(
     post("capture", legs, actor, order=order)
 
 
-def release(order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str = "") -> None:
+def release(
+    order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str = ""
+) -> None:
     """Give the held money back to the wallet."""
     post(
         "release",
@@ -216,7 +234,9 @@ def supplier_refund(
     post("supplier_refund", legs, actor, order=order, n=n, note=note)
 
 
-def write_off(order: OrderLike, amount_pesewas: int, n: int, actor: Actor, note: str) -> None:
+def write_off(
+    order: OrderLike, amount_pesewas: int, n: int, actor: Actor, note: str
+) -> None:
     """A person gives up what the supplier took for this order: it is our loss."""
     post(
         "write_off",
@@ -309,8 +329,10 @@ def _book(said: dict[str, str]) -> Row[Any]:
     """Have the database write a posting: no role of ours may write the books itself. A store's role
     moves its own money only; which function that is, is all that differs."""
     function = "makola_post" if tenancy.is_platform() else "makola_post_own"
-    with db.session.no_autoflush:  # it needs nothing of what is still to be written here
-        return db.session.execute(text(f"SELECT * FROM {function}(:said, :mac)"), said).one()  # noqa: S608 - from above
+    # it needs nothing of what is still to be written here
+    with db.session.no_autoflush:
+        statement = f"SELECT * FROM {function}(:said, :mac)"  # noqa: S608 - a name from above
+        return db.session.execute(text(statement), said).one()
 
 
 def count(order_id: int, kind: Kind) -> int:
@@ -332,8 +354,12 @@ def commit_is_open(order_id: int) -> bool:
 def next_commit(order_id: int) -> int | None:
     """The number of an order's next commit, from 1; None while one is open (`commit_is_open`)."""
     ends = Posting.kind.in_(("capture", "supplier_refund", "write_off"))
-    begun, ended = func.count().filter(Posting.kind == "commit"), func.count().filter(ends)
-    with db.session.no_autoflush:  # postings are never pending: the database writes them
+    begun, ended = (
+        func.count().filter(Posting.kind == "commit"),
+        func.count().filter(ends),
+    )
+    # postings are never pending: the database writes them
+    with db.session.no_autoflush:
         made, over = db.session.execute(
             select(begun, ended).where(Posting.order_id == order_id)
         ).one()

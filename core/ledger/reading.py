@@ -76,13 +76,17 @@ def wallet() -> Wallet:
 def wallet_of(store_id: int) -> Wallet:
     """The wallet of a store this work may see."""
     rows = db.session.execute(
-        select(Account.name, Account.balance_pesewas).where(Account.store_id == store_id)
+        select(Account.name, Account.balance_pesewas).where(
+            Account.store_id == store_id
+        )
     )
     balances = {row.name: row.balance_pesewas for row in rows}
     return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
 
 
-def statement(before_id: int | None = None, limit: int | None = None) -> list[StatementLine]:
+def statement(
+    before_id: int | None = None, limit: int | None = None
+) -> list[StatementLine]:
     """The current store's wallet movements, newest first, `limit` of them before an entry id
     (keyset)."""
     rows = db.session.execute(
@@ -110,7 +114,9 @@ def platform_balances() -> dict[str, int]:
     rows = db.session.execute(
         select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None))
     )
-    return {name: -balance if name in CREDIT_ACCOUNTS else balance for name, balance in rows}
+    return {
+        name: -balance if name in CREDIT_ACCOUNTS else balance for name, balance in rows
+    }
 
 
 def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
@@ -118,7 +124,9 @@ def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
     own legs only."""
     return list(
         legs_of(
-            db.session.scalars(select(Posting.id).where(Posting.order_id == order_id)).all()
+            db.session.scalars(
+                select(Posting.id).where(Posting.order_id == order_id)
+            ).all()
         ).values()
     )
 
@@ -134,7 +142,9 @@ def in_flight_of(order_id: int) -> int:
     return int(found or 0)
 
 
-def legs_of(posting_ids: Collection[int]) -> dict[int, tuple[Posting, list[tuple[str, int]]]]:
+def legs_of(
+    posting_ids: Collection[int],
+) -> dict[int, tuple[Posting, list[tuple[str, int]]]]:
     """Postings by id, each with its legs (account, signed pesewas)."""
     postings = db.session.scalars(
         select(Posting).where(Posting.id.in_(posting_ids)).order_by(Posting.id)
@@ -182,6 +192,8 @@ def books() -> Books:
 def held_total() -> int:
     """All money held for orders under way, in pesewas. Needs `across_stores`."""
     found = db.session.scalar(
-        text("SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'")
+        text(
+            "SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"
+        )
     )
     return int(found or 0)

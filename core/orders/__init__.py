@@ -93,7 +93,13 @@ from core.orders.repricing import price_now, process_at
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any
-from core.orders.selecting import RowResult, cancel_many, process_many, release_many, undo_many
+from core.orders.selecting import (
+    RowResult,
+    cancel_many,
+    process_many,
+    release_many,
+    undo_many,
+)
 from core.orders.sourcing import look as look_at_source
 from core.orders.sourcing import wording
 from core.orders.states import (

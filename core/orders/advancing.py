@@ -45,13 +45,19 @@ def advance(
     """
     with joined_transaction():
         order = locked(order_id)
-        if attempt is not None and (order.attempt != attempt or order.state != "submitting"):
+        if attempt is not None and (
+            order.attempt != attempt or order.state != "submitting"
+        ):
             return False
         if move_of(order.state, to) is None:
             return False
         _take_in(order, news)
         if to == "queued":
-            order.wait_reason, order.unknown_since, order.absent_since = wait_reason, None, None
+            order.wait_reason, order.unknown_since, order.absent_since = (
+                wait_reason,
+                None,
+                None,
+            )
             order.claimed_at = order.lease_until = None
         move(order, to, actor, text, customer_text=customer_text, news=news)
         return True
@@ -190,7 +196,11 @@ def ring(order: Order, *, verified: bool, what: str, word: str | None = None) ->
     rung_since_taken = row.rung_at is not None and (
         row.taken_at is None or row.rung_at >= row.taken_at
     )
-    if row.done_at is None and row.due_at <= due and (row.lease_until is None or rung_since_taken):
+    if (
+        row.done_at is None
+        and row.due_at <= due
+        and (row.lease_until is None or rung_since_taken)
+    ):
         # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be
         # looking already, and its answer may be older than this news: then one ring must be kept
         # for `outbox.finish`.
@@ -236,10 +246,14 @@ def locked(order_id: int) -> Order:
     """An order, its row locked inside the open use case; asked of the database once."""
     held, name = held_rows(), (Order, order_id)
     if name not in held:
-        query = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+        query = (
+            select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+        )
         # Read anew: a row that the use case had read without a lock may have changed until it got
         # the lock.
-        held[name] = db.session.scalars(query, execution_options={"populate_existing": True}).one()
+        held[name] = db.session.scalars(
+            query, execution_options={"populate_existing": True}
+        ).one()
     order: Order = held[name]
     return order
 

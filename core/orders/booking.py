@@ -40,7 +40,11 @@ def _commit(order: Order, actor: Actor, news: News) -> None:
 
 
 def _capture(order: Order, actor: Actor, _news: News) -> None:
-    charged = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    charged = (
+        order.charged_pesewas
+        if order.charged_pesewas is not None
+        else order.cost_pesewas
+    )
     ledger.capture(
         order,
         agent_price_pesewas=order.agent_price_pesewas,
@@ -59,7 +63,10 @@ def _supplier_refund(order: Order, actor: Actor, news: News) -> None:
         return
     if news.money_back and order.charged_pesewas is not None:
         ledger.supplier_refund(
-            order, order.charged_pesewas, ledger.count(order.id, "supplier_refund") + 1, actor
+            order,
+            order.charged_pesewas,
+            ledger.count(order.id, "supplier_refund") + 1,
+            actor,
         )
         return
     open_case(

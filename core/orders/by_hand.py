@@ -51,11 +51,21 @@ def give_back(order: Order, actor: Actor, words: str) -> None:
     )
     order.ever_unknown = order.ever_unknown or order.state == "submitting"
     back = f"{money.cedis(order.agent_price_pesewas)} is back in the wallet."
-    move(order, "refunded", actor, _with(f"{why} {back}", words), customer_text="Not delivered")
+    move(
+        order,
+        "refunded",
+        actor,
+        _with(f"{why} {back}", words),
+        customer_text="Not delivered",
+    )
 
 
 def note_settled(
-    order: Order, actor: Actor, what: str, words: str, detail: dict[str, Any] | None = None
+    order: Order,
+    actor: Actor,
+    what: str,
+    words: str,
+    detail: dict[str, Any] | None = None,
 ) -> None:
     """A case about the order is settled without a move of it. `what` is a sentence without the
     platform's own money."""

@@ -69,7 +69,8 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     with joined_transaction() as session:
         database_identity.refuse_restored_copy(
             session
-        )  # before the rows are read: whoever makes the copy ours has marked them by then
+            # before the rows are read: whoever makes the copy ours has marked them by then
+        )
         found = [
             order
             for order in map(locked, sorted(order_ids))
@@ -77,7 +78,9 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
         ]
         bundles = sourcing.hold_bundles(found)
         claims = [
-            _claim(order) for order in found if sourcing.settle(order, bundles[order.bundle_id])
+            _claim(order)
+            for order in found
+            if sourcing.settle(order, bundles[order.bundle_id])
         ]
         if claims:
             supply.open_purchase_call(
@@ -132,7 +135,10 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
             return "early"
         first_here_s = mark.get("absent")
         if first_here_s is None:
-            order.steady_marks = {**order.steady_marks, clock.boot(): {**mark, "absent": steady_s}}
+            order.steady_marks = {
+                **order.steady_marks,
+                clock.boot(): {**mark, "absent": steady_s},
+            }
         if order.absent_since is None:
             order.absent_since, order.ever_unknown = now, True
             order.unknown_since = order.unknown_since or now
@@ -144,10 +150,14 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
                 "The supplier does not know this reference yet. Checking once more to be sure.",
             )
             return "first"
-        if first_here_s is None or steady_s < first_here_s + clock.seconds(settings.absence_gap_s):
+        if first_here_s is None or steady_s < first_here_s + clock.seconds(
+            settings.absence_gap_s
+        ):
             return "first"
         return (
-            "proven" if now - order.absent_since >= clock.delta(settings.absence_gap_s) else "first"
+            "proven"
+            if now - order.absent_since >= clock.delta(settings.absence_gap_s)
+            else "first"
         )
 
 
@@ -173,7 +183,8 @@ def forget_absence(order_id: int) -> None:
         order = locked(order_id)
         order.absent_since = None
         order.steady_marks = {
-            boot: {"claimed": mark["claimed"]} for boot, mark in order.steady_marks.items()
+            boot: {"claimed": mark["claimed"]}
+            for boot, mark in order.steady_marks.items()
         }
 
 
@@ -203,10 +214,20 @@ def requeue_absent(order_id: int) -> bool:
                     "The supplier does not sell it under that name now, and it never had the order;"
                     " the money is back."
                 )
-                move(order, "refunded", WORKER, text, customer_text="It could not be sent")
+                move(
+                    order,
+                    "refunded",
+                    WORKER,
+                    text,
+                    customer_text="It could not be sent",
+                )
                 return True
         if is_spent:
-            open_case(order, "resend_limit", {"attempt": order.attempt, "resends": order.resends})
+            open_case(
+                order,
+                "resend_limit",
+                {"attempt": order.attempt, "resends": order.resends},
+            )
             return False
         queue_again(
             order,
@@ -225,7 +246,9 @@ def queue_again(order: Order, actor: Actor, text: str) -> None:
     """
     order.resends += 1
     order.ever_unknown = True
-    order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = None
+    order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = (
+        None
+    )
     move(order, "queued", actor, text)
 
 
@@ -234,7 +257,11 @@ def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
     attempt was ever unclear."""
     with joined_transaction():
         order = locked(order_id)
-        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
+        if (
+            order.state != "submitting"
+            or order.attempt != attempt
+            or order.ever_unknown
+        ):
             return False
         old, order.order_ref = order.order_ref, order_ref
         order.claimed_at = order.lease_until = None
@@ -255,9 +282,16 @@ def buy_other(order_id: int, attempt: int) -> bool:
     """
     with joined_transaction():
         order = locked(order_id)
-        if order.state != "submitting" or order.attempt != attempt or order.ever_unknown:
+        if (
+            order.state != "submitting"
+            or order.attempt != attempt
+            or order.ever_unknown
+        ):
             return False
-        refused, bundle = sourcing.wording(order), sourcing.hold_bundles([order])[order.bundle_id]
+        refused, bundle = (
+            sourcing.wording(order),
+            sourcing.hold_bundles([order])[order.bundle_id],
+        )
         if (
             sourcing.why_not(order, bundle)
             or not sourcing.settle(order, bundle)
@@ -275,12 +309,21 @@ def buy_other(order_id: int, attempt: int) -> bool:
 
 
 def _claim(order: Order) -> Claim:
-    now, steady_s, lease_s = clock.now(), clock.steady_s(), config.current().send_lease_s
+    now, steady_s, lease_s = (
+        clock.now(),
+        clock.steady_s(),
+        config.current().send_lease_s,
+    )
     order.attempt += 1
     order.claimed_at, order.lease_until = now, now + clock.delta(lease_s)
     order.steady_marks = {clock.boot(): {"claimed": steady_s}}
     order.unknown_since = order.absent_since = order.wait_reason = None
-    move(order, "submitting", WORKER, f"Sending to the supplier (attempt {order.attempt}).")
+    move(
+        order,
+        "submitting",
+        WORKER,
+        f"Sending to the supplier (attempt {order.attempt}).",
+    )
     return Claim(
         order.id,
         order.attempt,

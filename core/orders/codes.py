@@ -54,7 +54,9 @@ def read_code(text: str) -> str | None:
     """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot
     be one."""
     plain = _plain(text)
-    return _as_code(re.sub(r"[^0-9A-Z]", "", plain)) if _ALONE.fullmatch(plain) else None
+    return (
+        _as_code(re.sub(r"[^0-9A-Z]", "", plain)) if _ALONE.fullmatch(plain) else None
+    )
 
 
 def codes_in(text: str) -> list[str]:
@@ -63,7 +65,10 @@ def codes_in(text: str) -> list[str]:
     plain = _plain(unquote(text[: LONGEST_PASTED * 3]))
     found = [read_code(text)]
     for pattern in (_LINK, _TIGHT, _LOOSE):
-        found += [_as_code(match[1] + match[2] + match[3]) for match in pattern.finditer(plain)]
+        found += [
+            _as_code(match[1] + match[2] + match[3])
+            for match in pattern.finditer(plain)
+        ]
     return list(dict.fromkeys(code for code in found if code))[:_MOST]
 
 
@@ -75,4 +80,8 @@ def _plain(text: str) -> str:
 
 def _as_code(plain: str) -> str | None:
     code = plain.translate(_ALIKE)
-    return code if len(code) == 10 and all(character in ALPHABET for character in code) else None
+    return (
+        code
+        if len(code) == 10 and all(character in ALPHABET for character in code)
+        else None
+    )

@@ -97,7 +97,10 @@ def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
     counts = [_processed(recipient_msisdn)]
     for column, key, limit, _place in limits:
         newest = _newest(column, key, limit)
-        counts += [select(func.count()).select_from(newest), select(func.max(newest.c.created_at))]
+        counts += [
+            select(func.count()).select_from(newest),
+            select(func.max(newest.c.created_at)),
+        ]
     processed, *open_ones = db.session.execute(
         select(*(count.scalar_subquery() for count in counts))
     ).one()
@@ -128,13 +131,16 @@ def _processed(recipient_msisdn: str) -> Select[int]:
         .where(
             Order.store_id == current_store_id(),
             Order.recipient_msisdn == recipient_msisdn,
-            Order.created_at > placed_after,  # for the index: nobody processes an older one
+            # for the index: nobody processes an older one
+            Order.created_at > placed_after,
             Order.queued_at > now - _HOUR,
         )
     )
 
 
-def _newest(column: InstrumentedAttribute[str | None], key: str | None, limit: int) -> Subquery:
+def _newest(
+    column: InstrumentedAttribute[str | None], key: str | None, limit: int
+) -> Subquery:
     """The caller's newest unprocessed orders, no more than count. None for a caller that is not
     known."""
     return (
@@ -164,4 +170,6 @@ def _keyed(kind: str, name: str) -> str | None:
     if not name:
         return None
     key = config.current().secret_key.encode()
-    return hmac.new(key, f"makola.{kind}/{name}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key, f"makola.{kind}/{name}".encode(), hashlib.sha256).hexdigest()[
+        :32
+    ]

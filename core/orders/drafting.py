@@ -83,7 +83,8 @@ def drafted(draft_id: str, caller: Caller) -> Drafted | None:
     """This caller's draft with the order it has become, in one statement; None when it is gone or
     somebody else's."""
     became = and_(
-        Order.store_id == OrderDraft.store_id, Order.idempotency_key == OrderDraft.idempotency_key
+        Order.store_id == OrderDraft.store_id,
+        Order.idempotency_key == OrderDraft.idempotency_key,
     )
     found = db.session.execute(
         select(OrderDraft, Order)
@@ -124,4 +125,6 @@ def prune_drafts() -> int:
 
 def forget_drafts(recipient_msisdn: str) -> None:
     """Delete the drafts with this number, inside the open use case."""
-    db.session.execute(delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn))
+    db.session.execute(
+        delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn)
+    )

@@ -27,7 +27,9 @@ from core.orders.states import FINAL
 BATCH = 500
 BATCHES = 10
 """In one round of the relay's tidying; what is left is the next round's."""
-_IS_WHOLE = literal_column("strpos(orders.recipient_msisdn, 'x')") == literal_column("0")
+_IS_WHOLE = literal_column("strpos(orders.recipient_msisdn, 'x')") == literal_column(
+    "0"
+)
 """As the index `ix_orders_whole_number` says it."""
 
 
@@ -63,7 +65,9 @@ def forget_old() -> int:
     return masked
 
 
-def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = None) -> Forgotten:
+def forget_number(
+    recipient_msisdn: str, actor: Actor, store_id: int | None = None
+) -> Forgotten:
     """Mask a number now in all its final orders, of one store or of all. Needs `across_stores`.
 
     Orders that are not over, or about which a person is still asked, need it and keep it. The audit
@@ -84,7 +88,8 @@ def forget_number(recipient_msisdn: str, actor: Actor, store_id: int | None = No
             now_masked = _mask(found)
             forget_drafts(recipient_msisdn)
         masked += now_masked
-        if len(found) < BATCH or not now_masked:  # somebody else is forgetting the same number
+        # somebody else is forgetting the same number
+        if len(found) < BATCH or not now_masked:
             break
     codes = tuple(order.shown_code for order in db.session.scalars(_first(whole)))
     audit.write(
@@ -105,7 +110,11 @@ def _is_over() -> ColumnElement[bool]:
 
 
 def _is_asked_about() -> ColumnElement[bool]:
-    return select(Case.id).where(Case.order_id == Order.id, Case.closed_at.is_(None)).exists()
+    return (
+        select(Case.id)
+        .where(Case.order_id == Order.id, Case.closed_at.is_(None))
+        .exists()
+    )
 
 
 def _mask(order_ids: Sequence[int]) -> int:

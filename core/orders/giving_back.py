@@ -19,7 +19,10 @@ from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
 
 HOW = {"momo": "by MoMo", "cash": "in cash", "other": "in another way"}
-NOTHING = {"unpaid": "the customer had not paid", "delivered": "the data came after all"}
+NOTHING = {
+    "unpaid": "the customer had not paid",
+    "delivered": "the data came after all",
+}
 """Why there is nothing to give back."""
 
 
@@ -95,7 +98,10 @@ def agent_words(order: Order) -> str:
 def customer_words(order: Order, store: str) -> tuple[str, str]:
     """The customer's headline and sentence about their money."""
     what = "Not delivered" if order.state == "refunded" else order.state.capitalize()
-    amount, ask = money.cedis(order.price_pesewas), f"Send {store} a message with this code"
+    amount, ask = (
+        money.cedis(order.price_pesewas),
+        f"Send {store} a message with this code",
+    )
     if order.given_back_at is None:
         why = f"{_why(order)} " if order.state == "refunded" else "Nothing was sent. "
         return f"{what}: {store} gives your money back", f"{why}It is {amount}. {ask}."
@@ -110,7 +116,10 @@ def customer_words(order: Order, store: str) -> tuple[str, str]:
         if order.given_back_how == "unpaid"
         else ("the data came", "it did not")
     )
-    return f"{what}: nothing to give back", f"{store} says that {said}. If {doubt}, s{ask[1:]}."
+    return (
+        f"{what}: nothing to give back",
+        f"{store} says that {said}. If {doubt}, s{ask[1:]}.",
+    )
 
 
 def day(order: Order) -> str:

@@ -34,7 +34,9 @@ class Held:
 def bundle_of(order: Order) -> Bundle | None:
     """The bundle of an order that waits, else None. While a page keeps it, all that is asked here
     costs no statement more."""
-    return catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
+    return (
+        catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
+    )
 
 
 def for_customer(order: Order, store: Store, now: Now) -> str:
@@ -48,7 +50,9 @@ def for_customer(order: Order, store: Store, now: Now) -> str:
             f"{stop.to_customer} Please do not pay yet: this page says when you can. If you have"
             f" paid already, nothing is lost, and {store.name} sends it when it goes on."
         )
-    if order.state != "queued" or (stop.reason == "float" and order.wait_reason != "float"):
+    if order.state != "queued" or (
+        stop.reason == "float" and order.wait_reason != "float"
+    ):
         return ""
     why = (
         f"It has been waiting for new stock since {clock.shown(stop.since)}."
@@ -60,7 +64,9 @@ def for_customer(order: Order, store: Store, now: Now) -> str:
 
 def may_pay(order: Order, now: Now) -> bool:
     """Whether the customer of a pending order may be asked for money."""
-    return now.holds_up(order.network, order.bundle_id) is None and _trouble(order) is None
+    return (
+        now.holds_up(order.network, order.bundle_id) is None and _trouble(order) is None
+    )
 
 
 def for_agent(order: Order, now: Now) -> Held:
@@ -75,7 +81,11 @@ def on_page(orders: Iterable[Order], now: Now) -> dict[str, Held]:
     It asks what the release asks. However many they are: a statement for their bundles, one for
     each paused network, and two for the wallet where a press was not carried out.
     """
-    new = [order for order in orders if order.state == "pending" and order.release_at is None]
+    new = [
+        order
+        for order in orders
+        if order.state == "pending" and order.release_at is None
+    ]
     bundles = catalog.by_ids(order.bundle_id for order in new)
     paused = {
         network: _refusal(refuse_paused, network, now)
@@ -135,6 +145,11 @@ def _trouble(order: Order) -> str | None:
     """
     bundle = bundle_of(order)
     reason = sourcing.why_not(order, bundle) if bundle is not None else None
-    if reason == "cost" and bundle is not None and order.state == "pending" and bundle.is_sold:
+    if (
+        reason == "cost"
+        and bundle is not None
+        and order.state == "pending"
+        and bundle.is_sold
+    ):
         return reason if bundle.agent_price_pesewas > order.price_pesewas else None
     return reason

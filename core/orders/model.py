@@ -28,14 +28,17 @@ class Order(Model, StoreScoped):
     __table_args__ = (
         UniqueConstraint("store_id", "id"),
         UniqueConstraint("store_id", "idempotency_key"),
-        CheckConstraint(f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"),
+        CheckConstraint(
+            f"state IN ({', '.join(repr(state) for state in STATES)})", name="state"
+        ),
         CheckConstraint(
             "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas "
             "AND (price_pesewas >= agent_price_pesewas OR repriced_at IS NOT NULL)",
             name="never_below_cost",
         ),
         CheckConstraint(
-            "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'", name="recipient"
+            "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'",
+            name="recipient",
         ),
         CheckConstraint(
             "strpos(recipient_msisdn, 'x') = 0 OR state IN"
@@ -78,7 +81,11 @@ class Order(Model, StoreScoped):
             text("coalesce(pending_since, created_at)"),
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
         ),
-        Index("ix_orders_release", "store_id", postgresql_where=text("release_at IS NOT NULL")),
+        Index(
+            "ix_orders_release",
+            "store_id",
+            postgresql_where=text("release_at IS NOT NULL"),
+        ),
         Index(
             "ix_orders_done",
             "store_id",
@@ -98,7 +105,9 @@ class Order(Model, StoreScoped):
         Index(
             "ix_orders_whole_number",
             "final_at",
-            postgresql_where=text("final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0"),
+            postgresql_where=text(
+                "final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0"
+            ),
         ),
     )
 
@@ -185,7 +194,10 @@ class Order(Model, StoreScoped):
         """A claim of another machine, or from before a restart: by this steady clock its time
         counts from now on."""
         if self.state == "submitting" and clock.boot() not in self.steady_marks:
-            self.steady_marks = {**self.steady_marks, clock.boot(): {"claimed": clock.steady_s()}}
+            self.steady_marks = {
+                **self.steady_marks,
+                clock.boot(): {"claimed": clock.steady_s()},
+            }
 
     @property
     def is_final(self) -> bool:
@@ -237,7 +249,9 @@ class OrderEvent(Model, StoreScoped):
 
     __tablename__ = "order_events"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "order_id"], ["orders.store_id", "orders.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
+        ),
         Index("ix_order_events_order", "order_id", "id"),
     )
 

@@ -45,7 +45,9 @@ def check(bundle_id: int, recipient_msisdn: str) -> Review:
     line = _sellable(bundle_id)
     crowding.refuse(recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
-    return Review(line, _repeat_of(line, recipient_msisdn), hint if hint != line.network else None)
+    return Review(
+        line, _repeat_of(line, recipient_msisdn), hint if hint != line.network else None
+    )
 
 
 def place(
@@ -72,21 +74,31 @@ def place(
     try:
         with transaction() as session:
             store = session.scalars(
-                select(Store).where(Store.id == current_store_id()).with_for_update(read=True)
+                select(Store)
+                .where(Store.id == current_store_id())
+                .with_for_update(read=True)
             ).one()
             crowding.take_turns(recipient_msisdn, caller)
             existing = _by_key(idempotency_key)
             if existing is not None:
                 return Placed(existing, created=False)
             line = _sellable(bundle_id, store)
-            if price_seen_pesewas is not None and price_seen_pesewas != line.price_pesewas:
+            if (
+                price_seen_pesewas is not None
+                and price_seen_pesewas != line.price_pesewas
+            ):
                 raise refusals.PriceChanged(line.price_pesewas)
             crowding.refuse(recipient_msisdn, caller)
             earlier = _repeat_of(line, recipient_msisdn)
             if earlier is not None and not repeat_confirmed:
                 raise refusals.RepeatAsked(earlier)
-            order = _new_order(line, recipient_msisdn, idempotency_key, source, customer_name)
-            order.placed_device, order.placed_address = caller.device_key, caller.address_key
+            order = _new_order(
+                line, recipient_msisdn, idempotency_key, source, customer_name
+            )
+            order.placed_device, order.placed_address = (
+                caller.device_key,
+                caller.address_key,
+            )
             session.add(order)
             session.flush()
             log(order, actor, "placed", "Order placed.", customer_text="Ordered")
@@ -99,7 +111,9 @@ def place(
         return Placed(existing, created=False)
 
 
-def _new_order(line: ShelfLine, recipient: str, key: str, source: str, customer_name: str) -> Order:
+def _new_order(
+    line: ShelfLine, recipient: str, key: str, source: str, customer_name: str
+) -> Order:
     bundle, offer = db.session.execute(
         select(Bundle, SupplierOffer)
         .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
@@ -138,7 +152,8 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
     store = store or stores.by_id(current_store_id())
     if store is None or not store.is_open:
         raise refusals.StoreClosed(
-            (store and store.closed_note) or "This store is closed at the moment. Try again later."
+            (store and store.closed_note)
+            or "This store is closed at the moment. Try again later."
         )
     now = availability.now()
     if now.everything is not None:
@@ -149,7 +164,9 @@ def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
     refuse_paused(line.network, now)
     stop = now.why_not(line.network, line.bundle_id)
     if stop is not None:
-        raise refusals.of_stop(stop, f"{phones.NETWORKS[line.network].name} {line.size_text}")
+        raise refusals.of_stop(
+            stop, f"{phones.NETWORKS[line.network].name} {line.size_text}"
+        )
     return line
 
 
@@ -166,7 +183,9 @@ def refuse_paused(network: str, now: availability.Now) -> None:
     }
     open_ones = [item.name for key, item in phones.NETWORKS.items() if key in sold]
     rest = (
-        f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}." if open_ones else ""
+        f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}."
+        if open_ones
+        else ""
     )
     stop = availability.Stop("paused", pause.since, network)
     raise refusals.NetworkPaused(stop.to_customer + rest)
@@ -179,7 +198,8 @@ def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:
             Order.recipient_msisdn == recipient_msisdn,
             Order.network == line.network,
             Order.mb == line.mb,
-            Order.created_at > clock.now() - clock.delta(config.current().repeat_window_s),
+            Order.created_at
+            > clock.now() - clock.delta(config.current().repeat_window_s),
             Order.state.not_in(("cancelled", "expired", "refunded")),
         )
         .order_by(Order.id.desc())
@@ -188,4 +208,6 @@ def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:
 
 
 def _by_key(idempotency_key: str) -> Order | None:
-    return db.session.scalar(select(Order).where(Order.idempotency_key == idempotency_key))
+    return db.session.scalar(
+        select(Order).where(Order.idempotency_key == idempotency_key)
+    )

@@ -34,7 +34,9 @@ def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
     return process_anew(code, actor, access_no)[0]
 
 
-def process_anew(code: str, actor: Actor, access_no: int | None = None) -> tuple[Order, bool]:
+def process_anew(
+    code: str, actor: Actor, access_no: int | None = None
+) -> tuple[Order, bool]:
     """`process`, and whether it was this press that did it."""
     undo_s = config.current().undo_s
     if undo_s == 0:
@@ -78,7 +80,9 @@ def undo(code: str, actor: Actor, pressed: str | None = None) -> Order:
     return undo_anew(code, actor, pressed)[0]
 
 
-def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Order, bool]:
+def undo_anew(
+    code: str, actor: Actor, pressed: str | None = None
+) -> tuple[Order, bool]:
     """`undo`, and whether it was this call that did it."""
     with transaction():
         order = releasing.locked_by_code(code)
@@ -100,7 +104,8 @@ def undo_anew(code: str, actor: Actor, pressed: str | None = None) -> tuple[Orde
         order.release_at = order.release_by = None
         order.version += 1
         log(order, actor, "undone", f"{actor.name} took it back before it was sent.")
-        releasing.have_looked_at(order)  # the job sees that nothing waits, and closes the row
+        # the job sees that nothing waits, and closes the row
+        releasing.have_looked_at(order)
         return order, True
 
 
@@ -108,7 +113,9 @@ def _confirmed_by_this_press(order: Order) -> bool:
     """Not by an earlier one that was refused: then somebody has seen the payment, whatever was a
     mistake since."""
     assert order.release_at is not None and order.confirmed_at is not None
-    return order.release_at - order.confirmed_at <= timedelta(seconds=config.current().undo_s)
+    return order.release_at - order.confirmed_at <= timedelta(
+        seconds=config.current().undo_s
+    )
 
 
 def press_mark(order: Order) -> str:
@@ -157,7 +164,11 @@ def take_back(order_id: int, sentence: str) -> None:
     with transaction():
         order = locked(order_id)
         if order.state == "pending" and order.release_at is not None:
-            order.release_at, order.release_by, order.release_refused = None, None, sentence
+            order.release_at, order.release_by, order.release_refused = (
+                None,
+                None,
+                sentence,
+            )
             order.version += 1
             log(order, WORKER, "not_released", f"Not sent: {sentence}")
 
@@ -165,17 +176,24 @@ def take_back(order_id: int, sentence: str) -> None:
 def _let_go(order_id: int) -> datetime | None:
     with transaction():
         order = locked(order_id)
-        if order.state != "pending" or order.release_at is None or order.release_by is None:
+        if (
+            order.state != "pending"
+            or order.release_at is None
+            or order.release_by is None
+        ):
             return None
         left_s = (order.release_at - clock.now()).total_seconds()
-        if 0 < left_s <= config.current().undo_s:  # longer: the clock was set back since
+        # longer: the clock was set back since
+        if 0 < left_s <= config.current().undo_s:
             return order.release_at
         by = order.release_by
         _refuse_other_hands(by)
         now = availability.now()
         releasing.refuse(order, now)
         text = f"{by['name']} confirmed the payment and processed it."
-        releasing.put_in_line(order, Actor(by["kind"], by["name"], by["user_id"]), text, now)
+        releasing.put_in_line(
+            order, Actor(by["kind"], by["name"], by["user_id"]), text, now
+        )
         return clock.now()
 
 
@@ -204,7 +222,11 @@ def _refuse_other_hands(by: dict[str, object]) -> None:
     found = db.session.execute(
         select(User.access_no, User.removed_at).where(User.id == by["user_id"])
     ).first()
-    if found is None or found.removed_at is not None or found.access_no != by["access_no"]:
+    if (
+        found is None
+        or found.removed_at is not None
+        or found.access_no != by["access_no"]
+    ):
         raise refusals.WrongState(
             f"{by['name']} pressed Process, and what they may do here has changed since."
             f" {refusals.PRESS_AGAIN}"

@@ -38,7 +38,9 @@ class Words:
 def newer_than(order_id: int) -> int:
     """How many pending orders came after this one, for the "4 new orders" bar."""
     count = db.session.scalar(
-        select(func.count()).select_from(Order).where(Order.state == "pending", Order.id > order_id)
+        select(func.count())
+        .select_from(Order)
+        .where(Order.state == "pending", Order.id > order_id)
     )
     return int(count or 0)
 
@@ -210,7 +212,9 @@ def _pending(order: Order, held: Held) -> str:
     if held.sentence and not held.not_sent:
         return held.sentence
     again = f"Not sent: {held.not_sent}"
-    return again if held.sentence else f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
+    return (
+        again if held.sentence else f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
+    )
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
@@ -230,7 +234,9 @@ def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
 def _is_unclear(order: Order) -> bool:
     if order.state != "submitting":
         return False
-    waited = order.submitted_at and clock.now() - order.submitted_at > clock.delta(_UNKNOWN_AFTER_S)
+    waited = order.submitted_at and clock.now() - order.submitted_at > clock.delta(
+        _UNKNOWN_AFTER_S
+    )
     return order.unknown_since is not None or bool(waited)
 
 
@@ -239,14 +245,18 @@ def _look(order: Order) -> Look:
 
 
 def _watch_end(order: Order) -> datetime | None:
-    return order.failed_since and order.failed_since + clock.delta(config.current().failed_watch_s)
+    return order.failed_since and order.failed_since + clock.delta(
+        config.current().failed_watch_s
+    )
 
 
 def _news_waits(order: Order) -> str:
     """Said while signed news came of more orders than there are calls to ask about."""
     waits = order.wait_reason == "news" and order.state != "queued"
     return (
-        " News of many orders came at once: this one is asked about in its turn." if waits else ""
+        " News of many orders came at once: this one is asked about in its turn."
+        if waits
+        else ""
     )
 
 

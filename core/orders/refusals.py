@@ -31,7 +31,9 @@ class NoSuchOrder(Refused):
     """No order of that code in this store."""
 
     def __init__(self) -> None:
-        super().__init__("There is no order with this code in your store. Check the code.")
+        super().__init__(
+            "There is no order with this code in your store. Check the code."
+        )
 
 
 class StoreClosed(Refused):
@@ -59,10 +61,13 @@ class NotBuyable(Refused):
 def of_stop(stop: Stop, bundle: str = "") -> Refused:
     """The refusal for what `core.availability` answered; `bundle` names what was wanted."""
     if stop.reason == "sales_paused":
-        return SalesPaused(f"{stop.to_customer} Your number was not used; try again later.")
+        return SalesPaused(
+            f"{stop.to_customer} Your number was not used; try again later."
+        )
     if stop.reason == "float":
         return NotBuyable(
-            stop, f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later."
+            stop,
+            f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later.",
         )
     return NotBuyable(
         stop,
@@ -124,7 +129,9 @@ class TooManyOpen(TooManyOrders):
 class InsufficientWallet(Refused):
     """The wallet holds less than the order needs. Amounts in pesewas."""
 
-    def __init__(self, needed_pesewas: int, available_pesewas: int, sentence: str) -> None:
+    def __init__(
+        self, needed_pesewas: int, available_pesewas: int, sentence: str
+    ) -> None:
         super().__init__(sentence)
         self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
 

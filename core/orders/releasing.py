@@ -57,7 +57,9 @@ def request_look(code: str, actor: Actor) -> Order:
         order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
         if row is None or order.state not in WORK | {"completed", "refunded"}:
-            raise refusals.WrongState("There is nothing to check at the supplier for this order.")
+            raise refusals.WrongState(
+                "There is nothing to check at the supplier for this order."
+            )
         look_soon(order, row, actor)
         return order
 
@@ -69,7 +71,10 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
     if row.rung_at is not None:
         if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
             return False  # and not looked at since
-        due = max(due, (row.looked_at or row.rung_at) + clock.delta(config.current().ring_gap_s))
+        due = max(
+            due,
+            (row.looked_at or row.rung_at) + clock.delta(config.current().ring_gap_s),
+        )
     log(order, actor, "recheck", f"{actor.name} asked for a check.")
     outbox.make_due(row, due)
     return True
@@ -88,8 +93,16 @@ def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order,
                 if order.state == "expired"
                 else "This order is already on its way and cannot be cancelled any more."
             )
-        customer_text = "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
-        move(order, "cancelled", actor, f"Cancelled by {actor.name}.", customer_text=customer_text)
+        customer_text = (
+            "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
+        )
+        move(
+            order,
+            "cancelled",
+            actor,
+            f"Cancelled by {actor.name}.",
+            customer_text=customer_text,
+        )
         row = outbox.of_order(order.id, lock=True)
         if row is not None:
             outbox.make_due(row)  # the job sees a final order and closes the row
@@ -106,7 +119,9 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
             return order, False
         now = availability.now()
         refuse(order, now)
-        put_in_line(order, actor, f"{actor.name} confirmed the payment and processed it.", now)
+        put_in_line(
+            order, actor, f"{actor.name} confirmed the payment and processed it.", now
+        )
         return order, True
 
 
@@ -151,7 +166,9 @@ def have_looked_at(order: Order, at: datetime | None = None) -> None:
     when there is none."""
     row = outbox.of_order(order.id, lock=True)
     if row is None:
-        outbox.add("deliver_order", order_id=order.id, store_id=order.store_id, due_at=at)
+        outbox.add(
+            "deliver_order", order_id=order.id, store_id=order.store_id, due_at=at
+        )
     else:
         outbox.make_due(row, at)
 
@@ -168,7 +185,9 @@ def locked_by_code(code: str) -> Order:
     `refusals.NoSuchOrder`."""
     plain = read_code(code)
     order = (
-        db.session.scalar(select(Order).where(Order.code == plain).with_for_update(key_share=True))
+        db.session.scalar(
+            select(Order).where(Order.code == plain).with_for_update(key_share=True)
+        )
         if plain
         else None
     )

@@ -34,7 +34,9 @@ def price_now(order: Order) -> int | None:
     return bundle.agent_price_pesewas if risen else None
 
 
-def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: int = 0) -> Order:
+def process_at(
+    code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: int = 0
+) -> Order:
     """Process a pending order at the agent price the page showed; `loss_pesewas` is the loss the
     agent accepts.
 
@@ -55,7 +57,10 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
         if sourcing.why_not(order, bundle) != "cost" or not bundle.is_sold:
             sourcing.refuse(order, bundle)
             releasing.put_in_line(
-                order, actor, f"{actor.name} confirmed the payment and processed it.", now
+                order,
+                actor,
+                f"{actor.name} confirmed the payment and processed it.",
+                now,
             )
             return order
         new_pesewas, old_pesewas = bundle.agent_price_pesewas, order.agent_price_pesewas
@@ -65,7 +70,9 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
         if loss > loss_pesewas:
             raise refusals.LossNotAccepted(loss)
         session.flush()
-        if not db.session.scalar(select(func.makola_reprice(order.id, new_pesewas, clock.now()))):
+        if not db.session.scalar(
+            select(func.makola_reprice(order.id, new_pesewas, clock.now()))
+        ):
             raise refusals.StalePrice(new_pesewas)
         session.refresh(order)
         said = (
@@ -77,7 +84,11 @@ def process_at(code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: 
             actor,
             "repriced",
             f"{said}, at a loss of {money.cedis(loss)}." if loss else f"{said}.",
-            detail={"from_pesewas": old_pesewas, "to_pesewas": new_pesewas, "loss_pesewas": loss},
+            detail={
+                "from_pesewas": old_pesewas,
+                "to_pesewas": new_pesewas,
+                "loss_pesewas": loss,
+            },
         )
         releasing.put_in_line(
             order, actor, f"{actor.name} confirmed the payment and processed it.", now

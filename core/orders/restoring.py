@@ -24,7 +24,8 @@ from core.orders.timeline import log
 
 _RESTORE_LOCK = 4_209
 _ASKED_FIRST = (
-    "Our records are from a backup, so it may have been sent already. The supplier is asked first."
+    "Our records are from a backup, so it may have been sent already. The supplier is"
+    " asked first."
 )
 
 
@@ -38,14 +39,20 @@ def note_restore(*, told: bool = False) -> int | None:
         return None
     with transaction() as session:
         session.execute(select(func.pg_advisory_xact_lock(_RESTORE_LOCK)))
-        found = database_identity.differences(session) or (("a person says so",) if told else ())
+        found = database_identity.differences(session) or (
+            ("a person says so",) if told else ()
+        )
         if not found:
             return None  # another process was faster
         newest = session.scalar(select(func.max(Order.created_at)))
         marked = list(
             session.scalars(
                 select(Order)
-                .where(Order.state.in_(("awaiting_payment", "pending", "queued", "submitting")))
+                .where(
+                    Order.state.in_(
+                        ("awaiting_payment", "pending", "queued", "submitting")
+                    )
+                )
                 .order_by(Order.id)
                 .with_for_update(key_share=True)
             )
@@ -101,4 +108,10 @@ def _doubt(order: Order) -> None:
 def _suppose_sent(order: Order) -> None:
     order.attempt += 1
     order.unknown_since, order.wait_reason = clock.now(), None
-    move(order, "submitting", WORKER, _ASKED_FIRST, customer_text="Checking with the network")
+    move(
+        order,
+        "submitting",
+        WORKER,
+        _ASKED_FIRST,
+        customer_text="Checking with the network",
+    )

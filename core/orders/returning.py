@@ -40,19 +40,32 @@ def book_money_back(order_id: int, text: str) -> None:
     it up again.
     """
     order = db.session.get_one(Order, order_id)
-    charged = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
-    ledger.supplier_refund(order, charged, ledger.count(order.id, "supplier_refund") + 1, SYSTEM)
+    charged = (
+        order.charged_pesewas
+        if order.charged_pesewas is not None
+        else order.cost_pesewas
+    )
+    ledger.supplier_refund(
+        order, charged, ledger.count(order.id, "supplier_refund") + 1, SYSTEM
+    )
     log(order, SYSTEM, "money", text)
     for question in db.session.scalars(_questions([order_id])):
         cases.close_row(question, text, SYSTEM)
-        log(order, SYSTEM, "case", "The question about the supplier's money has closed itself.")
+        log(
+            order,
+            SYSTEM,
+            "case",
+            "The question about the supplier's money has closed itself.",
+        )
 
 
 def _questions(order_ids: Collection[int]) -> Select[Case]:
     return (
         select(Case)
         .where(
-            Case.order_id.in_(order_ids), Case.kind == "supplier_money", Case.closed_at.is_(None)
+            Case.order_id.in_(order_ids),
+            Case.kind == "supplier_money",
+            Case.closed_at.is_(None),
         )
         .order_by(Case.id)
     )

@@ -21,7 +21,11 @@ def by_code(text: str) -> Order | None:
     """The order whose code stands in a typed or pasted text, in what this work may see; the
     likeliest of several."""
     codes = codes_in(text)
-    found = list(db.session.scalars(select(Order).where(Order.code.in_(codes)))) if codes else []
+    found = (
+        list(db.session.scalars(select(Order).where(Order.code.in_(codes))))
+        if codes
+        else []
+    )
     return min(found, key=lambda order: codes.index(order.code), default=None)
 
 
@@ -29,14 +33,20 @@ def by_codes(texts: Sequence[str]) -> list[Order]:
     """The orders of these codes, oldest first, in what this work may see. What is no code is left
     out."""
     codes = [code for text in texts if (code := read_code(text))]
-    return list(db.session.scalars(select(Order).where(Order.code.in_(codes)).order_by(Order.id)))
+    return list(
+        db.session.scalars(
+            select(Order).where(Order.code.in_(codes)).order_by(Order.id)
+        )
+    )
 
 
 def find_any(asked: str, limit: int) -> list[Order]:
     """Orders by code, reference, number, supplier reference or name, newest first, in what this
     work may see."""
     return list(
-        db.session.scalars(searched(select(Order), asked).order_by(Order.id.desc()).limit(limit))
+        db.session.scalars(
+            searched(select(Order), asked).order_by(Order.id.desc()).limit(limit)
+        )
     )
 
 
@@ -56,7 +66,11 @@ def searched(query: Select[Order], asked: str) -> Select[Order]:
     if not codes:
         return query.where(or_(*ways))
     # Ten digits may be a number too, unless somebody wrote them like a code.
-    sure = [code for code in codes if not (code.isdigit() and text.replace(" ", "").isdigit())]
+    sure = [
+        code
+        for code in codes
+        if not (code.isdigit() and text.replace(" ", "").isdigit())
+    ]
     known = select(Order.id).where(Order.code.in_(sure)).exists()
     return query.where(or_(Order.code.in_(codes), and_(~known, or_(*ways))))
 
@@ -64,17 +78,26 @@ def searched(query: Select[Order], asked: str) -> Select[Order]:
 def _by_name_or_number(text: str) -> list[ColumnElement[bool]]:
     """`akosua`, `024 123`, `Akosua 4567`, `tel:0241234567`, or a pasted line with whole numbers in
     it."""
-    ways: list[ColumnElement[bool]] = [Order.customer_name.icontains(text, autoescape=True)]
+    ways: list[ColumnElement[bool]] = [
+        Order.customer_name.icontains(text, autoescape=True)
+    ]
     bare = re.sub(r"(?i)(tel:|(https?://)?wa\.me/)", "", text)
     words = [word for word in bare.split() if any(sign.isalpha() for sign in word)]
-    digits = re.sub(r"\D", "", "".join(word for word in bare.split() if word not in words))
+    digits = re.sub(
+        r"\D", "", "".join(word for word in bare.split() if word not in words)
+    )
     if len(digits) >= 3:
         is_number = Order.recipient_msisdn.contains(
-            digits.removeprefix("00").removeprefix("233").lstrip("0") or digits, autoescape=True
+            digits.removeprefix("00").removeprefix("233").lstrip("0") or digits,
+            autoescape=True,
         )
         ways.append(
             and_(
-                is_number, *(Order.customer_name.icontains(word, autoescape=True) for word in words)
+                is_number,
+                *(
+                    Order.customer_name.icontains(word, autoescape=True)
+                    for word in words
+                ),
             )
         )
     if words and (whole := phones.found_in(bare)):

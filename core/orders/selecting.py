@@ -28,7 +28,8 @@ Became = Literal["moved", "before", "over", "short", "refused", "busy"]
 else is at it."""
 
 IN_THE_WAY = (
-    "Somebody else is at this order just now, so nothing was changed. Press again in a moment."
+    "Somebody else is at this order just now, so nothing was changed. Press again in a"
+    " moment."
 )
 """A row of a selection whose lock nobody let go in time. The others of the selection are done all
 the same."""
@@ -63,7 +64,11 @@ def release_many(
 
 
 def process_many(
-    codes: Sequence[str], actor: Actor, access_no: int | None = None, *, past_short: bool = False
+    codes: Sequence[str],
+    actor: Actor,
+    access_no: int | None = None,
+    *,
+    past_short: bool = False,
 ) -> list[RowResult]:
     """`release_many` with a moment to undo: as `pressing.process` does one."""
     undo_s = config.current().undo_s
@@ -142,7 +147,10 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
         return RowResult(code, "moved", releasing.in_line(order) or done)
     if order.state == "pending":
         return RowResult(
-            code, "before", "It goes in a moment." if order.release_at else "It was undone before."
+            code,
+            "before",
+            "It goes in a moment." if order.release_at else "It was undone before.",
         )
     is_over = order.state in FINAL and order.state != "cancelled"
-    return RowResult(code, "over" if is_over else "before", f"{AGENT_LABELS[order.state]}.")  # type: ignore[index]
+    label = AGENT_LABELS[order.state]  # type: ignore[index]
+    return RowResult(code, "over" if is_over else "before", f"{label}.")

@@ -31,12 +31,17 @@ def why_not(order: Order, bundle: Bundle) -> str | None:
 
 def look(order: Order) -> str | None:
     """`why_not` by the catalogue as it stands, without a lock: a claim asks again under its own."""
-    return why_not(order, db.session.get_one(Bundle, order.bundle_id, populate_existing=True))
+    return why_not(
+        order, db.session.get_one(Bundle, order.bundle_id, populate_existing=True)
+    )
 
 
 def refuse(order: Order, bundle: Bundle) -> None:
     """Raise `Refused` when a pending order cannot go in line, with what its agent may do."""
-    reason, name = why_not(order, bundle), f"{NETWORKS[order.network].name} {order.size_text}"
+    reason, name = (
+        why_not(order, bundle),
+        f"{NETWORKS[order.network].name} {order.size_text}",
+    )
     if reason == "unlisted":
         raise refusals.NotListed(
             f"{name} is not offered by the network’s supplier now, so it would not be delivered."

@@ -27,7 +27,9 @@ FINAL: frozenset[State] = frozenset({"completed", "refunded", "cancelled", "expi
 WORK: frozenset[State] = frozenset({"queued", "submitting", "processing", "failed"})
 """States in which fulfilment still has something to do."""
 
-Posting = Literal["hold", "commit_if_none_open", "capture", "release", "supplier_refund_if_seen"]
+Posting = Literal[
+    "hold", "commit_if_none_open", "capture", "release", "supplier_refund_if_seen"
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ TRANSITIONS: tuple[Move, ...] = (
         ("commit_if_none_open", "capture"),
         "the supplier has delivered it",
     ),
-    Move("submitting", "failed", ("commit_if_none_open",), "the supplier has it as failed"),
+    Move(
+        "submitting",
+        "failed",
+        ("commit_if_none_open",),
+        "the supplier has it as failed",
+    ),
     Move(
         "submitting",
         "refunded",
@@ -70,13 +77,24 @@ TRANSITIONS: tuple[Move, ...] = (
         "refused as invalid, or reversed",
     ),
     Move(
-        "processing", "completed", ("commit_if_none_open", "capture"), "the supplier delivered it"
+        "processing",
+        "completed",
+        ("commit_if_none_open", "capture"),
+        "the supplier delivered it",
     ),
     Move("processing", "failed", (), "the supplier reports a failure"),
     Move(
-        "processing", "refunded", ("supplier_refund_if_seen", "release"), "the supplier reversed it"
+        "processing",
+        "refunded",
+        ("supplier_refund_if_seen", "release"),
+        "the supplier reversed it",
     ),
-    Move("failed", "processing", ("commit_if_none_open",), "the supplier took it up again"),
+    Move(
+        "failed",
+        "processing",
+        ("commit_if_none_open",),
+        "the supplier took it up again",
+    ),
     Move(
         "failed",
         "completed",
@@ -158,9 +176,12 @@ AGENT_LABELS: dict[State, str] = {
     "expired": "Expired",
 }
 
-AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {"failed": "stopped"}
+AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {
+    "failed": "stopped"
+}
 """To a customer a failed order is still being looked after; its agent sees that it has failed."""
 
 if __name__ == "__main__":
     for move in TRANSITIONS:
-        print(f"{move.frm:17} -> {move.to:12} {', '.join(move.postings) or '-':46} {move.why}")  # noqa: T201
+        postings = ", ".join(move.postings) or "-"
+        print(f"{move.frm:17} -> {move.to:12} {postings:46} {move.why}")  # noqa: T201

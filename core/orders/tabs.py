@@ -44,7 +44,9 @@ def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page
     query = select(Order).where(_tab(tab))
     if tab in _SORTED_BY:
         return _page_by(_SORTED_BY[tab], query, before, limit)
-    return _page(query, before, limit, oldest_first=tab in _OLDEST_FIRST or tab not in TABS)
+    return _page(
+        query, before, limit, oldest_first=tab in _OLDEST_FIRST or tab not in TABS
+    )
 
 
 def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
@@ -82,7 +84,11 @@ def tab_counts() -> dict[str, int]:
 
 
 def _page(
-    query: Select[Order], before: int | None, limit: int | None, *, oldest_first: bool = False
+    query: Select[Order],
+    before: int | None,
+    limit: int | None,
+    *,
+    oldest_first: bool = False,
 ) -> Page:
     if before is not None:
         query = query.where(Order.id > before if oldest_first else Order.id < before)

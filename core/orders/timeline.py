@@ -49,10 +49,18 @@ def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
     is_new = not cases.is_open(kind, subject)
     if is_new and cases.judged_before(kind, subject, evidence):
         return
-    case = cases.open_case(kind, subject, evidence, store_id=order.store_id, order_id=order.id)
+    case = cases.open_case(
+        kind, subject, evidence, store_id=order.store_id, order_id=order.id
+    )
     if is_new:
         order.version += 1  # pages that say who is looking at the order are drawn anew
-        log(order, WORKER, "case", f"A person will look at this: {case.title}.", detail=evidence)
+        log(
+            order,
+            WORKER,
+            "case",
+            f"A person will look at this: {case.title}.",
+            detail=evidence,
+        )
 
 
 def count_lines(order: Order, kind: str) -> int:
@@ -69,6 +77,8 @@ def timeline(order: Order) -> list[OrderEvent]:
     """Every line of an order, oldest first."""
     return list(
         db.session.scalars(
-            select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
+            select(OrderEvent)
+            .where(OrderEvent.order_id == order.id)
+            .order_by(OrderEvent.id)
         )
     )

@@ -37,7 +37,11 @@ Turn = Literal["news", "free", "purchase", "other"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
 """Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who
 wait go before routine."""
-_IN_LINE = select(Order.id).where(Order.id == OutboxRow.order_id, Order.state == "queued").exists()
+_IN_LINE = (
+    select(Order.id)
+    .where(Order.id == OutboxRow.order_id, Order.state == "queued")
+    .exists()
+)
 _FREE = OutboxRow.kind == "prove_books"
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
     "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE),
@@ -57,7 +61,9 @@ def due_turns() -> tuple[int, list[Turn]]:
     `across_stores`."""
     due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now())
     count = select(func.count()).where(due).scalar_subquery()
-    some = [select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS]
+    some = [
+        select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS
+    ]
     many, *found = db.session.execute(select(count, *some)).one()
     return many, [turn for turn, has_some in zip(TURNS, found, strict=True) if has_some]
 
@@ -74,11 +80,15 @@ def wait_for_turn(order_id: int) -> None:
 def waiting_for_float() -> FloatWait | None:
     """Who waits for float, in what this work may see; None when nobody does."""
     many, since, least = db.session.execute(
-        select(func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)).where(
-            Order.state == "queued", Order.wait_reason == "float"
-        )
+        select(
+            func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)
+        ).where(Order.state == "queued", Order.wait_reason == "float")
     ).one()
-    return FloatWait(many, since, least) if since is not None and least is not None else None
+    return (
+        FloatWait(many, since, least)
+        if since is not None and least is not None
+        else None
+    )
 
 
 def wake(reason: str, pesewas: int | None = None) -> int:
@@ -89,7 +99,11 @@ def wake(reason: str, pesewas: int | None = None) -> int:
     Needs `across_stores`.
     """
     now = clock.now()
-    waiting = _waiting(reason).where(OutboxRow.due_at > now).order_by(Order.queued_at, Order.id)
+    waiting = (
+        _waiting(reason)
+        .where(OutboxRow.due_at > now)
+        .order_by(Order.queued_at, Order.id)
+    )
     with transaction() as session:
         chosen: list[int] = []
         for row_id, cost_pesewas in session.execute(waiting).all():
@@ -100,8 +114,11 @@ def wake(reason: str, pesewas: int | None = None) -> int:
         chosen = chosen[: config.current().relay_batch]
         free = {row.id: row for row in _lock_free(chosen)}
         for place, row_id in enumerate(chosen):
-            if row_id in free:  # moments just past, apart from each other, keep the line in order
-                outbox.make_due(free[row_id], now - timedelta(microseconds=len(chosen) - place))
+            # moments just past, apart from each other, keep the line in order
+            if row_id in free:
+                outbox.make_due(
+                    free[row_id], now - timedelta(microseconds=len(chosen) - place)
+                )
         return len(free)
 
 
@@ -120,7 +137,8 @@ def let_older_go_first(order: Order, pesewas: int) -> bool:
         .where(
             tuple_(Order.queued_at, Order.id) < tuple_(order.queued_at, order.id),
             Order.cost_pesewas <= pesewas,
-            OutboxRow.due_at > clock.now() - clock.delta(config.current().job_timeout_s),
+            OutboxRow.due_at
+            > clock.now() - clock.delta(config.current().job_timeout_s),
             ~broken.exists(),
         )
         .order_by(Order.queued_at, Order.id)

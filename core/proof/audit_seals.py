@@ -39,7 +39,16 @@ class AuditSeal(Model):
     hash: Mapped[str] = mapped_column(unique=True)
 
 
-COLUMNS = ("id", "at", "actor_kind", "actor_name", "user_id", "action", "subject", "detail")
+COLUMNS = (
+    "id",
+    "at",
+    "actor_kind",
+    "actor_name",
+    "user_id",
+    "action",
+    "subject",
+    "detail",
+)
 """Every column of the audit. A new one must be added here under a new recipe, or it is outside the
 seals."""
 
@@ -102,16 +111,24 @@ def broken(whole: bool = False) -> list[Finding]:
     if wrong := seals.loose(heads):
         what = "Seals of the audit that do not follow the one before, which was changed or removed"
         found.append(finding("audit_chain", what, wrong[:NAMED], len(wrong)))
-    known = db.session.scalar(text("SELECT max((counts ->> 'audit_seal')::bigint) FROM proofs"))
+    known = db.session.scalar(
+        text("SELECT max((counts ->> 'audit_seal')::bigint) FROM proofs")
+    )
     if known and known not in {head.id for head in heads}:
-        found.append(finding("audit_chain", "Seals of the audit that were removed", [str(known)]))
+        found.append(
+            finding("audit_chain", "Seals of the audit that were removed", [str(known)])
+        )
     asked = heads if whole else seals.turn_of(heads)
-    for head in [head for batch in seals.batches(asked) for head in _unsound(batch)][:NAMED]:
+    for head in [head for batch in seals.batches(asked) for head in _unsound(batch)][
+        :NAMED
+    ]:
         found.append(_named(head))
     behind = db.session.execute(text(_BEHIND)).all()
     if behind:
         what = "Lines of the audit put in behind the seals"
-        found.append(finding("audit_behind", what, [id_ for id_, _ in behind], behind[0][1]))
+        found.append(
+            finding("audit_behind", what, [id_ for id_, _ in behind], behind[0][1])
+        )
     return found
 
 
@@ -134,4 +151,6 @@ def _named(head: Row[Any]) -> Finding:
     what = f"Seal {head.id} of the audit, of {day}, does not match it any more"
     if not changed:
         return Finding("audit_seal", f"{what}: the seal itself was changed.", ())
-    return finding("audit_seal", f"{what}. Lines changed or removed", changed[:NAMED], len(changed))
+    return finding(
+        "audit_seal", f"{what}. Lines changed or removed", changed[:NAMED], len(changed)
+    )

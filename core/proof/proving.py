@@ -77,14 +77,17 @@ def look() -> list[str]:
         broken_seals, _ = seals.broken(True)
         _, broken_rules = rules.broken()
         return [
-            found.sentence for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))
+            found.sentence
+            for found in (*broken_rules, *broken_seals, *audit_seals.broken(True))
         ]
 
 
 @as_platform
 def newest(limit: int) -> list[Proof]:
     """The newest proofs first."""
-    return list(db.session.scalars(select(Proof).order_by(Proof.id.desc()).limit(limit)))
+    return list(
+        db.session.scalars(select(Proof).order_by(Proof.id.desc()).limit(limit))
+    )
 
 
 def standing() -> Standing:
@@ -96,13 +99,17 @@ def standing() -> Standing:
 def standing_for_agents() -> Standing:
     """The same without what was found, which is of all stores: no store may read that."""
     return _standing(
-        db.session.execute(select(Proof.at, Proof.ok).order_by(Proof.id.desc()).limit(1)).first()
+        db.session.execute(
+            select(Proof.at, Proof.ok).order_by(Proof.id.desc()).limit(1)
+        ).first()
     )
 
 
 def _standing(proof: Proof | Row[datetime, bool] | None) -> Standing:
     since = (
-        proof.at if proof else db.session.scalar(select(Posting.at).order_by(Posting.id).limit(1))
+        proof.at
+        if proof
+        else db.session.scalar(select(Posting.at).order_by(Posting.id).limit(1))
     )
     late = since is not None and clock.now() - since > 2 * clock.delta(
         config.current().proof_every_s
@@ -138,13 +145,18 @@ def _prove(whole: bool) -> Proof:
 def _turn() -> Iterator[None]:
     """One prover at a time, on a connection of its own: the snapshot of the proof must be taken
     after this lock."""
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with db.engine.connect().execution_options(
+        isolation_level="AUTOCOMMIT"
+    ) as connection:
         try:
             connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
             try:
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+                connection.execute(
+                    text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK}
+                )
             except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                # lock_not_available
+                if getattr(error.orig, "sqlstate", None) != "55P03":
                     raise
                 raise UnderWay from error
             yield

@@ -31,10 +31,16 @@ class Finding:
     subjects: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {"rule": self.rule, "sentence": self.sentence, "subjects": list(self.subjects)}
+        return {
+            "rule": self.rule,
+            "sentence": self.sentence,
+            "subjects": list(self.subjects),
+        }
 
 
-_CODE = "substr(o.code, 1, 4) || '-' || substr(o.code, 5, 4) || '-' || substr(o.code, 9)"
+_CODE = (
+    "substr(o.code, 1, 4) || '-' || substr(o.code, 5, 4) || '-' || substr(o.code, 9)"
+)
 """An order's code as people read it."""
 _UNDER_WAY = f"({', '.join(repr(state) for state in sorted(WORK))})"
 ROWS: dict[str, tuple[str, str]] = {
@@ -196,14 +202,20 @@ def broken() -> tuple[ledger.Books, list[Finding]]:
             )
         ).all()
         if rows:
-            found.append(finding(rule, what, [subject for subject, _ in rows], rows[0][1]))
+            found.append(
+                finding(rule, what, [subject for subject, _ in rows], rows[0][1])
+            )
     return books, found + _of_orders()
 
 
-def finding(rule: str, what: str, subjects: Sequence[str], count: int | None = None) -> Finding:
+def finding(
+    rule: str, what: str, subjects: Sequence[str], count: int | None = None
+) -> Finding:
     """`Completed orders without …: A, B and 3 more.`"""
     more = (
-        f" and {count - len(subjects)} more" if count is not None and count > len(subjects) else ""
+        f" and {count - len(subjects)} more"
+        if count is not None and count > len(subjects)
+        else ""
     )
     return Finding(rule, f"{what}: {', '.join(subjects)}{more}.", tuple(subjects))
 
@@ -213,7 +225,9 @@ def _of_books(books: ledger.Books) -> list[Finding]:
     if books.total_pesewas:
         found.append(
             Finding(
-                "total", f"All entries sum to {money.cedis(books.total_pesewas)}, not to zero.", ()
+                "total",
+                f"All entries sum to {money.cedis(books.total_pesewas)}, not to zero.",
+                (),
             )
         )
     if books.unbalanced:
@@ -226,13 +240,19 @@ def _of_books(books: ledger.Books) -> list[Finding]:
         )
     if books.drifted:
         found.append(
-            finding("balance", "Balances that are not the sum of their entries", books.drifted)
+            finding(
+                "balance",
+                "Balances that are not the sum of their entries",
+                books.drifted,
+            )
         )
     return found
 
 
 def _of_orders() -> list[Finding]:
-    rules = ", ".join(f"('{rule}', {condition})" for rule, (_, condition) in ORDERS.items())
+    rules = ", ".join(
+        f"('{rule}', {condition})" for rule, (_, condition) in ORDERS.items()
+    )
     rows = db.session.execute(
         text(
             f"{_ORDERS} SELECT rule, code, count FROM (SELECT rule, code, count(*) OVER (PARTITION BY rule) AS count, "  # noqa: S608 - all from above

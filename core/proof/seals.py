@@ -88,13 +88,30 @@ class Cut:
 # Every column of the tables, in words that no setting of a session changes. A new column must be
 # added here, under a new number of the recipe, or it is outside the seals; a test compares the
 # lists.
-POSTING_COLUMNS = ("id", "store_id", "order_id", "kind", "n", "note", "actor_name", "at")
-ENTRY_COLUMNS = ("id", "store_id", "posting_id", "account_id", "amount_pesewas", "balance_pesewas")
+POSTING_COLUMNS = (
+    "id",
+    "store_id",
+    "order_id",
+    "kind",
+    "n",
+    "note",
+    "actor_name",
+    "at",
+)
+ENTRY_COLUMNS = (
+    "id",
+    "store_id",
+    "posting_id",
+    "account_id",
+    "amount_pesewas",
+    "balance_pesewas",
+)
 
 
 def _listed(alias: str, columns: Sequence[str]) -> str:
     return ", ".join(
-        f"extract(epoch FROM {alias}.at)" if name == "at" else f"{alias}.{name}" for name in columns
+        f"extract(epoch FROM {alias}.at)" if name == "at" else f"{alias}.{name}"
+        for name in columns
     )
 
 
@@ -191,7 +208,9 @@ def cut() -> Cut:
     return Cut(**db.session.execute(text(_CUT), {"first": FIRST}).one()._mapping)
 
 
-def seal(found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, int]) -> Proof:
+def seal(
+    found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, int]
+) -> Proof:
     """Write the proof with its seal, inside the open use case."""
     values = {
         **vars(found),
@@ -253,7 +272,9 @@ def loose(heads: Sequence[Row[Any]]) -> list[str]:
     """The ids of seals that do not follow the one before."""
     hashes = [FIRST, *(head.hash for head in heads)]
     return [
-        str(head.id) for head, before in zip(heads, hashes, strict=False) if head.previous != before
+        str(head.id)
+        for head, before in zip(heads, hashes, strict=False)
+        if head.previous != before
     ]
 
 
@@ -307,7 +328,9 @@ def _named(head: Row[Any]) -> Finding:
     )
     if not changed:
         return Finding("seal", f"{what}: the seal itself was changed.", ())
-    return finding("seal", f"{what}. Postings changed or removed", changed[:NAMED], len(changed))
+    return finding(
+        "seal", f"{what}. Postings changed or removed", changed[:NAMED], len(changed)
+    )
 
 
 def changed_of(seals: str, digests: str, seal_id: int) -> list[str]:
@@ -330,4 +353,6 @@ def changed_of(seals: str, digests: str, seal_id: int) -> list[str]:
         ).all()
     )
     kept = [marks[i : i + _MARK] for i in range(0, len(marks), _MARK)]
-    return [str(id_) for id_, mark in zip(ids, kept, strict=False) if now.get(id_) != mark]
+    return [
+        str(id_) for id_, mark in zip(ids, kept, strict=False) if now.get(id_) != mark
+    ]

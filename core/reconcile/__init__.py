@@ -18,7 +18,12 @@ from core.reconcile.comparing import (
     spendable_pesewas,
 )
 from core.reconcile.doubts import Doubts, doubts
-from core.reconcile.funding import NotConfirmable, booked_for, confirm_funding, funding_amounts
+from core.reconcile.funding import (
+    NotConfirmable,
+    booked_for,
+    confirm_funding,
+    funding_amounts,
+)
 from core.reconcile.renewing import free_pesewas, renew
 from core.reconcile.rounding import today_pesewas as rounding_today
 from core.reconcile.unheard import WALLET_LOCK

@@ -103,7 +103,11 @@ def books_mark() -> int:
 
 
 def note_balance(
-    balance_pesewas: int, *, by_purchase: bool = False, mark: int | None = None, said: str = ""
+    balance_pesewas: int,
+    *,
+    by_purchase: bool = False,
+    mark: int | None = None,
+    said: str = "",
 ) -> str:
     """Keep one balance of the supplier and judge it against the books. Returns the verdict in
     words.
@@ -125,7 +129,11 @@ def note_balance(
         link = supply.locked_state()
         breaks = session.scalars(
             select(Case)
-            .where(Case.kind.in_((RISE, DROP)), Case.subject == SUBJECT, Case.closed_at.is_(None))
+            .where(
+                Case.kind.in_((RISE, DROP)),
+                Case.subject == SUBJECT,
+                Case.closed_at.is_(None),
+            )
             .order_by(Case.id)
             .with_for_update()
         ).all()
@@ -147,12 +155,25 @@ def note_balance(
                 if back:
                     float_now, doubt = ledger.hold_float(), doubts()
                 told = said or money.format_ghs(balance_pesewas)
-                settled = rounding.settle(link, balance_pesewas - float_now, doubt, told)
-                float_now, slack = float_now + settled.booked_pesewas, settled.slack_pesewas
+                settled = rounding.settle(
+                    link, balance_pesewas - float_now, doubt, told
+                )
+                float_now, slack = (
+                    float_now + settled.booked_pesewas,
+                    settled.slack_pesewas,
+                )
                 if settled.fits:
-                    link.fit_entry_id = books_mark() if back or settled.booked_pesewas else newest
+                    link.fit_entry_id = (
+                        books_mark() if back or settled.booked_pesewas else newest
+                    )
             verdict, ask = _judge(
-                link, balance_pesewas, float_now, doubt, breaks, moved=moved, slack=slack
+                link,
+                balance_pesewas,
+                float_now,
+                doubt,
+                breaks,
+                moved=moved,
+                slack=slack,
             )
             if back:
                 verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
@@ -180,12 +201,17 @@ def note_balance(
             )
         )
         stopped = any(case.kind == DROP for case in breaks)
-        stops = (stopped or link.break_since is not None) and cases.is_open(DROP, SUBJECT)
+        stops = (stopped or link.break_since is not None) and cases.is_open(
+            DROP, SUBJECT
+        )
         waits = orders.waiting_for_float() is not None
     if ask and difference is not None and since is not None:
         suspects.ring(difference, since, slack)
     if stops and not stopped:
-        log.error("buying is stopped: the supplier took money no order explains", verdict=verdict)
+        log.error(
+            "buying is stopped: the supplier took money no order explains",
+            verdict=verdict,
+        )
     if stopped and not stops:
         log.warning("buying goes on: the balance fits again", verdict=verdict)
         orders.wake("balance_break")
@@ -211,7 +237,10 @@ def _judge(
     since then reads are rare: a funding that nobody confirms must not use up the look-ups of all
     other orders.
     """
-    low, high = float_now - doubt.may_be_gone_pesewas, float_now + doubt.may_be_back_pesewas
+    low, high = (
+        float_now - doubt.may_be_gone_pesewas,
+        float_now + doubt.may_be_back_pesewas,
+    )
     if low - slack <= balance <= high + slack:
         link.break_pesewas = link.break_since = None
         for case in breaks:
@@ -229,7 +258,9 @@ def _judge(
         link.break_since, link.break_pesewas = clock.now(), difference
         return f"{said}, seen once", True
     link.break_pesewas = difference
-    if clock.now() - link.break_since < clock.delta(config.current().balance_break_gap_s):
+    if clock.now() - link.break_since < clock.delta(
+        config.current().balance_break_gap_s
+    ):
         return f"{said}, seen again too soon", False
     evidence: dict[str, Any] = {
         "supplier_pesewas": balance,

@@ -47,7 +47,9 @@ def never_taken_pesewas(told_at: datetime) -> int:
     `across_stores`.
     """
     return int(
-        db.session.execute(_NO_PRICE, {"times": catalog.MISTAKEN, "told_at": told_at}).scalar_one()
+        db.session.execute(
+            _NO_PRICE, {"times": catalog.MISTAKEN, "told_at": told_at}
+        ).scalar_one()
     )
 
 
@@ -99,13 +101,19 @@ def doubts() -> Doubts:
                 unresolved.append(order.cost)
         elif order.charge_is_open and (
             order.state == "failed"
-            or (order.state == "refunded" and "supplier_money" in order.kinds and not contradicted)
+            or (
+                order.state == "refunded"
+                and "supplier_money" in order.kinds
+                and not contradicted
+            )
         ):
             returnable.append((order.id, order.charged))
         elif order.charge_is_open and contradicted:
             back.append(order.charged)
         elif order.charge_is_open and "amount_differs" in order.kinds:
-            (back if order.charged > order.cost else again).append(abs(order.charged - order.cost))
+            (back if order.charged > order.cost else again).append(
+                abs(order.charged - order.cost)
+            )
         elif not order.charge_is_open and (order.state == "failed" or contradicted):
             again.append(order.charged)
     return Doubts(tuple(unresolved), tuple(returnable), tuple(back), tuple(again))

@@ -39,7 +39,8 @@ class NotConfirmable(Exception):
     """The case is no open question about funding. `sentence` says so."""
 
     sentence = (
-        "This case is closed already, its amount has changed, or it is not about funding the float."
+        "This case is closed already, its amount has changed, or it is not about"
+        " funding the float."
     )
 
 
@@ -74,7 +75,11 @@ def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None)
         link = supply.locked_state()  # before the case, as a balance read does
         case = session.scalar(
             select(Case)
-            .where(Case.id == case_id, Case.kind == "float_funded", Case.closed_at.is_(None))
+            .where(
+                Case.id == case_id,
+                Case.kind == "float_funded",
+                Case.closed_at.is_(None),
+            )
             .with_for_update()
         )
         # As it stood at that read: what was bought since has left the books and the supplier's
@@ -83,9 +88,13 @@ def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None)
         if case is None or not amounts or seen_pesewas not in (None, *amounts):
             raise NotConfirmable
         paid_in = amounts[0] if seen_pesewas is None else seen_pesewas
-        posting_id = ledger.fund_float(paid_in, f"funding confirmed by {actor.name}", actor)
+        posting_id = ledger.fund_float(
+            paid_in, f"funding confirmed by {actor.name}", actor
+        )
         link.break_pesewas = link.break_since = None
         said = f"Funding of {money.cedis(paid_in)} confirmed."
-        cases.close_row(case, said, actor, action="confirm_funding", posting_ids=[posting_id])
+        cases.close_row(
+            case, said, actor, action="confirm_funding", posting_ids=[posting_id]
+        )
     orders.wake("float", spendable_pesewas())
     return paid_in

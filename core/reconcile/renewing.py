@@ -66,11 +66,17 @@ def free_pesewas(link: SupplierState) -> int:
     In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last
     word when that is less; its word has the orders sent before it behind it. Needs `across_stores`.
     """
-    cost, told, told_at = Order.cost_pesewas, link.last_balance_pesewas, link.last_balance_at
+    cost, told, told_at = (
+        Order.cost_pesewas,
+        link.last_balance_pesewas,
+        link.last_balance_at,
+    )
     queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
     sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
     after_word = Order.submitted_at > told_at if told_at else true()
-    sent_since = func.coalesce(func.sum(cost).filter(Order.state == "submitting", after_word), 0)
+    sent_since = func.coalesce(
+        func.sum(cost).filter(Order.state == "submitting", after_word), 0
+    )
     in_line = select(queued + sent, queued + sent_since).where(
         Order.state.in_(("queued", "submitting"))
     )
@@ -81,7 +87,9 @@ def free_pesewas(link: SupplierState) -> int:
     return free - config.current().float_reserve_pesewas
 
 
-def _stopped(link: SupplierState, unheard: Unheard) -> tuple[str, datetime | None] | None:
+def _stopped(
+    link: SupplierState, unheard: Unheard
+) -> tuple[str, datetime | None] | None:
     """Why nothing can be bought, and since when if that is written anywhere; None when buying
     runs."""
     settings, now = config.current(), clock.now()
@@ -130,5 +138,7 @@ def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None
     if unheard.endpoints:
         return "balance" if "products" in unheard.endpoints else "products"
     heard_at = unheard.heard_at
-    is_old = heard_at is None or abs(clock.now() - heard_at) > clock.delta(config.current().probe_s)
+    is_old = heard_at is None or abs(clock.now() - heard_at) > clock.delta(
+        config.current().probe_s
+    )
     return "balance" if looked_at and is_old else None

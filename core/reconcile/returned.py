@@ -36,7 +36,9 @@ def lock_candidates(balance_pesewas: int, float_pesewas: int) -> frozenset[int]:
     return frozenset()
 
 
-def book(link: SupplierState, rise_pesewas: int, doubt: Doubts, locked: frozenset[int]) -> int:
+def book(
+    link: SupplierState, rise_pesewas: int, doubt: Doubts, locked: frozenset[int]
+) -> int:
     """Book the rise for the failed orders it speaks of, inside the open use case. Returns how many;
     0 when unclear."""
     if rise_pesewas <= 0 or doubt.unresolved or not doubt.returnable:
@@ -51,7 +53,9 @@ def book(link: SupplierState, rise_pesewas: int, doubt: Doubts, locked: frozense
     return len(chosen)
 
 
-def told_apart(rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = None) -> list[int]:
+def told_apart(
+    rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = None
+) -> list[int]:
     """The orders whose charges make up the rise, when there is one way only to explain it; else
     none.
 
@@ -62,13 +66,23 @@ def told_apart(rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = Non
     otherwise, and charges that may have been made again meanwhile, are other ways to explain a
     rise.
     """
-    charges = [(order_id, amount) for order_id, amount in doubt.returnable if amount > 0]
+    charges = [
+        (order_id, amount) for order_id, amount in doubt.returnable if amount > 0
+    ]
     many = len(charges) + len(doubt.back_otherwise) + len(doubt.charged_again)
-    if rise_pesewas == sum(amount for _, amount in charges) and not doubt.back_otherwise:
-        return [order_id for order_id, _ in charges]  # taking more would need more than there is
+    if (
+        rise_pesewas == sum(amount for _, amount in charges)
+        and not doubt.back_otherwise
+    ):
+        # taking more would need more than there is
+        return [order_id for order_id, _ in charges]
     if many > MOST_ORDERS:
         return []
-    slack = 0 if slack_pesewas is None else slack_pesewas + len(charges) * money.ROUNDING_PESEWAS
+    slack = (
+        0
+        if slack_pesewas is None
+        else slack_pesewas + len(charges) * money.ROUNDING_PESEWAS
+    )
     wanted = _only_way(
         rise_pesewas,
         [amount for _, amount in charges],
@@ -90,13 +104,25 @@ def told_apart(rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = Non
 
 
 def _only_way(
-    rise: int, back: Sequence[int], otherwise: Iterable[int], again: Iterable[int], slack: int
+    rise: int,
+    back: Sequence[int],
+    otherwise: Iterable[int],
+    again: Iterable[int],
+    slack: int,
 ) -> Counter[int]:
     """How many of each amount in `back` make up the rise, give or take `slack`; empty when no way,
     several ways, or too many to try.
     """
-    parts = [(-amount, count, False) for amount, count in Counter(again).items() if amount > 0]
-    parts += [(amount, count, False) for amount, count in Counter(otherwise).items() if amount > 0]
+    parts = [
+        (-amount, count, False)
+        for amount, count in Counter(again).items()
+        if amount > 0
+    ]
+    parts += [
+        (amount, count, False)
+        for amount, count in Counter(otherwise).items()
+        if amount > 0
+    ]
     parts += [(amount, count, True) for amount, count in Counter(back).items()]
     # For each sum the amounts of `back` that alone lead to it; None when other ways do too, or need
     # more than `back`.

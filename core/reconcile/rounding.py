@@ -49,7 +49,9 @@ def limit_pesewas(link: SupplierState) -> int:
         select(func.count(), func.min(func.abs(moved.c.amount_pesewas)))
     ).one()
     known = [cost for cost in (least, catalog.cheapest_cost()) if cost]
-    return min(int(charges), ledger.MOST_ROUNDING_PESEWAS, (min(known, default=1) - 1) // 2)
+    return min(
+        int(charges), ledger.MOST_ROUNDING_PESEWAS, (min(known, default=1) - 1) // 2
+    )
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,11 @@ def settle(link: SupplierState, off_pesewas: int, doubt: Doubts, said: str) -> S
 
 def today_pesewas(link: SupplierState) -> int:
     """What was booked as rounding since Accra midnight: + gained, − lost."""
-    return link.rounding_pesewas if link.rounding_day == clock.accra_midnight().date() else 0
+    return (
+        link.rounding_pesewas
+        if link.rounding_day == clock.accra_midnight().date()
+        else 0
+    )
 
 
 def _otherwise(residue: int, doubt: Doubts, most: int) -> bool:
@@ -96,7 +102,9 @@ def _otherwise(residue: int, doubt: Doubts, most: int) -> bool:
     for amount, count in Counter(amounts).items():
         if len(sums) * count > _MOST_SUMS:
             return True
-        sums |= {total + times * amount for total in sums for times in range(1, count + 1)}
+        sums |= {
+            total + times * amount for total in sums for times in range(1, count + 1)
+        }
     return any(total and abs(total - residue) <= most for total in sums)
 
 
@@ -109,5 +117,7 @@ def _add_up(link: SupplierState, pesewas: int) -> None:
         before <= A_DAY_PESEWAS or now // A_DAY_PESEWAS > before // A_DAY_PESEWAS
     ):
         cases.open_case(
-            CASE, SUBJECT, {"rounded_pesewas": link.rounding_pesewas, "day": f"{link.rounding_day}"}
+            CASE,
+            SUBJECT,
+            {"rounded_pesewas": link.rounding_pesewas, "day": f"{link.rounding_day}"},
         )

@@ -78,10 +78,13 @@ def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement
         Order.created_at > clock.now() - timedelta(days=_OPEN_DAYS),
     )
     if difference_pesewas > 0:
-        paid = or_(Order.state == "processing", and_(Order.state == "completed", recent))
+        paid = or_(
+            Order.state == "processing", and_(Order.state == "completed", recent)
+        )
         return and_(paid, _charge() <= difference_pesewas + slack_pesewas)
     given_up = or_(
-        Order.state == "failed", and_(Order.state.in_(("refunded", "cancelled")), recent)
+        Order.state == "failed",
+        and_(Order.state.in_(("refunded", "cancelled")), recent),
     )
     return and_(
         Order.attempt > 0,

@@ -55,11 +55,17 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
     Needs `across_stores`.
     """
     now, settings = clock.now(), config.current()
-    slow_s, long_over = clock.delta(settings.slow_s), now - clock.delta(settings.purchase_call_s)
+    slow_s, long_over = (
+        clock.delta(settings.slow_s),
+        now - clock.delta(settings.purchase_call_s),
+    )
     found, heard_at = dict(_timed_work(now, slow_s)), None
     found |= {endpoint: at for endpoint, at in under_way.items() if at <= now - slow_s}
     calls = select(
-        SupplierCall.endpoint, SupplierCall.at, SupplierCall.answered_at, SupplierCall.http_status
+        SupplierCall.endpoint,
+        SupplierCall.at,
+        SupplierCall.answered_at,
+        SupplierCall.http_status,
     )
     newest = calls.order_by(SupplierCall.id.desc()).limit(_CALLS)
     for endpoint, at, answered_at, http_status in db.session.execute(newest):
@@ -73,7 +79,8 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
     held_since = _wallet_held_since(now, slow_s)
     if held_since is not None and _OF_THE_WALLET.isdisjoint(found):
         found["wallet"] = held_since
-    if heard_at is not None:  # it answered another call after these were made: it is there
+    # it answered another call after these were made: it is there
+    if heard_at is not None:
         found = {endpoint: at for endpoint, at in found.items() if at > heard_at}
     return Unheard(min(found.values(), default=None), frozenset(found), heard_at)
 

@@ -54,7 +54,12 @@ class Press:
 
 
 def settle(
-    case_id: int, action: str, actor: Actor, *, words: str = "", seen_pesewas: int | None = None
+    case_id: int,
+    action: str,
+    actor: Actor,
+    *,
+    words: str = "",
+    seen_pesewas: int | None = None,
 ) -> str:
     """Do `action` about a case. Returns what was done, in a sentence. Needs `across_stores`.
 
@@ -75,19 +80,27 @@ def settle(
         if way is None:
             raise Refused("This cannot be done about a case of this kind.")
         if way.action in table.NEEDS_WORDS and not words.strip():
-            raise Refused("Say in a few words what was done, or why; it is kept with the case.")
+            raise Refused(
+                "Say in a few words what was done, or why; it is kept with the case."
+            )
         amount = legality.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
             raise legality.other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)
-        newest = session.scalar(select(Posting.id).order_by(Posting.id.desc()).limit(1)) or 0
+        newest = (
+            session.scalar(select(Posting.id).order_by(Posting.id.desc()).limit(1)) or 0
+        )
         said = _DEEDS[way.action](press)
         made = _made_since(newest, press)
         resolution = f"{said} “{press.words}”" if press.words else said
         cases.close_row(
-            case, resolution, actor, action=None if action == "close" else action, posting_ids=made
+            case,
+            resolution,
+            actor,
+            action=None if action == "close" else action,
+            posting_ids=made,
         )
     if (
         facts.order is None
@@ -109,20 +122,26 @@ def _confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None) -> st
 def _locked(case_id: int) -> Facts:
     """A case and all that its settling rests on, locked in the one order."""
     session = db.session
-    found = session.execute(select(Case.id, Case.order_id).where(Case.id == case_id)).one_or_none()
+    found = session.execute(
+        select(Case.id, Case.order_id).where(Case.id == case_id)
+    ).one_or_none()
     if found is None:
         raise NoSuchCase
     order = orders.locked(found.order_id) if found.order_id is not None else None
     row = outbox.of_order(order.id, lock=True) if order is not None else None
     link = supply.locked_state()
-    case = session.scalars(select(Case).where(Case.id == case_id).with_for_update()).one()
+    case = session.scalars(
+        select(Case).where(Case.id == case_id).with_for_update()
+    ).one()
     return Facts(case, order, row, link)
 
 
 def _look_again(press: Press) -> str:
     assert press.facts.row is not None
     if not by_hand.look_again(press.order, press.facts.row, press.actor):
-        return "The supplier is asked already. The answer shows on the order's timeline."
+        return (
+            "The supplier is asked already. The answer shows on the order's timeline."
+        )
     audit.write(press.actor, "look_again", f"case:{press.facts.case.id}")
     return "The supplier is asked. The answer shows on the order's timeline; the case stays open."
 
@@ -140,14 +159,19 @@ def _give_back(press: Press) -> str:
 
 def _money_came_back(press: Press) -> str:
     number = ledger.count(press.order.id, "supplier_refund") + 1
-    ledger.supplier_refund(press.order, press.amount_pesewas, number, press.actor, press.note)
+    ledger.supplier_refund(
+        press.order, press.amount_pesewas, number, press.actor, press.note
+    )
     _tell(press, "the supplier's money for this order was seen to come back.")
     return f"{press.amount} of the supplier's money came back."
 
 
 def _write_off(press: Press) -> str:
     _book_write_off(press)
-    _tell(press, "the supplier's money for this order is given up. It costs the agent nothing.")
+    _tell(
+        press,
+        "the supplier's money for this order is given up. It costs the agent nothing.",
+    )
     return f"{press.amount} written off."
 
 
@@ -168,7 +192,9 @@ def _accept_late_loss(press: Press) -> str:
         "delivered after the money went back. The loss is Makola's; the agent keeps what was given"
         " back.",
     )
-    return f"The loss of {press.amount} is accepted: the agent keeps what was given back."
+    return (
+        f"The loss of {press.amount} is accepted: the agent keeps what was given back."
+    )
 
 
 def _accept_float_loss(press: Press) -> str:

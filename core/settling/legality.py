@@ -69,7 +69,10 @@ def facts_of(case: Case) -> Facts:
     """The facts of a case as they stand, unlocked, for a page."""
     order = db.session.get(Order, case.order_id) if case.order_id is not None else None
     return Facts(
-        case, order, outbox.of_order(order.id) if order is not None else None, supply.state()
+        case,
+        order,
+        outbox.of_order(order.id) if order is not None else None,
+        supply.state(),
     )
 
 
@@ -88,7 +91,11 @@ def amounts(way: Way, facts: Facts) -> list[int | None]:
     """What this way may move now: what `judge` says, and other amounts a person may know better.
     Raises `Refused`."""
     usual = judge(way, facts)
-    return [usual, *reconcile.funding_amounts()[1:]] if way.action == "confirm_funding" else [usual]
+    return (
+        [usual, *reconcile.funding_amounts()[1:]]
+        if way.action == "confirm_funding"
+        else [usual]
+    )
 
 
 def waiting(facts: Facts) -> dict[Action, str]:
@@ -152,7 +159,9 @@ def still_stands(facts: Facts) -> str:
 
 def _look_again(facts: Facts) -> None:
     if facts.row is None or facts.order is None or facts.order.attempt == 0:
-        raise Refused("This order was never sent: there is nothing to ask the supplier.")
+        raise Refused(
+            "This order was never sent: there is nothing to ask the supplier."
+        )
 
 
 def _send_again(facts: Facts) -> None:
@@ -162,7 +171,10 @@ def _send_again(facts: Facts) -> None:
 def _give_back(facts: Facts) -> int:
     order = _order(facts)
     if order.state != "failed":
-        if table.way_of(facts.case.kind, "send_again") is None and facts.case.kind != "broken":
+        if (
+            table.way_of(facts.case.kind, "send_again") is None
+            and facts.case.kind != "broken"
+        ):
             raise Refused(
                 f"The money goes back only while the order is failed; it is {_state(order)} now."
             )
@@ -229,7 +241,9 @@ def _shortfall(facts: Facts) -> int:
     explains it."""
     difference = _difference(facts.link)
     if difference >= 0:
-        raise Refused("The supplier holds no less than our books now. Close the case with words.")
+        raise Refused(
+            "The supplier holds no less than our books now. Close the case with words."
+        )
     for case in cases.open_of_kind("late_success"):
         if case.order_id is not None and not ledger.commit_is_open(case.order_id):
             raise NotYet(
@@ -241,16 +255,24 @@ def _shortfall(facts: Facts) -> int:
 def _surplus(facts: Facts) -> int:
     difference = _difference(facts.link)
     if difference <= 0:
-        raise Refused("The supplier holds no more than our books now. Close the case with words.")
+        raise Refused(
+            "The supplier holds no more than our books now. Close the case with words."
+        )
     return difference
 
 
 def _difference(link: SupplierState) -> int:
     """The supplier's balance less what our books explain, as it stood at the newest read. Raises
     `Refused`."""
-    if link.break_pesewas is None or link.break_since is None or link.last_balance_at is None:
+    if (
+        link.break_pesewas is None
+        or link.break_since is None
+        or link.last_balance_at is None
+    ):
         return 0
-    if link.last_balance_at - link.break_since < clock.delta(config.current().balance_break_gap_s):
+    if link.last_balance_at - link.break_since < clock.delta(
+        config.current().balance_break_gap_s
+    ):
         raise NotYet(
             "The difference was seen only once so far. Refresh the balance in a minute, then"
             " decide."
@@ -267,7 +289,9 @@ def _difference(link: SupplierState) -> int:
 def _funding(facts: Facts) -> int:
     rise = facts.link.break_pesewas or 0
     if rise <= 0:
-        raise Refused("The supplier holds no more than our books now. Close the case with words.")
+        raise Refused(
+            "The supplier holds no more than our books now. Close the case with words."
+        )
     return rise
 
 
@@ -276,7 +300,9 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     buy."""
     counts_at = orders.absence_counts_at(order)
     if counts_at is None:
-        raise Refused(f"To {what}, the order must be without an answer; it is {_state(order)} now.")
+        raise Refused(
+            f"To {what}, the order must be without an answer; it is {_state(order)} now."
+        )
     if counts_at > clock.now():
         if clock.boot() not in order.steady_marks:
             minutes = max(1, round(clock.seconds(config.current().grace_s) / 60))
@@ -284,7 +310,9 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
                 "This machine has not watched the order for long enough. Press “Look again”, then"
                 f" decide after {minutes} min."
             )
-        raise NotYet(f"A purchase call may still be under way. Decide after {_at(counts_at)}.")
+        raise NotYet(
+            f"A purchase call may still be under way. Decide after {_at(counts_at)}."
+        )
 
 
 def _close(_facts: Facts) -> None:

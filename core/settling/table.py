@@ -26,7 +26,14 @@ Action = Literal[
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 ASKS_TWICE: frozenset[Action] = frozenset(
-    {"send_again", "give_back", "write_off", "accept_loss", "accept_gain", "confirm_funding"}
+    {
+        "send_again",
+        "give_back",
+        "write_off",
+        "accept_loss",
+        "accept_gain",
+        "confirm_funding",
+    }
 )
 """What may lose us money for good is read back before it is done, and what says where money came
 from."""
@@ -61,7 +68,10 @@ def _look(kind: str) -> Way:
 
 def _close(kind: str) -> Way:
     return Way(
-        kind, "close", (), "always; it moves nothing, so a cause that still stands asks again"
+        kind,
+        "close",
+        (),
+        "always; it moves nothing, so a cause that still stands asks again",
     )
 
 
@@ -120,7 +130,9 @@ TABLE: tuple[Way, ...] = (
     _close("rounding"),
 )
 _BY_PAIR = {(way.kind, way.action): way for way in TABLE}
-assert {way.kind for way in TABLE} == set(cases.KINDS), "every kind of case has its ways out"
+assert {way.kind for way in TABLE} == set(cases.KINDS), (
+    "every kind of case has its ways out"
+)
 assert len(_BY_PAIR) == len(TABLE), "one way for a kind and an action"
 
 

@@ -42,7 +42,9 @@ class BalanceRead(Model):
 def newest(limit: int) -> list[BalanceRead]:
     """The newest reads first."""
     return list(
-        db.session.scalars(select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit))
+        db.session.scalars(
+            select(BalanceRead).order_by(BalanceRead.id.desc()).limit(limit)
+        )
     )
 
 

@@ -41,7 +41,10 @@ def take(link: Link, share: Share, calls: int = 1) -> float:
         recent(link.other_calls, now, window),
     )
     of_all, of_others = _most(share)
-    limits = [(purchases + others, of_all), *([] if share == "purchase" else [(others, of_others)])]
+    limits = [
+        (purchases + others, of_all),
+        *([] if share == "purchase" else [(others, of_others)]),
+    ]
     waits = [
         sorted(made)[too_many - 1] + window - now
         for made, most in limits

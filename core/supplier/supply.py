@@ -126,7 +126,11 @@ def locked_state() -> SupplierState:
 
 
 def _locked_state() -> SupplierState:
-    query = select(SupplierState).where(SupplierState.supplier == SUPPLIER).with_for_update()
+    query = (
+        select(SupplierState)
+        .where(SupplierState.supplier == SUPPLIER)
+        .with_for_update()
+    )
     query = query.execution_options(populate_existing=True)
     found = db.session.scalars(query).one_or_none()
     if found is not None:
@@ -134,7 +138,11 @@ def _locked_state() -> SupplierState:
     db.session.execute(
         insert(SupplierState)
         .values(
-            supplier=SUPPLIER, unknown_streak=0, purchase_calls=[], other_calls=[], ring_lookups=[]
+            supplier=SUPPLIER,
+            unknown_streak=0,
+            purchase_calls=[],
+            other_calls=[],
+            ring_lookups=[],
         )
         .on_conflict_do_nothing()
     )
@@ -196,7 +204,9 @@ def record_call(
             and _complete(endpoint, order_refs[0], finished)
         )
         if not is_known:
-            session.add(SupplierCall(endpoint=endpoint, order_refs=list(order_refs), **finished))
+            session.add(
+                SupplierCall(endpoint=endpoint, order_refs=list(order_refs), **finished)
+            )
         return since is not None and _let_in(since)
 
 
@@ -219,7 +229,13 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
     done = db.session.execute(
         update(SupplierCall)
         .where(SupplierCall.id == newest.scalar_subquery())
-        .values(**{name: value for name, value in values.items() if name not in _WRITTEN_BEFORE})
+        .values(
+            **{
+                name: value
+                for name, value in values.items()
+                if name not in _WRITTEN_BEFORE
+            }
+        )
         .execution_options(synchronize_session=False)
     )
     return bool(done.rowcount)  # type: ignore[attr-defined]
@@ -241,7 +257,10 @@ def _let_in(since: datetime) -> bool:
     refused_all_the_same = select(func.count() > 1).where(
         last.c.http_status.in_((401, 403)), last.c.at > lately
     )
-    refused, away = SupplierState.credentials_refused_since, SupplierState.unreachable_since
+    refused, away = (
+        SupplierState.credentials_refused_since,
+        SupplierState.unreachable_since,
+    )
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
     ended = db.session.execute(
         update(SupplierState)
@@ -250,7 +269,9 @@ def _let_in(since: datetime) -> bool:
         .values(
             credentials_refused_since=None,
             unreachable_since=None,
-            breaker_open_until=case((is_why, None), else_=SupplierState.breaker_open_until),
+            breaker_open_until=case(
+                (is_why, None), else_=SupplierState.breaker_open_until
+            ),
             breaker_reason=case((is_why, None), else_=SupplierState.breaker_reason),
         )
     )

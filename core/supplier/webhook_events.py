@@ -43,12 +43,19 @@ class WebhookEvent(Model):
         return self.body.decode("utf-8", "replace")
 
 
-def event_key(event: str, order_ref: str | None, raw_status: str | None, body: bytes) -> str:
+def event_key(
+    event: str, order_ref: str | None, raw_status: str | None, body: bytes
+) -> str:
     """What makes two webhooks the same event: name, reference, status and content (the contract has
     no event id)."""
     return hashlib.sha256(
         b"\x1f".join(
-            [event.encode(), (order_ref or "").encode(), (raw_status or "").encode(), body]
+            [
+                event.encode(),
+                (order_ref or "").encode(),
+                (raw_status or "").encode(),
+                body,
+            ]
         )
     ).hexdigest()
 
@@ -69,7 +76,9 @@ def keep(values: Mapping[str, Any]) -> bool:
 
 
 @as_platform
-def newest(before_id: int | None = None, limit: int | None = None) -> list[WebhookEvent]:
+def newest(
+    before_id: int | None = None, limit: int | None = None
+) -> list[WebhookEvent]:
     """The webhook log, newest first."""
     query = (
         select(WebhookEvent)
@@ -77,7 +86,9 @@ def newest(before_id: int | None = None, limit: int | None = None) -> list[Webho
         .limit(limit or config.current().page_size)
     )
     return list(
-        db.session.scalars(query if before_id is None else query.where(WebhookEvent.id < before_id))
+        db.session.scalars(
+            query if before_id is None else query.where(WebhookEvent.id < before_id)
+        )
     )
 
 

@@ -40,7 +40,11 @@ about."""
 
 
 def close(
-    lease: Lease, order_id: int, act: Callable[[], datetime | None], *, news_read: bool = True
+    lease: Lease,
+    order_id: int,
+    act: Callable[[], datetime | None],
+    *,
+    news_read: bool = True,
 ) -> Outcome:
     """One answer, or one reason to wait, in one transaction: what `act` does to the order, when to
     check again, the lease.
@@ -60,7 +64,11 @@ def close(
 
 
 def close_purchase(
-    lease: Lease, claim: Claim, result: SubmitResult, supplier: Supplier, again: datetime | None
+    lease: Lease,
+    claim: Claim,
+    result: SubmitResult,
+    supplier: Supplier,
+    again: datetime | None,
 ) -> Outcome:
     """Write down what the answer to a purchase means. `again` is when the line lets a refused
     purchase try once more."""
@@ -74,7 +82,9 @@ def close_purchase(
             balance.note_short(order)
         elif not order.ever_unknown and supply.take_call("other") == 0.0:
             looked = look_up(order, supplier)
-    return close(lease, claim.order_id, lambda: _take_purchase(claim, result, again, looked))
+    return close(
+        lease, claim.order_id, lambda: _take_purchase(claim, result, again, looked)
+    )
 
 
 def read(order_id: int) -> Order:
@@ -84,7 +94,10 @@ def read(order_id: int) -> Order:
 
 
 def _take_purchase(
-    claim: Claim, result: SubmitResult, again: datetime | None, looked: LookupResult | None
+    claim: Claim,
+    result: SubmitResult,
+    again: datetime | None,
+    looked: LookupResult | None,
 ) -> datetime | None:
     """What the answer to a purchase does to the order, inside the open use case.
 
@@ -120,11 +133,16 @@ def _take_purchase(
         case Rejected(kind="insufficient_balance"):
             due = clock.after(config.current().low_float_wait_s)
             return back_in_line(
-                claim, "float", "The supplier says the float is too low; nothing was bought.", due
+                claim,
+                "float",
+                "The supplier says the float is too low; nothing was bought.",
+                due,
             )
         case Rejected(kind="duplicate_reference"):
             return _settle_duplicate(claim, looked)
-        case Rejected(kind="catalogue") if orders.buy_other(claim.order_id, claim.attempt):
+        case Rejected(kind="catalogue") if orders.buy_other(
+            claim.order_id, claim.attempt
+        ):
             return clock.now()
         case Rejected():
             orders.advance(
@@ -203,13 +221,17 @@ def take(order: Order, verdict: interpret.Verdict) -> datetime | None:
         if verdict.news.money_back:
             after_commit(balance.note_money_back)
     elif verdict.wrong_order and order.state == "submitting":
-        orders.mark_unknown(order.id, order.attempt, "the answer is about another order")
+        orders.mark_unknown(
+            order.id, order.attempt, "the answer is about another order"
+        )
         orders.forget_absence(order.id)
     catalog_sync.note_charge(order, verdict.news.amount_pesewas)
     return schedule.next_check(order)
 
 
-def back_in_line(claim: Claim, reason: str | None, text: str, due: datetime | None) -> datetime:
+def back_in_line(
+    claim: Claim, reason: str | None, text: str, due: datetime | None
+) -> datetime:
     """The claim certainly bought nothing: *queued* again until `due` (default now), with the reason
     people read."""
     moved = orders.advance(
@@ -240,7 +262,9 @@ def look_before_resend(
     if pause_s:
         due = clock.now() + timedelta(seconds=pause_s)
         text = "No call left to check before sending again."
-        return close(lease, claim.order_id, lambda: back_in_line(claim, "rate", text, due))
+        return close(
+            lease, claim.order_id, lambda: back_in_line(claim, "rate", text, due)
+        )
     result = look_up(read(claim.order_id), supplier)
     if isinstance(result, Absent):
         orders.note_look(claim.order_id, in_words(result))
@@ -292,7 +316,9 @@ def _settle_duplicate(claim: Claim, looked: LookupResult | None) -> datetime | N
         case Found():
             return take(order, interpret.of_found(order, looked))
         case Absent():
-            if orders.renew_reference(claim.order_id, claim.attempt, orders.new_order_ref()):
+            if orders.renew_reference(
+                claim.order_id, claim.attempt, orders.new_order_ref()
+            ):
                 return clock.now()
         case NoAnswer():
             _ask_about_stranger(claim.order_id, looked)
@@ -301,15 +327,24 @@ def _settle_duplicate(claim: Claim, looked: LookupResult | None) -> datetime | N
 
 def _take_absence(order: Order) -> datetime | None:
     if order.state in ("refunded", "cancelled"):
-        return schedule.next_check(order)  # its money went back: not to know it is what should be
+        # its money went back: not to know it is what should be
+        return schedule.next_check(order)
     if order.state != "submitting":
         since = order.processing_at or order.failed_since
-        if since is not None and clock.now() - since > clock.delta(config.current().grace_s):
-            orders.raise_case(order.id, "wrong_answer", {"said": "not found", "state": order.state})
+        if since is not None and clock.now() - since > clock.delta(
+            config.current().grace_s
+        ):
+            orders.raise_case(
+                order.id, "wrong_answer", {"said": "not found", "state": order.state}
+            )
         return schedule.next_check(order)
     verdict = orders.note_absent(order.id)
     if verdict == "proven":
-        return schedule.next_check(order) if orders.requeue_absent(order.id) else clock.after(3_600)
+        return (
+            schedule.next_check(order)
+            if orders.requeue_absent(order.id)
+            else clock.after(3_600)
+        )
     if verdict == "first":
         return clock.after(config.current().absence_gap_s)
     return schedule.next_check(order)

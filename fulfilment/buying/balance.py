@@ -35,7 +35,9 @@ def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
         answer = read(supplier)
     if isinstance(answer, NoAnswer):
         return Outcome(
-            None, ok=False, text=f"The balance could not be read: {supplier_link.in_words(answer)}."
+            None,
+            ok=False,
+            text=f"The balance could not be read: {supplier_link.in_words(answer)}.",
         )
     return Outcome(None, ok=True, text=f"Balance read: {answer}.")
 
@@ -48,7 +50,9 @@ def read(supplier: Supplier) -> str | NoAnswer:
         end_read()
         answer = supplier.balance()
         if isinstance(answer, Balance):
-            return reconcile.note_balance(answer.balance_pesewas, mark=mark, said=answer.said)
+            return reconcile.note_balance(
+                answer.balance_pesewas, mark=mark, said=answer.said
+            )
     balances.note_failed(supplier_link.in_words(answer))
     supplier_link.note_silence(answer)
     return answer
@@ -81,7 +85,10 @@ def note_unheard(answer: NoAnswer) -> None:
 
 def _is_news(answer: Balance) -> bool:
     known = supply.state()
-    if known.last_balance_pesewas != answer.balance_pesewas or known.last_balance_at is None:
+    if (
+        known.last_balance_pesewas != answer.balance_pesewas
+        or known.last_balance_at is None
+    ):
         return True
     is_old = abs(clock.now() - known.last_balance_at) > clock.delta(
         config.current().balance_fresh_s
@@ -90,7 +97,9 @@ def _is_news(answer: Balance) -> bool:
 
 
 def note_answered(
-    results: Sequence[SubmitResult], balance_after_pesewas: int | None, supplier: Supplier
+    results: Sequence[SubmitResult],
+    balance_after_pesewas: int | None,
+    supplier: Supplier,
 ) -> None:
     """What one purchase call told of our balance; call it once, in the wallet's turn, after all its
     lines are booked.
@@ -99,11 +108,16 @@ def note_answered(
     every order in line would be refused in turn.
     """
     short = [
-        one for one in results if isinstance(one, Rejected) and one.kind == "insufficient_balance"
+        one
+        for one in results
+        if isinstance(one, Rejected) and one.kind == "insufficient_balance"
     ]
     told = balance_after_pesewas
     if told is None:
-        told = next((one.balance_pesewas for one in short if one.balance_pesewas is not None), None)
+        told = next(
+            (one.balance_pesewas for one in short if one.balance_pesewas is not None),
+            None,
+        )
     if told is not None:
         with tenancy.across_stores():
             reconcile.note_balance(told, by_purchase=True)
@@ -124,8 +138,13 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     with tenancy.across_stores():
         link = supply.state()
         countable = reconcile.countable_pesewas(link)
-        spendable, read_at = reconcile.spendable_pesewas(link, countable), link.last_balance_at
-        stale = read_at is None or clock.now() - read_at > clock.delta(settings.balance_fresh_s)
+        spendable, read_at = (
+            reconcile.spendable_pesewas(link, countable),
+            link.last_balance_at,
+        )
+        stale = read_at is None or clock.now() - read_at > clock.delta(
+            settings.balance_fresh_s
+        )
         large = cost_pesewas * 10_000 > countable * settings.large_order_bp
         if cost_pesewas <= spendable:
             worth_asking = stale or large
@@ -145,7 +164,10 @@ def older_goes_first(order: Order) -> bool:
     """Whether an older order waits for float that is there now: it is made due, and `order` should
     look again soon."""
     with tenancy.across_stores():
-        if orders.waiting_for_float() is None or budget.room(supply.state())["purchase"] == 0:
+        if (
+            orders.waiting_for_float() is None
+            or budget.room(supply.state())["purchase"] == 0
+        ):
             # Nobody can buy now: the budget says until when, better than a second at a time.
             return False
         return orders.let_older_go_first(order, reconcile.spendable_pesewas())

@@ -39,7 +39,8 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
         return []
     chosen = due[: settings.bulk_lines - 1]
     for total in sorted(
-        accumulate((one.cost_pesewas for one in chosen), initial=order.cost_pesewas), reverse=True
+        accumulate((one.cost_pesewas for one in chosen), initial=order.cost_pesewas),
+        reverse=True,
     ):
         if not balance.too_low_for(total, supplier):
             return chosen

@@ -37,7 +37,10 @@ def record(call: CallRecord) -> None:
     since = call.started_at if call.outcome == "ok" else None
     try:
         if supply.record_call(
-            endpoint=call.endpoint, order_refs=call.order_refs, values=values, since=since
+            endpoint=call.endpoint,
+            order_refs=call.order_refs,
+            values=values,
+            since=since,
         ):
             supplier_link.let_in()
     except DBAPIError:

@@ -95,7 +95,9 @@ def of_accepted(order: Order, answer: Accepted) -> Verdict:
         "recipient": _masked(answer.recipient),
     }
     if not _fits(order, answer.order_ref, answer.recipient, None):
-        return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+        return Verdict(
+            None, News(), wrong_order=True, cases=(("wrong_answer", evidence),)
+        )
     said = News(
         answer.raw_status,
         answer.supplier_ref,
@@ -114,7 +116,9 @@ def of_found(order: Order, found: Found) -> Verdict:
             "recipient": _masked(found.recipient),
             "capacity": found.capacity,
         }
-        return Verdict(None, News(), wrong_order=True, cases=(("wrong_answer", evidence),))
+        return Verdict(
+            None, News(), wrong_order=True, cases=(("wrong_answer", evidence),)
+        )
     said = News(
         found.raw_status,
         (
@@ -138,7 +142,9 @@ def is_about(order: Order, found: Found) -> bool:
     """
     if found.unnamed is None:
         return True
-    if not _fits(order, None, found.recipient, found.capacity) or _contradicts(order, found):
+    if not _fits(order, None, found.recipient, found.capacity) or _contradicts(
+        order, found
+    ):
         return False
     if order.supplier_ref and found.supplier_ref:
         return True
@@ -148,16 +154,25 @@ def is_about(order: Order, found: Found) -> bool:
     if found.status in ("failed", "refunded") or found.needs_person:
         return False
     with tenancy.across_stores():
-        return not orders.has_twin(order, _earliest(order) if found.unnamed.placed_at else None)
+        return not orders.has_twin(
+            order, _earliest(order) if found.unnamed.placed_at else None
+        )
 
 
 def _contradicts(order: Order, found: Found) -> bool:
     """Whether anything a record without a reference says besides number and size is not of this
     order."""
     said = found.unnamed or Unnamed()
-    if order.supplier_ref and found.supplier_ref and order.supplier_ref != found.supplier_ref:
+    if (
+        order.supplier_ref
+        and found.supplier_ref
+        and order.supplier_ref != found.supplier_ref
+    ):
         return True
-    if said.product_name and said.product_name.casefold() != order.product_name.casefold():
+    if (
+        said.product_name
+        and said.product_name.casefold() != order.product_name.casefold()
+    ):
         return True
     earliest = _earliest(order)
     if said.placed_at and earliest and said.placed_at < earliest:
@@ -171,7 +186,11 @@ def _earliest(order: Order) -> datetime | None:
 
 
 def _differs(order: Order, amount_pesewas: int) -> bool:
-    expected = order.charged_pesewas if order.charged_pesewas is not None else order.cost_pesewas
+    expected = (
+        order.charged_pesewas
+        if order.charged_pesewas is not None
+        else order.cost_pesewas
+    )
     return abs(amount_pesewas - expected) > money.ROUNDING_PESEWAS
 
 
@@ -202,7 +221,10 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
         found.append(
             (
                 "amount_differs",
-                {"expected_pesewas": order.cost_pesewas, "charged_pesewas": said.amount_pesewas},
+                {
+                    "expected_pesewas": order.cost_pesewas,
+                    "charged_pesewas": said.amount_pesewas,
+                },
             )
         )
     effect = TABLE.get((order.state, word), "case")  # type: ignore[arg-type]  # a state nobody asks in is a case
@@ -221,7 +243,9 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
         effect,
         said,
         text.format(
-            ref=f", its reference …{said.supplier_ref[-4:]}" if said.supplier_ref else "",
+            ref=f", its reference …{said.supplier_ref[-4:]}"
+            if said.supplier_ref
+            else "",
             reason=f" (“{said.failure_reason}”)" if said.failure_reason else "",
         ),
         customer_text,
@@ -229,9 +253,14 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
     )
 
 
-def _against_final(order: Order, word: StatusWord, said: News) -> tuple[str, dict[str, Any]]:
+def _against_final(
+    order: Order, word: StatusWord, said: News
+) -> tuple[str, dict[str, Any]]:
     """The case that news against a final state becomes, with its evidence."""
-    evidence: dict[str, Any] = {"order_is": order.state, "supplier_says": said.raw_status}
+    evidence: dict[str, Any] = {
+        "order_is": order.state,
+        "supplier_says": said.raw_status,
+    }
     if order.state not in _MONEY_WENT_BACK or word not in _DELIVERS:
         return "contradiction", evidence
     evidence["delivered"] = word == "completed"
@@ -245,14 +274,19 @@ def _watch_is_over(order: Order, word: StatusWord) -> bool:
         order.state == "failed"
         and word == "failed"
         and order.failed_since is not None
-        and clock.now() >= order.failed_since + clock.delta(config.current().failed_watch_s)
+        and clock.now()
+        >= order.failed_since + clock.delta(config.current().failed_watch_s)
     )
 
 
-def _fits(order: Order, order_ref: str | None, recipient: str | None, capacity: str | None) -> bool:
+def _fits(
+    order: Order, order_ref: str | None, recipient: str | None, capacity: str | None
+) -> bool:
     if order_ref is not None and order_ref != order.order_ref:
         return False
-    if recipient is not None and not phones.may_be_meant(order.recipient_msisdn, recipient):
+    if recipient is not None and not phones.may_be_meant(
+        order.recipient_msisdn, recipient
+    ):
         return False
     return not sizes.contradicts(capacity, order.capacity)
 

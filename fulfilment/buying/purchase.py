@@ -27,7 +27,8 @@ def call(
     the reference of its own line.
     """
     requests = [
-        PurchaseRequest(c.order_ref, c.product_name, c.capacity, c.recipient_msisdn) for c in claims
+        PurchaseRequest(c.order_ref, c.product_name, c.capacity, c.recipient_msisdn)
+        for c in claims
     ]
     end_read()
     if not all(claim.may_send for claim in claims):

@@ -36,7 +36,8 @@ def _while_submitting(order: Order, now: datetime) -> datetime:
     first = settings.lookup_ladder_s
     later = (step_s for step_s in settings.processing_ladder_s if step_s > first[-1])
     due = _next(order.claimed_at or now, (*first, *later), now)
-    since = order.unknown_since or order.claimed_at  # a worker that died in its call marked nothing
+    # a worker that died in its call marked nothing
+    since = order.unknown_since or order.claimed_at
     if since and now - since > clock.delta(settings.unknown_case_s):
         orders.raise_case(order.id, "unknown_too_long", {"since": since.isoformat()})
     counts_at = orders.absence_counts_at(order)
@@ -63,7 +64,9 @@ def _while_failed(order: Order, now: datetime) -> datetime:
     if now - watch_over <= clock.delta(settings.lookup_ladder_s[-1]):
         # One bad answer is no silence: ask again soon.
         return _next(watch_over, settings.lookup_ladder_s, now)
-    orders.raise_case(order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()})
+    orders.raise_case(
+        order.id, "unknown_too_long", {"watched_until": watch_over.isoformat()}
+    )
     return hourly  # a clear "failed" would have ended it: the supplier gives no answer
 
 
@@ -78,7 +81,9 @@ def _after_money_went_back(order: Order, now: datetime) -> datetime | None:
     """Whatever webhooks are lost: a delivery after the money went back must be found."""
     if order.final_at is None or not _may_yet_be_delivered(order):
         return None
-    moments = (order.final_at + clock.delta(s) for s in config.current().refunded_ladder_s)
+    moments = (
+        order.final_at + clock.delta(s) for s in config.current().refunded_ladder_s
+    )
     return next((moment for moment in moments if moment > now), None)
 
 
@@ -87,7 +92,9 @@ def _may_yet_be_delivered(order: Order) -> bool:
     attempt was unclear."""
     if order.state == "refunded":
         return (
-            order.ever_unknown or order.processing_at is not None or order.failed_since is not None
+            order.ever_unknown
+            or order.processing_at is not None
+            or order.failed_since is not None
         )
     return order.state == "cancelled" and order.ever_unknown
 

@@ -7,7 +7,8 @@ import unicodedata
 from decimal import Decimal
 
 _SIZE = re.compile(
-    r"(\d{1,9}(?:[.,]\d{1,9})*)\s*(megs?|gigs?|mega|giga|m|g)(?:i?b|bytes?)?\b", re.IGNORECASE
+    r"(\d{1,9}(?:[.,]\d{1,9})*)\s*(megs?|gigs?|mega|giga|m|g)(?:i?b|bytes?)?\b",
+    re.IGNORECASE,
 )
 _FACTORS = {
     "m": (Decimal(1), Decimal("1.024"), 1000 / Decimal(1024)),
@@ -36,7 +37,9 @@ def _megabytes(text: str) -> set[Decimal]:
     """Every number of megabytes that the sizes in `text` may mean."""
     found = _SIZE.findall(unicodedata.normalize("NFKC", text))
     return {
-        _number(digits) * factor for digits, unit in found for factor in _FACTORS[unit[0].lower()]
+        _number(digits) * factor
+        for digits, unit in found
+        for factor in _FACTORS[unit[0].lower()]
     }
 
 

@@ -64,7 +64,9 @@ def begin(lease: Lease) -> Begun:
     order = orders.by_id(lease.order_id)
     if order.state in ("pending", "queued") or _was_never_sent(order):
         return Begun(order)
-    return Begun(order, supply.take_call("news" if lease.news_at is not None else "other"))
+    return Begun(
+        order, supply.take_call("news" if lease.news_at is not None else "other")
+    )
 
 
 def deliver(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
@@ -129,7 +131,11 @@ def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
             return _wait(lease, order, found)
         if found.leases:
             return _send_together(lease, order, found, supplier)
-        return _send(lease, order, found, supplier) if found.claims else Outcome(clock.now())
+        return (
+            _send(lease, order, found, supplier)
+            if found.claims
+            else Outcome(clock.now())
+        )
 
 
 def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
@@ -160,7 +166,8 @@ def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
     if supply.state().last_balance_at != link.last_balance_at:
         closed = (
             supplier_link.closed()
-        )  # the balance was read just now, and may have found a charge nobody can explain
+            # the balance was read just now, and may have found a charge nobody can explain
+        )
         if closed is not None:
             return Wait(closed.until, closed.reason)
     companions = bulk.companions(order, supplier)
@@ -181,11 +188,15 @@ def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
         one.order_id: one for one in outbox.take_rows([one.id for one in companions])
     }
     claims = orders.claim_together([order.id, *filter(None, leases)])
-    return Claims(claims, leases, {one.id: one.store_id for one in (order, *companions)})
+    return Claims(
+        claims, leases, {one.id: one.store_id for one in (order, *companions)}
+    )
 
 
 def _no_call(order: Order, pause_s: float) -> Wait:
-    return Wait(clock.now() + timedelta(seconds=pause_s), "rate" if order.ever_unknown else None)
+    return Wait(
+        clock.now() + timedelta(seconds=pause_s), "rate" if order.ever_unknown else None
+    )
 
 
 def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
@@ -193,12 +204,16 @@ def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outc
     taken already."""
     claim = found.claims[0]
     if claim.was_unknown:
-        settled = answers.look_before_resend(lease, claim, supplier, has_call=order.ever_unknown)
+        settled = answers.look_before_resend(
+            lease, claim, supplier, has_call=order.ever_unknown
+        )
         if settled is not None:
             return settled
     called = purchase.call([claim], supplier)
     if called is None:
-        return answers.close(lease, order.id, lambda: schedule.next_check(orders.locked(order.id)))
+        return answers.close(
+            lease, order.id, lambda: schedule.next_check(orders.locked(order.id))
+        )
     results, balance_after_pesewas = called
     again = supplier_link.note_purchase(results, was_in_order=found.link_was_in_order)
     outcome = answers.close_purchase(lease, claim, results[0], supplier, again)
@@ -206,7 +221,9 @@ def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outc
     return outcome
 
 
-def _send_together(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
+def _send_together(
+    lease: Lease, order: Order, found: Claims, supplier: Supplier
+) -> Outcome:
     """Make one call for claims of any store, and write down each line's answer in its own store.
 
     Returns when to check `order` again; the rows of the others are closed by their own leases. A
@@ -221,7 +238,9 @@ def _send_together(lease: Lease, order: Order, found: Claims, supplier: Supplier
         own = leases.pop(claim.order_id)
         with tenancy.inside(found.stores[claim.order_id]):
             if called:
-                said = answers.close_purchase(own, claim, called[0][number], supplier, again)
+                said = answers.close_purchase(
+                    own, claim, called[0][number], supplier, again
+                )
             else:
                 said = answers.close(
                     own,

@@ -16,7 +16,14 @@ from core import orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.supplier import supply
-from integrations.ports import LookupResult, NoAnswer, NotSent, Rejected, SubmitResult, Unknown
+from integrations.ports import (
+    LookupResult,
+    NoAnswer,
+    NotSent,
+    Rejected,
+    SubmitResult,
+    Unknown,
+)
 
 _TURN_WAIT_MS = 3_000
 NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
@@ -58,7 +65,9 @@ def wallet_turn() -> Iterator[bool]:
     lock, which PostgreSQL frees when the process dies, so a kill never leaves it held. On a
     connection of its own, in autocommit, so that no transaction is open during the call.
     """
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with db.engine.connect().execution_options(
+        isolation_level="AUTOCOMMIT"
+    ) as connection:
         try:
             yield _take_turn(connection)
         finally:
@@ -70,7 +79,9 @@ def wallet_turn() -> Iterator[bool]:
 def _take_turn(connection: Connection) -> bool:
     connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
     try:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": reconcile.WALLET_LOCK})
+        connection.execute(
+            text("SELECT pg_advisory_lock(:key)"), {"key": reconcile.WALLET_LOCK}
+        )
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
             raise
@@ -99,7 +110,9 @@ def note_purchase(
     when the link itself is in order.
     """
     settings = config.current()
-    limited = next((one for one in results if isinstance(one, NotSent) and one.rate_limited), None)
+    limited = next(
+        (one for one in results if isinstance(one, NotSent) and one.rate_limited), None
+    )
     if limited is not None:
         return told_to_wait(limited.retry_after_s)
     if any(isinstance(one, Rejected) and one.kind == "credentials" for one in results):

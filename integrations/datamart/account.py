@@ -33,7 +33,8 @@ def balance(reply: http.Reply) -> Balance | NoAnswer:
     if balance_pesewas is None or amount is None:
         said = envelope.text(figure, 40)
         return NoAnswer(
-            "broken", f"the balance is no amount: “{said}”" if said else "no balance in it"
+            "broken",
+            f"the balance is no amount: “{said}”" if said else "no balance in it",
         )
     return Balance(balance_pesewas, str(amount)[:SAID_LONGEST])
 
@@ -44,8 +45,13 @@ def account(reply: http.Reply) -> Account | NoAnswer:
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
         return data
-    holder, wallet, api = (_object(data.get(name)) for name in ("account", "wallet", "api"))
-    signed, networks = api.get("webhookSignatureEnabled"), data.get("supported_networks")
+    holder, wallet, api = (
+        _object(data.get(name)) for name in ("account", "wallet", "api")
+    )
+    signed, networks = (
+        api.get("webhookSignatureEnabled"),
+        data.get("supported_networks"),
+    )
     return Account(
         name=envelope.text(holder.get("name")),
         role=envelope.text(holder.get("role"), 40),
@@ -63,7 +69,9 @@ def account(reply: http.Reply) -> Account | NoAnswer:
 def webhook_saved(reply: http.Reply) -> bool | NoAnswer:
     """Whether the test event that follows the saving arrived."""
     data = envelope.data_or_no_answer(reply)
-    return data if isinstance(data, NoAnswer) else data.get("test_status") == "successful"
+    return (
+        data if isinstance(data, NoAnswer) else data.get("test_status") == "successful"
+    )
 
 
 def webhook_tested(reply: http.Reply) -> bool | NoAnswer:

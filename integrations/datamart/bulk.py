@@ -32,7 +32,11 @@ ALL_FAILED = "ALL_ORDERS_FAILED"
 # Failed lines carry a sentence and no code. Only sentences that speak of these are taken as
 # refusals.
 _WORDS: tuple[
-    tuple[str, Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"]], ...
+    tuple[
+        str,
+        Literal["invalid", "catalogue", "duplicate_reference", "insufficient_balance"],
+    ],
+    ...,
 ] = (
     ("duplicate", "duplicate_reference"),
     ("insufficient", "insufficient_balance"),
@@ -45,13 +49,22 @@ _WORDS: tuple[
 def wire(requests: Sequence[PurchaseRequest], bulk_ref: str) -> dict[str, Any]:
     """The body: a reference of its own in every line, because the batch reference protects
     nothing."""
-    return {"orders": [purchases.wire(request) for request in requests], "reference": bulk_ref}
+    return {
+        "orders": [purchases.wire(request) for request in requests],
+        "reference": bulk_ref,
+    }
 
 
-def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
+def result(
+    reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
+) -> BulkResult:
     """What the answer proves about each line, in the order of `requests`."""
     answer = envelope.read(reply) if isinstance(reply, http.Answer) else None
-    if isinstance(answer, Envelope) and not answer.success and 400 <= answer.status < 500:
+    if (
+        isinstance(answer, Envelope)
+        and not answer.success
+        and 400 <= answer.status < 500
+    ):
         if answer.code == ALL_FAILED:
             return _lines(requests, [], _dicts(answer.error.get("failed_orders")), None)
         if purchases.REFUSALS.get(answer.code) in ("invalid", "catalogue"):
@@ -69,7 +82,9 @@ def result(reply: http.Reply, requests: Sequence[PurchaseRequest], bulk_ref: str
         _dicts(said.data.get("successful_orders")),
         _dicts(said.data.get("failed_orders")),
     )
-    return _lines(requests, done, failed, signed_pesewas(said.data.get("balance_after")))
+    return _lines(
+        requests, done, failed, signed_pesewas(said.data.get("balance_after"))
+    )
 
 
 def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
@@ -77,7 +92,9 @@ def each(requests: Sequence[PurchaseRequest], said: SubmitResult) -> BulkResult:
     return BulkResult(tuple(BulkLine(request.order_ref, said) for request in requests))
 
 
-def _unclear(said: Unknown, place: int | None, requests: Sequence[PurchaseRequest]) -> BulkResult:
+def _unclear(
+    said: Unknown, place: int | None, requests: Sequence[PurchaseRequest]
+) -> BulkResult:
     """Every line is unclear; what the answer says of the catalogue, it says of the line it names,
     or of the only one."""
     place = 0 if len(requests) == 1 else place
@@ -112,7 +129,9 @@ def _lines(
     failed: Sequence[Mapping[str, Any]],
     balance_after_pesewas: int | None,
 ) -> BulkResult:
-    said: dict[str, list[SubmitResult]] = {request.order_ref: [] for request in requests}
+    said: dict[str, list[SubmitResult]] = {
+        request.order_ref: [] for request in requests
+    }
     for row in done:
         order_ref = _named(row, requests)
         if order_ref is not None:
@@ -127,14 +146,19 @@ def _lines(
     for request in requests:
         found = said[request.order_ref]
         word = "line_not_named" if not found else "line_named_twice"
-        lines.append(BulkLine(request.order_ref, found[0] if len(found) == 1 else Unknown(word)))
+        lines.append(
+            BulkLine(request.order_ref, found[0] if len(found) == 1 else Unknown(word))
+        )
     return BulkResult(tuple(lines), balance_after_pesewas)
 
 
 def _named(row: Mapping[str, Any], requests: Sequence[PurchaseRequest]) -> str | None:
     """The order whose reference a line names; None for one that is not ours."""
     refs = (request.order_ref for request in requests)
-    return next((ref for ref in refs if envelope.same_reference(row.get("reference"), ref)), None)
+    return next(
+        (ref for ref in refs if envelope.same_reference(row.get("reference"), ref)),
+        None,
+    )
 
 
 def _meant(
@@ -146,12 +170,20 @@ def _meant(
     be meant."""
     key = _key(row.get("beneficiary"), row.get("capacity"))
     candidates = [
-        request for request in open_lines if _key(request.recipient_msisdn, request.capacity) == key
+        request
+        for request in open_lines
+        if _key(request.recipient_msisdn, request.capacity) == key
     ]
     namesakes = [
-        other for other in failed if _key(other.get("beneficiary"), other.get("capacity")) == key
+        other
+        for other in failed
+        if _key(other.get("beneficiary"), other.get("capacity")) == key
     ]
-    return candidates[0].order_ref if len(candidates) == 1 and len(namesakes) == 1 else None
+    return (
+        candidates[0].order_ref
+        if len(candidates) == 1 and len(namesakes) == 1
+        else None
+    )
 
 
 def _failed(row: Mapping[str, Any]) -> SubmitResult:
@@ -162,12 +194,15 @@ def _failed(row: Mapping[str, Any]) -> SubmitResult:
     reason = envelope.text(row.get("error"))
     if (
         "abort" in reason.lower()
-    ):  # the sentence tells of another line, whose duplicate broke the rest of the batch
+        # the sentence tells of another line, whose duplicate broke the rest of the batch
+    ):
         return Unknown(f"line_failed: {reason}")
     for words, kind in _WORDS:
         if words in reason.lower():
             return Rejected(kind, "LINE_FAILED", reason)
-    return Unknown(f"line_failed: {reason}", about_catalogue=purchases.speaks_of_catalogue(reason))
+    return Unknown(
+        f"line_failed: {reason}", about_catalogue=purchases.speaks_of_catalogue(reason)
+    )
 
 
 def _key(number: object, capacity: object) -> tuple[str, str]:
@@ -176,4 +211,8 @@ def _key(number: object, capacity: object) -> tuple[str, str]:
 
 
 def _dicts(listed: object) -> list[Mapping[str, Any]]:
-    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    return (
+        [row for row in listed if isinstance(row, dict)]
+        if isinstance(listed, list)
+        else []
+    )

@@ -17,7 +17,15 @@ from typing import Any, TypeVar
 
 from integrations import http
 from integrations.datamart.masking import Mask
-from integrations.ports import BulkResult, CallRecord, NoAnswer, NotSent, OnCall, Rejected, Unknown
+from integrations.ports import (
+    BulkResult,
+    CallRecord,
+    NoAnswer,
+    NotSent,
+    OnCall,
+    Rejected,
+    Unknown,
+)
 
 # Seconds, before `scale`. The supplier sleeps when idle and needs about 50 s to wake; a forwarding
 # one waits 30 s more for the network. A purchase must end before the job that makes it (120 s).
@@ -60,10 +68,16 @@ class Line:
     scale: Callable[[float], float]
     transport: http.Transport | None
 
-    def ask(self, call: Call, judge: Callable[[http.Reply], T], notes: Sequence[str] = ()) -> T:
+    def ask(
+        self, call: Call, judge: Callable[[http.Reply], T], notes: Sequence[str] = ()
+    ) -> T:
         """Make the call and record it, however it ends; what is not the wire's doing flies on.
         `judge` may fill `notes`."""
-        body = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
+        body = (
+            None
+            if call.body is None
+            else json.dumps(call.body, separators=(",", ":")).encode()
+        )
         started_at, began = self.clock(), time.monotonic()
         reply: http.Reply | None = None
         outcome = "unknown"
@@ -74,11 +88,15 @@ class Line:
             return said
         finally:
             if notes:
-                log.warning("datamart %s: %s", call.endpoint, self.mask("; ".join(notes)))
+                log.warning(
+                    "datamart %s: %s", call.endpoint, self.mask("; ".join(notes))
+                )
             if self.on_call is not None:
                 duration_ms = round((time.monotonic() - began) * 1000)
                 self.on_call(
-                    self._record(call, body, reply, outcome, started_at, duration_ms, notes)
+                    self._record(
+                        call, body, reply, outcome, started_at, duration_ms, notes
+                    )
                 )
 
     def _send(self, call: Call, body: bytes | None) -> http.Reply:
@@ -133,7 +151,9 @@ def outcome_of(said: object) -> str:
     lines."""
     if isinstance(said, BulkResult):
         words = {outcome_of(line.result) for line in said.lines}
-        return next(word for word in ("unknown", "not_sent", "refused", "ok") if word in words)
+        return next(
+            word for word in ("unknown", "not_sent", "refused", "ok") if word in words
+        )
     if isinstance(said, Rejected):
         return "refused"
     if isinstance(said, NotSent):

@@ -43,7 +43,8 @@ from integrations.ports import (
     WebhookNews,
 )
 
-BULK_PATHS = ("/v1/bulk", "/v1/purchase/bulk")  # the first is documented, the second was published
+# the first is documented, the second was published
+BULK_PATHS = ("/v1/bulk", "/v1/purchase/bulk")
 LIST_MAX = 100
 
 
@@ -85,9 +86,21 @@ class DataMart(Supplier):
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        secrets = (api_key, api_secret, webhook_data_key, webhook_body_secret, webhook_static_token)
+        secrets = (
+            api_key,
+            api_secret,
+            webhook_data_key,
+            webhook_body_secret,
+            webhook_static_token,
+        )
         self._line = calls.Line(
-            base_url.rstrip("/"), headers, Mask(secrets), on_call, clock, scale, transport
+            base_url.rstrip("/"),
+            headers,
+            Mask(secrets),
+            on_call,
+            clock,
+            scale,
+            transport,
         )
         self._verifier = webhook.Verifier(tuple(webhook_modes), *secrets[1:])
         self._bulk_path, self._bulk_gone = BULK_PATHS[0], 0
@@ -98,10 +111,14 @@ class DataMart(Supplier):
         refusal = purchases.unfit(request)
         if refusal:
             return refusal
-        call = _purchase("purchase", "/v1/purchase", purchases.wire(request), (request.order_ref,))
+        call = _purchase(
+            "purchase", "/v1/purchase", purchases.wire(request), (request.order_ref,)
+        )
         return self._line.ask(call, lambda reply: purchases.result(reply, request))
 
-    def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
+    def submit_bulk(
+        self, requests: Sequence[PurchaseRequest], bulk_ref: str
+    ) -> BulkResult:
         """Buy up to ten bundles in one envelope. `bulk_ref` protects nothing; each line's own
         reference does.
 
@@ -110,32 +127,43 @@ class DataMart(Supplier):
         and for one reference in two lines.
         """
         order_refs = tuple(request.order_ref for request in requests)
-        if not 1 <= len(requests) <= bulk.MAX_LINES or len(set(order_refs)) < len(order_refs):
+        if not 1 <= len(requests) <= bulk.MAX_LINES or len(set(order_refs)) < len(
+            order_refs
+        ):
             raise ValueError(
                 f"a bulk purchase has 1 to {bulk.MAX_LINES} lines, each with a reference of its own"
             )
         refusals = {request.order_ref: purchases.unfit(request) for request in requests}
         sent = [request for request in requests if refusals[request.order_ref] is None]
         answered = self._send_bulk(sent, bulk_ref) if sent else BulkResult(())
-        said: dict[str, SubmitResult] = {line.order_ref: line.result for line in answered.lines}
-        said.update({order_ref: refusal for order_ref, refusal in refusals.items() if refusal})
+        said: dict[str, SubmitResult] = {
+            line.order_ref: line.result for line in answered.lines
+        }
+        said.update(
+            {order_ref: refusal for order_ref, refusal in refusals.items() if refusal}
+        )
         lines = tuple(BulkLine(order_ref, said[order_ref]) for order_ref in order_refs)
         return BulkResult(lines, answered.balance_after_pesewas)
 
-    def _send_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
+    def _send_bulk(
+        self, requests: Sequence[PurchaseRequest], bulk_ref: str
+    ) -> BulkResult:
         body, order_refs = (
             bulk.wire(requests, bulk_ref),
             tuple(request.order_ref for request in requests),
         )
         call = _purchase("bulk", self._bulk_path, body, order_refs)
-        said = self._line.ask(call, lambda reply: bulk.result(reply, requests, bulk_ref))
+        said = self._line.ask(
+            call, lambda reply: bulk.result(reply, requests, bulk_ref)
+        )
         if not all(line.result == NotSent("endpoint_gone") for line in said.lines):
             self._bulk_gone = 0
             return said
         self._bulk_gone += 1
         self._bulk_path = BULK_PATHS[1 - BULK_PATHS.index(self._bulk_path)]
         return bulk.each(
-            requests, NotSent("no_bulk" if self._bulk_gone >= len(BULK_PATHS) else "bulk_moved")
+            requests,
+            NotSent("no_bulk" if self._bulk_gone >= len(BULK_PATHS) else "bulk_moved"),
         )
 
     def status(self, order_ref: str) -> LookupResult:
@@ -156,7 +184,9 @@ class DataMart(Supplier):
         too."""
         notes: list[str] = []
         return self._line.ask(
-            _read("products", "/v1/products"), lambda reply: products.offers(reply, notes), notes
+            _read("products", "/v1/products"),
+            lambda reply: products.offers(reply, notes),
+            notes,
         )
 
     def capacities(self) -> tuple[CapacityLine, ...] | NoAnswer:
@@ -164,7 +194,9 @@ class DataMart(Supplier):
         says 404)."""
         notes: list[str] = []
         call = _read("capacities", "/v1/capacities")
-        said = self._line.ask(call, lambda reply: products.capacities(reply, notes), notes)
+        said = self._line.ask(
+            call, lambda reply: products.capacities(reply, notes), notes
+        )
         if not isinstance(said, NoAnswer) or said.kind != "endpoint_gone":
             return said
         found = self.offers()
@@ -174,13 +206,17 @@ class DataMart(Supplier):
         """Who we are to the supplier. Missing members are empty."""
         return self._line.ask(_read("account", "/v1/account"), account.account)
 
-    def transactions(self, page: int = 1, limit: int = 20) -> tuple[TransactionRow, ...] | NoAnswer:
+    def transactions(
+        self, page: int = 1, limit: int = 20
+    ) -> tuple[TransactionRow, ...] | NoAnswer:
         """One page of the list, newest first. `()` is no information: published servers answer it
         to everybody."""
         notes: list[str] = []
         query = urlencode({"page": max(page, 1), "limit": min(max(limit, 1), LIST_MAX)})
         call = _read("transactions", f"/v1/transactions?{query}")
-        return self._line.ask(call, lambda reply: transactions.rows(reply, notes), notes)
+        return self._line.ask(
+            call, lambda reply: transactions.rows(reply, notes), notes
+        )
 
     def statistics(self, period: str = "7days") -> Mapping[str, Any] | NoAnswer:
         """`period` and `statistics` as the supplier counts them; decoration, never proof."""
@@ -209,7 +245,13 @@ def _purchase(
     endpoint: str, path: str, body: Mapping[str, Any], order_refs: tuple[str, ...]
 ) -> Call:
     return Call(
-        endpoint, "POST", path, body, order_refs, calls.READ_PURCHASE_S, calls.TOTAL_PURCHASE_S
+        endpoint,
+        "POST",
+        path,
+        body,
+        order_refs,
+        calls.READ_PURCHASE_S,
+        calls.TOTAL_PURCHASE_S,
     )
 
 

@@ -23,7 +23,9 @@ ENDPOINT_GONE = "ENDPOINT_NOT_FOUND"
 
 _HIDDEN = re.compile(r"(?:[*•●▪#?]|\.{2,}|…)+")
 """What stands for a part of a reference that is not shown."""
-_NO_REFERENCE = frozenset({"", "-", "--", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "HIDDEN"})
+_NO_REFERENCE = frozenset(
+    {"", "-", "--", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "HIDDEN"}
+)
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ABOUT_US = re.compile(
     r"\b(keys?|secrets?|credentials?|tokens?|signature|ip|accounts?|suspended|scopes?|permissions?"
@@ -80,7 +82,9 @@ def read(answer: http.Answer) -> Envelope | Foreign:
     try:
         body = loads(answer.body)
     except ValueError:
-        return Foreign(answer.status, "empty" if not answer.body.strip() else "not_json")
+        return Foreign(
+            answer.status, "empty" if not answer.body.strip() else "not_json"
+        )
     if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
         return Foreign(answer.status, "no_envelope")
     error, data = body.get("error"), body.get("data")
@@ -114,7 +118,8 @@ def no_answer(reply: http.Reply) -> NoAnswer:
         return NoAnswer("rate_limited", "http_429", retry_after(reply))
     if isinstance(answer, Foreign):
         return NoAnswer(
-            "broken" if reply.status >= 500 else "unclear", f"http_{reply.status}_{answer.reason}"
+            "broken" if reply.status >= 500 else "unclear",
+            f"http_{reply.status}_{answer.reason}",
         )
     if answer.refuses_us:
         return NoAnswer("credentials", f"http_{reply.status}: {answer.message}")
@@ -124,7 +129,8 @@ def no_answer(reply: http.Reply) -> NoAnswer:
         return NoAnswer("unclear", f"http_{reply.status}_success_without_data")
     refused = 400 <= reply.status < 600
     return NoAnswer(
-        "broken" if refused else "unclear", f"http_{reply.status}_{answer.code or answer.message}"
+        "broken" if refused else "unclear",
+        f"http_{reply.status}_{answer.code or answer.message}",
     )
 
 
@@ -156,7 +162,9 @@ def names_nobody(said: object, order_ref: str) -> bool:
     shown = _HIDDEN.split(plain)
     head, tail = shown[0], shown[-1]
     return (
-        len(shown) > 1 and order_ref.upper().startswith(head) and order_ref.upper().endswith(tail)
+        len(shown) > 1
+        and order_ref.upper().startswith(head)
+        and order_ref.upper().endswith(tail)
     )
 
 
@@ -166,7 +174,9 @@ def loads(body: bytes) -> Any:
     Raises `ValueError` for anything else, also for NaN and for endless nesting.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal)
+        return json.loads(
+            body.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -27,7 +27,9 @@ _NUMBER_MEMBER = re.compile(
     r'("(?:beneficiary|beneficiary_number|phone|phoneNumber|provided|msisdn)"\s*:\s*"?)([0-9+'
     r" ()./-]{4,40})"
 )
-_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
+_MAIL = re.compile(
+    r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
+)
 _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
 _SECRET_SEGMENT = re.compile(
     r"(?<=/)[A-Za-z0-9_~-]{16,}"
@@ -40,7 +42,9 @@ class Mask:
     def __init__(self, secrets: Sequence[str]) -> None:
         plain = {secret for secret in secrets if secret}
         self._secrets = sorted(
-            plain | {json.dumps(secret)[1:-1] for secret in plain}, key=len, reverse=True
+            plain | {json.dumps(secret)[1:-1] for secret in plain},
+            key=len,
+            reverse=True,
         )
 
     def __call__(self, shown: str | bytes) -> str:
@@ -50,7 +54,9 @@ class Mask:
             whole = whole.replace(secret, HIDDEN)
         whole = _ADDRESS.sub(lambda match: _SECRET_SEGMENT.sub(HIDDEN, match[0]), whole)
         whole = _MAIL.sub(HIDDEN + "@" + HIDDEN, whole)
-        whole = _NUMBER_MEMBER.sub(lambda match: match[1] + _all_but_three(match[2]), whole)
+        whole = _NUMBER_MEMBER.sub(
+            lambda match: match[1] + _all_but_three(match[2]), whole
+        )
         whole = _NUMBER.sub(lambda match: _all_but_three(match[0]), whole)
         whole = "\n".join(text(line, len(line)) for line in whole.split("\n"))
         return whole.encode("utf-8", "replace")[:MAX_BYTES].decode("utf-8", "ignore")

@@ -19,12 +19,16 @@ _CEDIS = frozenset({"GHS", "GH₵", "GH¢", "₵"})
 _PLAIN = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?", re.ASCII)
 _GROUPED = (
     (
-        re.compile(r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII),
+        re.compile(
+            r"[0-9]{1,3}(,[0-9]{3})+\.[0-9]{1,40}|[0-9]{1,3}(,[0-9]{3}){2,6}", re.ASCII
+        ),
         ",",
         ".",
     ),
     (
-        re.compile(r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,6}", re.ASCII),
+        re.compile(
+            r"[0-9]{1,3}(\.[0-9]{3})+,[0-9]{1,2}|[0-9]{1,3}(\.[0-9]{3}){2,6}", re.ASCII
+        ),
         ".",
         ",",
     ),
@@ -48,7 +52,11 @@ def signed_pesewas(cedis: object) -> int | None:
     """Pesewas of a balance, which may be below zero, rounded half up once; None for nonsense and
     absence."""
     amount = exactly(cedis)
-    return None if amount is None else int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
+    return (
+        None
+        if amount is None
+        else int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
+    )
 
 
 def exactly(cedis: object) -> Decimal | None:

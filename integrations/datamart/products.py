@@ -31,7 +31,19 @@ NETWORKS: dict[str, Network] = {
 NOT_ACTIVE = "not active"
 """The supplier does not sell it now: nothing of ours left it out."""
 _ACTIVE = frozenset(
-    {"", "active", "available", "enabled", "in stock", "instock", "on", "true", "yes", "1", "live"}
+    {
+        "",
+        "active",
+        "available",
+        "enabled",
+        "in stock",
+        "instock",
+        "on",
+        "true",
+        "yes",
+        "1",
+        "live",
+    }
 )
 _INACTIVE = frozenset(
     {
@@ -70,13 +82,21 @@ def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
             if offer.reason != NOT_ACTIVE:
                 left_out.append(offer)
     if not read and not left_out:
-        left_out = [LeftOut(code or "nameless", NOT_ACTIVE) for code in map(_code, products)]
-    sellable = _without_doubles(read, [_wanted(product) for product in products], left_out, notes)
+        left_out = [
+            LeftOut(code or "nameless", NOT_ACTIVE) for code in map(_code, products)
+        ]
+    sellable = _without_doubles(
+        read, [_wanted(product) for product in products], left_out, notes
+    )
     counted = envelope.whole(data.get("total")) or 0
-    return Listing(tuple(sellable), tuple(left_out), missing=max(counted - len(products), 0))
+    return Listing(
+        tuple(sellable), tuple(left_out), missing=max(counted - len(products), 0)
+    )
 
 
-def capacities(reply: http.Reply, notes: list[str]) -> tuple[CapacityLine, ...] | NoAnswer:
+def capacities(
+    reply: http.Reply, notes: list[str]
+) -> tuple[CapacityLine, ...] | NoAnswer:
     """The sizes as the supplier groups them."""
     data = envelope.data_or_no_answer(reply)
     if isinstance(data, NoAnswer):
@@ -102,7 +122,8 @@ def grouped(found: tuple[Offer, ...]) -> tuple[CapacityLine, ...]:
         products = sizes.setdefault((offer.mb, offer.capacity), [])
         products.append((offer.product_name, offer.validity, offer.cost_pesewas))
     return tuple(
-        CapacityLine(capacity, tuple(products)) for (_, capacity), products in sorted(sizes.items())
+        CapacityLine(capacity, tuple(products))
+        for (_, capacity), products in sorted(sizes.items())
     )
 
 
@@ -138,7 +159,9 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
         reason = _unknown_network(name, product.get("network"))
     elif not purchases.is_sendable_name(name):
         reason = f"a name that no purchase can say '{name}'"
-    elif (mb := megabytes(capacity)) is None or not purchases.is_sendable_capacity(capacity):
+    elif (mb := megabytes(capacity)) is None or not purchases.is_sendable_capacity(
+        capacity
+    ):
         reason = "unreadable capacity"
     elif not cost_pesewas:
         reason = "no price"
@@ -156,7 +179,11 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
 
 
 def _code(product: object) -> str:
-    return envelope.text(product.get("product_code"), 80) if isinstance(product, dict) else ""
+    return (
+        envelope.text(product.get("product_code"), 80)
+        if isinstance(product, dict)
+        else ""
+    )
 
 
 def _is_active(product: Mapping[str, Any]) -> bool | None:
@@ -164,7 +191,9 @@ def _is_active(product: Mapping[str, Any]) -> bool | None:
     if any(product.get(switch) is False for switch in _SWITCHES):
         return False
     status = product.get("status")
-    word = " ".join(re.split(r"[\s_-]+", ("" if status is None else str(status)).strip().lower()))
+    word = " ".join(
+        re.split(r"[\s_-]+", ("" if status is None else str(status)).strip().lower())
+    )
     return True if word in _ACTIVE else False if word in _INACTIVE else None
 
 
@@ -213,27 +242,40 @@ def _without_doubles(
     for offer in read:
         name = offer.product_name.lower()
         found = [
-            other for other in filter(None, listed) if other[1] == offer.mb and name in other[0]
+            other
+            for other in filter(None, listed)
+            if other[1] == offer.mb and name in other[0]
         ]
         if codes[offer.product_code] > 1 or len(found) > 1:
             left_out.append(
-                LeftOut(offer.product_code, "a purchase could not tell it from another product")
+                LeftOut(
+                    offer.product_code,
+                    "a purchase could not tell it from another product",
+                )
             )
-            rivals = sorted({other for other, _ in found if other != name}) or "its namesake"
-            notes.append(f"{offer.product_code}: a purchase could not tell it from {rivals}")
+            rivals = (
+                sorted({other for other, _ in found if other != name}) or "its namesake"
+            )
+            notes.append(
+                f"{offer.product_code}: a purchase could not tell it from {rivals}"
+            )
         else:
             sellable.append(offer)
     return sellable
 
 
 def _line(entry: Any) -> CapacityLine | None:
-    capacity = envelope.text(entry.get("capacity"), 40) if isinstance(entry, Mapping) else ""
+    capacity = (
+        envelope.text(entry.get("capacity"), 40) if isinstance(entry, Mapping) else ""
+    )
     products = entry.get("products") if isinstance(entry, Mapping) else None
     if megabytes(capacity) is None or not isinstance(products, list):
         return None
     read = []
     for product in products:
-        cost_pesewas = pesewas(product.get("price")) if isinstance(product, dict) else None
+        cost_pesewas = (
+            pesewas(product.get("price")) if isinstance(product, dict) else None
+        )
         if not cost_pesewas:
             return None
         read.append(

@@ -16,7 +16,14 @@ from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, Foreign
 from integrations.datamart.money import is_cedis, pesewas, signed_pesewas
 from integrations.datamart.status import meaning_at_purchase
-from integrations.ports import Accepted, NotSent, PurchaseRequest, Rejected, SubmitResult, Unknown
+from integrations.ports import (
+    Accepted,
+    NotSent,
+    PurchaseRequest,
+    Rejected,
+    SubmitResult,
+    Unknown,
+)
 
 # Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase
 # and 400 in bulk.
@@ -38,7 +45,9 @@ REFUSALS: dict[
     "DUPLICATE_REFERENCE": "duplicate_reference",
 }
 
-_THING = re.compile(r"\b(product|bundle|package|plan|offer|capacity|size|item|pricing|price)s?\b")
+_THING = re.compile(
+    r"\b(product|bundle|package|plan|offer|capacity|size|item|pricing|price)s?\b"
+)
 _LACKS = re.compile(
     r"\b(not|no|un\w+|in(valid|active)|disabled|discontinued|removed|deleted|paused|missing)\b"
 )
@@ -57,13 +66,19 @@ def unfit(request: PurchaseRequest) -> Rejected | None:
     """A refusal of our own for what must never be sent: without a reference, for instance, the
     supplier invents one."""
     if not _REFERENCE.fullmatch(request.order_ref):
-        return Rejected("invalid", "BAD_REFERENCE", "The order has no reference that can be sent.")
+        return Rejected(
+            "invalid", "BAD_REFERENCE", "The order has no reference that can be sent."
+        )
     if not is_sendable_name(request.product_name):
         return Rejected(
-            "catalogue", "BAD_PRODUCT_NAME", "The product name is not one of the supplier's."
+            "catalogue",
+            "BAD_PRODUCT_NAME",
+            "The product name is not one of the supplier's.",
         )
     if not is_sendable_capacity(request.capacity):
-        return Rejected("catalogue", "BAD_CAPACITY", "The size must be text such as 5GB.")
+        return Rejected(
+            "catalogue", "BAD_CAPACITY", "The size must be text such as 5GB."
+        )
     if not _MSISDN.fullmatch(request.recipient_msisdn):
         return Rejected("invalid", "BAD_RECIPIENT", "The number is not one of Ghana's.")
     return None
@@ -118,13 +133,18 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
 
 def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
     """The supplier's line about an order it took, whose reference is known to be `order_ref`."""
-    said, in_cedis = meaning_at_purchase(row.get("status")), is_cedis(row.get("currency"))
+    said, in_cedis = (
+        meaning_at_purchase(row.get("status")),
+        is_cedis(row.get("currency")),
+    )
     return Accepted(
         status=said.word,
         raw_status=said.raw,
         supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")) if in_cedis else None,
-        balance_after_pesewas=signed_pesewas(row.get("balance_after")) if in_cedis else None,
+        balance_after_pesewas=signed_pesewas(row.get("balance_after"))
+        if in_cedis
+        else None,
         recipient=envelope.optional_text(row.get("beneficiary"), 40),
         order_ref=order_ref,
         needs_person=said.needs_person,
@@ -146,22 +166,28 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
     if isinstance(answer, Envelope) and answer.success:
         return answer if answer.is_ok else Unknown(f"http_{answer.status}_success")
     if answer.status == 429:
-        return NotSent("http_429", retry_after_s=envelope.retry_after(reply), rate_limited=True)
+        return NotSent(
+            "http_429", retry_after_s=envelope.retry_after(reply), rate_limited=True
+        )
     if isinstance(answer, Foreign):
         return Unknown(f"http_{answer.status}_{answer.reason}")
     if answer.refuses_us:
-        return Rejected("credentials", answer.code or f"HTTP_{answer.status}", answer.message)
+        return Rejected(
+            "credentials", answer.code or f"HTTP_{answer.status}", answer.message
+        )
     if answer.is_endpoint_gone:
         return NotSent("endpoint_gone")
     if 400 <= answer.status < 500 and answer.code in REFUSALS:
         return refused(answer)
-    if answer.code == "PROVIDER_ERROR":  # refunded there, but the network may still deliver
+    # refunded there, but the network may still deliver
+    if answer.code == "PROVIDER_ERROR":
         return Unknown("provider_error")
     about_catalogue = 400 <= answer.status < 500 and speaks_of_catalogue(
         f"{answer.code} {answer.message}"
     )
     return Unknown(
-        f"http_{answer.status}_{answer.code or 'no_code'}", about_catalogue=about_catalogue
+        f"http_{answer.status}_{answer.code or 'no_code'}",
+        about_catalogue=about_catalogue,
     )
 
 

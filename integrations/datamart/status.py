@@ -25,7 +25,8 @@ WORDS: dict[str, StatusWord] = {
     "accepted": "processing",  # developer API database
     "on": "processing",  # developer API database
     "exported": "processing",  # ours
-    "successful": "completed",  # vendor code, docs: perhaps only a timer, so it is watched
+    # vendor code, docs: perhaps only a timer, so it is watched
+    "successful": "completed",
     "success": "completed",  # clients
     "completed": "completed",  # vendor code: written by the forwarding generation
     "complete": "completed",  # clients

@@ -16,7 +16,14 @@ from integrations.datamart import envelope
 from integrations.datamart.envelope import Envelope, optional_text
 from integrations.datamart.money import is_cedis, pesewas
 from integrations.datamart.status import meaning
-from integrations.ports import Absent, Found, LookupResult, NoAnswer, TransactionRow, Unnamed
+from integrations.ports import (
+    Absent,
+    Found,
+    LookupResult,
+    NoAnswer,
+    TransactionRow,
+    Unnamed,
+)
 
 NOT_FOUND = "TRANSACTION_NOT_FOUND"
 
@@ -31,7 +38,9 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
         if named in (None, "") or envelope.same_reference(named, order_ref):
             return Absent(order_ref)
         hidden = envelope.names_nobody(named, order_ref)
-        return NoAnswer("unclear", "no_reference" if hidden else "not_found_of_other_reference")
+        return NoAnswer(
+            "unclear", "no_reference" if hidden else "not_found_of_other_reference"
+        )
     if not answer.is_ok or answer.data is None:
         return envelope.no_answer(reply)
     named = answer.data.get("reference")
@@ -55,7 +64,9 @@ def _found(record: Mapping[str, Any], order_ref: str) -> Found:
         status=said.word,
         raw_status=said.raw,
         supplier_ref=optional_text(record.get("transaction_id"), 64),
-        amount_pesewas=pesewas(record.get("amount")) if is_cedis(record.get("currency")) else None,
+        amount_pesewas=pesewas(record.get("amount"))
+        if is_cedis(record.get("currency"))
+        else None,
         recipient=optional_text(record.get("beneficiary"), 40),
         capacity=optional_text(product.get("capacity"), 40),
         # An old reason lingers on the wire after a failed order was queued again.

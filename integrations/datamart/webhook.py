@@ -17,7 +17,13 @@ from typing import Any
 from integrations.datamart import envelope, status
 from integrations.ports import StatusWord, WebhookNews
 
-MODES = ("platform_data_secret", "platform_data_key", "body_secret", "static_token", "none")
+MODES = (
+    "platform_data_secret",
+    "platform_data_key",
+    "body_secret",
+    "static_token",
+    "none",
+)
 
 _SIGN_DATA = ("platform_data_secret", "platform_data_key")
 """These vouch for the member `data` and for nothing around it."""
@@ -49,7 +55,9 @@ class Verifier:
                 )
 
 
-def read_event(body: bytes, headers: Mapping[str, str], verifier: Verifier) -> WebhookNews:
+def read_event(
+    body: bytes, headers: Mapping[str, str], verifier: Verifier
+) -> WebhookNews:
     """What `body` says. Never raises, whatever the bytes; a body that is no JSON object says
     nothing."""
     lowered = {name.lower(): value for name, value in headers.items()}
@@ -149,19 +157,29 @@ def _first(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str | N
 
 
 def _verified_by(
-    body: bytes, members: Mapping[str, Any], headers: Mapping[str, str], verifier: Verifier
+    body: bytes,
+    members: Mapping[str, Any],
+    headers: Mapping[str, str],
+    verifier: Verifier,
 ) -> str | None:
     in_body = members.get("signature")
-    signature = headers.get("x-platform-signature") or (in_body if isinstance(in_body, str) else "")
+    signature = headers.get("x-platform-signature") or (
+        in_body if isinstance(in_body, str) else ""
+    )
     for mode in verifier.modes:
         if mode == "platform_data_secret":
             holds = _signed(verifier.api_secret, data_text(body), signature)
         elif mode == "platform_data_key":
             holds = _signed(verifier.data_key, data_text(body), signature)
         elif mode == "body_secret":
-            holds = _signed(verifier.body_secret, body, headers.get("x-datamart-signature", ""))
+            holds = _signed(
+                verifier.body_secret, body, headers.get("x-datamart-signature", "")
+            )
         elif mode == "static_token":
-            tokens = (headers.get("x-api-key", ""), headers.get("x-webhook-signature", ""))
+            tokens = (
+                headers.get("x-api-key", ""),
+                headers.get("x-webhook-signature", ""),
+            )
             holds = bool(verifier.static_token) and any(
                 _same(verifier.static_token, token) for token in tokens
             )

@@ -47,15 +47,21 @@ def account(sandbox: Sandbox, call: Call) -> Response:
 def balance(sandbox: Sandbox, call: Call) -> Response:
     amount = wire.balance(call.account, sandbox.knobs)
     payload = {"balance": amount, "currency": "GHS", "formatted": f"GHS {amount:.2f}"}
-    return wire.success(sandbox.clock, "Balance retrieved", wire.omit(payload, sandbox.knobs.omit))
+    return wire.success(
+        sandbox.clock, "Balance retrieved", wire.omit(payload, sandbox.knobs.omit)
+    )
 
 
 def set_webhook(sandbox: Sandbox, call: Call) -> Response:
     url = call.body.get("webhook_url") if isinstance(call.body, dict) else None
     if not url:
-        return wire.failure(sandbox.clock, 400, "webhook_url is required", "MISSING_WEBHOOK_URL")
+        return wire.failure(
+            sandbox.clock, 400, "webhook_url is required", "MISSING_WEBHOOK_URL"
+        )
     if not _is_absolute(url):
-        return wire.failure(sandbox.clock, 400, "Invalid webhook URL", "INVALID_URL", provided=url)
+        return wire.failure(
+            sandbox.clock, 400, "Invalid webhook URL", "INVALID_URL", provided=url
+        )
     sandbox.store.set_account(call.account.id, webhook_url=url)
     problem = _send_test(sandbox, call.account.id)
     payload: dict[str, Any] = {
@@ -63,7 +69,10 @@ def set_webhook(sandbox: Sandbox, call: Call) -> Response:
         "test_status": "failed" if problem else "successful",
     }
     if problem:
-        payload |= {"test_error": problem, "note": "Webhook URL saved, but the test call failed"}
+        payload |= {
+            "test_error": problem,
+            "note": "Webhook URL saved, but the test call failed",
+        }
     else:
         payload |= {"signature_enabled": sandbox.knobs.signature_key != "none"}
     return wire.success(sandbox.clock, "Webhook URL updated", payload)
@@ -71,7 +80,9 @@ def set_webhook(sandbox: Sandbox, call: Call) -> Response:
 
 def send_test_webhook(sandbox: Sandbox, call: Call) -> Response:
     if not call.account.webhook_url:
-        return wire.failure(sandbox.clock, 400, "No webhook URL configured", "NO_WEBHOOK")
+        return wire.failure(
+            sandbox.clock, 400, "No webhook URL configured", "NO_WEBHOOK"
+        )
     _send_test(sandbox, call.account.id)
     payload = {
         "webhook_url": call.account.webhook_url,
@@ -85,7 +96,11 @@ def statistics(sandbox: Sandbox, call: Call) -> Response:
     if sandbox.knobs.statistics == "broken":
         details = "Class constructor ObjectId cannot be invoked without 'new'"
         return wire.failure(
-            sandbox.clock, 500, "Failed to retrieve statistics", "STATISTICS_ERROR", details=details
+            sandbox.clock,
+            500,
+            "Failed to retrieve statistics",
+            "STATISTICS_ERROR",
+            details=details,
         )
     period = call.request.args.get("period") or "7days"
     since = sandbox.clock.now() - PERIODS_S.get(period, PERIODS_S["7days"])
@@ -97,13 +112,17 @@ def statistics(sandbox: Sandbox, call: Call) -> Response:
     counts = Counter(row["status"] for row in orders)
     done = "completed" if sandbox.knobs.generation == "A3" else "successful"
     transactions = {done: 0, "failed": 0, "pending": 0, **counts}
-    transactions["total_amount"] = wire.cedis(sum(row["amount_pesewas"] for row in orders))  # type: ignore[assignment]
+    transactions["total_amount"] = wire.cedis(
+        sum(row["amount_pesewas"] for row in orders)
+    )  # type: ignore[assignment]
     reseller = call.account
     api_usage = {
         "total_requests": reseller.requests,
         "successful_requests": reseller.requests_ok,
         "failed_requests": reseller.requests - reseller.requests_ok,
-        "avg_response_time": wire.number(round(reseller.total_ms / max(reseller.requests, 1), 1)),
+        "avg_response_time": wire.number(
+            round(reseller.total_ms / max(reseller.requests, 1), 1)
+        ),
     }
     payload = {
         "period": period,

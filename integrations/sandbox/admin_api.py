@@ -50,7 +50,9 @@ def guard(request: Request) -> Response | None:
     except ValueError:
         host = ""
     if host not in _LOOPBACK and not host.endswith(".localhost"):
-        return wire.as_json(403, {"error": "the sandbox answers to this machine's own names only"})
+        return wire.as_json(
+            403, {"error": "the sandbox answers to this machine's own names only"}
+        )
     origin = request.headers.get("Origin")
     if (
         request.method == "POST"
@@ -65,7 +67,9 @@ def state(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     """Everything worth asserting on. Money in pesewas unless the name says otherwise."""
     account = sandbox.store.account()
     recent = orders.newest(sandbox.store, FIRST_ID, limit=ORDERS_SHOWN)
-    counted = sandbox.store.rows("SELECT count(*) AS n FROM orders WHERE account_id = ?", FIRST_ID)
+    counted = sandbox.store.rows(
+        "SELECT count(*) AS n FROM orders WHERE account_id = ?", FIRST_ID
+    )
     return {
         "profile": sandbox.knobs.profile,
         "now": iso(sandbox.clock.now()),
@@ -74,7 +78,9 @@ def state(sandbox: Sandbox, request: Request) -> dict[str, Any]:
         "account_status": account.status,
         "webhook_url": account.webhook_url,
         "request_count": account.requests,
-        "other_account": {"balance_pesewas": sandbox.store.account(SECOND_ID).balance_pesewas},
+        "other_account": {
+            "balance_pesewas": sandbox.store.account(SECOND_ID).balance_pesewas
+        },
         "orders": [order_row(order) for order in recent],
         "orders_total": counted[0]["n"],
         "charges": sandbox.store.charge_counts("charge"),
@@ -168,11 +174,19 @@ def advance_clock(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     """Move the clock by `seconds` and let the timer act."""
     body = read_json(request)
     seconds = body.get("seconds") if isinstance(body, dict) else None
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e9:
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, (int, float))
+        or not 0 <= seconds < 1e9
+    ):
         raise BadRequest("seconds is a number from 0 up")
     offset_s = sandbox.clock.advance(seconds)
     moved = processing.tick(sandbox)
-    return {"offset_s": offset_s, "now": iso(sandbox.clock.now()), "orders_moved": moved}
+    return {
+        "offset_s": offset_s,
+        "now": iso(sandbox.clock.now()),
+        "orders_moved": moved,
+    }
 
 
 def order_row(order: Order) -> dict[str, Any]:

@@ -93,7 +93,9 @@ class Supplier:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
         request = Request(environ)
         response = self._respond(request)
         return response(environ, start_response)
@@ -114,15 +116,22 @@ class Supplier:
             return self._api(request)
         if path == "/health":
             now = iso(self.sandbox.clock.now())
-            return wire.as_json(200, {"status": "ok", "timestamp": now, "environment": "sandbox"})
+            return wire.as_json(
+                200, {"status": "ok", "timestamp": now, "environment": "sandbox"}
+            )
         if path == "/" and "text/html" not in request.headers.get("Accept", ""):
             now = iso(self.sandbox.clock.now())
             return wire.as_json(
-                200, {"message": "Sandbox supplier", "version": "1.0.0", "timestamp": now}
+                200,
+                {"message": "Sandbox supplier", "version": "1.0.0", "timestamp": now},
             )
         if path == "/" or path == "/sandbox" or path.startswith("/sandbox/"):
-            return admin_api.respond(self.sandbox, request) or pages.respond(self.sandbox, request)
-        return wire.as_json(404, {"success": False, "message": "Route not found", "path": path})
+            return admin_api.respond(self.sandbox, request) or pages.respond(
+                self.sandbox, request
+            )
+        return wire.as_json(
+            404, {"success": False, "message": "Route not found", "path": path}
+        )
 
     def _api(self, request: Request) -> Response:
         try:
@@ -132,7 +141,8 @@ class Supplier:
         endpoint, argument = _route(self.sandbox, request)
         # The alias is the same endpoint to a plan of faults.
         met = self.sandbox.faults.draw(
-            "bulk" if endpoint == "bulk_alias" else endpoint, _references(body, argument)
+            "bulk" if endpoint == "bulk_alias" else endpoint,
+            _references(body, argument),
         )
         misconduct = misbehaviour.Misconduct(
             self.sandbox, request, endpoint, _first(_references(body, argument)), met
@@ -167,7 +177,13 @@ class Supplier:
             return wire.plain(429, "API rate limit exceeded", **quota.headers())
         misconduct.before()
         call = Call(
-            request, endpoint, body, account, argument, misconduct.faults, misconduct.note_charge
+            request,
+            endpoint,
+            body,
+            account,
+            argument,
+            misconduct.faults,
+            misconduct.note_charge,
         )
         response = self._run(call, misconduct)
         response.headers.extend(quota.headers())
@@ -188,7 +204,9 @@ class Supplier:
         except Exception:  # noqa: BLE001 - nothing may leave a caller without an envelope
             # The supplier's own last resort; whoever runs the sandbox sees the reason in its log.
             traceback.print_exc()
-            return wire.failure(self.sandbox.clock, 500, "Internal server error", "INTERNAL_ERROR")
+            return wire.failure(
+                self.sandbox.clock, 500, "Internal server error", "INTERNAL_ERROR"
+            )
 
 
 def create_sandbox(
@@ -209,15 +227,24 @@ def create_sandbox(
     turned = profiles.preset(profile, **knobs)
     opened = store if isinstance(store, Store) else Store(store)
     webhooks = Webhooks(opened, turned, seed=seed)
-    return Supplier(Sandbox(opened, turned, webhooks, RateLimiter(opened.clock), dropped=dropped))
+    return Supplier(
+        Sandbox(opened, turned, webhooks, RateLimiter(opened.clock), dropped=dropped)
+    )
 
 
 def available_endpoints(sandbox: Sandbox) -> list[str]:
     """What a lost caller is told exists."""
-    shown = [rule for rule in _ROUTES.iter_rules() if not _is_gone(sandbox, rule.endpoint)]
-    verbs = [(next(iter(sorted((rule.methods or set()) - {"HEAD"}))), rule.rule) for rule in shown]
+    shown = [
+        rule for rule in _ROUTES.iter_rules() if not _is_gone(sandbox, rule.endpoint)
+    ]
+    verbs = [
+        (next(iter(sorted((rule.methods or set()) - {"HEAD"}))), rule.rule)
+        for rule in shown
+    ]
     return [
-        f"{verb} {path.removeprefix(API_PREFIX)}" for verb, path in verbs if "products/" not in path
+        f"{verb} {path.removeprefix(API_PREFIX)}"
+        for verb, path in verbs
+        if "products/" not in path
     ]
 
 
@@ -227,7 +254,11 @@ def _route(sandbox: Sandbox, request: Request) -> tuple[str, str]:
         endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
     except HTTPException:
         return "", ""
-    return ("", "") if _is_gone(sandbox, endpoint) else (endpoint, arguments.get("argument", ""))
+    return (
+        ("", "")
+        if _is_gone(sandbox, endpoint)
+        else (endpoint, arguments.get("argument", ""))
+    )
 
 
 def _is_gone(sandbox: Sandbox, endpoint: str) -> bool:

@@ -40,16 +40,21 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
     body = call.body if isinstance(call.body, dict) else {}
     wanted = body.get("orders")
     if not isinstance(wanted, list) or not wanted:
-        return wire.failure(sandbox.clock, 400, "Orders array is required", "INVALID_ORDERS")
+        return wire.failure(
+            sandbox.clock, 400, "Orders array is required", "INVALID_ORDERS"
+        )
     if len(wanted) > MAX_ORDERS:
         counts = {"max_allowed": MAX_ORDERS, "provided": len(wanted)}
-        return wire.failure(sandbox.clock, 400, "Too many orders", "EXCEEDS_LIMIT", **counts)
+        return wire.failure(
+            sandbox.clock, 400, "Too many orders", "EXCEEDS_LIMIT", **counts
+        )
     reference = str(
         body.get("reference") or purchase_calls.generated_reference(sandbox, "BULK_API")
     )
     try:
         lines = [
-            _read(sandbox, call, index, entry, reference) for index, entry in enumerate(wanted)
+            _read(sandbox, call, index, entry, reference)
+            for index, entry in enumerate(wanted)
         ]
         total = sum(line.purchase.amount_pesewas for line in lines)
         held = sandbox.store.account(call.account.id).balance_pesewas
@@ -65,7 +70,9 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
         return refused.response
     except WalletBusy:
         message, details = "Error processing bulk purchase", purchase_calls.CONFLICT
-        return wire.failure(sandbox.clock, 500, message, "BULK_PROCESSING_ERROR", details=details)
+        return wire.failure(
+            sandbox.clock, 500, message, "BULK_PROCESSING_ERROR", details=details
+        )
     return _answer(sandbox, call, reference, bought, failed, body.get("callback_url"))
 
 
@@ -80,7 +87,9 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
     order = entry if isinstance(entry, dict) else {}
     number = order.get("beneficiary_number")
     if not purchase_calls.is_phone(sandbox, number):
-        prefixes = list(catalogue.MTN_PREFIXES) if sandbox.knobs.generation == "A3" else None
+        prefixes = (
+            list(catalogue.MTN_PREFIXES) if sandbox.knobs.generation == "A3" else None
+        )
         raise refuse(
             "Invalid phone number",
             "INVALID_PHONE_NUMBER",
@@ -92,17 +101,25 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
     if not order.get("product_name"):
         raise refuse("Product name is required", "MISSING_PRODUCT_NAME")
     try:
-        product = product_calls.find(sandbox, call, order["capacity"], order["product_name"])
+        product = product_calls.find(
+            sandbox, call, order["capacity"], order["product_name"]
+        )
     except product_calls.NotSold as why:
         raise refuse(why.message, why.code, **why.extra) from None
     price = product.price_pesewas(call.account.role)
     if price is None:
         raise refuse("Pricing not available for this product", "PRICING_UNAVAILABLE")
     given = order.get("quantity")
-    quantity = given if isinstance(given, int) and not isinstance(given, bool) and given >= 1 else 1
+    quantity = (
+        given
+        if isinstance(given, int) and not isinstance(given, bool) and given >= 1
+        else 1
+    )
     own_reference = order.get("reference")
     purchase = Purchase(
-        reference=str(own_reference) if own_reference else _reference(sandbox, batch, index),
+        reference=str(own_reference)
+        if own_reference
+        else _reference(sandbox, batch, index),
         product_name=product.name,
         product_code=product.code,
         capacity=order["capacity"],
@@ -116,7 +133,11 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
 def _reference(sandbox: Sandbox, batch: str, index: int) -> str:
     # Resending a batch makes new references: everything is bought twice, as at the supplier.
     plain = f"{batch}-{index + 1}"
-    return f"{plain}-{secrets.token_hex(2)}" if orders.is_taken(sandbox.store, plain) else plain
+    return (
+        f"{plain}-{secrets.token_hex(2)}"
+        if orders.is_taken(sandbox.store, plain)
+        else plain
+    )
 
 
 def _buy(
@@ -166,7 +187,9 @@ def _settle(
         bought.append((line, orders.move(sandbox.store, order, "completed").order))
     else:
         reason = purchase_calls.UPSTREAM_ERROR
-        orders.move(sandbox.store, order, "failed", refund=True, reason=reason, cause="provider")
+        orders.move(
+            sandbox.store, order, "failed", refund=True, reason=reason, cause="provider"
+        )
         failed.append(Failure(line, reason))
 
 
@@ -179,7 +202,9 @@ def _answer(
     url: Any,
 ) -> Response:
     forwarding = sandbox.knobs.generation == "A3"
-    failed_rows = [_failed_row(failure, with_reference=forwarding) for failure in failed]
+    failed_rows = [
+        _failed_row(failure, with_reference=forwarding) for failure in failed
+    ]
     if not bought and not forwarding:
         return wire.failure(
             sandbox.clock, 400, "All orders failed", "ALL_ORDERS_FAILED", failed_orders=failed_rows,
@@ -202,11 +227,18 @@ def _answer(
     body: dict[str, Any] = {"successful_orders": rows, "failed_orders": failed_rows}
     body |= {"balance_after": wire.balance(account, sandbox.knobs)}
     event: dict[str, Any] = {"bulk_reference": reference, "status": "completed"}
-    event |= {"summary": {**counts, "total_requested_amount": requested, **money}, **body}
+    event |= {
+        "summary": {**counts, "total_requested_amount": requested, **money},
+        **body,
+    }
     event |= {} if forwarding else {"created_at": iso(sandbox.clock.now())}
     sandbox.webhooks.event(account, "bulk_purchase.completed", event, of_purchase=True)
     if isinstance(url, str) and url:
-        short = {"total": counts["total_orders"], "successful": len(bought), "failed": len(failed)}
+        short = {
+            "total": counts["total_orders"],
+            "successful": len(bought),
+            "failed": len(failed),
+        }
         said = {
             "reference": reference,
             "status": "completed",
@@ -221,7 +253,10 @@ def _answer(
         "webhook_sent": bool(account.webhook_url),
     }
     return wire.success(
-        sandbox.clock, "Bulk purchase processed", wire.omit(payload, sandbox.knobs.omit), 201
+        sandbox.clock,
+        "Bulk purchase processed",
+        wire.omit(payload, sandbox.knobs.omit),
+        201,
     )
 
 

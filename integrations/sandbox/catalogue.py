@@ -69,7 +69,11 @@ class Product:
 
     def price_pesewas(self, role: str) -> int | None:
         """The price of that role in pesewas, or None when the product has no active price."""
-        return None if self.base_pesewas is None else self.base_pesewas + ROLE_OFFSET_PESEWAS[role]
+        return (
+            None
+            if self.base_pesewas is None
+            else self.base_pesewas + ROLE_OFFSET_PESEWAS[role]
+        )
 
 
 def opening() -> Iterator[Product]:
@@ -77,5 +81,11 @@ def opening() -> Iterator[Product]:
     for name, category, validity, prices in _FAMILIES:
         for gigabytes, pesewas in prices.items():
             yield Product(
-                f"{name}_{gigabytes}GB", name, category, gigabytes, "GB", validity, pesewas
+                f"{name}_{gigabytes}GB",
+                name,
+                category,
+                gigabytes,
+                "GB",
+                validity,
+                pesewas,
             )

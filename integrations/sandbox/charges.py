@@ -20,7 +20,9 @@ class ChargeFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+        )
         self.last_seq = self._recover()
 
     def append(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -50,4 +52,8 @@ class ChargeFile:
 def read(path: Path) -> list[dict[str, Any]]:
     """Every whole line of a charge file, oldest first. Amounts are signed: a charge is negative."""
     content = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in content.splitlines(keepends=True) if line.endswith("\n")]
+    return [
+        json.loads(line)
+        for line in content.splitlines(keepends=True)
+        if line.endswith("\n")
+    ]

@@ -34,7 +34,9 @@ supplier's own refusal, with `status` (400) and the code it `says`."""
 BEFORE = frozenset({"delay", "hold_before"})
 SPELLED = frozenset(spellings.SPELLINGS)
 """The same answer in another spelling, or about another size: see `spellings.py`."""
-INSIDE = frozenset({"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"})
+INSIDE = frozenset(
+    {"lookup_lag", "provider_error", "edited_list", "not_sold", "other_amount"}
+)
 """Done by the endpoint itself. `edited_list` changes what the list shows, by its `rows`; `not_sold`
 answers a purchase with 404 PRODUCT_NOT_FOUND; `other_amount` charges `cedis` whatever the list
 says."""
@@ -62,7 +64,9 @@ FIGURES = frozenset({"odd_figures"})
 `wallet_thousandths` on the wallet, `kept` in one of `KEPT`, or the wallet written as `says`."""
 KEPT = ("exactly", "in_floats", "rounded_purchase", "rounded_up", "rounded_balance")
 FAULTS = GATE | BEFORE | INSIDE | AFTER | SPELLED | EDITED | FIGURES
-STACKED = frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | EDITED | FIGURES
+STACKED = (
+    frozenset({"delay", "lookup_lag", "edited_list", "other_amount"}) | EDITED | FIGURES
+)
 """Let a further fault of the plan meet the same request."""
 
 ENDPOINTS = frozenset(
@@ -123,7 +127,11 @@ class Fault:
 
     @property
     def duration_s(self) -> float:
-        return DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
+        return (
+            DEFAULT_SECONDS.get(self.fault, 0.0)
+            if self.seconds is None
+            else self.seconds
+        )
 
     def meets(self, endpoint: str, references: Iterable[str]) -> bool:
         aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(
@@ -148,14 +156,18 @@ class FaultPlan:
         self.struck_at: Counter[str] = Counter()
         """The orders named in those requests: a call for ten counts ten."""
 
-    def install(self, entries: list[Fault], *, seed: int = 0, keep: bool = False) -> None:
+    def install(
+        self, entries: list[Fault], *, seed: int = 0, keep: bool = False
+    ) -> None:
         """Replace the plan, or add to it when `keep`; the draw of probabilities starts anew from
         the seed."""
         with self._lock:
             self._entries = [*(self._entries if keep else []), *entries]
             self._random = random.Random(seed)
             kept = {id(entry) for entry in self._entries}
-            self._blocks = {key: block for key, block in self._blocks.items() if key in kept}
+            self._blocks = {
+                key: block for key, block in self._blocks.items() if key in kept
+            }
 
     def draw(self, endpoint: str, references: Iterable[str]) -> list[Fault]:
         """The faults that meet this request: any number of stacked ones and at most one other."""
@@ -167,8 +179,12 @@ class FaultPlan:
                 if not entry.meets(endpoint, names):
                     continue
                 if entry.every:
-                    self._blocks.setdefault(id(entry), _Block()).count(entry.every, self._random)
-                if (is_taken and entry.fault not in STACKED) or not self._strikes(entry):
+                    self._blocks.setdefault(id(entry), _Block()).count(
+                        entry.every, self._random
+                    )
+                if (is_taken and entry.fault not in STACKED) or not self._strikes(
+                    entry
+                ):
                     continue
                 entry.times = None if entry.times is None else entry.times - 1
                 self.fired[entry.fault] += 1
@@ -228,7 +244,9 @@ def _read_entry(number: int, entry: Any) -> Fault:
         raise BadPlan(f"entry {number} is not an object")
     unknown = set(entry) - set(Fault.__dataclass_fields__)
     if unknown:
-        raise BadPlan(f"entry {number} has unknown members: {', '.join(sorted(unknown))}")
+        raise BadPlan(
+            f"entry {number} has unknown members: {', '.join(sorted(unknown))}"
+        )
     for is_right, rule in (*_choices(entry), *_members(entry), *_numbers(entry)):
         if not is_right:
             raise BadPlan(f"entry {number}: {rule}")
@@ -277,14 +295,20 @@ def _numbers(entry: Mapping[str, Any]) -> list[tuple[bool, str]]:
         for name in ("times", "probability", "seconds", "cedis")
     ]
     thousandths = [
-        (_is_whole(entry.get(name, 0), 0, 10_000), f"{name} is a whole number from 0 up")
+        (
+            _is_whole(entry.get(name, 0), 0, 10_000),
+            f"{name} is a whole number from 0 up",
+        )
         for name in ("price_thousandths", "wallet_thousandths")
     ]
     every = entry.get("every")
     return [
         *from_zero,
         *thousandths,
-        (_is_whole(entry.get("status", 400), 400, 600), "status is a number from 400 to 599"),
+        (
+            _is_whole(entry.get("status", 400), 400, 600),
+            "status is a number from 400 to 599",
+        ),
         (every is None or _is_whole(every, 1), "every is a whole number from 1 up"),
     ]
 
@@ -297,10 +321,15 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any, least: int, below: float = float("inf")) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int) and least <= value < below
+    return (
+        not isinstance(value, bool)
+        and isinstance(value, int)
+        and least <= value < below
+    )
 
 
 def _are_rows(rows: Any) -> bool:
     return isinstance(rows, list) and all(
-        isinstance(row, dict) and isinstance(row.get("product_code"), str) for row in rows
+        isinstance(row, dict) and isinstance(row.get("product_code"), str)
+        for row in rows
     )

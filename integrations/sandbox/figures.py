@@ -58,12 +58,17 @@ def _wallet(store: Store, fault: Fault) -> Decimal | float:
         "SELECT reference, amount_pesewas FROM charges WHERE account = 'first' ORDER BY seq"
     ):
         move = Decimal(row["amount_pesewas"]) / 100
-        if row["reference"] is not None:  # else it is no purchase: the opening balance, a top-up
+        # else it is no purchase: the opening balance, a top-up
+        if row["reference"] is not None:
             move = _charge(move, extra, fault.kept)
         exact, noisy = exact + move, noisy + float(move)
     if fault.kept == "in_floats":
         return noisy
-    return exact.quantize(_CENT, ROUND_HALF_UP) if fault.kept == "rounded_balance" else exact
+    return (
+        exact.quantize(_CENT, ROUND_HALF_UP)
+        if fault.kept == "rounded_balance"
+        else exact
+    )
 
 
 def _charge(amount: Decimal, extra: Decimal, kept: str | None) -> Decimal:

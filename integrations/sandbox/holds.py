@@ -41,7 +41,13 @@ class Holds:
     ) -> None:  # fmt: skip
         """Hold the calling thread for at most `cap_s` seconds."""
         held = Held(
-            next(self._numbers), endpoint, reference, stage, fault, time.time(), client_gone
+            next(self._numbers),
+            endpoint,
+            reference,
+            stage,
+            fault,
+            time.time(),
+            client_gone,
         )
         with self._lock:
             self._held[held.number] = held
@@ -57,7 +63,11 @@ class Holds:
     def release(self, reference: str | None = None) -> int:
         """Let all held requests, or those of one reference, go on. Returns how many."""
         with self._lock:
-            chosen = [held for held in self._held.values() if reference in (None, held.reference)]
+            chosen = [
+                held
+                for held in self._held.values()
+                if reference in (None, held.reference)
+            ]
         for held in chosen:
             held.go.set()
         return len(chosen)

@@ -74,13 +74,17 @@ class RateLimiter:
             )  # the knob was turned down while this window was open
             self._windows[key] = (reset_at, hits + 1)
             quota = Quota(limit, hits + 1, reset_at, now)
-            self._counted.append(Counted(now, key, endpoint, self._opened, quota.exceeded))
+            self._counted.append(
+                Counted(now, key, endpoint, self._opened, quota.exceeded)
+            )
         return quota
 
     def counted(self, key: str, since: float = 0.0) -> list[Counted]:
         """The requests of one key that came at `since` or later, oldest first."""
         with self._lock:
-            return [one for one in self._counted if one.api_key == key and one.at >= since]
+            return [
+                one for one in self._counted if one.api_key == key and one.at >= since
+            ]
 
     def forget(self) -> None:
         """Start all windows anew, as a restart does."""

@@ -68,14 +68,20 @@ class Misconduct:
         for fault in self.faults:
             if fault.fault == "delay":
                 self._wait("before", fault.fault, fault.duration_s)
-        chosen = next((fault for fault in self.faults if fault.fault in faults.GATE), None)
+        chosen = next(
+            (fault for fault in self.faults if fault.fault in faults.GATE), None
+        )
         return None if chosen is None else self._turn_away(chosen)
 
     def before(self) -> None:
         """Hold a request that is past the door, before its endpoint works."""
         for fault in self.faults:
             if fault.fault == "hold_before":
-                self._wait("before", fault.fault, fault.seconds or self._sandbox.knobs.hold_cap_s)
+                self._wait(
+                    "before",
+                    fault.fault,
+                    fault.seconds or self._sandbox.knobs.hold_cap_s,
+                )
                 gone = self._sandbox.knobs.abandon_on_disconnect and self._client_gone()
                 if gone or self._sandbox.holds.stopping:
                     raise Abandoned
@@ -169,7 +175,10 @@ class Misconduct:
             return wire.short_failure(401, "Invalid API key")
         if name == "refused":
             return wire.failure(
-                self._sandbox.clock, fault.status or 400, "Refused", str(fault.says or "REFUSED")
+                self._sandbox.clock,
+                fault.status or 400,
+                "Refused",
+                str(fault.says or "REFUSED"),
             )
         if name in strangers.ANSWERS:
             return strangers.ANSWERS[name]()
@@ -188,7 +197,10 @@ class Misconduct:
             return self.lose("close") if self._sandbox.holds.stopping else response
         if name == "hang_after":
             self._wait(
-                "after", name, fault.seconds or self._sandbox.knobs.hold_cap_s, leave_when_gone=True
+                "after",
+                name,
+                fault.seconds or self._sandbox.knobs.hold_cap_s,
+                leave_when_gone=True,
             )
             return self.lose("close")
         if name == "trickle":
@@ -205,7 +217,9 @@ class Misconduct:
             return wire.plain(502, _BAD_GATEWAY)
         if name == "empty_503_after":
             return Response(status=503)
-        return wire.failure(self._sandbox.clock, 500, "Internal server error", "INTERNAL_ERROR")
+        return wire.failure(
+            self._sandbox.clock, 500, "Internal server error", "INTERNAL_ERROR"
+        )
 
     def _lose_part_of(self, response: Response, kind: str) -> Response:
         if kind == "short_body" and self._socket is not None:
@@ -214,9 +228,15 @@ class Misconduct:
         return self.lose(kind)
 
     def _error_500(self) -> Response:
-        message, code = _ERROR_500.get(self._endpoint, ("Internal server error", "INTERNAL_ERROR"))
+        message, code = _ERROR_500.get(
+            self._endpoint, ("Internal server error", "INTERNAL_ERROR")
+        )
         return wire.failure(
-            self._sandbox.clock, 500, message, code, details="connection to the database timed out"
+            self._sandbox.clock,
+            500,
+            message,
+            code,
+            details="connection to the database timed out",
         )
 
     def _wait(

@@ -120,17 +120,27 @@ def buy(
         }
         order_id = insert(db, "orders", values)
         move_money(
-            db, account_id, "charge", "purchase", purchase.reference, -purchase.amount_pesewas, now
+            db,
+            account_id,
+            "charge",
+            "purchase",
+            purchase.reference,
+            -purchase.amount_pesewas,
+            now,
         )
     return Order(id=order_id, **values)
 
 
 def is_taken(store: Store, reference: str) -> bool:
     """References are unique across all resellers."""
-    return bool(store.rows("SELECT 1 FROM orders WHERE reference = ? LIMIT 1", reference))
+    return bool(
+        store.rows("SELECT 1 FROM orders WHERE reference = ? LIMIT 1", reference)
+    )
 
 
-def find(store: Store, account_id: int, reference: str, *, hidden: bool = False) -> Order | None:
+def find(
+    store: Store, account_id: int, reference: str, *, hidden: bool = False
+) -> Order | None:
     """The oldest order of this account with that reference; `hidden` also finds those not yet
     visible."""
     visible_by = 1e18 if hidden else store.clock.now()
@@ -144,7 +154,9 @@ def find(store: Store, account_id: int, reference: str, *, hidden: bool = False)
     return Order(**found[0]) if found else None
 
 
-def newest(store: Store, account_id: int, *, limit: int, offset: int = 0) -> list[Order]:
+def newest(
+    store: Store, account_id: int, *, limit: int, offset: int = 0
+) -> list[Order]:
     """Newest first."""
     found = store.rows(
         "SELECT * FROM orders WHERE account_id = ? ORDER BY id DESC LIMIT ? OFFSET ?",
@@ -155,7 +167,9 @@ def newest(store: Store, account_id: int, *, limit: int, offset: int = 0) -> lis
     return [Order(**row) for row in found]
 
 
-def due(store: Store, status: str, changed_before: float, *, limit: int = 200) -> list[Order]:
+def due(
+    store: Store, status: str, changed_before: float, *, limit: int = 200
+) -> list[Order]:
     """Orders of any account that have had this status since before that time, oldest first."""
     found = store.rows(
         "SELECT * FROM orders WHERE status = ? AND changed_at <= ? ORDER BY changed_at, id LIMIT ?",
@@ -191,9 +205,13 @@ def move(
         charged = _charge_again(old, status, charge_again)
         refunded = _refund(old, status, refund)
         if charged:
-            move_money(db, old.account_id, "charge", "requeue", old.reference, -charged, now)
+            move_money(
+                db, old.account_id, "charge", "requeue", old.reference, -charged, now
+            )
         if refunded:
-            move_money(db, old.account_id, "refund", cause, old.reference, refunded, now)
+            move_money(
+                db, old.account_id, "refund", cause, old.reference, refunded, now
+            )
         new = replace(
             old,
             status=status,
@@ -201,7 +219,11 @@ def move(
             paid_pesewas=old.paid_pesewas + charged - refunded,
             completed_at=now if status in ("successful", "completed") else None,
             failure_reason=(
-                reason if status == "failed" else old.failure_reason if reason_lingers else None
+                reason
+                if status == "failed"
+                else old.failure_reason
+                if reason_lingers
+                else None
             ),
         )
         db.execute(
@@ -222,7 +244,11 @@ def move(
 def _charge_again(old: Order, status: str, rule: str) -> int:
     if old.status not in GIVEN_BACK or status in GIVEN_BACK:
         return 0
-    return old.amount_pesewas if rule == "always" or old.paid_pesewas < old.amount_pesewas else 0
+    return (
+        old.amount_pesewas
+        if rule == "always" or old.paid_pesewas < old.amount_pesewas
+        else 0
+    )
 
 
 def _refund(old: Order, status: str, refund: bool | None) -> int:

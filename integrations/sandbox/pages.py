@@ -58,7 +58,11 @@ _ROUTES = Map(
         Rule("/", endpoint="show", methods=["GET"]),
         Rule("/sandbox", endpoint="show", methods=["GET"]),
         Rule("/sandbox/style.css", endpoint="style", methods=["GET"]),
-        Rule("/sandbox/orders/<path:name>/status", endpoint="set_status", methods=["POST"]),
+        Rule(
+            "/sandbox/orders/<path:name>/status",
+            endpoint="set_status",
+            methods=["POST"],
+        ),
         Rule("/sandbox/orders/export", endpoint="export", methods=["POST"]),
         Rule("/sandbox/wallet/topup", endpoint="top_up", methods=["POST"]),
         Rule("/sandbox/products/<name>/price", endpoint="set_price", methods=["POST"]),
@@ -90,7 +94,8 @@ def respond(sandbox: Sandbox, request: Request) -> Response:
         return wire.as_json(404, {"error": "no such page"})
     if endpoint == "style":
         return Response(
-            (_TEMPLATES / "style.css").read_bytes(), content_type="text/css; charset=utf-8"
+            (_TEMPLATES / "style.css").read_bytes(),
+            content_type="text/css; charset=utf-8",
         )
     if endpoint == "show":
         return _show(sandbox, request)
@@ -108,35 +113,57 @@ def respond(sandbox: Sandbox, request: Request) -> Response:
 def set_status(sandbox: Sandbox, request: Request, name: str) -> Done:
     """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money, `quiet`
     1 tells nobody."""
-    status, refund, quiet = (_field(request, name) for name in ("status", "refund", "quiet"))
+    status, refund, quiet = (
+        _field(request, name) for name in ("status", "refund", "quiet")
+    )
     if not _STATUS.fullmatch(status):
-        return Done("status is one of sent, successful, failed, pending, reversed.", 400)
+        return Done(
+            "status is one of sent, successful, failed, pending, reversed.", 400
+        )
     if refund not in ("", "0", "1"):
         return Done("refund is 1 or 0.", 400)
     try:
         order = processing.find(sandbox, FIRST_ID, name)
         chosen = refund == "1" if refund else None
-        move = processing.change_status(sandbox, order, status, refund=chosen, quiet=quiet == "1")
+        move = processing.change_status(
+            sandbox, order, status, refund=chosen, quiet=quiet == "1"
+        )
     except orders.UnknownOrder:
         return Done("There is no order with that reference.", 404)
     except ValueError:
-        return Done("The wallet holds too little to charge this order again. Top it up first.", 409)
+        return Done(
+            "The wallet holds too little to charge this order again. Top it up first.",
+            409,
+        )
     said = f"…{order.reference[-6:]}: {move.old_status} → {move.order.status}"
-    said += f", GHS {move.refunded_pesewas / 100:.2f} refunded" if move.refunded_pesewas else ""
-    said += f", GHS {move.charged_pesewas / 100:.2f} charged again" if move.charged_pesewas else ""
+    said += (
+        f", GHS {move.refunded_pesewas / 100:.2f} refunded"
+        if move.refunded_pesewas
+        else ""
+    )
+    said += (
+        f", GHS {move.charged_pesewas / 100:.2f} charged again"
+        if move.charged_pesewas
+        else ""
+    )
     facts: dict[str, Any] = {
         "reference": order.reference,
         "old_status": move.old_status,
         "new_status": move.order.status,
     }
-    facts |= {"refunded_pesewas": move.refunded_pesewas, "charged_pesewas": move.charged_pesewas}
+    facts |= {
+        "refunded_pesewas": move.refunded_pesewas,
+        "charged_pesewas": move.charged_pesewas,
+    }
     return Done(f"{said}.", 200, facts)
 
 
 def export(sandbox: Sandbox, request: Request, name: str) -> Done:
     count = processing.export_batch(sandbox)
     return Done(
-        f"Exported {count} order{'' if count == 1 else 's'}: now sent.", 200, {"exported": count}
+        f"Exported {count} order{'' if count == 1 else 's'}: now sent.",
+        200,
+        {"exported": count},
     )
 
 
@@ -163,8 +190,12 @@ def set_price(sandbox: Sandbox, request: Request, name: str) -> Done:
     pesewas = _pesewas(text)
     offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
     if text and (pesewas is None or pesewas < offset):
-        return Done(f"Give a price in GHS of at least {offset / 100:.2f}, or none.", 400)
-    if not sandbox.store.set_base_price(name, None if pesewas is None else pesewas - offset):
+        return Done(
+            f"Give a price in GHS of at least {offset / 100:.2f}, or none.", 400
+        )
+    if not sandbox.store.set_base_price(
+        name, None if pesewas is None else pesewas - offset
+    ):
         return Done("There is no such product.", 404)
     return Done(
         f"{name} now costs"
@@ -189,7 +220,9 @@ def set_plan(sandbox: Sandbox, request: Request, name: str) -> Done:
         return Done(f"That plan cannot be played: {problem}.", 400)
     sandbox.faults.install(plan)
     return Done(
-        f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.", 200, {"faults": len(plan)}
+        f"{len(plan)} fault{'' if len(plan) == 1 else 's'} planned.",
+        200,
+        {"faults": len(plan)},
     )
 
 
@@ -202,17 +235,23 @@ def set_knobs(sandbox: Sandbox, request: Request, name: str) -> Done:
         profiles.turn(sandbox.knobs, wanted)
     except (ValueError, RecursionError, profiles.BadKnob) as problem:
         return Done(f"These knobs cannot be turned: {problem}.", 400)
-    return Done("The knobs are as typed.", 200, {"knobs": profiles.as_dict(sandbox.knobs)})
+    return Done(
+        "The knobs are as typed.", 200, {"knobs": profiles.as_dict(sandbox.knobs)}
+    )
 
 
 def let_go(sandbox: Sandbox, request: Request, name: str) -> Done:
     count = sandbox.holds.release(None)
     return Done(
-        f"Let {count} held request{'' if count == 1 else 's'} go on.", 200, {"released": count}
+        f"Let {count} held request{'' if count == 1 else 's'} go on.",
+        200,
+        {"released": count},
     )
 
 
-def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 200) -> Response:
+def _show(
+    sandbox: Sandbox, request: Request, problem: str = "", status: int = 200
+) -> Response:
     page = min(max(request.args.get("page", default=1, type=int), 1), LAST_PAGE)
     found = orders.newest(
         sandbox.store, FIRST_ID, limit=PAGE_ORDERS + 1, offset=(page - 1) * PAGE_ORDERS
@@ -229,15 +268,20 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         more=len(found) > PAGE_ORDERS,
         notice=notice,
         problem=problem,
-        products=[(product, product.price_pesewas(account.role)) for product in products],
+        products=[
+            (product, product.price_pesewas(account.role)) for product in products
+        ],
         webhooks=sandbox.store.webhook_log(LOG_SHOWN),
         held=sandbox.holds.list(),
         plan=_field(request, "plan") or _readable(sandbox.faults.entries()),
-        turned=_field(request, "knobs") or json.dumps(profiles.as_dict(sandbox.knobs), indent=1),
+        turned=_field(request, "knobs")
+        or json.dumps(profiles.as_dict(sandbox.knobs), indent=1),
         faults=sorted(faults.FAULTS),
         endpoints=sorted(faults.ENDPOINTS),
         members=[
-            name for name in faults.Fault.__dataclass_fields__ if name not in ("fault", "endpoint")
+            name
+            for name in faults.Fault.__dataclass_fields__
+            if name not in ("fault", "endpoint")
         ],
     )
     headers = {
@@ -245,13 +289,19 @@ def _show(sandbox: Sandbox, request: Request, problem: str = "", status: int = 2
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(text, status, headers=headers, content_type="text/html; charset=utf-8")
+    return Response(
+        text, status, headers=headers, content_type="text/html; charset=utf-8"
+    )
 
 
 def _readable(entries: list[dict[str, Any]]) -> str:
     """The plan as JSON, without the members that say nothing; `times` null says for ever."""
     said = [
-        {name: value for name, value in entry.items() if value is not None or name == "times"}
+        {
+            name: value
+            for name, value in entry.items()
+            if value is not None or name == "times"
+        }
         for entry in entries
     ]
     return json.dumps(said, indent=1) if said else ""
@@ -262,7 +312,11 @@ def _field(request: Request, name: str) -> str:
     if request.mimetype == "application/json":
         body = request.get_json(silent=True)
         value = body.get(name) if isinstance(body, dict) else None
-        return "" if value is None else str(int(value) if isinstance(value, bool) else value)
+        return (
+            ""
+            if value is None
+            else str(int(value) if isinstance(value, bool) else value)
+        )
     return str(request.values.get(name, ""))
 
 
@@ -271,7 +325,11 @@ def _pesewas(text: str) -> int | None:
         pesewas = Decimal(text.strip()) * 100
     except InvalidOperation:
         return None
-    if not pesewas.is_finite() or abs(pesewas) >= 10**12 or pesewas != pesewas.to_integral_value():
+    if (
+        not pesewas.is_finite()
+        or abs(pesewas) >= 10**12
+        or pesewas != pesewas.to_integral_value()
+    ):
         return None
     return int(pesewas)
 

@@ -54,7 +54,9 @@ def find(sandbox: Sandbox, account_id: int, name: str) -> Order:
     if order is not None:
         return order
     found = sandbox.store.rows(
-        "SELECT * FROM orders WHERE account_id = ? AND transaction_id = ?", account_id, name
+        "SELECT * FROM orders WHERE account_id = ? AND transaction_id = ?",
+        account_id,
+        name,
     )
     if not found:
         raise UnknownOrder(name)
@@ -63,7 +65,9 @@ def find(sandbox: Sandbox, account_id: int, name: str) -> Order:
 
 def export_batch(sandbox: Sandbox) -> int:
     """Mark the oldest pending orders as sent, at most one batch of them; returns how many."""
-    batch = orders.due(sandbox.store, "pending", sandbox.clock.now(), limit=EXPORT_BATCH)
+    batch = orders.due(
+        sandbox.store, "pending", sandbox.clock.now(), limit=EXPORT_BATCH
+    )
     for order in batch:
         change_status(sandbox, order, "sent")
     return len(batch)

@@ -59,7 +59,11 @@ def product(sandbox: Sandbox, call: Call) -> Response:
             }
             return wire.success(sandbox.clock, "Product retrieved", {"product": row})
     return wire.failure(
-        sandbox.clock, 404, "Product not found", "PRODUCT_NOT_FOUND", requested=call.path_argument
+        sandbox.clock,
+        404,
+        "Product not found",
+        "PRODUCT_NOT_FOUND",
+        requested=call.path_argument,
     )
 
 
@@ -67,7 +71,11 @@ def capacities(sandbox: Sandbox, call: Call) -> Response:
     groups: dict[str, list[dict[str, Any]]] = {}
     values: dict[str, float] = {}
     for found, price in _priced(sandbox, call.account):
-        line = {"name": found.name, "validity": found.validity, "price": wire.cedis(price)}
+        line = {
+            "name": found.name,
+            "validity": found.validity,
+            "price": wire.cedis(price),
+        }
         groups.setdefault(found.capacity, []).append(line)
         values[found.capacity] = found.capacity_value
     # By the number alone, whatever its unit: 500MB comes after 100GB.
@@ -95,7 +103,9 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     NotSold."""
     if not isinstance(capacity, str) or not isinstance(name, (str, int, float)):
         problem = f"{'name' if isinstance(capacity, str) else 'capacity'}.match is not a function"
-        raise NotSold("PRODUCT_LOOKUP_ERROR", "Error looking up product", {"error": problem})
+        raise NotSold(
+            "PRODUCT_LOOKUP_ERROR", "Error looking up product", {"error": problem}
+        )
     if (as_listed := _as_listed(sandbox, capacity, str(name))) is not None:
         return as_listed
     size = CAPACITY.fullmatch(capacity)
@@ -110,12 +120,16 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     ]
     if not same_size:
         raise NotSold(
-            "CAPACITY_NOT_AVAILABLE", "Capacity not available", {"requested_capacity": capacity}
+            "CAPACITY_NOT_AVAILABLE",
+            "Capacity not available",
+            {"requested_capacity": capacity},
         )
     for candidate in same_size:
         if str(name).lower() in candidate.name.lower():
             return candidate
-    alternatives = [{"name": other.name, "product_code": other.code} for other in same_size]
+    alternatives = [
+        {"name": other.name, "product_code": other.code} for other in same_size
+    ]
     requested = {"name": name, "capacity": capacity}
     raise NotSold(
         "PRODUCT_NOT_FOUND",
@@ -124,7 +138,9 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     )
 
 
-def _edited(rows: list[dict[str, Any]], edits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _edited(
+    rows: list[dict[str, Any]], edits: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """The list with the members of `edits` put over it."""
     shown = {row["product_code"]: row for row in rows}
     for edit in edits:
@@ -138,11 +154,16 @@ def _edited(rows: list[dict[str, Any]], edits: list[dict[str, Any]]) -> list[dic
 def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
     """The product that an edited list offers under just this size and a name like this. Raises
     NotSold for one dropped."""
-    own = {product.code: product for product in sandbox.store.products(sandbox.knobs.products)}
+    own = {
+        product.code: product
+        for product in sandbox.store.products(sandbox.knobs.products)
+    }
     dropped = False
     for edit in sandbox.faults.edits():
         known = own.get(edit["product_code"])
-        listed = {"name": known.name, "capacity": known.capacity} | edit if known else edit
+        listed = (
+            {"name": known.name, "capacity": known.capacity} | edit if known else edit
+        )
         if (
             listed.get("capacity") != capacity
             or name.lower() not in str(listed.get("name", "")).lower()
@@ -153,9 +174,14 @@ def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
             continue
         base, price = known or next(iter(own.values())), edit.get("price")
         offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
-        pesewas = base.base_pesewas if price is None else round(float(price) * 100) - offset
+        pesewas = (
+            base.base_pesewas if price is None else round(float(price) * 100) - offset
+        )
         return replace(
-            base, code=edit["product_code"], name=str(listed["name"]), base_pesewas=pesewas
+            base,
+            code=edit["product_code"],
+            name=str(listed["name"]),
+            base_pesewas=pesewas,
         )
     if dropped:
         raise NotSold(
@@ -185,7 +211,9 @@ def _row(sandbox: Sandbox, found: Product, price_pesewas: int) -> dict[str, Any]
         "validity": found.validity,
         "price": wire.cedis(price_pesewas),
         "currency": "GHS",
-        "network": catalogue.NETWORKS[found.name] if sandbox.knobs.generation == "A3" else None,
+        "network": catalogue.NETWORKS[found.name]
+        if sandbox.knobs.generation == "A3"
+        else None,
         "status": "active",
     }
     return wire.omit(row, sandbox.knobs.omit)

@@ -161,7 +161,9 @@ def _fit(name: str, value: Any) -> Any:
         return _fit_switch(name, value)
     if isinstance(default, tuple):
         parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        if not isinstance(parts, (list, tuple)) or not all(
+            isinstance(part, str) for part in parts
+        ):
             raise BadKnob(f"{name} is a list of words; not {value!r}")
         return tuple(part.strip() for part in parts if part.strip())
     return _fit_number(name, value, type(default))

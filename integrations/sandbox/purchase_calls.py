@@ -20,7 +20,8 @@ from integrations.sandbox.state import Call, Crashed, Sandbox, WalletBusy
 
 _ANY_NUMBER = re.compile(r"(?:0|\+233)[235]\d{8}", re.ASCII)
 _MTN_NUMBER = re.compile(
-    rf"(?:0|\+233)(?:{'|'.join(prefix[1:] for prefix in catalogue.MTN_PREFIXES)})\d{{7}}", re.ASCII
+    rf"(?:0|\+233)(?:{'|'.join(prefix[1:] for prefix in catalogue.MTN_PREFIXES)})\d{{7}}",
+    re.ASCII,
 )
 PHONE_FORMAT = "0XXXXXXXXX or +233XXXXXXXXX"
 CONFLICT = (
@@ -36,16 +37,23 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
     if refusal is not None:
         return refusal
     try:
-        product = product_calls.find(sandbox, call, body["capacity"], body["product_name"])
+        product = product_calls.find(
+            sandbox, call, body["capacity"], body["product_name"]
+        )
     except product_calls.NotSold as why:
         return wire.failure(sandbox.clock, 404, why.message, why.code, **why.extra)
     price = product.price_pesewas(call.account.role)
     if price is None:
         return wire.failure(
-            sandbox.clock, 400, "Pricing not available for this product", "PRICING_UNAVAILABLE"
+            sandbox.clock,
+            400,
+            "Pricing not available for this product",
+            "PRICING_UNAVAILABLE",
         )
     if isinstance(body.get("reference"), (dict, list)):
-        return processing_error(sandbox, "Cast to string failed for value at path reference")
+        return processing_error(
+            sandbox, "Cast to string failed for value at path reference"
+        )
     wanted = Purchase(
         reference=str(body.get("reference") or generated_reference(sandbox, "API")),
         product_name=product.name,
@@ -58,7 +66,9 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
     return _settle(sandbox, call, wanted, body.get("callback_url"))
 
 
-def _settle(sandbox: Sandbox, call: Call, wanted: Purchase, callback_url: Any) -> Response:
+def _settle(
+    sandbox: Sandbox, call: Call, wanted: Purchase, callback_url: Any
+) -> Response:
     knobs, store = sandbox.knobs, sandbox.store
     lag = call.fault("lookup_lag")
     lag_s = lag.duration_s if lag else knobs.lookup_lag_s
@@ -110,14 +120,18 @@ def _accept(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Re
         "webhook_sent": bool(account.webhook_url),
     }
     message = "Purchase successful - pending manual processing"
-    return wire.success(sandbox.clock, message, wire.omit(payload, sandbox.knobs.omit), 201)
+    return wire.success(
+        sandbox.clock, message, wire.omit(payload, sandbox.knobs.omit), 201
+    )
 
 
 def _forward(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Response:
     """A3: the order goes upstream inside this very request."""
     if sandbox.knobs.upstream == "crash":
         raise Crashed
-    failed = sandbox.knobs.upstream == "fail" or call.fault("provider_error") is not None
+    failed = (
+        sandbox.knobs.upstream == "fail" or call.fault("provider_error") is not None
+    )
     if failed:
         return _fail_upstream(sandbox, call, order, callback_url)
     order = orders.move(sandbox.store, order, "completed").order
@@ -144,13 +158,23 @@ def _forward(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> R
         "webhook_sent": bool(account.webhook_url),
     }
     return wire.success(
-        sandbox.clock, "Purchase successful", wire.omit(payload, sandbox.knobs.omit), 201
+        sandbox.clock,
+        "Purchase successful",
+        wire.omit(payload, sandbox.knobs.omit),
+        201,
     )
 
 
-def _fail_upstream(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Response:
+def _fail_upstream(
+    sandbox: Sandbox, call: Call, order: Order, callback_url: Any
+) -> Response:
     order = orders.move(
-        sandbox.store, order, "failed", refund=True, reason=UPSTREAM_ERROR, cause="provider"
+        sandbox.store,
+        order,
+        "failed",
+        refund=True,
+        reason=UPSTREAM_ERROR,
+        cause="provider",
     ).order
     account = sandbox.store.account(call.account.id)
     said = {
@@ -191,24 +215,39 @@ def _answer(call: Call, order: Order) -> dict[str, Any]:
 
 
 def _call_back(
-    sandbox: Sandbox, order: Order, url: Any, message: str, provider_reference: str | None = None
+    sandbox: Sandbox,
+    order: Order,
+    url: Any,
+    message: str,
+    provider_reference: str | None = None,
 ) -> None:
     if not isinstance(url, str) or not url:
         return
     payload = {"reference": order.reference, "status": order.status, "message": message}
-    ids = {"transaction_id": order.transaction_id, "provider_reference": provider_reference}
+    ids = {
+        "transaction_id": order.transaction_id,
+        "provider_reference": provider_reference,
+    }
     sandbox.webhooks.callback(url, payload | ids)
 
 
 def _missing(sandbox: Sandbox, body: dict[str, Any]) -> Response | None:
     if not body.get("capacity"):
         return wire.failure(
-            sandbox.clock, 400, "Capacity is required", "MISSING_CAPACITY", example="1GB"
+            sandbox.clock,
+            400,
+            "Capacity is required",
+            "MISSING_CAPACITY",
+            example="1GB",
         )
     if not body.get("product_name"):
         names = list(sandbox.knobs.products)
         return wire.failure(
-            sandbox.clock, 400, "Product name is required", "MISSING_PRODUCT_NAME", available=names
+            sandbox.clock,
+            400,
+            "Product name is required",
+            "MISSING_PRODUCT_NAME",
+            available=names,
         )
     if not body.get("beneficiary_number"):
         return wire.failure(
@@ -224,7 +263,12 @@ def _bad_phone(sandbox: Sandbox, number: Any) -> Response | None:
         return None
     message = "Invalid phone number format"
     return wire.failure(
-        sandbox.clock, 400, message, "INVALID_PHONE_NUMBER", format=PHONE_FORMAT, provided=number
+        sandbox.clock,
+        400,
+        message,
+        "INVALID_PHONE_NUMBER",
+        format=PHONE_FORMAT,
+        provided=number,
     )
 
 
@@ -237,12 +281,20 @@ def is_phone(sandbox: Sandbox, number: Any) -> bool:
 def charged_pesewas(call: Call, price_pesewas: int) -> int:
     """What a purchase costs: its price, unless a fault charges another amount."""
     other = call.fault("other_amount")
-    return price_pesewas if other is None or other.cedis is None else round(other.cedis * 100)
+    return (
+        price_pesewas
+        if other is None or other.cedis is None
+        else round(other.cedis * 100)
+    )
 
 
 def processing_error(sandbox: Sandbox, details: str) -> Response:
     return wire.failure(
-        sandbox.clock, 500, "Error processing purchase", "PROCESSING_ERROR", details=details
+        sandbox.clock,
+        500,
+        "Error processing purchase",
+        "PROCESSING_ERROR",
+        details=details,
     )
 
 
@@ -250,14 +302,21 @@ def insufficient_balance(
     sandbox: Sandbox, call: Call, short: orders.InsufficientBalance
 ) -> Response:
     account = sandbox.store.account(call.account.id)
-    required, current = wire.cedis(short.required_pesewas), wire.balance(account, sandbox.knobs)
+    required, current = (
+        wire.cedis(short.required_pesewas),
+        wire.balance(account, sandbox.knobs),
+    )
     amounts = {
         "required_amount": required,
         "current_balance": current,
         "shortage": wire.number(required - current),
     }
     return wire.failure(
-        sandbox.clock, 400, "Insufficient wallet balance", "INSUFFICIENT_BALANCE", **amounts
+        sandbox.clock,
+        400,
+        "Insufficient wallet balance",
+        "INSUFFICIENT_BALANCE",
+        **amounts,
     )
 
 

@@ -64,17 +64,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--db", type=Path, required=True, help="store; charges go to DB.charges.jsonl"
     )
-    parser.add_argument("--profile", default="documented", choices=profiles.CHOICES["profile"])
     parser.add_argument(
-        "--wallet", type=_cedis, default=500_000, help="opening balance of a new store in GHS"
+        "--profile", default="documented", choices=profiles.CHOICES["profile"]
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the draws: lost webhooks")
+    parser.add_argument(
+        "--wallet",
+        type=_cedis,
+        default=500_000,
+        help="opening balance of a new store in GHS",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the draws: lost webhooks"
+    )
     knobs = parser.add_argument_group("knobs, each overrides the profile")
     for knob in fields(profiles.Knobs):
         if knob.name != "profile":
             allowed = profiles.CHOICES.get(knob.name)
             knobs.add_argument(
-                f"--{knob.name.replace('_', '-')}", choices=allowed, help=f"default {knob.default}"
+                f"--{knob.name.replace('_', '-')}",
+                choices=allowed,
+                help=f"default {knob.default}",
             )
     arguments = parser.parse_args(argv)
     try:
@@ -87,7 +96,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def chosen_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
     names = [knob.name for knob in fields(profiles.Knobs) if knob.name != "profile"]
     return {
-        name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None
+        name: getattr(arguments, name)
+        for name in names
+        if getattr(arguments, name) is not None
     }
 
 
@@ -98,8 +109,12 @@ def _run(
     log: Callable[[str], None],
 ) -> None:
     threads = [
-        threading.Thread(target=server.serve_forever, args=(TICK_S,), name="server", daemon=True),
-        threading.Thread(target=_tick_until, args=(supplier, stop, log), name="timer", daemon=True),
+        threading.Thread(
+            target=server.serve_forever, args=(TICK_S,), name="server", daemon=True
+        ),
+        threading.Thread(
+            target=_tick_until, args=(supplier, stop, log), name="timer", daemon=True
+        ),
     ]
     for thread in threads:
         thread.start()
@@ -118,7 +133,9 @@ def _run(
     log("sandbox supplier stopped")
 
 
-def _tick_until(supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]) -> None:
+def _tick_until(
+    supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]
+) -> None:
     while not stop.wait(TICK_S):
         try:
             moved = supplier.tick()

@@ -31,7 +31,10 @@ TRICKLE_STEPS = 20
 _POLLED = frozenset(
     {
         "/health",
-        *(f"/sandbox/{name}" for name in ("state", "inflight", "buying", "abandoned", "counts")),
+        *(
+            f"/sandbox/{name}"
+            for name in ("state", "inflight", "buying", "abandoned", "counts")
+        ),
     }
 )
 """What tools ask many times a second: not worth a line of the log."""
@@ -57,7 +60,8 @@ class MisusableSocket:
             readable, _, _ = select.select([self._connection], [], [], 0)
             return (
                 bool(readable)
-                and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+                and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                == b""
             )
         except BlockingIOError:
             return False
@@ -151,15 +155,26 @@ class Handler(WSGIRequestHandler):
         """The base class's own lines carry whole numbers; ours are written by `_note`."""
 
     def _note(
-        self, environ: dict[str, Any], answer: _Answer, handle: MisusableSocket, started: float
+        self,
+        environ: dict[str, Any],
+        answer: _Answer,
+        handle: MisusableSocket,
+        started: float,
     ) -> None:
         if environ["PATH_INFO"] in _POLLED:
             return
         words = environ.get(LOG, {})
         status = (
-            handle.kind if handle.kind in ("close", "reset", "client gone") else answer.answered
+            handle.kind
+            if handle.kind in ("close", "reset", "client gone")
+            else answer.answered
         )
-        parts = [datetime.now().strftime("%H:%M:%S"), self.command, environ["PATH_INFO"], status]
+        parts = [
+            datetime.now().strftime("%H:%M:%S"),
+            self.command,
+            environ["PATH_INFO"],
+            status,
+        ]
         parts.append(f"{(time.monotonic() - started) * 1000:.0f} ms")
         if words.get("reference") and words["reference"] not in environ["PATH_INFO"]:
             parts.append(f"ref {words['reference']}")
@@ -176,7 +191,10 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], application: WSGIApplication, log: Callable[[str], None]
+        self,
+        address: tuple[str, int],
+        application: WSGIApplication,
+        log: Callable[[str], None],
     ) -> None:
         self._resets: set[int] = set()
         self._lock = threading.Lock()
@@ -200,7 +218,9 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
 
     def will_reset(self, connection: socket.socket) -> None:
         """Make the coming close of this connection a reset."""
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         with self._lock:
             self._resets.add(id(connection))
 
@@ -209,7 +229,8 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
             reset = id(request) in self._resets
             self._resets.discard(id(request))
         if reset:
-            self.close_request(request)  # without the polite shutdown that would send a FIN first
+            # without the polite shutdown that would send a FIN first
+            self.close_request(request)
         else:
             super().shutdown_request(request)
 

@@ -36,7 +36,9 @@ def _written(value: Any, member: str, write: Callable[[str], Any]) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: write(one) if key == member and isinstance(one, str) else _written(one, member, write)
+        key: write(one)
+        if key == member and isinstance(one, str)
+        else _written(one, member, write)
         for key, one in value.items()
     }
 
@@ -56,11 +58,16 @@ SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "size_in_mb": ("capacity", _in_mb),
     "size_in_words": (
         "capacity",
-        lambda size: f"{_parts(size)[0]:g} {'Gig' if 'G' in size.upper() else 'Megabytes'}",
+        lambda size: (
+            f"{_parts(size)[0]:g} {'Gig' if 'G' in size.upper() else 'Megabytes'}"
+        ),
     ),
     "size_as_number": ("capacity", lambda size: wire.number(_parts(size)[0])),
     "size_left_out": ("capacity", lambda _size: ""),
-    "size_of_another": ("capacity", lambda size: f"{_parts(size)[0] + 1:g}{_parts(size)[1]}"),
+    "size_of_another": (
+        "capacity",
+        lambda size: f"{_parts(size)[0] + 1:g}{_parts(size)[1]}",
+    ),
     "reference_lower": ("reference", str.lower),
     "reference_padded": ("reference", lambda reference: f" {reference} "),
 }

@@ -96,7 +96,9 @@ class Store:
         self.clock = clock or Clock()
         self.charge_file = charges.ChargeFile(Path(f"{path}.charges.jsonl"))
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(
+            self.path, check_same_thread=False, isolation_level=None
+        )
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
@@ -128,14 +130,20 @@ class Store:
     # Accounts and money
 
     def account(self, account_id: int = FIRST_ID) -> Account:
-        return Account(**self.rows("SELECT * FROM accounts WHERE id = ?", account_id)[0])
+        return Account(
+            **self.rows("SELECT * FROM accounts WHERE id = ?", account_id)[0]
+        )
 
     def account_by_key(self, api_key: str) -> Account | None:
         found = self.rows("SELECT * FROM accounts WHERE api_key = ?", api_key)
         return Account(**found[0]) if found else None
 
     def set_account(
-        self, account_id: int, *, status: str | None = None, webhook_url: str | None = None
+        self,
+        account_id: int,
+        *,
+        status: str | None = None,
+        webhook_url: str | None = None,
     ) -> None:
         with self.change() as db:
             db.execute(
@@ -155,7 +163,9 @@ class Store:
     def top_up(self, amount_pesewas: int, account_id: int = FIRST_ID) -> Account:
         """Add money to a wallet; a negative amount takes some out. Raises ValueError below zero."""
         with self.change() as db:
-            move_money(db, account_id, "topup", "admin", None, amount_pesewas, self.clock.now())
+            move_money(
+                db, account_id, "topup", "admin", None, amount_pesewas, self.clock.now()
+            )
         return self.account(account_id)
 
     def charge_counts(self, kind: str, cause: str = "%") -> dict[str, int]:
@@ -175,7 +185,11 @@ class Store:
         found = self.rows("SELECT * FROM products WHERE active = 1 ORDER BY position")
         return [
             catalogue.Product(
-                **{name: value for name, value in dict(row).items() if name != "position"}
+                **{
+                    name: value
+                    for name, value in dict(row).items()
+                    if name != "position"
+                }
             )
             for row in found
             if row["name"] in names
@@ -186,7 +200,8 @@ class Store:
         code."""
         with self.change() as db:
             changed = db.execute(
-                "UPDATE products SET base_pesewas = ? WHERE code = ?", (base_pesewas, code)
+                "UPDATE products SET base_pesewas = ? WHERE code = ?",
+                (base_pesewas, code),
             )
             return changed.rowcount == 1
 
@@ -201,10 +216,15 @@ class Store:
                 " ?, ?, ?, ?)",
                 (self.clock.now(), event, reference, url, outcome, body),
             )
-            db.execute("DELETE FROM webhook_log WHERE id <= ?", ((row.lastrowid or 0) - LOG_KEEP,))
+            db.execute(
+                "DELETE FROM webhook_log WHERE id <= ?",
+                ((row.lastrowid or 0) - LOG_KEEP,),
+            )
             return int(row.lastrowid or 0)
 
-    def finish_webhook(self, log_id: int, outcome: str, http_status: int | None, note: str) -> None:
+    def finish_webhook(
+        self, log_id: int, outcome: str, http_status: int | None, note: str
+    ) -> None:
         with self.change() as db:
             db.execute(
                 "UPDATE webhook_log SET outcome = ?, http_status = ?, note = ? WHERE id = ?",
@@ -229,14 +249,17 @@ class Store:
             else:
                 _insert_accounts(db, api_key, api_secret)
                 for account_id in (FIRST_ID, SECOND_ID):
-                    move_money(db, account_id, "opening", "opening", None, wallet_pesewas, now)
+                    move_money(
+                        db, account_id, "opening", "opening", None, wallet_pesewas, now
+                    )
                 for product in catalogue.opening():
                     insert(db, "products", asdict(product))
                 insert(db, "orders", _stranger_order(now))
 
     def _write_charges(self) -> None:
         missing = self._db.execute(
-            "SELECT * FROM charges WHERE seq > ? ORDER BY seq", (self.charge_file.last_seq,)
+            "SELECT * FROM charges WHERE seq > ? ORDER BY seq",
+            (self.charge_file.last_seq,),
         ).fetchall()
         self.charge_file.append([dict(row) for row in missing])
 
@@ -267,19 +290,27 @@ def move_money(
         "amount_pesewas": pesewas,
     }
     insert(
-        db, "charges", {**line, "balance_pesewas": row["balance_pesewas"], "account": row["slot"]}
+        db,
+        "charges",
+        {**line, "balance_pesewas": row["balance_pesewas"], "account": row["slot"]},
     )
 
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
     """Insert one row, column names from our own code, and return its row id."""
     columns, marks = ", ".join(values), ", ".join("?" * len(values))
-    row = db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))  # noqa: S608 - own names
+    statement = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
+    row = db.execute(statement, tuple(values.values()))
     return int(row.lastrowid or 0)
 
 
 def _insert_accounts(db: sqlite3.Connection, api_key: str, api_secret: str) -> None:
-    first = {"id": FIRST_ID, "slot": "first", "name": "Sandbox Shop", "email": "shop@example.test"}
+    first = {
+        "id": FIRST_ID,
+        "slot": "first",
+        "name": "Sandbox Shop",
+        "email": "shop@example.test",
+    }
     insert(
         db,
         "accounts",

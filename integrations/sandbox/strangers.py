@@ -32,5 +32,7 @@ ANSWERS: dict[str, Callable[[], Response]] = {
     "html_451": lambda: wire.plain(
         451, _page("Unavailable For Legal Reasons", "This site is blocked.")
     ),
-    "html_200": lambda: wire.plain(200, _page("Welcome", "Accept the terms to use this network.")),
+    "html_200": lambda: wire.plain(
+        200, _page("Welcome", "Accept the terms to use this network.")
+    ),
 }

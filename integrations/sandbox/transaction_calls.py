@@ -49,26 +49,44 @@ def transactions(sandbox: Sandbox, call: Call) -> Response:
     wanted = call.request.args
     try:
         page, limit = int(wanted.get("page") or 1), int(wanted.get("limit") or 20)
-        since, until = _instant(wanted.get("start_date")), _instant(wanted.get("end_date"))
+        since, until = (
+            _instant(wanted.get("start_date")),
+            _instant(wanted.get("end_date")),
+        )
         if page < 1 or limit < 1:
             raise ValueError("page and limit start at 1")
     except ValueError as problem:
         message = "Failed to retrieve transactions"
-        return wire.failure(sandbox.clock, 500, message, "TRANSACTION_ERROR", details=str(problem))
+        return wire.failure(
+            sandbox.clock, 500, message, "TRANSACTION_ERROR", details=str(problem)
+        )
     rows: list[dict[str, Any]] = []
     total = 0
     if sandbox.knobs.list_transactions == "full":
         found = _search(sandbox, call, wanted.get("status"), since, until)
         total = len(found)
-        rows = [_row(sandbox, order) for order in found[(page - 1) * limit : page * limit]]
-    pagination = {"page": page, "limit": limit, "total": total, "pages": math.ceil(total / limit)}
+        rows = [
+            _row(sandbox, order) for order in found[(page - 1) * limit : page * limit]
+        ]
+    pagination = {
+        "page": page,
+        "limit": limit,
+        "total": total,
+        "pages": math.ceil(total / limit),
+    }
     return wire.success(
-        sandbox.clock, "Transactions retrieved", {"transactions": rows, "pagination": pagination}
+        sandbox.clock,
+        "Transactions retrieved",
+        {"transactions": rows, "pagination": pagination},
     )
 
 
 def _search(
-    sandbox: Sandbox, call: Call, word: str | None, since: float | None, until: float | None
+    sandbox: Sandbox,
+    call: Call,
+    word: str | None,
+    since: float | None,
+    until: float | None,
 ) -> list[Order]:
     found = sandbox.store.rows(
         "SELECT * FROM orders WHERE account_id = ? AND visible_at <= ? AND (? IS NULL OR status ="

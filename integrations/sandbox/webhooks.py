@@ -48,7 +48,12 @@ class Webhooks:
         all included."""
 
     def event(
-        self, account: Account, event: str, payload: Mapping[str, Any], *, of_purchase: bool = False
+        self,
+        account: Account,
+        event: str,
+        payload: Mapping[str, Any],
+        *,
+        of_purchase: bool = False,
     ) -> None:
         """Send an event to the account's URL, if it has one.
 
@@ -68,13 +73,17 @@ class Webhooks:
         )
         self._count("sent", doubled=doubled, before_answer=at_once)
         for _ in range(2 if doubled else 1):
-            self._dispatch(event, reference, account.webhook_url, text, headers, at_once=at_once)
+            self._dispatch(
+                event, reference, account.webhook_url, text, headers, at_once=at_once
+            )
 
     def test(self, account: Account, payload: Mapping[str, Any]) -> str | None:
         """Send `webhook.test` and wait for the answer. Returns None when it went well, else what
         went wrong."""
         text, headers = self._sign(account, "webhook.test", payload)
-        log_id = self._store.log_webhook("webhook.test", None, account.webhook_url, "queued", text)
+        log_id = self._store.log_webhook(
+            "webhook.test", None, account.webhook_url, "queued", text
+        )
         return self._post(log_id, account.webhook_url, text, headers, 0.0)
 
     def callback(self, url: str, payload: Mapping[str, Any]) -> None:
@@ -150,7 +159,9 @@ class Webhooks:
 
     def _count(self, kind: str, **more: bool) -> None:
         with self._lock:
-            self.bent.update([kind, *(name for name, happened in more.items() if happened)])
+            self.bent.update(
+                [kind, *(name for name, happened in more.items() if happened)]
+            )
 
     def _post_in_turn(
         self, log_id: int, url: str, text: str, headers: dict[str, str], delay_s: float
@@ -176,7 +187,10 @@ class Webhooks:
             return "stopping"
         if not is_loopback(url):
             self._store.finish_webhook(
-                log_id, "failed", None, "not a loopback address; a sandbox calls no one else"
+                log_id,
+                "failed",
+                None,
+                "not a loopback address; a sandbox calls no one else",
             )
             return "connect ECONNREFUSED"
         try:
@@ -194,7 +208,9 @@ class Webhooks:
                 if isinstance(problem, requests.Timeout)
                 else "connect ECONNREFUSED"
             )
-        self._store.finish_webhook(log_id, "sent", answer.status_code, answer.reason or "")
+        self._store.finish_webhook(
+            log_id, "sent", answer.status_code, answer.reason or ""
+        )
         ok = 200 <= answer.status_code < 300
         return None if ok else f"Request failed with status code {answer.status_code}"
 
@@ -202,11 +218,17 @@ class Webhooks:
         self, account: Account, event: str, payload: Mapping[str, Any]
     ) -> tuple[str, dict[str, str]]:
         signed = present(payload)
-        body = {"event": event, "data": signed, "timestamp": iso(self._store.clock.now())}
+        body = {
+            "event": event,
+            "data": signed,
+            "timestamp": iso(self._store.clock.now()),
+        }
         headers = {"Content-Type": "application/json", "X-Platform-Event": event}
         key = signature_key(account.api_secret, self._knobs.signature_key)
         if key is not None:
-            signature = hmac.new(key.encode(), compact(signed).encode(), hashlib.sha256).hexdigest()
+            signature = hmac.new(
+                key.encode(), compact(signed).encode(), hashlib.sha256
+            ).hexdigest()
             headers["X-Platform-Signature"] = body["signature"] = signature
         return compact(body), headers
 

@@ -38,10 +38,14 @@ def compact(value: Any) -> str:
 
 def as_json(status: int, payload: Mapping[str, Any]) -> Response:
     # Half a surrogate pair may come in as JSON, but no UTF-8 can carry it out.
-    return Response(compact(payload).encode("utf-8", "replace"), status, content_type=JSON_TYPE)
+    return Response(
+        compact(payload).encode("utf-8", "replace"), status, content_type=JSON_TYPE
+    )
 
 
-def success(clock: Clock, message: str, payload: Mapping[str, Any], status: int = 200) -> Response:
+def success(
+    clock: Clock, message: str, payload: Mapping[str, Any], status: int = 200
+) -> Response:
     """The full envelope; members that are None are left out, at every depth."""
     body = {
         "success": True,
@@ -52,11 +56,18 @@ def success(clock: Clock, message: str, payload: Mapping[str, Any], status: int 
     return as_json(status, body)
 
 
-def failure(clock: Clock, status: int, message: str, code: str, **extra: Any) -> Response:
+def failure(
+    clock: Clock, status: int, message: str, code: str, **extra: Any
+) -> Response:
     error = {"code": code, **present(extra)}
     return as_json(
         status,
-        {"success": False, "message": message, "error": error, "timestamp": iso(clock.now())},
+        {
+            "success": False,
+            "message": message,
+            "error": error,
+            "timestamp": iso(clock.now()),
+        },
     )
 
 
@@ -73,7 +84,9 @@ def plain(status: int, text: str, **headers: str) -> Response:
 def present(value: Any) -> Any:
     """The same value without members that are None."""
     if isinstance(value, Mapping):
-        return {key: present(member) for key, member in value.items() if member is not None}
+        return {
+            key: present(member) for key, member in value.items() if member is not None
+        }
     if isinstance(value, list):
         return [present(member) for member in value]
     return value

@@ -95,7 +95,9 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempts")),
     )
-    op.create_index(op.f("ix_login_attempts_key"), "login_attempts", ["key"], unique=False)
+    op.create_index(
+        op.f("ix_login_attempts_key"), "login_attempts", ["key"], unique=False
+    )
     op.create_table(
         "settings",
         sa.Column("key", sa.Text(), nullable=False),
@@ -173,20 +175,32 @@ def upgrade() -> None:
         sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplier_offers")),
         sa.UniqueConstraint(
-            "supplier", "product_code", name=op.f("uq_supplier_offers_supplier_product_code")
+            "supplier",
+            "product_code",
+            name=op.f("uq_supplier_offers_supplier_product_code"),
         ),
     )
     op.create_table(
         "supplier_state",
         sa.Column("supplier", sa.Text(), nullable=False),
-        sa.Column("purchase_calls", postgresql.ARRAY(sa.DateTime(timezone=True)), nullable=False),
-        sa.Column("other_calls", postgresql.ARRAY(sa.DateTime(timezone=True)), nullable=False),
-        sa.Column("ring_lookups", postgresql.ARRAY(sa.DateTime(timezone=True)), nullable=False),
+        sa.Column(
+            "purchase_calls",
+            postgresql.ARRAY(sa.DateTime(timezone=True)),
+            nullable=False,
+        ),
+        sa.Column(
+            "other_calls", postgresql.ARRAY(sa.DateTime(timezone=True)), nullable=False
+        ),
+        sa.Column(
+            "ring_lookups", postgresql.ARRAY(sa.DateTime(timezone=True)), nullable=False
+        ),
         sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unknown_streak", sa.BigInteger(), nullable=False),
         sa.Column("breaker_open_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("breaker_reason", sa.Text(), nullable=True),
-        sa.Column("credentials_refused_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "credentials_refused_since", sa.DateTime(timezone=True), nullable=True
+        ),
         sa.Column("unreachable_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_balance_pesewas", sa.BigInteger(), nullable=True),
         sa.Column("last_balance_at", sa.DateTime(timezone=True), nullable=True),
@@ -204,7 +218,9 @@ def upgrade() -> None:
         sa.Column("gone", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("moved", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("beaten", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("below_floor", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "below_floor", postgresql.JSONB(astext_type=sa.Text()), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_reports")),
     )
     op.create_index("ix_sync_reports_at", "sync_reports", ["at"], unique=False)
@@ -242,7 +258,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("event_key", name=op.f("uq_webhook_events_event_key")),
     )
     op.create_index(
-        op.f("ix_webhook_events_order_ref"), "webhook_events", ["order_ref"], unique=False
+        op.f("ix_webhook_events_order_ref"),
+        "webhook_events",
+        ["order_ref"],
+        unique=False,
     )
     op.create_table(
         "accounts",
@@ -251,16 +270,20 @@ def upgrade() -> None:
         sa.Column("balance_pesewas", sa.BigInteger(), nullable=False),
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name=op.f("ck_accounts_owner")
+            "(name IN ('wallet', 'held')) = (store_id IS NOT NULL)",
+            name=op.f("ck_accounts_owner"),
         ),
         sa.CheckConstraint(
-            "name <> 'in_flight' OR balance_pesewas >= 0", name=op.f("ck_accounts_in_flight")
+            "name <> 'in_flight' OR balance_pesewas >= 0",
+            name=op.f("ck_accounts_in_flight"),
         ),
         sa.CheckConstraint(
             "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0",
             name=op.f("ck_accounts_no_overdraft"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_accounts_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_accounts_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
     )
     op.create_index(
@@ -277,7 +300,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("store_id IS NOT NULL"),
     )
-    op.create_index("uq_accounts_store_id_id", "accounts", ["store_id", "id"], unique=True)
+    op.create_index(
+        "uq_accounts_store_id_id", "accounts", ["store_id", "id"], unique=True
+    )
     op.create_table(
         "bundles",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -289,7 +314,9 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("offer_id", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("network IN ('mtn', 'telecel', 'at')", name=op.f("ck_bundles_network")),
+        sa.CheckConstraint(
+            "network IN ('mtn', 'telecel', 'at')", name=op.f("ck_bundles_network")
+        ),
         sa.CheckConstraint(
             "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas",
             name=op.f("ck_bundles_never_below_cost"),
@@ -311,8 +338,12 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "role IN ('owner', 'cashier', 'viewer')", name=op.f("ck_memberships_role")
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_memberships_store_id")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_memberships_user_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_memberships_store_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_memberships_user_id")
+        ),
         sa.PrimaryKeyConstraint("user_id", "store_id", name=op.f("pk_memberships")),
     )
     op.create_table(
@@ -323,8 +354,12 @@ def upgrade() -> None:
         sa.Column("store_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_sessions_store_id")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_sessions_store_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_sessions_user_id")
+        ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_sessions")),
     )
     op.create_index(op.f("ix_sessions_user_id"), "sessions", ["user_id"], unique=False)
@@ -382,14 +417,20 @@ def upgrade() -> None:
             "cost_pesewas > 0 AND agent_price_pesewas > cost_pesewas AND price_pesewas >= agent_price_pesewas",
             name=op.f("ck_orders_never_below_cost"),
         ),
-        sa.ForeignKeyConstraint(["bundle_id"], ["bundles.id"], name=op.f("fk_orders_bundle_id")),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_orders_store_id")),
+        sa.ForeignKeyConstraint(
+            ["bundle_id"], ["bundles.id"], name=op.f("fk_orders_bundle_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_orders_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("code", name=op.f("uq_orders_code")),
         sa.UniqueConstraint("order_ref", name=op.f("uq_orders_order_ref")),
         sa.UniqueConstraint("store_id", "id", name=op.f("uq_orders_store_id_id")),
         sa.UniqueConstraint(
-            "store_id", "idempotency_key", name=op.f("uq_orders_store_id_idempotency_key")
+            "store_id",
+            "idempotency_key",
+            name=op.f("uq_orders_store_id_idempotency_key"),
         ),
     )
     op.create_index("ix_orders_created", "orders", ["created_at"], unique=False)
@@ -408,8 +449,12 @@ def upgrade() -> None:
         ["store_id", "recipient_msisdn", "created_at"],
         unique=False,
     )
-    op.create_index("ix_orders_store_newest", "orders", ["store_id", "id"], unique=False)
-    op.create_index("ix_orders_store_state", "orders", ["store_id", "state", "id"], unique=False)
+    op.create_index(
+        "ix_orders_store_newest", "orders", ["store_id", "id"], unique=False
+    )
+    op.create_index(
+        "ix_orders_store_state", "orders", ["store_id", "state", "id"], unique=False
+    )
     op.create_index(
         "ix_orders_supplier_ref",
         "orders",
@@ -436,7 +481,9 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "store_id", "bundle_id", name=op.f("uq_store_bundles_store_id_bundle_id")
         ),
-        sa.UniqueConstraint("store_id", "id", name=op.f("uq_store_bundles_store_id_id")),
+        sa.UniqueConstraint(
+            "store_id", "id", name=op.f("uq_store_bundles_store_id_id")
+        ),
     )
     op.create_table(
         "cases",
@@ -456,7 +503,9 @@ def upgrade() -> None:
             ["orders.store_id", "orders.id"],
             name=op.f("fk_cases_store_id_order_id"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_cases_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_cases_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
     op.create_index(
@@ -483,10 +532,14 @@ def upgrade() -> None:
             ["orders.store_id", "orders.id"],
             name=op.f("fk_order_events_store_id_order_id"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_order_events_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_order_events_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_events")),
     )
-    op.create_index("ix_order_events_order", "order_events", ["order_id", "id"], unique=False)
+    op.create_index(
+        "ix_order_events_order", "order_events", ["order_id", "id"], unique=False
+    )
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -509,7 +562,9 @@ def upgrade() -> None:
             ["orders.store_id", "orders.id"],
             name=op.f("fk_outbox_store_id_order_id"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_outbox_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_outbox_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     op.create_index(
@@ -548,7 +603,9 @@ def upgrade() -> None:
             ["orders.store_id", "orders.id"],
             name=op.f("fk_postings_store_id_order_id"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_postings_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_postings_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_postings")),
     )
     op.create_index(
@@ -565,7 +622,9 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("kind IN ('capture', 'release')"),
     )
-    op.create_index("uq_postings_store_id_id", "postings", ["store_id", "id"], unique=True)
+    op.create_index(
+        "uq_postings_store_id_id", "postings", ["store_id", "id"], unique=True
+    )
     op.create_table(
         "entries",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -591,12 +650,17 @@ def upgrade() -> None:
             ["postings.store_id", "postings.id"],
             name=op.f("fk_entries_store_id_posting_id"),
         ),
-        sa.ForeignKeyConstraint(["store_id"], ["stores.id"], name=op.f("fk_entries_store_id")),
+        sa.ForeignKeyConstraint(
+            ["store_id"], ["stores.id"], name=op.f("fk_entries_store_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
     op.create_index("ix_entries_account", "entries", ["account_id", "id"], unique=False)
     op.create_index(
-        "uq_entries_posting_account", "entries", ["posting_id", "account_id"], unique=True
+        "uq_entries_posting_account",
+        "entries",
+        ["posting_id", "account_id"],
+        unique=True,
     )
     _walls()
     _guards()
@@ -606,7 +670,9 @@ def _walls() -> None:
     for table in STORE_TABLES:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY store_wall ON {table} USING ({POLICY}) WITH CHECK ({POLICY})")
+        op.execute(
+            f"CREATE POLICY store_wall ON {table} USING ({POLICY}) WITH CHECK ({POLICY})"
+        )
 
 
 def _guards() -> None:
@@ -650,4 +716,6 @@ def downgrade() -> None:
         "audit",
     ):
         op.drop_table(table)
-    op.execute("DROP FUNCTION makola_refuse_unbalanced(); DROP FUNCTION makola_refuse_change()")
+    op.execute(
+        "DROP FUNCTION makola_refuse_unbalanced(); DROP FUNCTION makola_refuse_change()"
+    )

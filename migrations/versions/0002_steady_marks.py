@@ -26,7 +26,8 @@ def upgrade() -> None:
         ),
     )
     op.add_column(
-        "supplier_state", sa.Column("bulk_off_until", sa.DateTime(timezone=True), nullable=True)
+        "supplier_state",
+        sa.Column("bulk_off_until", sa.DateTime(timezone=True), nullable=True),
     )
     op.add_column("cases", sa.Column("action", sa.Text(), nullable=True))
 

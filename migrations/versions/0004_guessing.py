@@ -42,7 +42,9 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("token_hash", "user_id", "door", name=op.f("pk_known_devices")),
+        sa.PrimaryKeyConstraint(
+            "token_hash", "user_id", "door", name=op.f("pk_known_devices")
+        ),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_known_devices_user_id_users")
         ),
@@ -74,7 +76,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.alter_column("audit", "id", server_default=sa.text("nextval('audit_id_seq'::regclass)"))
+    op.alter_column(
+        "audit", "id", server_default=sa.text("nextval('audit_id_seq'::regclass)")
+    )
     op.execute("DROP FUNCTION makola_next_audit_id()")
     op.drop_table("audit_seals")
     op.drop_table("known_devices")

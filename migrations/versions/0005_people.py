@@ -17,16 +17,25 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
-        "users", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False)
+        "users", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True)
     )
     op.add_column(
-        "users", sa.Column("password_long", sa.Boolean(), server_default="false", nullable=False)
+        "users",
+        sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False),
     )
-    op.add_column("sessions", sa.Column("device", sa.Text(), server_default="", nullable=False))
     op.add_column(
-        "sessions", sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False)
+        "users",
+        sa.Column(
+            "password_long", sa.Boolean(), server_default="false", nullable=False
+        ),
+    )
+    op.add_column(
+        "sessions", sa.Column("device", sa.Text(), server_default="", nullable=False)
+    )
+    op.add_column(
+        "sessions",
+        sa.Column("access_no", sa.BigInteger(), server_default="0", nullable=False),
     )
     op.create_table(
         "reset_links",
@@ -35,7 +44,9 @@ def upgrade() -> None:
         sa.Column("access_no", sa.BigInteger(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_reset_links_user_id")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_reset_links_user_id")
+        ),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_reset_links")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_reset_links_token_hash")),
     )

@@ -59,8 +59,11 @@ REVOKE ALL ON FUNCTION makola_mask_orders(bigint[]) FROM PUBLIC;
 def upgrade() -> None:
     op.add_column("orders", sa.Column("placed_device", sa.Text(), nullable=True))
     op.add_column("orders", sa.Column("placed_address", sa.Text(), nullable=True))
-    op.add_column("orders", sa.Column("pending_since", sa.DateTime(timezone=True), nullable=True))
-    for table in TEXTS:  # the owner sees no row of a store either, unless he takes his own tables from under the wall
+    op.add_column(
+        "orders", sa.Column("pending_since", sa.DateTime(timezone=True), nullable=True)
+    )
+    # the owner sees no row of a store either, unless he takes his own tables from under the wall
+    for table in TEXTS:
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
     op.execute("UPDATE orders SET pending_since = created_at WHERE state = 'pending'")
     _mask_texts()
@@ -72,7 +75,9 @@ def upgrade() -> None:
         "orders",
         "recipient_msisdn ~ '^\\+233([0-9]{9}|[0-9]{2}xxx[0-9]{4})$'",
     )
-    op.create_check_constraint(op.f("ck_orders_masked_when_over"), "orders", f"{WHOLE} OR {FINAL}")
+    op.create_check_constraint(
+        op.f("ck_orders_masked_when_over"), "orders", f"{WHOLE} OR {FINAL}"
+    )
     for column in ("placed_device", "placed_address"):
         op.create_index(
             f"ix_orders_{column}",

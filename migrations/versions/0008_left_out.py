@@ -16,7 +16,10 @@ def upgrade() -> None:
     op.add_column(
         "sync_reports",
         sa.Column(
-            "left_out", postgresql.JSONB(), nullable=False, server_default=sa.text("'[]'::jsonb")
+            "left_out",
+            postgresql.JSONB(),
+            nullable=False,
+            server_default=sa.text("'[]'::jsonb"),
         ),
     )
 

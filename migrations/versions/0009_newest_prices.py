@@ -13,7 +13,9 @@ depends_on = None
 MOMENT = sa.DateTime(timezone=True)
 NEW = {
     "supplier_offers": (
-        sa.Column("price_since", MOMENT, nullable=False, server_default=sa.text("now()")),
+        sa.Column(
+            "price_since", MOMENT, nullable=False, server_default=sa.text("now()")
+        ),
         sa.Column("charged_pesewas", sa.BigInteger(), nullable=True),
         sa.Column("refused_at", MOMENT, nullable=True),
     ),
@@ -21,11 +23,15 @@ NEW = {
         sa.Column("approved_cost_pesewas", sa.BigInteger(), nullable=True),
         sa.Column("newest_cost_pesewas", sa.BigInteger(), nullable=True),
         sa.Column("unlisted_since", MOMENT, nullable=True),
-        sa.Column("is_gone", sa.Boolean(), nullable=False, server_default=sa.text("false")),
+        sa.Column(
+            "is_gone", sa.Boolean(), nullable=False, server_default=sa.text("false")
+        ),
         sa.Column("asked_at", MOMENT, nullable=True),
         sa.Column("kept_at", MOMENT, nullable=True),
     ),
-    "store_bundles": (sa.Column("agent_price_pesewas", sa.BigInteger(), nullable=True),),
+    "store_bundles": (
+        sa.Column("agent_price_pesewas", sa.BigInteger(), nullable=True),
+    ),
     "orders": (sa.Column("repriced_at", MOMENT, nullable=True),),
 }
 CHECKS = {

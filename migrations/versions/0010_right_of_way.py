@@ -15,7 +15,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("outbox", sa.Column("news_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "outbox", sa.Column("news_at", sa.DateTime(timezone=True), nullable=True)
+    )
 
 
 def downgrade() -> None:

@@ -30,7 +30,9 @@ def upgrade() -> None:
             ["store_id"], ["stores.id"], name=op.f("fk_order_drafts_store_id_stores")
         ),
         sa.ForeignKeyConstraint(
-            ["bundle_id"], ["bundles.id"], name=op.f("fk_order_drafts_bundle_id_bundles")
+            ["bundle_id"],
+            ["bundles.id"],
+            name=op.f("fk_order_drafts_bundle_id_bundles"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_drafts")),
     )

@@ -13,7 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column(
-        "sessions", sa.Column("own_device", sa.Boolean(), nullable=False, server_default=sa.false())
+        "sessions",
+        sa.Column(
+            "own_device", sa.Boolean(), nullable=False, server_default=sa.false()
+        ),
     )
 
 

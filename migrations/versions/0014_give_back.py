@@ -14,11 +14,16 @@ OWED = "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',
 
 
 def upgrade() -> None:
-    op.add_column("orders", sa.Column("given_back_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "orders", sa.Column("given_back_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.add_column("orders", sa.Column("given_back_by", sa.Text(), nullable=True))
     op.add_column("orders", sa.Column("given_back_how", sa.Text(), nullable=True))
     op.create_index(
-        "ix_orders_give_back", "orders", ["store_id", "id"], postgresql_where=sa.text(OWED)
+        "ix_orders_give_back",
+        "orders",
+        ["store_id", "id"],
+        postgresql_where=sa.text(OWED),
     )
     op.create_index(
         "ix_orders_done",

@@ -16,10 +16,14 @@ OWED = "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',
 
 
 def upgrade() -> None:
-    op.add_column("orders", sa.Column("release_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "orders", sa.Column("release_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.add_column("orders", sa.Column("release_by", postgresql.JSONB(), nullable=True))
     op.add_column("orders", sa.Column("release_refused", sa.Text(), nullable=True))
-    op.add_column("orders", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "orders", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.create_index(
         "ix_orders_release",
         "orders",
@@ -39,4 +43,6 @@ def downgrade() -> None:
 def _index_owed(paid: str) -> None:
     op.drop_index("ix_orders_give_back", "orders")
     where = sa.text(OWED.format(paid=paid))
-    op.create_index("ix_orders_give_back", "orders", ["store_id", "id"], postgresql_where=where)
+    op.create_index(
+        "ix_orders_give_back", "orders", ["store_id", "id"], postgresql_where=where
+    )

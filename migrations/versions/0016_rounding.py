@@ -27,10 +27,13 @@ DOUBTS = ("charged_again_pesewas", "may_be_back_pesewas")
 def upgrade() -> None:
     for column in LINK:
         op.add_column("supplier_state", column)
-    op.add_column("balance_reads", sa.Column("said", sa.Text(), nullable=False, server_default=""))
+    op.add_column(
+        "balance_reads", sa.Column("said", sa.Text(), nullable=False, server_default="")
+    )
     for name in DOUBTS:
         op.add_column(
-            "balance_reads", sa.Column(name, sa.BigInteger(), nullable=False, server_default="0")
+            "balance_reads",
+            sa.Column(name, sa.BigInteger(), nullable=False, server_default="0"),
         )
 
 

@@ -36,9 +36,18 @@ def counts(app: Flask) -> Callable[[], dict[str, int]]:
 
     def count() -> dict[str, int]:
         with app.app_context(), tenancy.across_stores():
-            tables = ("orders", "order_events", "postings", "entries", "outbox", "cases")
+            tables = (
+                "orders",
+                "order_events",
+                "postings",
+                "entries",
+                "outbox",
+                "cases",
+            )
             found: dict[str, Any] = {
-                table: db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+                table: db.session.execute(
+                    text(f"SELECT count(*) FROM {table}")
+                ).scalar_one()
                 for table in tables
             }
             acts = text("SELECT count(*) FROM audit WHERE NOT action = ANY(:refusals)")

@@ -58,7 +58,9 @@ class Scene:
         """An order of a store, taken to `state`. Returns its code."""
         self._keys += 1
         with self.inside(slug):
-            line = next(x for x in catalog.shelf() if x.network == network and x.mb == gb * 1024)
+            line = next(
+                x for x in catalog.shelf() if x.network == network and x.mb == gb * 1024
+            )
             placed = orders.place(
                 bundle_id=line.bundle_id,
                 recipient_msisdn=number,
@@ -69,7 +71,10 @@ class Scene:
             )
             code, order_id = placed.order.code, placed.order.id
             self._take(
-                code, order_id, state, news or News(raw_status=state, supplier_ref=f"SUP-{code}")
+                code,
+                order_id,
+                state,
+                news or News(raw_status=state, supplier_ref=f"SUP-{code}"),
             )
         return code
 
@@ -87,9 +92,13 @@ class Scene:
         if state == "unknown":
             orders.mark_unknown(order_id, claim.attempt, "read timeout")
         elif state == "refunded":
-            assert orders.advance(order_id, "refunded", text="Refused as invalid.", news=news)
+            assert orders.advance(
+                order_id, "refunded", text="Refused as invalid.", news=news
+            )
         elif state != "submitting":
-            assert orders.advance(order_id, "processing", text="The supplier has it.", news=news)
+            assert orders.advance(
+                order_id, "processing", text="The supplier has it.", news=news
+            )
             if state != "processing":
                 assert orders.advance(
                     order_id, state, text=f"The supplier says {state}.", news=news
@@ -121,7 +130,9 @@ class Scene:
         with self.everywhere():
             reconcile.renew()
 
-    def call(self, code: str | None = None, endpoint: str = "balance", **values: Any) -> None:
+    def call(
+        self, code: str | None = None, endpoint: str = "balance", **values: Any
+    ) -> None:
         refs = (self.find(code).order_ref,) if code else ()
         given = {
             "at": clock.now(),
@@ -135,9 +146,13 @@ class Scene:
             "duration_ms": 41,
         }
         with self.everywhere():
-            supply.record_call(endpoint=endpoint, order_refs=refs, values={**given, **values})
+            supply.record_call(
+                endpoint=endpoint, order_refs=refs, values={**given, **values}
+            )
 
-    def webhook(self, code: str | None, body: bytes = b'{"event":"x"}', **values: Any) -> None:
+    def webhook(
+        self, code: str | None, body: bytes = b'{"event":"x"}', **values: Any
+    ) -> None:
         ref = self.find(code).order_ref if code else None
         given = {
             "event_key": webhook_events.event_key(
@@ -154,7 +169,9 @@ class Scene:
         with self.everywhere(), transaction():
             webhook_events.keep({**given, **values})
 
-    def case(self, kind: str = "unknown_word", subject: str = "thing:1", **more: Any) -> int:
+    def case(
+        self, kind: str = "unknown_word", subject: str = "thing:1", **more: Any
+    ) -> int:
         with self.everywhere(), transaction():
             return cases.open_case(
                 kind, subject, more.pop("evidence", {"word": "flabbergasted"}), **more
@@ -162,9 +179,13 @@ class Scene:
 
     def case_of(self, code: str, kind: str = "contradiction") -> int:
         order = self.find(code)
-        return self.case(kind, f"order:{order.id}", store_id=order.store_id, order_id=order.id)
+        return self.case(
+            kind, f"order:{order.id}", store_id=order.store_id, order_id=order.id
+        )
 
-    def settle(self, case_id: int, action: str, words: str, seen: int | None = None) -> str:
+    def settle(
+        self, case_id: int, action: str, words: str, seen: int | None = None
+    ) -> str:
         with self.everywhere():
             return settling.settle(
                 case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen

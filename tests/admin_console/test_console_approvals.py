@@ -30,7 +30,9 @@ def read(scene: Scene, **changes: int | None) -> None:
 
 def bundle(scene: Scene, mb: int = 1024) -> Bundle:
     return next(
-        one for one in scene.ask(catalog.all_bundles) if (one.network, one.mb) == ("mtn", mb)
+        one
+        for one in scene.ask(catalog.all_bundles)
+        if (one.network, one.mb) == ("mtn", mb)
     )
 
 
@@ -40,7 +42,9 @@ def costs(scene: Scene, mb: int = 1024) -> tuple[int, int, bool]:
 
 
 def form(owner: Visitor) -> dict[str, str]:
-    return dict(re.findall(r'name="(seen-\d+)" value="(\w+)"', owner.get("/catalogue").text))
+    return dict(
+        re.findall(r'name="(seen-\d+)" value="(\w+)"', owner.get("/catalogue").text)
+    )
 
 
 def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(
@@ -48,10 +52,17 @@ def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(
 ) -> None:
     read(scene, YELLOW_1GB=600, YELLOW_2GB=700)
     assert costs(scene) == (600, 470, False)
-    assert costs(scene, 2048) == (900, 918, True), "the fall waits too: the higher of both counts"
+    assert costs(scene, 2048) == (900, 918, True), (
+        "the fall waits too: the higher of both counts"
+    )
     page = owner.get("/catalogue").text
-    assert "2 wait for your approval" in page and "agents 4.70" in page and "6.12" in page
-    assert "2 lines of the supplier&#39;s list wait for your approval" in owner.get("/").text
+    assert (
+        "2 wait for your approval" in page and "agents 4.70" in page and "6.12" in page
+    )
+    assert (
+        "2 lines of the supplier&#39;s list wait for your approval"
+        in owner.get("/").text
+    )
 
 
 def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(
@@ -59,7 +70,9 @@ def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(
 ) -> None:
     first = next(one for one in offers() if one.product_code == "YELLOW_1GB")
     with scene.everywhere():
-        wording = catalog.Wording(first.network, first.mb, first.product_name, first.capacity)
+        wording = catalog.Wording(
+            first.network, first.mb, first.product_name, first.capacity
+        )
         catalog.note_charge(wording, 600, clock.now())
     read(scene)
     page = owner.get("/catalogue").text
@@ -71,7 +84,9 @@ def test_a_list_that_repeats_a_cost_a_purchase_disproved_says_so(
     assert "A purchase was charged" not in owner.get("/catalogue").text
 
 
-@pytest.mark.parametrize(("cost", "waits"), [(473, False), (474, True), (447, False), (446, True)])
+@pytest.mark.parametrize(
+    ("cost", "waits"), [(473, False), (474, True), (447, False), (446, True)]
+)
 def test_three_in_a_hundred_pass_and_more_waits(
     owner: Visitor, scene: Scene, cost: int, waits: bool
 ) -> None:
@@ -83,13 +98,18 @@ def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -
     read(scene, YELLOW_1GB=600, YELLOW_2GB=1_000)
     first, second = bundle(scene).id, bundle(scene, 2048).id
     assert (
-        owner.post("/catalogue/approve", data={**form(owner), "line": str(first)}).status_code
+        owner.post(
+            "/catalogue/approve", data={**form(owner), "line": str(first)}
+        ).status_code
         == 303
     )
     assert costs(scene) == (600, 612, True)
     assert costs(scene, 2048) == (1_000, 918, False)
     assert (
-        owner.post("/catalogue/keep", data={**form(owner), "line": str(second)}).status_code == 303
+        owner.post(
+            "/catalogue/keep", data={**form(owner), "line": str(second)}
+        ).status_code
+        == 303
     )
     assert costs(scene, 2048) == (
         1_000,
@@ -97,7 +117,10 @@ def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -
         False,
     ), "left as it is, it is still not sold below cost"
     page = owner.get("/catalogue").text
-    assert "Left as agents have it" in page and "wait for your approval." not in owner.get("/").text
+    assert (
+        "Left as agents have it" in page
+        and "wait for your approval." not in owner.get("/").text
+    )
     read(scene, YELLOW_1GB=600, YELLOW_2GB=1_000)
     assert bundle(scene, 2048).asked_at is None, "the same list does not ask again"
     read(scene, YELLOW_1GB=600, YELLOW_2GB=1_100)
@@ -105,15 +128,24 @@ def test_one_line_is_approved_and_the_other_left(owner: Visitor, scene: Scene) -
     told = owner.get("/audit").text
     assert "approved the newest cost of" in told and "left the cost of" in told
     plain = unescape(re.sub(r"\s+", " ", told)).replace("\N{NO-BREAK SPACE}", " ")
-    assert "cost: GH₵ 6.00, before: GH₵ 4.60, agents pay: GH₵ 6.12, agents paid: GH₵ 4.70" in plain
-    assert "cost: GH₵ 10.00, before: GH₵ 9.00, agents pay: GH₵ 9.18, agents paid: GH₵ 9.18" in plain
+    assert (
+        "cost: GH₵ 6.00, before: GH₵ 4.60, agents pay: GH₵ 6.12, agents paid: GH₵ 4.70"
+        in plain
+    )
+    assert (
+        "cost: GH₵ 10.00, before: GH₵ 9.00, agents pay: GH₵ 9.18, agents paid: GH₵ 9.18"
+        in plain
+    )
 
 
 def test_all_at_once_and_pressed_twice(owner: Visitor, scene: Scene) -> None:
     read(scene, YELLOW_1GB=600, TELECEL_5GB=2_500, AT_PREMIUM_1GB=None)
     shown = form(owner)
     for _ in range(2):
-        assert owner.post("/catalogue/approve", data={**shown, "line": "all"}).status_code == 303
+        assert (
+            owner.post("/catalogue/approve", data={**shown, "line": "all"}).status_code
+            == 303
+        )
     assert costs(scene) == (600, 612, True)
     assert scene.ask(catalog.questions) == []
     assert [
@@ -134,26 +166,35 @@ def test_a_second_list_while_one_waits(owner: Visitor, scene: Scene) -> None:
     shown = form(owner)
     read(scene, YELLOW_1GB=650)
     owner.post("/catalogue/approve", data={**shown, "line": "all"})
-    assert costs(scene) == (650, 470, False), "what he read is not what the list says now"
+    assert costs(scene) == (650, 470, False), (
+        "what he read is not what the list says now"
+    )
     assert "a newer list says something else" in owner.get("/catalogue").text
     read(scene)
     assert costs(scene) == (460, 470, True), "the old price is back: nothing to ask"
     assert "for your approval" not in owner.get("/catalogue").text
 
 
-def test_a_bundle_taken_away_is_not_sold_and_waits(owner: Visitor, scene: Scene) -> None:
+def test_a_bundle_taken_away_is_not_sold_and_waits(
+    owner: Visitor, scene: Scene
+) -> None:
     read(scene, YELLOW_1GB=None)
     assert (bundle(scene).active, bundle(scene).is_sold) == (True, False)
     assert (
-        "Gone from the list, or not on sale there. Not sold since" in owner.get("/catalogue").text
+        "Gone from the list, or not on sale there. Not sold since"
+        in owner.get("/catalogue").text
     )
     read(scene)
     assert bundle(scene).is_sold and scene.ask(catalog.questions) == []
 
 
-def test_by_itself_asks_nothing_and_the_share_is_a_setting(owner: Visitor, scene: Scene) -> None:
+def test_by_itself_asks_nothing_and_the_share_is_a_setting(
+    owner: Visitor, scene: Scene
+) -> None:
     assert (
-        owner.post("/catalogue/approval", data={"above": "30,5", "by_itself": "1"}).status_code
+        owner.post(
+            "/catalogue/approval", data={"above": "30,5", "by_itself": "1"}
+        ).status_code
         == 422
     )
     wrong = owner.post("/catalogue/approval", data={"above": "lots"})
@@ -166,7 +207,10 @@ def test_by_itself_asks_nothing_and_the_share_is_a_setting(owner: Visitor, scene
     read(scene, YELLOW_1GB=600)
     assert costs(scene) == (600, 612, True)
     assert (
-        owner.post("/catalogue/approval", data={"above": "3", "by_itself": "1"}).status_code == 303
+        owner.post(
+            "/catalogue/approval", data={"above": "3", "by_itself": "1"}
+        ).status_code
+        == 303
     )
     read(scene, YELLOW_1GB=1_200)
     assert costs(scene) == (1_200, 1_224, True)
@@ -183,15 +227,23 @@ def test_only_the_owner_decides(logged_in, scene: Scene) -> None:
         and "When a list asks" not in page
     )
     for path in ("approve", "keep", "approval"):
-        assert finance.post(f"/catalogue/{path}", data={"line": "all"}).status_code == 403
+        assert (
+            finance.post(f"/catalogue/{path}", data={"line": "all"}).status_code == 403
+        )
     assert costs(scene) == (600, 470, False)
 
 
-@pytest.mark.parametrize("name", ["seen-", "seen-x", "seen-9999999999999999999", "seen-1"])
-def test_a_press_with_strange_words_does_nothing(owner: Visitor, scene: Scene, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["seen-", "seen-x", "seen-9999999999999999999", "seen-1"]
+)
+def test_a_press_with_strange_words_does_nothing(
+    owner: Visitor, scene: Scene, name: str
+) -> None:
     read(scene, YELLOW_1GB=600)
     assert (
-        owner.post("/catalogue/approve", data={name: "x" * 500, "line": "\u0000"}).status_code
+        owner.post(
+            "/catalogue/approve", data={name: "x" * 500, "line": "\u0000"}
+        ).status_code
         == 303
     )
     assert costs(scene) == (600, 470, False)

@@ -60,13 +60,25 @@ def test_the_last_proof_is_told_with_its_figures_and_those_before_are_listed(
     page = owner.get("/books").text
     books, accounts = scene.ask(ledger.books), scene.ask(ledger.platform_balances)
     assert "The books hold" in page
-    assert f"{books.entries} entries in {books.postings} postings sum to GH₵{NBSP}0.00" in page
+    assert (
+        f"{books.entries} entries in {books.postings} postings sum to GH₵{NBSP}0.00"
+        in page
+    )
     for one in (first, last):
         assert one.short_hash in page and one.hash in page
     assert page.index(last.short_hash) < page.index(first.short_hash)
     assert 'class="strip"' in page
-    for name in ("supplier_float", "in_flight", "bank", "margin", "price_variance", "write_off"):
-        assert f">{accounts[name] / 100:,.2f}</td>" in page.replace("\N{MINUS SIGN}", "-"), name
+    for name in (
+        "supplier_float",
+        "in_flight",
+        "bank",
+        "margin",
+        "price_variance",
+        "write_off",
+    ):
+        assert f">{accounts[name] / 100:,.2f}</td>" in page.replace(
+            "\N{MINUS SIGN}", "-"
+        ), name
 
 
 def test_books_that_do_not_hold_are_said_first_and_loudly(
@@ -89,17 +101,24 @@ def test_a_failed_proof_stays_in_the_table_among_many_that_held(
 ) -> None:
     drift()
     failed = prove()
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"
+    )
     held = [prove() for _ in range(11)]
     page = owner.get("/books").text
     assert failed.hash in page and held[-1].hash in page
     assert held[0].hash not in page
     assert "The books hold" in page
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"
+    )
 
 
 def test_an_overdue_proof_is_said(
-    owner: Visitor, scene: Scene, prove: Callable[[], Proof], jump: Callable[[float], None]
+    owner: Visitor,
+    scene: Scene,
+    prove: Callable[[], Proof],
+    jump: Callable[[float], None],
 ) -> None:
     prove()
     assert "should be every hour" not in owner.get("/").text
@@ -126,7 +145,9 @@ def scene_page(scene: Scene) -> str:
         return render_template("console/_proof_panel.html", **books._panel(None))
 
 
-def test_books_never_proven_become_overdue_too(scene: Scene, jump: Callable[[float], None]) -> None:
+def test_books_never_proven_become_overdue_too(
+    scene: Scene, jump: Callable[[float], None]
+) -> None:
     jump(2 * config.current().proof_every_s + 1)
     (problem,) = scene.ask(lambda: overview.problems(availability.now()))
     assert "have never been proven" in problem.sentence
@@ -162,7 +183,9 @@ def test_the_button_leaves_a_request_whose_result_shows_by_itself(
 def drawn(*proofs: Any) -> dict[str, str]:
     svg = ElementTree.fromstring(proof_strip.draw(proofs, END, 48, "<summary>").svg)
     assert next(iter(svg)).text == "<summary>"
-    return {str(part.get("class")): str(part.get("d")) for part in svg if part.get("class")}
+    return {
+        str(part.get("class")): str(part.get("d")) for part in svg if part.get("class")
+    }
 
 
 def at(hours_ago: float, sealed: int = 0, ok: bool = True) -> Any:
@@ -171,22 +194,31 @@ def at(hours_ago: float, sealed: int = 0, ok: bool = True) -> Any:
 
 def test_a_bar_stands_at_its_hour_and_is_as_high_as_what_it_sealed() -> None:
     paths = drawn(at(0, 10), at(24, 0), at(47.5, 0))
-    assert paths["strip-held"] == "M985 60h15v-60h-15zM492 60h15v-8h-15zM10 60h15v-8h-15z"
+    assert (
+        paths["strip-held"] == "M985 60h15v-60h-15zM492 60h15v-8h-15zM10 60h15v-8h-15z"
+    )
     assert "strip-failed" not in paths
 
 
 def test_the_strip_of_the_first_day_begins_with_the_first_proof() -> None:
     assert proof_strip.draw([at(0), at(1)], END, 48, "").hours == proof_strip.LEAST_H
-    assert drawn(at(0, 10), at(1, 0))["strip-held"] == "M938 60h62v-60h-62zM860 60h62v-8h-62z"
+    assert (
+        drawn(at(0, 10), at(1, 0))["strip-held"]
+        == "M938 60h62v-60h-62zM860 60h62v-8h-62z"
+    )
     assert proof_strip.draw([at(0), at(20)], END, 48, "").hours == 21
     assert proof_strip.draw([at(0), at(80)], END, 48, "").hours == 48
 
 
-def test_what_there_is_and_whose_it_is_are_one_sum(owner: Visitor, scene: Scene) -> None:
+def test_what_there_is_and_whose_it_is_are_one_sum(
+    owner: Visitor, scene: Scene
+) -> None:
     for state in ("completed", "processing", "queued", "refunded"):
         scene.order(state)
     page = owner.get("/books").text
-    sums = re.findall(r'All together.*?<td class="num strong"[^>]*>([^<]+)</td>', page, re.DOTALL)
+    sums = re.findall(
+        r'All together.*?<td class="num strong"[^>]*>([^<]+)</td>', page, re.DOTALL
+    )
     assert len(sums) == 2 and sums[0] == sums[1]
     assert "the same as what there is" in page
 
@@ -207,7 +239,9 @@ def test_rounding_and_charges_off_the_list_are_shown_line_by_line(
     )
 
 
-def test_a_failed_proof_is_a_hollow_bar_of_full_height_and_old_ones_are_left_out() -> None:
+def test_a_failed_proof_is_a_hollow_bar_of_full_height_and_old_ones_are_left_out() -> (
+    None
+):
     paths = drawn(at(48, 0, ok=False), at(49, 5), at(-1, 5))
     assert paths["strip-failed"] == "M0 60h15v-60h-15z"
     assert "strip-held" not in paths

@@ -21,13 +21,16 @@ from core.supplier import supply
 from fulfilment import jobs
 
 CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
 )
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=8),
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+        CHROMIUM is None,
+        reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
 AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()
@@ -37,7 +40,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
 
@@ -46,7 +51,9 @@ def browser() -> Iterator[Browser]:
 def address(app: Flask) -> Iterator[str]:
     """The application on a port of its own; the address of the console there."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield f"http://admin.localhost:{server.server_port}"
     server.shutdown()
@@ -68,7 +75,9 @@ def console(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         context.set_default_timeout(10_000)
         context.on(
             "console",
-            lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+            lambda m: (
+                complaints.append(m.text) if m.type in ("error", "warning") else None
+            ),
         )
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
@@ -129,9 +138,13 @@ def busy(scene: Scene) -> list[str]:
     )
     scene.change_order(codes[1], wait_reason="float")
     scene.ask(proof.prove)
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"
+    )
     scene.ask(proof.prove)
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"
+    )
     scene.settle(scene.case(), "close", "it means pending")
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     return [
@@ -235,7 +248,8 @@ def test_a_proof_asked_for_shows_without_navigation(
     expect(page.get_by_text("The books hold", exact=True)).to_be_visible()
     expect(
         page.get_by_role(
-            "img", name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3")
+            "img",
+            name=re.compile("The proofs of the last 48 hours as bars: 1 of the 3"),
         )
     ).to_be_visible()
     assert judged(page) == []
@@ -251,7 +265,8 @@ def test_the_same_without_scripts(
     page.get_by_role("button", name="Sync catalogue now").click()
     expect(page.get_by_text("Asking the supplier.")).to_be_visible()
     scene.finish(owner_row(), True, "9 products read: nothing changed.")
-    expect(page.get_by_text("Sync catalogue: done")).to_be_visible()  # reloaded by itself
+    # reloaded by itself
+    expect(page.get_by_text("Sync catalogue: done")).to_be_visible()
 
 
 @pytest.fixture
@@ -265,7 +280,9 @@ def owner_row(scene: Scene) -> Callable[[], int]:
 
         return int(
             scene.ask(
-                lambda: db.session.scalar(text("SELECT max(id) FROM outbox WHERE order_id IS NULL"))
+                lambda: db.session.scalar(
+                    text("SELECT max(id) FROM outbox WHERE order_id IS NULL")
+                )
             )
         )
 
@@ -301,12 +318,17 @@ def test_a_pause_is_folded_until_it_is_wanted(console: Callable[..., Page]) -> N
     expect(page.get_by_role("button", name="Resume MTN")).to_be_visible()
 
 
-def test_the_plot_draws_both_lines(console: Callable[..., Page], busy: list[str]) -> None:
+def test_the_plot_draws_both_lines(
+    console: Callable[..., Page], busy: list[str]
+) -> None:
     page = console()
     plot = page.get_by_role("img", name=re.compile("The float over the last 24 hours"))
     expect(plot).to_be_visible()
     for line in ("chart-ours", "chart-theirs", "chart-area"):
-        assert plot.locator(f".{line}").evaluate("e => e.getBoundingClientRect().width") >= 0
+        assert (
+            plot.locator(f".{line}").evaluate("e => e.getBoundingClientRect().width")
+            >= 0
+        )
         assert plot.locator(f".{line}").count() == 1
     stroke = plot.locator(".chart-ours").evaluate("e => getComputedStyle(e).stroke")
     assert stroke not in (
@@ -336,7 +358,9 @@ def test_a_case_is_settled_with_the_keyboard_alone_and_without_scripts(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_a_reset_link_is_shown_once_and_is_clean(console: Callable[..., Page], width: int) -> None:
+def test_a_reset_link_is_shown_once_and_is_clean(
+    console: Callable[..., Page], width: int
+) -> None:
     page = console(width)
     page.goto("/people")
     page.get_by_role("button", name="Make a reset link for ama@example.test").click()

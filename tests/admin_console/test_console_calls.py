@@ -24,7 +24,9 @@ def ids(scene: Scene) -> list[int]:
     scene.call(endpoint="balance")
     scene.call(endpoint="products")
     scene.call(code, "status")
-    scene.call(endpoint="balance", outcome="no_answer", http_status=None, duration_ms=30_120)
+    scene.call(
+        endpoint="balance", outcome="no_answer", http_status=None, duration_ms=30_120
+    )
     return [call.id for call in scene.ask(lambda: supply.calls(limit=50))]
 
 
@@ -54,7 +56,14 @@ def test_calls_are_filtered_by_endpoint_and_reference(
 
 @pytest.mark.parametrize(
     "query",
-    ["before=x", "before=" + "9" * 40, "q=%00", "q=%FF", "q=" + "A" * 3_000, "endpoint[]=x"],
+    [
+        "before=x",
+        "before=" + "9" * 40,
+        "q=%00",
+        "q=%FF",
+        "q=" + "A" * 3_000,
+        "endpoint[]=x",
+    ],
 )
 def test_odd_questions_get_a_page(owner: Visitor, ids: list[int], query: str) -> None:
     assert owner.get(f"/calls?{query}").status_code in (200, 400)
@@ -72,11 +81,14 @@ def test_calls_follow_by_keyset(
 
 
 def test_one_call_shows_both_bodies_folded(owner: Visitor, scene: Scene) -> None:
-    scene.call(endpoint="balance", request_body="what we sent", response_body="what came back")
+    scene.call(
+        endpoint="balance", request_body="what we sent", response_body="what came back"
+    )
     call = scene.ask(lambda: supply.calls(limit=1))[0]
     page = owner.get(f"/calls/{call.id}").text
     assert re.search(
-        r"<details[^>]*><summary>What we sent</summary><pre[^>]*>what we sent</pre></details>", page
+        r"<details[^>]*><summary>What we sent</summary><pre[^>]*>what we sent</pre></details>",
+        page,
     )
     assert re.search(
         r"<details[^>]*><summary>What came back</summary><pre[^>]*>what came back</pre></details>",
@@ -94,7 +106,13 @@ def test_a_call_that_was_never_answered_says_so(owner: Visitor, scene: Scene) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/calls/0", "/calls/999999999999999999", "/calls/9999999999999999999999", "/calls/x"]
+    "path",
+    [
+        "/calls/0",
+        "/calls/999999999999999999",
+        "/calls/9999999999999999999999",
+        "/calls/x",
+    ],
 )
 def test_an_unknown_call_is_404(owner: Visitor, path: str) -> None:
     assert owner.get(path).status_code == 404

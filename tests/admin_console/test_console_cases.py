@@ -22,7 +22,9 @@ def test_a_case_shows_its_evidence_and_its_order(owner: Visitor, scene: Scene) -
     code = scene.order("completed", slug="kofi")
     scene.case_of(code)
     scene.case(
-        "unexpected_charge", "float", evidence={"difference_pesewas": -1_250, "nothing": None}
+        "unexpected_charge",
+        "float",
+        evidence={"difference_pesewas": -1_250, "nothing": None},
     )
     page = owner.get("/cases").text
     for words in (
@@ -42,7 +44,9 @@ def test_of_much_evidence_the_first_and_the_newest_stand_open(
     for number in range(times):
         scene.case(evidence={"word": f"word-{number}"})
     page = owner.get("/cases").text
-    hidden = page.partition('<details class="more"><summary>Seen')[2].partition("</details>")[0]
+    hidden = page.partition('<details class="more"><summary>Seen')[2].partition(
+        "</details>"
+    )[0]
     assert [number for number in range(times) if f"word-{number}" in hidden] == list(
         range(1, 1 + folded)
     )
@@ -50,10 +54,13 @@ def test_of_much_evidence_the_first_and_the_newest_stand_open(
     assert (f"Seen {folded} times in between" in page) == bool(folded)
 
 
-def test_closing_a_case_keeps_the_words_of_the_person(owner: Visitor, scene: Scene) -> None:
+def test_closing_a_case_keeps_the_words_of_the_person(
+    owner: Visitor, scene: Scene
+) -> None:
     case_id = scene.case()
     answer = owner.post(
-        f"/cases/{case_id}/close", {"resolution": " Asked the supplier:\nit means pending. "}
+        f"/cases/{case_id}/close",
+        {"resolution": " Asked the supplier:\nit means pending. "},
     )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/cases")
     assert scene.ask(lambda: cases.open_cases(9)) == []
@@ -61,17 +68,24 @@ def test_closing_a_case_keeps_the_words_of_the_person(owner: Visitor, scene: Sce
     assert "Closed with words." in page and "No open cases" in page
     line = scene.ask(lambda: audit.recent(1))[0]
     assert line.action == "close_case"
-    assert line.detail["resolution"] == "Closed with words. “Asked the supplier: it means pending.”"
+    assert (
+        line.detail["resolution"]
+        == "Closed with words. “Asked the supplier: it means pending.”"
+    )
 
 
 @pytest.mark.parametrize("resolution", [None, "", "  ", "\x00"])
 def test_a_case_is_not_closed_without_a_word(
-    owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], resolution: str | None
+    owner: Visitor,
+    scene: Scene,
+    counts: Callable[[], dict[str, int]],
+    resolution: str | None,
 ) -> None:
     case_id, other = scene.case(), scene.case("unexpected_charge", "float")
     before = counts()
     answer = owner.post(
-        f"/cases/{case_id}/close", {} if resolution is None else {"resolution": resolution}
+        f"/cases/{case_id}/close",
+        {} if resolution is None else {"resolution": resolution},
     )
     assert answer.status_code == 422
     assert f'id="resolution-{case_id}-error"' in answer.text
@@ -80,9 +94,13 @@ def test_a_case_is_not_closed_without_a_word(
     assert len(scene.ask(lambda: cases.open_cases(9))) == 2
 
 
-@pytest.mark.parametrize("case_id", ["0", "999999999999999999", "99999999999999999999999", "x"])
+@pytest.mark.parametrize(
+    "case_id", ["0", "999999999999999999", "99999999999999999999999", "x"]
+)
 def test_an_unknown_case_is_404(owner: Visitor, case_id: str) -> None:
-    assert owner.post(f"/cases/{case_id}/close", {"resolution": "done"}).status_code == 404
+    assert (
+        owner.post(f"/cases/{case_id}/close", {"resolution": "done"}).status_code == 404
+    )
 
 
 def test_a_case_closed_already_says_so(owner: Visitor, scene: Scene) -> None:
@@ -101,18 +119,28 @@ def test_a_rise_of_the_float_is_booked_once_it_was_read_back(
     case = scene.ask(lambda: cases.open_cases(9))[0]
     assert case.kind == "float_funded"
     owner.refused(
-        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "49999"}), "The amount is GH₵"
+        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "49999"}),
+        "The amount is GH₵",
     )
     asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "50000"})
     assert asks.status_code == 200
-    for words in (f"GH₵{NBSP}500.00", "from the bank into the float", "Float funded", "Yes, book"):
+    for words in (
+        f"GH₵{NBSP}500.00",
+        "from the bank into the float",
+        "Float funded",
+        "Yes, book",
+    ):
         assert words in asks.text, words
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 200_000
-    fields = dict(re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks.text))
+    fields = dict(
+        re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks.text)
+    )
     answer = owner.post(f"/cases/{case.id}/confirm_funding", fields)
     assert answer.status_code == 303
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 250_000
-    assert f"GH₵{NBSP}500.00 is booked as funding of the float" in owner.get("/cases").text
+    assert (
+        f"GH₵{NBSP}500.00 is booked as funding of the float" in owner.get("/cases").text
+    )
     again = owner.post(f"/cases/{case.id}/confirm_funding", fields)
     assert "closed already" in owner.refused(again)
     assert scene.ask(ledger.platform_balances)["supplier_float"] == 250_000
@@ -129,21 +157,32 @@ def test_what_may_have_come_back_is_booked_as_funding_only_when_the_owner_says_s
     scene.balance(float_now + 70_000)
     case = scene.ask(lambda: cases.open_cases(9))[0]
     page = owner.get(f"/cases/{case.id}").text
-    assert re.findall(r'name="seen" value="([0-9]+)"', page)[:2] == [str(70_000 - back), "70000"]
+    assert re.findall(r'name="seen" value="([0-9]+)"', page)[:2] == [
+        str(70_000 - back),
+        "70000",
+    ]
     assert "all of it was paid in" in page
-    asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": str(70_000 - back)}).text
-    assert "may have come back for failed orders" in asks and "go back and book all of it" in asks
+    asks = owner.post(
+        f"/cases/{case.id}/confirm_funding", {"seen": str(70_000 - back)}
+    ).text
+    assert (
+        "may have come back for failed orders" in asks
+        and "go back and book all of it" in asks
+    )
     asks = owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "70000"}).text
     assert "you say that it did not" in asks and f"book GH₵{NBSP}700.00" in asks
     owner.refused(
-        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "69999"}), "The amount is GH₵"
+        owner.post(f"/cases/{case.id}/confirm_funding", {"seen": "69999"}),
+        "The amount is GH₵",
     )
     fields = dict(re.findall(r'name="(resolution|seen|confirm)" value="([^"]*)"', asks))
     assert owner.post(f"/cases/{case.id}/confirm_funding", fields).status_code == 303
     assert scene.ask(ledger.platform_balances)["supplier_float"] == float_now + 70_000
 
 
-def test_only_a_question_about_funding_can_be_booked(owner: Visitor, scene: Scene) -> None:
+def test_only_a_question_about_funding_can_be_booked(
+    owner: Visitor, scene: Scene
+) -> None:
     case_id = scene.case()
     assert f"/cases/{case_id}/confirm_funding" not in owner.get("/cases").text
     answer = owner.post(f"/cases/{case_id}/confirm_funding", {"seen": "5"})
@@ -182,7 +221,10 @@ def given_back(scene: Scene, charged: int | None = None) -> tuple[str, int]:
     order = scene.find(code)
     with scene.inside("ama"):
         orders.advance(
-            order.id, "failed", text="Failed.", news=News("failed", failure_reason="wrong number")
+            order.id,
+            "failed",
+            text="Failed.",
+            news=News("failed", failure_reason="wrong number"),
         )
         orders.advance(order.id, "refunded", text="The watch is over.")
     return code, scene.ask(lambda: cases.of_kind(order.id, "supplier_money")[-1].id)
@@ -190,7 +232,9 @@ def given_back(scene: Scene, charged: int | None = None) -> tuple[str, int]:
 
 def postings(scene: Scene, code: str) -> list[str]:
     order = scene.find(code)
-    return scene.ask(lambda: [posting.kind for posting, _legs in ledger.postings_of(order.id)])
+    return scene.ask(
+        lambda: [posting.kind for posting, _legs in ledger.postings_of(order.id)]
+    )
 
 
 def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(
@@ -199,11 +243,18 @@ def test_buttons_name_the_amount_they_move_and_only_legal_ones_show(
     _, case_id = given_back(scene, 2_345)
     other = scene.case_of(scene.order("completed", slug="kofi"))
     page = owner.get("/cases").text
-    for words in (f"Write off GH₵{NBSP}23.45…", f"GH₵{NBSP}23.45 came back", "Look again"):
+    for words in (
+        f"Write off GH₵{NBSP}23.45…",
+        f"GH₵{NBSP}23.45 came back",
+        "Look again",
+    ):
         assert words in page, words
     assert f'formaction="/cases/{case_id}/write_off" name="seen" value="2345"' in page
     assert f"/cases/{case_id}/accept_loss" not in page
-    assert f"/cases/{other}/write_off" not in page and f"/cases/{other}/give_back" not in page
+    assert (
+        f"/cases/{other}/write_off" not in page
+        and f"/cases/{other}/give_back" not in page
+    )
     assert f'action="/cases/{other}/look_again"' in page
     assert "stays in flight in our books" in page
     assert "_pesewas" not in page and "order_is" not in page
@@ -254,7 +305,8 @@ def test_an_amount_that_is_not_the_one_now_moves_nothing(
 
 
 @pytest.mark.parametrize(
-    "action", ["write_off", "money_came_back", "accept_loss", "advance", "../close", "%00"]
+    "action",
+    ["write_off", "money_came_back", "accept_loss", "advance", "../close", "%00"],
 )
 def test_nothing_is_done_without_a_word_or_for_another_kind(
     owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], action: str
@@ -270,10 +322,15 @@ def test_nothing_is_done_without_a_word_or_for_another_kind(
     assert counts() == before
 
 
-def test_looking_again_keeps_the_case_and_leads_to_it(owner: Visitor, scene: Scene) -> None:
+def test_looking_again_keeps_the_case_and_leads_to_it(
+    owner: Visitor, scene: Scene
+) -> None:
     code, case_id = given_back(scene)
     answer = owner.post(f"/cases/{case_id}/look_again")
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"/cases/{case_id}")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        f"/cases/{case_id}",
+    )
     assert "The supplier is asked" in owner.get(f"/cases/{case_id}").text
     assert "Owner asked for a check." in owner.get(f"/orders/{code}").text
     assert "asked the supplier again for" in owner.get("/audit").text
@@ -285,7 +342,10 @@ def test_what_may_be_done_later_says_when(
     code = scene.order("unknown")
     case_id = scene.case_of(code, "unknown_too_long")
     early = owner.get(f"/cases/{case_id}").text
-    assert "Sending it again is not possible yet. A purchase call may still be under way." in early
+    assert (
+        "Sending it again is not possible yet. A purchase call may still be under way."
+        in early
+    )
     assert "Never bought" not in early
     jump(400)
     late = owner.get(f"/cases/{case_id}").text
@@ -296,7 +356,8 @@ def test_what_may_be_done_later_says_when(
     asked = owner.post(f"/cases/{case_id}/send_again", {"resolution": "Kwame: never"})
     assert scene.find(code).order_ref in asked.text and "nothing moves" in asked.text
     owner.post(
-        f"/cases/{case_id}/send_again", {"resolution": "Kwame: never", "confirm": "send_again"}
+        f"/cases/{case_id}/send_again",
+        {"resolution": "Kwame: never", "confirm": "send_again"},
     )
     assert scene.find(code).state == "queued"
 
@@ -315,7 +376,10 @@ def test_a_charge_nobody_explains_is_accepted_on_the_page(
         "Our books say",
     ):
         assert words in page, words
-    path, form = f"/cases/{case.id}/accept_loss", {"resolution": "a fee", "seen": "1000"}
+    path, form = (
+        f"/cases/{case.id}/accept_loss",
+        {"resolution": "a fee", "seen": "1000"},
+    )
     assert "Buying goes on afterwards." in owner.post(path, form).text
     assert owner.post(path, {**form, "confirm": "accept_loss"}).status_code == 303
     balances = scene.ask(ledger.platform_balances)
@@ -328,7 +392,9 @@ def test_what_a_person_attests_is_read_back(
 ) -> None:
     case_id = scene.case_of(scene.order("unknown"), "resend_limit")
     jump(400)
-    asked = owner.post(f"/cases/{case_id}/{action}", {"resolution": "never", "seen": "2367"}).text
+    asked = owner.post(
+        f"/cases/{case_id}/{action}", {"resolution": "never", "seen": "2367"}
+    ).text
     assert "they say it was never bought" in asked and "If they are wrong" in asked
 
 
@@ -336,7 +402,9 @@ def test_a_late_success_reads_back_what_is_booked(owner: Visitor, scene: Scene) 
     code, _ = given_back(scene)
     case_id = scene.case_of(code, "late_success")
     form = {"resolution": "ours", "seen": "2320"}
-    assert "was never given back" in owner.post(f"/cases/{case_id}/accept_loss", form).text
+    assert (
+        "was never given back" in owner.post(f"/cases/{case_id}/accept_loss", form).text
+    )
     refused = scene.order("refunded", number="+233241234568")
     other = scene.case_of(refused, "late_success")
     assert "it is booked first" in owner.post(f"/cases/{other}/accept_loss", form).text
@@ -348,7 +416,10 @@ def test_a_failed_order_s_money_is_given_back_after_a_second_look(
     code = scene.order("failed")
     case_id = scene.case_of(code, "unknown_too_long")
     form = {"resolution": "enough", "seen": "2367"}
-    assert "before the watch is over" in owner.post(f"/cases/{case_id}/give_back", form).text
+    assert (
+        "before the watch is over"
+        in owner.post(f"/cases/{case_id}/give_back", form).text
+    )
     owner.post(f"/cases/{case_id}/give_back", {**form, "confirm": "give_back"})
     assert scene.find(code).state == "refunded"
     page = owner.get(f"/orders/{code}").text
@@ -386,9 +457,13 @@ def test_an_empty_page_says_so(owner: Visitor) -> None:
 
 
 @pytest.mark.parametrize("kind", cases.KINDS)
-def test_every_kind_has_a_short_name_and_a_page(owner: Visitor, scene: Scene, kind: str) -> None:
+def test_every_kind_has_a_short_name_and_a_page(
+    owner: Visitor, scene: Scene, kind: str
+) -> None:
     case_id = scene.case(
-        kind, "float", evidence={"brand_new_pesewas": 5, "brand_new": ["a", 1], "at_all": True}
+        kind,
+        "float",
+        evidence={"brand_new_pesewas": 5, "brand_new": ["a", 1], "at_all": True},
     )
     page = owner.get(f"/cases/{case_id}").text
     assert case_words.SHORT[kind]

@@ -26,32 +26,44 @@ def test_every_bundle_shows_cost_and_agent_price(owner: Visitor, scene: Scene) -
     assert owner.get("/catalogue").text.count("Hidden") == 3
 
 
-def test_the_diff_of_the_last_sync_names_what_changed(owner: Visitor, scene: Scene) -> None:
+def test_the_diff_of_the_last_sync_names_what_changed(
+    owner: Visitor, scene: Scene
+) -> None:
     first = offers()
     dearer = replace(first[0], cost_pesewas=first[0].cost_pesewas + 5_000)
-    fresh = replace(first[0], product_code="NEW", capacity="50GB", mb=51_200, cost_pesewas=20_000)
+    fresh = replace(
+        first[0], product_code="NEW", capacity="50GB", mb=51_200, cost_pesewas=20_000
+    )
     with scene.everywhere():
         catalog.apply_sync("datamart", [dearer, *first[1:], fresh])
     page = owner.get("/catalogue").text
     assert "MTN 50 GB" in page
     assert "dearer by 50.00" in page
-    assert "ama: MTN 1 GB" in page and "kofi: MTN 1 GB" in page, "who fell below the floor"
+    assert "ama: MTN 1 GB" in page and "kofi: MTN 1 GB" in page, (
+        "who fell below the floor"
+    )
 
 
 def test_a_failed_sync_says_why(owner: Visitor, scene: Scene) -> None:
     with scene.everywhere():
-        catalog.record_failed_sync("The supplier's list was empty. Nothing was changed.")
+        catalog.record_failed_sync(
+            "The supplier's list was empty. Nothing was changed."
+        )
     page = owner.get("/catalogue").text
     assert "Failed" in page and "list was empty" in page
 
 
-def test_before_the_first_sync_the_page_says_what_to_do(owner: Visitor, scene: Scene) -> None:
+def test_before_the_first_sync_the_page_says_what_to_do(
+    owner: Visitor, scene: Scene
+) -> None:
     scene.sql("DELETE FROM store_bundles")
     scene.sql("UPDATE bundles SET active = false")
     assert "No bundles yet: the last sync left nothing to sell" in owner.get("/").text
 
 
-def test_sync_leaves_a_request_whose_answer_shows_by_itself(owner: Visitor, scene: Scene) -> None:
+def test_sync_leaves_a_request_whose_answer_shows_by_itself(
+    owner: Visitor, scene: Scene
+) -> None:
     answer = owner.post("/catalogue/sync")
     assert answer.status_code == 303
     place = answer.headers["Location"]
@@ -99,7 +111,9 @@ def test_all_sales_stop_and_start(owner: Visitor, scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("reason", [None, "", "   ", "\x00\x01", "\u200b"])
-@pytest.mark.parametrize("path", ["/catalogue/networks/mtn/pause", "/catalogue/sales/pause"])
+@pytest.mark.parametrize(
+    "path", ["/catalogue/networks/mtn/pause", "/catalogue/sales/pause"]
+)
 def test_a_pause_needs_a_reason(
     owner: Visitor,
     scene: Scene,
@@ -112,9 +126,14 @@ def test_a_pause_needs_a_reason(
     assert answer.status_code == 422
     assert "Say why; it is shown with the pause." in answer.text
     assert counts() == before
-    assert scene.ask(catalog.paused_networks) == {} and scene.ask(catalog.sales_paused) is None
+    assert (
+        scene.ask(catalog.paused_networks) == {}
+        and scene.ask(catalog.sales_paused) is None
+    )
 
 
 def test_an_unknown_network_is_404(owner: Visitor) -> None:
-    assert owner.post("/catalogue/networks/glo/pause", {"reason": "x"}).status_code == 404
+    assert (
+        owner.post("/catalogue/networks/glo/pause", {"reason": "x"}).status_code == 404
+    )
     assert owner.post("/catalogue/networks/glo/resume").status_code == 404

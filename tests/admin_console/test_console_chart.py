@@ -22,7 +22,9 @@ def draw(ours: list[Point], theirs: list[Point], summary: str = "float") -> char
 
 def paths(drawn: chart.Chart, css_class: str) -> list[str]:
     return [
-        p.get("d", "") for p in ElementTree.fromstring(drawn.svg) if p.get("class") == css_class
+        p.get("d", "")
+        for p in ElementTree.fromstring(drawn.svg)
+        if p.get("class") == css_class
     ]
 
 
@@ -33,7 +35,11 @@ def test_a_step_holds_until_the_next_posting() -> None:
 
 
 def test_reads_are_dots_at_their_own_time_and_height() -> None:
-    theirs = [Point(START, 40_000), Point(START + timedelta(hours=6), 40_000), Point(END, 0)]
+    theirs = [
+        Point(START, 40_000),
+        Point(START + timedelta(hours=6), 40_000),
+        Point(END, 0),
+    ]
     (dots,) = paths(draw([], theirs), "chart-theirs")
     assert dots == "M0 0h0M250 0h0M1000 240h0"
 

@@ -19,10 +19,14 @@ OWNER = {"email": "owner@example.test", "password": PASSWORD}
 
 def plain(html: str, email: str) -> str:
     """A page without what may differ from one answer to the next: tokens and the typed e-mail."""
-    return re.sub(r'name="csrf_token" value="[^"]*"|X-CSRFToken[^}]*', "", html).replace(email, "")
+    return re.sub(
+        r'name="csrf_token" value="[^"]*"|X-CSRFToken[^}]*', "", html
+    ).replace(email, "")
 
 
-def test_the_owner_logs_in_and_sees_the_overview(visitor: Callable[[str], Visitor]) -> None:
+def test_the_owner_logs_in_and_sees_the_overview(
+    visitor: Callable[[str], Visitor],
+) -> None:
     console = visitor("admin")
     answer = console.post("/login", OWNER)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
@@ -83,7 +87,9 @@ def test_every_refused_log_in_gets_the_same_answer(
     visitor: Callable[[str], Visitor], email: str, password: str
 ) -> None:
     console = visitor("admin")
-    known = console.post("/login", {"email": "who@example.test", "password": "wrong password"})
+    known = console.post(
+        "/login", {"email": "who@example.test", "password": "wrong password"}
+    )
     answer = console.post("/login", {"email": email, "password": password})
     assert answer.status_code == known.status_code == 422
     assert "do not open the console" in answer.text
@@ -100,17 +106,27 @@ def test_an_agents_log_in_does_not_open_the_console(
     with portal.client.session_transaction(base_url=portal.base_url) as session:
         token = session["_user_id"]
     answer = Visitor(app, "admin", token).get("/stores")
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/stores")
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        "/login?next=/stores",
+    )
 
 
-def test_an_agent_with_a_console_token_is_turned_away(logged_in: Callable[..., Visitor]) -> None:
+def test_an_agent_with_a_console_token_is_turned_away(
+    logged_in: Callable[..., Visitor],
+) -> None:
     # A session made before the person lost the platform role.
-    assert logged_in("ama@example.test", "console").get("/").headers["Location"] == "/login"
+    assert (
+        logged_in("ama@example.test", "console").get("/").headers["Location"]
+        == "/login"
+    )
 
 
 def test_losing_the_role_ends_the_session(owner: Visitor, scene: Scene) -> None:
     assert owner.get("/").status_code == 200
-    scene.sql("UPDATE users SET platform_role = 'none' WHERE email = 'owner@example.test'")
+    scene.sql(
+        "UPDATE users SET platform_role = 'none' WHERE email = 'owner@example.test'"
+    )
     assert owner.get("/").status_code == 303
 
 
@@ -135,7 +151,9 @@ def test_while_others_guess_the_owner_waits_a_moment_from_a_new_address_and_not_
     for n in range(5):
         wrong = {**OWNER, "password": "guess"}
         assert (
-            stranger.post("/login", wrong, environ_base={"REMOTE_ADDR": f"10.1.0.{n}"}).status_code
+            stranger.post(
+                "/login", wrong, environ_base={"REMOTE_ADDR": f"10.1.0.{n}"}
+            ).status_code
             == 422
         )
     new = {"REMOTE_ADDR": "10.2.0.1"}
@@ -149,7 +167,9 @@ def test_while_others_guess_the_owner_waits_a_moment_from_a_new_address_and_not_
     assert known.post("/login", OWNER).status_code == 303
     jump(1.01)
     assert (
-        stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new).headers["Location"]
+        stranger.post("/login", {**OWNER, "next": "/books"}, environ_base=new).headers[
+            "Location"
+        ]
         == "/books"
     )
 
@@ -225,7 +245,9 @@ def test_no_page_of_the_console_opens_without_a_log_in(
 
 
 def test_a_poll_after_the_log_in_ended_stops(visitor: Callable[[str], Visitor]) -> None:
-    answer = visitor("admin").get("/supplier/panel?asked=1", headers={"HX-Request": "true"})
+    answer = visitor("admin").get(
+        "/supplier/panel?asked=1", headers={"HX-Request": "true"}
+    )
     assert answer.status_code == 401
     assert "data-hx-trigger" not in answer.text
 
@@ -246,11 +268,13 @@ def test_the_audit_page_tells_of_log_ins_in_people_s_words(
         " a…@example.test" in page
     )
     assert re.search(
-        r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+", page
+        r"was refused another password Ama from: 196.201.1.9, .* seconds to wait: \d+",
+        page,
     )
     assert "Kofi in the portal logged in" in page
     assert (
-        "sent a form from another site, which was refused" in page and "page: POST /stores" in page
+        "sent a form from another site, which was refused" in page
+        and "page: POST /stores" in page
     )
     for raw in ("login_failed", "user:", "wait_s"):
         assert raw not in page

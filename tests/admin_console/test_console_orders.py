@@ -25,7 +25,9 @@ def three(scene: Scene) -> dict[str, str]:
     """Look-alike orders of two stores, and one of another number."""
     return {
         "ama": scene.order("completed", number="+233241111111", name="Abena Mensah"),
-        "kofi": scene.order("processing", slug="kofi", number="+233241111111", name="Yaw"),
+        "kofi": scene.order(
+            "processing", slug="kofi", number="+233241111111", name="Yaw"
+        ),
         "other": scene.order("pending", number="+233209999999", network="telecel"),
     }
 
@@ -51,7 +53,9 @@ def test_one_box_finds_an_order_by_anything_a_person_has_in_hand(
         order.supplier_ref,
         "yaw",
     ):
-        assert codes(owner.get("/orders", query_string={"q": typed}).text) == [order.code], typed
+        assert codes(owner.get("/orders", query_string={"q": typed}).text) == [
+            order.code
+        ], typed
     for typed in ("024 111 1111", "+233241111111", "1111"):
         assert codes(owner.get("/orders", query_string={"q": typed}).text) == [
             three["kofi"],
@@ -69,17 +73,20 @@ def test_a_code_finds_its_order_alone_whatever_was_pasted_and_chosen(
     )
     for typed in (order.code, share, f"*{order.shown_code}*", f"/orders/{order.code})"):
         for chosen in ({}, {"state": "pending"}, {"store": "ama"}):
-            assert codes(owner.get("/orders", query_string={"q": typed, **chosen}).text) == [
-                order.code
-            ], (
+            assert codes(
+                owner.get("/orders", query_string={"q": typed, **chosen}).text
+            ) == [order.code], (
                 typed,
                 chosen,
             )
-    assert codes(owner.get("/orders", query_string={"q": order.shown_code[:7]}).text) == []
+    assert (
+        codes(owner.get("/orders", query_string={"q": order.shown_code[:7]}).text) == []
+    )
 
 
 @pytest.mark.parametrize(
-    "typed", ["zzz", "%", "_", "' OR 1=1 --", "\x01", "ß", "K" * 5_000, "0000000000", "🙂"]
+    "typed",
+    ["zzz", "%", "_", "' OR 1=1 --", "\x01", "ß", "K" * 5_000, "0000000000", "🙂"],
 )
 def test_what_matches_nothing_says_so_and_keeps_what_was_typed(
     owner: Visitor, three: dict[str, str], typed: str
@@ -115,7 +122,9 @@ def test_what_matches_nothing_says_so_and_keeps_what_was_typed(
 def test_filters_combine(
     owner: Visitor, three: dict[str, str], query: dict[str, str], names: list[str]
 ) -> None:
-    assert codes(owner.get("/orders", query_string=query).text) == [three[name] for name in names]
+    assert codes(owner.get("/orders", query_string=query).text) == [
+        three[name] for name in names
+    ]
 
 
 def test_filters_stay_chosen(owner: Visitor, three: dict[str, str]) -> None:
@@ -139,7 +148,9 @@ def test_pages_follow_by_keyset_with_the_filters_kept(
         assert address is not None
         page = owner.get(address).text
         seen += codes(page)
-        found = re.search(r'<a class="btn" href="(/orders\?[^"]*before[^"]*)" rel="next">', page)
+        found = re.search(
+            r'<a class="btn" href="(/orders\?[^"]*before[^"]*)" rel="next">', page
+        )
         address = found[1].replace("&amp;", "&") if found else None
         if address is None:
             break
@@ -155,7 +166,9 @@ def test_one_order_shows_everything_we_know(owner: Visitor, scene: Scene) -> Non
     scene.call(code, "purchase", method="POST", request_body='{"phone":"•••111"}')
     scene.call(code, "status")
     scene.webhook(
-        code, b'{"event":"transaction.status_update","note":"hello"}', verified_by="body_secret"
+        code,
+        b'{"event":"transaction.status_update","note":"hello"}',
+        verified_by="body_secret",
     )
     scene.case_of(code)
     page = owner.get(f"/orders/{code}").text
@@ -164,7 +177,8 @@ def test_one_order_shows_everything_we_know(owner: Visitor, scene: Scene) -> Non
         "Abena", "Kofi&#39;s Data",  # facts
         "Order placed.", "Ama confirmed the payment", "Sending to the supplier (attempt 1).",
         "The supplier has it.",
-        "Held for an order", "Bought at the supplier", "supplier float", "margin",  # money
+        # money
+        "Held for an order", "Bought at the supplier", "supplier float", "margin",
         "Purchase", "Look-up of an order",  # calls
         "transaction.status_update", "Verified", "hello",  # webhooks
         "contradicts a finished order",
@@ -173,12 +187,16 @@ def test_one_order_shows_everything_we_know(owner: Visitor, scene: Scene) -> Non
         assert str(words) in page, words
 
 
-def test_the_legs_of_each_posting_are_shown_and_sum_to_zero(owner: Visitor, scene: Scene) -> None:
+def test_the_legs_of_each_posting_are_shown_and_sum_to_zero(
+    owner: Visitor, scene: Scene
+) -> None:
     code = scene.order("completed")
     order = scene.find(code)
     postings = scene.ask(lambda: ledger.postings_of(order.id))
     assert [posting.kind for posting, _ in postings] == ["hold", "commit", "capture"]
-    lists = re.findall(r'<ul class="legs">(.*?)</ul>', owner.get(f"/orders/{code}").text)
+    lists = re.findall(
+        r'<ul class="legs">(.*?)</ul>', owner.get(f"/orders/{code}").text
+    )
     assert len(lists) == 3
     for legs, (_, booked) in zip(lists, postings, strict=True):
         amounts = [
@@ -189,7 +207,9 @@ def test_the_legs_of_each_posting_are_shown_and_sum_to_zero(owner: Visitor, scen
         assert sum(amounts) == 0
 
 
-def test_another_orders_calls_and_webhooks_are_not_shown(owner: Visitor, scene: Scene) -> None:
+def test_another_orders_calls_and_webhooks_are_not_shown(
+    owner: Visitor, scene: Scene
+) -> None:
     mine, theirs = scene.order("processing"), scene.order("processing", slug="kofi")
     scene.webhook(theirs, b'{"secret":"of kofi"}')
     page = owner.get(f"/orders/{mine}").text
@@ -197,7 +217,9 @@ def test_another_orders_calls_and_webhooks_are_not_shown(owner: Visitor, scene: 
     assert "of kofi" not in page
 
 
-def test_a_code_as_people_type_it_leads_to_the_order(owner: Visitor, scene: Scene) -> None:
+def test_a_code_as_people_type_it_leads_to_the_order(
+    owner: Visitor, scene: Scene
+) -> None:
     order = scene.find(scene.order())
     answer = owner.get(f"/orders/{order.shown_code.lower()}")
     assert answer.headers["Location"] == f"/orders/{order.code}"
@@ -213,7 +235,9 @@ def test_an_unknown_code_is_404_with_a_sentence(owner: Visitor, code: str) -> No
 def test_texts_of_others_are_shown_as_text(owner: Visitor, scene: Scene) -> None:
     evil = "<script>alert(1)</script>"
     code = scene.order(
-        "failed", name=evil, news=News(raw_status=evil, failure_reason=evil, supplier_ref=evil)
+        "failed",
+        name=evil,
+        news=News(raw_status=evil, failure_reason=evil, supplier_ref=evil),
     )
     scene.call(code, "status", response_body=evil)
     scene.webhook(code, evil.encode(), event=evil, raw_status=evil)
@@ -260,7 +284,9 @@ def test_recheck_of_an_order_that_was_never_sent_is_refused_in_words(
         "cancelled",
     ],
 )
-def test_every_state_has_words_on_both_pages(owner: Visitor, scene: Scene, state: str) -> None:
+def test_every_state_has_words_on_both_pages(
+    owner: Visitor, scene: Scene, state: str
+) -> None:
     code = scene.order(state)
     label = orders.AGENT_LABELS[scene.find(code).state]
     assert label in owner.get("/orders").text

@@ -39,7 +39,9 @@ def test_the_five_figures_add_up_over_all_stores_and_are_links(
     assert figure(page, "Success rate") == "60\N{NO-BREAK SPACE}%"  # 3 of 5
     assert figure(page, "Stuck") == "2"
     assert accounts["in_flight"] > 0 and held > 0
-    assert figure(page, "Money at risk") == f"{(accounts['in_flight'] + held) / 100:,.2f}"
+    assert (
+        figure(page, "Money at risk") == f"{(accounts['in_flight'] + held) / 100:,.2f}"
+    )
     assert figure(page, "Float") == f"{accounts['supplier_float'] / 100:,.2f}"
     for href in (
         "/orders?day=today",
@@ -77,11 +79,17 @@ def test_yesterdays_orders_are_not_todays(owner: Visitor, scene: Scene) -> None:
     ],
 )
 def test_stuck_is_late_unclear_or_failed_and_the_link_shows_the_same(
-    owner: Visitor, scene: Scene, state: str, values: dict[str, timedelta], is_stuck: bool
+    owner: Visitor,
+    scene: Scene,
+    state: str,
+    values: dict[str, timedelta],
+    is_stuck: bool,
 ) -> None:
     code = scene.order(state)
     if values:
-        scene.change_order(code, **{name: clock.now() - ago for name, ago in values.items()})
+        scene.change_order(
+            code, **{name: clock.now() - ago for name, ago in values.items()}
+        )
     assert figure(owner.get("/").text, "Stuck") == str(int(is_stuck))
     assert (f"/orders/{code}" in owner.get("/orders?state=stuck").text) == is_stuck
 
@@ -132,7 +140,9 @@ def test_a_trouble_with_the_supplier_is_said_in_a_sentence(
     assert sentence not in owner.get("/").text
     scene.link(
         **{
-            n: clock.now() + timedelta(seconds=v) if n.endswith(("since", "until", "_at")) else v
+            n: clock.now() + timedelta(seconds=v)
+            if n.endswith(("since", "until", "_at"))
+            else v
             for n, v in values.items()
         }
     )
@@ -167,7 +177,9 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
 ) -> None:
     assert "for float" not in owner.get("/").text
     other = scene.order("queued", slug="kofi")
-    scene.change_order(scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight())
+    scene.change_order(
+        scene.order("queued"), wait_reason="float", queued_at=clock.accra_midnight()
+    )
     waits = "One order waits for float, the oldest in line since 00:00"
     assert f"{waits}. Money is there now" in owner.get("/").text
     scene.link(unreachable_since=clock.now())
@@ -177,7 +189,9 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
         in owner.get("/").text
     )
     scene.link(unreachable_since=None)
-    stop = scene.case("unexpected_charge", "float", evidence={"difference_pesewas": -500})
+    stop = scene.case(
+        "unexpected_charge", "float", evidence={"difference_pesewas": -500}
+    )
     scene.look_anew()
     assert f"{waits}. Money is there, but buying stands still" in owner.get("/").text
     scene.settle(stop, "close", "counted twice")
@@ -190,7 +204,9 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     )
     scene.change_order(other, wait_reason="float")
     scene.balance(5_000)
-    monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=4_000))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), float_reserve_pesewas=4_000)
+    )
     page = owner.get("/").text
     assert (
         "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00"
@@ -209,9 +225,15 @@ def test_the_figures_carry_the_alarm_while_buying_stands_still(
     page = owner.get("/").text
     assert "everything moves" not in page
     assert page.count('class="alarm"') == 2, "what is stuck, and the float"
-    assert len(re.findall(r"<small>buying stands still since \d\d:\d\d</small>", page)) == 2
+    assert (
+        len(re.findall(r"<small>buying stands still since \d\d:\d\d</small>", page))
+        == 2
+    )
     both = owner.get("/supplier").text
-    assert "less what was bought; buying stands still since" in both and "lasts about" not in both
+    assert (
+        "less what was bought; buying stands still since" in both
+        and "lasts about" not in both
+    )
     scene.link(unreachable_since=None)
     scene.look_anew()
     assert owner.get("/").text.count("everything moves") == 1
@@ -245,7 +267,8 @@ def test_silence_and_a_relay_that_is_away_are_said(
         )
     scene.look_anew()
     assert re.search(
-        r"Buying stands still since \d\d:\d\d: the supplier does not answer\.", owner.get("/").text
+        r"Buying stands still since \d\d:\d\d: the supplier does not answer\.",
+        owner.get("/").text,
     )
     scene.call(endpoint="status", http_status=200)
     scene.look_anew()
@@ -253,11 +276,13 @@ def test_silence_and_a_relay_that_is_away_are_said(
     clocks.relay_lives = False
     clocks.pass_by(20)
     assert re.search(
-        r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay", owner.get("/").text
+        r"Nobody has looked since \d\d:\d\d what can be bought\. Is the relay",
+        owner.get("/").text,
     )
     clocks.pass_by(60)
     assert (
-        "what can be bought, so stores sell nothing. Is the relay running?" in owner.get("/").text
+        "what can be bought, so stores sell nothing. Is the relay running?"
+        in owner.get("/").text
     )
 
 
@@ -289,12 +314,16 @@ def test_work_nobody_takes_is_said(owner: Visitor, scene: Scene) -> None:
     assert "1 piece of work waits to be taken" in owner.get("/").text
 
 
-def test_cases_are_listed_oldest_first_with_their_order(owner: Visitor, scene: Scene) -> None:
+def test_cases_are_listed_oldest_first_with_their_order(
+    owner: Visitor, scene: Scene
+) -> None:
     code = scene.order("completed", slug="kofi")
     scene.case_of(code)
     scene.case("unknown_word")
     page = owner.get("/").text
-    assert page.index("contradicts a finished order") < page.index("a status word nobody has seen")
+    assert page.index("contradicts a finished order") < page.index(
+        "a status word nobody has seen"
+    )
     assert f'href="/orders/{code}"' in page
     assert '<span class="count hot">2</span>' in page, "the navigation counts them"
 
@@ -333,7 +362,9 @@ def test_a_longer_span_begins_with_the_balance_it_found(
     with scene.everywhere():
         day = figures.float_points(end - timedelta(hours=24), end)
         week = figures.float_points(end - timedelta(days=7), end)
-    assert [p.pesewas for p in day] == [200_000], "the line starts at the edge of the plot"
+    assert [p.pesewas for p in day] == [200_000], (
+        "the line starts at the edge of the plot"
+    )
     assert [p.pesewas for p in week] == [200_000]
     assert day[0].at == end - timedelta(hours=24)
     assert week[0].at > end - timedelta(days=7)
@@ -367,7 +398,9 @@ def test_the_float_s_figure_carries_the_alarm_of_its_trouble(
     values, _ = TROUBLES[trouble]
     scene.link(
         **{
-            n: clock.now() + timedelta(seconds=v) if n.endswith(("since", "until", "_at")) else v
+            n: clock.now() + timedelta(seconds=v)
+            if n.endswith(("since", "until", "_at"))
+            else v
             for n, v in values.items()
         }
     )
@@ -383,14 +416,20 @@ def test_paused_sales_and_broken_books_are_seen_on_their_figures(
     with scene.everywhere():
         catalog.pause_sales("stock-taking", AGENT)
     assert "all sales are paused" in card(owner.get("/").text, "Orders today")
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"
+    )
     scene.ask(proof.prove)
     risk = card(owner.get("/").text, "Money at risk")
     assert 'class="alarm"' in risk and "the books do not hold" in risk
-    scene.sql("UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'")
+    scene.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"
+    )
 
 
-def test_the_float_s_line_begins_with_the_opening_posting(owner: Visitor, scene: Scene) -> None:
+def test_the_float_s_line_begins_with_the_opening_posting(
+    owner: Visitor, scene: Scene
+) -> None:
     for _ in range(3):
         scene.order("processing")
     with scene.everywhere():

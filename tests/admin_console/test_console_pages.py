@@ -30,11 +30,19 @@ def full(scene: Scene) -> dict[str, str]:
         "refunded",
         "cancelled",
     )
-    codes = {state: scene.order(state, number=f"+23324000{n:04}") for n, state in enumerate(states)}
+    codes = {
+        state: scene.order(state, number=f"+23324000{n:04}")
+        for n, state in enumerate(states)
+    }
     codes["kofi"] = scene.order("completed", slug="kofi")
     for pesewas in (200_000, 190_000, 250_000):
         scene.balance(pesewas)
-    scene.call(codes["completed"], "purchase", method="POST", request_body='{"phone":"0•••567"}')
+    scene.call(
+        codes["completed"],
+        "purchase",
+        method="POST",
+        request_body='{"phone":"0•••567"}',
+    )
     scene.call(outcome="no_answer", http_status=None)
     scene.webhook(codes["completed"], verified_by="platform_data_secret")
     scene.webhook(None, b"\xff\xfe not json", raw_status=None)
@@ -49,13 +57,17 @@ def parses_clean(html: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_an_empty_platform_has_pages_that_explain_themselves(owner: Visitor, path: str) -> None:
+def test_an_empty_platform_has_pages_that_explain_themselves(
+    owner: Visitor, path: str
+) -> None:
     answer = owner.get(path)
     assert answer.status_code == 200
     parses_clean(answer.text)
 
 
-def test_full_pages_are_well_formed(owner: Visitor, full: dict[str, str], scene: Scene) -> None:
+def test_full_pages_are_well_formed(
+    owner: Visitor, full: dict[str, str], scene: Scene
+) -> None:
     call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
     for path in (
         *PAGES,

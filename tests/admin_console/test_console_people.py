@@ -28,7 +28,8 @@ def test_everybody_stands_there_with_role_and_stores(owner: Visitor) -> None:
         **{f"{who}@example.test": who for who in ("owner", "finance", "support")},
     }
     assert re.search(
-        r'href="/stores/ama">Ama&#39;s Data</a> \(owner\), <a href="/stores/kofi">', page
+        r'href="/stores/ama">Ama&#39;s Data</a> \(owner\), <a href="/stores/kofi">',
+        page,
     )
 
 
@@ -38,9 +39,13 @@ def test_links_are_the_owner_s_to_make(logged_in: Callable[..., Visitor]) -> Non
         assert ("Make a reset link" in page) == (who == "owner")
 
 
-def test_an_agent_makes_none(ama_agent: Visitor, visitor: Callable[[str], Visitor]) -> None:
+def test_an_agent_makes_none(
+    ama_agent: Visitor, visitor: Callable[[str], Visitor]
+) -> None:
     for path in ("/people", "/people/1/reset"):
-        assert ama_agent.get(path).status_code == ama_agent.post(path).status_code == 404
+        assert (
+            ama_agent.get(path).status_code == ama_agent.post(path).status_code == 404
+        )
     assert visitor("ama").post("/people/1/reset").status_code == 404
 
 
@@ -49,7 +54,9 @@ def test_a_person_nobody_knows_is_not_found(owner: Visitor) -> None:
         assert owner.post(f"/people/{user_id}/reset").status_code == 404
 
 
-def test_many_people_come_in_pages_and_are_found_by_name(app: Flask, owner: Visitor) -> None:
+def test_many_people_come_in_pages_and_are_found_by_name(
+    app: Flask, owner: Visitor
+) -> None:
     tables_owner.execute(
         "INSERT INTO users (email, name, password_hash, platform_role, created_at) "
         "SELECT 'p' || lpad(n::text, 4, '0') || '@many.test', 'Person 50%', 'x', 'none', now() "

@@ -21,7 +21,10 @@ ACTS = {
     "/catalogue/networks/mtn/resume": ("owner", {}),
     "/catalogue/sales/pause": ("owner", {"reason": "slow"}),
     "/catalogue/sales/resume": ("owner", {}),
-    "/stores/ama/fund": ("owner finance", {"amount": "5", "reason": "cash", "seen": "0"}),
+    "/stores/ama/fund": (
+        "owner finance",
+        {"amount": "5", "reason": "cash", "seen": "0"},
+    ),
     "/stores/ama/take-back": (
         "owner finance",
         {"amount": "5", "reason": "cash", "seen": "0", "confirm": "500"},
@@ -53,7 +56,10 @@ ROLES = ("owner", "finance", "support")
 
 @pytest.mark.parametrize("path", ACTS)
 def test_who_may_press_what(
-    logged_in: Callable[..., Visitor], scene: Scene, counts: Callable[[], dict[str, int]], path: str
+    logged_in: Callable[..., Visitor],
+    scene: Scene,
+    counts: Callable[[], dict[str, int]],
+    path: str,
 ) -> None:
     code, case_id = scene.order("processing"), scene.case("float_funded", "float")
     allowed, form = ACTS[path]
@@ -64,13 +70,21 @@ def test_who_may_press_what(
         )
         if role in allowed.split():
             # 409: the supplier has told us no balance to book; 200: a link that is shown once
-            assert answer.status_code in (200 if path.startswith("/people/") else 303, 409), role
+            assert answer.status_code in (
+                200 if path.startswith("/people/") else 303,
+                409,
+            ), role
         else:
             assert answer.status_code == 403
-            assert f"Your role, {role}, may look at this but not change it." in answer.text
+            assert (
+                f"Your role, {role}, may look at this but not change it." in answer.text
+            )
             assert counts() == before
             refused = scene.ask(lambda: audit.recent(1))[0]
-            assert (refused.action, refused.actor_name) == ("role_refused", role.title())
+            assert (refused.action, refused.actor_name) == (
+                "role_refused",
+                role.title(),
+            )
             assert (
                 refused.detail["asked"].startswith("POST /")
                 and refused.detail["address"] == "127.0.0.1"
@@ -92,7 +106,10 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
         .replace("{code}", "<code>")
         .replace("people/1", "people/<int(max=999999999999999999):user_id>")
         .replace("{case}", "<int(max=999999999999999999):case_id>")
-        .replace(path.rpartition("/")[2] if path.startswith("/cases/") else "<action>", "<action>")
+        .replace(
+            path.rpartition("/")[2] if path.startswith("/cases/") else "<action>",
+            "<action>",
+        )
         for path in ACTS
     }
     assert posts == named
@@ -142,7 +159,9 @@ def test_buttons_show_only_to_those_who_may_press_them(
         assert ('action="/stores/ama/fund"' in person.get("/stores/ama").text) == (
             role != "support"
         )
-        assert ('action="/books/prove"' in person.get("/books").text) == (role != "support")
+        assert ('action="/books/prove"' in person.get("/books").text) == (
+            role != "support"
+        )
 
 
 FORGERIES: tuple[dict[str, Any], ...] = (
@@ -161,6 +180,8 @@ def test_no_act_is_done_for_a_page_of_somebody_else(
     code, case_id = scene.order("processing"), scene.case("float_funded", "float")
     before = counts()
     for forgery in FORGERIES:
-        answer = owner.post(path.format(code=code, case=case_id), ACTS[path][1], **forgery)
+        answer = owner.post(
+            path.format(code=code, case=case_id), ACTS[path][1], **forgery
+        )
         assert answer.status_code in (400, 403), forgery
     assert counts() == before

@@ -46,7 +46,9 @@ def test_stores_are_listed_with_owner_and_money(owner: Visitor, scene: Scene) ->
     )
 
 
-def test_a_store_shows_its_wallet_people_and_movements(owner: Visitor, scene: Scene) -> None:
+def test_a_store_shows_its_wallet_people_and_movements(
+    owner: Visitor, scene: Scene
+) -> None:
     code = scene.order("queued")
     page = owner.get("/stores/ama").text
     for words in (
@@ -102,7 +104,11 @@ def test_funding_books_the_money_with_its_reason_and_an_audit_line(
     ],
 )
 def test_bad_funding_is_refused_in_words_keeps_what_was_typed_and_books_nothing(
-    owner: Visitor, counts: Callable[[], dict[str, int]], amount: str, reason: str, sentence: str
+    owner: Visitor,
+    counts: Callable[[], dict[str, int]],
+    amount: str,
+    reason: str,
+    sentence: str,
 ) -> None:
     before = counts()
     answer = owner.post(
@@ -178,11 +184,16 @@ def test_the_same_amount_and_reason_from_a_fresh_page_is_another_funding(
     owner: Visitor, scene: Scene
 ) -> None:
     for _ in range(2):
-        owner.post("/stores/ama/fund", {"amount": "20", "reason": "cash", "seen": seen_on(owner)})
+        owner.post(
+            "/stores/ama/fund",
+            {"amount": "20", "reason": "cash", "seen": seen_on(owner)},
+        )
     assert wallet(scene, "ama") == 54_000
 
 
-def test_another_movement_meanwhile_does_not_stop_a_funding(owner: Visitor, scene: Scene) -> None:
+def test_another_movement_meanwhile_does_not_stop_a_funding(
+    owner: Visitor, scene: Scene
+) -> None:
     form = {"amount": "20", "reason": "cash", "seen": seen_on(owner)}
     scene.order("queued")
     before = wallet(scene, "ama")
@@ -190,34 +201,57 @@ def test_another_movement_meanwhile_does_not_stop_a_funding(owner: Visitor, scen
     assert wallet(scene, "ama") == before + 2_000
 
 
-def test_a_big_amount_is_read_back_before_it_is_booked(owner: Visitor, scene: Scene) -> None:
+def test_a_big_amount_is_read_back_before_it_is_booked(
+    owner: Visitor, scene: Scene
+) -> None:
     form = {"amount": "1,000", "reason": "bank transfer", "seen": seen_on(owner)}
     asks = owner.post("/stores/ama/fund", form)
     assert asks.status_code == 200
     assert wallet(scene, "ama") == 50_000
     for words in (">GH₵ 1,000.00<", ">GH₵ 1,500.00<", "bank transfer", "Yes, fund"):
         assert words in asks.text
-    fields = dict(re.findall(r'name="(amount|reason|seen|confirm)" value="([^"]*)"', asks.text))
+    fields = dict(
+        re.findall(r'name="(amount|reason|seen|confirm)" value="([^"]*)"', asks.text)
+    )
     assert fields == {**form, "confirm": "100000"}
     assert owner.post("/stores/ama/fund", fields).status_code == 303
-    assert owner.post("/stores/ama/fund", fields).status_code == 303, "a double click on Yes"
+    assert owner.post("/stores/ama/fund", fields).status_code == 303, (
+        "a double click on Yes"
+    )
     assert wallet(scene, "ama") == 150_000
 
 
-def test_a_confirmation_of_another_amount_confirms_nothing(owner: Visitor, scene: Scene) -> None:
-    form = {"amount": "5000", "reason": "bank", "seen": seen_on(owner), "confirm": "100000"}
+def test_a_confirmation_of_another_amount_confirms_nothing(
+    owner: Visitor, scene: Scene
+) -> None:
+    form = {
+        "amount": "5000",
+        "reason": "bank",
+        "seen": seen_on(owner),
+        "confirm": "100000",
+    }
     assert owner.post("/stores/ama/fund", form).status_code == 200
     assert wallet(scene, "ama") == 50_000
 
 
-def test_the_most_that_can_be_funded_can_be_funded(owner: Visitor, scene: Scene) -> None:
-    form = {"amount": "100,000.00", "reason": "bank", "seen": seen_on(owner), "confirm": "10000000"}
+def test_the_most_that_can_be_funded_can_be_funded(
+    owner: Visitor, scene: Scene
+) -> None:
+    form = {
+        "amount": "100,000.00",
+        "reason": "bank",
+        "seen": seen_on(owner),
+        "confirm": "10000000",
+    }
     assert owner.post("/stores/ama/fund", form).status_code == 303
     assert wallet(scene, "ama") == 50_000 + 10_000_000
 
 
 def test_just_below_the_limit_is_booked_at_once(owner: Visitor, scene: Scene) -> None:
-    owner.post("/stores/ama/fund", {"amount": "999.99", "reason": "cash", "seen": seen_on(owner)})
+    owner.post(
+        "/stores/ama/fund",
+        {"amount": "999.99", "reason": "cash", "seen": seen_on(owner)},
+    )
     assert wallet(scene, "ama") == 50_000 + 99_999
 
 
@@ -227,7 +261,9 @@ def test_just_below_the_limit_is_booked_at_once(owner: Visitor, scene: Scene) ->
 def back_form(
     owner: Visitor, amount: str, reason: str = "2,000 instead of 200", slug: str = "ama"
 ) -> dict[str, str]:
-    found = re.search(r'name="seen" value="(\d+)"', owner.get(f"/stores/{slug}/take-back").text)
+    found = re.search(
+        r'name="seen" value="(\d+)"', owner.get(f"/stores/{slug}/take-back").text
+    )
     assert found
     return {"amount": amount, "reason": reason, "seen": found[1]}
 
@@ -236,12 +272,21 @@ def checked(owner: Visitor, form: dict[str, str], slug: str = "ama") -> dict[str
     """The fields of the page that reads it back."""
     asks = owner.post(f"/stores/{slug}/take-back", form)
     assert asks.status_code == 200, asks.text
-    return dict(re.findall(r'name="(amount|reason|seen|confirm)" value="([^"]*)"', asks.text))
+    return dict(
+        re.findall(r'name="(amount|reason|seen|confirm)" value="([^"]*)"', asks.text)
+    )
 
 
-def test_a_funding_is_taken_back_after_it_was_read_back(owner: Visitor, scene: Scene) -> None:
-    owner.post("/stores/ama/fund", {"amount": "999", "reason": "MoMo 77", "seen": seen_on(owner)})
-    line = re.search(r'href="(/stores/ama/take-back\?of=\d+)"', owner.get("/stores/ama").text)
+def test_a_funding_is_taken_back_after_it_was_read_back(
+    owner: Visitor, scene: Scene
+) -> None:
+    owner.post(
+        "/stores/ama/fund",
+        {"amount": "999", "reason": "MoMo 77", "seen": seen_on(owner)},
+    )
+    line = re.search(
+        r'href="(/stores/ama/take-back\?of=\d+)"', owner.get("/stores/ama").text
+    )
     assert line
     page = owner.get(line[1]).text
     assert 'value="999.00"' in page and "Funded by mistake: MoMo 77" in page
@@ -284,7 +329,10 @@ def test_never_more_than_is_free_not_even_if_an_order_takes_it_meanwhile(
 ) -> None:
     answer = owner.post("/stores/ama/take-back", back_form(owner, "500.01"))
     assert answer.status_code == 422
-    assert f"Only GH₵{NBSP}500.00 is free" in answer.text and 'value="500.01"' in answer.text
+    assert (
+        f"Only GH₵{NBSP}500.00 is free" in answer.text
+        and 'value="500.01"' in answer.text
+    )
     fields = checked(owner, back_form(owner, "500"))
     scene.order("queued")
     answer = owner.post("/stores/ama/take-back", fields)
@@ -316,13 +364,17 @@ def test_what_cannot_be_taken_back_says_why_and_keeps_what_was_typed(
     assert counts() == before
 
 
-def test_a_confirmation_of_another_amount_takes_nothing_back(owner: Visitor, scene: Scene) -> None:
+def test_a_confirmation_of_another_amount_takes_nothing_back(
+    owner: Visitor, scene: Scene
+) -> None:
     form = back_form(owner, "50") | {"confirm": "500"}
     assert owner.post("/stores/ama/take-back", form).status_code == 200
     assert wallet(scene, "ama") == 50_000
 
 
-def test_a_store_that_is_not_there_has_nothing_to_take_back(owner: Visitor, scene: Scene) -> None:
+def test_a_store_that_is_not_there_has_nothing_to_take_back(
+    owner: Visitor, scene: Scene
+) -> None:
     form = back_form(owner, "5") | {"confirm": "500"}
     assert owner.post("/stores/nobody/take-back", form).status_code == 404
     other = re.search(r"take-back\?of=(\d+)", owner.get("/stores/kofi").text)
@@ -331,7 +383,9 @@ def test_a_store_that_is_not_there_has_nothing_to_take_back(owner: Visitor, scen
     assert "Funded by mistake" not in page, "the line of another store"
 
 
-def test_funding_lets_a_store_process_what_it_could_not(owner: Visitor, scene: Scene) -> None:
+def test_funding_lets_a_store_process_what_it_could_not(
+    owner: Visitor, scene: Scene
+) -> None:
     scene.sql(
         "UPDATE bundles SET cost_pesewas = 60000, agent_price_pesewas = 60001 WHERE network = 'mtn'"
         " AND mb = 10240"
@@ -342,14 +396,18 @@ def test_funding_lets_a_store_process_what_it_could_not(owner: Visitor, scene: S
     )
     with pytest.raises(orders.InsufficientWallet):
         scene.order("queued", gb=10)
-    owner.post("/stores/ama/fund", {"amount": "200", "reason": "cash", "seen": seen_on(owner)})
+    owner.post(
+        "/stores/ama/fund", {"amount": "200", "reason": "cash", "seen": seen_on(owner)}
+    )
     assert scene.order("queued", gb=10)
 
 
 def test_a_suspended_store_takes_no_orders_and_says_why(
     owner: Visitor, scene: Scene, visitor: Callable[[str], Visitor]
 ) -> None:
-    answer = owner.post("/stores/ama/suspend", {"reason": "We are checking a complaint."})
+    answer = owner.post(
+        "/stores/ama/suspend", {"reason": "We are checking a complaint."}
+    )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/stores/ama")
     with pytest.raises(orders.StoreClosed):
         scene.order()
@@ -377,10 +435,13 @@ def test_suspending_needs_a_reason(
     assert scene.order()
 
 
-def test_finance_funds(logged_in: Callable[..., Visitor], scene: Scene, app: Flask) -> None:
+def test_finance_funds(
+    logged_in: Callable[..., Visitor], scene: Scene, app: Flask
+) -> None:
     finance = logged_in("finance@example.test", "console")
     finance.post(
-        "/stores/kofi/fund", {"amount": "30", "reason": "cash", "seen": seen_on(finance, "kofi")}
+        "/stores/kofi/fund",
+        {"amount": "30", "reason": "cash", "seen": seen_on(finance, "kofi")},
     )
     assert wallet(scene, "kofi") == 53_000
     assert scene.ask(lambda: audit.recent(1))[0].actor_name == "Finance"

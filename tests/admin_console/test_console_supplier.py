@@ -41,8 +41,20 @@ NBSP = "\N{NO-BREAK SPACE}"
             "moving",
             "given so much back for orders that failed or have a case: that explains it",
         ),
-        (150, 100, Doubts(returnable=((7, 49),)), "waiting", "Either the float was funded"),
-        (60, 100, Doubts((40,)), "moving", "One order was sent and not yet answered for"),
+        (
+            150,
+            100,
+            Doubts(returnable=((7, 49),)),
+            "waiting",
+            "Either the float was funded",
+        ),
+        (
+            60,
+            100,
+            Doubts((40,)),
+            "moving",
+            "One order was sent and not yet answered for",
+        ),
         (60, 100, Doubts((25, 25)), "moving", "2 orders were sent"),
         (
             60,
@@ -58,7 +70,13 @@ NBSP = "\N{NO-BREAK SPACE}"
             "moving",
             "may have cost up to GH₵ 0.20 and orders that failed",
         ),
-        (60, 100, Doubts(), "stopped", f"GH₵{NBSP}0.40 less than our books. Something was charged"),
+        (
+            60,
+            100,
+            Doubts(),
+            "stopped",
+            f"GH₵{NBSP}0.40 less than our books. Something was charged",
+        ),
         (
             60,
             100,
@@ -85,13 +103,20 @@ def test_the_difference_is_said_in_words(
 
 
 def test_a_difference_says_that_buying_is_stopped_only_when_it_is() -> None:
-    assert "becomes a case and stops buying" in supplier.difference(60, 100, Doubts())[1]
+    assert (
+        "becomes a case and stops buying" in supplier.difference(60, 100, Doubts())[1]
+    )
     said = supplier.difference(60, 100, Doubts(), stopped=True)[1]
     assert "Buying is stopped" in said and "becomes a case" not in said
 
 
 def read(
-    balance: int, books: int, sent: int = 0, again: int = 0, back: int = 0, verdict: str = "a break"
+    balance: int,
+    books: int,
+    sent: int = 0,
+    again: int = 0,
+    back: int = 0,
+    verdict: str = "a break",
 ) -> BalanceRead:
     return BalanceRead(
         balance_pesewas=balance, float_pesewas=books, unresolved_pesewas=sent,
@@ -136,7 +161,12 @@ def test_the_case_and_the_page_name_the_same_sum(
     jump(61)
     scene.balance(149_000)
     page, case = owner.get("/supplier").text, owner.get("/cases").text
-    for words in ("−23.20", "−486.80", "Has no reason", "From our books to the supplier's figure"):
+    for words in (
+        "−23.20",
+        "−486.80",
+        "Has no reason",
+        "From our books to the supplier's figure",
+    ):
         assert words in page, words
     assert f"GH₵{NBSP}23.20" in case and f"GH₵{NBSP}486.80 less than our books" in case
 
@@ -169,7 +199,12 @@ SETTLED = [
 
 @pytest.mark.parametrize(("said", "action", "amount"), SETTLED)
 def test_what_a_person_books_for_a_difference_counts_at_once(
-    owner: Visitor, scene: Scene, jump: Callable[[float], None], said: int, action: str, amount: int
+    owner: Visitor,
+    scene: Scene,
+    jump: Callable[[float], None],
+    said: int,
+    action: str,
+    amount: int,
 ) -> None:
     scene.balance(200_000)
     scene.balance(said)
@@ -180,12 +215,17 @@ def test_what_a_person_books_for_a_difference_counts_at_once(
     jump(5)
     with scene.everywhere():
         settling.settle(
-            case.id, action, Actor("user", "Olu"), words="the bank says so", seen_pesewas=amount
+            case.id,
+            action,
+            Actor("user", "Olu"),
+            words="the bank says so",
+            seen_pesewas=amount,
         )
     page = owner.get("/supplier").text
     assert "They agree" in page and "as no reason" not in page and sums(page) == []
     assert (
-        f"A person has booked GH₵{NBSP}50.00 {'more' if said > 200_000 else 'less'} since" in page
+        f"A person has booked GH₵{NBSP}50.00 {'more' if said > 200_000 else 'less'} since"
+        in page
     )
     scene.order("processing", news=News(raw_status="pending", amount_pesewas=2_320))
     page = owner.get("/supplier").text
@@ -215,7 +255,9 @@ def test_a_funding_of_a_part_leaves_the_other_part_with_its_name(
         jump(61)
     case = balance_case(scene)
     with scene.everywhere():
-        settling.settle(case.id, "confirm_funding", Actor("user", "Olu"), seen_pesewas=5_000)
+        settling.settle(
+            case.id, "confirm_funding", Actor("user", "Olu"), seen_pesewas=5_000
+        )
     page = owner.get("/supplier").text
     assert "as no reason" not in page and "Given back for" in page
     assert sums(page) == [ours + 5_000, charge, ours + charge + 5_000]
@@ -235,7 +277,9 @@ def test_a_charge_that_is_no_price_is_told_beside_what_purchases_count_on(
             text="Taken.",
             news=News(amount_pesewas=order.cost_pesewas * 100),
         )
-        orders.raise_case(order.id, "amount_differs", {"charged_pesewas": order.cost_pesewas * 100})
+        orders.raise_case(
+            order.id, "amount_differs", {"charged_pesewas": order.cost_pesewas * 100}
+        )
     jump(1)
     scene.balance(200_000 - order.cost_pesewas)
     page, first = owner.get("/supplier").text, owner.get("/").text
@@ -289,14 +333,18 @@ def test_before_the_first_read_nothing_is_invented(owner: Visitor) -> None:
     assert "What is the opening float?" in page
 
 
-def test_both_sides_show_with_the_age_of_the_answer(owner: Visitor, scene: Scene) -> None:
+def test_both_sides_show_with_the_age_of_the_answer(
+    owner: Visitor, scene: Scene
+) -> None:
     scene.balance(195_500)
     page = owner.get("/supplier").text
     assert f"<b>GH₵{NBSP}1,955.00</b>" in page
     assert f"<b>GH₵{NBSP}2,000.00</b>" in page
     assert f"The supplier holds GH₵{NBSP}45.00 less than our books" in page
     assert " old</p>" not in page
-    scene.sql("UPDATE supplier_state SET last_balance_at = last_balance_at - interval '3 hours'")
+    scene.sql(
+        "UPDATE supplier_state SET last_balance_at = last_balance_at - interval '3 hours'"
+    )
     assert f"3{NBSP}h old" in owner.get("/supplier").text
 
 
@@ -346,13 +394,15 @@ def test_refresh_leaves_one_request_however_often_it_is_pressed(
 
 def poll_of(html: str) -> str | None:
     found = re.search(
-        r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"', html
+        r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"',
+        html,
     )
     return found[1].replace("&amp;", "&") if found else None
 
 
 @pytest.mark.parametrize(
-    ("ok", "words"), [(True, "Refresh balance: done"), (False, "Refresh balance: did not work")]
+    ("ok", "words"),
+    [(True, "Refresh balance: done"), (False, "Refresh balance: did not work")],
 )
 def test_the_page_asks_until_the_answer_is_there_and_then_stops(
     owner: Visitor, scene: Scene, ok: bool, words: str
@@ -396,7 +446,9 @@ def test_a_slow_request_says_so_once_and_a_lost_one_is_given_up(
     assert poll_of(lost.text) is None
 
 
-@pytest.mark.parametrize("text", ["", "0", "999999999", "-1", "x", "1e3", "٣", "9" * 30, "1;--"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "999999999", "-1", "x", "1e3", "٣", "9" * 30, "1;--"]
+)
 def test_an_unknown_request_is_no_request(owner: Visitor, text: str) -> None:
     page = owner.get("/supplier", query_string={"asked": text})
     assert page.status_code == 200
@@ -418,7 +470,9 @@ def test_what_was_bought_since_the_last_answer_is_no_difference(owner, in_store)
     def buy() -> None:
         line = catalog.shelf()[0]
         order = orders.place(
-            bundle_id=line.bundle_id, recipient_msisdn="+233241234567", idempotency_key="since" * 4
+            bundle_id=line.bundle_id,
+            recipient_msisdn="+233241234567",
+            idempotency_key="since" * 4,
         ).order
         orders.release(order.code, Actor("agent", "Ama"))
         orders.claim(order.id)

@@ -36,14 +36,19 @@ def test_the_audit_is_in_people_s_words(owner: Visitor, scene: Scene) -> None:
     with scene.inside("ama"):
         line = catalog.price_table()[0]
         for hidden in (True, False):
-            catalog.save_price(line.bundle_id, line.agent_price_pesewas + 77, hidden, AGENT)
+            catalog.save_price(
+                line.bundle_id, line.agent_price_pesewas + 77, hidden, AGENT
+            )
     scene.settle(scene.case(), "close", "it means pending")
     with scene.everywhere():
         for kind in outbox.PLATFORM_KINDS:
             outbox.ask(kind, AGENT)
         catalog.pause_sales("stock-taking", AGENT)
         audit.write(
-            AGENT, "close_case", "case:9", {"kind": "float_funded", "action": "confirm_funding"}
+            AGENT,
+            "close_case",
+            "case:9",
+            {"kind": "float_funded", "action": "confirm_funding"},
         )
     page = seen(owner.get("/audit").text)
     assert CODE.findall(page) == []
@@ -65,9 +70,13 @@ def test_calls_and_webhooks_are_in_people_s_words(
     for endpoint in calls.ENDPOINTS:
         scene.call(endpoint=endpoint, outcome=outcome, path="/v1/x")
     for signed in words.SIGNATURES:
-        scene.webhook(code, signed.encode(), event="order", verified_by=signed, raw_status="done")
+        scene.webhook(
+            code, signed.encode(), event="order", verified_by=signed, raw_status="done"
+        )
     for path in ("/calls", "/webhooks"):
-        page = re.sub(r"Body, \d+ bytes.*?(?= [a-z]+ “done”|$)", "", seen(owner.get(path).text))
+        page = re.sub(
+            r"Body, \d+ bytes.*?(?= [a-z]+ “done”|$)", "", seen(owner.get(path).text)
+        )
         assert CODE.findall(page) == [], path
 
 

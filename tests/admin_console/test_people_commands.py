@@ -28,7 +28,9 @@ NEW = "a kettle on the roof"
 def command(app: Flask) -> Command:
     """`command("user", "list", stdin="…")`, as typed into a shell."""
     runner = app.test_cli_runner()
-    return lambda *words, stdin=None: runner.invoke(args=[str(word) for word in words], input=stdin)
+    return lambda *words, stdin=None: runner.invoke(
+        args=[str(word) for word in words], input=stdin
+    )
 
 
 @pytest.fixture
@@ -56,8 +58,13 @@ def last_act(app: Flask) -> tuple[str, str, str]:
     return line.action, line.actor_name, line.detail.get("email", line.subject)
 
 
-def enters(visitor: Callable[[str], Visitor], room: str, email: str, password: str) -> bool:
-    return visitor(room).post("/login", {"email": email, "password": password}).status_code == 303
+def enters(
+    visitor: Callable[[str], Visitor], room: str, email: str, password: str
+) -> bool:
+    return (
+        visitor(room).post("/login", {"email": email, "password": password}).status_code
+        == 303
+    )
 
 
 def test_a_person_is_added_with_a_password_that_is_shown_once(
@@ -65,7 +72,9 @@ def test_a_person_is_added_with_a_password_that_is_shown_once(
 ) -> None:
     said = done("user", "add", " Efua@Shop.Example", "--name", "Efua Owusu")
     shown = re.search(r"password: (\S+)  \(shown once", said)
-    assert shown is not None and "Added efua@shop.example, Efua Owusu, role none." in said
+    assert (
+        shown is not None and "Added efua@shop.example, Efua Owusu, role none." in said
+    )
     assert last_act(app) == ("add_user", "Command line", "efua@shop.example")
     assert "ama is open already" in done("store", "open", "ama")
     done("store", "member", "ama", "efua@shop.example", "--role", "cashier")
@@ -87,26 +96,39 @@ def test_the_password_comes_by_standard_input_or_is_asked_for(
     )
     assert NEW not in said and "password:" not in said
     assert enters(visitor, "admin", "o@shop.example", NEW)
-    said = done("user", "password", "o@shop.example", "--prompt", stdin=f"{NEW} too\n{NEW} too\n")
+    said = done(
+        "user",
+        "password",
+        "o@shop.example",
+        "--prompt",
+        stdin=f"{NEW} too\n{NEW} too\n",
+    )
     assert NEW not in said
     assert enters(visitor, "admin", "o@shop.example", f"{NEW} too")
     assert (
         command(
-            "user", "password", "o@shop.example", "--prompt", stdin="one thing\nanother\n"
+            "user",
+            "password",
+            "o@shop.example",
+            "--prompt",
+            stdin="one thing\nanother\n",
         ).exit_code
         == 1
     )
     assert (
-        command("user", "password", "o@shop.example", "--prompt", "--password-stdin").exit_code == 2
+        command(
+            "user", "password", "o@shop.example", "--prompt", "--password-stdin"
+        ).exit_code
+        == 2
     )
 
 
 def test_no_command_takes_a_password_as_a_word(app: Flask, command: Command) -> None:
     for name in ("user", "store"):
         for sub in app.cli.commands[name].commands.values():  # type: ignore[attr-defined]
-            assert not any("password" in p.name and not p.is_flag for p in sub.params if p.name), (
-                sub.name
-            )
+            assert not any(
+                "password" in p.name and not p.is_flag for p in sub.params if p.name
+            ), sub.name
     assert command("user", "password", "ama@example.test", NEW).exit_code == 2
 
 
@@ -119,7 +141,9 @@ def test_a_new_password_ends_the_sessions(
 ) -> None:
     said = done("user", "password", "ama@example.test", "--password-stdin", stdin=NEW)
     assert "logged out everywhere" in said
-    assert ama_agent.get("/").status_code == 303 and kofi_agent.get("/").status_code == 200
+    assert (
+        ama_agent.get("/").status_code == 303 and kofi_agent.get("/").status_code == 200
+    )
     assert enters(visitor, "portal", "ama@example.test", NEW) and not enters(
         visitor, "portal", "ama@example.test", PASSWORD
     )
@@ -132,11 +156,17 @@ def test_a_link_is_printed_and_works(
     for who, room in (("ama", "portal"), ("owner", "admin")):
         said = done("user", "reset", f"{who}@example.test")
         assert "works once within 24 h" in said
-        found = re.search(rf"^http://{room}\.localhost(/reset/\S+)$", said, re.MULTILINE)
+        found = re.search(
+            rf"^http://{room}\.localhost(/reset/\S+)$", said, re.MULTILINE
+        )
         assert found is not None
         assert last_act(app)[0] == "make_reset_link"
-        answer = visitor(room).post(found[1], {"new_password": NEW, "new_password_again": NEW})
-        assert answer.location == "/login" and enters(visitor, room, f"{who}@example.test", NEW)
+        answer = visitor(room).post(
+            found[1], {"new_password": NEW, "new_password_again": NEW}
+        )
+        assert answer.location == "/login" and enters(
+            visitor, room, f"{who}@example.test", NEW
+        )
 
 
 def test_a_role_is_changed_and_the_sessions_end(
@@ -146,7 +176,9 @@ def test_a_role_is_changed_and_the_sessions_end(
     visitor: Callable[[str], Visitor],
 ) -> None:
     finance = logged_in("finance@example.test", "console")
-    assert "has the role support now" in done("user", "role", "finance@example.test", "support")
+    assert "has the role support now" in done(
+        "user", "role", "finance@example.test", "support"
+    )
     assert finance.get("/").status_code == 303
     assert last_act(app) == ("set_user_role", "Command line", "finance@example.test")
     assert "already" in done("user", "role", "finance@example.test", "support")
@@ -192,17 +224,34 @@ def test_a_removed_person_is_out_and_history_stays(
     assert last_act(app) == ("remove_user", "Command line", "both@example.test")
     for words in (("user", "password"), ("user", "reset"), ("user", "remove")):
         result = command(*words, "both@example.test")
-        assert (result.exit_code, "Nobody here has the address" in result.output) == (1, True)
+        assert (result.exit_code, "Nobody here has the address" in result.output) == (
+            1,
+            True,
+        )
     with app.app_context(), tenancy.across_stores():
         kept = db.session.execute(
-            text("SELECT id, platform_role FROM users WHERE email = 'both@example.test'")
+            text(
+                "SELECT id, platform_role FROM users WHERE email = 'both@example.test'"
+            )
         ).one()
         db.session.remove()
-    done("user", "add", "both@example.test", "--name", "Both Again", "--password-stdin", stdin=NEW)
+    done(
+        "user",
+        "add",
+        "both@example.test",
+        "--name",
+        "Both Again",
+        "--password-stdin",
+        stdin=NEW,
+    )
     with app.app_context():
         user = users.by_email("both@example.test")
         assert user is not None
-        assert (user.id, user.name, users.memberships_of(user)) == (kept.id, "Both Again", [])
+        assert (user.id, user.name, users.memberships_of(user)) == (
+            kept.id,
+            "Both Again",
+            [],
+        )
         db.session.remove()
     assert not enters(visitor, "portal", "both@example.test", PASSWORD)
 
@@ -222,7 +271,9 @@ def test_the_last_owner_stays(
     assert command("user", "remove", "support@example.test").exit_code == 1
 
 
-def test_of_two_owners_who_leave_at_once_one_stays(app: Flask, done: Callable[..., str]) -> None:
+def test_of_two_owners_who_leave_at_once_one_stays(
+    app: Flask, done: Callable[..., str]
+) -> None:
     done("user", "role", "support@example.test", "owner")
     with app.app_context():
         ids = [users.by_email(f"{who}@example.test").id for who in ("owner", "support")]  # type: ignore[union-attr]
@@ -240,7 +291,9 @@ def test_of_two_owners_who_leave_at_once_one_stays(app: Flask, done: Callable[..
                 db.session.remove()
 
     threads = [
-        threading.Thread(target=leave, args=(ids[0], lambda: people.remove(ids[0], SYSTEM))),
+        threading.Thread(
+            target=leave, args=(ids[0], lambda: people.remove(ids[0], SYSTEM))
+        ),
         threading.Thread(
             target=leave, args=(ids[1], lambda: people.set_role(ids[1], "none", SYSTEM))
         ),
@@ -268,7 +321,9 @@ def test_a_store_is_opened_closed_and_opened_again(
     assert "Efua Bundles is open at http://efua.localhost" in said
     assert enters(visitor, "portal", "efua@shop.example", NEW)
     assert "Efua Bundles" in visitor("efua").get("/").text
-    assert "efua is closed." in done("store", "close", "efua", "--note", "Back on Monday")
+    assert "efua is closed." in done(
+        "store", "close", "efua", "--note", "Back on Monday"
+    )
     assert "Back on Monday" in visitor("efua").get("/").text
     assert (
         "closed already" in done("store", "close", "efua")
@@ -313,13 +368,17 @@ def test_members_come_change_and_go(
     assert "no longer works in ama" in done(
         "store", "member", "ama", "cashier@example.test", "--role", "none"
     )
-    assert not enters(visitor, "portal", "cashier@example.test", PASSWORD), "no store is left"
+    assert not enters(visitor, "portal", "cashier@example.test", PASSWORD), (
+        "no store is left"
+    )
     assert "no member of ama already" in done(
         "store", "member", "ama", "cashier@example.test", "--role", "none"
     )
 
 
-def test_the_list_names_roles_and_stores(done: Callable[..., str], config: object) -> None:
+def test_the_list_names_roles_and_stores(
+    done: Callable[..., str], config: object
+) -> None:
     said = done("user", "list").splitlines()
     assert "both@example.test  Both  none  ama (owner), kofi (owner)" in said
     assert "owner@example.test  Owner  owner" in said
@@ -340,10 +399,22 @@ def test_the_list_names_roles_and_stores(done: Callable[..., str], config: objec
         ("user add new@example.test --password-stdin", "password", "Guessers try this"),
         ("user add new@example.test --password-stdin", "new@example.test", "of yours"),
         ("user add new@example.test --password-stdin", "", "at least 8"),
-        ("user add new@example.test --role owner --password-stdin", "x7Kp2mQ9vZ1", "at least 12"),
+        (
+            "user add new@example.test --role owner --password-stdin",
+            "x7Kp2mQ9vZ1",
+            "at least 12",
+        ),
         ("user password nobody-here@example.test", None, "Nobody here has the address"),
-        ("user password ama@example.test --password-stdin", "amas data", "of the store"),
-        ("user role nobody-here@example.test owner", None, "Nobody here has the address"),
+        (
+            "user password ama@example.test --password-stdin",
+            "amas data",
+            "of the store",
+        ),
+        (
+            "user role nobody-here@example.test owner",
+            None,
+            "Nobody here has the address",
+        ),
         ("user role ama@example.test king", None, "is not one of"),
         ("user remove nobody-here@example.test", None, "Nobody here has the address"),
         ("user reset nobody-here@example.test", None, "Nobody here has the address"),
@@ -361,9 +432,17 @@ def test_the_list_names_roles_and_stores(done: Callable[..., str], config: objec
             None,
             "six hexadecimal",
         ),
-        ("store open kofi --name Efua --agent ama@example.test", None, "is there already"),
+        (
+            "store open kofi --name Efua --agent ama@example.test",
+            None,
+            "is there already",
+        ),
         ("store close nowhere", None, "There is no store"),
-        ("store member nowhere ama@example.test --role owner", None, "There is no store"),
+        (
+            "store member nowhere ama@example.test --role owner",
+            None,
+            "There is no store",
+        ),
         (
             "store member ama nobody-here@example.test --role owner",
             None,
@@ -378,9 +457,17 @@ def test_what_cannot_be_is_said_and_nothing_is_written(
 ) -> None:
     def rows() -> tuple[int, ...]:
         with app.app_context(), tenancy.across_stores():
-            tables = ("users", "memberships", "stores", "audit", "accounts", "reset_links")
+            tables = (
+                "users",
+                "memberships",
+                "stores",
+                "audit",
+                "accounts",
+                "reset_links",
+            )
             found = tuple(
-                db.session.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in tables
+                db.session.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+                for table in tables
             )
             db.session.remove()
             return found
@@ -400,7 +487,11 @@ def test_two_who_add_the_same_person_at_once_make_one(app: Flask) -> None:
             start.wait()
             try:
                 people.add(
-                    email="twin@example.test", name="Twin", password=NEW, role="none", actor=SYSTEM
+                    email="twin@example.test",
+                    name="Twin",
+                    password=NEW,
+                    role="none",
+                    actor=SYSTEM,
                 )
             except people.Refused as refusal:
                 refused.append(refusal.sentence)

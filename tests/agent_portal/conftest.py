@@ -23,7 +23,9 @@ from core.orders import News, Order
 
 AMA = Actor("agent", "Ama")
 CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
 )
 Placer = Callable[..., str]
 
@@ -42,7 +44,9 @@ def place(in_store: Callable[..., Any]) -> Placer:
     ) -> str:  # fmt: skip
 
         def deed() -> str:
-            line = next(l for l in catalog.shelf() if l.network == network and l.mb == gb * 1024)
+            line = next(
+                l for l in catalog.shelf() if l.network == network and l.mb == gb * 1024
+            )
             order = orders.place(
                 bundle_id=line.bundle_id, recipient_msisdn="+233" + number[1:],
                 repeat_confirmed=True,
@@ -80,7 +84,10 @@ def nearly_empty(
             if wallet()[0] < dear:
                 break
             place(gb=10, number=f"05400000{index:02}", state="queued")
-        store_id, missing = in_store("ama", tenancy.current_store_id), dear - 1 - wallet()[0]
+        store_id, missing = (
+            in_store("ama", tenancy.current_store_id),
+            dear - 1 - wallet()[0],
+        )
         if missing:
             with app.app_context(), tenancy.across_stores():
                 ledger.fund_wallet(store_id, missing, "to the last pesewa", SYSTEM)
@@ -111,7 +118,10 @@ def bring(code: str, state: str) -> None:
             amount_pesewas=order.cost_pesewas if step == "processing" else None,
         )
         back = News(raw_status="refunded", money_back=True)
-        told = {"processing": "The supplier has it.", "completed": "Delivered, the supplier says."}
+        told = {
+            "processing": "The supplier has it.",
+            "completed": "Delivered, the supplier says.",
+        }
         assert orders.advance(order.id, step, text=told.get(step, f"Supplier says {step}."),
         actor=SUPPLIER,
                               news=back if step == "refunded" else news)  # fmt: skip
@@ -136,7 +146,9 @@ def line_of(in_store: Callable[..., Any]) -> Callable[..., PriceLine]:
     def find(network: str, gb: int, slug: str = "ama") -> PriceLine:
         def deed() -> PriceLine:
             return next(
-                l for l in catalog.price_table() if (l.network, l.mb) == (network, gb * 1024)
+                l
+                for l in catalog.price_table()
+                if (l.network, l.mb) == (network, gb * 1024)
             )
 
         return in_store(slug, deed)  # type: ignore[no-any-return]

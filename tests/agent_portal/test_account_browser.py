@@ -41,7 +41,9 @@ def problems(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("js", [True, False])
-def test_the_password_is_changed_by_keyboard_alone(open_page: Callable[..., Any], js: bool) -> None:
+def test_the_password_is_changed_by_keyboard_alone(
+    open_page: Callable[..., Any], js: bool
+) -> None:
     page = open_page("ama", js=js)
     account = page.locator("summary", has_text="Account")
     account.focus()
@@ -60,7 +62,9 @@ def test_the_password_is_changed_by_keyboard_alone(open_page: Callable[..., Any]
 
 
 @pytest.mark.parametrize("js", [True, False])
-def test_out_everywhere_ends_at_the_log_in_page(open_page: Callable[..., Any], js: bool) -> None:
+def test_out_everywhere_ends_at_the_log_in_page(
+    open_page: Callable[..., Any], js: bool
+) -> None:
     other, page = open_page("ama", js=js), open_page("ama", js=js)
     page.goto("/account/sessions")
     assert page.locator(".devices li").count() == 2

@@ -60,7 +60,11 @@ def address_of(room: str, served: str) -> str:
 @pytest.mark.parametrize("js", [True, False], ids=["js", "no js"])
 @pytest.mark.parametrize("room", DOORS)
 def test_the_wait_is_named_the_e_mail_kept_and_one_more_press_goes_through(
-    open_page: Callable[..., Any], served: str, guessed: Callable[[int], None], room: str, js: bool
+    open_page: Callable[..., Any],
+    served: str,
+    guessed: Callable[[int], None],
+    room: str,
+    js: bool,
 ) -> None:
     guessed(guessing.SLOW_FROM)
     page = open_page("", js=js)
@@ -104,5 +108,7 @@ def looked_at(page: Any, sentence: str, width: int) -> None:
     assert sentence in page.inner_text("[role=alert]")
     page.evaluate(AXE.read_text())
     result = page.evaluate(RULES)
-    assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]] == []
+    assert [
+        f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]
+    ] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

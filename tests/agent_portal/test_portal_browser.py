@@ -43,7 +43,8 @@ def full(app: Any, place: Any) -> dict[str, str]:
         proof.prove()
     states = ("pending", "queued", "processing", "completed", "refunded")
     return {
-        state: place(number=f"024000000{index}", state=state) for index, state in enumerate(states)
+        state: place(number=f"024000000{index}", state=state)
+        for index, state in enumerate(states)
     }
 
 
@@ -63,7 +64,9 @@ def test_axe_finds_nothing(
             "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
             " 'best-practice']})"
         )
-        found[path] = [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]]
+        found[path] = [
+            f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]
+        ]
     assert {path: faults for path, faults in found.items() if faults} == {}
 
 
@@ -75,7 +78,10 @@ def test_no_page_is_wider_than_the_screen(
         page.goto(path.format(**full))
         for width in (320, 360, 768, 1280):
             page.set_viewport_size({"width": width, "height": 740})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (
+                path,
+                width,
+            )
             cut = page.evaluate(
                 "[...document.querySelectorAll('main .wrap, main .figures, main .card')]"
                 ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.className)"
@@ -115,7 +121,11 @@ def test_pages_raise_no_error_and_break_no_policy(
 
 class TestSelection:
     def test_the_sum_follows_the_ticks(
-        self, open_page: Callable[..., Any], full: dict[str, str], line_of: Any, in_store: Any
+        self,
+        open_page: Callable[..., Any],
+        full: dict[str, str],
+        line_of: Any,
+        in_store: Any,
     ) -> None:
         cost = line_of("mtn", 5).agent_price_pesewas
         there = in_store("ama", ledger.wallet).available_pesewas
@@ -131,7 +141,9 @@ class TestSelection:
         page.check("[data-select-page]")
         assert "3 selected" in bar.inner_text()
         page.uncheck(f"input[value='{full['pending']}']")
-        assert page.evaluate("document.querySelector('[data-select-page]').indeterminate")
+        assert page.evaluate(
+            "document.querySelector('[data-select-page]').indeterminate"
+        )
         page.check(f"input[value='{full['pending']}']")
         page.click("[data-selection] button")
         assert page.locator("h1").inner_text() == "3 sent"
@@ -157,8 +169,12 @@ class TestWithoutNavigation:
         code, before = full["pending"], page.inner_text("#wallet-now")
         page.click(f"#o-{code} button")
         page.wait_for_selector(f"#o-{code} >> text=In line")
-        assert page.evaluate("window.stayed") and page.inner_text("#wallet-now") != before
-        assert order_of(code).state == "queued" and page.locator("tbody tr").count() == 3
+        assert (
+            page.evaluate("window.stayed") and page.inner_text("#wallet-now") != before
+        )
+        assert (
+            order_of(code).state == "queued" and page.locator("tbody tr").count() == 3
+        )
         assert "New 2" in page.inner_text("#tabs").replace("\n", " ")
 
     def test_a_refusal_is_said_in_the_row(
@@ -172,7 +188,9 @@ class TestWithoutNavigation:
         page.goto("/orders")
         page.click(f"#o-{code} button")
         page.wait_for_selector(f"#o-{code} [role=alert]")
-        assert "in your wallet. Fund it, or process fewer." in page.inner_text(f"#o-{code}")
+        assert "in your wallet. Fund it, or process fewer." in page.inner_text(
+            f"#o-{code}"
+        )
         assert page.locator(f"#o-{code} button").is_enabled()
 
     def test_a_stale_page_says_so_and_keeps_the_row(
@@ -196,14 +214,22 @@ class TestWithoutNavigation:
     ) -> None:
         page = open_page("ama")
         page.goto("/orders")
-        rows, first = page.locator("tbody tr").count(), page.locator("tbody tr >> nth=0")
+        rows, first = (
+            page.locator("tbody tr").count(),
+            page.locator("tbody tr >> nth=0"),
+        )
         top = first.bounding_box()["y"]
         place(number="0247777777")
         page.evaluate("htmx.trigger(document.querySelector('#news'), 'every')")
         page.wait_for_selector("#news a")
-        assert page.locator("tbody tr").count() == rows and first.bounding_box()["y"] == top
+        assert (
+            page.locator("tbody tr").count() == rows
+            and first.bounding_box()["y"] == top
+        )
         page.click("#news a")
-        page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {rows + 1}")
+        page.wait_for_function(
+            f"document.querySelectorAll('tbody tr').length === {rows + 1}"
+        )
 
     def test_an_open_order_page_turns_delivered_by_itself(
         self, open_page: Callable[..., Any], full: dict[str, str], in_store: Any
@@ -213,13 +239,19 @@ class TestWithoutNavigation:
         page.goto(f"/orders/{code}")
         page.evaluate("window.stayed = true")
         in_store(
-            "ama", lambda: orders.advance(orders.by_code(code).id, "completed", text="Delivered.")
+            "ama",
+            lambda: orders.advance(
+                orders.by_code(code).id, "completed", text="Delivered."
+            ),
         )
         page.wait_for_selector(".state-label >> text=Delivered", timeout=10_000)
         assert (
-            page.evaluate("window.stayed") and page.locator("#live[data-hx-trigger]").count() == 0
+            page.evaluate("window.stayed")
+            and page.locator("#live[data-hx-trigger]").count() == 0
         )
-        assert "Delivered." in page.evaluate("document.querySelector('#said').textContent")
+        assert "Delivered." in page.evaluate(
+            "document.querySelector('#said').textContent"
+        )
 
 
 class TestKeys:
@@ -287,11 +319,14 @@ class TestKeys:
         page.locator("input[name=order] >> nth=0").focus()
         page.keyboard.press("Enter")
         assert page.url.endswith("/orders")
-        page.goto("/orders?tab=processing")  # answered after whatever Enter might have sent
+        # answered after whatever Enter might have sent
+        page.goto("/orders?tab=processing")
         assert page.locator("tbody tr").count() == 2
 
 
-def test_profit_follows_the_typed_price(open_page: Callable[..., Any], line_of: Any) -> None:
+def test_profit_follows_the_typed_price(
+    open_page: Callable[..., Any], line_of: Any
+) -> None:
     line = line_of("mtn", 5)
     page = open_page("ama")
     page.goto("/prices")
@@ -326,7 +361,9 @@ class TestCancelling:
             assert page.locator("h1").inner_text().startswith("Cancel 1 order, GH₵")
             page.evaluate(AXE.read_text())
             tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
-            found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")["violations"]
+            found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")[
+                "violations"
+            ]
             assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
             for narrow in (320, width):
                 page.set_viewport_size({"width": narrow, "height": 740})
@@ -412,7 +449,8 @@ def test_the_whole_job_with_javascript_off(
     page.check(f"input[value='{full['pending']}']")
     page.click("[data-selection] button")
     assert (
-        page.locator("h1").inner_text() == "1 sent" and order_of(full["pending"]).state == "queued"
+        page.locator("h1").inner_text() == "1 sent"
+        and order_of(full["pending"]).state == "queued"
     )
     page.click("text=Back to the queue")
     page.click("tbody tr >> nth=0 >> button")
@@ -434,7 +472,8 @@ def test_the_whole_job_with_javascript_off(
     page.fill(f"#price-{line_of('mtn', 5).bundle_id}", "88")
     page.click("text=Save prices")
     assert (
-        "Saved 1 price." in page.inner_text("#status") and line_of("mtn", 5).price_pesewas == 8_800
+        "Saved 1 price." in page.inner_text("#status")
+        and line_of("mtn", 5).price_pesewas == 8_800
     )
     page.click("summary >> text=Account")
     page.click("text=Log out")
@@ -482,7 +521,10 @@ def test_no_row_moves_when_one_above_it_is_pressed_and_goes(
     height: int,
 ) -> None:
     monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=1))
-    codes = [place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3]) for index in range(4)]
+    codes = [
+        place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3])
+        for index in range(4)
+    ]
     page = open_page("ama", width=width, height=height)
     page.goto("/orders")
     before = page.evaluate(HEIGHTS)
@@ -498,7 +540,9 @@ def test_no_row_moves_when_one_above_it_is_pressed_and_goes(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("tab", ["processing", "back", "done"])
-def test_rows_that_only_say_their_state_are_as_low(open_page: Any, place: Any, tab: str) -> None:
+def test_rows_that_only_say_their_state_are_as_low(
+    open_page: Any, place: Any, tab: str
+) -> None:
     state = {"processing": "processing", "back": "refunded", "done": "completed"}[tab]
     for index in range(7):
         network, gb = (("mtn", 1), ("telecel", 5))[index % 2]
@@ -535,7 +579,8 @@ def test_without_htmx_the_queue_is_loaded_again_while_somebody_looks(
     place(number="0240000001")
     page = open_page("ama", width=360, height=740)
     page.context.route(
-        "**/htmx-*.js", lambda route: route.fulfill(body=broken, content_type="text/javascript")
+        "**/htmx-*.js",
+        lambda route: route.fulfill(body=broken, content_type="text/javascript"),
     )
     page.clock.install()
     page.goto("/orders")
@@ -554,7 +599,9 @@ def test_without_htmx_the_queue_is_loaded_again_while_somebody_looks(
     assert page.evaluate("window.stays") is None
 
 
-def test_an_htmx_that_asks_is_not_helped(open_page: Callable[..., Any], place: Any) -> None:
+def test_an_htmx_that_asks_is_not_helped(
+    open_page: Callable[..., Any], place: Any
+) -> None:
     place(number="0240000001")
     page = open_page("ama", width=360, height=740)
     page.clock.install()
@@ -601,7 +648,8 @@ def test_without_htmx_the_results_of_a_selection_are_not_sent_again(
     place()
     page = open_page("ama", width=360, height=740)
     page.context.route(
-        "**/htmx-*.js", lambda route: route.fulfill(body="(", content_type="text/javascript")
+        "**/htmx-*.js",
+        lambda route: route.fulfill(body="(", content_type="text/javascript"),
     )
     page.clock.install()
     page.goto("/orders?tab=new")

@@ -35,7 +35,11 @@ def test_the_queue_offers_it_beside_process(ama_agent: Visitor, place: Any) -> N
 def test_it_asks_with_count_and_sum_and_changes_nothing(
     ama_agent: Visitor, place: Any, order_of: Any, counts: Any
 ) -> None:
-    codes = [place(), place(gb=1, number="0551112222"), place(gb=10, number="0553334444")]
+    codes = [
+        place(),
+        place(gb=1, number="0551112222"),
+        place(gb=10, number="0553334444"),
+    ]
     before = counts()
     page = check(ama_agent, codes[:2], back="/orders?tab=new&q=0")
     assert page.status_code == 200
@@ -57,12 +61,18 @@ def test_one_press_more_cancels_each_and_says_so(
     page = confirm(ama_agent, codes[:2])
     assert page.status_code == 200
     assert "<h1>2 cancelled</h1>" in page.text
-    assert [order_of(code).state for code in codes] == ["cancelled", "cancelled", "pending"]
+    assert [order_of(code).state for code in codes] == [
+        "cancelled",
+        "cancelled",
+        "pending",
+    ]
     assert wallet() == before
     parse_clean(page.text)
 
 
-def test_pressed_twice_it_cancels_once(ama_agent: Visitor, place: Any, counts: Any) -> None:
+def test_pressed_twice_it_cancels_once(
+    ama_agent: Visitor, place: Any, counts: Any
+) -> None:
     codes = [place(), place(number="0551112222")]
     confirm(ama_agent, codes)
     before = counts()
@@ -89,7 +99,10 @@ def test_two_people_at_once_cancel_each_order_once(
     for thread in threads:
         thread.join()
     kinds = in_store(
-        "ama", lambda: [[event.kind for event in orders.timeline(orders.by_code(c))] for c in codes]
+        "ama",
+        lambda: [
+            [event.kind for event in orders.timeline(orders.by_code(c))] for c in codes
+        ],
     )
     assert kinds == [["placed", "cancelled"]] * 6
 
@@ -148,13 +161,26 @@ def test_a_locked_one_holds_up_no_other(
     [
         ({}, 303, "Select at least one order first."),
         ({"order": ["", " "]}, 303, "Select at least one order first."),
-        ({"order": [f"{i:010d}" for i in range(201)]}, 303, "Select at most 200 orders at a time."),
+        (
+            {"order": [f"{i:010d}" for i in range(201)]},
+            303,
+            "Select at most 200 orders at a time.",
+        ),
         ({"order": "\x00"}, 404, "There is no page at this address."),
-        ({"order": "' OR 1=1 --", "confirm": "1"}, 404, "There is no page at this address."),
+        (
+            {"order": "' OR 1=1 --", "confirm": "1"},
+            404,
+            "There is no page at this address.",
+        ),
     ],
 )
 def test_a_wrong_selection_changes_nothing(
-    ama_agent: Visitor, place: Any, counts: Any, form: dict[str, Any], status: int, sentence: str
+    ama_agent: Visitor,
+    place: Any,
+    counts: Any,
+    form: dict[str, Any],
+    status: int,
+    sentence: str,
 ) -> None:
     place()
     before = counts()

@@ -39,7 +39,9 @@ def cost(app: Flask) -> Callable[..., None]:
             ]
             catalog.apply_sync("datamart", listed)
             if approve:
-                catalog.approve({one.bundle.id: one.seen for one in catalog.questions()}, OWNER)
+                catalog.approve(
+                    {one.bundle.id: one.seen for one in catalog.questions()}, OWNER
+                )
 
     return move
 
@@ -48,7 +50,9 @@ def seen(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(seen-\d+)" value="(\d+)"', page))
 
 
-def test_home_and_prices_say_what_changed(ama_agent: Visitor, cost: Callable[..., None]) -> None:
+def test_home_and_prices_say_what_changed(
+    ama_agent: Visitor, cost: Callable[..., None]
+) -> None:
     assert "something else now" not in ama_agent.get("/").text
     cost(YELLOW_5GB=2_900)
     for path in ("/", "/prices"):
@@ -136,7 +140,10 @@ def test_other_stores_and_cashiers_change_nothing(
     cashier = logged_in("cashier@example.test", "portal", "ama")
     page = cashier.get("/").text
     assert "something else now" in page and "Keep my margin" not in page
-    assert cashier.post("/prices/changes", data=seen(ama_agent.get("/").text)).status_code == 403
+    assert (
+        cashier.post("/prices/changes", data=seen(ama_agent.get("/").text)).status_code
+        == 403
+    )
     ama_agent.post("/prices/changes", data=seen(ama_agent.get("/").text))
     assert line_of("mtn", 5, "kofi").price_pesewas == before
 
@@ -148,7 +155,9 @@ def test_home_says_what_nobody_sells_and_why(
     for path in ("/", "/prices"):
         page = ama_agent.get(path).text
         assert (
-            "MTN 5 GB: not sold now" in page and "is being decided" in page and "29.00" not in page
+            "MTN 5 GB: not sold now" in page
+            and "is being decided" in page
+            and "29.00" not in page
         )
     with app.app_context(), tenancy.across_stores():
         catalog.apply_sync("datamart", offers()[1:])
@@ -183,7 +192,9 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         page.goto(path)
         assert shows in page.content()
         page.evaluate(AXE.read_text())
-        tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
+        tags = (
+            "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
+        )
         found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")["violations"]
         assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -216,9 +227,16 @@ def test_the_order_is_processed_once_at_the_new_cost_when_the_agent_says_so(
     assert f'name="cost" value="{new}"' in page and "I take the loss" not in page
     assert "24.00" not in page
     for _ in range(2):
-        assert ama_agent.post(f"/orders/{code}/reprice", data={"cost": new}).status_code == 303
+        assert (
+            ama_agent.post(f"/orders/{code}/reprice", data={"cost": new}).status_code
+            == 303
+        )
     order = order_of(code)
-    assert (order.state, order.agent_price_pesewas, order.cost_pesewas) == ("queued", new, 2_400)
+    assert (order.state, order.agent_price_pesewas, order.cost_pesewas) == (
+        "queued",
+        new,
+        2_400,
+    )
     assert order.price_pesewas == placed.price_pesewas
     assert wallet(in_store) == (WALLET_PESEWAS - new, new)
     events = [
@@ -227,7 +245,11 @@ def test_the_order_is_processed_once_at_the_new_cost_when_the_agent_says_so(
         if event.kind == "repriced"
     ]
     assert [event.detail for event in events] == [
-        {"from_pesewas": placed.agent_price_pesewas, "to_pesewas": new, "loss_pesewas": 0}
+        {
+            "from_pesewas": placed.agent_price_pesewas,
+            "to_pesewas": new,
+            "loss_pesewas": 0,
+        }
     ]
 
 
@@ -276,7 +298,10 @@ def test_a_figure_that_moved_again_is_refused_and_a_cost_that_fell_back_is_free(
     refused = ama_agent.post(f"/orders/{code}/reprice", data={"cost": shown})
     assert "by now" in ama_agent.refused(refused)
     cost()
-    assert ama_agent.post(f"/orders/{code}/reprice", data={"cost": shown}).status_code == 303
+    assert (
+        ama_agent.post(f"/orders/{code}/reprice", data={"cost": shown}).status_code
+        == 303
+    )
     assert order_of(code).agent_price_pesewas == before
 
 
@@ -292,9 +317,14 @@ def test_while_the_owner_has_not_decided_there_is_no_new_cost(
     assert "is being decided" in told and f"/orders/{code}/process" not in told, (
         "before anybody presses"
     )
-    page = ama_agent.post(f"/orders/{code}/reprice", data={"cost": 2_958, "accept": 10_000})
+    page = ama_agent.post(
+        f"/orders/{code}/reprice", data={"cost": 2_958, "accept": 10_000}
+    )
     assert "is being decided" in ama_agent.refused(page)
-    assert in_store("ama", lambda: orders.cancel(code, Actor("agent", "Ama")).state) == "cancelled"
+    assert (
+        in_store("ama", lambda: orders.cancel(code, Actor("agent", "Ama")).state)
+        == "cancelled"
+    )
 
 
 def test_with_too_little_in_the_wallet_nothing_is_repriced(
@@ -307,7 +337,9 @@ def test_with_too_little_in_the_wallet_nothing_is_repriced(
     cost(YELLOW_5GB=60_000)
     new = catalog.agent_price(60_000)
     loss = new - before.price_pesewas
-    refused = ama_agent.post(f"/orders/{code}/reprice", data={"cost": new, "accept": loss})
+    refused = ama_agent.post(
+        f"/orders/{code}/reprice", data={"cost": new, "accept": loss}
+    )
     assert "in your wallet" in ama_agent.refused(refused)
     order = order_of(code)
     assert (order.state, order.agent_price_pesewas, order.repriced_at) == (
@@ -345,7 +377,9 @@ def test_eight_presses_at_once_hold_once(
 
 
 def test_no_store_prices_an_order_by_hand(
-    as_store: Callable[..., Any], place: Callable[..., str], order_of: Callable[..., Order]
+    as_store: Callable[..., Any],
+    place: Callable[..., str],
+    order_of: Callable[..., Order],
 ) -> None:
     """Through the function of the database: only what the bundle costs now, only upwards, only an
     order of its own."""
@@ -359,7 +393,9 @@ def test_no_store_prices_an_order_by_hand(
         from core.base import clock
 
         with transaction():
-            return db.session.scalar(select(func.makola_reprice(order.id, price, clock.now())))
+            return db.session.scalar(
+                select(func.makola_reprice(order.id, price, clock.now()))
+            )
 
     for order, price in (
         (mine, 1),
@@ -367,4 +403,7 @@ def test_no_store_prices_an_order_by_hand(
         (mine, 99_999),
         (theirs, theirs.agent_price_pesewas),
     ):
-        assert as_store("ama", lambda order=order, price=price: try_(order, price)) is False
+        assert (
+            as_store("ama", lambda order=order, price=price: try_(order, price))
+            is False
+        )

@@ -55,14 +55,20 @@ def test_who_paid_and_got_nothing_waits_in_give_back_until_it_is_said(
     assert back_tab(ama_agent) == [refunded, cancelled]
     assert (
         refunded
-        not in ama_agent.get("/orders?tab=failed").text + ama_agent.get("/orders?tab=done").text
+        not in ama_agent.get("/orders?tab=failed").text
+        + ama_agent.get("/orders?tab=done").text
     )
     assert headline(app, refunded) == "Not delivered: Ama's Data gives your money back"
     assert headline(app, cancelled) == "Cancelled: Ama's Data gives your money back"
-    for code, how, said in ((refunded, "momo", "by MoMo"), (cancelled, "cash", "in cash")):
+    for code, how, said in (
+        (refunded, "momo", "by MoMo"),
+        (cancelled, "cash", "in cash"),
+    ):
         page = ama_agent.get(f"/orders/{code}").text
         assert 'id="give-back"' in page and re.search(r"I gave GH₵\s[\d.]+ back", page)
-        assert ama_agent.post(f"/orders/{code}/give-back", {"how": how}).status_code == 303
+        assert (
+            ama_agent.post(f"/orders/{code}/give-back", {"how": how}).status_code == 303
+        )
         order = order_of(code)
         assert (
             order.given_back_by == "Ama"
@@ -78,7 +84,16 @@ def test_who_paid_and_got_nothing_waits_in_give_back_until_it_is_said(
 
 
 @pytest.mark.parametrize(
-    "state", ["pending", "queued", "submitting", "processing", "failed", "completed", "cancelled"]
+    "state",
+    [
+        "pending",
+        "queued",
+        "submitting",
+        "processing",
+        "failed",
+        "completed",
+        "cancelled",
+    ],
 )
 def test_nothing_is_owed_for_other_orders(
     ama_agent: Visitor, place: Any, counts: Any, state: str
@@ -87,16 +102,22 @@ def test_nothing_is_owed_for_other_orders(
     before = counts()
     answer = ama_agent.post(f"/orders/{code}/give-back", {"how": "momo"})
     assert (
-        "Nobody is owed money for this order." in ama_agent.refused(answer) and counts() == before
+        "Nobody is owed money for this order." in ama_agent.refused(answer)
+        and counts() == before
     )
 
 
 @pytest.mark.parametrize("how", ["", "bank", "momo ", "\x00", "x" * 5000])
-def test_how_is_one_of_a_few(ama_agent: Visitor, place: Any, counts: Any, how: str) -> None:
+def test_how_is_one_of_a_few(
+    ama_agent: Visitor, place: Any, counts: Any, how: str
+) -> None:
     code = place(state="refunded")
     before = counts()
     answer = ama_agent.post(f"/orders/{code}/give-back", {"how": how})
-    assert "Choose how the money went back" in ama_agent.refused(answer) and counts() == before
+    assert (
+        "Choose how the money went back" in ama_agent.refused(answer)
+        and counts() == before
+    )
 
 
 def test_it_moves_no_money_of_ours(ama_agent: Visitor, place: Any, counts: Any) -> None:
@@ -115,7 +136,10 @@ def test_pressed_by_eight_at_once_it_is_said_once(
     logged_in: Callable[..., Visitor], place: Any, in_store: Any
 ) -> None:
     code = place(state="refunded")
-    people = [logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4]
+    people = [
+        logged_in(f"{who}@example.test", "portal", "ama")
+        for who in ("ama", "cashier") * 4
+    ]
     gate, statuses = threading.Barrier(len(people)), []
 
     def press(person: Visitor) -> None:
@@ -128,7 +152,9 @@ def test_pressed_by_eight_at_once_it_is_said_once(
         thread.start()
     for thread in threads:
         thread.join(60)
-    told = in_store("ama", lambda: [event.kind for event in orders.timeline(orders.by_code(code))])
+    told = in_store(
+        "ama", lambda: [event.kind for event in orders.timeline(orders.by_code(code))]
+    )
     assert statuses == [303] * 8 and told.count("given_back") == 1
 
 
@@ -141,7 +167,9 @@ def test_a_mistake_is_taken_back_and_written_down(
         assert ama_agent.post(f"/orders/{code}/give-back/undo").status_code == 303
     assert back_tab(ama_agent) == [code] and order_of(code).given_back_at is None
     assert headline(app, code).startswith("Not delivered: ")
-    told = in_store("ama", lambda: [event.kind for event in orders.timeline(orders.by_code(code))])
+    told = in_store(
+        "ama", lambda: [event.kind for event in orders.timeline(orders.by_code(code))]
+    )
     assert told.count("given_back") == 2
     ama_agent.post(f"/orders/{code}/give-back", {"how": "cash"})
     assert order_of(code).given_back_how == "cash"
@@ -172,15 +200,23 @@ def test_another_store_can_neither_see_nor_say_it(
     code = place(state="refunded")
     assert back_tab(kofi_agent) == []
     for path in ("give-back", "give-back/undo"):
-        assert kofi_agent.post(f"/orders/{code}/{path}", {"how": "momo"}).status_code == 404
+        assert (
+            kofi_agent.post(f"/orders/{code}/{path}", {"how": "momo"}).status_code
+            == 404
+        )
     assert order_of(code).given_back_at is None
 
 
 def test_a_viewer_reads_it_and_presses_nothing(
     logged_in: Callable[..., Visitor], place: Any, order_of: Any
 ) -> None:
-    code, viewer = place(state="refunded"), logged_in("viewer@example.test", "portal", "ama")
-    assert f'action="/orders/{code}/give-back"' not in viewer.get(f"/orders/{code}").text
+    code, viewer = (
+        place(state="refunded"),
+        logged_in("viewer@example.test", "portal", "ama"),
+    )
+    assert (
+        f'action="/orders/{code}/give-back"' not in viewer.get(f"/orders/{code}").text
+    )
     assert viewer.post(f"/orders/{code}/give-back", {"how": "momo"}).status_code == 403
     assert order_of(code).given_back_at is None
 
@@ -190,7 +226,14 @@ def test_the_rows_owing_by_the_database_and_by_the_program_are_the_same(
 ) -> None:
     made = [
         place(state=state)
-        for state in ("pending", "queued", "failed", "completed", "cancelled", "refunded")
+        for state in (
+            "pending",
+            "queued",
+            "failed",
+            "completed",
+            "cancelled",
+            "refunded",
+        )
     ]
     made.append(left())
 
@@ -205,12 +248,20 @@ def test_the_rows_owing_by_the_database_and_by_the_program_are_the_same(
 def test_done_is_sorted_by_the_end_that_it_shows(
     ama_agent: Visitor, place: Any, in_store: Any, jump: Callable[[float], None]
 ) -> None:
-    first, second = place(state="processing"), place(number="0559998888", state="cancelled")
+    first, second = (
+        place(state="processing"),
+        place(number="0559998888", state="cancelled"),
+    )
     jump(60)
     in_store(
-        "ama", lambda: orders.advance(orders.by_code(first).id, "completed", text="Delivered.")
+        "ama",
+        lambda: orders.advance(
+            orders.by_code(first).id, "completed", text="Delivered."
+        ),
     )
-    shown = re.findall(r'<tr id="o-([0-9A-Z]{10})"', ama_agent.get("/orders?tab=done").text)
+    shown = re.findall(
+        r'<tr id="o-([0-9A-Z]{10})"', ama_agent.get("/orders?tab=done").text
+    )
     assert shown == [first, second]
 
 
@@ -223,7 +274,11 @@ def test_a_failed_order_looks_stopped_and_promises_no_profit(
         .text.partition(f'<tr id="o-{code}"')[2]
         .partition("</tr>")[0]
     )
-    assert 'class="badge stopped"' in row and "money in" not in row and 'c-profit">–<' in row
+    assert (
+        'class="badge stopped"' in row
+        and "money in" not in row
+        and 'c-profit">–<' in row
+    )
     page = ama_agent.get(f"/orders/{code}").text
     assert (
         'class="note stopped"' in page
@@ -238,9 +293,12 @@ def test_what_was_saved_is_said_in_the_words_of_what_was_done(
 ) -> None:
     line, other = line_of("mtn", 5), line_of("mtn", 1)
     price = f"{line.price_pesewas / 100:.2f}"
-    ama_agent.post("/prices", {f"price-{line.bundle_id}": price, f"hidden-{line.bundle_id}": "on"})
+    ama_agent.post(
+        "/prices", {f"price-{line.bundle_id}": price, f"hidden-{line.bundle_id}": "on"}
+    )
     assert "Hid 1 bundle." in ama_agent.get("/prices").text
     ama_agent.post(
-        "/prices", {f"price-{line.bundle_id}": price, f"price-{other.bundle_id}": "99.00"}
+        "/prices",
+        {f"price-{line.bundle_id}": price, f"price-{other.bundle_id}": "99.00"},
     )
     assert "Saved 1 price, showed 1 bundle." in ama_agent.get("/prices").text

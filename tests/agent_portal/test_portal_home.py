@@ -27,9 +27,15 @@ def test_what_needs_the_agent_is_a_number_and_a_link(
         ("late", "Late", 0),
         ("failed", "Failed", 1),
     ):
-        assert f'<a href="/orders?tab={tab}"><span>{label}</span><b>{count}</b></a>' in page
+        assert (
+            f'<a href="/orders?tab={tab}"><span>{label}</span><b>{count}</b></a>'
+            in page
+        )
     left = 50_000 - 2 * line_of("mtn", 5).agent_price_pesewas
-    assert f'<a href="/wallet"><span>Wallet, GH₵</span><b>{money.format_ghs(left)}</b></a>' in page
+    assert (
+        f'<a href="/wallet"><span>Wallet, GH₵</span><b>{money.format_ghs(left)}</b></a>'
+        in page
+    )
     assert "Open 2 new orders" in page
 
 
@@ -40,7 +46,8 @@ def test_what_was_delivered_today(ama_agent: Visitor, place: Any, line_of: Any) 
     place("kofi", state="completed")
     page = ama_agent.get("/").text
     assert (
-        f'2 orders, <span class="money">{money.cedis(2 * line.price_pesewas)}</span> sold' in page
+        f'2 orders, <span class="money">{money.cedis(2 * line.price_pesewas)}</span> sold'
+        in page
     )
     assert (
         "<span"
@@ -69,7 +76,9 @@ def test_the_stores_link_can_be_copied_and_shared(ama_agent: Visitor) -> None:
     )
 
 
-def test_the_road_to_the_first_sale_ends_with_it(ama_agent: Visitor, place: Any) -> None:
+def test_the_road_to_the_first_sale_ends_with_it(
+    ama_agent: Visitor, place: Any
+) -> None:
     page = ama_agent.get("/").text
     assert (
         "To your first sale" in page

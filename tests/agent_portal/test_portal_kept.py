@@ -30,9 +30,12 @@ def portal(app: Flask) -> Visitor:
 
 
 def log_in(portal: Visitor, who: str, **more: str) -> Any:
-    if portal.get("/login").status_code == 303:  # somebody is: on a phone that two people share
+    # somebody is: on a phone that two people share
+    if portal.get("/login").status_code == 303:
         portal.post("/logout")
-    page = portal.get("/login" + (f"?next={more['next']}" if "next" in more else "")).text
+    page = portal.get(
+        "/login" + (f"?next={more['next']}" if "next" in more else "")
+    ).text
     fields = {
         "email": f"{who}@example.test",
         "password": PASSWORD,
@@ -54,10 +57,14 @@ def form_of(portal: Visitor, path: str = "/orders?tab=new") -> dict[str, Any]:
 
 
 def ticked(html: str) -> list[str]:
-    return re.findall(r'name="order" value="([0-9A-Z]{10})" form="selection" checked', html)
+    return re.findall(
+        r'name="order" value="([0-9A-Z]{10})" form="selection" checked', html
+    )
 
 
-def ended(app: Flask, portal: Visitor, how: str, jump: Callable[[float], None]) -> Visitor:
+def ended(
+    app: Flask, portal: Visitor, how: str, jump: Callable[[float], None]
+) -> Visitor:
     """End a log-in: by time, on the server from elsewhere, by the button, or with the browser's
     cookies."""
     if how == "idle":
@@ -87,16 +94,23 @@ def test_thirty_ticks_come_back_and_go_with_one_more_press(
     form = form_of(portal) | {"order": codes[::2]}
     portal = ended(app, portal, how, jump)
     answer = portal.post("/orders/process", form, csrf=False)
-    assert (answer.status_code, answer.location) == (303, "/login?next=/orders%3Ftab%3Dnew")
+    assert (answer.status_code, answer.location) == (
+        303,
+        "/login?next=/orders%3Ftab%3Dnew",
+    )
     asked = portal.get(answer.location).text
     assert "You were logged out, so nothing was done" in asked and codes[0] not in asked
     back = log_in(portal, "ama", next="/orders?tab=new").location
     assert back == "/orders?tab=new"
     page = portal.get(back).text
     assert ticked(page) == codes[::2] and "15 orders are ticked as before" in page
-    assert {order_of(code).state for code in codes} == {"pending"}, "nothing is done unasked"
+    assert {order_of(code).state for code in codes} == {"pending"}, (
+        "nothing is done unasked"
+    )
     assert ticked(portal.get(back).text) == [], "shown once"
-    sent = portal.post("/orders/process", form_of(portal) | {"order": ticked(page)}, csrf=False)
+    sent = portal.post(
+        "/orders/process", form_of(portal) | {"order": ticked(page)}, csrf=False
+    )
     assert "<h1>15 sent</h1>" in sent.text
 
 
@@ -112,7 +126,9 @@ def test_one_press_leads_back_to_its_queue_and_is_not_done_unasked(
     assert answer.location == "/login?next=/orders%3Fq%3D024"
     page = portal.get(log_in(portal, "ama", next="/orders?q=024").location).text
     assert "Nothing was sent yet" in page and order_of(code).state == "pending"
-    named = page[page.index("You had pressed Process for MTN 5 GB to") :].partition("</p>")[0]
+    named = page[page.index("You had pressed Process for MTN 5 GB to") :].partition(
+        "</p>"
+    )[0]
     assert (
         f'href="/orders/{code}"' in named
         and f'<tr id="o-{code}" data-row tabindex="-1" aria-current="true">' in page
@@ -138,7 +154,9 @@ def test_a_press_in_the_row_brings_its_page_s_ticks_along(
 ) -> None:
     log_in(portal, "ama")
     one, two, three = place(), place(number="0241110001"), place(number="0241110002")
-    assert 'data-hx-include-inherited="[name=order]:checked"' in portal.get("/orders").text
+    assert (
+        'data-hx-include-inherited="[name=order]:checked"' in portal.get("/orders").text
+    )
     form = form_of(portal) | {"order": [two, three]}
     ended(app, portal, "idle", jump)
     answer = portal.post(f"/orders/{one}/process?row=1", form, csrf=False, headers=HTMX)
@@ -146,7 +164,10 @@ def test_a_press_in_the_row_brings_its_page_s_ticks_along(
         401,
         "/login?next=/orders%3Ftab%3Dnew",
     )
-    assert ticked(portal.get(log_in(portal, "ama", next="/orders").location).text) == [two, three]
+    assert ticked(portal.get(log_in(portal, "ama", next="/orders").location).text) == [
+        two,
+        three,
+    ]
 
 
 def test_nobody_else_sees_them_and_after_somebody_else_they_are_gone(
@@ -179,7 +200,8 @@ def test_of_two_stores_the_one_comes_back_where_they_were_ticked(
     assert log_in(portal, "both", next="/orders").location == "/orders"
     page = portal.get("/orders").text
     assert "Kofi" in page and ticked(page) == [code] and other not in page
-    portal.post("/orders/process", form, csrf=False)  # with the token of the earlier log-in
+    # with the token of the earlier log-in
+    portal.post("/orders/process", form, csrf=False)
     portal.post("/stores", {"store": "ama"})
     assert ticked(portal.get("/orders").text) == []
 
@@ -243,7 +265,9 @@ def test_a_page_of_somebody_else_s_log_in_is_refused_whole(
     portal.post("/logout")
     log_in(portal, "cashier")
     assert portal.post("/orders/process", form, csrf=False).status_code == 400
-    assert ticked(portal.get("/orders").text) == [] and order_of(code).state == "pending"
+    assert (
+        ticked(portal.get("/orders").text) == [] and order_of(code).state == "pending"
+    )
 
 
 def test_two_hundred_ticks_fit_into_the_cookie(
@@ -251,12 +275,17 @@ def test_two_hundred_ticks_fit_into_the_cookie(
 ) -> None:
     log_in(portal, "ama")
     real = place()
-    form = form_of(portal) | {"order": [real, *(f"{index:05}ABCDE" for index in range(199))]}
+    form = form_of(portal) | {
+        "order": [real, *(f"{index:05}ABCDE" for index in range(199))]
+    }
     ended(app, portal, "idle", jump)
     answer = portal.post("/orders/process", form, csrf=False)
     assert all(len(value) < 4_093 for value in answer.headers.getlist("Set-Cookie"))
     page = portal.get(log_in(portal, "ama", next="/orders").location).text
-    assert ticked(page) == [real] and "199 of those you had ticked are not new any more" in page
+    assert (
+        ticked(page) == [real]
+        and "199 of those you had ticked are not new any more" in page
+    )
 
 
 def test_no_password_is_ever_kept(app: Flask, portal: Visitor, jump: Any) -> None:
@@ -277,7 +306,9 @@ def test_on_one_s_own_phone_a_log_in_lives_half_a_day_unused_and_a_week_in_all(
 ) -> None:
     answer = log_in(portal, "ama")
     assert "Expires=" in next(
-        one for one in answer.headers.getlist("Set-Cookie") if one.startswith("__Host-makola")
+        one
+        for one in answer.headers.getlist("Set-Cookie")
+        if one.startswith("__Host-makola")
     )
     for _ in range(15):
         jump(43_200 - 60)
@@ -309,7 +340,9 @@ def test_typed_prices_come_back_typed_and_unsaved(
     log_in(portal, "ama")
     line = line_of("mtn", 5)
     name, page = f"price-{line.bundle_id}", portal.get("/prices").text
-    form = {each: field(page, each) for each in ("csrf_token", "drawn_for")} | {name: "133.70"}
+    form = {each: field(page, each) for each in ("csrf_token", "drawn_for")} | {
+        name: "133.70"
+    }
     ended(app, portal, "idle", jump)
     portal.post("/prices", form, csrf=False)
     page = portal.get(log_in(portal, "ama", next="/prices").location).text
@@ -330,7 +363,9 @@ def test_how_the_money_went_back_stands_there_again_and_is_not_said_unasked(
     where = f"/orders/{code}"
     page = portal.get(where).text
     assert chosen(page) == []
-    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {"how": "cash"}
+    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {
+        "how": "cash"
+    }
     portal = ended(app, portal, how, jump)
     sent_from = {"Referer": portal.base_url + where}
     answer = portal.post(f"{where}/give-back", form, csrf=False, headers=sent_from)
@@ -349,10 +384,12 @@ def test_how_the_money_went_back_stands_there_again_and_is_not_said_unasked(
         and "You had chosen “in cash”. Press once more." in page
         and chosen(page) == ["cash"]
     )
-    assert order_of(code).given_back_at is None and chosen(portal.get(where).text) == [], (
-        "shown once"
+    assert (
+        order_of(code).given_back_at is None and chosen(portal.get(where).text) == []
+    ), "shown once"
+    assert (
+        portal.post(f"{where}/give-back", {"how": chosen(page)[0]}).status_code == 303
     )
-    assert portal.post(f"{where}/give-back", {"how": chosen(page)[0]}).status_code == 303
     assert order_of(code).given_back_how == "cash"
 
 
@@ -362,8 +399,13 @@ def test_why_nothing_is_owed_stands_there_again_too(
     log_in(portal, "ama")
     where = f"/orders/{place(state='refunded')}"
     page = portal.get(where).text
-    assert page.count('name="drawn_for"') == 3 and "<details><summary>Nothing to give back" in page
-    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {"how": "unpaid"}
+    assert (
+        page.count('name="drawn_for"') == 3
+        and "<details><summary>Nothing to give back" in page
+    )
+    form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {
+        "how": "unpaid"
+    }
     ended(app, portal, "idle", jump)
     portal.post(f"{where}/give-back", form, csrf=False)
     log_in(portal, "ama")

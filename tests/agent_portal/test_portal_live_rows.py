@@ -91,13 +91,20 @@ def test_a_new_order_that_somebody_else_processed_loses_its_button(
     assert f"/orders/{code}/process" in page
     in_store("ama", lambda: orders.release(code, Actor("agent", "Kwame")))
     row = ama_agent.get(question(page)).text
-    assert rows_of(row) == [code] and "In line" in row and f"/orders/{code}/process" not in row
+    assert (
+        rows_of(row) == [code]
+        and "In line" in row
+        and f"/orders/{code}/process" not in row
+    )
 
 
 @pytest.mark.parametrize(
-    "asked", ["", "x", "K7QM2XR94T.zz", "9" * 30 + ".ab", "K7QM2XR94T.ab," * 400, "-1.ab"]
+    "asked",
+    ["", "x", "K7QM2XR94T.zz", "9" * 30 + ".ab", "K7QM2XR94T.ab," * 400, "-1.ab"],
 )
-def test_questions_that_make_no_sense_bring_nothing(ama_agent: Visitor, asked: str) -> None:
+def test_questions_that_make_no_sense_bring_nothing(
+    ama_agent: Visitor, asked: str
+) -> None:
     assert ama_agent.get("/orders/rows", query_string={"on": asked}).status_code == 204
 
 
@@ -159,7 +166,8 @@ def test_a_changed_row_brings_the_numbers_it_moved(
     )
     back = answer[answer.index("/orders?tab=back") :].partition("</a>")[0]
     assert (
-        'id="tabs" data-hx-swap-oob="true"' in answer and '<span class="count hot">1</span>' in back
+        'id="tabs" data-hx-swap-oob="true"' in answer
+        and '<span class="count hot">1</span>' in back
     )
 
 
@@ -181,10 +189,12 @@ class TestInABrowser:
         page.evaluate("htmx.trigger(document.querySelector('#rows-live'), 'every')")
         page.wait_for_selector(f"#o-{codes[1]} .badge")
         assert "In line" in page.inner_text(f"#o-{codes[1]}")
-        assert page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.id)") == [
-            f"o-{c}" for c in codes
-        ]
-        assert [page.locator(f"#o-{code}").bounding_box()["y"] for code in codes[:2]] == tops[:2]
+        assert page.locator("tbody tr").evaluate_all(
+            "rows => rows.map(row => row.id)"
+        ) == [f"o-{c}" for c in codes]
+        assert [
+            page.locator(f"#o-{code}").bounding_box()["y"] for code in codes[:2]
+        ] == tops[:2]
         assert page.is_checked(f"#o-{codes[2]} input[name=order]")
         assert page.evaluate("document.activeElement.id") == f"o-{codes[3]}"
         assert page.locator(f"#o-{codes[1]} input").count() == 0

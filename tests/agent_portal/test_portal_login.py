@@ -21,7 +21,9 @@ def log_in(portal: Visitor, email: str, password: str = PASSWORD, **more: str) -
 
 def plain(html: str, typed: str) -> str:
     """A page without what differs on every answer: tokens and what was typed."""
-    return re.sub(r'(value|X-CSRFToken)": ?"?[^"]*"|value="[^"]*"', "", html).replace(typed, "")
+    return re.sub(r'(value|X-CSRFToken)": ?"?[^"]*"|value="[^"]*"', "", html).replace(
+        typed, ""
+    )
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def test_unknown_and_wrong_read_the_same(
     unknown = log_in(visitor("portal"), "nobody-here@example.test", "not the password")
     assert wrong.status_code == unknown.status_code == 422
     assert "do not belong together" in wrong.text
-    assert plain(wrong.text, "ama@example.test") == plain(unknown.text, "nobody-here@example.test")
+    assert plain(wrong.text, "ama@example.test") == plain(
+        unknown.text, "nobody-here@example.test"
+    )
 
 
 def test_a_person_without_a_store_is_told_so(portal: Visitor) -> None:
@@ -58,7 +62,9 @@ def test_a_person_without_a_store_is_told_so(portal: Visitor) -> None:
 def test_five_wrong_ones_are_said_and_hold_for_this_address_even_with_the_right_password(
     portal: Visitor,
 ) -> None:
-    answers = [log_in(portal, "ama@example.test", "wrong").status_code for _ in range(5)]
+    answers = [
+        log_in(portal, "ama@example.test", "wrong").status_code for _ in range(5)
+    ]
     assert answers == [422] * 5
     late = log_in(portal, "ama@example.test", next="/prices")
     assert late.status_code == 429 and "Wait 15 minutes" in late.text
@@ -74,7 +80,9 @@ def test_five_wrong_ones_are_said_and_hold_for_this_address_even_with_the_right_
     )
 
 
-def from_address(portal: Visitor, address: str, password: str = PASSWORD, **more: str) -> Any:
+def from_address(
+    portal: Visitor, address: str, password: str = PASSWORD, **more: str
+) -> Any:
     form = {"email": "ama@example.test", "password": password, **more}
     return portal.post("/login", form, environ_base={"REMOTE_ADDR": address})
 
@@ -118,7 +126,9 @@ def test_a_phone_that_logged_in_before_is_let_in_from_the_guesser_s_own_address(
 def test_the_mark_of_a_known_device_is_locked_to_its_host_and_given_to_nobody_else(
     portal: Visitor,
 ) -> None:
-    assert "__Host-known" not in str(log_in(portal, "ama@example.test", "wrong").headers)
+    assert "__Host-known" not in str(
+        log_in(portal, "ama@example.test", "wrong").headers
+    )
     assert "__Host-known" not in str(log_in(portal, "nobody@example.test").headers), (
         "the password alone is not enough"
     )
@@ -147,7 +157,9 @@ def test_the_mark_of_one_door_says_nothing_at_the_other(
     assert log_in(portal, "owner@example.test", "wrong").status_code == 429
 
 
-@pytest.mark.parametrize("mark", ["", "x", "x" * 43, "x" * 3_000, "\u00e9" * 43, "' OR 1=1 --"])
+@pytest.mark.parametrize(
+    "mark", ["", "x", "x" * 43, "x" * 3_000, "\u00e9" * 43, "' OR 1=1 --"]
+)
 def test_an_invented_mark_is_none(portal: Visitor, mark: str) -> None:
     portal.client.set_cookie("__Host-known", mark, domain="portal.localhost")
     for _ in range(5):
@@ -172,7 +184,9 @@ def test_a_busy_log_in_says_so_at_once_and_keeps_the_form(portal: Visitor) -> No
             hashing._inside.release()
     assert answer.status_code == 503 and "press the button again" in answer.text
     assert answer.headers["Retry-After"] == "1"
-    assert 'value="ama@example.test"' in answer.text and 'value="/prices"' in answer.text
+    assert (
+        'value="ama@example.test"' in answer.text and 'value="/prices"' in answer.text
+    )
     assert log_in(portal, "ama@example.test", next="/prices").location == "/prices"
 
 
@@ -231,7 +245,9 @@ GUARDED = [
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_nobody_passes_without_a_log_in(portal: Visitor, method: str, path: str) -> None:
+def test_nobody_passes_without_a_log_in(
+    portal: Visitor, method: str, path: str
+) -> None:
     answer = portal.get(path) if method == "GET" else portal.post(path)
     assert answer.status_code == 303 and answer.location.startswith("/login")
 
@@ -259,8 +275,12 @@ def test_a_poll_after_the_log_in_ended_ends_itself(portal: Visitor) -> None:
     )
 
 
-def test_a_press_after_the_log_in_ended_goes_to_the_log_in_page_as_a_whole(portal: Visitor) -> None:
-    answer = portal.post("/orders/K7QM2XR94T/process?row=1", headers={"HX-Request": "true"})
+def test_a_press_after_the_log_in_ended_goes_to_the_log_in_page_as_a_whole(
+    portal: Visitor,
+) -> None:
+    answer = portal.post(
+        "/orders/K7QM2XR94T/process?row=1", headers={"HX-Request": "true"}
+    )
     assert answer.status_code == 401 and answer.headers["HX-Redirect"] == "/login"
 
 
@@ -302,17 +322,24 @@ def test_a_session_used_for_a_while_still_shows_who_it_is(
     assert "ama@example.test" in ama_agent.get("/orders").text
 
 
-def test_an_idle_session_ends(ama_agent: Visitor, jump: Callable[[float], None]) -> None:
+def test_an_idle_session_ends(
+    ama_agent: Visitor, jump: Callable[[float], None]
+) -> None:
     jump(31 * 60)
     assert ama_agent.get("/").location == "/login"
 
 
 class TestSeveralStores:
-    def test_the_chooser_comes_first_and_nothing_opens_before(self, portal: Visitor) -> None:
+    def test_the_chooser_comes_first_and_nothing_opens_before(
+        self, portal: Visitor
+    ) -> None:
         assert (
-            log_in(portal, "both@example.test", next="/prices").location == "/stores?next=/prices"
+            log_in(portal, "both@example.test", next="/prices").location
+            == "/stores?next=/prices"
         )
-        assert portal.get("/orders?tab=back").location == "/stores?next=/orders?tab%3Dback"
+        assert (
+            portal.get("/orders?tab=back").location == "/stores?next=/orders?tab%3Dback"
+        )
         assert portal.get("/").location == portal.post("/prices").location == "/stores"
         page = portal.get("/stores").text
         assert "Ama&#39;s Data" in page and "Kofi&#39;s Data" in page
@@ -341,8 +368,12 @@ class TestSeveralStores:
         portal.post("/stores", {"store": "ama"})
         assert "Ama&#39;s Data<small" in portal.get("/").text
 
-    @pytest.mark.parametrize("store", ["kofi", "no-such-store", "", "1", "../ama", "\N{BELL}"])
-    def test_a_store_one_does_not_work_in_is_unknown(self, ama_agent: Visitor, store: str) -> None:
+    @pytest.mark.parametrize(
+        "store", ["kofi", "no-such-store", "", "1", "../ama", "\N{BELL}"]
+    )
+    def test_a_store_one_does_not_work_in_is_unknown(
+        self, ama_agent: Visitor, store: str
+    ) -> None:
         assert ama_agent.post("/stores", {"store": store}).status_code == 404
         assert "Ama&#39;s Data" in ama_agent.get("/").text
 
@@ -383,7 +414,9 @@ class TestRoles:
         assert order_of(code).state == "queued"
         assert "Save prices" not in cashier.get("/prices").text
         assert (
-            cashier.post("/prices", {f"price-{line_of('mtn', 5).bundle_id}": "90.00"}).status_code
+            cashier.post(
+                "/prices", {f"price-{line_of('mtn', 5).bundle_id}": "90.00"}
+            ).status_code
             == 403
         )
 
@@ -396,10 +429,22 @@ WRONG = [
     ({"email": "ama", "password": PASSWORD}, 422, "like ama@example.com"),
     ({"email": "ama @example.test", "password": PASSWORD}, 422, "like ama@example.com"),
     ({"email": "   ", "password": PASSWORD}, 422, "like ama@example.com"),
-    ({"email": "a" * 255 + "@x", "password": PASSWORD}, 422, "No e-mail address is that long."),
+    (
+        {"email": "a" * 255 + "@x", "password": PASSWORD},
+        422,
+        "No e-mail address is that long.",
+    ),
     ({"email": "ama@example.test", "password": "x" * 257}, 422, "at most 256"),
-    ({"email": "ama@example.test\x00", "password": PASSWORD}, 422, "like ama@example.com"),
-    ({"email": "ama@example.test", "password": "\x00\x01\x02"}, 422, "do not belong together"),
+    (
+        {"email": "ama@example.test\x00", "password": PASSWORD},
+        422,
+        "like ama@example.com",
+    ),
+    (
+        {"email": "ama@example.test", "password": "\x00\x01\x02"},
+        422,
+        "do not belong together",
+    ),
     (
         {"email": "ama@example.test' OR '1'='1", "password": "guess-1234"},
         422,
@@ -410,7 +455,11 @@ WRONG = [
         422,
         "do not belong together",
     ),
-    ({"email": "<script>@example.test", "password": "guess-1234"}, 422, "do not belong together"),
+    (
+        {"email": "<script>@example.test", "password": "guess-1234"},
+        422,
+        "do not belong together",
+    ),
     ({"email": "ama@example.test", "password": "x" * 70_000}, 413, "larger"),
     (
         {"email": "ama@example.test", "password": "Correct Horse Battery"},
@@ -422,7 +471,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("form", "status", "sentence"), WRONG)
 def test_a_wrong_form_is_answered_with_a_sentence(
-    portal: Visitor, counts: Callable[[], Any], form: dict[str, Any], status: int, sentence: str
+    portal: Visitor,
+    counts: Callable[[], Any],
+    form: dict[str, Any],
+    status: int,
+    sentence: str,
 ) -> None:
     before = counts()
     answer = portal.post("/login", form)
@@ -437,7 +490,9 @@ def test_a_wrong_form_is_answered_with_a_sentence(
         and "'" not in typed
     ):
         assert f'value="{typed}"' in answer.text, "what was typed is kept"
-    assert form.get("password", PASSWORD) not in answer.text, "a password is never shown again"
+    assert form.get("password", PASSWORD) not in answer.text, (
+        "a password is never shown again"
+    )
 
 
 @pytest.mark.parametrize(
@@ -458,5 +513,7 @@ def test_a_form_without_token_or_from_elsewhere_logs_nobody_in(portal: Visitor) 
     right = {"email": "ama@example.test", "password": PASSWORD}
     assert portal.post("/login", right, csrf=False).status_code == 400
     assert portal.post("/login", right, csrf=False, origin=None).status_code == 400
-    assert portal.post("/login", right, origin="http://ama.localhost").status_code == 403
+    assert (
+        portal.post("/login", right, origin="http://ama.localhost").status_code == 403
+    )
     assert portal.get("/").status_code == 303

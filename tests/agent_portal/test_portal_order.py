@@ -63,13 +63,17 @@ def test_the_history_tells_people_supplier_and_money_in_order(
         f"{cost} paid for it.",
     ]  # fmt: skip
     places = [
-        page.find(words.replace("\N{NO-BREAK SPACE}", " "), page.find("Everything so far"))
+        page.find(
+            words.replace("\N{NO-BREAK SPACE}", " "), page.find("Everything so far")
+        )
         for words in story
     ]
     assert -1 not in places and places == sorted(places)
 
 
-def test_money_that_comes_back_is_told(ama_agent: Visitor, place: Any, order_of: Any) -> None:
+def test_money_that_comes_back_is_told(
+    ama_agent: Visitor, place: Any, order_of: Any
+) -> None:
     code = place(state="refunded")
     cost = money.cedis(order_of(code).agent_price_pesewas)
     page = ama_agent.get(f"/orders/{code}").text
@@ -79,7 +83,9 @@ def test_money_that_comes_back_is_told(ama_agent: Visitor, place: Any, order_of:
 def test_raw_detail_is_folded(ama_agent: Visitor, place: Any) -> None:
     page = ama_agent.get(f"/orders/{place(state='processing')}").text
     folded = re.search(
-        r"<details[^>]*><summary[^>]*>Details</summary><pre>(.+?)</pre>", page, re.DOTALL
+        r"<details[^>]*><summary[^>]*>Details</summary><pre>(.+?)</pre>",
+        page,
+        re.DOTALL,
     )
     assert folded and "SUP-4T" in folded[1]
 
@@ -97,7 +103,9 @@ def test_only_what_can_be_done_is_offered(
     assert set(re.findall(r'action="/orders/\w{10}/(\w+)"', page)) == buttons
 
 
-def test_a_number_of_another_network_asks_before_sending(ama_agent: Visitor, place: Any) -> None:
+def test_a_number_of_another_network_asks_before_sending(
+    ama_agent: Visitor, place: Any
+) -> None:
     page = words_of(ama_agent.get(f"/orders/{place(number='0201234567')}").text)
     assert "020 123 4567 looks like Telecel, and this is a bundle for MTN." in page
 
@@ -117,7 +125,9 @@ def test_the_message_to_the_customer_names_the_order_and_goes_to_the_number(
     ama_agent: Visitor, place: Any
 ) -> None:
     code = place()
-    link = re.search(r'href="(https://wa\.me/[^"]+)"', ama_agent.get(f"/orders/{code}").text)
+    link = re.search(
+        r'href="(https://wa\.me/[^"]+)"', ama_agent.get(f"/orders/{code}").text
+    )
     assert link and link[1].startswith(
         "https://wa.me/233241234567?text=Hello%20from%20Ama%27s%20Data"
     )
@@ -126,14 +136,24 @@ def test_the_message_to_the_customer_names_the_order_and_goes_to_the_number(
     )
 
 
-@pytest.mark.parametrize("path", ["/orders/{}", "/orders/{}/status", "/orders/{}/status?v=1"])
-def test_the_other_stores_order_reads_as_unknown(ama_agent: Visitor, place: Any, path: str) -> None:
-    theirs, unknown = ama_agent.get(path.format(place("kofi"))), ama_agent.get(path.format(UNKNOWN))
-    assert theirs.status_code == unknown.status_code == 404 and theirs.text == unknown.text
+@pytest.mark.parametrize(
+    "path", ["/orders/{}", "/orders/{}/status", "/orders/{}/status?v=1"]
+)
+def test_the_other_stores_order_reads_as_unknown(
+    ama_agent: Visitor, place: Any, path: str
+) -> None:
+    theirs, unknown = (
+        ama_agent.get(path.format(place("kofi"))),
+        ama_agent.get(path.format(UNKNOWN)),
+    )
+    assert (
+        theirs.status_code == unknown.status_code == 404 and theirs.text == unknown.text
+    )
 
 
 @pytest.mark.parametrize(
-    "code", ["K7QM", "%20", "..", "K7QM-2XR9-4T-AA", "\N{GRINNING FACE}", "0" * 400, "%ff%fe"]
+    "code",
+    ["K7QM", "%20", "..", "K7QM-2XR9-4T-AA", "\N{GRINNING FACE}", "0" * 400, "%ff%fe"],
 )
 def test_what_cannot_be_a_code_is_unknown(ama_agent: Visitor, code: str) -> None:
     assert ama_agent.get(f"/orders/{code}").status_code == 404
@@ -145,7 +165,9 @@ class TestLive:
         assert found
         return agent.get(found[1].replace("&amp;", "&"), headers=HTMX)
 
-    def test_nothing_new_is_an_empty_answer(self, ama_agent: Visitor, place: Any) -> None:
+    def test_nothing_new_is_an_empty_answer(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         page = ama_agent.get(f"/orders/{place(state='processing')}").text
         answer = self.poll(ama_agent, page)
         assert (answer.status_code, answer.text) == (204, "")
@@ -157,8 +179,15 @@ class TestLive:
         page = ama_agent.get(f"/orders/{code}").text
         in_store("ama", lambda: orders.release(code, AMA))
         answer = self.poll(ama_agent, page)
-        assert answer.status_code == 200 and "In line" in answer.text and "<html" not in answer.text
-        assert "every " in answer.text and 'data-hx-swap-oob="innerHTML">In line' in answer.text
+        assert (
+            answer.status_code == 200
+            and "In line" in answer.text
+            and "<html" not in answer.text
+        )
+        assert (
+            "every " in answer.text
+            and 'data-hx-swap-oob="innerHTML">In line' in answer.text
+        )
         assert self.poll(ama_agent, answer.text).status_code == 204
 
     def test_a_later_look_at_the_supplier_brings_one_too(
@@ -166,7 +195,9 @@ class TestLive:
     ) -> None:
         code = place(state="processing")
         page = ama_agent.get(f"/orders/{code}").text
-        in_store("ama", lambda: orders.note_next(orders.by_code(code).id, clock.after(600)))
+        in_store(
+            "ama", lambda: orders.note_next(orders.by_code(code).id, clock.after(600))
+        )
         assert "next check at" in self.poll(ama_agent, page).text
 
     def test_a_longer_interval_brings_one_too(
@@ -185,9 +216,14 @@ class TestLive:
         code = place(state=state)
         for path in (f"/orders/{code}", f"/orders/{code}/status"):
             page = ama_agent.get(path).text
-            assert "data-hx-trigger" not in page and "refresh" not in page.partition("</head>")[0]
+            assert (
+                "data-hx-trigger" not in page
+                and "refresh" not in page.partition("</head>")[0]
+            )
 
-    def test_without_script_the_page_reloads_itself(self, ama_agent: Visitor, place: Any) -> None:
+    def test_without_script_the_page_reloads_itself(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         head = ama_agent.get(f"/orders/{place()}").text.partition("</head>")[0]
         assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in head
 
@@ -209,7 +245,9 @@ def settle(app: Any, case_id: int, action: str, seen: int | None, words: str) ->
     from core.base.db import db
 
     with app.app_context(), tenancy.across_stores():
-        settling.settle(case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen)
+        settling.settle(
+            case_id, action, Actor("owner", "Esi"), words=words, seen_pesewas=seen
+        )
         db.session.remove()
 
 
@@ -220,21 +258,39 @@ def test_an_agent_reads_that_a_person_is_asked_and_then_what_was_done(
 
     code = place(state="failed")
     order = order_of(code)
-    in_store("ama", lambda: orders.advance(order.id, "refunded", text="The watch is over."))
+    in_store(
+        "ama", lambda: orders.advance(order.id, "refunded", text="The watch is over.")
+    )
     [case] = in_store("ama", lambda: cases.of_kind(order.id, "supplier_money"))
     page = words_of(ama_agent.get(f"/orders/{code}").text)
     assert (
         "this waits for a person at Makola" in page
         and "is back in your wallet and stays there." in page
     )
-    before = ama_agent.get(f"/orders/{code}/status?v={order_of(code).version}").status_code
-    settle(app, case.id, "write_off", order.cost_pesewas, "Kwame says it will not come back")
+    before = ama_agent.get(
+        f"/orders/{code}/status?v={order_of(code).version}"
+    ).status_code
+    settle(
+        app,
+        case.id,
+        "write_off",
+        order.cost_pesewas,
+        "Kwame says it will not come back",
+    )
     page = words_of(ama_agent.get(f"/orders/{code}").text)
     assert "waits for a person" not in page
-    assert "Esi: the supplier's money for this order is given up." in page.replace("&#39;", "'")
+    assert "Esi: the supplier's money for this order is given up." in page.replace(
+        "&#39;", "'"
+    )
     assert "“Kwame says it will not come back”" in page
-    assert money.format_ghs(order.cost_pesewas) not in page and "amount_pesewas" not in page
-    assert (before, ama_agent.get(f"/orders/{code}/status?v={order.version}").status_code) == (
+    assert (
+        money.format_ghs(order.cost_pesewas) not in page
+        and "amount_pesewas" not in page
+    )
+    assert (
+        before,
+        ama_agent.get(f"/orders/{code}/status?v={order.version}").status_code,
+    ) == (
         204,
         200,
     )
@@ -246,7 +302,9 @@ def test_a_case_of_another_store_is_no_business_of_this_one(
     code = place("kofi", state="processing")
     in_store(
         "kofi",
-        lambda: orders.raise_case(orders.by_code(code).id, "never_fulfilled", {"since": "x"}),
+        lambda: orders.raise_case(
+            orders.by_code(code).id, "never_fulfilled", {"since": "x"}
+        ),
     )  # type: ignore[union-attr]
     ours = place(state="processing")
     assert "waits for a person" not in ama_agent.get(f"/orders/{ours}").text

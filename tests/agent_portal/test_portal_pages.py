@@ -38,13 +38,16 @@ def full(place: Any) -> dict[str, str]:
     """A store with an order in every state, one of them for a mismatched number and with a hostile
     name."""
     codes = {
-        state: place(number=f"024000000{index}", state=state) for index, state in enumerate(STATES)
+        state: place(number=f"024000000{index}", state=state)
+        for index, state in enumerate(STATES)
     }
     return codes | {"odd": place(number="0201234567", name=NASTY)}
 
 
 def pages_of(codes: dict[str, str]) -> list[str]:
-    tabs = [f"/orders?tab={tab}" for tab in ("new", "processing", "late", "failed", "done")]
+    tabs = [
+        f"/orders?tab={tab}" for tab in ("new", "processing", "late", "failed", "done")
+    ]
     return [
         "/",
         *tabs,
@@ -62,16 +65,26 @@ def test_every_page_parses_without_a_fault(
     faults = {path: problems_of(ama_agent.get(path).text) for path in pages_of(full)}
     faults["/login"] = problems_of(visitor("portal").get("/login").text)
     faults["empty"] = problems_of(ama_agent.post("/orders/process", {}).text)
-    faults["bad login"] = problems_of(visitor("portal").post("/login", {"email": "x"}).text)
-    faults["bad price"] = problems_of(ama_agent.post("/prices", {"price-999": "1"}).text)
-    faults["many"] = problems_of(
-        ama_agent.post("/orders/process", {"order": [full["pending"], full["cancelled"]]}).text
+    faults["bad login"] = problems_of(
+        visitor("portal").post("/login", {"email": "x"}).text
     )
-    faults["refused"] = problems_of(ama_agent.post(f"/orders/{full['completed']}/cancel").text)
+    faults["bad price"] = problems_of(
+        ama_agent.post("/prices", {"price-999": "1"}).text
+    )
+    faults["many"] = problems_of(
+        ama_agent.post(
+            "/orders/process", {"order": [full["pending"], full["cancelled"]]}
+        ).text
+    )
+    faults["refused"] = problems_of(
+        ama_agent.post(f"/orders/{full['completed']}/cancel").text
+    )
     assert {path: found for path, found in faults.items() if found} == {}
 
 
-def test_every_fragment_parses_without_a_fault(ama_agent: Visitor, full: dict[str, str]) -> None:
+def test_every_fragment_parses_without_a_fault(
+    ama_agent: Visitor, full: dict[str, str]
+) -> None:
     news = ama_agent.get("/orders/news?since=0").text
     live = ama_agent.get(f"/orders/{full['processing']}/status").text
     row = ama_agent.post(
@@ -82,7 +95,9 @@ def test_every_fragment_parses_without_a_fault(ama_agent: Visitor, full: dict[st
     assert problems_of(table_row, "tbody") == problems_of(rest, "div") == []
 
 
-def test_nothing_typed_by_a_customer_is_markup(ama_agent: Visitor, full: dict[str, str]) -> None:
+def test_nothing_typed_by_a_customer_is_markup(
+    ama_agent: Visitor, full: dict[str, str]
+) -> None:
     for path in ("/orders", f"/orders/{full['odd']}"):
         page = ama_agent.get(path).text
         assert "<img src=x" not in page and "&lt;img src=x" in page

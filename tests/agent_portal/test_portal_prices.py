@@ -31,7 +31,9 @@ def form_of(in_store: Callable[..., Any]) -> Callable[..., dict[str, str]]:
     return fill
 
 
-def test_the_table_shows_cost_price_and_profit(ama_agent: Visitor, line_of: Any) -> None:
+def test_the_table_shows_cost_price_and_profit(
+    ama_agent: Visitor, line_of: Any
+) -> None:
     line, page = line_of("mtn", 5), ama_agent.get("/prices").text
     row = page[page.index(f'<tr id="row-{line.bundle_id}"') :].partition("</tr>")[0]
     for pesewas in (
@@ -41,7 +43,11 @@ def test_the_table_shows_cost_price_and_profit(ama_agent: Visitor, line_of: Any)
     ):
         assert money.format_ghs(pesewas) in row
     assert f'value="{money.format_ghs(line.price_pesewas)}"' in row
-    assert page.index('"chip mtn"') < page.index('"chip telecel"') < page.index('"chip at"')
+    assert (
+        page.index('"chip mtn"')
+        < page.index('"chip telecel"')
+        < page.index('"chip at"')
+    )
 
 
 def test_changed_prices_are_saved_together_and_the_rest_stays(
@@ -49,15 +55,23 @@ def test_changed_prices_are_saved_together_and_the_rest_stays(
 ) -> None:
     mtn, at = line_of("mtn", 5), line_of("at", 2)
     other = line_of("mtn", 1).price_pesewas
-    form = form_of() | {f"price-{mtn.bundle_id}": " GHS 99.5 ", f"price-{at.bundle_id}": "1,050.00"}
+    form = form_of() | {
+        f"price-{mtn.bundle_id}": " GHS 99.5 ",
+        f"price-{at.bundle_id}": "1,050.00",
+    }
     answer = ama_agent.post("/prices", form)
     assert (answer.status_code, answer.location) == (303, "/prices")
     assert "Saved 2 prices." in ama_agent.get("/prices").text
-    assert (line_of("mtn", 5).price_pesewas, line_of("at", 2).price_pesewas) == (9_950, 105_000)
+    assert (line_of("mtn", 5).price_pesewas, line_of("at", 2).price_pesewas) == (
+        9_950,
+        105_000,
+    )
     assert line_of("mtn", 1).price_pesewas == other
 
 
-def test_the_other_store_keeps_its_prices(ama_agent: Visitor, line_of: Any, form_of: Any) -> None:
+def test_the_other_store_keeps_its_prices(
+    ama_agent: Visitor, line_of: Any, form_of: Any
+) -> None:
     line, before = line_of("mtn", 5), line_of("mtn", 5, "kofi").price_pesewas
     ama_agent.post("/prices", form_of() | {f"price-{line.bundle_id}": "99.00"})
     assert line_of("mtn", 5, "kofi").price_pesewas == before
@@ -68,21 +82,29 @@ def test_hiding_and_showing_again(
 ) -> None:
     line = line_of("telecel", 5)
     ama_agent.post("/prices", form_of() | {f"hidden-{line.bundle_id}": "1"})
-    assert line_of("telecel", 5).hidden and "hidden from customers" in ama_agent.get("/prices").text
+    assert (
+        line_of("telecel", 5).hidden
+        and "hidden from customers" in ama_agent.get("/prices").text
+    )
     ama_agent.post("/prices", form_of())
     assert not line_of("telecel", 5).hidden
 
 
-def test_nothing_changed_saves_nothing(ama_agent: Visitor, form_of: Any, counts: Any) -> None:
+def test_nothing_changed_saves_nothing(
+    ama_agent: Visitor, form_of: Any, counts: Any
+) -> None:
     before = counts()
     ama_agent.post("/prices", form_of())
-    assert counts() == before and "Nothing was changed." in ama_agent.get("/prices").text
+    assert (
+        counts() == before and "Nothing was changed." in ama_agent.get("/prices").text
+    )
 
 
 def test_exactly_the_cost_is_allowed(ama_agent: Visitor, line_of: Any) -> None:
     line = line_of("mtn", 5)
     ama_agent.post(
-        "/prices", {f"price-{line.bundle_id}": money.format_ghs(line.agent_price_pesewas)}
+        "/prices",
+        {f"price-{line.bundle_id}": money.format_ghs(line.agent_price_pesewas)},
     )
     assert line_of("mtn", 5).price_pesewas == line.agent_price_pesewas
 
@@ -93,7 +115,9 @@ def test_one_price_below_cost_saves_none_and_names_bundle_and_floor(
     low, fine, before = line_of("mtn", 5), line_of("at", 2), counts()
     typed = money.format_ghs(low.agent_price_pesewas - 1)
     answer = ama_agent.post(
-        "/prices", form_of() | {f"price-{low.bundle_id}": typed, f"price-{fine.bundle_id}": "77.77"}
+        "/prices",
+        form_of()
+        | {f"price-{low.bundle_id}": typed, f"price-{fine.bundle_id}": "77.77"},
     )
     assert answer.status_code == 422 and "Nothing was saved" in answer.text
     assert f"MTN 5 GB costs you {money.cedis(low.agent_price_pesewas)}." in answer.text
@@ -159,14 +183,27 @@ WRONG = [
 
 @pytest.mark.parametrize(("typed", "sentence"), WRONG)
 def test_a_wrong_price_is_answered_with_a_sentence_and_kept(
-    ama_agent: Visitor, line_of: Any, form_of: Any, counts: Any, typed: str, sentence: str
+    ama_agent: Visitor,
+    line_of: Any,
+    form_of: Any,
+    counts: Any,
+    typed: str,
+    sentence: str,
 ) -> None:
     line, before = line_of("mtn", 5), counts()
     answer = ama_agent.post(
         "/prices",
-        form_of() | {f"price-{line.bundle_id}": typed, f"price-{line_of('at', 2).bundle_id}": "77"},
+        form_of()
+        | {
+            f"price-{line.bundle_id}": typed,
+            f"price-{line_of('at', 2).bundle_id}": "77",
+        },
     )
-    assert answer.status_code == 422 and sentence in answer.text and "MTN 5 GB" in answer.text
+    assert (
+        answer.status_code == 422
+        and sentence in answer.text
+        and "MTN 5 GB" in answer.text
+    )
     assert counts() == before and 'value="77"' in answer.text
     assert "<b>24" not in answer.text and "MTN 5 GB: MTN 5 GB" not in answer.text
     if typed.strip() and typed.isprintable() and "<" not in typed:
@@ -178,12 +215,20 @@ class TestOddForms:
         self, ama_agent: Visitor, form_of: Any, counts: Any
     ) -> None:
         before = counts()
-        for name in ("price-999999", "price-", "price-abc", "price-1;2", "price-" + "9" * 40):
+        for name in (
+            "price-999999",
+            "price-",
+            "price-abc",
+            "price-1;2",
+            "price-" + "9" * 40,
+        ):
             answer = ama_agent.post("/prices", form_of() | {name: "50"})
             assert answer.status_code == 422 and "no longer offered" in answer.text
         assert counts() == before
 
-    def test_of_a_repeated_field_the_first_counts(self, ama_agent: Visitor, line_of: Any) -> None:
+    def test_of_a_repeated_field_the_first_counts(
+        self, ama_agent: Visitor, line_of: Any
+    ) -> None:
         line = line_of("mtn", 5)
         ama_agent.post("/prices", {f"price-{line.bundle_id}": ["88.00", "99.00"]})
         assert line_of("mtn", 5).price_pesewas == 8_800
@@ -201,9 +246,15 @@ class TestOddForms:
                 "agent_price": "0.01",
             },
         )
-        assert answer.status_code == 303 and counts() == before and not line_of("mtn", 5).hidden
+        assert (
+            answer.status_code == 303
+            and counts() == before
+            and not line_of("mtn", 5).hidden
+        )
 
-    def test_an_empty_form_changes_nothing(self, ama_agent: Visitor, counts: Any) -> None:
+    def test_an_empty_form_changes_nothing(
+        self, ama_agent: Visitor, counts: Any
+    ) -> None:
         before = counts()
         assert ama_agent.post("/prices", {}).status_code == 303 and counts() == before
 
@@ -212,6 +263,11 @@ class TestOddForms:
     ) -> None:
         form, before = {f"price-{line_of('mtn', 5).bundle_id}": "88.00"}, counts()
         assert ama_agent.post("/prices", form, csrf=False).status_code == 400
-        assert ama_agent.post("/prices", form, csrf=False, origin=None).status_code == 400
-        assert ama_agent.post("/prices", form, origin="http://kofi.localhost").status_code == 403
+        assert (
+            ama_agent.post("/prices", form, csrf=False, origin=None).status_code == 400
+        )
+        assert (
+            ama_agent.post("/prices", form, origin="http://kofi.localhost").status_code
+            == 403
+        )
         assert counts() == before

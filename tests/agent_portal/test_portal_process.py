@@ -31,15 +31,26 @@ def cost(line_of: Any) -> int:
 
 class TestOne:
     def test_it_holds_the_money_and_queues_the_purchase(
-        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any, in_store: Any, cost: int
+        self,
+        ama_agent: Visitor,
+        place: Any,
+        order_of: Any,
+        wallet: Any,
+        in_store: Any,
+        cost: int,
     ) -> None:
         code = place()
         answer = ama_agent.post(f"/orders/{code}/process")
         assert (answer.status_code, answer.location) == (303, f"/orders/{code}")
         assert order_of(code).state == "queued"
         assert wallet() == (WALLET_PESEWAS - cost, cost)
-        assert in_store("ama", lambda: outbox.of_order(orders.by_code(code).id)) is not None
-        assert f"{money.cedis(cost)} is set aside" in ama_agent.get(answer.location).text
+        assert (
+            in_store("ama", lambda: outbox.of_order(orders.by_code(code).id))
+            is not None
+        )
+        assert (
+            f"{money.cedis(cost)} is set aside" in ama_agent.get(answer.location).text
+        )
 
     def test_twice_is_once(
         self, ama_agent: Visitor, place: Any, wallet: Any, counts: Any, cost: int
@@ -56,14 +67,19 @@ class TestOne:
     ) -> None:
         code = place()
         people = [
-            logged_in(f"{who}@example.test", "portal", "ama") for who in ("ama", "cashier") * 4
+            logged_in(f"{who}@example.test", "portal", "ama")
+            for who in ("ama", "cashier") * 4
         ]
         gate, codes = threading.Barrier(len(people)), []
 
         def press(person: Visitor) -> None:
             token = person.csrf_token
             gate.wait(10)
-            codes.append(person.post(f"/orders/{code}/process", {"csrf_token": token}).status_code)
+            codes.append(
+                person.post(
+                    f"/orders/{code}/process", {"csrf_token": token}
+                ).status_code
+            )
 
         threads = [threading.Thread(target=press, args=(person,)) for person in people]
         for thread in threads:
@@ -72,21 +88,40 @@ class TestOne:
             thread.join(30)
         assert codes == [303] * 8 and wallet() == (WALLET_PESEWAS - cost, cost)
 
-    def test_back_leads_to_the_queue_it_came_from(self, ama_agent: Visitor, place: Any) -> None:
-        answer = ama_agent.post(f"/orders/{place()}/process", {"back": "/orders?tab=new&q=024"})
+    def test_back_leads_to_the_queue_it_came_from(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
+        answer = ama_agent.post(
+            f"/orders/{place()}/process", {"back": "/orders?tab=new&q=024"}
+        )
         assert answer.location == "/orders?tab=new&q=024"
 
     @pytest.mark.parametrize(
-        "back", ["https://evil.example", "//evil.example", "/\\evil", "javascript:1", "x" * 900]
+        "back",
+        [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil",
+            "javascript:1",
+            "x" * 900,
+        ],
     )
-    def test_back_never_leads_elsewhere(self, ama_agent: Visitor, place: Any, back: str) -> None:
+    def test_back_never_leads_elsewhere(
+        self, ama_agent: Visitor, place: Any, back: str
+    ) -> None:
         code = place()
         assert (
-            ama_agent.post(f"/orders/{code}/process", {"back": back}).location == f"/orders/{code}"
+            ama_agent.post(f"/orders/{code}/process", {"back": back}).location
+            == f"/orders/{code}"
         )
 
     def test_too_little_money_is_said_with_both_amounts_and_loses_nothing(
-        self, ama_agent: Visitor, place: Any, order_of: Any, counts: Any, nearly_empty: Any
+        self,
+        ama_agent: Visitor,
+        place: Any,
+        order_of: Any,
+        counts: Any,
+        nearly_empty: Any,
     ) -> None:
         dear, left = nearly_empty()
         code = place(gb=10)
@@ -109,7 +144,9 @@ class TestOne:
         )  # fmt: skip
         before = counts()
         answer = ama_agent.post(f"/orders/{code}/process")
-        assert "costs you GH₵\N{NO-BREAK SPACE}99.00 now, not" in ama_agent.refused(answer)
+        assert "costs you GH₵\N{NO-BREAK SPACE}99.00 now, not" in ama_agent.refused(
+            answer
+        )
         assert counts() == before
 
     def test_a_paused_network_is_refused_with_what_works(
@@ -135,7 +172,10 @@ class TestOne:
         self, ama_agent: Visitor, place: Any, order_of: Any
     ) -> None:
         code = place()
-        assert ama_agent.post(f"/orders/{code.lower()}/process").location == f"/orders/{code}"
+        assert (
+            ama_agent.post(f"/orders/{code.lower()}/process").location
+            == f"/orders/{code}"
+        )
 
 
 class TestAsARowOfTheQueue:
@@ -151,7 +191,8 @@ class TestAsARowOfTheQueue:
             and "/process" not in answer.text
         )
         assert (
-            'id="wallet-now"' in answer.text and money.cedis(WALLET_PESEWAS - cost) in answer.text
+            'id="wallet-now"' in answer.text
+            and money.cedis(WALLET_PESEWAS - cost) in answer.text
         )
         assert answer.text.count('data-hx-swap-oob="true"') == 2
 
@@ -161,8 +202,13 @@ class TestAsARowOfTheQueue:
         _, left = nearly_empty()
         code = place(gb=10)
         answer = ama_agent.post(f"/orders/{code}/process?row=1", headers=HTMX)
-        assert answer.status_code == 409 and f"{money.cedis(left)} in your wallet" in answer.text
-        assert f"/orders/{code}/process" in answer.text and 'name="order"' in answer.text
+        assert (
+            answer.status_code == 409
+            and f"{money.cedis(left)} in your wallet" in answer.text
+        )
+        assert (
+            f"/orders/{code}/process" in answer.text and 'name="order"' in answer.text
+        )
 
 
 class TestMany:
@@ -176,7 +222,11 @@ class TestMany:
         cost: int,
     ) -> None:
         price, left = nearly_empty()
-        good, dear, gone = place(gb=5), place(gb=10), place(number="0551112222", state="cancelled")
+        good, dear, gone = (
+            place(gb=5),
+            place(gb=10),
+            place(number="0551112222", state="cancelled"),
+        )
         answer = ama_agent.post("/orders/process", {"order": [gone, dear, good]})
         assert answer.status_code == 200
         assert "<h1>1 sent, 1 over already, 1 short of money</h1>" in answer.text
@@ -201,7 +251,9 @@ class TestMany:
     ) -> None:
         code, sent = place(), place(number="0551112222", state="queued")
         before = wallet()[0]
-        answer = ama_agent.post("/orders/process", {"order": [code, code, f" {code} ", sent]})
+        answer = ama_agent.post(
+            "/orders/process", {"order": [code, code, f" {code} ", sent]}
+        )
         assert "<h1>1 sent, 1 already in line</h1>" in answer.text
         assert wallet()[0] == before - cost
 
@@ -224,10 +276,17 @@ class TestMany:
         assert new in sent and other not in sent
 
     def test_a_short_wallet_is_one_group_with_one_sum_and_leads_to_funding(
-        self, ama_agent: Visitor, place: Any, order_of: Any, nearly_empty: Any, line_of: Any
+        self,
+        ama_agent: Visitor,
+        place: Any,
+        order_of: Any,
+        nearly_empty: Any,
+        line_of: Any,
     ) -> None:
         dear, left = nearly_empty()
-        ticked = [place(gb=10, number=f"02411100{index:02}") for index in range(6)] + [place(gb=1)]
+        ticked = [place(gb=10, number=f"02411100{index:02}") for index in range(6)] + [
+            place(gb=1)
+        ]
         total = 6 * dear + line_of("mtn", 1).agent_price_pesewas
         page = ama_agent.post("/orders/process", {"order": ticked[::-1]}).text
         assert (
@@ -255,7 +314,9 @@ class TestMany:
         dear, cheap = place(gb=10), place(gb=1)
         page = ama_agent.post("/orders/process", {"order": [dear, cheap]}).text
         assert "Send those that fit" in page and order_of(cheap).state == "pending"
-        again = ama_agent.post("/orders/process", {"order": [dear, cheap], "past_short": "1"})
+        again = ama_agent.post(
+            "/orders/process", {"order": [dear, cheap], "past_short": "1"}
+        )
         assert (
             "<h1>1 sent, 1 short of money</h1>" in again.text
             and "Send those that fit" not in again.text
@@ -273,9 +334,12 @@ class TestMany:
             assert 'href="/wallet#fund"' in shown
         assert 'href="/wallet#fund"' in ama_agent.get(f"/orders/{code}").text
 
-    def test_a_code_sent_too_often_counts_once(self, ama_agent: Visitor, place: Any) -> None:
+    def test_a_code_sent_too_often_counts_once(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         assert (
-            "<h1>1 sent</h1>" in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
+            "<h1>1 sent</h1>"
+            in ama_agent.post("/orders/process", {"order": [place()] * 201}).text
         )
 
     def test_if_none_could_go_it_is_said(self, ama_agent: Visitor, place: Any) -> None:
@@ -316,7 +380,11 @@ WRONG = [
     ({"order": "\x00"}, 404, "There is no page at this address."),
     ({"order": "' OR 1=1 --"}, 404, "There is no page at this address."),
     ({"order": "\N{GRINNING FACE}" * 200}, 404, "There is no page at this address."),
-    ({"order": [f"{i:010d}" for i in range(201)]}, 303, "Select at most 200 orders at a time."),
+    (
+        {"order": [f"{i:010d}" for i in range(201)]},
+        303,
+        "Select at most 200 orders at a time.",
+    ),
     ({"order": "{own}", "back": "x" * 70_000}, 413, "larger"),
     ({"order": ["%5B%5D", "[]", "{}"]}, 404, "There is no page at this address."),
 ]
@@ -324,7 +392,12 @@ WRONG = [
 
 @pytest.mark.parametrize(("form", "status", "sentence"), WRONG)
 def test_a_wrong_selection_changes_nothing(
-    ama_agent: Visitor, place: Any, counts: Any, form: dict[str, Any], status: int, sentence: str
+    ama_agent: Visitor,
+    place: Any,
+    counts: Any,
+    form: dict[str, Any],
+    status: int,
+    sentence: str,
 ) -> None:
     own = place()
     before = counts()
@@ -348,13 +421,17 @@ def test_a_file_in_place_of_text_changes_nothing(
     import io
 
     before = counts()
-    answer = ama_agent.post("/orders/process", {"order": (io.BytesIO(b"\xff\xfe"), "orders.bin")})
+    answer = ama_agent.post(
+        "/orders/process", {"order": (io.BytesIO(b"\xff\xfe"), "orders.bin")}
+    )
     assert answer.status_code == 303 and counts() == before
     assert "Select at least one order first." in ama_agent.get(answer.location).text
 
 
 class TestCancel:
-    def test_a_new_order(self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any) -> None:
+    def test_a_new_order(
+        self, ama_agent: Visitor, place: Any, order_of: Any, wallet: Any
+    ) -> None:
         code = place()
         asked = ama_agent.post(f"/orders/{code}/cancel")
         assert asked.status_code == 200 and order_of(code).state == "pending", (
@@ -362,7 +439,10 @@ class TestCancel:
         )
         sum_asked = money.cedis(order_of(code).price_pesewas)
         assert f"Cancel MTN 5 GB, {sum_asked}?" in re.sub("<[^>]+>", "", asked.text)
-        assert ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
+        assert (
+            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code
+            == 303
+        )
         assert order_of(code).state == "cancelled" and wallet() == (WALLET_PESEWAS, 0)
 
     def test_an_order_in_line_gives_the_money_back(
@@ -383,7 +463,8 @@ class TestCancel:
         ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
         before = counts()
         assert (
-            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code == 303
+            ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"}).status_code
+            == 303
             and counts() == before
         )
 
@@ -394,7 +475,9 @@ class TestCancel:
         ama_agent.post(f"/orders/{code}/cancel")
         in_store("ama", lambda: orders.release(code, SYSTEM))
         again = ama_agent.post(f"/orders/{code}/cancel", {"confirm": "pending"})
-        assert again.status_code == 200 and "It has moved since you looked" in again.text
+        assert (
+            again.status_code == 200 and "It has moved since you looked" in again.text
+        )
         assert order_of(code).state == "queued"
 
     @pytest.mark.parametrize(
@@ -418,7 +501,10 @@ class TestRecheck:
         answer = ama_agent.post(f"/orders/{code}/recheck")
         assert answer.location == f"/orders/{code}"
         page = ama_agent.get(answer.location).text
-        assert "Asking the supplier about MTN 5 GB" in page and "Ama asked for a check." in page
+        assert (
+            "Asking the supplier about MTN 5 GB" in page
+            and "Ama asked for a check." in page
+        )
 
     @pytest.mark.parametrize("state", ["pending", "cancelled"])
     def test_there_is_nothing_to_ask_about(
@@ -445,7 +531,13 @@ def test_the_other_stores_order_reads_as_unknown(
 
 
 @pytest.mark.parametrize(
-    "path", ["/orders/{}/process", "/orders/{}/cancel", "/orders/{}/recheck", "/orders/process"]
+    "path",
+    [
+        "/orders/{}/process",
+        "/orders/{}/cancel",
+        "/orders/{}/recheck",
+        "/orders/process",
+    ],
 )
 def test_no_press_without_token_or_from_elsewhere(
     ama_agent: Visitor, place: Any, counts: Any, path: str
@@ -453,10 +545,16 @@ def test_no_press_without_token_or_from_elsewhere(
     code = place(state="queued") if "recheck" in path else place()
     path, form, before = path.format(code), {"order": code}, counts()
     assert ama_agent.post(path, form, csrf=False).status_code == 400
-    assert ama_agent.post(path, {**form, "csrf_token": "stale"}, csrf=False).status_code == 400
+    assert (
+        ama_agent.post(path, {**form, "csrf_token": "stale"}, csrf=False).status_code
+        == 400
+    )
     assert ama_agent.post(path, form, csrf=False, origin=None).status_code == 400
     assert ama_agent.post(path, form, origin="http://ama.localhost").status_code == 403
-    assert ama_agent.post(path, form, headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
+    assert (
+        ama_agent.post(path, form, headers={"Sec-Fetch-Site": "same-site"}).status_code
+        == 403
+    )
     assert ama_agent.get(path).status_code in (303, 404, 405)
     assert counts() == before
 
@@ -482,7 +580,9 @@ def test_a_refused_press_leaves_nothing_for_a_reload_to_press_again(
     assert 'id="refused"' not in ama_agent.get(f"/orders/{other}").text
     assert (
         'id="refused"'
-        not in logged_in("cashier@example.test", "portal", "ama").get(f"/orders/{code}").text
+        not in logged_in("cashier@example.test", "portal", "ama")
+        .get(f"/orders/{code}")
+        .text
     )
     page = ama_agent.refused(answer)
     assert 'id="refused" role="alert" tabindex="-1" autofocus' in page

@@ -16,13 +16,17 @@ from core.base import config, money
 
 def numbers(html: str) -> list[str]:
     """The customers' numbers of a queue page, in the order of its rows."""
-    return re.findall(r'class="phone">([\d ]+)</a>', html.replace("\N{NO-BREAK SPACE}", " "))
+    return re.findall(
+        r'class="phone">([\d ]+)</a>', html.replace("\N{NO-BREAK SPACE}", " ")
+    )
 
 
 def counts_of(html: str) -> dict[str, int]:
     return {
         name: int(count)
-        for name, count in re.findall(r">([\w ]+) <span class=\"count[^\"]*\">(\d+)<", html)
+        for name, count in re.findall(
+            r">([\w ]+) <span class=\"count[^\"]*\">(\d+)<", html
+        )
     }
 
 
@@ -64,7 +68,9 @@ def test_a_number_of_another_network_is_marked_with_a_sign_and_words(
     assert "#warn" in page and "looks like Telecel" in page
 
 
-def test_each_tab_holds_its_states_and_counts_them(ama_agent: Visitor, place: Any) -> None:
+def test_each_tab_holds_its_states_and_counts_them(
+    ama_agent: Visitor, place: Any
+) -> None:
     for index, state in enumerate(
         (
             "pending",
@@ -123,7 +129,11 @@ def test_late_after_an_hour_with_the_network(
 def test_new_orders_are_oldest_first(ama_agent: Visitor, place: Any) -> None:
     for index in range(3):
         place(number=f"024000000{index}")
-    assert [number[-1] for number in numbers(ama_agent.get("/orders").text)] == ["0", "1", "2"]
+    assert [number[-1] for number in numbers(ama_agent.get("/orders").text)] == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 def test_the_other_stores_orders_are_nowhere(
@@ -145,13 +155,21 @@ class TestSearch:
     ) -> None:
         place(name="Efua")
         place(number="0559998888")
-        assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == ["024 123 4567"]
+        assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == [
+            "024 123 4567"
+        ]
 
     def test_by_code_typed_sloppily(self, ama_agent: Visitor, place: Any) -> None:
         code = place()
         place(number="0559998888")
-        typed = f"{code[:4]}-{code[4:8]}-{code[8:]}".lower().replace("0", "o").replace("1", "l")
-        assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == ["024 123 4567"]
+        typed = (
+            f"{code[:4]}-{code[4:8]}-{code[8:]}".lower()
+            .replace("0", "o")
+            .replace("1", "l")
+        )
+        assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == [
+            "024 123 4567"
+        ]
 
     def test_nothing_found_says_so_and_keeps_what_was_typed(
         self, ama_agent: Visitor, place: Any
@@ -169,7 +187,10 @@ class TestSearch:
     ) -> None:
         place()
         page = ama_agent.get("/orders?q=024").text
-        assert 'name="back" value="/orders?q=024"' in page and 'aria-current="page">New' not in page
+        assert (
+            'name="back" value="/orders?q=024"' in page
+            and 'aria-current="page">New' not in page
+        )
 
     @pytest.mark.parametrize(
         ("state", "tab"),
@@ -209,12 +230,18 @@ class TestSearch:
         code = place(number="0559998888", state="completed")
         shown = order_of(code).shown_code
         text = pasted.format(shown=shown, code=code, lower=shown.lower())
-        assert numbers(ama_agent.get("/orders", query_string={"q": text}).text) == ["055 999 8888"]
+        assert numbers(ama_agent.get("/orders", query_string={"q": text}).text) == [
+            "055 999 8888"
+        ]
 
-    def test_a_part_of_a_code_finds_no_number(self, ama_agent: Visitor, place: Any) -> None:
+    def test_a_part_of_a_code_finds_no_number(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place(number="0241531530")
         for typed in ("XTP1-53RB-YA", "XTP1-53", "1-53R", "XTP153"):
-            assert numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == [], typed
+            assert (
+                numbers(ama_agent.get("/orders", query_string={"q": typed}).text) == []
+            ), typed
 
     def test_another_stores_code_is_not_found_and_leads_to_no_number(
         self, ama_agent: Visitor, place: Any, order_of: Any
@@ -225,13 +252,17 @@ class TestSearch:
             page = ama_agent.get("/orders", query_string={"q": typed}).text
             assert numbers(page) == [] and "Nothing found" in page
 
-    def test_a_name_of_ten_letters_is_still_a_name(self, ama_agent: Visitor, place: Any) -> None:
+    def test_a_name_of_ten_letters_is_still_a_name(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place(name="Kofi Mensah")
         place(number="0559998888", name="Kofi Mends")
         assert numbers(ama_agent.get("/orders?q=kofi mensah").text) == ["024 123 4567"]
         assert numbers(ama_agent.get("/orders?q=kofi 4567").text) == ["024 123 4567"]
 
-    def test_a_press_in_a_search_leaves_no_tab_marked(self, ama_agent: Visitor, place: Any) -> None:
+    def test_a_press_in_a_search_leaves_no_tab_marked(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         code = place(gb=1)
         page = ama_agent.get(f"/orders?q={code}").text
         assert f"/orders/{code}/process?row=1&amp;found=1" in page
@@ -247,7 +278,9 @@ class TestSearch:
          "before=abc", "before=-1", "before=99999999999999999999", "before=%D9%A1", "before=1e9",
          "before="],
     )  # fmt: skip
-    def test_odd_addresses_show_the_queue(self, ama_agent: Visitor, place: Any, query: str) -> None:
+    def test_odd_addresses_show_the_queue(
+        self, ama_agent: Visitor, place: Any, query: str
+    ) -> None:
         place()
         answer = ama_agent.get(f"/orders?tab=new&{query}")
         assert (
@@ -283,14 +316,18 @@ def test_pages_follow_each_other_without_gap_or_repeat(
 
 
 class TestNews:
-    def test_nothing_new_is_an_empty_answer(self, ama_agent: Visitor, place: Any) -> None:
+    def test_nothing_new_is_an_empty_answer(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place()
         since = re.search(r"since=(\d+)", ama_agent.get("/orders").text)
         assert since
         answer = ama_agent.get(f"/orders/news?since={since[1]}")
         assert (answer.status_code, answer.text) == (204, "")
 
-    def test_new_orders_are_counted_not_shown(self, ama_agent: Visitor, place: Any) -> None:
+    def test_new_orders_are_counted_not_shown(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         place()
         since = re.search(r"since=(\d+)", ama_agent.get("/orders").text)
         assert since
@@ -308,15 +345,20 @@ class TestNews:
             in ama_agent.get(f"/orders/news?since={since[1]}").text
         )
 
-    def test_an_order_already_processed_is_no_news(self, ama_agent: Visitor, place: Any) -> None:
+    def test_an_order_already_processed_is_no_news(
+        self, ama_agent: Visitor, place: Any
+    ) -> None:
         ama_agent.get("/orders")
         place(state="queued")
         assert ama_agent.get("/orders/news?since=0").status_code == 204
 
     @pytest.mark.parametrize(
-        "since", ["", "?since=", "?since=abc", "?since=-1", "?since=1.5", "?since=" + "9" * 30]
+        "since",
+        ["", "?since=", "?since=abc", "?since=-1", "?since=1.5", "?since=" + "9" * 30],
     )
-    def test_news_since_nothing_readable_is_refused(self, ama_agent: Visitor, since: str) -> None:
+    def test_news_since_nothing_readable_is_refused(
+        self, ama_agent: Visitor, since: str
+    ) -> None:
         assert ama_agent.get(f"/orders/news{since}").status_code == 400
 
 
@@ -326,7 +368,9 @@ class TestNews:
      ("failed", "Nothing has failed"), ("back", "Nobody waits for money"), ("done",
      "Nothing done yet")],
 )  # fmt: skip
-def test_an_empty_tab_says_why_and_what_next(ama_agent: Visitor, tab: str, why: str) -> None:
+def test_an_empty_tab_says_why_and_what_next(
+    ama_agent: Visitor, tab: str, why: str
+) -> None:
     assert why in ama_agent.get(f"/orders?tab={tab}").text
 
 

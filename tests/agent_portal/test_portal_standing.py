@@ -53,7 +53,8 @@ def test_a_stop_of_the_line_is_said_on_top(
     platform(unreachable_since=clock.now())
     said = words(ama_agent.get(path).text)
     assert re.search(
-        r"Nothing can be sent since \d\d:\d\d Why: the supplier cannot be reached\.", said
+        r"Nothing can be sent since \d\d:\d\d Why: the supplier cannot be reached\.",
+        said,
     ), said
     assert "What you process goes in line" in said
     platform(unreachable_since=None)
@@ -84,11 +85,18 @@ def test_a_press_says_what_it_waits_for(
     page = ama_agent.post(f"/orders/{one}/process")
     assert page.status_code == 303
     said = words(ama_agent.get(page.location).text)
-    assert "is in line." in said and "It waits: the supplier refuses our credentials." in said
-    assert re.search(r"Waiting: the supplier refuses our credentials, since \d\d:\d\d\.", said)
+    assert (
+        "is in line." in said
+        and "It waits: the supplier refuses our credentials." in said
+    )
+    assert re.search(
+        r"Waiting: the supplier refuses our credentials, since \d\d:\d\d\.", said
+    )
     answer = ama_agent.post("/orders/process", {"order": [two, three]})
     assert answer.status_code == 200
-    assert "In line. It waits: the supplier refuses our credentials." in words(answer.text)
+    assert "In line. It waits: the supplier refuses our credentials." in words(
+        answer.text
+    )
     assert {order_of(code).state for code in (one, two, three)} == {"queued"}
 
 
@@ -97,7 +105,9 @@ def test_a_press_by_row_shows_it_too(
 ) -> None:
     code = place("ama", gb=10)
     platform(900)
-    row = ama_agent.post(f"/orders/{code}/process?row=1", headers={"HX-Request": "true"})
+    row = ama_agent.post(
+        f"/orders/{code}/process?row=1", headers={"HX-Request": "true"}
+    )
     assert row.status_code == 200 and "In line" in row.text
 
 
@@ -114,5 +124,6 @@ def test_a_relay_that_is_away_is_said(
     clocks.pass_by(60)
     said = words(ama_agent.get("/orders").text)
     assert re.search(
-        r"Nothing can be sent since \d\d:\d\d Why: nobody seems to look after the sending", said
+        r"Nothing can be sent since \d\d:\d\d Why: nobody seems to look after the sending",
+        said,
     )

@@ -43,7 +43,9 @@ def test_one_tap_and_the_page_says_when_it_goes_with_a_button_to_undo(
     answer = ama_agent.post(f"/orders/{code}/process", {"back": "/orders?tab=new"})
     assert (answer.status_code, answer.location) == (303, "/orders?tab=new")
     queue = ama_agent.get(answer.location).text
-    assert "goes in 5 s. Until then you can undo it." in queue.replace("\N{NO-BREAK SPACE}", " ")
+    assert "goes in 5 s. Until then you can undo it." in queue.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
     row = queue.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
     assert (
         "Goes in" in row
@@ -71,7 +73,9 @@ def test_in_the_row_the_press_and_its_undo_come_back_as_rows(
     mark = field(pressed.text, "press")
     undone = ama_agent.post(f"/orders/{code}/undo?row=1", {"press": mark}, headers=HTMX)
     assert undone.status_code == 200 and f"/orders/{code}/process" in undone.text
-    assert "Goes in" not in ama_agent.get(f"/orders/{code}/row?row=1", headers=HTMX).text
+    assert (
+        "Goes in" not in ama_agent.get(f"/orders/{code}/row?row=1", headers=HTMX).text
+    )
 
 
 def test_a_selection_goes_in_a_moment_and_is_undone_as_one(
@@ -80,7 +84,11 @@ def test_a_selection_goes_in_a_moment_and_is_undone_as_one(
     codes = [place(number=f"02411100{index:02}", gb=1) for index in range(3)]
     before = counts()
     page = ama_agent.post("/orders/process", {"order": codes}).text
-    assert "<h1>3 going</h1>" in page and "each goes after 5 s" in page and "Undo 3" in page
+    assert (
+        "<h1>3 going</h1>" in page
+        and "each goes after 5 s" in page
+        and "Undo 3" in page
+    )
     assert counts()[2] == before[2], "no posting yet"
     again = ama_agent.post("/orders/process", {"order": codes}).text
     assert "<h1>0 going, 3 already in line</h1>" in again and "Goes in" in again
@@ -101,12 +109,18 @@ def test_what_is_about_to_go_is_no_longer_free(
     second = place(gb=10, number="0241119999")
     page = ama_agent.post("/orders/process", {"order": [*first, second]}).text
     free, missing = money.cedis(left - cost), dear - (left - cost)
-    assert f"{money.cedis(cost)} of it for what goes now" in page and "1 short of money" in page
+    assert (
+        f"{money.cedis(cost)} of it for what goes now" in page
+        and "1 short of money" in page
+    )
     assert (
         f"{money.cedis(dear)} needed, {free} left after what goes now: {money.cedis(missing)} more."
         in page
     )
-    assert f'href="/wallet?need={missing}#fund"' in page and "Send those that fit" not in page
+    assert (
+        f'href="/wallet?need={missing}#fund"' in page
+        and "Send those that fit" not in page
+    )
     assert f'data-available="{left - cost}"' in ama_agent.get("/orders").text
     assert f"{free} free in your wallet" in ama_agent.get(f"/orders/{second}").text
     assert (
@@ -157,11 +171,17 @@ def test_a_viewer_sees_that_it_goes_and_undoes_nothing(
 
 
 def row_of(agent: Visitor, code: str) -> str:
-    return agent.get("/orders").text.partition(f'<tr id="o-{code}"')[2].partition("</tr>")[0]
+    return (
+        agent.get("/orders")
+        .text.partition(f'<tr id="o-{code}"')[2]
+        .partition("</tr>")[0]
+    )
 
 
 @pytest.fixture
-def let_go(in_store: Any, order_of: Any, jump: Callable[[float], None]) -> Callable[[str], None]:
+def let_go(
+    in_store: Any, order_of: Any, jump: Callable[[float], None]
+) -> Callable[[str], None]:
     """The moment of a pressed order has come; what stands in its way sends it back to New."""
 
     def go(code: str) -> None:
@@ -186,12 +206,18 @@ def mtn(app: Any, line_of: Any) -> Callable[[str], None]:
             elif what == "resumed":
                 catalog.resume_network("mtn", SYSTEM)
         usual = (agent_pesewas - 100, agent_pesewas)
-        prices = {"dear": (9_000, 9_900), "undecided": (9_000, agent_pesewas), "cheap": usual}
+        prices = {
+            "dear": (9_000, 9_900),
+            "undecided": (9_000, agent_pesewas),
+            "cheap": usual,
+        }
         if what in prices:
             cost, agent = prices[what]
             tables_owner.execute(
                 bundle.values(
-                    cost_pesewas=cost, agent_price_pesewas=agent, newest_cost_pesewas=cost
+                    cost_pesewas=cost,
+                    agent_price_pesewas=agent,
+                    newest_cost_pesewas=cost,
                 )
             )
         elif what in ("gone", "listed"):
@@ -206,7 +232,12 @@ IN_THE_WAY = [
     ("paused", "resumed", "Paused", "MTN is paused since"),
     ("dear", "cheap", "Cost risen", "The network&#39;s price has risen"),
     ("undecided", "cheap", "Cost risen", "The network&#39;s price has risen"),
-    ("gone", "listed", "Not offered", "MTN 5 GB is not offered by the network’s supplier now"),
+    (
+        "gone",
+        "listed",
+        "Not offered",
+        "MTN 5 GB is not offered by the network’s supplier now",
+    ),
 ]
 
 
@@ -232,11 +263,15 @@ def test_why_it_did_not_go_stands_in_its_row_and_on_its_page_while_it_is_so(
     ).text and "Not sent" not in row_of(ama_agent, other)
     assert ama_agent.get(question).status_code == 204
     mtn(over)
-    assert f'<tr id="o-{code}"' in ama_agent.get(question).text, "the open page learns it"
+    assert f'<tr id="o-{code}"' in ama_agent.get(question).text, (
+        "the open page learns it"
+    )
     row, page = row_of(ama_agent, code), ama_agent.get(f"/orders/{code}").text
     assert "Not sent" not in row and f"/orders/{code}/process" in row
     now, history = page.partition('id="history"')[::2]
-    assert "Not sent" not in now and f"Not sent: {sentence}" in history, "it is past, with its time"
+    assert "Not sent" not in now and f"Not sent: {sentence}" in history, (
+        "it is past, with its time"
+    )
     mtn(what)
     assert f"Not sent: {sentence}" in row_of(ama_agent, code)
     mtn(over)
@@ -247,11 +282,19 @@ def test_why_it_did_not_go_stands_in_its_row_and_on_its_page_while_it_is_so(
 
 def asks(agent: Visitor) -> str:
     """The address by which the queue asks for changed rows."""
-    return unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', agent.get("/orders").text)[1])
+    return unescape(
+        re.search(r'data-hx-get="(/orders/rows[^"]+)"', agent.get("/orders").text)[1]
+    )
 
 
 def test_a_wallet_that_reaches_again_is_over_and_a_press_that_counts_no_more_is_not(
-    app: Any, ama_agent: Visitor, place: Any, let_go: Any, in_store: Any, order_of: Any, wallet: Any
+    app: Any,
+    ama_agent: Visitor,
+    place: Any,
+    let_go: Any,
+    in_store: Any,
+    order_of: Any,
+    wallet: Any,
 ) -> None:
     def fund(pesewas: int) -> None:
         with app.app_context(), tenancy.across_stores():
@@ -302,9 +345,13 @@ def test_a_row_offers_process_just_where_the_press_is_taken(
             (True, True, False),
             (False, False, True),
         ), name
-        assert f'name="order" value="{code}"' in before[name], "it can be ticked, to be cancelled"
+        assert f'name="order" value="{code}"' in before[name], (
+            "it can be ticked, to be cancelled"
+        )
     taken = {name for name, row in before.items() if "/process" in row}
-    assert taken == {"paused": {"telecel"}, "cheap": set(codes)}.get(what, {"small", "telecel"})
+    assert taken == {"paused": {"telecel"}, "cheap": set(codes)}.get(
+        what, {"small", "telecel"}
+    )
 
 
 def test_what_rows_say_costs_no_statement_a_row(
@@ -329,7 +376,8 @@ def test_what_rows_say_costs_no_statement_a_row(
     for count in (1, 12):
         mtn("resumed")
         codes = [
-            place(number=f"02411{count:02}0{at:02}", gb=(1, 2, 5)[at % 3]) for at in range(count)
+            place(number=f"02411{count:02}0{at:02}", gb=(1, 2, 5)[at % 3])
+            for at in range(count)
         ]
         for code in codes:
             ama_agent.post(f"/orders/{code}/process")
@@ -350,7 +398,10 @@ def test_the_customer_may_still_cancel_and_is_then_told_of_the_money(
     code = place()
     ama_agent.post(f"/orders/{code}/process")
     in_store("ama", lambda: orders.cancel(code, audit.CUSTOMER))
-    assert order_of(code).state == "cancelled" and code in ama_agent.get("/orders?tab=back").text
+    assert (
+        order_of(code).state == "cancelled"
+        and code in ama_agent.get("/orders?tab=back").text
+    )
     assert "gives your money back" in Visitor(app, "ama").get(f"/orders/{code}").text
 
 
@@ -391,7 +442,13 @@ def listed(html: str) -> dict[str, str]:
 
 
 def test_results_count_down_and_then_say_how_each_stands(
-    ama_agent: Visitor, place: Any, let_go: Any, in_store: Any, order_of: Any, mtn: Any, jump: Any
+    ama_agent: Visitor,
+    place: Any,
+    let_go: Any,
+    in_store: Any,
+    order_of: Any,
+    mtn: Any,
+    jump: Any,
 ) -> None:
     sent, held, before = (
         place(number="0551112222", network="telecel"),
@@ -401,28 +458,40 @@ def test_results_count_down_and_then_say_how_each_stands(
     ama_agent.post(f"/orders/{before}/process")
     page = ama_agent.post("/orders/process", {"order": [sent, held, before]}).text
     assert (
-        "Pressed: each goes after 5 s, until then it can be undone." in page and 'id="undo"' in page
+        "Pressed: each goes after 5 s, until then it can be undone." in page
+        and 'id="undo"' in page
     )
     assert listed(page).keys() == {sent, held, before}
-    assert all(re.search(r"Goes in +5 +s", said) for said in listed(page).values()), listed(page)
+    assert all(re.search(r"Goes in +5 +s", said) for said in listed(page).values()), (
+        listed(page)
+    )
     assert 'data-hx-trigger="every 10000ms, load delay:7s"' in page
     question = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', page)[1])
     assert ama_agent.get(question).status_code == 204
     mtn("paused")
     let_go(held)
     some = ama_agent.get(question).text
-    assert listed(some).keys() == {held} and "Not sent: MTN is paused since" in listed(some)[held]
-    assert 'data-hx-target="#undo"' not in some and f'data-hx-target="#o-{held}"' in some, (
-        "two can still be undone"
+    assert (
+        listed(some).keys() == {held}
+        and "Not sent: MTN is paused since" in listed(some)[held]
     )
+    assert (
+        'data-hx-target="#undo"' not in some and f'data-hx-target="#o-{held}"' in some
+    ), "two can still be undone"
     mtn("resumed")
     for code in (sent, before):
         in_store("ama", lambda code=code: orders.let_go(orders.by_code(code).id))
     rest = ama_agent.get(question).text
     assert (
-        "In line" in listed(rest)[sent] and "In line" in listed(rest)[before] and "Goes" not in rest
+        "In line" in listed(rest)[sent]
+        and "In line" in listed(rest)[before]
+        and "Goes" not in rest
     )
-    assert 'data-hx-target="#undo"' in rest and "<tr" not in rest and 'id="tabs"' not in rest
+    assert (
+        'data-hx-target="#undo"' in rest
+        and "<tr" not in rest
+        and 'id="tabs"' not in rest
+    )
     again = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', rest)[1])
     assert ama_agent.get(again).status_code == 204 and "tab=pressed" in again
 
@@ -431,7 +500,9 @@ def test_two_hundred_results_are_asked_about_in_one_question(
     ama_agent: Visitor, place: Any
 ) -> None:
     codes = [place(number="0241110000", gb=1)] + [f"{at:05}ABCDE" for at in range(199)]
-    question = "/orders/rows?tab=pressed&on=" + ",".join(f"{code}.ffff" for code in codes[::-1])
+    question = "/orders/rows?tab=pressed&on=" + ",".join(
+        f"{code}.ffff" for code in codes[::-1]
+    )
     assert listed(ama_agent.get(question).text).keys() == {codes[0]}
 
 

@@ -23,12 +23,15 @@ from core.base import config, money, tenancy
 def lines_of(html: str) -> list[tuple[str, str]]:
     """(amount, balance) of each line of the statement shown, top to bottom."""
     return re.findall(
-        r'class="money (?:in|out)">([^<]+)</span></td>\s*<td class="num c-balance">([^<]+)<', html
+        r'class="money (?:in|out)">([^<]+)</span></td>\s*<td class="num c-balance">([^<]+)<',
+        html,
     )
 
 
 def rows_of(answer: Any) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
+    return list(
+        csv.reader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff")))
+    )
 
 
 @pytest.fixture
@@ -70,7 +73,10 @@ def test_every_line_runs_on_and_names_its_order(
         (money.format_ghs(-cost), money.format_ghs(WALLET_PESEWAS - cost)),
         (f"+{money.format_ghs(WALLET_PESEWAS)}", money.format_ghs(WALLET_PESEWAS)),
     ]
-    assert re.findall(r'href="/orders/(\w{10})"', page) == codes[::-1] and "opening balance" in page
+    assert (
+        re.findall(r'href="/orders/(\w{10})"', page) == codes[::-1]
+        and "opening balance" in page
+    )
 
 
 def test_only_ones_own_lines(ama_agent: Visitor, fund: Any, place: Any) -> None:
@@ -100,7 +106,9 @@ def test_pages_follow_each_other(
     )
 
 
-@pytest.mark.parametrize("before", ["abc", "-1", "1e5", "99999999999999999999", "%D9%A1", ""])
+@pytest.mark.parametrize(
+    "before", ["abc", "-1", "1e5", "99999999999999999999", "%D9%A1", ""]
+)
 def test_an_odd_address_shows_the_newest_lines(ama_agent: Visitor, before: str) -> None:
     answer = ama_agent.get(f"/wallet?before={before}")
     assert answer.status_code == 200 and len(lines_of(answer.text)) == 1
@@ -151,16 +159,20 @@ class TestProof:
         prove()
         page = ama_agent.get("/wallet").text
         assert re.search(
-            r"Books proven at <time[^>]*>\d\d:\d\d</time>: every posting sums to zero", page
+            r"Books proven at <time[^>]*>\d\d:\d\d</time>: every posting sums to zero",
+            page,
         )
         assert "overdue" not in page
 
     def test_an_old_one_is_said_to_be_old(
         self, ama_agent: Visitor, prove: Callable[[], None]
     ) -> None:
-        prove()  # and one is due at once: a log-in ends before an hourly one could be overdue
+        # and one is due at once: a log-in ends before an hourly one could be overdue
+        prove()
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(config, "_current", replace(config.current(), proof_every_s=0))
+            patched.setattr(
+                config, "_current", replace(config.current(), proof_every_s=0)
+            )
             assert "the next proof is overdue" in ama_agent.get("/wallet").text
 
     def test_a_failed_one_says_so_and_tells_nothing_of_others(
@@ -169,7 +181,10 @@ class TestProof:
         drift()
         prove()
         page = ama_agent.get("/wallet").text
-        assert "found something that does not fit. The owner of the platform has been told." in page
+        assert (
+            "found something that does not fit. The owner of the platform has been told."
+            in page
+        )
         assert "every posting sums to zero" not in page
         assert "bank" not in page
 
@@ -180,8 +195,9 @@ class TestFile:
     ) -> None:
         code = place(state="queued")
         answer = ama_agent.get("/wallet.csv")
-        assert answer.content_type == "text/csv; charset=utf-8" and answer.data.startswith(
-            b"\xef\xbb\xbf"
+        assert (
+            answer.content_type == "text/csv; charset=utf-8"
+            and answer.data.startswith(b"\xef\xbb\xbf")
         )
         assert re.search(
             r'attachment; filename="ama-wallet-\d{4}-\d\d-\d\d\.csv"',
@@ -199,8 +215,12 @@ class TestFile:
         ]
         assert oldest[4:] == ["500.00", "", "500.00", "opening balance"]
 
-    @pytest.mark.parametrize("note", ["=1+1", "+233", "-5", "@SUM(A1)", '=HYPERLINK("http://x")'])
-    def test_no_note_becomes_a_formula(self, ama_agent: Visitor, fund: Any, note: str) -> None:
+    @pytest.mark.parametrize(
+        "note", ["=1+1", "+233", "-5", "@SUM(A1)", '=HYPERLINK("http://x")']
+    )
+    def test_no_note_becomes_a_formula(
+        self, ama_agent: Visitor, fund: Any, note: str
+    ) -> None:
         fund(100, note)
         assert rows_of(ama_agent.get("/wallet.csv"))[1][-1] == f"'{note}"
 

@@ -37,7 +37,10 @@ def first_visit(visitor: Visitor, path: str) -> dict[str, int]:
 
 
 def test_a_page_of_fifty_orders_and_a_whole_first_visit_are_small(
-    app: Flask, ama_agent: Visitor, visitor: Callable[[str], Visitor], place: Callable[..., str]
+    app: Flask,
+    ama_agent: Visitor,
+    visitor: Callable[[str], Visitor],
+    place: Callable[..., str],
 ) -> None:
     fill(app, place, 50)
     page = ama_agent.get("/orders", headers=BROWSER)
@@ -47,7 +50,11 @@ def test_a_page_of_fifty_orders_and_a_whole_first_visit_are_small(
     )
     assert len(page.data) <= QUEUE_BYTES
     assert len(ama_agent.get("/orders", headers=WITHOUT_TLS).data) <= QUEUE_BYTES
-    for guest, path in ((visitor("portal"), "/login"), (ama_agent, "/"), (ama_agent, "/orders")):
+    for guest, path in (
+        (visitor("portal"), "/login"),
+        (ama_agent, "/"),
+        (ama_agent, "/orders"),
+    ):
         seen = first_visit(guest, path)
         assert len(seen) >= 5 and sum(seen.values()) <= FIRST_VISIT_BYTES, seen
 

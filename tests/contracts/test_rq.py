@@ -35,7 +35,13 @@ from rq_program import nap
 from devkit.servers import Valkey
 from edge.limits import valkey as impatient
 from fulfilment import relay
-from operations.worker import MAINTENANCE_S, MONITORING_S, WORKER_TTL_S, MarkedWorker, RowJob
+from operations.worker import (
+    MAINTENANCE_S,
+    MONITORING_S,
+    WORKER_TTL_S,
+    MarkedWorker,
+    RowJob,
+)
 
 ROOT = Path(__file__).parents[2]
 LIST = f"rq:queue:{relay.QUEUE}"
@@ -57,7 +63,9 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def burst(queue: Queue, kind: type[SimpleWorker] = SimpleWorker, **settings: Any) -> None:
+def burst(
+    queue: Queue, kind: type[SimpleWorker] = SimpleWorker, **settings: Any
+) -> None:
     """Work in this process until the list is empty."""
     settings.setdefault("serializer", JSONSerializer)
     kind([queue], connection=queue.connection, **settings).work(
@@ -84,7 +92,9 @@ def keys_of(redis: Redis, name: str) -> list[str]:
 def test_the_version_is_the_one_these_facts_were_measured_on() -> None:
     """A major version changed half of them before: it is pinned exactly, and raised together with
     this file."""
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "dependencies"
+    ]
     assert f"rq=={importlib.metadata.version('rq')}" in wanted
     assert rq.VERSION == "3.0.0"
 
@@ -100,7 +110,11 @@ def test_the_arguments_and_hooks_we_use_have_these_names() -> None:
         inspect.signature(SimpleWorker.work).parameters
     )
     assert set(inspect.signature(Queue.enqueue_call).parameters) >= USED_ARGUMENTS
-    assert list(inspect.signature(SimpleWorker.execute_job).parameters) == ["self", "job", "queue"]
+    assert list(inspect.signature(SimpleWorker.execute_job).parameters) == [
+        "self",
+        "job",
+        "queue",
+    ]
     assert BaseWorker.max_connection_wait_time > MarkedWorker.max_connection_wait_time
     for name in ("func", "success_callback", "failure_callback", "stopped_callback"):
         assert isinstance(inspect.getattr_static(Job, name), property), name
@@ -114,14 +128,19 @@ def test_an_idle_worker_waits_fifteen_seconds_less_than_it_lives(queue: Queue) -
         "maintenance_interval": MAINTENANCE_S,
         "job_monitoring_interval": MONITORING_S,
     }
-    ours = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer, **settings)
+    ours = SimpleWorker(
+        [queue], connection=queue.connection, serializer=JSONSerializer, **settings
+    )
     assert ours.dequeue_timeout == WORKER_TTL_S - 15
     assert SimpleWorker([queue], connection=queue.connection).dequeue_timeout == 405
 
 
 def test_workers_without_a_name_get_names_of_their_own(queue: Queue) -> None:
     """A worker killed with -9 is started again at once; a fixed name would be taken for minutes."""
-    assert len({SimpleWorker([queue], connection=queue.connection).name for _ in range(3)}) == 3
+    assert (
+        len({SimpleWorker([queue], connection=queue.connection).name for _ in range(3)})
+        == 3
+    )
 
 
 USED = {
@@ -186,25 +205,39 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
         for path in sorted((ROOT / room).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rq":
+                if (
+                    isinstance(node, ast.ImportFrom)
+                    and (node.module or "").split(".")[0] == "rq"
+                ):
                     names = {alias.name for alias in node.names}
-                    found.setdefault(name, {}).setdefault(str(node.module), set()).update(names)
+                    found.setdefault(name, {}).setdefault(
+                        str(node.module), set()
+                    ).update(names)
                 if isinstance(node, ast.Import):
-                    assert not any(alias.name.split(".")[0] == "rq" for alias in node.names), name
+                    assert not any(
+                        alias.name.split(".")[0] == "rq" for alias in node.names
+                    ), name
                 if isinstance(node, ast.Call):
-                    said = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                    said = {
+                        keyword.arg: ast.unparse(keyword.value)
+                        for keyword in node.keywords
+                    }
                     if ast.unparse(node.func).endswith("enqueue_call"):
                         assert name == "fulfilment/relay.py", name
                         rings.append(said)
-                    rings_it = ast.unparse(node.func).rpartition(".")[2] in ("_enqueue", "ring")
+                    rings_it = ast.unparse(node.func).rpartition(".")[2] in (
+                        "_enqueue",
+                        "ring",
+                    )
                     if rings_it and "first" in said:
                         in_front.add((name, ast.unparse(node.func), said["first"]))
                 if isinstance(node, ast.Call) and name in USED:
                     called = ast.unparse(node.func).rpartition(".")[2]
                     assert called not in UNUSED_CALLS, f"{name} calls {called}"
-                    assert not {keyword.arg for keyword in node.keywords} & UNUSED_ARGUMENTS, (
-                        ast.unparse(node)
-                    )
+                    assert (
+                        not {keyword.arg for keyword in node.keywords}
+                        & UNUSED_ARGUMENTS
+                    ), ast.unparse(node)
                 if isinstance(node, ast.keyword) and node.arg == "with_scheduler":
                     assert ast.unparse(node.value) == "False"
     assert found == USED
@@ -232,11 +265,16 @@ def test_a_job_at_the_front_is_taken_before_all_that_wait_and_the_last_put_there
         queue.enqueue_call(NAP, args=(f"{file}-{number}", 0), job_id=f"buy-{number}-1")
     for number in (4, 3):
         name = f"buy-{number}-1"
-        queue.enqueue_call(NAP, args=(f"{file}-{number}", 0), job_id=name, at_front=True)
+        queue.enqueue_call(
+            NAP, args=(f"{file}-{number}", 0), job_id=name, at_front=True
+        )
     assert keys_of(redis, LIST) == ["buy-3-1", "buy-4-1", "buy-1-1", "buy-2-1"]
     ours = SimpleWorker([queue], connection=redis, serializer=JSONSerializer)
     ours.work(burst=True, max_jobs=2, logging_level="CRITICAL")
-    assert [number for number in (1, 2, 3, 4) if lines(Path(f"{file}-{number}"))] == [3, 4]
+    assert [number for number in (1, 2, 3, 4) if lines(Path(f"{file}-{number}"))] == [
+        3,
+        4,
+    ]
 
 
 def test_a_job_id_takes_no_colon(queue: Queue) -> None:
@@ -298,7 +336,11 @@ def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
     class Heard(RowJob):
         def perform(self) -> None:
             seen.append(self.func_name)
-            assert (self.success_callback, self.failure_callback, self.stopped_callback) == (
+            assert (
+                self.success_callback,
+                self.failure_callback,
+                self.stopped_callback,
+            ) == (
                 None,
                 None,
                 None,
@@ -351,7 +393,10 @@ def test_the_time_limit_strikes_inside_a_read_and_is_an_ordinary_exception(
     held.close()
     assert file.read_text() == "JobTimeoutException"
     assert 1.9 < time.monotonic() - started < 10
-    assert (job.get_status(), swallowed.get_status()) == (JobStatus.FAILED, JobStatus.FINISHED)
+    assert (job.get_status(), swallowed.get_status()) == (
+        JobStatus.FAILED,
+        JobStatus.FINISHED,
+    )
 
 
 # --- Valkey away
@@ -380,7 +425,8 @@ def test_an_idle_worker_outlives_a_valkey_that_comes_back(
     own_valkey.stop()
     time.sleep(
         3.6
-    )  # it tried after 1 s and 3 s; the next try is two seconds later, without our limit four
+        # it tried after 1 s and 3 s; the next try is two seconds later, without our limit four
+    )
     own_valkey.start()
     back = time.monotonic()
     with Redis.from_url(own_valkey.url) as connection:
@@ -408,7 +454,9 @@ def test_a_job_runs_in_the_worker_itself_and_sigterm_lets_it_finish(
     assert waiting.get_status() == JobStatus.QUEUED
 
 
-def test_sigterm_ends_an_idle_worker_at_once(redis: Redis, worker: Start, until: Until) -> None:
+def test_sigterm_ends_an_idle_worker_at_once(
+    redis: Redis, worker: Start, until: Until
+) -> None:
     """It waits in BLMOVE for up to twenty seconds; a deploy must not."""
     process = worker()
     until(lambda: waits(redis))
@@ -463,11 +511,15 @@ def test_a_job_taken_and_not_begun_stays_between_two_lists(
     assert lines(file) == []
 
 
-def test_two_workers_share_the_list(queue: Queue, worker: Start, file: Path, until: Until) -> None:
+def test_two_workers_share_the_list(
+    queue: Queue, worker: Start, file: Path, until: Until
+) -> None:
     """Jobs of different orders run side by side, each by one of them."""
     first, second = worker(), worker()
     for number in range(4):
         queue.enqueue_call(NAP, args=(f"{file}-{number}", 0.5))
     until(lambda: sum(len(lines(Path(f"{file}-{number}"))) for number in range(4)) == 8)
     began = [lines(Path(f"{file}-{number}"))[0] for number in range(4)]
-    assert sorted({*began}) == sorted(f"began {process.pid}" for process in (first, second))
+    assert sorted({*began}) == sorted(
+        f"began {process.pid}" for process in (first, second)
+    )

@@ -33,7 +33,9 @@ class Desk:
     place: Callable[..., Order]
     jump: Callable[[float], None]
 
-    def order(self, state: str, *, news: News | None = None, charged: int | None = None) -> Order:
+    def order(
+        self, state: str, *, news: News | None = None, charged: int | None = None
+    ) -> Order:
         """A released order taken to `state`; `unknown` is submitting without a clear answer."""
         with tenancy.inside(self.store_id):
             order = orders.release(self.place().code, AMA)
@@ -45,7 +47,10 @@ class Desk:
                 orders.mark_unknown(order.id, claim.attempt, "read timeout")
             elif state == "refunded":  # refused as invalid: nothing was ever charged
                 assert orders.advance(
-                    order.id, "refunded", text="Refused.", news=News(raw_status="INVALID")
+                    order.id,
+                    "refunded",
+                    text="Refused.",
+                    news=News(raw_status="INVALID"),
                 )
             elif state != "submitting":
                 said = News("sent", "SUP-1", charged)
@@ -56,13 +61,20 @@ class Desk:
                     state == "given_back"
                 ):  # failed, and the watch ended without its money being seen
                     assert orders.advance(order.id, "failed", text="Failed.")
-                    assert orders.advance(order.id, "refunded", text="The watch is over.")
+                    assert orders.advance(
+                        order.id, "refunded", text="The watch is over."
+                    )
                 elif state == "reversed":
                     assert orders.advance(
-                        order.id, "refunded", text="Reversed.", news=News(money_back=True)
+                        order.id,
+                        "refunded",
+                        text="Reversed.",
+                        news=News(money_back=True),
                     )
                 elif state != "processing":
-                    assert orders.advance(order.id, state, text=f"{state}.", news=news or News())  # type: ignore[arg-type]
+                    assert orders.advance(
+                        order.id, state, text=f"{state}.", news=news or News()
+                    )  # type: ignore[arg-type]
         return self.read(order)
 
     def open(self, order: Order, kind: str, **evidence: Any) -> int:
@@ -78,11 +90,13 @@ class Desk:
             reconcile.note_balance(balance)
             self.jump(61)
             assert "a break" in reconcile.note_balance(balance)
-            return cases.open_of_kind("unexpected_charge" if difference < 0 else "float_funded")[
-                -1
-            ].id
+            return cases.open_of_kind(
+                "unexpected_charge" if difference < 0 else "float_funded"
+            )[-1].id
 
-    def press(self, case_id: int, action: str, seen: int | None = None, words: str = WORDS) -> str:
+    def press(
+        self, case_id: int, action: str, seen: int | None = None, words: str = WORDS
+    ) -> str:
         with tenancy.across_stores():
             return settling.settle(case_id, action, ESI, words=words, seen_pesewas=seen)
 
@@ -97,7 +111,9 @@ class Desk:
 
     def row(self, order: Order) -> OutboxRow:
         with tenancy.across_stores():
-            return db.session.scalars(select(OutboxRow).where(OutboxRow.order_id == order.id)).one()
+            return db.session.scalars(
+                select(OutboxRow).where(OutboxRow.order_id == order.id)
+            ).one()
 
     def waits(self, order: Order, reason: str, seconds: float) -> None:
         """A worker found that the order cannot be sent now, and looks again after so long."""
@@ -106,14 +122,18 @@ class Desk:
         due_at = clock.after(seconds)
         with tenancy.across_stores(), transaction() as session:
             session.execute(
-                update(OutboxRow).where(OutboxRow.order_id == order.id).values(due_at=due_at)
+                update(OutboxRow)
+                .where(OutboxRow.order_id == order.id)
+                .values(due_at=due_at)
             )
 
     def finish_row(self, order: Order) -> None:
         """The order's row is done, as after its last look."""
         with tenancy.across_stores(), transaction() as session:
             session.execute(
-                update(OutboxRow).where(OutboxRow.order_id == order.id).values(done_at=clock.now())
+                update(OutboxRow)
+                .where(OutboxRow.order_id == order.id)
+                .values(done_at=clock.now())
             )
 
     def case(self, case_id: int) -> Case:
@@ -158,7 +178,9 @@ class Desk:
         with tenancy.across_stores(), transaction() as session:
             return {
                 table: session.execute(
-                    text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t")
+                    text(
+                        f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"
+                    )
                 ).scalar()
                 for table in (*tables, "supplier_state")
             }
@@ -181,4 +203,6 @@ def at_once(app: Flask, deeds: Sequence[Callable[[], Any]]) -> list[Any]:
                 db.session.remove()
 
     with ThreadPoolExecutor(len(deeds)) as pool:
-        return [future.result(30) for future in [pool.submit(run, deed) for deed in deeds]]
+        return [
+            future.result(30) for future in [pool.submit(run, deed) for deed in deeds]
+        ]

@@ -22,6 +22,8 @@ def place() -> Callable[..., Order]:
         count = next(_keys)
         wish.setdefault("idempotency_key", f"core-{count:020}")
         wish.setdefault("bundle_id", catalog.shelf()[0].bundle_id)
-        return orders.place(recipient_msisdn=number or f"+23324{3_000_000 + count}", **wish).order
+        return orders.place(
+            recipient_msisdn=number or f"+23324{3_000_000 + count}", **wish
+        ).order
 
     return placed

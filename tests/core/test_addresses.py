@@ -38,7 +38,12 @@ def test_key(text: str | None, key: str) -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-def test_all_addresses_of_one_line_are_one_caller(line: int, one: int, other: int) -> None:
-    keys = {addresses.key(str(ipaddress.IPv6Address((line << 64) | end))) for end in (one, other)}
+def test_all_addresses_of_one_line_are_one_caller(
+    line: int, one: int, other: int
+) -> None:
+    keys = {
+        addresses.key(str(ipaddress.IPv6Address((line << 64) | end)))
+        for end in (one, other)
+    }
     mapped = line == 0 and any(end >> 32 == 0xFFFF for end in (one, other))
     assert len(keys) == 1 or mapped

@@ -41,7 +41,10 @@ def meddler(
 def line(note: str = "x") -> int:
     """One more line; its id."""
     audit.write(Actor("owner", "Owner", 1), "pause", "paused.mtn", {"reason": note})
-    return int(db.session.scalar(select(AuditLine.id).order_by(AuditLine.id.desc()).limit(1)) or 0)
+    return int(
+        db.session.scalar(select(AuditLine.id).order_by(AuditLine.id.desc()).limit(1))
+        or 0
+    )
 
 
 def prove(whole: bool = False) -> dict[str, list[str]]:
@@ -52,7 +55,9 @@ def prove(whole: bool = False) -> dict[str, list[str]]:
 
 
 def newest() -> AuditSeal:
-    return db.session.scalars(select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1)).one()
+    return db.session.scalars(
+        select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1)
+    ).one()
 
 
 def test_every_line_is_sealed_once_and_nothing_is_written_when_there_is_nothing_new(
@@ -130,7 +135,9 @@ def test_a_line_of_an_open_transaction_is_sealed_by_the_next_proof(
         other.commit()
     assert prove() == {}
     assert late is not None
-    members = db.session.scalar(select(AuditSeal.members).order_by(AuditSeal.id.desc()).limit(1))
+    members = db.session.scalar(
+        select(AuditSeal.members).order_by(AuditSeal.id.desc()).limit(1)
+    )
     assert members is not None
     assert [(part.lower, part.upper) for part in members] == [(late[0], late[0] + 1)]
 
@@ -140,9 +147,13 @@ def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(
 ) -> None:
     """Or a gap could be closed while its line is still to come."""
     with psycopg.connect(postgres["app"]) as connection:
-        assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
+        assert connection.execute(
+            "SELECT pg_current_xact_id_if_assigned()"
+        ).fetchone() == (None,)
         connection.execute("SELECT makola_next_audit_id()")
-        assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() != (None,)
+        assert connection.execute(
+            "SELECT pg_current_xact_id_if_assigned()"
+        ).fetchone() != (None,)
         default = connection.execute(
             "SELECT column_default FROM information_schema.columns WHERE table_name = 'audit' AND"
             " column_name = 'id'"
@@ -150,7 +161,9 @@ def test_an_id_is_drawn_only_by_a_transaction_that_has_a_number(
     assert default == ("makola_next_audit_id()",)
 
 
-def test_a_changed_or_removed_seal_breaks_the_chain(across: Flask, meddler: Super) -> None:
+def test_a_changed_or_removed_seal_breaks_the_chain(
+    across: Flask, meddler: Super
+) -> None:
     line()
     prove()
     first = newest()
@@ -207,7 +220,9 @@ def test_a_hash_can_be_worked_out_by_anybody(across: Flask) -> None:
     ).one()
     digests = b""
     for id_, at, detail in db.session.execute(
-        text("SELECT id, extract(epoch FROM at)::text, detail::text FROM audit ORDER BY id")
+        text(
+            "SELECT id, extract(epoch FROM at)::text, detail::text FROM audit ORDER BY id"
+        )
     ).all():
         row = db.session.get_one(AuditLine, id_)
         words = [getattr(row, name) for name in audit_seals.COLUMNS[2:-1]]
@@ -219,12 +234,16 @@ def test_a_hash_can_be_worked_out_by_anybody(across: Flask) -> None:
     )
     assert (
         made.hash
-        == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+        == hashlib.sha256(
+            bytes.fromhex(made.previous) + said.encode() + digests
+        ).hexdigest()
     )
 
 
 def test_every_column_of_the_audit_is_sealed() -> None:
-    assert set(audit_seals.COLUMNS) == {column.name for column in AuditLine.__table__.columns}
+    assert set(audit_seals.COLUMNS) == {
+        column.name for column in AuditLine.__table__.columns
+    }
 
 
 def test_the_look_without_a_proof_sees_it_too(across: Flask, meddler: Super) -> None:
@@ -232,4 +251,7 @@ def test_the_look_without_a_proof_sees_it_too(across: Flask, meddler: Super) -> 
     prove()
     meddler.execute(f"UPDATE audit SET subject = 'y' WHERE id = {changed}")  # type: ignore[call-overload]
     with tenancy.across_stores():
-        assert any(f"Lines changed or removed: {changed}" in sentence for sentence in proof.look())
+        assert any(
+            f"Lines changed or removed: {changed}" in sentence
+            for sentence in proof.look()
+        )

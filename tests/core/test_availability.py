@@ -75,7 +75,9 @@ def link(**values: Any) -> None:
             setattr(row, name, value)
 
 
-def call(endpoint: str, status: int | None, *, ago_s: float = 0, open_: bool = False) -> None:
+def call(
+    endpoint: str, status: int | None, *, ago_s: float = 0, open_: bool = False
+) -> None:
     """A line of the call log: answered with `status`, without an answer (None), or still under
     way."""
     with transaction() as session:
@@ -92,7 +94,9 @@ def call(endpoint: str, status: int | None, *, ago_s: float = 0, open_: bool = F
 def set_float(pesewas: int) -> None:
     with transaction():
         ledger.fund_float(
-            pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM
+            pesewas - ledger.platform_balances()["supplier_float"],
+            "moved for a test",
+            SYSTEM,
         )
 
 
@@ -100,7 +104,9 @@ def bundles() -> dict[tuple[str, int], Bundle]:
     return {(b.network, b.mb // 1024): b for b in db.session.scalars(select(Bundle))}
 
 
-def short(now: availability.Now, found: dict[tuple[str, int], Bundle]) -> set[tuple[str, int]]:
+def short(
+    now: availability.Now, found: dict[tuple[str, int], Bundle]
+) -> set[tuple[str, int]]:
     names = {bundle.id: name for name, bundle in found.items()}
     return {names[bundle_id] for bundle_id in now.short}
 
@@ -116,7 +122,9 @@ LINKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("reason", LINKS)
-def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look, everywhere):
+def test_each_stop_of_the_line_closes_everything_and_opens_it_again(
+    reason, look, everywhere
+):
     assert look() == availability.Now()
     began = clock.now()
     wish = {
@@ -133,7 +141,9 @@ def test_each_stop_of_the_line_closes_everything_and_opens_it_again(reason, look
     first = look()
     assert first.line is not None and first.line.reason == reason
     assert began <= first.line.since <= clock.now()
-    assert all(first.why_not(network) == first.line for network in ("mtn", "telecel", "at"))
+    assert all(
+        first.why_not(network) == first.line for network in ("mtn", "telecel", "at")
+    )
     assert not first.may_promise("mtn")
     assert (
         LINE[reason] in first.line.to_customer
@@ -152,7 +162,9 @@ def test_a_short_wait_for_the_rate_limit_closes_nothing(look, everywhere):
 def test_an_unexplained_charge_closes_everything_since_the_case(look, everywhere):
     def broken() -> int:
         with transaction():
-            return cases.open_case("unexpected_charge", "float", {"difference_pesewas": -500}).id
+            return cases.open_case(
+                "unexpected_charge", "float", {"difference_pesewas": -500}
+            ).id
 
     case_id = everywhere(broken)
     now = look()
@@ -161,7 +173,9 @@ def test_an_unexplained_charge_closes_everything_since_the_case(look, everywhere
 
     def settled() -> None:
         with transaction() as session:
-            cases.close_row(session.get_one(cases.Case, case_id), "counted twice", SYSTEM)
+            cases.close_row(
+                session.get_one(cases.Case, case_id), "counted twice", SYSTEM
+            )
 
     everywhere(settled)
     assert look() == availability.Now()
@@ -181,7 +195,8 @@ def test_an_answer_after_it_was_unreachable_opens_everything(look, everywhere, j
     everywhere(lambda: link(unreachable_since=clock.now()))
     assert look().line is not None
     jump(1)
-    everywhere(lambda: call("status", 200))  # a look-up was answered, whatever became of purchases
+    # a look-up was answered, whatever became of purchases
+    everywhere(lambda: call("status", 200))
     assert look() == availability.Now()
 
 
@@ -218,7 +233,9 @@ def test_silence_must_last(look, everywhere, jump):
     assert look().line is not None
 
 
-def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(look, everywhere):
+def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(
+    look, everywhere
+):
     """A balance that cannot be read is no frozen supplier: our books decide, and something else is
     asked."""
     for ago_s in (900, 600, 300):
@@ -245,7 +262,10 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
             now = clock.now()
             session.add(
                 OutboxRow(
-                    kind=kind, due_at=now, taken_at=now, lease_until=now + timedelta(seconds=120)
+                    kind=kind,
+                    due_at=now,
+                    taken_at=now,
+                    lease_until=now + timedelta(seconds=120),
                 )
             )
 
@@ -279,7 +299,9 @@ def test_while_the_supplier_is_away_somebody_asks(everywhere):
     assert everywhere(reconcile.renew) == "balance"
 
 
-def test_while_customers_look_a_supplier_that_said_nothing_for_a_while_is_asked(everywhere, jump):
+def test_while_customers_look_a_supplier_that_said_nothing_for_a_while_is_asked(
+    everywhere, jump
+):
     everywhere(lambda: call("status", 200))
     assert everywhere(lambda: reconcile.renew(looked_at=True)) is None
     jump(config.current().probe_s + 1)
@@ -315,7 +337,9 @@ def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
     assert now.line is None and now.may_promise("mtn")
     since = dict(now.short)
     everywhere(lambda: set_float(900))
-    assert look().short == {i: moment for i, moment in since.items() if i != found["mtn", 2].id}
+    assert look().short == {
+        i: moment for i, moment in since.items() if i != found["mtn", 2].id
+    }
     everywhere(lambda: set_float(FLOAT_PESEWAS))
     assert look() == availability.Now()
 
@@ -324,11 +348,15 @@ def test_the_supplier_s_lower_word_and_the_reserve_count(look, everywhere, monke
     everywhere(lambda: reconcile.note_balance(1_000))
     found = everywhere(bundles)
     assert ("mtn", 2) not in short(look(), found) and ("mtn", 5) in short(look(), found)
-    monkeypatch.setattr(config, "_current", replace(config.current(), float_reserve_pesewas=400))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), float_reserve_pesewas=400)
+    )
     assert ("mtn", 2) in short(look(), found) and ("mtn", 1) not in short(look(), found)
 
 
-def test_orders_in_line_count_and_orders_not_processed_do_not(look, everywhere, in_store, place):
+def test_orders_in_line_count_and_orders_not_processed_do_not(
+    look, everywhere, in_store, place
+):
     everywhere(lambda: set_float(1_000))
     found = everywhere(bundles)
     one = found["mtn", 1]
@@ -344,7 +372,9 @@ def test_orders_in_line_count_and_orders_not_processed_do_not(look, everywhere, 
     bought = News(raw_status="pending", amount_pesewas=order.cost_pesewas)
     in_store(
         "ama",
-        lambda: orders.advance(order.id, "processing", text="The supplier has it.", news=bought),
+        lambda: orders.advance(
+            order.id, "processing", text="The supplier has it.", news=bought
+        ),
     )
     assert short(look(), found) == set(found)  # 540 left, of which 460 are spoken for
     in_store("ama", lambda: orders.cancel(codes[1], AMA))
@@ -377,7 +407,8 @@ def test_placing_asks_again_and_says_what_and_since_when(
     everywhere(lambda: set_float(885))
     look()
     with pytest.raises(
-        orders.NotBuyable, match=r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another size"
+        orders.NotBuyable,
+        match=r"MTN 10 GB: sold out since \d\d:\d\d\. Choose another size",
     ):
         as_store("ama", lambda: place(bundle_id=dear.id))
     with pytest.raises(orders.NotBuyable):
@@ -386,7 +417,8 @@ def test_placing_asks_again_and_says_what_and_since_when(
     everywhere(lambda: link(unreachable_since=clock.now()))
     look()
     with pytest.raises(
-        orders.NotBuyable, match=r"has been out of reach since \d\d:\d\d\. Nothing has been ordered"
+        orders.NotBuyable,
+        match=r"has been out of reach since \d\d:\d\d\. Nothing has been ordered",
     ):
         as_store("ama", lambda: place(bundle_id=cheap.id))
 
@@ -411,9 +443,9 @@ def test_a_release_goes_in_line_and_says_why_and_since_when(
     released = as_store("ama", lambda: orders.release(order.code, AMA))
     assert (released.state, released.wait_reason) == ("queued", reason)
     told = everywhere(lambda: [event.text for event in orders.timeline(released)])
-    assert any(line.startswith(f"Waiting: {orders.WAIT_TEXT[reason]}, since ") for line in told), (
-        told
-    )
+    assert any(
+        line.startswith(f"Waiting: {orders.WAIT_TEXT[reason]}, since ") for line in told
+    ), told
 
 
 def test_a_pause_still_refuses_a_release(look, everywhere, as_store, place):
@@ -439,14 +471,22 @@ def test_paused_sales_let_placed_orders_go_on(look, everywhere, as_store, place)
 
 
 def test_an_old_row_promises_nothing_and_then_sells_nothing(
-    app: Flask, clocks: Any, as_store, place, look, everywhere, superuser: psycopg.Connection[Any]
+    app: Flask,
+    clocks: Any,
+    as_store,
+    place,
+    look,
+    everywhere,
+    superuser: psycopg.Connection[Any],
 ):
     seen = look()
     assert seen.unsure_since is None and seen.may_promise("mtn")
     clocks.relay_lives = False
     clocks.pass_by(config.current().unsure_s + 1)
     now = as_store("ama", availability.now)
-    assert now.line is None and now.unsure_since is not None and not now.may_promise("mtn")
+    assert (
+        now.line is None and now.unsure_since is not None and not now.may_promise("mtn")
+    )
     assert as_store("ama", place).state == "pending"
     clocks.pass_by(config.current().unwatched_s)
     now = as_store("ama", availability.now)
@@ -455,17 +495,26 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
         and now.line.reason == "unwatched"
         and now.line.since == now.unsure_since
     )
-    order = everywhere(lambda: db.session.scalar(select(Order).order_by(Order.id.desc())))
-    with pytest.raises(orders.NotBuyable, match="We have not known whether data can be sent since"):
+    order = everywhere(
+        lambda: db.session.scalar(select(Order).order_by(Order.id.desc()))
+    )
+    with pytest.raises(
+        orders.NotBuyable, match="We have not known whether data can be sent since"
+    ):
         as_store("ama", place)
-    assert as_store("ama", lambda: orders.release(order.code, AMA)).wait_reason == "unwatched"
+    assert (
+        as_store("ama", lambda: orders.release(order.code, AMA)).wait_reason
+        == "unwatched"
+    )
     assert look() == availability.Now()  # and it comes back with the relay
     superuser.execute("DELETE FROM buying")
     assert as_store("ama", availability.now).line.reason == "unwatched"
     assert look() == availability.Now()
 
 
-def test_a_clock_set_back_does_not_make_an_old_row_young(app: Flask, clocks: Any, as_store, look):
+def test_a_clock_set_back_does_not_make_an_old_row_young(
+    app: Flask, clocks: Any, as_store, look
+):
     look()
     clocks.relay_lives = False
     clocks.set_wall(-3_600)
@@ -486,7 +535,14 @@ def test_the_answer_costs_one_statement(app: Flask, as_store, look):
     finally:
         event.remove(engine, "before_cursor_execute", hear)
     assert (
-        len([one for one in heard if "set_config" not in one and "FROM stores" not in one]) == 1
+        len(
+            [
+                one
+                for one in heard
+                if "set_config" not in one and "FROM stores" not in one
+            ]
+        )
+        == 1
     ), heard
 
 
@@ -515,7 +571,9 @@ class Day(RuleBasedStateMachine):
         with tenancy.across_stores():
             for store_id in self.ids:
                 ledger.fund_wallet(store_id, 10_000_000, "for a day", SYSTEM)
-            self.bundle_ids = list(db.session.scalars(select(Bundle.id).order_by(Bundle.id)))
+            self.bundle_ids = list(
+                db.session.scalars(select(Bundle.id).order_by(Bundle.id))
+            )
             reconcile.renew()
         self.orders: dict[str, list[tuple[int, str]]] = {
             "pending": [],
@@ -546,11 +604,17 @@ class Day(RuleBasedStateMachine):
             or (link.breaker_open_until or now) > now
             or cases.is_open("unexpected_charge", "float")
         )
-        paused = set(db.session.scalars(text("SELECT key FROM settings WHERE key LIKE 'paused.%'")))
+        paused = set(
+            db.session.scalars(
+                text("SELECT key FROM settings WHERE key LIKE 'paused.%'")
+            )
+        )
         if stands or "paused.sales" in paused:
             return set()
         free = reconcile.float_pesewas() - int(taken or 0)
-        found = db.session.execute(select(Bundle.id, Bundle.network, Bundle.cost_pesewas)).all()
+        found = db.session.execute(
+            select(Bundle.id, Bundle.network, Bundle.cost_pesewas)
+        ).all()
         return {
             one
             for one, network, cost in found
@@ -561,7 +625,9 @@ class Day(RuleBasedStateMachine):
     def order(self, which: int, store: int) -> None:
         with tenancy.across_stores():
             reconcile.renew()
-            bundle = db.session.get_one(Bundle, self.bundle_ids[which % len(self.bundle_ids)])
+            bundle = db.session.get_one(
+                Bundle, self.bundle_ids[which % len(self.bundle_ids)]
+            )
             allowed = bundle.id in self.allowed()
         self.count += 1
         tenancy.use(self.ids[store])
@@ -572,18 +638,28 @@ class Day(RuleBasedStateMachine):
                 repeat_confirmed=True,
             ).order  # fmt: skip
         except orders.Refused as refusal:
-            assert not allowed, f"{bundle.network} {bundle.mb} could be bought: {refusal.sentence}"
+            assert not allowed, (
+                f"{bundle.network} {bundle.mb} could be bought: {refusal.sentence}"
+            )
             assert "since" in refusal.sentence
         else:
-            assert allowed, f"{bundle.network} {bundle.mb} was sold and could not be bought"
+            assert allowed, (
+                f"{bundle.network} {bundle.mb} was sold and could not be bought"
+            )
             self.orders["pending"].append((self.ids[store], placed.code))
         finally:
             tenancy.clear()
 
     def take(self, state: str, which: int) -> tuple[int, str]:
-        return self.orders[state].pop(which % len(self.orders[state]) if which >= 0 else -1)
+        return self.orders[state].pop(
+            which % len(self.orders[state]) if which >= 0 else -1
+        )
 
-    @rule(which=st.integers(0, 8), store=st.integers(0, 1), stop=st.sampled_from(["float", *LINES]))
+    @rule(
+        which=st.integers(0, 8),
+        store=st.integers(0, 1),
+        stop=st.sampled_from(["float", *LINES]),
+    )
     def order_stop_and_release(self, which: int, store: int, stop: str) -> None:
         """The road that matters most: placed, then it cannot be bought any more, then the agent
         presses."""
@@ -637,7 +713,8 @@ class Day(RuleBasedStateMachine):
         with tenancy.inside(store_id):
             order = orders.by_code(code)
             news = News(
-                raw_status=to, amount_pesewas=order.cost_pesewas if to != "refunded" else None
+                raw_status=to,
+                amount_pesewas=order.cost_pesewas if to != "refunded" else None,
             )
             reason = "float" if to == "queued" else None
             assert orders.advance(
@@ -661,11 +738,15 @@ class Day(RuleBasedStateMachine):
     def case(self, stop: bool) -> None:
         with tenancy.across_stores(), transaction() as session:
             if stop:
-                cases.open_case("unexpected_charge", "float", {"difference_pesewas": -1})
+                cases.open_case(
+                    "unexpected_charge", "float", {"difference_pesewas": -1}
+                )
             for case in (
                 []
                 if stop
-                else session.scalars(select(cases.Case).where(cases.Case.closed_at.is_(None)))
+                else session.scalars(
+                    select(cases.Case).where(cases.Case.closed_at.is_(None))
+                )
             ):
                 cases.close_row(case, "settled", SYSTEM)
 
@@ -673,7 +754,9 @@ class Day(RuleBasedStateMachine):
     def pause(self, what: str, stop: bool) -> None:
         with tenancy.across_stores():
             if what == "sales":
-                catalog.pause_sales("x", SYSTEM) if stop else catalog.resume_sales(SYSTEM)
+                catalog.pause_sales("x", SYSTEM) if stop else catalog.resume_sales(
+                    SYSTEM
+                )
             else:
                 (
                     catalog.pause_network(what, "x", SYSTEM)
@@ -687,7 +770,9 @@ class Day(RuleBasedStateMachine):
             reconcile.renew()
             now = availability.now()
             bundles = db.session.scalars(select(Bundle)).all()
-            assert {b.id for b in bundles if now.why_not(b.network, b.id) is None} == self.allowed()
+            assert {
+                b.id for b in bundles if now.why_not(b.network, b.id) is None
+            } == self.allowed()
 
 
 @pytest.mark.slow(seconds=20)

@@ -52,7 +52,9 @@ def test_an_empty_list_changes_nothing(context: Flask) -> None:
 
 def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
     moved = [
-        replace(offer, cost_pesewas=900) if offer.product_code == "YELLOW_1GB" else offer
+        replace(offer, cost_pesewas=900)
+        if offer.product_code == "YELLOW_1GB"
+        else offer
         for offer in offers()
     ]
     with tenancy.across_stores():
@@ -71,7 +73,9 @@ def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
     tenancy.use(ama)
     assert "mtn" not in {line.network for line in catalog.shelf() if line.mb == 1024}
     assert not next(
-        line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024
+        line
+        for line in catalog.price_table()
+        if line.network == "mtn" and line.mb == 1024
     ).below_floor
     tenancy.clear()
     with tenancy.across_stores():
@@ -79,7 +83,9 @@ def test_a_price_move_is_named_and_lifts_the_floor(ama: int) -> None:
         assert catalog.questions() == []
     tenancy.use(ama)
     assert next(
-        line for line in catalog.price_table() if line.network == "mtn" and line.mb == 1024
+        line
+        for line in catalog.price_table()
+        if line.network == "mtn" and line.mb == 1024
     ).below_floor
 
 
@@ -126,10 +132,16 @@ def test_of_two_offers_for_one_bundle_the_cheaper_wins(context: Flask) -> None:
 
 def test_a_new_bundle_gets_a_price_in_every_store(ama: int, kofi_id: int) -> None:
     new = replace(
-        offers()[0], product_code="YELLOW_3GB", capacity="3GB", mb=3 * 1024, cost_pesewas=1_320
+        offers()[0],
+        product_code="YELLOW_3GB",
+        capacity="3GB",
+        mb=3 * 1024,
+        cost_pesewas=1_320,
     )
     with tenancy.across_stores():
-        assert catalog.apply_sync("datamart", [*offers(), new]).new == ["MTN 3 GB · 30 days"]
+        assert catalog.apply_sync("datamart", [*offers(), new]).new == [
+            "MTN 3 GB · 30 days"
+        ]
     for store_id in (ama, kofi_id):
         tenancy.use(store_id)
         line = next(line for line in catalog.shelf() if line.mb == 3 * 1024)

@@ -46,7 +46,9 @@ def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:
 
 def read(order: Order) -> Order:
     return db.session.scalars(
-        select(Order).where(Order.id == order.id).execution_options(populate_existing=True)
+        select(Order)
+        .where(Order.id == order.id)
+        .execution_options(populate_existing=True)
     ).one()
 
 
@@ -79,9 +81,14 @@ def test_of_eight_presses_of_process_at_once_one_holds_the_money(
     app: Flask, in_store: Callable[..., Any], place: Place
 ) -> None:
     order = in_store("ama", place)
-    results = at_once(8, lambda _n: in_store("ama", lambda: orders.release(order.code, AMA).state))
+    results = at_once(
+        8, lambda _n: in_store("ama", lambda: orders.release(order.code, AMA).state)
+    )
     assert results == ["queued"] * 8
-    assert in_store("ama", lambda: ledger.wallet().held_pesewas) == order.agent_price_pesewas
+    assert (
+        in_store("ama", lambda: ledger.wallet().held_pesewas)
+        == order.agent_price_pesewas
+    )
 
 
 @pytest.mark.parametrize("_again", range(4))
@@ -106,7 +113,9 @@ def test_a_claim_and_a_cancel_at_once_leave_one_of_the_two(
 
 def test_the_answer_to_an_earlier_attempt_moves_nothing(ama: int, place: Place) -> None:
     order, claim = submitting(place)
-    assert orders.advance(order.id, "queued", attempt=1, text="not sent", wait_reason="rate")
+    assert orders.advance(
+        order.id, "queued", attempt=1, text="not sent", wait_reason="rate"
+    )
     assert orders.claim(order.id) is not None
     for to in ("queued", "processing", "refunded"):
         assert orders.advance(order.id, to, attempt=claim.attempt, text="late") is False  # type: ignore[arg-type]
@@ -121,7 +130,9 @@ def test_the_answer_to_an_earlier_attempt_moves_nothing(ama: int, place: Place) 
     )
 
 
-def test_unclear_is_marked_once_and_only_while_submitting(ama: int, place: Place) -> None:
+def test_unclear_is_marked_once_and_only_while_submitting(
+    ama: int, place: Place
+) -> None:
     order, claim = submitting(place)
     orders.mark_unknown(order.id, 1, "read timeout")
     since = read(order).unknown_since
@@ -130,10 +141,16 @@ def test_unclear_is_marked_once_and_only_while_submitting(ama: int, place: Place
     assert orders.advance(order.id, "processing", text="found")
     orders.mark_unknown(order.id, claim.attempt, "late")
     after = read(order)
-    assert (after.state, after.unknown_since, after.ever_unknown) == ("processing", None, True)
+    assert (after.state, after.unknown_since, after.ever_unknown) == (
+        "processing",
+        None,
+        True,
+    )
 
 
-def test_an_order_that_was_ever_unclear_keeps_its_reference(ama: int, place: Place) -> None:
+def test_an_order_that_was_ever_unclear_keeps_its_reference(
+    ama: int, place: Place
+) -> None:
     order, claim = submitting(place)
     orders.mark_unknown(order.id, 1, "read timeout")
     assert orders.renew_reference(order.id, 1, "MK-OTHER") is False
@@ -144,7 +161,9 @@ def test_an_order_that_was_ever_unclear_keeps_its_reference(ama: int, place: Pla
     assert orders.renew_reference(second.id, 1, "MK-THIRD") is False
 
 
-def test_nothing_is_sent_again_without_a_proof_on_the_row(ama: int, place: Place) -> None:
+def test_nothing_is_sent_again_without_a_proof_on_the_row(
+    ama: int, place: Place
+) -> None:
     order, _claim = submitting(place)
     assert orders.requeue_absent(order.id) is True
     assert read(order).state == "submitting"
@@ -154,7 +173,9 @@ def test_nothing_is_sent_again_without_a_proof_on_the_row(ama: int, place: Place
     assert read(order).absent_since is None
 
 
-def test_a_reason_to_wait_is_told_once_and_only_to_a_queued_order(ama: int, place: Place) -> None:
+def test_a_reason_to_wait_is_told_once_and_only_to_a_queued_order(
+    ama: int, place: Place
+) -> None:
     order = place()
     orders.wait(order.id, "float")
     assert read(order).wait_reason is None
@@ -162,15 +183,23 @@ def test_a_reason_to_wait_is_told_once_and_only_to_a_queued_order(ama: int, plac
     for reason in ("float", "float", "rate"):
         orders.wait(order.id, reason)
     told = [event.text for event in orders.timeline(order) if event.kind == "wait"]
-    assert told == ["Waiting: supplier float too low.", "Waiting: the supplier's rate limit."]
+    assert told == [
+        "Waiting: supplier float too low.",
+        "Waiting: the supplier's rate limit.",
+    ]
 
 
-def test_the_next_look_is_shown_and_counts_as_news_only_while_open(ama: int, place: Place) -> None:
+def test_the_next_look_is_shown_and_counts_as_news_only_while_open(
+    ama: int, place: Place
+) -> None:
     order = place()
     moment = clock.after(60)
     orders.note_next(order.id, moment)
     orders.note_next(order.id, moment)
-    assert (read(order).next_look_at, read(order).version) == (moment, order.version + 1)
+    assert (read(order).next_look_at, read(order).version) == (
+        moment,
+        order.version + 1,
+    )
     version = orders.cancel(order.code, AMA).version
     orders.note_next(order.id, clock.after(86_400))
     assert read(order).version == version
@@ -236,13 +265,17 @@ def test_a_row_somebody_is_at_holds_up_no_other(
 ) -> None:
     busy, free = (orders.release(place().code, AMA) for _ in range(2))
     with psycopg.connect(postgres["super"]) as connection, tenancy.across_stores():
-        connection.execute("SELECT 1 FROM outbox WHERE order_id = %s FOR UPDATE", (busy.id,))
+        connection.execute(
+            "SELECT 1 FROM outbox WHERE order_id = %s FOR UPDATE", (busy.id,)
+        )
         row = outbox.of_order(free.id)
         assert row is not None
         assert outbox.lease_due(10) == [(row.id, row.lease_no + 1)]
 
 
-def test_an_oldest_row_has_an_age(ama: int, place: Place, jump: Callable[[float], None]) -> None:
+def test_an_oldest_row_has_an_age(
+    ama: int, place: Place, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         assert outbox.health() == outbox.Health(0, 0.0, 0, 0)
     orders.release(place().code, AMA)
@@ -258,7 +291,10 @@ def test_a_request_asked_twice_is_one_row_and_its_result_is_nobody_else_s(
 ) -> None:
     order = orders.release(place().code, AMA)
     with tenancy.across_stores():
-        first, second = outbox.ask("sync_catalogue", AMA), outbox.ask("sync_catalogue", AMA)
+        first, second = (
+            outbox.ask("sync_catalogue", AMA),
+            outbox.ask("sync_catalogue", AMA),
+        )
         assert first.id == second.id
         assert outbox.asked(first.id) is not None
         row = outbox.of_order(order.id)
@@ -280,7 +316,9 @@ def test_a_use_case_is_one_transaction(ama: int, place: Place) -> None:
     assert read(order).state == "pending"
 
 
-def test_a_change_outside_a_use_case_is_refused_and_not_saved(ama: int, place: Place) -> None:
+def test_a_change_outside_a_use_case_is_refused_and_not_saved(
+    ama: int, place: Place
+) -> None:
     order = read(place())
     order.state = "completed"
     with pytest.raises(UnsavedChange), transaction():
@@ -300,4 +338,6 @@ def test_a_lease_ends_at_a_third_of_the_grace(ama: int, place: Place) -> None:
     now = read(order)
     assert now.claimed_at is not None
     assert claim.may_send
-    assert (now.lease_until - now.claimed_at).total_seconds() == config.current().send_lease_s
+    assert (
+        now.lease_until - now.claimed_at
+    ).total_seconds() == config.current().send_lease_s

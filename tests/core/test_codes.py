@@ -37,7 +37,16 @@ def test_a_code_is_found_in_whatever_was_pasted(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "K7QM2XR94", "K7QM2XR94TT", "K7QM-2XR9-4U", "MK-" + "A" * 17, "\u202d", "Ü" * 10],
+    [
+        "",
+        "   ",
+        "K7QM2XR94",
+        "K7QM2XR94TT",
+        "K7QM-2XR9-4U",
+        "MK-" + "A" * 17,
+        "\u202d",
+        "Ü" * 10,
+    ],
 )
 def test_what_cannot_be_a_code_is_none(text: str) -> None:
     assert orders.codes_in(text) == [] and orders.read_code(text) is None

@@ -30,7 +30,11 @@ OWNER = Actor("owner", "Owner")
 MORE = [
     *offers(),
     replace(
-        offers()[0], product_code="MTN_20GB", capacity="20GB", mb=20 * 1024, cost_pesewas=8_000
+        offers()[0],
+        product_code="MTN_20GB",
+        capacity="20GB",
+        mb=20 * 1024,
+        cost_pesewas=8_000,
     ),
 ]
 
@@ -130,11 +134,16 @@ def test_what_is_bought_between_the_read_and_the_press_is_not_funded_twice(
         with transaction():
             ledger.fund_float(-460, "moves the float as a purchase does", OWNER)
         assert reconcile.confirm_funding(case_id, OWNER) == 5_000
-        assert ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS - 460 + 5_000
+        assert (
+            ledger.platform_balances()["supplier_float"] == FLOAT_PESEWAS - 460 + 5_000
+        )
 
 
 def test_confirming_and_reading_the_balance_never_wait_for_each_other_in_a_circle(
-    app: Flask, context: Flask, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    context: Flask,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case_id = risen_balance(jump)
     reading, confirming = threading.Event(), threading.Event()
@@ -202,7 +211,9 @@ def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it
     result = beside(app, across(lambda: reconcile.note_balance(FLOAT_PESEWAS)))
     if first == "the read":
         assert has_the_order.wait(5)
-    assert orders.advance(order.id, "refunded", text="The supplier gave it back.", news=said)
+    assert orders.advance(
+        order.id, "refunded", text="The supplier gave it back.", news=said
+    )
     assert result().startswith("fits")
     with tenancy.across_stores():
         kinds = [posting.kind for posting, _ in ledger.postings_of(order.id)]
@@ -224,7 +235,13 @@ def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
     def priced_beside_a_close(store_id: int, markup_bp: int) -> int:
         beside(
             app,
-            across(lambda: onboarding.set_store_status(store_id, "closed", "On leave.", OWNER).id),
+            across(
+                lambda: (
+                    onboarding.set_store_status(
+                        store_id, "closed", "On leave.", OWNER
+                    ).id
+                )
+            ),
         )()
         return price(store_id, markup_bp)
 
@@ -237,7 +254,10 @@ def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
 
 
 def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
-    app: Flask, context: Flask, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    context: Flask,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     owner = users.by_email("owner@example.test")
     assert owner is not None

@@ -33,7 +33,9 @@ def town(device: str = "") -> Caller:
 
 def pending() -> int:
     return (
-        db.session.scalar(select(func.count()).select_from(Order).where(Order.state == "pending"))
+        db.session.scalar(
+            select(func.count()).select_from(Order).where(Order.state == "pending")
+        )
         or 0
     )
 
@@ -99,12 +101,20 @@ def test_the_same_form_is_answered_with_its_order_however_many_are_open(
     assert place(caller=PHONE, idempotency_key="k" * 22).id == first.id
 
 
-def test_a_stranger_locks_nobody_s_number_out(ama: int, place: Callable[..., Order]) -> None:
+def test_a_stranger_locks_nobody_s_number_out(
+    ama: int, place: Callable[..., Order]
+) -> None:
     """Ten for one number in an hour were refused, whoever had typed it and whether or not anybody
     paid."""
     for number in range(12):
-        place(NUMBER, repeat_confirmed=True, caller=Caller(f"device {number}", f"41.66.1.{number}"))
-    order = place(NUMBER, repeat_confirmed=True, caller=Caller("its owner", "41.66.2.1"))
+        place(
+            NUMBER,
+            repeat_confirmed=True,
+            caller=Caller(f"device {number}", f"41.66.1.{number}"),
+        )
+    order = place(
+        NUMBER, repeat_confirmed=True, caller=Caller("its owner", "41.66.2.1")
+    )
     assert orders.release(order.code, AMA).state == "queued"
 
 
@@ -150,7 +160,9 @@ def test_forty_at_once_are_no_more_than_one_after_the_other(
             except orders.TooManyOpen as refused:
                 answers.append(refused)
 
-    threads = [threading.Thread(target=press, args=(5 * number,)) for number in range(8)]
+    threads = [
+        threading.Thread(target=press, args=(5 * number,)) for number in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -164,7 +176,9 @@ def test_who_placed_it_is_a_keyed_hash_and_forgotten_when_it_is_not_needed(
     ama: int, place: Callable[..., Order], jump: Callable[[float], None], end: str
 ) -> None:
     order = place(caller=PHONE)
-    row = "SELECT placed_device, placed_address, orders::text FROM orders WHERE id = :id"
+    row = (
+        "SELECT placed_device, placed_address, orders::text FROM orders WHERE id = :id"
+    )
     device, address, whole = db.session.execute(text(row), {"id": order.id}).one()
     assert len(device) == len(address) == 32
     assert "41.66.0.1" not in whole
@@ -183,7 +197,11 @@ def test_who_placed_it_is_a_keyed_hash_and_forgotten_when_it_is_not_needed(
 
 @pytest.mark.parametrize(
     "name",
-    ["MAKOLA_ORDERS_OPEN_PER_DEVICE", "MAKOLA_ORDERS_OPEN_PER_ADDRESS", "MAKOLA_RETENTION_DAYS"],
+    [
+        "MAKOLA_ORDERS_OPEN_PER_DEVICE",
+        "MAKOLA_ORDERS_OPEN_PER_ADDRESS",
+        "MAKOLA_RETENTION_DAYS",
+    ],
 )
 def test_a_limit_of_nothing_is_refused_at_the_start(name: str) -> None:
     with pytest.raises(config.ConfigError, match=f"{name} must be at least 1"):

@@ -90,7 +90,16 @@ def test_a_space_round_a_new_password_is_not_part_of_it(across: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["", "\x00", "a" * 5_000, "ama@example.test\x00", "é@ü.test", "\ud800@x", "' OR 1=1"]
+    "email",
+    [
+        "",
+        "\x00",
+        "a" * 5_000,
+        "ama@example.test\x00",
+        "é@ü.test",
+        "\ud800@x",
+        "' OR 1=1",
+    ],
 )
 def test_odd_addresses_are_simply_unknown(across: Flask, email: str) -> None:
     assert not log_in(at("10.0.0.1"), email)
@@ -105,7 +114,9 @@ def test_five_wrong_ones_from_an_address_end_its_tries_for_that_account_and_for_
     assert type(refused.value) is Refused
     assert 890 <= refused.value.wait_s <= 900
     assert log_in(at("10.0.0.1"), KOFI), "another account from the same address"
-    assert log_in(at("10.0.0.1", door="console"), "owner@example.test"), "the other door"
+    assert log_in(at("10.0.0.1", door="console"), "owner@example.test"), (
+        "the other door"
+    )
     jump(901)
     assert log_in(at("10.0.0.1"))
 
@@ -128,7 +139,9 @@ def test_a_new_address_waits_a_moment_and_then_gets_in_whoever_guesses(
     assert log_in(new)
 
 
-def test_one_wait_is_good_for_one_try(across: Flask, jump: Callable[[float], None]) -> None:
+def test_one_wait_is_good_for_one_try(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     guessed_from_many()
     guesser = at("10.0.0.9")
     for _ in range(3):
@@ -140,7 +153,9 @@ def test_one_wait_is_good_for_one_try(across: Flask, jump: Callable[[float], Non
         guess(guesser)
 
 
-def test_the_wait_grows_from_a_second_to_ten(across: Flask, jump: Callable[[float], None]) -> None:
+def test_the_wait_grows_from_a_second_to_ten(
+    across: Flask, jump: Callable[[float], None]
+) -> None:
     waits = []
     for n in range(guessing.SLOW_FROM + 6):
         try:
@@ -339,9 +354,9 @@ def test_an_address_nobody_has_costs_the_same_as_a_wrong_password(
     statements: list[list[str]] = [[], []]
     seen = hashes(monkeypatch)
     for place, email in enumerate([AMA, "nobody-at-all@example.test"]):
-        listen = lambda conn, cursor, statement, *rest, place=place: statements[place].append(
-            statement
-        )
+        listen = lambda conn, cursor, statement, *rest, place=place: statements[
+            place
+        ].append(statement)
         from sqlalchemy import event
 
         event.listen(db.engine, "before_cursor_execute", listen)
@@ -391,7 +406,9 @@ def test_a_flood_of_invented_e_mails_fills_no_table(
     for n in range(60):
         jump(0.001)
         with transaction():
-            guessing._locked(guessing._keys(f"nobody{n}@nowhere.test", at(f"10.5.0.{n}")))
+            guessing._locked(
+                guessing._keys(f"nobody{n}@nowhere.test", at(f"10.5.0.{n}"))
+            )
         if n % 10 == 0:
             guess(at("10.6.0.1"), 1, f"somebody{n}@nowhere.test")
             guessing.prune()
@@ -424,7 +441,9 @@ def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_not
 
     def set_hash(value: str) -> None:
         tables_owner.execute(
-            "UPDATE users SET password_hash = :hash WHERE email = :email", hash=value, email=AMA
+            "UPDATE users SET password_hash = :hash WHERE email = :email",
+            hash=value,
+            email=AMA,
         )
 
     set_hash(old)
@@ -452,7 +471,9 @@ def test_a_password_changed_while_it_was_looked_at_opens_nothing(
     assert not log_in(at("10.0.0.1"))
 
 
-def test_two_threads_of_a_process_log_in_and_the_third_is_told_at_once(app: Flask) -> None:
+def test_two_threads_of_a_process_log_in_and_the_third_is_told_at_once(
+    app: Flask,
+) -> None:
     with hashing._one:  # somebody hashes
         pool = ThreadPoolExecutor(3)
 

@@ -105,7 +105,9 @@ def test_the_day_is_a_setting_and_a_machines_duration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        config, "_current", replace(config.current(), pending_expires_s=600, time_scale=10.0)
+        config,
+        "_current",
+        replace(config.current(), pending_expires_s=600, time_scale=10.0),
     )
     place()
     jump(59)
@@ -136,19 +138,28 @@ def test_a_wrong_clock_expires_nothing_and_keeps_nothing_for_ever(
 
 
 def test_an_order_that_somebody_is_at_is_left_to_him(
-    ama: int, place: Callable[..., Order], jump: Callable[[float], None], postgres: dict[str, str]
+    ama: int,
+    place: Callable[..., Order],
+    jump: Callable[[float], None],
+    postgres: dict[str, str],
 ) -> None:
     order, other = place(), place()
     jump(DAY_S + 5)
     with psycopg.connect(postgres["super"]) as session:
-        session.execute("SELECT 1 FROM orders WHERE id = %s FOR NO KEY UPDATE", (order.id,))
+        session.execute(
+            "SELECT 1 FROM orders WHERE id = %s FOR NO KEY UPDATE", (order.id,)
+        )
         assert expire() == 1
     assert (state_of(order), state_of(other)) == ("pending", "expired")
 
 
 @pytest.mark.parametrize("_again", range(4))
 def test_expiry_and_process_at_once_have_one_winner(
-    app: Flask, in_store: Callable[..., Any], place: Any, jump: Callable[[float], None], _again: int
+    app: Flask,
+    in_store: Callable[..., Any],
+    place: Any,
+    jump: Callable[[float], None],
+    _again: int,
 ) -> None:
     placed = in_store("ama", lambda: [place() for _ in range(6)])
     jump(DAY_S + 5)

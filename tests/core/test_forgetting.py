@@ -43,7 +43,9 @@ def ended(ama: int, place: Callable[..., Order]) -> Callable[..., Order]:
                 "refunded": ["refunded"],
                 "processing": ["processing"],
             }[state]:
-                orders.advance(order.id, step, text="-", news=News(money_back=step == "refunded"))
+                orders.advance(
+                    order.id, step, text="-", news=News(money_back=step == "refunded")
+                )
         return order
 
     return make
@@ -70,7 +72,11 @@ def test_an_old_order_loses_its_number_and_keeps_the_rest(
     assert forget_old() == 1
     assert forget_old() == 0
     after = row(order)
-    assert (after.recipient_msisdn, after.customer_name, after.state) == (MASKED, "", state)
+    assert (after.recipient_msisdn, after.customer_name, after.state) == (
+        MASKED,
+        "",
+        state,
+    )
     assert (after.code, after.order_ref, after.price_pesewas) == (
         order.code,
         order.order_ref,
@@ -123,27 +129,40 @@ def test_the_database_masks_finished_orders_alone(
     with tenancy.across_stores(), transaction() as session:
         assert (
             session.scalar(
-                text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id}
+                text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"),
+                {"id": order.id},
             )
             == 0
         )
     change = "UPDATE orders SET recipient_msisdn = %s WHERE id = %s"
     with psycopg.connect(postgres["super"], autocommit=True) as session:
-        with pytest.raises(psycopg.errors.CheckViolation, match="ck_orders_masked_when_over"):
+        with pytest.raises(
+            psycopg.errors.CheckViolation, match="ck_orders_masked_when_over"
+        ):
             session.execute(change, (MASKED, order.id))
-        for wrong in ("+23324xxx456x", "+233xxxxxxxxx", "+23324XXX4567", "", "024xxx4567"):
+        for wrong in (
+            "+23324xxx456x",
+            "+233xxxxxxxxx",
+            "+23324XXX4567",
+            "",
+            "024xxx4567",
+        ):
             with pytest.raises(psycopg.errors.CheckViolation, match="ck_orders"):
                 session.execute(change, (wrong, order.id))
 
 
-def test_no_store_may_call_the_function(ended: Callable[..., Order], kofi_id: int) -> None:
+def test_no_store_may_call_the_function(
+    ended: Callable[..., Order], kofi_id: int
+) -> None:
     order = ended()
     tenancy.use(kofi_id)
     with (
         pytest.raises(DBAPIError, match="permission denied for function"),
         transaction() as session,
     ):
-        session.scalar(text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id})
+        session.scalar(
+            text("SELECT makola_mask_orders(ARRAY[:id]::bigint[])"), {"id": order.id}
+        )
     assert row(order).recipient_msisdn == NUMBER
 
 
@@ -184,7 +203,9 @@ def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
             "outcome": "",
             "note": "",
         }
-        supply.record_call(endpoint="purchase", order_refs=(order.order_ref,), values=values)
+        supply.record_call(
+            endpoint="purchase", order_refs=(order.order_ref,), values=values
+        )
         with transaction():
             webhook_events.keep(
                 {
@@ -257,7 +278,9 @@ def test_the_command(app: Flask, ended: Callable[..., Order]) -> None:
         ("2026-11-28T10:24:12.345678", "2026-11-28T10:24:12.345678"),
     ],
 )
-def test_a_number_inside_a_text_is_masked_and_nothing_else(told: str, kept: str) -> None:
+def test_a_number_inside_a_text_is_masked_and_nothing_else(
+    told: str, kept: str
+) -> None:
     assert phones.hide(told) == kept
     assert phones.hide({"a": [told, 3, None]}) == {"a": [kept, 3, None]}
 
@@ -271,7 +294,11 @@ def test_what_the_supplier_says_brings_no_number_into_timeline_cases_or_audit(
     reason = "0241234567 cannot receive this"
     news = News(failure_reason=reason)
     orders.advance(
-        order.id, "refunded", text=f"Refused (“{reason}”).", customer_text=reason, news=news
+        order.id,
+        "refunded",
+        text=f"Refused (“{reason}”).",
+        customer_text=reason,
+        news=news,
     )
     orders.raise_case(order.id, "wrong_answer", {"said": reason})
     orders.raise_case(order.id, "wrong_answer", {"said": reason})
@@ -279,7 +306,9 @@ def test_what_the_supplier_says_brings_no_number_into_timeline_cases_or_audit(
     assert "241234567" not in everything_but_orders()
     with tenancy.across_stores():
         assert row(order).failure_reason == "024•••4567 cannot receive this"
-        assert len(cases.of_order(order.id)[0].seen) == 1, "the same news was taken for another"
+        assert len(cases.of_order(order.id)[0].seen) == 1, (
+            "the same news was taken for another"
+        )
 
 
 def test_a_statement_that_fails_brings_no_number_into_the_log(
@@ -304,11 +333,17 @@ def test_a_statement_that_fails_brings_no_number_into_the_log(
 
 def everything_but_orders() -> str:
     """All rows of all tables as text, `orders` without the column that may hold a number."""
-    tables = tables_owner.read("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    tables = tables_owner.read(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    )
     found: list[Any] = []
     for table in tables:
         dropped = "- 'recipient_msisdn'" if table == "orders" else ""
-        found += tables_owner.read(f"SELECT (to_jsonb(t) {dropped})::text FROM {table} t")
+        found += tables_owner.read(
+            f"SELECT (to_jsonb(t) {dropped})::text FROM {table} t"
+        )
         if table == "webhook_events":
-            found += tables_owner.read("SELECT encode(body, 'escape') FROM webhook_events")
+            found += tables_owner.read(
+                "SELECT encode(body, 'escape') FROM webhook_events"
+            )
     return "\n".join(found)

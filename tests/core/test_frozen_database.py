@@ -31,10 +31,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Postgre
 
 
 @pytest.fixture(params=[ANSWER_S])
-def engine(server: servers.Postgres, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(
+    server: servers.Postgres, request: pytest.FixtureRequest
+) -> Iterator[Engine]:
     url = "postgresql+psycopg://" + server.superuser_url.partition("://")[2]
     made = create_engine(
-        url, pool_pre_ping=True, pool_size=4, connect_args={"connect_timeout": CONNECT_S}
+        url,
+        pool_pre_ping=True,
+        pool_size=4,
+        connect_args={"connect_timeout": CONNECT_S},
     )
     db.limit_waits(made, answer_s=request.param, ping_s=PING_S)
     try:
@@ -120,7 +125,12 @@ def test_while_nobody_gets_through_one_tries_and_the_others_are_refused_at_once(
 
 def test_a_slow_answer_within_the_limit_is_taken(engine: Engine) -> None:
     with engine.connect() as connection:
-        assert connection.execute(text(f"SELECT 7 FROM pg_sleep({PING_S * 2})")).scalar_one() == 7
+        assert (
+            connection.execute(
+                text(f"SELECT 7 FROM pg_sleep({PING_S * 2})")
+            ).scalar_one()
+            == 7
+        )
 
 
 def test_the_application_s_engine_has_the_limits(context: object) -> None:

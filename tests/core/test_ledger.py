@@ -33,11 +33,17 @@ def account(name: str, store_id: int | None = None) -> int:
     return int(row)
 
 
-def test_an_unbalanced_posting_over_a_store_and_the_platform_is_refused(ama: int) -> None:
+def test_an_unbalanced_posting_over_a_store_and_the_platform_is_refused(
+    ama: int,
+) -> None:
     with pytest.raises(REFUSED, match="does not sum to zero"), transaction():
-        ledger.post("fund_wallet", [("wallet", -500), ("bank", 499)], SYSTEM, store_id=ama)
+        ledger.post(
+            "fund_wallet", [("wallet", -500), ("bank", 499)], SYSTEM, store_id=ama
+        )
     with transaction():
-        ledger.post("fund_wallet", [("wallet", -500), ("bank", 500)], SYSTEM, store_id=ama)
+        ledger.post(
+            "fund_wallet", [("wallet", -500), ("bank", 500)], SYSTEM, store_id=ama
+        )
 
 
 LATE_LEGS = """
@@ -84,7 +90,9 @@ def test_written_rows_are_never_changed_by_the_application(
         db.session.execute(text(statement.format(table)))
 
 
-def test_not_even_the_owner_changes_an_entry(app: Flask, postgres: dict[str, str]) -> None:
+def test_not_even_the_owner_changes_an_entry(
+    app: Flask, postgres: dict[str, str]
+) -> None:
     with (
         psycopg.connect(postgres["admin"]) as connection,
         pytest.raises(psycopg.Error, match="append only"),
@@ -105,9 +113,13 @@ def test_an_overdraft_is_refused_by_the_rule_and_by_the_database(ama: int) -> No
         WALLET_PESEWAS,
     )
     with pytest.raises(REFUSED, match="no_overdraft"):
-        tables_owner.execute("UPDATE accounts SET balance_pesewas = 1 WHERE name = 'wallet'")
+        tables_owner.execute(
+            "UPDATE accounts SET balance_pesewas = 1 WHERE name = 'wallet'"
+        )
     with pytest.raises(REFUSED, match="in_flight"):
-        tables_owner.execute("UPDATE accounts SET balance_pesewas = -1 WHERE name = 'in_flight'")
+        tables_owner.execute(
+            "UPDATE accounts SET balance_pesewas = -1 WHERE name = 'in_flight'"
+        )
 
 
 def test_each_money_event_of_an_order_exists_once_and_capture_excludes_release(
@@ -196,7 +208,12 @@ def test_the_statement_runs_to_the_balance(ama: int, place: Callable[..., Any]) 
     order = orders.release(place().code, SYSTEM)
     orders.cancel(order.code, SYSTEM)
     lines = ledger.statement()
-    assert [line.kind for line in lines] == ["release", "hold", "fund_wallet", "fund_wallet"]
+    assert [line.kind for line in lines] == [
+        "release",
+        "hold",
+        "fund_wallet",
+        "fund_wallet",
+    ]
     assert [line.order_code for line in lines[:2]] == [order.code, order.code]
     assert lines[0].balance_pesewas == ledger.wallet().available_pesewas
     assert sum(line.amount_pesewas for line in lines) == lines[0].balance_pesewas

@@ -40,7 +40,14 @@ from core.ledger import InsufficientWallet
 
 RUNS, STEPS = int(os.environ.get("LEDGER_RUNS", "40")), 50
 SLUGS, ORDERS_EACH = ("ama", "kofi"), 3
-PLATFORM = ("supplier_float", "in_flight", "margin", "price_variance", "bank", "write_off")
+PLATFORM = (
+    "supplier_float",
+    "in_flight",
+    "margin",
+    "price_variance",
+    "bank",
+    "write_off",
+)
 Legs = tuple[tuple[str, int], ...]
 Account = tuple[int | None, str]
 
@@ -84,7 +91,11 @@ class Model:
         self.postings = 0
 
     def count(self, order: Known, kind: str) -> int:
-        return sum(1 for order_id, done, _n in self.done if (order_id, done) == (order.id, kind))
+        return sum(
+            1
+            for order_id, done, _n in self.done
+            if (order_id, done) == (order.id, kind)
+        )
 
     def resolved(self, order: Known) -> bool:
         return any(self.count(order, kind) for kind in ("capture", "release"))
@@ -92,7 +103,9 @@ class Model:
     def allows(self, event: Event) -> bool:
         after = self._after(event)
         negative = any(
-            balance > 0 for (_store, name), balance in after.items() if name in ("wallet", "held")
+            balance > 0
+            for (_store, name), balance in after.items()
+            if name in ("wallet", "held")
         )
         short = after[(None, "in_flight")] < 0
         if sum(amount for _name, amount in event.legs) != 0 or negative or short:
@@ -126,9 +139,12 @@ class Bench:
     def __init__(self, superuser_url: str) -> None:
         self.observer = psycopg.connect(superuser_url, autocommit=True)
         self.orders = {
-            name: [self._order(name, number) for number in range(ORDERS_EACH)] for name in SLUGS
+            name: [self._order(name, number) for number in range(ORDERS_EACH)]
+            for name in SLUGS
         }
-        self.store_ids = {name: found[0].store_id for name, found in self.orders.items()}
+        self.store_ids = {
+            name: found[0].store_id for name, found in self.orders.items()
+        }
         self._empty = (
             "SET session_replication_role = replica; DELETE FROM entries; DELETE FROM postings;"
             " DELETE FROM audit; UPDATE accounts SET balance_pesewas = 0; SET"
@@ -162,7 +178,10 @@ class Bench:
             total,
             postings,
             off,
-            {(store_id, name): (balance, sum_) for store_id, name, balance, sum_ in rows},
+            {
+                (store_id, name): (balance, sum_)
+                for store_id, name, balance, sum_ in rows
+            },
         )
 
     def history_holds(self) -> bool:
@@ -214,7 +233,11 @@ class Books(RuleBasedStateMachine):
         with tenancy.across_stores():
             ledger.fund_wallet(store_id, amount, "deposit", SYSTEM)
         self._booked(
-            Event("fund_wallet", (("bank", amount), ("wallet", -amount)), store_id=store_id)
+            Event(
+                "fund_wallet",
+                (("bank", amount), ("wallet", -amount)),
+                store_id=store_id,
+            )
         )
 
     @rule(name=slug, amount=pesewas)
@@ -226,12 +249,18 @@ class Books(RuleBasedStateMachine):
             except ledger.BadFunding:
                 assert amount > -self.model.balances[(store_id, "wallet")]
                 return
-        self._booked(Event("take_back", (("wallet", amount), ("bank", -amount)), store_id=store_id))
+        self._booked(
+            Event(
+                "take_back", (("wallet", amount), ("bank", -amount)), store_id=store_id
+            )
+        )
 
     @rule(amount=st.integers(-50, 50).filter(bool))
     def rounding(self, amount: int) -> None:
         self._ask(
-            Event("rounding", (("supplier_float", amount), ("price_variance", -amount))),
+            Event(
+                "rounding", (("supplier_float", amount), ("price_variance", -amount))
+            ),
             lambda: ledger.rounding(amount, "", SYSTEM),
         )
 
@@ -256,11 +285,20 @@ class Books(RuleBasedStateMachine):
         n = self.model.count(order, "commit") + 1
         legs = (("in_flight", amount), ("supplier_float", -amount))
         self._ask(
-            Event("commit", legs, order, n=n), lambda: ledger.commit(order, amount, n, SYSTEM)
+            Event("commit", legs, order, n=n),
+            lambda: ledger.commit(order, amount, n, SYSTEM),
         )
 
-    @rule(name=slug, number=which, price=pesewas, cost=pesewas, charged=st.integers(0, 60_000))
-    def capture(self, name: str, number: int, price: int, cost: int, charged: int) -> None:
+    @rule(
+        name=slug,
+        number=which,
+        price=pesewas,
+        cost=pesewas,
+        charged=st.integers(0, 60_000),
+    )
+    def capture(
+        self, name: str, number: int, price: int, cost: int, charged: int
+    ) -> None:
         order = self.bench.orders[name][number]
         legs = (
             ("held", price), ("in_flight", -charged), ("margin", cost - price), ("price_variance",
@@ -324,7 +362,12 @@ class Books(RuleBasedStateMachine):
         """A bug of ours that would lose a pesewa."""
         order = self.bench.orders[name][number]
         self._post(
-            Event("commit", (("in_flight", amount), ("supplier_float", lost - amount)), order, n=99)
+            Event(
+                "commit",
+                (("in_flight", amount), ("supplier_float", lost - amount)),
+                order,
+                n=99,
+            )
         )
 
     @rule(
@@ -393,7 +436,11 @@ class Books(RuleBasedStateMachine):
 
     def _post(self, event: Event) -> None:
         """Ask for what no verb would be asked for: it must be refused."""
-        with self._inside(event), pytest.raises((InsufficientWallet, DBAPIError)), transaction():
+        with (
+            self._inside(event),
+            pytest.raises((InsufficientWallet, DBAPIError)),
+            transaction(),
+        ):
             ledger.post(event.kind, event.legs, SYSTEM, order=event.order, n=event.n)  # type: ignore[arg-type]
 
     def _booked(self, event: Event) -> None:
@@ -405,13 +452,19 @@ class Books(RuleBasedStateMachine):
     def _inside(self, event: Event) -> Iterator[None]:
         """In the event's store, as a request or job would be; what is the platform's is done across
         stores."""
-        with tenancy.inside(event.order.store_id) if event.order else tenancy.across_stores():
+        with (
+            tenancy.inside(event.order.store_id)
+            if event.order
+            else tenancy.across_stores()
+        ):
             yield
 
 
 @pytest.mark.timeout(1_200)
 @pytest.mark.slow(seconds=20)
-def test_the_books_are_what_a_model_of_them_says(app: Flask, postgres: dict[str, str]) -> None:
+def test_the_books_are_what_a_model_of_them_says(
+    app: Flask, postgres: dict[str, str]
+) -> None:
     with app.app_context():
         Books.bench = Bench(postgres["super"])
         try:

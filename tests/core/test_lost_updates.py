@@ -81,7 +81,11 @@ def read_then_write(_store_id: int) -> bool:
     balance = session.scalar(text("SELECT balance FROM lost_updates"))
     if balance < 1:
         return False
-    _written(text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1))
+    _written(
+        text("UPDATE lost_updates SET balance = :balance").bindparams(
+            balance=balance - 1
+        )
+    )
     return True
 
 
@@ -92,7 +96,9 @@ def read_for_update(_store_id: int) -> bool:
             text("SELECT balance FROM lost_updates FOR UPDATE")
         ).scalar_one()
         connection.execute(
-            text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1)
+            text("UPDATE lost_updates SET balance = :balance").bindparams(
+                balance=balance - 1
+            )
         )
     return True
 
@@ -111,12 +117,18 @@ def conditional(_store_id: int) -> bool:
 def serializable(_store_id: int) -> bool:
     """Read and write, and PostgreSQL refuses one of two that met."""
     with (
-        db.engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection,
+        db.engine.connect().execution_options(
+            isolation_level="SERIALIZABLE"
+        ) as connection,
         connection.begin(),
     ):
-        balance = connection.execute(text("SELECT balance FROM lost_updates")).scalar_one()
+        balance = connection.execute(
+            text("SELECT balance FROM lost_updates")
+        ).scalar_one()
         connection.execute(
-            text("UPDATE lost_updates SET balance = :balance").bindparams(balance=balance - 1)
+            text("UPDATE lost_updates SET balance = :balance").bindparams(
+                balance=balance - 1
+            )
         )
     return True
 
@@ -126,7 +138,9 @@ def hold(store_id: int) -> bool:
 
     def once() -> bool:
         with transaction():
-            ledger.post("hold", [("wallet", 1), ("held", -1)], SYSTEM, store_id=store_id)
+            ledger.post(
+                "hold", [("wallet", 1), ("held", -1)], SYSTEM, store_id=store_id
+            )
         return True
 
     try:
@@ -141,7 +155,8 @@ def _written(statement: Any) -> None:
 
 
 WAYS: dict[str, Callable[[int], bool]] = {
-    way.__name__: way for way in (read_then_write, read_for_update, conditional, serializable, hold)
+    way.__name__: way
+    for way in (read_then_write, read_for_update, conditional, serializable, hold)
 }
 
 
@@ -171,8 +186,12 @@ def together(config: Config, postgres: dict[str, str]) -> Iterator[Run]:
 
         def run(name: str, store_id: int) -> Outcome:
             # Each process waits at the gate, so none can take two of these.
-            futures = [pool.submit(debit, name, store_id, DEBITS) for _ in range(PROCESSES)]
-            ended = sum((future.result(START_S * 2) for future in futures), Counter[str]())
+            futures = [
+                pool.submit(debit, name, store_id, DEBITS) for _ in range(PROCESSES)
+            ]
+            ended = sum(
+                (future.result(START_S * 2) for future in futures), Counter[str]()
+            )
             done, refused = ended.pop("done", 0), ended.pop("refused", 0)
             return Outcome(done, refused, dict(ended))
 

@@ -18,7 +18,9 @@ def test_what_is_written_is_read_back(pesewas: int) -> None:
 
 
 @given(amounts, st.integers(min_value=0, max_value=100_000))
-def test_a_percentage_is_rounded_up_and_never_by_more_than_one(pesewas: int, bp: int) -> None:
+def test_a_percentage_is_rounded_up_and_never_by_more_than_one(
+    pesewas: int, bp: int
+) -> None:
     exact_times_10_000 = pesewas * (10_000 + bp)
     rounded = money.add_percent_rounding_up(pesewas, bp)
     assert 0 <= rounded * 10_000 - exact_times_10_000 < 10_000
@@ -50,7 +52,20 @@ def test_cedis_as_people_type_them(typed: str, pesewas: int) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "  ", "-1", "1.234", "1,2", "1e3", "NaN", "inf", "24,50", "٢٤", "12.", "1000000.01"],
+    [
+        "",
+        "  ",
+        "-1",
+        "1.234",
+        "1,2",
+        "1e3",
+        "NaN",
+        "inf",
+        "24,50",
+        "٢٤",
+        "12.",
+        "1000000.01",
+    ],
 )
 def test_what_cannot_be_read_says_how_to_fix_it(typed: str) -> None:
     with pytest.raises(money.BadAmount) as bad:

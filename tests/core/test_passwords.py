@@ -52,7 +52,15 @@ def test_names_addresses_and_numbers_of_one_s_own_are_refused(password: str) -> 
 
 @pytest.mark.parametrize(
     "password",
-    ["aaaaaaaa", "abababab", "abcdabcd", "87654321", "hjkl;2019", "!@#$%^&*()", "poiuytrewq"],
+    [
+        "aaaaaaaa",
+        "abababab",
+        "abcdabcd",
+        "87654321",
+        "hjkl;2019",
+        "!@#$%^&*()",
+        "poiuytrewq",
+    ],
 )
 def test_rows_of_keys_and_repetitions_are_refused(password: str) -> None:
     sentence = refusal(password)
@@ -76,7 +84,8 @@ def test_the_lengths_are_counted_without_what_is_pasted_round() -> None:
     assert "at least 8" in refusal("  x7Kp2mQ  ")
     assert "at least 12" in refusal("x7Kp2mQ9vZ1", passwords.SHORTEST_OF_PLATFORM)
     assert (
-        passwords.check("x7Kp2mQ9vZ1b", shortest=passwords.SHORTEST_OF_PLATFORM) == "x7Kp2mQ9vZ1b"
+        passwords.check("x7Kp2mQ9vZ1b", shortest=passwords.SHORTEST_OF_PLATFORM)
+        == "x7Kp2mQ9vZ1b"
     )
     assert passwords.check(" " * 50 + "a long walk " * 16, shortest=8)
     assert "at most 200" in refusal("a long walk " * 17)
@@ -100,7 +109,8 @@ def test_what_is_generated_is_always_taken() -> None:
     for _ in range(300):
         password = passwords.generate()
         assert (
-            passwords.check(password, shortest=passwords.SHORTEST_OF_PLATFORM, own=AMA) == password
+            passwords.check(password, shortest=passwords.SHORTEST_OF_PLATFORM, own=AMA)
+            == password
         )
 
 
@@ -115,35 +125,52 @@ def test_what_is_generated_is_always_taken() -> None:
         PASSWORD,
     ],
 )
-def test_blanks_pasted_round_a_password_do_not_matter(context: Flask, pasted: str) -> None:
+def test_blanks_pasted_round_a_password_do_not_matter(
+    context: Flask, pasted: str
+) -> None:
     assert logging_in.authenticate("ama@example.test", pasted, HERE) is not None
     assert (
-        logging_in.authenticate("ama@example.test", pasted.replace("horse", "house"), HERE) is None
+        logging_in.authenticate(
+            "ama@example.test", pasted.replace("horse", "house"), HERE
+        )
+        is None
     )
 
 
 def set_hash(value: str) -> None:
     tables_owner.execute(
-        "UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'", hash=value
+        "UPDATE users SET password_hash = :hash WHERE email = 'ama@example.test'",
+        hash=value,
     )
 
 
-def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(context: Flask) -> None:
+def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(
+    context: Flask,
+) -> None:
     set_hash(PasswordHasher().hash(f" {PASSWORD} "))
     assert logging_in.authenticate("ama@example.test", PASSWORD, HERE) is None
-    assert logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    assert (
+        logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    )
 
 
-def test_a_hash_renewed_at_a_pasted_log_in_opens_without_the_blanks_too(context: Flask) -> None:
+def test_a_hash_renewed_at_a_pasted_log_in_opens_without_the_blanks_too(
+    context: Flask,
+) -> None:
     set_hash(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD))
-    assert logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    assert (
+        logging_in.authenticate("ama@example.test", f" {PASSWORD} ", HERE) is not None
+    )
     assert logging_in.authenticate("ama@example.test", PASSWORD, HERE) is not None
 
 
 def test_two_spellings_of_one_sign_are_one_password(context: Flask) -> None:
     with tenancy.across_stores(), transaction():
         users.add("efua@example.test", "Efua", "caf\u00e9 by the sea")
-    assert logging_in.authenticate("efua@example.test", "cafe\u0301 by the sea", HERE) is not None
+    assert (
+        logging_in.authenticate("efua@example.test", "cafe\u0301 by the sea", HERE)
+        is not None
+    )
     assert logging_in.authenticate("efua@example.test", "cafe by the sea", HERE) is None
 
 

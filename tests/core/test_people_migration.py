@@ -66,4 +66,6 @@ def test_people_and_their_log_ins_go_through_the_migration(
             "SELECT s.token_hash, u.removed_at, u.access_no = s.access_no, u.password_long,"
             " s.device FROM users u JOIN sessions s ON s.user_id = u.id ORDER BY u.id"
         ).fetchall()
-    assert rows == [(f"{when}@example.test", None, True, False, "") for when in ("before", "after")]
+    assert rows == [
+        (f"{when}@example.test", None, True, False, "") for when in ("before", "after")
+    ]

@@ -21,8 +21,14 @@ numbers = st.builds(
 separators = st.sampled_from(["", " ", "-", ".", "  ", "\u00a0", "\u2011"])
 
 
-@given(numbers, st.sampled_from(["0", "+233", "00233", "233", "", "+233 (0)", "+2330"]), separators)
-def test_every_usual_spelling_is_the_same_number(local: str, start: str, gap: str) -> None:
+@given(
+    numbers,
+    st.sampled_from(["0", "+233", "00233", "233", "", "+233 (0)", "+2330"]),
+    separators,
+)
+def test_every_usual_spelling_is_the_same_number(
+    local: str, start: str, gap: str
+) -> None:
     typed = start + gap + gap.join([local[1:3], local[3:6], local[6:]])
     if start == "" and local[1] not in "25":
         return

@@ -36,7 +36,9 @@ def test_the_same_key_is_the_same_order_before_any_other_check(
     assert count() == 1
 
 
-def test_fifty_submits_at_once_are_one_order(app: Flask, in_store: Callable[..., Any]) -> None:
+def test_fifty_submits_at_once_are_one_order(
+    app: Flask, in_store: Callable[..., Any]
+) -> None:
     bundle_id = in_store("ama", lambda: catalog.shelf()[0].bundle_id)
     gate, codes, errors = threading.Barrier(16), [], []
 
@@ -127,7 +129,10 @@ def test_two_forms_for_one_number_at_once_ask_about_the_repeat(
     app: Flask, in_store: Callable[..., Any], place: Callable[..., Order], _again: int
 ) -> None:
     results = both_at_once([lambda: in_store("ama", lambda: place(NUMBER))] * 6)
-    assert sorted(type(result).__name__ for result in results) == ["Order", *["RepeatAsked"] * 5]
+    assert sorted(type(result).__name__ for result in results) == [
+        "Order",
+        *["RepeatAsked"] * 5,
+    ]
     assert in_store("ama", count) == 1
 
 
@@ -202,7 +207,9 @@ def test_a_closed_store_a_paused_network_and_paused_sales_refuse_before_anything
     ama: int, place: Callable[..., Order]
 ) -> None:
     catalog.pause_network("mtn", "backlog", SYSTEM)
-    with pytest.raises(orders.NetworkPaused, match="MTN is paused since .* Telecel and AT work."):
+    with pytest.raises(
+        orders.NetworkPaused, match="MTN is paused since .* Telecel and AT work."
+    ):
         place()
     catalog.resume_network("mtn", SYSTEM)
     catalog.pause_sales("float empty", SYSTEM)
@@ -215,7 +222,9 @@ def test_a_closed_store_a_paused_network_and_paused_sales_refuse_before_anything
     assert count() == 0
 
 
-def test_the_order_keeps_what_the_customer_saw(ama: int, place: Callable[..., Order]) -> None:
+def test_the_order_keeps_what_the_customer_saw(
+    ama: int, place: Callable[..., Order]
+) -> None:
     line = catalog.shelf()[0]
     with pytest.raises(orders.PriceChanged) as changed:
         place(bundle_id=line.bundle_id, price_seen_pesewas=line.price_pesewas - 1)
@@ -235,15 +244,24 @@ def test_what_is_not_on_the_shelf_cannot_be_bought(
     with transaction() as session:
         if way == "hidden":
             session.execute(
-                update(StoreBundle).where(StoreBundle.bundle_id == bundle_id).values(hidden=True)
+                update(StoreBundle)
+                .where(StoreBundle.bundle_id == bundle_id)
+                .values(hidden=True)
             )
         elif way == "inactive":
-            session.execute(update(Bundle).where(Bundle.id == bundle_id).values(active=False))
+            session.execute(
+                update(Bundle).where(Bundle.id == bundle_id).values(active=False)
+            )
         elif way == "below floor":
             session.execute(
-                update(Bundle).where(Bundle.id == bundle_id).values(agent_price_pesewas=90_000)
+                update(Bundle)
+                .where(Bundle.id == bundle_id)
+                .values(agent_price_pesewas=90_000)
             )
-    assert bundle_id not in [line.bundle_id for line in catalog.shelf()] or way == "no such bundle"
+    assert (
+        bundle_id not in [line.bundle_id for line in catalog.shelf()]
+        or way == "no such bundle"
+    )
     with pytest.raises(orders.BundleUnavailable):
         place(bundle_id=bundle_id if way != "no such bundle" else 999_999)
 
@@ -266,11 +284,15 @@ def test_release_refuses_an_order_whose_cost_has_passed_its_price(
     assert ledger.wallet().held_pesewas == 0
 
 
-def test_a_selection_says_what_became_of_each(ama: int, place: Callable[..., Order]) -> None:
+def test_a_selection_says_what_became_of_each(
+    ama: int, place: Callable[..., Order]
+) -> None:
     good, gone, done = place(), place(), place()
     orders.cancel(gone.code, AMA)
     orders.release(done.code, AMA)
-    results = orders.release_many([good.code, gone.code, done.code, "ZZZZZZZZZZ", good.code], AMA)
+    results = orders.release_many(
+        [good.code, gone.code, done.code, "ZZZZZZZZZZ", good.code], AMA
+    )
     assert [(row.code, row.ok) for row in results] == [
         (good.code, True),
         (gone.code, False),
@@ -295,7 +317,9 @@ def test_references_and_codes_have_the_shape_the_contract_asks_for(
     assert orders.read_code("too short") is None
 
 
-def test_every_network_paused_offers_none_instead(ama: int, place: Callable[..., Order]) -> None:
+def test_every_network_paused_offers_none_instead(
+    ama: int, place: Callable[..., Order]
+) -> None:
     for network in ("telecel", "at"):
         catalog.pause_network(network, "", SYSTEM)
     catalog.pause_network("mtn", "backlog", SYSTEM)

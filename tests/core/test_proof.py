@@ -117,7 +117,10 @@ def taken_to(state: str, order: Order) -> Order:
 
 @pytest.fixture
 def three(ama: int, place: Callable[..., Order]) -> dict[str, Order]:
-    return {state: taken_to(state, place()) for state in ("queued", "processing", "completed")}
+    return {
+        state: taken_to(state, place())
+        for state in ("queued", "processing", "completed")
+    }
 
 
 def test_books_in_every_state_hold(ama: int, place: Callable[..., Order]) -> None:
@@ -144,7 +147,11 @@ LEG = (
 )
 DAMAGE = [
     # rule, the damage, the query for the subject that must be named
-    ("total", f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})", None),
+    (
+        "total",
+        f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})",
+        None,
+    ),
     (
         "posting_sum",
         f"UPDATE entries SET amount_pesewas = amount_pesewas + 5 WHERE id = ({LEG})",
@@ -155,7 +162,11 @@ DAMAGE = [
         "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'",
         "SELECT 'bank'",
     ),
-    ("entries_without_posting", f"DELETE FROM postings WHERE id = ({HOLD})", "SELECT {leg}"),
+    (
+        "entries_without_posting",
+        f"DELETE FROM postings WHERE id = ({HOLD})",
+        "SELECT {leg}",
+    ),
     (
         "running_balance",
         f"UPDATE entries SET balance_pesewas = balance_pesewas - 1 WHERE id = ({LEG})",
@@ -199,18 +210,38 @@ DAMAGE = [
         "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'",
         "SELECT 'user:' || id FROM users WHERE email = 'ama@example.test'",
     ),
-    ("completed", "UPDATE orders SET state = 'completed' WHERE id = {processing}", PROCESSING),
+    (
+        "completed",
+        "UPDATE orders SET state = 'completed' WHERE id = {processing}",
+        PROCESSING,
+    ),
     (
         "completed",
         "DELETE FROM postings WHERE kind = 'capture' AND order_id = {completed}",
         COMPLETED,
     ),
-    ("refunded", "UPDATE orders SET state = 'refunded' WHERE id = {processing}", PROCESSING),
-    ("under_way", "UPDATE orders SET state = 'processing' WHERE id = {completed}", COMPLETED),
+    (
+        "refunded",
+        "UPDATE orders SET state = 'refunded' WHERE id = {processing}",
+        PROCESSING,
+    ),
+    (
+        "under_way",
+        "UPDATE orders SET state = 'processing' WHERE id = {completed}",
+        COMPLETED,
+    ),
     ("cancelled", "UPDATE orders SET state = 'cancelled' WHERE id = {queued}", QUEUED),
     ("not_released", "UPDATE orders SET state = 'pending' WHERE id = {queued}", QUEUED),
-    ("open_charges", "UPDATE orders SET state = 'queued' WHERE id = {processing}", PROCESSING),
-    ("open_charges", "UPDATE orders SET state = 'processing' WHERE id = {queued}", QUEUED),
+    (
+        "open_charges",
+        "UPDATE orders SET state = 'queued' WHERE id = {processing}",
+        PROCESSING,
+    ),
+    (
+        "open_charges",
+        "UPDATE orders SET state = 'processing' WHERE id = {queued}",
+        QUEUED,
+    ),
     (
         "held_of_order",
         "UPDATE orders SET agent_price_pesewas = agent_price_pesewas + 1 WHERE id = {queued}",
@@ -250,7 +281,9 @@ def test_each_kind_of_damage_is_found_and_named(
     assert rule in found_by(made)
     if wanted is not None:
         assert wanted in found_by(made)[rule]
-        assert wanted in next(item["sentence"] for item in made.findings if item["rule"] == rule)
+        assert wanted in next(
+            item["sentence"] for item in made.findings if item["rule"] == rule
+        )
 
 
 def test_every_rule_has_damage_that_breaks_it() -> None:
@@ -309,12 +342,16 @@ def test_a_changed_old_row_breaks_the_chain_and_the_posting_is_named(
         "gaps = '{[1,2)}'",
     ],
 )
-def test_a_changed_seal_breaks_the_chain(context: Flask, meddler: Super, change: str) -> None:
+def test_a_changed_seal_breaks_the_chain(
+    context: Flask, meddler: Super, change: str
+) -> None:
     first = prove()
     prove()
     meddler.execute(f"UPDATE proofs SET {change} WHERE id = {first.id}")  # type: ignore[call-overload]
     made = prove()
-    sentence = next(item["sentence"] for item in made.findings if item["rule"] == "seal")
+    sentence = next(
+        item["sentence"] for item in made.findings if item["rule"] == "seal"
+    )
     assert sentence.endswith("the seal itself was changed.")
 
 
@@ -328,7 +365,9 @@ def test_a_removed_seal_breaks_the_chain_and_leaves_its_postings_behind_it(
     assert found_by(prove()) == {"chain": [str(third.id)], "behind": [str(posting)]}
 
 
-def test_what_an_account_is_called_is_sealed_with_its_legs(context: Flask, meddler: Super) -> None:
+def test_what_an_account_is_called_is_sealed_with_its_legs(
+    context: Flask, meddler: Super
+) -> None:
     assert prove().ok
     meddler.execute(
         "UPDATE accounts SET name = CASE name WHEN 'bank' THEN 'gateway' ELSE 'bank2' END WHERE"
@@ -376,7 +415,9 @@ def test_gaps_do_not_outlive_the_cluster_they_were_seen_in(
     anew."""
     gone = open_posting(other)
     fund()
-    monkeypatch.setattr(seals, "_CUT", seals._CUT.replace("system_identifier::text", "'elsewhere'"))
+    monkeypatch.setattr(
+        seals, "_CUT", seals._CUT.replace("system_identifier::text", "'elsewhere'")
+    )
     assert gone in ids(prove().gaps)
     monkeypatch.undo()
     assert gone not in ids(prove().gaps)
@@ -402,18 +443,29 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
             if posting.id not in ids(made.members):
                 continue
             at = db.session.scalar(
-                text("SELECT extract(epoch FROM at)::text FROM postings WHERE id = :id"),
+                text(
+                    "SELECT extract(epoch FROM at)::text FROM postings WHERE id = :id"
+                ),
                 {"id": posting.id},
             )
             legs = [
-                [*(getattr(entry, name) for name in seals.ENTRY_COLUMNS), names[entry.account_id]]
+                [
+                    *(getattr(entry, name) for name in seals.ENTRY_COLUMNS),
+                    names[entry.account_id],
+                ]
                 for entry in db.session.scalars(
-                    select(Entry).where(Entry.posting_id == posting.id).order_by(Entry.id)
+                    select(Entry)
+                    .where(Entry.posting_id == posting.id)
+                    .order_by(Entry.id)
                 )
             ]
             row = [getattr(posting, name) for name in seals.POSTING_COLUMNS[:-1]]
             words = ", ".join(json.dumps(value, ensure_ascii=False) for value in row)
-            listed = "[" + ", ".join(json.dumps(leg, ensure_ascii=False) for leg in legs) + "]"
+            listed = (
+                "["
+                + ", ".join(json.dumps(leg, ensure_ascii=False) for leg in legs)
+                + "]"
+            )
             digests += hashlib.sha256(f"[{words}, {at}, {listed}]".encode()).digest()
     quoted = [json.dumps(part) for part in (head[3], head[4])]
     said = (
@@ -423,15 +475,21 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
     )
     assert (
         made.hash
-        == hashlib.sha256(bytes.fromhex(made.previous) + said.encode() + digests).hexdigest()
+        == hashlib.sha256(
+            bytes.fromhex(made.previous) + said.encode() + digests
+        ).hexdigest()
     )
 
 
 def test_every_column_of_the_books_is_sealed() -> None:
     """A new column needs its place in the seals, under a recipe that leaves the old ones
     verifiable."""
-    assert set(seals.POSTING_COLUMNS) == {column.name for column in Posting.__table__.columns}
-    assert set(seals.ENTRY_COLUMNS) == {column.name for column in Entry.__table__.columns}
+    assert set(seals.POSTING_COLUMNS) == {
+        column.name for column in Posting.__table__.columns
+    }
+    assert set(seals.ENTRY_COLUMNS) == {
+        column.name for column in Entry.__table__.columns
+    }
 
 
 def test_what_moves_during_a_proof_is_left_to_the_next(
@@ -496,14 +554,20 @@ def test_the_chain_cannot_fork(context: Flask, monkeypatch: pytest.MonkeyPatch) 
     """The lock is for speed; this is what holds when it is gone."""
     prove()
     monkeypatch.setattr(
-        seals, "_CUT", seals._CUT.replace("SELECT b.hash AS previous", "SELECT :first AS previous")
+        seals,
+        "_CUT",
+        seals._CUT.replace("SELECT b.hash AS previous", "SELECT :first AS previous"),
     )
     with pytest.raises(IntegrityError, match="uq_proofs_previous"):
         prove()
 
 
-@pytest.mark.parametrize("statement", ["UPDATE proofs SET ok = true", "DELETE FROM proofs"])
-def test_a_proof_is_never_changed(context: Flask, postgres: dict[str, str], statement: str) -> None:
+@pytest.mark.parametrize(
+    "statement", ["UPDATE proofs SET ok = true", "DELETE FROM proofs"]
+)
+def test_a_proof_is_never_changed(
+    context: Flask, postgres: dict[str, str], statement: str
+) -> None:
     prove()
     with pytest.raises(DBAPIError, match="permission denied"), transaction():
         db.session.execute(text(statement))
@@ -519,8 +583,12 @@ def test_a_proof_that_may_not_see_everything_is_no_proof(ama: int) -> None:
         proof.prove()
 
 
-def test_a_failed_proof_asks_a_person_once_for_each_finding(context: Flask, meddler: Super) -> None:
-    meddler.execute("UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'")
+def test_a_failed_proof_asks_a_person_once_for_each_finding(
+    context: Flask, meddler: Super
+) -> None:
+    meddler.execute(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 5 WHERE name = 'bank'"
+    )
     prove()
     prove()
     with tenancy.across_stores():
@@ -569,13 +637,21 @@ def test_a_proof_is_overdue_after_twice_its_interval(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    st.lists(st.sampled_from(["post", "post", "seal", "open", "commit", "roll back"]), max_size=12)
+    st.lists(
+        st.sampled_from(["post", "post", "seal", "open", "commit", "roll back"]),
+        max_size=12,
+    )
 )
 def test_postings_sealed_in_any_grouping_are_sealed_once_and_verify(
-    context: Flask, postgres: dict[str, str], restore: Callable[[], None], steps: list[str]
+    context: Flask,
+    postgres: dict[str, str],
+    restore: Callable[[], None],
+    steps: list[str],
 ) -> None:
     restore()
     db.session.remove()
@@ -599,5 +675,9 @@ def test_postings_sealed_in_any_grouping_are_sealed_once_and_verify(
     assert prove().findings == []
     assert prove(whole=True).findings == []
     with tenancy.across_stores():
-        sealed = [id_ for one in db.session.scalars(select(Proof.members)) for id_ in ids(one)]
-        assert sorted(sealed) == list(db.session.scalars(select(Posting.id).order_by(Posting.id)))
+        sealed = [
+            id_ for one in db.session.scalars(select(Proof.members)) for id_ in ids(one)
+        ]
+        assert sorted(sealed) == list(
+            db.session.scalars(select(Posting.id).order_by(Posting.id))
+        )

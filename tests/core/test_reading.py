@@ -56,8 +56,15 @@ def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
 
 def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) -> None:
     for state in orders.STATES:
-        change(place(), state=state, final_at=clock.now() if state in orders.FINAL else None)
-    held = {tab: sorted(order.state for order in orders.queue(tab).orders) for tab in orders.TABS}
+        change(
+            place(),
+            state=state,
+            final_at=clock.now() if state in orders.FINAL else None,
+        )
+    held = {
+        tab: sorted(order.state for order in orders.queue(tab).orders)
+        for tab in orders.TABS
+    }
     assert held == {
         "new": ["pending"],
         "processing": ["processing", "queued", "submitting"],
@@ -78,7 +85,12 @@ def test_history_of_earlier_days_is_not_counted_but_work_is(
     jump(86_400)
     place()
     counts = orders.tab_counts()
-    assert (counts["done"], counts["all"], counts["processing"], counts["new"]) == (0, 1, 1, 1)
+    assert (counts["done"], counts["all"], counts["processing"], counts["new"]) == (
+        0,
+        1,
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +105,9 @@ def test_an_order_is_late_after_its_time_and_not_before(
     ama: int, place: Place, state: str, column: str, limit: str
 ) -> None:
     order, seconds = place(), getattr(config.current(), limit)
-    change(order, state=state, **{column: clock.now() - timedelta(seconds=seconds - 30)})
+    change(
+        order, state=state, **{column: clock.now() - timedelta(seconds=seconds - 30)}
+    )
     assert ids(orders.queue("late")) == []
     change(order, **{column: clock.now() - timedelta(seconds=seconds + 1)})
     assert ids(orders.queue("late")) == [order.id]
@@ -111,7 +125,9 @@ def test_an_order_is_found_by_everything_a_person_may_have(
     ama: int, place: Place, typed: str
 ) -> None:
     place("+233209999999", customer_name="Kwame")
-    order = change(place("+233241234567", customer_name="Akosua Mensah"), supplier_ref="SUP-REF-1")
+    order = change(
+        place("+233241234567", customer_name="Akosua Mensah"), supplier_ref="SUP-REF-1"
+    )
     words = typed.format(
         code=order.code,
         shown=order.shown_code,
@@ -123,13 +139,21 @@ def test_an_order_is_found_by_everything_a_person_may_have(
     assert ids(orders.search(words)) == [order.id]
 
 
-def test_the_digits_of_a_code_or_reference_find_nobody_s_number(ama: int, place: Place) -> None:
+def test_the_digits_of_a_code_or_reference_find_nobody_s_number(
+    ama: int, place: Place
+) -> None:
     order = change(place("+233241234567"), order_ref="MK-99912A")
     other = place("+233209999123")
     digits = re.sub(r"[^0-9]", "", order.code)
     if len(digits) >= 3:
         place("+23320" + (digits * 7)[:7])
-    for typed in (order.code, order.shown_code, order.code.lower(), "MK-99912A", "mk-99912a"):
+    for typed in (
+        order.code,
+        order.shown_code,
+        order.code.lower(),
+        "MK-99912A",
+        "mk-99912a",
+    ):
         assert [found.id for found in orders.find_any(typed, 10)] == [order.id], typed
     assert [found.id for found in orders.find_any("9999123", 10)] == [other.id]
 
@@ -137,7 +161,9 @@ def test_the_digits_of_a_code_or_reference_find_nobody_s_number(ama: int, place:
 @pytest.mark.parametrize(
     "typed", ["%", "_", "\\", "00", "nobody", "\x00x", "'; DROP TABLE orders --"]
 )
-def test_a_search_for_nothing_that_exists_finds_nothing(ama: int, place: Place, typed: str) -> None:
+def test_a_search_for_nothing_that_exists_finds_nothing(
+    ama: int, place: Place, typed: str
+) -> None:
     place("+233241234567", customer_name="Akosua")
     assert orders.find_any(typed, 10) == []
 
@@ -167,7 +193,9 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
 ) -> None:
     now = clock.now()
 
-    def delivered(minutes: float, ago: timedelta = timedelta(hours=1), **more: Any) -> None:
+    def delivered(
+        minutes: float, ago: timedelta = timedelta(hours=1), **more: Any
+    ) -> None:
         done = now - ago
         change(
             place(),
@@ -193,7 +221,8 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
     assert orders.usual_minutes("telecel", availability.now()) is None
     for _ in range(4):
         delivered(0.1)
-    assert orders.usual_minutes("mtn", availability.now()) == 1  # never "about 0 minutes"
+    # never "about 0 minutes"
+    assert orders.usual_minutes("mtn", availability.now()) == 1
 
 
 @pytest.mark.parametrize(
@@ -208,7 +237,9 @@ def test_a_page_asks_more_rarely_as_its_order_ages(
 
 
 @pytest.mark.parametrize("state", sorted(orders.FINAL))
-def test_a_final_order_is_not_asked_about_again(ama: int, place: Place, state: str) -> None:
+def test_a_final_order_is_not_asked_about_again(
+    ama: int, place: Place, state: str
+) -> None:
     assert orders.next_poll_s(change(place(), state=state)) is None
 
 
@@ -239,7 +270,10 @@ def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(
             and change(order, **values)
         )
         assert label == "Checking with the network"
-        assert customer == f"Checking with the network. Nothing is lost; next check at {at}."
+        assert (
+            customer
+            == f"Checking with the network. Nothing is lost; next check at {at}."
+        )
         assert f"; next check at {at}. It will not be bought twice." in agent
 
 
@@ -247,7 +281,9 @@ def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watc
     ama: int, place: Place
 ) -> None:
     now = clock.now()
-    order = change(place(), state="refunded", submitted_at=now, failure_reason="Not a number")
+    order = change(
+        place(), state="refunded", submitted_at=now, failure_reason="Not a number"
+    )
     _label, customer, agent = words(order)
     assert _label == "Not delivered: Ama's Data gives your money back"
     assert customer.startswith(
@@ -272,7 +308,10 @@ def test_a_waiting_order_says_what_it_waits_for_and_an_old_moment_its_day(
         words(order)[2]
         == f"Waiting: supplier float too low. In line since {local.day} {local:%b %H:%M}."
     )
-    assert words(change(order, wait_reason=None))[2] == "In line. It is sent within a minute."
+    assert (
+        words(change(order, wait_reason=None))[2]
+        == "In line. It is sent within a minute."
+    )
 
 
 def test_a_code_that_cannot_be_one_finds_nothing(ama: int, place: Place) -> None:

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from seed import FLOAT_PESEWAS
 from sqlalchemy import select
 
-from core import audit, cases, catalog, ledger, orders, outbox, reconcile, settling, stores
+from core import (
+    audit,
+    cases,
+    catalog,
+    ledger,
+    orders,
+    outbox,
+    reconcile,
+    settling,
+    stores,
+)
 from core.audit import SYSTEM, Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
@@ -34,12 +44,16 @@ def make(context: Flask, place: Callable[..., Order]) -> Callable[..., Order]:
     """An order of ama's store taken through `states`, bought for `charged` pesewas; `gb` chooses
     the bundle."""
 
-    def made(*states: str, gb: int = 1, charged: int | None = None, **news: Any) -> Order:
+    def made(
+        *states: str, gb: int = 1, charged: int | None = None, **news: Any
+    ) -> Order:
         store = stores.by_slug("ama")
         assert store is not None
         with tenancy.inside(store.id):
             line = next(
-                item for item in catalog.shelf() if (item.network, item.mb) == ("mtn", gb * 1024)
+                item
+                for item in catalog.shelf()
+                if (item.network, item.mb) == ("mtn", gb * 1024)
             )
             order = orders.release(place(bundle_id=line.bundle_id).code, AMA)
             for state in states:
@@ -47,7 +61,9 @@ def make(context: Flask, place: Callable[..., Order]) -> Callable[..., Order]:
                     assert orders.claim(order.id) is not None
                 else:
                     said = News(state, amount_pesewas=charged, **news)
-                    assert orders.advance(order.id, state, text=f"Now {state}.", news=said)  # type: ignore[arg-type]
+                    assert orders.advance(
+                        order.id, state, text=f"Now {state}.", news=said
+                    )  # type: ignore[arg-type]
             return db.session.scalars(select(Order).where(Order.id == order.id)).one()
 
     return made
@@ -85,7 +101,11 @@ def told(order: Order) -> list[str]:
 def open_case(kind: str, order: Order) -> None:
     with tenancy.across_stores(), transaction():
         cases.open_case(
-            kind, f"order:{order.id}", {"n": 1}, store_id=order.store_id, order_id=order.id
+            kind,
+            f"order:{order.id}",
+            {"n": 1},
+            store_id=order.store_id,
+            order_id=order.id,
         )
 
 
@@ -140,7 +160,10 @@ def test_a_refunded_order_is_in_doubt_while_a_person_is_asked_about_its_money(
     is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS)
     with tenancy.across_stores():
         settling.settle(
-            cases.of_order(order.id)[0].id, "close", SYSTEM, words="It will not come back."
+            cases.of_order(order.id)[0].id,
+            "close",
+            SYSTEM,
+            words="It will not come back.",
         )
     is_the_range(FLOAT_PESEWAS - COST, FLOAT_PESEWAS - COST)
 
@@ -221,7 +244,9 @@ def test_a_part_that_only_one_order_explains_is_booked_for_that_one(
     )
 
 
-def test_of_equal_charges_the_oldest_order_has_its_money_back(make: Callable[..., Order]) -> None:
+def test_of_equal_charges_the_oldest_order_has_its_money_back(
+    make: Callable[..., Order],
+) -> None:
     made = [make(*WATCHED) for _ in range(3)]
     assert "for 2 failed orders" in note(float_now() + 2 * COST)
     assert [len(postings(order)) for order in made] == [3, 3, 2]
@@ -230,13 +255,19 @@ def test_of_equal_charges_the_oldest_order_has_its_money_back(make: Callable[...
 def test_a_part_that_several_orders_explain_books_nothing_and_is_tried_again(
     make: Callable[..., Order],
 ) -> None:
-    five, one, four = make(*WATCHED, gb=5), make(*WATCHED), make(*WATCHED, charged=2_320 - COST)
+    five, one, four = (
+        make(*WATCHED, gb=5),
+        make(*WATCHED),
+        make(*WATCHED, charged=2_320 - COST),
+    )
     assert note(float_now() + 2_320) == "fits"
     assert [len(postings(order)) for order in (five, one, four)] == [2, 2, 2]
     assert "for 3 failed orders" in note(FLOAT_PESEWAS)
 
 
-def test_a_part_that_no_order_explains_books_nothing(make: Callable[..., Order]) -> None:
+def test_a_part_that_no_order_explains_books_nothing(
+    make: Callable[..., Order],
+) -> None:
     order = make(*WATCHED)
     assert note(float_now() + COST - 3) == "fits", (
         "a charge and a pesewa of rounding for it and for its refund"
@@ -244,14 +275,18 @@ def test_a_part_that_no_order_explains_books_nothing(make: Callable[..., Order])
     assert postings(order) == ["hold", "commit"]
 
 
-def test_nothing_is_booked_while_an_order_is_not_answered_for(make: Callable[..., Order]) -> None:
+def test_nothing_is_booked_while_an_order_is_not_answered_for(
+    make: Callable[..., Order],
+) -> None:
     order = make(*WATCHED)
     make("submitting", gb=2)
     assert note(FLOAT_PESEWAS) == "fits"
     assert postings(order) == ["hold", "commit"]
 
 
-def test_nothing_is_booked_from_a_balance_as_old_as_a_purchase(make: Callable[..., Order]) -> None:
+def test_nothing_is_booked_from_a_balance_as_old_as_a_purchase(
+    make: Callable[..., Order],
+) -> None:
     order = make(*WATCHED)
     assert note(FLOAT_PESEWAS, by_purchase=True) == "fits"
     assert postings(order) == ["hold", "commit"]
@@ -295,7 +330,9 @@ def test_a_later_refund_of_the_agent_asks_nobody_when_the_money_is_back(
     order = make(*WATCHED)
     note(FLOAT_PESEWAS)
     with tenancy.across_stores():
-        assert orders.advance(order.id, "refunded", text="The watch is over.", news=FAILED)
+        assert orders.advance(
+            order.id, "refunded", text="The watch is over.", news=FAILED
+        )
     assert postings(order) == ["hold", "commit", "supplier_refund", "release"]
     assert open_kinds() == []
     assert ledger_balance("in_flight") == 0
@@ -334,7 +371,9 @@ def test_a_rise_is_told_apart_exactly_when_one_explanation_is_left(
     """The oracle tries every choice of charges and counts those that differ in more than which of
     two equals it took."""
     signed = [*back, *otherwise, *(-amount for amount in again)]
-    rise = max(sum(amount for amount, chosen in zip(signed, picked, strict=False) if chosen), 1)
+    rise = max(
+        sum(amount for amount, chosen in zip(signed, picked, strict=False) if chosen), 1
+    )
     doubt = Doubts(
         returnable=tuple(enumerate(back)),
         back_otherwise=tuple(otherwise),
@@ -359,10 +398,14 @@ def test_a_rise_is_told_apart_exactly_when_one_explanation_is_left(
 
 
 def choices(items: Sequence[int]) -> list[tuple[int, ...]]:
-    return [chosen for size in range(len(items) + 1) for chosen in combinations(items, size)]
+    return [
+        chosen for size in range(len(items) + 1) for chosen in combinations(items, size)
+    ]
 
 
-def test_too_many_to_tell_apart_are_given_up_soon_but_the_whole_sum_is_no_riddle() -> None:
+def test_too_many_to_tell_apart_are_given_up_soon_but_the_whole_sum_is_no_riddle() -> (
+    None
+):
     many = Doubts(returnable=tuple((n, 1 + 2 ** (n % 24) * 37) for n in range(200)))
     began = clock.steady_s()
     assert returned.told_apart(123_456_789, many) == []
@@ -380,7 +423,8 @@ def rung() -> set[int]:
     with tenancy.across_stores():
         rows = db.session.scalars(
             select(outbox.OutboxRow).where(
-                outbox.OutboxRow.done_at.is_(None), outbox.OutboxRow.due_at <= clock.now()
+                outbox.OutboxRow.done_at.is_(None),
+                outbox.OutboxRow.due_at <= clock.now(),
             )
         )
         return {row.order_id for row in rows if row.order_id is not None}
@@ -409,8 +453,9 @@ def test_more_than_expected_asks_about_what_may_have_been_given_back(
     put_off(done, done=True)
     assert "seen once" in note(float_now() + 500)
     assert rung() == {fits.id, done.id}
-    assert "Asked about again: the supplier's balance moved, and this order could be why." in told(
-        done
+    assert (
+        "Asked about again: the supplier's balance moved, and this order could be why."
+        in told(done)
     )
     assert told(large)[-1].startswith("Now")
 
@@ -423,7 +468,10 @@ def test_less_than_expected_asks_about_what_may_have_been_bought_after_all(
         make(*PROCESSING, "refunded", money_back=True),
         make("submitting", "refunded"),
     )
-    large, paid = make(*PROCESSING, "refunded", gb=5, money_back=True), make(*PROCESSING)
+    large, paid = (
+        make(*PROCESSING, "refunded", gb=5, money_back=True),
+        make(*PROCESSING),
+    )
     unclear = make("submitting", gb=10)
     put_off(failed, paid, unclear)
     put_off(refunded, refused, large, done=True)
@@ -434,11 +482,15 @@ def test_less_than_expected_asks_about_what_may_have_been_bought_after_all(
 
 
 def test_the_best_matches_are_asked_first_and_nobody_twice(
-    make: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Order],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(suspects, "AT_ONCE", 3)
     match = make(*PROCESSING, "refunded", gb=2, money_back=True)
-    others = [make(*PROCESSING, "refunded", money_back=True) for _ in range(suspects.AT_ONCE)]
+    others = [
+        make(*PROCESSING, "refunded", money_back=True) for _ in range(suspects.AT_ONCE)
+    ]
     more = [make(*PROCESSING, "refunded", money_back=True) for _ in range(1)]
     put_off(*others, match, *more, done=True)
     note(float_now() - 900, by_purchase=True)
@@ -457,7 +509,9 @@ def test_the_best_matches_are_asked_first_and_nobody_twice(
 
 
 def test_a_funding_nobody_confirms_asks_no_more_orders(
-    make: Callable[..., Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Order],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else each read would cost ten look-ups for as long as the owner is asleep."""
     monkeypatch.setattr(suspects, "AT_ONCE", 1)
@@ -517,7 +571,9 @@ def test_missing_money_that_no_order_explains_stops_buying_until_it_fits_again(
     with tenancy.across_stores():
         assert not reconcile.buying_stopped()
         closed = db.session.get_one(Case, case.id)
-        assert closed.resolution is not None and closed.resolution.startswith("Closed itself: at ")
+        assert closed.resolution is not None and closed.resolution.startswith(
+            "Closed itself: at "
+        )
         assert (closed.closed_by, [line.action for line in audit.recent(1)]) == (
             "Makola",
             ["close_case"],
@@ -567,7 +623,9 @@ def test_a_loss_that_a_person_accepts_lets_buying_go_on(
 ) -> None:
     case = break_seen_twice(FLOAT_PESEWAS - COST, jump)
     with tenancy.across_stores():
-        settling.settle(case.id, "accept_loss", SYSTEM, words="Found nothing.", seen_pesewas=COST)
+        settling.settle(
+            case.id, "accept_loss", SYSTEM, words="Found nothing.", seen_pesewas=COST
+        )
         assert not reconcile.buying_stopped()
     assert note(FLOAT_PESEWAS - COST) == "fits"
 
@@ -581,7 +639,9 @@ def test_a_late_success_is_in_doubt_until_it_is_settled(
     with tenancy.across_stores():
         case = cases.of_order(order.id)[0]
         seen = COST if action == "accept_loss" else None
-        settling.settle(case.id, action, SYSTEM, words="Delivered after all.", seen_pesewas=seen)
+        settling.settle(
+            case.id, action, SYSTEM, words="Delivered after all.", seen_pesewas=seen
+        )
     loss = COST if action == "accept_loss" else 0
     is_the_range(FLOAT_PESEWAS - loss, FLOAT_PESEWAS - loss)
 

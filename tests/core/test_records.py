@@ -14,7 +14,17 @@ from seed import FLOAT_PESEWAS
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from core import audit, cases, catalog, ledger, onboarding, orders, reconcile, settling, stores
+from core import (
+    audit,
+    cases,
+    catalog,
+    ledger,
+    onboarding,
+    orders,
+    reconcile,
+    settling,
+    stores,
+)
 from core.accounts import users
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
@@ -41,17 +51,30 @@ def keep_call(endpoint: str, *refs: str, status: int = 200) -> None:
     )
 
 
-def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(across: Flask) -> None:
-    for endpoint, ref in (("balance", ()), ("status", ("MK-ONE",)), ("status", ("MK-TWO",))):
+def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(
+    across: Flask,
+) -> None:
+    for endpoint, ref in (
+        ("balance", ()),
+        ("status", ("MK-ONE",)),
+        ("status", ("MK-TWO",)),
+    ):
         keep_call(endpoint, *ref)
     assert [line.endpoint for line in supply.calls()] == ["status", "status", "balance"]
-    assert [line.order_refs for line in supply.calls(endpoint="status")] == [["MK-TWO"], ["MK-ONE"]]
+    assert [line.order_refs for line in supply.calls(endpoint="status")] == [
+        ["MK-TWO"],
+        ["MK-ONE"],
+    ]
     assert [line.order_refs for line in supply.calls(search=" mk-one ")] == [["MK-ONE"]]
     first = supply.calls(limit=2)
-    assert [line.endpoint for line in supply.calls(before_id=first[-1].id)] == ["balance"]
+    assert [line.endpoint for line in supply.calls(before_id=first[-1].id)] == [
+        "balance"
+    ]
 
 
-def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: Flask) -> None:
+def test_the_answer_of_a_purchase_completes_the_line_written_before_it(
+    across: Flask,
+) -> None:
     with transaction():
         supply.open_purchase_call(["MK-ONE"], 1)
     assert [(line.outcome, line.answered_at) for line in supply.calls()] == [
@@ -59,7 +82,8 @@ def test_the_answer_of_a_purchase_completes_the_line_written_before_it(across: F
     ]
     keep_call("purchase", "MK-ONE", status=201)
     assert [
-        (line.http_status, line.attempt, line.answered_at is None) for line in supply.calls()
+        (line.http_status, line.attempt, line.answered_at is None)
+        for line in supply.calls()
     ] == [(201, 1, False)]
     keep_call("purchase", "MK-ONE", status=409)  # a second answer is a line of its own
     assert [line.http_status for line in supply.calls()] == [409, 201]
@@ -69,11 +93,18 @@ def test_webhooks_are_read_page_by_page(across: Flask) -> None:
     for n in range(3):
         with transaction():
             assert webhook_events.keep(
-                {"event_key": str(n), "body": b"\xff{}", "headers": {}, "event": f"e{n}"}
+                {
+                    "event_key": str(n),
+                    "body": b"\xff{}",
+                    "headers": {},
+                    "event": f"e{n}",
+                }
             )
     first = webhook_events.newest(limit=2)
     assert [event.event for event in first] == ["e2", "e1"]
-    assert [event.event for event in webhook_events.newest(before_id=first[-1].id)] == ["e0"]
+    assert [event.event for event in webhook_events.newest(before_id=first[-1].id)] == [
+        "e0"
+    ]
     assert first[0].body_text == "\ufffd{}"
 
 
@@ -135,24 +166,35 @@ def test_a_case_keeps_its_first_twenty_pieces_of_evidence(context: Flask) -> Non
     with tenancy.across_stores():
         for n in range(25):
             with transaction():
-                case = cases.open_case("unexpected_charge", "float", {"difference_pesewas": n})
-        assert [entry["difference_pesewas"] for entry in case.evidence] == list(range(20))
+                case = cases.open_case(
+                    "unexpected_charge", "float", {"difference_pesewas": n}
+                )
+        assert [entry["difference_pesewas"] for entry in case.evidence] == list(
+            range(20)
+        )
 
 
 def test_a_settled_case_may_open_again(context: Flask) -> None:
     with tenancy.across_stores():
         with transaction():
-            first = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
+            first = cases.open_case(
+                "unexpected_charge", "float", {"difference_pesewas": 1}
+            )
         assert (
-            settling.settle(first.id, "close", OWNER, words="  counted  ") == "Closed with words."
+            settling.settle(first.id, "close", OWNER, words="  counted  ")
+            == "Closed with words."
         )
         with transaction():
-            second = cases.open_case("unexpected_charge", "float", {"difference_pesewas": 1})
+            second = cases.open_case(
+                "unexpected_charge", "float", {"difference_pesewas": 1}
+            )
         assert second.id != first.id
         assert [line.action for line in audit.recent(1)] == ["close_case"]
 
 
-def test_who_acts_is_told_by_the_door_they_came_through(context: Flask, ama: int) -> None:
+def test_who_acts_is_told_by_the_door_they_came_through(
+    context: Flask, ama: int
+) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     for door, kind in (("portal", "agent"), ("console", "owner")):
@@ -186,14 +228,20 @@ def test_the_setting_of_a_store_does_not_stay_on_its_connection(
             with db.engines[
                 STORE
             ].connect() as connection:  # no session, so nothing sets the store anew
-                assert connection.execute(text("SELECT count(*) FROM orders")).scalar_one() == 0
+                assert (
+                    connection.execute(text("SELECT count(*) FROM orders")).scalar_one()
+                    == 0
+                )
 
 
 def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(
     ama: int, kofi_id: int
 ) -> None:
     bundle_id = catalog.shelf()[0].bundle_id
-    with pytest.raises(DBAPIError, match="row-level security"), transaction() as session:
+    with (
+        pytest.raises(DBAPIError, match="row-level security"),
+        transaction() as session,
+    ):
         session.execute(
             text(
                 "INSERT INTO cases (store_id, kind, subject, title, evidence, opened_at) "
@@ -203,13 +251,16 @@ def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(
         )
     with pytest.raises(DBAPIError, match="permission denied"), transaction() as session:
         session.execute(
-            text("UPDATE store_bundles SET store_id = :store WHERE bundle_id = :bundle"),
+            text(
+                "UPDATE store_bundles SET store_id = :store WHERE bundle_id = :bundle"
+            ),
             {"store": kofi_id, "bundle": bundle_id},
         )
 
 
 @pytest.mark.parametrize(
-    "slug", ["portal", "mtn", "xn--mtn", "a", "-ama", "ama-", "ama_data", "", "a" * 33, "Ämä"]
+    "slug",
+    ["portal", "mtn", "xn--mtn", "a", "-ama", "ama-", "ama_data", "", "a" * 33, "Ämä"],
 )
 def test_addresses_that_no_store_may_have(slug: str) -> None:
     with pytest.raises(stores.BadStore):
@@ -244,7 +295,11 @@ def test_a_store_opened_today_can_sell_today(context: Flask) -> None:
     with tenancy.across_stores():
         store = onboarding.open_store(slug="esi", name="Esi", owner=owner, actor=SYSTEM)
     tenancy.use(store.id)
-    assert (store.whatsapp, store.momo_number, ledger.wallet()) == (None, None, ledger.Wallet(0, 0))
+    assert (store.whatsapp, store.momo_number, ledger.wallet()) == (
+        None,
+        None,
+        ledger.Wallet(0, 0),
+    )
     assert all(
         line.price_pesewas >= line.agent_price_pesewas
         for line in catalog.price_table()
@@ -262,7 +317,13 @@ def test_a_store_is_open_closed_or_suspended_and_nothing_else(ama: int) -> None:
 
 @pytest.mark.parametrize(
     ("mb", "said"),
-    [(500, "500 MB"), (1_023, "1023 MB"), (1_024, "1 GB"), (1_536, "1.5 GB"), (51_200, "50 GB")],
+    [
+        (500, "500 MB"),
+        (1_023, "1023 MB"),
+        (1_024, "1 GB"),
+        (1_536, "1.5 GB"),
+        (51_200, "50 GB"),
+    ],
 )
 def test_sizes_read_as_people_say_them(mb: int, said: str) -> None:
     assert catalog.size_text(mb) == said
@@ -272,15 +333,25 @@ def test_the_price_table_shows_what_is_not_sold_and_why(ama: int) -> None:
     first, second, third = (line.bundle_id for line in catalog.price_table()[:3])
     catalog.save_price(first, 9_999, True, OWNER)
     tables_owner.execute(update(Bundle).where(Bundle.id == second).values(active=False))
-    tables_owner.execute("DELETE FROM store_bundles WHERE bundle_id IN (:a, :b)", a=second, b=third)
+    tables_owner.execute(
+        "DELETE FROM store_bundles WHERE bundle_id IN (:a, :b)", a=second, b=third
+    )
     lines = {line.bundle_id: line for line in catalog.price_table()}
-    assert (lines[first].hidden, lines[first].price_pesewas, lines[first].below_floor) == (
+    assert (
+        lines[first].hidden,
+        lines[first].price_pesewas,
+        lines[first].below_floor,
+    ) == (
         True,
         9_999,
         False,
     )
     assert second not in lines  # gone, and never priced by this store
-    assert (lines[third].price_pesewas, lines[third].hidden, lines[third].below_floor) == (
+    assert (
+        lines[third].price_pesewas,
+        lines[third].hidden,
+        lines[third].below_floor,
+    ) == (
         None,
         True,
         False,
@@ -291,13 +362,18 @@ def test_the_price_table_shows_what_is_not_sold_and_why(ama: int) -> None:
 
 def test_a_price_that_is_a_typing_mistake_is_asked_about(ama: int) -> None:
     bundle_id = catalog.shelf()[0].bundle_id
-    assert "too high" in catalog.save_prices({bundle_id: (1_000_001, False)}, OWNER)[bundle_id]
+    assert (
+        "too high"
+        in catalog.save_prices({bundle_id: (1_000_001, False)}, OWNER)[bundle_id]
+    )
 
 
 def test_saving_what_is_saved_already_leaves_no_line(ama: int) -> None:
     line = catalog.shelf()[0]
     before = len(audit.recent(100))
-    assert catalog.save_prices({line.bundle_id: (line.price_pesewas, False)}, OWNER) == {}
+    assert (
+        catalog.save_prices({line.bundle_id: (line.price_pesewas, False)}, OWNER) == {}
+    )
     assert len(audit.recent(100)) == before
 
 
@@ -319,7 +395,9 @@ def test_a_pause_says_since_when_and_why_until_it_ends(across: Flask) -> None:
     assert catalog.sales_paused() is None
 
 
-def test_what_is_held_over_all_stores_is_one_sum(ama: int, place: Callable[..., Order]) -> None:
+def test_what_is_held_over_all_stores_is_one_sum(
+    ama: int, place: Callable[..., Order]
+) -> None:
     with tenancy.across_stores():
         assert ledger.held_total() == 0
     tenancy.use(ama)
@@ -328,15 +406,25 @@ def test_what_is_held_over_all_stores_is_one_sum(ama: int, place: Callable[..., 
         assert ledger.held_total() == order.agent_price_pesewas
 
 
-def test_a_posting_to_an_account_that_does_not_exist_is_our_mistake(context: Flask) -> None:
-    with tenancy.across_stores(), pytest.raises(LookupError, match="wallet"), transaction():
-        ledger.post("fund_wallet", [("bank", 5), ("wallet", -5)], SYSTEM, store_id=999_999)
+def test_a_posting_to_an_account_that_does_not_exist_is_our_mistake(
+    context: Flask,
+) -> None:
+    with (
+        tenancy.across_stores(),
+        pytest.raises(LookupError, match="wallet"),
+        transaction(),
+    ):
+        ledger.post(
+            "fund_wallet", [("bank", 5), ("wallet", -5)], SYSTEM, store_id=999_999
+        )
 
 
 def test_a_day_begins_at_midnight_in_accra(context: Flask) -> None:
     moment = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
     assert clock.accra_midnight(moment) == datetime(2026, 11, 23, tzinfo=UTC)
-    assert clock.accra_midnight(moment + timedelta(seconds=1)) == datetime(2026, 11, 24, tzinfo=UTC)
+    assert clock.accra_midnight(moment + timedelta(seconds=1)) == datetime(
+        2026, 11, 24, tzinfo=UTC
+    )
 
 
 def test_the_scale_divides_durations_and_nothing_else(

@@ -35,7 +35,9 @@ class Theirs:
         self.kept, self.exact, self.noisy = kept, opening, float(opening)
 
     def take(self, price: Decimal) -> None:
-        how = {"rounded": ROUND_HALF_UP, "up": ROUND_UP, "down": ROUND_DOWN}.get(self.kept)
+        how = {"rounded": ROUND_HALF_UP, "up": ROUND_UP, "down": ROUND_DOWN}.get(
+            self.kept
+        )
         price = price if how is None else price.quantize(CENT, how)
         self.exact, self.noisy = self.exact - price, self.noisy - float(price)
 
@@ -64,13 +66,18 @@ def buy(context: Flask, place: Callable[..., Order]) -> Callable[[Decimal], Orde
         assert store is not None
         with tenancy.inside(store.id):
             bundle = next(
-                item for item in catalog.shelf() if (item.network, item.mb) == ("mtn", 1024)
+                item
+                for item in catalog.shelf()
+                if (item.network, item.mb) == ("mtn", 1024)
             )
             order = orders.release(place(bundle_id=bundle.bundle_id).code, AMA)
             assert orders.claim(order.id) is not None
             charged = signed_pesewas(price)
             assert orders.advance(
-                order.id, "processing", text="Taken.", news=News("pending", amount_pesewas=charged)
+                order.id,
+                "processing",
+                text="Taken.",
+                news=News("pending", amount_pesewas=charged),
             )
             return order
 
@@ -98,7 +105,9 @@ def rounded() -> list[int]:
         ids = db.session.scalars(
             select(Posting.id).where(Posting.kind == "rounding").order_by(Posting.id)
         ).all()
-        return [dict(legs)["supplier_float"] for _, legs in ledger.legs_of(ids).values()]
+        return [
+            dict(legs)["supplier_float"] for _, legs in ledger.legs_of(ids).values()
+        ]
 
 
 def begin_anew(balance: int) -> None:
@@ -110,7 +119,9 @@ def begin_anew(balance: int) -> None:
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     opening=st.integers(min_value=100_000, max_value=900_000),
@@ -154,7 +165,10 @@ def test_the_fraction_of_the_list_of_faults(buy: Callable[[Decimal], Order]) -> 
     """812.435, and one purchase of 4.1 leaves 808.3349999999999."""
     begin_anew(81_244)
     buy(Decimal("4.1"))
-    assert note(80_833, said="808.3349999999999") == "fits, rounding of GH₵\u00a0−0.01 booked"
+    assert (
+        note(80_833, said="808.3349999999999")
+        == "fits, rounding of GH₵\u00a0−0.01 booked"
+    )
     assert rounded() == [-1]
     with tenancy.across_stores():
         newest = balances.newest(1)[0]
@@ -168,7 +182,9 @@ def test_the_fraction_of_the_list_of_faults(buy: Callable[[Decimal], Order]) -> 
         assert not proof.rules.broken()[1]
 
 
-def test_no_more_than_a_pesewa_a_purchase_is_rounding(buy: Callable[[Decimal], Order]) -> None:
+def test_no_more_than_a_pesewa_a_purchase_is_rounding(
+    buy: Callable[[Decimal], Order],
+) -> None:
     begin_anew(FLOAT_PESEWAS)
     assert "less" in note(FLOAT_PESEWAS - 1), "nothing was bought since they fitted"
     assert note(FLOAT_PESEWAS).startswith("fits")
@@ -177,7 +193,9 @@ def test_no_more_than_a_pesewa_a_purchase_is_rounding(buy: Callable[[Decimal], O
     assert "less" in note(FLOAT_PESEWAS - 920 - 3)
     assert note(FLOAT_PESEWAS - 920).startswith("fits")
     assert rounded() == []
-    assert "less" in note(FLOAT_PESEWAS - 920 - 1), "they fitted, so the count begins anew"
+    assert "less" in note(FLOAT_PESEWAS - 920 - 1), (
+        "they fitted, so the count begins anew"
+    )
 
 
 def test_never_half_of_the_cheapest_bundle(buy: Callable[[Decimal], Order]) -> None:
@@ -208,7 +226,9 @@ def test_a_difference_that_is_asked_about_keeps_its_amount_while_purchases_go_on
     assert note(float_now()).startswith("fits")
 
 
-def test_money_that_came_back_with_a_fraction_is_seen(buy: Callable[[Decimal], Order]) -> None:
+def test_money_that_came_back_with_a_fraction_is_seen(
+    buy: Callable[[Decimal], Order],
+) -> None:
     """3.954 was taken and comes back: 395 pesewas in our books, 396 more in the wallet."""
     begin_anew(FLOAT_PESEWAS)
     order = buy(Decimal("3.954"))
@@ -243,7 +263,9 @@ def test_what_a_small_charge_in_doubt_may_explain_is_no_rounding(
 
 
 def test_more_than_a_cedi_of_it_a_day_is_a_case_and_stops_nothing(
-    buy: Callable[[Decimal], Order], jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    buy: Callable[[Decimal], Order],
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begin_anew(FLOAT_PESEWAS)
     monkeypatch.setattr(rounding, "A_DAY_PESEWAS", 3)

@@ -37,7 +37,9 @@ def ticked(ama: int, place: Callable[..., Order]) -> list[str]:
 
 
 def became(codes: list[str], **how: bool) -> list[str]:
-    found = {row.code: row.became for row in orders.release_many(codes[::-1], AMA, **how)}
+    found = {
+        row.code: row.became for row in orders.release_many(codes[::-1], AMA, **how)
+    }
     return [found[code] for code in codes]
 
 
@@ -52,7 +54,9 @@ def test_those_that_fit_go_when_asked_for(ticked: list[str]) -> None:
     assert became(ticked, past_short=True) == ["moved", "short", "moved", "over"]
 
 
-def test_what_is_no_order_of_the_store_is_refused_and_holds_up_nobody(ticked: list[str]) -> None:
+def test_what_is_no_order_of_the_store_is_refused_and_holds_up_nobody(
+    ticked: list[str],
+) -> None:
     results = orders.release_many(["ZZZZZZZZZZ", "\x00", ticked[0]], AMA)
     assert {row.code: row.became for row in results} == {
         ticked[0]: "moved",

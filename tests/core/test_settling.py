@@ -68,8 +68,13 @@ def refused(
 def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
     pairs = {(way.kind, way.action) for way in settling.TABLE}
     assert {kind for kind, _ in pairs} == set(KINDS)
-    assert {action for _, action in pairs} == set(settling.ACTIONS) == set(legality._RULES)
-    assert set(acting._DEEDS) == set(settling.ACTIONS) - {"look_again", "confirm_funding"}
+    assert (
+        {action for _, action in pairs} == set(settling.ACTIONS) == set(legality._RULES)
+    )
+    assert set(acting._DEEDS) == set(settling.ACTIONS) - {
+        "look_again",
+        "confirm_funding",
+    }
     for kind in KINDS:
         assert (kind, "close") in pairs
         assert ((kind, "look_again") in pairs) == (kind in ORDER_KINDS)
@@ -124,7 +129,9 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
 @pytest.mark.parametrize("action", sorted(settling.NEEDS_WORDS))
 def test_a_person_says_why(desk: Desk, action: str) -> None:
     kind = next(way.kind for way in settling.TABLE if way.action == action)
-    state = {"late_success": "reversed", "supplier_money": "given_back"}.get(kind, "unknown")
+    state = {"late_success": "reversed", "supplier_money": "given_back"}.get(
+        kind, "unknown"
+    )
     if kind == "float_funded":
         case_id = desk.float_off_by(300)
     else:
@@ -135,7 +142,9 @@ def test_a_person_says_why(desk: Desk, action: str) -> None:
     desk.press(case_id, action, amount)
 
 
-@pytest.mark.parametrize(("kind", "state"), list(itertools.product(ORDER_KINDS, STATES)))
+@pytest.mark.parametrize(
+    ("kind", "state"), list(itertools.product(ORDER_KINDS, STATES))
+)
 def test_the_buttons_are_what_a_press_allows(desk: Desk, kind: str, state: str) -> None:
     """Every action of every kind in every state: offered and done, or not offered and refused
     without a trace."""
@@ -145,14 +154,17 @@ def test_the_buttons_are_what_a_press_allows(desk: Desk, kind: str, state: str) 
     offered = desk.choices(case_id)
     assert "close" in offered and "look_again" in offered
     assert ("send_again" in offered) == (
-        kind in ("unknown_too_long", "resend_limit") and state in ("submitting", "unknown")
+        kind in ("unknown_too_long", "resend_limit")
+        and state in ("submitting", "unknown")
     )
     never_bought = kind in ("unknown_too_long", "resend_limit", "broken") and state in (
         "submitting",
         "unknown",
     )
     has_give_back = settling.way_of(kind, "give_back") is not None
-    assert ("give_back" in offered) == (never_bought or (has_give_back and state == "failed"))
+    assert ("give_back" in offered) == (
+        never_bought or (has_give_back and state == "failed")
+    )
     for action in settling.ACTIONS:
         if action not in offered:
             refused(desk, case_id, action, order.cost_pesewas)
@@ -184,7 +196,8 @@ def test_what_was_never_sent_cannot_be_looked_up(desk: Desk) -> None:
 
 
 def test_a_person_s_word_that_it_was_never_bought_sends_it_again(desk: Desk) -> None:
-    order = desk.order("submitting")  # a worker that died in its call marked nothing as unclear
+    # a worker that died in its call marked nothing as unclear
+    order = desk.order("submitting")
     assert (order.ever_unknown, order.unknown_since) == (False, None)
     case_id = desk.open(order, "unknown_too_long", since="x")
     desk.jump(config.current().grace_s + 1)
@@ -196,8 +209,15 @@ def test_a_person_s_word_that_it_was_never_bought_sends_it_again(desk: Desk) -> 
         1,
         1,
     )
-    assert after.ever_unknown, "looked up once more before it is sent, and a refusal proves nothing"
-    assert (after.claimed_at, after.lease_until, after.unknown_since, after.absent_since) == (
+    assert after.ever_unknown, (
+        "looked up once more before it is sent, and a refusal proves nothing"
+    )
+    assert (
+        after.claimed_at,
+        after.lease_until,
+        after.unknown_since,
+        after.absent_since,
+    ) == (
         None,
         None,
         None,
@@ -217,11 +237,15 @@ def test_a_person_s_word_that_it_was_never_bought_sends_it_again(desk: Desk) -> 
 
 @pytest.mark.parametrize("action", ["send_again", "give_back"])
 @pytest.mark.parametrize("kind", ["unknown_too_long", "resend_limit"])
-def test_nothing_is_decided_while_a_call_may_still_buy(desk: Desk, action: str, kind: str) -> None:
+def test_nothing_is_decided_while_a_call_may_still_buy(
+    desk: Desk, action: str, kind: str
+) -> None:
     order = desk.order("unknown")
     case_id = desk.open(order, kind, since="x")
     desk.jump(config.current().grace_s - 2)
-    assert "may still be under way" in refused(desk, case_id, action, order.agent_price_pesewas)
+    assert "may still be under way" in refused(
+        desk, case_id, action, order.agent_price_pesewas
+    )
     assert action not in desk.choices(case_id)
     desk.jump(3)
     assert action in desk.choices(case_id)
@@ -264,7 +288,9 @@ def test_a_look_of_a_worker_starts_the_watch_too(
     assert "give_back" in desk.choices(case_id)
 
 
-def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(desk: Desk) -> None:
+def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(
+    desk: Desk,
+) -> None:
     order = desk.order("submitting")
     case_id = desk.open(order, "resend_limit", attempt=2)
     desk.jump(config.current().grace_s + 1)
@@ -282,13 +308,15 @@ def test_what_was_never_bought_is_given_back_and_goes_on_being_looked_at(desk: D
     with tenancy.across_stores():
         from core import ledger
 
-        assert [posting.kind for posting, _ in ledger.legs_of(case.posting_ids).values()] == [
-            "release"
-        ]
+        assert [
+            posting.kind for posting, _ in ledger.legs_of(case.posting_ids).values()
+        ] == ["release"]
     assert audit.recent(1)[0].detail["action"] == "give_back"
 
 
-def test_a_failed_order_is_given_back_by_a_person_and_its_money_is_asked_about(desk: Desk) -> None:
+def test_a_failed_order_is_given_back_by_a_person_and_its_money_is_asked_about(
+    desk: Desk,
+) -> None:
     order = desk.order("failed")
     case_id = desk.open(order, "unknown_too_long", watched_until="x")
     desk.press(case_id, "give_back", order.agent_price_pesewas)
@@ -314,7 +342,9 @@ def test_the_supplier_s_money_came_back(desk: Desk) -> None:
         0,
     )
     assert desk.kinds(order)[-1] == "supplier_refund"
-    assert "closed already, by Esi" in refused(desk, case_id, "money_came_back", order.cost_pesewas)
+    assert "closed already, by Esi" in refused(
+        desk, case_id, "money_came_back", order.cost_pesewas
+    )
     assert "closed already" in refused(desk, case_id, "write_off", order.cost_pesewas)
 
 
@@ -332,7 +362,9 @@ def test_the_supplier_s_money_is_written_off(desk: Desk) -> None:
         475,
     )
     assert desk.wallet() == (WALLET_PESEWAS, 0)
-    assert "4.75" not in desk.told(order)[-1], "what the supplier takes is not the agent's business"
+    assert "4.75" not in desk.told(order)[-1], (
+        "what the supplier takes is not the agent's business"
+    )
     assert WORDS in desk.told(order)[-1]
 
 
@@ -342,7 +374,9 @@ def test_money_given_up_is_no_money_that_may_have_come_back(desk: Desk) -> None:
     order = desk.order("given_back")
     with tenancy.across_stores():
         assert reconcile.doubts().may_be_back_pesewas == order.cost_pesewas
-    desk.press(desk.case_of(order, "supplier_money").id, "write_off", order.cost_pesewas)
+    desk.press(
+        desk.case_of(order, "supplier_money").id, "write_off", order.cost_pesewas
+    )
     desk.open(order, "supplier_money", charged_pesewas=460)
     with tenancy.across_stores():
         assert "more than expected" in reconcile.note_balance(FLOAT_PESEWAS)
@@ -353,11 +387,18 @@ def test_money_given_up_is_no_money_that_may_have_come_back(desk: Desk) -> None:
 
 def late(desk: Desk, state: str, **evidence: object) -> tuple[Order, int]:
     order = desk.order(state)
-    said = {"order_is": "refunded", "supplier_says": "successful", "delivered": True, **evidence}
+    said = {
+        "order_is": "refunded",
+        "supplier_says": "successful",
+        "delivered": True,
+        **evidence,
+    }
     return order, desk.open(order, "late_success", **said)
 
 
-def test_a_late_success_that_was_charged_again_is_booked_and_given_up(desk: Desk) -> None:
+def test_a_late_success_that_was_charged_again_is_booked_and_given_up(
+    desk: Desk,
+) -> None:
     order, case_id = late(desk, "reversed")
     assert desk.balances()["supplier_float"] == FLOAT_PESEWAS
     assert desk.choices(case_id)["accept_loss"] == order.cost_pesewas
@@ -390,13 +431,23 @@ def test_a_late_success_whose_money_never_came_back_is_given_up(desk: Desk) -> N
 
 def test_money_given_up_before_is_not_lost_again_by_a_late_success(desk: Desk) -> None:
     order, case_id = late(desk, "given_back")
-    desk.press(desk.case_of(order, "supplier_money").id, "write_off", order.cost_pesewas)
-    assert "written off already" in refused(desk, case_id, "accept_loss", order.cost_pesewas)
+    desk.press(
+        desk.case_of(order, "supplier_money").id, "write_off", order.cost_pesewas
+    )
+    assert "written off already" in refused(
+        desk, case_id, "accept_loss", order.cost_pesewas
+    )
 
 
 def test_the_amount_the_supplier_named_last_is_what_it_took(desk: Desk) -> None:
     order, case_id = late(desk, "refunded", charged_pesewas=480)
-    desk.open(order, "late_success", supplier_says="delivered", delivered=True, charged_pesewas=481)
+    desk.open(
+        order,
+        "late_success",
+        supplier_says="delivered",
+        delivered=True,
+        charged_pesewas=481,
+    )
     desk.press(case_id, "accept_loss", 481)
     assert desk.balances()["write_off"] == 481
     assert desk.read(order).charged_pesewas == 481
@@ -406,10 +457,16 @@ def test_a_loss_is_accepted_once(desk: Desk) -> None:
     order, case_id = late(desk, "reversed", delivered=False)
     desk.press(case_id, "accept_loss", order.cost_pesewas)
     again = desk.open(
-        order, "late_success", order_is="refunded", supplier_says="delivered", delivered=True
+        order,
+        "late_success",
+        order_is="refunded",
+        supplier_says="delivered",
+        delivered=True,
     )
     assert again != case_id
-    assert "written off already" in refused(desk, again, "accept_loss", order.cost_pesewas)
+    assert "written off already" in refused(
+        desk, again, "accept_loss", order.cost_pesewas
+    )
     desk.press(again, "close")
     assert desk.balances()["write_off"] == order.cost_pesewas
 
@@ -419,22 +476,36 @@ def test_the_same_news_does_not_ask_twice_and_other_news_does(desk: Desk) -> Non
     desk.press(case_id, "close")
     assert (
         desk.open(
-            order, "late_success", order_is="refunded", supplier_says="successful", delivered=True
+            order,
+            "late_success",
+            order_is="refunded",
+            supplier_says="successful",
+            delivered=True,
         )
         == case_id
     )
     assert desk.told(order)[-1].startswith("Esi: looked at it and closed the case")
     assert (
-        desk.open(order, "late_success", order_is="refunded", supplier_says="sent", delivered=False)
+        desk.open(
+            order,
+            "late_success",
+            order_is="refunded",
+            supplier_says="sent",
+            delivered=False,
+        )
         != case_id
     )
     lost = desk.order("unknown")
     first = desk.open(lost, "unknown_too_long", since="x")
     desk.press(first, "close")
-    assert desk.open(lost, "unknown_too_long", since="x") != first, "its cause still stands"
+    assert desk.open(lost, "unknown_too_long", since="x") != first, (
+        "its cause still stands"
+    )
 
 
-def test_the_customer_and_the_agent_read_what_is_true_of_a_late_success(desk: Desk) -> None:
+def test_the_customer_and_the_agent_read_what_is_true_of_a_late_success(
+    desk: Desk,
+) -> None:
     order = desk.order("reversed")
     with tenancy.across_stores():
         store = stores.by_slug("ama")
@@ -475,7 +546,10 @@ def test_a_charge_nobody_can_explain_is_accepted_as_a_loss(desk: Desk) -> None:
     assert (books["supplier_float"], books["write_off"]) == (FLOAT_PESEWAS - 900, 900)
     assert "closed already" in refused(desk, case_id, "accept_loss", 900)
     with tenancy.across_stores():
-        assert (supply.state().break_pesewas, supply.state().break_since) == (None, None)
+        assert (supply.state().break_pesewas, supply.state().break_since) == (
+            None,
+            None,
+        )
         assert reconcile.note_balance(FLOAT_PESEWAS - 900) == "fits"
         assert cases.open_cases(9) == []
     assert len(desk.case(case_id).posting_ids) == 1
@@ -489,14 +563,20 @@ def test_buying_goes_on_as_soon_as_the_case_is_settled(desk: Desk, action: str) 
         assert reconcile.buying_stopped()
     desk.waits(order, "balance_break", 60)
     desk.press(case_id, action, 900)
-    assert desk.row(order).due_at <= clock.now(), "and not only when its turn to look comes"
+    assert desk.row(order).due_at <= clock.now(), (
+        "and not only when its turn to look comes"
+    )
     with tenancy.across_stores():
         assert not reconcile.buying_stopped()
 
 
 def test_a_rise_that_is_no_funding_is_accepted_as_a_gain(desk: Desk) -> None:
     case_id = desk.float_off_by(700)
-    assert desk.choices(case_id) == {"confirm_funding": 700, "accept_gain": 700, "close": None}
+    assert desk.choices(case_id) == {
+        "confirm_funding": 700,
+        "accept_gain": 700,
+        "close": None,
+    }
     desk.press(case_id, "accept_gain", 700)
     books = desk.balances()
     assert (books["supplier_float"], books["write_off"], books["bank"]) == (
@@ -520,7 +600,9 @@ def test_a_difference_is_judged_anew_at_the_press(desk: Desk) -> None:
     case_id = desk.float_off_by(-900)
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS - 1_000)
-    assert "GH₵\N{NO-BREAK SPACE}10.00 now" in refused(desk, case_id, "accept_loss", 900)
+    assert "GH₵\N{NO-BREAK SPACE}10.00 now" in refused(
+        desk, case_id, "accept_loss", 900
+    )
     with tenancy.across_stores():
         reconcile.note_balance(FLOAT_PESEWAS)
     assert "Closed itself" in refused(desk, case_id, "accept_loss", 900)
@@ -558,15 +640,21 @@ def test_a_late_delivery_explains_its_part_first(desk: Desk) -> None:
             FLOAT_PESEWAS - order.cost_pesewas - 300
         )
     desk.press(case_id, "accept_loss", 300)
-    assert desk.balances()["write_off"] == order.cost_pesewas + 300, "one charge, one loss"
+    assert desk.balances()["write_off"] == order.cost_pesewas + 300, (
+        "one charge, one loss"
+    )
 
 
 def test_a_charge_accepted_as_a_difference_is_not_lost_again_when_its_order_is_found(
     desk: Desk,
 ) -> None:
     order = desk.order("reversed")
-    desk.press(desk.float_off_by(-order.cost_pesewas), "accept_loss", order.cost_pesewas)
-    case_id = desk.open(order, "late_success", supplier_says="successful", delivered=True)
+    desk.press(
+        desk.float_off_by(-order.cost_pesewas), "accept_loss", order.cost_pesewas
+    )
+    case_id = desk.open(
+        order, "late_success", supplier_says="successful", delivered=True
+    )
     assert "may be this very charge" in " ".join(
         refused(desk, case_id, "accept_loss", order.cost_pesewas).split()
     )
@@ -576,7 +664,9 @@ def test_a_charge_accepted_as_a_difference_is_not_lost_again_when_its_order_is_f
 # Close with words
 
 
-def test_closing_with_words_moves_nothing_and_says_what_still_stands(desk: Desk) -> None:
+def test_closing_with_words_moves_nothing_and_says_what_still_stands(
+    desk: Desk,
+) -> None:
     order = desk.order("given_back")
     case_id = desk.case_of(order, "supplier_money").id
     before = (desk.balances(), desk.wallet(), desk.kinds(order))
@@ -603,10 +693,14 @@ def test_closing_with_words_moves_nothing_and_says_what_still_stands(desk: Desk)
         ("contradiction", "completed", False),
     ],
 )
-def test_a_cause_that_stands_is_said(desk: Desk, kind: str, state: str, stands: bool) -> None:
+def test_a_cause_that_stands_is_said(
+    desk: Desk, kind: str, state: str, stands: bool
+) -> None:
     case_id = desk.open(desk.order(state), kind, seen="x")
     with tenancy.across_stores():
-        assert bool(settling.still_stands(settling.facts_of(desk.case(case_id)))) == stands
+        assert (
+            bool(settling.still_stands(settling.facts_of(desk.case(case_id)))) == stands
+        )
 
 
 def test_a_difference_that_stands_is_said(desk: Desk) -> None:
@@ -621,7 +715,9 @@ def test_a_difference_that_stands_is_said(desk: Desk) -> None:
 # The agent
 
 
-def test_the_agent_reads_that_a_person_is_asked_and_the_page_is_drawn_anew(desk: Desk) -> None:
+def test_the_agent_reads_that_a_person_is_asked_and_the_page_is_drawn_anew(
+    desk: Desk,
+) -> None:
     order = desk.order("processing")
     case_id = desk.open(order, "never_fulfilled", since="x")
     asked = desk.read(order)
@@ -634,19 +730,29 @@ def test_the_agent_reads_that_a_person_is_asked_and_the_page_is_drawn_anew(desk:
     assert settled.version > asked.version
     with tenancy.inside(desk.store_id):
         assert orders.person_words(settled) is None
-    assert f"closed the case “{cases.KINDS['never_fulfilled']}”. “{WORDS}”" in desk.told(order)[-1]
+    assert (
+        f"closed the case “{cases.KINDS['never_fulfilled']}”. “{WORDS}”"
+        in desk.told(order)[-1]
+    )
 
 
 # Any sequence
 
-_presses = st.tuples(st.sampled_from(ORDER_KINDS), st.sampled_from(settling.ACTIONS), st.booleans())
+_presses = st.tuples(
+    st.sampled_from(ORDER_KINDS), st.sampled_from(settling.ACTIONS), st.booleans()
+)
 _news = st.sampled_from(["processing", "completed", "failed", "refunded"])
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(state=st.sampled_from(STATES), steps=st.lists(st.one_of(_presses, _news), max_size=6))
+@given(
+    state=st.sampled_from(STATES),
+    steps=st.lists(st.one_of(_presses, _news), max_size=6),
+)
 def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_money(
     desk: Desk, state: str, steps: list[tuple[str, str, bool] | str]
 ) -> None:
@@ -654,11 +760,18 @@ def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_m
     order = desk.order(state)
     desk.jump(400)
     for step in steps:
-        was, wallet, in_flight = desk.read(order), desk.wallet(), desk.balances()["in_flight"]
+        was, wallet, in_flight = (
+            desk.read(order),
+            desk.wallet(),
+            desk.balances()["in_flight"],
+        )
         if isinstance(step, str):
             with tenancy.inside(desk.store_id):
                 orders.advance(
-                    order.id, step, text="news", news=News(money_back=step == "refunded")
+                    order.id,
+                    step,
+                    text="news",
+                    news=News(money_back=step == "refunded"),
                 )  # type: ignore[arg-type]
         else:
             kind, action, reads_right = step
@@ -678,9 +791,13 @@ def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_m
     held = order.agent_price_pesewas if final.state in orders.WORK else 0
     spent = order.agent_price_pesewas if final.state == "completed" else 0
     assert desk.wallet() == (before[0] - held - spent, before[1] + held)
-    assert kinds.count("hold") == 1 and kinds.count("capture") + kinds.count("release") == (
-        1 if final.is_final else 0
+    assert kinds.count("hold") == 1 and kinds.count("capture") + kinds.count(
+        "release"
+    ) == (1 if final.is_final else 0)
+    closings = (
+        kinds.count("capture")
+        + kinds.count("supplier_refund")
+        + kinds.count("write_off")
     )
-    closings = kinds.count("capture") + kinds.count("supplier_refund") + kinds.count("write_off")
     assert kinds.count("commit") - closings in (0, 1)
     assert desk.balances()["in_flight"] >= 0

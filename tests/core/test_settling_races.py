@@ -46,13 +46,17 @@ def test_two_cases_of_one_order_give_its_money_up_once(app: Flask, desk: Desk) -
     late = desk.open(order, "late_success", supplier_says="successful", delivered=True)
     money = desk.case_of(order, "supplier_money").id
     presses = [(late, "accept_loss"), (money, "write_off")] * 2
-    results = at_once(app, [lambda p=p: desk.press(*p, order.cost_pesewas) for p in presses])  # type: ignore[misc]
+    results = at_once(
+        app, [lambda p=p: desk.press(*p, order.cost_pesewas) for p in presses]
+    )  # type: ignore[misc]
     assert len(done(results)) == 1
     assert desk.kinds(order).count("write_off") == 1
     assert desk.balances()["in_flight"] == 0
 
 
-def test_what_was_never_bought_is_either_sent_again_or_given_back(app: Flask, desk: Desk) -> None:
+def test_what_was_never_bought_is_either_sent_again_or_given_back(
+    app: Flask, desk: Desk
+) -> None:
     order = desk.order("unknown")
     first, second = (
         desk.open(order, "unknown_too_long", since="x"),
@@ -85,14 +89,18 @@ def test_money_is_given_back_or_the_news_is_taken_never_both(
         with tenancy.inside(desk.store_id):
             return orders.advance(order.id, word, text="news")  # type: ignore[arg-type]
 
-    at_once(app, [news, lambda: desk.press(case_id, "give_back", order.agent_price_pesewas)])
+    at_once(
+        app, [news, lambda: desk.press(case_id, "give_back", order.agent_price_pesewas)]
+    )
     after, kinds = desk.read(order), desk.kinds(order)
     assert after.state in (word, "refunded")
     assert kinds.count("release") == (1 if after.state == "refunded" else 0)
     assert kinds.count("capture") == (1 if after.state == "completed" else 0)
 
 
-def test_a_press_and_the_end_of_the_watch_give_the_money_back_once(app: Flask, desk: Desk) -> None:
+def test_a_press_and_the_end_of_the_watch_give_the_money_back_once(
+    app: Flask, desk: Desk
+) -> None:
     order = desk.order("failed")
     case_id = desk.open(order, "unknown_too_long", watched_until="x")
 
@@ -101,13 +109,19 @@ def test_a_press_and_the_end_of_the_watch_give_the_money_back_once(app: Flask, d
             return orders.advance(order.id, "refunded", text="The watch is over.")
 
     at_once(
-        app, [watch_is_over, lambda: desk.press(case_id, "give_back", order.agent_price_pesewas)]
+        app,
+        [
+            watch_is_over,
+            lambda: desk.press(case_id, "give_back", order.agent_price_pesewas),
+        ],
     )
     assert desk.kinds(order).count("release") == 1
     assert desk.wallet() == (WALLET_PESEWAS, 0)
 
 
-def test_one_missing_sum_is_one_loss_whoever_presses_first(app: Flask, desk: Desk) -> None:
+def test_one_missing_sum_is_one_loss_whoever_presses_first(
+    app: Flask, desk: Desk
+) -> None:
     order = desk.order("reversed")
     late = desk.open(order, "late_success", supplier_says="successful", delivered=True)
     cost = order.cost_pesewas
@@ -123,7 +137,10 @@ def test_one_missing_sum_is_one_loss_whoever_presses_first(app: Flask, desk: Des
     ]
     at_once(app, [*presses, read_balance, *presses])
     desk.jump(1)
-    assert "less than expected" in read_balance() or desk.balances()["write_off"] == cost + 300
+    assert (
+        "less than expected" in read_balance()
+        or desk.balances()["write_off"] == cost + 300
+    )
     at_once(app, presses)
     assert desk.balances()["write_off"] == cost + 300
     assert read_balance() == "fits"
@@ -145,7 +162,8 @@ def test_a_webhook_and_a_press_never_wait_for_each_other_in_a_circle(
     def locked() -> supply.SupplierState:
         if threading.current_thread() is ringing[0]:
             row_held.set()
-            press_at_line.wait(0.7)  # comes only when the press takes its locks the other way round
+            # comes only when the press takes its locks the other way round
+            press_at_line.wait(0.7)
         else:
             press_at_line.set()
         return locked_state()
@@ -184,5 +202,8 @@ def test_an_agent_s_press_and_a_person_s_never_wait_for_each_other_in_a_circle(
             orders.raise_case(order.id, "supplier_money", {"reason": "again"})
 
     for _ in range(5):
-        at_once(app, [agent, worker, lambda: desk.press(case_id, "look_again"), agent, worker])
+        at_once(
+            app,
+            [agent, worker, lambda: desk.press(case_id, "look_again"), agent, worker],
+        )
     assert desk.case(case_id).closed_at is None

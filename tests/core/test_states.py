@@ -64,7 +64,9 @@ def test_the_table_is_the_one_the_product_describes() -> None:
         ("pending", "expired"): "",
     }
     have = {
-        (move.frm, move.to): " ".join(re.sub(r"_if_.*", "", posting) for posting in move.postings)
+        (move.frm, move.to): " ".join(
+            re.sub(r"_if_.*", "", posting) for posting in move.postings
+        )
         for move in TRANSITIONS
     }
     assert have == wanted
@@ -92,9 +94,15 @@ def test_every_state_a_supplier_can_be_asked_in_has_an_answer_for_every_word() -
 
 @pytest.mark.parametrize(
     ("frm", "to"),
-    [pair for pair in itertools.product(STATES, STATES) if states.move_of(*pair) is None],
+    [
+        pair
+        for pair in itertools.product(STATES, STATES)
+        if states.move_of(*pair) is None
+    ],
 )
-def test_a_move_that_is_not_in_the_table_changes_nothing(ama: int, frm: State, to: State) -> None:
+def test_a_move_that_is_not_in_the_table_changes_nothing(
+    ama: int, frm: State, to: State
+) -> None:
     order = new_order()
     with transaction() as session:
         session.execute(update(Order).where(Order.id == order.id).values(state=frm))
@@ -112,7 +120,10 @@ def test_every_state_has_words_for_both_readers(ama: int, state: State) -> None:
         session.execute(update(Order).where(Order.id == order.id).values(state=state))
     store = stores.by_slug("ama")
     assert store is not None
-    customer, agent = orders.customer_words(read(order), store), orders.agent_words(read(order))
+    customer, agent = (
+        orders.customer_words(read(order), store),
+        orders.agent_words(read(order)),
+    )
     assert customer.label
     assert customer.sentence.endswith(".")
     assert agent.sentence.endswith(".")
@@ -123,15 +134,21 @@ def test_every_state_has_words_for_both_readers(ama: int, state: State) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     walk=st.lists(
-        st.tuples(st.sampled_from(STATES), st.booleans(), st.sampled_from([None, 460, 500])),
+        st.tuples(
+            st.sampled_from(STATES), st.booleans(), st.sampled_from([None, 460, 500])
+        ),
         max_size=8,
     )
 )
-def test_any_walk_keeps_the_books(ama: int, walk: list[tuple[str, bool, int | None]]) -> None:
+def test_any_walk_keeps_the_books(
+    ama: int, walk: list[tuple[str, bool, int | None]]
+) -> None:
     order = new_order(f"+23324{next(_keys) + 2_000_000}")
     before = ledger.wallet()
     for to, money_back, amount in walk:
@@ -149,14 +166,18 @@ def test_any_walk_keeps_the_books(ama: int, walk: list[tuple[str, bool, int | No
     with tenancy.across_stores():
         assert ledger.books().hold
         kinds = [posting.kind for posting, _legs in ledger.postings_of(order.id)]
-        in_flight = ledger.count(order.id, "commit") - ledger.count(order.id, "supplier_refund")
+        in_flight = ledger.count(order.id, "commit") - ledger.count(
+            order.id, "supplier_refund"
+        )
     assert kinds.count("hold") == (1 if final.queued_at else 0)
     assert kinds.count("capture") + kinds.count("release") <= 1
     assert in_flight in (0, 1)
     tenancy.use(order.store_id, as_platform=True)
 
 
-def test_the_customer_may_cancel_only_while_pending_and_the_agent_until_the_claim(ama: int) -> None:
+def test_the_customer_may_cancel_only_while_pending_and_the_agent_until_the_claim(
+    ama: int,
+) -> None:
     from core.audit import CUSTOMER
 
     first, second, third = new_order(), new_order(), new_order()

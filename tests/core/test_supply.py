@@ -51,7 +51,9 @@ def test_no_window_of_a_minute_ever_holds_more_than_the_budget(
         jump(0.7)
     for moment in made:
         # The moment is read just after the call was counted, hence half a second of slack.
-        inside = [other for other in made if 0 <= (other - moment).total_seconds() < 59.5]
+        inside = [
+            other for other in made if 0 <= (other - moment).total_seconds() < 59.5
+        ]
         assert len(inside) <= config.current().rate_calls
 
 
@@ -100,7 +102,9 @@ def test_a_difference_that_goes_away_is_no_break(
         assert "seen once" in reconcile.note_balance(FLOAT_PESEWAS - 460)
 
 
-def test_unresolved_orders_widen_what_fits(ama: int, place: Callable[..., object]) -> None:
+def test_unresolved_orders_widen_what_fits(
+    ama: int, place: Callable[..., object]
+) -> None:
     from core import orders
 
     order = orders.release(place().code, Actor("agent", "Ama"))  # type: ignore[attr-defined]
@@ -149,7 +153,9 @@ def test_a_case_is_open_once_and_collects_evidence(across: Flask) -> None:
     with tenancy.across_stores():
         for difference in (1, 1, 2):
             with transaction():
-                cases.open_case("unexpected_charge", "float", {"difference_pesewas": difference})
+                cases.open_case(
+                    "unexpected_charge", "float", {"difference_pesewas": difference}
+                )
         found = cases.open_cases(10)
         assert len(found) == 1
         assert [entry["difference_pesewas"] for entry in found[0].evidence] == [1, 2]

@@ -13,7 +13,11 @@ from core import orders
 from core.base import money, phones, text_input
 
 UNSEEN = sorted(
-    {chr(n) for n in range(0x110000) if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")}
+    {
+        chr(n)
+        for n in range(0x110000)
+        if unicodedata.category(chr(n)) in ("Cf", "Mn", "Me", "Zs")
+    }
     | {
         chr(n)
         for n in (
@@ -40,7 +44,9 @@ NINES = [
     if unicodedata.category(chr(n)) == "Nd" and unicodedata.decimal(chr(n)) == 9
 ]
 unseen = st.text(st.sampled_from(UNSEEN), max_size=4)
-national = st.integers(min_value=0, max_value=9_999_999).map(lambda rest: f"024{rest:07}")
+national = st.integers(min_value=0, max_value=9_999_999).map(
+    lambda rest: f"024{rest:07}"
+)
 
 
 @given(st.data())
@@ -49,9 +55,9 @@ def test_a_number_with_anything_unseen_in_it_and_in_any_digits_is_that_number(
 ) -> None:
     number = data.draw(national)
     zero = ord(data.draw(st.sampled_from(NINES))) - 9
-    shown = "".join(data.draw(unseen) + chr(zero + int(digit)) for digit in number) + data.draw(
-        unseen
-    )
+    shown = "".join(
+        data.draw(unseen) + chr(zero + int(digit)) for digit in number
+    ) + data.draw(unseen)
     assert phones.parse(shown) == "+233" + number[1:]
 
 
@@ -61,12 +67,18 @@ def test_a_code_with_anything_unseen_in_it_is_that_code(data: st.DataObject) -> 
     # Blanks part the words of a sentence, so they belong between the groups of a code only.
     hidden = st.text(
         st.sampled_from(
-            [sign for sign in UNSEEN if unicodedata.category(sign) != "Zs" and sign != "\u2800"]
+            [
+                sign
+                for sign in UNSEEN
+                if unicodedata.category(sign) != "Zs" and sign != "\u2800"
+            ]
         ),
         max_size=3,
     )
     assert (
-        orders.read_code("".join(data.draw(hidden) + sign for sign in code) + data.draw(hidden))
+        orders.read_code(
+            "".join(data.draw(hidden) + sign for sign in code) + data.draw(hidden)
+        )
         == code
     )
 
@@ -161,7 +173,8 @@ def test_reading_what_was_read_changes_nothing(text: str) -> None:
 
 def test_an_accent_stays_an_accent_and_a_blank_one_blank_in_a_search() -> None:
     assert (
-        text_input.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80) == "Ak\u00f3sua Mensah"
+        text_input.one_line("  Ak\u00f3sua\u3000\u200bMensah\u202c \n", 80)
+        == "Ak\u00f3sua Mensah"
     )
     assert text_input.one_line("Ako\u200d\u0301sua", 80) == "Ak\u00f3sua"
     assert (

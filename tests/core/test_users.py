@@ -48,7 +48,9 @@ def test_a_session_left_alone_ends_long_before_its_last_hour(
     assert users.login_of(token, "portal") is None
 
 
-def test_a_busy_session_ends_too(context: Flask, ama: int, jump: Callable[[float], None]) -> None:
+def test_a_busy_session_ends_too(
+    context: Flask, ama: int, jump: Callable[[float], None]
+) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
     token = users.start_login(user, "portal", ama)
@@ -63,10 +65,16 @@ def test_a_busy_session_ends_too(context: Flask, ama: int, jump: Callable[[float
 def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(
     context: Flask, ama: int, kofi_id: int
 ) -> None:
-    both, agent = users.by_email("both@example.test"), users.by_email("ama@example.test")
+    both, agent = (
+        users.by_email("both@example.test"),
+        users.by_email("ama@example.test"),
+    )
     assert both is not None
     assert agent is not None
-    assert [store.slug for _membership, store in users.memberships_of(both)] == ["ama", "kofi"]
+    assert [store.slug for _membership, store in users.memberships_of(both)] == [
+        "ama",
+        "kofi",
+    ]
     token = users.start_login(both, "portal", ama)
     users.switch_store(token, kofi_id)
     login = users.login_of(token, "portal")
@@ -94,7 +102,10 @@ def test_a_session_idles_out_and_ends_for_good(
 def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(
     context: Flask, ama: int
 ) -> None:
-    nobody, agent = users.by_email("nobody@example.test"), users.by_email("ama@example.test")
+    nobody, agent = (
+        users.by_email("nobody@example.test"),
+        users.by_email("ama@example.test"),
+    )
     assert nobody is not None
     assert agent is not None
     assert users.login_of(users.start_login(nobody, "portal", ama), "portal") is None
@@ -134,7 +145,9 @@ def test_all_missing_settings_are_named_at_once() -> None:
         ),
     ],
 )
-def test_a_wrong_setting_says_what_it_should_be(name: str, value: str, says: str) -> None:
+def test_a_wrong_setting_says_what_it_should_be(
+    name: str, value: str, says: str
+) -> None:
     good = {
         "DATABASE_URL": "postgresql://a:b@c/d",
         "DATABASE_STORE_URL": "postgresql://s:b@c/d",
@@ -169,7 +182,9 @@ def test_the_rest_of_the_settings_is_read_by_its_kind() -> None:
     assert (found.log_json, found.workers, found.time_scale) == (True, 4, 2.5)
 
 
-def test_there_is_no_configuration_before_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_no_configuration_before_one_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(config, "_current", None)
     with pytest.raises(RuntimeError, match="no configuration yet"):
         config.current()

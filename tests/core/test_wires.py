@@ -25,7 +25,9 @@ GOOD = {
     ],
 )  # fmt: skip
 def test_keys_may_go_by_tls_or_stay_on_this_machine(url: str) -> None:
-    assert Config.from_environ({**GOOD, "DATA_MART_API_URL": url}).data_mart_api_url == url
+    assert (
+        Config.from_environ({**GOOD, "DATA_MART_API_URL": url}).data_mart_api_url == url
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,20 +70,30 @@ def test_what_hides_its_host_is_refused_in_a_sentence(url: str) -> None:
     ],
 )  # fmt: skip
 def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
-    with pytest.raises(ConfigError, match="DATA_MART_API_URL has a blank, a . or a # in it"):
+    with pytest.raises(
+        ConfigError, match="DATA_MART_API_URL has a blank, a . or a # in it"
+    ):
         Config.from_environ({**GOOD, "DATA_MART_API_URL": url})
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
-        ("DATABASE_URL", "postgresql://a:b@db.internal/d", "DATABASE_URL leaves this machine"),
+        (
+            "DATABASE_URL",
+            "postgresql://a:b@db.internal/d",
+            "DATABASE_URL leaves this machine",
+        ),
         (
             "DATABASE_URL",
             "postgresql://a:b@db.internal/d?sslmode=prefer",
             "DATABASE_URL leaves this machine",
         ),
-        ("DATABASE_URL", "postgresql://a:b@/d?host=10.0.0.7", "DATABASE_URL leaves this machine"),
+        (
+            "DATABASE_URL",
+            "postgresql://a:b@/d?host=10.0.0.7",
+            "DATABASE_URL leaves this machine",
+        ),
         ("DATABASE_URL", "postgresql://a:b@db.internal/d?sslmode=verify-full", None),
         ("DATABASE_URL", "postgresql://a:b@/d?host=/run/postgresql", None),
         (
@@ -99,7 +111,9 @@ def test_what_would_spoil_each_path_is_refused_in_a_sentence(url: str) -> None:
 def test_other_secrets_in_clear_are_said_and_allowed(
     setting: str, value: str, says: str | None
 ) -> None:
-    found = Config.from_environ({**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value})
+    found = Config.from_environ(
+        {**GOOD, "MAKOLA_PUBLIC_SCHEME": "http", setting: value}
+    )
     said = clear_text.cautions(
         databases={
             "DATABASE_URL": found.database_url,
@@ -121,8 +135,16 @@ def test_other_secrets_in_clear_are_said_and_allowed(
             f"{'o' * 40} short",
             "MAKOLA_SECRET_KEY_FALLBACKS has a key that is too short",
         ),
-        ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "short", "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
-        ("MAKOLA_WEBHOOK_TOKEN_PREVIOUS", "t/" * 15, "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22"),
+        (
+            "MAKOLA_WEBHOOK_TOKEN_PREVIOUS",
+            "short",
+            "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22",
+        ),
+        (
+            "MAKOLA_WEBHOOK_TOKEN_PREVIOUS",
+            "t/" * 15,
+            "MAKOLA_WEBHOOK_TOKEN_PREVIOUS must be 22",
+        ),
         ("MAKOLA_RESET_LINK_S", "a day", "whole number"),
     ],
 )
@@ -137,7 +159,9 @@ def test_wrong_settings_of_keys_are_refused_in_a_sentence_that_shows_no_key(
 def test_earlier_keys_are_read_by_blanks_or_commas_and_the_present_one_signs() -> None:
     old, older = "o" * 32, "p" * 32
     for text in (f"{old},{older}", f" {old} {older} ", f"{old},\n {older},"):
-        assert Config.from_environ({**GOOD, "MAKOLA_SECRET_KEY_FALLBACKS": text}).signing_keys == [
+        assert Config.from_environ(
+            {**GOOD, "MAKOLA_SECRET_KEY_FALLBACKS": text}
+        ).signing_keys == [
             old,
             older,
             "s" * 32,

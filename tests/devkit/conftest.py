@@ -23,7 +23,9 @@ def make_project() -> Iterator[Callable[..., Project]]:
     """Makes projects, and ends them and whatever they run after the test."""
     made: list[Project] = []
 
-    def make(account: pwd.struct_passwd | None = None, python: str = sys.executable) -> Project:
+    def make(
+        account: pwd.struct_passwd | None = None, python: str = sys.executable
+    ) -> Project:
         folder = Path(tempfile.mkdtemp(prefix="makola-devkit-"))
         folder.chmod(0o755)
         for name in ("devkit", "http_server"):
@@ -33,9 +35,17 @@ def make_project() -> Iterator[Callable[..., Project]]:
         shutil.copytree(Path(__file__).parent / "standin", folder, dirs_exist_ok=True)
         (folder / "core" / "base").mkdir(parents=True)
         shutil.copy(ROOT / "core" / "__init__.py", folder / "core" / "__init__.py")
-        for name in ("__init__", "config", "rights", "setting_rules", "signed", "clear_text"):
+        for name in (
+            "__init__",
+            "config",
+            "rights",
+            "setting_rules",
+            "signed",
+            "clear_text",
+        ):
             shutil.copy(
-                ROOT / "core" / "base" / f"{name}.py", folder / "core" / "base" / f"{name}.py"
+                ROOT / "core" / "base" / f"{name}.py",
+                folder / "core" / "base" / f"{name}.py",
             )
         if account:
             for path in (folder, *folder.rglob("*")):

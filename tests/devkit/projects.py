@@ -48,7 +48,9 @@ class Run:
 
     def ready(self) -> dict[str, Any]:
         """Wait for `ready.json` of this run."""
-        until(lambda: self.project.ready_file.exists() or self.process.poll() is not None)
+        until(
+            lambda: self.project.ready_file.exists() or self.process.poll() is not None
+        )
         assert self.process.poll() is None, self.text
         return json.loads(self.project.ready_file.read_text())
 
@@ -83,7 +85,11 @@ class Project:
             "PYTHONUNBUFFERED": "1",
         }
         who = (
-            {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+            {
+                "user": self.account.pw_uid,
+                "group": self.account.pw_gid,
+                "extra_groups": [],
+            }
             if self.account
             else {}
         )
@@ -105,7 +111,9 @@ class Project:
         """Run `up`, expect it to refuse, and return its one sentence."""
         run = self.up(*words, **environ)
         assert run.process.wait(30) == 1
-        sentences = [line for line in run.text.splitlines() if line.startswith("dev.py: ")]
+        sentences = [
+            line for line in run.text.splitlines() if line.startswith("dev.py: ")
+        ]
         assert len(sentences) == 1, run.text
         assert "Traceback" not in run.text
         return sentences[0]
@@ -116,6 +124,11 @@ class Project:
                 below = run.family
                 run.process.kill()
                 run.process.wait(10)
-                until(lambda below=below: not any(process_tree.is_alive(pid) for pid in below), 15)
+                until(
+                    lambda below=below: (
+                        not any(process_tree.is_alive(pid) for pid in below)
+                    ),
+                    15,
+                )
         postgres_home.forget(self.instance / "postgres")
         shutil.rmtree(self.folder)

@@ -38,7 +38,9 @@ def test_a_known_vulnerability_names_package_and_the_version_that_mends_it() -> 
     assert look.found == [
         "jinja2 3.1.4 (ships): CVE-2024-56326, GHSA-q2x7-8rv6-6q7h; fixed in 3.1.5."
     ]
-    assert audit.status_of([audit.Look(told=["x"]), look, audit.Look(unseen=["y"])]) == 1
+    assert (
+        audit.status_of([audit.Look(told=["x"]), look, audit.Look(unseen=["y"])]) == 1
+    )
 
 
 def test_nothing_known_is_the_only_pass() -> None:
@@ -59,7 +61,9 @@ def test_what_pip_audit_skipped_is_not_audited_though_it_calls_that_success() ->
 def test_advisories_out_of_reach_are_said_in_a_sentence() -> None:
     look = replay("unreachable.txt")
     (sentence,) = look.unseen
-    assert sentence.startswith("The advisories cannot be reached for two.lock: requests.exceptions")
+    assert sentence.startswith(
+        "The advisories cannot be reached for two.lock: requests.exceptions"
+    )
     assert "Failed to resolve" in sentence
     assert audit.status_of([look]) == 2
 
@@ -73,14 +77,18 @@ def test_advisories_out_of_reach_are_said_in_a_sentence() -> None:
         '{"dependencies": [{"name": "flask", "version": "3.1.2", "vulns": []}]}',
     ],
 )
-def test_no_answer_half_an_answer_and_one_about_another_version_are_no_audit(said: str) -> None:
+def test_no_answer_half_an_answer_and_one_about_another_version_are_no_audit(
+    said: str,
+) -> None:
     command = [sys.executable, "-c", f"print({said!r})"]
     look = audit.advisories("two.lock", LOCK, command, set())
     assert look.unseen
     assert audit.status_of([look]) == 2
 
 
-def test_an_auditor_that_never_ends_is_no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_auditor_that_never_ends_is_no_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(audit, "ADVISORIES_S", 1)
     look = audit.advisories(
         "two.lock", LOCK, [sys.executable, "-c", "input()\nwhile True: pass"], set()
@@ -114,7 +122,10 @@ def test_the_lock_files_are_read_whole() -> None:
         assert audit.lock_file(name, text).found == []
         assert len(audit.pins(text)) == text.count("==") - text.count(" == ") > 20
     assert audit.lock_file("x.lock", "# nothing\n").found
-    assert {pin.name for pin in audit.pins(LOCK) if pin.is_wanted_here} == {"flask", "jinja2"}
+    assert {pin.name for pin in audit.pins(LOCK) if pin.is_wanted_here} == {
+        "flask",
+        "jinja2",
+    }
     assert "pip-audit" in {
         pin.name for pin in audit.pins((ROOT / "requirements/audit.lock").read_text())
     }
@@ -122,8 +133,13 @@ def test_the_lock_files_are_read_whole() -> None:
 
 def test_vendored_files_are_the_ones_named(tmp_path: Path) -> None:
     for listing in audit.VENDORED:
-        shutil.copytree((ROOT / listing).parent, (tmp_path / listing).parent, dirs_exist_ok=True)
-    assert audit.vendored(ROOT).told == ["static/htmx-4.0.1.min.js", "tests/vendor/axe.min.js"]
+        shutil.copytree(
+            (ROOT / listing).parent, (tmp_path / listing).parent, dirs_exist_ok=True
+        )
+    assert audit.vendored(ROOT).told == [
+        "static/htmx-4.0.1.min.js",
+        "tests/vendor/axe.min.js",
+    ]
     assert audit.vendored(tmp_path).found == []
     with (tmp_path / "static/htmx-4.0.1.min.js").open("ab") as file:
         file.write(b"\n")
@@ -147,14 +163,18 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
         with zipfile.ZipFile(wheel, "w") as archive:
             folder = f"made-{version}.dist-info"
             archive.writestr(
-                f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: made\nVersion: {version}\n"
+                f"{folder}/METADATA",
+                f"Metadata-Version: 2.1\nName: made\nVersion: {version}\n",
             )
             archive.writestr(
-                f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+                f"{folder}/WHEEL",
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             )
             archive.writestr(f"{folder}/RECORD", "")
         links += f'<a href="{wheel.as_uri()}"{yanked}>{wheel.name}</a>\n'
-    (page / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
+    (page / "index.html").write_text(
+        f"<!DOCTYPE html><html><body>{links}</body></html>"
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "simple").as_uri())
@@ -179,7 +199,9 @@ def new_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pip.lock").write_text(only_pip)
     python = folder / "venv" / "bin" / "python"
     subprocess.run(
-        [sys.executable, "-m", "venv", str(folder / "venv")], check=True, capture_output=True
+        [sys.executable, "-m", "venv", str(folder / "venv")],
+        check=True,
+        capture_output=True,
     )
     command = [
         str(python),
@@ -201,12 +223,18 @@ def test_a_withdrawn_release_and_another_file_are_found_and_a_silent_index_is_no
     index: Callable[..., Path], new_pip: Path
 ) -> None:
     good = audit.index_today("made.lock", index("2.0"), new_pip)
-    assert good.told == ["1 packages are the same files as in made.lock, none withdrawn"]
+    assert good.told == [
+        "1 packages are the same files as in made.lock, none withdrawn"
+    ]
     assert audit.status_of([good]) == 0
     yanked = audit.index_today("made.lock", index("1.0"), new_pip)
-    assert yanked.found == ["made 1.0 was withdrawn by its authors: take another version."]
+    assert yanked.found == [
+        "made 1.0 was withdrawn by its authors: take another version."
+    ]
     other = audit.index_today("made.lock", index("2.0", HASH), new_pip)
-    assert other.found == ["The index gives another file than made.lock names: made==2.0"]
+    assert other.found == [
+        "The index gives another file than made.lock names: made==2.0"
+    ]
     lock = index("2.0")
     lock.write_text(lock.read_text().replace("made", "nowhere"))
     away = audit.index_today("made.lock", lock, new_pip)
@@ -238,9 +266,15 @@ def test_a_finding_outweighs_what_was_not_seen(
 @pytest.mark.parametrize(
     ("headers", "licence"),
     [
-        ([("License-Expression", "MIT OR Apache-2.0"), ("License", "old")], "MIT OR Apache-2.0"),
         (
-            [("Classifier", "License :: OSI Approved :: BSD License"), ("License", "Copyright")],
+            [("License-Expression", "MIT OR Apache-2.0"), ("License", "old")],
+            "MIT OR Apache-2.0",
+        ),
+        (
+            [
+                ("Classifier", "License :: OSI Approved :: BSD License"),
+                ("License", "Copyright"),
+            ],
             "BSD License",
         ),
         ([("License", "MIT License\nand the whole text")], "MIT License"),

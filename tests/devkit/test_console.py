@@ -64,14 +64,18 @@ def test_a_reader_that_left_is_no_reason_to_fail(
     assert (tmp_path / "up.log").read_text() == "up        | one\nup        | two\n"
 
 
-def test_log_ins_stay_out_of_the_log(console: Console, tmp_path: Path, unread: int) -> None:
+def test_log_ins_stay_out_of_the_log(
+    console: Console, tmp_path: Path, unread: int
+) -> None:
     console.banner("owner  secret-word")
     assert b"secret-word" in os.read(unread, 1_000)
     assert (tmp_path / "up.log").read_text() == ""
     assert (tmp_path / "up.log").stat().st_mode & 0o777 == 0o600
 
 
-def test_colours_are_for_terminals_and_those_who_ask(pipe: tuple[int, int], tmp_path: Path) -> None:
+def test_colours_are_for_terminals_and_those_who_ask(
+    pipe: tuple[int, int], tmp_path: Path
+) -> None:
     console = Console(tmp_path / "up.log", {"FORCE_COLOR": "1"}, pipe[1])
     console.line("web", "hello")
     console.close()

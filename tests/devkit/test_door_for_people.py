@@ -56,10 +56,17 @@ def test_an_old_python_can_read_it(version: tuple[int, int]) -> None:
 
 def test_it_needs_the_standard_library_alone() -> None:
     tree = ast.walk(ast.parse(SOURCE.read_text()))
-    names = [name.name for node in tree if isinstance(node, ast.Import) for name in node.names]
+    names = [
+        name.name
+        for node in tree
+        if isinstance(node, ast.Import)
+        for name in node.names
+    ]
     tree = ast.walk(ast.parse(SOURCE.read_text()))
     names += [node.module or "" for node in tree if isinstance(node, ast.ImportFrom)]
-    assert [name for name in names if name.partition(".")[0] not in sys.stdlib_module_names] == []
+    assert [
+        name for name in names if name.partition(".")[0] not in sys.stdlib_module_names
+    ] == []
 
 
 def test_an_old_python_is_refused_in_a_sentence(
@@ -144,10 +151,17 @@ def test_a_missing_wheel_is_said_with_the_platform(copy: Path) -> None:
     )
     (copy / "empty").mkdir()
     done = run(
-        copy, "up", PIP_NO_INDEX="1", PIP_FIND_LINKS=str(copy / "empty"), PIP_CONFIG_FILE=os.devnull
+        copy,
+        "up",
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(copy / "empty"),
+        PIP_CONFIG_FILE=os.devnull,
     )
     assert done.returncode == 1
-    assert "dev.py: There is no wheel of no-such-wheel-anywhere==1.0 for Python" in done.stderr
+    assert (
+        "dev.py: There is no wheel of no-such-wheel-anywhere==1.0 for Python"
+        in done.stderr
+    )
     assert "installing up to 1 packages of run.lock" in done.stdout
 
 
@@ -158,7 +172,9 @@ def prepared(copy: Path) -> Path:
     (copy / ".venv" / "bin").mkdir(parents=True)
     (copy / ".venv" / "bin" / "python").symlink_to(sys.executable)
     for kind in ("run", "dev"):
-        stamp = hashlib.sha256((copy / "requirements" / f"{kind}.lock").read_bytes()).hexdigest()
+        stamp = hashlib.sha256(
+            (copy / "requirements" / f"{kind}.lock").read_bytes()
+        ).hexdigest()
         (copy / ".venv" / f"makola-{kind}.stamp").write_text(stamp)
     (copy / "devkit").mkdir()
     for name in ("up", "test", "prove", "check"):
@@ -169,7 +185,9 @@ def prepared(copy: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["up", "test", "prove", "check"])
-def test_a_ready_venv_is_used_at_once_by_the_same_process(prepared: Path, command: str) -> None:
+def test_a_ready_venv_is_used_at_once_by_the_same_process(
+    prepared: Path, command: str
+) -> None:
     process = subprocess.Popen(
         [SYSTEM, "dev.py", command, "--port", "1"],
         cwd=prepared,
@@ -257,6 +275,9 @@ def test_the_example_switched_on_changes_nothing() -> None:
         for line in envfile.render().splitlines()
         if "=" in line and not line.startswith("# ")
     ]
-    example = {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+    example = {
+        name: value.strip("'")
+        for name, _, value in (line.partition("=") for line in lines)
+    }
     assert set(required) < set(example)
     assert Config.from_environ(example | required) == Config.from_environ(required)

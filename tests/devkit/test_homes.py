@@ -15,7 +15,9 @@ from devkit import postgres_home, servers
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="about root, who may not run PostgreSQL"),
+    pytest.mark.skipif(
+        os.geteuid() != 0, reason="about root, who may not run PostgreSQL"
+    ),
 ]
 
 
@@ -26,14 +28,20 @@ def test_root_runs_it_as_nobody(folder: Path) -> None:
     assert os.stat(server.home.data).st_uid == nobody
     assert os.stat(server.home.data).st_mode & 0o777 == 0o700
     groups = (
-        Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
+        Path(f"/proc/{server.pid}/status")
+        .read_text()
+        .split("Groups:")[1]
+        .splitlines()[0]
+        .split()
     )
     assert groups == []  # none of root's
     assert server.home.root == folder / "postgres"
     server.stop()
 
 
-def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(folder: Path) -> None:
+def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(
+    folder: Path,
+) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     before = {path: path.stat().st_mode for path in (closed, folder, *folder.parents)}
@@ -43,7 +51,8 @@ def test_under_a_closed_parent_the_files_live_elsewhere_and_are_found_again(fold
     with psycopg.connect(first.superuser_url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
     first.stop()
-    assert {path: path.stat().st_mode for path in before} == before  # no right was widened
+    # no right was widened
+    assert {path: path.stat().st_mode for path in before} == before
     second = servers.start_postgres(closed / "postgres")
     assert second.home.root == first.home.root
     with psycopg.connect(second.superuser_url) as connection:
@@ -77,9 +86,13 @@ def test_a_throwaway_server_leaves_nothing_elsewhere(folder: Path) -> None:
 
 def test_what_a_killed_test_run_left_elsewhere_is_swept(folder: Path) -> None:
     left = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
-    (left / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": true}')
+    (left / "belongs-to.json").write_text(
+        '{"folder": "/gone/for/good", "throwaway": true}'
+    )
     kept = Path(tempfile.mkdtemp(prefix="makola-postgres-", dir="/var/tmp"))
-    (kept / "belongs-to.json").write_text('{"folder": "/gone/for/good", "throwaway": false}')
+    (kept / "belongs-to.json").write_text(
+        '{"folder": "/gone/for/good", "throwaway": false}'
+    )
     (folder / "closed").mkdir(mode=0o700)
     server = servers.start_postgres(folder / "closed" / "postgres", fsync=False)
     server.stop()

@@ -58,12 +58,16 @@ def test_demo_data_never_meet_real_money_unasked(
     planned: Callable[..., Plan], supplier: str | None, words: list[str], wanted: bool
 ) -> None:
     assert (
-        planned(*words, **({"DATA_MART_API_URL": supplier} if supplier else {})).wants_demo
+        planned(
+            *words, **({"DATA_MART_API_URL": supplier} if supplier else {})
+        ).wants_demo
         is wanted
     )
 
 
-def test_with_an_empty_environment_everything_is_made(planned: Callable[..., Plan]) -> None:
+def test_with_an_empty_environment_everything_is_made(
+    planned: Callable[..., Plan],
+) -> None:
     what = planned()
     config = what.check()
     assert (what.has_own_database, what.has_own_valkey) == (True, True)
@@ -91,8 +95,13 @@ def test_what_the_person_set_is_kept(planned: Callable[..., Plan]) -> None:
 
 def test_one_machine_may_play_all_customers(planned: Callable[..., Plan]) -> None:
     config = planned().check()
-    assert (config.orders_open_per_device, config.orders_open_per_address) == (10_000, 10_000)
-    config = planned(MAKOLA_ORDERS_OPEN_PER_DEVICE="5", MAKOLA_ORDERS_OPEN_PER_ADDRESS="30").check()
+    assert (config.orders_open_per_device, config.orders_open_per_address) == (
+        10_000,
+        10_000,
+    )
+    config = planned(
+        MAKOLA_ORDERS_OPEN_PER_DEVICE="5", MAKOLA_ORDERS_OPEN_PER_ADDRESS="30"
+    ).check()
     assert (config.orders_open_per_device, config.orders_open_per_address) == (5, 30)
 
 
@@ -101,7 +110,9 @@ def test_options_become_settings(planned: Callable[..., Plan]) -> None:
     assert (config.workers, config.time_scale) == (3, 20.0)
 
 
-def test_forced_wheels_hide_servers_of_the_machine(planned: Callable[..., Plan]) -> None:
+def test_forced_wheels_hide_servers_of_the_machine(
+    planned: Callable[..., Plan],
+) -> None:
     servers = {
         "DATABASE_URL": "postgresql://a@h/d",
         "DATABASE_ADMIN_URL": "postgresql://o@h/d",
@@ -141,7 +152,8 @@ def test_a_server_that_lets_half_a_form_hold_a_thread_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize(
-    "words", [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]]
+    "words",
+    [["--web-workers", "0"], ["--workers", "65"], ["--port", "x"], ["--server", "x"]],
 )
 def test_an_option_that_makes_no_sense_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -179,7 +191,9 @@ def test_keys_are_random_kept_and_closed_to_others(tmp_path: Path) -> None:
         assert len(first[person]["password"]) == 19
 
 
-def test_a_key_that_a_newer_version_needs_is_added_to_the_old_ones(tmp_path: Path) -> None:
+def test_a_key_that_a_newer_version_needs_is_added_to_the_old_ones(
+    tmp_path: Path,
+) -> None:
     keys.save(tmp_path / "secrets.json", {"secret_key": "kept"})
     after = keys.load(tmp_path / "secrets.json")
     assert after["secret_key"] == "kept"
@@ -201,7 +215,9 @@ def test_the_owners_password_shows_once_where_there_is_no_demo(
 
 
 def test_the_webhook_command_names_no_secret(planned: Callable[..., Plan]) -> None:
-    command = ready.webhook_command(planned(**{**REAL, "DATA_MART_API_SECRET": "very-secret"}))
+    command = ready.webhook_command(
+        planned(**{**REAL, "DATA_MART_API_SECRET": "very-secret"})
+    )
     assert "-X PUT 'https://api.supplier.example/api/v1/webhook'" in command
     assert "very-secret" not in command
 

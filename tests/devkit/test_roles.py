@@ -37,7 +37,9 @@ def environ(server: servers.Postgres) -> Iterator[dict[str, str]]:
             "DATABASE_ADMIN_URL": f"postgresql://them:o@{place}",
         }
         connection.execute("DROP DATABASE theirs WITH (FORCE)")
-        connection.execute("DROP ROLE IF EXISTS makola_store, makola_definer, them, theirs_app")
+        connection.execute(
+            "DROP ROLE IF EXISTS makola_store, makola_definer, them, theirs_app"
+        )
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
@@ -49,7 +51,10 @@ def test_what_is_missing_is_made_where_the_owner_may(
     if again:
         roles.complete(environ, "another password")
     found = roles.complete(environ, "a:/@ word")
-    assert (found.platform, found.admin) == (environ["DATABASE_URL"], environ["DATABASE_ADMIN_URL"])
+    assert (found.platform, found.admin) == (
+        environ["DATABASE_URL"],
+        environ["DATABASE_ADMIN_URL"],
+    )
     with psycopg.connect(found.store) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("makola_store",)
     with psycopg.connect(found.admin) as connection:
@@ -74,7 +79,9 @@ def test_roles_that_are_there_are_taken_as_they_are(
     server: servers.Postgres, environ: dict[str, str]
 ) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as connection:
-        connection.execute("CREATE ROLE makola_definer NOLOGIN; GRANT makola_definer TO them")
+        connection.execute(
+            "CREATE ROLE makola_definer NOLOGIN; GRANT makola_definer TO them"
+        )
     mine = (
         urlsplit(environ["DATABASE_URL"])
         ._replace(netloc=f"shops:s@127.0.0.1:{server.port}")

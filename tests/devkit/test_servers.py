@@ -51,7 +51,9 @@ def test_it_is_18_in_utc_on_loopback_by_password_only(shared: servers.Postgres) 
             "server_encoding": "UTF8",
         }
         assert {name: setting(connection, name) for name in wanted} == wanted
-        ways = connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall()
+        ways = connection.execute(
+            "SELECT DISTINCT auth_method FROM pg_hba_file_rules"
+        ).fetchall()
         assert ways == [("scram-sha-256",)]
         assert connection.execute("SELECT lower('ÀÉ')").fetchone() == (
             "àé",
@@ -60,7 +62,9 @@ def test_it_is_18_in_utc_on_loopback_by_password_only(shared: servers.Postgres) 
         psycopg.connect(shared.superuser_url.replace(shared.password, "guess"))
 
 
-def test_tests_do_without_fsync_and_up_does_not(shared: servers.Postgres, folder: Path) -> None:
+def test_tests_do_without_fsync_and_up_does_not(
+    shared: servers.Postgres, folder: Path
+) -> None:
     with psycopg.connect(shared.superuser_url) as connection:
         assert setting(connection, "fsync") == "off"
     server = servers.start_postgres(folder / "postgres")
@@ -69,7 +73,9 @@ def test_tests_do_without_fsync_and_up_does_not(shared: servers.Postgres, folder
     server.stop()
 
 
-def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Postgres) -> None:
+def test_the_application_role_owns_nothing_and_rules_nothing(
+    shared: servers.Postgres,
+) -> None:
     database = servers.prepare_database(
         shared,
         "roles_test",
@@ -86,7 +92,11 @@ def test_the_application_role_owns_nothing_and_rules_nothing(shared: servers.Pos
         assert app.execute("SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid = "
                            "(SELECT oid FROM pg_roles WHERE rolname = current_user)").fetchone() == (0,)  # fmt: skip
         app.rollback()
-        for refused in ("CREATE TABLE t (n int)", "CREATE TEMP TABLE t (n int)", "CREATE SCHEMA s"):
+        for refused in (
+            "CREATE TABLE t (n int)",
+            "CREATE TEMP TABLE t (n int)",
+            "CREATE SCHEMA s",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(refused)
             app.rollback()
@@ -104,22 +114,40 @@ def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(
     shared: servers.Postgres,
 ) -> None:
     database = servers.prepare_database(
-        shared, "one_test", owner_password="o", store_password="s", platform_password="a"
+        shared,
+        "one_test",
+        owner_password="o",
+        store_password="s",
+        platform_password="a",
     )
     with psycopg.connect(shared.superuser_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE stranger LOGIN PASSWORD 's'")
-    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-        psycopg.connect(database.platform_url.replace("makola_platform:a@", "stranger:s@"))
+    with pytest.raises(
+        psycopg.OperationalError, match="permission denied for database"
+    ):
+        psycopg.connect(
+            database.platform_url.replace("makola_platform:a@", "stranger:s@")
+        )
 
 
-def test_preparing_again_keeps_the_rows_and_sets_the_passwords(shared: servers.Postgres) -> None:
+def test_preparing_again_keeps_the_rows_and_sets_the_passwords(
+    shared: servers.Postgres,
+) -> None:
     first = servers.prepare_database(
-        shared, "again_test", owner_password="o1", store_password="s1", platform_password="a1"
+        shared,
+        "again_test",
+        owner_password="o1",
+        store_password="s1",
+        platform_password="a1",
     )
     with psycopg.connect(first.admin_url) as owner:
         owner.execute("CREATE TABLE kept AS SELECT 7 AS n")
     second = servers.prepare_database(
-        shared, "again_test", owner_password="o2", store_password="s2", platform_password="a2"
+        shared,
+        "again_test",
+        owner_password="o2",
+        store_password="s2",
+        platform_password="a2",
     )
     with psycopg.connect(second.admin_url) as owner:
         assert owner.execute("SELECT n FROM kept").fetchone() == (7,)
@@ -235,10 +263,15 @@ time.sleep(600)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a child that its parent died"
+)
 def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> None:
     starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STARTER, str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with starter:
         pids = [int(word) for word in starter.stdout.readline().split()]
@@ -248,11 +281,16 @@ def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> No
     log = (folder / "postgres" / "server.log").read_text()
     assert "received fast shutdown request" in log
     until(
-        lambda: "database system is shut down" in (folder / "postgres" / "server.log").read_text()
+        lambda: (
+            "database system is shut down"
+            in (folder / "postgres" / "server.log").read_text()
+        )
     )
 
 
-def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(folder: Path) -> None:
+def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(
+    folder: Path,
+) -> None:
     first = servers.start_valkey(folder / "valkey")
     with redis.Redis.from_url(first.url) as client:
         client.set("kept", "7")
@@ -260,7 +298,10 @@ def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(folder: 
         assert config["bind"] == "127.0.0.1"
         assert config["appendonly"] == "yes"
         assert config["save"] == ""
-    with redis.Redis(port=first.port) as stranger, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis(port=first.port) as stranger,
+        pytest.raises(redis.AuthenticationError),
+    ):
         stranger.ping()
     first.stop()
     second = servers.start_valkey(folder / "valkey")
@@ -289,7 +330,9 @@ def test_a_machine_without_the_programs_is_told_what_to_do(
     monkeypatch.setattr(servers.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(servers.ServerError, match="set REDIS_URL"):
         servers.valkey_program()
-    with pytest.raises(servers.ServerError, match="set DATABASE_URL and DATABASE_ADMIN_URL"):
+    with pytest.raises(
+        servers.ServerError, match="set DATABASE_URL and DATABASE_ADMIN_URL"
+    ):
         postgres_home.wheel_folder()
 
 

@@ -44,12 +44,17 @@ def test_a_database_for_tests_is_passed_on(given: dict[str, str]) -> None:
 
 def test_forced_wheels_leave_it_alone(given: dict[str, str]) -> None:
     assert (
-        test.environment({**given, "TEST_REDIS_URL": "redis://x", "MAKOLA_FORCE_WHEELS": "1"}) == {}
+        test.environment(
+            {**given, "TEST_REDIS_URL": "redis://x", "MAKOLA_FORCE_WHEELS": "1"}
+        )
+        == {}
     )
 
 
 def test_a_name_that_does_not_say_test_is_refused(given: dict[str, str]) -> None:
-    given["TEST_DATABASE_URL"] = given["TEST_DATABASE_URL"].replace("makola_test", "makola")
+    given["TEST_DATABASE_URL"] = given["TEST_DATABASE_URL"].replace(
+        "makola_test", "makola"
+    )
     with pytest.raises(
         Refusal, match="names the database 'makola': give one whose name ends in _test"
     ):
@@ -63,12 +68,18 @@ def test_two_of_three_addresses_are_refused(given: dict[str, str]) -> None:
 
 
 def test_roles_that_would_prove_nothing_are_refused(given: dict[str, str]) -> None:
-    with pytest.raises(Refusal, match="TEST_DATABASE_URL must not be the address of a superuser"):
-        test.environment({**given, "TEST_DATABASE_URL": given["TEST_DATABASE_SUPERUSER_URL"]})
+    with pytest.raises(
+        Refusal, match="TEST_DATABASE_URL must not be the address of a superuser"
+    ):
+        test.environment(
+            {**given, "TEST_DATABASE_URL": given["TEST_DATABASE_SUPERUSER_URL"]}
+        )
     with pytest.raises(
         Refusal, match="TEST_DATABASE_SUPERUSER_URL must be the address of a superuser"
     ):
-        test.environment({**given, "TEST_DATABASE_SUPERUSER_URL": given["TEST_DATABASE_URL"]})
+        test.environment(
+            {**given, "TEST_DATABASE_SUPERUSER_URL": given["TEST_DATABASE_URL"]}
+        )
 
 
 def test_a_database_that_does_not_answer_is_refused(given: dict[str, str]) -> None:
@@ -93,10 +104,15 @@ def test_a_browser_that_cannot_run_is_refused_and_a_missing_one_is_none(
     [
         ([], ["-m", "not browser"]),
         (["-k", "ledger"], ["-k", "ledger", "-m", "not browser"]),
-        (["-m", "slow or browser", "-x"], ["-m", "(slow or browser) and not browser", "-x"]),
+        (
+            ["-m", "slow or browser", "-x"],
+            ["-m", "(slow or browser) and not browser", "-x"],
+        ),
     ],
 )
-def test_without_a_browser_its_tests_are_left_out(words: list[str], passed_on: list[str]) -> None:
+def test_without_a_browser_its_tests_are_left_out(
+    words: list[str], passed_on: list[str]
+) -> None:
     assert test._selection(words, with_browser=False) == passed_on
     assert test._selection(words, with_browser=True) == words
 
@@ -118,12 +134,20 @@ def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
 def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:
     assert not any(map(test.chooses, ([], ["-q"], ["-q", "--durations=0", "-x"])))
     assert all(
-        map(test.chooses, (["tests/core"], ["-k", "ledger"], ["-mslow"], ["-q", "-m", "slow"]))
+        map(
+            test.chooses,
+            (["tests/core"], ["-k", "ledger"], ["-mslow"], ["-q", "-m", "slow"]),
+        )
     )
 
 
 def test_a_share_without_tests_is_no_failure_unless_all_are() -> None:
-    assert [test._worst(one) for one in ([0, 5], [5, 1, 0], [5, 5], [-9, 0])] == [0, 1, 5, 9]
+    assert [test._worst(one) for one in ([0, 5], [5, 1, 0], [5, 5], [-9, 0])] == [
+        0,
+        1,
+        5,
+        9,
+    ]
 
 
 @pytest.mark.parametrize("name", prove.PROOFS)
@@ -131,7 +155,11 @@ def test_each_proof_has_its_two_forms(name: str) -> None:
     proof = prove.PROOFS[name]
     short = ROOT / "tests" / f"{proof.short}.py"
     assert short.is_file()
-    where = proof.long[-1] if proof.long[0] == "pytest" else proof.long[0].replace(".", "/") + ".py"
+    where = (
+        proof.long[-1]
+        if proof.long[0] == "pytest"
+        else proof.long[0].replace(".", "/") + ".py"
+    )
     assert (ROOT / where).is_file()
 
 

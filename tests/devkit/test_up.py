@@ -45,7 +45,11 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
         "database_url", "database_store_url", "database_platform_url", "database_admin_url",
         "redis_url", "logins", "pids",
     }  # fmt: skip
-    assert ready["database_platform_url"] == ready["database_url"] != ready["database_store_url"]
+    assert (
+        ready["database_platform_url"]
+        == ready["database_url"]
+        != ready["database_store_url"]
+    )
     assert ready["store_urls"] == {
         slug: f"http://{slug}.localhost:{port}" for slug in ("ama", "kofi")
     }
@@ -53,8 +57,17 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     assert ready["console_url"] == f"http://admin.localhost:{port}"
     assert ready["webhook_url"].startswith(f"http://127.0.0.1:{port}/datamart/")
     assert set(ready["logins"]) == {"ama", "kofi", "owner"}
-    assert all(set(login) == {"email", "password"} for login in ready["logins"].values())
-    assert set(ready["pids"]) == {"web", "worker", "relay", "postgres", "valkey", "sandbox"}
+    assert all(
+        set(login) == {"email", "password"} for login in ready["logins"].values()
+    )
+    assert set(ready["pids"]) == {
+        "web",
+        "worker",
+        "relay",
+        "postgres",
+        "valkey",
+        "sandbox",
+    }
     assert len(ready["pids"]["web"]) == 3  # the server and its two workers
     assert len(ready["pids"]["worker"]) == 2
     assert not gone(every_pid(ready))
@@ -78,7 +91,10 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
         "profile": "documented",
     }
     assert ready["logins"]["owner"]["password"] in run.text
-    assert ready["logins"]["owner"]["password"] not in (project.instance / "up.log").read_text()
+    assert (
+        ready["logins"]["owner"]["password"]
+        not in (project.instance / "up.log").read_text()
+    )
 
 
 def test_data_last_from_run_to_run_until_reset_and_each_signal_stops_everything(
@@ -112,16 +128,21 @@ def runner_of(run: Run) -> int:
     return process_tree.children(run.process.pid)[0]
 
 
-def test_after_sigkill_the_children_end_and_the_next_run_has_the_data(project: Project) -> None:
+def test_after_sigkill_the_children_end_and_the_next_run_has_the_data(
+    project: Project,
+) -> None:
     addresses = set()
     for victims in ("front", "runner", "both"):
-        run = project.up()  # right after the last kill: it waits for what is still ending
+        # right after the last kill: it waits for what is still ending
+        run = project.up()
         addresses.add(run.ready()["database_url"])
         below, runner = run.family, runner_of(run)
         killed_at = time.monotonic()
-        dying = {"front": [run.process.pid], "runner": [runner], "both": [run.process.pid, runner]}[
-            victims
-        ]
+        dying = {
+            "front": [run.process.pid],
+            "runner": [runner],
+            "both": [run.process.pid, runner],
+        }[victims]
         for signum in (
             signal.SIGSTOP,
             signal.SIGKILL,
@@ -183,7 +204,10 @@ def test_the_workers_of_a_killed_supervisor_are_ended(project: Project) -> None:
     )
     os.kill(supervisor, signal.SIGKILL)
     until(lambda: gone(before["pids"]["worker"] + before["pids"]["relay"]))
-    assert len(until(lambda: len(pids := run.ready()["pids"]["worker"]) == 3 and pids)) == 3
+    assert (
+        len(until(lambda: len(pids := run.ready()["pids"]["worker"]) == 3 and pids))
+        == 3
+    )
 
 
 def test_an_ordinary_user_can_run_it(
@@ -211,7 +235,9 @@ def test_a_port_asked_for_and_taken_is_refused(project: Project) -> None:
     )
 
 
-def test_the_usual_port_taken_means_another_one_and_a_word_about_it(project: Project) -> None:
+def test_the_usual_port_taken_means_another_one_and_a_word_about_it(
+    project: Project,
+) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -244,12 +270,15 @@ def test_a_silent_supplier_is_no_reason_to_stop(project: Project) -> None:
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/api"
         run = project.up(
-            DATA_MART_API_URL=url, DATA_MART_API_KEY="key-1", DATA_MART_API_SECRET="secret-1"
+            DATA_MART_API_URL=url,
+            DATA_MART_API_KEY="key-1",
+            DATA_MART_API_SECRET="secret-1",
         )
         ready = run.ready()
     assert ready["sandbox_url"] is None
     assert ready["pids"]["sandbox"] == []
-    assert set(ready["store_urls"]) == {"ama", "kofi"}  # a loopback supplier is nobody's real money
+    # a loopback supplier is nobody's real money
+    assert set(ready["store_urls"]) == {"ama", "kofi"}
     until(lambda: "Makola is running" in run.text)
     assert (
         f'the supplier at {url} does not answer: stores say "No bundles yet" until it does'
@@ -266,7 +295,9 @@ def test_a_seed_that_fails_stops_everything_with_the_reason(project: Project) ->
     assert not project.ready_file.exists()
 
 
-def test_settings_that_are_wrong_are_all_named_before_anything_starts(project: Project) -> None:
+def test_settings_that_are_wrong_are_all_named_before_anything_starts(
+    project: Project,
+) -> None:
     run = project.up(DATA_MART_API_URL="ftp://x", MAKOLA_TIME_SCALE="fast")
     assert run.process.wait(30) == 1
     for name in (

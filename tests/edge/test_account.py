@@ -55,7 +55,9 @@ def token_of(visitor: Visitor) -> str:
 
 def told(app: Flask) -> list[tuple[str, str, str]]:
     with app.app_context():
-        return [(line.action, line.actor_name, line.subject) for line in audit.recent(20)]
+        return [
+            (line.action, line.actor_name, line.subject) for line in audit.recent(20)
+        ]
 
 
 @pytest.mark.parametrize(("room", "email"), DOORS)
@@ -68,8 +70,12 @@ def test_a_new_password_keeps_this_log_in_and_ends_the_others(
     answer = change(here)
     assert (answer.status_code, answer.location) == (303, "/account/sessions")
     page = here.get("/account/sessions").text
-    assert "Your password is changed" in page and page.count("/account/sessions/end") == 1
-    assert token_of(here) != before, "a new token, so that a copy of the old opens nothing"
+    assert (
+        "Your password is changed" in page and page.count("/account/sessions/end") == 1
+    )
+    assert token_of(here) != before, (
+        "a new token, so that a copy of the old opens nothing"
+    )
     assert Visitor(app, room, before).get("/account/sessions").status_code == 303
     assert there.get("/account/sessions").location.startswith("/login")
     assert not log_in(visitor(room), email) and log_in(visitor(room), email, NEW)
@@ -84,7 +90,8 @@ def test_a_new_password_keeps_this_log_in_and_ends_the_others(
     [
         ("portal", "ama@example.test", True, 24, 1_750),  # busy for almost twelve hours
         ("admin", "owner@example.test", False, 24, 1_750),
-        ("portal", "ama@example.test", False, 14, 43_000),  # one's own device: almost a week
+        # one's own device: almost a week
+        ("portal", "ama@example.test", False, 14, 43_000),
     ],
     ids=["shared device", "console", "own device"],
 )
@@ -124,14 +131,20 @@ def test_the_log_in_does_not_last_longer_for_a_new_password(
     ],
 )
 def test_what_cannot_be_is_said_and_changes_nothing(
-    visitor: Callable[[str], Visitor], present: str, new: str, again: str | None, says: str
+    visitor: Callable[[str], Visitor],
+    present: str,
+    new: str,
+    again: str | None,
+    says: str,
 ) -> None:
     here, there = visitor("portal"), visitor("portal")
     assert log_in(here, "ama@example.test") and log_in(there, "ama@example.test")
     answer = change(here, present, new, again)
     assert answer.status_code == 422 and says in answer.text
     for typed in (present, new):
-        assert not typed or f'value="{typed}"' not in answer.text, "a password is never sent back"
+        assert not typed or f'value="{typed}"' not in answer.text, (
+            "a password is never sent back"
+        )
     assert here.get("/").status_code == there.get("/").status_code == 200
     assert log_in(visitor("portal"), "ama@example.test")
 
@@ -149,14 +162,18 @@ def test_what_is_kept_as_one_password_is_not_called_two(
     assert log_in(visitor("portal"), "ama@example.test", NEW)
 
 
-def test_people_of_the_platform_need_twelve_characters(visitor: Callable[[str], Visitor]) -> None:
+def test_people_of_the_platform_need_twelve_characters(
+    visitor: Callable[[str], Visitor],
+) -> None:
     for room, email, status in (
         ("portal", "ama@example.test", 303),
         ("admin", "support@example.test", 422),
     ):
         here = visitor(room)
         assert log_in(here, email)
-        assert ("At least 12" in here.get("/account/password").text) == (room == "admin")
+        assert ("At least 12" in here.get("/account/password").text) == (
+            room == "admin"
+        )
         assert change(here, new="x7Kp2mQ9vZ1").status_code == status
 
 
@@ -218,7 +235,11 @@ def test_sessions_name_each_device_and_mark_this_one(
         agent="<script>alert(1)</script> Firefox/128.0 (Windows NT 10.0)" + "x" * 5_000,
     )
     page = here.get("/account/sessions").text
-    assert "Chrome on Android" in page and "Firefox on Windows" in page and "alert(1)" not in page
+    assert (
+        "Chrome on Android" in page
+        and "Firefox on Windows" in page
+        and "alert(1)" not in page
+    )
     assert page.count("this device</span>") == 1
     keys = re.findall(r'name="session" value="([0-9a-f]{16})"', page)
     assert len(keys) == 2 and not any(key in token_of(here) for key in keys)
@@ -246,7 +267,10 @@ def test_one_device_is_logged_out_and_the_others_stay(
 
 @pytest.mark.parametrize("key", ["", "x", "\x00", "0" * 16, "é"])
 def test_a_session_nobody_has_is_no_error(ama_agent: Visitor, key: str) -> None:
-    assert ama_agent.post("/account/sessions/end", {"session": key}).location == "/account/sessions"
+    assert (
+        ama_agent.post("/account/sessions/end", {"session": key}).location
+        == "/account/sessions"
+    )
     assert ama_agent.get("/").status_code == 200
 
 
@@ -281,17 +305,26 @@ def test_a_person_who_has_not_chosen_a_store_may_do_all_of_it(
     assert change(both).status_code == 303
 
 
-def test_the_account_menu_leads_to_both_pages(ama_agent: Visitor, owner: Visitor) -> None:
+def test_the_account_menu_leads_to_both_pages(
+    ama_agent: Visitor, owner: Visitor
+) -> None:
     for each in (ama_agent, owner):
         page = each.get("/").text
         assert 'href="/account/password"' in page and 'href="/account/sessions"' in page
 
 
 @pytest.mark.parametrize(
-    "path", ["/account/password", "/account/sessions/end", "/account/log-out-everywhere"]
+    "path",
+    ["/account/password", "/account/sessions/end", "/account/log-out-everywhere"],
 )
-def test_no_page_of_somebody_else_does_any_of_it(ama_agent: Visitor, app: Flask, path: str) -> None:
-    form = {"present_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
+def test_no_page_of_somebody_else_does_any_of_it(
+    ama_agent: Visitor, app: Flask, path: str
+) -> None:
+    form = {
+        "present_password": PASSWORD,
+        "new_password": NEW,
+        "new_password_again": NEW,
+    }
     form["session"] = users._hash(token_of(ama_agent))[:16]
     forgeries: tuple[dict[str, Any], ...] = (
         {"csrf": False}, {"csrf": False, "origin": None}, {"origin": "http://kofi.localhost"},

@@ -45,15 +45,22 @@ def test_nothing_is_left_behind_by_a_crash(
     assert not tenancy.sees_everything()
 
 
-def test_a_closed_store_still_answers_and_says_so(app: Flask, customer: Visitor) -> None:
+def test_a_closed_store_still_answers_and_says_so(
+    app: Flask, customer: Visitor
+) -> None:
     for status in ("closed", "suspended"):
         with app.app_context(), tenancy.across_stores(), transaction() as session:
             session.execute(
-                update(stores.Store).where(stores.Store.slug == "ama").values(status=status)
+                update(stores.Store)
+                .where(stores.Store.slug == "ama")
+                .values(status=status)
             )
         answer = customer.get("/")
         assert answer.status_code == 200
-        assert "closed" in answer.text.lower() or "not taking orders" in answer.text.lower()
+        assert (
+            "closed" in answer.text.lower()
+            or "not taking orders" in answer.text.lower()
+        )
 
 
 def test_an_agent_is_bound_to_the_store_of_the_log_in(
@@ -64,7 +71,9 @@ def test_an_agent_is_bound_to_the_store_of_the_log_in(
     assert "Kofi" in kofi_agent.get("/").text
 
 
-def test_a_log_in_opens_one_door_only(app: Flask, ama_agent: Visitor, owner: Visitor) -> None:
+def test_a_log_in_opens_one_door_only(
+    app: Flask, ama_agent: Visitor, owner: Visitor
+) -> None:
     def cookie(visitor: Visitor) -> str:
         found = visitor.client.get_cookie(
             "__Host-makola", domain=visitor.base_url.removeprefix("http://")
@@ -75,21 +84,33 @@ def test_a_log_in_opens_one_door_only(app: Flask, ama_agent: Visitor, owner: Vis
     client = app.test_client(use_cookies=False)
     for visitor, host in ((ama_agent, "admin"), (owner, "portal")):
         answer = client.get(
-            "/orders", base_url=f"http://{host}.localhost", headers={"Cookie": cookie(visitor)}
+            "/orders",
+            base_url=f"http://{host}.localhost",
+            headers={"Cookie": cookie(visitor)},
         )
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=/orders")
-    store = client.get("/", base_url="http://ama.localhost", headers={"Cookie": cookie(ama_agent)})
+        assert (answer.status_code, answer.headers["Location"]) == (
+            303,
+            "/login?next=/orders",
+        )
+    store = client.get(
+        "/", base_url="http://ama.localhost", headers={"Cookie": cookie(ama_agent)}
+    )
     assert store.status_code == 200
 
 
-def test_without_a_log_in_pages_lead_to_it_and_back(visitor: Callable[[str], Visitor]) -> None:
+def test_without_a_log_in_pages_lead_to_it_and_back(
+    visitor: Callable[[str], Visitor],
+) -> None:
     portal = visitor("portal")
     assert portal.get("/").headers["Location"] == "/login"
     assert (
         portal.get("/orders?tab=done&q=a%26b").headers["Location"]
         == "/login?next=/orders%3Ftab%3Ddone%26q%3Da%2526b"
     )
-    assert portal.post("/orders/process", {"order": "K7QM2XR94T"}).headers["Location"] == "/login"
+    assert (
+        portal.post("/orders/process", {"order": "K7QM2XR94T"}).headers["Location"]
+        == "/login"
+    )
 
 
 def test_an_ended_log_in_sends_htmx_forms_away_and_lets_polls_rest(
@@ -106,7 +127,9 @@ def test_an_ended_log_in_sends_htmx_forms_away_and_lets_polls_rest(
     assert (form.status_code, form.headers["HX-Redirect"]) == (401, "/login")
 
 
-def test_a_log_in_that_was_ended_elsewhere_is_over(app: Flask, ama_agent: Visitor) -> None:
+def test_a_log_in_that_was_ended_elsewhere_is_over(
+    app: Flask, ama_agent: Visitor
+) -> None:
     from core.accounts import users
 
     assert ama_agent.get("/orders").status_code == 200
@@ -133,5 +156,6 @@ def test_the_door_asks_for_a_log_in_even_where_a_room_forgot(
     client = app.test_client()
     for host in ("http://portal.localhost", "http://admin.localhost"):
         assert (
-            client.get("/forgotten", base_url=host).headers["Location"] == "/login?next=/forgotten"
+            client.get("/forgotten", base_url=host).headers["Location"]
+            == "/login?next=/forgotten"
         )

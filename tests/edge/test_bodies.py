@@ -42,7 +42,9 @@ def test_an_order_form_that_is_cut_off_orders_nothing(
     app: Flask, in_store: Callable[..., Any], customer: Visitor
 ) -> None:
     bundle_id = in_store("ama", lambda: catalog.shelf()[0].bundle_id)
-    review = customer.post("/orders", {"bundle": bundle_id, "recipient": "0241234567"}, csrf=False)
+    review = customer.post(
+        "/orders", {"bundle": bundle_id, "recipient": "0241234567"}, csrf=False
+    )
     assert review.status_code == 303
     form = f"bundle={bundle_id}&recipient=0241234567&note=twelve".encode()
     answer = customer.client.post(
@@ -134,7 +136,14 @@ def test_the_front_asks_the_same_table_by_host_and_path(
 ) -> None:
     def head(host: str, path: str, *more: tuple[bytes, bytes]) -> Head:
         return Head(
-            "POST", path, path, "", "1.1", [(b"host", host.encode()), *more], host, length=10
+            "POST",
+            path,
+            path,
+            "",
+            "1.1",
+            [(b"host", host.encode()), *more],
+            host,
+            length=10,
         )
 
     assert bodies.judge(head("hooks.localhost", "/paystack")).bytes_most == 262_144
@@ -154,9 +163,14 @@ def test_a_file_needs_a_live_log_in(app: Flask, ama_agent: Visitor) -> None:
     answer = ama_agent.post("/logo", b"x" * 500_000, content_type=kind)
     assert answer.status_code in (400, 404), "it came in: there is no such page yet"
     assert (
-        Visitor(app, "portal").post("/logo", b"x" * 500_000, content_type=kind).status_code == 413
+        Visitor(app, "portal")
+        .post("/logo", b"x" * 500_000, content_type=kind)
+        .status_code
+        == 413
     )
-    assert ama_agent.post("/logo", b"x" * 1_100_000, content_type=kind).status_code == 413
+    assert (
+        ama_agent.post("/logo", b"x" * 1_100_000, content_type=kind).status_code == 413
+    )
 
 
 @pytest.fixture(params=["http_server", "gunicorn"])
@@ -166,7 +180,16 @@ def served(
     """The whole application behind a real server."""
     port = daemons.free_port()
     words = {
-        "http_server": ["flask", "--app", "wsgi", "web", "--workers", "1", "--port", str(port)],
+        "http_server": [
+            "flask",
+            "--app",
+            "wsgi",
+            "web",
+            "--workers",
+            "1",
+            "--port",
+            str(port),
+        ],
         "gunicorn": [
             "gunicorn",
             "wsgi:create_app()",
@@ -193,7 +216,9 @@ def served(
             stderr=log,
         )
     try:
-        up = daemons.until(lambda: daemons.is_taken(port) or process.poll() is not None, 30)
+        up = daemons.until(
+            lambda: daemons.is_taken(port) or process.poll() is not None, 30
+        )
         assert up and process.poll() is None, (tmp_path / "log").read_text()
         yield Served(port, process.pid)
     finally:
@@ -206,7 +231,9 @@ def served(
 
 def head(host: str, path: str, *lines: str) -> bytes:
     origin = [] if path == HOOK else [f"Origin: http://{host}"]
-    return "\r\n".join([f"POST {path} HTTP/1.1", f"Host: {host}", *origin, *lines, "", ""]).encode()
+    return "\r\n".join(
+        [f"POST {path} HTTP/1.1", f"Host: {host}", *origin, *lines, "", ""]
+    ).encode()
 
 
 @pytest.mark.slow(seconds=6)
@@ -215,7 +242,9 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) ->
         head("127.0.0.1", HOOK, "Content-Length: 13") + b'{"event":"x"',
         head("ama.localhost", "/orders", f"Content-Type: {FORM}", "Content-Length: 30")
         + b"bundle=1&recipient=024",
-        head("portal.localhost", "/login", f"Content-Type: {FORM}", "Content-Length: 30")
+        head(
+            "portal.localhost", "/login", f"Content-Type: {FORM}", "Content-Length: 30"
+        )
         + b"email=a",
         head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b"3\r\nabc\r\n",
     ]
@@ -230,12 +259,15 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) ->
         b"-3\r\nabc\r\n0\r\n\r\n",
         b"\r\n\r\n",
     ):
-        answer = served.ask(head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + chunks)
+        answer = served.ask(
+            head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + chunks
+        )
         assert answer.status == 400, chunks
     with app.app_context(), tenancy.across_stores():
         assert webhook_events.newest() == []
     whole = served.ask(
-        head("127.0.0.1", HOOK, "Transfer-Encoding: chunked") + b'd\r\n{"event":"x"}\r\n0\r\n\r\n'
+        head("127.0.0.1", HOOK, "Transfer-Encoding: chunked")
+        + b'd\r\n{"event":"x"}\r\n0\r\n\r\n'
     )
     assert whole.status == 204
 
@@ -250,7 +282,8 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
     upload = ("Content-Type: application/octet-stream", "Content-Length: 300000")
     host = f"portal.localhost:{served.port}"
     logged_in = served.ask(
-        head(host, "/logo", *upload, f"Cookie: __Host-makola={cookie.value}") + b"x" * 300_000
+        head(host, "/logo", *upload, f"Cookie: __Host-makola={cookie.value}")
+        + b"x" * 300_000
     )
     assert logged_in.status in (400, 404), "it came in: there is no such page yet"
     for stranger in ((), ("Cookie: __Host-makola=made-up",)):
@@ -264,10 +297,18 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
     )
     assert (two.status, b"names two different addresses" in two.body) == (400, True)
     same = f"ama.localhost:{served.port}"
-    assert served.ask(f"GET http://{same}/ HTTP/1.1\r\nHost: {same}\r\n\r\n".encode()).status == 200
+    assert (
+        served.ask(
+            f"GET http://{same}/ HTTP/1.1\r\nHost: {same}\r\n\r\n".encode()
+        ).status
+        == 200
+    )
     forwarded = "X-Forwarded-Host: kofi.localhost"
     assert (
-        served.ask(f"GET / HTTP/1.1\r\nHost: {same}\r\n{forwarded}\r\n\r\n".encode()).status == 400
+        served.ask(
+            f"GET / HTTP/1.1\r\nHost: {same}\r\n{forwarded}\r\n\r\n".encode()
+        ).status
+        == 400
     )
 
 
@@ -285,7 +326,9 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
         ("a b", "/login", False),
     ],
 )
-def test_pages_do_not_wait_behind_passwords(app: Flask, host: str, target: str, dear: bool) -> None:
+def test_pages_do_not_wait_behind_passwords(
+    app: Flask, host: str, target: str, dear: bool
+) -> None:
     def head(method: str) -> Head:
         named = [(b"host", host.encode())]
         return Head(method, target, target, "", "1.1", named, host, length=10)
@@ -303,7 +346,9 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
         and any(word in rule.rule for word in ("login", "passw", "reset"))
     }
     assert taking and all(
-        bodies.DEAR.fullmatch(path) for path in taking if not path.startswith("/people/")
+        bodies.DEAR.fullmatch(path)
+        for path in taking
+        if not path.startswith("/people/")
     )
 
 
@@ -321,6 +366,8 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
 def test_what_the_front_refuses_is_logged_with_the_address_that_counts(
     app: Flask, monkeypatch: pytest.MonkeyPatch, hops: int, told: list[bytes], key: str
 ) -> None:
-    monkeypatch.setattr(config, "_current", dataclasses.replace(config.current(), proxy_hops=hops))
+    monkeypatch.setattr(
+        config, "_current", dataclasses.replace(config.current(), proxy_hops=hops)
+    )
     headers = [(b"x-forwarded-for", value) for value in told]
     assert app.extensions["http_server"].address(headers, "203.0.113.7") == key

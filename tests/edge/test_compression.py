@@ -47,9 +47,14 @@ def test_a_store_page_is_gzipped_when_the_browser_takes_it(customer: Visitor) ->
 def test_a_page_goes_out_as_the_browser_likes_it_best(
     customer: Visitor, takes: str, sent: str | None
 ) -> None:
-    plain, answer = customer.get("/"), customer.get("/", headers={"Accept-Encoding": takes})
+    plain, answer = (
+        customer.get("/"),
+        customer.get("/", headers={"Accept-Encoding": takes}),
+    )
     assert answer.headers.get("Content-Encoding") == sent
-    unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[sent](answer.data)
+    unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[sent](
+        answer.data
+    )
     assert unpacked == plain.data
     assert int(answer.headers["Content-Length"]) == len(answer.data)
 
@@ -61,7 +66,10 @@ def test_small_answers_stay_plain(customer: Visitor) -> None:
 def is_packed(answer: TestResponse) -> bool:
     packed = answer.headers.get("Content-Encoding") == "gzip"
     if packed:
-        assert b"<" in gzip.decompress(answer.data) and "Accept-Encoding" in answer.headers["Vary"]
+        assert (
+            b"<" in gzip.decompress(answer.data)
+            and "Accept-Encoding" in answer.headers["Vary"]
+        )
         assert answer.headers["Cache-Control"] == "no-store"
     return packed
 
@@ -106,7 +114,9 @@ def test_a_refused_form_is_compressed_for_our_own_page_alone(
 
 def token_of(answer: TestResponse) -> str:
     found = set(
-        re.findall(r'name="csrf_token" value="([^"]+)"|"X-CSRFToken": "([^"]+)"', answer.text)
+        re.findall(
+            r'name="csrf_token" value="([^"]+)"|"X-CSRFToken": "([^"]+)"', answer.text
+        )
     )
     (one,) = {first or second for first, second in found}
     return str(one)
@@ -133,33 +143,54 @@ def test_a_token_that_was_touched_fits_no_more(ama_agent: Visitor) -> None:
     token = token_of(ama_agent.get("/"))
     raw = base64.urlsafe_b64decode(token)
     for at in range(len(raw)):
-        other = base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]).decode()
+        other = base64.urlsafe_b64encode(
+            raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
+        ).decode()
         assert (
-            ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code
+            ama_agent.post(
+                "/theme", {"theme": "dark", "csrf_token": other}, csrf=False
+            ).status_code
             == 400
         ), at
-    for other in (token[:-1], token + "A", token * 2, "é" * 64, "=" * 64, "A" * 64, " " + token):
+    for other in (
+        token[:-1],
+        token + "A",
+        token * 2,
+        "é" * 64,
+        "=" * 64,
+        "A" * 64,
+        " " + token,
+    ):
         assert (
-            ama_agent.post("/theme", {"theme": "dark", "csrf_token": other}, csrf=False).status_code
+            ama_agent.post(
+                "/theme", {"theme": "dark", "csrf_token": other}, csrf=False
+            ).status_code
             == 400
         )
 
 
 def test_a_token_ages_and_an_earlier_key_still_reads_it(
-    app: Flask, config: Config, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    config: Config,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old, new = "o" * 40, "n" * 40
 
     def ask(made: str = "", **changes: str) -> str:
         """A token, or whether `made` fits, under these settings."""
-        monkeypatch.setattr(settings, "_current", dataclasses.replace(config, **changes))
+        monkeypatch.setattr(
+            settings, "_current", dataclasses.replace(config, **changes)
+        )
         with app.test_request_context("/", method="POST", data={tokens.FIELD: made}):
             session["csrf_token"] = "secret"
             return ("fits" if tokens.fits() else "no") if made else tokens.token()
 
     made = ask(secret_key=old)
     assert (
-        ask(made, secret_key=old) == ask(made, secret_key=new, secret_key_fallbacks=old) == "fits"
+        ask(made, secret_key=old)
+        == ask(made, secret_key=new, secret_key_fallbacks=old)
+        == "fits"
     )
     assert ask(made, secret_key=new) == "no"
     jump(config.session_absolute_s - 5)

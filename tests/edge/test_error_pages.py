@@ -30,12 +30,16 @@ HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
-def failing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+def failing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], None]:
     """Put a view that fails in the place of the tracking page."""
     from edge.limits import _endpoint
 
     def put(view: Callable[[], object]) -> None:
-        monkeypatch.setitem(app.view_functions, _endpoint(app, "store", "GET", "/track"), view)
+        monkeypatch.setitem(
+            app.view_functions, _endpoint(app, "store", "GET", "/track"), view
+        )
 
     return put
 
@@ -68,7 +72,9 @@ def test_a_room_may_say_it_in_its_own_words(
     assert "No order has the code &lt;b&gt;K7QM&lt;/b&gt;." in answer.text
 
 
-def test_a_bug_is_a_500_that_tells_nothing(customer: Visitor, failing: Callable[..., None]) -> None:
+def test_a_bug_is_a_500_that_tells_nothing(
+    customer: Visitor, failing: Callable[..., None]
+) -> None:
     failing(lambda: {}["secret-key-of-a-dict"])
     customer.app.testing = False
     try:
@@ -82,7 +88,9 @@ def test_a_bug_is_a_500_that_tells_nothing(customer: Visitor, failing: Callable[
 
 
 def test_a_form_too_large_is_413(customer: Visitor, config: Config) -> None:
-    answer = customer.post("/orders", {"bundle": "x" * (config.form_bytes + 1)}, csrf=False)
+    answer = customer.post(
+        "/orders", {"bundle": "x" * (config.form_bytes + 1)}, csrf=False
+    )
     assert answer.status_code == 413
     assert "larger than any form" in answer.text
 
@@ -98,7 +106,11 @@ def test_a_method_no_page_has_is_405_and_says_which_it_has(customer: Visitor) ->
 def test_a_value_the_database_cannot_take_is_400(
     customer: Visitor, failing: Callable[..., None]
 ) -> None:
-    failing(lambda: db.session.execute(text("SELECT CAST(:n AS bigint)"), {"n": "9" * 40}).scalar())
+    failing(
+        lambda: db.session.execute(
+            text("SELECT CAST(:n AS bigint)"), {"n": "9" * 40}
+        ).scalar()
+    )
     assert customer.get("/track").status_code == 400
 
 
@@ -106,7 +118,9 @@ def test_a_statement_that_takes_too_long_is_503(
     customer: Visitor, failing: Callable[..., None]
 ) -> None:
     failing(
-        lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
+        lambda: db.session.execute(
+            text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")
+        )
     )
     answer = customer.get("/track")
     assert answer.status_code == 503
@@ -115,19 +129,29 @@ def test_a_statement_that_takes_too_long_is_503(
 
 @pytest.mark.parametrize(
     ("host", "path"),
-    [("ama", "/"), ("ama", "/track"), ("portal", "/login"), ("admin", "/login"), ("nobody", "/")],
+    [
+        ("ama", "/"),
+        ("ama", "/track"),
+        ("portal", "/login"),
+        ("admin", "/login"),
+        ("nobody", "/"),
+    ],
 )
 def test_with_the_database_gone_pages_say_so_and_set_nothing(
     door_app: Callable[..., Flask], dead_port: int, host: str, path: str
 ) -> None:
     app = door_app(**at_port(dead_port))
     for headers in ({}, HTMX):
-        answer = app.test_client().get(path, base_url=f"http://{host}.localhost", headers=headers)
+        answer = app.test_client().get(
+            path, base_url=f"http://{host}.localhost", headers=headers
+        )
         assert answer.status_code == 503
         assert "cannot reach our records" in answer.text
         assert "Set-Cookie" not in answer.headers
     post = app.test_client().post(
-        path, base_url=f"http://{host}.localhost", headers={"Origin": f"http://{host}.localhost"}
+        path,
+        base_url=f"http://{host}.localhost",
+        headers={"Origin": f"http://{host}.localhost"},
     )
     assert post.status_code == 503
 

@@ -114,7 +114,9 @@ def pending(in_store: Callable[..., Any]) -> Callable[[int], list[Order]]:
 
 
 @pytest.fixture
-def page(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+def page(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], None]:
     """Put a view in the place of the tracking page."""
     from edge.limits import _endpoint
 
@@ -164,23 +166,35 @@ def test_a_lock_that_is_let_go_in_time_is_not_seen(
 
 
 def test_a_serialization_failure_is_not_seen(
-    customer: Visitor, page: Callable[..., None], postgres: dict[str, str], said: list[str]
+    customer: Visitor,
+    page: Callable[..., None],
+    postgres: dict[str, str],
+    said: list[str],
 ) -> None:
     tries = []
 
     def repeatable() -> str:
         tries.append(1)
-        with db.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        with db.engine.connect().execution_options(
+            isolation_level="REPEATABLE READ"
+        ) as connection:
             connection.execute(text("SELECT 1 FROM settings"))
             if len(tries) == 1:
                 with psycopg.connect(postgres["super"], autocommit=True) as rival:
                     rival.execute("UPDATE stores SET version = version + 1")
-            connection.execute(text("UPDATE stores SET version = version WHERE slug = 'ama'"))
+            connection.execute(
+                text("UPDATE stores SET version = version WHERE slug = 'ama'")
+            )
         return "done"
 
     page(repeatable)
     answer = customer.get("/track")
-    assert (answer.status_code, answer.text, said, len(tries)) == (200, "done", ["40001"], 2)
+    assert (answer.status_code, answer.text, said, len(tries)) == (
+        200,
+        "done",
+        ["40001"],
+        2,
+    )
 
 
 def test_a_lock_nobody_lets_go_is_a_page_that_can_send_it_again(
@@ -191,7 +205,9 @@ def test_a_lock_nobody_lets_go_is_a_page_that_can_send_it_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shop = Shop(app, "ama")
-    form = fields(shop.review(in_store("ama", lambda: catalog.shelf()[0].bundle_id)).text)
+    form = fields(
+        shop.review(in_store("ama", lambda: catalog.shelf()[0].bundle_id)).text
+    )
     with in_the_way(STORE, "keep"):
         answer = shop.post("/orders", form)
     assert answer.status_code == 503
@@ -204,9 +220,14 @@ def test_a_lock_nobody_lets_go_is_a_page_that_can_send_it_again(
 
 
 def test_no_try_begins_when_patience_is_over(
-    customer: Visitor, page: Callable[..., None], said: list[str], monkeypatch: pytest.MonkeyPatch
+    customer: Visitor,
+    page: Callable[..., None],
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), db_patience_s=0.3))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), db_patience_s=0.3)
+    )
 
     def loses_late() -> str:
         code = (
@@ -223,13 +244,18 @@ def test_no_try_begins_when_patience_is_over(
 
 
 def test_what_was_committed_is_not_done_twice(
-    customer: Visitor, page: Callable[..., None], in_the_way: Callable[..., Any], said: list[str]
+    customer: Visitor,
+    page: Callable[..., None],
+    in_the_way: Callable[..., Any],
+    said: list[str],
 ) -> None:
     """Only a page that committed nothing may begin anew."""
 
     def two_acts() -> str:
         with transaction() as session:
-            session.execute(text("UPDATE store_bundles SET price_pesewas = price_pesewas + 100"))
+            session.execute(
+                text("UPDATE store_bundles SET price_pesewas = price_pesewas + 100")
+            )
         with transaction() as session:
             session.execute(text(STORE))
         return "done"
@@ -247,7 +273,11 @@ def test_a_mistake_is_made_once(
     customer: Visitor, page: Callable[..., None], said: list[str]
 ) -> None:
     """A statement that is too slow or wrong would be so again."""
-    page(lambda: db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")))
+    page(
+        lambda: db.session.execute(
+            text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")
+        )
+    )
     answer = customer.get("/track")
     assert (answer.status_code, said) == (503, ["57014"])
     assert WORDS[503].sentence in answer.text
@@ -272,12 +302,22 @@ def test_one_locked_order_of_a_selection_holds_up_no_other(
         answer.text.count(IN_THE_WAY) == 2
     )  # the words of its group, and its name for screen readers
     assert "2 sent, 1 not sent" in answer.text
-    states = [in_store("ama", lambda code=code: orders.by_code(code).state) for code in codes]
-    assert states == ["pending" if number == locked else "queued" for number in range(3)]
-    assert in_store("ama", lambda: ledger.wallet().available_pesewas) == WALLET_PESEWAS - 2 * AGENT
+    states = [
+        in_store("ama", lambda code=code: orders.by_code(code).state) for code in codes
+    ]
+    assert states == [
+        "pending" if number == locked else "queued" for number in range(3)
+    ]
+    assert (
+        in_store("ama", lambda: ledger.wallet().available_pesewas)
+        == WALLET_PESEWAS - 2 * AGENT
+    )
     again = ama_agent.post("/orders/process", {"order": codes})
     assert again.status_code == 200
-    assert in_store("ama", lambda: ledger.wallet().available_pesewas) == WALLET_PESEWAS - 3 * AGENT
+    assert (
+        in_store("ama", lambda: ledger.wallet().available_pesewas)
+        == WALLET_PESEWAS - 3 * AGENT
+    )
 
 
 def test_a_selection_that_is_locked_as_a_whole_waits_once(
@@ -291,14 +331,20 @@ def test_a_selection_that_is_locked_as_a_whole_waits_once(
     placed = pending(20)
     began = time.monotonic()
     with in_the_way(WALLET.format(placed[0].store_id), "keep"):
-        answer = ama_agent.post("/orders/process", {"order": [order.code for order in placed]})
+        answer = ama_agent.post(
+            "/orders/process", {"order": [order.code for order in placed]}
+        )
     assert answer.status_code == 409
     assert "20</span> · " + IN_THE_WAY in answer.text
-    assert time.monotonic() - began < 3 * config.current().lock_press_s  # not twenty times that
+    # not twenty times that
+    assert time.monotonic() - began < 3 * config.current().lock_press_s
 
 
 def test_a_page_that_sends_again_never_holds_a_password(
-    app: Flask, visitor: Callable[[str], Visitor], monkeypatch: pytest.MonkeyPatch, said: list[str]
+    app: Flask,
+    visitor: Callable[[str], Visitor],
+    monkeypatch: pytest.MonkeyPatch,
+    said: list[str],
 ) -> None:
     from edge.limits import _endpoint
 
@@ -306,7 +352,9 @@ def test_a_page_that_sends_again_never_holds_a_password(
         db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
         return ""
 
-    monkeypatch.setitem(app.view_functions, _endpoint(app, "portal", "POST", "/login"), view)
+    monkeypatch.setitem(
+        app.view_functions, _endpoint(app, "portal", "POST", "/login"), view
+    )
     answer = visitor("portal").post(
         "/login", {"email": "ama@example.test", "password": "correct horse battery"}
     )

@@ -58,10 +58,14 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
             for name, value in ALWAYS.items():
                 assert answer.headers.getlist(name) == [value], (what, name)
             (csp,) = answer.headers.getlist("Content-Security-Policy")
-        assert csp.startswith("default-src 'none'") and "frame-ancestors 'none'" in csp, what
+        assert (
+            csp.startswith("default-src 'none'") and "frame-ancestors 'none'" in csp
+        ), what
         assert "unsafe" not in csp and "*" not in csp and "http:" not in csp, what
         assert "Server" not in answer.headers, what
-        assert answer.headers.get("Cache-Control"), f"{what} does not say how it may be kept"
+        assert answer.headers.get("Cache-Control"), (
+            f"{what} does not say how it may be kept"
+        )
 
 
 def test_the_policy_is_the_written_one() -> None:
@@ -127,7 +131,14 @@ ORIGINS = [
     # too
     ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, PASS),
     ({"Origin": "null", "Sec-Fetch-Site": "none"}, PASS),
-    ({"Origin": "null", "Sec-Fetch-Site": "same-origin", "Referer": "http://evil.example/"}, PASS),
+    (
+        {
+            "Origin": "null",
+            "Sec-Fetch-Site": "same-origin",
+            "Referer": "http://evil.example/",
+        },
+        PASS,
+    ),
     ({"Origin": "null", "Sec-Fetch-Site": "same-site"}, REFUSE),
     ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, REFUSE),
     ({"Origin": "null", "Sec-Fetch-Site": ""}, REFUSE),
@@ -201,7 +212,9 @@ def test_where_only_a_token_can_tell_it_must_fit_its_cookie(
         for token in ("", "wrong", kofi_agent.csrf_token, visitor("portal").csrf_token):
             form = {"theme": "dark", "csrf_token": token}
             assert (
-                ama_agent.post("/theme", form, csrf=False, origin=None, headers=headers).status_code
+                ama_agent.post(
+                    "/theme", form, csrf=False, origin=None, headers=headers
+                ).status_code
                 == 400
             ), headers
         planted = ama_agent.post(
@@ -256,7 +269,10 @@ def test_the_port_is_part_of_the_origin(app: Flask) -> None:
         ("http://ama.localhost:8001", 403),
     ):
         answer = client.post(
-            "/orders", base_url="http://ama.localhost:8000", headers={"Origin": origin}, data={}
+            "/orders",
+            base_url="http://ama.localhost:8000",
+            headers={"Origin": origin},
+            data={},
         )
         assert answer.status_code == status, origin
 
@@ -264,7 +280,8 @@ def test_the_port_is_part_of_the_origin(app: Flask) -> None:
 def test_reading_needs_no_origin(customer: Visitor) -> None:
     assert (
         customer.get(
-            "/", headers={"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+            "/",
+            headers={"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"},
         ).status_code
         == 200
     )
@@ -284,15 +301,22 @@ def test_a_form_without_its_token_changes_nothing(ama_agent: Visitor) -> None:
     answer = ama_agent.post("/theme", {"theme": "dark"}, csrf=False)
     assert answer.status_code == 400
     assert "Set-Cookie" not in answer.headers
-    wrong = ama_agent.post("/theme", {"theme": "dark", "csrf_token": "wrong"}, csrf=False)
+    wrong = ama_agent.post(
+        "/theme", {"theme": "dark", "csrf_token": "wrong"}, csrf=False
+    )
     assert wrong.status_code == 400
     by_header = ama_agent.post(
-        "/theme", {"theme": "dark"}, csrf=False, headers={"X-CSRFToken": ama_agent.csrf_token}
+        "/theme",
+        {"theme": "dark"},
+        csrf=False,
+        headers={"X-CSRFToken": ama_agent.csrf_token},
     )
     assert by_header.status_code == 303
 
 
-def test_a_token_of_another_session_does_not_fit(ama_agent: Visitor, kofi_agent: Visitor) -> None:
+def test_a_token_of_another_session_does_not_fit(
+    ama_agent: Visitor, kofi_agent: Visitor
+) -> None:
     answer = ama_agent.post(
         "/theme", {"theme": "dark", "csrf_token": kofi_agent.csrf_token}, csrf=False
     )
@@ -328,7 +352,9 @@ def test_the_theme_is_remembered_on_this_device_only(ama_agent: Visitor) -> None
     ama_agent.post("/theme", {"theme": "auto", "back": "//evil.example"})
     page = ama_agent.get("/orders").text
     assert "data-theme" not in page
-    strange = ama_agent.post("/theme", {"theme": 'x"><script>', "back": "https://evil.example"})
+    strange = ama_agent.post(
+        "/theme", {"theme": 'x"><script>', "back": "https://evil.example"}
+    )
     assert strange.headers["Location"] == "/"
     assert "data-theme" not in ama_agent.get("/orders").text
 

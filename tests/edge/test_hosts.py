@@ -11,7 +11,17 @@ from flask import Flask, url_for
 
 from core.base import config as settings
 from core.base.config import Config, ConfigError
-from edge.hosts import BARE, CONSOLE, HOOKS, NOWHERE, PORTAL, STORE, BadHost, Place, place_of
+from edge.hosts import (
+    BARE,
+    CONSOLE,
+    HOOKS,
+    NOWHERE,
+    PORTAL,
+    STORE,
+    BadHost,
+    Place,
+    place_of,
+)
 from edge.pages import own_path
 from edge.security import UnknownProxy
 
@@ -102,7 +112,9 @@ def test_an_unknown_host_serves_nothing_and_sets_no_cookie(app: Flask) -> None:
         for path in ("/", "/orders", "/login", "/static/x.css", "/orders/K7QM2XR94T"):
             for method in ("GET", "POST"):
                 answer = client.open(
-                    path, method=method, headers={"Host": host, "Origin": f"http://{host}"}
+                    path,
+                    method=method,
+                    headers={"Host": host, "Origin": f"http://{host}"},
                 )
                 what = f"{method} {host}{path}"
                 assert answer.status_code == (400 if "_" in host else 404), what
@@ -114,16 +126,25 @@ def test_rooms_do_not_share_pages(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/wallet", base_url="http://ama.localhost").status_code == 404
     assert client.get("/track", base_url="http://portal.localhost").status_code == 404
-    assert client.post("/datamart/x", base_url="http://portal.localhost").status_code == 404
-    assert client.post("/datamart/x", base_url="http://admin.localhost").status_code == 403
-    assert client.get("/supplier", base_url="http://portal.localhost").status_code == 404
+    assert (
+        client.post("/datamart/x", base_url="http://portal.localhost").status_code
+        == 404
+    )
+    assert (
+        client.post("/datamart/x", base_url="http://admin.localhost").status_code == 403
+    )
+    assert (
+        client.get("/supplier", base_url="http://portal.localhost").status_code == 404
+    )
 
 
 def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
     client = app.test_client()
     for header in ("Forwarded", "X-Host", "X-Original-Host", "X-Forwarded-Server"):
         value = "host=kofi.localhost" if header == "Forwarded" else "kofi.localhost"
-        answer = client.get("/", base_url="http://ama.localhost", headers={header: value})
+        answer = client.get(
+            "/", base_url="http://ama.localhost", headers={header: value}
+        )
         assert answer.status_code == 200, header
         assert "kofi" not in answer.text.lower(), header
         unknown = client.get(
@@ -149,20 +170,30 @@ def test_a_forwarded_host_beside_another_host_is_refused(
     door_app: Callable[..., Flask], hops: int, other: str
 ) -> None:
     client = door_app(proxy_hops=hops).test_client()
-    answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": other})
+    answer = client.get(
+        "/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": other}
+    )
     assert answer.status_code == 400
     assert TWO_HOSTS in answer.text
 
 
 @pytest.mark.parametrize(
     "same",
-    ["ama.localhost", "AMA.localhost.", "ama.localhost:443", "ama.localhost, ama.localhost", ""],
+    [
+        "ama.localhost",
+        "AMA.localhost.",
+        "ama.localhost:443",
+        "ama.localhost, ama.localhost",
+        "",
+    ],
 )
 def test_a_forwarded_host_that_says_the_same_does_no_harm(
     door_app: Callable[..., Flask], same: str
 ) -> None:
     client = door_app(proxy_hops=1).test_client()
-    answer = client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": same})
+    answer = client.get(
+        "/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": same}
+    )
     assert answer.status_code == 200
 
 
@@ -183,7 +214,9 @@ def test_an_absolute_address_beside_another_host_is_refused(
     app: Flask, target: str, status: int
 ) -> None:
     client = app.test_client()
-    answer = client.get("/", base_url="http://ama.localhost", environ_overrides={"RAW_URI": target})
+    answer = client.get(
+        "/", base_url="http://ama.localhost", environ_overrides={"RAW_URI": target}
+    )
     assert answer.status_code == status
     assert (TWO_HOSTS in answer.text) == (status == 400)
 
@@ -200,7 +233,9 @@ def test_a_forwarded_host_is_read_by_a_setting_of_its_own_which_needs_a_proxy(
         environ | {"MAKOLA_PROXY_HOPS": "1", "MAKOLA_PROXY_HOST": "1"}
     ).proxy_host
     assert not Config.from_environ(environ | {"MAKOLA_PROXY_HOPS": "1"}).proxy_host
-    with pytest.raises(ConfigError, match="MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0"):
+    with pytest.raises(
+        ConfigError, match="MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0"
+    ):
         Config.from_environ(environ | {"MAKOLA_PROXY_HOST": "1"})
 
 
@@ -208,19 +243,29 @@ def test_a_proxy_that_nobody_told_us_of_is_named_loudly_once(
     door_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
     def told() -> int:
-        return sum("MAKOLA_PROXY_HOPS is 0" in record.getMessage() for record in caplog.records)
+        return sum(
+            "MAKOLA_PROXY_HOPS is 0" in record.getMessage() for record in caplog.records
+        )
 
     client = door_app().test_client()
     client.get("/", base_url="http://ama.localhost")
     assert told() == 0
     for _ in range(3):
-        client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
+        client.get(
+            "/",
+            base_url="http://ama.localhost",
+            headers={"X-Forwarded-For": "196.201.1.9"},
+        )
     assert told() == 1
     assert [
-        record.levelname for record in caplog.records if "PROXY_HOPS" in record.getMessage()
+        record.levelname
+        for record in caplog.records
+        if "PROXY_HOPS" in record.getMessage()
     ] == ["ERROR"]
     client = door_app(proxy_hops=1).test_client()
-    client.get("/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"})
+    client.get(
+        "/", base_url="http://ama.localhost", headers={"X-Forwarded-For": "196.201.1.9"}
+    )
     assert told() == 1
 
 
@@ -236,7 +281,9 @@ def test_the_line_about_an_unknown_proxy_is_said_by_one_process_for_all(
         other.join(20)
         assert other.exitcode == 0
         unknown.tell_once()
-    assert not [record for record in caplog.records if "PROXY_HOPS" in record.getMessage()]
+    assert not [
+        record for record in caplog.records if "PROXY_HOPS" in record.getMessage()
+    ]
 
 
 def test_one_proxy_of_ours_is_believed_and_no_second_one(door_app: object) -> None:
@@ -265,7 +312,9 @@ def test_odd_paths_never_redirect_anywhere(app: Flask) -> None:
         "/./track",
         "/track/",
     ):
-        answer = client.open(base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path})
+        answer = client.open(
+            base_url="http://ama.localhost", environ_overrides={"PATH_INFO": path}
+        )
         assert "Location" not in answer.headers, path
         assert answer.status_code in (200, 404, 405), path
 
@@ -286,8 +335,16 @@ def test_links_never_leave_their_host_by_accident(app: Flask) -> None:
             {"public_scheme": "https", "base_domain": "makola.example"},
             "https://ama.makola.example",
         ),
-        ("ama", {"public_scheme": "http", "public_port": 8000}, "http://ama.localhost:8000"),
-        ("", {"public_scheme": "https", "base_domain": "makola.example"}, "https://makola.example"),
+        (
+            "ama",
+            {"public_scheme": "http", "public_port": 8000},
+            "http://ama.localhost:8000",
+        ),
+        (
+            "",
+            {"public_scheme": "https", "base_domain": "makola.example"},
+            "https://makola.example",
+        ),
     ],
 )
 def test_public_addresses_come_from_the_settings(

@@ -81,10 +81,15 @@ def logged_in_by(app: Flask) -> Visitor:
 def test_a_log_in_and_its_forms_survive_a_new_key(turn: Turn) -> None:
     before = logged_in_by(turn(secret_key=OLD))
     token = before.csrf_token  # of a form that was open before the restart
-    after = carried_over(before, turn(secret_key=NEW, secret_key_fallbacks=f"{OLD} {'x' * 32}"))
+    after = carried_over(
+        before, turn(secret_key=NEW, secret_key_fallbacks=f"{OLD} {'x' * 32}")
+    )
     assert after.get("/").status_code == 200
     assert (
-        after.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+        after.post(
+            "/stores", {"store": "ama", "csrf_token": token}, csrf=False
+        ).status_code
+        == 303
     )
 
 
@@ -94,18 +99,25 @@ def test_what_is_signed_after_the_turn_carries_the_new_key_only(turn: Turn) -> N
     alone = carried_over(before, turn(secret_key=NEW))
     assert alone.get("/").status_code == 200
     assert (
-        alone.post("/stores", {"store": "ama", "csrf_token": token}, csrf=False).status_code == 303
+        alone.post(
+            "/stores", {"store": "ama", "csrf_token": token}, csrf=False
+        ).status_code
+        == 303
     )
 
 
-@pytest.mark.parametrize("fallbacks", ["", "another-key-that-nobody-ever-had-of-some-length"])
+@pytest.mark.parametrize(
+    "fallbacks", ["", "another-key-that-nobody-ever-had-of-some-length"]
+)
 def test_an_unknown_key_opens_nothing(turn: Turn, fallbacks: str) -> None:
     before = logged_in_by(turn(secret_key=OLD))
     token = before.csrf_token
     after = carried_over(before, turn(secret_key=NEW, secret_key_fallbacks=fallbacks))
     assert after.get("/").status_code == 303
     answer = after.post(
-        "/login", {"email": "ama@example.test", "password": "x", "csrf_token": token}, csrf=False
+        "/login",
+        {"email": "ama@example.test", "password": "x", "csrf_token": token},
+        csrf=False,
     )
     assert answer.status_code == 400
 
@@ -113,10 +125,14 @@ def test_an_unknown_key_opens_nothing(turn: Turn, fallbacks: str) -> None:
 def test_the_device_of_a_customer_is_known_after_a_new_key(turn: Turn) -> None:
     def signed_by(app: Flask, sent: str | None = None) -> tuple[list[str], str]:
         headers = {"Cookie": f"{device.COOKIE}={sent}"}
-        with app.test_request_context("/", base_url="http://ama.localhost", headers=headers):
+        with app.test_request_context(
+            "/", base_url="http://ama.localhost", headers=headers
+        ):
             answer = app.make_response("")
             device.remember(answer, 1, "K7QM2XR94T")
-            return device.codes(1), answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+            return device.codes(1), answer.headers["Set-Cookie"].partition("=")[
+                2
+            ].partition(";")[0]
 
     _, old = signed_by(turn(secret_key=OLD))
     known, new = signed_by(turn(secret_key=NEW, secret_key_fallbacks=OLD), old)
@@ -139,7 +155,10 @@ def test_the_device_of_a_customer_is_known_after_a_new_key(turn: Turn) -> None:
 def test_webhooks_ring_at_the_new_and_the_previous_token(
     turn: Turn, token: str, status: int
 ) -> None:
-    both = turn(webhook_token="new-token-of-hooks-0123456789", webhook_token_previous=WEBHOOK_TOKEN)
+    both = turn(
+        webhook_token="new-token-of-hooks-0123456789",
+        webhook_token_previous=WEBHOOK_TOKEN,
+    )
     hooks, before = both.test_client(), kept_webhooks(both)
     answer = hooks.post(
         f"/datamart/{token}", base_url="http://hooks.localhost", data=b'{"event":"x"}'
@@ -150,7 +169,9 @@ def test_webhooks_ring_at_the_new_and_the_previous_token(
 
 def kept_webhooks(app: Flask) -> int:
     with app.app_context(), tenancy.across_stores():
-        count = db.session.scalar(select(func.count()).select_from(webhook_events.WebhookEvent))
+        count = db.session.scalar(
+            select(func.count()).select_from(webhook_events.WebhookEvent)
+        )
         db.session.remove()
     return count or 0
 

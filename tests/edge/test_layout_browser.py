@@ -20,13 +20,16 @@ from core.base import clock
 from edge import hosts
 
 CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
 )
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+        CHROMIUM is None,
+        reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
 HERE = Path(__file__).resolve().parent
@@ -67,7 +70,9 @@ class Gallery:
             return Response(status=204)
         if self.poll_status != 200:
             return (
-                render_template("shared/_error.html", sentence="Over.", advice="Reload."),
+                render_template(
+                    "shared/_error.html", sentence="Over.", advice="Reload."
+                ),
                 self.poll_status,
             )
         return (
@@ -79,7 +84,9 @@ class Gallery:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
 
@@ -87,7 +94,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def gallery(door_app: Callable[..., Flask]) -> Iterator[Gallery]:
     gallery = Gallery(door_app())
-    thread = threading.Thread(target=gallery.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=gallery.server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield gallery
     gallery.server.shutdown()
@@ -104,7 +113,8 @@ def page(browser: Browser, gallery: Gallery) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
     page.on(
-        "console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None
+        "console",
+        lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(gallery.address + "/g")
@@ -134,7 +144,10 @@ def test_the_layout_stands_under_its_own_policy(page: Page) -> None:
         )
         == "-same-originfalse"
     )
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(247, 245, 240)"
+    assert (
+        page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == "rgb(247, 245, 240)"
+    )
 
 
 @pytest.mark.parametrize("width", [320, 1280])
@@ -155,8 +168,12 @@ def test_it_is_accessible_and_never_wider_than_the_screen(
     assert [(v["id"], [n["html"][:90] for n in v["nodes"]]) for v in found] == []
 
 
-def test_the_menu_opens_without_script_and_leads_on(browser: Browser, gallery: Gallery) -> None:
-    context = browser.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
+def test_the_menu_opens_without_script_and_leads_on(
+    browser: Browser, gallery: Gallery
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 320, "height": 640}, java_script_enabled=False
+    )
     page = context.new_page()
     page.goto(gallery.address + "/g")
     assert not page.get_by_role("link", name="Books").is_visible()
@@ -165,7 +182,10 @@ def test_the_menu_opens_without_script_and_leads_on(browser: Browser, gallery: G
     assert link.is_visible()
     box = link.bounding_box()
     assert (
-        box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320 and box["height"] >= 44
+        box is not None
+        and box["x"] >= 0
+        and box["x"] + box["width"] <= 320
+        and box["height"] >= 44
     )
     context.close()
 
@@ -175,9 +195,10 @@ def test_the_keyboard_reaches_the_page_past_the_bar(page: Page) -> None:
     assert skip.evaluate("el => el.getBoundingClientRect().bottom") < 0
     skip.focus()
     assert skip.evaluate("el => el.getBoundingClientRect().top") >= 0
-    assert page.evaluate("document.querySelector('a,button,input,summary').className") == "skip", (
-        "it comes first"
-    )
+    assert (
+        page.evaluate("document.querySelector('a,button,input,summary').className")
+        == "skip"
+    ), "it comes first"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
 
@@ -186,19 +207,27 @@ def test_what_is_wrong_gets_the_focus(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "errors"
 
 
-def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_seen(page: Page, gallery: Gallery) -> None:
+def test_a_hidden_tab_asks_nothing_and_asks_at_once_when_seen(
+    page: Page, gallery: Gallery
+) -> None:
     polled(page, gallery, 2)
-    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+    )
     page.wait_for_timeout(300)  # answers under way arrive
     before = gallery.polls
     page.wait_for_timeout(700)  # the absence of seven polls can only be waited for
     assert gallery.polls == before
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate(
+        "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
+    )
     polled(page, gallery, before + 1)
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
-def test_an_error_ends_the_poll_with_a_sentence(page: Page, gallery: Gallery, status: int) -> None:
+def test_an_error_ends_the_poll_with_a_sentence(
+    page: Page, gallery: Gallery, status: int
+) -> None:
     polled(page, gallery, 1)
     gallery.poll_status = status
     page.get_by_text("Over.").wait_for()

@@ -35,18 +35,26 @@ class Buyer:
     def review(self) -> TestResponse:
         form = {"bundle": self.bundle_id, "recipient": next(self.numbers)}
         answer = self.visitor.post("/orders", form, csrf=False)
-        return self.visitor.get(answer.location) if answer.status_code == 303 else answer
+        return (
+            self.visitor.get(answer.location) if answer.status_code == 303 else answer
+        )
 
     def confirm(self, review: TestResponse) -> TestResponse:
-        answer = self.visitor.post("/orders", dict(CONFIRM.findall(review.text)), csrf=False)
+        answer = self.visitor.post(
+            "/orders", dict(CONFIRM.findall(review.text)), csrf=False
+        )
         return (
-            self.visitor.get(answer.location) if "/review/" in (answer.location or "") else answer
+            self.visitor.get(answer.location)
+            if "/review/" in (answer.location or "")
+            else answer
         )
 
 
 @pytest.fixture
 def buyer_of(in_store: Callable[..., Any]) -> Callable[[Flask], Buyer]:
-    bundle_id = in_store("ama", lambda: next(line.bundle_id for line in catalog.shelf()))
+    bundle_id = in_store(
+        "ama", lambda: next(line.bundle_id for line in catalog.shelf())
+    )
     return lambda app: Buyer(app, bundle_id)
 
 
@@ -55,7 +63,9 @@ def test_only_new_orders_count_and_one_too_many_waits(
 ) -> None:
     buyer = buyer_of(door_app(orders_per_address_minute=4))
     reviews = [buyer.review() for _ in range(6)]
-    assert [review.status_code for review in reviews] == [200] * 6, "looking is another count"
+    assert [review.status_code for review in reviews] == [200] * 6, (
+        "looking is another count"
+    )
     assert [buyer.confirm(reviews[0]).status_code for _ in range(8)] == [303] * 8, (
         "nor does a repeated form"
     )
@@ -90,12 +100,17 @@ def test_every_limited_address_is_served(app: Flask) -> None:
         limits._endpoint(app, "store", "POST", "/gone")
 
 
-def ask(app: Flask, method: str, path: str, store: str = "ama", address: str = "127.0.0.1") -> int:
+def ask(
+    app: Flask, method: str, path: str, store: str = "ama", address: str = "127.0.0.1"
+) -> int:
     visitor = Visitor(app, store)
     if method == "POST":
         return visitor.post(path, environ_base={"REMOTE_ADDR": address}).status_code
     answer = visitor.client.open(
-        path, method=method, base_url=visitor.base_url, environ_base={"REMOTE_ADDR": address}
+        path,
+        method=method,
+        base_url=visitor.base_url,
+        environ_base={"REMOTE_ADDR": address},
     )
     return answer.status_code
 
@@ -128,7 +143,10 @@ def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(
 
 def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
     codes = missing()
-    statuses = [ask(app, *WAYS[n % 7][:1], WAYS[n % 7][1].format(next(codes))) for n in range(62)]
+    statuses = [
+        ask(app, *WAYS[n % 7][:1], WAYS[n % 7][1].format(next(codes)))
+        for n in range(62)
+    ]
     assert statuses == [404] * 60 + [429] * 2
     for method, path in WAYS:
         assert ask(app, method, path.format(next(codes))) == 429, (method, path)
@@ -137,7 +155,8 @@ def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
 def test_addresses_of_one_line_guess_together(app: Flask) -> None:
     codes = missing()
     statuses = [
-        ask(app, "GET", f"/orders/{next(codes)}", address=f"2001:db8:1:2::{n:x}") for n in range(62)
+        ask(app, "GET", f"/orders/{next(codes)}", address=f"2001:db8:1:2::{n:x}")
+        for n in range(62)
     ]
     assert statuses == [404] * 60 + [429] * 2
 
@@ -156,7 +175,9 @@ def test_a_code_that_is_an_order_s_is_found_however_much_a_neighbour_guessed(
     assert own.get(f"/orders/{code}").status_code == 200
     assert own.get(f"/track?code={code.lower()}").status_code == 303
     assert own.get("/track?code=").status_code == 422
-    assert own.post(f"/orders/{code}/cancel").status_code == 403, "found, and not this device's"
+    assert own.post(f"/orders/{code}/cancel").status_code == 403, (
+        "found, and not this device's"
+    )
     refused = own.get(f"/orders/{next(codes)}")
     assert refused.status_code == 429 and int(refused.headers["Retry-After"]) > 0
     assert "Too many tries" in refused.text
@@ -178,7 +199,10 @@ def test_sixty_log_ins_of_a_neighbour_shut_nobody_out(app: Flask) -> None:
     neighbour = Visitor(app, "portal")
     for _ in range(61):
         assert (
-            neighbour.post("/login", {"email": "x@nowhere.test", "password": ""}).status_code == 422
+            neighbour.post(
+                "/login", {"email": "x@nowhere.test", "password": ""}
+            ).status_code
+            == 422
         )
     right = {"email": "ama@example.test", "password": PASSWORD}
     assert Visitor(app, "portal").post("/login", right).status_code == 303
@@ -246,6 +270,8 @@ def test_one_caller_is_one_address_or_one_ipv6_network(
 
 def test_strangers_cannot_choose_their_address(app: Flask) -> None:
     with app.test_request_context(
-        "/", environ_base={"REMOTE_ADDR": "196.201.1.9"}, headers={"X-Forwarded-For": "10.0.0.1"}
+        "/",
+        environ_base={"REMOTE_ADDR": "196.201.1.9"},
+        headers={"X-Forwarded-For": "10.0.0.1"},
     ):
         assert caller() == "196.201.1.9"

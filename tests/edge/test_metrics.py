@@ -21,7 +21,10 @@ Samples = dict[tuple[str, str], float]
 
 
 def get(
-    app: Flask, token: str | None = TOKEN, host: str = "portal.localhost", path: str = "/metrics"
+    app: Flask,
+    token: str | None = TOKEN,
+    host: str = "portal.localhost",
+    path: str = "/metrics",
 ) -> TestResponse:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return app.test_client().get(path, base_url=f"http://{host}", headers=headers)
@@ -33,7 +36,10 @@ def read(app: Flask) -> Samples:
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     return {
-        (sample.name.removeprefix("makola_"), "".join(sample.labels.values())): sample.value
+        (
+            sample.name.removeprefix("makola_"),
+            "".join(sample.labels.values()),
+        ): sample.value
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
@@ -44,8 +50,12 @@ def metered(door_app: Callable[..., Flask]) -> Flask:
     return door_app(metrics_token=TOKEN)
 
 
-@pytest.mark.parametrize("token", [None, "", "x", TOKEN[:-1], TOKEN + "0", TOKEN.upper(), "é" * 30])
-def test_without_the_token_there_is_no_such_page(metered: Flask, token: str | None) -> None:
+@pytest.mark.parametrize(
+    "token", [None, "", "x", TOKEN[:-1], TOKEN + "0", TOKEN.upper(), "é" * 30]
+)
+def test_without_the_token_there_is_no_such_page(
+    metered: Flask, token: str | None
+) -> None:
     answer = get(metered, token)
     assert (answer.status_code, "makola_" in answer.text) == (404, False)
 
@@ -56,7 +66,14 @@ def test_with_no_token_set_nobody_gets_in(app: Flask, token: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "ama.localhost", "portal.localhost", "10.1.2.3:8000", "nowhere.example"]
+    "host",
+    [
+        "localhost",
+        "ama.localhost",
+        "portal.localhost",
+        "10.1.2.3:8000",
+        "nowhere.example",
+    ],
 )
 def test_it_is_answered_on_any_host_before_the_door(metered: Flask, host: str) -> None:
     answer = get(metered, host=host)
@@ -70,11 +87,20 @@ def test_it_is_answered_on_any_host_before_the_door(metered: Flask, host: str) -
 def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> None:
     seen = read(metered)
     assert (seen["up", ""], seen["valkey_up", ""]) == (1, 1)
-    assert {label for name, label in seen if name == "orders"} == set(orders.STATES) - orders.FINAL
-    assert {label for name, label in seen if name == "orders_waiting"} == set(orders.WAIT_TEXT)
+    assert {label for name, label in seen if name == "orders"} == set(
+        orders.STATES
+    ) - orders.FINAL
+    assert {label for name, label in seen if name == "orders_waiting"} == set(
+        orders.WAIT_TEXT
+    )
     assert {label for name, label in seen if name == "cases_open"} == set(cases.KINDS)
-    assert {label for name, label in seen if name == "buying_stopped"} == set(availability.LINE)
-    assert 0 <= seen["buying_looked_at_age_seconds", ""] < 30 and seen["bundles_sold_out", ""] == 0
+    assert {label for name, label in seen if name == "buying_stopped"} == set(
+        availability.LINE
+    )
+    assert (
+        0 <= seen["buying_looked_at_age_seconds", ""] < 30
+        and seen["bundles_sold_out", ""] == 0
+    )
     assert seen["float_pesewas", ""] == 200_000
     for name in (
         "outbox_due",
@@ -107,7 +133,9 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     known = scene.order()
     scene.webhook(known)
     scene.webhook(None)
-    scene.sql("UPDATE webhook_events SET order_ref = 'MK-NOBODYS' WHERE order_ref IS NULL")
+    scene.sql(
+        "UPDATE webhook_events SET order_ref = 'MK-NOBODYS' WHERE order_ref IS NULL"
+    )
     with scene.everywhere():
         proof.prove()
         heartbeats.count(heartbeats.RINGS_LOST)
@@ -115,17 +143,27 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
         heartbeats._touch("worker", "worker a:2")
         heartbeats._touch("relay", "relay a:3")
     scene.sql("UPDATE pulses SET at = at - interval '6 minutes' WHERE role = 'relay'")
-    scene.sql("UPDATE pulses SET at = at - interval '2 minutes' WHERE name = 'worker a:2'")
+    scene.sql(
+        "UPDATE pulses SET at = at - interval '2 minutes' WHERE name = 'worker a:2'"
+    )
     seen = read(metered)
-    assert [seen["orders", state] for state in ("pending", "queued", "processing", "failed")] == [
+    assert [
+        seen["orders", state] for state in ("pending", "queued", "processing", "failed")
+    ] == [
         1,
         3,
         1,
         0,
     ]
     assert (seen["orders_waiting", "float"], seen["orders_waiting", "rate"]) == (1, 0)
-    assert (seen["outbox_due", ""], 400 <= seen["outbox_oldest_due_seconds", ""] < 410) == (4, True)
-    assert (seen["cases_open", "unexpected_charge"], seen["cases_open", "books_broken"]) == (1, 0)
+    assert (
+        seen["outbox_due", ""],
+        400 <= seen["outbox_oldest_due_seconds", ""] < 410,
+    ) == (4, True)
+    assert (
+        seen["cases_open", "unexpected_charge"],
+        seen["cases_open", "books_broken"],
+    ) == (1, 0)
     assert seen["supplier_balance_pesewas", ""] == 150_000
     assert 90 <= seen["supplier_balance_age_seconds", ""] < 100
     assert seen["float_pesewas", ""] + seen["in_flight_pesewas", ""] == 200_000
@@ -140,7 +178,10 @@ def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
         assert seen[name, ""] == 1, name
     assert seen["webhooks_unmatched", ""] == 1
     assert 0 <= seen["proof_age_seconds", ""] < 10
-    assert (seen["processes_alive", "worker"], seen["processes_alive", "relay"]) == (1, 0)
+    assert (seen["processes_alive", "worker"], seen["processes_alive", "relay"]) == (
+        1,
+        0,
+    )
     assert seen["heartbeat_age_seconds", "worker"] < 10
     assert 360 <= seen["heartbeat_age_seconds", "relay"] < 370
 
@@ -157,7 +198,10 @@ def test_a_failed_proof_is_a_zero(metered: Flask) -> None:
     drift(-5)
     with scene.everywhere():
         assert not proof.prove().ok
-    assert (read(metered)["books_ok", ""], read(metered)["cases_open", "books_broken"]) == (0, 1)
+    assert (
+        read(metered)["books_ok", ""],
+        read(metered)["cases_open", "books_broken"],
+    ) == (0, 1)
     drift(5)
 
 
@@ -173,7 +217,9 @@ def test_a_word_no_table_knows_still_has_its_number(metered: Flask) -> None:
 def test_what_is_away_is_a_zero_and_not_an_error(
     door_app: Callable[..., Flask], dead_port: int, place: str
 ) -> None:
-    scheme = {"database_url": "postgresql://makola_app:x@", "redis_url": "redis://"}[place]
+    scheme = {"database_url": "postgresql://makola_app:x@", "redis_url": "redis://"}[
+        place
+    ]
     away = door_app(
         metrics_token=TOKEN,
         **{
@@ -201,5 +247,7 @@ def test_nothing_of_a_scrape_stays_open(metered: Flask) -> None:
 
 
 def test_head_has_no_body(metered: Flask) -> None:
-    answer = metered.test_client().head("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    answer = metered.test_client().head(
+        "/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
+    )
     assert (answer.status_code, answer.data) == (200, b"")

@@ -24,12 +24,18 @@ def own(visitor: Visitor) -> str:
 
 
 def ask(
-    visitor: Visitor, method: str, path: str, cookies: list[str], form: dict[str, str] | None = None
+    visitor: Visitor,
+    method: str,
+    path: str,
+    cookies: list[str],
+    form: dict[str, str] | None = None,
 ) -> Any:
     """As an engine does that says nothing about where a form came from."""
     client = visitor.app.test_client(use_cookies=False)
     headers = {"Cookie": "; ".join(cookies)}
-    return client.open(path, method=method, base_url=visitor.base_url, headers=headers, data=form)
+    return client.open(
+        path, method=method, base_url=visitor.base_url, headers=headers, data=form
+    )
 
 
 def token_of(visitor: Visitor, path: str = "/") -> str:
@@ -44,7 +50,9 @@ def orders_of(both: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("planted", PLANTED)
-def test_what_we_did_not_sign_locks_nobody_out(ama_agent: Visitor, planted: str) -> None:
+def test_what_we_did_not_sign_locks_nobody_out(
+    ama_agent: Visitor, planted: str
+) -> None:
     form = {"theme": "dark", "csrf_token": token_of(ama_agent)}
     for cookies in orders_of([f"{NAME}={planted}", own(ama_agent)]):
         assert ask(ama_agent, "GET", "/orders", cookies).status_code == 200
@@ -64,7 +72,9 @@ def test_a_log_in_goes_before_an_empty_session(
         assert ask(ama_agent, "POST", "/theme", cookies, forged).status_code == 400
 
 
-def test_logging_in_works_beside_a_planted_session(visitor: Callable[[str], Visitor]) -> None:
+def test_logging_in_works_beside_a_planted_session(
+    visitor: Callable[[str], Visitor],
+) -> None:
     mine, theirs = visitor("portal"), visitor("portal")
     token, _ = token_of(mine, "/login"), token_of(theirs, "/login")
     for cookies in orders_of([own(theirs), own(mine)]):
@@ -84,16 +94,26 @@ def test_two_log_ins_do_nothing_for_either_and_say_what_to_do(
     for cookies in orders_of([own(kofi_agent), own(ama_agent)]):
         for path in ("/", "/orders", "/wallet"):
             page = ask(ama_agent, "GET", path, cookies)
-            assert page.status_code == 400 and TWO in page.text and "Clear the cookies" in page.text
+            assert (
+                page.status_code == 400
+                and TWO in page.text
+                and "Clear the cookies" in page.text
+            )
             assert "Kofi" not in page.text and "Ama" not in page.text
         for token in (token_of(ama_agent), token_of(kofi_agent)):
             answer = ask(
-                ama_agent, "POST", "/theme", cookies, {"theme": "dark", "csrf_token": token}
+                ama_agent,
+                "POST",
+                "/theme",
+                cookies,
+                {"theme": "dark", "csrf_token": token},
             )
             assert answer.status_code == 400 and "Set-Cookie" not in answer.headers
 
 
-def test_a_log_in_that_is_over_is_no_second_one(ama_agent: Visitor, kofi_agent: Visitor) -> None:
+def test_a_log_in_that_is_over_is_no_second_one(
+    ama_agent: Visitor, kofi_agent: Visitor
+) -> None:
     over = own(kofi_agent)
     assert kofi_agent.post("/logout").status_code == 303
     for cookies in orders_of([over, own(ama_agent)]):

@@ -67,7 +67,9 @@ def set_by(
 
 def opens(app: Flask, who: str, password: str) -> bool:
     with app.app_context():
-        right = logging_in.authenticate(f"{who}@example.test", password, HERE) is not None
+        right = (
+            logging_in.authenticate(f"{who}@example.test", password, HERE) is not None
+        )
         db.session.remove()
     return right
 
@@ -75,14 +77,19 @@ def opens(app: Flask, who: str, password: str) -> bool:
 def is_dead(visitor: Visitor, path: str) -> bool:
     answer = visitor.get(path)
     posted = set_by(visitor, path, "another kettle on a roof")
-    return (answer.status_code, answer.location) == (303, "/login") and posted == (303, "/login")
+    return (answer.status_code, answer.location) == (303, "/login") and posted == (
+        303,
+        "/login",
+    )
 
 
 def test_the_owner_makes_a_link_and_the_agent_sets_a_password_with_it(
     app: Flask, owner: Visitor, ama_agent: Visitor, visitor: Callable[[str], Visitor]
 ) -> None:
     page = owner.get("/people").text
-    found = re.search(r'action="(/people/\d+/reset)"[^\0]{0,400}for ama@example\.test', page)
+    found = re.search(
+        r'action="(/people/\d+/reset)"[^\0]{0,400}for ama@example\.test', page
+    )
     assert found is not None
     shown = owner.post(found[1])
     assert shown.status_code == 200 and shown.headers["Cache-Control"] == "no-store"
@@ -117,7 +124,9 @@ def test_a_preview_does_not_burn_it(
 ) -> None:
     path, portal = link("ama"), visitor("portal")
     for _ in range(3):
-        assert portal.get(path, headers={"User-Agent": "WhatsApp/2.23"}).status_code == 200
+        assert (
+            portal.get(path, headers={"User-Agent": "WhatsApp/2.23"}).status_code == 200
+        )
         assert portal.client.head(path, base_url=portal.base_url).status_code == 200
     assert set_by(portal, path) == (303, "/login") and opens(app, "ama", NEW)
 
@@ -231,7 +240,11 @@ def test_it_leads_to_its_person_s_own_door(
         path = link(who)
         assert visitor(own).get(path).status_code == 200
         assert is_dead(visitor(other), path)
-        assert visitor("ama").get(path).status_code == visitor("kofi").get(path).status_code == 404
+        assert (
+            visitor("ama").get(path).status_code
+            == visitor("kofi").get(path).status_code
+            == 404
+        )
     assert set_by(visitor("admin"), link("owner"), "x7Kp2mQ9vZ1")[0] == 422, (
         "twelve characters for the platform"
     )
@@ -241,7 +254,9 @@ def test_it_leads_to_its_person_s_own_door(
 @pytest.mark.parametrize(
     "token", ["x", "K7QM2XR94T", "é", "%00", "a" * 5_000, "..%2flogin", "0" * 43]
 )
-def test_a_link_nobody_made_opens_nothing(visitor: Callable[[str], Visitor], token: str) -> None:
+def test_a_link_nobody_made_opens_nothing(
+    visitor: Callable[[str], Visitor], token: str
+) -> None:
     for room in ("portal", "admin"):
         answer = visitor(room).get(f"/reset/{token}")
         assert answer.status_code in (303, 400, 404)
@@ -317,5 +332,9 @@ def test_a_removed_person_gets_none(context: Flask) -> None:
         resets.make(10**15, SYSTEM)
     with pytest.raises(BadPassword):
         people.add(
-            email="new@example.test", name="New", password="password", role="none", actor=SYSTEM
+            email="new@example.test",
+            name="New",
+            password="password",
+            role="none",
+            actor=SYSTEM,
         )

@@ -39,7 +39,11 @@ def told(app: Flask, caplog: pytest.LogCaptureFixture) -> tuple[Flask, Said]:
     caplog.set_level(logging.INFO)
 
     def said() -> list[dict[str, Any]]:
-        heard = [dict(record.msg) for record in caplog.records if isinstance(record.msg, dict)]
+        heard = [
+            dict(record.msg)
+            for record in caplog.records
+            if isinstance(record.msg, dict)
+        ]
         caplog.clear()
         return heard
 
@@ -50,17 +54,24 @@ def lines(app: Flask, *events: str) -> list[AuditLine]:
     """The lines of these events in the audit, oldest first."""
     with app.app_context():
         found = [
-            line for line in audit.recent(500) if line.action in (events or security_events.EVENTS)
+            line
+            for line in audit.recent(500)
+            if line.action in (events or security_events.EVENTS)
         ]
         db.session.remove()
         return found[::-1]
 
 
 def log_in(
-    visitor: Visitor, email: str = AMA, password: str = PASSWORD, address: str = "196.201.1.9"
+    visitor: Visitor,
+    email: str = AMA,
+    password: str = PASSWORD,
+    address: str = "196.201.1.9",
 ) -> int:
     form = {"email": email, "password": password}
-    return visitor.post("/login", form, environ_base={"REMOTE_ADDR": address}).status_code
+    return visitor.post(
+        "/login", form, environ_base={"REMOTE_ADDR": address}
+    ).status_code
 
 
 def user_id(app: Flask, email: str) -> int:
@@ -100,18 +111,31 @@ def test_a_log_in_and_a_wrong_one_are_written_down(
         who,
         {"address": "196.201.1.9", "door": door},
     )
-    events = {line["event"]: line for line in said() if line["event"] in security_events.EVENTS}
+    events = {
+        line["event"]: line
+        for line in said()
+        if line["event"] in security_events.EVENTS
+    }
     assert events["login_failed"]["address"] == "2001:db8:1:2::"
-    assert (events["logged_in"]["person"], events["logged_in"]["address"]) == (who, "196.201.1.9")
+    assert (events["logged_in"]["person"], events["logged_in"]["address"]) == (
+        who,
+        "196.201.1.9",
+    )
 
 
-def test_waits_and_refusals_are_written_down_at_the_log_in(told: tuple[Flask, Said]) -> None:
+def test_waits_and_refusals_are_written_down_at_the_log_in(
+    told: tuple[Flask, Said],
+) -> None:
     app, said = told
     visitor = Visitor(app, "portal")
     for _ in range(6):
         log_in(visitor, password="wrong")
     assert log_in(visitor, address="10.0.0.2") == 429
-    assert [line.action for line in lines(app)] == ["login_failed", "login_refused", "login_slowed"]
+    assert [line.action for line in lines(app)] == [
+        "login_failed",
+        "login_refused",
+        "login_slowed",
+    ]
     assert lines(app, "login_refused")[0].detail["wait_s"] in range(880, 901)
     assert lines(app, "login_slowed")[0].detail["address"] == "10.0.0.2"
     heard = [line["event"] for line in said() if line["event"].startswith("login_")]
@@ -124,7 +148,10 @@ def test_waits_and_refusals_are_written_down_at_the_log_in(told: tuple[Flask, Sa
     ("event", "more"),
     [
         ("origin_refused", {"origin": "http://ama.localhost"}),
-        ("origin_refused", {"origin": None, "headers": {"Referer": "http://ama.localhost/"}}),
+        (
+            "origin_refused",
+            {"origin": None, "headers": {"Referer": "http://ama.localhost/"}},
+        ),
         ("forgery_refused", {"origin": None, "csrf": False}),
         ("origin_refused", {"headers": {"Sec-Fetch-Site": "same-site"}}),
         ("forgery_refused", {"csrf": False}),
@@ -139,15 +166,29 @@ def test_a_form_from_elsewhere_is_written_down_with_its_victim(
     assert agent.post("/prices", {"price-1": "1.00"}, **more).status_code in (400, 403)
     (line,) = lines(app, event)
     assert (line.actor_kind, line.user_id) == ("agent", user_id(app, AMA))
-    assert (line.detail["asked"], line.detail["address"]) == ("POST /prices", "127.0.0.1")
+    assert (line.detail["asked"], line.detail["address"]) == (
+        "POST /prices",
+        "127.0.0.1",
+    )
     assert event in [heard["event"] for heard in said()]
 
 
-def test_a_stranger_s_form_at_a_store_is_written_down_too(told: tuple[Flask, Said]) -> None:
+def test_a_stranger_s_form_at_a_store_is_written_down_too(
+    told: tuple[Flask, Said],
+) -> None:
     app, _ = told
-    assert Visitor(app, "ama").post("/orders", {}, origin="http://evil.example").status_code == 403
+    assert (
+        Visitor(app, "ama")
+        .post("/orders", {}, origin="http://evil.example")
+        .status_code
+        == 403
+    )
     (line,) = lines(app)
-    assert (line.action, line.actor_kind, line.user_id) == ("origin_refused", "stranger", None)
+    assert (line.action, line.actor_kind, line.user_id) == (
+        "origin_refused",
+        "stranger",
+        None,
+    )
     assert line.detail == {
         "address": "127.0.0.1",
         "room": "store",
@@ -156,7 +197,9 @@ def test_a_stranger_s_form_at_a_store_is_written_down_too(told: tuple[Flask, Sai
     }
 
 
-def test_a_refusal_by_role_is_written_down_with_the_person(told: tuple[Flask, Said]) -> None:
+def test_a_refusal_by_role_is_written_down_with_the_person(
+    told: tuple[Flask, Said],
+) -> None:
     app, _ = told
     viewer = Visitor(app, "portal")
     assert log_in(viewer, "viewer@example.test") == 303
@@ -172,7 +215,9 @@ def test_a_refusal_by_a_limit_is_written_down(told: tuple[Flask, Said]) -> None:
     app, _ = told
     guesser = Visitor(app, "ama")
     for n in range(62):
-        guesser.get(f"/orders/{n:010d}", environ_base={"REMOTE_ADDR": "2001:db8:1:2::9"})
+        guesser.get(
+            f"/orders/{n:010d}", environ_base={"REMOTE_ADDR": "2001:db8:1:2::9"}
+        )
     (line,) = lines(app, "limit_refused")
     assert line.detail == {
         "address": "2001:db8:1:2::",
@@ -211,7 +256,9 @@ def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(
     agent, person = Visitor(app, "portal"), user_id(app, AMA)
     log_in(agent)
     said()
-    agent.post("/account/log-out-everywhere", {}, environ_base={"REMOTE_ADDR": "196.201.1.9"})
+    agent.post(
+        "/account/log-out-everywhere", {}, environ_base={"REMOTE_ADDR": "196.201.1.9"}
+    )
     (out,) = [line for line in said() if line["event"] == "log_out_everywhere"]
     assert (out["person"], out["subject"], out["address"]) == (
         person,
@@ -223,9 +270,15 @@ def test_what_changes_who_may_enter_is_in_log_and_audit_with_address_and_person(
         db.session.remove()
     (link,) = [line for line in said() if line["event"] == "make_reset_link"]
     assert (link["subject"], link["level"]) == (f"user:{person}", "info")
-    form = {"new_password": "kwame walks to tema", "new_password_again": "kwame walks to tema"}
+    form = {
+        "new_password": "kwame walks to tema",
+        "new_password_again": "kwame walks to tema",
+    }
     path = urlsplit(made.url).path
-    assert agent.post(path, form, environ_base={"REMOTE_ADDR": "196.201.1.7"}).status_code == 303
+    assert (
+        agent.post(path, form, environ_base={"REMOTE_ADDR": "196.201.1.7"}).status_code
+        == 303
+    )
     heard = said()
     (used,) = [line for line in heard if line["event"] == "use_reset_link"]
     assert (used["person"], used["address"]) == (person, "196.201.1.7")
@@ -250,7 +303,9 @@ def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(
     assert token is not None
     with app.app_context(), tenancy.across_stores():
         kept = str(
-            db.session.execute(text("SELECT action, subject, detail::text FROM audit")).all()
+            db.session.execute(
+                text("SELECT action, subject, detail::text FROM audit")
+            ).all()
         )
         db.session.remove()
     for text_ in (kept, str(said())):
@@ -258,7 +313,9 @@ def test_neither_log_nor_audit_hold_a_password_a_token_or_a_whole_e_mail(
             assert secret not in text_
 
 
-def test_a_flood_of_one_event_leaves_a_line_for_each_power_of_ten(context: Flask) -> None:
+def test_a_flood_of_one_event_leaves_a_line_for_each_power_of_ten(
+    context: Flask,
+) -> None:
     for _ in range(1_234):
         security_events.note("limit_refused", "10.0.0.1", room="store")
     kept = [line.detail.get("times", 1) for line in lines(context)]
@@ -287,7 +344,10 @@ def test_a_known_e_mail_in_a_flood_of_invented_ones_costs_no_other_number_of_lin
     for n in range(security_events.LINES_A_MINUTE):
         security_events.note("login_failed", "10.0.0.1", apart=f"portal nobody{n}")
     assert logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
-    assert logging_in.authenticate("no@example.test", "wrong", Place("10.0.0.1", "portal")) is None
+    assert (
+        logging_in.authenticate("no@example.test", "wrong", Place("10.0.0.1", "portal"))
+        is None
+    )
     assert len(lines(context, "login_failed")) == security_events.LINES_A_MINUTE
 
 
@@ -301,7 +361,10 @@ def test_a_database_that_is_away_costs_the_audit_its_line_and_nobody_an_answer(
     security_events.note("origin_refused", "10.0.0.1")
     with pytest.raises(guessing.Refused):
         for _ in range(6):
-            assert logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal")) is None
+            assert (
+                logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal"))
+                is None
+            )
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,12 @@ def test_htmx_is_the_published_file() -> None:
 
 @pytest.mark.parametrize(
     ("name", "most"),
-    [("app.css", 20_000), ("makola.js", 2_048), ("icons.svg", 7_000), ("mark.svg", 500)],
+    [
+        ("app.css", 20_000),
+        ("makola.js", 2_048),
+        ("icons.svg", 7_000),
+        ("mark.svg", 500),
+    ],
 )
 def test_our_own_files_stay_small(name: str, most: int) -> None:
     assert (SOURCE / name).stat().st_size < most
@@ -47,7 +52,9 @@ def test_a_style_sheet_loses_blanks_and_comments_and_no_rule(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(SOURCE.glob("*.js"))])
-def test_a_script_is_still_one_and_those_of_others_are_untouched(name: str, tmp_path: Path) -> None:
+def test_a_script_is_still_one_and_those_of_others_are_untouched(
+    name: str, tmp_path: Path
+) -> None:
     source, served = (SOURCE / name).read_bytes(), static.minified(SOURCE / name)
     if ".min." in name:
         assert served == source
@@ -59,11 +66,15 @@ def test_a_script_is_still_one_and_those_of_others_are_untouched(name: str, tmp_
         "a line of code is missing or another one"
     )
     lost = [line for line in code if line and line not in kept]
-    assert all(line.startswith(("//", "/*")) or line.endswith("*/") for line in lost), lost
+    assert all(line.startswith(("//", "/*")) or line.endswith("*/") for line in lost), (
+        lost
+    )
 
 
 def test_every_icon_asked_for_exists() -> None:
-    icons = set(re.findall(r'<symbol id="([a-z]+)"', (SOURCE / "icons.svg").read_text()))
+    icons = set(
+        re.findall(r'<symbol id="([a-z]+)"', (SOURCE / "icons.svg").read_text())
+    )
     assert len(icons) <= 30
     asked: set[str] = set()
     for path in (ROOT / "templates").rglob("*.html"):
@@ -134,7 +145,10 @@ def test_asking_again_costs_no_body(app: Flask) -> None:
 )
 def test_nothing_else_is_served(app: Flask, name: str) -> None:
     assert (
-        app.test_client().get("/static/" + name, base_url="http://ama.localhost").status_code == 404
+        app.test_client()
+        .get("/static/" + name, base_url="http://ama.localhost")
+        .status_code
+        == 404
     )
 
 
@@ -148,24 +162,36 @@ def test_processes_that_start_together_share_one_folder(tmp_path: Path) -> None:
     for _ in range(2):
         static.build(SOURCE, names, tmp_path)
     built = {path.name for path in tmp_path.iterdir()}
-    assert {name for name in built if not name.endswith((".gz", ".br"))} == set(names.values())
+    assert {name for name in built if not name.endswith((".gz", ".br"))} == set(
+        names.values()
+    )
     for kind in ("gz", "br"):
-        assert f"{names['app.css']}.{kind}" in built and f"{names['mark.svg']}.{kind}" in built
+        assert (
+            f"{names['app.css']}.{kind}" in built
+            and f"{names['mark.svg']}.{kind}" in built
+        )
 
 
-def test_a_process_serves_what_another_one_built_later(app: Flask, config: Config) -> None:
+def test_a_process_serves_what_another_one_built_later(
+    app: Flask, config: Config
+) -> None:
     folder = Path(config.instance_dir) / "static"
     client = app.test_client()
     assert client.get("/static/later-0123456789ab.css").status_code == 404
     (folder / "later-0123456789ab.css").write_text("a{}")
-    with client.get("/static/later-0123456789ab.css", base_url="http://ama.localhost") as answer:
+    with client.get(
+        "/static/later-0123456789ab.css", base_url="http://ama.localhost"
+    ) as answer:
         assert (answer.status_code, answer.data) == (200, b"a{}")
         assert "immutable" in answer.headers["Cache-Control"]
 
 
 def test_old_files_outlive_a_deploy_and_then_go(tmp_path: Path) -> None:
     names = static.fingerprints(SOURCE)
-    for name, days in (("recent-0123456789ab.css", 20), ("ancient-0123456789ab.css", 31)):
+    for name, days in (
+        ("recent-0123456789ab.css", 20),
+        ("ancient-0123456789ab.css", 31),
+    ):
         (tmp_path / name).write_text("a{}")
         then = time.time() - days * 86_400
         os.utime(tmp_path / name, (then, then))
@@ -188,7 +214,10 @@ def _contrast(one: str, other: str) -> float:
         if len(colour) == 4:
             colour = "#" + "".join(c * 2 for c in colour[1:])
         channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+            for c in channels
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     high, low = sorted((light(one), light(other)), reverse=True)
@@ -210,7 +239,9 @@ PAIRS = [
 @pytest.mark.parametrize(("ink", "ground"), PAIRS)
 def test_text_is_readable_in_light_and_dark(look: str, ink: str, ground: str) -> None:
     css = (SOURCE / "app.css").read_text()
-    tokens = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{3,6});", css[: css.index("@media")]))
+    tokens = dict(
+        re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{3,6});", css[: css.index("@media")])
+    )
     if look == "dark":
         tokens |= dict(
             re.findall(

@@ -32,7 +32,9 @@ SLACK_S = 0.8
 @pytest.fixture(autouse=True)
 def four_threads(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process of the web server."""
-    monkeypatch.setattr(config, "_current", replace(config.current(), lock_crowd=Config.lock_crowd))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), lock_crowd=Config.lock_crowd)
+    )
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ def test_a_request_s_limit_ends_with_it(
         seen.append(db.session.execute(text("SHOW lock_timeout")).scalar_one())
         return "done"
 
-    monkeypatch.setitem(app.view_functions, _endpoint(app, "store", "GET", "/track"), view)
+    monkeypatch.setitem(
+        app.view_functions, _endpoint(app, "store", "GET", "/track"), view
+    )
     assert customer.get("/track").text == "done"
     assert seen == ["1s"]
     assert waits._under_way == 0
@@ -182,9 +186,15 @@ def test_a_press_is_told_after_two_seconds_that_somebody_is_at_it(
     assert ama_agent.post(f"/orders/{code}/process").status_code == 303
 
 
-@pytest.mark.parametrize("table", ["webhook_events", "orders", "supplier_state", "outbox"])
+@pytest.mark.parametrize(
+    "table", ["webhook_events", "orders", "supplier_state", "outbox"]
+)
 def test_a_webhook_has_its_answer_before_its_sender_hangs_up(
-    app: Flask, held: Callable[[str], Any], in_store: Callable[..., Any], code: str, table: str
+    app: Flask,
+    held: Callable[[str], Any],
+    in_store: Callable[..., Any],
+    code: str,
+    table: str,
 ) -> None:
     ref = in_store("ama", lambda: orders.release(code, orders_agent()).order_ref)
     body = (
@@ -217,11 +227,15 @@ def test_a_webhook_has_its_answer_before_its_sender_hangs_up(
 def test_the_figures_do_not_wait_longer_than_a_page(
     app: Flask, held: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), metrics_token="t" * 22))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), metrics_token="t" * 22)
+    )
     headers = {"Authorization": "Bearer " + "t" * 22}
     with held("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"):
         began = time.monotonic()
-        answer = app.test_client().get("/metrics", base_url="http://localhost", headers=headers)
+        answer = app.test_client().get(
+            "/metrics", base_url="http://localhost", headers=headers
+        )
         took_s = time.monotonic() - began
     assert "makola_up 0" in answer.text
     assert took_s < config.current().lock_read_s + SLACK_S
@@ -239,7 +253,9 @@ def test_of_eight_presses_at_once_most_are_told_at_once(
         token = person.csrf_token
         gate.wait()
         began = time.monotonic()
-        answer = person.post(f"/orders/{code}/process", {"csrf_token": token}, csrf=False)
+        answer = person.post(
+            f"/orders/{code}/process", {"csrf_token": token}, csrf=False
+        )
         took_s.append(time.monotonic() - began)
         assert answer.status_code == 503
 
@@ -263,7 +279,9 @@ def test_forms_that_are_told_of_a_lock_can_be_sent_again(
     from store_customers import fields
 
     shop = Shop(app, "ama")
-    form = fields(shop.review(in_store("ama", lambda: catalog.shelf()[0].bundle_id)).text)
+    form = fields(
+        shop.review(in_store("ama", lambda: catalog.shelf()[0].bundle_id)).text
+    )
     with held("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"):
         answer = shop.post("/orders", form)
     assert answer.status_code == 503

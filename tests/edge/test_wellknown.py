@@ -29,7 +29,9 @@ def test_every_host_says_where_to_report_a_fault(told: Flask) -> None:
         assert "Set-Cookie" not in answer.headers
         fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
         assert fields["Contact"] == CONTACT
-        until = datetime.strptime(fields["Expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        until = datetime.strptime(fields["Expires"], "%Y-%m-%dT%H:%M:%SZ").replace(
+            tzinfo=UTC
+        )
         assert timedelta(days=28) < until - clock.now() <= timedelta(days=30)
 
 
@@ -43,7 +45,10 @@ def test_it_is_the_same_bytes_all_day_and_head_has_none(told: Flask) -> None:
 
 def test_without_an_address_there_is_no_such_page(app: Flask) -> None:
     for host in HOSTS:
-        assert app.test_client().get(PATH, base_url=f"http://{host}.localhost").status_code == 404
+        assert (
+            app.test_client().get(PATH, base_url=f"http://{host}.localhost").status_code
+            == 404
+        )
 
 
 def test_nothing_is_done_by_posting_there(told: Flask) -> None:
@@ -60,7 +65,9 @@ def strictness(app: Flask, scheme: str) -> dict[str, list[str]]:
     found = {}
     for path in (*BEFORE_FLASK, "/", "/no-such-page"):
         path = path.replace("{css}", app.extensions["static_names"]["app.css"])
-        with app.test_client().get(path, base_url=f"{scheme}://ama.localhost") as answer:
+        with app.test_client().get(
+            path, base_url=f"{scheme}://ama.localhost"
+        ) as answer:
             found[path] = answer.headers.getlist("Strict-Transport-Security")
     return found
 
@@ -70,6 +77,10 @@ def test_what_is_answered_before_flask_is_strict_about_https_too(
 ) -> None:
     once = ["max-age=31536000; includeSubDomains"]
     assert [path for path, said in strictness(told, "http").items() if said] == []
-    assert [path for path, said in strictness(told, "https").items() if said != once] == []
+    assert [
+        path for path, said in strictness(told, "https").items() if said != once
+    ] == []
     public = door_app(public_scheme="https", security_contact=CONTACT)
-    assert [path for path, said in strictness(public, "http").items() if said != once] == []
+    assert [
+        path for path, said in strictness(public, "http").items() if said != once
+    ] == []

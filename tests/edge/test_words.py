@@ -26,7 +26,10 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("moment", "shown"),
     [
-        (NOON - timedelta(minutes=116), '<time datetime="2026-11-23T10:04:00+0000">10:04</time>'),
+        (
+            NOON - timedelta(minutes=116),
+            '<time datetime="2026-11-23T10:04:00+0000">10:04</time>',
+        ),
         (
             NOON - timedelta(days=1),
             '<time datetime="2026-11-22T12:00:00+0000">22 Nov\xa012:00</time>',
@@ -119,7 +122,11 @@ def test_one_line_per_request_with_its_id_and_without_its_secrets(
     app: Flask, config: Config, lines: list[str]
 ) -> None:
     client = app.test_client()
-    client.post(f"/datamart/{config.webhook_token}", base_url="http://hooks.localhost", data=b"{}")
+    client.post(
+        f"/datamart/{config.webhook_token}",
+        base_url="http://hooks.localhost",
+        data=b"{}",
+    )
     client.get(
         "/orders/K7QM2XR94T",
         base_url="http://ama.localhost",
@@ -133,7 +140,9 @@ def test_one_line_per_request_with_its_id_and_without_its_secrets(
     assert "request_id=from-the-proxy-1" in requests[1]
 
 
-@pytest.mark.parametrize("given", ["a\nb-forged-line", "x" * 200, "short", 'quote"quote-quote'])
+@pytest.mark.parametrize(
+    "given", ["a\nb-forged-line", "x" * 200, "short", 'quote"quote-quote']
+)
 def test_a_strange_request_id_is_replaced(customer: Visitor, given: str) -> None:
     environ = {"HTTP_X_REQUEST_ID": given}
     answer = customer.get("/", environ_overrides=environ)
@@ -148,7 +157,8 @@ def test_a_line_break_cannot_forge_a_line(app: Flask, lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "api_secret", "csrf_token", "Authorization", "cookie", "X_API_KEY"]
+    "key",
+    ["password", "api_secret", "csrf_token", "Authorization", "cookie", "X_API_KEY"],
 )
 def test_secrets_never_reach_a_log(app: Flask, lines: list[str], key: str) -> None:
     logs.log.info("saved", **{key: "hunter2-hunter2"})
@@ -160,9 +170,17 @@ def test_json_logs_are_json(app: Flask, config: Config, lines: list[str]) -> Non
 
     logs.configure(dataclasses.replace(config, log_json=True))
     try:
-        handler = next(h for h in logging.getLogger().handlers if h.get_name() == "makola")
+        handler = next(
+            h for h in logging.getLogger().handlers if h.get_name() == "makola"
+        )
         record = logging.LogRecord(
-            "door", logging.INFO, __file__, 1, {"event": "saved\n", "level": "info"}, None, None
+            "door",
+            logging.INFO,
+            __file__,
+            1,
+            {"event": "saved\n", "level": "info"},
+            None,
+            None,
         )
         assert json.loads(handler.format(record))["event"]
     finally:

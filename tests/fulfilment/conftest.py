@@ -34,10 +34,17 @@ def make_desk(
     made: list[sandbox_app.Supplier] = []
 
     def build(
-        profile: str = "documented", *, wallet_pesewas: int = FLOAT_PESEWAS, **knobs: object
+        profile: str = "documented",
+        *,
+        wallet_pesewas: int = FLOAT_PESEWAS,
+        **knobs: object,
     ) -> Desk:
-        store = Store(tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas)
-        made.append(sandbox_app.create_sandbox(store, profile, dropped=httpx.ReadError, **knobs))
+        store = Store(
+            tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas
+        )
+        made.append(
+            sandbox_app.create_sandbox(store, profile, dropped=httpx.ReadError, **knobs)
+        )
         return Desk(app, made[-1], jump)
 
     with app.app_context():
@@ -57,7 +64,9 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def empty(postgres: dict[str, str]) -> Iterator[Database]:
     """A new database beside the tests' own, made as docs/operate.md says."""
     name = f"restored_{secrets.token_hex(4)}_test"
-    admin, store, platform = (urlsplit(postgres[name]) for name in ("admin", "store", "app"))
+    admin, store, platform = (
+        urlsplit(postgres[name]) for name in ("admin", "store", "app")
+    )
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
@@ -65,9 +74,15 @@ def empty(postgres: dict[str, str]) -> Iterator[Database]:
             )
         )
         yield Database(
-            name, *(address._replace(path=name).geturl() for address in (admin, store, platform))
+            name,
+            *(
+                address._replace(path=name).geturl()
+                for address in (admin, store, platform)
+            ),
         )
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )
 
 
 @pytest.fixture
@@ -138,7 +153,9 @@ def _rows(url: str) -> dict[str, int]:
         ).fetchall()
         return {
             name: connection.execute(
-                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", name))
+                sql.SQL("SELECT count(*) FROM {}").format(
+                    sql.Identifier("public", name)
+                )
             ).fetchone()[0]  # type: ignore[index]
             for (name,) in tables
         }

@@ -22,7 +22,9 @@ class Cost:
 
     def reads_of(self, table: str) -> int:
         """SELECTs of this table's own rows."""
-        return sum(bool(re.match(rf"SELECT {table}\.id\b", said)) for said in self.statements)
+        return sum(
+            bool(re.match(rf"SELECT {table}\.id\b", said)) for said in self.statements
+        )
 
 
 @contextmanager

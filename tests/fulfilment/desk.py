@@ -48,11 +48,18 @@ class Desk:
         tenancy.clear()
 
     def place(
-        self, slug: str = "ama", *, network: str = "mtn", gb: int = 1, number: str | None = None
+        self,
+        slug: str = "ama",
+        *,
+        network: str = "mtn",
+        gb: int = 1,
+        number: str | None = None,
     ) -> Order:
         with self.inside(slug):
             line = next(
-                item for item in catalog.shelf() if (item.network, item.mb) == (network, gb * 1024)
+                item
+                for item in catalog.shelf()
+                if (item.network, item.mb) == (network, gb * 1024)
             )
             count = next(_numbers)
             number = number or f"+23324{1_000_000 + count}"
@@ -117,14 +124,20 @@ class Desk:
 
     def settle(self, order: Order, status: str, refund: bool | None = None) -> None:
         """The supplier's person settles an order by hand."""
-        theirs = processing.find(self.sandbox.sandbox, FIRST_ID, self.read(order).order_ref)
+        theirs = processing.find(
+            self.sandbox.sandbox, FIRST_ID, self.read(order).order_ref
+        )
         processing.change_status(self.sandbox.sandbox, theirs, status, refund=refund)
 
     def charges(self, order: Order | None = None) -> list[str]:
         """References the supplier's own charge file says were paid for."""
         lines = charges.read(self.sandbox.sandbox.store.charge_file.path)
         refs = [line["reference"] for line in lines if line["kind"] == "charge"]
-        return refs if order is None else [ref for ref in refs if ref == self.read(order).order_ref]
+        return (
+            refs
+            if order is None
+            else [ref for ref in refs if ref == self.read(order).order_ref]
+        )
 
     def books(self) -> dict[str, int]:
         with tenancy.across_stores():

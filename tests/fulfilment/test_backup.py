@@ -39,10 +39,13 @@ def kept(desk: Desk, app: Flask, command: Command, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+def programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], Path]:
     """Put a program of the test's own on PATH: a shell script, with `$REAL` for the real one's
     folder."""
-    real = list(backup._places("pg_dump"))[-1].parent  # the wheel's, which is as new as the server
+    # the wheel's, which is as new as the server
+    real = list(backup._places("pg_dump"))[-1].parent
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
@@ -72,7 +75,9 @@ def test_a_backup_comes_back_with_every_row(
     looked = command(second, "restore-check")
     assert (looked.exit_code, "BAD" in looked.output) == (0, False), looked.output
     assert "Open orders: 1 processing, 1 queued." in looked.output
-    assert "This is a copy (another database, written again by a restore)" in looked.output
+    assert (
+        "This is a copy (another database, written again by a restore)" in looked.output
+    )
 
 
 def test_what_came_back_is_walled_and_guarded(
@@ -81,7 +86,9 @@ def test_what_came_back_is_walled_and_guarded(
     assert command(at(empty), "restore", kept).exit_code == 0
     with psycopg.connect(empty.store_url, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (0,)
-        (ama,) = connection.execute("SELECT id FROM stores WHERE slug = 'ama'").fetchone() or (0,)
+        (ama,) = connection.execute(
+            "SELECT id FROM stores WHERE slug = 'ama'"
+        ).fetchone() or (0,)
         told = f"{ama}.{signed.mac(f'store:{ama}')}"
         connection.execute("SELECT set_config('makola.store', %s, false)", (told,))
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (1,)
@@ -115,7 +122,8 @@ def test_the_password_is_on_no_command_line(
 ) -> None:
     """Also: the machine's own program on PATH is taken before the wheel's."""
     programs(
-        "pg_dump", f'tr "\\0" " " < /proc/$$/cmdline >> {tmp_path}/told; exec "$REAL/pg_dump" "$@"'
+        "pg_dump",
+        f'tr "\\0" " " < /proc/$$/cmdline >> {tmp_path}/told; exec "$REAL/pg_dump" "$@"',
     )
     assert command(app, "backup", tmp_path / "a.dump").exit_code == 0
     told = (tmp_path / "told").read_text()
@@ -141,7 +149,10 @@ def test_without_a_program_new_enough_it_says_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     said = command(app, "backup", tmp_path / "a.dump")
     assert said.exit_code == 1
-    assert f"{old} is 15" in said.output and "install PostgreSQL's client programs" in said.output
+    assert (
+        f"{old} is 15" in said.output
+        and "install PostgreSQL's client programs" in said.output
+    )
     assert list(tmp_path.glob("a.dump*")) == []
 
 
@@ -170,7 +181,9 @@ def test_a_file_that_is_no_whole_backup_is_not_kept(
     assert list(tmp_path.glob("a.dump*")) == []
 
 
-def test_only_an_empty_database_is_restored_into(kept: Path, app: Flask, command: Command) -> None:
+def test_only_an_empty_database_is_restored_into(
+    kept: Path, app: Flask, command: Command
+) -> None:
     said = command(app, "restore", kept)
     assert (said.exit_code, "has tables already" in said.output) == (1, True)
 
@@ -213,8 +226,12 @@ def test_nothing_that_a_role_may_leave_in_the_database_ends_its_backups(
         with psycopg.connect(postgres["super"], autocommit=True) as connection:
             connection.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
         with psycopg.connect(postgres[role], autocommit=True) as connection:
-            connection.execute("ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC")
-            connection.execute("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC")
+            connection.execute(
+                "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC"
+            )
+            connection.execute(
+                "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC"
+            )
 
 
 def test_half_a_backup_restores_nothing(
@@ -234,11 +251,16 @@ def test_half_a_backup_restores_nothing(
 def test_without_the_owners_address_neither_runs(
     app: Flask, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), database_admin_url=""))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), database_admin_url="")
+    )
     (tmp_path / "a.dump").touch()
     for words in (("backup", tmp_path / "b.dump"), ("restore", tmp_path / "a.dump")):
         said = command(app, *words)
-        assert (said.exit_code, "DATABASE_ADMIN_URL is not set" in said.output) == (2, True)
+        assert (said.exit_code, "DATABASE_ADMIN_URL is not set" in said.output) == (
+            2,
+            True,
+        )
 
 
 DAMAGES = (
@@ -308,7 +330,9 @@ def test_the_check_sees_what_a_restore_could_lose(
     assert command(second, "restore-check").exit_code == 0
 
 
-def test_the_check_knows_every_guard_of_the_tables(app: Flask, postgres: dict[str, str]) -> None:
+def test_the_check_knows_every_guard_of_the_tables(
+    app: Flask, postgres: dict[str, str]
+) -> None:
     with psycopg.connect(postgres["admin"]) as connection:
         found = connection.execute(
             "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"

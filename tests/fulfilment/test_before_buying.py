@@ -39,7 +39,11 @@ def purchases(desk: Desk) -> int:
     """How often the purchase endpoint was called, by our own log."""
     with tenancy.across_stores():
         return len(
-            [line for line in supply.calls(endpoint="purchase") if line.answered_at is not None]
+            [
+                line
+                for line in supply.calls(endpoint="purchase")
+                if line.answered_at is not None
+            ]
         )
 
 
@@ -48,7 +52,9 @@ def balance_reads(desk: Desk) -> int:
         return len(supply.calls(endpoint="balance"))
 
 
-def test_what_the_float_cannot_pay_is_not_even_tried(make_desk: Callable[..., Desk]) -> None:
+def test_what_the_float_cannot_pay_is_not_even_tried(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = make_desk(wallet_pesewas=100)
     order = desk.release()
     desk.work()
@@ -56,7 +62,9 @@ def test_what_the_float_cannot_pay_is_not_even_tried(make_desk: Callable[..., De
     assert purchases(desk) == 0
 
 
-def test_our_own_books_decide_even_when_the_supplier_says_there_is_more(desk: Desk) -> None:
+def test_our_own_books_decide_even_when_the_supplier_says_there_is_more(
+    desk: Desk,
+) -> None:
     with tenancy.across_stores(), transaction():
         ledger.fund_float(-(FLOAT_PESEWAS - COST + 1), "spent elsewhere", SYSTEM)
     order = desk.release()
@@ -64,7 +72,9 @@ def test_our_own_books_decide_even_when_the_supplier_says_there_is_more(desk: De
     assert (desk.read(order).wait_reason, purchases(desk)) == ("float", 0)
 
 
-def test_the_balance_is_read_first_when_the_last_read_is_old_or_the_order_large(desk: Desk) -> None:
+def test_the_balance_is_read_first_when_the_last_read_is_old_or_the_order_large(
+    desk: Desk,
+) -> None:
     desk.release()
     desk.work()
     assert balance_reads(desk) == 1  # never read before
@@ -103,13 +113,19 @@ def test_the_supplier_s_own_refusal_for_lack_of_float_parks_and_refunds_nobody(
     )
     desk.work()
     order = desk.read(order)
-    assert (order.state, order.wait_reason, order.ever_unknown) == ("queued", "float", False)
+    assert (order.state, order.wait_reason, order.ever_unknown) == (
+        "queued",
+        "float",
+        False,
+    )
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
     monkeypatch.undo()
     assert desk.work_until(order, "processing").attempt == 2
 
 
-def test_an_order_on_a_paused_network_waits_and_goes_when_it_is_resumed(desk: Desk) -> None:
+def test_an_order_on_a_paused_network_waits_and_goes_when_it_is_resumed(
+    desk: Desk,
+) -> None:
     order = desk.release()
     with tenancy.across_stores():
         catalog.pause_network("mtn", "backlog", SYSTEM)
@@ -124,7 +140,9 @@ def test_an_order_on_a_paused_network_waits_and_goes_when_it_is_resumed(desk: De
     assert desk.work_until(order, "processing").wait_reason is None
 
 
-def test_an_order_cancelled_in_line_is_never_bought_and_its_row_closes(desk: Desk) -> None:
+def test_an_order_cancelled_in_line_is_never_bought_and_its_row_closes(
+    desk: Desk,
+) -> None:
     order = desk.release()
     with desk.inside("ama"):
         orders.cancel(order.code, AMA)
@@ -184,7 +202,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supplier_link, "_TURN_WAIT_MS", 50)
 
 
-def test_two_purchases_are_never_in_flight_on_one_wallet(desk: Desk, impatient: None) -> None:
+def test_two_purchases_are_never_in_flight_on_one_wallet(
+    desk: Desk, impatient: None
+) -> None:
     order = desk.release()
     with Held(desk):
         desk.work()
@@ -262,11 +282,23 @@ def test_a_timed_read_waits_when_no_call_is_left(desk: Desk, kind: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (NoAnswer("unreachable", "refused"), "the supplier cannot be reached (refused)"),
+        (
+            NoAnswer("unreachable", "refused"),
+            "the supplier cannot be reached (refused)",
+        ),
         (NoAnswer("credentials", "401"), "the supplier refuses our credentials (401)"),
-        (NoAnswer("rate_limited", "429", 20.0), "the supplier's rate limit is used up (429)"),
-        (NoAnswer("broken", "http_500"), "the supplier's answer was an error (http 500)"),
-        (NoAnswer("endpoint_gone", "404"), "the supplier has no such endpoint any more (404)"),
+        (
+            NoAnswer("rate_limited", "429", 20.0),
+            "the supplier's rate limit is used up (429)",
+        ),
+        (
+            NoAnswer("broken", "http_500"),
+            "the supplier's answer was an error (http 500)",
+        ),
+        (
+            NoAnswer("endpoint_gone", "404"),
+            "the supplier has no such endpoint any more (404)",
+        ),
         (
             NoAnswer("unclear", "html"),
             "what came back was not the supplier's own answer, so it says nothing (html)",
@@ -283,13 +315,20 @@ def test_a_balance_that_cannot_be_read_says_why_to_who_asked(
     with tenancy.across_stores():
         row, state = outbox.asked(asked.id), supply.state()
     assert row is not None
-    assert (row.result_ok, row.result_text) == (False, f"The balance could not be read: {says}.")
+    assert (row.result_ok, row.result_text) == (
+        False,
+        f"The balance could not be read: {says}.",
+    )
     assert (state.unreachable_since is not None) == (answer.kind == "unreachable")
-    assert (state.credentials_refused_since is not None) == (answer.kind == "credentials")
+    assert (state.credentials_refused_since is not None) == (
+        answer.kind == "credentials"
+    )
     assert (state.closed_until is not None) == (answer.kind == "rate_limited")
 
 
-@pytest.mark.parametrize("kind", ["credentials", "rate_limited", "unreachable", "broken"])
+@pytest.mark.parametrize(
+    "kind", ["credentials", "rate_limited", "unreachable", "broken"]
+)
 def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: Any
 ) -> None:
@@ -301,7 +340,10 @@ def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
         row, state = outbox.asked(asked.id), supply.state()
     assert row is not None
     said = supplier_link.in_words(NoAnswer(kind, "why"))
-    assert row.result_text == f"The supplier's list could not be read: {said}. Nothing was changed."
+    assert (
+        row.result_text
+        == f"The supplier's list could not be read: {said}. Nothing was changed."
+    )
     assert (state.unreachable_since is not None) == (kind == "unreachable")
     assert (state.credentials_refused_since is not None) == (kind == "credentials")
     assert (state.closed_until is not None) == (kind == "rate_limited")
@@ -369,7 +411,9 @@ def test_without_a_fresh_absent_nothing_is_sent_again(
 
         monkeypatch.setattr(supply, "take_call", take)
     else:
-        monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
+        monkeypatch.setattr(
+            desk.client, "status", lambda _ref: NoAnswer("broken", "500")
+        )
     desk.jump_to_next()
     desk.work()
     now = desk.read(order)
@@ -411,7 +455,8 @@ def test_an_answer_that_is_no_not_found_between_two_of_them_starts_the_proof_ane
 
 
 @pytest.mark.parametrize(
-    ("status", "renewed"), [(NoAnswer("broken", "500"), False), (None, False), (Absent("?"), True)]
+    ("status", "renewed"),
+    [(NoAnswer("broken", "500"), False), (None, False), (Absent("?"), True)],
 )
 def test_a_taken_reference_is_given_up_only_when_the_supplier_denies_it_to_us(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, status: Any, renewed: bool
@@ -419,13 +464,17 @@ def test_a_taken_reference_is_given_up_only_when_the_supplier_denies_it_to_us(
     order = desk.release()
     ref = order.order_ref
     monkeypatch.setattr(
-        desk.client, "submit", lambda _r: Rejected("duplicate_reference", "DUPLICATE", "exists")
+        desk.client,
+        "submit",
+        lambda _r: Rejected("duplicate_reference", "DUPLICATE", "exists"),
     )
     if status is None:
         take = supply.take_call
         monkeypatch.setattr(balance, "too_low_for", lambda *_: False)
         monkeypatch.setattr(
-            supply, "take_call", lambda share, calls=1: 30.0 if share == "other" else take(share)
+            supply,
+            "take_call",
+            lambda share, calls=1: 30.0 if share == "other" else take(share),
         )
     else:
         monkeypatch.setattr(desk.client, "status", lambda _ref: status)
@@ -455,7 +504,12 @@ def test_an_answer_about_another_reference_moves_nothing(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"recipient": "0209999999"}, {"capacity": "5GB"}, {"order_ref": "MK-SOMEBODY-ELSE"}]
+    "wrong",
+    [
+        {"recipient": "0209999999"},
+        {"capacity": "5GB"},
+        {"order_ref": "MK-SOMEBODY-ELSE"},
+    ],
 )
 def test_a_record_that_does_not_fit_the_order_completes_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
@@ -488,7 +542,8 @@ def test_a_supplier_that_forgets_what_it_accepted_is_a_case(
 
 
 @pytest.mark.parametrize(
-    ("kind", "state"), [("never_fulfilled", "processing"), ("unknown_too_long", "submitting")]
+    ("kind", "state"),
+    [("never_fulfilled", "processing"), ("unknown_too_long", "submitting")],
 )
 def test_a_day_without_an_end_is_shown_to_a_person(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, state: str
@@ -498,7 +553,9 @@ def test_a_day_without_an_end_is_shown_to_a_person(
         monkeypatch.setattr(desk.client, "submit", lambda _r: Unknown("read timeout"))
     desk.work()
     if state == "submitting":
-        monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
+        monkeypatch.setattr(
+            desk.client, "status", lambda _ref: NoAnswer("broken", "500")
+        )
     desk.jump(86_000)
     desk.work()
     assert desk.cases() == []
@@ -512,7 +569,9 @@ def test_a_look_up_told_to_wait_is_not_asked_again_before(
 ) -> None:
     order = desk.release()
     desk.work()
-    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("rate_limited", "429", 500.0))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: NoAnswer("rate_limited", "429", 500.0)
+    )
     desk.jump(61)
     desk.work()
     order = desk.read(order)
@@ -527,12 +586,17 @@ def test_a_look_up_with_refused_credentials_stops_purchases(
 ) -> None:
     desk.release()
     desk.work()
-    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("credentials", "401"))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: NoAnswer("credentials", "401")
+    )
     desk.jump(61)
     desk.work()
     second = desk.release()
     desk.work()
-    assert (desk.read(second).state, desk.read(second).wait_reason) == ("queued", "credentials")
+    assert (desk.read(second).state, desk.read(second).wait_reason) == (
+        "queued",
+        "credentials",
+    )
 
 
 @pytest.mark.parametrize(

@@ -147,11 +147,14 @@ def test_it_is_off_unless_it_is_switched_on(
     assert envelopes == []
 
 
-def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_an_order_that_was_ever_unclear_goes_alone(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     made = released(desk, 13)
     ids = [made[3].id, made[4].id]
     tables_owner.execute(
-        "UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)", ids=ids
+        "UPDATE orders SET ever_unknown = true, attempt = 1 WHERE id = ANY(:ids)",
+        ids=ids,
     )
     scarce(5)
     work_one(desk, made[3])
@@ -162,7 +165,9 @@ def test_an_order_that_was_ever_unclear_goes_alone(desk: Desk, envelopes: list[l
     assert states(desk, made)[4] == "queued"
 
 
-def test_orders_of_a_paused_network_are_left_out(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_orders_of_a_paused_network_are_left_out(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     at = [desk.release(network="at") for _ in range(2)]
     made = released(desk, 10)
     catalog.pause_network("at", "backlog", SYSTEM)
@@ -239,7 +244,8 @@ def test_one_bad_line_is_refused_alone_and_the_others_go_on(
 ) -> None:
     made = released(desk, 11)
     tables_owner.execute(
-        "UPDATE orders SET recipient_msisdn = '+233441234567' WHERE id = :id", id=made[4].id
+        "UPDATE orders SET recipient_msisdn = '+233441234567' WHERE id = :id",
+        id=made[4].id,
     )
     scarce(9)
     work_one(desk, made[0])
@@ -255,13 +261,19 @@ def test_a_line_whose_reference_is_taken_breaks_the_rest_and_each_is_settled_by_
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = make_desk(
-        "published", bulk="on", bulk_alias="on", products=("YELLOW", "TELECEL", "AT_PREMIUM")
+        "published",
+        bulk="on",
+        bulk_alias="on",
+        products=("YELLOW", "TELECEL", "AT_PREMIUM"),
     )
     sent = watched(desk, monkeypatch)
     made = released(desk, 10)
     desk.client.submit(
         PurchaseRequest(
-            made[3].order_ref, made[3].product_name, made[3].capacity, made[3].recipient_msisdn
+            made[3].order_ref,
+            made[3].product_name,
+            made[3].capacity,
+            made[3].recipient_msisdn,
         )
     )
     scarce(5)
@@ -294,7 +306,9 @@ def test_a_supplier_without_bulk_is_asked_once_at_each_path_and_then_served_one_
     assert len(sent) == 3
 
 
-def test_two_batches_of_a_window_cost_two_calls(desk: Desk, envelopes: list[list[str]]) -> None:
+def test_two_batches_of_a_window_cost_two_calls(
+    desk: Desk, envelopes: list[list[str]]
+) -> None:
     made = released(desk, 20)
     scarce(3)  # one of them reads the balance
     work_one(desk, made[0])

@@ -66,7 +66,9 @@ def story(
     """Play an order whose first purchase was lost, with a change of the clock before one of its
     steps, to its delivery."""
 
-    def play(clock_change_at: int = -1, by: float = 0.0, *, relay_sees: bool = True) -> Story:
+    def play(
+        clock_change_at: int = -1, by: float = 0.0, *, relay_sees: bool = True
+    ) -> Story:
         desk, watch, told = make_desk(dedupe=False), watching(), Story()
         desk.plan("drop_before", times=1)
         submit, began = desk.client.submit, clock.steady_s()
@@ -185,7 +187,9 @@ def test_what_is_due_tomorrow_stays_due_tomorrow(
     assert found is not None
     assert (round(found.seconds), found.rows) == (by, 1)
     assert abs(until_due_s(order) - before_s) < 5
-    assert desk.read(order).completed_at == completed_at, "what people were told stays as it was"
+    assert desk.read(order).completed_at == completed_at, (
+        "what people were told stays as it was"
+    )
 
 
 @pytest.mark.parametrize("by", LEAPS)
@@ -229,7 +233,9 @@ def test_a_balance_read_between_the_clock_change_and_the_look_is_of_now(
     assert abs((clock.now() - read_at).total_seconds()) < 5
 
 
-def test_two_relays_move_everything_once(desk: Desk, set_clock: Callable[[float], None]) -> None:
+def test_two_relays_move_everything_once(
+    desk: Desk, set_clock: Callable[[float], None]
+) -> None:
     one, other, order = watching(), watching(), desk.release()
     due_at = row_of(order).due_at
     desk.jump(30)
@@ -237,7 +243,9 @@ def test_two_relays_move_everything_once(desk: Desk, set_clock: Callable[[float]
     assert look(one) is not None
     assert look(other) is None
     assert look(one) is None
-    assert abs(row_of(order).due_at - due_at - timedelta(hours=1)) < timedelta(seconds=1)
+    assert abs(row_of(order).due_at - due_at - timedelta(hours=1)) < timedelta(
+        seconds=1
+    )
 
 
 def test_a_relay_that_starts_after_the_clock_change_sees_it(
@@ -291,7 +299,9 @@ def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease
     assert look(watch) is not None
     row = row_of(order)
     assert row.lease_until is not None
-    assert (row.lease_until - clock.now()).total_seconds() <= config.current().job_timeout_s
+    assert (
+        row.lease_until - clock.now()
+    ).total_seconds() <= config.current().job_timeout_s
 
 
 def test_news_between_a_clock_change_forward_and_the_look_is_not_put_off_with_its_row(
@@ -329,7 +339,9 @@ def test_a_timer_whose_last_time_is_in_the_future_asks_again(
     def asked() -> int:
         return len(
             db.session.scalars(
-                select(outbox.OutboxRow).where(outbox.OutboxRow.kind == "refresh_balance")
+                select(outbox.OutboxRow).where(
+                    outbox.OutboxRow.kind == "refresh_balance"
+                )
             ).all()
         )
 
@@ -345,7 +357,10 @@ def test_a_timer_whose_last_time_is_in_the_future_asks_again(
 
 @pytest.mark.slow(seconds=4)
 def test_the_relay_looks_at_the_clocks(
-    app: Flask, desk: Desk, set_clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    desk: Desk,
+    set_clock: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = desk.release()
     monkeypatch.setattr(relay, "round_once", lambda _connection: 0)

@@ -42,7 +42,9 @@ HERE = Place("10.0.0.1", "portal")
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
     """The long-running commands take the signals of their process over; they are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -56,7 +58,8 @@ def command(app: Flask) -> Callable[..., Result]:
 
 def verdicts(output: str) -> dict[str, str]:
     rows = re.findall(
-        r"(?m)^(GET \S+) +(works|gone|broken|refused|unreachable|no information) ", output
+        r"(?m)^(GET \S+) +(works|gone|broken|refused|unreachable|no information) ",
+        output,
     )
     return dict(rows)
 
@@ -77,7 +80,8 @@ QUIRKS = {"GET /v1/capacities": "gone", "GET /v1/statistics": "broken"}
 
 
 @pytest.mark.parametrize(
-    ("profile", "different"), [("documented", {}), ("published", QUIRKS), ("forwarding", QUIRKS)]
+    ("profile", "different"),
+    [("documented", {}), ("published", QUIRKS), ("forwarding", QUIRKS)],
 )
 def test_check_says_which_endpoint_works(
     make_desk: Callable[..., Desk],
@@ -127,14 +131,21 @@ def test_check_of_a_supplier_that_is_away_says_so_for_each_endpoint(
     assert verdicts(result.output) == dict.fromkeys(WORKS, "unreachable")
 
 
-def test_check_with_wrong_keys_says_refused(desk: Desk, command: Callable[..., Result]) -> None:
+def test_check_with_wrong_keys_says_refused(
+    desk: Desk, command: Callable[..., Result]
+) -> None:
     desk.plan("http_401", endpoint="any", times=20)
     assert set(verdicts(command("supplier", "check").output).values()) == {"refused"}
 
 
-def test_sync_reads_the_list_and_applies_it(desk: Desk, command: Callable[..., Result]) -> None:
+def test_sync_reads_the_list_and_applies_it(
+    desk: Desk, command: Callable[..., Result]
+) -> None:
     result = command("supplier", "sync")
-    assert (result.exit_code, f"{PRODUCTS['documented']} products read" in result.output) == (
+    assert (
+        result.exit_code,
+        f"{PRODUCTS['documented']} products read" in result.output,
+    ) == (
         0,
         True,
     )
@@ -163,7 +174,9 @@ def test_a_list_that_cannot_be_had_changes_nothing_and_says_why(
     assert "Nothing was changed." in result.output
     with tenancy.across_stores():
         report = catalog.last_sync()
-        assert before == [(b.id, b.active, b.cost_pesewas) for b in catalog.all_bundles()]
+        assert before == [
+            (b.id, b.active, b.cost_pesewas) for b in catalog.all_bundles()
+        ]
         link = supply.state()
     assert report is not None
     assert not report.ok
@@ -233,12 +246,18 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
     nothing_yet: None, desk: Desk, command: Callable[..., Result], people: Path
 ) -> None:
     first = command("seed", "--demo", "--passwords-file", people)
-    assert (first.exit_code, f"{PRODUCTS['documented']} products read" in first.output) == (0, True)
+    assert (
+        first.exit_code,
+        f"{PRODUCTS['documented']} products read" in first.output,
+    ) == (0, True)
 
     def rows() -> tuple[Any, ...]:
         with tenancy.across_stores():
             return (
-                [store.slug for store in db.session.scalars(select(Store).order_by(Store.slug))],
+                [
+                    store.slug
+                    for store in db.session.scalars(select(Store).order_by(Store.slug))
+                ],
                 ledger.books().postings,
                 ledger.platform_balances()["supplier_float"],
                 db.session.scalar(select(func.count()).select_from(users.User)),
@@ -249,9 +268,15 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
     for slug in ("ama", "kofi"):
         with desk.inside(slug):
             assert ledger.wallet().available_pesewas == seeds.DEMO_WALLET_PESEWAS
-            assert {line.network for line in catalog.shelf()} == {"mtn", "telecel", "at"}
+            assert {line.network for line in catalog.shelf()} == {
+                "mtn",
+                "telecel",
+                "at",
+            }
         assert (
-            logging_in.authenticate(PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE)
+            logging_in.authenticate(
+                PEOPLE[slug]["email"], PEOPLE[slug]["password"], HERE
+            )
             is not None
         )
     before = rows()
@@ -278,8 +303,14 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
         json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}})
     )
     command("seed", "--demo", "--passwords-file", people)
-    assert logging_in.authenticate(PEOPLE["ama"]["email"], "another password", HERE) is not None
-    assert logging_in.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE) is None
+    assert (
+        logging_in.authenticate(PEOPLE["ama"]["email"], "another password", HERE)
+        is not None
+    )
+    assert (
+        logging_in.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE)
+        is None
+    )
     assert users.login_of(token, "portal") is None
 
 
@@ -301,7 +332,8 @@ def test_the_demo_with_no_call_left_makes_the_shops_without_a_list(
 ) -> None:
     supply.close_until(clock.after(60))
     assert (
-        command("seed", "--demo", "--passwords-file", people).output == "Demo rows are in place.\n"
+        command("seed", "--demo", "--passwords-file", people).output
+        == "Demo rows are in place.\n"
     )
     with tenancy.across_stores():
         assert supply.calls() == []
@@ -330,13 +362,19 @@ def test_the_owner_s_password_may_come_from_a_file_and_is_not_printed_then(
     assert PEOPLE["owner"]["password"] not in result.output
     with app.app_context():
         assert (
-            logging_in.authenticate(PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE)
+            logging_in.authenticate(
+                PEOPLE["owner"]["email"], PEOPLE["owner"]["password"], HERE
+            )
             is not None
         )
 
 
 def test_a_file_with_another_password_changes_nothing_and_says_which_command_does(
-    nothing_yet: None, app: Flask, command: Callable[..., Result], people: Path, tmp_path: Path
+    nothing_yet: None,
+    app: Flask,
+    command: Callable[..., Result],
+    people: Path,
+    tmp_path: Path,
 ) -> None:
     email, old = PEOPLE["owner"]["email"], PEOPLE["owner"]["password"]
     command("seed", "--owner-only", "--passwords-file", people)
@@ -371,7 +409,9 @@ def test_a_file_with_a_password_that_cannot_be_used_is_refused_with_a_sentence(
 ) -> None:
     file = tmp_path / "weak.json"
     file.write_text(
-        json.dumps({**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}})
+        json.dumps(
+            {**PEOPLE, "owner": {"email": "owner@shop.example", "password": "password"}}
+        )
     )
     said = command(*words, "--passwords-file", file)
     assert (
@@ -408,7 +448,8 @@ def test_the_relay_runs_until_it_is_told_to_stop(
         rounds.append(1)
         if len(rounds) == 2:
             signal.raise_signal(signal.SIGTERM)
-        return config.current().relay_batch  # a full batch: the next round comes at once
+        # a full batch: the next round comes at once
+        return config.current().relay_batch
 
     monkeypatch.setattr(relay, "round_once", round_once)
     assert command("relay").exit_code == 0
@@ -434,7 +475,10 @@ def test_a_relay_whose_database_is_down_goes_on_when_it_is_back(
 
 
 def test_the_worker_command_works_on_the_valkey_of_the_settings(
-    app: Flask, command: Callable[..., Result], valkey: str, monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    command: Callable[..., Result],
+    valkey: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[tuple[Flask, str]] = []
     monkeypatch.setattr(worker, "run", lambda app_, url: given.append((app_, url)))

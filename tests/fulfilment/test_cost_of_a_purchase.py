@@ -108,7 +108,9 @@ def test_each_step_of_a_purchase_stays_within_its_limits(road: Road) -> None:
     assert found.keys() == LIMITS.keys()
 
 
-def test_a_counter_that_counts_nothing_is_seen(desk: Desk, run_twice: Callable[[], Cost]) -> None:
+def test_a_counter_that_counts_nothing_is_seen(
+    desk: Desk, run_twice: Callable[[], Cost]
+) -> None:
     cost = run_twice()
     assert (cost.commits, len(cost.statements) >= 2, cost.reads_of("orders") >= 1) == (
         1,

@@ -34,7 +34,11 @@ def test_the_road_from_process_to_completed(desk: Desk) -> None:
     order = desk.work_until(order, "completed")
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, 0)
     books = desk.books()
-    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - COST, 0)
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (
+        0,
+        AGENT - COST,
+        0,
+    )
     assert desk.charges() == [order.order_ref]
     assert desk.cases() == []
 
@@ -96,7 +100,9 @@ def test_a_request_lost_before_the_charge_is_sent_again_only_after_proof(
     resent = order.claimed_at
     settings = config.current()
     assert resent is not None
-    assert (resent - claimed).total_seconds() >= settings.grace_s + settings.absence_gap_s
+    assert (
+        resent - claimed
+    ).total_seconds() >= settings.grace_s + settings.absence_gap_s
 
 
 def test_a_worker_killed_between_claim_and_call_leaves_an_order_that_is_looked_up(
@@ -144,7 +150,9 @@ def test_a_refusal_gives_the_money_back_at_once_and_once(
     assert desk.charges() == []
 
 
-@pytest.mark.parametrize("kind", ["invalid", "insufficient_balance", "duplicate_reference"])
+@pytest.mark.parametrize(
+    "kind", ["invalid", "insufficient_balance", "duplicate_reference"]
+)
 def test_a_refusal_after_an_unclear_attempt_proves_nothing(
     make_desk: Callable[..., Desk], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +164,9 @@ def test_a_refusal_after_an_unclear_attempt_proves_nothing(
     desk.work()
     from integrations.ports import Rejected
 
-    monkeypatch.setattr(desk.client, "submit", lambda _r: Rejected(kind, kind.upper(), "no"))  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        desk.client, "submit", lambda _r: Rejected(kind, kind.upper(), "no")
+    )  # type: ignore[arg-type]
     for _ in range(12):
         desk.jump_to_next()
         desk.work()
@@ -168,12 +178,16 @@ def test_a_refusal_after_an_unclear_attempt_proves_nothing(
     assert desk.wallet()[1] == AGENT
 
 
-def test_a_duplicate_of_ours_is_adopted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_of_ours_is_adopted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = desk.release()
     from integrations.ports import PurchaseRequest
 
     desk.client.submit(
-        PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn)
+        PurchaseRequest(
+            order.order_ref, order.product_name, order.capacity, order.recipient_msisdn
+        )
     )
     desk.work()
     assert desk.read(order).state == "processing"
@@ -189,7 +203,9 @@ def test_a_duplicate_of_a_stranger_gets_a_new_reference(desk: Desk) -> None:
     order = desk.release()
     with tenancy.across_stores(), transaction() as session:
         session.execute(
-            update(Order).where(Order.id == order.id).values(order_ref=STRANGER_REFERENCE)
+            update(Order)
+            .where(Order.id == order.id)
+            .values(order_ref=STRANGER_REFERENCE)
         )
     order = desk.work_until(order, "processing")
     assert order.order_ref != STRANGER_REFERENCE
@@ -229,7 +245,10 @@ def test_refused_credentials_stop_purchases_and_refund_nobody(desk: Desk) -> Non
         assert supply.state().credentials_refused_since is not None
     second = desk.release()
     desk.work()
-    assert (desk.read(second).state, desk.read(second).wait_reason) == ("queued", "credentials")
+    assert (desk.read(second).state, desk.read(second).wait_reason) == (
+        "queued",
+        "credentials",
+    )
     assert desk.work_until(order, "processing").attempt == 2
 
 
@@ -242,7 +261,9 @@ def test_five_unclear_answers_open_the_breaker(desk: Desk) -> None:
     assert desk.charges() == []
 
 
-def test_nobody_listening_is_not_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_listening_is_not_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from integrations.ports import NotSent
 
     order = desk.release()
@@ -291,7 +312,9 @@ def test_failed_for_a_day_gives_the_money_back(desk: Desk) -> None:
     order = desk.work_until(order, "refunded")
     assert failed_at is not None
     assert order.final_at is not None
-    assert (order.final_at - failed_at).total_seconds() >= config.current().failed_watch_s
+    assert (
+        order.final_at - failed_at
+    ).total_seconds() >= config.current().failed_watch_s
     assert desk.wallet() == (WALLET_PESEWAS, 0)
     assert desk.cases() == [
         "supplier_money"
@@ -358,7 +381,9 @@ def test_an_answer_about_another_number_moves_nothing(
     monkeypatch.setattr(
         desk.client,
         "submit",
-        lambda r: Accepted("pending", "pending", recipient="0209999999", order_ref=r.order_ref),
+        lambda r: Accepted(
+            "pending", "pending", recipient="0209999999", order_ref=r.order_ref
+        ),
     )
     desk.work()
     order = desk.read(order)
@@ -367,7 +392,9 @@ def test_an_answer_about_another_number_moves_nothing(
     assert desk.cases() == ["wrong_answer"]
 
 
-def test_a_charge_off_the_quote_is_booked_as_variance_and_shown_to_a_person(desk: Desk) -> None:
+def test_a_charge_off_the_quote_is_booked_as_variance_and_shown_to_a_person(
+    desk: Desk,
+) -> None:
     from integrations.ports import Accepted
 
     order = desk.release()
@@ -408,7 +435,9 @@ def test_an_unseen_word_changes_nothing_and_asks_a_person(
     order = desk.release()
     desk.work()
     monkeypatch.setattr(
-        desk.client, "status", lambda ref: Found(ref, "processing", "teleported", needs_person=True)
+        desk.client,
+        "status",
+        lambda ref: Found(ref, "processing", "teleported", needs_person=True),
     )
     desk.jump_to_next()
     desk.work()
@@ -492,7 +521,10 @@ def test_a_purchase_that_lands_late_is_seen_before_it_is_sent_again(
     if order.state == "queued":
         desk.client.submit(
             PurchaseRequest(
-                order.order_ref, order.product_name, order.capacity, order.recipient_msisdn
+                order.order_ref,
+                order.product_name,
+                order.capacity,
+                order.recipient_msisdn,
             )
         )
         desk.work_until(order, "processing")
@@ -511,7 +543,9 @@ def test_the_look_up_ladder_is_the_one_written_down(desk: Desk) -> None:
         looked = desk.read(order).looked_at
         assert looked is not None
         seen.append((looked - start).total_seconds())
-    for age, rung in zip(seen, (60, 120, 300, 600, 1200, 1800, 3600, 7200), strict=True):
+    for age, rung in zip(
+        seen, (60, 120, 300, 600, 1200, 1800, 3600, 7200), strict=True
+    ):
         assert (
             rung * (0.95 if rung > 3_600 else 1) <= age <= rung * 1.2 + 10
         )  # the hourly step has ±10 % jitter

@@ -43,7 +43,9 @@ FLOWS_S = 100
 
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(config, "_current", replace(config.current(), rate_calls=100_000))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), rate_calls=100_000)
+    )
     return make_desk(dedupe=False, webhooks=False, rate_limit=100_000)
 
 
@@ -62,7 +64,16 @@ def supplier_url(desk: Desk) -> Iterator[str]:
 @contextmanager
 def supervised(environ: dict[str, str], folder: Path) -> Iterator[None]:
     """Relay and workers as they run in production, ended gently."""
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "supervise", "--workers", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "flask",
+        "--app",
+        "wsgi",
+        "supervise",
+        "--workers",
+        "2",
+    ]
     with (folder / "supervise.log").open("w") as log:
         process = subprocess.Popen(
             command, env=environ, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
@@ -75,7 +86,9 @@ def supervised(environ: dict[str, str], folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def environ(elsewhere: Database, supplier_url: str, valkey: str, tmp_path: Path) -> dict[str, str]:
+def environ(
+    elsewhere: Database, supplier_url: str, valkey: str, tmp_path: Path
+) -> dict[str, str]:
     """What a person on the new machine sets."""
     told = replace(
         config.current(),
@@ -89,9 +102,16 @@ def environ(elsewhere: Database, supplier_url: str, valkey: str, tmp_path: Path)
         time_scale=SCALE,
         instance_dir=str(tmp_path / "instance"),
     )
-    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environ = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG")
+        if name in os.environ
+    }
     for field in fields(config.Config):
-        if "env" in field.metadata and (value := getattr(told, field.name)) not in ("", None):
+        if "env" in field.metadata and (value := getattr(told, field.name)) not in (
+            "",
+            None,
+        ):
             environ[field.metadata["env"]] = (
                 str(int(value)) if isinstance(value, bool) else str(value)
             )
@@ -146,7 +166,9 @@ def charged(desk: Desk) -> Counter[str]:
 
 def states(database: Database) -> dict[str, str]:
     with psycopg.connect(database.admin_url) as connection:
-        return dict(connection.execute("SELECT order_ref, state FROM orders").fetchall())
+        return dict(
+            connection.execute("SELECT order_ref, state FROM orders").fetchall()
+        )
 
 
 @pytest.mark.slow(seconds=65)
@@ -184,9 +206,9 @@ def test_the_restore_drill(
         step(desk, order)
     before = charged(desk)
     assert set(before.values()) == {1}
-    assert {order.order_ref for order in (completed, accepted, unclear, *queued, pending)} <= set(
-        before
-    )
+    assert {
+        order.order_ref for order in (completed, accepted, unclear, *queued, pending)
+    } <= set(before)
 
     for reference in before:  # delivered while nobody of ours was there to hear of it
         theirs = processing.find(desk.sandbox.sandbox, FIRST_ID, reference)
@@ -199,11 +221,14 @@ def test_the_restore_drill(
     restored = states(elsewhere)
     assert {restored[order.order_ref] for order in queued} == {"queued"}
     lost = set(before) - set(restored)
-    assert len(lost) >= 2, "no order came after the backup: nothing was lost that could be missed"
+    assert len(lost) >= 2, (
+        "no order came after the backup: nothing was lost that could be missed"
+    )
 
     with supervised(environ, tmp_path):
         until(lambda: "queued" not in states(elsewhere).values(), FLOWS_S)
-        with second.app_context():  # the agent sees the order as new and processes it again
+        # the agent sees the order as new and processes it again
+        with second.app_context():
             with desk.inside("ama"):
                 orders.release(pending.code, AMA)
             db.session.remove()
@@ -214,7 +239,9 @@ def test_the_restore_drill(
         assert charged(desk) == before, "bought again"
     monkeypatch.setitem(second.extensions, "supplier", desk.client)
     lines = charges.read(desk.sandbox.sandbox.store.charge_file.path)
-    missing = sum(abs(line["amount_pesewas"]) for line in lines if line["reference"] in lost)
+    missing = sum(
+        abs(line["amount_pesewas"]) for line in lines if line["reference"] in lost
+    )
     said = command(second, "supplier", "balance")
     assert command(second, "prove", "--whole").exit_code == 0
     assert (

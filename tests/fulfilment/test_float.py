@@ -47,14 +47,18 @@ def move_theirs(desk: Desk, pesewas: int) -> None:
     """Money moves at the supplier without any order: the owner funds, or it takes something."""
     with desk.sandbox.sandbox.store.change() as changed:
         kind = "fund" if pesewas > 0 else "charge"
-        move_money(changed, FIRST_ID, kind, "admin", None, pesewas, clock.now().timestamp())
+        move_money(
+            changed, FIRST_ID, kind, "admin", None, pesewas, clock.now().timestamp()
+        )
 
 
 def set_float(pesewas: int) -> None:
     """Our books say so much."""
     with tenancy.across_stores(), transaction():
         ledger.fund_float(
-            pesewas - ledger.platform_balances()["supplier_float"], "moved for a test", SYSTEM
+            pesewas - ledger.platform_balances()["supplier_float"],
+            "moved for a test",
+            SYSTEM,
         )
 
 
@@ -116,7 +120,9 @@ def bought(desk: Desk) -> list[str]:
 # What a purchase tells
 
 
-def test_the_balance_told_with_a_purchase_is_judged_after_its_own_charge(desk: Desk) -> None:
+def test_the_balance_told_with_a_purchase_is_judged_after_its_own_charge(
+    desk: Desk,
+) -> None:
     desk.release()
     desk.work()
     assert reads() == ["fits (told with a purchase)", "fits"]
@@ -138,13 +144,21 @@ def test_a_purchase_counts_as_a_fresh_read(desk: Desk) -> None:
     assert asked(desk) == 2
 
 
-@pytest.mark.parametrize("told", [FLOAT_PESEWAS - COST - 2, FLOAT_PESEWAS - COST + 2, 0, 10**9])
+@pytest.mark.parametrize(
+    "told", [FLOAT_PESEWAS - COST - 2, FLOAT_PESEWAS - COST + 2, 0, 10**9]
+)
 def test_a_balance_told_with_a_purchase_that_does_not_fit_is_a_break_like_any_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, told: int
 ) -> None:
     def answer(request: PurchaseRequest) -> Accepted:
         return Accepted(
-            "pending", "pending", None, COST, told, request.recipient_msisdn, request.order_ref
+            "pending",
+            "pending",
+            None,
+            COST,
+            told,
+            request.recipient_msisdn,
+            request.order_ref,
         )
 
     monkeypatch.setattr(desk.client, "submit", answer)
@@ -153,7 +167,9 @@ def test_a_balance_told_with_a_purchase_that_does_not_fit_is_a_break_like_any_ot
     desk.work()
     assert desk.read(order).state == "processing"
     assert "than expected" in reads()[0] and "seen once" in reads()[0]
-    assert desk.books()["supplier_float"] == FLOAT_PESEWAS - COST, "no money moves by itself"
+    assert desk.books()["supplier_float"] == FLOAT_PESEWAS - COST, (
+        "no money moves by itself"
+    )
     assert desk.cases() == []
 
 
@@ -163,19 +179,25 @@ def test_the_lines_of_an_envelope_are_judged_once_after_the_last_of_them(
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     made = [desk.release(("ama", "kofi")[n % 2]) for n in range(10)]
     with tenancy.across_stores(), transaction():
-        supply.locked_state().purchase_calls = [clock.now()] * (config.current().rate_calls - 5)
+        supply.locked_state().purchase_calls = [clock.now()] * (
+            config.current().rate_calls - 5
+        )
     look(desk, made[0])
     assert states(desk, made) == ["processing"] * 10
     with tenancy.across_stores():
         told = [
-            read for read in balances.newest(9) if read.verdict.endswith("(told with a purchase)")
+            read
+            for read in balances.newest(9)
+            if read.verdict.endswith("(told with a purchase)")
         ]
     assert [(read.verdict, read.float_pesewas) for read in told] == [
         ("fits (told with a purchase)", FLOAT_PESEWAS - 10 * COST)
     ]
 
 
-def test_a_refusal_for_lack_of_float_tells_the_balance(make_desk: Callable[..., Desk]) -> None:
+def test_a_refusal_for_lack_of_float_tells_the_balance(
+    make_desk: Callable[..., Desk],
+) -> None:
     """The supplier's wallet went down since the last read: its refusal says so, and nobody asks
     twice."""
     desk = make_desk(wallet_pesewas=FLOAT_PESEWAS)
@@ -218,14 +240,19 @@ def test_the_supplier_s_silent_refund_is_seen_and_booked(desk: Desk) -> None:
     desk.settle(order, "failed", refund=True)
     desk.work_until(order, "failed")
     assert ask(desk) == "Balance read: fits: money came back for 1 failed order."
-    assert (desk.books()["supplier_float"], desk.books()["in_flight"]) == (FLOAT_PESEWAS, 0)
+    assert (desk.books()["supplier_float"], desk.books()["in_flight"]) == (
+        FLOAT_PESEWAS,
+        0,
+    )
     desk.settle(order, "successful")  # taken up again, and charged again
     assert ask(desk) == "Balance read: fits."
     desk.work_until(order, "completed")
     assert (desk.books()["supplier_float"], desk.cases()) == (FLOAT_PESEWAS - COST, [])
 
 
-def test_a_lost_refund_is_found_before_anybody_is_asked_about_funding(desk: Desk) -> None:
+def test_a_lost_refund_is_found_before_anybody_is_asked_about_funding(
+    desk: Desk,
+) -> None:
     """Reversed without a webhook: the next read asks the order, whose own answer books the
     money."""
     order = desk.release()
@@ -239,7 +266,9 @@ def test_a_lost_refund_is_found_before_anybody_is_asked_about_funding(desk: Desk
     assert desk.cases() == []
 
 
-def test_a_late_success_after_a_refund_is_found_by_the_money_it_took(desk: Desk) -> None:
+def test_a_late_success_after_a_refund_is_found_by_the_money_it_took(
+    desk: Desk,
+) -> None:
     order = desk.release()
     desk.work()
     desk.settle(order, "reversed")
@@ -264,12 +293,16 @@ def stopped(desk: Desk) -> None:
     assert desk.cases() == ["unexpected_charge"]
 
 
-def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(desk: Desk) -> None:
+def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(
+    desk: Desk,
+) -> None:
     sent = desk.release()
     desk.work()
     with capture_logs() as logs:
         stopped(desk)
-    assert [line["log_level"] for line in logs if "buying is stopped" in line["event"]] == ["error"]
+    assert [
+        line["log_level"] for line in logs if "buying is stopped" in line["event"]
+    ] == ["error"]
     waiting = [desk.release() for _ in range(2)]
     look(desk, *waiting)
     for order in map(desk.read, waiting):
@@ -289,7 +322,9 @@ def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(desk: De
     move_theirs(desk, COST)
     with capture_logs() as logs:
         assert ask(desk) == "Balance read: fits."
-    assert [line["log_level"] for line in logs if "buying goes on" in line["event"]] == ["warning"]
+    assert [
+        line["log_level"] for line in logs if "buying goes on" in line["event"]
+    ] == ["warning"]
     assert desk.cases() == []
     assert all(row_of(order).due_at <= clock.now() for order in waiting), (
         "nobody waits for the next minute"
@@ -332,7 +367,9 @@ def test_no_purchase_touches_the_reserve_and_the_first_to_wait_is_logged(
         desk.work()
     assert states(desk, made) == ["processing"] * 2 + ["queued"] * 3
     assert {desk.read(order).wait_reason for order in made[2:]} == {"float"}
-    assert [line["log_level"] for line in logs if "float too low" in line["event"]] == ["warning"]
+    assert [line["log_level"] for line in logs if "float too low" in line["event"]] == [
+        "warning"
+    ]
     reserve(2_000 - 3 * COST)
     desk.jump(61)
     desk.work()
@@ -405,10 +442,18 @@ def test_money_that_returns_wakes_as_many_as_it_pays_for_oldest_first(
     assert due(made) == [True, True, False, True, False]
     assert in_line(desk) == [made[0].id, made[1].id, made[3].id]
     desk.work()
-    assert states(desk, made) == ["processing", "processing", "queued", "processing", "queued"]
+    assert states(desk, made) == [
+        "processing",
+        "processing",
+        "queued",
+        "processing",
+        "queued",
+    ]
 
 
-def test_a_confirmed_funding_wakes_those_who_waited_for_it(make_desk: Callable[..., Desk]) -> None:
+def test_a_confirmed_funding_wakes_those_who_waited_for_it(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk, made = short_of_float(make_desk, [1, 1, 1])
     move_theirs(desk, 2 * COST)
     ask(desk)
@@ -450,7 +495,9 @@ def test_a_funding_is_booked_whole_when_its_owner_says_so_and_no_order_is_taken_
     assert desk.books()["supplier_float"] == FLOAT_PESEWAS - COST + 70_000
 
 
-def test_a_funding_without_what_may_have_come_back_leaves_that_to_the_orders(desk: Desk) -> None:
+def test_a_funding_without_what_may_have_come_back_leaves_that_to_the_orders(
+    desk: Desk,
+) -> None:
     case = funded_while_an_order_may_be_given_back(desk)
     with tenancy.across_stores():
         for other in (70_000 - 1, 70_001, COST):
@@ -461,7 +508,9 @@ def test_a_funding_without_what_may_have_come_back_leaves_that_to_the_orders(des
     assert ask(desk) == "Balance read: fits: money came back for 1 failed order."
 
 
-def test_a_booked_refund_wakes_those_who_waited_for_it(make_desk: Callable[..., Desk]) -> None:
+def test_a_booked_refund_wakes_those_who_waited_for_it(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = both_hold(make_desk, COST + 10)
     bought = desk.release()
     desk.work()
@@ -535,13 +584,17 @@ def test_an_older_order_that_cannot_go_now_holds_up_nobody(
     if why == "no call left":
         assert waits
         with tenancy.across_stores(), transaction():
-            supply.locked_state().purchase_calls = [clock.now()] * config.current().rate_calls
+            supply.locked_state().purchase_calls = [
+                clock.now()
+            ] * config.current().rate_calls
         assert not balance.older_goes_first(young)
     else:
         assert not waits
 
 
-def test_a_row_some_job_is_at_is_not_woken_beside_it(make_desk: Callable[..., Desk]) -> None:
+def test_a_row_some_job_is_at_is_not_woken_beside_it(
+    make_desk: Callable[..., Desk],
+) -> None:
     """Its own read found the money: woken as well, it would be looked at again and again."""
     _, (order,) = short_of_float(make_desk, [1])
     with tenancy.across_stores():
@@ -583,7 +636,9 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
     monkeypatch.setattr(orders, "look_at_source", the_older_dawdles)
     monkeypatch.setattr(balance, "older_goes_first", yielded)
     with tenancy.across_stores():
-        leases = {row_id: (row_id, lease_no) for row_id, lease_no in outbox.lease_due(10)}
+        leases = {
+            row_id: (row_id, lease_no) for row_id, lease_no in outbox.lease_due(10)
+        }
 
     def work(order: Order) -> None:
         with desk.app.app_context():
@@ -612,14 +667,23 @@ def test_a_charge_off_the_quote_is_booked_as_said_and_a_person_is_asked(
 ) -> None:
     def answer(request: PurchaseRequest) -> Accepted:
         return Accepted(
-            "pending", "pending", None, amount, None, request.recipient_msisdn, request.order_ref
+            "pending",
+            "pending",
+            None,
+            amount,
+            None,
+            request.recipient_msisdn,
+            request.order_ref,
         )
 
     with monkeypatch.context() as lying:
         lying.setattr(desk.client, "submit", answer)
         order = desk.release()
         desk.work()
-    assert (desk.read(order).state, desk.read(order).charged_pesewas) == ("processing", amount)
+    assert (desk.read(order).state, desk.read(order).charged_pesewas) == (
+        "processing",
+        amount,
+    )
     assert desk.cases() == ["amount_differs"]
     assert desk.books()["supplier_float"] == FLOAT_PESEWAS - amount
     assert desk.books()["in_flight"] == amount
@@ -651,7 +715,9 @@ def free() -> int:
 PESEWAS_FOR_CEDIS = {"amount": 460}
 
 
-@pytest.mark.parametrize("more", [{}, {"balance_after": None}, {"balance_after": 29_540}])
+@pytest.mark.parametrize(
+    "more", [{}, {"balance_after": None}, {"balance_after": 29_540}]
+)
 def test_a_charge_in_pesewas_keeps_no_other_order_from_being_bought(
     make_desk: Callable[..., Desk], more: dict[str, Any]
 ) -> None:
@@ -659,7 +725,10 @@ def test_a_charge_in_pesewas_keeps_no_other_order_from_being_bought(
     first = desk.release()
     desk.plan("edited_answer", "purchase", members=PESEWAS_FOR_CEDIS | more)
     desk.work(3)
-    assert (desk.read(first).state, desk.read(first).charged_pesewas) == ("processing", 46_000)
+    assert (desk.read(first).state, desk.read(first).charged_pesewas) == (
+        "processing",
+        46_000,
+    )
     assert desk.books()["supplier_float"] == 30_000 - 46_000, "booked as said"
     assert (spendable(), free()) == (30_000 - COST, 30_000 - COST)
     second = desk.release()
@@ -671,7 +740,9 @@ def test_a_charge_in_pesewas_keeps_no_other_order_from_being_bought(
     assert spendable() == 30_000 - 2 * COST
 
 
-def test_a_charge_as_large_that_was_taken_counts(make_desk: Callable[..., Desk]) -> None:
+def test_a_charge_as_large_that_was_taken_counts(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = both_hold(make_desk, 100_000)
     desk.plan("other_amount", "purchase", cedis=460)
     desk.release()
@@ -703,7 +774,9 @@ def test_a_charge_of_no_price_counts_until_a_balance_is_told(
     assert spendable() == 30_000 - COST
 
 
-def test_a_dear_charge_that_may_be_a_price_counts_as_booked(make_desk: Callable[..., Desk]) -> None:
+def test_a_dear_charge_that_may_be_a_price_counts_as_booked(
+    make_desk: Callable[..., Desk],
+) -> None:
     desk = both_hold(make_desk, 100_000)
     desk.release()
     desk.plan("edited_answer", "purchase", members={"amount": 4.6 * 49})
@@ -730,7 +803,11 @@ def test_a_charge_of_no_price_starves_nobody_after_its_case_is_closed_until_the_
     with tenancy.across_stores():
         [case] = cases.open_of_kind("float_funded")
         settling.settle(
-            case.id, "accept_gain", OWNER, words="never taken", seen_pesewas=46_000 - COST
+            case.id,
+            "accept_gain",
+            OWNER,
+            words="never taken",
+            seen_pesewas=46_000 - COST,
         )
         assert reconcile.countable_pesewas(supply.state()) == 30_000 - COST
     assert desk.books()["supplier_float"] == 30_000 - COST
@@ -750,7 +827,9 @@ class Liar:
             if isinstance(part, dict) and "reference" in part:
                 part["reference"] = "MK-SOMEBODYELSES0000"
         body = json.dumps(said).encode()
-        start(status[0], [(n, v) for n, v in status[1] if n.lower() != "content-length"])
+        start(
+            status[0], [(n, v) for n, v in status[1] if n.lower() != "content-length"]
+        )
         return [body]
 
 
@@ -825,7 +904,9 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
         claim = orders.claim(order.id)
         assert claim is not None
         orders.mark_unknown(order.id, claim.attempt, "lost")
-        monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("unclear", reason))
+        monkeypatch.setattr(
+            desk.client, "status", lambda _ref: NoAnswer("unclear", reason)
+        )
         from fulfilment.buying import answers
 
         assert answers.look_before_resend(lease, claim, desk.client) is not None
@@ -839,7 +920,9 @@ def test_an_envelope_under_another_reference_is_a_case_of_each_line(
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     made = [desk.release() for _ in range(10)]
     with tenancy.across_stores(), transaction():
-        supply.locked_state().purchase_calls = [clock.now()] * (config.current().rate_calls - 5)
+        supply.locked_state().purchase_calls = [clock.now()] * (
+            config.current().rate_calls - 5
+        )
     strange = Unknown("other_reference")
     monkeypatch.setattr(
         desk.client, "submit_bulk",

@@ -26,11 +26,19 @@ def test_a_late_look_at_a_forgotten_order_finds_that_it_fits(desk: Desk) -> None
         assert orders.forget_number("+233241234567", SYSTEM).masked == 1
     assert desk.read(order).is_masked
     before = len(
-        [told for told in desk.told(order) if told.startswith("Asked the supplier about it")]
+        [
+            told
+            for told in desk.told(order)
+            if told.startswith("Asked the supplier about it")
+        ]
     )
     desk.jump_to_next()
     desk.work()
-    looks = [told for told in desk.told(order) if told.startswith("Asked the supplier about it")]
+    looks = [
+        told
+        for told in desk.told(order)
+        if told.startswith("Asked the supplier about it")
+    ]
     assert len(looks) == before + 1
     assert desk.cases() == []
     assert desk.read(order).state == "completed"

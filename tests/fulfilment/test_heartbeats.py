@@ -36,7 +36,9 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def run_one_job(app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_one_job(
+    app: Flask, desk: Desk, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     Redis.from_url(valkey).flushall()
@@ -82,16 +84,22 @@ def test_the_relay_beats_once_in_ten_seconds(
         rounds.append(1)
         if len(rounds) == 3:
             stop.set()
-        return relay.config.current().relay_batch  # so that the next round comes at once
+        # so that the next round comes at once
+        return relay.config.current().relay_batch
 
     monkeypatch.setattr(relay, "round_once", round_once)
     relay.run(app, stop)
     assert heartbeats.health()["relay"].alive == 1
     with tenancy.across_stores():
-        assert db.session.scalar(text("SELECT times FROM pulses WHERE role = 'relay'")) == 1
+        assert (
+            db.session.scalar(text("SELECT times FROM pulses WHERE role = 'relay'"))
+            == 1
+        )
 
 
-def test_a_lost_ring_is_counted(app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_ring_is_counted(
+    app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_args: Any, **_how: Any) -> None:
         raise Away
 

@@ -62,7 +62,9 @@ class Gate:
 def gate(desk: Desk, monkeypatch: pytest.MonkeyPatch, valkey: str) -> Iterator[Gate]:
     """A fresh Valkey, no worker at all, a supplier behind a gate."""
     made = Gate(desk)
-    serving = threading.Thread(target=made.server.serve_forever, args=(0.05,), daemon=True)
+    serving = threading.Thread(
+        target=made.server.serve_forever, args=(0.05,), daemon=True
+    )
     serving.start()
     client = DataMart(
         made.address,
@@ -99,7 +101,11 @@ def relayed(app: Flask, gate: Gate) -> Iterator[None]:
     running.join(20)
     assert not running.is_alive()
     wait_for(
-        lambda: not any(thread.name.startswith("listening") for thread in threading.enumerate())
+        lambda: (
+            not any(
+                thread.name.startswith("listening") for thread in threading.enumerate()
+            )
+        )
     )
 
 
@@ -125,7 +131,9 @@ def stopped(app: Flask) -> str | None:
 
 
 def look(app: Flask) -> None:
-    assert app.test_client().get("/", base_url="http://ama.localhost").status_code == 200
+    assert (
+        app.test_client().get("/", base_url="http://ama.localhost").status_code == 200
+    )
 
 
 def look_on(app: Flask, seconds: float) -> None:
@@ -180,7 +188,9 @@ def test_a_blink_closes_nothing(app: Flask, gate: Gate) -> None:
 @pytest.mark.slow(seconds=8)
 @pytest.mark.usefixtures("relayed")
 @pytest.mark.parametrize("address", ["/v1/balance", "/v1/products"])
-def test_one_address_that_hangs_closes_nothing(app: Flask, gate: Gate, address: str) -> None:
+def test_one_address_that_hangs_closes_nothing(
+    app: Flask, gate: Gate, address: str
+) -> None:
     gate.slow[address] = 6.0
     look_on(app, 25 / SCALE)
 
@@ -223,10 +233,14 @@ def test_a_wallet_that_was_emptied_elsewhere_shows_while_somebody_looks(
 
 @pytest.mark.slow(seconds=4)
 @pytest.mark.usefixtures("relayed")
-def test_what_is_kept_for_purchases_and_news_is_not_taken(app: Flask, gate: Gate) -> None:
+def test_what_is_kept_for_purchases_and_news_is_not_taken(
+    app: Flask, gate: Gate
+) -> None:
     settings = config.current()
     routine = (
-        settings.rate_calls - settings.rate_reserved_for_purchases - settings.rate_reserved_for_news
+        settings.rate_calls
+        - settings.rate_reserved_for_purchases
+        - settings.rate_reserved_for_news
     )
     with app.app_context(), tenancy.across_stores():
         for _ in range(routine):
@@ -263,7 +277,9 @@ def test_a_lost_look_holds_up_no_page(
     monkeypatch.setattr(watching, "_looked_until", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setitem(
-            app.extensions, "redis", limits.valkey(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+            app.extensions,
+            "redis",
+            limits.valkey(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"),
         )
         monkeypatch.setattr(relay, "_quiet_until", 0.0)
         app.test_client().get(

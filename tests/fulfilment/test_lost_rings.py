@@ -32,7 +32,9 @@ from operations.worker import MarkedWorker
 
 
 @pytest.fixture
-def own(tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Valkey]:
+def own(
+    tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[servers.Valkey]:
     """A Valkey of the test's own; the ring and the relay of this application ring there."""
     server = servers.start_valkey(tmp_path / "valkey")
     monkeypatch.setitem(app.extensions, "redis", impatient(server.url))
@@ -106,7 +108,9 @@ def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
     with Redis.from_url(
         own.url
     ) as connection:  # RQ never heard that it ended, and runs it once more
-        relay.queue_of(connection).enqueue_call(relay.JOB, args=ran[0], job_id="buy-again")
+        relay.queue_of(connection).enqueue_call(
+            relay.JOB, args=ran[0], job_id="buy-again"
+        )
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     worker.run(desk.app, own.url)
     assert ran == [ran[0]] * 2
@@ -156,7 +160,9 @@ def test_one_row_rung_five_times_to_three_workers_is_bought_once(
     ring = tuple(queue.jobs[0].args)
     for number in range(1, 5):
         queue.enqueue_call(
-            relay.JOB, args=(ring[0], ring[1] + number // 2), job_id=f"buy-{ring[0]}-{number}"
+            relay.JOB,
+            args=(ring[0], ring[1] + number // 2),
+            job_id=f"buy-{ring[0]}-{number}",
         )
     assert queue.count == 5
     broken: list[Any] = []

@@ -56,7 +56,8 @@ def on_shelf(lists: Lists, slug: str = "ama") -> bool:
 
 def bought(lists: Lists, order: Order) -> str:
     found = lists.desk.sandbox.sandbox.store.rows(
-        "SELECT product_code FROM orders WHERE reference = ?", lists.desk.read(order).order_ref
+        "SELECT product_code FROM orders WHERE reference = ?",
+        lists.desk.read(order).order_ref,
     )
     return ",".join(row["product_code"] for row in found)
 
@@ -76,28 +77,39 @@ def test_what_is_listed_beats_what_is_missing_at_the_same_price(lists: Lists) ->
     lists.sync(OLD, new())
     assert (
         one_gb().offer_id
-        == db.session.scalars(select(SupplierOffer.id).filter_by(product_code="YELLO_1GB")).one()
+        == db.session.scalars(
+            select(SupplierOffer.id).filter_by(product_code="YELLO_1GB")
+        ).one()
     )
     order = lists.desk.release()
     lists.desk.work()
-    assert (lists.desk.read(order).state, bought(lists, order)) == ("processing", "YELLO_1GB")
+    assert (lists.desk.read(order).state, bought(lists, order)) == (
+        "processing",
+        "YELLO_1GB",
+    )
 
 
 def test_what_is_listed_beats_what_is_missing_though_it_is_dearer(lists: Lists) -> None:
-    lists.sync(OLD, new("YELLOW_1GB_NEW", "YELLOW", 4.65))  # a step below three in a hundred
+    # a step below three in a hundred
+    lists.sync(OLD, new("YELLOW_1GB_NEW", "YELLOW", 4.65))
     assert (one_gb().cost_pesewas, one_gb().asked_at) == (465, None)
     lists.sync(OLD, new("YELLOW_1GB_NEW", "YELLOW", 5.2))
     assert (one_gb().cost_pesewas, one_gb().agent_price_pesewas > 520) == (520, False)
     assert not on_shelf(lists), "sold at a loss until the owner decides"
 
 
-def test_an_order_placed_before_the_list_changed_is_bought_under_the_new_name(lists: Lists) -> None:
+def test_an_order_placed_before_the_list_changed_is_bought_under_the_new_name(
+    lists: Lists,
+) -> None:
     order = lists.desk.place()
     lists.sync(OLD, new())
     with lists.desk.inside("ama"):
         orders.release(order.code, AMA)
     lists.desk.work()
-    assert (lists.desk.read(order).state, bought(lists, order)) == ("processing", "YELLO_1GB")
+    assert (lists.desk.read(order).state, bought(lists, order)) == (
+        "processing",
+        "YELLO_1GB",
+    )
 
 
 def test_codes_that_change_places_buy_what_was_chosen(lists: Lists) -> None:
@@ -146,7 +158,9 @@ def test_a_refusal_takes_the_offer_off_sale_and_a_list_is_due(lists: Lists) -> N
     assert not on_shelf(lists) and not on_shelf(lists, "kofi")
     assert a_list_is_due()
     lists.sync()
-    assert not on_shelf(lists), "the list says what it said when the purchase was refused"
+    assert not on_shelf(lists), (
+        "the list says what it said when the purchase was refused"
+    )
     lists.desk.jump(config.current().gone_gap_s + 1)
     lists.sync()
     assert on_shelf(lists)
@@ -171,7 +185,9 @@ def twin(price: float) -> dict[str, Any]:
     return new("TWIN_1GB", "YELLO MAX", price, network="YELLO")
 
 
-def test_an_order_the_refusal_struck_is_bought_from_the_other_offer(lists: Lists) -> None:
+def test_an_order_the_refusal_struck_is_bought_from_the_other_offer(
+    lists: Lists,
+) -> None:
     lists.read(twin(4.62))
     order = lists.desk.release()
     lists.show(twin(4.62), also=[{"fault": "not_sold", "endpoint": "purchase"}])
@@ -195,7 +211,9 @@ def test_no_other_offer_is_bought_at_a_loss(lists: Lists) -> None:
     assert lists.desk.read(order).state == "refunded"
 
 
-def test_a_refusal_after_an_unclear_attempt_still_takes_the_offer_off_sale(lists: Lists) -> None:
+def test_a_refusal_after_an_unclear_attempt_still_takes_the_offer_off_sale(
+    lists: Lists,
+) -> None:
     order = lists.desk.release()
     lists.desk.plan("drop_before", "purchase")
     lists.desk.work()
@@ -206,7 +224,9 @@ def test_a_refusal_after_an_unclear_attempt_still_takes_the_offer_off_sale(lists
         if lists.desk.read(order).attempt == 2 and not on_shelf(lists):
             break
     assert not on_shelf(lists)
-    assert lists.desk.read(order).state == "submitting", "it proves nothing about the first attempt"
+    assert lists.desk.read(order).state == "submitting", (
+        "it proves nothing about the first attempt"
+    )
 
 
 def ends(lists: Lists, order: Order, *, looks: int = 40) -> Order:
@@ -275,14 +295,19 @@ def test_an_order_refused_after_an_unclear_attempt_is_paid_back_when_the_supplie
     lists.desk.plan("not_sold", "purchase", times=None)
     order = ends(lists, order)
     assert (order.state, order.attempt) == ("refunded", 2)
-    assert lists.desk.charges(order) == [] and lists.desk.wallet() == (WALLET_PESEWAS, 0)
+    assert lists.desk.charges(order) == [] and lists.desk.wallet() == (
+        WALLET_PESEWAS,
+        0,
+    )
 
 
 def test_an_order_refused_in_other_words_is_paid_back_when_the_supplier_never_had_it(
     lists: Lists,
 ) -> None:
     order = lists.desk.release()
-    lists.desk.plan("refused", "purchase", status=409, says="BUNDLE_UNAVAILABLE", times=None)
+    lists.desk.plan(
+        "refused", "purchase", status=409, says="BUNDLE_UNAVAILABLE", times=None
+    )
     order = ends(lists, order)
     assert (order.state, order.attempt) == ("refunded", 1)
 
@@ -302,7 +327,9 @@ def test_an_order_the_supplier_took_is_never_paid_back_for_a_refusal_of_its_offe
 # -- a charge
 
 
-def test_a_charge_above_the_known_cost_holds_at_once_for_every_store(lists: Lists) -> None:
+def test_a_charge_above_the_known_cost_holds_at_once_for_every_store(
+    lists: Lists,
+) -> None:
     first, second = lists.desk.release(), lists.desk.release("kofi")
     lists.desk.plan("other_amount", "purchase", times=None, cedis=7.5)
     lists.desk.work()
@@ -311,7 +338,9 @@ def test_a_charge_above_the_known_cost_holds_at_once_for_every_store(lists: List
     assert a_list_is_due()
     states = {lists.desk.read(order).state for order in (first, second)}
     assert states == {"processing", "queued"}, "only the first was sold at a loss"
-    waiting = next(order for order in (first, second) if lists.desk.read(order).state == "queued")
+    waiting = next(
+        order for order in (first, second) if lists.desk.read(order).state == "queued"
+    )
     assert lists.desk.read(waiting).wait_reason == "cost"
     with lists.desk.inside("ama"):
         [change] = catalog.price_changes()
@@ -322,14 +351,19 @@ def test_a_charge_above_the_known_cost_holds_at_once_for_every_store(lists: List
         )
 
 
-def test_a_list_that_repeats_its_old_price_does_not_bring_the_loss_back(lists: Lists) -> None:
+def test_a_list_that_repeats_its_old_price_does_not_bring_the_loss_back(
+    lists: Lists,
+) -> None:
     lists.desk.release()
     lists.desk.plan("other_amount", "purchase", cedis=4.65)  # below three in a hundred
     lists.desk.work()
     lists.sync()
     assert one_gb().cost_pesewas == 465
     [question] = asked()
-    assert (question.bundle.paid_cost_pesewas, question.bundle.last_cost_pesewas) == (465, 460)
+    assert (question.bundle.paid_cost_pesewas, question.bundle.last_cost_pesewas) == (
+        465,
+        460,
+    )
     catalog.approve({question.bundle.id: question.seen}, OWNER)
     lists.sync()
     assert (one_gb().cost_pesewas, asked()) == (460, [])
@@ -367,7 +401,9 @@ def test_a_charge_found_by_look_up_counts_and_one_from_before_the_list_does_not(
 ) -> None:
     order = lists.desk.release()
     lost = {"fault": "drop_after", "endpoint": "purchase"}
-    lists.show(also=[{"fault": "other_amount", "endpoint": "purchase", "cedis": 7.5}, lost])
+    lists.show(
+        also=[{"fault": "other_amount", "endpoint": "purchase", "cedis": 7.5}, lost]
+    )
     lists.desk.work()
     assert one_gb().cost_pesewas == 460
     lists.desk.work_until(order, "processing")
@@ -386,14 +422,19 @@ def test_a_charge_told_in_a_bulk_counts(
     monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
     lists = Lists(make_desk())
     made = [lists.desk.release(("ama", "kofi")[place % 2]) for place in range(11)]
-    with tenancy.across_stores(), transaction():  # few calls are left: many orders go in one
-        supply.locked_state().purchase_calls = [clock.now()] * (config.current().rate_calls - 9)
+    # few calls are left: many orders go in one
+    with tenancy.across_stores(), transaction():
+        supply.locked_state().purchase_calls = [clock.now()] * (
+            config.current().rate_calls - 9
+        )
     lists.desk.plan("other_amount", "bulk", cedis=7.5)
     lists.desk.work()
     sent = [order for order in made if lists.desk.read(order).charged_pesewas == 750]
     assert len(sent) > 1
     assert one_gb().cost_pesewas == 750
-    assert {lists.desk.read(order).state for order in made if order not in sent} <= {"queued"}
+    assert {lists.desk.read(order).state for order in made if order not in sent} <= {
+        "queued"
+    }
 
 
 def asked() -> list[catalog.Question]:

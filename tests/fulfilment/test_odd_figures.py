@@ -50,7 +50,9 @@ def fit(desk: Desk) -> None:
 
 def move_theirs(desk: Desk, pesewas: int) -> None:
     with desk.sandbox.sandbox.store.change() as changed:
-        move_money(changed, FIRST_ID, "charge", "admin", None, pesewas, clock.now().timestamp())
+        move_money(
+            changed, FIRST_ID, "charge", "admin", None, pesewas, clock.now().timestamp()
+        )
 
 
 @pytest.mark.parametrize("kept", faults.KEPT)
@@ -101,7 +103,12 @@ def test_a_wallet_below_zero_is_an_amount(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("says", "pesewas"),
-    [("1,234.50", 123_450), ("GHS 1 234.50", 123_450), ("1.234,50", 123_450), ("-12.50", -1_250)],
+    [
+        ("1,234.50", 123_450),
+        ("GHS 1 234.50", 123_450),
+        ("1.234,50", 123_450),
+        ("-12.50", -1_250),
+    ],
 )
 def test_a_text_that_is_an_amount_is_read(desk: Desk, says: str, pesewas: int) -> None:
     odd(desk, says=says)

@@ -33,7 +33,12 @@ class Lists:
         """The list with these rows over it from now on, and further faults beside it."""
         plan = [
             *also,
-            {"fault": "edited_list", "endpoint": "products", "times": None, "rows": list(rows)},
+            {
+                "fault": "edited_list",
+                "endpoint": "products",
+                "times": None,
+                "rows": list(rows),
+            },
         ]
         self.desk.sandbox.sandbox.faults.install(faults.read_plan(plan))
 
@@ -65,7 +70,9 @@ def lists(make_desk: Callable[..., Desk]) -> Lists:
 def bundles(mb: int = 1024) -> list[Bundle]:
     return list(
         db.session.scalars(
-            select(Bundle).where(Bundle.network == "mtn", Bundle.mb == mb).order_by(Bundle.id)
+            select(Bundle)
+            .where(Bundle.network == "mtn", Bundle.mb == mb)
+            .order_by(Bundle.id)
         )
     )
 
@@ -105,12 +112,18 @@ def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(
     assert [one.id for one in bundles()] == [bundle.id]
     for slug, kept in (("ama", (777, True)), ("kofi", (888, False))):
         with lists.desk.inside(slug):
-            line = next(line for line in catalog.price_table() if line.bundle_id == bundle.id)
+            line = next(
+                line for line in catalog.price_table() if line.bundle_id == bundle.id
+            )
             assert (line.price_pesewas, line.hidden) == kept
 
 
-@pytest.mark.parametrize("spelling", ["Non-Expiry", "NO EXPIRY", "no-expiry", "Never expires"])
-def test_what_never_expires_is_one_bundle_however_it_is_said(lists: Lists, spelling: str) -> None:
+@pytest.mark.parametrize(
+    "spelling", ["Non-Expiry", "NO EXPIRY", "no-expiry", "Never expires"]
+)
+def test_what_never_expires_is_one_bundle_however_it_is_said(
+    lists: Lists, spelling: str
+) -> None:
     lists.sync({"product_code": ONE_GB, "validity": "No expiry"})
     first = [one.id for one in bundles()]
     assert len(first) == 2  # it is another bundle than that of 30 days
@@ -130,7 +143,9 @@ def test_a_size_in_another_unit_is_the_same_bundle(lists: Lists) -> None:
     assert [one.id for one in bundles()] == before
 
 
-@pytest.mark.parametrize(("gb", "said"), [(1, "1000MB"), (5, "5000 MB"), (10, "10000MB")])
+@pytest.mark.parametrize(
+    ("gb", "said"), [(1, "1000MB"), (5, "5000 MB"), (10, "10000MB")]
+)
 def test_a_product_counted_in_thousands_of_megabytes_is_the_same_bundle(
     lists: Lists, gb: int, said: str
 ) -> None:
@@ -140,26 +155,42 @@ def test_a_product_counted_in_thousands_of_megabytes_is_the_same_bundle(
         catalog.save_price(bundle.id, 9_999, True, AMA)
     for capacity in (said, f"{gb}GB", said):
         lists.sync({"product_code": f"YELLOW_{gb}GB", "capacity": capacity})
-        assert [(one.id, one.is_sold) for one in bundles(gb * 1024)] == [(bundle.id, True)]
+        assert [(one.id, one.is_sold) for one in bundles(gb * 1024)] == [
+            (bundle.id, True)
+        ]
         assert bundles(gb * 1000) == []
     order = lists.desk.release("kofi", gb=gb)
     lists.desk.work()
-    assert (lists.desk.read(order).state, lists.desk.read(order).capacity) == ("processing", said)
+    assert (lists.desk.read(order).state, lists.desk.read(order).capacity) == (
+        "processing",
+        said,
+    )
 
 
-def test_another_product_of_a_thousand_megabytes_is_another_bundle(lists: Lists) -> None:
+def test_another_product_of_a_thousand_megabytes_is_another_bundle(
+    lists: Lists,
+) -> None:
     lists.sync(row(product_code="SMALL", capacity="1000MB", price=4.5))
     assert len(bundles()) == len(bundles(1000)) == 1
 
 
-def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(lists: Lists) -> None:
+def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(
+    lists: Lists,
+) -> None:
     """Left behind by a list of before, when each spelling made a bundle of its own."""
     lists.sync()
     [bundle] = bundles()
     with tenancy.across_stores():
-        twin = {"network": "mtn", "mb": 1024, "validity": "30 Days", "offer_id": bundle.offer_id}
+        twin = {
+            "network": "mtn",
+            "mb": 1024,
+            "validity": "30 Days",
+            "offer_id": bundle.offer_id,
+        }
         with catalog.sync.transaction() as session:
-            session.add(Bundle(**twin, cost_pesewas=460, agent_price_pesewas=470, active=False))
+            session.add(
+                Bundle(**twin, cost_pesewas=460, agent_price_pesewas=470, active=False)
+            )
     lists.sync({"product_code": ONE_GB, "validity": "30 DAYS"})
     assert [(one.id == bundle.id, one.active) for one in bundles()] == [
         (True, True),
@@ -211,11 +242,15 @@ def test_a_size_goes_out_just_as_it_is_listed(lists: Lists, capacity: str) -> No
     assert [one["capacity"] for one in theirs] == [capacity]
 
 
-def test_the_owner_who_presses_sync_reads_what_was_left_out(lists: Lists, owner: Visitor) -> None:
+def test_the_owner_who_presses_sync_reads_what_was_left_out(
+    lists: Lists, owner: Visitor
+) -> None:
     page = owner.post("/catalogue/sync")
     lists.show(
         *(
-            row(product_code=f"MTN_{gb}GB", name="MTN", network=None, capacity=f"{gb}GB")
+            row(
+                product_code=f"MTN_{gb}GB", name="MTN", network=None, capacity=f"{gb}GB"
+            )
             for gb in (1, 2, 3, 4)
         )
     )
@@ -283,10 +318,15 @@ def test_what_the_owner_took_away_says_in_the_audit_that_it_was_listed(
     assert "On the list, but left out: no price" in owner.get("/audit").text
 
 
-def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(lists: Lists) -> None:
+def test_a_list_of_which_nothing_can_be_sold_changes_nothing_and_says_why(
+    lists: Lists,
+) -> None:
     lists.sync()
     with tenancy.across_stores():
-        everything = [one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))]
+        everything = [
+            one.product_code
+            for one in db.session.scalars(select(catalog.SupplierOffer))
+        ]
     asked = lists.sync(
         *({"product_code": code, "name": "MTN", "network": None} for code in everything)
     )
@@ -313,7 +353,12 @@ def test_a_product_on_sale_is_sold_however_its_status_is_spelled(
 
 @pytest.mark.parametrize(
     "odd",
-    [{"status": "Inactive"}, {"status": "OUT_OF_STOCK"}, {"status": False}, {"inStock": False}],
+    [
+        {"status": "Inactive"},
+        {"status": "OUT_OF_STOCK"},
+        {"status": False},
+        {"inStock": False},
+    ],
 )
 def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(
     lists: Lists, odd: dict[str, Any]
@@ -324,24 +369,36 @@ def test_what_the_supplier_does_not_sell_now_is_no_fault_of_its_list(
 
 
 @pytest.mark.parametrize("status", ["verkauft", 7, ["active"]])
-def test_a_status_that_may_mean_either_is_not_sold_and_named(lists: Lists, status: object) -> None:
+def test_a_status_that_may_mean_either_is_not_sold_and_named(
+    lists: Lists, status: object
+) -> None:
     asked = lists.sync(row(status=status))
     assert (
-        asked.result_text is not None and "1 of 38 left out: an unknown status" in asked.result_text
+        asked.result_text is not None
+        and "1 of 38 left out: an unknown status" in asked.result_text
     )
     assert bundles(7168) == []
 
 
 def test_a_list_without_anything_on_sale_is_not_called_empty(lists: Lists) -> None:
     lists.sync()
-    everything = [one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))]
-    asked = lists.sync(*({"product_code": code, "status": "inactive"} for code in everything))
+    everything = [
+        one.product_code for one in db.session.scalars(select(catalog.SupplierOffer))
+    ]
+    asked = lists.sync(
+        *({"product_code": code, "status": "inactive"} for code in everything)
+    )
     assert not asked.result_ok
-    assert asked.result_text is not None and "37 of 37 left out: not active" in asked.result_text
+    assert (
+        asked.result_text is not None
+        and "37 of 37 left out: not active" in asked.result_text
+    )
 
 
 @pytest.mark.parametrize("unsaid", [None, "", "N/A", 30, "30"])
-def test_a_list_that_does_not_say_how_long_changes_no_bundle(lists: Lists, unsaid: object) -> None:
+def test_a_list_that_does_not_say_how_long_changes_no_bundle(
+    lists: Lists, unsaid: object
+) -> None:
     lists.sync()
     [bundle] = bundles()
     with lists.desk.inside("ama"):
@@ -370,7 +427,9 @@ def kept(lists: Lists, bundle_id: int) -> list[tuple[int | None, bool]]:
     found = []
     for slug in ("ama", "kofi"):
         with lists.desk.inside(slug):
-            line = next(line for line in catalog.price_table() if line.bundle_id == bundle_id)
+            line = next(
+                line for line in catalog.price_table() if line.bundle_id == bundle_id
+            )
             found.append((line.price_pesewas, line.hidden))
     return found
 
@@ -408,7 +467,9 @@ def test_an_order_placed_before_its_bundle_was_named_is_bought(lists: Lists) -> 
     lists.desk.work_until(order, "processing")
 
 
-def test_a_new_product_that_says_how_long_takes_the_place_of_the_missing_one(lists: Lists) -> None:
+def test_a_new_product_that_says_how_long_takes_the_place_of_the_missing_one(
+    lists: Lists,
+) -> None:
     lists.sync(row(validity=""))
     [bundle] = bundles(7 * 1024)
     keeps_price_and_flag(lists, bundle.id)
@@ -422,7 +483,9 @@ def other(**members: Any) -> dict[str, Any]:
     return row(product_code="OTHER", name="YELLO MAX", price=31.5) | members
 
 
-def test_of_two_durations_the_one_that_was_bought_keeps_the_prices(lists: Lists) -> None:
+def test_of_two_durations_the_one_that_was_bought_keeps_the_prices(
+    lists: Lists,
+) -> None:
     lists.sync(row(validity=""), other(validity=""))
     [bundle] = bundles(7 * 1024)
     keeps_price_and_flag(lists, bundle.id)
@@ -463,12 +526,14 @@ def test_beside_a_bundle_of_that_name_the_named_one_goes_on(lists: Lists) -> Non
     assert seven() == [(nameless.id, "", False), (named.id, "30 days", True)]
     assert kept(lists, named.id) == KEPT
     with tenancy.across_stores():
-        assert [one for one in catalog.questions() if one.bundle.mb == 7 * 1024] == [], (
-            "nothing was taken away"
-        )
+        assert [
+            one for one in catalog.questions() if one.bundle.mb == 7 * 1024
+        ] == [], "nothing was taken away"
 
 
-def test_a_bundle_long_gone_comes_back_with_the_prices_of_the_nameless_one(lists: Lists) -> None:
+def test_a_bundle_long_gone_comes_back_with_the_prices_of_the_nameless_one(
+    lists: Lists,
+) -> None:
     with tenancy.across_stores():
         catalog.set_rules(catalog.Rules(by_itself=True), SYSTEM)
     lists.sync(row(validity="30 days"))
@@ -484,7 +549,9 @@ def test_a_bundle_long_gone_comes_back_with_the_prices_of_the_nameless_one(lists
     assert kept(lists, old.id) == KEPT
 
 
-def test_a_product_that_comes_back_and_does_not_say_is_what_it_was(lists: Lists) -> None:
+def test_a_product_that_comes_back_and_does_not_say_is_what_it_was(
+    lists: Lists,
+) -> None:
     with tenancy.across_stores():
         catalog.set_rules(catalog.Rules(by_itself=True), SYSTEM)
     lists.sync(row(validity="30 days"))
@@ -503,7 +570,9 @@ def test_another_number_without_a_unit_is_another_bundle(lists: Lists) -> None:
     assert [one.validity for one in bundles()] == ["30 days", "7"]
 
 
-def test_what_did_not_come_of_a_list_that_counts_more_stays_as_it_was(lists: Lists) -> None:
+def test_what_did_not_come_of_a_list_that_counts_more_stays_as_it_was(
+    lists: Lists,
+) -> None:
     lists.sync()
     short = {
         "fault": "edited_answer",

@@ -21,7 +21,14 @@ from core.orders import Order
 from core.supplier import supply
 from fulfilment import relay
 from fulfilment.buying import answers, supplier_link
-from integrations.ports import Accepted, Found, NoAnswer, NotSent, PurchaseRequest, Rejected
+from integrations.ports import (
+    Accepted,
+    Found,
+    NoAnswer,
+    NotSent,
+    PurchaseRequest,
+    Rejected,
+)
 
 AGENT = 470
 
@@ -50,7 +57,11 @@ def test_a_supplier_that_charges_nothing_holds_up_no_order(
     assert desk.read(order).state == "processing"
     desk.work_until(order, "completed")
     books = desk.books()
-    assert (books["in_flight"], books["margin"], books["price_variance"]) == (0, AGENT - 460, -460)
+    assert (books["in_flight"], books["margin"], books["price_variance"]) == (
+        0,
+        AGENT - 460,
+        -460,
+    )
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, 0)
     assert desk.cases() == ["amount_differs"]
 
@@ -59,7 +70,9 @@ def test_a_refusal_that_comes_after_a_look_up_found_the_order_gives_no_money_bac
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = desk.release()
-    monkeypatch.setattr(desk.client, "status", lambda _ref: found(order, "processing", "sent", 460))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: found(order, "processing", "sent", 460)
+    )
 
     def another_job() -> None:
         with desk.app.app_context():
@@ -96,7 +109,11 @@ def test_a_resend_that_must_wait_for_a_call_does_not_use_up_those_of_purchases(
         desk.work()
         desk.jump(2)
     waiting = desk.read(order)
-    assert (waiting.state, waiting.wait_reason, waiting.attempt) == ("queued", "rate", 1)
+    assert (waiting.state, waiting.wait_reason, waiting.attempt) == (
+        "queued",
+        "rate",
+        1,
+    )
     with tenancy.across_stores():
         assert supply.take_call("purchase") == 0.0
     assert desk.work_until(order, "processing").attempt == 2
@@ -155,7 +172,9 @@ def test_pressing_check_again_and_again_asks_once_in_a_while(
     desk.work()
     asked: list[str] = []
     ask = desk.client.status
-    monkeypatch.setattr(desk.client, "status", lambda ref: asked.append(ref) or ask(ref))
+    monkeypatch.setattr(
+        desk.client, "status", lambda ref: asked.append(ref) or ask(ref)
+    )
     for _ in range(20):
         with desk.inside("ama"):
             orders.request_look(order.code, AMA)
@@ -171,7 +190,10 @@ def test_a_turn_that_was_not_had_leaves_no_mark_on_the_pool(desk: Desk) -> None:
         with supplier_link.wallet_turn() as second:
             assert not second
     with db.engine.connect() as one, db.engine.connect() as two:
-        assert [line.scalar(text("SHOW lock_timeout")) for line in (one, two)] == ["5s", "5s"]
+        assert [line.scalar(text("SHOW lock_timeout")) for line in (one, two)] == [
+            "5s",
+            "5s",
+        ]
 
 
 def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
@@ -187,7 +209,9 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
     monkeypatch.setattr(supplier_link, "_take_turn", struck)
     with pytest.raises(TimeoutError), supplier_link.wallet_turn():
         pass
-    with psycopg.connect(postgres["app"], autocommit=True, options="-c lock_timeout=2s") as worker:
+    with psycopg.connect(
+        postgres["app"], autocommit=True, options="-c lock_timeout=2s"
+    ) as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
 
 
@@ -216,7 +240,9 @@ def test_no_news_for_a_day_becomes_a_case_also_when_the_worker_died_in_the_call(
     else:
         desk.plan("drop_before", times=1)
         desk.work()
-    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone"))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone")
+    )
     desk.jump(86_400 + 3_700)
     desk.work()
     assert desk.read(order).state == "submitting"
@@ -230,7 +256,9 @@ def test_a_failed_order_nobody_can_be_asked_about_becomes_a_case_when_its_watch_
     desk.work()
     desk.settle(order, "failed")
     desk.work_until(order, "failed")
-    monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone"))
+    monkeypatch.setattr(
+        desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "gone")
+    )
     desk.jump(3_700)
     desk.work()
     assert desk.cases() == []
@@ -270,7 +298,9 @@ def test_an_answer_about_something_else_ends_a_proof_of_absence(
     desk.jump(config.current().grace_s + 10)
     desk.work()
     assert desk.read(order).absent_since is not None
-    odd = Found(order.order_ref, "pending", "pending", None, None, "0209999999", None, None)
+    odd = Found(
+        order.order_ref, "pending", "pending", None, None, "0209999999", None, None
+    )
     with monkeypatch.context() as once:
         once.setattr(desk.client, "status", lambda _ref: odd)
         desk.jump(config.current().absence_gap_s + 5)
@@ -280,7 +310,9 @@ def test_an_answer_about_something_else_ends_a_proof_of_absence(
     assert desk.read(order).state == "submitting"
 
 
-def test_money_the_supplier_gave_back_for_a_failed_order_is_no_funding(desk: Desk) -> None:
+def test_money_the_supplier_gave_back_for_a_failed_order_is_no_funding(
+    desk: Desk,
+) -> None:
     order = desk.release()
     desk.work()
     desk.settle(order, "failed", refund=True)
@@ -308,9 +340,15 @@ def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(
     placed = [desk.release() for _ in range(5)]
     desk.work()
     assert len(tries) == 1
-    assert {desk.read(order).wait_reason for order in placed} == {"supplier_unreachable"}
+    assert {desk.read(order).wait_reason for order in placed} == {
+        "supplier_unreachable"
+    }
     assert (
-        sum(len([line for line in desk.told(order) if "Sending" in line]) for order in placed) == 1
+        sum(
+            len([line for line in desk.told(order) if "Sending" in line])
+            for order in placed
+        )
+        == 1
     )
     monkeypatch.undo()
     for order in placed:

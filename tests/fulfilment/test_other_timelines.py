@@ -43,7 +43,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     server = servers.start_postgres(tmp_path / "first", fsync=False)
     try:
         database = servers.prepare_database(
-            server, "makola", owner_password="o", store_password="s", platform_password="p"
+            server,
+            "makola",
+            owner_password="o",
+            store_password="s",
+            platform_password="p",
         )
         alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
         alembic.attributes.update(database_admin_url=database.admin_url)
@@ -76,7 +80,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         server.stop()
 
 
-def test_a_recovered_server_is_a_copy_and_files_put_back_look_like_the_present(site: Site) -> None:
+def test_a_recovered_server_is_a_copy_and_files_put_back_look_like_the_present(
+    site: Site,
+) -> None:
     assert site.differences(site.server) == ()
     site.copy.start()
     assert site.differences(site.copy) == ()  # `flask restored` is for this one

@@ -30,7 +30,10 @@ def a_moment_to_undo(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def press(
-    desk: Desk, order: Order | None = None, actor: Actor = AMA, access_no: int | None = None
+    desk: Desk,
+    order: Order | None = None,
+    actor: Actor = AMA,
+    access_no: int | None = None,
 ) -> Order:
     order = order or desk.place()
     with desk.inside("ama"):
@@ -71,7 +74,10 @@ def test_it_waits_without_touching_the_books_and_then_goes_as_that_person_s_pres
         and order.release_at is None
         and desk.charges() == [order.order_ref]
     )
-    assert any(text == "Ama confirmed the payment and processed it." for text in desk.told(order))
+    assert any(
+        text == "Ama confirmed the payment and processed it."
+        for text in desk.told(order)
+    )
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
 
 
@@ -80,7 +86,9 @@ def test_zero_sends_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None
     assert press(desk).state == "queued"
 
 
-def test_undone_in_time_nothing_is_ever_sent_and_it_can_be_pressed_again(desk: Desk) -> None:
+def test_undone_in_time_nothing_is_ever_sent_and_it_can_be_pressed_again(
+    desk: Desk,
+) -> None:
     order = press(desk)
     assert undo(desk, order).release_at is None
     undo(desk, order)  # twice is once
@@ -94,22 +102,30 @@ def test_undone_in_time_nothing_is_ever_sent_and_it_can_be_pressed_again(desk: D
     order = press(desk, order)
     desk.jump(UNDO_S + 1)
     desk.work(2)
-    assert desk.read(order).state == "processing" and desk.charges() == [order.order_ref]
+    assert desk.read(order).state == "processing" and desk.charges() == [
+        order.order_ref
+    ]
 
 
-def test_pressed_again_before_the_row_was_closed_it_has_its_whole_moment(desk: Desk) -> None:
+def test_pressed_again_before_the_row_was_closed_it_has_its_whole_moment(
+    desk: Desk,
+) -> None:
     order = press(desk)
     desk.jump(UNDO_S - 1)
     undo(desk, order)
     press(desk, order)
     desk.work(2)
-    assert desk.read(order).state == "pending", "the earlier press must not send it early"
+    assert desk.read(order).state == "pending", (
+        "the earlier press must not send it early"
+    )
     desk.jump(UNDO_S + 1)
     desk.work(2)
     assert desk.charges() == [order.order_ref]
 
 
-def test_pressed_twice_by_two_people_it_is_the_first_one_s_press_and_goes_once(desk: Desk) -> None:
+def test_pressed_twice_by_two_people_it_is_the_first_one_s_press_and_goes_once(
+    desk: Desk,
+) -> None:
     order = press(desk)
     mark = orders.press_mark(order)
     desk.jump(1)
@@ -117,7 +133,9 @@ def test_pressed_twice_by_two_people_it_is_the_first_one_s_press_and_goes_once(d
     assert orders.press_mark(again) == mark and again.release_by["name"] == "Ama"  # type: ignore[index]
     desk.jump(UNDO_S + 1)
     desk.work(3)
-    assert kinds(desk, order).count("pressed") == 1 and desk.charges() == [order.order_ref]
+    assert kinds(desk, order).count("pressed") == 1 and desk.charges() == [
+        order.order_ref
+    ]
 
 
 def test_an_old_page_s_undo_leaves_a_newer_press_alone(desk: Desk) -> None:
@@ -176,7 +194,9 @@ def test_a_payment_seen_by_an_earlier_press_stays_seen_when_a_later_one_is_undon
     assert desk.read(order).owes_back
 
 
-def test_a_pressed_order_does_not_expire(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pressed_order_does_not_expire(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waits, new = press(desk), desk.place()
     desk.jump(config.current().pending_expires_s + 60)
     with tenancy.across_stores():
@@ -211,13 +231,20 @@ def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go
     first, second = desk.place(), desk.place()
     with desk.inside("ama"), transaction():
         left = WALLET_PESEWAS - 2 * AGENT + 1
-        ledger.post("hold", [("wallet", left), ("held", -left)], SYSTEM, store_id=first.store_id)
+        ledger.post(
+            "hold", [("wallet", left), ("held", -left)], SYSTEM, store_id=first.store_id
+        )
     press(desk, first)
     with pytest.raises(orders.InsufficientWallet) as short:
         press(desk, second)
     assert short.value.available_pesewas == AGENT - 1
     with desk.inside("ama"), transaction():
-        ledger.post("hold", [("wallet", AGENT), ("held", -AGENT)], SYSTEM, store_id=first.store_id)
+        ledger.post(
+            "hold",
+            [("wallet", AGENT), ("held", -AGENT)],
+            SYSTEM,
+            store_id=first.store_id,
+        )
     desk.jump(UNDO_S + 1)
     desk.work(2)
     first = desk.read(first)
@@ -235,7 +262,9 @@ def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
     store = stores.by_slug("ama")
     assert store is not None
     if what == "password":
-        people.set_password(user.id, "seven quiet lanterns glow", SYSTEM, action="set_password")
+        people.set_password(
+            user.id, "seven quiet lanterns glow", SYSTEM, action="set_password"
+        )
     elif what == "role":
         people.set_membership(store, user.id, "viewer", SYSTEM)
     elif what == "removed":
@@ -256,7 +285,9 @@ def test_logged_out_here_alone_the_press_still_goes(desk: Desk) -> None:
     user = users.by_email("cashier@example.test")
     assert user is not None
     token = users.start_login(user, "portal", None)
-    order = press(desk, actor=Actor("agent", user.name, user.id), access_no=user.access_no)
+    order = press(
+        desk, actor=Actor("agent", user.name, user.id), access_no=user.access_no
+    )
     users.end_login(token)
     desk.jump(UNDO_S + 1)
     desk.work(2)
@@ -307,7 +338,10 @@ def test_a_worker_that_dies_around_the_release_leaves_one_purchase(
     tenancy.clear()
     desk.jump(60)
     desk.work(3)
-    assert desk.charges() == [order.order_ref] and desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
+    assert desk.charges() == [order.order_ref] and desk.wallet() == (
+        WALLET_PESEWAS - AGENT,
+        AGENT,
+    )
     assert desk.books()["in_flight"] > 0
 
 
@@ -319,7 +353,9 @@ def test_a_job_delivered_five_times_releases_and_buys_once(desk: Desk) -> None:
     for _ in range(5):
         jobs.run(*leases[0])
     desk.work(2)
-    assert desk.charges() == [order.order_ref] and kinds(desk, order).count("queued") == 1
+    assert (
+        desk.charges() == [order.order_ref] and kinds(desk, order).count("queued") == 1
+    )
 
 
 def test_a_restored_press_asks_again_instead_of_going(desk: Desk) -> None:

@@ -43,7 +43,9 @@ def drift(app: Flask) -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def another(postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def another(
+    postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """A proof under way elsewhere."""
     monkeypatch.setattr(proving, "_TURN_WAIT_MS", 50)
     with psycopg.connect(postgres["app"], autocommit=True) as connection:
@@ -53,7 +55,11 @@ def another(postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 def rows() -> list[OutboxRow]:
     with tenancy.across_stores():
-        query = select(OutboxRow).where(OutboxRow.kind == "prove_books").order_by(OutboxRow.id)
+        query = (
+            select(OutboxRow)
+            .where(OutboxRow.kind == "prove_books")
+            .order_by(OutboxRow.id)
+        )
         return list(db.session.scalars(query))
 
 
@@ -62,7 +68,9 @@ def ask_timed() -> None:
         relay.ask_timed()
 
 
-def test_the_books_are_proven_every_hour(desk: Desk, jump: Callable[[float], None]) -> None:
+def test_the_books_are_proven_every_hour(
+    desk: Desk, jump: Callable[[float], None]
+) -> None:
     ask_timed()
     ask_timed()
     desk.work()
@@ -118,7 +126,10 @@ def test_by_hand_it_prints_figures_and_the_hash(
 ) -> None:
     result = command("prove")
     assert result.exit_code == 0
-    assert "The books hold: 6 entries in 3 postings, 3 of them new under seal" in result.output
+    assert (
+        "The books hold: 6 entries in 3 postings, 3 of them new under seal"
+        in result.output
+    )
     with tenancy.across_stores():
         assert proof.newest(1)[0].hash in result.output
     assert "1 seals verified" in command("prove", "--whole").output
@@ -130,10 +141,15 @@ def test_by_hand_a_failure_is_an_exit_code(
     drift()
     result = command("prove")
     assert result.exit_code == 1
-    assert "do not hold. Balances that are not the sum of their entries: bank." in result.output
+    assert (
+        "do not hold. Balances that are not the sum of their entries: bank."
+        in result.output
+    )
 
 
-def test_by_hand_while_another_runs(command: Callable[..., Result], another: None) -> None:
+def test_by_hand_while_another_runs(
+    command: Callable[..., Result], another: None
+) -> None:
     result = command("prove")
     assert result.exit_code == 1
     assert "under way" in result.output

@@ -47,7 +47,11 @@ def supplier_at(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
     def put(address: str) -> None:
         client = DataMart(
-            address, DEFAULT_KEY, DEFAULT_SECRET, on_call=call_log.record, clock=clock.now
+            address,
+            DEFAULT_KEY,
+            DEFAULT_SECRET,
+            on_call=call_log.record,
+            clock=clock.now,
         )
         monkeypatch.setitem(app.extensions, "supplier", client)
 
@@ -73,7 +77,9 @@ def closed_port() -> str:
 
 
 @pytest.mark.parametrize(
-    "address", [closed_port(), "http://no-such-host.invalid/api"], ids=["closed port", "no name"]
+    "address",
+    [closed_port(), "http://no-such-host.invalid/api"],
+    ids=["closed port", "no name"],
 )
 def test_where_nobody_can_be_reached_nothing_is_sent_and_nothing_unclear(
     desk: Desk, served: str, supplier_at: Callable[[str], None], address: str

@@ -39,7 +39,9 @@ def listed(redis: Redis) -> list[str]:
 
 
 def run_queue(redis: Redis) -> None:
-    worker = SimpleWorker([relay.queue_of(redis)], connection=redis, serializer=JSONSerializer)
+    worker = SimpleWorker(
+        [relay.queue_of(redis)], connection=redis, serializer=JSONSerializer
+    )
     worker.work(burst=True, logging_level="ERROR")
 
 
@@ -63,7 +65,9 @@ def test_a_job_carries_ids_only_and_no_pickle(
     assert job.func_name == "fulfilment.jobs.run"
     assert all(isinstance(argument, int) for argument in job.args)
     raw = b"".join(
-        value for value in redis.hgetall(f"rq:job:{job.id}").values() if isinstance(value, bytes)
+        value
+        for value in redis.hgetall(f"rq:job:{job.id}").values()
+        if isinstance(value, bytes)
     )
     assert order.recipient_msisdn.encode() not in raw
 
@@ -112,7 +116,8 @@ def test_no_more_is_rung_than_the_list_lacks(
         desk.release()
     with tenancy.across_stores():
         assert relay.round_once(redis) == 3
-        jump(config.current().relay_lease_s + 1)  # nobody worked: all due again, all still listed
+        # nobody worked: all due again, all still listed
+        jump(config.current().relay_lease_s + 1)
         assert relay.round_once(redis) == 0
     assert len(listed(redis)) == 3
     for n in range(config.current().queue_full):
@@ -209,7 +214,9 @@ def test_a_clock_set_back_rings_nothing_again(desk: Desk) -> None:
         assert row.due_at > clock.now(), "nobody rang during the run"
 
 
-def test_a_ring_during_a_run_is_kept_also_when_the_clock_is_set_back_in_between(desk: Desk) -> None:
+def test_a_ring_during_a_run_is_kept_also_when_the_clock_is_set_back_in_between(
+    desk: Desk,
+) -> None:
     order = desk.release()
     desk.work()
     with tenancy.across_stores():
@@ -241,7 +248,9 @@ def test_a_job_whose_lease_was_given_away_changes_nothing(desk: Desk) -> None:
     assert len(desk.charges()) == 1
 
 
-def test_timed_reads_are_asked_for_and_joined(desk: Desk, jump: Callable[[float], None]) -> None:
+def test_timed_reads_are_asked_for_and_joined(
+    desk: Desk, jump: Callable[[float], None]
+) -> None:
     with tenancy.across_stores():
         relay.ask_timed()
         relay.ask_timed()
@@ -266,7 +275,9 @@ def test_what_no_worker_takes_is_not_asked_for_again_every_second(
         jump(config.current().balance_every_s + 1)
         relay.ask_timed()
         relay.ask_timed()
-        assert [line.action for line in audit.recent(10)].count("ask_refresh_balance") == 1
+        assert [line.action for line in audit.recent(10)].count(
+            "ask_refresh_balance"
+        ) == 1
 
 
 def test_the_loop_outlives_a_valkey_that_is_away(
@@ -289,23 +300,38 @@ def test_the_loop_outlives_a_valkey_that_is_away(
 
 
 def test_old_calls_webhooks_and_requests_are_deleted_and_orders_stay(
-    desk: Desk, redis: Redis, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    redis: Redis,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = desk.release()
     desk.work()
     with tenancy.across_stores():
         outbox.ask("refresh_balance", SYSTEM)
         with transaction():
-            webhook_events.keep({"event_key": "k", "body": b"", "headers": {}, "event": "e"})
+            webhook_events.keep(
+                {"event_key": "k", "body": b"", "headers": {}, "event": "e"}
+            )
     desk.work()
 
     def kept() -> tuple[int, int, list[str]]:
         with tenancy.across_stores():
-            rows = db.session.scalars(select(outbox.OutboxRow).order_by(outbox.OutboxRow.id))
-            return len(supply.calls()), len(webhook_events.newest()), [row.kind for row in rows]
+            rows = db.session.scalars(
+                select(outbox.OutboxRow).order_by(outbox.OutboxRow.id)
+            )
+            return (
+                len(supply.calls()),
+                len(webhook_events.newest()),
+                [row.kind for row in rows],
+            )
 
     calls, webhooks, kinds = kept()
-    assert (calls > 0, webhooks, kinds) == (True, 1, ["deliver_order", "refresh_balance"])
+    assert (calls > 0, webhooks, kinds) == (
+        True,
+        1,
+        ["deliver_order", "refresh_balance"],
+    )
     days = config.current()
     jump(days.webhook_keep_days * 86_400 - 60)
     one_round(desk, redis, monkeypatch)
@@ -328,7 +354,10 @@ def one_round(desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_numbers_of_old_orders_are_masked_by_itself(
-    desk: Desk, redis: Redis, jump: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    redis: Redis,
+    jump: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = desk.place()
     with desk.inside("ama"):

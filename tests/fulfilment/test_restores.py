@@ -44,7 +44,12 @@ class Past:
 
     def keep(self) -> None:
         """Take the backup."""
-        self._run(*(f"CREATE TABLE past.{table} AS TABLE public.{table}" for table in self._tables))
+        self._run(
+            *(
+                f"CREATE TABLE past.{table} AS TABLE public.{table}"
+                for table in self._tables
+            )
+        )
 
     def bring_back(self) -> None:
         """Restore it."""
@@ -52,7 +57,10 @@ class Past:
         self._run(
             "SET session_replication_role = replica",
             *(f"DELETE FROM public.{table}" for table in self._tables),
-            *(f"INSERT INTO public.{table} SELECT * FROM past.{table}" for table in self._tables),
+            *(
+                f"INSERT INTO public.{table} SELECT * FROM past.{table}"
+                for table in self._tables
+            ),
         )
 
     def close(self) -> None:
@@ -168,7 +176,9 @@ def test_absence_counts_from_the_restore_and_not_from_a_claim_in_the_backup(
             desk.jump(config.current().absence_gap_s + 1)
 
 
-def test_what_was_to_be_looked_at_in_an_hour_is_looked_at_now(desk: Desk, past: Past) -> None:
+def test_what_was_to_be_looked_at_in_an_hour_is_looked_at_now(
+    desk: Desk, past: Past
+) -> None:
     desk.plan("reset_after")
     order = desk.release()
     desk.work_until(order, "submitting")
@@ -198,7 +208,12 @@ def test_what_nobody_bought_is_bought_once_after_the_proof_of_absence(
     assert (desk.read(order).state, desk.charges()) == ("submitting", [])
     desk.work_until(order, "processing")
     assert desk.charges() == [order.order_ref]
-    assert len([line for line in desk.told(order) if "does not know the reference" in line]) >= 3
+    assert (
+        len(
+            [line for line in desk.told(order) if "does not know the reference" in line]
+        )
+        >= 3
+    )
 
 
 def test_an_hour_after_the_restore_a_pending_order_needs_no_grace_of_its_own(
@@ -266,7 +281,9 @@ def test_an_order_cancelled_after_the_restore_and_bought_before_it_is_a_case(
     assert len(desk.charges()) == 1
 
 
-def test_the_owner_is_told_once_and_from_then_on_all_is_as_before(desk: Desk, past: Past) -> None:
+def test_the_owner_is_told_once_and_from_then_on_all_is_as_before(
+    desk: Desk, past: Past
+) -> None:
     kept = desk.release()
     past.keep()
     past.bring_back()
@@ -318,7 +335,9 @@ def test_each_mark_alone_gives_a_copy_away(desk: Desk, mark: str, word: str) -> 
     assert differences() == (word,)
 
 
-def test_housekeeping_of_the_database_is_no_restore(desk: Desk, postgres: dict[str, str]) -> None:
+def test_housekeeping_of_the_database_is_no_restore(
+    desk: Desk, postgres: dict[str, str]
+) -> None:
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         for statement in (
             "VACUUM FREEZE settings",
@@ -372,4 +391,8 @@ def test_orders_of_every_store_are_marked_and_finished_ones_left_alone(
     assert found_out(desk) == 2
     with tenancy.across_stores():
         states = dict(db.session.execute(select(Order.id, Order.state)).all())
-    assert states == {ours.id: "submitting", theirs.id: "submitting", done.id: "cancelled"}
+    assert states == {
+        ours.id: "submitting",
+        theirs.id: "submitting",
+        done.id: "cancelled",
+    }

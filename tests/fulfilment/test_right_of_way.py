@@ -48,7 +48,9 @@ def redis(valkey: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
 
 def worker(redis: Redis, most: int | None = None) -> None:
     """A real RQ worker takes what is in the list until it is empty, or so many jobs."""
-    one = SimpleWorker([relay.queue_of(redis)], connection=redis, serializer=JSONSerializer)
+    one = SimpleWorker(
+        [relay.queue_of(redis)], connection=redis, serializer=JSONSerializer
+    )
     one.work(burst=True, logging_level="ERROR", max_jobs=most)
 
 
@@ -68,7 +70,9 @@ def signed(desk: Desk, order: Order, status: str = "successful") -> int:
     signature = hmac.new(
         DEFAULT_SECRET.encode(), json.dumps(data).encode(), hashlib.sha256
     ).hexdigest()
-    body = json.dumps({"event": "transaction.status_update", "data": data, "signature": signature})
+    body = json.dumps(
+        {"event": "transaction.status_update", "data": data, "signature": signature}
+    )
     answer = desk.app.test_client().post(
         f"/datamart/{WEBHOOK_TOKEN}", data=body, base_url="http://hooks.localhost"
     )
@@ -89,7 +93,9 @@ def made() -> tuple[int, int]:
     return len(link.purchase_calls), len(link.other_calls)
 
 
-def with_the_network(desk: Desk, bought: int, more: int = 0, *, due: bool = True) -> list[Order]:
+def with_the_network(
+    desk: Desk, bought: int, more: int = 0, *, due: bool = True
+) -> list[Order]:
     """Orders the supplier has: so many bought, and `more` copies of the first, which it does not
     know. All fell due for a routine look, or none."""
     placed = [desk.release(("ama", "kofi")[number % 2]) for number in range(bought)]
@@ -109,7 +115,9 @@ def copies(order_id: int, count: int) -> None:
     """Copies of an order and of its row, each with a code and reference of its own: quicker than to
     buy them."""
     with tenancy.across_stores():
-        names = [column.name for column in Order.__table__.columns if column.name != "id"]
+        names = [
+            column.name for column in Order.__table__.columns if column.name != "id"
+        ]
     own = {
         "code": "lpad(upper(to_hex(n)), 10, '0')",
         "order_ref": "'MK-COPY' || n",
@@ -134,7 +142,8 @@ def test_eight_signed_at_once_are_found_out_within_five_seconds_beside_forty_ope
     monkeypatch.setattr(outbox, "ring", relay.ring)
     used(20, 10)
     began, routine = time.monotonic(), 0
-    while ran := round_once(redis):  # routine takes what it may, and stops before the last ten
+    # routine takes what it may, and stops before the last ten
+    while ran := round_once(redis):
         worker(redis)
         routine += ran
     each_s = (time.monotonic() - began) / routine
@@ -222,7 +231,11 @@ def test_what_of_the_news_finds_no_call_says_so_on_its_page_until_it_was_asked(
         store = waiting.store_id
         assert "in its turn" in orders.agent_words(waiting).sentence
     assert store
-    page = desk.app.test_client().get(f"/orders/{order.code}", base_url="http://ama.localhost").text
+    page = (
+        desk.app.test_client()
+        .get(f"/orders/{order.code}", base_url="http://ama.localhost")
+        .text
+    )
     assert "in its turn" in page
     assert waiting.next_look_at is not None and waiting.next_look_at <= clock.after(60)
     desk.jump(61)
@@ -235,7 +248,9 @@ def test_what_of_the_news_finds_no_call_says_so_on_its_page_until_it_was_asked(
         assert row is not None and row.news_at is None
 
 
-def test_news_goes_before_purchases_and_purchases_before_looks(desk: Desk, redis: Redis) -> None:
+def test_news_goes_before_purchases_and_purchases_before_looks(
+    desk: Desk, redis: Redis
+) -> None:
     news, routine = with_the_network(desk, 2)
     queued = desk.release()
     with tenancy.across_stores(), transaction():
@@ -245,7 +260,10 @@ def test_news_goes_before_purchases_and_purchases_before_looks(desk: Desk, redis
     used(49, 0)
     assert round_once(redis) == 1
     worker(redis)
-    assert (desk.read(news).looked_at is not None, desk.read(queued).state) == (True, "queued")
+    assert (desk.read(news).looked_at is not None, desk.read(queued).state) == (
+        True,
+        "queued",
+    )
     used(49, 0)
     assert round_once(redis) == 1
     worker(redis)
@@ -273,7 +291,8 @@ def test_who_waits_with_the_page_open_goes_before_routine_and_nothing_else(
     assert [desk.read(order).looked_at is not None for order in placed] == [False, True]
     used(20, 20)
     desk.read(placed[0])
-    assert round_once(redis) == 0  # watching takes nothing of what is kept for news and purchases
+    # watching takes nothing of what is kept for news and purchases
+    assert round_once(redis) == 0
 
 
 def test_an_open_page_is_written_down_once_in_a_while_and_only_while_something_is_under_way(
@@ -285,7 +304,9 @@ def test_an_open_page_is_written_down_once_in_a_while_and_only_while_something_i
     client = desk.app.test_client()
     for _ in range(20):
         assert (
-            client.get(f"/orders/{order.code}/status", base_url="http://ama.localhost").status_code
+            client.get(
+                f"/orders/{order.code}/status", base_url="http://ama.localhost"
+            ).status_code
             == 200
         )
     assert kept == [order.id]
@@ -301,7 +322,9 @@ def test_with_valkey_away_an_open_page_is_served_all_the_same(
     (order,) = with_the_network(desk, 1)
     gone = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.3)
     monkeypatch.setitem(desk.app.extensions, "redis", gone)
-    answer = desk.app.test_client().get(f"/orders/{order.code}", base_url="http://ama.localhost")
+    answer = desk.app.test_client().get(
+        f"/orders/{order.code}", base_url="http://ama.localhost"
+    )
     assert answer.status_code == 200
 
 
@@ -354,7 +377,8 @@ def test_a_resend_takes_both_of_its_calls_or_none(desk: Desk) -> None:
     desk.plan("http_500_before")
     order = desk.release()
     used(0, 0)
-    desk.work_until(order, "queued")  # proven absent: it is looked up once more, then sent again
+    # proven absent: it is looked up once more, then sent again
+    desk.work_until(order, "queued")
     used(49, 0)
     desk.work()
     assert (desk.read(order).wait_reason, made()) == ("rate", (49, 0))

@@ -26,7 +26,11 @@ def press(action: str, seen: int | None = None) -> str:
     """Press on the newest open case."""
     with tenancy.across_stores():
         return settling.settle(
-            cases.open_cases(9)[-1].id, action, ESI, words="their word", seen_pesewas=seen
+            cases.open_cases(9)[-1].id,
+            action,
+            ESI,
+            words="their word",
+            seen_pesewas=seen,
         )
 
 
@@ -79,7 +83,10 @@ def test_a_person_told_wrongly_buys_nothing_twice(
         broken.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
         desk.jump(90_000)
         desk.work()
-    assert (desk.cases(), desk.read(order).ever_unknown) == (["unknown_too_long"], False)
+    assert (desk.cases(), desk.read(order).ever_unknown) == (
+        ["unknown_too_long"],
+        False,
+    )
     press("send_again")
     order = desk.work_until(order, "processing")
     assert len(desk.charges(order)) == 1
@@ -97,17 +104,25 @@ def test_given_back_by_hand_and_delivered_after_all_is_found(
     from integrations.ports import PurchaseRequest
 
     desk.client.submit(
-        PurchaseRequest(order.order_ref, order.product_name, order.capacity, order.recipient_msisdn)
+        PurchaseRequest(
+            order.order_ref, order.product_name, order.capacity, order.recipient_msisdn
+        )
     )
     desk.settle(order, "successful")
     until_a_case(desk, "late_success")
     press("accept_loss", COST)
     books = desk.books()
-    assert (books["write_off"], books["in_flight"], desk.read(order).state) == (COST, 0, "refunded")
+    assert (books["write_off"], books["in_flight"], desk.read(order).state) == (
+        COST,
+        0,
+        "refunded",
+    )
     assert desk.wallet() == (WALLET_PESEWAS, 0)
 
 
-def test_a_delivery_after_the_refund_is_found_with_every_webhook_lost(desk: Desk) -> None:
+def test_a_delivery_after_the_refund_is_found_with_every_webhook_lost(
+    desk: Desk,
+) -> None:
     order = desk.release()
     desk.work()
     desk.settle(order, "reversed", refund=True)
@@ -124,7 +139,9 @@ def test_a_delivery_after_the_refund_is_found_with_every_webhook_lost(desk: Desk
         desk.work()
     with tenancy.across_stores():
         [case] = cases.open_cases(9)
-    assert case.seen[0]["delivered"] and len(case.seen) == 1, "the same word again adds nothing"
+    assert case.seen[0]["delivered"] and len(case.seen) == 1, (
+        "the same word again adds nothing"
+    )
     assert (desk.read(order).version, desk.books(), desk.wallet()) == before
     assert row(order).done_at is not None, "and after a day nobody asks any more"
     assert desk.read(order).state == "refunded"
@@ -142,7 +159,11 @@ def test_a_refund_that_stands_is_looked_at_three_times_and_asks_nobody(
     status = desk.client.status
 
     def noted(ref: str) -> object:
-        asked.append(round((clock.now() - (order.final_at or clock.now())).total_seconds() / 3_600))
+        asked.append(
+            round(
+                (clock.now() - (order.final_at or clock.now())).total_seconds() / 3_600
+            )
+        )
         return status(ref)
 
     monkeypatch.setattr(desk.client, "status", noted)
@@ -196,16 +217,23 @@ def test_what_the_supplier_may_have_is_watched_after_its_money_went_back(
 
 @pytest.mark.parametrize(
     ("kind", "setting"),
-    [("never_fulfilled", "never_fulfilled_case_s"), ("unknown_too_long", "unknown_case_s")],
+    [
+        ("never_fulfilled", "never_fulfilled_case_s"),
+        ("unknown_too_long", "unknown_case_s"),
+    ],
 )
 def test_when_a_person_is_asked_is_a_setting(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, setting: str
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), **{setting: 7_200}))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), **{setting: 7_200})
+    )
     order = desk.release()
     if kind == "unknown_too_long":
         monkeypatch.setattr(desk.client, "submit", lambda _r: unclear())
-        monkeypatch.setattr(desk.client, "status", lambda _ref: NoAnswer("broken", "500"))
+        monkeypatch.setattr(
+            desk.client, "status", lambda _ref: NoAnswer("broken", "500")
+        )
     desk.work()
     desk.jump(7_000)
     desk.work()

@@ -25,27 +25,46 @@ REFERENCES = ("reference_lower", "reference_padded")
 
 
 @pytest.mark.parametrize(
-    "said", ["5", "5.0", "", "5GB", "5 gb", "5120MB", "5,120 MB", "5000mb", "5Gig", "5 Gigabytes"]
+    "said",
+    [
+        "5",
+        "5.0",
+        "",
+        "5GB",
+        "5 gb",
+        "5120MB",
+        "5,120 MB",
+        "5000mb",
+        "5Gig",
+        "5 Gigabytes",
+    ],
 )
-def test_a_size_that_means_the_same_or_says_no_unit_contradicts_nothing(said: str) -> None:
+def test_a_size_that_means_the_same_or_says_no_unit_contradicts_nothing(
+    said: str,
+) -> None:
     assert not sizes.contradicts(said, "5GB")
 
 
-@pytest.mark.parametrize("said", ["5MB", "6GB", "50 GB", "500MB", "5.5GB", "10240MB", "0,5 GB"])
+@pytest.mark.parametrize(
+    "said", ["5MB", "6GB", "50 GB", "500MB", "5.5GB", "10240MB", "0,5 GB"]
+)
 def test_another_size_contradicts(said: str) -> None:
     assert sizes.contradicts(said, "5GB")
 
 
 def test_half_a_gigabyte_is_five_hundred_megabytes_either_way() -> None:
     assert not any(
-        sizes.contradicts(said, "500MB") for said in ("0.5GB", "512MB", "0,5 GB", "５００ＭＢ")
+        sizes.contradicts(said, "500MB")
+        for said in ("0.5GB", "512MB", "0,5 GB", "５００ＭＢ")
     )
     assert not sizes.contradicts(None, "500MB")
     assert sizes.contradicts("500GB", "500MB")
 
 
 @pytest.mark.parametrize("spelling", [*SAME, *REFERENCES])
-def test_a_look_up_in_another_spelling_completes_the_order(desk: Desk, spelling: str) -> None:
+def test_a_look_up_in_another_spelling_completes_the_order(
+    desk: Desk, spelling: str
+) -> None:
     order = desk.release(gb=5)
     desk.work()
     desk.plan(spelling, "status", times=20)
@@ -83,7 +102,9 @@ def test_purchases_answered_in_another_spelling_are_accepted_and_open_no_breaker
 
 
 @pytest.mark.parametrize("spelling", REFERENCES)
-def test_not_found_in_another_spelling_proves_absence_like_any(desk: Desk, spelling: str) -> None:
+def test_not_found_in_another_spelling_proves_absence_like_any(
+    desk: Desk, spelling: str
+) -> None:
     desk.plan("http_500_before")
     order = desk.release()
     desk.work()
@@ -93,7 +114,9 @@ def test_not_found_in_another_spelling_proves_absence_like_any(desk: Desk, spell
     assert desk.charges(order) == [desk.read(order).order_ref]
 
 
-@pytest.mark.parametrize("shape", [str.lower, lambda ref: f" {ref} "], ids=["lower", "padded"])
+@pytest.mark.parametrize(
+    "shape", [str.lower, lambda ref: f" {ref} "], ids=["lower", "padded"]
+)
 def test_a_webhook_in_another_spelling_rings_for_the_order(
     desk: Desk, shape: Callable[[str], str]
 ) -> None:
@@ -105,15 +128,17 @@ def test_a_webhook_in_another_spelling_rings_for_the_order(
     ).hexdigest()
     body = {"event": "transaction.status_update", "data": data, "signature": signature}
     answer = desk.app.test_client().post(
-        f"/datamart/{WEBHOOK_TOKEN}", data=json.dumps(body), base_url="http://hooks.localhost"
+        f"/datamart/{WEBHOOK_TOKEN}",
+        data=json.dumps(body),
+        base_url="http://hooks.localhost",
     )
     assert answer.status_code == 204
     with tenancy.across_stores():
         row = outbox.of_order(order.id)
         assert row is not None and row.due_at <= clock.now()
-        assert [event.verified_by for event in webhook_events.of_order(order.order_ref)] == [
-            "platform_data_secret"
-        ]
+        assert [
+            event.verified_by for event in webhook_events.of_order(order.order_ref)
+        ] == ["platform_data_secret"]
 
 
 # -- numbers
@@ -164,7 +189,9 @@ def test_a_purchase_answered_without_a_reference_or_number_is_unclear_and_no_str
     desk: Desk,
 ) -> None:
     order = desk.release()
-    desk.plan("edited_answer", "purchase", members={"reference": None, "beneficiary": None})
+    desk.plan(
+        "edited_answer", "purchase", members={"reference": None, "beneficiary": None}
+    )
     desk.work()
     assert (desk.read(order).state, desk.cases()) == ("submitting", [])
     assert desk.work_until(order, "processing").attempt == 1
@@ -215,11 +242,17 @@ def test_a_look_up_without_a_reference_never_fails_an_order_nobody_gave_a_number
 ) -> None:
     order = lost(desk, reference=None, status=word)
     order = looks(desk, order)
-    assert (order.state, order.attempt, len(desk.charges(order))) == ("submitting", 1, 1)
+    assert (order.state, order.attempt, len(desk.charges(order))) == (
+        "submitting",
+        1,
+        1,
+    )
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
 
 
-@pytest.mark.parametrize(("status", "state"), [("failed", "failed"), ("successful", "completed")])
+@pytest.mark.parametrize(
+    ("status", "state"), [("failed", "failed"), ("successful", "completed")]
+)
 def test_a_look_up_with_the_number_that_the_purchase_was_given_settles_either_way(
     desk: Desk, status: str, state: str
 ) -> None:
@@ -257,7 +290,11 @@ def test_a_look_up_without_a_reference_that_may_be_of_another_order_is_no_answer
 ) -> None:
     order = lost(desk, **({"reference": None, "status": status} | strange))
     order = looks(desk, order)
-    assert (order.state, order.attempt, len(desk.charges(order))) == ("submitting", 1, 1)
+    assert (order.state, order.attempt, len(desk.charges(order))) == (
+        "submitting",
+        1,
+        1,
+    )
     assert "wrong_answer" not in desk.cases()
     desk.sandbox.sandbox.faults.install([])
     assert desk.work_until(order, "processing").attempt == 1
@@ -273,7 +310,10 @@ def test_of_two_orders_alike_a_look_up_without_a_reference_settles_neither(
     desk.settle(twin, "successful")
     desk.work_until(twin, "completed")
     order = lost(
-        desk, reference=None, status="successful", **({} if placed_at else {"created_at": None})
+        desk,
+        reference=None,
+        status="successful",
+        **({} if placed_at else {"created_at": None}),
     )
     order = looks(desk, order)
     assert (order.state, order.attempt) == ("submitting", 1)

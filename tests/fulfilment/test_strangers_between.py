@@ -69,7 +69,11 @@ def test_a_stranger_s_answer_to_a_purchase_is_unclear_and_buys_once(
 def test_the_person_who_pressed_reads_what_happened(desk: Desk) -> None:
     desk.plan("html_403", "balance")
     said = read_balance(desk)
-    assert "not the supplier's own answer" in said and "403" in said and "credentials" not in said
+    assert (
+        "not the supplier's own answer" in said
+        and "403" in said
+        and "credentials" not in said
+    )
     desk.plan("http_401", "balance")
     assert "refuses our credentials" in read_balance(desk)
 
@@ -89,11 +93,18 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(
     desk.work()
     waiting = desk.release() if refused != "purchase" else first
     desk.work()
-    assert (desk.read(waiting).state, desk.read(waiting).wait_reason) == ("queued", "credentials")
+    assert (desk.read(waiting).state, desk.read(waiting).wait_reason) == (
+        "queued",
+        "credentials",
+    )
     assert link().credentials_refused_since is not None
     assert "Balance read" in read_balance(desk)
     state = link()
-    assert (state.credentials_refused_since, state.breaker_open_until, state.breaker_reason) == (
+    assert (
+        state.credentials_refused_since,
+        state.breaker_open_until,
+        state.breaker_reason,
+    ) == (
         None,
         None,
         None,
@@ -102,8 +113,12 @@ def test_any_good_answer_ends_the_stop_that_refused_credentials_caused(
     assert desk.read(waiting).state == "processing"
 
 
-@pytest.mark.parametrize("code", ["API_RULE_VIOLATION", "MAX_GB_PER_ORDER", "BENEFICIARY_BLOCKED"])
-def test_a_rule_that_one_order_broke_stops_no_other_order(desk: Desk, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["API_RULE_VIOLATION", "MAX_GB_PER_ORDER", "BENEFICIARY_BLOCKED"]
+)
+def test_a_rule_that_one_order_broke_stops_no_other_order(
+    desk: Desk, code: str
+) -> None:
     desk.plan("refused", status=403, says=code)
     struck, other = desk.release(), desk.release()
     desk.work()
@@ -137,12 +152,17 @@ def test_a_rule_that_an_order_always_breaks_ends_with_a_person(desk: Desk) -> No
     assert (desk.charges(struck), link().breaker_reason) == ([], None)
 
 
-@pytest.mark.parametrize("code", ["API_IP_NOT_ALLOWED", "INVALID_API_KEY", "ACCOUNT_SUSPENDED"])
+@pytest.mark.parametrize(
+    "code", ["API_IP_NOT_ALLOWED", "INVALID_API_KEY", "ACCOUNT_SUSPENDED"]
+)
 def test_a_403_that_speaks_of_us_stops_buying(desk: Desk, code: str) -> None:
     desk.plan("refused", status=403, says=code)
     order = desk.release()
     desk.work()
-    assert (desk.read(order).state, desk.read(order).wait_reason) == ("queued", "credentials")
+    assert (desk.read(order).state, desk.read(order).wait_reason) == (
+        "queued",
+        "credentials",
+    )
     assert link().breaker_reason == "credentials"
 
 
@@ -153,7 +173,10 @@ def test_reads_do_not_send_purchase_after_purchase_to_be_refused(desk: Desk) -> 
     for _ in range(5):
         assert "Balance read" in read_balance(desk)
         desk.work()
-    assert (desk.read(order).attempt, desk.read(order).wait_reason) == (2, "credentials")
+    assert (desk.read(order).attempt, desk.read(order).wait_reason) == (
+        2,
+        "credentials",
+    )
     assert link().breaker_reason == "credentials"
     desk.jump(config.current().credentials_wait_s + 1)
     desk.work()
@@ -209,9 +232,13 @@ def test_a_good_read_ends_the_pause_for_a_supplier_nobody_could_reach(
 
     order = desk.release()
     with monkeypatch.context() as away:
-        away.setattr(desk.client, "submit", lambda _request: NotSent("connection refused"))
+        away.setattr(
+            desk.client, "submit", lambda _request: NotSent("connection refused")
+        )
         desk.work()
-    assert (desk.read(order).wait_reason, link().breaker_reason) == ("supplier_unreachable",) * 2
+    assert (desk.read(order).wait_reason, link().breaker_reason) == (
+        "supplier_unreachable",
+    ) * 2
     assert "Balance read" in read_balance(desk)
     assert link().unreachable_since is None
     desk.work()

@@ -42,7 +42,10 @@ ROOT = Path(__file__).parents[2]
 def alive(pid: int) -> bool:
     """Whether a process runs; one that ended and was not yet collected does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            not in "ZX"
+        )
     except FileNotFoundError:
         return False
 
@@ -67,7 +70,9 @@ class Run:
 
     def __init__(self, workers: int, pids_file: Path | None) -> None:
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=supervise.run, args=(workers, pids_file, self.stop))
+        self.thread = threading.Thread(
+            target=supervise.run, args=(workers, pids_file, self.stop)
+        )
         self.thread.start()
 
     def end(self) -> None:
@@ -80,7 +85,9 @@ class Run:
 def start(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
-    def begin(workers: int, pids_file: Path | None = None, command: list[str] = SLEEPER) -> Run:
+    def begin(
+        workers: int, pids_file: Path | None = None, command: list[str] = SLEEPER
+    ) -> Run:
         monkeypatch.setattr(supervise, "_flask", lambda _command: command)
         runs.append(Run(workers, pids_file))
         return runs[-1]
@@ -95,7 +102,9 @@ def children() -> Iterator[Callable[..., Child]]:
     """Children kept by hand, ended after the test whatever happened."""
     made: list[Child] = []
 
-    def make(command: list[str], role: str = "worker", busy_file: Path | None = None) -> Child:
+    def make(
+        command: list[str], role: str = "worker", busy_file: Path | None = None
+    ) -> Child:
         made.append(Child(role, command, busy_file))
         return made[-1]
 
@@ -125,11 +134,15 @@ def test_who_runs_is_written_down_and_a_killed_worker_is_started_again(
     os.kill(before["worker"][0], signal.SIGKILL)
     until(
         lambda: (
-            pids(path)["worker"][0] not in (before["worker"][0],) and len(pids(path)["worker"]) == 2
+            pids(path)["worker"][0] not in (before["worker"][0],)
+            and len(pids(path)["worker"]) == 2
         )
     )
     after = pids(path)
-    assert (after["relay"], after["worker"][1]) == (before["relay"], before["worker"][1])
+    assert (after["relay"], after["worker"][1]) == (
+        before["relay"],
+        before["worker"][1],
+    )
     assert alive(after["worker"][0])
 
     run.end()
@@ -148,7 +161,8 @@ def test_each_worker_has_a_mark_of_its_own_and_the_relay_none(
         lines = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         return dict(line.partition("=")[::2] for line in lines).get(BUSY_VARIABLE)
 
-    until(lambda: mark(pids(path)["worker"][1]) is not None)  # the child has become its program
+    # the child has become its program
+    until(lambda: mark(pids(path)["worker"][1]) is not None)
     assert len({mark(pid) for pid in pids(path)["worker"]} - {None}) == 2
     assert mark(pids(path)["relay"][0]) == os.environ.get(BUSY_VARIABLE)
 
@@ -263,7 +277,9 @@ def test_a_child_deaf_to_term_is_killed_when_a_job_s_time_is_over(
     assert deaf.process.returncode == -signal.SIGKILL
 
 
-def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flask) -> None:
+def test_children_end_with_a_supervisor_that_is_killed(
+    tmp_path: Path, app: Flask
+) -> None:
     path = tmp_path / "pids.json"
     program = textwrap.dedent(f"""
         import dataclasses, threading
@@ -274,7 +290,8 @@ def test_children_end_with_a_supervisor_that_is_killed(tmp_path: Path, app: Flas
         supervise._flask = lambda command: {SLEEPER!r}
         supervise.run(2, Path({str(path)!r}), threading.Event())
     """)
-    here = {**os.environ, "TMPDIR": str(tmp_path)}  # what a kill leaves behind goes with the test
+    # what a kill leaves behind goes with the test
+    here = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", program], env=here, cwd=ROOT, stdout=subprocess.DEVNULL
     ) as supervisor:

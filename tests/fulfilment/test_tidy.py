@@ -32,18 +32,28 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
         supply.record_call(endpoint=endpoint, order_refs=(), values=values)
     with transaction():
         for key in ("old", "new"):
-            webhook_events.keep({"event_key": key, "body": b"", "headers": {}, "event": key})
+            webhook_events.keep(
+                {"event_key": key, "body": b"", "headers": {}, "event": key}
+            )
     for kind in ("refresh_balance", "sync_catalogue"):
         outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
     before = count("outbox")
     relay.tidy()
     db.session.remove()
-    assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (2, 2, before)
-    tables_owner.execute("ALTER TABLE supplier_calls DISABLE TRIGGER supplier_calls_answered_once")
+    assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (
+        2,
+        2,
+        before,
+    )
+    tables_owner.execute(
+        "ALTER TABLE supplier_calls DISABLE TRIGGER supplier_calls_answered_once"
+    )
     tables_owner.execute(
         "UPDATE supplier_calls SET at = now() - interval '91 days' WHERE endpoint = 'balance'"
     )
-    tables_owner.execute("ALTER TABLE supplier_calls ENABLE TRIGGER supplier_calls_answered_once")
+    tables_owner.execute(
+        "ALTER TABLE supplier_calls ENABLE TRIGGER supplier_calls_answered_once"
+    )
     tables_owner.execute(
         "UPDATE webhook_events SET received_at = now() - interval '31 days' WHERE event = 'old'"
     )
@@ -52,4 +62,8 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
     )
     relay.tidy()
     db.session.remove()
-    assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (1, 1, before - 1)
+    assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (
+        1,
+        1,
+        before - 1,
+    )

@@ -97,7 +97,9 @@ class Teller:
         )
         desk.app.extensions["supplier"] = desk.client
         # Each event is written to the sandbox's log, from which we deliver it ourselves.
-        desk.sandbox.sandbox.store.set_account(FIRST_ID, webhook_url="http://127.0.0.1:9/nobody")
+        desk.sandbox.sandbox.store.set_account(
+            FIRST_ID, webhook_url="http://127.0.0.1:9/nobody"
+        )
         desk.sandbox.sandbox.knobs.webhooks = False
 
     def in_order(self, story: str) -> Ending:
@@ -136,7 +138,9 @@ class Teller:
         hear()
         while steps or waiting:
             act = draw.choice(
-                ["supplier"] * bool(steps) + ["webhook"] * 4 * bool(waiting) + ["work", "jump"]
+                ["supplier"] * bool(steps)
+                + ["webhook"] * 4 * bool(waiting)
+                + ["work", "jump"]
             )
             if act == "supplier":
                 word, refund = steps.pop(0)
@@ -153,7 +157,11 @@ class Teller:
     def _bodies(self, order: Order) -> list[bytes]:
         log = self.desk.sandbox.sandbox.store.webhook_log()
         reference = self.desk.read(order).order_ref
-        return [line["body"].encode() for line in reversed(log) if line["reference"] == reference]
+        return [
+            line["body"].encode()
+            for line in reversed(log)
+            if line["reference"] == reference
+        ]
 
     def _deliver(self, body: bytes) -> None:
         assert self.hook.post(body) == 204
@@ -184,9 +192,17 @@ class Teller:
             ).all()
         postings: dict[int, tuple[str, tuple[tuple[str, int], ...]]] = {}
         for number, kind, account, amount in rows:
-            postings[number] = (kind, (*postings.get(number, (kind, ()))[1], (account, amount)))
+            postings[number] = (
+                kind,
+                (*postings.get(number, (kind, ()))[1], (account, amount)),
+            )
         charged = len(self.desk.charges(order))
-        return Ending(self.desk.read(order).state, charged, tuple(postings.values()), tuple(opened))
+        return Ending(
+            self.desk.read(order).state,
+            charged,
+            tuple(postings.values()),
+            tuple(opened),
+        )
 
 
 @pytest.fixture
@@ -199,14 +215,18 @@ def teller(make_desk: Callable[..., Desk]) -> Teller:
         ledger.fund_wallet(store.id, ENOUGH_PESEWAS, "for stories", SYSTEM)
         with transaction():
             ledger.fund_float(
-                ENOUGH_PESEWAS - ledger.platform_balances()["supplier_float"], "for stories", SYSTEM
+                ENOUGH_PESEWAS - ledger.platform_balances()["supplier_float"],
+                "for stories",
+                SYSTEM,
             )
     return Teller(desk)
 
 
 @pytest.mark.slow(seconds=20)
 @pytest.mark.timeout(1_200)
-def test_five_of_each_webhook_in_any_order_end_like_one_of_each_in_order(teller: Teller) -> None:
+def test_five_of_each_webhook_in_any_order_end_like_one_of_each_in_order(
+    teller: Teller,
+) -> None:
     expected = {story: teller.in_order(story) for story in STORIES}
     assert {story: ending.state for story, ending in expected.items()} == {
         "delivered": "completed",

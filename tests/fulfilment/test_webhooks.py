@@ -54,7 +54,9 @@ def hook(app: Flask) -> Hook:
     return Hook(app)
 
 
-def update(reference: str, status: str, secret: str | None = None, **more: Any) -> dict[str, Any]:
+def update(
+    reference: str, status: str, secret: str | None = None, **more: Any
+) -> dict[str, Any]:
     data = {
         "reference": reference,
         "old_status": "pending",
@@ -65,7 +67,9 @@ def update(reference: str, status: str, secret: str | None = None, **more: Any) 
     text_ = json.dumps(data)
     body: dict[str, Any] = {"event": "transaction.status_update", "data": data}
     if secret is not None:
-        body["signature"] = hmac.new(secret.encode(), text_.encode(), hashlib.sha256).hexdigest()
+        body["signature"] = hmac.new(
+            secret.encode(), text_.encode(), hashlib.sha256
+        ).hexdigest()
     return body
 
 
@@ -91,7 +95,8 @@ def test_a_ring_makes_the_order_due_and_the_look_up_decides(
     assert hook.post(update(order.order_ref, "successful"), host=host) == 204
     assert due_now(order)
     desk.work()
-    assert desk.read(order).state == "processing"  # the supplier's own record still says pending
+    # the supplier's own record still says pending
+    assert desk.read(order).state == "processing"
     desk.settle(order, "successful")
     jump(config.current().ring_gap_s + 1)
     hook.post(update(order.order_ref, "successful", extra=1), host=host)
@@ -127,7 +132,9 @@ def test_a_ring_while_a_job_looks_at_the_order_is_not_lost(
     assert desk.read(order).state == "completed"
 
 
-@pytest.mark.parametrize("word", ["successful", "failed", "reversed", "pending", "nonsense"])
+@pytest.mark.parametrize(
+    "word", ["successful", "failed", "reversed", "pending", "nonsense"]
+)
 def test_no_body_changes_an_order_by_itself(desk: Desk, hook: Hook, word: str) -> None:
     order = processing(desk)
     wallet = desk.wallet()
@@ -139,7 +146,9 @@ def test_no_body_changes_an_order_by_itself(desk: Desk, hook: Hook, word: str) -
 def test_a_signed_ring_is_due_at_once_and_an_unsigned_one_not_right_after_a_look(
     desk: Desk, hook: Hook, jump: Any
 ) -> None:
-    signer = DataMart("http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now)
+    signer = DataMart(
+        "http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now
+    )
     order = desk.release()
     desk.work()
     jump(61)
@@ -174,9 +183,9 @@ def test_a_signature_rings_at_once_only_the_first_time_it_says_something(
         assert hook.post(genuine | {"timestamp": str(n)}) == 204
         assert not due_now(order)
     with tenancy.across_stores():
-        assert {row.verified_by for row in webhook_events.of_order(order.order_ref)} == {
-            "platform_data_secret"
-        }
+        assert {
+            row.verified_by for row in webhook_events.of_order(order.order_ref)
+        } == {"platform_data_secret"}
 
 
 def stored() -> list[webhook_events.WebhookEvent]:
@@ -187,13 +196,17 @@ def stored() -> list[webhook_events.WebhookEvent]:
 def test_of_events_that_name_no_order_the_first_of_an_hour_are_kept_and_the_rest_counted(
     desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), strangers_kept_in_hour=3))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), strangers_kept_in_hour=3)
+    )
     order = processing(desk)
     for n in range(7):
         assert hook.post(update(f"MK-{n}", "sent")) == 204
     assert [event.order_ref for event in reversed(stored())] == ["MK-0", "MK-1", "MK-2"]
     with tenancy.across_stores():
-        assert [event.times for event in webhook_events.newest() if not event.body] == [7]
+        assert [event.times for event in webhook_events.newest() if not event.body] == [
+            7
+        ]
     assert (
         hook.post(update(order.order_ref, "sent")) == 204
     )  # the flood crowds out no event of an order
@@ -217,7 +230,9 @@ def test_the_bodies_of_events_that_name_no_order_are_bounded_together(
 def test_a_flood_about_one_order_is_kept_up_to_a_limit_and_rings_beyond_it(
     desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), webhooks_kept_of_order=3))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), webhooks_kept_of_order=3)
+    )
     order = processing(desk)
     for n in range(6):
         assert hook.post(update(order.order_ref, "pending", n=n)) == 204
@@ -231,7 +246,9 @@ def test_a_flood_about_one_order_is_kept_up_to_a_limit_and_rings_beyond_it(
 def test_signed_news_is_kept_also_when_a_flood_has_used_up_the_room(
     desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), webhooks_kept_of_order=3))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), webhooks_kept_of_order=3)
+    )
     order = processing(desk)
     for n in range(6):
         assert hook.post(update(order.order_ref, "pending", n=n)) == 204
@@ -242,7 +259,9 @@ def test_signed_news_is_kept_also_when_a_flood_has_used_up_the_room(
     assert stored()[0].verified_by == "platform_data_secret"
 
 
-def test_news_of_the_acceptance_itself_costs_no_look_up(desk: Desk, hook: Hook, jump: Any) -> None:
+def test_news_of_the_acceptance_itself_costs_no_look_up(
+    desk: Desk, hook: Hook, jump: Any
+) -> None:
     order = processing(desk)
     jump(config.current().ring_gap_s + 1)
     assert hook.post(update(order.order_ref, "pending")) == 204
@@ -255,7 +274,9 @@ def test_news_of_the_acceptance_itself_costs_no_look_up(desk: Desk, hook: Hook, 
     assert due_now(order)  # a failed order taken up again is news
 
 
-def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(desk: Desk, hook: Hook) -> None:
+def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(
+    desk: Desk, hook: Hook
+) -> None:
     order = processing(desk)
     for n in range(config.current().webhook_lines + 5):
         assert hook.post(update(order.order_ref, "sent", n=n)) == 204
@@ -267,13 +288,18 @@ def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(desk: Desk, hook:
     )
 
 
-def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(desk: Desk, hook: Hook) -> None:
+def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(
+    desk: Desk, hook: Hook
+) -> None:
     placed = [processing(desk) for _ in range(14)]
     desk.jump(31)
     for order in placed:
         for n in range(5):
             assert hook.post(update(order.order_ref, "successful", n=n)) == 204
-    assert sum(due_now(order) for order in placed) == config.current().ring_lookups_per_window
+    assert (
+        sum(due_now(order) for order in placed)
+        == config.current().ring_lookups_per_window
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,7 +319,9 @@ def test_malformed_bodies_are_kept_and_answered_and_nothing_breaks(
         assert webhook_events.newest(limit=1)[0].body == body
 
 
-def test_the_same_event_five_times_is_one_row_and_one_ring(desk: Desk, hook: Hook) -> None:
+def test_the_same_event_five_times_is_one_row_and_one_ring(
+    desk: Desk, hook: Hook
+) -> None:
     order = processing(desk)
     for _ in range(5):
         assert hook.post(update(order.order_ref, "sent")) == 204
@@ -323,15 +351,20 @@ def test_an_event_seen_before_rings_nobody_also_when_its_look_is_over(
 def test_the_limit_of_a_webhook_is_its_own_setting(
     desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), webhook_bytes=100))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), webhook_bytes=100)
+    )
     assert hook.post(b"x" * 100) == 204
     assert hook.post(b"x" * 101) == 413
 
 
 @pytest.mark.parametrize(
-    "path", ["/datamart/wrong", "/datamart/", f"/datamart/{WEBHOOK_TOKEN}x", "/datamart/%00"]
+    "path",
+    ["/datamart/wrong", "/datamart/", f"/datamart/{WEBHOOK_TOKEN}x", "/datamart/%00"],
 )
-def test_a_wrong_path_is_404_and_keeps_nothing(desk: Desk, hook: Hook, path: str) -> None:
+def test_a_wrong_path_is_404_and_keeps_nothing(
+    desk: Desk, hook: Hook, path: str
+) -> None:
     assert hook.post(update("MK-1", "sent"), path=path) in (400, 404)
     with tenancy.across_stores():
         assert webhook_events.newest() == []
@@ -343,21 +376,28 @@ def test_too_large_is_413_unread(desk: Desk, hook: Hook) -> None:
         assert webhook_events.newest() == []
 
 
-@pytest.mark.parametrize(("size", "status"), [(65_536, 204), (65_537, 413), (2_000_000, 413)])
+@pytest.mark.parametrize(
+    ("size", "status"), [(65_536, 204), (65_537, 413), (2_000_000, 413)]
+)
 def test_a_body_without_a_stated_length_is_never_cut_in_silence(
     desk: Desk, hook: Hook, size: int, status: int
 ) -> None:
     source = io.BytesIO(b"x" * size)
     environ = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     answer = hook.client.post(
-        PATH, input_stream=source, base_url="http://127.0.0.1", environ_overrides=environ
+        PATH,
+        input_stream=source,
+        base_url="http://127.0.0.1",
+        environ_overrides=environ,
     )
     assert answer.status_code == status
     assert source.tell() <= config.current().webhook_bytes + 1
     assert [len(event.body) for event in stored()] == ([size] if status == 204 else [])
 
 
-def test_the_hooks_host_has_no_get_and_stores_have_no_hook(desk: Desk, hook: Hook) -> None:
+def test_the_hooks_host_has_no_get_and_stores_have_no_hook(
+    desk: Desk, hook: Hook
+) -> None:
     assert hook.client.get(PATH, base_url="http://hooks.localhost").status_code == 405
     assert hook.post(update("MK-1", "sent"), host="ama.localhost") in (403, 404)
 
@@ -383,7 +423,9 @@ def test_when_the_look_up_is_gone_a_signed_webhook_is_believed_on_the_third_rung
 
     order = processing(desk)
     monkeypatch.setattr(
-        desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND")
+        desk.client,
+        "status",
+        lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"),
     )
     signed = WebhookNews(
         "transaction.status_update",
@@ -413,7 +455,9 @@ def test_an_unsigned_webhook_is_never_believed(
 
     order = processing(desk)
     monkeypatch.setattr(
-        desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND")
+        desk.client,
+        "status",
+        lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"),
     )
     hook.post(update(order.order_ref, "successful"))
     for _ in range(5):
@@ -430,7 +474,9 @@ def test_a_webhook_that_proves_only_who_knows_the_address_is_never_believed(
 
     order = processing(desk)
     monkeypatch.setattr(
-        desk.client, "status", lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND")
+        desk.client,
+        "status",
+        lambda _ref: NoAnswer("endpoint_gone", "404 ENDPOINT_NOT_FOUND"),
     )
     said = WebhookNews(
         "transaction.status_update", order.order_ref, "completed", "successful", proof
@@ -468,12 +514,17 @@ def test_signed_news_of_references_that_are_not_ours_is_one_case_however_many_co
         "http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now
     )
     for n in range(25):
-        hook.post(update(f"MK-NOBODYS00000000{n:02}", "successful", secret="the-secret"))
+        hook.post(
+            update(f"MK-NOBODYS00000000{n:02}", "successful", secret="the-secret")
+        )
     assert desk.cases() == ["unknown_reference"]
     with tenancy.across_stores():
         case = cases.open_cases(1)[0]
     assert (case.store_id, case.order_id, len(case.evidence)) == (None, None, 20)
-    assert (case.evidence[0]["order_ref"], case.evidence[0]["said"]) == (STRANGE, "successful")
+    assert (case.evidence[0]["order_ref"], case.evidence[0]["said"]) == (
+        STRANGE,
+        "successful",
+    )
 
 
 def test_a_shared_token_vouches_for_no_reference(
@@ -489,7 +540,9 @@ def test_a_shared_token_vouches_for_no_reference(
     assert desk.cases() == []
 
 
-def test_signed_news_of_an_order_of_ours_is_no_stranger_s(desk: Desk, hook: Hook) -> None:
+def test_signed_news_of_an_order_of_ours_is_no_stranger_s(
+    desk: Desk, hook: Hook
+) -> None:
     desk.app.extensions["supplier"] = DataMart(
         "http://127.0.0.1/api", "k", "the-secret", on_call=None, clock=clock.now
     )
@@ -512,7 +565,11 @@ def test_a_database_that_is_down_answers_503(
 
 
 def test_the_kept_headers_hold_no_secret(desk: Desk, hook: Hook) -> None:
-    hook.post(update("MK-1", "sent"), Authorization="Bearer s3cret", **{"X-Platform-Event": "e"})
+    hook.post(
+        update("MK-1", "sent"),
+        Authorization="Bearer s3cret",
+        **{"X-Platform-Event": "e"},
+    )
     with tenancy.across_stores():
         row = db.session.execute(
             text("SELECT string_agg(headers::text, '') FROM webhook_events")

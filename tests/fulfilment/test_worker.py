@@ -40,7 +40,9 @@ def signals() -> Iterator[None]:
 
 
 @pytest.fixture
-def work(app: Flask, valkey: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], bool]:
+def work(
+    app: Flask, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[int], bool]:
     """Run a worker in this process until so many jobs are done."""
 
     def run(jobs_done: int) -> bool:
@@ -55,7 +57,10 @@ def ring(redis: Redis, number: int) -> None:
 
 
 def test_a_worker_buys_what_was_rung_and_ends_after_its_jobs(
-    desk: Desk, redis: Redis, work: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    redis: Redis,
+    work: Callable[[int], bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(outbox, "ring", relay.ring)
     first, second = desk.release(), desk.release()
@@ -88,11 +93,16 @@ def test_the_mark_stands_while_a_job_runs_and_not_after(
 
 
 def test_without_a_supervisor_there_is_no_mark(
-    app: Flask, redis: Redis, work: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    redis: Redis,
+    work: Callable[[int], bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(worker.BUSY_VARIABLE, raising=False)
     seen: list[int] = []
-    monkeypatch.setattr(jobs, "run", lambda outbox_id, _lease_no: seen.append(outbox_id))
+    monkeypatch.setattr(
+        jobs, "run", lambda outbox_id, _lease_no: seen.append(outbox_id)
+    )
     ring(redis, 9)
     assert work(1) is True
     assert seen == [9]
@@ -108,6 +118,8 @@ def test_only_our_own_function_is_run_whatever_valkey_holds(
     assert queue.failed_job_registry.count == 1
 
 
-def test_a_worker_that_cannot_reach_valkey_ends_so_that_it_is_started_anew(app: Flask) -> None:
+def test_a_worker_that_cannot_reach_valkey_ends_so_that_it_is_started_anew(
+    app: Flask,
+) -> None:
     with pytest.raises(Away):
         worker.run(app, "redis://127.0.0.1:9/0")

@@ -44,7 +44,9 @@ class Served:
     def answers(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
-                line.sendall(b"GET /stored HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                line.sendall(
+                    b"GET /stored HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                )
                 return line.recv(100).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
@@ -79,7 +81,8 @@ def read_answer(line: socket.socket, held: bytes = b"") -> Answer:
     head, _, data = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     headers = {
-        name.lower(): value.strip() for name, _, value in (text.partition(":") for text in lines)
+        name.lower(): value.strip()
+        for name, _, value in (text.partition(":") for text in lines)
     }
     length = int(headers.get("content-length", 0))
     while len(data) < length:

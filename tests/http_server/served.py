@@ -40,7 +40,8 @@ def program(environ: dict[str, Any], start_response: Callable[..., Any]) -> list
     }
     answer = b"x" * 4_000_000 if path == "/large" else json.dumps(told).encode()
     start_response(
-        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+        "200 OK",
+        [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))],
     )
     return [answer]
 
@@ -62,7 +63,9 @@ RULES = Rules(
         refused.sentence.encode(),
     ),
     is_logged_in=lambda environ: environ.get("HTTP_COOKIE") == "in",
-    is_dear=lambda head: head.method == "POST" and head.path.startswith(("/slow/", "/stuck")),
+    is_dear=lambda head: (
+        head.method == "POST" and head.path.startswith(("/slow/", "/stuck"))
+    ),
     stored=lambda head: STORED if head.path == "/stored" else None,
     spooled_at_once=2,
 )
@@ -74,7 +77,9 @@ def served_programs() -> Iterator[Callable[..., Served]]:
     the real ones."""
     started: list[Any] = []
 
-    def start(workers: int = 1, threads: int = 4, open_files: int = 0, **limits: float) -> Served:
+    def start(
+        workers: int = 1, threads: int = 4, open_files: int = 0, **limits: float
+    ) -> Served:
         port = daemons.free_port()
 
         tie = process_tree.die_with_parent(signal.SIGKILL)
@@ -86,7 +91,12 @@ def served_programs() -> Iterator[Callable[..., Served]]:
             for name, value in limits.items():
                 setattr(http_server, name, value)
             master.serve(
-                program, RULES, host="127.0.0.1", port=port, workers=workers, threads=threads
+                program,
+                RULES,
+                host="127.0.0.1",
+                port=port,
+                workers=workers,
+                threads=threads,
             )
 
         process = multiprocessing.get_context("fork").Process(target=run)

@@ -15,7 +15,9 @@ from http_server import cli
 def run(*words: str) -> tuple[int, str]:
     app = Flask("served")
     app.extensions["http_server"] = RULES
-    done = CliRunner().invoke(cli.web_command, words, obj=ScriptInfo(create_app=lambda: app))
+    done = CliRunner().invoke(
+        cli.web_command, words, obj=ScriptInfo(create_app=lambda: app)
+    )
     return done.exit_code, done.output
 
 
@@ -30,6 +32,11 @@ def test_a_port_that_is_taken_is_said_in_a_sentence() -> None:
 
 
 def test_numbers_that_make_no_sense_are_refused() -> None:
-    for words in (("--port", "0"), ("--port", "70000"), ("--workers", "0"), ("--threads", "x")):
+    for words in (
+        ("--port", "0"),
+        ("--port", "70000"),
+        ("--workers", "0"),
+        ("--threads", "x"),
+    ):
         status, said = run(*words)
         assert status == 2 and "Invalid value" in said, words

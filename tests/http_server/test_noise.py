@@ -20,9 +20,17 @@ BEGINNINGS = [
     b"GET /large " + CONNECTION + b"\r\n",
     (b"GET /stored " + CONNECTION + b"\r\n") * 12,
     b"POST / " + CONNECTION + b"Content-Length: 10\r\n\r\n0123456789",
-    b"POST /hook " + CONNECTION + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    b"POST /upload " + CONNECTION + b"Cookie: in\r\nContent-Length: 3000\r\n\r\n" + b"x" * 3_000,
-    b"POST /upload " + CONNECTION + b"Cookie: out\r\nContent-Length: 3000\r\n\r\n" + b"x" * 3_000,
+    b"POST /hook "
+    + CONNECTION
+    + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"POST /upload "
+    + CONNECTION
+    + b"Cookie: in\r\nContent-Length: 3000\r\n\r\n"
+    + b"x" * 3_000,
+    b"POST /upload "
+    + CONNECTION
+    + b"Cookie: out\r\nContent-Length: 3000\r\n\r\n"
+    + b"x" * 3_000,
 ]
 
 
@@ -31,10 +39,17 @@ def test_whatever_is_said_the_page_answers_and_nothing_stays(
     start_server: Callable[..., Served],
 ) -> None:
     front = start_server(
-        HEAD_S=1, BODY_S=1, SEND_S=1, LINGER_S=1, CONNECTIONS=60, HELD_BYTES=100_000, QUEUE=20
+        HEAD_S=1,
+        BODY_S=1,
+        SEND_S=1,
+        LINGER_S=1,
+        CONNECTIONS=60,
+        HELD_BYTES=100_000,
+        QUEUE=20,
     )
     (worker,) = front.workers
-    files_before = open_files(worker)  # a forked front has what its test process had open
+    # a forked front has what its test process had open
+    files_before = open_files(worker)
     chance = random.Random(SEED)
     for number in range(CONNECTIONS):
         line = front.line()
@@ -73,7 +88,9 @@ def noise(chance: random.Random) -> tuple[bytes, bytes]:
     data = b"".join(chance.choice(BEGINNINGS) for _ in range(chance.randint(1, 5)))
     for _ in range(chance.choice([0, 0, 1, 3])):
         at = chance.randrange(len(data))
-        put = chance.choice([b"", bytes([chance.randrange(256)]), b"\r\n", data[at : at + 20]])
+        put = chance.choice(
+            [b"", bytes([chance.randrange(256)]), b"\r\n", data[at : at + 20]]
+        )
         data = data[:at] + put + data[at + chance.randint(0, 3) :]
     if chance.random() < 0.4:
         data = data[: chance.randint(1, len(data))]

@@ -26,7 +26,9 @@ QUICK_S = 1.0
 pytestmark = pytest.mark.slow(seconds=3)
 
 
-def test_a_head_has_its_time_also_when_it_trickles(start_server: Callable[..., Served]) -> None:
+def test_a_head_has_its_time_also_when_it_trickles(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(HEAD_S=1)
     line = front.line(HALF_HEAD)
     line.settimeout(0.2)
@@ -40,7 +42,9 @@ def test_a_head_has_its_time_also_when_it_trickles(start_server: Callable[..., S
     assert 0.9 < time.monotonic() - began < 3
 
 
-def test_a_body_has_its_time_also_when_it_trickles(start_server: Callable[..., Served]) -> None:
+def test_a_body_has_its_time_also_when_it_trickles(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(BODY_S=1)
     for path in (b"", b"stored", b"hook"):
         line = front.line(POST % path + b"Content-Length: 60000\r\n\r\n")
@@ -67,7 +71,9 @@ def test_a_connection_that_says_nothing_is_closed_sooner_than_one_between_reques
     assert is_closed(idle)
 
 
-def test_a_slow_reader_holds_no_thread_and_is_cut(start_server: Callable[..., Served]) -> None:
+def test_a_slow_reader_holds_no_thread_and_is_cut(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(threads=1, SEND_S=1)
     for _ in range(5):
         line = socket.socket()
@@ -88,9 +94,13 @@ def test_a_slow_reader_holds_no_thread_and_is_cut(start_server: Callable[..., Se
     assert received < 4_000_000
 
 
-def test_held_bodies_and_half_heads_stop_nobody(start_server: Callable[..., Served]) -> None:
+def test_held_bodies_and_half_heads_stop_nobody(
+    start_server: Callable[..., Served],
+) -> None:
     front = start_server(workers=2, threads=2)
-    held = [front.line(HALF_BODY) for _ in range(200)] + [front.line(HALF_HEAD) for _ in range(200)]
+    held = [front.line(HALF_BODY) for _ in range(200)] + [
+        front.line(HALF_HEAD) for _ in range(200)
+    ]
     times = [front.took_s() for _ in range(20)]
     assert max(times) < QUICK_S
     assert all(line.send(b"x") for line in held), "they are held, not closed"
@@ -131,7 +141,9 @@ def test_beyond_the_limit_of_memory_the_longest_waiting_body_goes(
     whole = POST % b"" + b"Content-Length: 60000\r\n\r\n" + b"x" * 60_000
     assert front.ask(whole).told["received"] == 60_000
     held[-1].sendall(b"x" * 30_000)
-    assert read_answer(held[-1]).told["received"] == 60_000, "who came last is still heard"
+    assert read_answer(held[-1]).told["received"] == 60_000, (
+        "who came last is still heard"
+    )
     assert HELD_BYTES <= 64 * 1024 * 1024, "the real limit"
 
 
@@ -142,7 +154,8 @@ def test_a_full_queue_is_said_at_once_and_health_has_a_thread_of_its_own(
     slow = []
     for _ in range(
         4
-    ):  # one is with the thread and one waits, also when a busy machine wakes the thread late
+        # one is with the thread and one waits, also when a busy machine wakes the thread late
+    ):
         slow.append(front.line(b"GET /slow/5 HTTP/1.1\r\nHost: a\r\n\r\n"))
         front.took_s("/stored")
     began = time.monotonic()
@@ -165,7 +178,9 @@ def test_pages_do_not_wait_behind_dear_requests(
     assert max(front.took_s() for _ in range(10)) < QUICK_S
     began = time.monotonic()
     assert {read_answer(line).status for line in dear} == {200}
-    assert time.monotonic() - began > 4, "one thread is left to pages, and none is forgotten"
+    assert time.monotonic() - began > 4, (
+        "one thread is left to pages, and none is forgotten"
+    )
 
 
 def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(
@@ -176,7 +191,9 @@ def test_a_crowd_of_dear_requests_fills_no_place_of_a_page(
     dear = [front.line(POST % b"slow/2" + length) for _ in range(8)]
     front.took_s("/stored")
     assert [front.get("/").status for _ in range(5)] == [200] * 5
-    assert [read_answer(line).status for line in dear].count(503) == 4, "one under way, three wait"
+    assert [read_answer(line).status for line in dear].count(503) == 4, (
+        "one under way, three wait"
+    )
 
 
 def test_on_sigterm_what_is_under_way_is_finished_and_nothing_new_is_taken(
@@ -227,7 +244,9 @@ def test_a_frozen_worker_holds_up_nobody_and_is_replaced(
         assert time.monotonic() - stopped < 6
     assert slowest < QUICK_S
     assert time.monotonic() - stopped > 2
-    assert until(lambda: len(now := front.workers) == 2 and frozen not in now and other in now, 5)
+    assert until(
+        lambda: len(now := front.workers) == 2 and frozen not in now and other in now, 5
+    )
 
 
 def test_a_worker_whose_threads_are_all_stuck_is_replaced(
@@ -236,7 +255,9 @@ def test_a_worker_whose_threads_are_all_stuck_is_replaced(
     front = start_server(threads=2, STUCK_S=4)
     (before,) = front.workers
     one = front.line(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert front.took_s("/slow/2") < 5, "one stuck thread is no reason: others make progress"
+    assert front.took_s("/slow/2") < 5, (
+        "one stuck thread is no reason: others make progress"
+    )
     assert front.workers == [before]
     two = front.line(b"GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
     began = time.monotonic()
@@ -250,7 +271,9 @@ def test_dear_requests_that_are_all_stuck_are_a_reason_too(
     start_server: Callable[..., Served],
 ) -> None:
     front = start_server(threads=3, STUCK_S=2)
-    stuck = [front.line(POST % b"stuck" + b"Content-Length: 1\r\n\r\nx") for _ in range(2)]
+    stuck = [
+        front.line(POST % b"stuck" + b"Content-Length: 1\r\n\r\nx") for _ in range(2)
+    ]
     assert front.took_s() < QUICK_S, "pages have a thread"
     assert all(map(is_closed, stuck))
     assert until(front.answers, 5)

@@ -88,7 +88,14 @@ def caddy(folder: Path, proxy: Proxy) -> list[str]:
         "read_body 10s": "read_body 1s",
     }
     (folder / "Caddyfile").write_text(adapted("Caddyfile", folder, proxy, **short))
-    return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return [
+        "caddy",
+        "run",
+        "--config",
+        str(folder / "Caddyfile"),
+        "--adapter",
+        "caddyfile",
+    ]
 
 
 @pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
@@ -127,8 +134,14 @@ def proxy(
     ]
     subprocess.run(certificate, check=True, capture_output=True)
     log = (tmp_path / "log").open("wb")
-    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "XDG_DATA_HOME": str(tmp_path)}
-    process = subprocess.Popen(request.param(tmp_path, made), env=home, stdout=log, stderr=log)
+    home = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "XDG_DATA_HOME": str(tmp_path),
+    }
+    process = subprocess.Popen(
+        request.param(tmp_path, made), env=home, stdout=log, stderr=log
+    )
     try:
         listening = daemons.until(
             lambda: daemons.is_taken(made.https) or process.poll() is not None, 20
@@ -152,14 +165,19 @@ def test_the_program_hears_of_the_client_from_the_proxy_alone(proxy: Proxy) -> N
         "/x?y=1",
         "HTTP/1.1",
     )
-    assert (told["HTTP_X_FORWARDED_FOR"], told["HTTP_X_FORWARDED_PROTO"]) == ("127.0.0.1", "https")
+    assert (told["HTTP_X_FORWARDED_FOR"], told["HTTP_X_FORWARDED_PROTO"]) == (
+        "127.0.0.1",
+        "https",
+    )
     kept = {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PORT"} & {
         k for k, v in told.items() if v
     }
     assert kept == set(), "a client's own words reached the program"
 
 
-def test_no_log_of_the_proxy_has_an_address_that_is_a_key(proxy: Proxy, tmp_path: Path) -> None:
+def test_no_log_of_the_proxy_has_an_address_that_is_a_key(
+    proxy: Proxy, tmp_path: Path
+) -> None:
     """A reset link, the webhook's address, and both as the page that something was asked for by."""
     key = "k3d0pagXiok5Eq91"
     asked = [f"/reset/{key}", f"/reset/{key}?x=1", f"/datamart/{key}", f"//reset/{key}"]
@@ -175,10 +193,15 @@ def test_no_log_of_the_proxy_has_an_address_that_is_a_key(proxy: Proxy, tmp_path
         )
         assert read_answer(plain).status == 308
     proxy.ask(f"GET /written HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-    logs = {file.name: file.read_bytes() for file in (*tmp_path.glob("*.log"), tmp_path / "log")}
+    logs = {
+        file.name: file.read_bytes()
+        for file in (*tmp_path.glob("*.log"), tmp_path / "log")
+    }
     assert not [name for name, said in logs.items() if key.encode() in said]
     if proxy.name == "nginx":
-        assert daemons.until(lambda: b"/written" in (tmp_path / "makola.log").read_bytes(), 5)
+        assert daemons.until(
+            lambda: b"/written" in (tmp_path / "makola.log").read_bytes(), 5
+        )
 
 
 def test_forms_pass_and_too_much_does_not(proxy: Proxy) -> None:
@@ -208,7 +231,9 @@ def test_without_tls_and_under_another_name_there_is_no_page(proxy: Proxy) -> No
     with socket.create_connection(("127.0.0.1", proxy.http), timeout=20) as plain:
         plain.sendall(f"GET /x HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
         answer = read_answer(plain)
-        assert answer.status == 308 and answer.headers["location"].startswith(f"https://{HOST}")
+        assert answer.status == 308 and answer.headers["location"].startswith(
+            f"https://{HOST}"
+        )
     try:
         line = proxy.line("evil.example")
         line.sendall(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")

@@ -18,7 +18,8 @@ SLOW_S = 0.2
 FLOOD = 40
 
 steps = st.lists(
-    st.one_of(st.tuples(st.sampled_from("abcde"), st.booleans()), st.none()), max_size=120
+    st.one_of(st.tuples(st.sampled_from("abcde"), st.booleans()), st.none()),
+    max_size=120,
 )
 
 
@@ -35,7 +36,9 @@ def test_nothing_is_lost_or_doubled_and_an_address_keeps_its_order(
         if step is not None:
             number = len(given_)
             given_.append((*step, number))
-            assert turns.add(partial(taken.append, (*step, number)), step[0], is_dear=step[1])
+            assert turns.add(
+                partial(taken.append, (*step, number)), step[0], is_dear=step[1]
+            )
         elif turns.has(is_dear=False) or turns.has(is_dear=True):
             task = turns.take(may_be_dear=True)
             task.work()
@@ -107,7 +110,8 @@ def test_on_the_wire_a_visitor_does_not_wait_behind_a_flood(
 ) -> None:
     front = start_server(threads=2)
     flood = [
-        front.line(b"GET /slow/%.1f HTTP/1.1\r\nHost: a\r\n\r\n" % SLOW_S) for _ in range(FLOOD)
+        front.line(b"GET /slow/%.1f HTTP/1.1\r\nHost: a\r\n\r\n" % SLOW_S)
+        for _ in range(FLOOD)
     ]
     front.took_s("/stored")  # by then all of them are whole and given
     visitor = http.client.HTTPConnection(

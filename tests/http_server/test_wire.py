@@ -50,8 +50,16 @@ def test_the_program_is_given_the_request_as_wsgi_has_it(served: Served) -> None
     [
         (POST % b"" + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400),
         (POST % b"" + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400),
-        (POST % b"" + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400),
+        (
+            POST % b""
+            + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+            400,
+        ),
         (POST % b"hook" + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
         (POST % b"hook" + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
         (
@@ -59,10 +67,25 @@ def test_the_program_is_given_the_request_as_wsgi_has_it(served: Served) -> None
             + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             400,
         ),
-        (b"POST /hook HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n", 400),
-        (POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n", 400),
+        (
+            b"POST /hook HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            POST % b"hook"
+            + b"Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n",
+            400,
+        ),
         (
             POST % b"hook"
             + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n0\r\n\r\n",
@@ -107,7 +130,9 @@ def test_what_is_no_request_of_ours_is_refused_and_the_connection_closed(
     assert is_closed(line)
 
 
-def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(served: Served) -> None:
+def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(
+    served: Served,
+) -> None:
     line = served.line(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
     for _ in range(5):
         line.sendall(b"x" * 4_000)
@@ -116,7 +141,9 @@ def test_a_head_that_never_ends_is_refused_before_it_fills_the_memory(served: Se
 
 @pytest.mark.parametrize("trailer", [b"X: %s" % (b"y" * 450_000), b"X: y\r\n" * 75_000])
 def test_chunks_may_not_hide_more_than_they_say(served: Served, trailer: bytes) -> None:
-    line = served.line(POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n")
+    line = served.line(
+        POST % b"hook" + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+    )
     line.sendall(trailer)
     assert read_answer(line).status == 413
 
@@ -126,12 +153,19 @@ def test_a_webhook_may_come_in_chunks_up_to_its_limit(served: Served) -> None:
     told = served.ask(
         head + b"8000\r\n%s\r\n8000\r\n%s\r\n0\r\n\r\n" % (b"x" * 32_768, b"y" * 32_768)
     ).told
-    assert (told["received"], told["CONTENT_LENGTH"], "HTTP_TRANSFER_ENCODING" in told) == (
+    assert (
+        told["received"],
+        told["CONTENT_LENGTH"],
+        "HTTP_TRANSFER_ENCODING" in told,
+    ) == (
         65_536,
         "65536",
         False,
     )
-    one_more = head + b"8000\r\n%s\r\n8001\r\n%s\r\n0\r\n\r\n" % (b"x" * 32_768, b"y" * 32_769)
+    one_more = head + b"8000\r\n%s\r\n8001\r\n%s\r\n0\r\n\r\n" % (
+        b"x" * 32_768,
+        b"y" * 32_769,
+    )
     assert served.ask(one_more).status == 413
 
 
@@ -173,12 +207,16 @@ def test_head_get_and_stored_pages_on_one_connection(served: Served) -> None:
     )
     line.sendall(b"HEAD /stored HTTP/1.1\r\nHost: a\r\n\r\n")
     stored = line.recv(65_536)
-    assert stored.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nDate: ") and stored.endswith(
-        b"GMT\r\n\r\n"
-    )
+    assert stored.startswith(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nDate: "
+    ) and stored.endswith(b"GMT\r\n\r\n")
     line.sendall(b"GET /stored HTTP/1.1\r\nHost: a\r\n\r\n")
     answer = read_answer(line)
-    assert (answer.status, answer.body, answer.headers.get("connection")) == (200, b"stored", None)
+    assert (answer.status, answer.body, answer.headers.get("connection")) == (
+        200,
+        b"stored",
+        None,
+    )
     line.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert read_answer(line).headers["connection"] == "close"
     assert is_closed(line)
@@ -192,7 +230,10 @@ def test_http_1_0_is_answered_and_closed(served: Served) -> None:
 
 def test_requests_sent_ahead_are_answered_in_order(served: Served) -> None:
     line = served.line(
-        b"".join(b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in (b"1", b"stored", b"3"))
+        b"".join(
+            b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+            for path in (b"1", b"stored", b"3")
+        )
     )
     first = read_answer(line)
     second = read_answer(line, first.rest)
@@ -203,11 +244,17 @@ def test_requests_sent_ahead_are_answered_in_order(served: Served) -> None:
         "/3",
     )
     line.sendall(
-        POST % b"" + b"Content-Length: 3\r\n\r\nabc" + POST % b"" + b"Content-Length: 4\r\n\r\nab"
+        POST % b""
+        + b"Content-Length: 3\r\n\r\nabc"
+        + POST % b""
+        + b"Content-Length: 4\r\n\r\nab"
     )
     fourth = read_answer(line, third.rest)
     line.sendall(b"cd")
-    assert (fourth.told["received"], read_answer(line, fourth.rest).told["received"]) == (3, 4)
+    assert (
+        fourth.told["received"],
+        read_answer(line, fourth.rest).told["received"],
+    ) == (3, 4)
 
 
 def test_many_requests_sent_ahead_are_not_kept(served: Served) -> None:
@@ -227,11 +274,15 @@ def test_garbage_after_a_request_is_refused_after_its_answer(served: Served) -> 
 
 
 def test_who_asks_first_whether_the_body_may_come_is_told(served: Served) -> None:
-    line = served.line(POST % b"" + b"Content-Length: 3\r\nExpect: 100-Continue\r\n\r\n")
+    line = served.line(
+        POST % b"" + b"Content-Length: 3\r\nExpect: 100-Continue\r\n\r\n"
+    )
     assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
     line.sendall(b"abc")
     assert read_answer(line).told["received"] == 3
-    refused = served.ask(POST % b"" + b"Content-Length: 70000\r\nExpect: 100-continue\r\n\r\n")
+    refused = served.ask(
+        POST % b"" + b"Content-Length: 70000\r\nExpect: 100-continue\r\n\r\n"
+    )
     assert refused.status == 413, "and not invited"
 
 
@@ -254,7 +305,9 @@ def test_a_larger_body_needs_a_live_log_in_and_goes_to_a_file(served: Served) ->
     assert (small["received"], small["spooled"]) == (1_000, False)
     assert served.ask(head % (b"", 1_001) + b"x" * 1_001).status == 413
     assert served.ask(head % (b"Cookie: out\r\n", 900_000)).status == 413
-    large = served.ask(head % (b"Cookie: in\r\n", 1024 * 1024) + b"x" * 1024 * 1024).told
+    large = served.ask(
+        head % (b"Cookie: in\r\n", 1024 * 1024) + b"x" * 1024 * 1024
+    ).told
     assert (large["received"], large["spooled"]) == (1024 * 1024, True)
     assert served.ask(head % (b"Cookie: in\r\n", 1024 * 1024 + 1)).status == 413
     expects = served.line(head % (b"Cookie: in\r\nExpect: 100-continue\r\n", 2_000))

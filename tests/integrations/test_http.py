@@ -22,7 +22,9 @@ QUICK = http.Timeouts(connect=2, read=2, write=2, pool=2, total=5)
 FULL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
-def send(url: str = "http://supplier.test/x", method: str = "POST", **options: Any) -> http.Reply:
+def send(
+    url: str = "http://supplier.test/x", method: str = "POST", **options: Any
+) -> http.Reply:
     options = {"headers": {}, "body": b"{}", "timeouts": QUICK} | options
     return http.send(method, url, **options)
 
@@ -57,7 +59,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("error", "reply"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS])
+@pytest.mark.parametrize(
+    ("error", "reply"), ERRORS, ids=[type(e).__name__ for e, _ in ERRORS]
+)
 def test_error(error: httpx.RequestError, reply: http.Reply) -> None:
     assert send(transport=scripted(error)) == reply
 
@@ -79,7 +83,8 @@ class JobTimeout(Exception):
 
 
 @pytest.mark.parametrize(
-    "foreign", [JobTimeout(), KeyboardInterrupt(), MemoryError(), OSError(), ValueError()]
+    "foreign",
+    [JobTimeout(), KeyboardInterrupt(), MemoryError(), OSError(), ValueError()],
 )
 def test_what_is_not_the_wire_flies_through(foreign: BaseException) -> None:
     with pytest.raises(type(foreign)):
@@ -108,7 +113,11 @@ def test_only_one_module_knows_httpx() -> None:
     knowing = []
     for path in Path(http.__file__).parent.glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(name.split(".")[0] == "httpx" for name in names):
                 knowing.append(path.name)
@@ -118,10 +127,14 @@ def test_only_one_module_knows_httpx() -> None:
 # -- answers
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 301, 302, 307, 308, 400, 404, 429, 500, 502])
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 301, 302, 307, 308, 400, 404, 429, 500, 502]
+)
 def test_every_status_is_an_answer_and_no_redirect_is_followed(status: int) -> None:
     answer = httpx.Response(
-        status, headers={"Location": "http://elsewhere.test/", "X-Two": "b"}, content=b"body"
+        status,
+        headers={"Location": "http://elsewhere.test/", "X-Two": "b"},
+        content=b"body",
     )
     reply = send(transport=scripted(answer))
     assert isinstance(reply, http.Answer)
@@ -129,7 +142,8 @@ def test_every_status_is_an_answer_and_no_redirect_is_followed(status: int) -> N
 
 
 @pytest.mark.parametrize(
-    "location", ["", "http://[", "//", "http://\x00", "javascript:1", "http://" + "a" * 70_000]
+    "location",
+    ["", "http://[", "//", "http://\x00", "javascript:1", "http://" + "a" * 70_000],
 )
 def test_senseless_location(location: str) -> None:
     reply = send(
@@ -141,16 +155,22 @@ def test_senseless_location(location: str) -> None:
 
 
 def test_size_limit() -> None:
-    at_limit = send(transport=scripted(httpx.Response(200, content=b"x" * http.MAX_BYTES)))
+    at_limit = send(
+        transport=scripted(httpx.Response(200, content=b"x" * http.MAX_BYTES))
+    )
     assert isinstance(at_limit, http.Answer) and len(at_limit.body) == http.MAX_BYTES
-    over = send(transport=scripted(httpx.Response(200, content=b"x" * (http.MAX_BYTES + 1))))
+    over = send(
+        transport=scripted(httpx.Response(200, content=b"x" * (http.MAX_BYTES + 1)))
+    )
     assert over == http.Lost("too_large")
 
 
 def test_size_limit_counts_what_is_unpacked() -> None:
     packed = gzip.compress(b"x" * (http.MAX_BYTES + 1))
     assert len(packed) < 4096
-    answer = httpx.Response(200, stream=Chunks([packed]), headers={"Content-Encoding": "gzip"})
+    answer = httpx.Response(
+        200, stream=Chunks([packed]), headers={"Content-Encoding": "gzip"}
+    )
     assert send(transport=scripted(answer)) == http.Lost("too_large")
 
 
@@ -163,7 +183,9 @@ def test_packed_answer_is_read() -> None:
 
 
 def test_badly_packed_answer_is_lost() -> None:
-    answer = httpx.Response(200, stream=Chunks([b"not gzip"]), headers={"Content-Encoding": "gzip"})
+    answer = httpx.Response(
+        200, stream=Chunks([b"not gzip"]), headers={"Content-Encoding": "gzip"}
+    )
     assert send(transport=scripted(answer)) == http.Lost("decoding_error")
 
 
@@ -181,9 +203,9 @@ class Chunks(httpx.SyncByteStream):
 
 def test_response_is_closed_when_it_is_too_large() -> None:
     stream = Chunks([b"x" * 10, b"x" * 10, b"x" * 10])
-    assert send(transport=scripted(httpx.Response(200, stream=stream)), max_bytes=15) == http.Lost(
-        "too_large"
-    )
+    assert send(
+        transport=scripted(httpx.Response(200, stream=stream)), max_bytes=15
+    ) == http.Lost("too_large")
     assert stream.closed
 
 
@@ -290,7 +312,9 @@ def resets_after_reading(connection: socket.socket) -> None:
 
 def half_body(connection: socket.socket) -> None:
     read_request(connection)
-    connection.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 200\r\n\r\n{"success":true')
+    connection.sendall(
+        b'HTTP/1.1 201 Created\r\nContent-Length: 200\r\n\r\n{"success":true'
+    )
 
 
 def half_body_then_reset(connection: socket.socket) -> None:
@@ -370,7 +394,11 @@ def server_waits(server: Server, connection: socket.socket) -> None:
 
 @pytest.mark.parametrize(
     "begun",
-    [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"],
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Slow: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+    ],
 )
 def test_trickle_ends_at_the_deadline(serve: Any, begun: bytes) -> None:
     """Each byte is in time for the read timeout; head and body alike would go on for hours."""
@@ -410,19 +438,27 @@ def test_closed_port_is_not_connected() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     reply = send(url)
-    assert isinstance(reply, http.NotConnected) and reply.reason.startswith("connect_error")
+    assert isinstance(reply, http.NotConnected) and reply.reason.startswith(
+        "connect_error"
+    )
 
 
 def test_name_that_does_not_resolve_is_not_connected() -> None:
     reply = send("http://supplier.invalid/")
-    assert isinstance(reply, http.NotConnected) and reply.reason.startswith("connect_error")
+    assert isinstance(reply, http.NotConnected) and reply.reason.startswith(
+        "connect_error"
+    )
 
 
 def test_no_handshake_is_not_connected(serve: Any) -> None:
     """TLS fails before a byte of the request is out."""
-    server = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    server = serve(
+        lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    )
     reply = send(server.url.replace("http://", "https://"))
-    assert isinstance(reply, http.NotConnected) and reply.reason.startswith("connect_error")
+    assert isinstance(reply, http.NotConnected) and reply.reason.startswith(
+        "connect_error"
+    )
 
 
 def test_silent_handshake_is_not_connected(serve: Any) -> None:
@@ -430,7 +466,9 @@ def test_silent_handshake_is_not_connected(serve: Any) -> None:
     holder.append(serve(lambda connection: holder[0].stop.wait(10)))
     timeouts = http.Timeouts(connect=0.2, read=2, write=2, pool=2, total=5)
     reply = send(holder[0].url.replace("http://", "https://"), timeouts=timeouts)
-    assert isinstance(reply, http.NotConnected) and reply.reason.startswith("connect_timeout")
+    assert isinstance(reply, http.NotConnected) and reply.reason.startswith(
+        "connect_timeout"
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -456,7 +494,9 @@ def test_every_call_has_a_connection_of_its_own(serve: Any, method: str) -> None
 def test_redirect_is_not_followed_on_a_real_socket(serve: Any) -> None:
     def answers(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(b"HTTP/1.1 307 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(
+            b"HTTP/1.1 307 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+        )
 
     server = serve(answers)
     reply = send(server.url)
@@ -487,7 +527,9 @@ def test_secret_that_breaks_a_header_is_not_repeated_in_the_reason(serve: Any) -
 def test_calls_do_not_disturb_each_other(serve: Any) -> None:
     def answers(connection: socket.socket) -> None:
         body = read_request(connection).split(b"X-Number: ")[1].split(b"\r\n")[0]
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
 
     server = serve(answers)
     replies: dict[int, http.Reply] = {}
@@ -508,7 +550,9 @@ def test_calls_do_not_disturb_each_other(serve: Any) -> None:
 class Steps(httpx.BaseTransport):
     """A transport that tells the watch of its steps, as the real one does."""
 
-    def __init__(self, steps: Callable[[Callable[[str, Any], None]], httpx.Response]) -> None:
+    def __init__(
+        self, steps: Callable[[Callable[[str, Any], None]], httpx.Response]
+    ) -> None:
         self.steps = steps
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -567,7 +611,10 @@ def test_deadline_holds_for_a_transport_without_a_socket() -> None:
 def test_watch_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
     for _ in range(20):
-        send(transport=scripted(httpx.Response(200)), timeouts=http.Timeouts(1, 1, 1, 1, 600))
+        send(
+            transport=scripted(httpx.Response(200)),
+            timeouts=http.Timeouts(1, 1, 1, 1, 600),
+        )
     waiting = [thread for thread in threading.enumerate() if thread not in before]
     for thread in waiting:
         thread.join(2)

@@ -24,7 +24,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
         pytest.skip("openssl makes the certificate")
     folder = tmp_path_factory.mktemp("tls")
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subject = [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ]
     made = [
         "-keyout",
         str(folder / "key.pem"),
@@ -37,7 +42,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", *made, *subject]
     subprocess.run(command, check=True, capture_output=True)
     both = folder / "both.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "made.pem").read_text())
+    both.write_text(
+        (folder / "key.pem").read_text() + (folder / "made.pem").read_text()
+    )
     return both
 
 
@@ -57,7 +64,8 @@ def server(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
             try:
                 with context.wrap_socket(raw, server_side=True) as secure:
                     received = b""
-                    while not received.endswith(b"{}"):  # head and body may come in two records
+                    # head and body may come in two records
+                    while not received.endswith(b"{}"):
                         received += secure.recv(65_536)
                     heard.append(received)
                     secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
@@ -74,11 +82,17 @@ def server(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
 def send(port: int) -> http.Reply:
     headers = {"X-API-Secret": "a secret"}
     return http.send(
-        "POST", f"https://localhost:{port}/v1/purchase", headers=headers, body=b"{}", timeouts=QUICK
+        "POST",
+        f"https://localhost:{port}/v1/purchase",
+        headers=headers,
+        body=b"{}",
+        timeouts=QUICK,
     )
 
 
-def test_a_certificate_nobody_vouches_for_gets_nothing(server: tuple[int, list[bytes]]) -> None:
+def test_a_certificate_nobody_vouches_for_gets_nothing(
+    server: tuple[int, list[bytes]],
+) -> None:
     port, heard = server
     reply = send(port)
     assert isinstance(reply, http.NotConnected)

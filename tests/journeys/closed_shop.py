@@ -15,7 +15,14 @@ import signal
 import time
 from dataclasses import dataclass
 
-from tests.support.people import Agent, Customer, Owner, have_money_for, headline, some_number
+from tests.support.people import (
+    Agent,
+    Customer,
+    Owner,
+    have_money_for,
+    headline,
+    some_number,
+)
 from tests.support.running import Failed, Running, must, options, report, until
 from tests.support.supplier import Supplier
 
@@ -23,7 +30,9 @@ CLOSES_S, OPENS_S, BOUGHT_S = 20, 10, 400
 """Unscaled: the next call, silence at two addresses and a round of the relay; an answer; look-ups
 until the last one is bought."""
 SLACK_S, SAYS_S = 5, 30
-SAID = "supplier (has not answered|has been out of reach|has given no clear answers) since"
+SAID = (
+    "supplier (has not answered|has been out of reach|has given no clear answers) since"
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,9 @@ def run(running: Running) -> Run:
             "the shop says that nothing can be ordered",
         )
         closed_s = time.monotonic() - began
-        running.say(f"closed after {closed_s:.1f} s: {headline(customer.get('/').text)[:160]}")
+        running.say(
+            f"closed after {closed_s:.1f} s: {headline(customer.get('/').text)[:160]}"
+        )
         refused = customer.post("/orders", kept)
         must(
             refused.status == 422,

@@ -49,7 +49,9 @@ class Run:
     proof: books.Proof
 
     def __str__(self) -> str:
-        when = f"{self.stage} the charge" + (", which falls after a look-up" if self.late else "")
+        when = f"{self.stage} the charge" + (
+            ", which falls after a look-up" if self.late else ""
+        )
         return (
             f"run {self.number}, {when}: worker {self.pid} killed, {self.charges} charge, with the"
             f" network {self.processing_s:.1f} s after the kill, completed after"
@@ -72,7 +74,16 @@ def run(running: Running, stages: tuple[str, ...], runs: int) -> list[Run]:
                 for number in range(1, runs + 1):
                     late = stage == "before" and number % 2 == 0
                     done.append(
-                        kill_one(running, customer, agent, supplier, bundle, stage, number, late)
+                        kill_one(
+                            running,
+                            customer,
+                            agent,
+                            supplier,
+                            bundle,
+                            stage,
+                            number,
+                            late,
+                        )
                     )
                     running.say(str(done[-1]))
     finally:
@@ -96,7 +107,9 @@ def kill_one(
     supplier.plan({"endpoint": "purchase", "fault": f"hold_{stage}", "times": 1})
     code = customer.order(bundle, recipient)
     agent.process(code)
-    held = until(supplier.in_flight, HELD_S, "the purchase is in flight at the supplier")[0]
+    held = until(
+        supplier.in_flight, HELD_S, "the purchase is in flight at the supplier"
+    )[0]
     reference = held["reference"]
     must(held["stage"] == stage, f"held {held['stage']} the charge instead of {stage}")
     charged = len(supplier.charges([reference]))
@@ -105,7 +118,9 @@ def kill_one(
         f"{charged} charges while the purchase is held {stage} the charge",
     )
 
-    pid = until(lambda: holder(running), HELD_S, "one worker holds a connection to the supplier")
+    pid = until(
+        lambda: holder(running), HELD_S, "one worker holds a connection to the supplier"
+    )
     os.kill(pid, signal.SIGKILL)
     killed_at = time.monotonic()
     until(
@@ -128,7 +143,11 @@ def kill_one(
         must(not supplier.charges([reference]), "charged while still held")
     supplier.release(reference)
 
-    until(lambda: customer.is_with_the_network(code), patience, f"{code} is with the network")
+    until(
+        lambda: customer.is_with_the_network(code),
+        patience,
+        f"{code} is with the network",
+    )
     processing_s = time.monotonic() - killed_at
     supplier.mark(reference, "successful")
     until(lambda: customer.is_completed(code), patience, f"{code} is completed")
@@ -137,7 +156,10 @@ def kill_one(
     charges = supplier.charges_to(recipient)
     must(charges == 1, f"{charges} charges for one order")
     postings = books.postings_of(running, code)
-    must(postings == ["hold", "commit", "capture"], f"the order's postings are {postings}")
+    must(
+        postings == ["hold", "commit", "capture"],
+        f"the order's postings are {postings}",
+    )
     proof = books.prove(running)
     must(proof.hold, f"the books do not hold: {proof}")
     balance = supplier.state()["balance_pesewas"]
@@ -177,14 +199,22 @@ def is_alive(pid: int) -> bool:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="kills at each stage (default 3)")
-    parser.add_argument("--stage", choices=(*STAGES, "both"), default="both", help="default both")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="kills at each stage (default 3)"
+    )
+    parser.add_argument(
+        "--stage", choices=(*STAGES, "both"), default="both", help="default both"
+    )
     chosen = parser.parse_args()
 
     def journey() -> None:
         running = Running.at(chosen.instance)
-        running.say(f"workers {running.pids('worker')}, time scale {running.time_scale:g}")
-        done = run(running, STAGES if chosen.stage == "both" else (chosen.stage,), chosen.runs)
+        running.say(
+            f"workers {running.pids('worker')}, time scale {running.time_scale:g}"
+        )
+        done = run(
+            running, STAGES if chosen.stage == "both" else (chosen.stage,), chosen.runs
+        )
         slowest = max(one.processing_s for one in done)
         running.say(
             f"{len(done)} kills, {sum(one.charges for one in done)} charges, slowest recovery"

@@ -39,7 +39,12 @@ from tests.support.running import Failed, Running, must, options, report, until
 from tests.support.supplier import Supplier
 
 PHONE, DESK = (360, 740), (1280, 800)
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 STEP_MS = 20_000
 BUYING_S = 60
 DELIVERY_S = 30
@@ -121,7 +126,9 @@ def run(
             stack.enter_context(supplier.knobs(webhooks=False))
         browser = stack.enter_context(chromium())
         try:
-            return _purchase(running, supplier, browser, javascript, drop_webhooks, album)
+            return _purchase(
+                running, supplier, browser, javascript, drop_webhooks, album
+            )
         except (AssertionError, Error) as error:
             if isinstance(error, Failed):
                 raise
@@ -138,7 +145,11 @@ def _purchase(
 ) -> Purchase:
     recipient = some_number()
     have_money_for(
-        running, Agent.logged_in(running, "ama"), "ama", 1, Customer.of(running, "ama").shelf()[0]
+        running,
+        Agent.logged_in(running, "ama"),
+        "ama",
+        1,
+        Customer.of(running, "ama").shelf()[0],
     )
     customer = _context(browser, javascript, PHONE).new_page()
     code = buy(running, customer, recipient, album)
@@ -150,31 +161,50 @@ def _purchase(
 
     process(running, _context(browser, javascript, DESK).new_page(), code, album)
     references = until(
-        lambda: supplier.references_to(recipient), BUYING_S, "the supplier has the order"
+        lambda: supplier.references_to(recipient),
+        BUYING_S,
+        "the supplier has the order",
     )
     must(len(references) == 1, f"the supplier has {len(references)} orders for one")
-    expect(customer.locator("#label")).to_have_text("Processing", timeout=BUYING_S * 1000)
-    running.say(f"processed: the supplier has {references[0]}, the page says Processing")
+    expect(customer.locator("#label")).to_have_text(
+        "Processing", timeout=BUYING_S * 1000
+    )
+    running.say(
+        f"processed: the supplier has {references[0]}, the page says Processing"
+    )
 
     marked_at = time.monotonic()
-    deliver(running, _context(browser, javascript, DESK).new_page(), references[0], album)
-    patience = DELIVERY_S + (2 * FIRST_LOOK_S / running.time_scale if drop_webhooks else 0)
-    expect(customer.locator("#label")).to_have_text("Completed", timeout=patience * 1000)
+    deliver(
+        running, _context(browser, javascript, DESK).new_page(), references[0], album
+    )
+    patience = DELIVERY_S + (
+        2 * FIRST_LOOK_S / running.time_scale if drop_webhooks else 0
+    )
+    expect(customer.locator("#label")).to_have_text(
+        "Completed", timeout=patience * 1000
+    )
     delivered_s = time.monotonic() - marked_at
     album.take(customer, "7-completed")
 
     if javascript:
         must(not navigations, f"the customer's page navigated: {navigations}")
-        must(customer.evaluate("window.journeyMark") == MARK, "the customer's page was replaced")
+        must(
+            customer.evaluate("window.journeyMark") == MARK,
+            "the customer's page was replaced",
+        )
         must(
             customer.locator("#order-status[data-hx-trigger]").count() == 0,
             "the page of a final order still polls",
         )
     else:
         must(
-            navigations, "without JavaScript the page turned without loading again, which cannot be"
+            navigations,
+            "without JavaScript the page turned without loading again, which cannot be",
         )
-        must(customer.locator("#order-status").count() == 1, "the reloaded page is no order page")
+        must(
+            customer.locator("#order-status").count() == 1,
+            "the reloaded page is no order page",
+        )
     running.say(
         f"marked successful: the open page says Completed after {delivered_s:.1f} s, "
         + (
@@ -258,14 +288,18 @@ def chromium() -> Iterator[Browser]:
     )
     must(program, "no Chromium here: install one, e.g. `apt install chromium`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
         try:
             yield browser
         finally:
             browser.close()
 
 
-def _context(browser: Browser, javascript: bool, size: tuple[int, int]) -> BrowserContext:
+def _context(
+    browser: Browser, javascript: bool, size: tuple[int, int]
+) -> BrowserContext:
     """A browser of one person: nothing is shared with the others."""
     context = browser.new_context(
         java_script_enabled=javascript,
@@ -284,21 +318,35 @@ def _press(button: Locator) -> None:
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--no-js", action="store_true", help="with JavaScript off")
-    parser.add_argument("--drop-webhooks", action="store_true", help="with every webhook lost")
-    parser.add_argument("--screenshots", type=Path, metavar="DIR", help="save each step here")
     parser.add_argument(
-        "--few", action="store_true", help="only the screenshots that docs/screenshots keeps"
+        "--drop-webhooks", action="store_true", help="with every webhook lost"
+    )
+    parser.add_argument(
+        "--screenshots", type=Path, metavar="DIR", help="save each step here"
+    )
+    parser.add_argument(
+        "--few",
+        action="store_true",
+        help="only the screenshots that docs/screenshots keeps",
     )
     chosen = parser.parse_args()
 
     def journey() -> None:
-        running, album = Running.at(chosen.instance), Album(chosen.screenshots, chosen.few)
+        running, album = (
+            Running.at(chosen.instance),
+            Album(chosen.screenshots, chosen.few),
+        )
         running.say(
             f"JavaScript {'off' if chosen.no_js else 'on'}, webhooks"
             f" {'all dropped' if chosen.drop_webhooks else 'sent'}, time scale"
             f" {running.time_scale:g}"
         )
-        run(running, javascript=not chosen.no_js, drop_webhooks=chosen.drop_webhooks, album=album)
+        run(
+            running,
+            javascript=not chosen.no_js,
+            drop_webhooks=chosen.drop_webhooks,
+            album=album,
+        )
         for path in album.taken:
             print(f"    {path} {path.stat().st_size / 1000:.0f} kB")
 

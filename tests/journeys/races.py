@@ -55,10 +55,10 @@ class Round:
     result: str
 
     def __str__(self) -> str:
-        codes = ", ".join(f"{count} × {status}" for status, count in sorted(self.answers.items()))
-        return (
-            f"{self.number:5}  {self.name:<9} {codes:<20} {self.slowest_ms:8.0f} ms  {self.result}"
+        codes = ", ".join(
+            f"{count} × {status}" for status, count in sorted(self.answers.items())
         )
+        return f"{self.number:5}  {self.name:<9} {codes:<20} {self.slowest_ms:8.0f} ms  {self.result}"
 
 
 def run(running: Running, rounds: int) -> list[Round]:
@@ -81,7 +81,10 @@ def run(running: Running, rounds: int) -> list[Round]:
         supplier.keeping_pace(running.time_scale),
         _money_for(running, supplier, buyer, cheapest) as till,
     ):
-        print(f"{'round':>5}  {'race':<9} {'answers':<20} {'slowest':>11}  result", flush=True)
+        print(
+            f"{'round':>5}  {'race':<9} {'answers':<20} {'slowest':>11}  result",
+            flush=True,
+        )
         for number in range(1, rounds + 1):
             recipient = some_number()
             bought.append(recipient)
@@ -93,10 +96,15 @@ def run(running: Running, rounds: int) -> list[Round]:
             done += [submits, clicks, wallet]
             _settled(supplier, customer, {recipient: code})
     again = {number: supplier.charges_to(number) for number in bought}
-    must(set(again.values()) == {1}, f"counted again at the end, not one purchase each: {again}")
+    must(
+        set(again.values()) == {1},
+        f"counted again at the end, not one purchase each: {again}",
+    )
     proof = books.prove(running)
     must(proof.hold, f"the books do not hold: {proof}")
-    running.say(f"counted again at the end: one purchase for each of {len(bought)} orders; {proof}")
+    running.say(
+        f"counted again at the end: one purchase for each of {len(bought)} orders; {proof}"
+    )
     supplier.close()
     return done
 
@@ -114,30 +122,48 @@ def submit_race(
     )
     codes = {code_of(answer) for answer in answers}
     must(
-        len(codes) == 1, f"round {number}: {SUBMITS} submits of one form named {len(codes)} orders"
+        len(codes) == 1,
+        f"round {number}: {SUBMITS} submits of one form named {len(codes)} orders",
     )
     rows = books.orders_of(running, recipient)
     must(rows == 1, f"round {number}: {rows} rows for one form")
-    return codes.pop(), _round("submit", number, answers, f"1 order, named by all {SUBMITS}")
+    return codes.pop(), _round(
+        "submit", number, answers, f"1 order, named by all {SUBMITS}"
+    )
 
 
 def process_race(
-    running: Running, agent: Agent, supplier: Supplier, code: str, recipient: str, number: int
+    running: Running,
+    agent: Agent,
+    supplier: Supplier,
+    code: str,
+    recipient: str,
+    number: int,
 ) -> Round:
     """Fifty clicks on *Process*: half from the order page, half from the queue's row."""
     form = agent.process_form(code)
     path = f"/orders/{code}/process"
     calls = [
-        agent.call("POST", path if click % 2 else f"{path}?row=1", form, htmx=not click % 2)
+        agent.call(
+            "POST", path if click % 2 else f"{path}?row=1", form, htmx=not click % 2
+        )
         for click in range(CLICKS)
     ]
     answers = at_once(calls)
-    bad = [answer for answer in answers if not 200 <= answer.status < 400 or answer.is_refusal]
+    bad = [
+        answer
+        for answer in answers
+        if not 200 <= answer.status < 400 or answer.is_refusal
+    ]
     must(
         not bad,
         f"round {number}: {len(bad)} of {CLICKS} clicks answered {bad[0].status if bad else ''}",
     )
-    until(lambda: supplier.charges_to(recipient), BUYING_S, f"round {number}: {code} is bought")
+    until(
+        lambda: supplier.charges_to(recipient),
+        BUYING_S,
+        f"round {number}: {code} is bought",
+    )
     held = books.postings_of(running, code).count("hold")
     purchases = supplier.charges_to(recipient)
     must(
@@ -171,7 +197,12 @@ class Till:
 
 
 def wallet_race(
-    running: Running, buyer: Customer, till: Till, supplier: Supplier, bundle: Bundle, number: int
+    running: Running,
+    buyer: Customer,
+    till: Till,
+    supplier: Supplier,
+    bundle: Bundle,
+    number: int,
 ) -> Round:
     """Eight orders processed in one moment, with money for two."""
     recipients = [some_number() for _ in range(RACING)]
@@ -184,8 +215,12 @@ def wallet_race(
             for code, form in zip(codes, forms, strict=True)
         ]
     )
-    released = [code for code, answer in zip(codes, answers, strict=True) if answer.is_done]
-    refused = [code for code, answer in zip(codes, answers, strict=True) if answer.is_refusal]
+    released = [
+        code for code, answer in zip(codes, answers, strict=True) if answer.is_done
+    ]
+    refused = [
+        code for code, answer in zip(codes, answers, strict=True) if answer.is_refusal
+    ]
     must(
         (len(released), len(refused)) == (AFFORDABLE, RACING - AFFORDABLE),
         f"round {number}: {len(released)} released and {len(refused)} refused of {RACING} with"
@@ -212,7 +247,11 @@ def wallet_race(
     _settled(
         supplier,
         buyer,
-        {to: code for to, code in zip(recipients, codes, strict=True) if code in released},
+        {
+            to: code
+            for to, code in zip(recipients, codes, strict=True)
+            if code in released
+        },
     )
     purchases = [supplier.charges_to(to) for to in recipients]
     must(
@@ -220,7 +259,10 @@ def wallet_race(
         f"round {number}: purchases {purchases}",
     )
     return _round(
-        "wallet", number, answers, f"{AFFORDABLE} of {RACING} released, {AFFORDABLE} purchases"
+        "wallet",
+        number,
+        answers,
+        f"{AFFORDABLE} of {RACING} released, {AFFORDABLE} purchases",
     )
 
 
@@ -277,7 +319,9 @@ def _settled(supplier: Supplier, buyer: Customer, bought: dict[str, str]) -> Non
         )
         supplier.mark(found[0], "successful")
     for code in bought.values():
-        until(lambda code=code: buyer.is_completed(code), BUYING_S, f"{code} is completed")
+        until(
+            lambda code=code: buyer.is_completed(code), BUYING_S, f"{code} is completed"
+        )
 
 
 def _ordered(buyer: Customer, bundle: Bundle, recipient: str) -> str:

@@ -42,7 +42,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
 in_a_browser = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+        CHROMIUM is None,
+        reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
 
@@ -53,7 +54,11 @@ def running() -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="makola-journeys-"))
     folder.chmod(0o755)  # root's PostgreSQL runs as nobody, who must walk through
     instance, output = folder / "instance", folder / "output.txt"
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(FOREIGN)
+    }
     with output.open("wb") as sink:
         process = subprocess.Popen(
             [
@@ -131,8 +136,12 @@ def test_a_worker_killed_in_the_purchase_call_buys_once(running: Running) -> Non
     assert [(one.stage, one.charges) for one in done] == [("before", 1), ("after", 1)]
 
 
-def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Running) -> None:
-    done = valkey_down.run(running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS)
+def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(
+    running: Running,
+) -> None:
+    done = valkey_down.run(
+        running, valkey_down.WAYS, times=4, outage_s=4, most_ms=MOST_MS
+    )
     assert set(done) == {"frozen", "killed"}
     assert all(
         len(pages.codes) == 4 and flowed_s <= valkey_down.FLOWS_S
@@ -140,13 +149,17 @@ def test_orders_go_on_while_valkey_is_away_and_flow_when_it_is_back(running: Run
     )
 
 
-def test_a_frozen_supplier_closes_the_shop_and_it_opens_by_itself(running: Running) -> None:
+def test_a_frozen_supplier_closes_the_shop_and_it_opens_by_itself(
+    running: Running,
+) -> None:
     done = closed_shop.run(running)
     assert done.charges == 2
 
 
 @pytest.mark.parametrize("host", ["evil.example", "portal.localhost", "kofi.localhost"])
-def test_an_absolute_address_leads_to_no_other_room(running: Running, host: str) -> None:
+def test_an_absolute_address_leads_to_no_other_room(
+    running: Running, host: str
+) -> None:
     """`GET http://elsewhere/ HTTP/1.1` with a Host of ours: the server must not mix the two."""
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as line:
         asked = (
@@ -158,7 +171,11 @@ def test_an_absolute_address_leads_to_no_other_room(running: Running, host: str)
         while part := line.recv(65_536):
             answer += part
     head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
-    assert head.startswith("HTTP/1.1 200") and "Ama" in body or head.split()[1] in ("400", "404")
+    assert (
+        head.startswith("HTTP/1.1 200")
+        and "Ama" in body
+        or head.split()[1] in ("400", "404")
+    )
     assert host not in answer.decode(errors="replace")
 
 

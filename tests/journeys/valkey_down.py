@@ -148,7 +148,9 @@ def use_pages(
         timed(REQUESTS[0], customer.get("/"))
         review = timed(REQUESTS[1], customer.review(bundle, some_number()))
         code = code_of(
-            timed(REQUESTS[2], customer.post("/orders", form_of(review.text, "/orders")))
+            timed(
+                REQUESTS[2], customer.post("/orders", form_of(review.text, "/orders"))
+            )
         )
         timed(REQUESTS[3], customer.get(f"/orders/{code}/status"))
         form = agent.process_form(code)
@@ -211,7 +213,11 @@ def _deliver(customer: Customer, supplier: Supplier, codes: list[str]) -> None:
         if order["status"] == "pending":
             supplier.mark(order["reference"], "successful")
     for code in codes:
-        until(lambda code=code: customer.is_completed(code), 4 * FLOWS_S, f"{code} is completed")
+        until(
+            lambda code=code: customer.is_completed(code),
+            4 * FLOWS_S,
+            f"{code} is completed",
+        )
 
 
 def _share(times: list[float], share: float) -> float:
@@ -231,13 +237,22 @@ def main() -> None:
         metavar="S",
         help=f"seconds (default {OUTAGE_S:g})",
     )
-    parser.add_argument("--way", choices=(*WAYS, "both"), default="both", help="default both")
+    parser.add_argument(
+        "--way", choices=(*WAYS, "both"), default="both", help="default both"
+    )
     chosen = parser.parse_args()
 
     def journey() -> None:
         running = Running.at(chosen.instance)
-        running.say(f"Valkey {running.pids('valkey')}, time scale {running.time_scale:g}")
-        run(running, WAYS if chosen.way == "both" else (chosen.way,), chosen.orders, chosen.outage)
+        running.say(
+            f"Valkey {running.pids('valkey')}, time scale {running.time_scale:g}"
+        )
+        run(
+            running,
+            WAYS if chosen.way == "both" else (chosen.way,),
+            chosen.orders,
+            chosen.outage,
+        )
 
     report(journey)
 

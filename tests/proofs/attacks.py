@@ -54,7 +54,8 @@ class Seen:
 
     def __str__(self) -> str:
         told = ", ".join(
-            f"{n} × {status or 'no answer'}" for status, n in sorted(Tally(self.statuses).items())
+            f"{n} × {status or 'no answer'}"
+            for status, n in sorted(Tally(self.statuses).items())
         )
         ranked = sorted(self.ms)
         return (
@@ -77,7 +78,8 @@ class Outcome:
     def judge(self) -> None:
         """Raises `Failed` when the store page was away or slow."""
         must(
-            len(self.page.ms) >= 10, f"{self.attack}: only {len(self.page.ms)} pages were asked for"
+            len(self.page.ms) >= 10,
+            f"{self.attack}: only {len(self.page.ms)} pages were asked for",
         )
         must(set(self.page.statuses) == {200}, f"{self.attack}: {self.page}")
         must(max(self.page.ms) <= MOST_MS, f"{self.attack}: {self.page}")
@@ -90,7 +92,9 @@ class Lookers:
         self.seen = Seen()
         self._stage = stage
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._look, daemon=True) for _ in range(2)]
+        self._threads = [
+            threading.Thread(target=self._look, daemon=True) for _ in range(2)
+        ]
 
     def __enter__(self) -> Seen:
         for thread in self._threads:
@@ -134,7 +138,9 @@ def half_bodies(stage: Stage) -> str:
 
 def half_heads(stage: Stage) -> str:
     """A thousand sockets with half a head."""
-    return _held(stage, [(b"GET / HTTP/1.1\r\nHost: ama.localhost\r\nCook", HALF_HEADS)])
+    return _held(
+        stage, [(b"GET / HTTP/1.1\r\nHost: ama.localhost\r\nCook", HALF_HEADS)]
+    )
 
 
 def cut_streams(stage: Stage) -> str:
@@ -184,7 +190,9 @@ def cut_bodies(stage: Stage) -> str:
     must(set(told) == {400}, f"cut-off forms were answered {dict(told)}")
     time.sleep(MOST_MS / 1_000)  # a form that was taken would be done by now
     after = _records(stage)
-    must(after == before, f"something was done with half a form: {before} became {after}")
+    must(
+        after == before, f"something was done with half a form: {before} became {after}"
+    )
     return f"{told.total()} cut-off forms answered 400, {told.total()} reset; nothing was done"
 
 
@@ -206,7 +214,9 @@ def frozen_worker(stage: Stage) -> str:
         "it is replaced",
     )
     must(stage.pids("web")[0] == main, "the main web process ended too")
-    return f"killed after {gone_s:.1f} s, replaced after {time.monotonic() - began:.1f} s"
+    return (
+        f"killed after {gone_s:.1f} s, replaced after {time.monotonic() - began:.1f} s"
+    )
 
 
 def page_flood(stage: Stage) -> str:
@@ -271,7 +281,9 @@ def _held(stage: Stage, halves: Sequence[tuple[bytes, int]]) -> str:
         sent_s = time.monotonic() - began
         told: Tally[str] = Tally()
         for line in lines:
-            line.settimeout(max(0.1, began + sent_s + DEADLINE_S + LATE_S - time.monotonic()))
+            line.settimeout(
+                max(0.1, began + sent_s + DEADLINE_S + LATE_S - time.monotonic())
+            )
             try:
                 told[line.recv(12).decode("latin-1") or "closed"] += 1
             except TimeoutError:
@@ -283,7 +295,10 @@ def _held(stage: Stage, halves: Sequence[tuple[bytes, int]]) -> str:
         not told["still held"],
         f"{told['still held']} of {len(lines)} were still held after {took_s:.1f} s",
     )
-    must(set(told) <= {"HTTP/1.1 408", "HTTP/1.1 503", "closed"}, f"they were told {dict(told)}")
+    must(
+        set(told) <= {"HTTP/1.1 408", "HTTP/1.1 503", "closed"},
+        f"they were told {dict(told)}",
+    )
     return f"{len(lines)} sockets told {dict(told)} within {took_s:.1f} s"
 
 
@@ -294,7 +309,10 @@ def _doors(stage: Stage) -> list[tuple[Visitor, str]]:
         (Customer.of(stage.running, "ama"), "/orders"),
         (Visitor(stage.running, facts["portal_url"]), "/login"),
         (Visitor(stage.running, facts["console_url"]), "/login"),
-        (Visitor(stage.running, f"http://{hook.partition('/')[0]}"), "/" + hook.partition("/")[2]),
+        (
+            Visitor(stage.running, f"http://{hook.partition('/')[0]}"),
+            "/" + hook.partition("/")[2],
+        ),
     ]
 
 
@@ -305,7 +323,9 @@ def _forms(stage: Stage) -> list[tuple[Visitor, str, bytes, int]]:
     agent = Agent.logged_in(stage.running, "ama")
     fields = list(form_of(agent.get("/prices").text, "/prices"))
     price = next(name for name, _ in fields if name.startswith("price"))
-    prices = urlencode([*(one for one in fields if one[0] != price), (price, "133.70")]).encode()
+    prices = urlencode(
+        [*(one for one in fields if one[0] != price), (price, "133.70")]
+    ).encode()
     hook, hook_path = _doors(stage)[3]
     event = b'{"event":"order.completed","data":{"reference":"MK-CUT","status":"completed"}}'
     return [
@@ -347,7 +367,8 @@ def main() -> int:
     """Run the attacks on a stage of their own; 0 when the store page stayed up through all of
     them."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.attacks", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.attacks",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--only", nargs="+", choices=ATTACKS, default=tuple(ATTACKS))
     asked = parser.parse_args()

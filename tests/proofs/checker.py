@@ -97,9 +97,7 @@ class Order:
     """What the supplier's file says it has for it now."""
 
     def __str__(self) -> str:
-        return (
-            f"{self.code} ({self.state}{', in case ' + '+'.join(self.cases) if self.cases else ''})"
-        )
+        return f"{self.code} ({self.state}{', in case ' + '+'.join(self.cases) if self.cases else ''})"
 
 
 @dataclass
@@ -114,7 +112,10 @@ class Findings:
             self.broken[invariant].append(said)
 
     def none(
-        self, invariant: str, orders: Iterable[Order], said: Callable[[Order], str] = str
+        self,
+        invariant: str,
+        orders: Iterable[Order],
+        said: Callable[[Order], str] = str,
     ) -> None:
         for order in orders:
             self.must(invariant, False, said(order))
@@ -177,7 +178,9 @@ class _Books:
                 self.orders[row["order_id"]].cases.append(row["kind"])
         self.closed_cases = Counter(
             row["kind"]
-            for row in connection.execute("SELECT kind FROM cases WHERE closed_at IS NOT NULL")
+            for row in connection.execute(
+                "SELECT kind FROM cases WHERE closed_at IS NOT NULL"
+            )
         )
         self.total = _one(
             connection, "SELECT coalesce(sum(amount_pesewas), 0)::bigint FROM entries"
@@ -224,11 +227,17 @@ class _Books:
 
 def _charges(path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    lines = [
+        json.loads(line)
+        for line in text.splitlines(keepends=True)
+        if line.endswith("\n")
+    ]
     return [line for line in lines if line["account"] == "first"]
 
 
-def _charges_of(orders: dict[int, Order], lines: list[dict[str, Any]], found: Findings) -> None:
+def _charges_of(
+    orders: dict[int, Order], lines: list[dict[str, Any]], found: Findings
+) -> None:
     """Put each line of the supplier's file beside its order."""
     by_ref = {order.order_ref: order for order in orders.values()}
     charges = [line for line in lines if line["kind"] == "charge"]
@@ -260,15 +269,28 @@ def _charges_of(orders: dict[int, Order], lines: list[dict[str, Any]], found: Fi
     )
 
 
-def _states(orders: dict[int, Order], written: list[dict[str, Any]], found: Findings) -> None:
+def _states(
+    orders: dict[int, Order], written: list[dict[str, Any]], found: Findings
+) -> None:
     codes = {order.code: order for order in orders.values()}
     for line in written:
         if line["what"] == "placed":
             order = codes.get(line["code"])
-            found.must("lost_order", order is not None, f"{line['code']} is not in the database")
+            found.must(
+                "lost_order",
+                order is not None,
+                f"{line['code']} is not in the database",
+            )
             if order is not None:
-                found.must("lost_order", order.state != "pending", f"{order} was never processed")
-    every, bare = list(orders.values()), [order for order in orders.values() if not order.cases]
+                found.must(
+                    "lost_order",
+                    order.state != "pending",
+                    f"{order} was never processed",
+                )
+    every, bare = (
+        list(orders.values()),
+        [order for order in orders.values() if not order.cases],
+    )
     found.none("not_terminal", (one for one in bare if one.state not in FINAL))
     found.none(
         "refunded_but_delivered",
@@ -285,14 +307,23 @@ def _states(orders: dict[int, Order], written: list[dict[str, Any]], found: Find
         (one for one in bare if one.state in waiting and one.theirs_pesewas > 0),
     )
     for order in every:
-        left = order.postings["hold"] - order.postings["capture"] - order.postings["release"]
+        left = (
+            order.postings["hold"]
+            - order.postings["capture"]
+            - order.postings["release"]
+        )
         if order.state in FINAL:
             found.must("hold_left", left == 0, f"{order}: {left} holds are left")
-        right = {"completed": ("capture", "release"), "refunded": ("release", "capture")}.get(
-            order.state
-        )
+        right = {
+            "completed": ("capture", "release"),
+            "refunded": ("release", "capture"),
+        }.get(order.state)
         if right is not None:
-            fits = (order.postings["hold"], order.postings[right[0]], order.postings[right[1]]) == (
+            fits = (
+                order.postings["hold"],
+                order.postings[right[0]],
+                order.postings[right[1]],
+            ) == (
                 1,
                 1,
                 0,
@@ -302,16 +333,23 @@ def _states(orders: dict[int, Order], written: list[dict[str, Any]], found: Find
 
 def _ledger(books: _Books, found: Findings) -> None:
     found.must(
-        "ledger_sum", books.total == 0, f"{books.entries} entries sum to {books.total} pesewas"
+        "ledger_sum",
+        books.total == 0,
+        f"{books.entries} entries sum to {books.total} pesewas",
     )
     found.must(
-        "ledger_sum", books.unbalanced == 0, f"{books.unbalanced} postings do not sum to zero"
+        "ledger_sum",
+        books.unbalanced == 0,
+        f"{books.unbalanced} postings do not sum to zero",
     )
-    found.must("cached_balance", not books.drifted, f"drifted: {', '.join(books.drifted)}")
+    found.must(
+        "cached_balance", not books.drifted, f"drifted: {', '.join(books.drifted)}"
+    )
     open_pesewas = sum(
         order.agent_price_pesewas
         for order in books.orders.values()
-        if order.postings["hold"] > order.postings["capture"] + order.postings["release"]
+        if order.postings["hold"]
+        > order.postings["capture"] + order.postings["release"]
     )
     held = -books.balances.get("held", 0)
     found.must(
@@ -357,7 +395,9 @@ def _cases(books: _Books, revived: list[str], found: Findings) -> None:
     by_itself = [order for order in in_case if order.order_ref not in revived]
     most = MOST_IN_CASES * len(books.orders)
     found.must(
-        "too_many_cases", len(by_itself) <= most, f"{len(by_itself)} of {len(books.orders)} orders"
+        "too_many_cases",
+        len(by_itself) <= most,
+        f"{len(by_itself)} of {len(books.orders)} orders",
     )
     for order in in_case:
         for kind in order.cases:
@@ -373,18 +413,26 @@ def _cases(books: _Books, revived: list[str], found: Findings) -> None:
 def _bars(run: dict[str, Any], found: Findings) -> None:
     kills, acts, plan = run["kills"], run["acts"], run["plan"]
     found.must(
-        "too_few_kills", len(kills) >= plan["kills"], f"{len(kills)} kills of {plan['kills']}"
+        "too_few_kills",
+        len(kills) >= plan["kills"],
+        f"{len(kills)} kills of {plan['kills']}",
     )
     for act, least in plan["acts"].items():
         found.must(
-            "too_few_kills", acts.get(act, 0) >= least, f"{act}: {acts.get(act, 0)} of {least}"
+            "too_few_kills",
+            acts.get(act, 0) >= least,
+            f"{act}: {acts.get(act, 0)} of {least}",
         )
     workers = [kill for kill in kills if kill["kind"] == "worker"]
     hits = sum(kill["hit"] for kill in workers)
-    found.must("too_few_hits", hits >= LEAST_HITS * len(workers), f"{hits} of {len(workers)}")
+    found.must(
+        "too_few_hits", hits >= LEAST_HITS * len(workers), f"{hits} of {len(workers)}"
+    )
     for kind in plan["faults"]:
         count = run["faults"].get(kind, 0)
-        found.must("too_few_faults", count >= plan["least_of_a_kind"], f"{kind}: {count}")
+        found.must(
+            "too_few_faults", count >= plan["least_of_a_kind"], f"{kind}: {count}"
+        )
 
 
 def _report(
@@ -412,8 +460,12 @@ def _report(
         "worker_kills": len(workers),
         "abandoned": run["abandoned"],
         "faults": run["faults"],
-        "charges": sum(line["kind"] == "charge" and line["cause"] == "purchase" for line in lines),
-        "charged_again_by_the_supplier": sum(line["cause"] == "requeue" for line in lines),
+        "charges": sum(
+            line["kind"] == "charge" and line["cause"] == "purchase" for line in lines
+        ),
+        "charged_again_by_the_supplier": sum(
+            line["cause"] == "requeue" for line in lines
+        ),
         "supplier_refunds": sum(line["kind"] == "refund" for line in lines),
         "attempts": sum(order.attempt for order in orders),
         "ever_unknown": sum(order.ever_unknown for order in orders),
@@ -424,7 +476,8 @@ def _report(
         "purchase_calls_never_recorded": books.unanswered,
         "cases": dict(reasons),
         "in_case": sum(
-            bool(order.cases) and order.order_ref not in run.get("revived", []) for order in orders
+            bool(order.cases) and order.order_ref not in run.get("revived", [])
+            for order in orders
         ),
         "late_on_purpose": len(run.get("revived", [])),
         "cases_closed": dict(books.closed_cases),
@@ -434,7 +487,9 @@ def _report(
         "held_pesewas": books.balances.get("held", 0),
         "entries": books.entries,
         "pages_unanswered": said["no_answer"],
-        "pages_500": {name: n for name, n in said.items() if name.startswith("answer_5")},
+        "pages_500": {
+            name: n for name, n in said.items() if name.startswith("answer_5")
+        },
         "times_s": run["times_s"],
         "broken": dict(found.broken),
         "green": not found.broken,
@@ -477,13 +532,19 @@ def told(report: dict[str, Any]) -> str:
         ("time", ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times.items())),
     ]  # fmt: skip
     lines = [
-        textwrap.fill(text, 118, initial_indent=f"{name:<10} ", subsequent_indent=" " * 11)
+        textwrap.fill(
+            text, 118, initial_indent=f"{name:<10} ", subsequent_indent=" " * 11
+        )
         for name, text in rows
     ]
     for name, shown in report["broken"].items():
         lines.append(f"RED        {name}: not true that {INVARIANTS[name]}")
         lines += [f"             {one}" for one in shown[:SHOWN]]
-        lines += [f"             and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
+        lines += (
+            [f"             and {len(shown) - SHOWN} more"]
+            if len(shown) > SHOWN
+            else []
+        )
     held = len(INVARIANTS) - len(report["broken"])
     lines.append(f"verdict    {'GREEN' if report['green'] else 'RED'}: {held} of {len(INVARIANTS)} invariants hold"
                  + ("" if report["green"] else f"; broken: {', '.join(report['broken'])}"))  # fmt: skip
@@ -513,7 +574,9 @@ def main() -> int:
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         report = check(run, connection)
-    place.with_name("report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    place.with_name("report.json").write_text(
+        json.dumps(report, indent=1), encoding="utf-8"
+    )
     print(told(report), flush=True)
     return 0 if report["green"] else 1
 

@@ -23,7 +23,10 @@ tests are about."""
 
 @pytest.fixture
 def road(
-    app: Flask, tmp_path: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    tmp_path: Path,
+    postgres: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Road]:
     with app.app_context():
         made = Road(app, tmp_path, postgres["super"], monkeypatch)

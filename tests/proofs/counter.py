@@ -86,7 +86,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from wsgi import create_app  # a program names it; nothing of ours imports it on import
+    # a program names it; nothing of ours imports it on import
+    from wsgi import create_app
 
     app = create_app()
     outbox.ring = (
@@ -109,14 +110,19 @@ def _place(count: int, chance: random.Random) -> list[tuple[int, str]]:
     with tenancy.across_stores():
         for store_id in ids:
             ledger.fund_wallet(
-                store_id, count * DEAREST_PESEWAS, f"for {chance.getrandbits(40)}", SYSTEM
+                store_id,
+                count * DEAREST_PESEWAS,
+                f"for {chance.getrandbits(40)}",
+                SYSTEM,
             )
     placed = []
     for number in range(count):
         store_id = ids[number % len(ids)]
         with tenancy.inside(store_id):
             line = next(
-                item for item in catalog.shelf() if item.network == "mtn" and item.mb == 1024
+                item
+                for item in catalog.shelf()
+                if item.network == "mtn" and item.mb == 1024
             )
             digits = f"{chance.randrange(10**7):07d}"
             found = orders.place(

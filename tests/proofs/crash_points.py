@@ -79,10 +79,16 @@ class Tracer:
         files = [
             path
             for place in ROAD
-            for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+            for path in (
+                [ROOT / place]
+                if place.endswith(".py")
+                else (ROOT / place).rglob("*.py")
+            )
         ]
         names = {path: path.relative_to(ROOT).as_posix() for path in files}
-        self._files = {str(path): name for path, name in names.items() if name not in NOT_THE_ROAD}
+        self._files = {
+            str(path): name for path, name in names.items() if name not in NOT_THE_ROAD
+        }
 
     def start(self) -> None:
         event.listen(self._engine, "after_cursor_execute", self._after_statement)
@@ -110,18 +116,26 @@ class Tracer:
 
         def enter(frame: FrameType, _what: str, _value: Any) -> Any:
             code = frame.f_code
-            return self._step if code.co_filename == file and code.co_qualname == function else None
+            return (
+                self._step
+                if code.co_filename == file and code.co_qualname == function
+                else None
+            )
 
         return enter
 
     def _step(self, frame: FrameType, what: str, _value: Any) -> Any:
         if what in ("line", "return"):
             code = frame.f_code
-            place = f"{frame.f_lineno}" if what == "line" else f"{frame.f_lineno} return"
+            place = (
+                f"{frame.f_lineno}" if what == "line" else f"{frame.f_lineno} return"
+            )
             self._reach(f"{self._files[code.co_filename]}:{code.co_qualname}:{place}")
         return self._step
 
-    def _after_statement(self, _connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+    def _after_statement(
+        self, _connection: Any, _cursor: Any, statement: str, *_more: Any
+    ) -> None:
         text = statement.upper()
         if text.startswith(_WRITES) or any(word in text for word in _LOCKS):
             self._written += 1
@@ -135,7 +149,9 @@ class Tracer:
         self._seen[where] += 1
         nth, stop_at = self._seen[where], self._stop_at
         if stop_at is None:
-            self.points.append(Point(where, nth, (self._wire, self._written, self._committed)))
+            self.points.append(
+                Point(where, nth, (self._wire, self._written, self._committed))
+            )
         elif stop_at.where == where and stop_at.nth == nth:
             if not self._freeze:
                 os._exit(STOPPED)
@@ -163,7 +179,10 @@ def points_of(engine: Engine, act: Callable[[], None]) -> list[Point]:
     status = _end_of(pid)
     if status != 0:
         raise RuntimeError(f"the run that lists the points ended with {status}")
-    return [Point(one["where"], one["nth"], tuple(one["effects"])) for one in json.loads(listed)]
+    return [
+        Point(one["where"], one["nth"], tuple(one["effects"]))
+        for one in json.loads(listed)
+    ]
 
 
 def stopped_at(engine: Engine, act: Callable[[], None], point: Point) -> bool:
@@ -180,7 +199,9 @@ def stopped_at(engine: Engine, act: Callable[[], None], point: Point) -> bool:
 
 
 @contextmanager
-def frozen_at(engine: Engine, act: Callable[[], None], point: Point) -> Iterator[Callable[[], int]]:
+def frozen_at(
+    engine: Engine, act: Callable[[], None], point: Point
+) -> Iterator[Callable[[], int]]:
     """Run `act` in a child that is frozen (SIGSTOP) at `point`; the yielded call lets it go on and
     gives its exit status.
 
@@ -213,7 +234,9 @@ def frozen_at(engine: Engine, act: Callable[[], None], point: Point) -> Iterator
             os.waitpid(pid, 0)
 
 
-def one_for_each_effect(points: Sequence[Point], *, rolled_back_too: bool) -> list[Point]:
+def one_for_each_effect(
+    points: Sequence[Point], *, rolled_back_too: bool
+) -> list[Point]:
     """The last point before each new effect on the world outside, and the very last one.
 
     Points that are left out differ from the one kept in nothing but the memory of the process that
@@ -222,7 +245,9 @@ def one_for_each_effect(points: Sequence[Point], *, rolled_back_too: bool) -> li
     """
 
     def effects(point: Point) -> tuple[int, ...]:
-        return point.effects if rolled_back_too else (point.effects[0], point.effects[2])
+        return (
+            point.effects if rolled_back_too else (point.effects[0], point.effects[2])
+        )
 
     return [
         point
@@ -241,7 +266,8 @@ def _fork(engine: Engine, act: Callable[[], None], close: Sequence[int] = ()) ->
     try:
         for number in close:
             os.close(number)
-        parents = engine.pool  # kept: what is dropped would be closed, and it is the parent's
+        # kept: what is dropped would be closed, and it is the parent's
+        parents = engine.pool
         engine.dispose(close=False)
         gc.disable()  # it would touch, and so copy, every page of the parent's memory
         act()

@@ -39,7 +39,13 @@ from integrations.sandbox import app as sandbox_app
 from integrations.sandbox import orders as theirs
 from integrations.sandbox import processing
 from integrations.sandbox.sockets import Server
-from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, SECOND_ID, Store
+from integrations.sandbox.store import (
+    DEFAULT_KEY,
+    DEFAULT_SECRET,
+    FIRST_ID,
+    SECOND_ID,
+    Store,
+)
 
 AGENT, LOOKS = 470, 60
 
@@ -70,15 +76,23 @@ class Road:
     """One answer's orders, their supplier, and the job that would buy them."""
 
     def __init__(
-        self, app: Flask, folder: Path, superuser_url: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        app: Flask,
+        folder: Path,
+        superuser_url: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         self._passed_s = 0.0
         monkeypatch.setattr(clock, "offset_source", lambda: self._passed_s)
         monkeypatch.setattr(
-            clock, "steady_source", lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._passed_s
+            clock,
+            "steady_source",
+            lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._passed_s,
         )
         self._monkeypatch = monkeypatch
-        self.store = Store(folder / "supplier.db", wallet_pesewas=10_000 * FLOAT_PESEWAS)
+        self.store = Store(
+            folder / "supplier.db", wallet_pesewas=10_000 * FLOAT_PESEWAS
+        )
         self.sandbox = sandbox_app.create_sandbox(
             self.store, dropped=httpx.ReadError, dedupe=False, rate_limit=10**6
         )
@@ -125,9 +139,13 @@ class Road:
             self._monkeypatch.setattr(config, "_current", settings)
             for _ in range(settings.rate_calls - answer.lines + 1):
                 assert supply.take_call("purchase") == 0.0
-        self.superuser.execute("DROP SCHEMA IF EXISTS released CASCADE; CREATE SCHEMA released")
+        self.superuser.execute(
+            "DROP SCHEMA IF EXISTS released CASCADE; CREATE SCHEMA released"
+        )
         for table in self._tables:
-            self.superuser.execute(f"CREATE TABLE released.{table} AS TABLE public.{table}")
+            self.superuser.execute(
+                f"CREATE TABLE released.{table} AS TABLE public.{table}"
+            )
         db.session.remove()
 
     def start(self, answer: Answer) -> tuple[list[Order], Callable[[], None]]:
@@ -139,7 +157,8 @@ class Road:
         self._fill_from("released")
         for (order_id,) in self.superuser.execute("SELECT id FROM orders").fetchall():
             self.superuser.execute(
-                "UPDATE orders SET order_ref = %s WHERE id = %s", (orders.new_order_ref(), order_id)
+                "UPDATE orders SET order_ref = %s WHERE id = %s",
+                (orders.new_order_ref(), order_id),
             )
         # Moments that must not depend on how long the cases before took; a balance of the future
         # never grows old.
@@ -172,15 +191,20 @@ class Road:
             self.desk.work()
             now = [self.desk.read(order) for order in released]
             open_ = [
-                order for order in now if not order.is_final and not self._is_with_a_person(order)
+                order
+                for order in now
+                if not order.is_final and not self._is_with_a_person(order)
             ]
             if not open_:
                 return now
             if any(order.wait_reason == "float" for order in open_):
-                self.store.top_up(max(FLOAT_PESEWAS - self.store.account().balance_pesewas, 0))
+                self.store.top_up(
+                    max(FLOAT_PESEWAS - self.store.account().balance_pesewas, 0)
+                )
             if rung_by_rung or any(order.state != "submitting" for order in open_):
                 self.desk.jump_to_next()
-            else:  # nobody looked for as long as absence needs to count: what is found is the same, with fewer looks
+            # nobody looked for as long as absence needs to count: what is found is the same, with fewer looks
+            else:
                 self.let_pass(config.current().grace_s + 1)
         raise AssertionError(
             f"still {[o.state for o in now]} after {LOOKS} looks: {self.desk.told(open_[0])}"
@@ -216,13 +240,17 @@ class Road:
             )
             state = order.state if person else answer.ends
             with self.desk.inside("ama"):
-                booked = [posting.kind for posting, _legs in ledger.postings_of(order.id)]
+                booked = [
+                    posting.kind for posting, _legs in ledger.postings_of(order.id)
+                ]
             if order.state != state or booked != postings[state]:
                 found.append(
                     f"order {order.id} is {order.state}, booked {booked}: {self.desk.told(order)}"
                 )
             if charges.count(order.order_ref) != (state == "completed"):
-                found.append(f"order {order.id} was charged {charges.count(order.order_ref)} times")
+                found.append(
+                    f"order {order.id} was charged {charges.count(order.order_ref)} times"
+                )
         states = [order.state for order in ended]
         spent, held = states.count("completed"), states.count("submitting")
         money, books, balance = (
@@ -247,11 +275,16 @@ class Road:
             *(f"DELETE FROM public.{name}" for name in self._tables),
         ]
         statements += [
-            f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}" for name in self._tables
+            f"INSERT INTO public.{name} SELECT * FROM {schema}.{name}"
+            for name in self._tables
         ]
         self.superuser.execute(
             "; ".join(
-                [*statements, database_identity.REMEMBER, "SET session_replication_role = origin"]
+                [
+                    *statements,
+                    database_identity.REMEMBER,
+                    "SET session_replication_role = origin",
+                ]
             )
         )
 
@@ -291,7 +324,8 @@ class Road:
     def _look_as_a_relay_does(self) -> None:
         """Without a relay that looks at what can be bought nothing is sold."""
         self.superuser.execute(
-            "UPDATE buying SET renewed_at = now() + %s", (timedelta(seconds=self._passed_s),)
+            "UPDATE buying SET renewed_at = now() + %s",
+            (timedelta(seconds=self._passed_s),),
         )
 
     def _warm_up(self) -> None:
@@ -330,7 +364,9 @@ class PatientServer(Server):
         """Wait until every request that had reached this server is over. Connections are taken in
         order, so one of ours that was answered shows that all earlier ones have been taken.
         """
-        with socket.create_connection(("127.0.0.1", self.server_port), timeout=10) as probe:
+        with socket.create_connection(
+            ("127.0.0.1", self.server_port), timeout=10
+        ) as probe:
             probe.sendall(b"GET /health HTTP/1.0\r\n\r\n")
             while probe.recv(4096):
                 pass

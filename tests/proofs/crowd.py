@@ -20,7 +20,14 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.proofs.stage import Stage
-from tests.support.people import Agent, Customer, form_of, have_money_for, headline, some_number
+from tests.support.people import (
+    Agent,
+    Customer,
+    form_of,
+    have_money_for,
+    headline,
+    some_number,
+)
 from tests.support.running import Failed, must
 from tests.support.wire import Answer
 
@@ -70,13 +77,19 @@ class Crowd:
                 Customer.of(stage.running, store),
                 Agent.logged_in(stage.running, store),
             )
-            have_money_for(stage.running, agent, store, ORDERS_PAID_FOR, customer.shelf()[0])
+            have_money_for(
+                stage.running, agent, store, ORDERS_PAID_FOR, customer.shelf()[0]
+            )
             codes: list[str] = []
             self._customers.append(
-                self._person(lambda customer=customer, codes=codes: self._order(customer, codes))
+                self._person(
+                    lambda customer=customer, codes=codes: self._order(customer, codes)
+                )
             )
             self._customers.append(
-                self._person(lambda customer=customer, codes=codes: self._look(customer, codes))
+                self._person(
+                    lambda customer=customer, codes=codes: self._look(customer, codes)
+                )
             )
             self._agents.append(self._person(lambda agent=agent: self._process(agent)))
 
@@ -104,7 +117,8 @@ class Crowd:
             for thread in threads:
                 thread.join(PATIENCE_S)
             must(
-                not any(thread.is_alive() for thread in threads), "somebody does not come to an end"
+                not any(thread.is_alive() for thread in threads),
+                "somebody does not come to an end",
             )
         self.check()
 
@@ -145,14 +159,19 @@ class Crowd:
         bundle = customer.shelf()[0]
         while not self._gone_home.is_set():
             number = some_number()
-            review = self._insist("review", lambda number=number: customer.review(bundle, number))
-            if review.status == 422:  # it cannot be bought just now, and the page says why
+            review = self._insist(
+                "review", lambda number=number: customer.review(bundle, number)
+            )
+            # it cannot be bought just now, and the page says why
+            if review.status == 422:
                 self._gone_home.wait(BETWEEN_ORDERS_S)
                 continue
             form = form_of(review.text, "/orders")
             with self._lock:
                 self.log.recipients.append(number)
-            answer = self._insist("confirm", lambda form=form: customer.post("/orders", form))
+            answer = self._insist(
+                "confirm", lambda form=form: customer.post("/orders", form)
+            )
             if answer.status == 422:
                 with self._lock:
                     self.log.recipients.remove(number)
@@ -179,12 +198,17 @@ class Crowd:
             if not codes and is_closing:
                 return
             for code in codes:
-                shown = self._insist("order", lambda code=code: agent.get(f"/orders/{code}"))
+                shown = self._insist(
+                    "order", lambda code=code: agent.get(f"/orders/{code}")
+                )
                 if f'action="/orders/{code}/process"' not in shown.text:
-                    continue  # an earlier press went through although its answer was lost
+                    # an earlier press went through although its answer was lost
+                    continue
                 form = form_of(shown.text, f"/orders/{code}/process")
                 self._insist(
                     "process",
-                    lambda code=code, form=form: agent.post(f"/orders/{code}/process", form),
+                    lambda code=code, form=form: agent.post(
+                        f"/orders/{code}/process", form
+                    ),
                 )
             self._shop_closed.wait(BETWEEN_LOOKS_S)

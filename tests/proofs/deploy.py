@@ -128,14 +128,18 @@ def _deploy(stage: Stage, done: Deploys, stop_time_s: float) -> None:
 
 def _buying(stage: Stage) -> int:
     said = httpx.get(
-        f"{stage.running.facts['sandbox_url']}/sandbox/buying", trust_env=False, timeout=10
+        f"{stage.running.facts['sandbox_url']}/sandbox/buying",
+        trust_env=False,
+        timeout=10,
     )
     return len(said.json()["buying"])
 
 
 def _until_bought(stage: Stage, refs: list[str], count: int) -> None:
     scale = stage.running.time_scale
-    patience_s = WAIT_S + len(refs) * (2 * ANSWER_S + 2 * WINDOW_S / CALLS_A_WINDOW) / scale
+    patience_s = (
+        WAIT_S + len(refs) * (2 * ANSWER_S + 2 * WINDOW_S / CALLS_A_WINDOW) / scale
+    )
     until(
         lambda: len(set(refs) & set(witness.charges(stage))) >= count,
         patience_s,
@@ -157,7 +161,9 @@ def _judge(stage: Stage, done: Deploys, codes: list[str]) -> None:
         " <> 1)",
         codes,
     )
-    must(not unclear, f"{len(unclear)} orders were unclear or tried again: {unclear[:3]}")
+    must(
+        not unclear, f"{len(unclear)} orders were unclear or tried again: {unclear[:3]}"
+    )
     # A worker that was killed in its call marks nothing: only the line of the call tells, which
     # stays without an answer.
     cut_off = witness.rows(
@@ -193,7 +199,8 @@ def _spread(times_s: list[float]) -> str:
 def main() -> int:
     """Run once on a stage of its own; 0 when all went as it must."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.deploy", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.deploy",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--terms", type=int, default=10)

@@ -77,9 +77,16 @@ def _news(chance: random.Random, loot: Loot) -> dict[str, object]:
     }
 
 
-def _body(data: object, event: str = "transaction.status_update", **beside: object) -> bytes:
+def _body(
+    data: object, event: str = "transaction.status_update", **beside: object
+) -> bytes:
     return json.dumps(
-        {"event": event, "data": data, "timestamp": "2026-02-03T09:52:40.551Z", **beside}
+        {
+            "event": event,
+            "data": data,
+            "timestamp": "2026-02-03T09:52:40.551Z",
+            **beside,
+        }
     ).encode()
 
 
@@ -91,9 +98,7 @@ def _other_secret(chance: random.Random, loot: Loot) -> bytes:
     data = json.dumps(_news(chance, loot))
     key = chance.choice(("", "secret", "sk_" + "00" * 32, "$2a$10$" + "x" * 53))
     signature = hmac.new(key.encode(), data.encode(), hashlib.sha256).hexdigest()
-    return (
-        f'{{"event":"transaction.status_update","data":{data},"signature":"{signature}"}}'.encode()
-    )
+    return f'{{"event":"transaction.status_update","data":{data},"signature":"{signature}"}}'.encode()
 
 
 def _bits_flipped(chance: random.Random, loot: Loot) -> bytes:
@@ -127,28 +132,48 @@ def _word_changed(chance: random.Random, loot: Loot) -> bytes:
     """A genuine body with another status or reference inside what is signed; the signature
     stays."""
     told = json.loads(chance.choice(loot.genuine))
-    told["data"] |= {"new_status": chance.choice(WORDS)} if chance.random() < 0.5 else {}
-    told["data"] |= {"reference": loot.reference(chance), "status": chance.choice(WORDS)}
+    told["data"] |= (
+        {"new_status": chance.choice(WORDS)} if chance.random() < 0.5 else {}
+    )
+    told["data"] |= {
+        "reference": loot.reference(chance),
+        "status": chance.choice(WORDS),
+    }
     return json.dumps(told, separators=(",", ":")).encode()
 
 
 def _wrong_case(chance: random.Random, loot: Loot) -> tuple[bytes, dict[str, str]]:
     told = json.loads(chance.choice(loot.genuine))
-    told["data"] |= {"reference": loot.reference(chance).swapcase(), "n": chance.getrandbits(60)}
+    told["data"] |= {
+        "reference": loot.reference(chance).swapcase(),
+        "n": chance.getrandbits(60),
+    }
     signature = str(told.get("signature", "")).upper()
-    return json.dumps(told | {"signature": signature}).encode(), {"X-Platform-Signature": signature}
+    return json.dumps(told | {"signature": signature}).encode(), {
+        "X-Platform-Signature": signature
+    }
 
 
 def _flat(chance: random.Random, loot: Loot) -> bytes:
     return json.dumps(
-        {"event": chance.choice(EVENTS), **_news(chance, loot), "status": chance.choice(WORDS)}
+        {
+            "event": chance.choice(EVENTS),
+            **_news(chance, loot),
+            "status": chance.choice(WORDS),
+        }
     ).encode()
 
 
 def _broken_json(chance: random.Random, loot: Loot) -> bytes:
     whole = _unsigned(chance, loot)
     return chance.choice(
-        (whole[: chance.randrange(len(whole))], whole + b"}", b"{'event': 1}", b"", b"\x00" * 100)
+        (
+            whole[: chance.randrange(len(whole))],
+            whole + b"}",
+            b"{'event': 1}",
+            b"",
+            b"\x00" * 100,
+        )
     )
 
 
@@ -157,7 +182,9 @@ def _not_utf8(chance: random.Random, loot: Loot) -> bytes:
     whole = _unsigned(chance, loot)
     return (
         whole[:at]
-        + chance.choice((b"\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80", chance.randbytes(20)))
+        + chance.choice(
+            (b"\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80", chance.randbytes(20))
+        )
         + whole[at:]
     )
 
@@ -166,21 +193,42 @@ def _deep(chance: random.Random, loot: Loot) -> bytes:
     """Deeper than any reader recurses, and no longer than what is read at all."""
     depth = chance.randint(1_000, 30_000)
     return chance.choice(
-        (b"[" * depth, b'{"data":' * (depth // 4), b'{"data":' + b"[" * depth + b"]" * depth + b"}")
+        (
+            b"[" * depth,
+            b'{"data":' * (depth // 4),
+            b'{"data":' + b"[" * depth + b"]" * depth + b"}",
+        )
     )
 
 
 def _huge_numbers(chance: random.Random, loot: Loot) -> bytes:
-    number = chance.choice(("1e999", "9" * 5_000, "-1e-999", "NaN", "1" + "0" * 400 + ".5"))
+    number = chance.choice(
+        ("1e999", "9" * 5_000, "-1e-999", "NaN", "1" + "0" * 400 + ".5")
+    )
     return f'{{"event":"e","data":{{"reference":"{loot.reference(chance)}","amount":{number}}}}}'.encode()
 
 
 def _odd_types(chance: random.Random, loot: Loot) -> bytes:
     odd = chance.choice(
-        ({}, [], 7, True, None, ["a"], {"$ne": 1}, "\x00", "\ud800", "'; DROP TABLE orders; --")
+        (
+            {},
+            [],
+            7,
+            True,
+            None,
+            ["a"],
+            {"$ne": 1},
+            "\x00",
+            "\ud800",
+            "'; DROP TABLE orders; --",
+        )
     )
     return chance.choice(
-        (_body(odd), _body({"reference": odd, "new_status": odd}), json.dumps(odd).encode())
+        (
+            _body(odd),
+            _body({"reference": odd, "new_status": odd}),
+            json.dumps(odd).encode(),
+        )
     )
 
 
@@ -194,11 +242,16 @@ def _said_twice(chance: random.Random, loot: Loot) -> bytes:
     lie = json.dumps(_news(chance, loot))
     at = genuine.index("{") + 1
     return chance.choice(
-        (genuine[:at] + f'"data":{lie},' + genuine[at:], genuine[:-1] + f',"data":{lie}}}')
+        (
+            genuine[:at] + f'"data":{lie},' + genuine[at:],
+            genuine[:-1] + f',"data":{lie}}}',
+        )
     ).encode()
 
 
-KINDS: dict[str, Callable[[random.Random, Loot], bytes | tuple[bytes, dict[str, str]]]] = {
+KINDS: dict[
+    str, Callable[[random.Random, Loot], bytes | tuple[bytes, dict[str, str]]]
+] = {
     "unsigned": _unsigned,
     "other secret": _other_secret,
     "bits flipped": _bits_flipped,

@@ -25,7 +25,11 @@ def half_stream(stream: int, host: str) -> bytes:
               "content-type": "application/x-www-form-urlencoded",
               "origin": f"http://{host}"}  # fmt: skip
     block = b"".join(
-        b"\x00" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
+        b"\x00"
+        + bytes((len(name),))
+        + name.encode()
+        + bytes((len(value),))
+        + value.encode()
         for name, value in fields.items()
     )
     return (

@@ -27,7 +27,9 @@ def is_possible() -> bool:
     if os.geteuid() != 0 or shutil.which("mount") is None:
         return False
     return (
-        subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode
+        subprocess.run(
+            ["unshare", "--mount", "true"], check=False, capture_output=True
+        ).returncode
         == 0
     )
 
@@ -55,9 +57,19 @@ def _move_onto(stage: Stage, home: Path) -> None:
     home.rename(aside)
     home.mkdir()
     used_mib = (
-        sum(path.stat().st_blocks for path in aside.rglob("*") if path.is_file()) * 512 // 2**20
+        sum(path.stat().st_blocks for path in aside.rglob("*") if path.is_file())
+        * 512
+        // 2**20
     )
-    _run("mount", "-t", "tmpfs", "-o", f"size={used_mib + ROOM_MIB}m,mode=755", "tmpfs", str(home))
+    _run(
+        "mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={used_mib + ROOM_MIB}m,mode=755",
+        "tmpfs",
+        str(home),
+    )
     _run("cp", "-a", f"{aside}/.", str(home))
     stage.bring_back("postgres")
     _until_back(stage)

@@ -23,7 +23,14 @@ from dataclasses import dataclass, field
 import psycopg
 
 from tests.proofs.stage import Stage
-from tests.support.people import Customer, Fields, Visitor, form_of, headline, some_number
+from tests.support.people import (
+    Customer,
+    Fields,
+    Visitor,
+    form_of,
+    headline,
+    some_number,
+)
 from tests.support.running import Failed, must, until
 from tests.support.wire import WAIT_S, Answer, Call
 
@@ -69,7 +76,9 @@ class Stranger(Visitor):
         self, method: str, path: str, fields: Fields | None = None, htmx: bool = False
     ) -> Call:
         made = super().call("GET" if method == "HEAD" else method, path, fields, htmx)
-        return From(made.address, method, made.path, made.headers, made.body, source=self.source)
+        return From(
+            made.address, method, made.path, made.headers, made.body, source=self.source
+        )
 
     def ask(self, method: str, path: str) -> int:
         return self.call(method, path).send().status
@@ -120,10 +129,14 @@ class Seen:
     def judge(self) -> None:
         """Raises `Failed` when the store page was wrong or slow."""
         must(self.store_ms, f"{self.attack}: the store page was never asked")
-        must(not self.store_wrong, f"{self.attack}: the store page failed: {self.store_wrong[:2]}")
+        must(
+            not self.store_wrong,
+            f"{self.attack}: the store page failed: {self.store_wrong[:2]}",
+        )
         longest_s = max(self.store_ms) / 1_000
         must(
-            longest_s <= STORE_S, f"the store page took {longest_s:.2f} s: {' '.join(self.lines())}"
+            longest_s <= STORE_S,
+            f"the store page took {longest_s:.2f} s: {' '.join(self.lines())}",
         )
 
 
@@ -133,29 +146,47 @@ def behind_one_address(stage: Stage) -> Seen:
     seen = Seen("a neighbour guesses behind one address")
     logins = stage.running.facts["logins"]
     known = _portal(stage, SHARED)
-    must(known.log_in(**logins["ama"]).status == 303, "ama cannot log in before anybody guesses")
+    must(
+        known.log_in(**logins["ama"]).status == 303,
+        "ama cannot log in before anybody guesses",
+    )
     buyer = Customer.of(stage.running, "ama")
     code = buyer.order(buyer.shelf()[0], some_number())
     with _watching(stage, seen):
-        neighbour = Stranger(stage.running, stage.running.facts["store_urls"]["ama"], source=SHARED)
+        neighbour = Stranger(
+            stage.running, stage.running.facts["store_urls"]["ama"], source=SHARED
+        )
         for number in range(MISSES):
             path = ("/orders/{:010d}", "/orders/{:010d}/status", "/track?code={:010d}")[
                 number % 3
             ].format(number)
             seen.answers[neighbour.ask("HEAD" if number % 2 else "GET", path)] += 1
-        must(seen.answers[429] == MISSES - 60, f"misses were answered {dict(seen.answers)}")
+        must(
+            seen.answers[429] == MISSES - 60,
+            f"misses were answered {dict(seen.answers)}",
+        )
         guesser = _portal(stage, SHARED)
-        statuses = [guesser.log_in(logins["ama"]["email"], f"guess {n}").status for n in range(7)]
-        must(statuses == [422] * 5 + [429] * 2, f"seven guesses were answered {statuses}")
+        statuses = [
+            guesser.log_in(logins["ama"]["email"], f"guess {n}").status
+            for n in range(7)
+        ]
+        must(
+            statuses == [422] * 5 + [429] * 2, f"seven guesses were answered {statuses}"
+        )
         for number in range(25):
             seen.answers[
-                _insist(lambda n=number: guesser.log_in(f"nobody{n}@nowhere.test", "guess")).status
+                _insist(
+                    lambda n=number: guesser.log_in(f"nobody{n}@nowhere.test", "guess")
+                ).status
             ] += 1
         seen.answers.update(statuses)
         own = Stranger(stage.running, neighbour.url, dict(buyer.cookies), source=SHARED)
         polls = {own.ask("GET", f"/orders/{code}/status") for _ in range(MISSES)}
         must(polls == {200}, f"the own order page answered {polls}")
-        must(own.ask("GET", f"/track?code={code}") == 303, "the own order is not found any more")
+        must(
+            own.ask("GET", f"/track?code={code}") == 303,
+            "the own order is not found any more",
+        )
         other = _insist(lambda: _portal(stage, SHARED).log_in(**logins["kofi"]))
         must(
             other.status == 303,
@@ -164,7 +195,8 @@ def behind_one_address(stage: Stage) -> Seen:
         known.forget_session()
         again = _insist(lambda: known.log_in(**logins["ama"]))
         must(
-            again.status == 303, f"ama's known device reads {again.status}: {headline(again.text)}"
+            again.status == 303,
+            f"ama's known device reads {again.status}: {headline(again.text)}",
         )
     seen.judge()
     return seen
@@ -178,7 +210,9 @@ def from_many_addresses(stage: Stage, seconds: float) -> Seen:
     with _watching(stage, seen), _guessing(stage, seen, lambda _n: who["email"]):
         began = time.monotonic()
         until(
-            lambda: seen.answers[429] > GUESSERS, WARM_S, "all guessers are at it, and told to wait"
+            lambda: seen.answers[429] > GUESSERS,
+            WARM_S,
+            "all guessers are at it, and told to wait",
         )
         person, came = _portal(stage, "127.3.0.1"), time.monotonic()
         while seen.let_in_s is None:
@@ -192,7 +226,9 @@ def from_many_addresses(stage: Stage, seconds: float) -> Seen:
                 f"the right password reads {answer.status}: {headline(answer.text)}",
             )
             wait_s = int(
-                {name.lower(): value for name, value in dict(answer.headers).items()}["retry-after"]
+                {name.lower(): value for name, value in dict(answer.headers).items()}[
+                    "retry-after"
+                ]
             )
             must(wait_s <= 10, f"the person is told to wait {wait_s} s")
             must(
@@ -202,7 +238,10 @@ def from_many_addresses(stage: Stage, seconds: float) -> Seen:
             time.sleep(wait_s)
         time.sleep(max(0.0, began + seconds - time.monotonic()))
     must(seen.let_in_s <= LET_IN_S, f"let in only after {seen.let_in_s:.1f} s")
-    must(set(seen.answers) <= {422, 429, 503}, f"guessers were answered {dict(seen.answers)}")
+    must(
+        set(seen.answers) <= {422, 429, 503},
+        f"guessers were answered {dict(seen.answers)}",
+    )
     seen.judge()
     return seen
 
@@ -215,23 +254,33 @@ def flood(stage: Stage, seconds: float) -> Seen:
     def pour(lane: int) -> None:
         number = 0
         while time.monotonic() < ends:
-            guesser = _portal(stage, f"127.{20 + lane}.{number // 250}.{number % 250 + 1}")
+            guesser = _portal(
+                stage, f"127.{20 + lane}.{number // 250}.{number % 250 + 1}"
+            )
             number += 1
             try:
-                seen.answers[guesser.log_in(f"{lane}-{number}@nowhere.test", "guess").status] += 1
+                seen.answers[
+                    guesser.log_in(f"{lane}-{number}@nowhere.test", "guess").status
+                ] += 1
             except _NO_ANSWER as error:
                 seen.store_wrong.append(f"no answer to a log-in: {error!r}")
 
     with _watching(stage, seen):
         lanes = [
-            threading.Thread(target=pour, args=(lane,), daemon=True) for lane in range(AT_ONCE)
+            threading.Thread(target=pour, args=(lane,), daemon=True)
+            for lane in range(AT_ONCE)
         ]
         for lane in lanes:
             lane.start()
         for lane in lanes:
             lane.join(seconds + 2 * WAIT_S)
-    must(set(seen.answers) <= {422, 503}, f"the flood was answered {dict(seen.answers)}")
-    must(seen.answers[503] > 0, "nobody was told that the log-in is busy: this was no flood")
+    must(
+        set(seen.answers) <= {422, 503}, f"the flood was answered {dict(seen.answers)}"
+    )
+    must(
+        seen.answers[503] > 0,
+        "nobody was told that the log-in is busy: this was no flood",
+    )
     seen.judge()
     return seen
 
@@ -272,7 +321,9 @@ def _watching(stage: Stage, seen: Seen) -> Iterator[None]:
 
 
 @contextmanager
-def _guessing(stage: Stage, seen: Seen, email_of: Callable[[int], str]) -> Iterator[None]:
+def _guessing(
+    stage: Stage, seen: Seen, email_of: Callable[[int], str]
+) -> Iterator[None]:
     over = threading.Event()
 
     def guess(number: int) -> None:
@@ -280,12 +331,15 @@ def _guessing(stage: Stage, seen: Seen, email_of: Callable[[int], str]) -> Itera
         while not over.wait(PAUSE_S):
             tries += 1
             try:
-                seen.answers[guesser.log_in(email_of(number), f"guess {tries}").status] += 1
+                seen.answers[
+                    guesser.log_in(email_of(number), f"guess {tries}").status
+                ] += 1
             except _NO_ANSWER as error:
                 seen.store_wrong.append(f"no answer to a guess: {error!r}")
 
     guessers = [
-        threading.Thread(target=guess, args=(number,), daemon=True) for number in range(GUESSERS)
+        threading.Thread(target=guess, args=(number,), daemon=True)
+        for number in range(GUESSERS)
     ]
     for thread in guessers:
         thread.start()
@@ -314,7 +368,8 @@ def _portal(stage: Stage, source: str) -> Stranger:
 def main() -> int:
     """Every attack on a stage of its own; 0 when the store page stayed within its bound."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.guessing", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.guessing",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="how long guessers and flood go on"

@@ -93,14 +93,18 @@ class Wanted:
 
     @property
     def expected_s(self) -> float:
-        return (self.orders * CALLS_AN_ORDER * WINDOW_S / CALLS_A_WINDOW + TAIL_S) / self.scale
+        return (
+            self.orders * CALLS_AN_ORDER * WINDOW_S / CALLS_A_WINDOW + TAIL_S
+        ) / self.scale
 
     @property
     def every(self) -> dict[str, int]:
         """Each kind of fault strikes once in so many calls that buy. There are fewer of those for
         several orders."""
         purchase = 30 if self.orders <= 300 else 40
-        return {"purchase": purchase} | ({"bulk": purchase // 2} if self.bulk != "off" else {})
+        return {"purchase": purchase} | (
+            {"bulk": purchase // 2} if self.bulk != "off" else {}
+        )
 
     @property
     def least_of_a_kind(self) -> int:
@@ -135,7 +139,8 @@ def plan(wanted: Wanted) -> list[dict[str, Any]]:
     for fault, more in BAD_PURCHASES.items():
         scaled = {name: value / wanted.scale for name, value in more.items()}
         if fault == "text_429":
-            scaled = {"seconds": max(1.0, scaled["seconds"])}  # the header carries whole seconds
+            # the header carries whole seconds
+            scaled = {"seconds": max(1.0, scaled["seconds"])}
         entries += [
             {"endpoint": name, "fault": fault, "every": n, **scaled}
             for name, n in wanted.every.items()
@@ -180,7 +185,8 @@ class Run:
                     keep_in=wanted.keep_in,
                 )
             )
-            folder = stage.folder / "run"  # goes with the stage, also when this process is killed
+            # goes with the stage, also when this process is killed
+            folder = stage.folder / "run"
             folder.mkdir()
             written = Diary(folder / "diary.jsonl")
             stack.callback(written.close)
@@ -192,7 +198,9 @@ class Run:
         supplier = Supplier(running)
         self._mark("start")
         if wanted.mutant == "double_entry_check":
-            with psycopg.connect(running.facts["database_admin_url"], autocommit=True) as owner:
+            with psycopg.connect(
+                running.facts["database_admin_url"], autocommit=True
+            ) as owner:
                 mutants.disable_double_entry(owner)
                 mutants.insert_unbalanced(owner)
         fund(running, wanted.orders)
@@ -235,7 +243,9 @@ class Run:
         place = folder / "run.json"
         place.write_text(json.dumps(facts), encoding="utf-8")
         status = subprocess.run(
-            [sys.executable, "-m", "tests.proofs.checker", str(place)], cwd=ROOT, check=False
+            [sys.executable, "-m", "tests.proofs.checker", str(place)],
+            cwd=ROOT,
+            check=False,
         ).returncode
         if wanted.keep_in is not None:
             wanted.keep_in.mkdir(parents=True, exist_ok=True)
@@ -247,7 +257,9 @@ class Run:
         must(status in (0, 1), f"the checker itself ended with status {status}")
         return status
 
-    def _watch(self, stage: Stage, people: Crowd, nemesis: Nemesis, written: Diary) -> None:
+    def _watch(
+        self, stage: Stage, people: Crowd, nemesis: Nemesis, written: Diary
+    ) -> None:
         """Until every order is over, or nothing can be expected any more: then the checker says
         what is wrong."""
         shown, moved, last = 0.0, time.monotonic(), None
@@ -257,7 +269,12 @@ class Run:
             if nemesis.failure is not None:
                 raise nemesis.failure
             counts = counted(stage)
-            seen = (counts, people.staff.bought, written.counts["placed"], len(nemesis.kills))
+            seen = (
+                counts,
+                people.staff.bought,
+                written.counts["placed"],
+                len(nemesis.kills),
+            )
             if seen != last:
                 moved, last = time.monotonic(), seen
             if time.monotonic() - shown > LINE_S:
@@ -270,7 +287,9 @@ class Run:
                     f" ({', '.join(f'{kind} {n}' for kind, n in sorted(kinds.items()))})"
                 )
             is_over = (
-                counts and not counts.get("open") and sum(counts.values()) >= self.wanted.orders
+                counts
+                and not counts.get("open")
+                and sum(counts.values()) >= self.wanted.orders
             )
             if people.has_ordered and "load" not in self.times_s:
                 self._mark("load")
@@ -293,12 +312,15 @@ class Run:
             if time.monotonic() - pressed > 5:
                 pressed = time.monotonic()
                 owner.post(
-                    "/supplier/refresh", form_of(owner.get("/supplier").text, "/supplier/refresh")
+                    "/supplier/refresh",
+                    form_of(owner.get("/supplier").text, "/supplier/refresh"),
                 )
             time.sleep(0.5)
         self.say("the float account and the supplier's balance do not agree")
 
-    def _revive(self, stage: Stage, staff: Staff, supplier: Supplier, written: Diary) -> list[str]:
+    def _revive(
+        self, stage: Stage, staff: Staff, supplier: Supplier, written: Diary
+    ) -> list[str]:
         """The supplier delivers two orders after all that we have refunded. Returns their
         references, told each time."""
         supplier.turn(webhook_drop_probability=0)
@@ -341,7 +363,10 @@ class Run:
                 f"{'+'.join(self.wanted.every) if endpoint in self.wanted.every else endpoint}.{fault}"
             ] += n
         found.update(
-            {f"webhook.{kind}": counts["webhooks_bent"].get(kind, 0) for kind in BENT_WEBHOOKS}
+            {
+                f"webhook.{kind}": counts["webhooks_bent"].get(kind, 0)
+                for kind in BENT_WEBHOOKS
+            }
         )
         return dict(found)
 
@@ -350,7 +375,9 @@ class Run:
         print(f"{time.monotonic() - self.began:7.1f} s  {text}", flush=True)
 
     def _mark(self, name: str) -> None:
-        self.times_s[name] = round(time.monotonic() - self.began - sum(self.times_s.values()), 1)
+        self.times_s[name] = round(
+            time.monotonic() - self.began - sum(self.times_s.values()), 1
+        )
 
 
 def counted(stage: Stage) -> dict[str, int]:
@@ -367,7 +394,9 @@ def counted(stage: Stage) -> dict[str, int]:
 
 def our_float(stage: Stage) -> int | None:
     """The float account, in pesewas."""
-    rows = _rows(stage, "SELECT balance_pesewas FROM accounts WHERE name = 'supplier_float'")
+    rows = _rows(
+        stage, "SELECT balance_pesewas FROM accounts WHERE name = 'supplier_float'"
+    )
     return int(rows[0][0]) if rows else None
 
 
@@ -436,15 +465,26 @@ def options() -> argparse.ArgumentParser:
         default=10.0,
         help="time scale, of the supplier's window too (default 10)",
     )
-    parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
-    parser.add_argument("--seeds", metavar="A-B", help="several runs, one after another")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="default: drawn, and printed"
+    )
+    parser.add_argument(
+        "--seeds", metavar="A-B", help="several runs, one after another"
+    )
     parser.add_argument("--bulk", choices=("off", "auto"), default="off")
     parser.add_argument(
-        "--mutant", choices=mutants.MUTANTS, help="take one rule out (see docs/proofs.md)"
+        "--mutant",
+        choices=mutants.MUTANTS,
+        help="take one rule out (see docs/proofs.md)",
     )
-    parser.add_argument("--long", action="store_true", help="1,000 orders, 200 kills, unscaled")
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep logs, diary and report of each run here"
+        "--long", action="store_true", help="1,000 orders, 200 kills, unscaled"
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="keep logs, diary and report of each run here",
     )
     return parser
 
@@ -462,12 +502,16 @@ def main() -> int:
         seeds = list(range(int(first), int(last or first) + 1))
     else:
         seeds = [
-            chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(1, 10**6)
+            chosen.seed
+            if chosen.seed is not None
+            else random.SystemRandom().randrange(1, 10**6)
         ]
     worst = 0
     for seed in seeds:
         keep_in = chosen.keep / f"seed-{seed}-{chosen.bulk}" if chosen.keep else None
-        wanted = Wanted(seed=seed, bulk=chosen.bulk, mutant=chosen.mutant, keep_in=keep_in, **sizes)
+        wanted = Wanted(
+            seed=seed, bulk=chosen.bulk, mutant=chosen.mutant, keep_in=keep_in, **sizes
+        )
         try:
             worst = max(worst, Run(wanted).go())
         except Failed as failure:
@@ -477,5 +521,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by the way that ends the stage
+    # by the way that ends the stage
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

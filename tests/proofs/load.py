@@ -22,7 +22,15 @@ from typing import TypeVar
 import httpx
 
 from tests.proofs.diary import Diary
-from tests.support.people import Agent, Bundle, Customer, Fields, Owner, form_of, headline
+from tests.support.people import (
+    Agent,
+    Bundle,
+    Customer,
+    Fields,
+    Owner,
+    form_of,
+    headline,
+)
 from tests.support.running import Failed, Running
 from tests.support.wire import Answer
 
@@ -119,7 +127,9 @@ class Shopper(Person):
             if found:
                 return found[1]
             self.diary.note(
-                "asked_again", who=self.name, said=f"{page.status} {headline(page.text)}"
+                "asked_again",
+                who=self.name,
+                said=f"{page.status} {headline(page.text)}",
             )
         raise Failed(f"{self.name} was never given an order: {headline(page.text)}")
 
@@ -131,7 +141,9 @@ class Shopper(Person):
                 return page
             self.diary.note("not_now", who=self.name, said=headline(page.text))
             if self.stop.wait(AGAIN_S):
-                raise Failed(f"{self.name} could not order until the end: {headline(page.text)}")
+                raise Failed(
+                    f"{self.name} could not order until the end: {headline(page.text)}"
+                )
 
 
 class Presser(Person):
@@ -139,7 +151,12 @@ class Presser(Person):
     selection."""
 
     def __init__(
-        self, running: Running, diary: Diary, stop: threading.Event, seed: int, store: str
+        self,
+        running: Running,
+        diary: Diary,
+        stop: threading.Event,
+        seed: int,
+        store: str,
     ) -> None:
         super().__init__(f"agent {store}", diary, stop)
         self._random = random.Random(f"{seed} agent {store}")
@@ -162,9 +179,13 @@ class Presser(Person):
             form = form_of(page.text, f"/orders/{code}/process")
         except Failed:  # an earlier press went through although its answer was lost
             return
-        answer = self.until_taken(lambda: self._agent.post(f"/orders/{code}/process", form))
+        answer = self.until_taken(
+            lambda: self._agent.post(f"/orders/{code}/process", form)
+        )
         self.diary.note(
-            "processed" if answer.is_done else "refused", code=code, status=answer.status
+            "processed" if answer.is_done else "refused",
+            code=code,
+            status=answer.status,
         )
 
     def _press_selection(self, page: str, codes: list[str]) -> None:
@@ -179,7 +200,8 @@ class Fates:
 
     failed: float = 0.04  # with the money back, and the webhook says so
     quiet: float = 0.015  # the same, and nobody is told
-    revived: float = 0.02  # failed without the money back, then taken up again and delivered
+    # failed without the money back, then taken up again and delivered
+    revived: float = 0.02
     slow: float = 0.08  # marked sent first
 
     def draw(self, chance: random.Random) -> str:
@@ -206,7 +228,11 @@ class Staff(Person):
     ) -> None:
         super().__init__("supplier's staff", diary, stop)
         self._http = httpx.Client(base_url=sandbox_url, trust_env=False, timeout=10)
-        self._file, self._random, self._scale = charge_file, random.Random(f"{seed} staff"), scale
+        self._file, self._random, self._scale = (
+            charge_file,
+            random.Random(f"{seed} staff"),
+            scale,
+        )
         self._fates = Fates()
         self._read, self._seen = 0, set[str]()
         self._due: list[tuple[float, str, dict[str, str]]] = []
@@ -224,7 +250,9 @@ class Staff(Person):
     def mark(self, reference: str, **form: str) -> None:
         """A button of the supplier's page."""
         said = self._http.post(
-            f"/sandbox/orders/{reference}/status", data=form, headers={"Accept": "application/json"}
+            f"/sandbox/orders/{reference}/status",
+            data=form,
+            headers={"Accept": "application/json"},
         )
         self.diary.note(
             "marked",
@@ -255,7 +283,11 @@ class Staff(Person):
             for line in lines
             if line["kind"] == "charge" and line["cause"] == "purchase"
         ]
-        fresh = [reference for reference in dict.fromkeys(fresh) if reference not in self._seen]
+        fresh = [
+            reference
+            for reference in dict.fromkeys(fresh)
+            if reference not in self._seen
+        ]
         self._seen.update(fresh)
         return fresh
 
@@ -264,7 +296,10 @@ class Staff(Person):
         first_s = self._random.uniform(15, 35)
         steps: list[tuple[float, dict[str, str]]] = {
             "successful": [(first_s, {"status": "successful"})],
-            "slow": [(first_s / 2, {"status": "sent"}), (first_s * 1.5, {"status": "successful"})],
+            "slow": [
+                (first_s / 2, {"status": "sent"}),
+                (first_s * 1.5, {"status": "successful"}),
+            ],
             "failed": [(first_s, {"status": "failed", "refund": "1"})],
             "quiet": [(first_s, {"status": "failed", "refund": "1", "quiet": "1"})],
             "revived": [
@@ -274,7 +309,8 @@ class Staff(Person):
         }[fate]
         self.diary.note("fate", reference=reference, fate=fate)
         self._due += [
-            (time.monotonic() + wait_s / self._scale, reference, form) for wait_s, form in steps
+            (time.monotonic() + wait_s / self._scale, reference, form)
+            for wait_s, form in steps
         ]
 
 
@@ -322,7 +358,9 @@ class Crowd:
 
     @property
     def has_ordered(self) -> bool:
-        return not any(person.is_alive() for person in self.people if isinstance(person, Shopper))
+        return not any(
+            person.is_alive() for person in self.people if isinstance(person, Shopper)
+        )
 
 
 def crowd(
@@ -342,7 +380,9 @@ def crowd(
         store: affordable(running, store) for store in STORES
     }  # now, while nobody kills anything yet
     shoppers = [
-        Shopper(running, diary, stop, seed, number, customers, orders, may_order, shelves)
+        Shopper(
+            running, diary, stop, seed, number, customers, orders, may_order, shelves
+        )
         for number in range(customers)
     ]
     pressers = [Presser(running, diary, stop, seed, store) for store in STORES]

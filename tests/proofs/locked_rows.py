@@ -60,7 +60,9 @@ class Told:
 
     def __str__(self) -> str:
         pages = sorted(self.store_pages_s)
-        kinds = ", ".join(f"{n} × {status}" for status, n in sorted(self.store_statuses.items()))
+        kinds = ", ".join(
+            f"{n} × {status}" for status, n in sorted(self.store_statuses.items())
+        )
         rest = ", ".join(f"{n} × {status}" for status, n in sorted(self.others.items()))
         return (
             f"{self.name:<34} store pages: {kinds}, half within {pages[len(pages) // 2] * 1000:.0f}"
@@ -83,7 +85,10 @@ def held(stage: Stage, statement: str) -> Iterator[None]:
 def run(stage: Stage, hold_s: float = HOLD_S, slack: float = 1.0) -> Iterator[Told]:
     """One lock after the other. Raises `Failed` at the first thing that must not be; `slack` widens
     the bounds."""
-    customer, agent = Customer.of(stage.running, "ama"), Agent.logged_in(stage.running, "ama")
+    customer, agent = (
+        Customer.of(stage.running, "ama"),
+        Agent.logged_in(stage.running, "ama"),
+    )
     bundle = customer.shelf()[0]
     codes = [customer.order(bundle, f"02476543{number:02}") for number in range(3)]
     row = f"SELECT 1 FROM orders WHERE code = '{codes[0]}' FOR UPDATE"
@@ -105,7 +110,8 @@ def run(stage: Stage, hold_s: float = HOLD_S, slack: float = 1.0) -> Iterator[To
         answer = agent.post("/orders/process", ticked)
         took_s = time.monotonic() - began
         must(
-            answer.status == 200, f"a selection with its first row locked answered {answer.status}"
+            answer.status == 200,
+            f"a selection with its first row locked answered {answer.status}",
         )
         must(
             "Somebody else is at this order" in answer.text,
@@ -141,7 +147,10 @@ def run(stage: Stage, hold_s: float = HOLD_S, slack: float = 1.0) -> Iterator[To
 
     with held(stage, row):
         told = _meanwhile(
-            stage, "a row of stores, ordered", lambda: customer.post("/orders", order), hold_s
+            stage,
+            "a row of stores, ordered",
+            lambda: customer.post("/orders", order),
+            hold_s,
         )
     _judge(told, {503}, PRESS_S, slack)
     yield told
@@ -152,7 +161,9 @@ def run(stage: Stage, hold_s: float = HOLD_S, slack: float = 1.0) -> Iterator[To
     )  # the lock is gone, so the same order works; nobody needs it
 
 
-def _meanwhile(stage: Stage, name: str, act: Callable[[], Answer], hold_s: float) -> Told:
+def _meanwhile(
+    stage: Stage, name: str, act: Callable[[], Answer], hold_s: float
+) -> Told:
     """Eight people do `act`, one of each store looks at its page, all of them over and over for
     `hold_s`."""
     told, counting, over = Told(name), threading.Lock(), time.monotonic() + hold_s
@@ -164,7 +175,10 @@ def _meanwhile(stage: Stage, name: str, act: Callable[[], Answer], hold_s: float
             with counting:
                 told.others[answer.status] += 1
                 told.slowest_s = max(told.slowest_s, answer.ms / 1000)
-            must(answer.status != 503 or BUSY in answer.text, "a 503 page that does not say why")
+            must(
+                answer.status != 503 or BUSY in answer.text,
+                "a 503 page that does not say why",
+            )
 
     def looks(store: str) -> None:
         visitor = Customer.of(stage.running, store)
@@ -182,7 +196,10 @@ def _meanwhile(stage: Stage, name: str, act: Callable[[], Answer], hold_s: float
         except BaseException as problem:  # noqa: BLE001 - raised again in the thread that waits for all
             problems.append(problem)
 
-    deeds = [*[people] * PEOPLE, *(lambda store=store: looks(store) for store in STORES)]
+    deeds = [
+        *[people] * PEOPLE,
+        *(lambda store=store: looks(store) for store in STORES),
+    ]
     threads = [threading.Thread(target=guarded, args=(deed,)) for deed in deeds]
     for thread in threads:
         thread.start()
@@ -195,9 +212,14 @@ def _meanwhile(stage: Stage, name: str, act: Callable[[], Answer], hold_s: float
 
 def _judge(told: Told, wanted: set[int], most_s: float, slack: float) -> None:
     must(set(told.store_statuses) == {200}, f"{told}: a store page failed")
-    must(max(told.store_pages_s) <= PAGE_S * slack, f"{told}: a store page took too long")
+    must(
+        max(told.store_pages_s) <= PAGE_S * slack, f"{told}: a store page took too long"
+    )
     must(set(told.others) == wanted, f"{told}: wanted {wanted}")
-    must(told.slowest_s <= (TURNS * most_s + SLACK_S) * slack, f"{told}: somebody waited too long")
+    must(
+        told.slowest_s <= (TURNS * most_s + SLACK_S) * slack,
+        f"{told}: somebody waited too long",
+    )
 
 
 def main() -> int:

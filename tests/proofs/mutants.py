@@ -130,7 +130,8 @@ def _grace() -> list[Undo]:
         def current(self) -> Any:
             settings = config.current()
             if id(settings) not in self._known:
-                hurried = object.__new__(type(settings))  # past the check of the arithmetic
+                # past the check of the arithmetic
+                hurried = object.__new__(type(settings))
                 vars(hurried).update(vars(settings), grace_s=0)
                 self._known = {id(settings): hurried}
             return self._known[id(settings)]
@@ -167,7 +168,9 @@ def _conditional_move() -> list[Undo]:
     advance, move_of = advancing.advance, states.move_of
     of_accepted = interpret.of_accepted
 
-    def always(order_id: int, to: Any, *, attempt: int | None = None, **rest: Any) -> bool:
+    def always(
+        order_id: int, to: Any, *, attempt: int | None = None, **rest: Any
+    ) -> bool:
         return advance(order_id, to, **rest)
 
     def any_move(frm: str, to: str) -> Any:
@@ -176,7 +179,9 @@ def _conditional_move() -> list[Undo]:
 
     def as_it_was(order: Order, answer: Any) -> Any:
         names = [column.key for column in type(order).__table__.columns]
-        before = {name: getattr(order, name) for name in names} | {"state": "submitting"}
+        before = {name: getattr(order, name) for name in names} | {
+            "state": "submitting"
+        }
         return of_accepted(SimpleNamespace(**before), answer)  # type: ignore[arg-type]
 
     return [
@@ -236,9 +241,16 @@ def insert_unbalanced(connection: psycopg.Connection[Any]) -> bool:
 MUTANTS = {
     mutant.name: mutant
     for mutant in (
-        Mutant("claim_before_call", "the claim committed before the call", _claim_before_call),
         Mutant(
-            "unknown_state", "no clear answer is unknown, not failed", _unknown_state, _late_charges
+            "claim_before_call",
+            "the claim committed before the call",
+            _claim_before_call,
+        ),
+        Mutant(
+            "unknown_state",
+            "no clear answer is unknown, not failed",
+            _unknown_state,
+            _late_charges,
         ),
         Mutant("grace", "absence counts only after grace", _grace, _late_charges),
         Mutant("one_reference", "one reference for life", _one_reference),
@@ -297,26 +309,37 @@ def judge(
             broken = mutated.run()
         if broken is None:
             return None
-        if World(seed, orders, database.fresh(), weather=mutant.weather).run() is not None:
+        if (
+            World(seed, orders, database.fresh(), weather=mutant.weather).run()
+            is not None
+        ):
             return None
     return Caught(seed, *broken, mutated.events)
 
 
-def hunt(name: str, seeds: Iterable[int], orders: int, database: Database) -> Caught | None:
+def hunt(
+    name: str, seeds: Iterable[int], orders: int, database: Database
+) -> Caught | None:
     """The first of these seeds that shows the mutant."""
-    return next(filter(None, (judge(name, seed, orders, database) for seed in seeds)), None)
+    return next(
+        filter(None, (judge(name, seed, orders, database) for seed in seeds)), None
+    )
 
 
 def main(words: Sequence[str]) -> int:
     """0 when every mutant was caught."""
     from tests.proofs import sim_database
 
-    parser = argparse.ArgumentParser(prog="python -m tests.proofs.mutants", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.proofs.mutants", description=__doc__
+    )
     parser.add_argument("names", nargs="*", help="only these mutants", metavar="mutant")
     parser.add_argument("--orders", type=int, default=ORDERS, help="orders in each run")
     options = parser.parse_args(words)
     missed = []
-    print("| mutant | what is taken out | seed | invariant broken | events until then | evidence |")
+    print(
+        "| mutant | what is taken out | seed | invariant broken | events until then | evidence |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
     with sim_database.started() as database:
         for name in options.names or MUTANTS:
@@ -324,7 +347,9 @@ def main(words: Sequence[str]) -> int:
             line = f"| {name} | {MUTANTS[name].without} |"
             if found is None:
                 missed.append(name)
-                print(f"{line} - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True)
+                print(
+                    f"{line} - | NOT CAUGHT in {MOST_SEEDS} seeds | - | - |", flush=True
+                )
                 continue
             line += f" {found.seed} | {found.invariant} | {found.events} | {found.evidence} |"
             print(line, flush=True)

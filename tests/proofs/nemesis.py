@@ -51,8 +51,14 @@ class Kill:
 
 def deck(kills: int, chance: random.Random) -> list[str]:
     """The kinds of all kills in a drawn order, each kind in its share and at least once."""
-    cards = [kind for kind, share in SHARES.items() for _ in range(max(1, round(kills * share)))]
-    cards = (cards + ["worker"] * kills)[:kills] if len(cards) < kills else cards[:kills]
+    cards = [
+        kind
+        for kind, share in SHARES.items()
+        for _ in range(max(1, round(kills * share)))
+    ]
+    cards = (
+        (cards + ["worker"] * kills)[:kills] if len(cards) < kills else cards[:kills]
+    )
     chance.shuffle(cards)
     return cards
 
@@ -67,7 +73,12 @@ class Nemesis(threading.Thread):
         scale: float,
     ) -> None:  # fmt: skip
         super().__init__(name="nemesis", daemon=True)
-        self._stage, self._diary, self._ending, self._progress = stage, diary, stop, progress
+        self._stage, self._diary, self._ending, self._progress = (
+            stage,
+            diary,
+            stop,
+            progress,
+        )
         self._random, self._scale = random.Random(f"{seed} nemesis"), scale
         self._deck = deck(kills, self._random)
         self._total = kills
@@ -133,7 +144,9 @@ class Nemesis(threading.Thread):
             process_tree.send(pid, signal.SIGKILL)
             kill.at = time.time()
         self.kills.append(kill)
-        self._diary.note("killed", kind=kind, pid=kill.pid, aimed=kill.aimed, ports=kill.ports)
+        self._diary.note(
+            "killed", kind=kind, pid=kill.pid, aimed=kill.aimed, ports=kill.ports
+        )
 
     def _buyer(self) -> tuple[int, int] | None:
         """A worker in the middle of a purchase, frozen, and its port; waited for a little. The
@@ -146,13 +159,17 @@ class Nemesis(threading.Thread):
                         process_tree.send(pid, signal.SIGSTOP)
                         if port in self._buying():
                             return pid, port
-                        process_tree.send(pid, signal.SIGCONT)  # its answer came meanwhile
+                        # its answer came meanwhile
+                        process_tree.send(pid, signal.SIGCONT)
             time.sleep(_LOOK_S)
         return None
 
     def _buying(self) -> list[int]:
         """The ports of those whose purchase the supplier is at."""
-        return [one["peer_port"] for one in self._door.get("/sandbox/buying").json()["buying"]]
+        return [
+            one["peer_port"]
+            for one in self._door.get("/sandbox/buying").json()["buying"]
+        ]
 
     def _somebody(self, kind: str) -> int | None:
         deadline = time.monotonic() + VICTIM_S
@@ -229,7 +246,9 @@ def ports(pids: list[int], to_port: int) -> list[int]:
         for row in rows
         if row[2].endswith(wanted) and row[3] == "01"
     }
-    return [by_inode[inode] for pid in pids for inode in _sockets(pid) if inode in by_inode]
+    return [
+        by_inode[inode] for pid in pids for inode in _sockets(pid) if inode in by_inode
+    ]
 
 
 def _sockets(pid: int) -> list[str]:

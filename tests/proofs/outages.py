@@ -49,8 +49,16 @@ PATIENCE_S = 120
 LOOK_S = 0.1
 MOST_MS = {"valkey": 500.0, "postgres:frozen": 25_000.0}
 OTHERWISE_MS = 5_000.0
-SENTENCE = "Wait a minute and send it again. Sending the same form twice never orders twice."
-KILLED = ("web:killed", "worker:killed", "relay:killed", "valkey:killed", "postgres:killed")
+SENTENCE = (
+    "Wait a minute and send it again. Sending the same form twice never orders twice."
+)
+KILLED = (
+    "web:killed",
+    "worker:killed",
+    "relay:killed",
+    "valkey:killed",
+    "postgres:killed",
+)
 TRIALS = (*KILLED, "valkey:frozen", "valkey:full", "postgres:frozen", "postgres:full")
 
 
@@ -68,7 +76,8 @@ class Outcome:
 
     def __str__(self) -> str:
         told = ", ".join(
-            f"{n} × {status or 'no answer'}" for status, n in sorted(self.answers.items())
+            f"{n} × {status or 'no answer'}"
+            for status, n in sorted(self.answers.items())
         )
         return (
             f"{self.trial:<16} all {self.ordered} orders ({self.ordered_meanwhile} made meanwhile)"
@@ -91,7 +100,9 @@ def run(
     try:
         with (
             supplier.keeping_pace(stage.running.time_scale),
-            supplier.knobs(webhooks=False, auto_fulfil=DELIVERED_S / stage.running.time_scale),
+            supplier.knobs(
+                webhooks=False, auto_fulfil=DELIVERED_S / stage.running.time_scale
+            ),
             Crowd(stage) as crowd,
         ):
             for trial in trials:
@@ -105,15 +116,24 @@ def run(
     must(proof.hold, f"the books do not hold: {proof}")
 
 
-def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) -> Outcome:
+def _one(
+    stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float
+) -> Outcome:
     kind, _, way = trial.partition(":")
     log = crowd.log
     wanted = len(log.codes) + ORDERS_BEFORE
-    until(lambda: len(log.codes) >= wanted or crowd.check(), PATIENCE_S, "the load goes on")
+    until(
+        lambda: len(log.codes) >= wanted or crowd.check(),
+        PATIENCE_S,
+        "the load goes on",
+    )
     seen_before, went, made_before = len(log.seen), time.time(), len(log.codes)
     with away(stage, kind, way):
         time.sleep(outage_s)
-        must(way != "killed" or not stage.pids(kind), f"{trial}: it came back before its time")
+        must(
+            way != "killed" or not stage.pids(kind),
+            f"{trial}: it came back before its time",
+        )
         meanwhile = len(log.codes) - made_before
     back, back_at = time.monotonic(), time.time()
     until(
@@ -131,10 +151,18 @@ def _one(stage: Stage, crowd: Crowd, trial: str, outage_s: float, slack: float) 
         f"{trial}: there was room enough",
     )
     refusal = {"web:killed": 0, "postgres:killed": 503}.get(trial)
-    must(refusal is None or any(one.status == refusal for one in seen), f"{trial}: nobody noticed")
+    must(
+        refusal is None or any(one.status == refusal for one in seen),
+        f"{trial}: nobody noticed",
+    )
     answered = [one.ms for one in seen if one.status]
     return Outcome(
-        trial, Tally(one.status for one in seen), max(answered), len(log.codes), meanwhile, flows_s
+        trial,
+        Tally(one.status for one in seen),
+        max(answered),
+        len(log.codes),
+        meanwhile,
+        flows_s,
     )
 
 
@@ -155,7 +183,11 @@ def away(stage: Stage, kind: str, way: str) -> Iterator[None]:
 
 @contextmanager
 def _frozen(stage: Stage, kind: str) -> Iterator[None]:
-    pids = [below for pid in stage.pids(kind) for below in (pid, *process_tree.descendants(pid))]
+    pids = [
+        below
+        for pid in stage.pids(kind)
+        for below in (pid, *process_tree.descendants(pid))
+    ]
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -212,7 +244,11 @@ def _judge_pages(
             f" ({one.said})"
         )
         if one.status == 0:
-            must(trial.startswith("web:") and away_between[0] - 1 < one.at < away_between[1], told)
+            must(
+                trial.startswith("web:")
+                and away_between[0] - 1 < one.at < away_between[1],
+                told,
+            )
         elif one.status >= 400:
             must(one.status == 503 and SENTENCE in one.said, told)
         must(one.ms <= most_ms, told)
@@ -226,9 +262,15 @@ def _judge_orders(stage: Stage, log: Log, first_id: int) -> None:
         "SELECT right(recipient_msisdn, 9), code, state FROM orders WHERE id > %s ORDER BY id",
         first_id,
     )
-    several = {number: n for number, n in Tally(number for number, *_ in made).items() if n != 1}
+    several = {
+        number: n
+        for number, n in Tally(number for number, *_ in made).items()
+        if n != 1
+    }
     must(not several, f"more than one order for one form: {several}")
-    missing = {number[-9:] for number in log.recipients} ^ {number for number, *_ in made}
+    missing = {number[-9:] for number in log.recipients} ^ {
+        number for number, *_ in made
+    }
     must(not missing, f"forms without an order, or orders without a form: {missing}")
     lost = set(log.codes) ^ {code for _, code, _ in made}
     must(not lost, f"orders that were promised and are not there: {lost}")
@@ -239,9 +281,12 @@ def _judge_orders(stage: Stage, log: Log, first_id: int) -> None:
 def main() -> int:
     """Run the outages on a stage of their own; 0 when all went as they must."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.outages", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.outages",
+        description=(__doc__ or "").partition("\n")[0],
     )
-    parser.add_argument("--only", nargs="+", choices=TRIALS, default=TRIALS, metavar="PART:WAY")
+    parser.add_argument(
+        "--only", nargs="+", choices=TRIALS, default=TRIALS, metavar="PART:WAY"
+    )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="divides durations, and the outage"
     )
@@ -249,16 +294,27 @@ def main() -> int:
         "--away", type=float, help="seconds of each outage; default: a minute, scaled"
     )
     parser.add_argument(
-        "--slack", type=float, default=1.0, help="multiplies the time allowed to pages and orders"
+        "--slack",
+        type=float,
+        default=1.0,
+        help="multiplies the time allowed to pages and orders",
     )
-    parser.add_argument("--keep", type=Path, help="folder for the log and the charge file")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the log and the charge file"
+    )
     asked = parser.parse_args()
-    trials = [trial for trial in asked.only if trial != "postgres:full" or full_disk.is_possible()]
+    trials = [
+        trial
+        for trial in asked.only
+        if trial != "postgres:full" or full_disk.is_possible()
+    ]
     for trial in set(asked.only) - set(trials):
         print(f"{trial:<16} cannot be done here: it takes root and a mount", flush=True)
     try:
         with Stage(scale=asked.scale, workers=2, keep_in=asked.keep) as stage:
-            for outcome in run(stage, trials, asked.away or OUTAGE_S / asked.scale, asked.slack):
+            for outcome in run(
+                stage, trials, asked.away or OUTAGE_S / asked.scale, asked.slack
+            ):
                 print(outcome, flush=True)
     except Failed as failure:
         print(f"FAILED: {failure}", flush=True)

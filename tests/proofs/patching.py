@@ -41,7 +41,9 @@ def everywhere(original: Any, replacement: Any) -> Undo:
         if value is original
     ]
     if not places:
-        raise Drifted(f"nothing of ours knows {getattr(original, '__qualname__', original)!r}")
+        raise Drifted(
+            f"nothing of ours knows {getattr(original, '__qualname__', original)!r}"
+        )
     for module, name in places:
         setattr(module, name, replacement)
     return lambda: [setattr(module, name, original) for module, name in places] and None
@@ -57,7 +59,9 @@ def attribute(owner: Any, name: str, replacement: Any) -> Undo:
     return lambda: setattr(owner, name, original)
 
 
-def same_signature(original: Callable[..., Any], replacement: Callable[..., Any]) -> None:
+def same_signature(
+    original: Callable[..., Any], replacement: Callable[..., Any]
+) -> None:
     """Raise `Drifted` unless both take the same parameters, by name, kind and default."""
     theirs, ours = (_parameters(function) for function in (original, replacement))
     if theirs != ours:
@@ -73,7 +77,11 @@ def undo_all(undos: list[Undo]) -> None:
 
 def _parameters(function: Callable[..., Any]) -> list[tuple[str, str, Any]]:
     return [
-        (item.name, item.kind.name, item.default if item.default is not item.empty else "-")
+        (
+            item.name,
+            item.kind.name,
+            item.default if item.default is not item.empty else "-",
+        )
         for item in inspect.signature(function).parameters.values()
     ]
 

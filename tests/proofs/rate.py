@@ -80,14 +80,20 @@ class Use:
     def used_whole(self) -> float:
         """The share of the budget that was used in the whole windows, during all of which orders
         waited."""
-        return sum(one.used for one in self.slices) / len(self.slices) if self.slices else 0.0
+        return (
+            sum(one.used for one in self.slices) / len(self.slices)
+            if self.slices
+            else 0.0
+        )
 
     def lines(self) -> Iterator[str]:
         yield (
             f"{self.orders} orders bought in {self.took_s:.1f} s, {self.took_s / self.window_s:.2f}"
             " windows of the supplier"
         )
-        yield "calls: " + ", ".join(f"{n} {name}" for name, n in self.calls.most_common())
+        yield "calls: " + ", ".join(
+            f"{n} {name}" for name, n in self.calls.most_common()
+        )
         yield (
             f"most in one window of the supplier {self.most_at_the_supplier} of {LIMIT}; 429:"
             f" {self.refused}"
@@ -131,11 +137,16 @@ def run(stage: Stage, orders: int, seed: int = 0, standing: int = 0) -> Use:
             )
             counter.release()
             _until_bought(
-                stage, counter.codes, use.window_s * (orders / KEPT_FOR_PURCHASES + 2) + 30
+                stage,
+                counter.codes,
+                use.window_s * (orders / KEPT_FOR_PURCHASES + 2) + 30,
             )
             use.idle = _idle_since(spent)
             _count(use, witness.requests(stage, since))
-            use.jobs, use.transactions = _jobs(stage) - jobs, _transactions(stage) - transactions
+            use.jobs, use.transactions = (
+                _jobs(stage) - jobs,
+                _transactions(stage) - transactions,
+            )
             missed = witness.not_once(stage, counter.codes)
             must(not missed, f"not bought exactly once: {missed}")
     finally:
@@ -158,7 +169,8 @@ def judge(use: Use) -> None:
     starved = [
         one
         for one in use.slices
-        if one.purchases < KEPT_FOR_PURCHASES and one.others > BUDGET - KEPT_FOR_PURCHASES + JITTER
+        if one.purchases < KEPT_FOR_PURCHASES
+        and one.others > BUDGET - KEPT_FOR_PURCHASES + JITTER
     ]
     must(not starved, f"look-ups starved purchases: {starved}")
     if use.idle < LEAST_IDLE and use.used_whole < LEAST_USED:
@@ -227,20 +239,29 @@ def _transactions(stage: Stage) -> int:
 def main() -> int:
     """Run once on a stage of its own; 0 when every rule held."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.rate", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.rate",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--orders", type=int, default=300)
     parser.add_argument(
-        "--standing", type=int, default=0, help="orders that are with the network before"
+        "--standing",
+        type=int,
+        default=0,
+        help="orders that are with the network before",
     )
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--bulk", choices=("off", "auto"), default="off")
-    parser.add_argument("--keep", type=Path, help="folder for the log and the charge file")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the log and the charge file"
+    )
     asked = parser.parse_args()
     try:
         with Stage(
-            scale=asked.scale, workers=asked.workers, bulk=asked.bulk, keep_in=asked.keep
+            scale=asked.scale,
+            workers=asked.workers,
+            bulk=asked.bulk,
+            keep_in=asked.keep,
         ) as stage:
             use = run(stage, asked.orders, standing=asked.standing)
             for line in use.lines():

@@ -64,7 +64,9 @@ class Report:
 
     def __str__(self) -> str:
         a_minute = self.seeds * 60 / max(self.seconds, 0.001)
-        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
+        counts = ", ".join(
+            f"{count} {what}" for what, count in sorted(self.counts.items())
+        )
         return (
             f"{self.seeds} seeds, {self.events} events, {self.seconds:.1f} s, "
             f"{a_minute:.0f} seeds a minute, {len(self.broken)} broken; {counts}"
@@ -107,7 +109,9 @@ def run_seeds(
     return report
 
 
-def _world(seed: int, database: Database, orders: int | None, bulk: BulkMode | None) -> World:
+def _world(
+    seed: int, database: Database, orders: int | None, bulk: BulkMode | None
+) -> World:
     return World(
         seed,
         orders or orders_of(seed),
@@ -154,10 +158,14 @@ def again(seed: int, orders: int | None = None, bulk: BulkMode | None = None) ->
 
 def main(words: Sequence[str]) -> int:
     """0 when every invariant held in every seed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.proofs.sim", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.proofs.sim", description=__doc__
+    )
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
-    parser.add_argument("--seed", type=int, help="play this one again and print its events")
+    parser.add_argument(
+        "--seed", type=int, help="play this one again and print its events"
+    )
     parser.add_argument(
         "--orders",
         type=int,
@@ -201,7 +209,9 @@ def _share(seeds: list[int], orders: int | None, bulk: BulkMode | None) -> Repor
         return run_seeds(seeds, database, orders=orders, bulk=bulk, every=every)
 
 
-def _show(seed: int, orders: int | None, bulk: BulkMode | None, lines: int = TRACE_LINES) -> int:
+def _show(
+    seed: int, orders: int | None, bulk: BulkMode | None, lines: int = TRACE_LINES
+) -> int:
     with sim_database.started() as database:
         world = replay(seed, database, orders=orders, bulk=bulk)
     print("\n".join(world.trace[-lines:] if lines else world.trace))

@@ -96,7 +96,9 @@ class Checks:
     def refused(self, who: str, refused: IntegrityError) -> None:
         """A process ends because the database would not take what it wrote."""
         rule = getattr(getattr(refused.orig, "diag", None), "constraint_name", None)
-        self.breaks(_GUARDS.get(rule or "", "no_error_of_ours"), f"{who}: {refused.orig}")
+        self.breaks(
+            _GUARDS.get(rule or "", "no_error_of_ours"), f"{who}: {refused.orig}"
+        )
 
     def _order(self, before: Row | None, after: Row) -> None:
         if before is None:
@@ -140,13 +142,20 @@ class Checks:
             row = by_ref.get(ref)
             if row is None or row["state"] != "submitting" or row["claimed_at"] is None:
                 said = (
-                    "nobody's" if row is None else f"of order {row['id']}, which is {row['state']}"
+                    "nobody's"
+                    if row is None
+                    else f"of order {row['id']}, which is {row['state']}"
                 )
                 self.breaks("claimed_before_sent", f"{ref} is sent, {said}")
                 continue
             mark = row["steady_marks"].get(world.boot)
-            if mark is None or world.steady() >= mark["claimed"] + world.settings.send_lease_s:
-                self.breaks("no_send_after_lease", f"order {row['id']} is sent after its lease")
+            if (
+                mark is None
+                or world.steady() >= mark["claimed"] + world.settings.send_lease_s
+            ):
+                self.breaks(
+                    "no_send_after_lease", f"order {row['id']} is sent after its lease"
+                )
 
     def in_flight(self, purchases: int) -> None:
         if purchases > 1:
@@ -157,7 +166,8 @@ class Checks:
         self.purchases[order_id] += 1
         if self.purchases[order_id] > 1:
             self.breaks(
-                "one_charge_per_order", f"order {order_id} is charged again, now as {order_ref}"
+                "one_charge_per_order",
+                f"order {order_id} is charged again, now as {order_ref}",
             )
 
     def called(self) -> None:
@@ -179,10 +189,14 @@ class Checks:
         if self._sums:
             for posting, total in self._sums.items():
                 if total:
-                    self.breaks("books_sum_to_zero", f"posting {posting} sums to {total}")
+                    self.breaks(
+                        "books_sum_to_zero", f"posting {posting} sums to {total}"
+                    )
             self._sums.clear()
             if self._total:
-                self.breaks("books_sum_to_zero", f"all accounts together are {self._total}")
+                self.breaks(
+                    "books_sum_to_zero", f"all accounts together are {self._total}"
+                )
         for order_id in sorted(self._changed):
             self._settled_once(order_id)
         self._changed.clear()
@@ -197,7 +211,13 @@ class Checks:
             "refunded": (1, postings["release"]),
             "cancelled": (holds, postings["release"]),
         }.get(state, (1, 0))
-        is_over = 1 if state in ("completed", "refunded") else holds if state == "cancelled" else 0
+        is_over = (
+            1
+            if state in ("completed", "refunded")
+            else holds
+            if state == "cancelled"
+            else 0
+        )
         if (holds, ends) != wanted or ends != is_over or holds > 1:
             self.breaks(
                 "one_hold_one_capture_or_release",
@@ -244,7 +264,10 @@ class Checks:
             + self.world.unconfirmed_pesewas
             - self.world.store.rounded_pesewas()
         )
-        balance, float_now = self.world.supplier.balance_pesewas, self.world.store.float_pesewas()
+        balance, float_now = (
+            self.world.supplier.balance_pesewas,
+            self.world.store.float_pesewas(),
+        )
         if balance - float_now != explained:
             self.breaks(
                 "float_equals_supplier_balance",

@@ -59,7 +59,8 @@ class Database:
 
     def __init__(self, server: servers.Postgres) -> None:
         words = {
-            f"{role}_password": secrets.token_hex(8) for role in ("owner", "store", "platform")
+            f"{role}_password": secrets.token_hex(8)
+            for role in ("owner", "store", "platform")
         }
         database = servers.prepare_database(server, _NAME, **words)
         settings = sim_profile.app_settings(database.platform_url, database.store_url)
@@ -190,7 +191,9 @@ def _first_rows() -> None:
         onboarding.open_store(slug="ama", name="Ama's Data", owner=owner, actor=SYSTEM)
         with db.transaction() as session:
             session.add_all(
-                OutboxRow(kind=kind, due_at=sim_profile.LONG_AGO, done_at=sim_profile.LONG_AGO)
+                OutboxRow(
+                    kind=kind, due_at=sim_profile.LONG_AGO, done_at=sim_profile.LONG_AGO
+                )
                 for kind in sim_profile.NOT_ASKED_FOR
             )
 
@@ -220,7 +223,11 @@ def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str
     connection.execute(f"CREATE SCHEMA {_FIRST}")
     for table in tables:
         connection.execute(f"CREATE TABLE {_FIRST}.{table} AS TABLE public.{table}")
-    filled = [table for table in tables if connection.execute(f"TABLE {table} LIMIT 1").rowcount]
+    filled = [
+        table
+        for table in tables
+        if connection.execute(f"TABLE {table} LIMIT 1").rowcount
+    ]
     numbers = connection.execute(
         "SELECT sequencename, coalesce(last_value, 0) + 1 FROM pg_sequences WHERE schemaname ="
         " 'public' ORDER BY 1"
@@ -230,9 +237,16 @@ def _keep_first_rows(connection: psycopg.Connection[Any]) -> tuple[str, list[str
             [
                 "SET session_replication_role = replica",
                 *(f"DELETE FROM {table}" for table in tables),
-                *(f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}" for table in filled),
-                *(f"SELECT setval('{sequence}', {number}, false)" for sequence, number in numbers),
-                database_identity.REMEMBER,  # put back by us, and no seed is about restores
+                *(
+                    f"INSERT INTO {table} SELECT * FROM {_FIRST}.{table}"
+                    for table in filled
+                ),
+                *(
+                    f"SELECT setval('{sequence}', {number}, false)"
+                    for sequence, number in numbers
+                ),
+                # put back by us, and no seed is about restores
+                database_identity.REMEMBER,
                 "SET session_replication_role = origin",
             ]
         ),

@@ -107,7 +107,9 @@ class Journal:
         for table, rows in _read(connection).items():
             told = self.rows[table]
             if rows != told:
-                ids = [key for key in rows.keys() | told if rows.get(key) != told.get(key)]
+                ids = [
+                    key for key in rows.keys() | told if rows.get(key) != told.get(key)
+                ]
                 raise Missed(f"{table}: {sorted(ids)[:10]}")
 
 

@@ -13,7 +13,13 @@ from random import Random
 from typing import Any, Literal
 
 from core.base.config import Config
-from tests.proofs.sim_supplier import BULK_FAULTS, LAG_S, LOOK_FAULTS, PURCHASE_FAULTS, Character
+from tests.proofs.sim_supplier import (
+    BULK_FAULTS,
+    LAG_S,
+    LOOK_FAULTS,
+    PURCHASE_FAULTS,
+    Character,
+)
 
 BulkMode = Literal["off", "auto"]
 NEMESIS = (
@@ -112,10 +118,14 @@ def drawn(seed: int, bulk: BulkMode) -> Profile:
 
 def app_settings(database_url: str, database_store_url: str) -> Config:
     """What the application is made with. What a seed runs with are `settings`."""
-    return Config(database_url=database_url, database_store_url=database_store_url, **_NOWHERE)
+    return Config(
+        database_url=database_url, database_store_url=database_store_url, **_NOWHERE
+    )
 
 
-def settings(bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_lines: int) -> Config:
+def settings(
+    bulk: BulkMode, *, supplier_dedupes: bool, rate_calls: int, bulk_lines: int
+) -> Config:
     """Makola's own settings, with a watch short enough that a run sees its end, longer waits for
     money, and fewer calls to have, so that thirty orders can use them up.
     """

@@ -73,8 +73,11 @@ class _Transaction:
     """The shipped transaction with a seam at either end."""
 
     def __init__(self) -> None:
-        if db.in_transaction():  # said before others have their turn, who would wait for its locks
-            raise db.NestedTransaction("a verb that opens a use case was called inside another")
+        # said before others have their turn, who would wait for its locks
+        if db.in_transaction():
+            raise db.NestedTransaction(
+                "a verb that opens a use case was called inside another"
+            )
         _end_read()
         sim_actors.seam()
         self._shipped = _shipped_transaction()
@@ -92,7 +95,9 @@ class _Transaction:
 def _end_read() -> None:
     """What the shipped transaction does first, before others have their turn on the connection."""
     session = db.db.session()
-    if not (session.info.get("writing") or session.dirty or session.new or session.deleted):
+    if not (
+        session.info.get("writing") or session.dirty or session.new or session.deleted
+    ):
         session.close()
 
 
@@ -137,7 +142,10 @@ class FakeValkey:
     def lrange(self, _name: str, _first: int, _last: int) -> list[bytes]:
         if world().valkey_is_down:
             raise ValkeyIsDown
-        return [f"buy-{outbox_id}-{lease_no}".encode() for outbox_id, lease_no in world().queue]
+        return [
+            f"buy-{outbox_id}-{lease_no}".encode()
+            for outbox_id, lease_no in world().queue
+        ]
 
     def zremrangebyscore(self, _name: str, _least: object, _most: object) -> None:
         """Nobody has a page open here."""
@@ -201,7 +209,10 @@ ATTRIBUTES = [
     (clock, "steady_source", lambda: world().steady()),
     (outbox, "ring", relay.ring),
     (relay, "time", SimpleNamespace(monotonic=lambda: world().time)),
-    *((module, "log", _Silent()) for module in (balance, comparing, jobs, supplier_link, relay)),
+    *(
+        (module, "log", _Silent())
+        for module in (balance, comparing, jobs, supplier_link, relay)
+    ),
     (webhooks, "request", Request()),
 ]
 

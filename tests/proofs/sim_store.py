@@ -29,7 +29,9 @@ from tests.proofs.sim_profile import LONG_AGO
 class Store:
     """One store's orders and the platform's books."""
 
-    def __init__(self, app: Flask, connection: psycopg.Connection[Any], journal: Journal) -> None:
+    def __init__(
+        self, app: Flask, connection: psycopg.Connection[Any], journal: Journal
+    ) -> None:
         self._app, self._connection, self._journal = app, connection, journal
         (self.store_id,) = self._one("SELECT id FROM stores")
         self._paid: Counter[int] = Counter()
@@ -55,8 +57,14 @@ class Store:
 
     def place(self, orders: list[Row]) -> list[int]:
         """Make pending orders. Returns their ids."""
-        bundles = dict(self._connection.execute("SELECT mb, id FROM bundles").fetchall())
-        with self._app.app_context(), tenancy.across_stores(), db.transaction() as session:
+        bundles = dict(
+            self._connection.execute("SELECT mb, id FROM bundles").fetchall()
+        )
+        with (
+            self._app.app_context(),
+            tenancy.across_stores(),
+            db.transaction() as session,
+        ):
             made = [
                 Order(
                     store_id=self.store_id,
@@ -101,7 +109,10 @@ class Store:
 
     def _hear_entry(self, _before: Row | None, after: Row) -> None:
         order_id = self._postings[after["posting_id"]]["order_id"]
-        if order_id is not None and self._accounts[after["account_id"]]["name"] == "supplier_float":
+        if (
+            order_id is not None
+            and self._accounts[after["account_id"]]["name"] == "supplier_float"
+        ):
             self._paid[order_id] -= after["amount_pesewas"]
 
     def _hear_outbox(self, _before: Row | None, after: Row) -> None:
@@ -122,7 +133,9 @@ class Store:
         return self._orders[order_id]
 
     def state_of(self, code: str) -> str:
-        return next(str(row["state"]) for row in self._orders.values() if row["code"] == code)
+        return next(
+            str(row["state"]) for row in self._orders.values() if row["code"] == code
+        )
 
     def paid(self, order_id: int) -> int:
         """What the supplier keeps of our money for this order, by our books."""
@@ -134,7 +147,11 @@ class Store:
 
     def float_pesewas(self) -> int:
         rows = self._accounts.values()
-        return next(int(row["balance_pesewas"]) for row in rows if row["name"] == "supplier_float")
+        return next(
+            int(row["balance_pesewas"])
+            for row in rows
+            if row["name"] == "supplier_float"
+        )
 
     def next_due(self) -> datetime | None:
         """When the next row of the outbox may be taken. None when none is open."""
@@ -165,7 +182,9 @@ class Store:
 
     def buying_is_stopped(self) -> bool:
         return bool(
-            self._all("SELECT FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL")
+            self._all(
+                "SELECT FROM cases WHERE kind = 'unexpected_charge' AND closed_at IS NULL"
+            )
         )
 
     def paid_in_by(self, name: str) -> int:

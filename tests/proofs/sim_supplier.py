@@ -111,8 +111,15 @@ class Character:
 class FakeSupplier:
     name = "datamart"
 
-    def __init__(self, world: World, rng: Random, character: Character, balance: int) -> None:
-        self.world, self.rng, self.character, self.balance_pesewas = world, rng, character, balance
+    def __init__(
+        self, world: World, rng: Random, character: Character, balance: int
+    ) -> None:
+        self.world, self.rng, self.character, self.balance_pesewas = (
+            world,
+            rng,
+            character,
+            balance,
+        )
         self.records: dict[str, list[Record]] = {}
         self.foreign: set[str] = set()
         self.calm = False
@@ -136,7 +143,9 @@ class FakeSupplier:
         self.world.answer_came()
         return result
 
-    def submit_bulk(self, requests: Sequence[PurchaseRequest], bulk_ref: str) -> BulkResult:
+    def submit_bulk(
+        self, requests: Sequence[PurchaseRequest], bulk_ref: str
+    ) -> BulkResult:
         self.world.checks.sent([request.order_ref for request in requests])
         self.world.checks.called()
         self.world.count("bulk calls")
@@ -188,19 +197,26 @@ class FakeSupplier:
             actor.sleep(self._duration(slow=fault == "before"))
             return [_TURNED_AWAY[fault]] * len(requests)
         hang_up = (
-            settings.purchase_call_s if fault == "late" else self._duration(slow=fault == "lost")
+            settings.purchase_call_s
+            if fault == "late"
+            else self._duration(slow=fault == "lost")
         )
         latest = settings.purchase_call_s + settings.supplier_longest_s
         decided: dict[int, SubmitResult] = {}
         for number, request in enumerate(requests):
             arrives = rng.uniform(0, hang_up)
             if fault == "late":
-                arrives = rng.uniform(*rng.choice(((0, latest), (latest - 20, latest)))) - 0.1
+                arrives = (
+                    rng.uniform(*rng.choice(((0, latest), (latest - 20, latest)))) - 0.1
+                )
             line_fault = (
-                fault if rng.random() < 1 / len(requests) or fault in ("lost", "late") else None
+                fault
+                if rng.random() < 1 / len(requests) or fault in ("lost", "late")
+                else None
             )
             self.world.at(
-                self.world.time + arrives, self._arrival(decided, number, request, line_fault)
+                self.world.time + arrives,
+                self._arrival(decided, number, request, line_fault),
             )
         actor.sleep(hang_up)
         if fault in ("lost", "late"):
@@ -242,7 +258,9 @@ class FakeSupplier:
         """The real order of its checks: the balance before duplicates."""
         amount = self._costs[request.recipient_msisdn]
         if fault == "invalid":
-            return Rejected("invalid", "INVALID_PHONE", "the number cannot receive this bundle")
+            return Rejected(
+                "invalid", "INVALID_PHONE", "the number cannot receive this bundle"
+            )
         if fault == "other_amount":
             amount += self.rng.choice((-7, 3, 11))
         if self.balance_pesewas < amount:
@@ -258,7 +276,9 @@ class FakeSupplier:
             self.character.dedupes and request.order_ref in self.records
         ):
             self.world.count("purchase of a reference that exists")
-            return Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "the reference exists")
+            return Rejected(
+                "duplicate_reference", "DUPLICATE_REFERENCE", "the reference exists"
+            )
         record = self._charge(request, amount)
         if fault == "says_failed":
             self._settle(record, "failed")
@@ -316,7 +336,9 @@ class FakeSupplier:
         if rng.random() < character.revives:
             again = when + rng.expovariate(1 / 3_000)
             self._later(again, record, "processing")
-            self._later(again + rng.expovariate(1 / character.fulfil_s), record, "completed")
+            self._later(
+                again + rng.expovariate(1 / character.fulfil_s), record, "completed"
+            )
         elif rng.random() < character.reverses:
             self._later(when + rng.expovariate(1 / 3_000), record, "refunded")
 
@@ -351,7 +373,9 @@ class FakeSupplier:
                 if record.status in ("pending", "processing"):
                     self._settle(
                         record,
-                        "failed" if self.rng.random() < self.character.fails else "completed",
+                        "failed"
+                        if self.rng.random() < self.character.fails
+                        else "completed",
                     )
 
     def _pay(self, record: Record, amount: int) -> None:
@@ -365,7 +389,9 @@ class FakeSupplier:
         if not self.calm and rng.random() < character.webhooks_lost:
             return
         self.world.mail.append(
-            self.webhook(record, signed=self.calm or rng.random() < character.webhooks_signed)
+            self.webhook(
+                record, signed=self.calm or rng.random() < character.webhooks_signed
+            )
         )
         if not self.calm and rng.random() < character.webhooks_doubled:
             self.world.mail.append(self.world.mail[-1])

@@ -79,7 +79,10 @@ class World:
         self.checks = Checks(self)
         self.wallet = Wallet()
         self.supplier = FakeSupplier(
-            self, Random(f"supplier {seed}"), self.profile.character, self.profile.float_pesewas
+            self,
+            Random(f"supplier {seed}"),
+            self.profile.character,
+            self.profile.float_pesewas,
         )
         self.time = 0.0
         self.events = 0
@@ -107,7 +110,8 @@ class World:
         self._next_round = 0.0
         self._to_release: list[str] = []
         self._nemesis: list[tuple[Callable[[], None], float]] = [
-            (getattr(self, f"_{name}"), weight) for name, weight in self.profile.nemesis.items()
+            (getattr(self, f"_{name}"), weight)
+            for name, weight in self.profile.nemesis.items()
         ]
 
     # Asked by the stand-ins
@@ -142,7 +146,9 @@ class World:
     def _told(self, _before: dict[str, Any] | None, line: dict[str, Any]) -> None:
         self.note(f"    order {line['order_id']} {line['kind']}: {line['text']}")
 
-    def _hit_if_aimed(self, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    def _hit_if_aimed(
+        self, before: dict[str, Any] | None, after: dict[str, Any]
+    ) -> None:
         """The nemesis waits for a claim: its worker stops right after it is committed."""
         if (
             self._aimed
@@ -153,17 +159,25 @@ class World:
             self.count("claims hit")
             actor, seconds = (
                 current(),
-                self.rng.choice((0.0, self.rng.uniform(80, 130), self.rng.uniform(100, 420))),
+                self.rng.choice(
+                    (0.0, self.rng.uniform(80, 130), self.rng.uniform(100, 420))
+                ),
             )
             actor.fuel = 1
             if seconds:
-                self.note(f"{actor.name} is frozen for {seconds:.0f} s between claim and call")
+                self.note(
+                    f"{actor.name} is frozen for {seconds:.0f} s between claim and call"
+                )
                 actor.frozen_until = self.time + seconds
             else:
                 self.at(
                     self.time,
                     lambda: (
-                        [self._kill_slot(s, "kill -9") for s in self._slots if s.actor is actor]
+                        [
+                            self._kill_slot(s, "kill -9")
+                            for s in self._slots
+                            if s.actor is actor
+                        ]
                         and None
                     ),
                 )
@@ -238,7 +252,10 @@ class World:
         if roll < self.profile.nemesis_share and self._nemesis:
             acts, weights = zip(*self._nemesis, strict=True)
             self.rng.choices(acts, weights)[0]()
-        elif self._to_release and roll < self.profile.nemesis_share + self.profile.pace * 0.1:
+        elif (
+            self._to_release
+            and roll < self.profile.nemesis_share + self.profile.pace * 0.1
+        ):
             self._people()
         elif self.mail and roll > 0.93:
             self._deliver_mail()
@@ -283,7 +300,9 @@ class World:
         return True
 
     def _go_on(self, actor: Actor) -> None:
-        fuel = actor.fuel = _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
+        fuel = actor.fuel = (
+            _CALM_FUEL if self.supplier.calm else self.rng.choice(self.profile.fuel)
+        )
         actor.switch()
         if self.tracing:
             self.note(
@@ -312,7 +331,9 @@ class World:
             moments.append(self._relay.ready_at)
         elif not self.valkey_is_down:
             moments.append(max(self._next_relay_work(), self._next_round))
-        later = min((moment for moment in moments if moment < NEVER), default=self.time + 60.0)
+        later = min(
+            (moment for moment in moments if moment < NEVER), default=self.time + 60.0
+        )
         if not self.supplier.calm and self._idle() and self.rng.random() < 0.4:
             later = max(later, self.time) + self.rng.expovariate(1 / 400)
         self.time = max(self.time + 0.001, later)
@@ -324,7 +345,10 @@ class World:
             heapq.heappop(self._timed)[2]()
         if self.profile.supervised:
             for slot in self._slots:
-                if slot.actor is not None and self.time - slot.began > self._hung_after_s:
+                if (
+                    slot.actor is not None
+                    and self.time - slot.began > self._hung_after_s
+                ):
                     self._kill_slot(slot, "the supervisor kills")
 
     @property
@@ -339,7 +363,9 @@ class World:
         return self._by_our_clock(due)
 
     def _by_our_clock(self, moment: datetime) -> float:
-        return float((moment - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
+        return (
+            float((moment - sim_seams.EPOCH) / timedelta(seconds=1)) - self._wall_ahead
+        )
 
     def _something_due(self) -> bool:
         due = self._next_due()
@@ -397,7 +423,9 @@ class World:
             f"worker {slot.number} takes row {outbox_id - self._first_row + 1}, lease {lease_no}"
         )
         slot.began = self.time
-        slot.actor = self._actor(f"worker {slot.number}", lambda: jobs.run(outbox_id, lease_no))
+        slot.actor = self._actor(
+            f"worker {slot.number}", lambda: jobs.run(outbox_id, lease_no)
+        )
         if self.profile.time_limit:
             slot.actor.limit = self.time + self.settings.job_timeout_s
         self._go_on(slot.actor)
@@ -417,7 +445,9 @@ class World:
         self._relay = self._actor("relay", rounds)
         self._go_on(self._relay)
 
-    def _start_page(self, name: str, work: Callable[[], Any], body: bytes = b"") -> None:
+    def _start_page(
+        self, name: str, work: Callable[[], Any], body: bytes = b""
+    ) -> None:
         actor = self._actor(name, work)
         actor.body = body
         self._web.append(actor)
@@ -450,9 +480,13 @@ class World:
                 )
             if roll > 0.95:
                 later = self.time + self.rng.expovariate(1 / 600)
-                self.at(later, lambda: self._press("re-check", code, orders.request_look))
+                self.at(
+                    later, lambda: self._press("re-check", code, orders.request_look)
+                )
 
-    def _press(self, what: str, code: str, verb: Callable[[str, Person], object]) -> None:
+    def _press(
+        self, what: str, code: str, verb: Callable[[str, Person], object]
+    ) -> None:
         def pressed() -> None:
             with tenancy.inside(self.store.store_id):
                 try:
@@ -470,7 +504,11 @@ class World:
         Pages ask how old it is. It is left as it is while a round is under way, the relay is away,
         or the clock was set since.
         """
-        if self._relay is None and self._next_round <= self.time and not self._clock_moved:
+        if (
+            self._relay is None
+            and self._next_round <= self.time
+            and not self._clock_moved
+        ):
             with self.store.process(), tenancy.across_stores():
                 reconcile.renew()
 
@@ -516,7 +554,9 @@ class World:
             for slot in self._slots
             if slot.actor is not None and slot.actor is self.wallet.holder
         ]
-        slot = self.rng.choice(buying if buying and self.rng.random() < 0.5 else self._slots)
+        slot = self.rng.choice(
+            buying if buying and self.rng.random() < 0.5 else self._slots
+        )
         if slot.actor is not None:
             low, high = self.rng.choice(((1, 60), (90, 125), (100, 160), (200, 420)))
             seconds = self.rng.uniform(low, high)
@@ -537,7 +577,9 @@ class World:
             self._holds_answer = False
             actor = current()
             actor.freezes_in = self.rng.randint(1, 4)
-            actor.freeze_s = self.rng.uniform(*self.rng.choice(((15, 60), (100, 160), (360, 600))))
+            actor.freeze_s = self.rng.uniform(
+                *self.rng.choice(((15, 60), (100, 160), (360, 600)))
+            )
             self.note(
                 f"{actor.name} will be frozen for {actor.freeze_s:.0f} s with the answer in its"
                 " hands"
@@ -563,7 +605,8 @@ class World:
         self.note(f"the wall clock jumps {seconds:+} s")
         if (
             self._relay is None
-        ):  # its rounds that had nothing to do were left out, but not its looks at the clocks
+            # its rounds that had nothing to do were left out, but not its looks at the clocks
+        ):
             self._clocks._looked_s = self.steady() - self.rng.uniform(
                 0, self.settings.relay_round_s
             )
@@ -599,12 +642,18 @@ class World:
     @property
     def unconfirmed_pesewas(self) -> int:
         """What the owner paid in at the supplier and has not said so yet."""
-        return self._paid_in_pesewas and self._paid_in_pesewas - self.store.paid_in_by(OWNER.name)
+        return self._paid_in_pesewas and self._paid_in_pesewas - self.store.paid_in_by(
+            OWNER.name
+        )
 
     def _owner_answers(self) -> None:
         """Whoever sees the amount she paid in, but for a few pesewas, says so."""
         seen = self.store.funding_seen()
-        if seen is None or abs(seen[1] - self.unconfirmed_pesewas) > NEARLY_PESEWAS or self._web:
+        if (
+            seen is None
+            or abs(seen[1] - self.unconfirmed_pesewas) > NEARLY_PESEWAS
+            or self._web
+        ):
             return
 
         def confirms() -> None:
@@ -648,11 +697,15 @@ class World:
                     f"not after {self.time:.0f} s: {self._unsettled()}",
                 )
                 return
-            self.mail += [self.supplier.webhook(record, signed=True) for record in self._untold()]
+            self.mail += [
+                self.supplier.webhook(record, signed=True) for record in self._untold()
+            ]
             heard_by = (
                 self.time + _HEARD_S + 2 * self.settings.balance_every_s
             )  # a difference seen twice is a case
-            self._quiet(lambda by=heard_by: self.time >= by and not self._something_due())  # type: ignore[misc]
+            self._quiet(
+                lambda by=heard_by: self.time >= by and not self._something_due()
+            )  # type: ignore[misc]
             if self.checks.broken or not self._unsettled():
                 break
         if not self.checks.broken:
@@ -712,7 +765,9 @@ class World:
         asked: set[int] = self.store.orders_in_cases()
         if self.store.buying_is_stopped():
             asked |= {
-                row["id"] for row in self.store.orders() if row["wait_reason"] == "balance_break"
+                row["id"]
+                for row in self.store.orders()
+                if row["wait_reason"] == "balance_break"
             }
         return asked
 

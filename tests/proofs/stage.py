@@ -108,13 +108,19 @@ class Stage:
         """Start everything and wait until it answers. Raises `Failed` with the reason when it does
         not."""
         self.folder = Path(tempfile.mkdtemp(prefix="makola-chaos-"))
-        self.folder.chmod(0o755)  # root's PostgreSQL runs as nobody, who must walk through
-        scratch = self.folder / "tmp"  # a killed supervisor leaves its busy marks behind
+        # root's PostgreSQL runs as nobody, who must walk through
+        self.folder.chmod(0o755)
+        # a killed supervisor leaves its busy marks behind
+        scratch = self.folder / "tmp"
         scratch.mkdir()
         env = {**self._env, "TMPDIR": str(scratch)}
         options = {"words": self._words, "env": env, "sandbox": self._sandbox}
         (self.folder / _OPTIONS).write_text(json.dumps(options), encoding="utf-8")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(FOREIGN)
+        }
         with self._output.open("wb") as sink:
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "tests.proofs.stage", str(self.folder)],
@@ -131,7 +137,10 @@ class Stage:
                 READY_S,
                 "everything on the stage is ready",
             )
-            must(not self._ended, f"the stage did not get ready: {daemons.last_line(self._said())}")
+            must(
+                not self._ended,
+                f"the stage did not get ready: {daemons.last_line(self._said())}",
+            )
             self.running = Running.at(self.instance)
         except BaseException:
             self.stop()
@@ -172,7 +181,10 @@ class Stage:
     def pids(self, kind: str) -> list[int]:
         """The processes of a kind that live now; of `web` the main one first. A dead one is never
         named."""
-        must(not self._ended, f"the stage itself ended: {daemons.last_line(self._said())}")
+        must(
+            not self._ended,
+            f"the stage itself ended: {daemons.last_line(self._said())}",
+        )
         return [pid for pid in self._pids().get(kind, []) if process_tree.is_alive(pid)]
 
     def take_down(self, kind: str, signum: int = signal.SIGKILL) -> None:
@@ -231,7 +243,9 @@ class Stage:
 
     def _pids(self) -> dict[str, list[int]]:
         try:
-            found: dict[str, list[int]] = json.loads(self._file.read_text(encoding="utf-8"))["pids"]
+            found: dict[str, list[int]] = json.loads(
+                self._file.read_text(encoding="utf-8")
+            )["pids"]
         except (OSError, ValueError):
             return {}
         return found
@@ -245,7 +259,9 @@ class Stage:
         told = self.instance / "held.json"
 
         def is_held() -> bool:
-            return told.exists() and what.split()[1] in json.loads(told.read_text(encoding="utf-8"))
+            return told.exists() and what.split()[1] in json.loads(
+                told.read_text(encoding="utf-8")
+            )
 
         until(is_held, STOPPED_S, what)
 
@@ -272,7 +288,9 @@ class _Family(Family):
                 self._take_down(child, int(rest[0]))
             else:
                 child.held, child.deaths, child.start_at = False, 0, time.monotonic()
-            keys.save(self._held_file, [child.name for child in self._children if child.held])
+            keys.save(
+                self._held_file, [child.name for child in self._children if child.held]
+            )
 
     def _take_down(self, child: Child, signum: int) -> None:
         child.held = True
@@ -291,10 +309,17 @@ class _Up(Up):
     sandbox_words: tuple[str, ...] = ()
 
     def _program(
-        self, name: str, argv: list[str], env: Mapping[str, str], beats: Beats | None = None
+        self,
+        name: str,
+        argv: list[str],
+        env: Mapping[str, str],
+        beats: Beats | None = None,
     ) -> None:
         super()._program(
-            name, [*argv, *self.sandbox_words] if name == "sandbox" else argv, env, beats
+            name,
+            [*argv, *self.sandbox_words] if name == "sandbox" else argv,
+            env,
+            beats,
         )
 
     def pids(self) -> dict[str, list[int]]:
@@ -332,7 +357,9 @@ def _run(words: list[str], sandbox_words: tuple[str, ...], instance: Path) -> No
     options = plan.parse(words)
     sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
     secrets = keys.load(instance / "secrets.json")
-    what = Plan(options, plan.private(os.environ), instance, secrets, options.port, sandbox_port)
+    what = Plan(
+        options, plan.private(os.environ), instance, secrets, options.port, sandbox_port
+    )
     workers = what.check().workers
     console = Console(instance / "up.log", os.environ, sys.stdout.fileno())
     family = _Family(console, sys.stdin.fileno(), instance)
@@ -355,7 +382,10 @@ def throw_away(folder: Path, keep_in: Path | None = None) -> None:
     instance = folder / "instance"
     if keep_in is not None and instance.exists():
         keep_in.mkdir(parents=True, exist_ok=True)
-        for kept in (instance / "up.log", instance / "sandbox" / "sandbox.db.charges.jsonl"):
+        for kept in (
+            instance / "up.log",
+            instance / "sandbox" / "sandbox.db.charges.jsonl",
+        ):
             if kept.exists():
                 shutil.copy(kept, keep_in / kept.name)
     postgres_home.forget(instance / "postgres")

@@ -103,7 +103,9 @@ class Storm:
         yield f"2 MB announced: {self.announced}; 2 MB in pieces: {self.in_pieces}"
 
 
-def run(stage: Stage, bodies: int, batch: int, seed: int, rate: float = RATE_A_SECOND) -> Storm:
+def run(
+    stage: Stage, bodies: int, batch: int, seed: int, rate: float = RATE_A_SECOND
+) -> Storm:
     """One storm. Raises `Failed` at the first rule that did not hold."""
     storm, chance = Storm(), random.Random(seed)
     supplier = Supplier(stage.running)
@@ -136,16 +138,24 @@ def _blow(
     events_before = _events(stage)
     began, began_at = time.monotonic(), time.time()
     bought: list[float] = []
-    buyer = threading.Thread(target=lambda: bought.append(_buy(stage, supplier, busy)), daemon=True)
+    buyer = threading.Thread(
+        target=lambda: bought.append(_buy(stage, supplier, busy)), daemon=True
+    )
     buyer.start()
     _send(stage, storm, loot, chance, bodies, rate)
     storm.took_s = time.monotonic() - began
     buyer.join(SETTLE_S)
-    must(bought, f"the new orders were not bought: {witness.standing(stage, busy.codes)}")
+    must(
+        bought, f"the new orders were not bought: {witness.standing(stage, busy.codes)}"
+    )
     ended_at = time.time()
     storm.bought, storm.bought_s = len(busy.codes), bought[0]
 
-    changed = [name for name, told in _picture(stage, busy.codes).items() if told != before[name]]
+    changed = [
+        name
+        for name, told in _picture(stage, busy.codes).items()
+        if told != before[name]
+    ]
     must(
         not changed,
         f"the storm changed {', '.join(changed)}:"
@@ -162,7 +172,12 @@ def _blow(
 
 
 def _send(
-    stage: Stage, storm: Storm, loot: forged.Loot, chance: random.Random, bodies: int, rate: float
+    stage: Stage,
+    storm: Storm,
+    loot: forged.Loot,
+    chance: random.Random,
+    bodies: int,
+    rate: float,
 ) -> None:
     """All bodies, `rate` a second, over a few connections that stay open."""
     waiting: queue.Queue[forged.Forged | None] = queue.Queue(maxsize=SENDERS * 2)
@@ -201,14 +216,19 @@ def _send(
         waiting.put(None)
     for thread in senders:
         thread.join(60)
-    must(not failures, f"{len(failures)} bodies had no answer, the first: {failures[:1]}")
+    must(
+        not failures, f"{len(failures)} bodies had no answer, the first: {failures[:1]}"
+    )
 
 
 def _orders_in_every_state(stage: Stage, supplier: Supplier) -> list[str]:
     """Orders of both stores: pending, processing, completed, failed, refunded."""
     codes = []
     for store in ("ama", "kofi"):
-        customer, agent = Customer.of(stage.running, store), Agent.logged_in(stage.running, store)
+        customer, agent = (
+            Customer.of(stage.running, store),
+            Agent.logged_in(stage.running, store),
+        )
         bundle = customer.shelf()[0]
         have_money_for(stage.running, agent, store, 12, bundle)
         mine = [customer.order(bundle, some_number()) for _ in range(8)]
@@ -221,7 +241,9 @@ def _orders_in_every_state(stage: Stage, supplier: Supplier) -> list[str]:
         ):
             supplier.mark(ref, word)
         _until_states(
-            stage, mine, Tally(pending=2, processing=2, completed=2, failed=1, refunded=1)
+            stage,
+            mine,
+            Tally(pending=2, processing=2, completed=2, failed=1, refunded=1),
         )
         codes += mine
     return codes
@@ -239,7 +261,10 @@ def _offer_too_much(stage: Stage, storm: Storm) -> None:
     """A body of 2 MB is refused by its announced length, or as soon as it has grown past what is
     read."""
     url = stage.running.facts["webhook_url"]
-    storm.announced, storm.in_pieces = too_large.announced(url), too_large.in_pieces(url)
+    storm.announced, storm.in_pieces = (
+        too_large.announced(url),
+        too_large.in_pieces(url),
+    )
     must(
         storm.announced.status == storm.in_pieces.status == 413,
         f"{storm.announced}, {storm.in_pieces}",
@@ -262,7 +287,13 @@ def _until_states(stage: Stage, codes: list[str], wanted: Tally[str]) -> None:
 def _loot(stage: Stage, supplier: Supplier, codes: list[str]) -> forged.Loot:
     """What was sent to us and verified: only those can be replayed with a signature that holds."""
     until(
-        lambda: not [one for one in supplier.state()["webhooks"] if one["outcome"] == "queued"],
+        lambda: (
+            not [
+                one
+                for one in supplier.state()["webhooks"]
+                if one["outcome"] == "queued"
+            ]
+        ),
         SETTLE_S,
         "all are sent",
     )
@@ -280,7 +311,9 @@ def _buy(stage: Stage, supplier: Supplier, counter: Counter) -> float:
     began = time.monotonic()
     counter.release()
     refs = set(witness.references(stage, counter.codes))
-    until(lambda: refs <= set(witness.charges(stage)), SETTLE_S * 2, "the batch is bought")
+    until(
+        lambda: refs <= set(witness.charges(stage)), SETTLE_S * 2, "the batch is bought"
+    )
     return time.monotonic() - began
 
 
@@ -293,27 +326,38 @@ def _wait_until_quiet(stage: Stage) -> None:
 
 
 def _picture(stage: Stage, besides: list[str]) -> dict[str, list[Any]]:
-    return {name: witness.rows(stage, query, besides) for name, query in _PICTURE.items()}
+    return {
+        name: witness.rows(stage, query, besides) for name, query in _PICTURE.items()
+    }
 
 
 def _difference(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> list[Any]:
-    return [line for name in before for line in set(after[name]) ^ set(before[name])][:4]
+    return [line for name in before for line in set(after[name]) ^ set(before[name])][
+        :4
+    ]
 
 
-def _judge_look_ups(stage: Stage, storm: Storm, began_at: float, ended_at: float) -> None:
+def _judge_look_ups(
+    stage: Stage, storm: Storm, began_at: float, ended_at: float
+) -> None:
     """Ten look-ups a window may be caused by rings; the checks of orders with the network were due
     anyway."""
     window_s = WINDOW_S / stage.running.time_scale
-    storm.look_ups = sum(one.endpoint == "status" for one in witness.requests(stage, began_at))
+    storm.look_ups = sum(
+        one.endpoint == "status" for one in witness.requests(stage, began_at)
+    )
     since = [at for (at,) in witness.rows(
         stage,
         "SELECT extract(epoch FROM processing_at)::float FROM orders WHERE state = 'processing'"
     )]  # fmt: skip
     due_at = [
-        at + check_at / stage.running.time_scale * 1.1 for at in since for check_at in LADDER_S
+        at + check_at / stage.running.time_scale * 1.1
+        for at in since
+        for check_at in LADDER_S
     ]  # a tenth late at most, by their jitter
     storm.look_ups_due = sum(
-        began_at - window_s / 6 < check_at < ended_at + window_s / 6 for check_at in due_at
+        began_at - window_s / 6 < check_at < ended_at + window_s / 6
+        for check_at in due_at
     )
     windows = math.floor((ended_at - began_at) / window_s) + 1
     storm.look_ups_allowed = storm.look_ups_due + RING_LOOKUPS * windows
@@ -340,28 +384,40 @@ def _judge_events(stage: Stage, storm: Storm, loot: forged.Loot, before: int) ->
                 f"a forged body counts as verified: {bytes(body)!r}",
             )
     storm.events, storm.event_bytes = len(kept), sum(len(body) for body, *_ in kept)
-    most = Config.strangers_kept_in_hour * 2 + Config.webhooks_kept_of_order * len(loot.references)
+    most = Config.strangers_kept_in_hour * 2 + Config.webhooks_kept_of_order * len(
+        loot.references
+    )
     must(
-        storm.events <= most + SENDERS, f"{storm.events} events were kept, {most} at most should be"
+        storm.events <= most + SENDERS,
+        f"{storm.events} events were kept, {most} at most should be",
     )
 
 
 def _events(stage: Stage) -> int:
-    return int(witness.rows(stage, "SELECT coalesce(max(id), 0) FROM webhook_events")[0][0])
+    return int(
+        witness.rows(stage, "SELECT coalesce(max(id), 0) FROM webhook_events")[0][0]
+    )
 
 
 def main() -> int:
     """Run one storm on a stage of its own; 0 when every rule held."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.proofs.storm", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m tests.proofs.storm",
+        description=(__doc__ or "").partition("\n")[0],
     )
     parser.add_argument("--bodies", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=50, help="orders bought meanwhile")
-    parser.add_argument("--rate", type=float, default=RATE_A_SECOND, help="bodies a second")
+    parser.add_argument(
+        "--rate", type=float, default=RATE_A_SECOND, help="bodies a second"
+    )
     parser.add_argument("--scale", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=None, help="default: drawn, and printed")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="default: drawn, and printed"
+    )
     asked = parser.parse_args()
-    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
+    seed = (
+        asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
+    )
     print(f"seed {seed}", flush=True)
     try:
         with Stage(scale=asked.scale, workers=3) as stage:

@@ -41,7 +41,9 @@ class World:
     refunded: str
 
     def check(self) -> dict[str, list[str]]:
-        broken: dict[str, list[str]] = checker.check(self.run, self.connection)["broken"]
+        broken: dict[str, list[str]] = checker.check(self.run, self.connection)[
+            "broken"
+        ]
         return broken
 
     @contextmanager
@@ -62,7 +64,10 @@ class World:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in Path(self.run["charge_file"]).read_text().splitlines()]
+        return [
+            json.loads(line)
+            for line in Path(self.run["charge_file"]).read_text().splitlines()
+        ]
 
     def write(self, lines: list[dict[str, Any]]) -> None:
         """Replace the supplier's file; its running balance is made to fit."""
@@ -71,11 +76,15 @@ class World:
             if line["account"] == "first":
                 balance += line["amount_pesewas"]
                 line["balance_pesewas"] = balance
-        Path(self.run["charge_file"]).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        Path(self.run["charge_file"]).write_text(
+            "".join(json.dumps(line) + "\n" for line in lines)
+        )
 
     def line(self, reference: str, kind: str = "charge") -> dict[str, Any]:
         return next(
-            line for line in self.lines if line["reference"] == reference and line["kind"] == kind
+            line
+            for line in self.lines
+            if line["reference"] == reference and line["kind"] == kind
         )
 
     def sql(self, statement: str, *values: Any) -> None:
@@ -119,7 +128,14 @@ def world(
             desk.settle(order, word)
             desk.work_until(order, state)
         references = [desk.read(order).order_ref for order in orders]
-    kill = {"at": 0, "kind": "worker", "pid": 1, "aimed": True, "ports": [1], "hit": True}
+    kill = {
+        "at": 0,
+        "kind": "worker",
+        "pid": 1,
+        "aimed": True,
+        "ports": [1],
+        "hit": True,
+    }
     run = {
         "seed": 1,
         "bulk": "off",
@@ -156,7 +172,9 @@ def file_without_charges(world: World) -> None:
 
 
 def line_of_nobody(world: World) -> None:
-    world.write([*world.lines, {**world.line(world.completed), "reference": "MK-NOBODY"}])
+    world.write(
+        [*world.lines, {**world.line(world.completed), "reference": "MK-NOBODY"}]
+    )
 
 
 def order_gone(world: World) -> None:
@@ -173,11 +191,15 @@ def delivery_nobody_paid_for(world: World) -> None:
 
 
 def charged_and_back_in_line(world: World) -> None:
-    world.sql("UPDATE orders SET state = 'queued' WHERE order_ref = %s", world.completed)
+    world.sql(
+        "UPDATE orders SET state = 'queued' WHERE order_ref = %s", world.completed
+    )
 
 
 def never_ended(world: World) -> None:
-    world.sql("UPDATE orders SET state = 'processing' WHERE order_ref = %s", world.completed)
+    world.sql(
+        "UPDATE orders SET state = 'processing' WHERE order_ref = %s", world.completed
+    )
 
 
 def leg_changed(world: World) -> None:
@@ -188,7 +210,9 @@ def leg_changed(world: World) -> None:
 
 
 def balance_changed(world: World) -> None:
-    world.sql("UPDATE accounts SET balance_pesewas = balance_pesewas - 1 WHERE name = 'margin'")
+    world.sql(
+        "UPDATE accounts SET balance_pesewas = balance_pesewas - 1 WHERE name = 'margin'"
+    )
 
 
 def hold_kept(world: World) -> None:
@@ -278,16 +302,21 @@ def test_each_lie_is_named(world: World) -> None:
         with world.as_it_was():
             lie(world)
             named[invariant] = sorted(world.check())
-    assert [invariant for invariant, said in named.items() if invariant not in said] == [], named
+    assert [
+        invariant for invariant, said in named.items() if invariant not in said
+    ] == [], named
     assert world.check() == {}
 
 
-def test_what_the_supplier_charges_again_by_itself_is_no_purchase_of_ours(world: World) -> None:
+def test_what_the_supplier_charges_again_by_itself_is_no_purchase_of_ours(
+    world: World,
+) -> None:
     again = {**world.line(world.refunded), "cause": "requeue"}
     world.write([*world.lines, again])
     world.open_case("late_success", world.refunded)
     broken = world.check()
-    assert set(broken) == {"too_many_cases"}  # one of three; its case explains the money
+    # one of three; its case explains the money
+    assert set(broken) == {"too_many_cases"}
 
 
 def test_the_program_prints_the_report_and_leaves_with_the_verdict(
@@ -311,4 +340,7 @@ def test_the_program_prints_the_report_and_leaves_with_the_verdict(
     bought_twice(world)
     red = judge()
     assert red.returncode == 1
-    assert "RED        double_charge: not true that no order was bought twice" in red.stdout
+    assert (
+        "RED        double_charge: not true that no order was bought twice"
+        in red.stdout
+    )

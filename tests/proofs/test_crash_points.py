@@ -54,13 +54,17 @@ ANSWERS = [
 @pytest.mark.timeout(600 if not EVERY_POINT else 36_000)
 @pytest.mark.slow(seconds=15)
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.name)
-def test_a_worker_stopped_after_any_statement_buys_once(road: Road, answer: Answer) -> None:
+def test_a_worker_stopped_after_any_statement_buys_once(
+    road: Road, answer: Answer
+) -> None:
     first = answer is ANSWERS[0]
     road.prepare(answer)
     listed = crash_points.points_of(db.engine, road.start(answer)[1])
     assert_the_road_was_walked(answer, listed)
     chosen = (
-        listed if EVERY_POINT else crash_points.one_for_each_effect(listed, rolled_back_too=first)
+        listed
+        if EVERY_POINT
+        else crash_points.one_for_each_effect(listed, rolled_back_too=first)
     )
     never_came, wrong, ends = [], [], Counter[str]()
     for point in chosen:

@@ -43,15 +43,25 @@ def points(road: Road, monkeypatch: pytest.MonkeyPatch) -> list[Point]:
         for number, point in enumerate(listed)
         if point.where.startswith("core/orders/claiming.py:_claim:")
     ]
-    last = next(number for number, point in enumerate(listed) if ":Claim.may_send:" in point.where)
+    last = next(
+        number
+        for number, point in enumerate(listed)
+        if ":Claim.may_send:" in point.where
+    )
     held = listed[claiming[1] : last + 1]
     assert len(held) > 20
-    return held if EVERY_POINT else crash_points.one_for_each_effect(held, rolled_back_too=True)
+    return (
+        held
+        if EVERY_POINT
+        else crash_points.one_for_each_effect(held, rolled_back_too=True)
+    )
 
 
 def lease_passes() -> None:
     """Wait until the claim of a moment ago is too old to be used."""
-    over = time.clock_gettime(time.CLOCK_BOOTTIME) + clock.seconds(config.current().send_lease_s)
+    over = time.clock_gettime(time.CLOCK_BOOTTIME) + clock.seconds(
+        config.current().send_lease_s
+    )
     while (left := over - time.clock_gettime(time.CLOCK_BOOTTIME)) > 0:
         time.sleep(left)
 
@@ -73,7 +83,9 @@ def facts(road: Road, order: Order) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow(seconds=6)
-def test_a_worker_frozen_over_its_lease_refuses_to_send(road: Road, points: list[Point]) -> None:
+def test_a_worker_frozen_over_its_lease_refuses_to_send(
+    road: Road, points: list[Point]
+) -> None:
     for point in points:
         (order,), job = road.start(ACCEPTED)
         with crash_points.frozen_at(db.engine, job, point) as go_on:
@@ -81,7 +93,9 @@ def test_a_worker_frozen_over_its_lease_refuses_to_send(road: Road, points: list
             assert go_on() == 0
         road.server.settle()
         order = road.desk.read(order)
-        assert (order.state, order.attempt, road.charges()) == ("submitting", 1, []), point
+        assert (order.state, order.attempt, road.charges()) == ("submitting", 1, []), (
+            point
+        )
         assert order.unknown_since is not None
         ended = road.end_of([order], rung_by_rung=False)
         assert (road.wrong(ACCEPTED, ended), ended[0].resends) == ("", 1)

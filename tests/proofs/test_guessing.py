@@ -17,7 +17,9 @@ SECONDS = 8.0
 
 
 @pytest.fixture
-def guessed(stage: Stage, say: Callable[[object], None]) -> Iterator[Callable[[Seen], Seen]]:
+def guessed(
+    stage: Stage, say: Callable[[object], None]
+) -> Iterator[Callable[[Seen], Seen]]:
     def told(seen: Seen) -> Seen:
         for line in seen.lines():
             say(line)

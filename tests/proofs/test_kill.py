@@ -18,7 +18,11 @@ LONGEST_S = 2_400
 nothing."""
 SHOWN = 60
 
-pytestmark = [pytest.mark.slow(seconds=220), pytest.mark.alone, pytest.mark.timeout(LONGEST_S)]
+pytestmark = [
+    pytest.mark.slow(seconds=220),
+    pytest.mark.alone,
+    pytest.mark.timeout(LONGEST_S),
+]
 SEED = "1"
 
 
@@ -27,7 +31,8 @@ def test_no_order_is_lost_and_none_is_bought_twice(
 ) -> None:
     """One order a call. Several in a call take as long again: `--bulk auto`, see
     docs/proofs-kill.md for its figures."""
-    with capfd.disabled():  # the report is the point: it belongs into the log of a green run too
+    # the report is the point: it belongs into the log of a green run too
+    with capfd.disabled():
         print()
         words = [
             "--orders",
@@ -53,7 +58,10 @@ def _show(kept: Path) -> None:
     """The end of the log of every process: where a run was red and nobody can look, the reason must
     be in its output."""
     for log in kept.glob("*/up.log"):
-        print(*log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN:], sep="\n")
+        print(
+            *log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN:],
+            sep="\n",
+        )
 
 
 def _run(words: Sequence[str]) -> int:

@@ -14,7 +14,9 @@ pytestmark = [pytest.mark.slow(seconds=15), pytest.mark.alone, pytest.mark.timeo
 HOLD_S = 3.0
 
 
-def test_a_held_lock_is_said_and_stops_no_shop(stage: Stage, say: Callable[[object], None]) -> None:
+def test_a_held_lock_is_said_and_stops_no_shop(
+    stage: Stage, say: Callable[[object], None]
+) -> None:
     told = list(locked_rows.run(stage, HOLD_S))
     for one in told:
         say(one)

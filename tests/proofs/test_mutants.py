@@ -53,13 +53,26 @@ SHIPPED = (
     "wsgi.py",
     "dev.py",
 )
-TEXTS = {".py", ".html", ".js", ".css", ".txt", ".ini", ".mako", ".toml", ".json", ".svg"}
+TEXTS = {
+    ".py",
+    ".html",
+    ".js",
+    ".css",
+    ".txt",
+    ".ini",
+    ".mako",
+    ".toml",
+    ".json",
+    ".svg",
+}
 
 
 @pytest.mark.parametrize("name", mutants.MUTANTS)
 def test_a_rule_that_is_taken_out_is_seen(name: str, database: Database) -> None:
     seed, invariants = CAUGHT[name]
-    found = mutants.hunt(name, (seed, *range(1, mutants.MOST_SEEDS + 1)), mutants.ORDERS, database)
+    found = mutants.hunt(
+        name, (seed, *range(1, mutants.MOST_SEEDS + 1)), mutants.ORDERS, database
+    )
     assert found is not None, (
         f"not seen in {mutants.MOST_SEEDS} seeds: is what it patches still what runs?"
     )
@@ -73,7 +86,11 @@ def test_a_claim_after_the_call_buys_twice_when_nobody_watches_the_claim(
     broken = []
     for seed in (BUYS_TWICE, *range(1, 31)):
         found = mutants.judge(
-            "claim_before_call", seed, mutants.ORDERS, database, ignored=["claimed_before_sent"]
+            "claim_before_call",
+            seed,
+            mutants.ORDERS,
+            database,
+            ignored=["claimed_before_sent"],
         )
         broken += [found.invariant] if found else []
         if "one_charge_per_order" in broken:
@@ -89,13 +106,18 @@ def test_a_seed_that_is_red_anyway_catches_nothing(
     monkeypatch.setattr(
         Checks, "called", lambda self: self.breaks("calls_within_budget", "planted")
     )
-    assert mutants.judge("lease_check", CAUGHT["lease_check"][0], mutants.ORDERS, database) is None
+    assert (
+        mutants.judge("lease_check", CAUGHT["lease_check"][0], mutants.ORDERS, database)
+        is None
+    )
 
 
 def test_a_mutant_is_gone_after_its_run() -> None:
     from core.orders import Claim
 
-    too_late = Claim(1, 1, "MK-1", "YELLOW", "1GB", "+233240000001", begin_before_s=float("-inf"))
+    too_late = Claim(
+        1, 1, "MK-1", "YELLOW", "1GB", "+233240000001", begin_before_s=float("-inf")
+    )
     with mutants.applied("lease_check"):
         assert too_late.may_send
     assert not too_late.may_send
@@ -105,7 +127,9 @@ def test_no_shipped_file_knows_of_a_mutant() -> None:
     files = [
         path
         for name in SHIPPED
-        for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*"))
+        for path in (
+            [ROOT / name] if name.endswith(".py") else (ROOT / name).rglob("*")
+        )
     ]
     texts = [path for path in files if path.is_file() and path.suffix in TEXTS]
     other = (
@@ -117,7 +141,9 @@ def test_no_shipped_file_knows_of_a_mutant() -> None:
     found = [
         path.relative_to(ROOT).as_posix()
         for path in read
-        if re.search(r"mutant|\bchaos\b|CHAOS_", path.read_text(encoding="utf-8"), re.IGNORECASE)
+        if re.search(
+            r"mutant|\bchaos\b|CHAOS_", path.read_text(encoding="utf-8"), re.IGNORECASE
+        )
     ]
     assert found == []
 
@@ -138,7 +164,9 @@ def ask(mutant: str | None, code: str = LATE) -> subprocess.CompletedProcess[str
         if name not in ("PYTHONPATH", "CHAOS_MUTANT")
     }
     wanted = Wanted(seed=1, orders=1, kills=1, scale=1.0, bulk="off", mutant=mutant)
-    given = {name: value for name, value in wanted.env.items() if name.startswith("CHAOS_")}
+    given = {
+        name: value for name, value in wanted.env.items() if name.startswith("CHAOS_")
+    }
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -184,7 +212,9 @@ def test_without_its_trigger_the_database_takes_half_a_posting(
         assert not mutants.insert_unbalanced(shipped)
 
 
-def test_a_trigger_that_a_mutant_switched_off_is_back_for_the_next_seed(database: Database) -> None:
+def test_a_trigger_that_a_mutant_switched_off_is_back_for_the_next_seed(
+    database: Database,
+) -> None:
     database.fresh()
     database.change(mutants.disable_double_entry)
     assert database.takes_unbalanced()

@@ -102,16 +102,31 @@ def test_a_seed_is_a_run(database: Database) -> None:
 def test_every_stand_in_is_taken_out_again() -> None:
     shipped = [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random]
     with sim_seams.installed():
-        inside = [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random]
+        inside = [
+            db.transaction,
+            supplier_link.wallet_turn,
+            relay.queue_of,
+            clock.random,
+        ]
         assert all(one is not other for one, other in zip(shipped, inside, strict=True))
-    assert [db.transaction, supplier_link.wallet_turn, relay.queue_of, clock.random] == shipped
+    assert [
+        db.transaction,
+        supplier_link.wallet_turn,
+        relay.queue_of,
+        clock.random,
+    ] == shipped
 
 
 def test_a_function_that_takes_something_else_now_stops_the_simulation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sim_seams, "FUNCTIONS", [(supplier_link.wallet_turn, lambda wallet: None)])
-    with pytest.raises(patching.Drifted, match="wallet_turn takes"), sim_seams.installed():
+    monkeypatch.setattr(
+        sim_seams, "FUNCTIONS", [(supplier_link.wallet_turn, lambda wallet: None)]
+    )
+    with (
+        pytest.raises(patching.Drifted, match="wallet_turn takes"),
+        sim_seams.installed(),
+    ):
         pass
 
 
@@ -167,18 +182,23 @@ def test_what_is_committed_is_told_and_what_is_rolled_back_is_not(world: World) 
     assert [after - before for before, after in told] == [1, -1, 1]
 
 
-def test_a_commit_that_nobody_heard_is_noticed(database: Database, world: World) -> None:
+def test_a_commit_that_nobody_heard_is_noticed(
+    database: Database, world: World
+) -> None:
     world.store.compare()
     database.change(
         lambda unheard: (
-            unheard.execute("UPDATE orders SET wait_reason = 'rate' WHERE id = 2") and None
+            unheard.execute("UPDATE orders SET wait_reason = 'rate' WHERE id = 2")
+            and None
         )
     )
     with pytest.raises(sim_journal.Missed, match=r"orders: \[2\]"):
         world.store.compare()
 
 
-def test_a_process_that_gives_way_with_a_transaction_open_is_an_error_of_ours(world: World) -> None:
+def test_a_process_that_gives_way_with_a_transaction_open_is_an_error_of_ours(
+    world: World,
+) -> None:
     """There is one connection. Whoever waits for the supplier must not hold it."""
 
     def reads() -> None:

@@ -34,12 +34,16 @@ def announced(url: str) -> Refused:
 def in_pieces(url: str) -> Refused:
     """No length is named, so it can only be counted."""
     piece = f"{PIECE_BYTES:x}\r\n".encode() + b" " * PIECE_BYTES + b"\r\n"
-    return _offer(url, "Transfer-Encoding: chunked", iter([piece] * (BODY_BYTES // PIECE_BYTES)))
+    return _offer(
+        url, "Transfer-Encoding: chunked", iter([piece] * (BODY_BYTES // PIECE_BYTES))
+    )
 
 
 def _offer(url: str, framing: str, pieces: Iterator[bytes]) -> Refused:
     address, sent = urlsplit(url), 0
-    with socket.create_connection((address.hostname, address.port), timeout=ANSWER_S) as line:
+    with socket.create_connection(
+        (address.hostname, address.port), timeout=ANSWER_S
+    ) as line:
         line.setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES
         )  # what waits in the kernel was not taken
@@ -58,5 +62,7 @@ def _offer(url: str, framing: str, pieces: Iterator[bytes]) -> Refused:
             f"no answer after {sent} bytes of a body that is too large",
         )
         said = line.recv(4_096)
-    must(said.startswith(b"HTTP/1.1 "), f"an answer of {said[:40]!r} after {sent} bytes")
+    must(
+        said.startswith(b"HTTP/1.1 "), f"an answer of {said[:40]!r} after {sent} bytes"
+    )
     return Refused(int(said.split()[1]), sent)

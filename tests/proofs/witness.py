@@ -66,14 +66,19 @@ def charges(stage: Stage) -> Tally[str]:
 def states(stage: Stage, codes: list[str]) -> Tally[str]:
     """How many of these orders are in which state."""
     return Tally(
-        state for (state,) in rows(stage, "SELECT state FROM orders WHERE code = ANY(%s)", codes)
+        state
+        for (state,) in rows(
+            stage, "SELECT state FROM orders WHERE code = ANY(%s)", codes
+        )
     )
 
 
 def standing(stage: Stage, codes: list[str]) -> str:
     """How these orders stand, for a sentence about what went wrong: states, reasons to wait, what
     is due, the link."""
-    why = Tally(rows(stage, "SELECT state, wait_reason FROM orders WHERE code = ANY(%s)", codes))
+    why = Tally(
+        rows(stage, "SELECT state, wait_reason FROM orders WHERE code = ANY(%s)", codes)
+    )
     due = rows(
         stage,
         "SELECT o.state, count(*), min(b.due_at)::text, max(b.lease_until)::text, now()::text FROM"
@@ -94,7 +99,9 @@ def references(stage: Stage, codes: list[str]) -> list[str]:
     return [
         ref
         for (ref,) in rows(
-            stage, "SELECT order_ref FROM orders WHERE code = ANY(%s) ORDER BY id", codes
+            stage,
+            "SELECT order_ref FROM orders WHERE code = ANY(%s) ORDER BY id",
+            codes,
         )
     ]
 

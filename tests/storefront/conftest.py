@@ -28,7 +28,8 @@ def bundle(in_store: Callable[..., Any]) -> Callable[..., int]:
 
     def smallest(network: str = "mtn", slug: str = "ama") -> int:
         return in_store(
-            slug, lambda: next(l.bundle_id for l in catalog.shelf() if l.network == network)
+            slug,
+            lambda: next(l.bundle_id for l in catalog.shelf() if l.network == network),
         )
 
     return smallest
@@ -56,7 +57,9 @@ def change_store(app: Flask) -> Callable[..., None]:
 
     def change(slug: str, **values: Any) -> None:
         with app.app_context():
-            fields = {getattr(stores.Store, name): value for name, value in values.items()}
+            fields = {
+                getattr(stores.Store, name): value for name, value in values.items()
+            }
             tables_owner.execute(
                 update(stores.Store).where(stores.Store.slug == slug).values(fields)
             )

@@ -24,7 +24,11 @@ class Shop:
     send."""
 
     def __init__(self, app: Flask, slug: str) -> None:
-        self.client, self.slug, self.base = app.test_client(), slug, f"http://{slug}.localhost"
+        self.client, self.slug, self.base = (
+            app.test_client(),
+            slug,
+            f"http://{slug}.localhost",
+        )
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.client.get(path, base_url=self.base, **options)
@@ -33,14 +37,18 @@ class Shop:
         """GET with exactly this Cookie header, which the cookie jar of the client would otherwise
         replace."""
         return self.client.application.test_client(use_cookies=False).get(
-            path, base_url=self.base, headers={"Cookie": cookie.encode().decode("latin-1")}
+            path,
+            base_url=self.base,
+            headers={"Cookie": cookie.encode().decode("latin-1")},
         )
 
     def post(self, path: str, data: Any, **options: Any) -> TestResponse:
         """Post as a browser does: a confirmed form that was not taken leads back to its review
         page."""
         headers = {"Origin": self.base, **options.pop("headers", {})}
-        answer = self.client.post(path, data=data, base_url=self.base, headers=headers, **options)
+        answer = self.client.post(
+            path, data=data, base_url=self.base, headers=headers, **options
+        )
         is_asked_again = (
             isinstance(data, dict)
             and data.get("confirm") == "1"
@@ -65,7 +73,9 @@ def fields(html: str) -> dict[str, str]:
     """The hidden fields of the form on a page."""
     return {
         n: unescape(v)
-        for n, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', html)
+        for n, v in re.findall(
+            r'<input type="hidden" name="(\w+)" value="([^"]*)"', html
+        )
     }
 
 
@@ -95,5 +105,7 @@ def set_order(app: Flask, slug: str, code: str, **values: Any) -> None:
         assert store is not None
         db.session.remove()
     tables_owner.execute(
-        update(order).where(order.code == code, order.store_id == store.id).values(fields)
+        update(order)
+        .where(order.code == code, order.store_id == store.id)
+        .values(fields)
     )

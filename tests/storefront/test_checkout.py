@@ -42,9 +42,18 @@ def test_the_review_shows_what_will_be_sent_where_and_for_how_much(
 def test_the_review_form_carries_what_confirming_needs(shop, bundle):
     first, second = shop("ama").review(bundle()), shop("ama").review(bundle())
     sent = fields(first.text)
-    assert set(sent) == {"csrf_token", "idempotency_key", "bundle", "recipient", "confirm", "price"}
+    assert set(sent) == {
+        "csrf_token",
+        "idempotency_key",
+        "bundle",
+        "recipient",
+        "confirm",
+        "price",
+    }
     assert (
-        sent["confirm"] == "1" and sent["recipient"] == NUMBER and sent["bundle"] == str(bundle())
+        sent["confirm"] == "1"
+        and sent["recipient"] == NUMBER
+        and sent["bundle"] == str(bundle())
     )
     assert re.fullmatch("[0-9a-f]{32}", sent["idempotency_key"])
     assert key_of(first.text) != key_of(second.text)
@@ -59,7 +68,10 @@ def test_a_number_of_another_network_is_asked_about_and_never_refused(shop, bund
         and "Send an MTN bundle anyway?" in page.text
     )
     assert customer.post("/orders", fields(page.text)).status_code == 303
-    assert "This looks like an MTN number." in shop("ama").review(bundle("telecel"), NUMBER).text
+    assert (
+        "This looks like an MTN number."
+        in shop("ama").review(bundle("telecel"), NUMBER).text
+    )
     assert "looks like" not in shop("ama").review(bundle("mtn"), NUMBER).text
 
 
@@ -81,7 +93,10 @@ def test_a_number_is_read_as_it_is_seen_and_stays_that_number_until_it_is_ordere
     page = customer.review(bundle(), typed)
     assert ">024 123 4567<" in page.text
     code = customer.post("/orders", fields(page.text)).location.rsplit("/", 1)[1]
-    assert in_store("ama", lambda: orders.by_code(code)).recipient_msisdn == "+233241234567"
+    assert (
+        in_store("ama", lambda: orders.by_code(code)).recipient_msisdn
+        == "+233241234567"
+    )
 
 
 def test_change_something_goes_back_with_everything_kept(shop, bundle):
@@ -98,7 +113,8 @@ def test_change_something_goes_back_with_everything_kept(shop, bundle):
 
 
 @pytest.mark.parametrize(
-    "kind", ["a mistake", "change something", "confirmed, not sold any more, its draft gone"]
+    "kind",
+    ["a mistake", "change something", "confirmed, not sold any more, its draft gone"],
 )
 def test_the_shop_that_answers_a_post_is_one_page_for_all(shop, bundle, in_store, kind):
     """Back shows its copy only while it varies by no cookie: an order, or a review, changes one."""
@@ -108,7 +124,9 @@ def test_the_shop_that_answers_a_post_is_one_page_for_all(shop, bundle, in_store
     sent = {each: fields(each.review(telecel, OTHER_NUMBER).text) for each in both}
     path = "/orders?change=1" if kind == "change something" else "/orders"
     if kind == "a mistake":
-        sent = {each: {"recipient": "024 123 456", "bundle": str(telecel)} for each in sent}
+        sent = {
+            each: {"recipient": "024 123 456", "bundle": str(telecel)} for each in sent
+        }
     if kind.startswith("confirmed"):
         in_store("ama", lambda: catalog.save_price(telecel, 3_000, True, SYSTEM))
         tables_owner.execute("DELETE FROM order_drafts")
@@ -116,11 +134,16 @@ def test_the_shop_that_answers_a_post_is_one_page_for_all(shop, bundle, in_store
     assert answers[0].data == answers[1].data and 'name="recipient"' in answers[0].text
     for answer in answers:
         assert answer.status_code == (200 if kind == "change something" else 422)
-        assert "Cookie" not in answer.headers["Vary"] and "Set-Cookie" not in answer.headers
+        assert (
+            "Cookie" not in answer.headers["Vary"]
+            and "Set-Cookie" not in answer.headers
+        )
         assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_a_confirmed_form_makes_one_order_and_goes_to_its_page(shop, bundle, in_store, counts):
+def test_a_confirmed_form_makes_one_order_and_goes_to_its_page(
+    shop, bundle, in_store, counts
+):
     customer, before = shop("ama"), counts()
     response = customer.post("/orders", fields(customer.review(bundle()).text))
     assert response.status_code == 303
@@ -154,13 +177,17 @@ def test_the_same_key_in_another_store_is_another_order(shop, bundle):
 
 
 @pytest.mark.parametrize("token", [None, "", "stale", "x" * 5_000, "\x00"])
-def test_a_wrong_token_shows_the_review_again_with_everything_kept(shop, bundle, counts, token):
+def test_a_wrong_token_shows_the_review_again_with_everything_kept(
+    shop, bundle, counts, token
+):
     customer = shop("ama")
     form = fields(customer.review(bundle()).text)
     key = form["idempotency_key"]
     form.pop("csrf_token")
     before = counts()
-    page = customer.post("/orders", form if token is None else form | {"csrf_token": token})
+    page = customer.post(
+        "/orders", form if token is None else form | {"csrf_token": token}
+    )
     assert page.status_code == 400
     assert "nothing has been ordered yet" in page.text
     assert counts() == before
@@ -185,17 +212,29 @@ def test_another_visitors_token_does_not_confirm(shop, bundle, counts):
 
 @pytest.mark.parametrize(
     "key",
-    [None, "", "short", "x" * 65, "has space in the key", "ключ-ключ-ключ-ключ", "a" * 20 + "\x00"],
+    [
+        None,
+        "",
+        "short",
+        "x" * 65,
+        "has space in the key",
+        "ключ-ключ-ключ-ключ",
+        "a" * 20 + "\x00",
+    ],
 )
 def test_a_bad_key_shows_the_review_again_with_a_fresh_one(shop, bundle, counts, key):
     customer = shop("ama")
     form = fields(customer.review(bundle()).text)
     old = form.pop("idempotency_key")
     before = counts()
-    page = customer.post("/orders", form if key is None else form | {"idempotency_key": key})
+    page = customer.post(
+        "/orders", form if key is None else form | {"idempotency_key": key}
+    )
     assert page.status_code == 422
     assert counts() == before
-    assert re.fullmatch("[0-9a-f]{32}", key_of(page.text)) and key_of(page.text) not in (old, key)
+    assert re.fullmatch("[0-9a-f]{32}", key_of(page.text)) and key_of(
+        page.text
+    ) not in (old, key)
     assert customer.post("/orders", fields(page.text)).status_code == 303
 
 
@@ -237,12 +276,17 @@ def test_a_repeat_within_five_minutes_is_asked_and_then_allowed(shop, bundle, co
     assert customer.post("/orders", asked).location != f"/orders/{code}"
 
 
-def test_a_repeat_is_forgotten_after_five_minutes_and_for_another_size(app, shop, bundle):
+def test_a_repeat_is_forgotten_after_five_minutes_and_for_another_size(
+    app, shop, bundle
+):
     customer = shop("ama")
     code = customer.order(bundle())
     assert "again" not in fields(customer.review(bundle("at")).text)
     set_order(
-        app, "ama", code, created_at=clock.now() - clock.delta(config.current().repeat_window_s + 1)
+        app,
+        "ama",
+        code,
+        created_at=clock.now() - clock.delta(config.current().repeat_window_s + 1),
     )
     assert "again" not in fields(customer.review(bundle()).text)
 
@@ -270,7 +314,9 @@ def test_a_bundle_taken_off_the_shelf_meanwhile_is_refused_with_the_shop(
     before = counts()
     page = customer.post("/orders", form)
     assert (
-        page.status_code == 422 and "not on sale" in page.text and f'value="{NUMBER}"' in page.text
+        page.status_code == 422
+        and "not on sale" in page.text
+        and f'value="{NUMBER}"' in page.text
     )
     assert counts() == before
 
@@ -281,7 +327,10 @@ BAD = {
     "nothing at all": ({}, "Type the number"),
     "no bundle": ({"recipient": NUMBER}, "Choose a bundle."),
     "no number": ({"bundle": "1"}, "Type the number"),
-    "a bundle that is not there": ({"bundle": "999999999", "recipient": NUMBER}, "not on sale"),
+    "a bundle that is not there": (
+        {"bundle": "999999999", "recipient": NUMBER},
+        "not on sale",
+    ),
     "a bundle of letters": (
         {"bundle": "MTN 5", "recipient": NUMBER},
         "Choose a bundle from the list.",
@@ -298,14 +347,23 @@ BAD = {
         {"bundle": "9" * 30, "recipient": NUMBER},
         "Choose a bundle from the list.",
     ),
-    "markup for a number": ({"bundle": "1", "recipient": "<b>024</b>"}, "Use digits only"),
+    "markup for a number": (
+        {"bundle": "1", "recipient": "<b>024</b>"},
+        "Use digits only",
+    ),
     "bytes for a number": (
         {"bundle": "1", "recipient": b"\xff\xfe024\xed\xa0\x80"},
         "Use digits only",
     ),
-    "a number with NUL": ({"bundle": "1", "recipient": "024 123\x00 4567"}, "Use digits only"),
+    "a number with NUL": (
+        {"bundle": "1", "recipient": "024 123\x00 4567"},
+        "Use digits only",
+    ),
     "a number without end": ({"bundle": "1", "recipient": "0" * 20_000}, "too long"),
-    "the first of two numbers": ({"bundle": "1", "recipient": ["12", NUMBER]}, "2 digits"),
+    "the first of two numbers": (
+        {"bundle": "1", "recipient": ["12", NUMBER]},
+        "2 digits",
+    ),
 }
 
 
@@ -326,7 +384,10 @@ def test_bad_forms_are_answered_with_a_sentence(shop, counts, case, confirmed):
 
 def test_what_was_typed_is_kept_and_the_error_stands_at_its_field(shop, bundle):
     page = shop("ama").post("/orders", {"bundle": bundle("at"), "recipient": "024 12"})
-    assert 'value="024 12" aria-invalid="true" aria-describedby="recipient-error hint"' in page.text
+    assert (
+        'value="024 12" aria-invalid="true" aria-describedby="recipient-error hint"'
+        in page.text
+    )
     assert 'id="recipient-error"' in page.text and '<a href="#recipient">' in page.text
     assert re.search(rf'value="{bundle("at")}" required checked', page.text)
     assert page.text.count("5 digits") == 2
@@ -371,25 +432,35 @@ def test_a_post_from_elsewhere_orders_nothing(shop, bundle, counts):
     form = fields(customer.review(bundle()).text)
     before = counts()
     for origin in ("http://kofi.localhost", "http://ama.localhost.evil.example"):
-        assert customer.post("/orders", form, headers={"Origin": origin}).status_code == 403
+        assert (
+            customer.post("/orders", form, headers={"Origin": origin}).status_code
+            == 403
+        )
     assert (
-        customer.post("/orders", form | {"csrf_token": "x"}, headers={"Origin": "null"}).status_code
+        customer.post(
+            "/orders", form | {"csrf_token": "x"}, headers={"Origin": "null"}
+        ).status_code
         == 400
     )
     assert counts() == before
 
 
 @pytest.mark.parametrize("origin", ["null", None])
-def test_an_old_browser_that_says_no_origin_orders_with_the_forms_own_token(app, bundle, origin):
+def test_an_old_browser_that_says_no_origin_orders_with_the_forms_own_token(
+    app, bundle, origin
+):
     """KaiOS 2.5, Firefox before 70, the old Edge and Presto send neither Origin nor Sec-Fetch-Site
     with a form."""
     client, headers = app.test_client(), {} if origin is None else {"Origin": origin}
 
     def post(form):
-        return client.post("/orders", data=form, base_url="http://ama.localhost", headers=headers)
+        return client.post(
+            "/orders", data=form, base_url="http://ama.localhost", headers=headers
+        )
 
     review = client.get(
-        post({"bundle": bundle(), "recipient": NUMBER}).location, base_url="http://ama.localhost"
+        post({"bundle": bundle(), "recipient": NUMBER}).location,
+        base_url="http://ama.localhost",
     )
     assert post(fields(review.text)).location.startswith("/orders/")
 

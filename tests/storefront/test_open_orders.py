@@ -55,7 +55,12 @@ def test_the_page_keeps_the_form_names_the_wait_and_then_takes_it(
     jump(wait_s)
     assert full.post("/orders", kept).status_code == 303
     assert counts()[0] == before[0] + 1
-    assert full.post("/orders", fields(full.review(bundle(), "0207654322").text)).status_code == 429
+    assert (
+        full.post(
+            "/orders", fields(full.review(bundle(), "0207654322").text)
+        ).status_code
+        == 429
+    )
 
 
 def test_a_second_press_of_a_placed_order_is_no_further_order(
@@ -89,7 +94,9 @@ def test_browsers_that_keep_no_device_cookie_are_counted_by_address(
     bundle: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_address=7))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), orders_open_per_address=7)
+    )
 
     def press() -> int:
         customer = shop("ama")  # a new one each time: what it was given before is gone
@@ -110,10 +117,16 @@ def test_browsers_that_keep_no_device_cookie_are_counted_by_address(
 
 
 def test_forty_presses_at_once_of_one_device_are_five_orders(
-    app: Flask, shop: Callable[..., Shop], bundle: Callable[..., int], in_store: Callable[..., Any]
+    app: Flask,
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    in_store: Callable[..., Any],
 ) -> None:
     customer = shop("ama")
-    forms = [fields(customer.review(bundle(), f"0241{number:06}").text) for number in range(40)]
+    forms = [
+        fields(customer.review(bundle(), f"0241{number:06}").text)
+        for number in range(40)
+    ]
     kept = {
         name: customer.client.get_cookie(name, domain="ama.localhost")
         for name in (device.COOKIE, app.config["SESSION_COOKIE_NAME"])
@@ -132,10 +145,14 @@ def test_forty_presses_at_once_of_one_device_are_five_orders(
                 headers={"Origin": customer.base, "Cookie": cookies},
             )
             answers.append(
-                answer.location.split("/")[1] if answer.status_code == 303 else answer.status_code
+                answer.location.split("/")[1]
+                if answer.status_code == 303
+                else answer.status_code
             )
 
-    threads = [threading.Thread(target=press, args=(forms[number::8],)) for number in range(8)]
+    threads = [
+        threading.Thread(target=press, args=(forms[number::8],)) for number in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -158,7 +175,10 @@ def test_a_cookie_that_nobody_signed_is_no_device(
 
 
 def test_yesterdays_cookie_still_names_its_orders(
-    app: Flask, shop: Callable[..., Shop], bundle: Callable[..., int], in_store: Callable[..., Any]
+    app: Flask,
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    in_store: Callable[..., Any],
 ) -> None:
     customer = shop("ama")
     code = customer.order(bundle(), "0207654321")
@@ -167,7 +187,8 @@ def test_yesterdays_cookie_still_names_its_orders(
         old = device._signer(store_id).dumps([code])
     customer.client.set_cookie(device.COOKIE, old, domain="ama.localhost", secure=True)
     assert "020 765 4321" in plain(customer.get(f"/orders/{code}").text)
-    form = fields(customer.review(bundle(), "0207654322").text)  # which gives the device an id
+    # which gives the device an id
+    form = fields(customer.review(bundle(), "0207654322").text)
     later = customer.post("/orders", form).location.rpartition("/")[2]
     for mine in (code, later):
         assert "020 765 432" in plain(customer.get(f"/orders/{mine}").text)
@@ -175,7 +196,10 @@ def test_yesterdays_cookie_still_names_its_orders(
 
 
 def test_an_expired_order_says_that_nothing_was_sent(
-    app: Flask, shop: Callable[..., Shop], bundle: Callable[..., int], jump: Callable[[float], None]
+    app: Flask,
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    jump: Callable[[float], None],
 ) -> None:
     customer = shop("ama")
     code = customer.order(bundle(), "0207654321")
@@ -191,7 +215,10 @@ def test_an_expired_order_says_that_nothing_was_sent(
 
 
 def test_a_forgotten_number_is_shown_masked_to_its_own_device_and_offers_nothing_that_needs_it(
-    app: Flask, shop: Callable[..., Shop], bundle: Callable[..., int], in_store: Callable[..., Any]
+    app: Flask,
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    in_store: Callable[..., Any],
 ) -> None:
     customer = shop("ama")
     code = customer.order(bundle(), "0207654321")

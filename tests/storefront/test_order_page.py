@@ -34,9 +34,16 @@ def poll_ms(html: str) -> int:
 def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bundle):
     customer, friend = shop("ama"), shop("ama")
     code = customer.order(bundle())
-    mine, theirs = customer.get(f"/orders/{code}").text, friend.get(f"/orders/{code}").text
+    mine, theirs = (
+        customer.get(f"/orders/{code}").text,
+        friend.get(f"/orders/{code}").text,
+    )
     assert WHOLE in plain(mine)
-    assert MASKED in plain(theirs) and WHOLE not in plain(theirs) and "4567" in plain(theirs)
+    assert (
+        MASKED in plain(theirs)
+        and WHOLE not in plain(theirs)
+        and "4567" in plain(theirs)
+    )
     assert "241234567" not in theirs and "0241234567" not in theirs
     for html in (mine, theirs):
         assert f"{code[:4]}-{code[4:8]}-{code[8:]}" in html
@@ -47,12 +54,16 @@ def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bund
 def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(
     app, shop, bundle, change_store, monkeypatch
 ):
-    monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_device=30))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), orders_open_per_device=30)
+    )
     customer = shop("ama")
     customer.order(bundle())
     response = customer.post("/orders", fields(customer.review(bundle("at")).text))
     header = next(
-        h for h in response.headers.getlist("Set-Cookie") if h.startswith("__Host-device=")
+        h
+        for h in response.headers.getlist("Set-Cookie")
+        if h.startswith("__Host-device=")
     )
     for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"):
         assert part in header
@@ -72,10 +83,16 @@ def test_a_forged_device_cookie_shows_nothing_more(shop, bundle, forged):
     code = shop("ama").order(bundle())
     friend = shop("ama")
     page = friend.get_carrying(f"/orders/{code}", f"__Host-device={forged}")
-    assert page.status_code == 200 and MASKED in plain(page.text) and WHOLE not in plain(page.text)
+    assert (
+        page.status_code == 200
+        and MASKED in plain(page.text)
+        and WHOLE not in plain(page.text)
+    )
 
 
-def test_a_device_cookie_of_one_store_says_nothing_in_another(app, shop, bundle, in_store):
+def test_a_device_cookie_of_one_store_says_nothing_in_another(
+    app, shop, bundle, in_store
+):
     code = shop("kofi").order(bundle("mtn", "kofi"))
     ids = {slug: in_store(slug, tenancy.current_store_id) for slug in ("ama", "kofi")}
     seen = {}
@@ -84,7 +101,9 @@ def test_a_device_cookie_of_one_store_says_nothing_in_another(app, shop, bundle,
             answer = Response()
             device.remember(answer, store_id, code)
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        seen[slug] = WHOLE in plain(shop("kofi").get_carrying(f"/orders/{code}", cookie).text)
+        seen[slug] = WHOLE in plain(
+            shop("kofi").get_carrying(f"/orders/{code}", cookie).text
+        )
     assert seen == {"ama": False, "kofi": True}
 
 
@@ -105,7 +124,13 @@ def test_another_stores_code_is_not_found(shop, bundle):
 def test_a_code_is_read_however_it_is_typed(shop, bundle, typed):
     code = shop("ama").order(bundle())
     parts = (code[:4], code[4:8], code[8:])
-    spelled = code.lower() if typed == "lower" else code if typed == "{}" else typed.format(*parts)
+    spelled = (
+        code.lower()
+        if typed == "lower"
+        else code
+        if typed == "{}"
+        else typed.format(*parts)
+    )
     found = shop("ama").get("/track", query_string={"code": spelled})
     assert (found.status_code, found.location) == (303, f"/orders/{code}")
     assert shop("ama").get(f"/orders/{spelled.strip()}").status_code == 200
@@ -113,7 +138,13 @@ def test_a_code_is_read_however_it_is_typed(shop, bundle, typed):
 
 @pytest.mark.parametrize(
     "path",
-    ["/orders/ZZZZZZZZZZ", "/orders/x", "/orders/" + "9" * 3_000, "/orders/%FF%FE", "/orders/٣"],
+    [
+        "/orders/ZZZZZZZZZZ",
+        "/orders/x",
+        "/orders/" + "9" * 3_000,
+        "/orders/%FF%FE",
+        "/orders/٣",
+    ],
 )
 def test_an_unknown_code_is_not_found_in_the_stores_theme(shop, path):
     page = shop("ama").get(path)
@@ -139,14 +170,20 @@ def test_while_pending_it_says_what_to_pay_to_whom(shop, bundle, change_store):
     chat = re.search(r'href="(https://wa\.me/233240000002\?text=[^"]+)"', html)[1]
     assert code[:4] in chat
     shared = re.search(r'href="(https://wa\.me/\?text=[^"]+)"', html)[1]
-    assert code in shared and "4567" not in shared and "123" not in shared.replace(code, "")
+    assert (
+        code in shared
+        and "4567" not in shared
+        and "123" not in shared.replace(code, "")
+    )
 
 
 def test_buying_again_takes_two_taps_and_no_number_in_an_address(shop, bundle):
     customer = shop("ama")
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
-    again = re.search(r'<form method="post" action="/orders">(.*?)</form>', html, re.DOTALL)[1]
+    again = re.search(
+        r'<form method="post" action="/orders">(.*?)</form>', html, re.DOTALL
+    )[1]
     page = customer.get(customer.post("/orders", fields(again)).location)
     assert (
         page.status_code == 200
@@ -158,15 +195,24 @@ def test_buying_again_takes_two_taps_and_no_number_in_an_address(shop, bundle):
     assert not re.search(r'(?:href|action)="[^"]*(?:4567|1234567)', html + friend)
 
 
-def test_without_javascript_the_page_reloads_itself_until_it_is_final(app, shop, bundle):
+def test_without_javascript_the_page_reloads_itself_until_it_is_final(
+    app, shop, bundle
+):
     customer = shop("ama")
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
-    seconds = re.search(r'<noscript><meta http-equiv="refresh" content="(\d+)"></noscript>', html)[
-        1
-    ]
+    seconds = re.search(
+        r'<noscript><meta http-equiv="refresh" content="(\d+)"></noscript>', html
+    )[1]
     assert 5 <= int(seconds) <= 60
-    set_order(app, "ama", code, state="completed", completed_at=clock.now(), final_at=clock.now())
+    set_order(
+        app,
+        "ama",
+        code,
+        state="completed",
+        completed_at=clock.now(),
+        final_at=clock.now(),
+    )
     final = customer.get(f"/orders/{code}").text
     assert "Completed" in final and "http-equiv" not in final and "htmx" not in final
     parse_clean(final)
@@ -176,17 +222,23 @@ STATES = ["awaiting_payment", *orders.STATES[1:]]
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_state_has_a_page_and_polls_only_while_it_may_change(app, shop, bundle, state):
+def test_every_state_has_a_page_and_polls_only_while_it_may_change(
+    app, shop, bundle, state
+):
     customer = shop("ama")
     code = customer.order(bundle())
     moments = dict.fromkeys(
-        ("processing_at", "completed_at", "failed_since", "submitted_at", "queued_at"), clock.now()
+        ("processing_at", "completed_at", "failed_since", "submitted_at", "queued_at"),
+        clock.now(),
     )
     set_order(app, "ama", code, state=state, **moments)
     page = customer.get(f"/orders/{code}")
     fragment = customer.get(f"/orders/{code}/status")
     assert page.status_code == fragment.status_code == 200
-    assert orders.LOOKS[state].label in page.text and orders.LOOKS[state].label in fragment.text
+    assert (
+        orders.LOOKS[state].label in page.text
+        and orders.LOOKS[state].label in fragment.text
+    )
     for html in (page.text, fragment.text):
         assert ("data-hx-trigger" in html) == (state not in orders.FINAL)
         parse_clean(html)
@@ -200,7 +252,10 @@ def test_every_state_has_a_page_and_polls_only_while_it_may_change(app, shop, bu
 def test_the_fragment_is_the_same_in_the_page_and_alone(shop, bundle):
     friend = shop("ama")
     code = shop("ama").order(bundle())
-    page, fragment = friend.get(f"/orders/{code}").text, friend.get(f"/orders/{code}/status").text
+    page, fragment = (
+        friend.get(f"/orders/{code}").text,
+        friend.get(f"/orders/{code}/status").text,
+    )
     assert fragment[fragment.index("<section") :].strip() in page
 
 
@@ -223,7 +278,12 @@ def test_the_version_alone_is_enough_to_ask(shop, bundle):
     friend = shop("ama")
     assert friend.get(f"/orders/{code}/status?v=1").status_code == 204
     for version in ("2", "0", "", "x", "1.0", "٣", "9" * 400):
-        assert friend.get(f"/orders/{code}/status", query_string={"v": version}).status_code == 200
+        assert (
+            friend.get(
+                f"/orders/{code}/status", query_string={"v": version}
+            ).status_code
+            == 200
+        )
 
 
 def test_the_interval_grows_with_age_by_one_fresh_fragment_each(app, shop, bundle):
@@ -233,7 +293,9 @@ def test_the_interval_grows_with_age_by_one_fresh_fragment_each(app, shop, bundl
     seen = [poll_ms(html)]
     for age_s in (61, 1_801):
         url = status_url(html)
-        set_order(app, "ama", code, created_at=clock.now() - clock.delta(age_s), version=0)
+        set_order(
+            app, "ama", code, created_at=clock.now() - clock.delta(age_s), version=0
+        )
         html = customer.get(url).text
         assert 'id="order-status"' in html
         seen.append(poll_ms(html))
@@ -253,7 +315,9 @@ def test_words_that_change_with_age_alone_are_news(app, shop, bundle):
 
 
 def test_polling_an_unknown_order_ends(shop):
-    answer = shop("ama").get("/orders/ZZZZZZZZZZ/status?v=1", headers={"HX-Request": "true"})
+    answer = shop("ama").get(
+        "/orders/ZZZZZZZZZZ/status?v=1", headers={"HX-Request": "true"}
+    )
     assert answer.status_code == 404
     assert 'id="order-status"' in answer.text and "data-hx-" not in answer.text
     assert "<html" not in answer.text
@@ -261,7 +325,9 @@ def test_polling_an_unknown_order_ends(shop):
 
 def test_a_poll_gives_no_number_to_a_stranger(shop, bundle):
     code = shop("ama").order(bundle())
-    assert "1234567" not in re.sub(r"\D", "", shop("ama").get(f"/orders/{code}/status").text)
+    assert "1234567" not in re.sub(
+        r"\D", "", shop("ama").get(f"/orders/{code}/status").text
+    )
 
 
 # Cancelling
@@ -281,7 +347,9 @@ def test_the_ordering_device_cancels_while_pending(shop, bundle, in_store):
     assert (response.status_code, response.location) == (303, f"/orders/{code}")
     assert in_store("ama", lambda: orders.by_code(code)).state == "cancelled"
     assert "Nothing was sent" in customer.get(f"/orders/{code}").text
-    assert customer.post(f"/orders/{code}/cancel", {"csrf_token": "x"}).status_code == 400
+    assert (
+        customer.post(f"/orders/{code}/cancel", {"csrf_token": "x"}).status_code == 400
+    )
 
 
 def test_another_device_cannot_cancel(shop, bundle, in_store):
@@ -308,7 +376,9 @@ def test_cancelling_too_late_says_so_and_shows_the_order(shop, bundle, in_store)
     assert page.status_code == 200
     assert "cannot be cancelled" in page.text and "Payment confirmed" in page.text
     assert 'http-equiv="refresh" content="30"' in page.text, "time to read it"
-    assert "cannot be cancelled" not in customer.get(f"/orders/{code}").text, "said once"
+    assert "cannot be cancelled" not in customer.get(f"/orders/{code}").text, (
+        "said once"
+    )
     assert in_store("ama", lambda: orders.by_code(code)).state == "queued"
 
 
@@ -385,7 +455,9 @@ AROUND = [
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_a_link_leads_to_its_order_with_whatever_a_chat_program_took_along(shop, bundle, around):
+def test_a_link_leads_to_its_order_with_whatever_a_chat_program_took_along(
+    shop, bundle, around
+):
     code = shop("ama").order(bundle())
     stranger = shop("ama")
     for spelt in (code, f"{code[:4]}-{code[4:8]}-{code[8:]}".lower()):
@@ -401,7 +473,9 @@ def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
     customer = shop("ama")
     code = customer.order(bundle())
     html = customer.get(f"/orders/{code}").text
-    links = [unescape(link) for link in re.findall(r'href="(https://wa\.me/[^"]+)"', html)]
+    links = [
+        unescape(link) for link in re.findall(r'href="(https://wa\.me/[^"]+)"', html)
+    ]
     texts = [unquote(link.partition("?text=")[2]) for link in links]
     assert len(links) == 2 and all(texts)
     lines = [f"[10:02, 29/11/2026] Ama: {text}\nThanks!" for text in texts]
@@ -414,7 +488,9 @@ def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
     ):
         found = shop("ama").get("/track", query_string={"code": pasted})
         assert (found.status_code, found.location) == (303, f"/orders/{code}"), pasted
-    assert shop("kofi").get("/track", query_string={"code": links[0]}).status_code == 404
+    assert (
+        shop("kofi").get("/track", query_string={"code": links[0]}).status_code == 404
+    )
 
 
 def test_tracking_asks_for_a_code_and_keeps_what_was_typed(shop):
@@ -431,7 +507,13 @@ def test_tracking_asks_for_a_code_and_keeps_what_was_typed(shop):
 
 @pytest.mark.parametrize(
     "code",
-    ["\ud800".encode("utf-8", "surrogatepass"), b"\xff\xfe", "9" * 5_000, "٣" * 10, "' OR 1=1 --"],
+    [
+        "\ud800".encode("utf-8", "surrogatepass"),
+        b"\xff\xfe",
+        "9" * 5_000,
+        "٣" * 10,
+        "' OR 1=1 --",
+    ],
 )
 def test_tracking_survives_anything(shop, code):
     page = shop("ama").get("/track", query_string={"code": code})
@@ -439,7 +521,9 @@ def test_tracking_survives_anything(shop, code):
     parse_clean(page.text)
 
 
-def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bundle, in_store):
+def test_a_refunded_order_that_comes_after_all_is_not_called_lost(
+    app, shop, bundle, in_store
+):
     customer = shop()
     code = customer.order(bundle())
     set_order(app, "ama", code, state="refunded", attempt=1, final_at=clock.now())
@@ -448,7 +532,10 @@ def test_a_refunded_order_that_comes_after_all_is_not_called_lost(app, shop, bun
 
     def late(delivered: bool) -> None:
         in_store(
-            "ama", lambda: orders.raise_case(order_id, "late_success", {"delivered": delivered})
+            "ama",
+            lambda: orders.raise_case(
+                order_id, "late_success", {"delivered": delivered}
+            ),
         )
 
     late(delivered=False)

@@ -34,7 +34,9 @@ def begin(shop: Shop, bundle_id: int, number: str = NUMBER) -> str:
 
 def drafts(app: Flask) -> list[OrderDraft]:
     with app.app_context(), tenancy.across_stores():
-        found = list(db.session.scalars(select(OrderDraft).order_by(OrderDraft.created_at)))
+        found = list(
+            db.session.scalars(select(OrderDraft).order_by(OrderDraft.created_at))
+        )
         db.session.remove()
         return found
 
@@ -46,7 +48,9 @@ def test_the_first_post_keeps_one_draft_and_nothing_else(app, shop, bundle, coun
     before = counts()
     where = begin(shop("ama"), bundle())
     (draft,) = drafts(app)
-    assert where == f"/review/{draft.id}" and re.fullmatch("[A-Za-z0-9_-]{22}", draft.id)
+    assert where == f"/review/{draft.id}" and re.fullmatch(
+        "[A-Za-z0-9_-]{22}", draft.id
+    )
     assert (draft.recipient_msisdn, draft.bundle_id) == ("+233241234567", bundle())
     assert draft.idempotency_key not in where and counts() == before
 
@@ -93,7 +97,9 @@ def test_a_draft_of_one_store_is_nothing_in_another(app, shop, bundle):
     assert carried.status_code == 404 and "4567" not in carried.text
 
 
-@pytest.mark.parametrize("draft_id", ["x", "A" * 22, "A" * 3_000, "%FF", "..", "'", "%E2%80%AE"])
+@pytest.mark.parametrize(
+    "draft_id", ["x", "A" * 22, "A" * 3_000, "%FF", "..", "'", "%E2%80%AE"]
+)
 def test_a_draft_nobody_made_is_gone(shop, bundle, draft_id):
     customer = shop("ama")
     begin(customer, bundle())
@@ -110,7 +116,11 @@ def test_after_an_hour_it_is_put_away_and_then_deleted(app, shop, bundle, jump):
     assert prune(app) == 0
     jump(10)
     gone = customer.get(where)
-    assert gone.status_code == 404 and "put away" in gone.text and "If you pressed Yes" in gone.text
+    assert (
+        gone.status_code == 404
+        and "put away" in gone.text
+        and "If you pressed Yes" in gone.text
+    )
     assert prune(app) == 1 and drafts(app) == []
 
 
@@ -138,24 +148,38 @@ def test_what_changed_since_is_said_by_the_review_itself(app, shop, bundle, in_s
     assert fields(page.text)["price"] == str(int(dearer) + 100)
     in_store("ama", lambda: catalog.save_price(mtn, int(dearer) + 100, True, SYSTEM))
     off = customer.get(where)
-    assert off.status_code == 422 and "not on sale" in off.text and f'value="{NUMBER}"' in off.text
+    assert (
+        off.status_code == 422
+        and "not on sale" in off.text
+        and f'value="{NUMBER}"' in off.text
+    )
 
 
 # Back
 
 
-def test_back_shows_which_order_it_became_and_nothing_that_orders_unseen(app, shop, bundle, counts):
+def test_back_shows_which_order_it_became_and_nothing_that_orders_unseen(
+    app, shop, bundle, counts
+):
     customer = shop("ama")
     where = begin(customer, bundle())
     form = fields(customer.get(where).text)
     code = customer.post("/orders", form).location.rsplit("/", 1)[1]
     before = counts()
     page = customer.get(where)
-    assert page.status_code == 200 and "You placed this order" in page.text and SHOWN in page.text
     assert (
-        f'href="/orders/{code}"' in page.text and f"{code[:4]}-{code[4:8]}-{code[8:]}" in page.text
+        page.status_code == 200
+        and "You placed this order" in page.text
+        and SHOWN in page.text
     )
-    assert "confirm" not in fields(page.text) and page.headers["Cache-Control"] == "no-store"
+    assert (
+        f'href="/orders/{code}"' in page.text
+        and f"{code[:4]}-{code[4:8]}-{code[8:]}" in page.text
+    )
+    assert (
+        "confirm" not in fields(page.text)
+        and page.headers["Cache-Control"] == "no-store"
+    )
     parse_clean(page.text)
     assert customer.post("/orders", form).location == f"/orders/{code}", (
         "the old form is the same order"
@@ -168,10 +192,14 @@ def test_back_shows_which_order_it_became_and_nothing_that_orders_unseen(app, sh
     )
 
 
-def test_back_names_the_order_also_when_it_is_over_or_no_longer_sold(app, shop, bundle, in_store):
+def test_back_names_the_order_also_when_it_is_over_or_no_longer_sold(
+    app, shop, bundle, in_store
+):
     customer, mtn = shop("ama"), bundle()
     where = begin(customer, mtn)
-    code = customer.post("/orders", fields(customer.get(where).text)).location.rsplit("/", 1)[1]
+    code = customer.post("/orders", fields(customer.get(where).text)).location.rsplit(
+        "/", 1
+    )[1]
     in_store("ama", lambda: catalog.save_price(mtn, 5_000, True, SYSTEM))
     page = customer.get(where)
     assert f'href="/orders/{code}"' in page.text and "once more" not in page.text
@@ -189,7 +217,9 @@ def test_nobody_else_learns_which_order_it_became(shop, bundle):
     assert code not in theirs.get(where).text
 
 
-@pytest.mark.parametrize("cause", ["an old form", "ordered in another tab", "a price that moved"])
+@pytest.mark.parametrize(
+    "cause", ["an old form", "ordered in another tab", "a price that moved"]
+)
 def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_why_once(
     shop, bundle, counts, in_store, cause
 ):
@@ -201,7 +231,10 @@ def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_
     if cause == "an old form":
         form["csrf_token"], said, status = "old", "grown old", 400
     elif cause == "a price that moved":
-        in_store("ama", lambda: catalog.save_price(mtn, int(form["price"]) + 100, False, SYSTEM))
+        in_store(
+            "ama",
+            lambda: catalog.save_price(mtn, int(form["price"]) + 100, False, SYSTEM),
+        )
         said, status = "The price has changed from", 422
     else:
         customer.order(mtn)
@@ -216,7 +249,9 @@ def test_a_confirmed_form_that_is_not_taken_leads_back_to_its_review_which_says_
     assert page.status_code == status and said in page.text and counts() == before
     parse_clean(page.text)
     again = customer.get(where)
-    assert again.status_code == 200 and (said in again.text) == (cause == "a price that moved")
+    assert again.status_code == 200 and (said in again.text) == (
+        cause == "a price that moved"
+    )
     answer = customer.post("/orders", fields(again.text))
     assert answer.location.startswith("/orders/") and counts()[0] == before[0] + 1
     assert "You placed this order" in customer.get(where).text
@@ -239,7 +274,9 @@ def test_what_cannot_be_ordered_just_now_is_said_by_the_review_until_it_can(
             )
             in_store("ama", change)
         elif cause == "hidden":
-            in_store("ama", lambda: catalog.save_price(mtn, int(form["price"]), off, SYSTEM))
+            in_store(
+                "ama", lambda: catalog.save_price(mtn, int(form["price"]), off, SYSTEM)
+            )
         else:
             change_store("ama", status="closed" if off else "open")
 
@@ -269,7 +306,9 @@ def test_a_form_that_says_something_else_than_its_draft_is_answered_as_it_stands
     page = customer.client.post(
         "/orders", data=form, base_url=customer.base, headers={"Origin": customer.base}
     )
-    assert page.status_code == 400 and ">026 111 2222<" in page.text and counts() == before
+    assert (
+        page.status_code == 400 and ">026 111 2222<" in page.text and counts() == before
+    )
 
 
 # No cookies
@@ -285,18 +324,27 @@ def test_a_browser_without_cookies_is_told_so_and_how_to_order_anyway(
         "base_url": "http://ama.localhost",
         "headers": {"Origin": "http://ama.localhost"},
     }
-    where = client.post("/orders", data={"bundle": bundle(), "recipient": NUMBER}, **at).location
+    where = client.post(
+        "/orders", data={"bundle": bundle(), "recipient": NUMBER}, **at
+    ).location
     for page in (
         client.get(where, **at),
         client.post(
             "/orders",
-            data={"bundle": bundle(), "recipient": NUMBER, "confirm": "1", "price": "1"},
+            data={
+                "bundle": bundle(),
+                "recipient": NUMBER,
+                "confirm": "1",
+                "price": "1",
+            },
             **at,
         ),
     ):
         assert page.status_code == 400 and page.headers["Cache-Control"] == "no-store"
         assert "keeps no cookies" in page.text and "grown old" not in page.text
-        assert "nothing has been ordered yet" in page.text and "Allow cookies" in page.text
+        assert (
+            "nothing has been ordered yet" in page.text and "Allow cookies" in page.text
+        )
         assert ("https://wa.me/233240000001?text=" in page.text) == bool(whatsapp)
         parse_clean(page.text)
     assert counts() == before
@@ -326,9 +374,14 @@ def test_a_cookie_that_is_not_ours_does_not_count_as_one(app, bundle, counts, fo
 
 
 @pytest.mark.parametrize("site", ["none", "cross-site", "same-site"])
-def test_a_review_opened_in_another_browser_is_not_blamed_on_its_cookies(app, shop, bundle, site):
+def test_a_review_opened_in_another_browser_is_not_blamed_on_its_cookies(
+    app, shop, bundle, site
+):
     where = begin(shop("ama"), bundle())
-    at: dict[str, Any] = {"base_url": "http://ama.localhost", "headers": {"Sec-Fetch-Site": site}}
+    at: dict[str, Any] = {
+        "base_url": "http://ama.localhost",
+        "headers": {"Sec-Fetch-Site": site},
+    }
     page = app.test_client().get(where, **at)
     assert page.status_code == 404 and page.headers["Cache-Control"] == "no-store"
     assert "for the browser in which you chose it" in page.text
@@ -337,7 +390,9 @@ def test_a_review_opened_in_another_browser_is_not_blamed_on_its_cookies(app, sh
 
 def test_nobody_sees_a_number_by_leaving_the_cookie_away(app, shop, bundle):
     where = begin(shop("ama"), bundle())
-    page = app.test_client(use_cookies=False).get(where, base_url="http://ama.localhost")
+    page = app.test_client(use_cookies=False).get(
+        where, base_url="http://ama.localhost"
+    )
     assert "4567" not in page.text
 
 
@@ -345,11 +400,15 @@ def test_nobody_sees_a_number_by_leaving_the_cookie_away(app, shop, bundle):
 @pytest.mark.parametrize("host", ["portal", "admin"])
 def test_a_log_in_without_cookies_is_told_so(app, host, foreign):
     client = app.test_client(use_cookies=False)
-    headers = {"Origin": f"http://{host}.localhost"} | ({"Cookie": foreign} if foreign else {})
+    headers = {"Origin": f"http://{host}.localhost"} | (
+        {"Cookie": foreign} if foreign else {}
+    )
     at: dict[str, Any] = {"base_url": f"http://{host}.localhost", "headers": headers}
     token = fields(client.get("/login", **at).text)["csrf_token"]
     page = client.post(
-        "/login", data={"csrf_token": token, "email": "ama@example.test", "password": "x"}, **at
+        "/login",
+        data={"csrf_token": token, "email": "ama@example.test", "password": "x"},
+        **at,
     )
     assert page.status_code == 400
     assert (
@@ -365,8 +424,14 @@ def test_an_old_form_of_a_browser_that_keeps_cookies_is_old_and_no_more(
 ):
     agent = visitor("portal")
     agent.get("/login")
-    page = agent.post("/login", {"email": "ama@example.test", "csrf_token": "old"}, csrf=False)
-    assert page.status_code == 400 and "grown old" in page.text and "cookies" not in page.text
+    page = agent.post(
+        "/login", {"email": "ama@example.test", "csrf_token": "old"}, csrf=False
+    )
+    assert (
+        page.status_code == 400
+        and "grown old" in page.text
+        and "cookies" not in page.text
+    )
 
 
 # Where only a token speaks for a browser, a session planted by a sibling store fits no device of
@@ -378,7 +443,9 @@ def planted(victim: Shop, attacker: Shop) -> None:
     means nothing."""
     session = attacker.client.get_cookie("__Host-makola", domain="ama.localhost")
     assert session is not None
-    victim.client.set_cookie("__Host-makola", session.value, domain="ama.localhost", secure=True)
+    victim.client.set_cookie(
+        "__Host-makola", session.value, domain="ama.localhost", secure=True
+    )
 
 
 def silent(shop: Shop, path: str, form: dict[str, str]) -> Any:
@@ -394,12 +461,22 @@ def test_a_planted_session_cancels_and_confirms_nothing(shop, bundle, in_store, 
     order_form = fields(attacker.review(bundle(), "024 555 0001").text)
     planted(victim, attacker)
     before = counts()
-    assert silent(victim, f"/orders/{code}/cancel", {"csrf_token": token}).status_code == 403
+    assert (
+        silent(victim, f"/orders/{code}/cancel", {"csrf_token": token}).status_code
+        == 403
+    )
     assert silent(victim, "/orders", order_form).status_code == 400
-    assert counts() == before and in_store("ama", lambda: orders.by_code(code)).state == "pending"
-    own = victim.get(f"/orders/{code}").text  # a page of ours sets it right, and its form works
+    assert (
+        counts() == before
+        and in_store("ama", lambda: orders.by_code(code)).state == "pending"
+    )
+    # a page of ours sets it right, and its form works
+    own = victim.get(f"/orders/{code}").text
     token = re.search(r'name="csrf_token" value="([^"]+)"', own)[1]
-    assert silent(victim, f"/orders/{code}/cancel", {"csrf_token": token}).status_code == 303
+    assert (
+        silent(victim, f"/orders/{code}/cancel", {"csrf_token": token}).status_code
+        == 303
+    )
 
 
 @pytest.mark.parametrize("planted", ["x", "~forged", "", "W10.sig", "y" * 3_000])
@@ -417,16 +494,22 @@ def test_a_device_cookie_planted_before_our_own_locks_nobody_out(shop, bundle, p
         assert page.status_code == 200 and SHOWN in page.text
 
 
-def test_an_order_that_is_over_and_forgotten_is_named_without_its_number(app, shop, bundle):
+def test_an_order_that_is_over_and_forgotten_is_named_without_its_number(
+    app, shop, bundle
+):
     customer = shop("ama")
     where = begin(customer, bundle())
-    code = customer.post("/orders", fields(customer.get(where).text)).location.rsplit("/", 1)[1]
+    code = customer.post("/orders", fields(customer.get(where).text)).location.rsplit(
+        "/", 1
+    )[1]
     tables_owner.execute(
         f"UPDATE order_drafts SET recipient_msisdn = '+233200000000' WHERE id = '{where[8:]}'"
     )
     set_order(app, "ama", code, state="cancelled", recipient_msisdn="+23324xxx4567")
     page = customer.get(where)
-    assert page.status_code == 200 and "•••" in page.text and "once more" not in page.text
+    assert (
+        page.status_code == 200 and "•••" in page.text and "once more" not in page.text
+    )
 
 
 def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_forms_are_checked_by(
@@ -438,7 +521,9 @@ def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_form
     theirs = stranger.client.get_cookie("__Host-makola", domain="ama.localhost").value
     where = begin(customer, bundle())
     device = customer.client.get_cookie("__Host-device", domain="ama.localhost").value
-    page = customer.get_carrying(where, f"__Host-makola={theirs}; __Host-device={device}")
+    page = customer.get_carrying(
+        where, f"__Host-makola={theirs}; __Host-device={device}"
+    )
     assert page.status_code == 200
     given = re.search(r"__Host-makola=([^;]+)", page.headers["Set-Cookie"])[1]
     with stranger.client.session_transaction(base_url=stranger.base) as session:
@@ -457,7 +542,9 @@ def test_a_session_planted_before_our_own_neither_locks_out_nor_learns_what_form
             data=fields,
             headers={"Cookie": f"{both}; __Host-device={device}"},
         )
-        assert answer.status_code == 303 and answer.location.startswith("/orders/"), answer.text
+        assert answer.status_code == 303 and answer.location.startswith("/orders/"), (
+            answer.text
+        )
 
 
 def form_fields(page):

@@ -30,8 +30,12 @@ def test_bundles_stand_under_their_network_with_their_price(shop, in_store):
     shelf = in_store("ama", catalog.shelf)
     assert {line.network for line in shelf} == {"mtn", "telecel", "at"}
     for network in phones.NETWORKS:
-        part = re.search(rf'<div class="net" id="{network}".*?</ul>', html, re.DOTALL)[0]
-        shown = re.findall(r'value="(\d+)".*?<span class="n">(GH₵\s[\d.,]+)</span>', part)
+        part = re.search(rf'<div class="net" id="{network}".*?</ul>', html, re.DOTALL)[
+            0
+        ]
+        shown = re.findall(
+            r'value="(\d+)".*?<span class="n">(GH₵\s[\d.,]+)</span>', part
+        )
         assert [int(bundle_id) for bundle_id, _ in shown] == [
             l.bundle_id for l in shelf if l.network == network
         ]
@@ -40,8 +44,12 @@ def test_bundles_stand_under_their_network_with_their_price(shop, in_store):
         ]
 
 
-def test_the_number_field_takes_any_spelling_and_the_page_names_whom_to_pay(shop, change_store):
-    change_store("ama", momo_number="+233240000001", whatsapp="+233240000002", name="Ama's Data")
+def test_the_number_field_takes_any_spelling_and_the_page_names_whom_to_pay(
+    shop, change_store
+):
+    change_store(
+        "ama", momo_number="+233240000001", whatsapp="+233240000002", name="Ama's Data"
+    )
     html = shop("ama").get("/").text
     assert re.search(
         r'<input id="recipient" name="recipient" type="tel" inputmode="tel" autocomplete="tel"',
@@ -77,7 +85,8 @@ def test_first_view_fits_the_budget_all_in(shop):
     style = re.search(r"<style>(.*?)</style>", page.text, re.DOTALL)[1]
     asked = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
     files = [
-        shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True) for path in asked
+        shop("ama").get(path, headers={"Accept-Encoding": "gzip"}, buffered=True)
+        for path in asked
     ]
     assert asked and all(file.status_code == 200 for file in files)
     weights = {"page": compressed(page.data), "css": compressed(style.encode())}
@@ -120,7 +129,11 @@ def test_text_can_be_read_whatever_colour_a_store_chose(ground):
 
 @pytest.mark.parametrize(
     ("one", "other", "ratio"),
-    [("#000000", "#ffffff", 21.0), ("#777777", "#ffffff", 4.48), ("#ffcc00", "#000000", 13.89)],
+    [
+        ("#000000", "#ffffff", 21.0),
+        ("#777777", "#ffffff", 4.48),
+        ("#ffcc00", "#000000", 13.89),
+    ],
 )
 def test_contrast_is_what_wcag_computes(one, other, ratio):
     assert theme.contrast(one, other) == pytest.approx(ratio, abs=0.01)
@@ -133,7 +146,9 @@ def test_a_colour_that_is_none_never_reaches_the_stylesheet(colour):
     assert theme.valid(colour) == "#1f4d3a"
 
 
-def test_a_closed_store_says_so_before_anyone_orders(shop, change_store, bundle, counts):
+def test_a_closed_store_says_so_before_anyone_orders(
+    shop, change_store, bundle, counts
+):
     change_store("ama", status="closed", closed_note="Back at 07:00 tomorrow.")
     before = counts()
     page = shop("ama").get("/")
@@ -146,7 +161,9 @@ def test_a_closed_store_says_so_before_anyone_orders(shop, change_store, bundle,
     assert counts() == before
 
 
-def test_a_paused_network_says_since_when_and_what_works(shop, in_store, bundle, counts):
+def test_a_paused_network_says_since_when_and_what_works(
+    shop, in_store, bundle, counts
+):
     mtn = bundle("mtn")
     in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
     before = counts()
@@ -162,26 +179,37 @@ def test_a_paused_network_says_since_when_and_what_works(shop, in_store, bundle,
     assert counts() == before
 
 
-def test_a_paused_network_names_only_what_this_store_sells_instead(shop, in_store, bundle):
+def test_a_paused_network_names_only_what_this_store_sells_instead(
+    shop, in_store, bundle
+):
     mtn, customer = bundle("mtn"), shop("ama")
     form = fields(customer.review(mtn).text)
     hidden = in_store(
-        "ama", lambda: [line for line in catalog.shelf() if line.network in ("telecel", "at")]
+        "ama",
+        lambda: [line for line in catalog.shelf() if line.network in ("telecel", "at")],
     )
     for line in hidden[:-1] if hidden[-1].network == "at" else hidden:
         in_store(
             "ama",
-            lambda line=line: catalog.save_price(line.bundle_id, line.price_pesewas, True, SYSTEM),
+            lambda line=line: catalog.save_price(
+                line.bundle_id, line.price_pesewas, True, SYSTEM
+            ),
         )
     in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
     for answer in (shop("ama").review(mtn), customer.post("/orders", form)):
         said = re.search(r'role="alert".*?</div>', answer.text, re.DOTALL)[0]
-        assert answer.status_code == 422 and "AT works." in said and "Telecel" not in said
+        assert (
+            answer.status_code == 422 and "AT works." in said and "Telecel" not in said
+        )
     in_store(
         "ama",
-        lambda: catalog.save_price(hidden[-1].bundle_id, hidden[-1].price_pesewas, True, SYSTEM),
+        lambda: catalog.save_price(
+            hidden[-1].bundle_id, hidden[-1].price_pesewas, True, SYSTEM
+        ),
     )
-    said = re.search(r'role="alert".*?</div>', shop("ama").review(mtn).text, re.DOTALL)[0]
+    said = re.search(r'role="alert".*?</div>', shop("ama").review(mtn).text, re.DOTALL)[
+        0
+    ]
     assert "MTN is paused since" in said and "work" not in said
 
 
@@ -189,7 +217,10 @@ def test_a_shop_that_sells_nothing_just_now_opens_by_itself_with_and_without_jav
     shop, in_store, bundle
 ):
     mtn, customer = bundle("mtn"), shop("ama")
-    assert "data-look" not in customer.get("/").text and "refresh" not in customer.get("/").text
+    assert (
+        "data-look" not in customer.get("/").text
+        and "refresh" not in customer.get("/").text
+    )
     form = fields(customer.review(mtn).text)
     where = customer.client.post(
         "/orders",
@@ -198,8 +229,14 @@ def test_a_shop_that_sells_nothing_just_now_opens_by_itself_with_and_without_jav
         headers={"Origin": customer.base},
     ).location
     in_store("ama", lambda: catalog.pause_sales("test", SYSTEM))
-    for page in (customer.get("/"), customer.get(where), customer.post("/orders", form)):
-        assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.text
+    for page in (
+        customer.get("/"),
+        customer.get(where),
+        customer.post("/orders", form),
+    ):
+        assert (
+            '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.text
+        )
         assert (
             'data-look="60" data-at=""' in page.text
             and "store.js" not in page.text.split("</head>")[1]
@@ -223,8 +260,13 @@ def test_paused_sales_are_said_before_anyone_orders(shop, in_store, bundle, coun
 
 def test_an_empty_shelf_says_what_to_do(shop, in_store):
     table = in_store("ama", catalog.price_table)
-    prices = {line.bundle_id: line.price_pesewas for line in table if line.price_pesewas}
-    in_store("ama", lambda: catalog.save_prices({i: (p, True) for i, p in prices.items()}, SYSTEM))
+    prices = {
+        line.bundle_id: line.price_pesewas for line in table if line.price_pesewas
+    }
+    in_store(
+        "ama",
+        lambda: catalog.save_prices({i: (p, True) for i, p in prices.items()}, SYSTEM),
+    )
     page = shop("ama").get("/")
     assert page.status_code == 200
     assert "No bundles yet" in page.text and "<form" not in page.text
@@ -248,17 +290,31 @@ def test_a_chosen_bundle_that_is_not_sold_is_said_and_not_forgotten_silently(
         in_store("ama", lambda: catalog.save_price(mtn, 1_000, True, SYSTEM))
     if wanted == "paused":
         in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
-    page = shop("ama").get(f"/?bundle={wanted if wanted not in ('hidden', 'paused') else mtn}")
-    assert page.status_code == 200 and "The bundle you chose is not on sale here now." in page.text
+    page = shop("ama").get(
+        f"/?bundle={wanted if wanted not in ('hidden', 'paused') else mtn}"
+    )
+    assert (
+        page.status_code == 200
+        and "The bundle you chose is not on sale here now." in page.text
+    )
     assert " checked" not in page.text
     parse_clean(page.text)
     assert "The bundle you chose" not in shop("ama").get("/").text
-    assert "The bundle you chose" not in shop("ama").get(f"/?bundle={bundle('at')}").text
+    assert (
+        "The bundle you chose" not in shop("ama").get(f"/?bundle={bundle('at')}").text
+    )
 
 
 @pytest.mark.parametrize(
     "query",
-    ["bundle=%FF", "bundle=٣", "bundle=-1", "bundle=99999999999", "bundle=1&bundle=2", "x" * 4000],
+    [
+        "bundle=%FF",
+        "bundle=٣",
+        "bundle=-1",
+        "bundle=99999999999",
+        "bundle=1&bundle=2",
+        "x" * 4000,
+    ],
 )
 def test_a_strange_link_shows_the_plain_shop(shop, query):
     page = shop("ama").get("/?" + query)
@@ -273,14 +329,18 @@ def test_link_previews_name_the_store_and_the_cheapest_bundles(shop, in_store):
         key=lambda l: l.price_pesewas,
     )
     described = re.search(r'property="og:description" content="([^"]+)"', html)[1]
-    assert f"MTN {cheapest.size_text} GH₵ {cheapest.price_pesewas / 100:.2f}" in described
+    assert (
+        f"MTN {cheapest.size_text} GH₵ {cheapest.price_pesewas / 100:.2f}" in described
+    )
     assert re.search(r'property="og:url" content="[a-z]+://ama\.localhost[^"]*/"', html)
 
 
 def test_manifest_and_robots(shop):
     manifest = shop("ama").get("/manifest.webmanifest")
     assert manifest.mimetype == "application/manifest+json"
-    assert manifest.json["name"] and re.fullmatch("#[0-9a-f]{6}", manifest.json["theme_color"])
+    assert manifest.json["name"] and re.fullmatch(
+        "#[0-9a-f]{6}", manifest.json["theme_color"]
+    )
     assert "Disallow: /orders" in shop("ama").get("/robots.txt").text
 
 

@@ -21,13 +21,16 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 
 CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shutil.which("chromium")
+    or shutil.which("chromium-browser")
+    or shutil.which("google-chrome")
 )
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=3),
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine: browser tests are left out"
+        CHROMIUM is None,
+        reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
@@ -40,7 +43,9 @@ DONE = {"state": "completed", "completed_at": clock.now, "final_at": clock.now}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
         yield browser
         browser.close()
 
@@ -49,7 +54,9 @@ def browser() -> Iterator[Browser]:
 def address(app) -> Iterator[str]:
     """The application on a port of its own; the address of ama's store there."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield f"http://ama.localhost:{server.server_port}"
     server.shutdown()
@@ -73,7 +80,9 @@ def phone(browser: Browser, address: str) -> Iterator[Callable[..., BrowserConte
         context.set_default_timeout(10_000)
         context.on(
             "console",
-            lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+            lambda m: (
+                complaints.append(m.text) if m.type in ("error", "warning") else None
+            ),
         )
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         contexts.append(context)
@@ -86,7 +95,9 @@ def phone(browser: Browser, address: str) -> Iterator[Callable[..., BrowserConte
         "Failed to load resource",
         "Unexpected token",
     )  # pages of 4xx, and a file broken on purpose
-    unexpected = [text for text in complaints if not any(words in text for words in planned)]
+    unexpected = [
+        text for text in complaints if not any(words in text for words in planned)
+    ]
     assert unexpected == []
 
 
@@ -141,7 +152,9 @@ def test_the_vendored_judge_is_the_one_we_took():
     assert hashlib.sha256((VENDOR / "axe.min.js").read_bytes()).hexdigest() == written
 
 
-@pytest.mark.parametrize(("scheme", "colour"), [("light", "#0b6e4f"), ("dark", "#ffcc00")])
+@pytest.mark.parametrize(
+    ("scheme", "colour"), [("light", "#0b6e4f"), ("dark", "#ffcc00")]
+)
 def test_every_page_is_accessible_and_fits_320_pixels(
     app, phone, change_store, in_store, scheme, colour
 ):
@@ -206,7 +219,9 @@ def test_the_page_turns_completed_by_itself_without_navigating(app, phone, in_st
     assert moves == [] and page.evaluate("window.unmoved") is True
 
 
-def test_polling_survives_a_server_that_stumbles_and_a_hidden_tab_asks_nothing(app, phone):
+def test_polling_survives_a_server_that_stumbles_and_a_hidden_tab_asks_nothing(
+    app, phone
+):
     page = phone().new_page()
     code = buy(page)
     answers = iter([503, 429, 500])
@@ -344,7 +359,9 @@ def test_an_htmx_that_never_ends_or_breaks_leaves_nobody_pending(app, phone):
         page.get_by_label("Number to receive the data").fill(f"024 123 456{number}")
         page.get_by_role("radio").nth(1).check()
         page.get_by_role("button", name="Continue").click()
-        page.get_by_role("button", name="Yes, place the order").click(no_wait_after=True)
+        page.get_by_role("button", name="Yes, place the order").click(
+            no_wait_after=True
+        )
         expect(page.locator("#label")).to_have_text("Pending")
         code = page.url.rpartition("/")[2]
         hide(page, True)
@@ -384,7 +401,9 @@ def hide(page, hidden):
 
 
 @pytest.mark.parametrize("broken", ["a syntax error", "lost", "not a word"])
-def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(app, phone, broken):
+def test_without_htmx_the_page_is_loaded_again_until_nothing_can_change(
+    app, phone, broken
+):
     """An engine too old for htmx, or a file that never came: the page must not stay *Pending* for
     ever."""
     context = phone()
@@ -441,7 +460,9 @@ def test_a_customer_without_script_cancels_and_changes(phone):
     page.get_by_role("radio").nth(1).check()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Change something").click()
-    assert page.get_by_label("Number to receive the data").input_value() == "024-123-4567"
+    assert (
+        page.get_by_label("Number to receive the data").input_value() == "024-123-4567"
+    )
     assert page.get_by_role("radio").nth(1).is_checked()
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Yes, place the order").click()
@@ -471,9 +492,7 @@ def test_the_whole_purchase_by_keyboard(phone):
         page.keyboard.press("Tab")
         if confirm.evaluate("button => button === document.activeElement"):
             break
-    covered = (
-        "b => { const r = b.getBoundingClientRect(); return r.top < 0 || r.bottom > innerHeight }"
-    )
+    covered = "b => { const r = b.getBoundingClientRect(); return r.top < 0 || r.bottom > innerHeight }"
     assert confirm.evaluate(covered) is False
     page.keyboard.press("Enter")
     page.wait_for_url(ORDER_URL)
@@ -482,7 +501,10 @@ def test_the_whole_purchase_by_keyboard(phone):
 def test_the_network_follows_the_number_and_may_be_overruled(phone):
     page = phone().new_page()
     page.goto("/")
-    number, hint = page.get_by_label("Number to receive the data"), page.locator("#hint")
+    number, hint = (
+        page.get_by_label("Number to receive the data"),
+        page.locator("#hint"),
+    )
     for typed, name, shown in (
         ("+233 20 765 4321", "Telecel", "telecel"),
         ("00233 24 1", "MTN", "mtn"),
@@ -491,9 +513,9 @@ def test_the_network_follows_the_number_and_may_be_overruled(phone):
     ):
         number.fill(typed)
         expect(hint).to_have_text(f"Looks like {name}.")
-        assert page.locator(".net:visible").evaluate_all("groups => groups.map(g => g.id)") == [
-            shown
-        ]
+        assert page.locator(".net:visible").evaluate_all(
+            "groups => groups.map(g => g.id)"
+        ) == [shown]
     page.locator("#mtn input").first.check()
     page.get_by_role("link", name="Telecel", exact=True).click()
     expect(
@@ -514,7 +536,10 @@ def test_the_network_follows_the_number_and_may_be_overruled(phone):
 def test_what_was_chosen_stays_when_the_number_is_of_another_network(phone):
     page = phone().new_page()
     page.goto("/")
-    number, hint = page.get_by_label("Number to receive the data"), page.locator("#hint")
+    number, hint = (
+        page.get_by_label("Number to receive the data"),
+        page.locator("#hint"),
+    )
     page.locator("#mtn").get_by_role("radio", name="2 GB").check()
     for typed in ("020 765 4321", "\u0660\u0662\u0660 765", "+233 20 765 4321"):
         number.fill(typed)
@@ -544,7 +569,9 @@ def test_numbers_are_remembered_on_this_device_until_forgotten(phone):
     page.goto("/")
     page.get_by_role("button", name="024 123 4567").click()
     assert (
-        page.get_by_label("Number to receive the data").input_value().replace("\xa0", " ")
+        page.get_by_label("Number to receive the data")
+        .input_value()
+        .replace("\xa0", " ")
         == "024 123 4567"
     )
     expect(page.locator("#hint")).to_have_text("Looks like MTN.")
@@ -582,7 +609,9 @@ def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
 def test_too_many_open_orders_name_a_wait_and_the_same_button_works_after_it(
     app, phone, jump, monkeypatch: pytest.MonkeyPatch, script: bool
 ):
-    monkeypatch.setattr(config, "_current", replace(config.current(), orders_open_per_device=1))
+    monkeypatch.setattr(
+        config, "_current", replace(config.current(), orders_open_per_device=1)
+    )
     page = phone(java_script_enabled=script).new_page()
     buy(page)
     page.goto("/")

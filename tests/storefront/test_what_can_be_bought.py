@@ -55,7 +55,9 @@ def float_of(pesewas: int) -> Callable[[], None]:
     def deed() -> None:
         with transaction():
             ledger.fund_float(
-                pesewas - ledger.platform_balances()["supplier_float"], "for a test", SYSTEM
+                pesewas - ledger.platform_balances()["supplier_float"],
+                "for a test",
+                SYSTEM,
             )
 
     return deed
@@ -77,7 +79,9 @@ def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(
     mtn = part(html, "mtn")
     assert mtn.count('type="radio"') == 1 and f'value="{cheap}"' in mtn
     said = re.sub(r"<[^>]+>", "", mtn)
-    assert re.search(r"Sold out since \d\d:\d\d: 2 GB and larger\. Look again later\.", said)
+    assert re.search(
+        r"Sold out since \d\d:\d\d: 2 GB and larger\. Look again later\.", said
+    )
     assert 'type="radio"' not in part(html, "telecel")  # it has no bundle as cheap
     assert "GH₵" not in part(html, "telecel")
     assert shop("ama").review(cheap).status_code == 200
@@ -88,10 +92,14 @@ def test_with_a_low_balance_the_dear_sizes_are_sold_out_and_the_cheap_ones_stay(
     assert counts()[0] == before[0]
 
 
-def test_a_sold_out_size_is_neither_reviewed_nor_placed(shop, in_store, platform, counts):
+def test_a_sold_out_size_is_neither_reviewed_nor_placed(
+    shop, in_store, platform, counts
+):
     dear = in_store(
         "ama",
-        lambda: next(l.bundle_id for l in catalog.shelf() if (l.network, l.mb) == ("mtn", 10_240)),
+        lambda: next(
+            l.bundle_id for l in catalog.shelf() if (l.network, l.mb) == ("mtn", 10_240)
+        ),
     )
     customer = shop("ama")
     review = customer.review(dear)
@@ -127,8 +135,13 @@ def test_while_nothing_can_be_sent_the_shop_says_so_before_anyone_orders(
     assert re.search(rf"<b>[^<]*{said} since \d\d:\d\d\.</b>", html)
     assert "<form" not in html and 'type="radio"' not in html
     assert "lately" not in html.lower() and "few minutes" not in html
-    for answer in (shop("ama").review(mtn), customer.post("/orders", fields(review.text))):
-        assert answer.status_code == 422 and said in answer.text and "since" in answer.text
+    for answer in (
+        shop("ama").review(mtn),
+        customer.post("/orders", fields(review.text)),
+    ):
+        assert (
+            answer.status_code == 422 and said in answer.text and "since" in answer.text
+        )
     assert counts() == before
 
 
@@ -142,7 +155,9 @@ def test_everything_comes_back_by_itself(shop, bundle, platform):
     assert shop("ama").order(mtn)
 
 
-def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(shop, bundle, platform):
+def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(
+    shop, bundle, platform
+):
     customer = shop("ama")
     code = customer.order(bundle())
     page = customer.get(f"/orders/{code}").text
@@ -154,7 +169,9 @@ def test_nobody_is_asked_to_pay_for_an_order_that_could_not_be_sent(shop, bundle
     assert moved.status_code == 200
     for html in (moved.text, customer.get(f"/orders/{code}").text):
         assert "You pay" not in html and "Reference" not in html
-        assert re.search(r"has been out of reach since \d\d:\d\d\. Please do not pay yet", html)
+        assert re.search(
+            r"has been out of reach since \d\d:\d\d\. Please do not pay yet", html
+        )
         assert "If you have paid already, nothing is lost" in html
     platform(back)
     assert "You pay" in customer.get(f"/orders/{code}").text
@@ -175,14 +192,16 @@ def test_nobody_is_asked_to_pay_for_what_the_list_has_no_more_or_only_dearer(
 ):
     customer = shop("ama")
     code = customer.order(bundle())
-    mark = re.search(r'data-hx-get="([^"]+)"', customer.get(f"/orders/{code}").text)[1].replace(
-        "&amp;", "&"
-    )
+    mark = re.search(r'data-hx-get="([^"]+)"', customer.get(f"/orders/{code}").text)[
+        1
+    ].replace("&amp;", "&")
     platform(lambda: catalog.apply_sync("datamart", listed()))
     moved = customer.get(mark)
     assert moved.status_code == 200
     for html in (moved.text, customer.get(f"/orders/{code}").text):
-        assert "You pay" not in html and re.search(why + r" Please do not pay now: ask Ama", html)
+        assert "You pay" not in html and re.search(
+            why + r" Please do not pay now: ask Ama", html
+        )
     platform(lambda: catalog.apply_sync("datamart", offers()))
     assert "You pay" in customer.get(f"/orders/{code}").text
     as_store("ama", lambda: orders.release(code, AMA))
@@ -193,7 +212,9 @@ def test_nobody_is_asked_to_pay_for_what_the_list_has_no_more_or_only_dearer(
     )
 
 
-def test_a_risen_cost_that_the_price_still_covers_is_the_agent_s_to_decide(shop, bundle, platform):
+def test_a_risen_cost_that_the_price_still_covers_is_the_agent_s_to_decide(
+    shop, bundle, platform
+):
     customer = shop("ama")
     code = customer.order(bundle())
     dearer = [replace(offers()[0], cost_pesewas=472), *offers()[1:]]
@@ -221,17 +242,22 @@ def test_an_order_in_line_says_why_it_waits(shop, bundle, platform, as_store):
     )  # that is not what this one waits for
 
 
-def test_an_order_in_line_for_float_waits_for_new_stock(shop, bundle, platform, as_store):
+def test_an_order_in_line_for_float_waits_for_new_stock(
+    shop, bundle, platform, as_store
+):
     customer = shop("ama")
     code = customer.order(bundle())
     platform(float_of(100))
     as_store("ama", lambda: orders.release(code, AMA))
     assert re.search(
-        r"It has been waiting for new stock since \d\d:\d\d\.", customer.get(f"/orders/{code}").text
+        r"It has been waiting for new stock since \d\d:\d\d\.",
+        customer.get(f"/orders/{code}").text,
     )
 
 
-def test_estimates_are_silent_while_buying_stands_still(app, shop, bundle, platform, clocks):
+def test_estimates_are_silent_while_buying_stands_still(
+    app, shop, bundle, platform, clocks
+):
     customer, mtn = shop("ama"), bundle("mtn")
     codes = [customer.order(mtn, f"024 123 45{n:02}") for n in range(4)]
     for code in codes[:3]:
@@ -270,19 +296,33 @@ def test_a_relay_that_is_away_is_said(shop, bundle, platform, clocks):
     assert "Delivery may take longer than usual." in html and re.search(
         r"We last looked at \d\d:\d\d whether", said
     )
-    assert "few minutes" not in html and "few minutes" in fresh and 'type="radio"' in html
+    assert (
+        "few minutes" not in html and "few minutes" in fresh and 'type="radio"' in html
+    )
     clocks.pass_by(60)
     html = shop("ama").get("/").text
-    assert "We have not known whether data can be sent since" in html and 'type="radio"' not in html
+    assert (
+        "We have not known whether data can be sent since" in html
+        and 'type="radio"' not in html
+    )
     assert shop("ama").review(bundle()).status_code == 422
     platform()
     assert shop("ama").get("/").text == fresh
 
 
-def test_an_order_page_offers_to_buy_again_only_what_can_be_bought(shop, bundle, platform, app):
+def test_an_order_page_offers_to_buy_again_only_what_can_be_bought(
+    shop, bundle, platform, app
+):
     customer = shop("ama")
     code = customer.order(bundle())
-    set_order(app, "ama", code, state="completed", completed_at=clock.now(), final_at=clock.now())
+    set_order(
+        app,
+        "ama",
+        code,
+        state="completed",
+        completed_at=clock.now(),
+        final_at=clock.now(),
+    )
     assert "Buy again for this number" in customer.get(f"/orders/{code}").text
     platform(float_of(100))
     html = customer.get(f"/orders/{code}").text
@@ -314,7 +354,9 @@ def test_a_pending_order_reads_its_bundle_once(app, shop, bundle):
     for path in (f"/orders/{code}", f"/orders/{code}/status", where):
         asked = statements(app, lambda path=path: customer.get(path))
         of_bundles = [
-            one for one in asked if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one
+            one
+            for one in asked
+            if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one
         ]
         assert len(of_bundles) == 1, (path, asked)
 

@@ -88,7 +88,8 @@ def orders_of(running: Running, recipient: str) -> int:
     """How many orders there are for a number."""
     with _reading(running) as connection:
         found = connection.execute(
-            "SELECT count(*) FROM orders WHERE right(recipient_msisdn, 9) = %s", (recipient[-9:],)
+            "SELECT count(*) FROM orders WHERE right(recipient_msisdn, 9) = %s",
+            (recipient[-9:],),
         ).fetchone()
     return int(found[0])
 
@@ -96,7 +97,9 @@ def orders_of(running: Running, recipient: str) -> int:
 def _reading(running: Running) -> psycopg.Connection[Any]:
     """A connection whose one transaction sees every store and writes nothing. Close it by
     `with`."""
-    connection = psycopg.connect(running.facts["database_admin_url"], connect_timeout=10)
+    connection = psycopg.connect(
+        running.facts["database_admin_url"], connect_timeout=10
+    )
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     return connection

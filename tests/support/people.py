@@ -39,16 +39,34 @@ class Visitor:
         self, method: str, path: str, fields: Fields | None = None, htmx: bool = False
     ) -> Call:
         """The request as the browser would send it."""
-        headers = {"Host": urlsplit(self.url).netloc, "Connection": "close", "Accept": "text/html"}
+        headers = {
+            "Host": urlsplit(self.url).netloc,
+            "Connection": "close",
+            "Accept": "text/html",
+        }
         if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            headers["Cookie"] = "; ".join(
+                f"{name}={value}" for name, value in self.cookies.items()
+            )
         if htmx:
             headers["HX-Request"] = "true"
         if method == "GET":
-            return Call(self.running.facts["web_address"], method, path, headers, None, self.source)
-        headers |= {"Origin": self.url, "Content-Type": "application/x-www-form-urlencoded"}
+            return Call(
+                self.running.facts["web_address"],
+                method,
+                path,
+                headers,
+                None,
+                self.source,
+            )
+        headers |= {
+            "Origin": self.url,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
         body = urlencode(fields or ()).encode()
-        return Call(self.running.facts["web_address"], method, path, headers, body, self.source)
+        return Call(
+            self.running.facts["web_address"], method, path, headers, body, self.source
+        )
 
     def get(self, path: str) -> Answer:
         return self._kept(self.call("GET", path).send())
@@ -90,7 +108,9 @@ class Customer(Visitor):
         found = [
             Bundle(bundle_id, part.partition('"')[0], size)
             for part in page.split('<div class="net" id="')[1:]
-            for bundle_id, size in re.findall(r'name="bundle" value="(\d+)".*?<b>(.*?)</b>', part)
+            for bundle_id, size in re.findall(
+                r'name="bundle" value="(\d+)".*?<b>(.*?)</b>', part
+            )
         ]
         must(found, f"{self.url} sells nothing")
         return found
@@ -99,12 +119,16 @@ class Customer(Visitor):
         """Post as a browser does: a confirmed form that was not taken leads back to its review
         page."""
         answer = super().post(path, fields)
-        is_asked_again = ("confirm", "1") in fields and answer.location.startswith("/review/")
+        is_asked_again = ("confirm", "1") in fields and answer.location.startswith(
+            "/review/"
+        )
         return self.get(answer.location) if is_asked_again else answer
 
     def review(self, bundle: Bundle, number: str) -> Answer:
         """The first post, which orders nothing, and the review page to which it leads."""
-        answer = self.post("/orders", [("bundle", bundle.bundle_id), ("recipient", number)])
+        answer = self.post(
+            "/orders", [("bundle", bundle.bundle_id), ("recipient", number)]
+        )
         return self.get(answer.location) if answer.status == 303 else answer
 
     def filled_form(self, bundle: Bundle, number: str) -> Fields:
@@ -126,7 +150,9 @@ class Customer(Visitor):
 
     def is_with_the_network(self, code: str) -> bool:
         """Whether the order was bought, as its page says."""
-        return self.sees(code).startswith(("Processing. With the network", "Completed."))
+        return self.sees(code).startswith(
+            ("Processing. With the network", "Completed.")
+        )
 
     def is_completed(self, code: str) -> bool:
         return self.sees(code).startswith("Completed.")
@@ -137,18 +163,24 @@ class Agent(Visitor):
 
     @classmethod
     def logged_in(cls, running: Running, name: str) -> Agent:
-        return log_in(cls(running, running.facts["portal_url"]), running.facts["logins"][name])
+        return log_in(
+            cls(running, running.facts["portal_url"]), running.facts["logins"][name]
+        )
 
     def wallet_pesewas(self) -> int:
         """What is free to use in the wallet."""
-        found = re.search(r'id="wallet-now"[^>]*data-available="(-?\d+)"', self.get("/orders").text)
+        found = re.search(
+            r'id="wallet-now"[^>]*data-available="(-?\d+)"', self.get("/orders").text
+        )
         must(found, "the portal does not say what is in the wallet")
         assert found
         return int(found[1])
 
     def costs(self) -> dict[str, int]:
         """What each bundle takes from the wallet, by bundle id, in pesewas."""
-        found = re.findall(r'data-floor="(\d+)" data-bundle="(\d+)"', self.get("/prices").text)
+        found = re.findall(
+            r'data-floor="(\d+)" data-bundle="(\d+)"', self.get("/prices").text
+        )
         must(found, "the portal's price table is empty")
         return {bundle_id: int(cost) for cost, bundle_id in found}
 
@@ -159,15 +191,24 @@ class Agent(Visitor):
     def process(self, code: str) -> None:
         """Press *Process* on an order's page. Raises `Failed` when it is refused."""
         answer = self.post(f"/orders/{code}/process", self.process_form(code))
-        must(answer.is_done, f"processing {code} answered {answer.status}: {headline(answer.text)}")
+        must(
+            answer.is_done,
+            f"processing {code} answered {answer.status}: {headline(answer.text)}",
+        )
 
     def cancel(self, code: str) -> None:
         """Press *Cancel order*, read what is asked, and press again."""
         where = f"/orders/{code}/cancel"
         asked = self.post(where, form_of(self.get(f"/orders/{code}").text, where))
-        must("GH₵" in asked.text, f"cancelling {code} names no amount: {headline(asked.text)}")
+        must(
+            "GH₵" in asked.text,
+            f"cancelling {code} names no amount: {headline(asked.text)}",
+        )
         answer = self.post(where, form_of(asked.text, where))
-        must(answer.is_done, f"cancelling {code} answered {answer.status}: {headline(answer.text)}")
+        must(
+            answer.is_done,
+            f"cancelling {code} answered {answer.status}: {headline(answer.text)}",
+        )
 
 
 class Owner(Visitor):
@@ -175,13 +216,17 @@ class Owner(Visitor):
 
     @classmethod
     def logged_in(cls, running: Running) -> Owner:
-        return log_in(cls(running, running.facts["console_url"]), running.facts["logins"]["owner"])
+        return log_in(
+            cls(running, running.facts["console_url"]), running.facts["logins"]["owner"]
+        )
 
     def fund(self, store: str, pesewas: int, reason: str) -> None:
         """Put money into a store's wallet, less than the amount the console asks about twice."""
         form = [
             (name, value)
-            for name, value in form_of(self.get(f"/stores/{store}").text, f"/stores/{store}/fund")
+            for name, value in form_of(
+                self.get(f"/stores/{store}").text, f"/stores/{store}/fund"
+            )
             if name not in ("amount", "reason")
         ]
         form += [("amount", f"{pesewas / 100:.2f}"), ("reason", reason)]
@@ -205,7 +250,9 @@ def log_in(visitor: V, login: dict[str, str]) -> V:
     ]
     form += [("email", login["email"]), ("password", login["password"])]
     deadline = time.monotonic() + BUSY_S
-    while (answer := visitor.post("/login", form)).status == 503 and time.monotonic() < deadline:
+    while (
+        answer := visitor.post("/login", form)
+    ).status == 503 and time.monotonic() < deadline:
         time.sleep(AGAIN_S)
     must(
         answer.status == 303,
@@ -214,7 +261,9 @@ def log_in(visitor: V, login: dict[str, str]) -> V:
     return visitor
 
 
-def have_money_for(running: Running, agent: Agent, store: str, orders: int, bundle: Bundle) -> None:
+def have_money_for(
+    running: Running, agent: Agent, store: str, orders: int, bundle: Bundle
+) -> None:
     """See to it that the store's wallet pays for so many orders: the owner funds what earlier
     journeys spent."""
     missing = orders * agent.costs()[bundle.bundle_id] - agent.wallet_pesewas()
@@ -274,7 +323,9 @@ class _Forms(HTMLParser):
             self.forms.append((told.get("action", ""), []))
         elif tag == "input" and self._inside and "name" in told:
             is_sent = told.get("type") not in ("radio", "checkbox") or "checked" in told
-            self.forms[-1][1].extend([(told["name"], told.get("value", ""))] if is_sent else [])
+            self.forms[-1][1].extend(
+                [(told["name"], told.get("value", ""))] if is_sent else []
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -50,7 +50,9 @@ class Running:
     def pids(self, kind: str) -> list[int]:
         """The processes of a kind as of now: `up` rewrites the file when one is replaced."""
         try:
-            found: list[int] = json.loads((self.instance / "ready.json").read_text())["pids"][kind]
+            found: list[int] = json.loads((self.instance / "ready.json").read_text())[
+                "pids"
+            ][kind]
         except ValueError:
             return []
         return found
@@ -66,7 +68,9 @@ class Running:
     @property
     def time_scale(self) -> float:
         """How many times faster durations run, as the web processes themselves were told."""
-        told = psutil.Process(self.pids("web")[0]).environ().get("MAKOLA_TIME_SCALE", "")
+        told = (
+            psutil.Process(self.pids("web")[0]).environ().get("MAKOLA_TIME_SCALE", "")
+        )
         return float(told or 1)
 
     def say(self, text: str) -> None:

@@ -41,7 +41,9 @@ class Supplier:
 
     def in_flight(self) -> list[dict[str, Any]]:
         """Requests held open now."""
-        held: list[dict[str, Any]] = self._asked(self._http.get("/sandbox/inflight"))["inflight"]
+        held: list[dict[str, Any]] = self._asked(self._http.get("/sandbox/inflight"))[
+            "inflight"
+        ]
         return held
 
     def plan(self, *faults: dict[str, Any]) -> None:
@@ -50,11 +52,17 @@ class Supplier:
 
     def plan_with(self, faults: Sequence[dict[str, Any]], seed: int) -> None:
         """Replace the plan of faults; its draws come from the seed."""
-        self._asked(self._http.post("/sandbox/faults", json={"plan": list(faults), "seed": seed}))
+        self._asked(
+            self._http.post(
+                "/sandbox/faults", json={"plan": list(faults), "seed": seed}
+            )
+        )
 
     def release(self, reference: str) -> None:
         """Let a held request go on."""
-        said = self._asked(self._http.post("/sandbox/release", json={"reference": reference}))
+        said = self._asked(
+            self._http.post("/sandbox/release", json={"reference": reference})
+        )
         must(
             said["released"] == 1,
             f"the sandbox released {said['released']} requests of one reference",
@@ -108,7 +116,9 @@ class Supplier:
             if line.endswith("}")
         ]
         return [
-            line for line in lines if line["kind"] == "charge" and line["reference"] in references
+            line
+            for line in lines
+            if line["kind"] == "charge" and line["reference"] in references
         ]
 
     def charges_to(self, number: str) -> int:
@@ -117,7 +127,9 @@ class Supplier:
 
     def webhooks_of(self, reference: str) -> list[dict[str, Any]]:
         """The sandbox's log of webhooks about one order."""
-        return [line for line in self.state()["webhooks"] if line["reference"] == reference]
+        return [
+            line for line in self.state()["webhooks"] if line["reference"] == reference
+        ]
 
     @staticmethod
     def _asked(answer: httpx.Response) -> dict[str, Any]:

@@ -24,7 +24,9 @@ class Answer:
 
     @property
     def location(self) -> str:
-        return next((value for name, value in self.headers if name.lower() == "location"), "")
+        return next(
+            (value for name, value in self.headers if name.lower() == "location"), ""
+        )
 
     @property
     def is_refusal(self) -> bool:
@@ -91,7 +93,10 @@ def at_once(calls: Sequence[Call]) -> list[Answer]:
             barrier.abort()
             answers[number] = error
 
-    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
+    threads = [
+        threading.Thread(target=run, args=pair, daemon=True)
+        for pair in enumerate(calls)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

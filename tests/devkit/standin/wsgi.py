@@ -26,7 +26,9 @@ import http_server.cli
 def create_app() -> Flask:
     """An app with `/healthz` and the commands that `up` calls."""
     if "DATABASE_ADMIN_URL" in os.environ and "db" not in sys.argv:
-        raise RuntimeError("the owner's address reached a program that does not migrate")
+        raise RuntimeError(
+            "the owner's address reached a program that does not migrate"
+        )
     app = Flask(__name__)
     app.get("/healthz")(lambda: "ok")
     app.extensions["http_server"] = http_server.Rules(
@@ -38,13 +40,19 @@ def create_app() -> Flask:
     http_server.cli.register(app)
     group = AppGroup("db")
     group.command("upgrade")(upgrade)
-    for command in (group, click.command("seed")(seed), click.command("supervise")(supervise)):
+    for command in (
+        group,
+        click.command("seed")(seed),
+        click.command("supervise")(supervise),
+    ):
         app.cli.add_command(command)
     return app
 
 
 def upgrade() -> None:
-    with psycopg.connect(os.environ["DATABASE_ADMIN_URL"], autocommit=True) as connection:
+    with psycopg.connect(
+        os.environ["DATABASE_ADMIN_URL"], autocommit=True
+    ) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS runs (said text)")
         connection.execute("GRANT SELECT, INSERT ON runs TO makola_platform")
 
@@ -58,7 +66,9 @@ def seed(demo: bool, owner_only: bool, passwords_file: Path) -> None:
     people = json.loads(passwords_file.read_text())
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         said = "demo" if demo else "owner only" if owner_only else "nothing"
-        connection.execute("INSERT INTO runs VALUES (%s)", (f"{said} {people['owner']['email']}",))
+        connection.execute(
+            "INSERT INTO runs VALUES (%s)", (f"{said} {people['owner']['email']}",)
+        )
 
 
 @click.option("--pids-file", type=click.Path(path_type=Path))
@@ -71,9 +81,13 @@ def supervise(pids_file: Path) -> None:
     written = None
     while not stopping:
         running = [
-            (kind, p if p.poll() is None else subprocess.Popen(sleeper)) for kind, p in running
+            (kind, p if p.poll() is None else subprocess.Popen(sleeper))
+            for kind, p in running
         ]
-        named = {kind: [p.pid for k, p in running if k == kind] for kind in ("relay", "worker")}
+        named = {
+            kind: [p.pid for k, p in running if k == kind]
+            for kind in ("relay", "worker")
+        }
         if named != written:
             pids_file.with_suffix(".new").write_text(
                 json.dumps(named | {"supervise": [os.getpid()]})

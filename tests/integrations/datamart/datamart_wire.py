@@ -23,7 +23,9 @@ REQUEST = PurchaseRequest(REF, "YELLOW", "2GB", "+233241234567")
 HTML = "<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
-def mart(answer: Any, records: list[CallRecord] | None = None, **options: Any) -> DataMart:
+def mart(
+    answer: Any, records: list[CallRecord] | None = None, **options: Any
+) -> DataMart:
     """A client whose wire answers with `answer`: a response, an exception, or a function of the
     request."""
 
@@ -36,7 +38,9 @@ def mart(answer: Any, records: list[CallRecord] | None = None, **options: Any) -
 
     options.setdefault("transport", httpx.MockTransport(handler))
     on_call = records.append if records is not None else None
-    return DataMart("http://supplier.test/api", KEY, SECRET, on_call=on_call, clock=now, **options)
+    return DataMart(
+        "http://supplier.test/api", KEY, SECRET, on_call=on_call, clock=now, **options
+    )
 
 
 def now() -> datetime:
@@ -58,7 +62,9 @@ def refusal(status: int, code: str | None = None, **error: Any) -> httpx.Respons
 
 def raw(status: int, content: str | bytes = "", **headers: str) -> httpx.Response:
     return httpx.Response(
-        status, content=content, headers={name.replace("_", "-"): v for name, v in headers.items()}
+        status,
+        content=content,
+        headers={name.replace("_", "-"): v for name, v in headers.items()},
     )
 
 

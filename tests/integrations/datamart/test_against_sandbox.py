@@ -54,12 +54,18 @@ class Pair:
     """A supplier, our client on it, and the supplier's own books."""
 
     def __init__(
-        self, supplier: app.Supplier, address: str = "http://127.0.0.1/api", **options: Any
+        self,
+        supplier: app.Supplier,
+        address: str = "http://127.0.0.1/api",
+        **options: Any,
     ) -> None:
         self.supplier = supplier
         self.records: list[CallRecord] = []
         options.setdefault("transport", httpx.WSGITransport(app=supplier))
-        options = {"clock": lambda: datetime.now(UTC), "on_call": self.records.append} | options
+        options = {
+            "clock": lambda: datetime.now(UTC),
+            "on_call": self.records.append,
+        } | options
         self.client = DataMart(address, DEFAULT_KEY, DEFAULT_SECRET, **options)
 
     def charges(self) -> list[str]:
@@ -87,9 +93,15 @@ Make = Callable[..., Pair]
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Pair] = []
 
-    def build(profile: str, *, wallet_pesewas: int = WALLET_PESEWAS, **knobs: Any) -> Pair:
-        store = Store(tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas)
-        made.append(Pair(app.create_sandbox(store, profile, dropped=httpx.ReadError, **knobs)))
+    def build(
+        profile: str, *, wallet_pesewas: int = WALLET_PESEWAS, **knobs: Any
+    ) -> Pair:
+        store = Store(
+            tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas
+        )
+        made.append(
+            Pair(app.create_sandbox(store, profile, dropped=httpx.ReadError, **knobs))
+        )
         return made[-1]
 
     yield build
@@ -117,7 +129,11 @@ def test_purchase(pair: Pair) -> None:
     assert (said.status, said.raw_status) == (
         ("processing", "completed") if forwarding else ("pending", "pending")
     )
-    assert (said.order_ref, said.recipient, said.amount_pesewas) == (REF, "0241234567", 900)
+    assert (said.order_ref, said.recipient, said.amount_pesewas) == (
+        REF,
+        "0241234567",
+        900,
+    )
     assert said.balance_after_pesewas == WALLET_PESEWAS - 900
     assert said.supplier_ref and len(said.supplier_ref) == 24
     assert not said.needs_person
@@ -130,9 +146,15 @@ def test_status(pair: Pair) -> None:
     assert isinstance(bought, Accepted)
     said = pair.client.status(REF)
     assert isinstance(said, Found)
-    assert said.status == ("completed" if profile_of(pair) == "forwarding" else "pending")
+    assert said.status == (
+        "completed" if profile_of(pair) == "forwarding" else "pending"
+    )
     assert (said.order_ref, said.supplier_ref) == (REF, bought.supplier_ref)
-    assert (said.amount_pesewas, said.recipient, said.capacity) == (900, "0241234567", "2GB")
+    assert (said.amount_pesewas, said.recipient, said.capacity) == (
+        900,
+        "0241234567",
+        "2GB",
+    )
     assert said.failure_reason is None
 
 
@@ -154,7 +176,10 @@ def test_balance(pair: Pair) -> None:
 def test_float_noise_costs_no_pesewa(make: Make) -> None:
     pair = make("documented", float_noise="always")
     said = pair.client.submit(REQUEST)
-    assert isinstance(said, Accepted) and said.balance_after_pesewas == WALLET_PESEWAS - 900
+    assert (
+        isinstance(said, Accepted)
+        and said.balance_after_pesewas == WALLET_PESEWAS - 900
+    )
     assert pair.client.balance() == Balance(WALLET_PESEWAS - 900)
 
 
@@ -163,7 +188,9 @@ def test_offers(pair: Pair) -> None:
     assert isinstance(said, Listing)
     networks = {"mtn", "telecel", "at"} if profile_of(pair) == "documented" else {"mtn"}
     assert {offer.network for offer in said.offers} == networks
-    assert pair.records[-1].note == "", "the sandbox lists a product that we would not sell"
+    assert pair.records[-1].note == "", (
+        "the sandbox lists a product that we would not sell"
+    )
     two = next(offer for offer in said.offers if offer.product_code == "YELLOW_2GB")
     assert (two.product_name, two.capacity, two.mb, two.validity, two.cost_pesewas) == (
         "YELLOW",
@@ -183,12 +210,16 @@ def test_every_offer_can_be_bought_at_its_price(pair: Pair) -> None:
             f"MK-OFFER-{number:04}", offer.product_name, offer.capacity, "+233241234567"
         )
         bought = pair.client.submit(request)
-        assert isinstance(bought, Accepted) and bought.amount_pesewas == offer.cost_pesewas, offer
+        assert (
+            isinstance(bought, Accepted) and bought.amount_pesewas == offer.cost_pesewas
+        ), offer
 
 
 def test_capacities(pair: Pair) -> None:
     said = pair.client.capacities()
-    assert isinstance(said, tuple) and all(isinstance(line, CapacityLine) for line in said)
+    assert isinstance(said, tuple) and all(
+        isinstance(line, CapacityLine) for line in said
+    )
     sizes = {line.capacity: line.products for line in said}
     assert ("YELLOW", "30 days", 900) in sizes["2GB"]
     gone = profile_of(pair) != "documented"
@@ -211,7 +242,9 @@ def test_account(pair: Pair) -> None:
     assert isinstance(said, Account)
     assert (said.name, said.role, said.status) == ("Sandbox Shop", "dealer", "active")
     assert said.balance_pesewas == WALLET_PESEWAS and said.webhook_url == ""
-    assert said.supported_networks == (("YELLO",) if profile_of(pair) == "forwarding" else ())
+    assert said.supported_networks == (
+        ("YELLO",) if profile_of(pair) == "forwarding" else ()
+    )
 
 
 def test_list(pair: Pair) -> None:
@@ -246,7 +279,9 @@ def test_webhook_address(pair: Pair) -> None:
     account = pair.client.account()
     assert isinstance(account, Account) and account.webhook_url == nobody
     assert pair.client.test_webhook() is True
-    assert pair.client.set_webhook("nonsense") == NoAnswer("broken", "http_400_INVALID_URL")
+    assert pair.client.set_webhook("nonsense") == NoAnswer(
+        "broken", "http_400_INVALID_URL"
+    )
 
 
 # -- bulk
@@ -270,9 +305,14 @@ def test_bulk(pair: Pair) -> None:
             replace(SECOND, order_ref=f"MK-B{number}"),
         ]
         said = in_bulk(pair, lines)
-        assert [line.order_ref for line in said.lines] == [line.order_ref for line in lines]
+        assert [line.order_ref for line in said.lines] == [
+            line.order_ref for line in lines
+        ]
         assert all(isinstance(line.result, Accepted) for line in said.lines), said
-        assert said.balance_after_pesewas == pair.supplier.sandbox.store.account().balance_pesewas
+        assert (
+            said.balance_after_pesewas
+            == pair.supplier.sandbox.store.account().balance_pesewas
+        )
     assert pair.charges() == ["MK-A0", "MK-B0", "MK-A1", "MK-B1"]
     paths = [kept.path for kept in pair.records]
     if profile_of(pair) == "documented":
@@ -325,7 +365,9 @@ def test_bulk_for_which_the_wallet_is_too_small(make: Make) -> None:
 def test_bulk_with_a_duplicate_among_its_lines(pair: Pair) -> None:
     """Nobody is told "bought" who was not, and nobody "refused" for the sake of another line."""
     pair.client.submit(SECOND)
-    third = replace(REQUEST, order_ref="MK-0000000003", recipient_msisdn="+233591234567")
+    third = replace(
+        REQUEST, order_ref="MK-0000000003", recipient_msisdn="+233591234567"
+    )
     said = in_bulk(pair, [REQUEST, SECOND, third])
     first, second, last = (line.result for line in said.lines)
     assert isinstance(first, Accepted)
@@ -341,7 +383,9 @@ def test_bulk_of_duplicates_only(make: Make) -> None:
     pair = make("published")
     pair.client.submit(REQUEST)
     (line,) = in_bulk(pair, [REQUEST]).lines
-    assert isinstance(line.result, Rejected) and line.result.kind == "duplicate_reference"
+    assert (
+        isinstance(line.result, Rejected) and line.result.kind == "duplicate_reference"
+    )
     assert pair.charges() == [REF]
 
 
@@ -460,7 +504,9 @@ def test_rate_limit(pair: Pair) -> None:
 
 # -- faults
 
-CHARGED = {name for name in faults.AFTER if name not in ("hold_after", "hang_after", "trickle")}
+CHARGED = {
+    name for name in faults.AFTER if name not in ("hold_after", "hang_after", "trickle")
+}
 UNCHARGED = {
     "drop_before",
     "reset_before",
@@ -472,7 +518,9 @@ UNCHARGED = {
 
 
 @pytest.mark.parametrize("fault", sorted(CHARGED | UNCHARGED))
-def test_fault_leaves_the_purchase_unknown_and_the_lookup_tells(make: Make, fault: str) -> None:
+def test_fault_leaves_the_purchase_unknown_and_the_lookup_tells(
+    make: Make, fault: str
+) -> None:
     pair = make("published")
     pair.plan(fault)
     assert isinstance(pair.client.submit(REQUEST), Unknown)
@@ -569,8 +617,12 @@ class JobTimeout(Exception):
     """Like the queue's own: an ordinary exception."""
 
 
-@pytest.mark.parametrize(("fault", "charged"), [("hold_before", False), ("hold_after", True)])
-def test_job_timeout_in_the_middle_of_a_call(live: Pair, fault: str, charged: bool) -> None:
+@pytest.mark.parametrize(
+    ("fault", "charged"), [("hold_before", False), ("hold_after", True)]
+)
+def test_job_timeout_in_the_middle_of_a_call(
+    live: Pair, fault: str, charged: bool
+) -> None:
     """The signal lands inside the read; it flies on, and the record says that nobody knows."""
 
     def ring(*_: Any) -> None:
@@ -607,7 +659,9 @@ def test_webhook_as_the_sandbox_signs_it(
     make: Make, profile: str, kind: str, verified: str | None
 ) -> None:
     pair = make(profile, signature_key=kind, webhook_on_status_change=True)
-    account = replace(pair.supplier.sandbox.store.account(), webhook_url="http://127.0.0.1:9/")
+    account = replace(
+        pair.supplier.sandbox.store.account(), webhook_url="http://127.0.0.1:9/"
+    )
     payload = {
         "reference": REF,
         "old_status": "pending",
@@ -624,5 +678,7 @@ def test_webhook_as_the_sandbox_signs_it(
         "completed",
     )
     assert news.verified_by == verified
-    changed = pair.client.read_event(text.replace("successful", "failed").encode(), headers)
+    changed = pair.client.read_event(
+        text.replace("successful", "failed").encode(), headers
+    )
     assert changed.verified_by is None

@@ -36,7 +36,16 @@ LEAF = some.one_of(
     some.floats(),
     some.text(max_size=20),
     some.sampled_from(
-        [REF, "pending", "failed", "0241234567", "TRANSACTION_NOT_FOUND", "1e999", "\ud800", "\x00"]
+        [
+            REF,
+            "pending",
+            "failed",
+            "0241234567",
+            "TRANSACTION_NOT_FOUND",
+            "1e999",
+            "\ud800",
+            "\x00",
+        ]
     ),
 )
 NAMES = some.sampled_from(
@@ -73,7 +82,14 @@ NAMES = some.sampled_from(
         "price",
         "product_code",
     ]
-    + ["validity", "created_at", "new_status", "webhookUrl", "supported_networks", "test_status"]
+    + [
+        "validity",
+        "created_at",
+        "new_status",
+        "webhookUrl",
+        "supported_networks",
+        "test_status",
+    ]
 )
 VALUE = some.recursive(
     LEAF,
@@ -97,7 +113,9 @@ BODY = some.one_of(
     some.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")),
     VALUE.map(written),
     ENVELOPE.map(written),
-    some.dictionaries(NAMES, VALUE).map(lambda data: written({"success": True, "data": data})),
+    some.dictionaries(NAMES, VALUE).map(
+        lambda data: written({"success": True, "data": data})
+    ),
 )
 HEADERS = some.dictionaries(
     some.sampled_from(["Retry-After", "Location", "Content-Type", "X-RateLimit-Reset"]),
@@ -114,7 +132,11 @@ def answer(status: int, body: bytes, headers: dict[str, str]) -> httpx.Response:
 @example(201, written({"success": True, "data": bought()}), {})
 @example(
     201,
-    b'{"success":true,"data":{"reference":"' + REF.encode() + b'","amount":1' + b"0" * 5000 + b"}}",
+    b'{"success":true,"data":{"reference":"'
+    + REF.encode()
+    + b'","amount":1'
+    + b"0" * 5000
+    + b"}}",
     {},
 )
 @example(400, b"[" * 100_000, {})
@@ -141,7 +163,10 @@ def test_lookup(status: int, body: bytes, headers: dict[str, str]) -> None:
     said = mart(answer(status, body, headers)).status(REF)
     assert isinstance(said, (Found, Absent, NoAnswer))
     if isinstance(said, Absent):
-        assert status == 404 and json.loads(body)["error"]["code"] == "TRANSACTION_NOT_FOUND"
+        assert (
+            status == 404
+            and json.loads(body)["error"]["code"] == "TRANSACTION_NOT_FOUND"
+        )
     if isinstance(said, Found):
         assert 200 <= status < 300 and json.loads(body)["data"]["reference"] == REF
 
@@ -150,7 +175,9 @@ def test_lookup(status: int, body: bytes, headers: dict[str, str]) -> None:
 @given(STATUS, BODY)
 def test_bulk(status: int, body: bytes) -> None:
     said = mart(answer(status, body, {})).submit_bulk([REQUEST], "MKB-1")
-    assert isinstance(said, BulkResult) and [line.order_ref for line in said.lines] == [REF]
+    assert isinstance(said, BulkResult) and [line.order_ref for line in said.lines] == [
+        REF
+    ]
 
 
 @QUICK
@@ -173,8 +200,18 @@ def test_reads(status: int, body: bytes) -> None:
 @QUICK
 @given(BODY, some.dictionaries(some.text(max_size=10), some.text(max_size=70)))
 def test_webhook(body: bytes, headers: dict[str, str]) -> None:
-    modes = ("platform_data_secret", "platform_data_key", "body_secret", "static_token", "none")
-    keys = {"webhook_data_key": "a", "webhook_body_secret": "b", "webhook_static_token": "c-token"}
+    modes = (
+        "platform_data_secret",
+        "platform_data_key",
+        "body_secret",
+        "static_token",
+        "none",
+    )
+    keys = {
+        "webhook_data_key": "a",
+        "webhook_body_secret": "b",
+        "webhook_static_token": "c-token",
+    }
     news = mart(None, webhook_modes=modes, **keys).read_event(body, headers)
     assert news.verified_by is None
     for value in (news.event, news.order_ref, news.raw_status):

@@ -21,7 +21,8 @@ from integrations.ports import (
 
 A = PurchaseRequest("MK-AAAAAAAAAA", "YELLOW", "1GB", "+233241234567")
 B = PurchaseRequest("MK-BBBBBBBBBB", "YELLOW", "2GB", "+233551234567")
-C = PurchaseRequest("MK-CCCCCCCCCC", "YELLOW", "2GB", "+233551234567")  # number and size of B
+# number and size of B
+C = PurchaseRequest("MK-CCCCCCCCCC", "YELLOW", "2GB", "+233551234567")
 BATCH = "MKB-19"
 
 
@@ -42,7 +43,8 @@ def done(request: PurchaseRequest, **changes: Any) -> dict[str, Any]:
 def failed(request: PurchaseRequest, error: Any, **changes: Any) -> dict[str, Any]:
     """A failed line as the manual generation writes it: without a reference."""
     return (
-        done(request, reference=None, transaction_id=None, status="failed", error=error) | changes
+        done(request, reference=None, transaction_id=None, status="failed", error=error)
+        | changes
     )
 
 
@@ -117,7 +119,15 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
     ),
     "failed, number spelled otherwise": (
         batch(
-            [], [failed(A, "Duplicate reference", beneficiary="+233 24 123 4567", capacity="1gb")]
+            [],
+            [
+                failed(
+                    A,
+                    "Duplicate reference",
+                    beneficiary="+233 24 123 4567",
+                    capacity="1gb",
+                )
+            ],
         ),
         [A],
         [DUPLICATE],
@@ -154,7 +164,11 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [A],
         [Unknown("line_failed: Transaction aborted: duplicate reference")],
     ),
-    "failed without a reason": (batch([], [failed(A, None)]), [A], [Unknown("line_failed: ")]),
+    "failed without a reason": (
+        batch([], [failed(A, None)]),
+        [A],
+        [Unknown("line_failed: ")],
+    ),
     "all failed": (
         refusal(
             400,
@@ -177,7 +191,11 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [A, B],
         [invalid("PRODUCT_NOT_FOUND"), INNOCENT],
     ),
-    "refused, no index": (refusal(400, "INVALID_PHONE_NUMBER"), [A, B], [INNOCENT, INNOCENT]),
+    "refused, no index": (
+        refusal(400, "INVALID_PHONE_NUMBER"),
+        [A, B],
+        [INNOCENT, INNOCENT],
+    ),
     "refused, no index, one line": (
         refusal(400, "INVALID_PHONE_NUMBER"),
         [A],
@@ -212,16 +230,32 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         ]
         * 2,
     ),
-    "401": (refusal(401), [A, B], [Rejected("credentials", "HTTP_401", "about None")] * 2),
+    "401": (
+        refusal(401),
+        [A, B],
+        [Rejected("credentials", "HTTP_401", "about None")] * 2,
+    ),
     "429": (
         raw(429, "API rate limit exceeded", retry_after="7"),
         [A, B],
         [NotSent("http_429", 7.0, True)] * 2,
     ),
-    "path gone": (refusal(404, "ENDPOINT_NOT_FOUND"), [A, B], [NotSent("bulk_moved")] * 2),
-    "not connected": (httpx.ConnectError("no"), [A, B], [NotSent("connect_error: no")] * 2),
+    "path gone": (
+        refusal(404, "ENDPOINT_NOT_FOUND"),
+        [A, B],
+        [NotSent("bulk_moved")] * 2,
+    ),
+    "not connected": (
+        httpx.ConnectError("no"),
+        [A, B],
+        [NotSent("connect_error: no")] * 2,
+    ),
     # unclear: each line is looked up
-    "other batch": (batch([done(A)], bulk_reference=OTHER), [A], [Unknown("other_reference")]),
+    "other batch": (
+        batch([done(A)], bulk_reference=OTHER),
+        [A],
+        [Unknown("other_reference")],
+    ),
     "batch not named": (batch([done(A)], bulk_reference=None), [A], [took(A)]),
     "500": (
         refusal(500, "BULK_PROCESSING_ERROR"),
@@ -236,7 +270,10 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
     "refused in other words, named": (
         refusal(400, "OUT_OF_STOCK", order_index=1),
         [A, B],
-        [Unknown("http_400_OUT_OF_STOCK"), Unknown("http_400_OUT_OF_STOCK", about_catalogue=True)],
+        [
+            Unknown("http_400_OUT_OF_STOCK"),
+            Unknown("http_400_OUT_OF_STOCK", about_catalogue=True),
+        ],
     ),
     "refused in other words, not named": (
         refusal(400, "OUT_OF_STOCK"),
@@ -249,8 +286,16 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
         [Unknown("http_400_OUT_OF_STOCK", about_catalogue=True)],
     ),
     "502": (raw(502, HTML), [A, B], [Unknown("http_502_not_json")] * 2),
-    "cut": (raw(201, batch([done(A)]).content[:-9]), [A], [Unknown("http_201_not_json")]),
-    "without data": (raw(201, '{"success":true}'), [A], [Unknown("success_without_data")]),
+    "cut": (
+        raw(201, batch([done(A)]).content[:-9]),
+        [A],
+        [Unknown("http_201_not_json")],
+    ),
+    "without data": (
+        raw(201, '{"success":true}'),
+        [A],
+        [Unknown("success_without_data")],
+    ),
     "timeout": (httpx.ReadTimeout("slow"), [A, B], [Unknown("read_timeout")] * 2),
     "404 of the host": (
         raw(404, '{"success":false,"message":"x","path":"/"}'),
@@ -261,9 +306,13 @@ ROWS: dict[str, tuple[Any, list[PurchaseRequest], list[SubmitResult]]] = {
 
 
 @pytest.mark.parametrize(("answer", "requests", "results"), ROWS.values(), ids=ROWS)
-def test_bulk(answer: Any, requests: list[PurchaseRequest], results: list[SubmitResult]) -> None:
+def test_bulk(
+    answer: Any, requests: list[PurchaseRequest], results: list[SubmitResult]
+) -> None:
     said = mart(answer).submit_bulk(requests, BATCH)
-    assert [line.order_ref for line in said.lines] == [request.order_ref for request in requests]
+    assert [line.order_ref for line in said.lines] == [
+        request.order_ref for request in requests
+    ]
     assert [line.result for line in said.lines] == results
 
 
@@ -321,7 +370,9 @@ def paths_of(existing: set[str]) -> tuple[list[str], Any]:
         (set(), ["/v1/bulk", "/v1/purchase/bulk", "/v1/bulk"]),
     ],
 )
-def test_path_that_works_is_remembered(existing: set[str], asked_for: list[str]) -> None:
+def test_path_that_works_is_remembered(
+    existing: set[str], asked_for: list[str]
+) -> None:
     asked, answer = paths_of(existing)
     client = mart(answer)
     said = [client.submit_bulk([A], BATCH).lines[0].result for _ in range(3)]
@@ -330,7 +381,11 @@ def test_path_that_works_is_remembered(existing: set[str], asked_for: list[str])
     if not existing:
         assert said == [moved, gone, gone]
     else:
-        assert [one == moved for one in said] == ["/v1/bulk" not in existing, False, False]
+        assert [one == moved for one in said] == [
+            "/v1/bulk" not in existing,
+            False,
+            False,
+        ]
 
 
 def test_path_is_found_again_after_the_supplier_moved_back() -> None:
@@ -372,7 +427,9 @@ def test_a_line_no_supplier_could_take_stays_here() -> None:
     seen: list[Any] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append([order["reference"] for order in json.loads(request.content)["orders"]])
+        seen.append(
+            [order["reference"] for order in json.loads(request.content)["orders"]]
+        )
         return batch([done(B)])
 
     bad = PurchaseRequest(A.order_ref, "YELLOW", "1", "+233241234567")
@@ -393,7 +450,9 @@ def line(number: int) -> PurchaseRequest:
 
 
 @pytest.mark.parametrize(
-    "requests", [[], [line(n) for n in range(11)], [A, A]], ids=["none", "eleven", "twice"]
+    "requests",
+    [[], [line(n) for n in range(11)], [A, A]],
+    ids=["none", "eleven", "twice"],
 )
 def test_refused_before_the_wire(requests: list[PurchaseRequest]) -> None:
     with pytest.raises(ValueError, match="1 to 10 lines"):

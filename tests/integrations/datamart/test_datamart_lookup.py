@@ -41,13 +41,18 @@ ROWS: dict[str, tuple[Any, Any]] = {
     ),
     "failed with reason": (
         ok(record(status="failed", failure_reason="Network down")),
-        replace(SENT, status="failed", raw_status="failed", failure_reason="Network down"),
+        replace(
+            SENT, status="failed", raw_status="failed", failure_reason="Network down"
+        ),
     ),
     "failed without reason": (
         ok(record(status="failed")),
         replace(SENT, status="failed", raw_status="failed"),
     ),
-    "queued again, the old reason lingers": (ok(record(failure_reason="Network down")), SENT),
+    "queued again, the old reason lingers": (
+        ok(record(failure_reason="Network down")),
+        SENT,
+    ),
     "reversed": (
         ok(record(status="reversed")),
         replace(SENT, status="refunded", raw_status="reversed"),
@@ -60,7 +65,10 @@ ROWS: dict[str, tuple[Any, Any]] = {
         ok(record(status="lost")),
         replace(SENT, raw_status="lost", needs_person=True),
     ),
-    "word missing": (ok(record(status=None)), replace(SENT, raw_status="", needs_person=True)),
+    "word missing": (
+        ok(record(status=None)),
+        replace(SENT, raw_status="", needs_person=True),
+    ),
     "product name missing": (ok(record(product={"capacity": "2GB"})), SENT),
     "product missing": (ok(record(product=None)), replace(SENT, capacity=None)),
     "product as text": (ok(record(product="YELLOW")), replace(SENT, capacity=None)),
@@ -71,7 +79,10 @@ ROWS: dict[str, tuple[Any, Any]] = {
     ),
     # the supplier's own "not found"
     "not found": (refusal(404, "TRANSACTION_NOT_FOUND", reference=REF), Absent(REF)),
-    "not found, reference omitted": (refusal(404, "TRANSACTION_NOT_FOUND"), Absent(REF)),
+    "not found, reference omitted": (
+        refusal(404, "TRANSACTION_NOT_FOUND"),
+        Absent(REF),
+    ),
     # no information
     "not found of another": (
         refusal(404, "TRANSACTION_NOT_FOUND", reference=OTHER),
@@ -86,17 +97,28 @@ ROWS: dict[str, tuple[Any, Any]] = {
         NoAnswer("broken", "http_500_TRANSACTION_NOT_FOUND"),
     ),
     "not found called success": (
-        httpx.Response(404, json={"success": True, "error": {"code": "TRANSACTION_NOT_FOUND"}}),
+        httpx.Response(
+            404, json={"success": True, "error": {"code": "TRANSACTION_NOT_FOUND"}}
+        ),
         NoAnswer("unclear", "http_404_success_without_data"),
     ),
-    "somebody else's order": (ok(record(reference=OTHER)), NoAnswer("unclear", "other_reference")),
+    "somebody else's order": (
+        ok(record(reference=OTHER)),
+        NoAnswer("unclear", "other_reference"),
+    ),
     "no reference": (ok(record(reference=None)), replace(SENT, unnamed=NAMELESS)),
-    "a reference for nothing": (ok(record(reference=" n/a ")), replace(SENT, unnamed=NAMELESS)),
+    "a reference for nothing": (
+        ok(record(reference=" n/a ")),
+        replace(SENT, unnamed=NAMELESS),
+    ),
     "our reference, its middle hidden": (
         ok(record(reference=f"{REF[:3]}****{REF[-4:]}")),
         replace(SENT, unnamed=NAMELESS),
     ),
-    "our reference, all hidden": (ok(record(reference="••••")), replace(SENT, unnamed=NAMELESS)),
+    "our reference, all hidden": (
+        ok(record(reference="••••")),
+        replace(SENT, unnamed=NAMELESS),
+    ),
     "another's reference, its middle hidden": (
         ok(record(reference=f"{REF[:3]}****!{REF[-4:]}")),
         NoAnswer("unclear", "other_reference"),
@@ -113,14 +135,19 @@ ROWS: dict[str, tuple[Any, Any]] = {
         refusal(404, "TRANSACTION_NOT_FOUND", reference=f"{REF[:3]}****{REF[-4:]}"),
         NoAnswer("unclear", "no_reference"),
     ),
-    "reference as number": (ok(record(reference=7)), NoAnswer("unclear", "other_reference")),
+    "reference as number": (
+        ok(record(reference=7)),
+        NoAnswer("unclear", "other_reference"),
+    ),
     "the list instead": (ok({"transactions": []}), NoAnswer("unclear", "no_reference")),
     "endpoint gone": (
         refusal(404, "ENDPOINT_NOT_FOUND"),
         NoAnswer("endpoint_gone", "ENDPOINT_NOT_FOUND"),
     ),
     "404 of the host": (
-        httpx.Response(404, json={"success": False, "message": "Not found", "path": "/x"}),
+        httpx.Response(
+            404, json={"success": False, "message": "Not found", "path": "/x"}
+        ),
         NoAnswer("broken", "http_404_Not found"),
     ),
     "404 HTML": (raw(404, HTML), NoAnswer("unclear", "http_404_not_json")),
@@ -140,10 +167,16 @@ ROWS: dict[str, tuple[Any, Any]] = {
         raw(429, "API rate limit exceeded", retry_after="9"),
         NoAnswer("rate_limited", "http_429", 9.0),
     ),
-    "500": (refusal(500, "TRANSACTION_ERROR"), NoAnswer("broken", "http_500_TRANSACTION_ERROR")),
+    "500": (
+        refusal(500, "TRANSACTION_ERROR"),
+        NoAnswer("broken", "http_500_TRANSACTION_ERROR"),
+    ),
     "502 HTML": (raw(502, HTML), NoAnswer("broken", "http_502_not_json")),
     "503 empty": (raw(503), NoAnswer("broken", "http_503_empty")),
-    "200 cut": (raw(200, ok(record()).content[:-9]), NoAnswer("unclear", "http_200_not_json")),
+    "200 cut": (
+        raw(200, ok(record()).content[:-9]),
+        NoAnswer("unclear", "http_200_not_json"),
+    ),
     "200 HTML": (raw(200, HTML), NoAnswer("unclear", "http_200_not_json")),
     "200 empty": (raw(200), NoAnswer("unclear", "http_200_empty")),
     "200 without data": (
@@ -203,14 +236,27 @@ def test_list() -> None:
     (row,) = expect_rows(
         mart(ok({"transactions": [ENTRY], "pagination": {"page": 1}})).transactions()
     )
-    assert (row.order_ref, row.status, row.raw_status) == (REF, "completed", "successful")
-    assert (row.amount_pesewas, row.recipient, row.capacity) == (920, "0241234567", "2GB")
+    assert (row.order_ref, row.status, row.raw_status) == (
+        REF,
+        "completed",
+        "successful",
+    )
+    assert (row.amount_pesewas, row.recipient, row.capacity) == (
+        920,
+        "0241234567",
+        "2GB",
+    )
     assert row.created_at == datetime(2026, 2, 3, 9, 15, 26, 980_000, tzinfo=UTC)
 
 
 def test_list_leaves_out_and_names_what_has_no_reference() -> None:
     records: list[CallRecord] = []
-    listed = [ENTRY, {"status": "pending"}, 7, {"reference": OTHER, "created_at": "yesterday"}]
+    listed = [
+        ENTRY,
+        {"status": "pending"},
+        7,
+        {"reference": OTHER, "created_at": "yesterday"},
+    ]
     rows = expect_rows(mart(ok({"transactions": listed}), records).transactions())
     assert [row.order_ref for row in rows] == [REF, OTHER]
     assert rows[1].created_at is None and rows[1].status == "processing"
@@ -218,7 +264,9 @@ def test_list_leaves_out_and_names_what_has_no_reference() -> None:
 
 
 def test_empty_list_is_no_information() -> None:
-    assert mart(ok({"transactions": [], "pagination": {"total": 0}})).transactions() == ()
+    assert (
+        mart(ok({"transactions": [], "pagination": {"total": 0}})).transactions() == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +286,11 @@ def test_no_list(answer: httpx.Response, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "limit", "query"),
-    [(1, 20, "page=1&limit=20"), (0, 0, "page=1&limit=1"), (3, 5000, "page=3&limit=100")],
+    [
+        (1, 20, "page=1&limit=20"),
+        (0, 0, "page=1&limit=1"),
+        (3, 5000, "page=3&limit=100"),
+    ],
 )
 def test_list_asks_for_one_page(page: int, limit: int, query: str) -> None:
     seen: list[str] = []

@@ -8,7 +8,19 @@ from typing import Any
 
 import httpx
 import pytest
-from datamart_wire import HTML, KEY, OTHER, REF, REQUEST, SECRET, bought, mart, ok, raw, refusal
+from datamart_wire import (
+    HTML,
+    KEY,
+    OTHER,
+    REF,
+    REQUEST,
+    SECRET,
+    bought,
+    mart,
+    ok,
+    raw,
+    refusal,
+)
 
 from integrations.ports import Accepted, CallRecord, NotSent, Rejected, Unknown
 
@@ -39,7 +51,10 @@ ACCEPTED: dict[str, tuple[httpx.Response, Accepted]] = {
         ok(bought(status="successful"), 201),
         replace(TOOK, status="processing", raw_status="successful"),
     ),
-    "sent": (ok(bought(status="sent"), 201), replace(TOOK, status="processing", raw_status="sent")),
+    "sent": (
+        ok(bought(status="sent"), 201),
+        replace(TOOK, status="processing", raw_status="sent"),
+    ),
     "spelling of the word": (
         ok(bought(status=" PENDING "), 201),
         replace(TOOK, raw_status=" PENDING "),
@@ -69,8 +84,14 @@ ACCEPTED: dict[str, tuple[httpx.Response, Accepted]] = {
         replace(TOOK, balance_after_pesewas=499000),
     ),
     "amount as text": (ok(bought(amount="9.20"), 201), TOOK),
-    "amount nonsense": (ok(bought(amount="nine"), 201), replace(TOOK, amount_pesewas=None)),
-    "amount negative": (ok(bought(amount=-9.2), 201), replace(TOOK, amount_pesewas=None)),
+    "amount nonsense": (
+        ok(bought(amount="nine"), 201),
+        replace(TOOK, amount_pesewas=None),
+    ),
+    "amount negative": (
+        ok(bought(amount=-9.2), 201),
+        replace(TOOK, amount_pesewas=None),
+    ),
     "everything optional missing": (
         ok({"reference": REF, "status": "pending"}, 201),
         Accepted("pending", "pending", order_ref=REF),
@@ -98,17 +119,27 @@ NOT_SOLD = (
 
 OTHERS: dict[str, tuple[Any, Any]] = (
     {
-        f"{status} {code}": (refusal(status, code), Rejected("invalid", code, f"about {code}"))
+        f"{status} {code}": (
+            refusal(status, code),
+            Rejected("invalid", code, f"about {code}"),
+        )
         for status, code in INVALID
     }
     | {
-        f"{status} {code}": (refusal(status, code), Rejected("catalogue", code, f"about {code}"))
+        f"{status} {code}": (
+            refusal(status, code),
+            Rejected("catalogue", code, f"about {code}"),
+        )
         for status, code in NOT_SOLD
     }
     | {
         "insufficient": (
             refusal(
-                400, "INSUFFICIENT_BALANCE", required_amount=9.2, current_balance=1.1, shortage=8.1
+                400,
+                "INSUFFICIENT_BALANCE",
+                required_amount=9.2,
+                current_balance=1.1,
+                shortage=8.1,
             ),
             Rejected(
                 "insufficient_balance",
@@ -120,10 +151,20 @@ OTHERS: dict[str, tuple[Any, Any]] = (
         ),
         "duplicate": (
             refusal(400, "DUPLICATE_REFERENCE", reference=REF),
-            Rejected("duplicate_reference", "DUPLICATE_REFERENCE", "about DUPLICATE_REFERENCE"),
+            Rejected(
+                "duplicate_reference",
+                "DUPLICATE_REFERENCE",
+                "about DUPLICATE_REFERENCE",
+            ),
         ),
-        "401 short envelope": (refusal(401), Rejected("credentials", "HTTP_401", "about None")),
-        "403 webhook mismatch": (refusal(403), Rejected("credentials", "HTTP_403", "about None")),
+        "401 short envelope": (
+            refusal(401),
+            Rejected("credentials", "HTTP_401", "about None"),
+        ),
+        "403 webhook mismatch": (
+            refusal(403),
+            Rejected("credentials", "HTTP_403", "about None"),
+        ),
         "401 with a code": (
             refusal(401, "KEY_GONE"),
             Rejected("credentials", "KEY_GONE", "about KEY_GONE"),
@@ -141,7 +182,10 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             Rejected("credentials", "FORBIDDEN", "about FORBIDDEN"),
         ),
         # a rule that this one request broke
-        "403 rule": (refusal(403, "API_RULE_VIOLATION"), Unknown("http_403_API_RULE_VIOLATION")),
+        "403 rule": (
+            refusal(403, "API_RULE_VIOLATION"),
+            Unknown("http_403_API_RULE_VIOLATION"),
+        ),
         "403 largest size": (
             refusal(403, "MAX_GB_PER_ORDER"),
             Unknown("http_403_MAX_GB_PER_ORDER"),
@@ -168,17 +212,32 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             raw(429, "API rate limit exceeded"),
             NotSent("http_429", 60.0, True),
         ),
-        "429 with nonsense": (raw(429, retry_after="soon"), NotSent("http_429", 60.0, True)),
+        "429 with nonsense": (
+            raw(429, retry_after="soon"),
+            NotSent("http_429", 60.0, True),
+        ),
         "429 negative": (raw(429, retry_after="-4"), NotSent("http_429", 60.0, True)),
         "429 zero": (raw(429, retry_after="0"), NotSent("http_429", 1.0, True)),
-        "429 for a year": (raw(429, retry_after="31536000"), NotSent("http_429", 300.0, True)),
-        "429 with an envelope": (refusal(429, "RATE_LIMIT"), NotSent("http_429", 60.0, True)),
+        "429 for a year": (
+            raw(429, retry_after="31536000"),
+            NotSent("http_429", 300.0, True),
+        ),
+        "429 with an envelope": (
+            refusal(429, "RATE_LIMIT"),
+            NotSent("http_429", 60.0, True),
+        ),
         "endpoint gone": (
             refusal(404, "ENDPOINT_NOT_FOUND", endpoint="/v1/purchase"),
             NotSent("endpoint_gone"),
         ),
-        "refused connection": (httpx.ConnectError("refused"), NotSent("connect_error: refused")),
-        "connect timeout": (httpx.ConnectTimeout("slow"), NotSent("connect_timeout: slow")),
+        "refused connection": (
+            httpx.ConnectError("refused"),
+            NotSent("connect_error: refused"),
+        ),
+        "connect timeout": (
+            httpx.ConnectTimeout("slow"),
+            NotSent("connect_timeout: slow"),
+        ),
         "pool timeout": (httpx.PoolTimeout("full"), NotSent("pool_timeout: full")),
         # nobody knows
         "500 provider error": (
@@ -189,7 +248,10 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             refusal(500, "PROCESSING_ERROR"),
             Unknown("http_500_PROCESSING_ERROR"),
         ),
-        "500 internal": (refusal(500, "INTERNAL_ERROR"), Unknown("http_500_INTERNAL_ERROR")),
+        "500 internal": (
+            refusal(500, "INTERNAL_ERROR"),
+            Unknown("http_500_INTERNAL_ERROR"),
+        ),
         "500 purchase failed": (
             refusal(500, "PURCHASE_FAILED"),
             Unknown("http_500_PURCHASE_FAILED"),
@@ -218,7 +280,10 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             raw(201, '{"status":"success"}'),
             Unknown("http_201_no_envelope"),
         ),
-        "201 success as text": (raw(201, '{"success":"true"}'), Unknown("http_201_no_envelope")),
+        "201 success as text": (
+            raw(201, '{"success":"true"}'),
+            Unknown("http_201_no_envelope"),
+        ),
         "201 success as number": (
             raw(201, '{"success":1,"data":{}}'),
             Unknown("http_201_no_envelope"),
@@ -235,9 +300,15 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             raw(201, '{"success":true,"data":' + "[" * 100_000),
             Unknown("http_201_not_json"),
         ),
-        "201 success without data": (raw(201, '{"success":true}'), Unknown("success_without_data")),
+        "201 success without data": (
+            raw(201, '{"success":true}'),
+            Unknown("success_without_data"),
+        ),
         "201 data is a list": (ok([bought()], 201), Unknown("success_without_data")),
-        "201 for another order": (ok(bought(reference=OTHER), 201), Unknown("other_reference")),
+        "201 for another order": (
+            ok(bought(reference=OTHER), 201),
+            Unknown("other_reference"),
+        ),
         "201 without reference or number": (
             ok(bought(reference=None, beneficiary=None), 201),
             Unknown("no_reference"),
@@ -279,7 +350,8 @@ OTHERS: dict[str, tuple[Any, Any]] = (
         "404 HTML": (raw(404, HTML), Unknown("http_404_not_json")),
         "404 of the host": (
             httpx.Response(
-                404, json={"success": False, "message": "Not found", "path": "/v1/purchase"}
+                404,
+                json={"success": False, "message": "Not found", "path": "/v1/purchase"},
             ),
             Unknown("http_404_no_code"),
         ),
@@ -287,7 +359,10 @@ OTHERS: dict[str, tuple[Any, Any]] = (
             refusal(400, "ENDPOINT_NOT_FOUND"),
             Unknown("http_400_ENDPOINT_NOT_FOUND"),
         ),
-        "301": (raw(301, location="https://elsewhere.test/"), Unknown("http_301_empty")),
+        "301": (
+            raw(301, location="https://elsewhere.test/"),
+            Unknown("http_301_empty"),
+        ),
         "307": (raw(307, location="/api/v1/purchase"), Unknown("http_307_empty")),
         "302 with an envelope": (
             refusal(302, "DUPLICATE_REFERENCE"),
@@ -297,8 +372,14 @@ OTHERS: dict[str, tuple[Any, Any]] = (
         "reset": (httpx.ReadError("reset"), Unknown("read_error")),
         "write error": (httpx.WriteError("pipe"), Unknown("write_error")),
         "write timeout": (httpx.WriteTimeout("slow"), Unknown("write_timeout")),
-        "no answer": (httpx.RemoteProtocolError("closed"), Unknown("remote_protocol_error")),
-        "own protocol error": (httpx.LocalProtocolError("h11"), Unknown("local_protocol_error")),
+        "no answer": (
+            httpx.RemoteProtocolError("closed"),
+            Unknown("remote_protocol_error"),
+        ),
+        "own protocol error": (
+            httpx.LocalProtocolError("h11"),
+            Unknown("local_protocol_error"),
+        ),
         "half an encoding": (httpx.DecodingError("gzip"), Unknown("decoding_error")),
     }
 )
@@ -328,14 +409,20 @@ def test_what_goes_out() -> None:
 
     assert isinstance(mart(answer).submit(REQUEST), Accepted)
     (request,) = seen
-    assert (request.method, str(request.url)) == ("POST", "http://supplier.test/api/v1/purchase")
+    assert (request.method, str(request.url)) == (
+        "POST",
+        "http://supplier.test/api/v1/purchase",
+    )
     assert json.loads(request.content) == {
         "capacity": "2GB",
         "product_name": "YELLOW",
         "beneficiary_number": "0241234567",
         "reference": REF,
     }
-    assert request.headers["X-API-Key"] == KEY and request.headers["X-API-Secret"] == SECRET
+    assert (
+        request.headers["X-API-Key"] == KEY
+        and request.headers["X-API-Secret"] == SECRET
+    )
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["Connection"] == "close"
 
@@ -351,7 +438,8 @@ def test_what_goes_out() -> None:
         ({"order_ref": "MK\n1"}, "BAD_REFERENCE"),
         ({"order_ref": REF + "\n"}, "BAD_REFERENCE"),
         ({"product_name": ""}, "BAD_PRODUCT_NAME"),
-        ({"product_name": "Y"}, "BAD_PRODUCT_NAME"),  # a pattern that hits half the catalogue
+        # a pattern that hits half the catalogue
+        ({"product_name": "Y"}, "BAD_PRODUCT_NAME"),
         ({"product_name": ".*"}, "BAD_PRODUCT_NAME"),
         ({"capacity": "5"}, "BAD_CAPACITY"),
         ({"capacity": "5\tGB"}, "BAD_CAPACITY"),
@@ -375,7 +463,9 @@ def test_one_call_for_one_submit() -> None:
         calls: list[httpx.Request] = []
 
         def count(
-            request: httpx.Request, answer: Any = answer, calls: list[httpx.Request] = calls
+            request: httpx.Request,
+            answer: Any = answer,
+            calls: list[httpx.Request] = calls,
         ) -> Any:
             calls.append(request)
             return answer

@@ -20,7 +20,15 @@ from integrations.ports import (
     Offer,
 )
 
-READS = ("balance", "offers", "capacities", "account", "transactions", "statistics", "test_webhook")
+READS = (
+    "balance",
+    "offers",
+    "capacities",
+    "account",
+    "transactions",
+    "statistics",
+    "test_webhook",
+)
 
 NOTHING: dict[str, tuple[Any, NoAnswer]] = {
     "401": (refusal(401), NoAnswer("credentials", "http_401: about None")),
@@ -33,9 +41,15 @@ NOTHING: dict[str, tuple[Any, NoAnswer]] = {
     "502": (raw(502, HTML), NoAnswer("broken", "http_502_not_json")),
     "503": (raw(503), NoAnswer("broken", "http_503_empty")),
     "HTML": (raw(200, HTML), NoAnswer("unclear", "http_200_not_json")),
-    "cut": (raw(200, '{"success":true,"data":{'), NoAnswer("unclear", "http_200_not_json")),
+    "cut": (
+        raw(200, '{"success":true,"data":{'),
+        NoAnswer("unclear", "http_200_not_json"),
+    ),
     "moved": (raw(301, location="/x"), NoAnswer("unclear", "http_301_empty")),
-    "unreachable": (httpx.ConnectTimeout("slow"), NoAnswer("unreachable", "connect_timeout: slow")),
+    "unreachable": (
+        httpx.ConnectTimeout("slow"),
+        NoAnswer("unreachable", "connect_timeout: slow"),
+    ),
     "lost": (httpx.ReadTimeout("slow"), NoAnswer("unreachable", "read_timeout")),
 }
 
@@ -99,8 +113,12 @@ def test_a_balance_in_another_currency_is_no_balance() -> None:
         (b'"1,234.50"', 123_450, "1234.50"),
     ],
 )
-def test_a_balance_keeps_every_digit_that_was_sent(sent: bytes, pesewas: int, said: str) -> None:
-    answer = mart(raw(200, '{"success":true,"data":{"balance":' + sent.decode() + "}}")).balance()
+def test_a_balance_keeps_every_digit_that_was_sent(
+    sent: bytes, pesewas: int, said: str
+) -> None:
+    answer = mart(
+        raw(200, '{"success":true,"data":{"balance":' + sent.decode() + "}}")
+    ).balance()
     assert isinstance(answer, Balance)
     assert (answer.balance_pesewas, answer.said) == (pesewas, said)
 
@@ -155,23 +173,41 @@ BAD: dict[str, tuple[Any, str]] = {
     "not an object": ("YELLOW", "nameless: not an object"),
     "null": (None, "nameless: not an object"),
     "no code": (product(product_code=None), "YELLOW: no code or no name"),
-    "no name": (product(name=None, product_code="YELLOW_2GB"), "YELLOW_2GB: no code or no name"),
-    "name is a list": (product(name=["YELLOW"], product_code="C"), "C: no code or no name"),
+    "no name": (
+        product(name=None, product_code="YELLOW_2GB"),
+        "YELLOW_2GB: no code or no name",
+    ),
+    "name is a list": (
+        product(name=["YELLOW"], product_code="C"),
+        "C: no code or no name",
+    ),
     "network unknown": (product("BLUE"), "BLUE_2GB: unknown network 'BLUE'"),
     "network in two minds": (
         product(network="TELECEL"),
         "YELLOW_2GB: network 'TELECEL' of a product named 'YELLOW'",
     ),
     "no capacity": (product(capacity=None, product_code="C"), "C: unreadable capacity"),
-    "capacity bare": (product(capacity="5", product_code="C"), "C: unreadable capacity"),
-    "capacity number": (product(capacity=5, product_code="C"), "C: unreadable capacity"),
+    "capacity bare": (
+        product(capacity="5", product_code="C"),
+        "C: unreadable capacity",
+    ),
+    "capacity number": (
+        product(capacity=5, product_code="C"),
+        "C: unreadable capacity",
+    ),
     "capacity zero": (product(capacity="0GB"), "YELLOW_0GB: unreadable capacity"),
     "capacity of a part of a MB": (
         product(capacity="0.0001GB"),
         "YELLOW_0.0001GB: unreadable capacity",
     ),
-    "capacity unlimited": (product(capacity="Unlimited"), "YELLOW_Unlimited: unreadable capacity"),
-    "capacity absurd": (product(capacity="999999GB"), "YELLOW_999999GB: unreadable capacity"),
+    "capacity unlimited": (
+        product(capacity="Unlimited"),
+        "YELLOW_Unlimited: unreadable capacity",
+    ),
+    "capacity absurd": (
+        product(capacity="999999GB"),
+        "YELLOW_999999GB: unreadable capacity",
+    ),
     "no price": (product(price=None), "YELLOW_2GB: no price"),
     "price zero": (product(price=0), "YELLOW_2GB: no price"),
     "price negative": (product(price=-9.2), "YELLOW_2GB: no price"),
@@ -224,7 +260,10 @@ def test_no_catalogue(data: Any, reason: str) -> None:
             product("MTN (Non-Expiry)", "3GB", network="YELLO"),
             "a name that no purchase can say 'MTN (Non-Expiry)'",
         ),
-        (product("MTN 🔥", "3GB", network="YELLO"), "a name that no purchase can say 'MTN 🔥'"),
+        (
+            product("MTN 🔥", "3GB", network="YELLO"),
+            "a name that no purchase can say 'MTN 🔥'",
+        ),
         (
             product("MTN\tBig", "3GB", network="YELLO"),
             "a name that no purchase can say 'MTN\ufffdBig'",
@@ -238,8 +277,12 @@ def test_no_catalogue(data: Any, reason: str) -> None:
         (product("Special", "3GB", network="Vodafone"), "unknown network 'Vodafone'"),
     ],
 )
-def test_what_no_purchase_could_say_or_pay_is_left_out_and_named(left_out: Any, why: str) -> None:
-    said = mart(ok({"products": [left_out | {"product_code": "BAD"}, product()]})).offers()
+def test_what_no_purchase_could_say_or_pay_is_left_out_and_named(
+    left_out: Any, why: str
+) -> None:
+    said = mart(
+        ok({"products": [left_out | {"product_code": "BAD"}, product()]})
+    ).offers()
     assert isinstance(said, Listing)
     assert [offer.product_code for offer in said.offers] == ["YELLOW_2GB"]
     assert said.left_out == (LeftOut("BAD", why),)
@@ -252,13 +295,20 @@ def test_cedis_in_any_spelling_are_cedis(currency: Any) -> None:
 
 def test_a_currency_of_the_whole_list_holds_for_products_that_name_none() -> None:
     said = mart(
-        ok({"products": [product(currency=None), product(capacity="5GB")], "currency": "USD"})
+        ok(
+            {
+                "products": [product(currency=None), product(capacity="5GB")],
+                "currency": "USD",
+            }
+        )
     ).offers()
     assert isinstance(said, Listing)
     assert [offer.product_code for offer in said.offers] == ["YELLOW_5GB"]
 
 
-def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_find_there() -> None:
+def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_find_there() -> (
+    None
+):
     said = mart(
         ok(
             {
@@ -277,23 +327,34 @@ def test_what_cannot_be_named_still_stands_in_the_way_of_what_a_purchase_would_f
 def test_a_list_of_which_nothing_can_be_sold_names_everything() -> None:
     said = mart(ok({"products": [1, product("MTN")]})).offers()
     assert said == Listing(
-        (), (LeftOut("nameless", "not an object"), LeftOut("MTN_2GB", "unknown network 'MTN'"))
+        (),
+        (
+            LeftOut("nameless", "not an object"),
+            LeftOut("MTN_2GB", "unknown network 'MTN'"),
+        ),
     )
 
 
 def test_an_inactive_product_is_not_sold_and_not_missed() -> None:
-    said = mart(ok({"products": [product(status="inactive"), product(capacity="5GB")]})).offers()
+    said = mart(
+        ok({"products": [product(status="inactive"), product(capacity="5GB")]})
+    ).offers()
     assert isinstance(said, Listing)
     assert (len(said.offers), said.left_out) == (1, ())
 
 
 # -- sizes
 
-LINE = {"capacity": "2GB", "products": [{"name": "YELLOW", "validity": "30 days", "price": 9.2}]}
+LINE = {
+    "capacity": "2GB",
+    "products": [{"name": "YELLOW", "validity": "30 days", "price": 9.2}],
+}
 
 
 def test_capacities() -> None:
-    said = mart(ok({"capacities": [LINE], "total": 1, "price_tier": "dealer"})).capacities()
+    said = mart(
+        ok({"capacities": [LINE], "total": 1, "price_tier": "dealer"})
+    ).capacities()
     assert said == (CapacityLine("2GB", (("YELLOW", "30 days", 920),)),)
 
 
@@ -325,7 +386,9 @@ def test_capacities_gone_are_derived_from_products() -> None:
     records: list[CallRecord] = []
     assert mart(answer, records).capacities() == (
         CapacityLine("500MB", (("YELLOW", "30 days", 300),)),
-        CapacityLine("5GB", (("YELLOW", "30 days", 2000), ("TELECEL", "30 days", 2100))),
+        CapacityLine(
+            "5GB", (("YELLOW", "30 days", 2000), ("TELECEL", "30 days", 2100))
+        ),
     )
     assert [(kept.endpoint, kept.http_status, kept.outcome) for kept in records] == [
         ("capacities", 404, "no_answer"),
@@ -336,7 +399,11 @@ def test_capacities_gone_are_derived_from_products() -> None:
 def test_capacities_gone_and_products_broken() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         gone = request.url.path.endswith("/capacities")
-        return refusal(404, "ENDPOINT_NOT_FOUND") if gone else refusal(500, "PRODUCT_ERROR")
+        return (
+            refusal(404, "ENDPOINT_NOT_FOUND")
+            if gone
+            else refusal(500, "PRODUCT_ERROR")
+        )
 
     assert mart(answer).capacities() == NoAnswer("broken", "http_500_PRODUCT_ERROR")
 
@@ -372,7 +439,14 @@ ACCOUNT: dict[str, Any] = {
 
 def test_account() -> None:
     full = Account(
-        "Sandbox Shop", "dealer", "active", 81240, 41, "http://x.test/w", True, ("YELLO",)
+        "Sandbox Shop",
+        "dealer",
+        "active",
+        81240,
+        41,
+        "http://x.test/w",
+        True,
+        ("YELLO",),
     )
     assert mart(ok(ACCOUNT)).account() == full
 
@@ -412,7 +486,9 @@ def test_statistics_period(period: str, query: bytes) -> None:
         seen.append(request.url.query)
         return refusal(500, "STATISTICS_ERROR")
 
-    assert mart(answer).statistics(period) == NoAnswer("broken", "http_500_STATISTICS_ERROR")
+    assert mart(answer).statistics(period) == NoAnswer(
+        "broken", "http_500_STATISTICS_ERROR"
+    )
     assert seen == [query]
 
 
@@ -422,11 +498,36 @@ def test_statistics_period(period: str, query: bytes) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (ok({"webhook_url": "u", "test_status": "successful", "signature_enabled": True}), True),
-        (ok({"webhook_url": "u", "test_status": "failed", "test_error": "x", "note": "y"}), False),
+        (
+            ok(
+                {
+                    "webhook_url": "u",
+                    "test_status": "successful",
+                    "signature_enabled": True,
+                }
+            ),
+            True,
+        ),
+        (
+            ok(
+                {
+                    "webhook_url": "u",
+                    "test_status": "failed",
+                    "test_error": "x",
+                    "note": "y",
+                }
+            ),
+            False,
+        ),
         (ok({"webhook_url": "u"}), False),
-        (refusal(400, "INVALID_URL", provided="u"), NoAnswer("broken", "http_400_INVALID_URL")),
-        (refusal(400, "MISSING_WEBHOOK_URL"), NoAnswer("broken", "http_400_MISSING_WEBHOOK_URL")),
+        (
+            refusal(400, "INVALID_URL", provided="u"),
+            NoAnswer("broken", "http_400_INVALID_URL"),
+        ),
+        (
+            refusal(400, "MISSING_WEBHOOK_URL"),
+            NoAnswer("broken", "http_400_MISSING_WEBHOOK_URL"),
+        ),
         (refusal(500, "WEBHOOK_ERROR"), NoAnswer("broken", "http_500_WEBHOOK_ERROR")),
         (raw(429), NoAnswer("rate_limited", "http_429", 60.0)),
         (httpx.ReadError("x"), NoAnswer("unreachable", "read_error")),

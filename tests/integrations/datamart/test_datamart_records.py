@@ -56,12 +56,18 @@ def test_every_call_leaves_one_record(endpoint: str) -> None:
     records: list[CallRecord] = []
     CALLS[endpoint](mart(refusal(500, "X_ERROR"), records))
     (kept,) = records
-    assert (kept.supplier, kept.endpoint, kept.http_status) == ("datamart", endpoint, 500)
+    assert (kept.supplier, kept.endpoint, kept.http_status) == (
+        "datamart",
+        endpoint,
+        500,
+    )
     assert kept.started_at == now() and kept.duration_ms >= 0
     assert json.loads(kept.response_body)["error"] == {"code": "X_ERROR"}
 
 
-@pytest.mark.parametrize("foreign", [JobTimeout("120 s"), KeyboardInterrupt(), SystemExit(1)])
+@pytest.mark.parametrize(
+    "foreign", [JobTimeout("120 s"), KeyboardInterrupt(), SystemExit(1)]
+)
 @pytest.mark.parametrize("endpoint", CALLS)
 def test_call_cut_short_is_recorded_as_unknown_and_flies_on(
     endpoint: str, foreign: BaseException
@@ -114,7 +120,9 @@ def test_without_a_listener_nothing_is_missing() -> None:
 
 
 @pytest.mark.parametrize("endpoint", CALLS)
-def test_no_secret_in_any_record(endpoint: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_in_any_record(
+    endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Not even when the supplier echoes what we sent, in its body or in the words of an error."""
 
     def echo(request: httpx.Request) -> httpx.Response:
@@ -139,13 +147,23 @@ def test_no_secret_in_any_record(endpoint: str, caplog: pytest.LogCaptureFixture
     shown = "\n".join(str(kept) for kept in records) + caplog.text.replace(
         "integrations.datamart", ""
     )
-    for secret in (KEY, SECRET, *secrets.values(), HOOK_TOKEN, "ama@example", NUMBER, NUMBER[1:]):
+    for secret in (
+        KEY,
+        SECRET,
+        *secrets.values(),
+        HOOK_TOKEN,
+        "ama@example",
+        NUMBER,
+        NUMBER[1:],
+    ):
         assert secret not in shown, secret
 
 
 def test_no_secret_in_what_python_shows_of_the_client() -> None:
     client = mart(None)
-    shown = repr(client) + repr(vars(client)) + repr(client._line) + repr(client._verifier)
+    shown = (
+        repr(client) + repr(vars(client)) + repr(client._line) + repr(client._verifier)
+    )
     assert SECRET not in shown and KEY not in shown
 
 
@@ -208,7 +226,17 @@ def test_cut_never_uncovers_a_secret() -> None:
 
 def test_masking_a_full_answer_is_quick() -> None:
     """Patterns that backtrack would let one answer hold a worker."""
-    for filler in ("0", "233 ", "a@", "http://x/", "a.", "@", "/" * 3, '"phone":"', "1-"):
+    for filler in (
+        "0",
+        "233 ",
+        "a@",
+        "http://x/",
+        "a.",
+        "@",
+        "/" * 3,
+        '"phone":"',
+        "1-",
+    ):
         whole = (filler * (1024 * 1024 // len(filler)))[: 1024 * 1024]
         records: list[CallRecord] = []
         mart(raw(200, whole), records).balance()
@@ -219,13 +247,17 @@ def test_masking_a_full_answer_is_quick() -> None:
     ("key", "secret"),
     [("", "s"), ("k", ""), ("k", "s\n"), ("k\r\nX: y", "s"), ("k", "s t"), ("k", "sé")],
 )
-def test_credentials_no_header_can_carry_are_refused_at_start(key: str, secret: str) -> None:
+def test_credentials_no_header_can_carry_are_refused_at_start(
+    key: str, secret: str
+) -> None:
     with pytest.raises(ValueError, match="supplier's") as refused:
         DataMart("http://supplier.test/api", key, secret, on_call=None, clock=now)
     assert "s\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("address", ["", "supplier.test/api", "ftp://supplier.test", "http://"])
+@pytest.mark.parametrize(
+    "address", ["", "supplier.test/api", "ftp://supplier.test", "http://"]
+)
 def test_address_is_checked_at_start(address: str) -> None:
     with pytest.raises(ValueError):
         DataMart(address, KEY, SECRET, on_call=None, clock=now)

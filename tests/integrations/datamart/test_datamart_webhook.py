@@ -22,15 +22,21 @@ TAIL = ',"timestamp":"2026-02-03T09:52:40.551Z"'
 
 def sign(key: str, signed: str | bytes) -> str:
     return hmac.new(
-        key.encode(), signed if isinstance(signed, bytes) else signed.encode(), hashlib.sha256
+        key.encode(),
+        signed if isinstance(signed, bytes) else signed.encode(),
+        hashlib.sha256,
     ).hexdigest()
 
 
-def body_of(data: str, event: str = "transaction.status_update", more: str = TAIL) -> bytes:
+def body_of(
+    data: str, event: str = "transaction.status_update", more: str = TAIL
+) -> bytes:
     return f'{{"event":"{event}","data":{data}{more}}}'.encode()
 
 
-def read(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> WebhookNews:
+def read(
+    body: bytes, headers: dict[str, str] | None = None, **options: Any
+) -> WebhookNews:
     return mart(AssertionError("a webhook makes no call"), **options).read_event(
         body, headers or {}
     )
@@ -40,14 +46,21 @@ def test_signature_vector() -> None:
     """Computed with openssl: printf '%s' '{"a":1}' | openssl dgst -sha256 -hmac key."""
     vector = "88a67f24bbcdaed0e6c997404bb79a743baf44c6bab2f4c27328e3009d22e342"
     assert sign("key", '{"a":1}') == vector
-    news = read(b'{"data":{"a":1}}', {"X-Platform-Signature": vector}, webhook_data_key="key")
+    news = read(
+        b'{"data":{"a":1}}', {"X-Platform-Signature": vector}, webhook_data_key="key"
+    )
     assert news.verified_by == "platform_data_key"
 
 
 GOOD = sign(SECRET, DATA)
 
 VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = {
-    "header": (body_of(DATA), {"X-Platform-Signature": GOOD}, {}, "platform_data_secret"),
+    "header": (
+        body_of(DATA),
+        {"X-Platform-Signature": GOOD},
+        {},
+        "platform_data_secret",
+    ),
     "header in small letters": (
         body_of(DATA),
         {"x-platform-signature": GOOD},
@@ -123,16 +136,36 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
         "platform_data_secret",
     ),
     # nothing of these
-    "none": (body_of(DATA), {"X-Platform-Signature": GOOD}, {"webhook_modes": ("none",)}, None),
-    "no modes": (body_of(DATA), {"X-Platform-Signature": GOOD}, {"webhook_modes": ()}, None),
+    "none": (
+        body_of(DATA),
+        {"X-Platform-Signature": GOOD},
+        {"webhook_modes": ("none",)},
+        None,
+    ),
+    "no modes": (
+        body_of(DATA),
+        {"X-Platform-Signature": GOOD},
+        {"webhook_modes": ()},
+        None,
+    ),
     "no signature": (body_of(DATA), {}, {}, None),
     "empty signature": (body_of(DATA), {"X-Platform-Signature": ""}, {}, None),
     "in capitals": (body_of(DATA), {"X-Platform-Signature": GOOD.upper()}, {}, None),
     "cut": (body_of(DATA), {"X-Platform-Signature": GOOD[:-1]}, {}, None),
-    "with a prefix": (body_of(DATA), {"X-Platform-Signature": "sha256=" + GOOD}, {}, None),
+    "with a prefix": (
+        body_of(DATA),
+        {"X-Platform-Signature": "sha256=" + GOOD},
+        {},
+        None,
+    ),
     "not ASCII": (body_of(DATA), {"X-Platform-Signature": "é" * 64}, {}, None),
     "half characters": (body_of(DATA), {"X-Platform-Signature": "\ud800"}, {}, None),
-    "other secret": (body_of(DATA), {"X-Platform-Signature": sign("sk_other", DATA)}, {}, None),
+    "other secret": (
+        body_of(DATA),
+        {"X-Platform-Signature": sign("sk_other", DATA)},
+        {},
+        None,
+    ),
     "wrong header, right body": (
         body_of(DATA, more=f'{TAIL},"signature":"{GOOD}"'),
         {"X-Platform-Signature": "0" * 64},
@@ -145,7 +178,12 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
         {},
         None,
     ),
-    "data changed": (body_of(DATA.replace("9.2", "9.3")), {"X-Platform-Signature": GOOD}, {}, None),
+    "data changed": (
+        body_of(DATA.replace("9.2", "9.3")),
+        {"X-Platform-Signature": GOOD},
+        {},
+        None,
+    ),
     "data written anew": (
         body_of(DATA.replace(":", ": ")),
         {"X-Platform-Signature": GOOD},
@@ -190,7 +228,9 @@ VERIFIED: dict[str, tuple[bytes, dict[str, str], dict[str, Any], str | None]] = 
 }
 
 
-@pytest.mark.parametrize(("body", "headers", "options", "mode"), VERIFIED.values(), ids=VERIFIED)
+@pytest.mark.parametrize(
+    ("body", "headers", "options", "mode"), VERIFIED.values(), ids=VERIFIED
+)
 def test_verified_by(
     body: bytes, headers: dict[str, str], options: dict[str, Any], mode: str | None
 ) -> None:
@@ -206,7 +246,10 @@ def test_ten_thousand_changed_bodies_and_signatures() -> None:
         data = bytearray(DATA.encode())
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         body = b'{"event":"e","data":' + bytes(data) + b"}"
-        accepted += client.read_event(body, {"X-Platform-Signature": GOOD}).verified_by is not None
+        accepted += (
+            client.read_event(body, {"X-Platform-Signature": GOOD}).verified_by
+            is not None
+        )
         signature = bytearray(GOOD.encode())
         signature[chance.randrange(64)] ^= 1 << chance.randrange(7)
         header = {"X-Platform-Signature": signature.decode("latin-1")}
@@ -229,7 +272,10 @@ EXACT: dict[str, tuple[bytes, bytes | None]] = {
     "inner spaces stay": (b'{"data":{ "a" : 1 } }', b'{ "a" : 1 }'),
     "no object": (b'{"data":"text"}', b'"text"'),
     "null": (b'{"data":null}', b"null"),
-    "a word data in another member": (b'{"x":"\\"data\\":{}","data":{"a":1}}', b'{"a":1}'),
+    "a word data in another member": (
+        b'{"x":"\\"data\\":{}","data":{"a":1}}',
+        b'{"a":1}',
+    ),
     "of two the last": (b'{"data":{"a":1},"data":{"a":2}}', b'{"a":2}'),
     "escaped name": (rb'{"d\u0061ta":{"a":1}}', b'{"a":1}'),
     "missing": (b'{"event":"e"}', None),
@@ -253,7 +299,9 @@ def news(**members: Any) -> WebhookNews:
     return read(json.dumps(members).encode())
 
 
-SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | None]]] = {
+SAYS: dict[
+    str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | None]]
+] = {
     "status update": (
         {
             "event": "transaction.status_update",
@@ -262,11 +310,17 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         ("transaction.status_update", REF, "processing", "sent"),
     ),
     "new status before status": (
-        {"event": "e", "data": {"reference": REF, "status": "pending", "new_status": "successful"}},
+        {
+            "event": "e",
+            "data": {"reference": REF, "status": "pending", "new_status": "successful"},
+        },
         ("e", REF, "completed", "successful"),
     ),
     "created": (
-        {"event": "transaction.created", "data": {"reference": REF, "status": "pending"}},
+        {
+            "event": "transaction.created",
+            "data": {"reference": REF, "status": "pending"},
+        },
         ("transaction.created", REF, "pending", "pending"),
     ),
     "created without a status": (
@@ -274,7 +328,10 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         ("transaction.created", REF, "pending", "created"),
     ),
     "completed (forwarding)": (
-        {"event": "transaction.completed", "data": {"reference": REF, "status": "completed"}},
+        {
+            "event": "transaction.completed",
+            "data": {"reference": REF, "status": "completed"},
+        },
         ("transaction.completed", REF, "completed", "completed"),
     ),
     "failed (forwarding)": (
@@ -285,7 +342,10 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
         ("transaction.failed", REF, "failed", "failed"),
     ),
     "first generation": (
-        {"event": "purchase.successful", "data": {"reference": REF, "product": "YELLOW"}},
+        {
+            "event": "purchase.successful",
+            "data": {"reference": REF, "product": "YELLOW"},
+        },
         ("purchase.successful", REF, "completed", "successful"),
     ),
     "suffix that is no status": (
@@ -310,12 +370,19 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
     "other API's names": (
         {
             "event": "order.completed",
-            "data": {"orderReference": REF, "transactionId": "TRX-1", "orderStatus": "on"},
+            "data": {
+                "orderReference": REF,
+                "transactionId": "TRX-1",
+                "orderStatus": "on",
+            },
         },
         ("order.completed", REF, "processing", "on"),
     ),
     "ref": ({"event": "e", "data": {"ref": REF}}, ("e", REF, None, None)),
-    "transactionId last": ({"event": "e", "data": {"transactionId": REF}}, ("e", REF, None, None)),
+    "transactionId last": (
+        {"event": "e", "data": {"transactionId": REF}},
+        ("e", REF, None, None),
+    ),
     "flat body": (
         {"event": "e", "reference": REF, "status": "done"},
         ("e", REF, "completed", "done"),
@@ -327,13 +394,27 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, str | None, str | None, str | N
     "empty names are skipped": (
         {
             "event": "e",
-            "data": {"reference": " ", "orderReference": None, "ref": 7, "bulk_reference": REF},
+            "data": {
+                "reference": " ",
+                "orderReference": None,
+                "ref": 7,
+                "bulk_reference": REF,
+            },
         },
         ("e", REF, None, None),
     ),
-    "no event": ({"data": {"reference": REF, "status": "failed"}}, ("", REF, "failed", "failed")),
-    "event is a list": ({"event": ["e"], "data": {"reference": REF}}, ("", REF, None, None)),
-    "data is text": ({"event": "e", "data": "x", "reference": REF}, ("e", REF, None, None)),
+    "no event": (
+        {"data": {"reference": REF, "status": "failed"}},
+        ("", REF, "failed", "failed"),
+    ),
+    "event is a list": (
+        {"event": ["e"], "data": {"reference": REF}},
+        ("", REF, None, None),
+    ),
+    "data is text": (
+        {"event": "e", "data": "x", "reference": REF},
+        ("e", REF, None, None),
+    ),
     "reference with a zero byte": (
         {"event": "a\x00b", "data": {"reference": "MK\x00"}},
         ("a\ufffdb", None, None, None),
@@ -388,7 +469,9 @@ def test_body_that_says_nothing(body: bytes) -> None:
         ('{"status":"successful"}', f',"reference":"{REF}"'),
     ],
 )
-def test_a_signature_vouches_for_nothing_written_beside_the_data(data: str, beside: str) -> None:
+def test_a_signature_vouches_for_nothing_written_beside_the_data(
+    data: str, beside: str
+) -> None:
     headers = {"X-Platform-Signature": sign(SECRET, data)}
     news = read(body_of(data, "transaction.completed", beside), headers)
     assert (news.order_ref, news.status, news.verified_by) == (REF, "completed", None)

@@ -35,7 +35,8 @@ def test_every_word_names_its_source() -> None:
     rows = [line for line in lines if re.match(r'    "\w+": "', line)]
     assert len(rows) == len(status.WORDS)
     assert all(
-        re.search(r"  # (vendor code|vendor docs|developer API|clients|ours)", row) for row in rows
+        re.search(r"  # (vendor code|vendor docs|developer API|clients|ours)", row)
+        for row in rows
     )
 
 
@@ -46,7 +47,8 @@ def test_spelling_does_not_matter(word: str, spelling: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [None, "", " ", "lost", 7, True, [], {}, "failed!", "not failed", "f\u0430iled"]
+    "raw",
+    [None, "", " ", "lost", 7, True, [], {}, "failed!", "not failed", "f\u0430iled"],
 )
 def test_unknown_word_is_for_a_person_and_never_failed(raw: Any) -> None:
     for said in (status.meaning(raw), status.meaning_at_purchase(raw)):
@@ -57,7 +59,9 @@ def test_unknown_word_is_for_a_person_and_never_failed(raw: Any) -> None:
 def test_a_purchase_answer_never_completes_fails_or_refunds(word: str) -> None:
     said = status.meaning_at_purchase(word)
     assert said.word == ("pending" if status.WORDS[word] == "pending" else "processing")
-    assert said.needs_person == (status.WORDS[word] in ("failed", "refunded") or word == "partial")
+    assert said.needs_person == (
+        status.WORDS[word] in ("failed", "refunded") or word == "partial"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,10 @@ def test_whole(value: Any, expected: int | None) -> None:
 @pytest.mark.parametrize(
     ("written", "moment"),
     [
-        ("2026-02-03T09:15:26.980Z", datetime(2026, 2, 3, 9, 15, 26, 980_000, tzinfo=UTC)),
+        (
+            "2026-02-03T09:15:26.980Z",
+            datetime(2026, 2, 3, 9, 15, 26, 980_000, tzinfo=UTC),
+        ),
         ("2026-02-03T10:15:26+01:00", datetime(2026, 2, 3, 9, 15, 26, tzinfo=UTC)),
         ("2026-02-03", datetime(2026, 2, 3, tzinfo=UTC)),
         ("0001-01-01T00:00:00+14:00", None),

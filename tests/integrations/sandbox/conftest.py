@@ -33,7 +33,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def build(
         profile: str = "documented", *, wallet_pesewas: int = 500_000, **knobs: Any
     ) -> Supplier:
-        store = Store(tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas)
+        store = Store(
+            tmp_path / f"supplier-{len(made)}.db", wallet_pesewas=wallet_pesewas
+        )
         made.append(app.create_sandbox(store, profile, **knobs))
         return made[-1]
 
@@ -85,7 +87,11 @@ class Program:
             str(self.db),
         ]
         # Names no key of the person who runs the tests.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
+        env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SANDBOX_")
+        }
         self.process = subprocess.Popen(
             [*argv, *flags],
             cwd=ROOT,

@@ -10,7 +10,12 @@ from werkzeug.test import Client, TestResponse
 
 from integrations.sandbox import charges
 from integrations.sandbox.app import Supplier
-from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, SECOND_KEY, SECOND_SECRET
+from integrations.sandbox.store import (
+    DEFAULT_KEY,
+    DEFAULT_SECRET,
+    SECOND_KEY,
+    SECOND_SECRET,
+)
 
 NUMBER = "0241234567"
 FIRST = {"X-API-Key": DEFAULT_KEY, "X-API-Secret": DEFAULT_SECRET}
@@ -25,7 +30,9 @@ def order(reference: str | None = "MK-0000000001", **changes: Any) -> dict[str, 
         "beneficiary_number": NUMBER,
         "reference": reference,
     }
-    return {name: value for name, value in {**body, **changes}.items() if value is not None}
+    return {
+        name: value for name, value in {**body, **changes}.items() if value is not None
+    }
 
 
 @dataclass
@@ -43,9 +50,13 @@ class Reseller:
         return self.client.get(f"/api{path}", headers=self.headers, **options)
 
     def send(self, method: str, path: str, body: Any = None) -> TestResponse:
-        return self.client.open(f"/api{path}", method=method, headers=self.headers, json=body)
+        return self.client.open(
+            f"/api{path}", method=method, headers=self.headers, json=body
+        )
 
-    def buy(self, reference: str | None = "MK-0000000001", **changes: Any) -> TestResponse:
+    def buy(
+        self, reference: str | None = "MK-0000000001", **changes: Any
+    ) -> TestResponse:
         return self.send("POST", "/v1/purchase", order(reference, **changes))
 
     def look_up(self, reference: str = "MK-0000000001") -> TestResponse:
@@ -57,7 +68,9 @@ class Reseller:
     def press(self, reference: str, **form: str) -> TestResponse:
         """A button of the supplier's own page."""
         return self.client.post(
-            f"/sandbox/orders/{reference}/status", data=form, headers={"Accept": "application/json"}
+            f"/sandbox/orders/{reference}/status",
+            data=form,
+            headers={"Accept": "application/json"},
         )
 
     def door(self, path: str, body: Any = None) -> Any:
@@ -78,7 +91,11 @@ def balance_pesewas(supplier: Supplier) -> int:
 def lines(supplier: Supplier, kind: str | None = None) -> list[dict[str, Any]]:
     """The charge file as a script reads it: the first account's lines, of one kind or all."""
     found = charges.read(supplier.sandbox.store.charge_file.path)
-    return [line for line in found if line["account"] == "first" and kind in (None, line["kind"])]
+    return [
+        line
+        for line in found
+        if line["account"] == "first" and kind in (None, line["kind"])
+    ]
 
 
 def error_code(reply: TestResponse) -> str:

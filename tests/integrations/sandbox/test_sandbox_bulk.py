@@ -28,10 +28,16 @@ def test_bulk_buys_every_order(ama, path):
         "amount_charged": 13.6,
         "amount_saved": 0,
     }
-    assert [row["reference"] for row in payload["successful_orders"]] == ["MKB-19-1", "MK-OWN"]
+    assert [row["reference"] for row in payload["successful_orders"]] == [
+        "MKB-19-1",
+        "MK-OWN",
+    ]
     assert payload["failed_orders"] == [] and payload["balance_after"] == 4986.4
     assert ama.status("MK-OWN") == "pending"
-    assert [line["reference"] for line in lines(ama.supplier, "charge")] == ["MKB-19-1", "MK-OWN"]
+    assert [line["reference"] for line in lines(ama.supplier, "charge")] == [
+        "MKB-19-1",
+        "MK-OWN",
+    ]
 
 
 BULK_REFUSALS = [
@@ -51,7 +57,11 @@ BULK_REFUSALS = [
 def test_one_bad_order_refuses_the_whole_batch(ama, members, code, changes):
     ama.supplier.sandbox.store.set_base_price("YELLOW_40GB", None)
     reply = bulk(ama, [order("MK-1"), order("MK-2", **changes)], **members)
-    assert (reply.status_code, error_code(reply), reply.json["error"]["order_index"]) == (
+    assert (
+        reply.status_code,
+        error_code(reply),
+        reply.json["error"]["order_index"],
+    ) == (
         400,
         code,
         1,
@@ -109,7 +119,10 @@ def test_forwarded_bulk_keeps_references_of_failures(make):
     payload = bulk(ama, [order("MK-USED"), order("MK-2")]).json["data"]
     assert [row["reference"] for row in payload["failed_orders"]] == ["MK-USED"]
     assert [row["status"] for row in payload["successful_orders"]] == ["completed"]
-    assert payload["summary"]["amount_refunded"] == 9 and "amount_saved" not in payload["summary"]
+    assert (
+        payload["summary"]["amount_refunded"] == 9
+        and "amount_saved" not in payload["summary"]
+    )
 
 
 def test_a_batch_meets_the_wallet_conflict_too(make):

@@ -71,7 +71,10 @@ def test_malformed_json_has_the_short_envelope(supplier, raw, message):
     headers = {**FIRST, "Content-Type": "application/json"}
     reply = Client(supplier).post("/api/v1/purchase", data=raw, headers=headers)
     assert reply.status_code == 400
-    assert set(reply.json) == {"success", "message"} and message in (None, reply.json["message"])
+    assert set(reply.json) == {"success", "message"} and message in (
+        None,
+        reply.json["message"],
+    )
 
 
 def test_a_body_above_ten_megabytes_is_refused(supplier):
@@ -98,7 +101,9 @@ def test_outside_the_api_the_answer_is_shorter_still(supplier):
 def test_the_rate_limit_is_a_fixed_window_of_bare_text(make):
     supplier = make(rate_limit=3, rate_window=60)
     ama = Reseller(supplier)
-    remaining = [ama.get("/v1/balance").headers["X-RateLimit-Remaining"] for _ in range(3)]
+    remaining = [
+        ama.get("/v1/balance").headers["X-RateLimit-Remaining"] for _ in range(3)
+    ]
     assert remaining == ["2", "1", "0"]
     reply = ama.look_up()
     assert reply.status_code == 429 and reply.text == "API rate limit exceeded"
@@ -142,9 +147,9 @@ def test_it_tells_when_each_counted_request_came_and_in_which_window(make):
     first, *_, last = (one["window"] for one in told)
     assert [one["window"] for one in told] == [first] * 4 + [last] and last > first
     assert began <= told[0]["at"] <= told[3]["at"] < told[4]["at"] - 60
-    assert [one["endpoint"] for one in ama.door(f"/requests?since={began + 30}")["requests"]] == [
-        "account"
-    ]
+    assert [
+        one["endpoint"] for one in ama.door(f"/requests?since={began + 30}")["requests"]
+    ] == ["account"]
     assert ama.client.get("/sandbox/requests?since=soon").status_code == 400
 
 
@@ -179,12 +184,17 @@ ODD_BODIES = [
 ]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/purchase", "/api/v1/purchase/bulk", "/api/v1/webhook"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/purchase", "/api/v1/purchase/bulk", "/api/v1/webhook"]
+)
 @pytest.mark.parametrize("raw", ODD_BODIES)
 def test_odd_bodies_get_an_envelope(supplier, capfd, path, raw):
     method = "PUT" if path.endswith("webhook") else "POST"
     reply = Client(supplier).open(
-        path, method=method, data=raw, headers={**FIRST, "Content-Type": "application/json"}
+        path,
+        method=method,
+        data=raw,
+        headers={**FIRST, "Content-Type": "application/json"},
     )
     assert reply.json["success"] is (reply.status_code == 201)
     assert reply.status_code < 500 or reply.json["error"]["code"] == "INTERNAL_ERROR"
@@ -193,8 +203,16 @@ def test_odd_bodies_get_an_envelope(supplier, capfd, path, raw):
 @pytest.mark.parametrize("host", ["[", "", "a b", "localhost:x", "[::1]:80"])
 @pytest.mark.parametrize(
     "path",
-    ["/sandbox", "/sandbox/state", "/api/v1/balance", "/", "/sandbox?page=99999999999999999999"],
+    [
+        "/sandbox",
+        "/sandbox/state",
+        "/api/v1/balance",
+        "/",
+        "/sandbox?page=99999999999999999999",
+    ],
 )
 def test_odd_hosts_are_answered(supplier, path, host):
-    reply = Client(supplier).get(path, headers={**FIRST, "Host": host, "Accept": "text/html"})
+    reply = Client(supplier).get(
+        path, headers={**FIRST, "Host": host, "Accept": "text/html"}
+    )
     assert reply.status_code in (200, 403)

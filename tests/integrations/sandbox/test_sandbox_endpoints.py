@@ -29,7 +29,13 @@ TABLE: list[tuple[str, str, Any, Any, Any]] = [
         (404, "ENDPOINT_NOT_FOUND"),
         (404, "ENDPOINT_NOT_FOUND"),
     ),
-    ("GET", "/v1/statistics", (200, None), (500, "STATISTICS_ERROR"), (500, "STATISTICS_ERROR")),
+    (
+        "GET",
+        "/v1/statistics",
+        (200, None),
+        (500, "STATISTICS_ERROR"),
+        (500, "STATISTICS_ERROR"),
+    ),
     ("GET", "/v1/transactions", (200, None), (200, None), (200, None)),
     ("GET", "/v1/transactions/NONE", *[(404, "TRANSACTION_NOT_FOUND")] * 3),
     ("POST", "/v1/purchase", *[(400, "MISSING_CAPACITY")] * 3),
@@ -66,7 +72,10 @@ def test_account_speaks_camel_case_in_its_api_block_only(ama):
     payload = ama.get("/v1/account").json["data"]
     assert payload["account"]["role"] == "dealer"
     assert payload["wallet"] == {"balance": 5000, "currency": "GHS"}
-    assert payload["api"]["rateLimit"] == 100 and payload["api"]["webhookSignatureEnabled"] is True
+    assert (
+        payload["api"]["rateLimit"] == 100
+        and payload["api"]["webhookSignatureEnabled"] is True
+    )
     assert "supported_networks" not in payload
 
 
@@ -82,7 +91,8 @@ def test_balances_are_numbers_as_javascript_prints_them(ama):
     assert '"balance":5000,' in ama.get("/v1/balance").text
     ama.buy(capacity="1GB")
     assert (
-        '"balance":4995.4,"currency":"GHS","formatted":"GHS 4995.40"' in ama.get("/v1/balance").text
+        '"balance":4995.4,"currency":"GHS","formatted":"GHS 4995.40"'
+        in ama.get("/v1/balance").text
     )
 
 
@@ -110,7 +120,9 @@ def test_catalogue_has_three_networks_at_this_roles_price(ama):
     assert sizes["TELECEL"][:4] == [5, 10, 15, 20]
     assert sizes["AT_PREMIUM"][:8] == [1, 2, 3, 4, 5, 6, 8, 10]
     assert payload["total"] == len(payload["products"])
-    assert next(row for row in payload["products"] if row["product_code"] == "YELLOW_2GB") == {
+    assert next(
+        row for row in payload["products"] if row["product_code"] == "YELLOW_2GB"
+    ) == {
         "product_code": "YELLOW_2GB",
         "name": "YELLOW",
         "category": "monthly",
@@ -127,7 +139,8 @@ def test_catalogue_has_three_networks_at_this_roles_price(ama):
 def test_price_depends_on_the_role(supplier):
     dealer, agent = Reseller(supplier), Reseller(supplier, dict(SECOND))
     prices = [
-        shop.get("/v1/products").json["data"]["products"][0]["price"] for shop in (dealer, agent)
+        shop.get("/v1/products").json["data"]["products"][0]["price"]
+        for shop in (dealer, agent)
     ]
     assert prices == [4.6, 4.8]
 
@@ -152,15 +165,23 @@ def test_product_filters_count_in_megabytes(ama, query, expected):
 
 def test_products_without_a_price_are_left_out(ama):
     ama.supplier.sandbox.store.set_base_price("YELLOW_2GB", None)
-    codes = {row["product_code"] for row in ama.get("/v1/products").json["data"]["products"]}
+    codes = {
+        row["product_code"] for row in ama.get("/v1/products").json["data"]["products"]
+    }
     assert "YELLOW_1GB" in codes and "YELLOW_2GB" not in codes
 
 
 def test_capacities_group_products_by_size(ama):
     payload = ama.get("/v1/capacities").json["data"]
-    assert payload["price_tier"] == "dealer" and payload["total"] == len(payload["capacities"])
+    assert payload["price_tier"] == "dealer" and payload["total"] == len(
+        payload["capacities"]
+    )
     five = next(row for row in payload["capacities"] if row["capacity"] == "5GB")
-    assert {line["name"] for line in five["products"]} == {"YELLOW", "TELECEL", "AT_PREMIUM"}
+    assert {line["name"] for line in five["products"]} == {
+        "YELLOW",
+        "TELECEL",
+        "AT_PREMIUM",
+    }
     assert set(five["products"][0]) == {"name", "validity", "price"}
 
 
@@ -176,18 +197,19 @@ def test_list_is_newest_first_with_pages_and_filters(ama):
         and "completed_at" in page["transactions"][1]
     )
     assert "completed_at" not in page["transactions"][0]
-    done = ama.get("/v1/transactions", query_string={"status": "successful"}).json["data"][
-        "transactions"
-    ]
-    assert [row["reference"] for row in done] == ["MK-1"]
-    none = ama.get("/v1/transactions", query_string={"end_date": "2020-01-01T00:00:00Z"}).json[
+    done = ama.get("/v1/transactions", query_string={"status": "successful"}).json[
         "data"
-    ]
+    ]["transactions"]
+    assert [row["reference"] for row in done] == ["MK-1"]
+    none = ama.get(
+        "/v1/transactions", query_string={"end_date": "2020-01-01T00:00:00Z"}
+    ).json["data"]
     assert none["transactions"] == [] and none["pagination"]["pages"] == 0
 
 
 @pytest.mark.parametrize(
-    "query", [{"page": "one"}, {"limit": "x"}, {"start_date": "yesterday"}, {"page": "-1"}]
+    "query",
+    [{"page": "one"}, {"limit": "x"}, {"start_date": "yesterday"}, {"page": "-1"}],
 )
 def test_list_breaks_on_words_for_numbers(ama, query):
     reply = ama.get("/v1/transactions", query_string=query)
@@ -204,7 +226,9 @@ def test_published_list_is_empty_for_everybody(make):
 def test_statistics_count_orders_and_requests(ama):
     ama.buy("MK-1")
     ama.buy("MK-1")
-    payload = ama.get("/v1/statistics", query_string={"period": "fortnight"}).json["data"]
+    payload = ama.get("/v1/statistics", query_string={"period": "fortnight"}).json[
+        "data"
+    ]
     assert payload["period"] == "fortnight"
     assert payload["statistics"]["transactions"] == {
         "successful": 0,
@@ -213,7 +237,11 @@ def test_statistics_count_orders_and_requests(ama):
         "total_amount": 9,
     }
     usage = payload["statistics"]["api_usage"]
-    assert (usage["total_requests"], usage["successful_requests"], usage["failed_requests"]) == (
+    assert (
+        usage["total_requests"],
+        usage["successful_requests"],
+        usage["failed_requests"],
+    ) == (
         2,
         1,
         1,

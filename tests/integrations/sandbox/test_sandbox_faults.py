@@ -50,7 +50,9 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("fault, status, kind, charges", ANSWERS, ids=[row[0] for row in ANSWERS])
+@pytest.mark.parametrize(
+    "fault, status, kind, charges", ANSWERS, ids=[row[0] for row in ANSWERS]
+)
 def test_faults_that_answer(ama, live, fault, status, kind, charges):
     plan(ama, {"endpoint": "purchase", "fault": fault})
     reply = purchase(live)
@@ -66,7 +68,10 @@ def test_faults_that_answer(ama, live, fault, status, kind, charges):
     if kind == "":
         assert reply.content == b""
     if fault == "text_429":
-        assert (reply.text, reply.headers["Retry-After"]) == ("API rate limit exceeded", "60")
+        assert (reply.text, reply.headers["Retry-After"]) == (
+            "API rate limit exceeded",
+            "60",
+        )
     assert purchase(live, "MK-2").status_code == 201  # once only
 
 
@@ -131,22 +136,30 @@ def test_a_hang_charges_and_never_answers(ama, live, until):
     with pytest.raises(httpx.ReadTimeout):
         purchase(live, timeout=0.3)
     until(lambda: len(lines(ama.supplier, "charge")) == 1)
-    until(lambda: ama.door("/inflight")["inflight"] == [])  # noticed that nobody listens any more
+    # noticed that nobody listens any more
+    until(lambda: ama.door("/inflight")["inflight"] == [])
 
 
 # Held open
 
 
 @pytest.mark.parametrize("stage, charged", [("before", 0), ("after", 1)])
-def test_a_held_purchase_is_reported_and_goes_on_when_released(ama, live, until, stage, charged):
+def test_a_held_purchase_is_reported_and_goes_on_when_released(
+    ama, live, until, stage, charged
+):
     plan(ama, {"endpoint": "purchase", "fault": f"hold_{stage}"})
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(purchase, live)
         (held,) = until(lambda: ama.door("/inflight")["inflight"])
-        assert (held["reference"], held["stage"], held["endpoint"]) == (REF, stage, "purchase")
+        assert (held["reference"], held["stage"], held["endpoint"]) == (
+            REF,
+            stage,
+            "purchase",
+        )
         assert held["charged"] == charged == len(lines(ama.supplier, "charge"))
         assert (
-            held["client_gone"] is False and ama.door("/state")["inflight"][0]["reference"] == REF
+            held["client_gone"] is False
+            and ama.door("/state")["inflight"][0]["reference"] == REF
         )
         assert ama.door("/release", {"reference": "OTHER"}) == {"released": 0}
         assert ama.door("/release", {"reference": REF}) == {"released": 1}
@@ -155,7 +168,9 @@ def test_a_held_purchase_is_reported_and_goes_on_when_released(ama, live, until,
 
 
 @pytest.mark.parametrize("abandon, charges", [(False, 1), (True, 0)])
-def test_a_request_whose_client_died_is_charged_when_released(ama, live, until, abandon, charges):
+def test_a_request_whose_client_died_is_charged_when_released(
+    ama, live, until, abandon, charges
+):
     # The worst case: the client is gone before the charge, and the supplier charges all the same.
     ama.door("/knobs", {"abandon_on_disconnect": abandon})
     plan(ama, {"endpoint": "purchase", "fault": "hold_before"})
@@ -163,7 +178,9 @@ def test_a_request_whose_client_died_is_charged_when_released(ama, live, until, 
     connection.request("POST", "/api/v1/purchase", json.dumps(order()), JSON)
     until(lambda: ama.door("/inflight")["inflight"])
     # A killed client's kernel resets the connection.
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
     connection.close()
     until(lambda: ama.door("/inflight")["inflight"][0]["client_gone"])
     assert balance_pesewas(ama.supplier) == 500_000
@@ -176,7 +193,12 @@ def test_a_request_whose_client_died_is_charged_when_released(ama, live, until, 
 
 @pytest.mark.parametrize(
     "fault, stage",
-    [("hold_before", "before"), ("hang_after", "after"), ("hold_after", "after"), (None, None)],
+    [
+        ("hold_before", "before"),
+        ("hang_after", "after"),
+        ("hold_after", "after"),
+        (None, None),
+    ],
 )
 def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, stage):
     if fault:
@@ -224,7 +246,9 @@ def test_a_purchase_may_be_answered_long_after_its_charge(ama, live, until):
 def test_a_client_that_left_before_a_refusal_was_not_charged(ama, live, until):
     plan(ama, {"endpoint": "purchase", "fault": "hold_before"})
     connection = http.client.HTTPConnection(*live, timeout=5)
-    connection.request("POST", "/api/v1/purchase", json.dumps(order(capacity="3000GB")), JSON)
+    connection.request(
+        "POST", "/api/v1/purchase", json.dumps(order(capacity="3000GB")), JSON
+    )
     until(lambda: ama.door("/inflight")["inflight"])
     connection.close()
     ama.door("/release", {})
@@ -274,20 +298,35 @@ def test_a_fault_may_aim_at_all_that_buys(ama):
         == 503
     )
     assert ama.get("/v1/balance").status_code == 200
-    assert ama.door("/counts")["fired_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 1}
-    assert ama.door("/counts")["struck_at"] == {"purchase.empty_503": 1, "bulk.empty_503": 2}
+    assert ama.door("/counts")["fired_at"] == {
+        "purchase.empty_503": 1,
+        "bulk.empty_503": 1,
+    }
+    assert ama.door("/counts")["struck_at"] == {
+        "purchase.empty_503": 1,
+        "bulk.empty_503": 2,
+    }
 
 
 def test_a_fault_may_aim_at_one_order_of_a_batch(ama):
     plan(ama, {"endpoint": "bulk", "fault": "empty_503", "match_reference": "MK-2"})
     for path in ("/v1/purchase/bulk", "/v1/bulk"):
         plan(ama, {"endpoint": "bulk", "fault": "empty_503", "match_reference": "MK-2"})
-        assert ama.send("POST", path, {"orders": [order("MK-1"), order("MK-2")]}).status_code == 503
+        assert (
+            ama.send(
+                "POST", path, {"orders": [order("MK-1"), order("MK-2")]}
+            ).status_code
+            == 503
+        )
 
 
 def test_chance_is_repeatable(ama):
     def draw():
-        plan(ama, {"endpoint": "balance", "fault": "html_502", "probability": 0.5}, seed=7)
+        plan(
+            ama,
+            {"endpoint": "balance", "fault": "html_502", "probability": 0.5},
+            seed=7,
+        )
         return [ama.get("/v1/balance").status_code for _ in range(12)]
 
     first = draw()
@@ -308,7 +347,10 @@ def test_every_strikes_once_in_each_block_and_gives_way_to_another_fault(ama):
     assert [said.count(code) for code in (200, 502, 503)] == [12, 6, 6]
     places = [said[start : start + 4].index(502) for start in range(0, 24, 4)]
     assert len(set(places)) > 1
-    assert ama.door("/counts")["fired_at"] == {"balance.html_502": 6, "balance.empty_503": 6}
+    assert ama.door("/counts")["fired_at"] == {
+        "balance.html_502": 6,
+        "balance.empty_503": 6,
+    }
 
 
 def test_every_is_a_whole_number(ama):
@@ -338,7 +380,10 @@ def test_lookup_lag_follows_one_purchase_or_one_look_up(ama):
     plan(ama, {"endpoint": "purchase", "fault": "lookup_lag", "seconds": 30})
     ama.buy("MK-1")
     ama.buy("MK-2")
-    assert ama.look_up("MK-1").status_code == 404 and ama.look_up("MK-2").status_code == 200
+    assert (
+        ama.look_up("MK-1").status_code == 404
+        and ama.look_up("MK-2").status_code == 200
+    )
     ama.door("/clock", {"seconds": 31})
     assert ama.look_up("MK-1").status_code == 200
     plan(ama, {"endpoint": "status", "fault": "lookup_lag"})
@@ -355,13 +400,25 @@ def test_any_member_of_a_good_answer_can_be_edited_or_left_out(ama):
     members = {"amount": -4.6, "reference": None, "product": {"capacity": "1"}}
     plan(ama, {"endpoint": "purchase", "fault": "edited_answer", "members": members})
     said = ama.buy().json["data"]
-    assert (said["amount"], said["product"]["capacity"], "reference" in said) == (-4.6, "1", False)
+    assert (said["amount"], said["product"]["capacity"], "reference" in said) == (
+        -4.6,
+        "1",
+        False,
+    )
     assert said["product"]["name"] == "YELLOW"
     assert len(lines(ama.supplier, "charge")) == 1
 
 
 def test_any_refusal_charges_nothing(ama):
-    plan(ama, {"endpoint": "purchase", "fault": "refused", "status": 409, "says": "OUT_OF_STOCK"})
+    plan(
+        ama,
+        {
+            "endpoint": "purchase",
+            "fault": "refused",
+            "status": 409,
+            "says": "OUT_OF_STOCK",
+        },
+    )
     reply = ama.buy()
     assert (reply.status_code, reply.json["error"]["code"]) == (409, "OUT_OF_STOCK")
     assert lines(ama.supplier, "charge") == []

@@ -51,7 +51,10 @@ def test_the_published_supplier_charges_again_blindly(make):
     ama.press(REF, status="failed", refund="0")
     assert ama.press(REF, status="pending").json["charged_pesewas"] == 900
     assert balance_pesewas(supplier) == 500_000 - 1_800
-    assert [line["cause"] for line in lines(supplier, "charge")] == ["purchase", "requeue"]
+    assert [line["cause"] for line in lines(supplier, "charge")] == [
+        "purchase",
+        "requeue",
+    ]
 
 
 def test_a_revived_order_needs_money(make):
@@ -77,7 +80,9 @@ def test_times_and_reasons_follow_the_status(make):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(st.sampled_from(["buy", "sent", "successful", "failed", "pending",
 "reversed", "topup", "bulk"]),
@@ -86,7 +91,9 @@ def test_times_and_reasons_follow_the_status(make):
 def test_wallet_is_the_sum_of_its_lines(tmp_path_factory, acts):
     path = tmp_path_factory.mktemp("books") / "s.db"
     supplier = app.create_sandbox(
-        Store(path, wallet_pesewas=3_000), rate_limit=1_000_000, requeue_charges="always"
+        Store(path, wallet_pesewas=3_000),
+        rate_limit=1_000_000,
+        requeue_charges="always",
     )
     ama = Reseller(supplier)
     for act, number, refund in acts:
@@ -94,7 +101,11 @@ def test_wallet_is_the_sum_of_its_lines(tmp_path_factory, acts):
             ama.buy(f"MK-{number}")
         elif act == "bulk":
             orders = [
-                {"capacity": "1GB", "product_name": "YELLOW", "beneficiary_number": "0241234567"}
+                {
+                    "capacity": "1GB",
+                    "product_name": "YELLOW",
+                    "beneficiary_number": "0241234567",
+                }
             ] * (number + 1)
             ama.send("POST", "/v1/purchase/bulk", {"orders": orders})
         elif act == "topup":
@@ -103,7 +114,11 @@ def test_wallet_is_the_sum_of_its_lines(tmp_path_factory, acts):
             ama.press(f"MK-{number}", status=act, refund=refund)
     written = lines(supplier)
     assert [line["kind"] for line in written[:1]] == ["opening"]
-    assert sum(line["amount_pesewas"] for line in written) == balance_pesewas(supplier) >= 0
+    assert (
+        sum(line["amount_pesewas"] for line in written)
+        == balance_pesewas(supplier)
+        >= 0
+    )
     running = 0
     for line in written:
         running += line["amount_pesewas"]

@@ -21,7 +21,9 @@ def page(reseller: Reseller, path: str = "/sandbox"):
     reply = reseller.client.get(path, headers=HTML)
     assert reply.status_code == 200
     # Strict: a page that is not well formed is an exception here.
-    tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(reply.text)
+    tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(
+        reply.text
+    )
     return reply, tree
 
 
@@ -72,7 +74,9 @@ def test_each_button_does_what_it_says(ama, label, status, refunded):
     action, value = buttons(next(tree.iter("article")))[label]
     reply = ama.client.post(action, data={"status": value}, headers=HTML)
     assert (reply.status_code, reply.headers["Location"]) == (303, "/sandbox")
-    assert ama.status() == status and balance_pesewas(ama.supplier) == 499_100 + refunded
+    assert (
+        ama.status() == status and balance_pesewas(ama.supplier) == 499_100 + refunded
+    )
     _, tree = page(ama)
     said = next(node for node in tree.iter("p") if node.get("role") == "status")
     assert "000001" in "".join(said.itertext())
@@ -99,7 +103,9 @@ def test_names_from_outside_are_text_on_the_page(ama):
 )
 def test_wrong_presses_are_refused_in_words(ama, reference, form, status):
     ama.buy()
-    reply = ama.client.post(f"/sandbox/orders/{reference}/status", data=form, headers=HTML)
+    reply = ama.client.post(
+        f"/sandbox/orders/{reference}/status", data=form, headers=HTML
+    )
     assert reply.status_code == status and 'role="alert"' in reply.text
     assert ama.status() == "pending"
 
@@ -111,7 +117,9 @@ def test_buttons_take_json_too(ama):
         json={"status": "failed", "refund": True},
         headers={"Accept": "application/json"},
     )
-    assert reply.json["refunded_pesewas"] == 900 and reply.json["new_status"] == "failed"
+    assert (
+        reply.json["refunded_pesewas"] == 900 and reply.json["new_status"] == "failed"
+    )
 
 
 def test_an_order_answers_to_its_transaction_id(ama):
@@ -125,7 +133,9 @@ def test_the_export_marks_the_oldest_forty(make):
     for number in range(42):
         ama.buy(f"MK-{number:02d}", capacity="1GB")
     assert ama.client.post("/sandbox/orders/export").status_code == 303
-    state = {order["reference"]: order["status"] for order in ama.door("/state")["orders"]}
+    state = {
+        order["reference"]: order["status"] for order in ama.door("/state")["orders"]
+    }
     assert [reference for reference, word in state.items() if word == "pending"] == [
         "MK-41",
         "MK-40",
@@ -139,7 +149,9 @@ def test_long_lists_have_pages(make):
     _, first = page(ama)
     _, second = page(ama, "/sandbox?page=2")
     assert len(list(first.iter("article"))) == 30
-    assert [article.get("data-reference") for article in second.iter("article")] == ["MK-00"]
+    assert [article.get("data-reference") for article in second.iter("article")] == [
+        "MK-00"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,23 +168,36 @@ def test_long_lists_have_pages(make):
     ],
 )
 def test_topping_up(ama, amount, status, balance):
-    assert ama.client.post("/sandbox/wallet/topup", data={"amount": amount}).status_code == status
+    assert (
+        ama.client.post("/sandbox/wallet/topup", data={"amount": amount}).status_code
+        == status
+    )
     assert balance_pesewas(ama.supplier) == balance
 
 
 def test_a_price_changes_for_the_next_purchase(ama):
     assert (
-        ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": "11.35"}).status_code
+        ama.client.post(
+            "/sandbox/products/YELLOW_2GB/price", data={"price": "11.35"}
+        ).status_code
         == 303
     )
     assert ama.buy().json["data"]["amount"] == 11.35
     assert (
-        ama.client.post("/sandbox/products/YELLOW_2GB/price", data={"price": ""}).status_code == 303
+        ama.client.post(
+            "/sandbox/products/YELLOW_2GB/price", data={"price": ""}
+        ).status_code
+        == 303
     )
     assert error_code(ama.buy("MK-2")) == "PRICING_UNAVAILABLE"
-    assert ama.client.post("/sandbox/products/NONE/price", data={"price": "1"}).status_code == 404
     assert (
-        ama.client.post("/sandbox/products/YELLOW_1GB/price", data={"price": "-1"}).status_code
+        ama.client.post("/sandbox/products/NONE/price", data={"price": "1"}).status_code
+        == 404
+    )
+    assert (
+        ama.client.post(
+            "/sandbox/products/YELLOW_1GB/price", data={"price": "-1"}
+        ).status_code
         == 400
     )
 
@@ -194,7 +219,9 @@ def test_a_price_changes_for_the_next_purchase(ama):
         ({"Host": "supplier.localhost"}, True),
     ],
 )
-@pytest.mark.parametrize("path", ["/sandbox/orders/MK-0000000001/status", "/sandbox/knobs"])
+@pytest.mark.parametrize(
+    "path", ["/sandbox/orders/MK-0000000001/status", "/sandbox/knobs"]
+)
 def test_pages_of_other_sites_may_not_post(ama, path, headers, allowed):
     ama.buy()
     options = {"data": {"status": "sent"}} if path.endswith("status") else {"json": {}}
@@ -207,13 +234,17 @@ def test_pages_of_other_sites_may_not_post(ama, path, headers, allowed):
 
 @pytest.mark.parametrize("path", ["/sandbox", "/sandbox/state", "/"])
 def test_other_names_for_this_machine_see_nothing(ama, path):
-    assert ama.client.get(path, headers={"Host": "evil.test", **HTML}).status_code == 403
+    assert (
+        ama.client.get(path, headers={"Host": "evil.test", **HTML}).status_code == 403
+    )
 
 
 def test_odd_paths_and_methods_are_answered(ama):
     assert ama.client.get("/sandbox/nothing").status_code == 404
     assert ama.client.get("/sandbox/wallet/topup").status_code == 405
-    assert ama.client.get("/sandbox/style.css").content_type == "text/css; charset=utf-8"
+    assert (
+        ama.client.get("/sandbox/style.css").content_type == "text/css; charset=utf-8"
+    )
 
 
 # Knobs
@@ -221,9 +252,9 @@ def test_odd_paths_and_methods_are_answered(ama):
 
 def test_knobs_turn_while_it_runs(ama):
     assert (
-        ama.door("/knobs", {"statistics": "broken", "dedupe": "off", "rate_limit": 5})["knobs"][
-            "dedupe"
-        ]
+        ama.door("/knobs", {"statistics": "broken", "dedupe": "off", "rate_limit": 5})[
+            "knobs"
+        ]["dedupe"]
         is False
     )
     reply = ama.get("/v1/statistics")
@@ -263,7 +294,8 @@ def test_a_wrong_knob_turns_none(ama, changes):
 
 
 @pytest.mark.parametrize(
-    "path, body", [("/clock", {"seconds": -1}), ("/clock", {}), ("/clock", {"seconds": True})]
+    "path, body",
+    [("/clock", {"seconds": -1}), ("/clock", {}), ("/clock", {"seconds": True})],
 )
 def test_the_clock_only_goes_forward(ama, path, body):
     assert ama.client.post(f"/sandbox{path}", json=body).status_code == 400
@@ -279,14 +311,23 @@ def test_a_plan_of_faults_is_played_by_hand_from_the_page(ama):
         ' "YELLOW_1GB", "capacity": "1 GB"}, {"product_code": "YELLOW_2GB", "drop": true}]},'
         ' {"fault": "other_amount", "endpoint": "buying", "cedis": 5.05}]'
     )
-    assert ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
-    listed = {row["product_code"]: row for row in ama.get("/v1/products").json["data"]["products"]}
+    assert (
+        ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code
+        == 303
+    )
+    listed = {
+        row["product_code"]: row
+        for row in ama.get("/v1/products").json["data"]["products"]
+    }
     assert (listed["YELLOW_1GB"]["capacity"], "YELLOW_2GB" in listed) == ("1 GB", False)
     bought = ama.buy(capacity="1 GB")
     assert (bought.status_code, bought.json["data"]["amount"]) == (201, 5.05)
     assert error_code(ama.buy("MK-0000000002")) == "PRODUCT_NOT_FOUND"
     assert "other_amount" in page(ama)[0].text
-    assert ama.client.post("/sandbox/plan", data={"plan": ""}, headers=HTML).status_code == 303
+    assert (
+        ama.client.post("/sandbox/plan", data={"plan": ""}, headers=HTML).status_code
+        == 303
+    )
     assert ama.buy("MK-0000000003").status_code == 201
 
 
@@ -312,22 +353,36 @@ def test_a_shown_plan_pressed_again_means_the_same(ama):
     )
     for _ in range(2):
         assert (
-            ama.client.post("/sandbox/plan", data={"plan": plan}, headers=HTML).status_code == 303
+            ama.client.post(
+                "/sandbox/plan", data={"plan": plan}, headers=HTML
+            ).status_code
+            == 303
         )
-        assert [ama.get("/v1/balance").json["data"]["balance"] for _ in range(2)] == [-12.5, -12.5]
-        plan = html.unescape(re.search(r'<textarea id="plan"[^>]*>([^<]*)<', page(ama)[0].text)[1])
+        assert [ama.get("/v1/balance").json["data"]["balance"] for _ in range(2)] == [
+            -12.5,
+            -12.5,
+        ]
+        plan = html.unescape(
+            re.search(r'<textarea id="plan"[^>]*>([^<]*)<', page(ama)[0].text)[1]
+        )
 
 
 def test_every_fault_and_knob_is_named_on_the_page_and_knobs_are_turned_there(ama):
     shown = page(ama)[0].text
     assert all(
-        name in shown for name in (*faults.FAULTS, *profiles.as_dict(ama.supplier.sandbox.knobs))
+        name in shown
+        for name in (*faults.FAULTS, *profiles.as_dict(ama.supplier.sandbox.knobs))
     )
-    knobs = html.unescape(re.search(r'<textarea id="knobs"[^>]*>([^<]*)<', shown)[1]).replace(
-        '"on"', '"gone"', 1
-    )
+    knobs = html.unescape(
+        re.search(r'<textarea id="knobs"[^>]*>([^<]*)<', shown)[1]
+    ).replace('"on"', '"gone"', 1)
     assert '"gone"' in knobs
-    assert ama.client.post("/sandbox/turn", data={"knobs": knobs}, headers=HTML).status_code == 303
+    assert (
+        ama.client.post(
+            "/sandbox/turn", data={"knobs": knobs}, headers=HTML
+        ).status_code
+        == 303
+    )
     assert '"gone"' in json.dumps(profiles.as_dict(ama.supplier.sandbox.knobs))
     for wrong in ("[", "[]", '{"flood": 1}'):
         reply = ama.client.post("/sandbox/turn", data={"knobs": wrong}, headers=HTML)

@@ -16,7 +16,14 @@ from integrations.sandbox import charges, profiles, serve, sockets
 
 def test_it_serves_logs_and_stops(program):
     supplier = program(
-        "--profile", "published", "--wallet", "20", "--rate-limit", "5", "--rate-window", "30"
+        "--profile",
+        "published",
+        "--wallet",
+        "20",
+        "--rate-limit",
+        "5",
+        "--rate-window",
+        "30",
     )
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
         reply = client.post("/api/v1/purchase", json=order("MK-1"))
@@ -30,7 +37,8 @@ def test_it_serves_logs_and_stops(program):
     assert "POST /api/v1/purchase 201" in log and "ref MK-1" in log
     assert "GET /api/v1/transactions/024•••4567 404" in log and "0241234567" not in log
     kinds = [
-        line["kind"] for line in charges.read(supplier.db.with_name("program.db.charges.jsonl"))
+        line["kind"]
+        for line in charges.read(supplier.db.with_name("program.db.charges.jsonl"))
     ]
     assert kinds == ["opening", "opening", "charge"]
 
@@ -41,7 +49,9 @@ def test_a_stop_does_not_wait_for_held_requests(program, until):
         httpx.Client(base_url=supplier.url, headers=FIRST, timeout=10) as client,
         ThreadPoolExecutor(1) as pool,
     ):
-        client.post("/sandbox/faults", json=[{"endpoint": "purchase", "fault": "hold_before"}])
+        client.post(
+            "/sandbox/faults", json=[{"endpoint": "purchase", "fault": "hold_before"}]
+        )
         held = pool.submit(client.post, "/api/v1/purchase", json=order())
         until(lambda: httpx.get(f"{supplier.url}/sandbox/inflight").json()["inflight"])
         code, _ = supplier.stop(signal.SIGINT)
@@ -63,7 +73,10 @@ def test_a_hard_kill_loses_no_charge(program, tmp_path):
     supplier = program()
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
         for number in range(5):
-            assert client.post("/api/v1/purchase", json=order(f"MK-{number}")).status_code == 201
+            assert (
+                client.post("/api/v1/purchase", json=order(f"MK-{number}")).status_code
+                == 201
+            )
     supplier.stop(signal.SIGKILL)
     again = program()
     state = httpx.get(f"{again.url}/sandbox/state").json()
@@ -92,9 +105,14 @@ def test_a_taken_port_is_told_in_one_line(tmp_path, capsys):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {
+            number: signal.getsignal(number)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
-            assert serve.main(["--port", str(port), "--db", str(tmp_path / "s.db")]) == 1
+            assert (
+                serve.main(["--port", str(port), "--db", str(tmp_path / "s.db")]) == 1
+            )
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

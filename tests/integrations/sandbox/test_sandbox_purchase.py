@@ -7,7 +7,15 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sandbox_kit import NUMBER, SECOND, Reseller, balance_pesewas, error_code, lines, order
+from sandbox_kit import (
+    NUMBER,
+    SECOND,
+    Reseller,
+    balance_pesewas,
+    error_code,
+    lines,
+    order,
+)
 
 from integrations.sandbox.faults import ConnectionDropped
 from integrations.sandbox.store import FIRST_ID, STRANGER_REFERENCE
@@ -47,10 +55,18 @@ CHECKS = [
         400,
         "MISSING_CAPACITY",
     ),
-    ({**LATER, "product_name": None, "beneficiary_number": None}, 400, "MISSING_PRODUCT_NAME"),
+    (
+        {**LATER, "product_name": None, "beneficiary_number": None},
+        400,
+        "MISSING_PRODUCT_NAME",
+    ),
     ({**LATER, "beneficiary_number": None}, 400, "MISSING_BENEFICIARY"),
     (LATER, 400, "INVALID_PHONE_NUMBER"),
-    ({**LATER, "beneficiary_number": NUMBER, "capacity": "five"}, 404, "INVALID_CAPACITY_FORMAT"),
+    (
+        {**LATER, "beneficiary_number": NUMBER, "capacity": "five"},
+        404,
+        "INVALID_CAPACITY_FORMAT",
+    ),
     ({**LATER, "beneficiary_number": NUMBER}, 404, "CAPACITY_NOT_AVAILABLE"),
     ({"product_name": "GREEN"}, 404, "PRODUCT_NOT_FOUND"),
     ({"capacity": "40GB"}, 400, "PRICING_UNAVAILABLE"),
@@ -59,7 +75,9 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("changes, status, code", CHECKS, ids=[row[2] for row in CHECKS])
+@pytest.mark.parametrize(
+    "changes, status, code", CHECKS, ids=[row[2] for row in CHECKS]
+)
 def test_the_checks_keep_their_order(make, changes, status, code):
     supplier = make(wallet_pesewas=2_000)
     supplier.sandbox.store.set_base_price("YELLOW_40GB", None)
@@ -73,7 +91,10 @@ def test_the_checks_keep_their_order(make, changes, status, code):
 EXTRAS = [
     ({"capacity": None}, {"example": "1GB"}),
     ({"product_name": None}, {"available": ["YELLOW", "TELECEL", "AT_PREMIUM"]}),
-    ({"beneficiary_number": "1"}, {"format": "0XXXXXXXXX or +233XXXXXXXXX", "provided": "1"}),
+    (
+        {"beneficiary_number": "1"},
+        {"format": "0XXXXXXXXX or +233XXXXXXXXX", "provided": "1"},
+    ),
     ({"capacity": "7GB"}, {"requested_capacity": "7GB"}),
     (
         {"capacity": "20GB", "product_name": "GREEN"},
@@ -97,7 +118,11 @@ def test_refusals_carry_their_own_members(ama, changes, extra):
 
 def test_insufficient_balance_counts_the_shortage(make):
     error = Reseller(make(wallet_pesewas=500)).buy().json["error"]
-    assert (error["required_amount"], error["current_balance"], error["shortage"]) == (9, 5, 4)
+    assert (error["required_amount"], error["current_balance"], error["shortage"]) == (
+        9,
+        5,
+        4,
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +188,10 @@ def test_references_are_unique_across_all_resellers(supplier, ama):
     reply = ama.buy(STRANGER_REFERENCE)
     assert (reply.status_code, error_code(reply)) == (400, "DUPLICATE_REFERENCE")
     ama.buy("MK-MINE")
-    assert error_code(Reseller(supplier, dict(SECOND)).buy("MK-MINE")) == "DUPLICATE_REFERENCE"
+    assert (
+        error_code(Reseller(supplier, dict(SECOND)).buy("MK-MINE"))
+        == "DUPLICATE_REFERENCE"
+    )
 
 
 def test_a_missing_reference_is_made_up(ama):
@@ -207,7 +235,9 @@ def test_two_purchases_at_once_on_one_wallet_conflict(make):
 def test_without_the_conflict_knob_purchases_queue(make):
     ama = Reseller(make(transaction_s=0.05))
     with ThreadPoolExecutor(4) as pool:
-        codes = list(pool.map(lambda number: ama.buy(f"MK-{number}").status_code, range(4)))
+        codes = list(
+            pool.map(lambda number: ama.buy(f"MK-{number}").status_code, range(4))
+        )
     assert codes == [201] * 4
 
 
@@ -220,7 +250,11 @@ def test_forwarding_answers_completed_at_once(make):
     assert payload["status"] == "completed" and payload["network"] == "YELLO"
     assert len(payload["provider_reference"]) == 24
     row = ama.look_up().json["data"]
-    assert row["status"] == "completed" and row["network"] == "YELLO" and "completed_at" in row
+    assert (
+        row["status"] == "completed"
+        and row["network"] == "YELLO"
+        and "completed_at" in row
+    )
     assert "provider_reference" not in row
 
 

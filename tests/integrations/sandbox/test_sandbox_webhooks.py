@@ -81,7 +81,11 @@ def test_a_status_update_has_the_documented_body_and_signature(listening, wire):
     }
     request = wire.calls[0].request
     assert request.headers["Content-Type"] == "application/json"
-    assert request.headers["X-Platform-Event"] == body["event"] == "transaction.status_update"
+    assert (
+        request.headers["X-Platform-Event"]
+        == body["event"]
+        == "transaction.status_update"
+    )
     # Over the text of `data` as it stands in the body, not over the whole body.
     text = re.search(rb'"data":(\{.*?\}),"timestamp"', request.body)[1]
     expected = hmac.new(DEFAULT_SECRET.encode(), text, hashlib.sha256).hexdigest()
@@ -97,15 +101,22 @@ def test_the_published_signature_cannot_be_checked_with_the_secret(listening, wi
     stored = webhooks.signature_key(DEFAULT_SECRET, "bcrypt_hash")
     assert re.fullmatch(r"\$2a\$10\$[./A-Za-z0-9]{53}", stored)
     assert body["signature"] != with_secret
-    assert body["signature"] == hmac.new(stored.encode(), text, hashlib.sha256).hexdigest()
+    assert (
+        body["signature"] == hmac.new(stored.encode(), text, hashlib.sha256).hexdigest()
+    )
 
 
 def test_without_a_key_there_is_no_signature(listening, wire):
     ama = listening(signature_key="none")
     ama.buy()
     (body,) = sent(ama, wire)
-    assert "signature" not in body and "X-Platform-Signature" not in wire.calls[0].request.headers
-    assert ama.get("/v1/account").json["data"]["api"]["webhookSignatureEnabled"] is False
+    assert (
+        "signature" not in body
+        and "X-Platform-Signature" not in wire.calls[0].request.headers
+    )
+    assert (
+        ama.get("/v1/account").json["data"]["api"]["webhookSignatureEnabled"] is False
+    )
 
 
 def test_a_created_event_describes_the_order(listening, wire):
@@ -123,7 +134,9 @@ def test_a_failed_forward_says_so(listening, wire):
     ama.buy()
     (body,) = sent(ama, wire)
     assert body["event"] == "transaction.failed"
-    assert body["data"]["amount_refunded"] == 9 and body["data"]["balance_after"] == 5000
+    assert (
+        body["data"]["amount_refunded"] == 9 and body["data"]["balance_after"] == 5000
+    )
 
 
 def test_a_batch_sends_one_event(listening, wire):
@@ -134,7 +147,10 @@ def test_a_batch_sends_one_event(listening, wire):
         {"reference": "MKB-1", "orders": [order("MK-1"), order("MK-2")]},
     )
     (body,) = sent(ama, wire)
-    assert body["event"] == "bulk_purchase.completed" and body["data"]["bulk_reference"] == "MKB-1"
+    assert (
+        body["event"] == "bulk_purchase.completed"
+        and body["data"]["bulk_reference"] == "MKB-1"
+    )
     assert body["data"]["summary"]["total_requested_amount"] == 18
     assert len(body["data"]["successful_orders"]) == 2
 
@@ -145,7 +161,11 @@ def test_nothing_is_sent_again_after_an_error(listening, wire):
     ama.buy()
     assert len(sent(ama, wire)) == 1
     (line,) = ama.door("/state")["webhooks"]
-    assert (line["outcome"], line["http_status"], line["reference"]) == ("sent", 500, REF)
+    assert (line["outcome"], line["http_status"], line["reference"]) == (
+        "sent",
+        500,
+        REF,
+    )
 
 
 def test_a_slow_receiver_costs_five_seconds_once(listening, wire):
@@ -156,7 +176,11 @@ def test_a_slow_receiver_costs_five_seconds_once(listening, wire):
     (call,) = wire.calls
     assert call.request.req_kwargs["timeout"] == 5.0
     (line,) = ama.door("/state")["webhooks"]
-    assert (line["outcome"], line["http_status"], line["note"]) == ("failed", None, "ReadTimeout")
+    assert (line["outcome"], line["http_status"], line["note"]) == (
+        "failed",
+        None,
+        "ReadTimeout",
+    )
 
 
 def test_dropped_webhooks_are_in_the_log_only(listening, wire):
@@ -164,7 +188,10 @@ def test_dropped_webhooks_are_in_the_log_only(listening, wire):
     ama.buy()
     ama.press(REF, status="sent")
     assert sent(ama, wire) == []
-    assert [line["outcome"] for line in ama.door("/state")["webhooks"]] == ["dropped", "dropped"]
+    assert [line["outcome"] for line in ama.door("/state")["webhooks"]] == [
+        "dropped",
+        "dropped",
+    ]
 
 
 def test_switched_off_webhooks_are_in_the_log_only(listening, wire):
@@ -186,7 +213,10 @@ def test_reordered_events_overtake(listening, wire):
     ama.buy()
     ama.press(REF, status="sent")
     ama.press(REF, status="successful")
-    assert [body["data"]["new_status"] for body in sent(ama, wire)] == ["successful", "sent"]
+    assert [body["data"]["new_status"] for body in sent(ama, wire)] == [
+        "successful",
+        "sent",
+    ]
 
 
 def test_a_webhook_may_come_before_the_answer(listening, wire):
@@ -224,7 +254,9 @@ def test_shuffled_webhooks_overtake_each_other_and_hold_up_no_answer(listening, 
         ama.buy(f"MK-{number}")
     assert time.monotonic() - began < 5
     references = [body["data"]["reference"] for body in sent(ama, wire)]
-    assert len(references) == 30 and references != [f"MK-{number}" for number in range(30)]
+    assert len(references) == 30 and references != [
+        f"MK-{number}" for number in range(30)
+    ]
 
 
 def test_a_person_may_change_a_status_and_tell_nobody(listening, wire):
@@ -238,7 +270,9 @@ def test_the_answer_does_not_wait_for_the_receiver(listening, wire):
     release = threading.Event()
     wire.remove(responses.POST, URL)
     wire.add_callback(
-        responses.POST, URL, callback=lambda request: (release.wait(5), (200, {}, ""))[1]
+        responses.POST,
+        URL,
+        callback=lambda request: (release.wait(5), (200, {}, ""))[1],
     )
     ama = listening()
     assert ama.buy().status_code == 201
@@ -295,12 +329,15 @@ def test_an_address_that_does_not_answer_is_kept_all_the_same(make, wire):
     reply = ama.send("PUT", "/v1/webhook", {"webhook_url": URL})
     payload = reply.json["data"]
     assert reply.status_code == 200 and payload["test_status"] == "failed"
-    assert payload["test_error"] and payload["note"] and "signature_enabled" not in payload
+    assert (
+        payload["test_error"] and payload["note"] and "signature_enabled" not in payload
+    )
     assert ama.send("POST", "/v1/webhook/test").status_code == 200
 
 
 @pytest.mark.parametrize(
-    "url, code", [("", "MISSING_WEBHOOK_URL"), ("there", "INVALID_URL"), (5, "INVALID_URL")]
+    "url, code",
+    [("", "MISSING_WEBHOOK_URL"), ("there", "INVALID_URL"), (5, "INVALID_URL")],
 )
 def test_an_address_must_be_absolute(ama, url, code):
     reply = ama.send("PUT", "/v1/webhook", {"webhook_url": url})
@@ -308,19 +345,22 @@ def test_an_address_must_be_absolute(ama, url, code):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.test/x", "http://127.0.0.1.example.test/x", "http://10.0.0.1/x"]
+    "url",
+    ["http://example.test/x", "http://127.0.0.1.example.test/x", "http://10.0.0.1/x"],
 )
 def test_nobody_outside_this_machine_is_called(make, wire, url):
     wire.add(responses.POST, url, status=200)
     ama = Reseller(make())
     assert (
-        ama.send("PUT", "/v1/webhook", {"webhook_url": url}).json["data"]["test_status"] == "failed"
+        ama.send("PUT", "/v1/webhook", {"webhook_url": url}).json["data"]["test_status"]
+        == "failed"
     )
     assert len(wire.calls) == 0
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[", "ftp://127.0.0.1/x", "nonsense", "http://example.test/x", 7, ["x"]]
+    "url",
+    ["http://[", "ftp://127.0.0.1/x", "nonsense", "http://example.test/x", 7, ["x"]],
 )
 def test_an_odd_callback_address_spoils_no_purchase(make, wire, url):
     ama = Reseller(make())

@@ -26,7 +26,9 @@ class Supplier(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         known = self.headers["X-API-Key"] == os.environ["SANDBOX_API_KEY"]
-        options.db.write_text(json.dumps({"path": self.path, **said, "profile": options.profile}))
+        options.db.write_text(
+            json.dumps({"path": self.path, **said, "profile": options.profile})
+        )
         self._answer(200 if known else 401)
 
     def _answer(self, status: int) -> None:
