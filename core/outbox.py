@@ -30,6 +30,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import Model, after_commit, db, joined_transaction, transaction
+from core.base.locks import Lock
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
@@ -176,7 +177,9 @@ def ask(kind: Kind, actor: Actor) -> OutboxRow:
     """A person wants this done now (Sync catalogue, Refresh balance). Joins the request already
     open, if any."""
     with transaction() as session:
-        session.execute(select(func.pg_advisory_xact_lock(4_201, KINDS.index(kind))))
+        session.execute(
+            select(func.pg_advisory_xact_lock(Lock.REQUEST, KINDS.index(kind)))
+        )
         row = session.scalar(
             select(OutboxRow).where(
                 OutboxRow.kind == kind,

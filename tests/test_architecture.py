@@ -141,6 +141,13 @@ def test_only_core_db_commits() -> None:
     )
 
 
+def test_advisory_locks_have_their_numbers_from_one_place() -> None:
+    """`core.base.locks.Lock`, where no number can stand twice."""
+    for path in sources():
+        for call in re.findall(r"pg_(?:try_)?advisory\w*\(([^)]*)", path.read_text()):
+            assert not re.search(r"\d{3}", call), f"{name_of(path)}: {call}"
+
+
 def test_seeing_every_store_has_a_reason() -> None:
     for path in sources():
         name = name_of(path)

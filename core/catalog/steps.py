@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
 from core.audit import Actor
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.base.tenancy import as_platform
 from core.catalog.bundles import Setting
 
@@ -18,7 +19,7 @@ _KEY = "catalogue.approval"
 ABOVE_BP = 300
 """3 %: a larger step of a cost waits for the owner, unless he says another share."""
 MOST_BP = 10_000
-LOCK = text("SELECT pg_advisory_xact_lock(4202)")
+LOCK = select(func.pg_advisory_xact_lock(Lock.CATALOG))
 """Whoever changes offers or bundles takes it first."""
 
 

@@ -20,11 +20,11 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config, phones
 from core.base.db import db
+from core.base.locks import Lock
 from core.base.tenancy import current_store_id
 from core.orders import refusals
 from core.orders.model import Order
 
-_NUMBER_LOCK, _DEVICE_LOCK, _ADDRESS_LOCK = 4_204, 4_205, 4_206
 """First keys of the advisory locks, so that no hash can be the key of another lock; taken in this
 order."""
 _HOUR = timedelta(hours=1)
@@ -56,9 +56,9 @@ def take_turns(recipient_msisdn: str, caller: Caller) -> None:
     with new orders."""
     store_id = current_store_id()
     locks = [
-        (_NUMBER_LOCK, recipient_msisdn),
-        (_DEVICE_LOCK, caller.device_key),
-        (_ADDRESS_LOCK, caller.address_key),
+        (Lock.NUMBER, recipient_msisdn),
+        (Lock.DEVICE, caller.device_key),
+        (Lock.ADDRESS, caller.address_key),
     ]
     db.session.execute(
         select(

@@ -17,12 +17,12 @@ from core import audit, cases, outbox
 from core.audit import SYSTEM, WORKER
 from core.base import clock, database_identity
 from core.base.db import db, joined_transaction, transaction
+from core.base.locks import Lock
 from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order
 from core.orders.timeline import log
 
-_RESTORE_LOCK = 4_209
 _ASKED_FIRST = (
     "Our records are from a backup, so it may have been sent already. The supplier is"
     " asked first."
@@ -38,7 +38,7 @@ def note_restore(*, told: bool = False) -> int | None:
     if not told and not database_identity.differences(db.session):
         return None
     with transaction() as session:
-        session.execute(select(func.pg_advisory_xact_lock(_RESTORE_LOCK)))
+        session.execute(select(func.pg_advisory_xact_lock(Lock.RESTORE)))
         found = database_identity.differences(session) or (
             ("a person says so",) if told else ()
         )

@@ -19,12 +19,12 @@ from sqlalchemy.exc import OperationalError
 from core import cases
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.base.tenancy import as_platform
 from core.ledger import Posting
 from core.proof import audit_seals, rules, seals
 from core.proof.seals import Proof
 
-_LOCK = 4_204
 _TURN_WAIT_MS = 5_000
 CASE = ("books_broken", "books")
 
@@ -152,7 +152,7 @@ def _turn() -> Iterator[None]:
             connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
             try:
                 connection.execute(
-                    text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK}
+                    text("SELECT pg_advisory_lock(:key)"), {"key": Lock.PROOF}
                 )
             except OperationalError as error:
                 # lock_not_available

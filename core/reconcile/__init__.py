@@ -26,10 +26,8 @@ from core.reconcile.funding import (
 )
 from core.reconcile.renewing import free_pesewas, renew
 from core.reconcile.rounding import today_pesewas as rounding_today
-from core.reconcile.unheard import WALLET_LOCK
 
 __all__ = [
-    "WALLET_LOCK",
     "Doubts",
     "NotConfirmable",
     "booked_for",

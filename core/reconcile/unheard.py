@@ -17,12 +17,10 @@ from sqlalchemy import or_, select, text
 
 from core.base import clock, config
 from core.base.db import db
+from core.base.locks import Lock
 from core.outbox import OutboxRow
 from core.supplier.supply import SupplierCall
 
-WALLET_LOCK = 4_203
-"""Key of the advisory lock that is held through each call about the supplier's wallet
-(`fulfilment.buying.supplier_link`)."""
 _CALLS = 20
 """So many newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
@@ -102,6 +100,6 @@ def _timed_work(now: datetime, slow_s: timedelta) -> Iterator[tuple[str, datetim
 
 def _wallet_held_since(now: datetime, slow_s: timedelta) -> datetime | None:
     """Since when one call about the wallet is under way, when that is `slow_s` or longer."""
-    held_s = db.session.scalar(_HELD_S, {"key": WALLET_LOCK})
+    held_s = db.session.scalar(_HELD_S, {"key": Lock.WALLET})
     held = timedelta(seconds=float(held_s or 0))
     return now - held if held_s is not None and held >= slow_s else None

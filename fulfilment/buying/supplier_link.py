@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from core import orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.supplier import supply
 from integrations.ports import (
     LookupResult,
@@ -79,9 +80,7 @@ def wallet_turn() -> Iterator[bool]:
 def _take_turn(connection: Connection) -> bool:
     connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
     try:
-        connection.execute(
-            text("SELECT pg_advisory_lock(:key)"), {"key": reconcile.WALLET_LOCK}
-        )
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": Lock.WALLET})
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
             raise

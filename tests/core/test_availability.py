@@ -30,6 +30,7 @@ from core.audit import SYSTEM, Actor
 from core.availability import LINE
 from core.base import clock, config, tenancy
 from core.base.db import STORE, db, transaction
+from core.base.locks import Lock
 from core.catalog import Bundle
 from core.orders import News, Order
 from core.outbox import OutboxRow
@@ -284,7 +285,7 @@ def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
     monkeypatch.setattr(config, "_current", replace(config.current(), silent_s=1))
     everywhere(lambda: call("products", 200, ago_s=900))
     with psycopg.connect(postgres["app"], autocommit=True) as worker:
-        worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
+        worker.execute("SELECT pg_advisory_lock(%s)", (Lock.WALLET,))
         began = time.monotonic()
         while everywhere(reconcile.renew) != "products":
             assert time.monotonic() - began < 20

@@ -25,6 +25,7 @@ from core import cases, ledger, orders, proof
 from core.audit import SYSTEM
 from core.base import config, tenancy
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.proof import Proof, proving, rules, seals
@@ -542,10 +543,10 @@ def test_a_second_prover_waits_its_turn_and_gives_up_in_words(
     context: Flask, other: Super, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proving, "_TURN_WAIT_MS", 50)
-    other.execute("SELECT pg_advisory_lock(%s)", (proving._LOCK,))
+    other.execute("SELECT pg_advisory_lock(%s)", (Lock.PROOF,))
     with pytest.raises(proof.UnderWay):
         prove()
-    other.execute("SELECT pg_advisory_unlock(%s)", (proving._LOCK,))
+    other.execute("SELECT pg_advisory_unlock(%s)", (Lock.PROOF,))
     other.commit()
     assert prove().ok
 

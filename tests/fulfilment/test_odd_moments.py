@@ -17,6 +17,7 @@ from core import orders, outbox, reconcile
 from core.accounts import users
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.orders import Order
 from core.supplier import supply
 from fulfilment import relay
@@ -212,7 +213,7 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
     with psycopg.connect(
         postgres["app"], autocommit=True, options="-c lock_timeout=2s"
     ) as worker:
-        worker.execute("SELECT pg_advisory_lock(%s)", (reconcile.WALLET_LOCK,))
+        worker.execute("SELECT pg_advisory_lock(%s)", (Lock.WALLET,))
 
 
 def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(

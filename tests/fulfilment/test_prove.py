@@ -17,6 +17,7 @@ from core import outbox, proof
 from core.audit import SYSTEM
 from core.base import config, tenancy
 from core.base.db import db
+from core.base.locks import Lock
 from core.outbox import OutboxRow
 from core.proof import proving
 from fulfilment import relay
@@ -49,7 +50,7 @@ def another(
     """A proof under way elsewhere."""
     monkeypatch.setattr(proving, "_TURN_WAIT_MS", 50)
     with psycopg.connect(postgres["app"], autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (proving._LOCK,))
+        connection.execute("SELECT pg_advisory_lock(%s)", (Lock.PROOF,))
         yield
 
 
