@@ -120,6 +120,7 @@ def run(app: Flask, stop: threading.Event) -> None:
             log.warning("database is down; waiting", error=_named(error))
             pause = _DOWN_S
         stop.wait(pause)
+    listener.close()
 
 
 def round_once(connection: Redis) -> int:

@@ -28,6 +28,8 @@ from integrations.ports import NoAnswer, Supplier
 
 _MOST = 4
 """Calls of ours that may hang at once."""
+_LEAVE_S = 2.0
+"""The longest that a relay which was told to stop waits for calls under way; unscaled."""
 
 log = structlog.get_logger("listening")
 
@@ -80,6 +82,14 @@ class Listener:
         )
         self._calls.append(call)
         call.thread.start()
+
+    def close(self) -> None:
+        """Give calls under way a moment to be written down. A call at a supplier that hangs is left
+        to the end of the process: nothing of it is lost."""
+        until = time.monotonic() + _LEAVE_S
+        for call in self._calls:
+            if call.thread is not None:
+                call.thread.join(max(0.0, until - time.monotonic()))
 
     def _call(self, call: _Call) -> None:
         supplier: Supplier = self._app.extensions["supplier"]

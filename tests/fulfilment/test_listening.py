@@ -22,7 +22,7 @@ from core.base.db import db
 from core.orders import watching
 from core.supplier import balances, supply
 from edge import limits
-from fulfilment import relay
+from fulfilment import relay, supplier_probe
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
@@ -100,13 +100,7 @@ def relayed(app: Flask, gate: Gate) -> Iterator[None]:
     gate.open.set()
     running.join(20)
     assert not running.is_alive()
-    wait_for(
-        lambda: (
-            not any(
-                thread.name.startswith("listening") for thread in threading.enumerate()
-            )
-        )
-    )
+    wait_for(lambda: not calls_under_way())
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 20) -> float:
@@ -183,6 +177,33 @@ def test_a_blink_closes_nothing(app: Flask, gate: Gate) -> None:
     look_on(app, 9 / SCALE)
     gate.open.set()
     look_on(app, 9 / SCALE)
+
+
+def calls_under_way() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("listening")]
+
+
+@pytest.mark.slow(seconds=3)
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_relay_that_stops_waits_for_its_calls_but_not_for_a_supplier_that_hangs(
+    app: Flask, gate: Gate, hangs: bool
+) -> None:
+    stop = threading.Event()
+    running = threading.Thread(target=relay.run, args=(app, stop))
+    gate.slow[""] = 0.5
+    if hangs:
+        gate.open.clear()
+    running.start()
+    look(app)
+    wait_for(lambda: gate.asked)
+    stop.set()
+    began = time.monotonic()
+    running.join(20)
+    assert bool(calls_under_way()) == hangs
+    assert time.monotonic() - began < supplier_probe._LEAVE_S + LATE_S
+    gate.open.set()
+    wait_for(lambda: not calls_under_way())
 
 
 @pytest.mark.slow(seconds=8)
