@@ -16,6 +16,7 @@ from admin_console import bp, catalog_pages
 from admin_console.auth import needs
 from core import catalog
 from core.audit import Actor
+from core.base.text_input import row_id
 
 ALL = "all"
 
@@ -59,7 +60,7 @@ def _answer(*, keep: bool) -> Response:
         int(name.removeprefix("seen-")): word[:20]
         for name, word in request.form.items()
         if name.startswith("seen-")
-        and _is_id(name.removeprefix("seen-"))
+        and row_id(name.removeprefix("seen-")) is not None
         and chosen in (ALL, name.removeprefix("seen-"))
     }
     done = (catalog.keep if keep else catalog.approve)(
@@ -78,10 +79,6 @@ def _answer(*, keep: bool) -> Response:
     if not done.done and not done.moved_on:
         flash("Nothing waits for you any more.")
     return redirect(url_for(".show_catalogue"), 303)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _basis_points(typed: str) -> int:

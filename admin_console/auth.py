@@ -25,9 +25,9 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
-from admin_console.form_input import one_line
 from core.accounts import devices, guessing, logging_in, users
 from core.base import addresses, hashing
+from core.base.text_input import one_line, own_path
 
 PUBLIC = frozenset(
     {
@@ -160,7 +160,4 @@ def _again(
 
 def _next_path() -> str:
     """Where to go after the log-in: a path of this host and nothing else (reliability §5.3)."""
-    path = request.values.get("next", "")
-    one_slash = path.startswith("/") and not path.startswith("//")
-    plain = "\\" not in path and path.isprintable() and len(path) <= 512
-    return path if one_slash and plain else url_for(".overview")
+    return own_path(request.values.get("next")) or url_for(".overview")

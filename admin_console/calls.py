@@ -6,9 +6,9 @@ from __future__ import annotations
 from flask import abort, render_template, request
 
 from admin_console import bp
-from admin_console.form_input import one_line, row_id
 from core.base import config
 from core.base.db import db
+from core.base.text_input import one_line, row_id
 from core.supplier import supply, webhook_events
 from core.supplier.supply import SupplierCall
 

@@ -20,10 +20,10 @@ from werkzeug.wrappers import Response
 from admin_console import bp, case_words, figures
 from admin_console.auth import needs
 from admin_console.case_words import Button, Fact
-from admin_console.form_input import one_line, row_id
 from core import cases, ledger, orders, settling
 from core.audit import Actor
 from core.base import config
+from core.base.text_input import one_line, row_id
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order

@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, progress_panel
 from admin_console.auth import needs
-from admin_console.form_input import one_line
 from core import catalog, outbox
 from core.audit import Actor
 from core.base import phones
+from core.base.text_input import one_line
 
 
 @bp.get("/catalogue")

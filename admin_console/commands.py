@@ -16,11 +16,11 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from admin_console.form_input import one_line
 from core import onboarding, stores
 from core.accounts import people, resets
 from core.accounts.people import COMMAND_LINE
 from core.base import config, passwords, phones, tenancy
+from core.base.text_input import one_line
 from core.stores import DEFAULT_COLOUR, Store
 
 user_group = AppGroup(

@@ -18,11 +18,11 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.auth import needs
-from admin_console.form_input import one_line, row_id
 from core import cases, ledger, orders
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
+from core.base.text_input import one_line, row_id
 from core.orders import Order
 from core.supplier import supply, webhook_events
 

@@ -12,10 +12,10 @@ from flask_login import current_user
 
 from admin_console import bp
 from admin_console.auth import needs
-from admin_console.form_input import one_line
 from core.accounts import people, resets
 from core.audit import Actor
 from core.base import config
+from core.base.text_input import one_line
 
 
 @bp.get("/people")

@@ -14,6 +14,7 @@ from flask import request
 
 from core import outbox
 from core.base import clock
+from core.base.text_input import row_id
 
 Step = Literal["waiting", "slow", "given_up", "failed", "done"]
 
@@ -49,12 +50,8 @@ class Progress:
 
 def of_request() -> Progress | None:
     """The request named by `?asked=<id>`; None when there is none or it is unknown."""
-    text = request.args.get("asked", "")
-    row = (
-        outbox.asked(int(text))
-        if text.isascii() and text.isdigit() and len(text) < 19
-        else None
-    )
+    asked_id = row_id(request.args.get("asked"))
+    row = None if asked_id is None else outbox.asked(asked_id)
     return None if row is None else of_row(row)
 
 

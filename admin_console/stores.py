@@ -17,10 +17,10 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.auth import needs
-from admin_console.form_input import one_line, row_id
 from core import ledger, onboarding, stores
 from core.audit import Actor
 from core.base import clock, money
+from core.base.text_input import one_line, row_id
 
 CONFIRM_FROM_PESEWAS = 100_000
 """From GHS 1,000 on, funding is read back with the amount before it is booked."""

@@ -31,7 +31,7 @@ from core import orders
 from core.accounts import devices, guessing, logging_in, users
 from core.audit import Actor
 from core.base import addresses, hashing, phones
-from core.base.paths import own_path
+from core.base.text_input import own_path
 
 PUBLIC = frozenset(
     {"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"}

@@ -14,7 +14,7 @@ from agent_portal import bp, results
 from agent_portal.auth import actor, needs
 from agent_portal.orders import not_begun, press, selected
 from core import ledger, orders
-from core.base.paths import own_path
+from core.base.text_input import own_path
 
 WORDS = {"moved": "cancelled", "before": "before"} | dict.fromkeys(
     ("over", "refused", "busy", "short"), "skipped"

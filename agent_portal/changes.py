@@ -12,8 +12,8 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp
 from agent_portal.auth import actor, needs
-from agent_portal.queries import row_id
 from core import catalog
+from core.base.text_input import row_id
 
 MOST_NAMED = 5
 

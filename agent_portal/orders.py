@@ -16,11 +16,10 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history, results, standing
 from agent_portal.auth import access_no, actor, may, needs
-from agent_portal.queries import row_id
 from core import availability, ledger, orders
 from core.audit import Actor
 from core.base import clock, config, money, phones, text_input
-from core.base.paths import own_path
+from core.base.text_input import own_path, row_id
 from core.orders import Order
 from core.orders.held_up import Held
 

@@ -14,8 +14,8 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import needs
 from agent_portal.orders import press
-from agent_portal.queries import row_id
 from core import orders
+from core.base.text_input import row_id
 
 
 @bp.post("/orders/<code>/reprice")

@@ -15,10 +15,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from agent_portal import bp
-from agent_portal.queries import row_id
 from core import ledger, proof
 from core.base import clock, config, money
 from core.base.db import db
+from core.base.text_input import row_id
 from core.ledger import Account, Entry, StatementLine
 
 CSV_PAGE = 500

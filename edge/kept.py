@@ -19,7 +19,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.datastructures import MultiDict
 
 from core.base import clock, config
-from core.base.paths import own_path
+from core.base.text_input import own_path
 
 FIELD = "drawn_for"
 _KEY = "kept"

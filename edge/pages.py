@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from core.base.text_input import own_path
 from edge import hosts
 
 YEAR_S = 31_536_000
@@ -26,7 +27,7 @@ def index() -> str:
 def choose_theme() -> Response | BaseResponse:
     """Remember light, dark or the system's look on this device, then return to the page it was
     asked from."""
-    answer = redirect(own_path(request.form.get("back", "/")), 303)
+    answer = redirect(own_path(request.form.get("back")) or "/", 303)
     chosen = request.form.get("theme", "")
     if chosen in ("light", "dark"):
         answer.set_cookie(
@@ -43,15 +44,3 @@ def choose_theme() -> Response | BaseResponse:
             "__Host-theme", secure=True, httponly=True, samesite="Lax", path="/"
         )
     return answer
-
-
-def own_path(text: str) -> str:
-    """`text` when it is a plain path of this host, else `/`: one leading slash, and nothing that
-    names another host."""
-    plain = (
-        text.startswith("/")
-        and not text.startswith("//")
-        and "\\" not in text
-        and text.isprintable()
-    )
-    return text if plain and len(text) <= 500 else "/"

@@ -1,4 +1,5 @@
-"""What people type and paste, without the signs that nobody can see.
+"""What people type, paste and send, read in one place: without the signs that nobody can see, as
+row ids, as paths to go back to.
 
 Decides which characters of a text are there for a reader: phones, chat programs and spreadsheets
 put marks of direction, joiners and blanks of many widths round a number, and keyboards have digits
@@ -11,6 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+
+LONGEST_LINE = 200
+"""Characters of a reason or a search; longer is cut, nobody needs more on one line."""
+LONGEST_PATH = 500
 
 _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -48,7 +53,7 @@ def seen(text: str) -> str:
     )
 
 
-def one_line(text: str, longest: int) -> str:
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """`seen`, on one line of at most `longest` characters: every run of blanks is one space, none
     at the ends."""
     blanked = "".join(
@@ -70,6 +75,23 @@ def compact(text: str) -> str:
     return "".join(
         sign for sign in with_digits(text) if not sign.isspace() and sign not in _BLANKS
     )
+
+
+def row_id(text: str | None) -> int | None:
+    """A row's number as an address or a form carries it; None when it is none that PostgreSQL can
+    hold."""
+    is_number = text and text.isascii() and text.isdigit() and len(text) <= 18
+    return int(text) if text and is_number else None
+
+
+def own_path(text: str | None) -> str | None:
+    """`text` when it is a plain path of this host, else None: a link must not lead to another
+    site."""
+    if not text or len(text) > LONGEST_PATH or not text.isprintable():
+        return None
+    if not text.startswith("/") or text.startswith("//"):
+        return None
+    return None if "\\" in text or " " in text else text
 
 
 @lru_cache(maxsize=1_024)

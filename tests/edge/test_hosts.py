@@ -22,7 +22,6 @@ from edge.hosts import (
     Place,
     place_of,
 )
-from edge.pages import own_path
 from edge.security import UnknownProxy
 
 PLACES = [
@@ -358,20 +357,3 @@ def test_public_addresses_come_from_the_settings(
 
     monkeypatch.setattr(settings, "_current", dataclasses.replace(config, **changes))
     assert hosts.address(label) == address
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "//evil.example",
-        "/\\evil.example",
-        "https://evil.example",
-        "",
-        "orders",
-        "/a\nb",
-        "/" + "x" * 600,
-    ],
-)
-def test_only_a_plain_path_is_returned_to(text: str) -> None:
-    assert own_path(text) == "/"
-    assert own_path("/orders?tab=new") == "/orders?tab=new"
