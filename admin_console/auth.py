@@ -1,8 +1,8 @@
 """Log in and out of the console, and who may press what.
 
 Every route of the console needs a log-in except those of `PUBLIC`; everyone with a platform role
-may look at everything, and acts are named in `MAY`. Whether a password is right is decided by
-`core.accounts.users`.
+may look at everything, and acts are named in `MAY`. How one gets in is decided in
+`edge.entrance`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from flask import (
     request,
     url_for,
 )
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
-from core.accounts import devices, guessing, logging_in, users
-from core.base import addresses, hashing
 from core.base.text_input import one_line, own_path
 
 PUBLIC = frozenset(
@@ -67,8 +65,7 @@ def guard() -> Any:
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
     if current_user.user.platform_role not in MAY:
-        users.end_login(current_user.token)
-        logout_user()
+        g.entrance.leave()
         return redirect(url_for(".login"), 303)
     return None
 
@@ -109,9 +106,7 @@ def login() -> Any:
     """The form; a person already logged in goes on."""
     if current_user.is_authenticated and current_user.user.platform_role in MAY:
         return redirect(_next_path(), 303)
-    return render_template(
-        "console/login.html", next=_next_path(), email="", problem=None
-    )
+    return _login_page()
 
 
 @bp.post("/login")
@@ -119,43 +114,26 @@ def start_login() -> Any:
     """One answer for an unknown e-mail, a wrong password and an agent: nobody learns which it
     was."""
     email = one_line(request.form.get("email", ""), 254)
-    place = devices.Place(addresses.key(request.remote_addr), "console", g.device_token)
-    try:
-        user = logging_in.authenticate(
-            email, request.form.get("password", "")[:1024], place
-        )
-    except guessing.Refused as refusal:
-        return _again(email, refusal.sentence, 429, refusal.wait_s)
-    except hashing.Busy as busy:
-        return _again(email, busy.sentence, 503, busy.wait_s)
-    if user is None:
-        return _again(email, NO_MATCH, 422)
-    if current_user.is_authenticated:
-        users.end_login(
-            current_user.token
-        )  # the new log-in takes the place of the one in this browser
-    token = users.start_login(user, "console", user_agent=request.user_agent.string)
-    login_user(users.login_of(token, "console"))
-    g.new_device_token = logging_in.remember(user, place)
+    password = request.form.get("password", "")[:1024]
+    asked = g.entrance.ask(email, password, NO_MATCH)
+    if asked.person is None:
+        return _login_page(email, asked.sentence), asked.status, asked.headers
+    g.entrance.enter(asked.person)
     return redirect(_next_path(), 303)
 
 
 @bp.post("/logout")
 def logout() -> Response:
     """Ends the log-in on the server, not only in this browser."""
-    users.end_login(current_user.token)
-    logout_user()
+    g.entrance.leave()
     flash("You are logged out.")
     return redirect(url_for(".login"), 303)
 
 
-def _again(
-    email: str, sentence: str, status: int, wait_s: int | None = None
-) -> tuple[str, int, dict[str, str]]:
-    page = render_template(
-        "console/login.html", next=_next_path(), email=email, problem=sentence
+def _login_page(email: str = "", problem: str | None = None) -> str:
+    return render_template(
+        "console/login.html", next=_next_path(), email=email, problem=problem
     )
-    return page, status, {} if wait_s is None else {"Retry-After": str(wait_s)}
 
 
 def _next_path() -> str:

@@ -1,7 +1,7 @@
 """Who may stand in the portal: log in and out, which store, which role may press what.
 
-Decides who passes each route of this blueprint. Leaves passwords, attempts and sessions to
-`core.accounts.users`.
+Decides who passes each route of this blueprint. Leaves passwords, tries and sessions to
+`edge.entrance`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
 from core import orders
-from core.accounts import devices, guessing, logging_in, users
+from core.accounts import users
 from core.audit import Actor
-from core.base import addresses, hashing, phones
+from core.base import phones
 from core.base.text_input import own_path
 
 PUBLIC = frozenset(
@@ -152,41 +151,14 @@ def log_in() -> ResponseReturnValue:
     form = LoginForm()
     if not form.validate():
         return _login_page(form), 422
-    place = devices.Place(addresses.key(request.remote_addr), "portal", g.device_token)
-    try:
-        user = logging_in.authenticate(
-            form.email.data.strip(), form.password.data, place
-        )
-    except guessing.Refused as refusal:
-        return (
-            _login_page(form, refusal.sentence),
-            429,
-            {"Retry-After": str(refusal.wait_s)},
-        )
-    except hashing.Busy as busy:
-        return _login_page(form, busy.sentence), 503, {"Retry-After": str(busy.wait_s)}
-    if user is None:
-        return _login_page(form, NO_MATCH), 422
-    memberships = users.memberships_of(user)
-    if not memberships:
+    asked = g.entrance.ask(form.email.data.strip(), form.password.data, NO_MATCH)
+    if asked.person is None:
+        return _login_page(form, asked.sentence), asked.status, asked.headers
+    ids = [store.id for _, store in users.memberships_of(asked.person)]
+    if not ids:
         return _login_page(form, NO_STORE), 422
-    waiting = g.kept.of_person(user.id)
-    ids = [store.id for _membership, store in memberships]
-    only = (
-        waiting["store"]
-        if waiting and waiting["store"] in ids
-        else ids[0]
-        if len(ids) == 1
-        else None
-    )
-    own_device = "shared" not in request.form
-    agent = request.user_agent.string
-    _enter(
-        users.start_login(user, "portal", only, user_agent=agent, own_device=own_device)
-    )
-    session.permanent = own_device
-    g.kept.put_back(waiting)
-    g.new_device_token = logging_in.remember(user, place)
+    only = _store_to_enter(asked.person, ids)
+    g.entrance.enter(asked.person, only, own_device="shared" not in request.form)
     target = own_path(form.next.data)
     return redirect(
         (target or url_for(".home")) if only else url_for(".stores", next=target), 303
@@ -196,9 +168,7 @@ def log_in() -> ResponseReturnValue:
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
     """End this log-in on the server too, not only the cookie."""
-    users.end_login(current_user.token)
-    logout_user()
-    session.clear()
+    g.entrance.leave()
     return redirect(url_for(".login"), 303)
 
 
@@ -253,17 +223,18 @@ def _login_page(form: LoginForm, refusal: str | None = None) -> str:
     )
 
 
+def _store_to_enter(person: users.User, ids: list[int]) -> int | None:
+    """The store where a form of theirs waits, else their only one; None when they have to
+    choose."""
+    waiting = g.kept.of_person(person.id)
+    if waiting and waiting["store"] in ids:
+        return int(waiting["store"])
+    return ids[0] if len(ids) == 1 else None
+
+
 def _agent_links() -> list[tuple[str, str, str]]:
     several = (
         current_user.is_authenticated
         and len(users.memberships_of(current_user.user)) > 1
     )
     return [("Switch store", url_for(".stores"), "store")] if several else []
-
-
-def _enter(token: str) -> None:
-    """A new session for a new log-in: nothing of the visitor before survives."""
-    if current_user.is_authenticated:
-        users.end_login(current_user.token)
-    session.clear()
-    login_user(users.login_of(token, "portal"))

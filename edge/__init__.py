@@ -15,6 +15,7 @@ from edge import (
     bind,
     compression,
     devices,
+    entrance,
     errors,
     filters,
     for_server,
@@ -43,6 +44,7 @@ def install(app: Flask, config: Config) -> None:
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
     devices.install(app)
+    entrance.install(app)
     pages.install(app)
     compression.install(app)
 

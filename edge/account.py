@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, flash, g, redirect, render_template, request, session
-from flask_login import current_user, login_user, logout_user
+from flask import Flask, flash, g, redirect, render_template, request
+from flask_login import current_user, login_user
 from werkzeug.wrappers import Response
 
-from core.accounts import devices, guessing, logging_in, people, resets, users
+from core.accounts import people, resets, users
 from core.audit import Actor
-from core.base import addresses, passwords
+from core.base import passwords
 from edge import hosts
 
 Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
@@ -66,18 +66,12 @@ def change_password() -> Answer:
     present, new = _typed("present_password"), _typed("new_password")
     if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
-    place = devices.Place(
-        addresses.key(request.remote_addr), current_user.door, g.device_token
-    )
-    try:
-        person = logging_in.authenticate(current_user.user.email, present, place)
-    except guessing.Refused as refusal:
-        return (
-            _password_page({"present_password": refusal.sentence}),
-            429,
-            {"Retry-After": str(refusal.wait_s)},
-        )
-    if person is None or person.id != current_user.user.id:
+    asked = g.entrance.ask(current_user.user.email, present, WRONG)
+    person = asked.person
+    if person is None:
+        page = _password_page({"present_password": asked.sentence})
+        return page, asked.status, asked.headers
+    if person.id != current_user.user.id:
         return _password_page({"present_password": WRONG}), 422
     if users.verify(person, new):
         return _password_page({"new_password": UNCHANGED}), 422
@@ -97,8 +91,8 @@ def change_password() -> Answer:
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
-    g.new_device_token = logging_in.remember(
-        person, place
+    g.entrance.know_device(
+        person
     )  # the change has forgotten every device, this one too
     flash("Your password is changed. Everywhere else you are logged out.")
     return redirect("/account/sessions", 303)
@@ -141,7 +135,7 @@ def log_out_everywhere() -> Answer:
 def show_reset_form(token: str) -> Answer:
     """Looking uses nothing up: messengers open links to show a preview."""
     try:
-        person = resets.person_of(token, _door())
+        person = resets.person_of(token, g.entrance.door)
     except resets.Gone as gone:
         return _to_log_in(gone.sentence, "stopped")
     return _reset_page(person, {})
@@ -152,10 +146,10 @@ def use_reset_link(token: str) -> Answer:
     log-in."""
     new = _typed("new_password")
     try:
-        person = resets.person_of(token, _door())
+        person = resets.person_of(token, g.entrance.door)
         if not passwords.is_same(new, _typed("new_password_again")):
             return _reset_page(person, {"new_password_again": DIFFERENT}), 422
-        resets.use(token, _door(), new)
+        resets.use(token, g.entrance.door, new)
     except resets.Gone as gone:
         return _to_log_in(gone.sentence, "stopped")
     except passwords.BadPassword as refusal:
@@ -198,8 +192,7 @@ def _sessions() -> list[users.LoginSession]:
 
 def _leave(sentence: str) -> Response:
     """To the log-in page, with nothing of this log-in left in the browser."""
-    logout_user()
-    session.clear()
+    g.entrance.leave()
     return _to_log_in(sentence)
 
 
@@ -210,10 +203,6 @@ def _to_log_in(sentence: str, kind: str = "done") -> Response:
 
 def _typed(name: str) -> str:
     return request.form.get(name, "")[:_LONGEST_TYPED]
-
-
-def _door() -> users.Door:
-    return "console" if hosts.place().room == hosts.CONSOLE else "portal"
 
 
 def _layout() -> str:

@@ -27,7 +27,7 @@ PUBLIC = {
 }
 """Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
 
-_DOOR_OF_ROOM = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
+DOOR_OF_ROOM: dict[str, users.Door] = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -139,5 +139,5 @@ def _log_in_and(back: str) -> str:
 
 
 def _login_of(token: str) -> users.Login | None:
-    door = _DOOR_OF_ROOM.get(hosts.place().room)
+    door = DOOR_OF_ROOM.get(hosts.place().room)
     return users.login_of(token, door) if door else None
