@@ -12,94 +12,33 @@ pesewa (`rounding`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import select
 
 from core import cases, ledger, orders
 from core.audit import SYSTEM
 from core.base import clock, config, money
-from core.base.db import db, transaction
+from core.base.db import transaction
 from core.cases import Case
-from core.ledger import Account, Entry, Posting
 from core.reconcile import returned, rounding, suspects
-from core.reconcile.doubts import Doubts, doubts, never_taken_pesewas
+from core.reconcile.doubts import Doubts, doubts
+from core.reconcile.float_books import (
+    DROP,
+    RISE,
+    SUBJECT,
+    books_mark,
+    float_pesewas,
+    spendable_pesewas,
+)
 from core.supplier import supply
 from core.supplier.balances import BalanceRead
 from core.supplier.supply import SUPPLIER
 
 log = structlog.get_logger("balance")
 
-SUBJECT = "float"
-RISE, DROP = "float_funded", "unexpected_charge"
 BY_PURCHASE = " (told with a purchase)"
-
-
-def float_pesewas() -> int:
-    """Our float at the supplier by our own books. Needs `across_stores`."""
-    found = db.session.scalar(
-        select(Account.balance_pesewas).where(Account.name == "supplier_float")
-    )
-    return int(found or 0)
-
-
-def spendable_pesewas(
-    link: supply.SupplierState | None = None, countable: int | None = None
-) -> int:
-    """What purchases may cost now: the lower of our float and the supplier's last word, less the
-    reserve; may be negative.
-
-    With `link` and `countable` when they are known already. Needs `across_stores`.
-    """
-    link = link or supply.state()
-    known = countable_pesewas(link) if countable is None else countable
-    if link.last_balance_pesewas is not None:
-        known = min(known, link.last_balance_pesewas)
-    return known - config.current().float_reserve_pesewas
-
-
-def countable_pesewas(link: supply.SupplierState) -> int:
-    """What purchases may count on by our books: the float, and what a charge that is no price took
-    from it in them alone.
-
-    That counts once the supplier has told a balance since, and whoever asks goes by the lower of
-    this and that balance: it is there, or the balance says that it is not. Needs `across_stores`.
-    """
-    if link.last_balance_at is None or link.last_balance_pesewas is None:
-        return float_pesewas()
-    return float_pesewas() + never_taken_pesewas(link.last_balance_at)
-
-
-def money_came_since(moment: datetime) -> bool:
-    """Whether the float account grew at any time after `moment`. Needs `across_stores`."""
-    newest = (
-        select(Posting.at)
-        .join(Entry, Entry.posting_id == Posting.id)
-        .where(Entry.account_id == _float_account(), Entry.amount_pesewas > 0)
-        .order_by(Entry.id.desc())
-        .limit(1)
-    )
-    grew_at = db.session.scalar(newest)
-    return grew_at is not None and grew_at > moment
-
-
-def buying_stopped() -> bool:
-    """Whether a charge nobody can explain has stopped all purchases. Needs `across_stores`."""
-    return cases.is_open(DROP, SUBJECT)
-
-
-def books_mark() -> int:
-    """Names the present state of the float account: it differs as soon as anything is booked there.
-    Needs `across_stores`."""
-    newest = (
-        select(Entry.id)
-        .where(Entry.account_id == _float_account())
-        .order_by(Entry.id.desc())
-        .limit(1)
-    )
-    return int(db.session.scalar(newest) or 0)
 
 
 def note_balance(
@@ -277,10 +216,6 @@ def _judge(
     kind = RISE if difference > 0 else DROP
     cases.open_case(kind, SUBJECT, evidence)
     return f"{said}: a break", kind == DROP or all(case.kind != kind for case in breaks)
-
-
-def _float_account() -> ScalarSelect[int]:
-    return select(Account.id).where(Account.name == "supplier_float").scalar_subquery()
 
 
 def _at() -> str:

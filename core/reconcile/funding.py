@@ -11,7 +11,7 @@ from core.base import money
 from core.base.db import db, transaction
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
-from core.reconcile.comparing import spendable_pesewas
+from core.reconcile.float_books import spendable_pesewas
 from core.supplier import balances, supply
 from core.supplier.balances import BalanceRead
 

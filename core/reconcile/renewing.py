@@ -20,7 +20,7 @@ from core.base import clock, config
 from core.base.db import db, transaction
 from core.catalog import Bundle
 from core.orders import Order
-from core.reconcile.comparing import DROP, countable_pesewas
+from core.reconcile.float_books import DROP, countable_pesewas
 from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supplier import supply
 from core.supplier.supply import SupplierState
