@@ -12,6 +12,7 @@ pesewa (`rounding`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from sqlalchemy import select
 from core import cases, ledger, orders
 from core.audit import SYSTEM
 from core.base import clock, config, money
-from core.base.db import transaction
+from core.base.db import db, transaction
 from core.cases import Case
 from core.reconcile import returned, rounding, suspects
 from core.reconcile.doubts import Doubts, doubts
@@ -29,6 +30,7 @@ from core.reconcile.float_books import (
     RISE,
     SUBJECT,
     books_mark,
+    buying_stopped,
     float_pesewas,
     spendable_pesewas,
 )
@@ -39,6 +41,27 @@ from core.supplier.supply import SUPPLIER
 log = structlog.get_logger("balance")
 
 BY_PURCHASE = " (told with a purchase)"
+
+
+@dataclass
+class _Reading:
+    """One balance beside our books, all in pesewas. The books move with what is booked for it."""
+
+    link: supply.SupplierState
+    balance_pesewas: int
+    told: str
+    """The balance in cedis with every digit, as the supplier sent it; may be empty."""
+    float_pesewas: int
+    mark: int
+    """`books_mark` before anything was booked for this balance."""
+    doubt: Doubts
+    slack_pesewas: int = 0
+    """How much of a difference rounding may explain."""
+
+    @property
+    def rise_pesewas(self) -> int:
+        """What the supplier holds beyond our books; negative when it holds less."""
+        return self.balance_pesewas - self.float_pesewas
 
 
 def note_balance(
@@ -59,163 +82,194 @@ def note_balance(
     booked as their refund, but only from a read that asked for the balance: one told with a
     purchase may be as old as its call.
     """
-    with transaction() as session:
-        locked = (
-            frozenset()
-            if by_purchase
-            else returned.lock_candidates(balance_pesewas, float_pesewas())
-        )
+    with transaction():
+        candidates: frozenset[int] = frozenset()
+        if not by_purchase:
+            candidates = returned.lock_candidates(balance_pesewas, float_pesewas())
         link = supply.locked_state()
-        breaks = session.scalars(
-            select(Case)
-            .where(
-                Case.kind.in_((RISE, DROP)),
-                Case.subject == SUBJECT,
-                Case.closed_at.is_(None),
-            )
-            .order_by(Case.id)
-            .with_for_update()
-        ).all()
-        orders.lock_questions(locked)
-        float_now = ledger.hold_float()
-        newest, doubt = books_mark(), doubts()
-        moved = mark is not None and mark != newest
-        slack = 0
-        if newest == 0 and balance_pesewas != 0:
-            ledger.fund_float(
-                balance_pesewas, "opening balance, as the supplier reports it", SYSTEM
-            )
-            float_now, verdict, ask = balance_pesewas, "opening balance booked", False
-            link.fit_entry_id = books_mark()
+        breaks = _locked_breaks()
+        orders.lock_questions(candidates)
+        reading = _Reading(
+            link,
+            balance_pesewas,
+            said,
+            float_pesewas=ledger.hold_float(),
+            mark=books_mark(),
+            doubt=doubts(),
+        )
+        if reading.mark == 0 and balance_pesewas != 0:
+            _open_ledger(reading)
+            verdict, ask = "opening balance booked", False
         else:
-            back, settled = 0, rounding.Settled(0, fits=False)
-            if not moved:
-                back = returned.book(link, balance_pesewas - float_now, doubt, locked)
-                if back:
-                    float_now, doubt = ledger.hold_float(), doubts()
-                told = said or money.format_ghs(balance_pesewas)
-                settled = rounding.settle(
-                    link, balance_pesewas - float_now, doubt, told
-                )
-                float_now, slack = (
-                    float_now + settled.booked_pesewas,
-                    settled.slack_pesewas,
-                )
-                if settled.fits:
-                    link.fit_entry_id = (
-                        books_mark() if back or settled.booked_pesewas else newest
-                    )
-            verdict, ask = _judge(
-                link,
-                balance_pesewas,
-                float_now,
-                doubt,
-                breaks,
-                moved=moved,
-                slack=slack,
-            )
-            if back:
-                verdict += f": money came back for {back} failed order{'s' if back != 1 else ''}"
-            if settled.booked_pesewas:
-                verdict += f", rounding of {money.cedis(settled.booked_pesewas)} booked"
+            moved = mark is not None and mark != reading.mark
+            booked = "" if moved else _book_what_is_certain(reading, candidates)
+            verdict, ask = _judge(reading, breaks, moved=moved)
+            verdict += booked
         difference, since = link.break_pesewas, link.break_since
-        link.last_balance_pesewas, link.last_balance_at = balance_pesewas, clock.now()
-        link.last_balance_said, link.balance_failed_at, link.balance_failure = (
-            said or None,
-            None,
-            None,
-        )
-        link.unreachable_since = link.credentials_refused_since = None
-        session.add(
-            BalanceRead(
-                at=clock.now(),
-                supplier=SUPPLIER,
-                balance_pesewas=balance_pesewas,
-                said=said,
-                float_pesewas=float_now,
-                unresolved_pesewas=sum(doubt.unresolved),
-                charged_again_pesewas=sum(doubt.charged_again),
-                may_be_back_pesewas=doubt.may_be_back_pesewas,
-                verdict=verdict + (BY_PURCHASE if by_purchase else ""),
-            )
-        )
-        stopped = any(case.kind == DROP for case in breaks)
-        stops = (stopped or link.break_since is not None) and cases.is_open(
-            DROP, SUBJECT
-        )
-        waits = orders.waiting_for_float() is not None
+        _keep(reading, verdict + (BY_PURCHASE if by_purchase else ""))
+        was_stopped = any(case.kind == DROP for case in breaks)
+        may_stop = was_stopped or since is not None
+        is_stopped = may_stop and buying_stopped()
+        is_waited_for = orders.waiting_for_float() is not None
     if ask and difference is not None and since is not None:
-        suspects.ring(difference, since, slack)
-    if stops and not stopped:
-        log.error(
-            "buying is stopped: the supplier took money no order explains",
-            verdict=verdict,
-        )
-    if stopped and not stops:
-        log.warning("buying goes on: the balance fits again", verdict=verdict)
-        orders.wake("balance_break")
-    if waits:
+        suspects.ring(difference, since, reading.slack_pesewas)
+    _say_what_stops(was_stopped, is_stopped, verdict)
+    if is_waited_for:
         orders.wake("float", spendable_pesewas())
     return verdict
 
 
+def _locked_breaks() -> Sequence[Case]:
+    """The open cases about a balance that does not fit, locked inside the open use case."""
+    query = (
+        select(Case)
+        .where(
+            Case.kind.in_((RISE, DROP)),
+            Case.subject == SUBJECT,
+            Case.closed_at.is_(None),
+        )
+        .order_by(Case.id)
+        .with_for_update()
+    )
+    return db.session.scalars(query).all()
+
+
+def _open_ledger(reading: _Reading) -> None:
+    """Book the first balance of an empty ledger."""
+    ledger.fund_float(
+        reading.balance_pesewas,
+        "opening balance, as the supplier reports it",
+        SYSTEM,
+    )
+    reading.float_pesewas = reading.balance_pesewas
+    reading.link.fit_entry_id = books_mark()
+
+
+def _book_what_is_certain(reading: _Reading, candidates: frozenset[int]) -> str:
+    """Book money that came back for failed orders, then rounding. Returns what to add to the
+    verdict."""
+    link = reading.link
+    back = returned.book(link, reading.rise_pesewas, reading.doubt, candidates)
+    if back:
+        reading.float_pesewas, reading.doubt = ledger.hold_float(), doubts()
+    told = reading.told or money.format_ghs(reading.balance_pesewas)
+    settled = rounding.settle(link, reading.rise_pesewas, reading.doubt, told)
+    rounded_pesewas = settled.booked_pesewas
+    reading.float_pesewas += rounded_pesewas
+    reading.slack_pesewas = settled.slack_pesewas
+    if settled.fits:
+        has_moved = back or rounded_pesewas
+        link.fit_entry_id = books_mark() if has_moved else reading.mark
+    words = ""
+    if back:
+        plural = "s" if back != 1 else ""
+        words += f": money came back for {back} failed order{plural}"
+    if rounded_pesewas:
+        words += f", rounding of {money.cedis(rounded_pesewas)} booked"
+    return words
+
+
 def _judge(
-    link: supply.SupplierState,
-    balance: int,
-    float_now: int,
-    doubt: Doubts,
-    breaks: Sequence[Case],
-    *,
-    moved: bool,
-    slack: int,
+    reading: _Reading, breaks: Sequence[Case], *, moved: bool
 ) -> tuple[str, bool]:
-    """The verdict, and whether to ask the orders that could explain a difference. `slack`: what
-    rounding may explain.
+    """The verdict, and whether to ask the orders that could explain a difference. `moved`: our
+    books did while the supplier was asked.
 
     Asked when it is first seen and when it becomes a break; after that only while it stops buying,
     since then reads are rare: a funding that nobody confirms must not use up the look-ups of all
     other orders.
     """
-    low, high = (
-        float_now - doubt.may_be_gone_pesewas,
-        float_now + doubt.may_be_back_pesewas,
-    )
-    if low - slack <= balance <= high + slack:
+    link, difference = reading.link, _difference(reading)
+    if difference == 0:
         link.break_pesewas = link.break_since = None
-        for case in breaks:
-            cases.close_row(
-                case,
-                f"Closed itself: at {_at()} the supplier's balance fitted our books again.",
-                SYSTEM,
-            )
+        _close(breaks)
         return "fits", False
-    difference = balance - high if balance > high else balance - low
-    said = f"{'more' if difference > 0 else 'less'} than expected by {money.cedis(abs(difference))}"
+    direction = "more" if difference > 0 else "less"
+    said = f"{direction} than expected by {money.cedis(abs(difference))}"
     if moved:
         return f"{said}, but our books moved meanwhile: not counted", False
-    if link.break_since is None or (link.break_pesewas or 0) * difference < 0:
+    turned = (link.break_pesewas or 0) * difference < 0
+    if link.break_since is None or turned:
         link.break_since, link.break_pesewas = clock.now(), difference
         return f"{said}, seen once", True
     link.break_pesewas = difference
-    if clock.now() - link.break_since < clock.delta(
-        config.current().balance_break_gap_s
-    ):
+    gap = clock.delta(config.current().balance_break_gap_s)
+    if clock.now() - link.break_since < gap:
         return f"{said}, seen again too soon", False
+    kind = RISE if difference > 0 else DROP
+    cases.open_case(kind, SUBJECT, _evidence(reading, difference))
+    is_new = all(case.kind != kind for case in breaks)
+    return f"{said}: a break", kind == DROP or is_new
+
+
+def _difference(reading: _Reading) -> int:
+    """How far the balance is outside what the books expect, in pesewas: + more, − less, 0 when it
+    fits."""
+    balance, slack = reading.balance_pesewas, reading.slack_pesewas
+    low = reading.float_pesewas - reading.doubt.may_be_gone_pesewas
+    high = reading.float_pesewas + reading.doubt.may_be_back_pesewas
+    if low - slack <= balance <= high + slack:
+        return 0
+    return balance - high if balance > high else balance - low
+
+
+def _close(breaks: Sequence[Case]) -> None:
+    said = f"Closed itself: at {_at()} the supplier's balance fitted our books again."
+    for case in breaks:
+        cases.close_row(case, said, SYSTEM)
+
+
+def _evidence(reading: _Reading, difference: int) -> dict[str, Any]:
+    """What a person is shown about a break; amounts that are 0 are left out where they say
+    nothing."""
+    doubt = reading.doubt
     evidence: dict[str, Any] = {
-        "supplier_pesewas": balance,
-        "float_pesewas": float_now,
+        "supplier_pesewas": reading.balance_pesewas,
+        "float_pesewas": reading.float_pesewas,
         "unresolved_pesewas": sum(doubt.unresolved),
         "difference_pesewas": difference,
     }
-    if doubt.charged_again:
-        evidence["charged_again_pesewas"] = sum(doubt.charged_again)
-    if doubt.may_be_back_pesewas:
-        evidence["may_be_back_pesewas"] = doubt.may_be_back_pesewas
-    if could_be := suspects.codes(difference, slack):
-        evidence["could_be"] = could_be
-    kind = RISE if difference > 0 else DROP
-    cases.open_case(kind, SUBJECT, evidence)
-    return f"{said}: a break", kind == DROP or all(case.kind != kind for case in breaks)
+    telling = {
+        "charged_again_pesewas": sum(doubt.charged_again),
+        "may_be_back_pesewas": doubt.may_be_back_pesewas,
+        "could_be": suspects.codes(difference, reading.slack_pesewas),
+    }
+    return evidence | {name: value for name, value in telling.items() if value}
+
+
+def _keep(reading: _Reading, verdict: str) -> None:
+    """The balance is the supplier's last word from now on, and a row of the reads."""
+    link, doubt, now = reading.link, reading.doubt, clock.now()
+    link.last_balance_pesewas, link.last_balance_at = reading.balance_pesewas, now
+    link.last_balance_said = reading.told or None
+    link.balance_failed_at = link.balance_failure = None
+    link.unreachable_since = link.credentials_refused_since = None
+    db.session.add(
+        BalanceRead(
+            at=now,
+            supplier=SUPPLIER,
+            balance_pesewas=reading.balance_pesewas,
+            said=reading.told,
+            float_pesewas=reading.float_pesewas,
+            unresolved_pesewas=sum(doubt.unresolved),
+            charged_again_pesewas=sum(doubt.charged_again),
+            may_be_back_pesewas=doubt.may_be_back_pesewas,
+            verdict=verdict,
+        )
+    )
+
+
+def _say_what_stops(was_stopped: bool, is_stopped: bool, verdict: str) -> None:
+    """Log that buying is stopped from now on, or that it goes on and wake the orders that waited
+    for it."""
+    if is_stopped and not was_stopped:
+        log.error(
+            "buying is stopped: the supplier took money no order explains",
+            verdict=verdict,
+        )
+    if was_stopped and not is_stopped:
+        log.warning("buying goes on: the balance fits again", verdict=verdict)
+        orders.wake("balance_break")
 
 
 def _at() -> str:

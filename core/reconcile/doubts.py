@@ -3,10 +3,12 @@ expected balance."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Literal, get_args
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from core import catalog
 from core.base.db import db
@@ -46,11 +48,8 @@ def never_taken_pesewas(told_at: datetime) -> int:
     The supplier's balance of that moment shows whether they were taken all the same. Needs
     `across_stores`.
     """
-    return int(
-        db.session.execute(
-            _NO_PRICE, {"times": catalog.MISTAKEN, "told_at": told_at}
-        ).scalar_one()
-    )
+    limits = {"times": catalog.MISTAKEN, "told_at": told_at}
+    return int(db.session.execute(_NO_PRICE, limits).scalar_one())
 
 
 @dataclass(frozen=True)
@@ -89,31 +88,59 @@ def doubts() -> Doubts:
     until a person settled it, and so is a charge that differs from the quote: the supplier may have
     taken the quoted amount.
     """
-    unresolved: list[int] = []
-    returnable: list[tuple[int, int]] = []
-    back: list[int] = []
-    again: list[int] = []
+    found: dict[_Kind, list[tuple[int, int]]] = {kind: [] for kind in _KINDS}
     for order in db.session.execute(_ORDERS):
-        contradicted = not {"contradiction", "late_success"}.isdisjoint(order.kinds)
-        if order.state == "submitting":
-            # Proven absent as for a resend, and only not sent again: the supplier has not got it.
-            if order.absent_since is None or "resend_limit" not in order.kinds:
-                unresolved.append(order.cost)
-        elif order.charge_is_open and (
-            order.state == "failed"
-            or (
-                order.state == "refunded"
-                and "supplier_money" in order.kinds
-                and not contradicted
-            )
-        ):
-            returnable.append((order.id, order.charged))
-        elif order.charge_is_open and contradicted:
-            back.append(order.charged)
-        elif order.charge_is_open and "amount_differs" in order.kinds:
-            (back if order.charged > order.cost else again).append(
-                abs(order.charged - order.cost)
-            )
-        elif not order.charge_is_open and (order.state == "failed" or contradicted):
-            again.append(order.charged)
-    return Doubts(tuple(unresolved), tuple(returnable), tuple(back), tuple(again))
+        about = _doubt_about(order)
+        if about is not None:
+            kind, amount = about
+            found[kind].append((order.id, amount))
+    return Doubts(
+        unresolved=_amounts(found["unresolved"]),
+        returnable=tuple(found["returnable"]),
+        back_otherwise=_amounts(found["back_otherwise"]),
+        charged_again=_amounts(found["charged_again"]),
+    )
+
+
+_Kind = Literal["unresolved", "returnable", "back_otherwise", "charged_again"]
+_KINDS: tuple[_Kind, ...] = get_args(_Kind)
+_CONTRADICTED = frozenset({"contradiction", "late_success"})
+"""Kinds of cases in which the supplier says otherwise than our final state."""
+
+
+def _doubt_about(order: Row[Any]) -> tuple[_Kind, int] | None:
+    """Which doubt a row of `_ORDERS` is, and of how many pesewas; None when nothing is in doubt."""
+    if order.state == "submitting":
+        return None if _was_never_bought(order) else ("unresolved", order.cost)
+    if order.charge_is_open:
+        return _doubt_about_charge(order)
+    if order.state == "failed" or _is_contradicted(order):
+        return "charged_again", order.charged
+    return None
+
+
+def _doubt_about_charge(order: Row[Any]) -> tuple[_Kind, int] | None:
+    """The same for an order whose charge is open."""
+    is_contradicted = _is_contradicted(order)
+    is_written_back = order.state == "refunded" and "supplier_money" in order.kinds
+    if order.state == "failed" or (is_written_back and not is_contradicted):
+        return "returnable", order.charged
+    if is_contradicted:
+        return "back_otherwise", order.charged
+    if "amount_differs" in order.kinds:
+        more = order.charged - order.cost
+        return ("back_otherwise", more) if more > 0 else ("charged_again", -more)
+    return None
+
+
+def _was_never_bought(order: Row[Any]) -> bool:
+    """Proven absent as for a resend, and only not sent again: the supplier has not got it."""
+    return order.absent_since is not None and "resend_limit" in order.kinds
+
+
+def _is_contradicted(order: Row[Any]) -> bool:
+    return not _CONTRADICTED.isdisjoint(order.kinds)
+
+
+def _amounts(found: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    return tuple(amount for _, amount in found)

@@ -48,15 +48,20 @@ def renew(
         elif row.stopped_since is None or (reason != row.stopped and since is not None):
             row.stopped_since = since or now
         row.stopped = reason
-        before, free = row.short, free_pesewas(link)
-        row.short = {
-            str(bundle_id): before.get(str(bundle_id), now.isoformat())
-            for bundle_id in session.scalars(
-                select(Bundle.id).where(Bundle.active, Bundle.cost_pesewas > free)
-            )
-        }
+        row.short = _short(row.short, free_pesewas(link), now)
         row.renewed_at = now
         return _to_ask(reason, unheard, looked_at)
+
+
+def _short(
+    before: Mapping[str, str], free_pesewas: int, now: datetime
+) -> dict[str, str]:
+    """The ids of the bundles that cost more than is free, each with since when that is so."""
+    too_dear = select(Bundle.id).where(
+        Bundle.active, Bundle.cost_pesewas > free_pesewas
+    )
+    keys = [str(bundle_id) for bundle_id in db.session.scalars(too_dear)]
+    return {key: before.get(key, now.isoformat()) for key in keys}
 
 
 def free_pesewas(link: SupplierState) -> int:
@@ -66,11 +71,8 @@ def free_pesewas(link: SupplierState) -> int:
     In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last
     word when that is less; its word has the orders sent before it behind it. Needs `across_stores`.
     """
-    cost, told, told_at = (
-        Order.cost_pesewas,
-        link.last_balance_pesewas,
-        link.last_balance_at,
-    )
+    cost = Order.cost_pesewas
+    told, told_at = link.last_balance_pesewas, link.last_balance_at
     queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
     sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
     after_word = Order.submitted_at > told_at if told_at else true()
@@ -92,25 +94,31 @@ def _stopped(
 ) -> tuple[str, datetime | None] | None:
     """Why nothing can be bought, and since when if that is written anywhere; None when buying
     runs."""
-    settings, now = config.current(), clock.now()
     breaks = cases.open_of_kind(DROP)
     if breaks:
         return "balance_break", breaks[0].opened_at
     if link.credentials_refused_since is not None:
         return "credentials", link.credentials_refused_since
-    away = link.unreachable_since
-    if away is not None and (unheard.heard_at is None or unheard.heard_at < away):
-        return "supplier_unreachable", away
+    if _is_away(link, unheard):
+        return "supplier_unreachable", link.unreachable_since
     if _is_silent(unheard):
         return "supplier_silent", unheard.since
+    now = clock.now()
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         reason = link.breaker_reason or "breaker"
         return (reason if reason in LINE else "breaker"), None
-    if link.closed_until is not None and link.closed_until - now > timedelta(
-        seconds=settings.long_rate_wait_s
-    ):
+    long_wait = timedelta(seconds=config.current().long_rate_wait_s)
+    if link.closed_until is not None and link.closed_until - now > long_wait:
         return "rate", None
     return None
+
+
+def _is_away(link: SupplierState, unheard: Unheard) -> bool:
+    """Whether nobody was there at the last call, and no other call was answered since."""
+    since = link.unreachable_since
+    if since is None:
+        return False
+    return unheard.heard_at is None or unheard.heard_at < since
 
 
 def _is_silent(unheard: Unheard) -> bool:
@@ -122,9 +130,8 @@ def _is_silent(unheard: Unheard) -> bool:
     lasted = clock.now() - unheard.since
     if len(unheard.endpoints) > 1:
         return lasted >= clock.delta(settings.silent_s)
-    return not unheard.endpoints.isdisjoint(PURCHASES) and lasted >= clock.delta(
-        settings.silent_purchase_s
-    )
+    is_purchase = not unheard.endpoints.isdisjoint(PURCHASES)
+    return is_purchase and lasted >= clock.delta(settings.silent_purchase_s)
 
 
 def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None:
@@ -137,8 +144,9 @@ def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None
         return None
     if unheard.endpoints:
         return "balance" if "products" in unheard.endpoints else "products"
-    heard_at = unheard.heard_at
-    is_old = heard_at is None or abs(clock.now() - heard_at) > clock.delta(
-        config.current().probe_s
-    )
-    return "balance" if looked_at and is_old else None
+    return "balance" if looked_at and _is_long_ago(unheard.heard_at) else None
+
+
+def _is_long_ago(heard_at: datetime | None) -> bool:
+    probe_gap = clock.delta(config.current().probe_s)
+    return heard_at is None or abs(clock.now() - heard_at) > probe_gap

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from core import orders
 from core.base import money
@@ -43,9 +44,9 @@ def book(
     0 when unclear."""
     if rise_pesewas <= 0 or doubt.unresolved or not doubt.returnable:
         return 0
-    chosen = told_apart(rise_pesewas, doubt) or told_apart(
-        rise_pesewas, doubt, rounding.limit_pesewas(link)
-    )
+    chosen = told_apart(rise_pesewas, doubt)
+    if not chosen:
+        chosen = told_apart(rise_pesewas, doubt, rounding.limit_pesewas(link))
     if not chosen or not locked.issuperset(chosen):
         return 0
     for order_id in chosen:
@@ -69,79 +70,94 @@ def told_apart(
     charges = [
         (order_id, amount) for order_id, amount in doubt.returnable if amount > 0
     ]
-    many = len(charges) + len(doubt.back_otherwise) + len(doubt.charged_again)
-    if (
-        rise_pesewas == sum(amount for _, amount in charges)
-        and not doubt.back_otherwise
-    ):
+    amounts = [amount for _, amount in charges]
+    if rise_pesewas == sum(amounts) and not doubt.back_otherwise:
         # taking more would need more than there is
         return [order_id for order_id, _ in charges]
+    many = len(charges) + len(doubt.back_otherwise) + len(doubt.charged_again)
     if many > MOST_ORDERS:
         return []
-    slack = (
-        0
-        if slack_pesewas is None
-        else slack_pesewas + len(charges) * money.ROUNDING_PESEWAS
-    )
-    wanted = _only_way(
-        rise_pesewas,
-        [amount for _, amount in charges],
-        doubt.back_otherwise,
-        doubt.charged_again,
-        slack,
-    )
-    if (
-        abs(rise_pesewas - sum(a * n for a, n in wanted.items()))
-        > (slack_pesewas or 0) + wanted.total()
-    ):
+    slack = 0
+    if slack_pesewas is not None:
+        slack = slack_pesewas + len(charges) * money.ROUNDING_PESEWAS
+    parts = [
+        *_parts(doubt.charged_again, sign=-1),
+        *_parts(doubt.back_otherwise),
+        *_parts(amounts, is_bookable=True),
+    ]
+    wanted = _only_way(rise_pesewas, parts, slack)
+    explained = sum(amount * times for amount, times in wanted.items())
+    if abs(rise_pesewas - explained) > (slack_pesewas or 0) + wanted.total():
         return []
+    return _oldest(charges, wanted)
+
+
+def _oldest(charges: Sequence[tuple[int, int]], wanted: Counter[int]) -> list[int]:
+    """The first orders in `charges` that have the amounts `wanted`, each amount so many times."""
+    left = Counter(wanted)
     chosen = []
     for order_id, amount in charges:
-        if wanted[amount] > 0:
-            wanted[amount] -= 1
+        if left[amount] > 0:
+            left[amount] -= 1
             chosen.append(order_id)
     return chosen
 
 
-def _only_way(
-    rise: int,
-    back: Sequence[int],
-    otherwise: Iterable[int],
-    again: Iterable[int],
-    slack: int,
-) -> Counter[int]:
-    """How many of each amount in `back` make up the rise, give or take `slack`; empty when no way,
+@dataclass(frozen=True)
+class _Part:
+    """An amount that may have moved the balance, up to `count` times; `is_bookable` when it is a
+    failed order's open charge."""
+
+    amount: int
+    count: int
+    is_bookable: bool
+
+
+_Taken = tuple[tuple[int, int], ...] | None
+"""Bookable amounts, each with how many times, that alone lead to a sum; None when other ways lead
+there too, or ways with amounts that cannot be booked."""
+
+
+def _parts(
+    amounts: Iterable[int], *, sign: int = 1, is_bookable: bool = False
+) -> list[_Part]:
+    return [
+        _Part(sign * amount, count, is_bookable)
+        for amount, count in Counter(amounts).items()
+        if amount > 0
+    ]
+
+
+def _only_way(rise: int, parts: Sequence[_Part], slack: int) -> Counter[int]:
+    """How many of each bookable amount make up the rise, give or take `slack`; empty when no way,
     several ways, or too many to try.
     """
-    parts = [
-        (-amount, count, False)
-        for amount, count in Counter(again).items()
-        if amount > 0
-    ]
-    parts += [
-        (amount, count, False)
-        for amount, count in Counter(otherwise).items()
-        if amount > 0
-    ]
-    parts += [(amount, count, True) for amount, count in Counter(back).items()]
-    # For each sum the amounts of `back` that alone lead to it; None when other ways do too, or need
-    # more than `back`.
-    ways: dict[int, tuple[tuple[int, int], ...] | None] = {0: ()}
+    ways: dict[int, _Taken] = {0: ()}
     tried = 0
-    for amount, count, bookable in parts:
-        longer: dict[int, tuple[tuple[int, int], ...] | None] = {}
-        for total, taken in ways.items():
-            tried += count + 1
-            if tried > _MOST_SUMS:
-                return Counter()
-            for times in range(count + 1):
-                new = total + times * amount
-                if new > rise + slack:
-                    break
-                if new in longer or taken is None or (times and not bookable):
-                    longer[new] = None
-                else:
-                    longer[new] = (*taken, (amount, times)) if times else taken
-        ways = longer
+    for part in parts:
+        tried += len(ways) * (part.count + 1)
+        if tried > _MOST_SUMS:
+            return Counter()
+        ways = _with(part, ways, rise + slack)
     near = [total for total in ways if abs(total - rise) <= slack]
-    return Counter(dict(ways[near[0]] or ())) if len(near) == 1 else Counter()
+    if len(near) != 1:
+        return Counter()
+    return Counter(dict(ways[near[0]] or ()))
+
+
+def _with(part: _Part, ways: dict[int, _Taken], most: int) -> dict[int, _Taken]:
+    """All sums up to `most` of one in `ways` and the part, taken any number of times."""
+    longer: dict[int, _Taken] = {}
+    for total, taken in ways.items():
+        for times in range(part.count + 1):
+            new = total + times * part.amount
+            if new > most:
+                break
+            longer[new] = None if new in longer else _take(part, times, taken)
+    return longer
+
+
+def _take(part: _Part, times: int, taken: _Taken) -> _Taken:
+    if times == 0 or taken is None:
+        return taken
+    return (*taken, (part.amount, times)) if part.is_bookable else None
