@@ -53,11 +53,8 @@ def advance(
             return False
         _take_in(order, news)
         if to == "queued":
-            order.wait_reason, order.unknown_since, order.absent_since = (
-                wait_reason,
-                None,
-                None,
-            )
+            order.wait_reason = wait_reason
+            order.unknown_since = order.absent_since = None
             order.claimed_at = order.lease_until = None
         move(order, to, actor, text, customer_text=customer_text, news=news)
         return True
@@ -93,9 +90,8 @@ def move(
         order.final_at = now
     if to != "pending":
         order.release_at = order.release_by = order.release_refused = None
-        order.placed_device = order.placed_address = (
-            None  # who placed it was needed to count, and is not now
-        )
+        # who placed it was needed to count, and is not now
+        order.placed_device = order.placed_address = None
     log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
 
 
@@ -114,17 +110,11 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
     """The attempt was sent and has no trustworthy answer: from now on only a look-up decides."""
     with joined_transaction():
         order = locked(order_id)
-        if (
-            order.state != "submitting"
-            or order.attempt != attempt
-            or order.unknown_since is not None
-        ):
+        is_open = order.state == "submitting" and order.attempt == attempt
+        if not is_open or order.unknown_since is not None:
             return
-        order.unknown_since, order.ever_unknown, order.version = (
-            clock.now(),
-            True,
-            order.version + 1,
-        )
+        order.unknown_since, order.ever_unknown = clock.now(), True
+        order.version += 1
         log(
             order,
             WORKER,
@@ -177,33 +167,15 @@ def ring(order: Order, *, verified: bool, what: str, word: str | None = None) ->
     row = outbox.of_order(order.id, lock=True)
     if row is None:
         return False
-    if count_lines(order, "webhook") < config.current().webhook_lines:
-        log(
-            order,
-            SUPPLIER,
-            "webhook",
-            f"The supplier sent news: “{what}”. Its own record is asked before anything moves.",
-        )
+    _note_webhook(order, what)
     if word == "pending" and order.state in _STILL_OPEN:
         return False
-    now = clock.now()
-    due = now
     if verified and row.news_at is None:
         outbox.make_due(row, news=True)
         return True
-    if not verified and order.looked_at is not None:
-        due = max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
-    rung_since_taken = row.rung_at is not None and (
-        row.taken_at is None or row.rung_at >= row.taken_at
-    )
-    if (
-        row.done_at is None
-        and row.due_at <= due
-        and (row.lease_until is None or rung_since_taken)
-    ):
-        # It falls due by then anyway: a hundred forged rings are one. Under a lease a job may be
-        # looking already, and its answer may be older than this news: then one ring must be kept
-        # for `outbox.finish`.
+    now = clock.now()
+    due = now if verified else _ring_counts_at(order, now)
+    if _falls_due_anyway(row, due):
         if row.lease_until is None:
             # A clock set forward just now may be why it is due: `clock_changes` leaves it due then.
             row.rung_at = now
@@ -212,6 +184,37 @@ def ring(order: Order, *, verified: bool, what: str, word: str | None = None) ->
         return False
     outbox.make_due(row, due)
     return True
+
+
+def _note_webhook(order: Order, what: str) -> None:
+    if count_lines(order, "webhook") < config.current().webhook_lines:
+        text = f"The supplier sent news: “{what}”. Its own record is asked before anything moves."
+        log(order, SUPPLIER, "webhook", text)
+
+
+def _ring_counts_at(order: Order, now: datetime) -> datetime:
+    """When an order is due that a ring named which nobody verified."""
+    if order.looked_at is None:
+        return now
+    return max(now, order.looked_at + clock.delta(config.current().ring_gap_s))
+
+
+def _falls_due_anyway(row: outbox.OutboxRow, due: datetime) -> bool:
+    """Whether nothing is to be done for a ring, because the row falls due by `due` without it: a
+    hundred forged rings are one.
+
+    Under a lease a job may be looking already, and its answer may be older than this news: then one
+    ring must be kept for `outbox.finish`.
+    """
+    if row.done_at is not None or row.due_at > due:
+        return False
+    return row.lease_until is None or _was_rung_since_taken(row)
+
+
+def _was_rung_since_taken(row: outbox.OutboxRow) -> bool:
+    if row.rung_at is None:
+        return False
+    return row.taken_at is None or row.rung_at >= row.taken_at
 
 
 def by_reference(order_ref: str) -> Order | None:
