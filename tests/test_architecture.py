@@ -74,7 +74,6 @@ LONGER = {
     "core/ledger/posting.py": 366,
     "core/orders/claiming.py": 336,
     "core/outbox.py": 391,
-    "core/settling/legality.py": 347,
     "edge/metrics.py": 301,
     "fulfilment/buying/answers.py": 350,
     "fulfilment/relay.py": 319,

@@ -1,5 +1,5 @@
 """What a person does about a case: the table of actions (`table`), which are legal now
-(`legality`), doing one (`acting`).
+(`legality`), what a page offers (`offering`), doing one (`acting`).
 
 Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and
 postings themselves are `core.orders` and `core.ledger`.
@@ -7,16 +7,18 @@ postings themselves are `core.orders` and `core.ledger`.
 
 from core.settling.acting import NoSuchCase, settle
 from core.settling.legality import (
-    Choice,
     Facts,
     NotYet,
     Refused,
-    amounts,
     charge_of,
-    choices,
-    facts_of,
     judge,
     other_amount,
+)
+from core.settling.offering import (
+    Choice,
+    amounts,
+    choices,
+    facts_of,
     still_stands,
     waiting,
 )

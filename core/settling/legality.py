@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, ledger, orders, outbox, reconcile
+from core import cases, ledger, orders
 from core.base import clock, config, money
 from core.base.db import db
 from core.cases import Case
@@ -21,7 +21,6 @@ from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
 from core.settling.table import Action, Way
-from core.supplier import supply
 from core.supplier.supply import SupplierState
 
 
@@ -57,104 +56,12 @@ class Facts:
     link: SupplierState
 
 
-@dataclass(frozen=True)
-class Choice:
-    """An action that is legal now, and what it would move in pesewas; None when no money moves."""
-
-    action: Action
-    amount_pesewas: int | None
-
-
-def facts_of(case: Case) -> Facts:
-    """The facts of a case as they stand, unlocked, for a page."""
-    order = db.session.get(Order, case.order_id) if case.order_id is not None else None
-    return Facts(
-        case,
-        order,
-        outbox.of_order(order.id) if order is not None else None,
-        supply.state(),
-    )
-
-
-def choices(facts: Facts) -> list[Choice]:
-    """What may be done about a case now, in the order of the table. Needs `across_stores`."""
-    found = []
-    for way in table.ways_of(facts.case.kind):
-        try:
-            found += [Choice(way.action, amount) for amount in amounts(way, facts)]
-        except Refused:
-            continue
-    return found
-
-
-def amounts(way: Way, facts: Facts) -> list[int | None]:
-    """What this way may move now: what `judge` says, and other amounts a person may know better.
-    Raises `Refused`."""
-    usual = judge(way, facts)
-    return (
-        [usual, *reconcile.funding_amounts()[1:]]
-        if way.action == "confirm_funding"
-        else [usual]
-    )
-
-
-def waiting(facts: Facts) -> dict[Action, str]:
-    """What will be legal about a case after a while or another step, with the sentence that says
-    after what."""
-    found: dict[Action, str] = {}
-    for way in table.ways_of(facts.case.kind):
-        try:
-            judge(way, facts)
-        except NotYet as refusal:
-            found[way.action] = refusal.sentence
-        except Refused:
-            continue
-    return found
-
-
 def judge(way: Way, facts: Facts) -> int | None:
     """Pesewas that this way would move now, None when it moves none. Raises `Refused`. Needs
     `across_stores`."""
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
         return _shortfall(facts)
     return _RULES[way.action](facts)
-
-
-def still_stands(facts: Facts) -> str:
-    """What stays as it was when the case is closed with words alone, in a sentence; empty when
-    nothing does."""
-    case, order = facts.case, facts.order
-    if order is None:
-        open_ = facts.link.break_pesewas is not None
-        again = "The difference stands: the next balance read that sees it asks again"
-        return f"{again}, and a missing sum stops buying again." if open_ else ""
-    if case.kind in ("unknown_too_long", "resend_limit") and order.state in (
-        "submitting",
-        "failed",
-    ):
-        return "The order still has no end: the next look that finds it so asks again."
-    if case.kind == "never_fulfilled" and order.state == "processing":
-        return "The order is still not delivered: the next look that finds it so asks again."
-    if case.kind == "broken" and order.state in orders.WORK:
-        return "If our error is still there, the next try asks again."
-    if case.kind in ("supplier_money", "late_success") and (
-        amount := ledger.in_flight_of(order.id)
-    ):
-        return f"{money.cedis(amount)} stays in flight in our books."
-    if (
-        case.kind == "amount_differs"
-        and (more := (order.charged_pesewas or 0) - order.cost_pesewas) > 0
-    ):
-        return (
-            f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it,"
-            " its balance shows it as a rise: accept that as a gain when it is asked about."
-        )
-    if case.kind == "late_success" and not ledger.count(order.id, "write_off"):
-        return (
-            "What the supplier took for it is not in our books; if it took anything, its balance"
-            " will not fit them."
-        )
-    return ""
 
 
 def _look_again(facts: Facts) -> None:
