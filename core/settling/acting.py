@@ -70,44 +70,47 @@ def settle(
         return _confirm_funding(case_id, actor, seen_pesewas)
     with transaction() as session:
         facts = _locked(case_id)
-        case = facts.case
-        if case.closed_at is not None:
-            when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
-            raise Refused(
-                f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
-            )
-        way = table.way_of(case.kind, action)
-        if way is None:
-            raise Refused("This cannot be done about a case of this kind.")
-        if way.action in table.NEEDS_WORDS and not words.strip():
-            raise Refused(
-                "Say in a few words what was done, or why; it is kept with the case."
-            )
+        way = _way(facts.case, action, words)
         amount = legality.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
             raise legality.other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)
-        newest = (
-            session.scalar(select(Posting.id).order_by(Posting.id.desc()).limit(1)) or 0
+        newest_id = session.scalar(
+            select(Posting.id).order_by(Posting.id.desc()).limit(1)
         )
         said = _DEEDS[way.action](press)
-        made = _made_since(newest, press)
-        resolution = f"{said} “{press.words}”" if press.words else said
         cases.close_row(
-            case,
-            resolution,
+            facts.case,
+            f"{said} “{press.words}”" if press.words else said,
             actor,
             action=None if action == "close" else action,
-            posting_ids=made,
+            posting_ids=_made_since(newest_id or 0, press),
         )
-    if (
-        facts.order is None
-    ):  # the stop of buying was this case, or the money orders wait for is there now
+    if facts.order is None:
+        # the stop of buying was this case, or the money orders wait for is there now
         orders.wake("balance_break")
         orders.wake("float", reconcile.spendable_pesewas())
     return said
+
+
+def _way(case: Case, action: str, words: str) -> table.Way:
+    """What the table says of `action` about a locked case. Raises `Refused` when the case is
+    closed, the action is none of its kind, or words are missing."""
+    if case.closed_at is not None:
+        when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
+        raise Refused(
+            f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
+        )
+    way = table.way_of(case.kind, action)
+    if way is None:
+        raise Refused("This cannot be done about a case of this kind.")
+    if way.action in table.NEEDS_WORDS and not words.strip():
+        raise Refused(
+            "Say in a few words what was done, or why; it is kept with the case."
+        )
+    return way
 
 
 def _confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None) -> str:
@@ -175,6 +178,12 @@ def _write_off(press: Press) -> str:
     return f"{press.amount} written off."
 
 
+def _accept_loss(press: Press) -> str:
+    if press.facts.order is None:
+        return _accept_float_loss(press)
+    return _accept_late_loss(press)
+
+
 def _accept_late_loss(press: Press) -> str:
     order = press.order
     if not ledger.commit_is_open(order.id):
@@ -220,9 +229,7 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "give_back": _give_back,
     "money_came_back": _money_came_back,
     "write_off": _write_off,
-    "accept_loss": lambda press: (
-        _accept_float_loss if press.facts.order is None else _accept_late_loss
-    )(press),
+    "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
     "close": _close,
 }

@@ -78,10 +78,8 @@ def _send_again(facts: Facts) -> None:
 def _give_back(facts: Facts) -> int:
     order = _order(facts)
     if order.state != "failed":
-        if (
-            table.way_of(facts.case.kind, "send_again") is None
-            and facts.case.kind != "broken"
-        ):
+        may_be_sent_again = table.way_of(facts.case.kind, "send_again") is not None
+        if not may_be_sent_again and facts.case.kind != "broken":
             raise Refused(
                 f"The money goes back only while the order is failed; it is {_state(order)} now."
             )
@@ -107,16 +105,16 @@ def _late_loss(facts: Facts) -> int:
         )
     if ledger.commit_is_open(order.id):
         return ledger.in_flight_of(order.id)
-    since = db.session.scalar(
+    accepted_at = db.session.scalar(
         select(func.max(Posting.at)).where(
             Posting.kind == "float_difference", Posting.at >= order.final_at
         )
     )
-    if since is not None:
+    if accepted_at is not None:
         raise Refused(
-            f"A difference of the float was accepted at {_at(since)}, after this order's money went"
-            " back: it may be this very charge. Close this case with words; a charge that is still"
-            " missing shows as a new difference."
+            f"A difference of the float was accepted at {_at(accepted_at)}, after this order's"
+            " money went back: it may be this very charge. Close this case with words; a charge"
+            " that is still missing shows as a new difference."
         )
     return charge_of(facts)
 
@@ -171,21 +169,16 @@ def _surplus(facts: Facts) -> int:
 def _difference(link: SupplierState) -> int:
     """The supplier's balance less what our books explain, as it stood at the newest read. Raises
     `Refused`."""
-    if (
-        link.break_pesewas is None
-        or link.break_since is None
-        or link.last_balance_at is None
-    ):
+    seen_since, read_at = link.break_since, link.last_balance_at
+    if link.break_pesewas is None or seen_since is None or read_at is None:
         return 0
-    if link.last_balance_at - link.break_since < clock.delta(
-        config.current().balance_break_gap_s
-    ):
+    if read_at - seen_since < clock.delta(config.current().balance_break_gap_s):
         raise NotYet(
             "The difference was seen only once so far. Refresh the balance in a minute, then"
             " decide."
         )
     moved_at = cases.last_settled_at(("accept_loss", "money_came_back"))
-    if moved_at is not None and moved_at >= link.last_balance_at:
+    if moved_at is not None and moved_at >= read_at:
         raise NotYet(
             f"A case settled at {_at(moved_at)} moved the books after the balance was read. Refresh"
             " the balance, then decide."
@@ -210,16 +203,17 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
         raise Refused(
             f"To {what}, the order must be without an answer; it is {_state(order)} now."
         )
-    if counts_at > clock.now():
-        if clock.boot() not in order.steady_marks:
-            minutes = max(1, round(clock.seconds(config.current().grace_s) / 60))
-            raise NotYet(
-                "This machine has not watched the order for long enough. Press “Look again”, then"
-                f" decide after {minutes} min."
-            )
+    if counts_at <= clock.now():
+        return
+    if clock.boot() not in order.steady_marks:
+        grace_minutes = clock.seconds(config.current().grace_s) / 60
         raise NotYet(
-            f"A purchase call may still be under way. Decide after {_at(counts_at)}."
+            "This machine has not watched the order for long enough. Press “Look again”, then"
+            f" decide after {max(1, round(grace_minutes))} min."
         )
+    raise NotYet(
+        f"A purchase call may still be under way. Decide after {_at(counts_at)}."
+    )
 
 
 def _close(_facts: Facts) -> None:

@@ -4,6 +4,7 @@ alone. Changes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core import ledger, orders, outbox, reconcile
@@ -15,6 +16,7 @@ from core.settling import table
 from core.settling.legality import Facts, NotYet, Refused, judge
 from core.settling.table import Action, Way
 from core.supplier import supply
+from core.supplier.supply import SupplierState
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,8 @@ class Choice:
 def facts_of(case: Case) -> Facts:
     """The facts of a case as they stand, unlocked, for a page."""
     order = db.session.get(Order, case.order_id) if case.order_id is not None else None
-    return Facts(
-        case,
-        order,
-        outbox.of_order(order.id) if order is not None else None,
-        supply.state(),
-    )
+    row = outbox.of_order(order.id) if order is not None else None
+    return Facts(case, order, row, supply.state())
 
 
 def choices(facts: Facts) -> list[Choice]:
@@ -51,11 +49,9 @@ def amounts(way: Way, facts: Facts) -> list[int | None]:
     """What this way may move now: what `judge` says, and other amounts a person may know better.
     Raises `Refused`."""
     usual = judge(way, facts)
-    return (
-        [usual, *reconcile.funding_amounts()[1:]]
-        if way.action == "confirm_funding"
-        else [usual]
-    )
+    if way.action == "confirm_funding":
+        return [usual, *reconcile.funding_amounts()[1:]]
+    return [usual]
 
 
 def waiting(facts: Facts) -> dict[Action, str]:
@@ -75,35 +71,74 @@ def waiting(facts: Facts) -> dict[Action, str]:
 def still_stands(facts: Facts) -> str:
     """What stays as it was when the case is closed with words alone, in a sentence; empty when
     nothing does."""
-    case, order = facts.case, facts.order
-    if order is None:
-        open_ = facts.link.break_pesewas is not None
-        again = "The difference stands: the next balance read that sees it asks again"
-        return f"{again}, and a missing sum stops buying again." if open_ else ""
-    if case.kind in ("unknown_too_long", "resend_limit") and order.state in (
-        "submitting",
-        "failed",
-    ):
-        return "The order still has no end: the next look that finds it so asks again."
-    if case.kind == "never_fulfilled" and order.state == "processing":
-        return "The order is still not delivered: the next look that finds it so asks again."
-    if case.kind == "broken" and order.state in orders.WORK:
-        return "If our error is still there, the next try asks again."
-    if case.kind in ("supplier_money", "late_success") and (
-        amount := ledger.in_flight_of(order.id)
-    ):
-        return f"{money.cedis(amount)} stays in flight in our books."
-    if (
-        case.kind == "amount_differs"
-        and (more := (order.charged_pesewas or 0) - order.cost_pesewas) > 0
-    ):
-        return (
-            f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it,"
-            " its balance shows it as a rise: accept that as a gain when it is asked about."
-        )
-    if case.kind == "late_success" and not ledger.count(order.id, "write_off"):
-        return (
-            "What the supplier took for it is not in our books; if it took anything, its balance"
-            " will not fit them."
-        )
+    if facts.order is None:
+        return _difference_stands(facts.link)
+    for sentence_of in _STANDING.get(facts.case.kind, ()):
+        if sentence := sentence_of(facts.order):
+            return sentence
     return ""
+
+
+def _difference_stands(link: SupplierState) -> str:
+    if link.break_pesewas is None:
+        return ""
+    return (
+        "The difference stands: the next balance read that sees it asks again, and a missing sum"
+        " stops buying again."
+    )
+
+
+def _has_no_end(order: Order) -> str:
+    if order.state not in ("submitting", "failed"):
+        return ""
+    return "The order still has no end: the next look that finds it so asks again."
+
+
+def _is_undelivered(order: Order) -> str:
+    if order.state != "processing":
+        return ""
+    return (
+        "The order is still not delivered: the next look that finds it so asks again."
+    )
+
+
+def _is_worked_on(order: Order) -> str:
+    if order.state not in orders.WORK:
+        return ""
+    return "If our error is still there, the next try asks again."
+
+
+def _stays_in_flight(order: Order) -> str:
+    amount = ledger.in_flight_of(order.id)
+    return f"{money.cedis(amount)} stays in flight in our books." if amount else ""
+
+
+def _stays_booked(order: Order) -> str:
+    more = (order.charged_pesewas or 0) - order.cost_pesewas
+    if more <= 0:
+        return ""
+    return (
+        f"The {money.cedis(more)} above the cost stays booked. If the supplier did not take it,"
+        " its balance shows it as a rise: accept that as a gain when it is asked about."
+    )
+
+
+def _is_not_booked(order: Order) -> str:
+    if ledger.count(order.id, "write_off"):
+        return ""
+    return (
+        "What the supplier took for it is not in our books; if it took anything, its balance"
+        " will not fit them."
+    )
+
+
+_STANDING: dict[str, tuple[Callable[[Order], str], ...]] = {
+    "unknown_too_long": (_has_no_end,),
+    "resend_limit": (_has_no_end,),
+    "never_fulfilled": (_is_undelivered,),
+    "broken": (_is_worked_on,),
+    "supplier_money": (_stays_in_flight,),
+    "late_success": (_stays_in_flight, _is_not_booked),
+    "amount_differs": (_stays_booked,),
+}
+"""By kind of case: the sentences that may be true of its order; the first that is true is said."""
