@@ -44,16 +44,7 @@ def choose(
             select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)
         )
     )
-    best: dict[Meaning, SupplierOffer] = {}
-    offers = session.scalars(select(SupplierOffer).where(SupplierOffer.active))
-    for offer in sorted(
-        offers, key=lambda one: (not one.is_listed, one.known_cost_pesewas, one.id)
-    ):
-        chosen = best.setdefault(meaning(offer), offer)
-        if chosen is not offer and offer.is_listed:
-            report.beaten.append(
-                f"{offer.product_code} ({offer.known_cost_pesewas}) loses to {chosen.product_code}"
-            )
+    best = _best_offers(report)
     for key, offer in best.items():
         if only not in (None, key):
             continue
@@ -71,6 +62,22 @@ def choose(
             _lose(bundle, wanted, report)
 
 
+def _best_offers(report: SyncReport) -> dict[Meaning, SupplierOffer]:
+    """The offer that is bought for each bundle. What it beats in the newest list is written into
+    `report`."""
+    offers = db.session.scalars(select(SupplierOffer).where(SupplierOffer.active))
+    best: dict[Meaning, SupplierOffer] = {}
+    for offer in sorted(
+        offers, key=lambda one: (not one.is_listed, one.known_cost_pesewas, one.id)
+    ):
+        chosen = best.setdefault(meaning(offer), offer)
+        if chosen is not offer and offer.is_listed:
+            report.beaten.append(
+                f"{offer.product_code} ({offer.known_cost_pesewas}) loses to {chosen.product_code}"
+            )
+    return best
+
+
 def meaning(thing: SupplierOffer | Bundle) -> Meaning:
     """What a bundle is: network, MB, validity, however spelled."""
     return thing.network, thing.mb, validity.meaning(thing.validity)
@@ -83,13 +90,10 @@ def name(thing: SupplierOffer | Bundle) -> str:
 def pay_by(bundle: Bundle, cost_pesewas: int) -> None:
     """From now on this is what the bundle costs, and what the agent price is made of. Nothing is
     asked any more."""
-    bundle.cost_pesewas, bundle.agent_price_pesewas = (
-        cost_pesewas,
-        agent_price(cost_pesewas),
-    )
-    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = bundle.asked_at = (
-        bundle.kept_at
-    ) = None
+    bundle.cost_pesewas = cost_pesewas
+    bundle.agent_price_pesewas = agent_price(cost_pesewas)
+    bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = None
+    bundle.asked_at = bundle.kept_at = None
 
 
 def _settle(
@@ -134,27 +138,32 @@ def _settle(
 def _move_cost(
     bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_list: bool
 ) -> None:
-    paid_pesewas, newest_pesewas = bundle.paid_cost_pesewas, offer.cost_pesewas
-    is_disproved = offer.known_cost_pesewas > offer.cost_pesewas
-    if is_disproved and offer.known_cost_pesewas > paid_pesewas:
+    paid_pesewas, known_pesewas = bundle.paid_cost_pesewas, offer.known_cost_pesewas
+    is_disproved = known_pesewas > offer.cost_pesewas
+    if not is_disproved:
+        newest_pesewas = offer.cost_pesewas
+        may_pass = wanted.may_pass(paid_pesewas, newest_pesewas)
+    elif known_pesewas > paid_pesewas:
         # it has been charged: no question any more
-        pay_by(bundle, offer.known_cost_pesewas)
+        newest_pesewas, may_pass = known_pesewas, True
+    elif known_pesewas < paid_pesewas:
+        newest_pesewas, may_pass = known_pesewas, False
+    elif reads_list:
+        newest_pesewas, may_pass = offer.cost_pesewas, False
+    else:
         return
-    if is_disproved and offer.known_cost_pesewas < paid_pesewas:
-        newest_pesewas = offer.known_cost_pesewas
-    elif is_disproved and not reads_list:
-        return
-    if newest_pesewas == paid_pesewas or (
-        not is_disproved and wanted.may_pass(paid_pesewas, newest_pesewas)
-    ):
+    if may_pass or newest_pesewas == paid_pesewas:
         pay_by(bundle, newest_pesewas)
-        return
+    else:
+        _ask_about_cost(bundle, paid_pesewas, newest_pesewas)
+
+
+def _ask_about_cost(bundle: Bundle, paid_pesewas: int, newest_pesewas: int) -> None:
+    """Agents pay by `paid_pesewas` until the owner has answered about the newest cost."""
     if newest_pesewas != bundle.newest_cost_pesewas:
         bundle.kept_at = None
-    bundle.approved_cost_pesewas, bundle.newest_cost_pesewas = (
-        paid_pesewas,
-        newest_pesewas,
-    )
+    bundle.approved_cost_pesewas = paid_pesewas
+    bundle.newest_cost_pesewas = newest_pesewas
     bundle.cost_pesewas = max(paid_pesewas, newest_pesewas)
     if bundle.kept_at is None:
         bundle.asked_at = bundle.asked_at or clock.now()

@@ -30,41 +30,50 @@ def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) 
     for key, bundle in list(bundles.items()):
         sold = [row for row in offers if _was(before, row) == key]
         named = _that_name(bundle, key, sold)
-        if (
-            not named
-            and is_whole
-            and bundle.active
-            and not any(row.missing_since is None for row in sold)
-        ):
-            named = _that_name(
-                bundle, key, [row for row in offers if row.product_code not in before]
-            )
-        durations = {choosing.meaning(row): row.validity for row in named}
-        if len(durations) > 1:  # then it is what was bought for it
-            durations = {
-                choosing.meaning(row): row.validity
-                for row in named
-                if row.id == bundle.offer_id
-            }
-        elif durations:  # all that was sold as one is one, until a list says otherwise
-            for row in sold:
-                row.validity = (
-                    next(iter(durations.values()))
-                    if choosing.meaning(row) == key
-                    else row.validity
-                )
-        for found, words in durations.items():
+        if not named and is_whole and bundle.active and _is_missing(sold):
+            unknown = [row for row in offers if row.product_code not in before]
+            named = _that_name(bundle, key, unknown)
+        for found, words in _durations(bundle, key, sold, named).items():
             _become(bundle, words, bundles.get(found))
             bundles.setdefault(found, bundle)
 
 
+def _is_missing(sold: Sequence[SupplierOffer]) -> bool:
+    return all(row.missing_since is not None for row in sold)
+
+
+def _durations(
+    bundle: Bundle,
+    key: Meaning,
+    sold: Sequence[SupplierOffer],
+    named: Sequence[SupplierOffer],
+) -> dict[Meaning, str]:
+    """What the bundle lasts by the offers that name it now, in their words. Of several durations it
+    is that of the offer that was bought for it.
+
+    Where there is one only, the other offers `sold` as this bundle take its words: all that was
+    sold as one is one, until a list says otherwise.
+    """
+    durations = {choosing.meaning(row): row.validity for row in named}
+    if len(durations) > 1:
+        bought = [row for row in named if row.id == bundle.offer_id]
+        return {choosing.meaning(row): row.validity for row in bought}
+    for words in durations.values():
+        _take_words(key, sold, words)
+    return durations
+
+
+def _take_words(key: Meaning, sold: Sequence[SupplierOffer], words: str) -> None:
+    for row in sold:
+        if choosing.meaning(row) == key:
+            row.validity = words
+
+
 def _was(before: Lasting, row: SupplierOffer) -> Meaning | None:
     network, mb, words = before.get(row.product_code, ("", 0, ""))
-    return (
-        (network, mb, validity.meaning(words))
-        if (network, mb) == (row.network, row.mb)
-        else None
-    )
+    if (network, mb) != (row.network, row.mb):
+        return None
+    return network, mb, validity.meaning(words)
 
 
 def _that_name(
