@@ -162,19 +162,28 @@ def may_be_meant(msisdn: Msisdn, said: str) -> bool:
     four, or no number at all."""
     plain = _TRAILING_ZERO.sub("", unicodedata.normalize("NFKC", said).strip())
     runs = [re.sub(r"\D", "", part) for part in _HIDDEN.split(plain)]
+    if not any(runs):
+        return True
     whole = [run for run in runs if len(run) >= 9]
-    if whole or not any(runs):
-        return not whole or any(may_be_same(msisdn, run) for run in whole)
-    known, (head, tail) = (
-        msisdn.removeprefix("+233"),
-        (runs[0] if len(runs) > 1 else "", runs[-1]),
-    )
-    if len(runs) == 1 and len(tail) > 4:
-        return False  # a number with digits missing is another one
-    starts = (known, f"0{known}", f"233{known}", f"00233{known}")
-    return _agree(known[-len(tail) :] if tail else "", tail) and any(
-        _agree(own[: len(head)], head) for own in starts
-    )
+    if whole:
+        return any(may_be_same(msisdn, run) for run in whole)
+    head, tail = runs[0], runs[-1]
+    if len(runs) > 1:
+        return _starts_with(msisdn, head) and _ends_with(msisdn, tail)
+    # A number with digits missing is another one.
+    return len(tail) <= 4 and _ends_with(msisdn, tail)
+
+
+def _starts_with(msisdn: Msisdn, head: str) -> bool:
+    """Whether `head` begins the number, as far as it is known, in one of its usual spellings."""
+    known = msisdn.removeprefix("+233")
+    spellings = (known, f"0{known}", f"233{known}", f"00233{known}")
+    return any(_agree(spelling[: len(head)], head) for spelling in spellings)
+
+
+def _ends_with(msisdn: Msisdn, tail: str) -> bool:
+    known = msisdn.removeprefix("+233")
+    return _agree(known[-len(tail) :] if tail else "", tail)
 
 
 def _agree(ours: str, theirs: str) -> bool:
@@ -243,29 +252,34 @@ def _is_around(sign: str) -> bool:
 
 def _national(compact: str) -> str:
     """Ten digits starting 0, or `BadNumber` about the length or the country."""
-    digits = compact.lstrip("+")
-    had_plus = compact.startswith("+")
-    if digits.startswith("00233"):
-        rest = digits[5:]
-    elif digits.startswith("233") and (had_plus or len(digits) > 10):
-        rest = digits[3:]
-    elif had_plus or digits.startswith("00"):
-        raise BadNumber(
-            "Only numbers of Ghana can receive these bundles. They start with +233 or 0."
-        )
-    elif len(digits) == 9 and digits[0] in "25":
-        rest = digits
-    else:
-        rest = digits.removeprefix("0")
-        if not digits.startswith("0") and len(digits) == 10:
-            raise BadNumber(f"A Ghana number starts with 0, {_EXAMPLE}.")
-        if len(digits) != 10:
-            raise BadNumber(_length_sentence(len(digits)))
+    rest = _without_country(compact)
     if rest.startswith("0") and len(rest) == 10:
         rest = rest[1:]
     if len(rest) != 9:
         raise BadNumber(_length_sentence(len(rest) + 1))
     return "0" + rest
+
+
+def _without_country(compact: str) -> str:
+    """What follows the country's code, or the leading zero of a number without one. Raises
+    `BadNumber` for another country, or a number without a code that is none of Ghana."""
+    digits = compact.lstrip("+")
+    had_plus = compact.startswith("+")
+    if digits.startswith("00233"):
+        return digits[5:]
+    if digits.startswith("233") and (had_plus or len(digits) > 10):
+        return digits[3:]
+    if had_plus or digits.startswith("00"):
+        raise BadNumber(
+            "Only numbers of Ghana can receive these bundles. They start with +233 or 0."
+        )
+    if len(digits) == 9 and digits[0] in "25":
+        return digits
+    if len(digits) == 10 and not digits.startswith("0"):
+        raise BadNumber(f"A Ghana number starts with 0, {_EXAMPLE}.")
+    if len(digits) != 10:
+        raise BadNumber(_length_sentence(len(digits)))
+    return digits[1:]
 
 
 def _length_sentence(count: int) -> str:
