@@ -97,14 +97,7 @@ def note_balance(
             mark=books_mark(),
             doubt=doubts(),
         )
-        if reading.mark == 0 and balance_pesewas != 0:
-            _open_ledger(reading)
-            verdict, ask = "opening balance booked", False
-        else:
-            moved = mark is not None and mark != reading.mark
-            booked = "" if moved else _book_what_is_certain(reading, candidates)
-            verdict, ask = _judge(reading, breaks, moved=moved)
-            verdict += booked
+        verdict, ask = _verdict(reading, breaks, candidates, mark)
         difference, since = link.break_pesewas, link.break_since
         _keep(reading, verdict + (BY_PURCHASE if by_purchase else ""))
         was_stopped = any(case.kind == DROP for case in breaks)
@@ -117,6 +110,23 @@ def note_balance(
     if is_waited_for:
         orders.wake("float", spendable_pesewas())
     return verdict
+
+
+def _verdict(
+    reading: _Reading,
+    breaks: Sequence[Case],
+    candidates: frozenset[int],
+    asked_at_mark: int | None,
+) -> tuple[str, bool]:
+    """Book what is certain and judge the rest. The verdict, and whether to ask the orders that
+    could explain a difference."""
+    if reading.mark == 0 and reading.balance_pesewas != 0:
+        _open_ledger(reading)
+        return "opening balance booked", False
+    moved = asked_at_mark is not None and asked_at_mark != reading.mark
+    booked = "" if moved else _book_what_is_certain(reading, candidates)
+    verdict, ask = _judge(reading, breaks, moved=moved)
+    return verdict + booked, ask
 
 
 def _locked_breaks() -> Sequence[Case]:
