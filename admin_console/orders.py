@@ -164,7 +164,5 @@ def _whole(order: Order) -> dict[str, Any]:
         "postings": ledger.postings_of(order.id),
         "kind_text": ledger.KIND_TEXT,
         "cases": cases.of_order(order.id),
-        "may_recheck": order.state in orders.WORK
-        or order.state in ("completed", "refunded"),
         "wait_text": orders.WAIT_TEXT.get(order.wait_reason or ""),
     }

@@ -68,7 +68,7 @@ def cancel(code: str) -> ResponseReturnValue:
     was asked."""
     order = orders.by_code(code) or abort(404)
     asked = request.form.get("confirm")
-    if order.state not in ("pending", "queued") or asked == order.state:
+    if not order.may_be_cancelled_by("agent") or asked == order.state:
         return press(
             orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent."
         )

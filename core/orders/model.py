@@ -16,11 +16,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.audit import Kind
 from core.base import clock, phones
 from core.base.db import Model
 from core.base.tenancy import StoreScoped
 from core.catalog import size_text
-from core.orders.states import FINAL, STATES
+from core.orders.states import FINAL, STATES, WORK, move_of
 
 
 class Order(Model, StoreScoped):
@@ -202,6 +203,26 @@ class Order(Model, StoreScoped):
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def was_processed(self) -> bool:
+        """Whether it went in line and was not cancelled there: a second Process finds it done."""
+        return self.state in WORK or self.state in ("completed", "refunded")
+
+    @property
+    def may_be_rechecked(self) -> bool:
+        """Whether the supplier may be asked about it because somebody wants to know."""
+        return self.was_processed
+
+    @property
+    def is_at_supplier(self) -> bool:
+        """Whether news of it is awaited: sent, perhaps sent, or watched after a failure."""
+        return self.state in WORK and self.state != "queued"
+
+    def may_be_cancelled_by(self, kind: Kind) -> bool:
+        """Whether somebody of this kind may cancel it: what is in line, only its agent."""
+        in_time = move_of(self.state, "cancelled") is not None
+        return in_time and (kind != "customer" or self.state != "queued")
 
     @property
     def is_masked(self) -> bool:

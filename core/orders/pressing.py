@@ -43,11 +43,7 @@ def process_anew(
         return releasing.release_anew(code, actor)
     with transaction():
         order = releasing.locked_by_code(code)
-        if (
-            order.release_at is not None
-            or order.state in WORK
-            or order.state in ("completed", "refunded")
-        ):
+        if order.release_at is not None or order.was_processed:
             return order, False
         releasing.refuse(order, availability.now())
         _refuse_short(order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,7 +15,7 @@ from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WAIT_TEXT, WORK
+from core.orders.states import AGENT_LABELS, WAIT_TEXT
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
@@ -38,12 +37,7 @@ def cancel(code: str, actor: Actor) -> Order:
 
     An order already cancelled is returned as it is. Raises `refusals.Refused`.
     """
-    allowed = (
-        ("pending", "awaiting_payment")
-        if actor.kind == "customer"
-        else ("pending", "awaiting_payment", "queued")
-    )
-    return cancel_anew(code, actor, allowed)[0]
+    return cancel_anew(code, actor)[0]
 
 
 def request_look(code: str, actor: Actor) -> Order:
@@ -56,7 +50,7 @@ def request_look(code: str, actor: Actor) -> Order:
     with transaction():
         order = locked_by_code(code)
         row = outbox.of_order(order.id, lock=True)
-        if row is None or order.state not in WORK | {"completed", "refunded"}:
+        if row is None or not order.may_be_rechecked:
             raise refusals.WrongState(
                 "There is nothing to check at the supplier for this order."
             )
@@ -80,14 +74,16 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
     return True
 
 
-def cancel_anew(code: str, actor: Actor, allowed: Sequence[str]) -> tuple[Order, bool]:
-    """Cancel an order that is in one of these states; False when it was cancelled before. Raises
-    `refusals.Refused`."""
+def cancel_anew(
+    code: str, actor: Actor, *, only_new: bool = False
+) -> tuple[Order, bool]:
+    """`cancel`, and whether it was this call that did it. With `only_new`, one in line goes on."""
     with transaction():
         order = locked_by_code(code)
         if order.state == "cancelled":
             return order, False
-        if order.state not in allowed:
+        goes_on = only_new and order.state != "pending"
+        if goes_on or not order.may_be_cancelled_by(actor.kind):
             raise refusals.WrongState(
                 "This order has expired: nothing was sent, and there is nothing to cancel."
                 if order.state == "expired"
@@ -115,7 +111,7 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
     """`release`, and whether it was this call that did it."""
     with transaction():
         order = locked_by_code(code)
-        if order.state in WORK or order.state in ("completed", "refunded"):
+        if order.was_processed:
             return order, False
         now = availability.now()
         refuse(order, now)

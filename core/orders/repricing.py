@@ -15,7 +15,7 @@ from core.base.db import db, transaction
 from core.orders import refusals, releasing, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.states import AGENT_LABELS, WORK
+from core.orders.states import AGENT_LABELS
 from core.orders.timeline import log
 
 
@@ -45,7 +45,7 @@ def process_at(
     """
     with transaction() as session:
         order = releasing.locked_by_code(code)
-        if order.state in WORK or order.state in ("completed", "refunded"):
+        if order.was_processed:
             return order
         if order.state != "pending":
             raise refusals.WrongState(

@@ -91,7 +91,7 @@ def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
 
     One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
     """
-    act = lambda code: releasing.cancel_anew(code, actor, ("pending",))
+    act = lambda code: releasing.cancel_anew(code, actor, only_new=True)
     return _one_by_one(codes, act, "Cancelled. Nothing was sent.")
 
 

@@ -343,3 +343,46 @@ def test_process_is_not_offered_where_it_would_be_refused(
             and f"/orders/{code}/process" not in page
             and f"/orders/{code}/cancel" in page
         )
+
+
+STANDS = {  # state: the agent may cancel, the portal offers a Re-check, a Re-check is taken
+    "pending": (True, False, False),
+    "queued": (True, False, True),
+    "submitting": (False, True, True),
+    "processing": (False, True, True),
+    "failed": (False, True, True),
+    "completed": (False, False, True),
+    "refunded": (False, False, True),
+    "cancelled": (False, False, False),
+}
+
+
+@pytest.mark.parametrize("state", STANDS)
+def test_pages_offer_and_acts_take_by_one_rule(
+    ama_agent: Visitor, owner: Visitor, place: Any, order_of: Any, state: str
+) -> None:
+    may_cancel, offers_recheck, takes_recheck = STANDS[state]
+    code = place(state=state)
+    page, consoles = (here.get(f"/orders/{code}").text for here in (ama_agent, owner))
+    assert (f'action="/orders/{code}/cancel"' in page) is may_cancel
+    assert (f'action="/orders/{code}/recheck"' in page) is offers_recheck
+    assert (f'action="/orders/{code}/recheck"' in consoles) is takes_recheck
+    for here in (ama_agent, owner):
+        said = here.get(here.post(f"/orders/{code}/recheck").location).text
+        assert ("nothing to check" in said) is not takes_recheck
+    ama_agent.post(f"/orders/{code}/cancel", {"confirm": state})
+    cancelled = order_of(code).state == "cancelled"
+    assert cancelled is (may_cancel or state == "cancelled")
+
+
+def test_every_state_has_its_place_in_the_rule() -> None:
+    assert set(STANDS) == set(orders.STATES) - {"awaiting_payment", "expired"}
+    for state in orders.STATES:
+        order = orders.Order(state=state)
+        by_agent = order.may_be_cancelled_by("agent")
+        assert by_agent is (state in ("awaiting_payment", "pending", "queued"))
+        by_customer = order.may_be_cancelled_by("customer")
+        assert by_customer is (by_agent and state != "queued")
+        assert order.may_be_rechecked is (
+            state not in ("awaiting_payment", "pending", "cancelled", "expired")
+        )
