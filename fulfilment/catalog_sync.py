@@ -9,8 +9,8 @@ from core import catalog, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, tenancy
 from core.base.db import after_commit, end_read
+from core.leases import Lease
 from core.orders import Order
-from core.outbox import Lease
 from core.supplier import supply
 from core.supplier.supply import SUPPLIER
 from fulfilment.buying import supplier_link

@@ -16,11 +16,11 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import orders, outbox
+from core import leases, orders
 from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
-from core.outbox import Lease
+from core.leases import Lease
 from fulfilment import catalog_sync, prove
 from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
@@ -57,7 +57,7 @@ def run(outbox_id: int, lease_no: int) -> None:
     with app.app_context():  # a context of its own, so its session ends with it
         tenancy.clear()
         with tenancy.across_stores(), transaction():
-            lease = outbox.take(outbox_id, lease_no)
+            lease = leases.take(outbox_id, lease_no)
             begun = HANDLERS[lease.kind].begin(lease) if lease is not None else None
         if lease is None:
             return
@@ -94,7 +94,7 @@ def run(outbox_id: int, lease_no: int) -> None:
 
 
 def _close(lease: Lease, outcome: Outcome) -> bool:
-    return outbox.finish(
+    return leases.finish(
         lease,
         outcome.due_at,
         ok=outcome.ok,
@@ -109,7 +109,7 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     person."""
     name = type(bug).__name__
     if lease.order_id is None:
-        outbox.finish(
+        leases.finish(
             lease,
             None,
             ok=False,
@@ -117,4 +117,4 @@ def _put_off(lease: Lease, bug: Exception) -> None:
         )
         return
     orders.raise_case(lease.order_id, "broken", {"error": name})
-    outbox.finish(lease, clock.after(_AGAIN_S))
+    leases.finish(lease, clock.after(_AGAIN_S))

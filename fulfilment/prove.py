@@ -7,7 +7,7 @@ import structlog
 
 from core import proof
 from core.base import clock, tenancy
-from core.outbox import Lease
+from core.leases import Lease
 from core.proof import Proof
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier

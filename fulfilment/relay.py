@@ -24,7 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock_changes, orders, outbox, pruning, reconcile
+from core import clock_changes, leases, orders, outbox, pruning, reconcile
 from core.accounts import guessing, users
 from core.audit import SYSTEM
 from core.base import clock, config, heartbeats, tenancy
@@ -65,14 +65,14 @@ def ring(outbox_ids: list[int], *, first: bool = False) -> None:
         return
     try:
         with tenancy.across_stores():
-            leases = outbox.lease_due(len(outbox_ids), only=outbox_ids)
+            leased = leases.lease_due(len(outbox_ids), only=outbox_ids)
         try:
-            _enqueue(queue_of(current_app.extensions["redis"]), leases, first=first)
+            _enqueue(queue_of(current_app.extensions["redis"]), leased, first=first)
         except RedisError as error:
             _quiet_until = time.monotonic() + _QUIET_S
             log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
             with tenancy.across_stores():
-                outbox.give_back(leases)
+                leases.give_back(leased)
                 heartbeats.count(heartbeats.RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
         log.warning("ring lost", error=_named(error), rows=outbox_ids)
@@ -153,15 +153,15 @@ def round_once(connection: Redis) -> int:
         if min(may, room - rung) <= 0:
             continue
         sooner = _watched(connection) if turn == "other" else ()
-        leases = outbox.lease_due(
+        leased = leases.lease_due(
             min(may, room - rung),
             besides=besides,
             of=orders.whose_turn(turn),
             sooner=sooner,
         )
-        _enqueue(queue_of(connection), leases, first=turn == "news")
-        rung += len(leases)
-        left -= 0 if turn == "free" else len(leases)
+        _enqueue(queue_of(connection), leased, first=turn == "news")
+        rung += len(leased)
+        left -= 0 if turn == "free" else len(leased)
     return rung
 
 
@@ -303,10 +303,10 @@ def _named(error: Exception) -> str:
 
 
 def _enqueue(
-    queue: Queue, leases: list[tuple[int, int]], *, first: bool = False
+    queue: Queue, leased: list[tuple[int, int]], *, first: bool = False
 ) -> None:
     timeout = max(1, round(clock.seconds(config.current().job_timeout_s)))
-    for outbox_id, lease_no in reversed(leases) if first else leases:
+    for outbox_id, lease_no in reversed(leased) if first else leased:
         queue.enqueue_call(
             JOB,
             args=(outbox_id, lease_no),

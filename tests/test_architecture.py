@@ -73,7 +73,6 @@ LONGER = {
     "core/catalog/sync.py": 308,
     "core/ledger/posting.py": 366,
     "core/orders/claiming.py": 336,
-    "core/outbox.py": 391,
     "edge/metrics.py": 301,
     "fulfilment/buying/answers.py": 350,
     "fulfilment/relay.py": 319,

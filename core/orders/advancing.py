@@ -204,7 +204,7 @@ def _falls_due_anyway(row: outbox.OutboxRow, due: datetime) -> bool:
     hundred forged rings are one.
 
     Under a lease a job may be looking already, and its answer may be older than this news: then one
-    ring must be kept for `outbox.finish`.
+    ring must be kept for `leases.finish`.
     """
     if row.done_at is not None or row.due_at > due:
         return False

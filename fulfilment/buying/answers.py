@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from core import orders, outbox
+from core import leases, orders
 from core.base import clock, config
 from core.base.db import after_commit, end_read, retry_on_conflict, transaction
+from core.leases import Lease
 from core.orders import Claim, News, Order
-from core.outbox import Lease
 from core.supplier import supply
 from fulfilment import catalog_sync
 from fulfilment.buying import balance, interpret, schedule
@@ -57,7 +57,7 @@ def close(
             orders.locked(order_id)  # before its row, as everybody takes these two
             due = act()
             orders.note_next(order_id, due)
-            kept = outbox.finish(lease, due, news_read=news_read)
+            kept = leases.finish(lease, due, news_read=news_read)
         return Outcome(due, kept=kept)
 
     return retry_on_conflict(once)

@@ -13,8 +13,8 @@ import structlog
 from core import orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import end_read
+from core.leases import Lease
 from core.orders import Order
-from core.outbox import Lease
 from core.supplier import balances, budget, supply
 from fulfilment.buying import supplier_link
 from fulfilment.outcome import Outcome

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core import catalog, orders, outbox
+from core import catalog, leases, orders
 from core.base import clock, config, tenancy
 from core.base.db import end_read, transaction
+from core.leases import Lease
 from core.orders import Claim, Order
-from core.outbox import Lease
 from core.supplier import supply
 from fulfilment.buying import answers, balance, bulk, purchase, schedule, supplier_link
 from fulfilment.outcome import Outcome
@@ -184,13 +184,11 @@ def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
     pause_s = supply.take_call("purchase")
     if pause_s:
         return _no_call(order, pause_s)
-    leases: dict[int | None, Lease] = {
-        one.order_id: one for one in outbox.take_rows([one.id for one in companions])
+    held: dict[int | None, Lease] = {
+        one.order_id: one for one in leases.take_rows([one.id for one in companions])
     }
-    claims = orders.claim_together([order.id, *filter(None, leases)])
-    return Claims(
-        claims, leases, {one.id: one.store_id for one in (order, *companions)}
-    )
+    claims = orders.claim_together([order.id, *filter(None, held)])
+    return Claims(claims, held, {one.id: one.store_id for one in (order, *companions)})
 
 
 def _no_call(order: Order, pause_s: float) -> Wait:
@@ -229,13 +227,13 @@ def _send_together(
     Returns when to check `order` again; the rows of the others are closed by their own leases. A
     line whose lease was lost meanwhile keeps what the other job decided.
     """
-    claims, leases = found.claims, {**found.leases, order.id: lease}
+    claims, held = found.claims, {**found.leases, order.id: lease}
     with tenancy.across_stores():
         called = purchase.call(claims, supplier) if claims else None
     again = supplier_link.note_purchase(called[0]) if called else None
     outcome = Outcome(clock.now())
     for number, claim in enumerate(claims):
-        own = leases.pop(claim.order_id)
+        own = held.pop(claim.order_id)
         with tenancy.inside(found.stores[claim.order_id]):
             if called:
                 said = answers.close_purchase(
@@ -251,8 +249,8 @@ def _send_together(
             outcome = said
     if called:
         balance.note_answered(*called, supplier)
-    leases.pop(order.id, None)
+    held.pop(order.id, None)
     with tenancy.across_stores():
-        for left_out in leases.values():
-            outbox.finish(left_out, clock.now())
+        for left_out in held.values():
+            leases.finish(left_out, clock.now())
     return outcome

@@ -14,7 +14,7 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import overview, proof_strip
-from core import availability, ledger, outbox, proof, reconcile
+from core import availability, leases, ledger, proof, reconcile
 from core.base import clock, config
 from core.orders import News
 from core.proof import Proof
@@ -168,7 +168,7 @@ def test_the_button_leaves_a_request_whose_result_shows_by_itself(
     assert poll
     path = poll[1].replace("&amp;", "&")
     assert owner.get(path).status_code == 204
-    ((row_id, lease_no),) = scene.ask(lambda: outbox.lease_due(5))
+    ((row_id, lease_no),) = scene.ask(lambda: leases.lease_due(5))
     assert row_id == int(found[1])
     with scene.app.app_context():
         jobs.run(row_id, lease_no)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from seed import PASSWORD
 from werkzeug.serving import make_server
 
-from core import ledger, outbox, proof
+from core import leases, ledger, outbox, proof
 from core.supplier import supply
 from fulfilment import jobs
 
@@ -240,7 +240,7 @@ def test_a_proof_asked_for_shows_without_navigation(
     expect(page.get_by_text("Proving the books.")).to_be_visible()
     assert judged(page) == []
     page.evaluate("window.here = 'not navigated'")
-    for row_id, lease_no in scene.ask(lambda: outbox.lease_due(50)):
+    for row_id, lease_no in scene.ask(lambda: leases.lease_due(50)):
         if scene.ask(lambda row_id=row_id: outbox.asked(row_id)):  # type: ignore[misc]
             with scene.app.app_context():
                 jobs.run(row_id, lease_no)

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from core import cases, ledger, orders, outbox
+from core import cases, leases, ledger, orders, outbox
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 from core.base.db import NestedTransaction, UnsavedChange, after_commit, db, transaction
@@ -247,17 +247,17 @@ def test_a_selection_without_money_says_so_for_each_row(ama: int, place: Place) 
 def test_a_job_that_lost_its_lease_cannot_close_the_row(ama: int, place: Place) -> None:
     order = orders.release(place().code, AMA)
     with tenancy.across_stores():
-        lease = outbox.take(*outbox.lease_due(1)[0])
+        lease = leases.take(*leases.lease_due(1)[0])
         assert lease is not None
         with transaction():
             row = outbox.of_order(order.id, lock=True)
             assert row is not None
             row.lease_no += 1
-        assert outbox.finish(lease, None) is False
+        assert leases.finish(lease, None) is False
         row = outbox.of_order(order.id)
         assert row is not None
         assert row.done_at is None
-        assert outbox.take(row.id, row.lease_no + 1) is None
+        assert leases.take(row.id, row.lease_no + 1) is None
 
 
 def test_a_row_somebody_is_at_holds_up_no_other(
@@ -270,7 +270,7 @@ def test_a_row_somebody_is_at_holds_up_no_other(
         )
         row = outbox.of_order(free.id)
         assert row is not None
-        assert outbox.lease_due(10) == [(row.id, row.lease_no + 1)]
+        assert leases.lease_due(10) == [(row.id, row.lease_no + 1)]
 
 
 def test_an_oldest_row_has_an_age(

@@ -11,7 +11,7 @@ import httpx
 from flask import Flask
 from sqlalchemy import select
 
-from core import cases, catalog, ledger, orders, outbox, stores
+from core import cases, catalog, leases, ledger, orders, outbox, stores
 from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db
@@ -85,10 +85,10 @@ class Desk:
         ran = 0
         for _ in range(rounds):
             with tenancy.across_stores():
-                leases = outbox.lease_due(100)
-            for outbox_id, lease_no in leases:
+                leased = leases.lease_due(100)
+            for outbox_id, lease_no in leased:
                 jobs.run(outbox_id, lease_no)
-            ran += len(leases)
+            ran += len(leased)
         return ran
 
     def work_until(self, order: Order, *states: str, limit: int = 60) -> Order:

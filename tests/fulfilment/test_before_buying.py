@@ -13,7 +13,7 @@ from desk import AMA, Desk
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy.exc import OperationalError
 
-from core import catalog, ledger, orders, outbox, reconcile
+from core import catalog, leases, ledger, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import transaction
@@ -382,8 +382,8 @@ def unclear_then_proven(desk: Desk) -> Order:
     desk.work()
     for _ in range(20):
         desk.jump_to_next()
-        leases = lease(desk)
-        for one in leases:
+        leased = lease(desk)
+        for one in leased:
             jobs.run(*one)
         if desk.read(order).state == "queued":
             return order
@@ -392,7 +392,7 @@ def unclear_then_proven(desk: Desk) -> Order:
 
 def lease(desk: Desk) -> list[tuple[int, int]]:
     with tenancy.across_stores():
-        return outbox.lease_due(100)
+        return leases.lease_due(100)
 
 
 @pytest.mark.parametrize("budget", ["none left", "no answer"])
@@ -479,8 +479,8 @@ def test_a_taken_reference_is_given_up_only_when_the_supplier_denies_it_to_us(
     else:
         monkeypatch.setattr(desk.client, "status", lambda _ref: status)
     with tenancy.across_stores():
-        leases = outbox.lease_due(10)
-    for one in leases:
+        leased = leases.lease_due(10)
+    for one in leased:
         jobs.run(*one)
     now = desk.read(order)
     assert (now.order_ref != ref) == renewed

@@ -13,7 +13,7 @@ from desk import Desk
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import catalog, orders, outbox
+from core import catalog, leases, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
@@ -72,8 +72,8 @@ def work_one(desk: Desk, order: Order) -> None:
     with tenancy.across_stores():
         row = outbox.of_order(order.id)
         assert row is not None
-        leases = outbox.lease_due(1, only=[row.id])
-    for lease in leases:
+        leased = leases.lease_due(1, only=[row.id])
+    for lease in leased:
         jobs.run(*lease)
 
 
@@ -324,15 +324,15 @@ def test_a_line_cancelled_in_the_meantime_is_not_sent(
 
     sent = watched(desk, monkeypatch)
     made = released(desk, 12)
-    real = outbox.take_rows
+    real = leases.take_rows
 
-    def cancelled_now(order_ids: Sequence[int]) -> list[outbox.Lease]:
-        leases = real(order_ids)
+    def cancelled_now(order_ids: Sequence[int]) -> list[leases.Lease]:
+        leased = real(order_ids)
         with tenancy.inside(made[2].store_id):
             orders.cancel(made[2].code, AMA)
-        return leases
+        return leased
 
-    monkeypatch.setattr(outbox, "take_rows", cancelled_now)
+    monkeypatch.setattr(leases, "take_rows", cancelled_now)
     scarce(5)
     work_one(desk, made[0])
     assert made[2].order_ref not in sent[0] and len(sent[0]) == 9

@@ -19,7 +19,7 @@ from desk import Desk
 from flask import Flask
 from sqlalchemy import select, text
 
-from core import orders, outbox
+from core import leases, orders, outbox
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.clock_changes import ClockChange, Watch
@@ -292,7 +292,7 @@ def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease
     desk.jump(2 * HOUR_S)
     look(watch)
     with tenancy.across_stores():
-        assert len(outbox.lease_due(1)) == 1
+        assert len(leases.lease_due(1)) == 1
     set_clock(-HOUR_S)
     with tenancy.across_stores(), transaction():
         assert orders.ring(order, verified=False, what="completed", word="completed")

@@ -12,7 +12,7 @@ from desk import AMA, Desk
 from flask import Flask
 from test_webhooks import Hook, update
 
-from core import catalog, orders, outbox
+from core import catalog, leases, orders, outbox
 from core.base import clock, config, tenancy
 from core.orders import Order
 from fulfilment import jobs
@@ -78,10 +78,10 @@ class Road:
             row = outbox.of_order(order.id)
             assert row is not None
             with counted() as self.costs["lease"]:
-                leases = outbox.lease_due(100, only=[row.id])
-        assert len(leases) == 1, step
+                leased = leases.lease_due(100, only=[row.id])
+        assert len(leased) == 1, step
         with counted() as self.costs[step]:
-            jobs.run(*leases[0])
+            jobs.run(*leased[0])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from desk import Desk
 from seed import WALLET_PESEWAS
 
-from core import orders
+from core import leases, orders
 from core.base import config, tenancy
 from core.supplier import supply
 from fulfilment.buying import purchase
@@ -45,13 +45,12 @@ def test_the_road_from_process_to_completed(desk: Desk) -> None:
 
 def test_a_job_delivered_five_times_buys_once(desk: Desk) -> None:
     order = desk.release()
-    from core import outbox
     from fulfilment import jobs
 
     with tenancy.across_stores():
-        leases = outbox.lease_due(10)
+        leased = leases.lease_due(10)
     for _ in range(5):
-        jobs.run(*leases[0])
+        jobs.run(*leased[0])
     assert len(desk.charges(order)) == 1
 
 

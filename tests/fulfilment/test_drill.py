@@ -26,7 +26,7 @@ from desk import AMA, Desk
 from flask import Flask
 from test_supervise import until
 
-from core import orders, outbox
+from core import leases, orders, outbox
 from core.base import config, money, tenancy
 from core.base.db import db
 from core.orders import Order
@@ -123,8 +123,8 @@ def step(desk: Desk, order: Order) -> None:
     with tenancy.across_stores():
         row = outbox.of_order(order.id)
         assert row is not None
-        leases = outbox.lease_due(1, only=[row.id])
-    for lease in leases:
+        leased = leases.lease_due(1, only=[row.id])
+    for lease in leased:
         jobs.run(*lease)
 
 

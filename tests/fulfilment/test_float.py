@@ -16,7 +16,7 @@ from flask import Flask
 from seed import FLOAT_PESEWAS
 from structlog.testing import capture_logs
 
-from core import cases, ledger, orders, outbox, reconcile, settling
+from core import cases, leases, ledger, orders, outbox, reconcile, settling
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
@@ -91,8 +91,8 @@ def ask(desk: Desk) -> str:
 
 def work_row(row_id: int) -> None:
     with tenancy.across_stores():
-        leases = outbox.lease_due(1, only=[row_id])
-    for lease in leases:
+        leased = leases.lease_due(1, only=[row_id])
+    for lease in leased:
         jobs.run(*lease)
 
 
@@ -423,10 +423,10 @@ def due(made: Iterable[Order]) -> list[bool]:
 def in_line(desk: Desk) -> list[int]:
     """The orders in the sequence in which the relay would ring them now."""
     with tenancy.across_stores():
-        leases = outbox.lease_due(100)
-        rows = [db.session.get_one(outbox.OutboxRow, row_id) for row_id, _ in leases]
+        leased = leases.lease_due(100)
+        rows = [db.session.get_one(outbox.OutboxRow, row_id) for row_id, _ in leased]
         found = [row.order_id for row in rows if row.order_id is not None]
-        outbox.give_back(leases)
+        leases.give_back(leased)
     return found
 
 
@@ -636,13 +636,13 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
     monkeypatch.setattr(orders, "look_at_source", the_older_dawdles)
     monkeypatch.setattr(balance, "older_goes_first", yielded)
     with tenancy.across_stores():
-        leases = {
-            row_id: (row_id, lease_no) for row_id, lease_no in outbox.lease_due(10)
+        leased = {
+            row_id: (row_id, lease_no) for row_id, lease_no in leases.lease_due(10)
         }
 
     def work(order: Order) -> None:
         with desk.app.app_context():
-            jobs.run(*leases[row_of(order).id])
+            jobs.run(*leased[row_of(order).id])
 
     threads = [
         threading.Thread(target=work, args=(order,), name=name)
@@ -898,7 +898,7 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
     desk = make_desk(dedupe=False)
     order = desk.release()
     with tenancy.across_stores():
-        lease = outbox.take(*outbox.lease_due(1)[0])
+        lease = leases.take(*leases.lease_due(1)[0])
         assert lease is not None
     with desk.inside("ama"):
         claim = orders.claim(order.id)

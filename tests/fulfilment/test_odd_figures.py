@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from core import ledger, outbox, reconcile
+from core import leases, ledger, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, tenancy
 from core.base.db import transaction
@@ -29,8 +29,8 @@ def odd(desk: Desk, **figures: Any) -> None:
 def ask(desk: Desk) -> str:
     with tenancy.across_stores():
         row = outbox.ask("refresh_balance", SYSTEM)
-        leases = outbox.lease_due(1, only=[row.id])
-    for lease in leases:
+        leased = leases.lease_due(1, only=[row.id])
+    for lease in leased:
         jobs.run(*lease)
     with tenancy.across_stores():
         done = outbox.asked(row.id)

@@ -12,7 +12,7 @@ from desk import Desk
 from flask import Flask
 from seed import WALLET_PESEWAS
 
-from core import catalog, orders, outbox, stores
+from core import catalog, leases, orders, outbox, stores
 from core.accounts import people, users
 from core.audit import CUSTOMER, SYSTEM, Actor
 from core.base import config, tenancy
@@ -349,9 +349,9 @@ def test_a_job_delivered_five_times_releases_and_buys_once(desk: Desk) -> None:
     order = press(desk)
     desk.jump(UNDO_S + 1)
     with tenancy.across_stores():
-        leases = outbox.lease_due(10)
+        leased = leases.lease_due(10)
     for _ in range(5):
-        jobs.run(*leases[0])
+        jobs.run(*leased[0])
     desk.work(2)
     assert (
         desk.charges() == [order.order_ref] and kinds(desk, order).count("queued") == 1

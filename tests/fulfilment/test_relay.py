@@ -17,7 +17,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
-from core import audit, orders, outbox
+from core import audit, leases, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
@@ -138,11 +138,11 @@ def test_a_ring_that_waits_for_a_busy_worker_keeps_its_place(
         assert relay.round_once(redis) == 3
         jump(config.current().relay_lease_s + 1)
         taken = redis.lpop(f"rq:queue:{relay.QUEUE}")
-        assert outbox.take(*map(int, taken.split(b"-")[1:])), "a worker is at the first"
+        assert leases.take(*map(int, taken.split(b"-")[1:])), "a worker is at the first"
         waiting = listed(redis)
         assert relay.round_once(redis) == 0
         assert listed(redis) == waiting
-        assert all(outbox.take(*map(int, ring.split("-")[1:])) for ring in waiting), (
+        assert all(leases.take(*map(int, ring.split("-")[1:])) for ring in waiting), (
             "they are good for their rows"
         )
 
@@ -156,14 +156,14 @@ def test_two_relays_lease_a_row_once(desk: Desk) -> None:
         with desk.app.app_context():
             gate.wait()
             with tenancy.across_stores():
-                found.append(outbox.lease_due(10))
+                found.append(leases.lease_due(10))
 
     threads = [threading.Thread(target=lease) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(len(leases) for leases in found) == 1
+    assert sum(len(leased) for leased in found) == 1
 
 
 def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
@@ -171,8 +171,8 @@ def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
     desk.work()
     with tenancy.across_stores():
         desk.jump(61)
-        leases = outbox.lease_due(10)
-        lease = outbox.take(*leases[0])
+        leased = leases.lease_due(10)
+        lease = leases.take(*leased[0])
         assert lease is not None
     from core.base.db import transaction
 
@@ -184,7 +184,7 @@ def test_a_ring_during_a_run_is_not_lost(desk: Desk) -> None:
     from core.base import clock
 
     with tenancy.across_stores():
-        assert outbox.finish(lease, clock.after(3_600))
+        assert leases.finish(lease, clock.after(3_600))
         row = outbox.of_order(order.id)
         assert row is not None
         assert row.due_at <= clock.now()
@@ -205,10 +205,10 @@ def test_a_clock_set_back_rings_nothing_again(desk: Desk) -> None:
             row = outbox.of_order(order.id, lock=True)
             assert row is not None
             row.due_at = clock.now()
-        (given,) = outbox.lease_due(10)
-        lease = outbox.take(*given)
+        (given,) = leases.lease_due(10)
+        lease = leases.take(*given)
         assert lease is not None
-        assert outbox.finish(lease, clock.after(60))
+        assert leases.finish(lease, clock.after(60))
         row = outbox.of_order(order.id)
         assert row is not None
         assert row.due_at > clock.now(), "nobody rang during the run"
@@ -221,15 +221,15 @@ def test_a_ring_during_a_run_is_kept_also_when_the_clock_is_set_back_in_between(
     desk.work()
     with tenancy.across_stores():
         desk.jump(61)
-        (given,) = outbox.lease_due(10)
-        lease = outbox.take(*given)
+        (given,) = leases.lease_due(10)
+        lease = leases.take(*given)
         assert lease is not None
         desk.jump(-3_600)
         with transaction():
             row = outbox.of_order(order.id, lock=True)
             assert row is not None
             outbox.make_due(row)
-        assert outbox.finish(lease, clock.after(7_200))
+        assert leases.finish(lease, clock.after(7_200))
         row = outbox.of_order(order.id)
         assert row is not None
         assert row.due_at <= clock.now()
@@ -238,9 +238,9 @@ def test_a_ring_during_a_run_is_kept_also_when_the_clock_is_set_back_in_between(
 def test_a_job_whose_lease_was_given_away_changes_nothing(desk: Desk) -> None:
     desk.release()
     with tenancy.across_stores():
-        first = outbox.lease_due(10)[0]
+        first = leases.lease_due(10)[0]
         desk.jump(config.current().relay_lease_s + 1)
-        second = outbox.lease_due(10)[0]
+        second = leases.lease_due(10)[0]
     assert first != second
     jobs.run(*first)
     assert desk.charges() == []

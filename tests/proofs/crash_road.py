@@ -27,7 +27,7 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import select
 
-from core import ledger, orders, outbox, reconcile
+from core import leases, ledger, orders, reconcile
 from core.base import clock, config, database_identity, tenancy
 from core.base.db import db
 from core.orders import Order
@@ -173,12 +173,12 @@ class Road:
             if answer.taken_by_a_stranger:
                 for order in released:
                     self._sell_to_a_stranger(order)
-            leases = outbox.lease_due(answer.lines)
+            leased = leases.lease_due(answer.lines)
         db.session.remove()
 
         def job() -> None:
             self.desk.app.extensions["supplier"] = self._wired
-            jobs.run(*leases[0])
+            jobs.run(*leased[0])
 
         return released, job
 
