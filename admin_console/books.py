@@ -61,7 +61,7 @@ def books_panel() -> str | tuple[str, int]:
 @bp.post("/books/prove")
 @needs("books")
 def prove_books() -> Response:
-    row = outbox.ask("prove_books", Actor.of_login(current_user))
+    row = outbox.request("prove_books", Actor.of_login(current_user))
     return redirect(url_for(".show_books", asked=row.id), 303)
 
 

@@ -35,7 +35,7 @@ def catalogue_panel() -> str | tuple[str, int]:
 @bp.post("/catalogue/sync")
 @needs("catalogue")
 def sync_catalogue() -> Response:
-    row = outbox.ask("sync_catalogue", Actor.of_login(current_user))
+    row = outbox.request("sync_catalogue", Actor.of_login(current_user))
     return redirect(url_for(".show_catalogue", asked=row.id), 303)
 
 

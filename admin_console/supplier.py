@@ -49,7 +49,7 @@ def supplier_panel() -> str | tuple[str, int]:
 @bp.post("/supplier/refresh")
 @needs("supplier")
 def refresh_balance() -> Response:
-    row = outbox.ask("refresh_balance", Actor.of_login(current_user))
+    row = outbox.request("refresh_balance", Actor.of_login(current_user))
     return redirect(url_for(".show_supplier", asked=row.id), 303)
 
 

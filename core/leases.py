@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, or_, select, true
 
 from core.base import clock, config
 from core.base.db import joined_transaction, transaction
-from core.outbox import OutboxRow, ring_after_commit
+from core.outbox import PLATFORM, OutboxRow, ring_after_commit
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Lease:
     lease_no: int
     kind: str
     store_id: int | None
-    order_id: int | None
+    subject_id: int
     rung_at: datetime | None
     """The row's last ring when the job took it: a later one is news that its look may have
     missed."""
@@ -60,7 +60,7 @@ def lease_due(
             .order_by(
                 OutboxRow.news_at.nulls_last(),
                 or_(
-                    OutboxRow.order_id.is_(None), OutboxRow.order_id.in_(sooner)
+                    OutboxRow.subject_id == PLATFORM, OutboxRow.order_id.in_(sooner)
                 ).desc(),
                 OutboxRow.due_at,
                 OutboxRow.id,
@@ -196,7 +196,7 @@ def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
         row.lease_no,
         row.kind,
         row.store_id,
-        row.order_id,
+        row.subject_id,
         row.rung_at,
         row.news_at,
     )

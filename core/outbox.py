@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
+    CheckConstraint,
     ForeignKeyConstraint,
     Index,
     func,
@@ -32,13 +33,16 @@ from core.base.locks import Lock
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
-KINDS: tuple[Kind, ...] = (
-    "deliver_order",
-    "sync_catalogue",
-    "refresh_balance",
-    "prove_books",
-)
-PLATFORM_KINDS: tuple[Kind, ...] = ("sync_catalogue", "refresh_balance", "prove_books")
+SUBJECTS: dict[str, Literal["order", "platform"]] = {
+    "deliver_order": "order",
+    "sync_catalogue": "platform",
+    "refresh_balance": "platform",
+    "prove_books": "platform",
+}
+"""What a kind of work is about: `subject_id` is the id of such a row."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PLATFORM = 0
+"""`subject_id` of work that is about the platform as a whole."""
 
 
 def silent(_ids: list[int], *, first: bool = False) -> None:
@@ -64,16 +68,22 @@ class OutboxRow(Model, StoreOrPlatformScoped):
         ),
         Index("ix_outbox_due", "due_at", postgresql_where=sql("done_at IS NULL")),
         Index(
-            "uq_outbox_platform",
+            "uq_outbox_subject",
             "kind",
+            "subject_id",
             unique=True,
-            postgresql_where=sql("order_id IS NULL AND done_at IS NULL"),
+            postgresql_where=sql("done_at IS NULL"),
         ),
+        CheckConstraint("order_id IS NULL OR order_id = subject_id", name="subject"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
+    subject_id: Mapped[int]
+    """What the work is about: an id of the table that `SUBJECTS` names for its kind."""
     order_id: Mapped[int | None]
+    """The same id, where it is an order: so that the database holds the row to the order's
+    store."""
     due_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     lease_no: Mapped[int] = mapped_column(default=0)
@@ -103,15 +113,22 @@ class Health:
 
 def add(
     kind: Kind,
+    subject_id: int = PLATFORM,
     *,
-    order_id: int | None = None,
     store_id: int | None = None,
     due_at: datetime | None = None,
 ) -> int:
     """A new row inside the open use case, rung after its commit when it is due at once. Returns its
-    id."""
+    id.
+
+    Raises `IntegrityError` when the same work on the same subject is open already.
+    """
     row = OutboxRow(
-        kind=kind, order_id=order_id, store_id=store_id, due_at=due_at or clock.now()
+        kind=kind,
+        subject_id=subject_id,
+        order_id=subject_id if SUBJECTS[kind] == "order" else None,
+        store_id=store_id,
+        due_at=due_at or clock.now(),
     )
     db.session.add(row)
     db.session.flush()
@@ -156,7 +173,7 @@ def of_order(order_id: int, *, lock: bool = False) -> OutboxRow | None:
     return db.session.scalar(query.with_for_update() if lock else query)
 
 
-def ask(kind: Kind, actor: Actor) -> OutboxRow:
+def request(kind: Kind, actor: Actor) -> OutboxRow:
     """A person wants this done now (Sync catalogue, Refresh balance). Joins the request already
     open, if any."""
     with transaction() as session:
@@ -166,7 +183,7 @@ def ask(kind: Kind, actor: Actor) -> OutboxRow:
         row = session.scalar(
             select(OutboxRow).where(
                 OutboxRow.kind == kind,
-                OutboxRow.order_id.is_(None),
+                OutboxRow.subject_id == PLATFORM,
                 OutboxRow.done_at.is_(None),
             )
         )
@@ -178,11 +195,11 @@ def ask(kind: Kind, actor: Actor) -> OutboxRow:
         return row
 
 
-def asked(row_id: int) -> OutboxRow | None:
-    """A request made by `ask`, to show its result."""
+def requested(row_id: int) -> OutboxRow | None:
+    """A request made by `request`, to show its result."""
     return db.session.scalar(
         select(OutboxRow).where(
-            OutboxRow.id == row_id, OutboxRow.kind.in_(PLATFORM_KINDS)
+            OutboxRow.id == row_id, OutboxRow.subject_id == PLATFORM
         )
     )
 

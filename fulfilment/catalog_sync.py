@@ -78,6 +78,6 @@ def _ask_soon(kind: outbox.Kind) -> None:
 
     def ask() -> None:
         with tenancy.across_stores():
-            outbox.ask(kind, SYSTEM)
+            outbox.request(kind, SYSTEM)
 
     after_commit(ask)

@@ -8,6 +8,7 @@ through, and a row whose job died falls due by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import structlog
@@ -16,7 +17,7 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import leases, orders
+from core import leases, orders, outbox
 from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
@@ -45,6 +46,10 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
+class UnknownKind(LookupError):
+    """A row of a kind that a newer version added. It waits for a worker of that version."""
+
+
 _PASSING = (OperationalError, InterfaceError, PoolTimeout, BaseTimeoutException)
 """The database is away, or the job's time is over: no fault of this row."""
 _AGAIN_S = 300
@@ -56,18 +61,12 @@ def run(outbox_id: int, lease_no: int) -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with app.app_context():  # a context of its own, so its session ends with it
         tenancy.clear()
-        with tenancy.across_stores(), transaction():
-            lease = leases.take(outbox_id, lease_no)
-            begun = HANDLERS[lease.kind].begin(lease) if lease is not None else None
-        if lease is None:
+        begun_work = _begin(outbox_id, lease_no)
+        if begun_work is None:
             return
+        lease, begun = begun_work
         supplier: Supplier = app.extensions["supplier"]
-        scope = (
-            tenancy.across_stores()
-            if lease.store_id is None
-            else tenancy.inside(lease.store_id)
-        )
-        with scope:
+        with _scope_of(lease):
             try:
                 outcome = HANDLERS[lease.kind].work(lease, begun, supplier)
             except UnknownDatabase:
@@ -87,10 +86,40 @@ def run(outbox_id: int, lease_no: int) -> None:
             "looked",
             kind=lease.kind,
             outbox=lease.outbox_id,
-            order=lease.order_id,
+            subject=lease.subject_id,
             again=str(outcome.due_at),
             kept=kept,
         )
+
+
+def _begin(outbox_id: int, lease_no: int) -> tuple[Lease, Any] | None:
+    """The lease, and what its handler found, from one transaction; None when the row is another
+    job's."""
+    try:
+        with tenancy.across_stores(), transaction():
+            lease = leases.take(outbox_id, lease_no)
+            if lease is None:
+                return None
+            if lease.kind not in HANDLERS:
+                raise UnknownKind(lease.kind)
+            return lease, HANDLERS[lease.kind].begin(lease)
+    except (*_PASSING, UnknownKind):
+        raise
+    except Exception as bug:
+        # the lease was undone with it
+        with tenancy.across_stores():
+            lease = leases.take(outbox_id, lease_no)
+        if lease is not None:
+            with _scope_of(lease):
+                _put_off(lease, bug)
+        raise
+
+
+def _scope_of(lease: Lease) -> AbstractContextManager[None]:
+    """The store whose row it is, or all stores for the platform's own."""
+    if lease.store_id is None:
+        return tenancy.across_stores()
+    return tenancy.inside(lease.store_id)
 
 
 def _close(lease: Lease, outcome: Outcome) -> bool:
@@ -108,7 +137,7 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     """A bug of ours stopped this row: look again later, not at once and for ever, and tell a
     person."""
     name = type(bug).__name__
-    if lease.order_id is None:
+    if outbox.SUBJECTS[lease.kind] != "order":
         leases.finish(
             lease,
             None,
@@ -116,5 +145,5 @@ def _put_off(lease: Lease, bug: Exception) -> None:
             text=f"An error of ours stopped this ({name}). It is in the log.",
         )
         return
-    orders.raise_case(lease.order_id, "broken", {"error": name})
+    orders.raise_case(lease.subject_id, "broken", {"error": name})
     leases.finish(lease, clock.after(_AGAIN_S))

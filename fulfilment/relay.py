@@ -245,7 +245,7 @@ def _ask_when_old(kind: str, every_s: float) -> None:
     if newest is None or abs(clock.now() - newest.created_at) > clock.delta(
         every_s
     ):  # it may have been set back
-        outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+        outbox.request(kind, SYSTEM)  # type: ignore[arg-type]
 
 
 def _watch_restore() -> None:

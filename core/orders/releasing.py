@@ -103,7 +103,7 @@ def cancel_anew(
         if row is not None:
             outbox.make_due(row)  # the job sees a final order and closes the row
         elif order.in_doubt:  # bought since the backup? then it is a case
-            outbox.add("deliver_order", order_id=order.id, store_id=order.store_id)
+            outbox.add("deliver_order", order.id, store_id=order.store_id)
         return order, True
 
 
@@ -162,9 +162,7 @@ def have_looked_at(order: Order, at: datetime | None = None) -> None:
     when there is none."""
     row = outbox.of_order(order.id, lock=True)
     if row is None:
-        outbox.add(
-            "deliver_order", order_id=order.id, store_id=order.store_id, due_at=at
-        )
+        outbox.add("deliver_order", order.id, store_id=order.store_id, due_at=at)
     else:
         outbox.make_due(row, at)
 

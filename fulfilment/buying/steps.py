@@ -51,7 +51,7 @@ class Claims:
     """Orders claimed for one call, and the leases of those that came along."""
 
     claims: list[Claim]
-    leases: dict[int | None, Lease]
+    leases: dict[int, Lease]
     stores: dict[int, int]
     link_was_in_order: bool = False
     """No answer had anything to clear away before this call."""
@@ -60,8 +60,7 @@ class Claims:
 def begin(lease: Lease) -> Begun:
     """Inside the transaction that gives the lease, across stores: read the order, and take the call
     of a look-up."""
-    assert lease.order_id is not None
-    order = orders.by_id(lease.order_id)
+    order = orders.by_id(lease.subject_id)
     if order.state in ("pending", "queued") or _was_never_sent(order):
         return Begun(order)
     return Begun(
@@ -184,10 +183,10 @@ def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
     pause_s = supply.take_call("purchase")
     if pause_s:
         return _no_call(order, pause_s)
-    held: dict[int | None, Lease] = {
-        one.order_id: one for one in leases.take_rows([one.id for one in companions])
+    held: dict[int, Lease] = {
+        one.subject_id: one for one in leases.take_rows([one.id for one in companions])
     }
-    claims = orders.claim_together([order.id, *filter(None, held)])
+    claims = orders.claim_together([order.id, *held])
     return Claims(claims, held, {one.id: one.store_id for one in (order, *companions)})
 
 

@@ -241,7 +241,7 @@ def test_a_proof_asked_for_shows_without_navigation(
     assert judged(page) == []
     page.evaluate("window.here = 'not navigated'")
     for row_id, lease_no in scene.ask(lambda: leases.lease_due(50)):
-        if scene.ask(lambda row_id=row_id: outbox.asked(row_id)):  # type: ignore[misc]
+        if scene.ask(lambda row_id=row_id: outbox.requested(row_id)):  # type: ignore[misc]
             with scene.app.app_context():
                 jobs.run(row_id, lease_no)
     expect(page.get_by_text("Proof of the books: done")).to_be_visible()

@@ -69,7 +69,7 @@ def test_sync_leaves_a_request_whose_answer_shows_by_itself(
     place = answer.headers["Location"]
     row_id = int(place.rpartition("=")[2])
     assert place == f"/catalogue?asked={row_id}"
-    assert scene.ask(lambda: outbox.asked(row_id)).kind == "sync_catalogue"
+    assert scene.ask(lambda: outbox.requested(row_id)).kind == "sync_catalogue"
     page = owner.get(place).text
     poll = re.search(r'data-hx-get="(/catalogue/panel[^"]+)"', page)
     assert poll

@@ -387,7 +387,7 @@ def test_refresh_leaves_one_request_however_often_it_is_pressed(
 ) -> None:
     first, second = asked(owner), asked(owner)
     assert first == second
-    row = scene.ask(lambda: outbox.asked(first[1]))
+    row = scene.ask(lambda: outbox.requested(first[1]))
     assert (row.kind, row.done_at) == ("refresh_balance", None)
     assert "asked for the balance" in owner.get("/audit").text
 

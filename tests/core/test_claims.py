@@ -292,14 +292,14 @@ def test_a_request_asked_twice_is_one_row_and_its_result_is_nobody_else_s(
     order = orders.release(place().code, AMA)
     with tenancy.across_stores():
         first, second = (
-            outbox.ask("sync_catalogue", AMA),
-            outbox.ask("sync_catalogue", AMA),
+            outbox.request("sync_catalogue", AMA),
+            outbox.request("sync_catalogue", AMA),
         )
         assert first.id == second.id
-        assert outbox.asked(first.id) is not None
+        assert outbox.requested(first.id) is not None
         row = outbox.of_order(order.id)
         assert row is not None
-        assert outbox.asked(row.id) is None
+        assert outbox.requested(row.id) is None
 
 
 def test_a_use_case_is_one_transaction(ama: int, place: Place) -> None:

@@ -216,14 +216,14 @@ def test_a_balance_is_not_compared_while_a_purchase_is_in_flight(
     desk: Desk, impatient: None
 ) -> None:
     with tenancy.across_stores():
-        asked = outbox.ask("refresh_balance", SYSTEM)
+        asked = outbox.request("refresh_balance", SYSTEM)
     with Held(desk):
         desk.work()
         assert balance_reads(desk) == 0
     desk.jump(3)
     desk.work()
     with tenancy.across_stores():
-        done = outbox.asked(asked.id)
+        done = outbox.requested(asked.id)
     assert done is not None
     assert done.result_text == "Balance read: fits."
 
@@ -270,10 +270,10 @@ def test_a_claim_lost_to_another_job_is_left_to_it(
 def test_a_timed_read_waits_when_no_call_is_left(desk: Desk, kind: Any) -> None:
     supply.close_until(clock.after(40))
     with tenancy.across_stores():
-        asked = outbox.ask(kind, SYSTEM)
+        asked = outbox.request(kind, SYSTEM)
     desk.work()
     with tenancy.across_stores():
-        row = outbox.asked(asked.id)
+        row = outbox.requested(asked.id)
     assert row is not None
     assert row.done_at is None
     assert 35 < (row.due_at - clock.now()).total_seconds() <= 40
@@ -310,10 +310,10 @@ def test_a_balance_that_cannot_be_read_says_why_to_who_asked(
 ) -> None:
     monkeypatch.setattr(desk.client, "balance", lambda: answer)
     with tenancy.across_stores():
-        asked = outbox.ask("refresh_balance", SYSTEM)
+        asked = outbox.request("refresh_balance", SYSTEM)
     desk.work()
     with tenancy.across_stores():
-        row, state = outbox.asked(asked.id), supply.state()
+        row, state = outbox.requested(asked.id), supply.state()
     assert row is not None
     assert (row.result_ok, row.result_text) == (
         False,
@@ -334,10 +334,10 @@ def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
 ) -> None:
     monkeypatch.setattr(desk.client, "offers", lambda: NoAnswer(kind, "why", 20.0))
     with tenancy.across_stores():
-        asked = outbox.ask("sync_catalogue", SYSTEM)
+        asked = outbox.request("sync_catalogue", SYSTEM)
     desk.work()
     with tenancy.across_stores():
-        row, state = outbox.asked(asked.id), supply.state()
+        row, state = outbox.requested(asked.id), supply.state()
     assert row is not None
     said = supplier_link.in_words(NoAnswer(kind, "why"))
     assert (

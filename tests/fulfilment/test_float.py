@@ -81,10 +81,10 @@ def asked(desk: Desk) -> int:
 def ask(desk: Desk) -> str:
     """The timed read."""
     with tenancy.across_stores():
-        row = outbox.ask("refresh_balance", SYSTEM)
+        row = outbox.request("refresh_balance", SYSTEM)
     work_row(row.id)
     with tenancy.across_stores():
-        done = outbox.asked(row.id)
+        done = outbox.requested(row.id)
     assert done is not None and done.result_text is not None
     return done.result_text
 

@@ -28,12 +28,12 @@ def odd(desk: Desk, **figures: Any) -> None:
 
 def ask(desk: Desk) -> str:
     with tenancy.across_stores():
-        row = outbox.ask("refresh_balance", SYSTEM)
+        row = outbox.request("refresh_balance", SYSTEM)
         leased = leases.lease_due(1, only=[row.id])
     for lease in leased:
         jobs.run(*lease)
     with tenancy.across_stores():
-        done = outbox.asked(row.id)
+        done = outbox.requested(row.id)
     assert done is not None and done.result_text is not None
     return done.result_text
 

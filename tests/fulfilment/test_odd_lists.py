@@ -54,10 +54,10 @@ class Lists:
         if rows:
             self.show(*rows)
         with tenancy.across_stores():
-            asked = outbox.ask("sync_catalogue", SYSTEM)
+            asked = outbox.request("sync_catalogue", SYSTEM)
         self.desk.work()
         with tenancy.across_stores():
-            row = outbox.asked(asked.id)
+            row = outbox.requested(asked.id)
         assert row is not None and row.done_at is not None
         return row
 

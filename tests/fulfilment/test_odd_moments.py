@@ -13,15 +13,15 @@ from seed import FLOAT_PESEWAS, WALLET_PESEWAS
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import orders, outbox, reconcile
+from core import leases, orders, outbox, reconcile
 from core.accounts import users
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.base.locks import Lock
 from core.orders import Order
 from core.supplier import supply
-from fulfilment import relay
-from fulfilment.buying import answers, supplier_link
+from fulfilment import jobs, relay
+from fulfilment.buying import answers, steps, supplier_link
 from integrations.ports import (
     Accepted,
     Found,
@@ -152,16 +152,54 @@ def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(
     desk.work_until(broken, "completed")
 
 
+def test_a_bug_of_ours_before_the_work_puts_one_order_off_and_asks_a_person(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease and what a job reads first are one transaction, which the bug undoes."""
+    broken, sound = desk.release(), desk.release()
+    by_id = steps.orders.by_id
+    monkeypatch.setattr(
+        steps.orders, "by_id", lambda id_: 1 // (id_ != broken.id) and by_id(id_)
+    )
+    with pytest.raises(ZeroDivisionError):
+        desk.work()
+    wait_s = (row_of(broken).due_at - clock.now()).total_seconds()
+    assert 200 < wait_s < 400
+    assert desk.cases() == ["broken"]
+    monkeypatch.undo()
+    desk.work_until(sound, "processing")
+    desk.settle(sound, "successful")
+    desk.work_until(broken, "processing")
+    desk.settle(broken, "successful")
+    desk.work_until(broken, "completed")
+
+
+def test_a_row_of_a_newer_version_waits_for_its_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tenancy.across_stores():
+        asked = outbox.request("refresh_balance", AMA).id
+    monkeypatch.delitem(jobs.HANDLERS, "refresh_balance")
+    with pytest.raises(jobs.UnknownKind):
+        desk.work()
+    monkeypatch.undo()
+    desk.jump(config.current().relay_lease_s + 1)
+    desk.work()
+    with tenancy.across_stores():
+        row = outbox.requested(asked)
+    assert row is not None and row.result_ok is True
+
+
 def test_a_bug_of_ours_answers_a_person_who_waits(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tenancy.across_stores():
-        asked = outbox.ask("refresh_balance", AMA).id
+        asked = outbox.request("refresh_balance", AMA).id
     monkeypatch.setattr(desk.client, "balance", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         desk.work()
     with tenancy.across_stores():
-        row = outbox.asked(asked)
+        row = outbox.requested(asked)
     assert row is not None and row.done_at is not None
     assert row.result_ok is False and "error of ours" in (row.result_text or "")
 
@@ -224,7 +262,7 @@ def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
 
     with monkeypatch.context() as full:
         full.setattr(outbox, "ring", relay.ring)
-        full.setattr(outbox, "lease_due", none_left)
+        full.setattr(leases, "lease_due", none_left)
         order = desk.release()
     desk.work()
     assert desk.read(order).state == "processing"

@@ -103,7 +103,7 @@ def test_an_order_that_went_the_whole_road_leaves_books_that_hold(desk: Desk) ->
 def test_a_failed_proof_is_loud(desk: Desk, drift: Callable[[], None]) -> None:
     drift()
     with tenancy.across_stores():
-        outbox.ask("prove_books", SYSTEM)
+        outbox.request("prove_books", SYSTEM)
     with structlog.testing.capture_logs() as lines:
         desk.work()
     (line,) = [line for line in lines if line["log_level"] == "critical"]

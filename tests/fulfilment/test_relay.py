@@ -254,11 +254,11 @@ def test_timed_reads_are_asked_for_and_joined(
     with tenancy.across_stores():
         relay.ask_timed()
         relay.ask_timed()
-        asked = outbox.ask("refresh_balance", SYSTEM)
+        asked = outbox.request("refresh_balance", SYSTEM)
         assert outbox.health().open == 3  # balance, catalogue, proof
     desk.work()
     with tenancy.across_stores():
-        done = outbox.asked(asked.id)
+        done = outbox.requested(asked.id)
         assert done is not None
         assert (done.result_ok, done.done_at is not None) == (True, True)
         assert "fits" in (done.result_text or "")
@@ -308,7 +308,7 @@ def test_old_calls_webhooks_and_requests_are_deleted_and_orders_stay(
     order = desk.release()
     desk.work()
     with tenancy.across_stores():
-        outbox.ask("refresh_balance", SYSTEM)
+        outbox.request("refresh_balance", SYSTEM)
         with transaction():
             webhook_events.keep(
                 {"event_key": "k", "body": b"", "headers": {}, "event": "e"}

@@ -391,13 +391,13 @@ def test_a_request_of_the_platform_is_not_behind_a_backlog_of_looks(
 ) -> None:
     with_the_network(desk, 1, 4)
     with tenancy.across_stores():
-        balance = outbox.ask("refresh_balance", SYSTEM).id
-        outbox.ask("prove_books", SYSTEM)
+        balance = outbox.request("refresh_balance", SYSTEM).id
+        outbox.request("prove_books", SYSTEM)
     used(20, 19)
     assert round_once(redis) == 2  # the proof, which needs no call, and the balance
     worker(redis)
     with tenancy.across_stores():
-        row = outbox.asked(balance)
+        row = outbox.requested(balance)
         assert row is not None and row.result_ok
         kinds = db.session.scalars(
             select(outbox.OutboxRow.kind).where(outbox.OutboxRow.done_at.is_not(None))

@@ -23,10 +23,10 @@ def link() -> supply.SupplierState:
 def read_balance(desk: Desk) -> str:
     """Press *Refresh balance* and work; what it says."""
     with tenancy.across_stores():
-        asked = outbox.ask("refresh_balance", SYSTEM)
+        asked = outbox.request("refresh_balance", SYSTEM)
     desk.work()
     with tenancy.across_stores():
-        row = outbox.asked(asked.id)
+        row = outbox.requested(asked.id)
     assert row is not None and row.result_text is not None
     return row.result_text
 
@@ -40,8 +40,8 @@ def test_a_stranger_s_answer_to_a_read_stops_no_buying(
     desk.work()
     desk.plan(stranger, endpoint, times=3)
     with tenancy.across_stores():
-        outbox.ask("refresh_balance", SYSTEM)
-        outbox.ask("sync_catalogue", SYSTEM)
+        outbox.request("refresh_balance", SYSTEM)
+        outbox.request("sync_catalogue", SYSTEM)
     desk.jump(61)
     desk.work()
     assert desk.sandbox.sandbox.faults.fired[stranger] >= 1

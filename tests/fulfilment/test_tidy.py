@@ -36,7 +36,7 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
                 {"event_key": key, "body": b"", "headers": {}, "event": key}
             )
     for kind in ("refresh_balance", "sync_catalogue"):
-        outbox.ask(kind, SYSTEM)  # type: ignore[arg-type]
+        outbox.request(kind, SYSTEM)  # type: ignore[arg-type]
     before = count("outbox")
     relay.tidy()
     db.session.remove()

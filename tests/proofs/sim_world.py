@@ -669,7 +669,7 @@ class World:
     def _refresh_balance(self) -> None:
         def asks() -> None:
             with tenancy.across_stores():
-                outbox.ask("refresh_balance", SYSTEM)
+                outbox.request("refresh_balance", SYSTEM)
 
         self._start_page("asks for the balance", asks)
 
