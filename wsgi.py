@@ -25,7 +25,7 @@ import edge
 import http_server.cli
 import storefront
 from core import outbox
-from core.base import clear_text, clock, db, poolers, rights
+from core.base import clear_text, clock, connections, db, poolers, rights
 from core.base.config import Config, ConfigError
 from core.orders import watching
 from edge.hosts import Makola
@@ -146,7 +146,7 @@ def connect_database(app: Flask, settings: Config) -> None:
     db.db.init_app(app)
     with app.app_context():
         for engine in db.db.engines.values():
-            db.limit_waits(engine, answer_s=ANSWER_S, ping_s=PING_S)
+            connections.limit_waits(engine, answer_s=ANSWER_S, ping_s=PING_S)
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
     RoleGuard(app).install()
     clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None

@@ -69,7 +69,6 @@ LONGER = {
     "admin_console/supplier.py": 327,
     "agent_portal/orders.py": 366,
     "core/accounts/users.py": 377,
-    "core/base/db.py": 303,
     "core/catalog/sync.py": 308,
     "core/ledger/posting.py": 366,
     "core/orders/claiming.py": 336,

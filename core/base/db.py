@@ -8,22 +8,20 @@ decided by `tenancy`.
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text, event
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from core.base import config, poolers
+from core.base import config
 
 T = TypeVar("T")
 
@@ -227,77 +225,3 @@ def end_read() -> None:
     except DBAPIError:
         # The dead connection has nothing to roll back, and the pool throws it away.
         db.session.registry.clear()
-
-
-class TimedConnection(psycopg.Connection[Any]):
-    """A connection that waits for an answer only so long.
-
-    A server that is frozen keeps its sockets alive: no timeout of the server's own and none of TCP
-    ends a wait then.
-    """
-
-    answer_s: float | None = None
-
-    def wait(
-        self,
-        gen: Generator[Any, Any, T],
-        interval: float = 0.1,
-        timeout: float | None = None,
-    ) -> T:  # every answer of the server is awaited here
-        try:
-            return super().wait(
-                gen, interval, self.answer_s if timeout is None else timeout
-            )
-        except psycopg.OperationalError:
-            if (
-                timeout is None
-                and self.pgconn.transaction_status
-                == psycopg.pq.TransactionStatus.ACTIVE
-            ):
-                # Its answer may come yet, and nobody would know to which question.
-                self.pgconn.finish()
-            raise
-
-
-def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
-    """Have every connection of `engine` give up on an answer after `answer_s`, and on a sign of
-    life after `ping_s`.
-
-    While nobody could connect, one thread tries and the others are refused at once: pages of a
-    process must not all wait for the same dead server.
-    """
-    trying, is_down = threading.Lock(), threading.Event()
-
-    def connect(
-        _dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]
-    ) -> TimedConnection:
-        is_alone = trying.acquire(blocking=False)
-        try:
-            if is_down.is_set() and not is_alone:
-                raise psycopg.OperationalError(
-                    "the database did not answer a moment ago"
-                )
-            connection = TimedConnection.connect(*words, **options)
-            connection.answer_s = answer_s
-            poolers.refuse_connection(
-                connection, f"The database's address of {connection.info.user}"
-            )
-            is_down.clear()
-            return connection
-        except psycopg.OperationalError:
-            is_down.set()
-            raise
-        finally:
-            if is_alone:
-                trying.release()
-
-    def ping(connection: Any) -> bool:
-        connection.answer_s = ping_s
-        try:
-            return was_pinged(connection)
-        finally:
-            connection.answer_s = answer_s
-
-    was_pinged = engine.dialect.do_ping
-    engine.dialect.do_ping = ping  # type: ignore[method-assign, assignment]
-    event.listen(engine, "do_connect", connect)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from core.base import db
+from core.base import connections
 from devkit import daemons, process_tree, servers
 
 ANSWER_S, PING_S, CONNECT_S = 1.5, 0.5, 2
@@ -41,7 +41,7 @@ def engine(
         pool_size=4,
         connect_args={"connect_timeout": CONNECT_S},
     )
-    db.limit_waits(made, answer_s=request.param, ping_s=PING_S)
+    connections.limit_waits(made, answer_s=request.param, ping_s=PING_S)
     try:
         yield made
     finally:
@@ -139,6 +139,6 @@ def test_the_application_s_engine_has_the_limits(context: object) -> None:
 
     with application.engine.connect() as connection:
         held = connection.connection.dbapi_connection
-        assert isinstance(held, db.TimedConnection)
+        assert isinstance(held, connections.TimedConnection)
         assert isinstance(held, psycopg.Connection)
         assert held.answer_s == wsgi.ANSWER_S > wsgi.STATEMENT_MS / 1_000
