@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from core.base import clock, config
-from core.base.db import transaction
+from core.base.db import rows_changed, transaction
 from core.catalog import Setting
 from core.orders import WORK
 
@@ -149,12 +149,12 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
                 + clock.delta(max(settings.breaker_open_s, settings.credentials_wait_s))
             ),
         }
-        orders = session.execute(text(_MOVE_ORDERS), values)
-        rows = session.execute(text(_MOVE_ROWS), values)
+        orders = rows_changed(text(_MOVE_ORDERS), values)
+        rows = rows_changed(text(_MOVE_ROWS), values)
         # A row rung in the new time may be under a lease of the old: no job holds one longer than
         # it may last.
         session.execute(
             text(_SHORTEN_LEASES), {"leased": now + clock.delta(settings.job_timeout_s)}
         )
         session.execute(text(_MOVE_LINK), values | longest)
-        return ClockChange(seconds, int(orders.rowcount), int(rows.rowcount))  # type: ignore[attr-defined]
+        return ClockChange(seconds, orders, rows)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
-from core.base.db import Model, db
+from core.base.db import Model, db, rows_changed
 
 # People's and guessers' time is never scaled.
 WINDOW_S = 900
@@ -139,7 +139,7 @@ def give_back(user_id: int, place: Place, *, right: bool) -> None:
 def prune() -> int:
     """Delete devices not used for long, inside the open use case. Returns how many."""
     unused = KnownDevice.seen_at <= clock.now() - timedelta(seconds=KEPT_S)
-    return int(db.session.execute(delete(KnownDevice).where(unused)).rowcount)  # type: ignore[attr-defined]
+    return rows_changed(delete(KnownDevice).where(unused))
 
 
 def _device(user_id: int, place: Place) -> Any:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.accounts import devices
 from core.accounts.devices import WINDOW_S, Place, hash_of
 from core.base import clock
-from core.base.db import Model, db, transaction
+from core.base.db import Model, db, rows_changed, transaction
 from core.base.tenancy import as_platform
 
 TRIES_OF_PAIR = 5
@@ -209,8 +209,8 @@ def prune() -> int:
         old = select(TryCount.key).where(TryCount.since <= max(over, too_many or over))
         # whoever holds one is in the middle of a try
         free = old.with_for_update(skip_locked=True)
-        gone = session.execute(delete(TryCount).where(TryCount.key.in_(free)))
-        return int(gone.rowcount) + devices.prune()  # type: ignore[attr-defined]
+        gone = rows_changed(delete(TryCount).where(TryCount.key.in_(free)))
+        return gone + devices.prune()
 
 
 def _keys(email: str, place: Place) -> dict[str, str]:

@@ -34,7 +34,7 @@ from core.base import (
     signed,
     text_input,
 )
-from core.base.db import Model, db, transaction
+from core.base.db import Model, db, rows_changed, transaction
 from core.base.tenancy import as_platform
 from core.stores import Store
 
@@ -108,7 +108,7 @@ class Login:
     is_anonymous = False
 
     def __init__(
-        self, token: str, user: User, door: str, store_id: int | None, role: str | None
+        self, token: str, user: User, door: Door, store_id: int | None, role: str | None
     ) -> None:
         self.token = token
         self.token_hash = _hash(token)
@@ -264,9 +264,8 @@ def end_session(token_hash: str) -> None:
 @as_platform
 def prune() -> int:
     """Delete sessions that ended by themselves. Returns how many."""
-    with transaction() as session:
-        gone = session.execute(delete(LoginSession).where(~_within("created_at", 1)))
-        return int(gone.rowcount)  # type: ignore[attr-defined]
+    with transaction():
+        return rows_changed(delete(LoginSession).where(~_within("created_at", 1)))
 
 
 @as_platform
@@ -329,7 +328,7 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
         .where(*going_on)
         .values(token_hash=_hash(token), access_no=number)
     )
-    is_kept = db.session.execute(renewed).rowcount == 1  # type: ignore[attr-defined]
+    is_kept = rows_changed(renewed) == 1
     db.session.execute(
         delete(LoginSession).where(mine, LoginSession.access_no != number)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -17,7 +17,16 @@ from typing import Any, ClassVar, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, Text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    CursorResult,
+    DateTime,
+    Engine,
+    Executable,
+    MetaData,
+    Text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -167,6 +176,15 @@ def retry_on_conflict(act: Callable[[], T]) -> T:
         end_read()
         time.sleep(random.uniform(0.5, 1.5) * settings.db_pause_s * 2**tries)
     raise AssertionError("the last try returns or raises")
+
+
+def rows_changed(
+    statement: Executable, values: Mapping[str, object] | None = None
+) -> int:
+    """Carry out one statement that writes. Returns how many rows it changed."""
+    done = db.session.execute(statement, values)
+    assert isinstance(done, CursorResult)
+    return done.rowcount
 
 
 def is_conflict(error: BaseException) -> bool:

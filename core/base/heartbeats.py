@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
-from core.base.db import Model, db, transaction
+from core.base.db import Model, db, rows_changed, transaction
 from core.base.tenancy import as_platform
 
 Role = Literal["relay", "worker"]
@@ -102,10 +102,9 @@ def counted(name: str) -> int:
 @as_platform
 def prune() -> int:
     """Forget processes that ended long ago. Returns how many rows went."""
-    with transaction() as session:
+    with transaction():
         old = Heartbeat.at < clock.now() - timedelta(hours=_KEEP_H)
-        gone = session.execute(delete(Heartbeat).where(Heartbeat.role != _COUNTER, old))
-        return int(gone.rowcount)  # type: ignore[attr-defined]
+        return rows_changed(delete(Heartbeat).where(Heartbeat.role != _COUNTER, old))
 
 
 @as_platform

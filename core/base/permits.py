@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import Table, event, text
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from core.base import signed
+from core.base import poolers, signed
 from core.base.rights import PEOPLE_TABLES
 
 
@@ -30,14 +30,15 @@ def permit_flush(session: Session, _context: Any, _instances: Any) -> None:
 def permit_statement(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
         mapper = state.bind_mapper
-        if mapper is not None and mapper.local_table.name in PEOPLE_TABLES:  # type: ignore[attr-defined]
+        table = mapper.local_table if mapper is not None else None
+        if isinstance(table, Table) and table.name in PEOPLE_TABLES:
             _permit(state.session)
 
 
 def _permit(session: Session) -> None:
     """For this transaction only, like the store."""
     connection = session.connection()
-    pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
+    pid = poolers.named_pid(connection)
     connection.execute(
         text("SELECT set_config('makola.permit', :mac, true)"),
         {"mac": signed.mac(f"people:{pid}")},

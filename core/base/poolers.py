@@ -77,5 +77,12 @@ def _is_own(connection: Connection) -> bool:
     A pooler cannot know at that moment which process will answer, so it names one of its own
     making.
     """
-    named = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
-    return bool(connection.scalar(text("SELECT pg_backend_pid()")) == named)
+    answering = connection.scalar(text("SELECT pg_backend_pid()"))
+    return bool(answering == named_pid(connection))
+
+
+def named_pid(connection: Connection) -> int:
+    """The process of PostgreSQL that serves this connection, as named when it was made."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver.info.backend_pid

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from core import audit
 from core.audit import Actor
 from core.base import clock, money
-from core.base.db import db, transaction
+from core.base.db import db, rows_changed, transaction
 from core.base.phones import NETWORKS
 from core.base.tenancy import current_store_id
 from core.catalog.bundles import (
@@ -198,12 +198,11 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
     ]
     if not rows:
         return 0
-    done = db.session.execute(
+    return rows_changed(
         insert(StoreBundle)
         .values(rows)
         .on_conflict_do_nothing(index_elements=["store_id", "bundle_id"])
     )
-    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _sellable() -> Select[Bundle, int]:

@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, Index, and_, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
-from core.base.db import Model, db, transaction
+from core.base.db import Model, db, rows_changed, transaction
 from core.base.tenancy import StoreScoped
 from core.orders.crowding import Caller
 from core.orders.model import Order
@@ -116,11 +116,10 @@ def draft_of(
 
 def prune_drafts() -> int:
     """Delete drafts past their hour. Needs `across_stores`. Returns how many."""
-    with transaction() as session:
-        gone = session.execute(
+    with transaction():
+        return rows_changed(
             delete(OrderDraft).where(OrderDraft.created_at <= clock.now() - KEPT)
         )
-        return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def forget_drafts(recipient_msisdn: str) -> None:

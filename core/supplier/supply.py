@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, config
-from core.base.db import Model, db, held_rows, joined_transaction
+from core.base.db import Model, db, held_rows, joined_transaction, rows_changed
 from core.base.tenancy import as_platform
 from core.supplier import budget
 from core.supplier.budget import Share
@@ -226,7 +226,7 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
         .order_by(SupplierCall.id.desc())
         .limit(1)
     )
-    done = db.session.execute(
+    done = rows_changed(
         update(SupplierCall)
         .where(SupplierCall.id == newest.scalar_subquery())
         .values(
@@ -238,7 +238,7 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
         )
         .execution_options(synchronize_session=False)
     )
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    return bool(done)
 
 
 def _let_in(since: datetime) -> bool:
@@ -262,7 +262,7 @@ def _let_in(since: datetime) -> bool:
         SupplierState.unreachable_since,
     )
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
-    ended = db.session.execute(
+    ended = rows_changed(
         update(SupplierState)
         .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
         .where(~refused_all_the_same.scalar_subquery())
@@ -275,7 +275,7 @@ def _let_in(since: datetime) -> bool:
             breaker_reason=case((is_why, None), else_=SupplierState.breaker_reason),
         )
     )
-    return bool(ended.rowcount)  # type: ignore[attr-defined]
+    return bool(ended)
 
 
 @as_platform
