@@ -117,7 +117,7 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
 
 def _words(order: Order) -> orders.Words:
     """As its agent reads it, under the name of its state: by that the list is filtered."""
-    return replace(orders.agent_words(order), label=orders.AGENT_LABELS[order.state])  # type: ignore[index]
+    return replace(orders.agent_words(order), label=orders.AGENT_LABELS[order.state])
 
 
 def _order(code: str) -> Order:

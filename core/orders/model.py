@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -21,7 +22,7 @@ from core.base import clock, phones
 from core.base.db import Model
 from core.base.tenancy import StoreScoped
 from core.catalog import size_text
-from core.orders.states import FINAL, STATES, WORK, move_of
+from core.orders.states import FINAL, STATES, WORK, State, move_of
 
 
 class Order(Model, StoreScoped):
@@ -136,7 +137,7 @@ class Order(Model, StoreScoped):
     charged_pesewas: Mapped[int | None]
     """What the supplier said it took; None while it has not named an amount."""
 
-    state: Mapped[str]
+    state: Mapped[State] = mapped_column(Text)
     version: Mapped[int] = mapped_column(default=1)
     wait_reason: Mapped[str | None]
     next_look_at: Mapped[datetime | None]

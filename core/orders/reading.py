@@ -163,7 +163,7 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
         ),
     }
     sentence = sentences[order.state]
-    label, icon = AGENT_LABELS[order.state], AGENT_ICONS[order.state]  # type: ignore[index]
+    label, icon = AGENT_LABELS[order.state], AGENT_ICONS[order.state]
     if order.release_at is not None:
         label, icon = "Goes in a moment", "moving"
     if order.owes_back:
@@ -241,7 +241,7 @@ def _is_unclear(order: Order) -> bool:
 
 
 def _look(order: Order) -> Look:
-    return LOOKS["failed"] if _is_unclear(order) else LOOKS[order.state]  # type: ignore[index]
+    return LOOKS["failed"] if _is_unclear(order) else LOOKS[order.state]
 
 
 def _watch_end(order: Order) -> datetime | None:

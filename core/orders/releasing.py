@@ -125,7 +125,7 @@ def refuse(order: Order, now: availability.Now) -> None:
     """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be
     bought."""
     if order.state != "pending":
-        label = AGENT_LABELS[order.state].lower()  # type: ignore[index]
+        label = AGENT_LABELS[order.state].lower()
         raise refusals.Over(f"This order is {label}: it cannot be processed.")
     refuse_paused(order.network, now)
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])

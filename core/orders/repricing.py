@@ -49,7 +49,7 @@ def process_at(
             return order
         if order.state != "pending":
             raise refusals.WrongState(
-                f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed."  # type: ignore[index]
+                f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed."
             )
         now = availability.now()
         refuse_paused(order.network, now)

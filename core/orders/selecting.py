@@ -152,5 +152,5 @@ def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> Ro
             "It goes in a moment." if order.release_at else "It was undone before.",
         )
     is_over = order.state in FINAL and order.state != "cancelled"
-    label = AGENT_LABELS[order.state]  # type: ignore[index]
+    label = AGENT_LABELS[order.state]
     return RowResult(code, "over" if is_over else "before", f"{label}.")

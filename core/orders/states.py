@@ -111,9 +111,9 @@ TRANSITIONS: tuple[Move, ...] = (
 _BY_PAIR = {(move.frm, move.to): move for move in TRANSITIONS}
 
 
-def move_of(frm: str, to: str) -> Move | None:
+def move_of(frm: State, to: State) -> Move | None:
     """The legal move between two states, or None."""
-    return _BY_PAIR.get((frm, to))  # type: ignore[arg-type]  # a word that is no state simply has no move
+    return _BY_PAIR.get((frm, to))
 
 
 STAMPS: dict[State, str] = {

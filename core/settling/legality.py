@@ -240,7 +240,7 @@ def _order(facts: Facts) -> Order:
 
 
 def _state(order: Order) -> str:
-    return f"“{orders.AGENT_LABELS[order.state]}”"  # type: ignore[index]
+    return f"“{orders.AGENT_LABELS[order.state]}”"
 
 
 def _at(moment: datetime) -> str:

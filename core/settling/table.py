@@ -129,7 +129,7 @@ TABLE: tuple[Way, ...] = (
     _close("books_broken"),
     _close("rounding"),
 )
-_BY_PAIR = {(way.kind, way.action): way for way in TABLE}
+_BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (
     "every kind of case has its ways out"
 )
@@ -137,8 +137,8 @@ assert len(_BY_PAIR) == len(TABLE), "one way for a kind and an action"
 
 
 def way_of(kind: str, action: str) -> Way | None:
-    """The row of a kind and an action, or None."""
-    return _BY_PAIR.get((kind, action))  # type: ignore[arg-type]  # a word that is no action simply has no row
+    """The row of a kind and an action, or None; none for a word that is no action."""
+    return _BY_PAIR.get((kind, action))
 
 
 def ways_of(kind: str) -> list[Way]:

@@ -227,7 +227,7 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
                 },
             )
         )
-    effect = TABLE.get((order.state, word), "case")  # type: ignore[arg-type]  # a state nobody asks in is a case
+    effect = TABLE.get((order.state, word), "case")  # a state nobody asks in is a case
     if _watch_is_over(order, word):
         text = (
             f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The"
@@ -236,7 +236,7 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
         return Verdict("refunded", said, text, "Not delivered", cases=tuple(found))
     if effect == "case":
         found.append(_against_final(order, word, said))
-    if effect in ("same", "case"):
+    if effect == "same" or effect == "case":
         return Verdict(None, said, cases=tuple(found))
     text, customer_text = _TEXT[effect]
     return Verdict(
