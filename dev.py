@@ -45,7 +45,7 @@ class Refusal(Exception):
 
 
 def main(words):
-    # type: (list) -> int
+    # type: (list[str]) -> int
     if sys.version_info < OLDEST:
         raise Refusal(
             "Makola needs Python 3.11 or newer, but this is Python %s: install a newer one and run it as "
@@ -69,7 +69,6 @@ def main(words):
     os.execve(
         str(PYTHON), [str(PYTHON), "-m", "devkit." + command] + words[1:], environment
     )
-    return 1  # never reached: execve does not return
 
 
 def prepare(kind):
@@ -177,9 +176,10 @@ def install(lock_file):
         "-r",
         str(lock_file),
     ]
-    heard = []  # type: list
+    heard = []  # type: list[str]
     seen = 0
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert pip.stdout is not None
     for raw in pip.stdout:
         line = raw.decode(errors="replace").rstrip()
         heard.append(line)
@@ -201,7 +201,7 @@ def install(lock_file):
 
 
 def why_pip_failed(heard):
-    # type: (list) -> str
+    # type: (list[str]) -> str
     text = "\n".join(heard)
     place = "Python %s on %s %s" % (
         platform.python_version(),

@@ -21,7 +21,7 @@ from flask import (
     request,
     url_for,
 )
-from flask_login import current_user
+from flask_login import LoginManager, current_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
@@ -63,7 +63,8 @@ def guard() -> Any:
     if request.endpoint in PUBLIC:
         return None
     if not current_user.is_authenticated:
-        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        manager: LoginManager = current_app.extensions["login_manager"]
+        return manager.unauthorized()
     if current_user.user.platform_role not in MAY:
         g.entrance.leave()
         return redirect(url_for(".login"), 303)

@@ -20,7 +20,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
+from flask_login import LoginManager, current_user
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
@@ -89,7 +89,8 @@ def guard() -> ResponseReturnValue | None:
     if request.endpoint in PUBLIC:
         return None
     if not current_user.is_authenticated:
-        return current_app.login_manager.unauthorized()
+        manager: LoginManager = current_app.extensions["login_manager"]
+        return manager.unauthorized()
     if current_user.store_id is None and request.endpoint not in STORELESS:
         wanted = (
             own_path(request.full_path.rstrip("?")) if request.method == "GET" else None

@@ -10,6 +10,8 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from urllib.parse import urlencode
 
 from flask import abort, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -60,7 +62,8 @@ def queue() -> ResponseReturnValue:
     page = orders.search(search, before) if search else orders.queue(tab, before)
     kept, pressed, deed = _kept_press()
     stands = standing.notes()
-    more, where = page.next_before, {"q": search} if search else {"tab": tab}
+    more = page.next_before
+    here = partial(url_for, ".queue", tab=None if search else tab, q=search or None)
     return render_template(
         "portal/orders.html", tab="" if search else tab, tabs=TABS, tab_of=orders.tab_of,
         counts=orders.tab_counts(), search=search, page=page, newest=newest,
@@ -73,8 +76,8 @@ def queue() -> ResponseReturnValue:
         ],
         back=request.full_path.rstrip("?"), settings=config.current(),
         longest=orders.LONGEST_PASTED,
-        first=url_for(".queue", **where) if before else None,
-        more=url_for(".queue", **where, before=more) if more else None,
+        first=here() if before else None,
+        more=here(before=more) if more else None,
         held=orders.held_up.on_page(page.orders, stands["now"]), **stands,
     )  # fmt: skip
 
@@ -264,12 +267,9 @@ def _as_refused(order: Order) -> dict[str, object]:
 
 
 def drawn_from(order: Order) -> dict[str, str]:
-    """What the live part was drawn from: the order's version, the interval of asking, and what
-    stands in its way."""
-    every_s, held = (
-        orders.next_poll_s(order),
-        orders.held_up.for_agent(order, availability.now()),
-    )
+    """What the live part was drawn from: version, interval of asking, what stands in its way."""
+    every_s = orders.next_poll_s(order)
+    held = orders.held_up.for_agent(order, availability.now())
     mark = (
         f"{zlib.crc32(f'{held.sentence} {held.not_sent}'.encode()):x}"
         if held != Held()
@@ -301,7 +301,7 @@ def _live(order: Order) -> dict[str, object]:
         "moments": history.of(order), "new_cost_pesewas": new_cost,
         "every_s": orders.next_poll_s(order), "how": orders.giving_back.HOW,
         "nothing": orders.giving_back.NOTHING,
-        "status_url": url_for(".order_status", code=order.code, **drawn_from(order)),  # type: ignore[arg-type]
+        "status_url": f"{url_for('.order_status', code=order.code)}?{urlencode(drawn_from(order))}",
     }  # fmt: skip
 
 

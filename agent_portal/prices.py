@@ -99,9 +99,11 @@ class PriceSheet:
             if line.price_pesewas is None
             else money.format_ghs(line.price_pesewas).replace(",", "")
         )
-        typed = None if form is None else form.get(f"price-{line.bundle_id}")
-        if typed is None:  # not on the page that was sent: leave it alone
+        field = f"price-{line.bundle_id}"
+        if form is None or field not in form:
+            # not on the page that was sent: leave it alone
             return Row(line, shown, line.hidden)
+        typed = form[field]
         row = Row(line, typed[:40], f"hidden-{line.bundle_id}" in form)
         if not typed.strip():
             if line.price_pesewas is not None or not row.hidden:

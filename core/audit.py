@@ -30,7 +30,8 @@ class _Person(Protocol):
 class LoggedIn(Protocol):
     """What an actor needs of a log-in (`accounts.users.Login`)."""
 
-    door: str
+    @property
+    def door(self) -> str: ...
 
     @property
     def user(self) -> _Person: ...

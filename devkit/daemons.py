@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict
 
 from devkit import process_tree
 
@@ -23,6 +23,23 @@ START_WAIT_S = 60  # a recovery after a hard stop included
 STOP_WAIT_S = 8
 
 Output = int | IO[bytes] | None
+
+
+class Place(TypedDict, total=False):
+    """Arguments for `subprocess`: where a program runs, and as whom."""
+
+    cwd: Path
+    env: dict[str, str]
+    user: str | int
+    group: str | int
+    extra_groups: list[str | int]
+
+
+class Known(TypedDict, total=False):
+    """What the folder of a server remembers between runs."""
+
+    password: str
+    port: int
 
 
 class ServerError(Exception):
@@ -50,25 +67,25 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def launch(command: list[str], log: Path, output: Output, signum: int, place: dict[str, object],
+def launch(command: list[str], log: Path, output: Output, signum: int, place: Place,
             stdin: str | None = None) -> subprocess.Popen[bytes]:  # fmt: skip
-    sink = output
-    if sink is None:
-        sink = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    opened = None
+    if output is None:
+        opened = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=sink,
+            stdout=output if opened is None else opened,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             preexec_fn=process_tree.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
-            **place,  # type: ignore[call-overload]
+            **place,
         )
     finally:
-        if output is None:
-            os.close(sink)
-    if stdin:
+        if opened is not None:
+            os.close(opened)
+    if stdin and process.stdin is not None:
         process.stdin.write(stdin.encode())
         process.stdin.close()
     return process
@@ -133,9 +150,10 @@ def make_folder(folder: Path, mode: int) -> None:
         ) from error
 
 
-def recall(folder: Path) -> dict[str, object]:
+def recall(folder: Path) -> Known:
     try:
-        return json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        known: Known = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+        return known
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

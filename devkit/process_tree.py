@@ -67,13 +67,14 @@ def command_line(pid: int) -> str:
                 return file.read().replace("\0", " ").strip()
         except OSError:
             return ""
-    listing = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(pid)],  # noqa: S607 ps is on PATH on every Unix
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listing.stdout.strip()
+    else:
+        listing = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)],  # noqa: S607 ps is on PATH on every Unix
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return listing.stdout.strip()
 
 
 def family_tree() -> dict[int, list[int]]:

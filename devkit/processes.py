@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from devkit import process_tree
@@ -149,10 +150,7 @@ class Family:
             for child in group:
                 if child.process in running:
                     process_tree.send(child.process.pid, child.stop_signal)
-            self._hear_until(
-                lambda running=running: all(p.poll() is not None for p in running),
-                wait_s,
-            )
+            self._hear_until(partial(_have_ended, running), wait_s)
             for child in group:
                 if (
                     child.process in running
@@ -232,16 +230,19 @@ class Family:
                     self._launch(child)
                 except (ServerError, OSError) as error:
                     self._console.say(f"{child.name}: {error}")
-            if child.start_at is None and child.process.poll() is not None:
+            process = child.process
+            if process is None:
+                continue
+            if child.start_at is None and process.poll() is not None:
                 child.deaths = 0 if now - child.started_at > _STEADY_S else child.deaths
                 wait_s = self._restart_s[min(child.deaths, len(self._restart_s) - 1)]
                 child.deaths += 1
                 child.start_at = now + wait_s
                 process_tree.send_group(
-                    child.process.pid, signal.SIGKILL
+                    process.pid, signal.SIGKILL
                 )  # workers that lost their parent hold its port
                 self._console.say(
-                    f"{child.name} ended {_how(child.process.returncode)}; starting it again in"
+                    f"{child.name} ended {_how(process.returncode)}; starting it again in"
                     f" {wait_s:g} s"
                 )
             if (
@@ -252,7 +253,7 @@ class Family:
                 self._console.say(
                     f"{child.name} was silent for {SILENT_S:g} s; killing it"
                 )
-                process_tree.send_group(child.process.pid, signal.SIGKILL)
+                process_tree.send_group(process.pid, signal.SIGKILL)
                 child.beats.begin()
         self._end_strays(now)
 
@@ -306,6 +307,10 @@ def python(*words: str) -> list[str]:
     """A command line of the Python that runs us. `-m` works where a script's first line would be
     too long."""
     return [sys.executable, *words]
+
+
+def _have_ended(running: Sequence[subprocess.Popen[bytes]]) -> bool:
+    return all(process.poll() is not None for process in running)
 
 
 def _how(returncode: int) -> str:

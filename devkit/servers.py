@@ -356,8 +356,8 @@ def _initdb(server: Postgres) -> None:
     ) as file:
         file.write(server.password)
     home.give(note)
-    command = [home.programs / "initdb", "-D", fresh, "--username=postgres", f"--pwfile={note}",
-               "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+    command = [str(home.programs / "initdb"), "-D", str(fresh), "--username=postgres",
+               f"--pwfile={note}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
                "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # fmt: skip
     try:
         done = subprocess.run(

@@ -206,7 +206,9 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
     with ExitStack() as stack:
         for part in range(1, parts + 1):
-            held = stack.enter_context(tempfile.TemporaryFile()) if part > 1 else None
+            held: IO[bytes] | None = None
+            if part > 1:
+                held = stack.enter_context(tempfile.TemporaryFile())
             share = (
                 ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"]
                 if parts > 1
@@ -221,18 +223,19 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
             )
             running.append((process, held))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(
-            signal.SIGTERM,
-            lambda *_: [
-                process_tree.send(process.pid, signal.SIGTERM) for process, _ in running
-            ],
-        )
+        pids = [process.pid for process, _ in running]
+        signal.signal(signal.SIGTERM, lambda *_: _end(pids))
         for process, held in running:
             process.wait()
             if held:
                 held.seek(0)
                 print(held.read().decode(errors="replace"), end="", flush=True)
     return _worst([process.returncode for process, _ in running])
+
+
+def _end(pids: Sequence[int]) -> None:
+    for pid in pids:
+        process_tree.send(pid, signal.SIGTERM)
 
 
 def _worst(statuses: Sequence[int]) -> int:

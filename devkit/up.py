@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from devkit import (
@@ -29,9 +29,12 @@ from devkit import (
     servers,
 )
 from devkit.console import Console
+from devkit.daemons import ServerError
 from devkit.heartbeat_socket import Beats
 from devkit.plan import Addresses, Plan, Refusal
 from devkit.processes import Child, Family, Stopping
+
+Server = TypeVar("Server", servers.Postgres, servers.Valkey)
 
 COMMAND_WAIT_S = 180
 HEALTH_WAIT_S = 60
@@ -55,7 +58,7 @@ def _run(options: Any, instance: Path, front_fd: int) -> int:
             if options.reset:
                 datafolder.reset(instance)
             return _serve(options, instance, front_fd)
-    except (Refusal, servers.ServerError) as refusal:
+    except (Refusal, ServerError) as refusal:
         print(f"dev.py: {refusal}", file=sys.stderr, flush=True)
     except OSError as error:
         print(
@@ -145,12 +148,15 @@ class Up:
         self.console.say(f"ready after {time.monotonic() - began:.1f} s")
         self.console.banner(ready.banner(self.plan, facts))
 
-    def watch(self) -> None:
+    def watch(self) -> NoReturn:
         """Keep it running. Ends by raising `Stopping`."""
         while True:
-            due = time.monotonic() + 0.5
-            self.family.wait_for(lambda due=due: time.monotonic() > due, 1)
+            self._listen(0.5)
             self.ready.renew()
+
+    def _listen(self, seconds: float) -> None:
+        due = time.monotonic() + seconds
+        self.family.wait_for(lambda: time.monotonic() > due, 1)
 
     def pids(self) -> dict[str, list[int]]:
         """The processes of each kind that live now, as `ready.json` names them."""
@@ -193,10 +199,12 @@ class Up:
         self.env = self.plan.app_environ(database, redis_url)
         return database
 
-    def _server(self, name: str, begin: Callable[..., Any], stop_signal: int) -> Any:
+    def _server(
+        self, name: str, begin: Callable[..., Server], stop_signal: int
+    ) -> Server:
         """Start a private server as a child; when it died it starts again on the same port and
         data."""
-        held: list[Any] = []
+        held: list[Server] = []
 
         def launch(out: int) -> subprocess.Popen[bytes]:
             if held:
@@ -204,7 +212,9 @@ class Up:
                 held[0].start()
             else:
                 held.append(begin(self.plan.instance / name, output=out))
-            return held[0].process
+            process = held[0].process
+            assert process is not None
+            return process
 
         self.children[name] = self.family.start(
             name, launch, stop_signal=stop_signal, is_server=True

@@ -7,8 +7,6 @@ does is decided in the rooms; `wsgi.create_app` puts edge and rooms together.
 
 from __future__ import annotations
 
-from flask import Flask
-
 from core.base.config import Config
 from edge import (
     account,
@@ -30,9 +28,10 @@ from edge import (
     waits,
     wellknown,
 )
+from edge.hosts import Makola
 
 
-def install(app: Flask, config: Config) -> None:
+def install(app: Makola, config: Config) -> None:
     """Register the edge on `app`: settings, filters, error pages, and the checks in the order a
     request meets them."""
     logs.configure(config)
@@ -49,7 +48,7 @@ def install(app: Flask, config: Config) -> None:
     compression.install(app)
 
 
-def finish(app: Flask, config: Config) -> None:
+def finish(app: Makola, config: Config) -> None:
     """After the rooms are registered: the pages of one's own log-in, limits on their endpoints,
     then what answers before Flask does."""
     account.install(app)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from urllib.parse import quote
 
-from flask import Flask, Response, abort, flash, g, make_response, redirect, request
+from flask import Response, abort, flash, g, make_response, redirect, request
 from flask_login import LoginManager, current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -36,7 +36,7 @@ LOGGED_OUT = (
 )
 
 
-def install(app: Flask, config: Config) -> None:
+def install(app: hosts.Makola, config: Config) -> None:
     manager = LoginManager()
     # sessions live in the database; a phone's address changes all day
     manager.session_protection = None
@@ -44,7 +44,7 @@ def install(app: Flask, config: Config) -> None:
     manager.unauthorized_handler(ask_to_log_in)
     # Not init_app: its hook for "remember me" cookies, which we have none of, reads the session on
     # every answer and so marks the anonymous store page as varying by cookie.
-    app.login_manager = manager  # type: ignore[attr-defined]
+    app.login_manager = app.extensions["login_manager"] = manager
     app.before_request(lambda: db.retry_on_conflict(bind_store))
     app.teardown_request(unbind_store)
 

@@ -16,6 +16,7 @@ from jinja2 import TemplateNotFound
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.response import Response as BaseResponse
 
 from core.base import browsers, db, hashing
 from edge import bind, hosts, logs, refusals, sessions
@@ -123,11 +124,11 @@ def install(app: Flask) -> None:
         app.register_error_handler(down, database_down)
 
 
-def refused(error: HTTPException) -> Response:
+def refused(error: HTTPException) -> BaseResponse:
     """Any refusal, with the room's own sentence when it gave one. A bug arrives here too, logged by
     Flask, as a 500."""
     if error.response is not None:
-        return error.response  # type: ignore[return-value]
+        return error.response
     status = error.code or 500
     if isinstance(error, CSRFError) and (answer := _old_page()) is not None:
         return answer
@@ -151,9 +152,9 @@ def refused(error: HTTPException) -> Response:
     return response
 
 
-def _old_page() -> Response | None:
+def _old_page() -> BaseResponse | None:
     try:
-        return bind.answer_old_page()  # type: ignore[return-value]
+        return bind.answer_old_page()
     except SQLAlchemyError:  # nobody can say who is logged in just now
         return None
 

@@ -17,13 +17,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.base.db import db
+from edge.hosts import Makola
 from edge.security import FIXED
 
 LOOK_S = 0.3
 
 
-def install(app: Flask) -> None:
-    app.wsgi_app = Health(app, app.wsgi_app)  # type: ignore[method-assign]
+def install(app: Makola) -> None:
+    app.wrap(lambda inner: Health(app, inner))
 
 
 class Health:

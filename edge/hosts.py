@@ -7,11 +7,13 @@ and whether it exists, is decided in `bind`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Request, request
+from flask_login import LoginManager
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
@@ -108,6 +110,9 @@ class Makola(Flask):
     """Flask that routes by room. Rooms register with `subdomain=<room>`; hosts never reach the
     routing table."""
 
+    login_manager: LoginManager
+    """Where Flask-Login looks for it."""
+
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(
             import_name, static_folder=None, subdomain_matching=True, **options
@@ -117,6 +122,10 @@ class Makola(Flask):
         self.url_map.merge_slashes = False
         self.url_map.strict_slashes = False
         self.url_map.redirect_defaults = False
+
+    def wrap(self, layer: Callable[[WSGIApplication], WSGIApplication]) -> None:
+        """Have `layer` answer before everything that answers now."""
+        self.wsgi_app = layer(self.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

@@ -91,11 +91,11 @@ class Kept:
     def of_person(self, user_id: int) -> dict[str, Any] | None:
         """What waits, when it is this person's: it alone may outlive a new log-in. Its `store` is
         where it was drawn."""
-        found = session.get(_KEY)
-        is_fresh = (
-            found is not None and 0 <= clock.now().timestamp() - found["at"] < _KEPT_S
-        )
-        return found if is_fresh and found["who"] == user_id else None
+        found: dict[str, Any] | None = session.get(_KEY)
+        if found is None or found["who"] != user_id:
+            return None
+        is_fresh = 0 <= clock.now().timestamp() - found["at"] < _KEPT_S
+        return found if is_fresh else None
 
     def put_back(self, found: dict[str, Any] | None) -> None:
         """Into a session that was just emptied."""

@@ -98,14 +98,14 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
 def install(app: Flask, config: Config) -> None:
     """Put the table's limits on the registered endpoints. Raises `LookupError` for an address no
     room serves."""
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {
+        "socket_timeout": COUNT_S,
+        "socket_connect_timeout": COUNT_S,
+        "retry": NO_RETRY,
+    }
     limiter = Limiter(
         caller,
         storage_uri=config.redis_url,
-        storage_options={
-            "socket_timeout": COUNT_S,
-            "socket_connect_timeout": COUNT_S,
-            "retry": NO_RETRY,
-        },  # type: ignore[dict-item]
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         key_prefix="makola",
@@ -214,7 +214,7 @@ def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
             and method in (rule.methods or ())
             and re.sub("<[^>]+>", "<>", rule.rule) == path
         ):
-            return rule.endpoint
+            return str(rule.endpoint)
     raise LookupError(
         f"edge/limits.py limits {method} {path} of {room}, which no room serves"
     )

@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from flask import Flask
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -24,6 +23,7 @@ from core import availability, cases, ledger, orders, outbox, proof
 from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db, limit_lock_waits
 from core.supplier import supply
+from edge.hosts import Makola
 from edge.logs import log
 from edge.security import FIXED
 
@@ -40,14 +40,14 @@ _UNMATCHED = (
 )
 
 
-def install(app: Flask) -> None:
-    app.wsgi_app = Metrics(app, app.wsgi_app)  # type: ignore[method-assign]
+def install(app: Makola) -> None:
+    app.wrap(lambda inner: Metrics(app, inner))
 
 
 class Metrics:
     """WSGI layer that answers `/metrics` itself and passes everything else on."""
 
-    def __init__(self, app: Flask, inner: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Makola, inner: Callable[..., Iterable[bytes]]) -> None:
         self._inner = inner
         self._registry = CollectorRegistry()
         self._registry.register(Reader(app))
@@ -85,7 +85,7 @@ class Metrics:
 class Reader(Collector):
     """Reads every figure anew for each scrape."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Makola) -> None:
         self._app = app
 
     def collect(self) -> Iterator[Metric]:

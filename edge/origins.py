@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import g, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden
 
 from edge import hosts
@@ -27,7 +28,7 @@ class ForeignOrigin(Forbidden):
     """An unsafe request that no page of this very host made."""
 
 
-def judge(headers: Mapping[str, str], own_url: str) -> str:
+def judge(headers: Mapping[str, str] | Headers, own_url: str) -> str:
     """What a request's own words are worth: PASSES, REFUSED or BY_TOKEN. `own_url` is the host it
     was sent to.
 

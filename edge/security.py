@@ -12,6 +12,7 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -77,13 +78,13 @@ def install(app: Flask, config: Config) -> None:
     app.after_request(add_headers)
 
 
-def trust_proxies(app: Flask, config: Config) -> None:
+def trust_proxies(app: hosts.Makola, config: Config) -> None:
     """Read X-Forwarded-For and -Proto from exactly as many proxies of ours as there are, -Host only
     when told to."""
     hops = config.proxy_hops
     if hops:
         x_host = hops if config.proxy_host else 0
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=x_host)  # type: ignore[method-assign]
+        app.wrap(lambda inner: ProxyFix(inner, x_for=hops, x_proto=hops, x_host=x_host))
     else:
         app.before_request(UnknownProxy().tell_once)
 
@@ -108,23 +109,28 @@ class UnknownProxy:
             )
 
 
-def install_strict_transport(app: Flask, config: Config) -> None:
+def install_strict_transport(app: hosts.Makola, config: Config) -> None:
     """HTTPS for a year also on answers that Flask never sees; `add_headers` sets it on all others.
     Never over plain HTTP."""
-    inner, is_public = app.wsgi_app, config.public_scheme == "https"
+    is_public = config.public_scheme == "https"
 
-    def strict(
-        environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
-            if not is_told and (is_public or environ.get("wsgi.url_scheme") == "https"):
-                headers.append(STRICT_TRANSPORT)
-            return start_response(status, headers, *error)
+    def layer(inner: WSGIApplication) -> WSGIApplication:
+        def strict(
+            environ: dict[str, Any], start_response: Callable[..., Any]
+        ) -> Iterable[bytes]:
+            is_secure = is_public or environ.get("wsgi.url_scheme") == "https"
 
-        return inner(environ, start)
+            def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+                is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
+                if not is_told and is_secure:
+                    headers.append(STRICT_TRANSPORT)
+                return start_response(status, headers, *error)
 
-    app.wsgi_app = strict  # type: ignore[method-assign]
+            return inner(environ, start)
+
+        return strict
+
+    app.wrap(layer)
 
 
 def refuse_bad_address() -> None:

@@ -18,10 +18,11 @@ from typing import Any
 from wsgiref.headers import Headers
 
 import brotli
-from flask import Flask, current_app
+from flask import current_app
 from whitenoise import WhiteNoise
 
 from core.base.config import Config
+from edge.hosts import Makola
 from edge.security import FIXED
 
 SOURCE = Path(__file__).resolve().parent.parent / "static"
@@ -35,14 +36,14 @@ _WORTH_IT = 0.95
 _NAME = re.compile(r"[A-Za-z0-9._-]+-[0-9a-f]{12}\.[a-z]+")
 
 
-def install(app: Flask, config: Config) -> None:
+def install(app: Makola, config: Config) -> None:
     names = fingerprints(SOURCE)
     folder = build(SOURCE, names, Path(config.instance_dir) / "static")
     app.extensions["static_names"] = names
-    app.wsgi_app = Files(app.wsgi_app, folder)  # type: ignore[method-assign]
+    app.wrap(lambda inner: Files(inner, folder))
 
 
-class Files(WhiteNoise):  # type: ignore[misc]
+class Files(WhiteNoise):
     """WhiteNoise over the built folder, which also finds what another process has built since.
 
     While a deploy is under way, a page made by the new code may ask an old process for its
@@ -74,8 +75,7 @@ class Files(WhiteNoise):  # type: ignore[misc]
             file = self._folder / path[len(PREFIX) :]
             if file.is_file():
                 self.add_file_to_dictionary(path, str(file))
-        found: Iterable[bytes] = super().__call__(environ, start_response)
-        return found
+        return super().__call__(environ, start_response)
 
 
 def _add_headers(headers: Headers, _path: str, _url: str) -> None:

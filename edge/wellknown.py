@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask
-
 from core.base import clock
 from core.base.config import Config
+from edge.hosts import Makola
 from edge.security import FIXED
 
 PATH = "/.well-known/security.txt"
@@ -24,9 +23,10 @@ KEEP_S = 86_400
 """How long a browser or finder may keep it; a changed address is known after this."""
 
 
-def install(app: Flask, config: Config) -> None:
-    if config.security_contact:
-        app.wsgi_app = SecurityText(app.wsgi_app, config.security_contact)  # type: ignore[method-assign]
+def install(app: Makola, config: Config) -> None:
+    contact = config.security_contact
+    if contact:
+        app.wrap(lambda inner: SecurityText(inner, contact))
 
 
 class SecurityText:

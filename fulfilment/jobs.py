@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import structlog
-from flask import current_app
+from flask.globals import app_ctx
 from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -58,7 +58,7 @@ _AGAIN_S = 300
 def run(outbox_id: int, lease_no: int) -> None:
     """Work on one row if the relay's lease is still good. Called by RQ by name, with these two
     numbers only."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = app_ctx.app
     with app.app_context():  # a context of its own, so its session ends with it
         tenancy.clear()
         begun_work = _begin(outbox_id, lease_no)

@@ -207,7 +207,7 @@ def _keep_if_there(keep: Callable[[Redis], object], connection: Redis) -> None:
 
 def _is_looked_at(connection: Redis) -> bool:
     """Whether a customer has looked at a shop lately."""
-    return float(connection.get(_LOOKED) or 0) > clock.now().timestamp()  # type: ignore[arg-type]
+    return float(connection.get(_LOOKED) or 0) > clock.now().timestamp()
 
 
 def _watched(connection: Redis) -> list[int]:
@@ -215,25 +215,20 @@ def _watched(connection: Redis) -> list[int]:
     claim on all of it."""
     now = clock.now().timestamp()
     connection.zremrangebyscore(_WATCHED, "-inf", now)
-    return [
-        int(order_id)
-        for order_id in connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)
-    ]
+    found = connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)
+    return [int(_bytes(order_id)) for order_id in found]
 
 
 def ask_timed() -> None:
     """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs
     `across_stores`."""
     settings = config.current()
-    for kind, every_s in (
-        ("refresh_balance", settings.balance_every_s),
-        ("sync_catalogue", settings.catalogue_every_s),
-        ("prove_books", settings.proof_every_s),
-    ):
-        _ask_when_old(kind, every_s)
+    _ask_when_old("refresh_balance", settings.balance_every_s)
+    _ask_when_old("sync_catalogue", settings.catalogue_every_s)
+    _ask_when_old("prove_books", settings.proof_every_s)
 
 
-def _ask_when_old(kind: str, every_s: float) -> None:
+def _ask_when_old(kind: outbox.Kind, every_s: float) -> None:
     newest = db.session.scalar(
         select(outbox.OutboxRow)
         .where(outbox.OutboxRow.kind == kind)
@@ -245,7 +240,7 @@ def _ask_when_old(kind: str, every_s: float) -> None:
     if newest is None or abs(clock.now() - newest.created_at) > clock.delta(
         every_s
     ):  # it may have been set back
-        outbox.request(kind, SYSTEM)  # type: ignore[arg-type]
+        outbox.request(kind, SYSTEM)
 
 
 def _watch_restore() -> None:
@@ -294,8 +289,13 @@ def _in_the_list(connection: Redis) -> list[int]:
     return [
         int(found[1])
         for job_id in connection.lrange(_LIST, 0, -1)
-        if (found := _JOB_ID.fullmatch(job_id))
+        if (found := _JOB_ID.fullmatch(_bytes(job_id)))
     ]
+
+
+def _bytes(word: object) -> bytes:
+    assert isinstance(word, bytes)  # our client decodes nothing
+    return word
 
 
 def _named(error: Exception) -> str:

@@ -296,7 +296,7 @@ def _run(program: Path, owner_url: str, *words: str) -> None:
     done = subprocess.run(
         [
             program,
-            f"--dbname={conninfo.make_conninfo(**where)}",
+            f"--dbname={conninfo.make_conninfo('', **where)}",
             "--no-password",
             *words,
         ],

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask.globals import app_ctx
 
 from core import orders, proof, stores
 from core.accounts import people, users
@@ -43,14 +44,14 @@ def register(app: Flask) -> None:
 @with_appcontext
 def relay_command() -> None:
     """Ring due rows of the outbox until stopped."""
-    relay.run(_app(), _stop_on_signals())
+    relay.run(app_ctx.app, _stop_on_signals())
 
 
 @click.command("worker")
 @with_appcontext
 def worker_command() -> None:
     """Work on rung rows until stopped."""
-    worker.run(_app(), config.current().redis_url)
+    worker.run(app_ctx.app, config.current().redis_url)
 
 
 @click.command("supervise")
@@ -325,10 +326,6 @@ def _was_gone(endpoint: str) -> bool:
     return any(
         line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1)
     )
-
-
-def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
 
 
 def _stop_on_signals() -> threading.Event:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Response, g, request, session
+from flask import g, request, session
 from itsdangerous import BadSignature, URLSafeSerializer
+from werkzeug.wrappers import Response
 
 from core.base import addresses, config
 from core.orders import Caller

@@ -58,9 +58,9 @@ def begin(form: OrderForm) -> Response | BaseResponse:
         caller=device.caller(g.store.id),
     )
     g.draft_made = True
-    response = redirect(f"/review/{draft_id}", 303)
-    device.greet(response, g.store.id)
-    return response
+    to_review = redirect(f"/review/{draft_id}", 303)
+    device.greet(to_review, g.store.id)
+    return to_review
 
 
 @bp.get("/review/<draft_id>")

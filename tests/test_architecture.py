@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -300,6 +301,15 @@ def test_get_changes_nothing(app: Flask) -> None:
         assert not {"GET", "POST"} <= (rule.methods or set()), (
             f"{rule.rule} takes GET and POST in one view"
         )
+
+
+def test_types_are_checked_in_every_room() -> None:
+    """A room that mypy is not told of would be checked only where another one imports it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert settings["strict"] is True
+    assert set(settings["packages"]) == {*ROOMS, "migrations"}
+    assert set(settings["modules"]) == {path.stem for path in ROOT.glob("*.py")}
+    assert "overrides" not in settings and "exclude" not in settings
 
 
 @pytest.mark.parametrize("folder", [room for room in ROOMS if room != "devkit"])

@@ -111,10 +111,15 @@ def statistics(sandbox: Sandbox, call: Call) -> Response:
     )
     counts = Counter(row["status"] for row in orders)
     done = "completed" if sandbox.knobs.generation == "A3" else "successful"
-    transactions = {done: 0, "failed": 0, "pending": 0, **counts}
+    transactions: dict[str, int | float] = {
+        done: 0,
+        "failed": 0,
+        "pending": 0,
+        **counts,
+    }
     transactions["total_amount"] = wire.cedis(
         sum(row["amount_pesewas"] for row in orders)
-    )  # type: ignore[assignment]
+    )
     reseller = call.account
     api_usage = {
         "total_requests": reseller.requests,

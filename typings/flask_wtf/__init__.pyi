@@ -1,0 +1,3 @@
+from wtforms import Form
+
+class FlaskForm(Form): ...

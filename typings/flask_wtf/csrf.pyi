@@ -1,0 +1,9 @@
+from flask import Flask
+from werkzeug.exceptions import BadRequest
+
+class CSRFError(BadRequest): ...
+
+class CSRFProtect:
+    def init_app(self, app: Flask) -> None: ...
+
+def validate_csrf(data: str) -> None: ...

@@ -1,0 +1,9 @@
+class Validator: ...
+
+class InputRequired(Validator):
+    def __init__(self, message: str | None = None) -> None: ...
+
+class Length(Validator):
+    def __init__(
+        self, min: int = -1, max: int = -1, message: str | None = None
+    ) -> None: ...
