@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, phones
 from core.base.db import Model, db
+from core.base.refusal import Refusal
 
 RESERVED = frozenset(
     [
@@ -49,12 +50,8 @@ RESERVED = frozenset(
 DEFAULT_COLOUR = "#0b6e4f"
 
 
-class BadStore(ValueError):
+class BadStore(Refusal):
     """A slug, colour or name that cannot be used. `sentence` says how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 class Store(Model):

@@ -47,7 +47,7 @@ class Entrance:
         """Whose password this is. `no_match` is what a wrong one is told, whatever is wrong."""
         try:
             person = logging_in.authenticate(email, password, self._place())
-        except guessing.Refused as refusal:
+        except guessing.TooManyTries as refusal:
             return _waits(429, refusal.sentence, refusal.wait_s)
         except hashing.Busy as busy:
             return _waits(503, busy.sentence, busy.wait_s)

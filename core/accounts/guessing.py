@@ -23,6 +23,7 @@ from core.accounts import devices
 from core.accounts.devices import WINDOW_S, Place, hash_of
 from core.base import clock
 from core.base.db import Model, db, rows_changed, transaction
+from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 
 TRIES_OF_PAIR = 5
@@ -41,46 +42,41 @@ PRUNE_EVERY = 200
 _tries = itertools.count(1)
 
 
-class Refused(Exception):
+class TooManyTries(Refusal):
     """This try is not looked at, and does not count. `sentence` says what to do, `wait_s` when to
     try again."""
 
     event = "login_refused"
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__()
         self.wait_s = max(1, math.ceil(wait_s))
+        super().__init__(self._words())
 
-    @property
-    def sentence(self) -> str:
-        minutes = math.ceil(self.wait_s / 60)
+    def _words(self) -> str:
         return (
-            "Too many wrong tries from your connection. "
-            f"Wait {minutes} minute{'' if minutes == 1 else 's'} and try again, "
-            "or log in on a phone or computer where you have logged in before."
+            f"Too many wrong tries from your connection. Wait {self._minutes()} and try again, or"
+            " log in on a phone or computer where you have logged in before."
         )
 
+    def _minutes(self) -> str:
+        minutes = math.ceil(self.wait_s / 60)
+        return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
-class DeviceRefused(Refused):
+
+class TooManyOfDevice(TooManyTries):
     """The known device itself has tried too often."""
 
-    @property
-    def sentence(self) -> str:
-        minutes = math.ceil(self.wait_s / 60)
-        return (
-            f"Too many wrong tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try"
-            " again."
-        )
+    def _words(self) -> str:
+        return f"Too many wrong tries. Wait {self._minutes()}, then try again."
 
 
-class Slower(Refused):
+class Slower(TooManyTries):
     """Others guess this account, so each new try waits first: after `wait_s` one more press is
     looked at."""
 
     event = "login_slowed"
 
-    @property
-    def sentence(self) -> str:
+    def _words(self) -> str:
         seconds = "1 second" if self.wait_s == 1 else f"{self.wait_s} seconds"
         return (
             "There were many wrong tries for this e-mail, so each new one has to wait. "
@@ -134,7 +130,7 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     if row is None or row.since <= now - timedelta(seconds=WINDOW_S):
         return False
     if row.tries >= TRIES_OF_PAIR:
-        raise Refused(WINDOW_S - (now - row.since).total_seconds())
+        raise TooManyTries(WINDOW_S - (now - row.since).total_seconds())
     if row.may_at is not None and row.may_at > now:
         raise Slower((row.may_at - now).total_seconds())
     return bool(row.tries)
@@ -145,15 +141,17 @@ def take(email: str, user_id: int | None, place: Place) -> Slot:
     """Count one try before its password is looked at: in one short transaction, under the locks of
     its counts.
 
-    `user_id` is whom the e-mail belongs to; the same is done when that is nobody. Raises `Refused`,
-    or `Slower`.
+    `user_id` is whom the e-mail belongs to; the same is done when that is nobody. Raises
+    `TooManyTries` or `Slower`.
     """
     if next(_tries) % PRUNE_EVERY == 0:
         prune()
     with transaction():
         tried = devices.take(user_id or 0, place)
         if tried is not None and tried.tries > devices.TRIES:
-            raise DeviceRefused(WINDOW_S - (clock.now() - tried.since).total_seconds())
+            raise TooManyOfDevice(
+                WINDOW_S - (clock.now() - tried.since).total_seconds()
+            )
         if tried is not None:
             return Slot((), user_id, place)
         keys = _keys(email, place)
@@ -249,12 +247,12 @@ def _locked(keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _judge(keys: Mapping[str, str], counts: Mapping[str, Any]) -> float | None:
-    """None when the try may be made, else the seconds to wait first. Raises `Refused` when waiting
-    so long is no help."""
+    """None when the try may be made, else the seconds to wait first. Raises `TooManyTries` when
+    waiting so long is no help."""
     now = clock.now()
     for kind, most in (("address", TRIES_OF_ADDRESS), ("pair", TRIES_OF_PAIR)):
         if counts[kind].tries >= most:
-            raise Refused(WINDOW_S - (now - counts[kind].since).total_seconds())
+            raise TooManyTries(WINDOW_S - (now - counts[kind].since).total_seconds())
     too_many = counts["account"].tries - SLOW_FROM
     if too_many < 0:
         return None

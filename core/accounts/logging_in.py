@@ -29,8 +29,8 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
     """The person, when the password is right and may open this door. None otherwise.
 
     The same work is done, and the same counted, whether or not somebody has the e-mail. Raises
-    `guessing.Refused` and `guessing.Slower` before any hashing, and `hashing.Busy` at once when two
-    log-ins are under way in this process.
+    `guessing.TooManyTries` and `guessing.Slower` before any hashing, and `hashing.Busy` at once
+    when two log-ins are under way in this process.
     """
     email = _plain(email)
     user = users.by_email(email)
@@ -38,7 +38,7 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
         again = guessing.refuse_early(email, user.id if user else None, place)
         with hashing.turn(again):
             return _authenticated(email, user, password, place)
-    except guessing.Refused as refusal:
+    except guessing.TooManyTries as refusal:
         _note(refusal.event, email, user, place, wait_s=refusal.wait_s)
         raise
     except hashing.Busy:

@@ -18,6 +18,7 @@ from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock
 from core.base.db import db, transaction
+from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 from core.stores import Store
 
@@ -28,12 +29,8 @@ STORE_ROLES = ("owner", "cashier", "viewer")
 LONGEST_NAME = 60
 
 
-class Refused(ValueError):
+class Refused(Refusal):
     """An act on a person that cannot be done. `sentence` says why and how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 @dataclass(frozen=True)

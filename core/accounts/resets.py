@@ -19,6 +19,7 @@ from core.accounts.users import Door, User
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import Model, db, transaction
+from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 
 
@@ -46,7 +47,7 @@ class Made:
     user: User
 
 
-class Gone(Exception):
+class Gone(Refusal):
     """The link was used, replaced, is too old or never was. `sentence` says what to do."""
 
     sentence = (

@@ -14,6 +14,8 @@ from contextlib import contextmanager, nullcontext
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from core.base.refusal import Refusal
+
 THREADS = 2
 """Threads of one process in log-in at once: one that hashes and one that waits for it."""
 WAIT_S = 2.0
@@ -32,7 +34,7 @@ _one = threading.Lock()
 _mine = threading.local()
 
 
-class Busy(Exception):
+class Busy(Refusal):
     """This process hashes as much as it may. Nothing was looked at and nothing counted. `sentence`
     says what to do."""
 

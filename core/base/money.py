@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from core.base import text_input
+from core.base.refusal import Refusal
 
 Pesewas = int
 """An amount in pesewas. Signs follow the ledger: debit +, credit -."""
@@ -20,12 +21,8 @@ MOST_PESEWAS = 100_000_000
 """GHS 1,000,000: no amount a person types is larger."""
 
 
-class BadAmount(ValueError):
+class BadAmount(Refusal):
     """A typed amount that cannot be read. `sentence` says how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def parse_ghs(text: str) -> Pesewas:

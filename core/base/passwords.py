@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from core.base.refusal import Refusal
+
 SHORTEST = 8
 """Characters of an agent's password."""
 SHORTEST_OF_PLATFORM = 12
@@ -52,12 +54,8 @@ _EASY = (
 )
 
 
-class BadPassword(ValueError):
+class BadPassword(Refusal):
     """A new password that cannot be used. `sentence` says how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def least_of(platform_role: str) -> int:

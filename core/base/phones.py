@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from core.base import text_input
+from core.base.refusal import Refusal
 
 Msisdn = str
 """A number in E.164: `+233241234567`."""
@@ -72,12 +73,8 @@ _READ = 2_000
 """Signs of a typed text that are looked at: a link may carry a message."""
 
 
-class BadNumber(ValueError):
+class BadNumber(Refusal):
     """A typed number that cannot be read. `sentence` says how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 def parse(text: str) -> Msisdn:

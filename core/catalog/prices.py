@@ -14,6 +14,7 @@ from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, rows_changed, transaction
 from core.base.phones import NETWORKS
+from core.base.refusal import Refusal
 from core.base.tenancy import current_store_id
 from core.catalog.bundles import (
     Bundle,
@@ -29,18 +30,14 @@ MOST_PRICE_PESEWAS = 1_000_000
 """GHS 10,000 for one bundle; more is a typing mistake."""
 
 
-class NoSuchBundle(LookupError):
+class NoSuchBundle(Refusal):
     """No bundle of that id."""
 
     sentence = "That bundle does not exist. Reload the page."
 
 
-class BelowFloor(ValueError):
+class BelowFloor(Refusal):
     """A price that cannot be saved. `sentence` names the bundle and the floor."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def save_price(bundle_id: int, price_pesewas: int, hidden: bool, actor: Actor) -
     problems = save_prices({bundle_id: (price_pesewas, hidden)}, actor)
     if problems:
         if db.session.get(Bundle, bundle_id) is None:
-            raise NoSuchBundle(bundle_id)
+            raise NoSuchBundle()
         raise BelowFloor(problems[bundle_id])
 
 

@@ -12,6 +12,7 @@ from core import audit
 from core.audit import Actor
 from core.base.db import db, transaction
 from core.base.locks import Lock
+from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 from core.catalog.bundles import Setting
 
@@ -23,7 +24,7 @@ LOCK = select(func.pg_advisory_xact_lock(Lock.CATALOG))
 """Whoever changes offers or bundles takes it first."""
 
 
-class BadShare(ValueError):
+class BadShare(Refusal):
     """A share that cannot be meant."""
 
     sentence = "Type a percentage from 0 to 100, like 3."

@@ -15,6 +15,7 @@ from core import audit
 from core.audit import Actor
 from core.base import money
 from core.base.db import db, transaction
+from core.base.refusal import Refusal
 from core.ledger.posting import (
     Account,
     Entry,
@@ -29,12 +30,8 @@ MOST_FUNDING_PESEWAS = 10_000_000
 """GHS 100,000 in one act; more is a typing mistake."""
 
 
-class BadFunding(ValueError):
+class BadFunding(Refusal):
     """An amount or reason for funding that cannot be used. `sentence` says how to fix it."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 class FundedAlready(Exception):

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.audit import Actor
 from core.base import clock, money, signed, tenancy
 from core.base.db import Model, db
+from core.base.refusal import Refusal
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal[
@@ -63,16 +64,15 @@ class OrderLike(Protocol):
     code: str
 
 
-class InsufficientWallet(Exception):
+class InsufficientWallet(Refusal):
     """The wallet holds less than is needed. Amounts in pesewas; `sentence` is ready to show."""
 
     def __init__(self, needed_pesewas: int, available_pesewas: int) -> None:
         self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
-        self.sentence = (
+        super().__init__(
             f"{money.cedis(needed_pesewas)} needed, {money.cedis(available_pesewas)} in your"
             " wallet. Fund it, or process fewer."
         )
-        super().__init__(self.sentence)
 
 
 class Account(Model, StoreOrPlatformScoped):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.base import money
+from core.base.refusal import Refusal
 
 if TYPE_CHECKING:
     from core.availability import Stop
@@ -16,15 +17,11 @@ PRESS_AGAIN = "Press Process again."
 """How a sentence ends whose reason is over only by another press."""
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """A use case said no and nothing was changed. `sentence` tells the person what to do."""
 
     word = "Cannot go now"
     """Why an order cannot be processed, for its row of the queue."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 class NoSuchOrder(Refused):

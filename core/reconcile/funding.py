@@ -9,6 +9,7 @@ from core import cases, ledger, orders
 from core.audit import Actor
 from core.base import money
 from core.base.db import db, transaction
+from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
 from core.reconcile.float_books import spendable_pesewas
@@ -35,7 +36,7 @@ def booked_for(read: BalanceRead) -> int:
     return int(db.session.scalar(booked) or 0)
 
 
-class NotConfirmable(Exception):
+class NotConfirmable(Refusal):
     """The case is no open question about funding. `sentence` says so."""
 
     sentence = (

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from core import cases, ledger, orders
 from core.base import clock, config, money
 from core.base.db import db
+from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order
@@ -24,13 +25,9 @@ from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """The action is not legal now; nothing was changed. `sentence` says why and what to do
     instead."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
 
 
 class NotYet(Refused):

@@ -359,7 +359,7 @@ def test_a_database_that_is_away_costs_the_audit_its_line_and_nobody_an_answer(
 
     monkeypatch.setattr(audit, "write", away)
     security_events.note("origin_refused", "10.0.0.1")
-    with pytest.raises(guessing.Refused):
+    with pytest.raises(guessing.TooManyTries):
         for _ in range(6):
             assert (
                 logging_in.authenticate(AMA, "wrong", Place("10.0.0.1", "portal"))
