@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from core.base import clock, database_identity, tenancy
 from core.base.config import Config
 from core.base.db import db
 from devkit import servers
+from tests.support import settings
 
 
 @pytest.fixture(scope="session")
@@ -317,6 +319,13 @@ def kofi_agent(app: Flask) -> Visitor:
 @pytest.fixture
 def owner(app: Flask) -> Visitor:
     return _logged_in(app, "owner@example.test", "console", None)
+
+
+@pytest.fixture
+def using() -> Iterator[settings.Using]:
+    """`using(page_size=2)`: these settings until the test is over."""
+    with ExitStack() as until_over:
+        yield lambda **changes: until_over.enter_context(settings.using(**changes))
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core.base import config
 from core.supplier import supply
+from tests.support.settings import Using
 
 
 def listed(html: str) -> list[int]:
@@ -69,10 +68,8 @@ def test_odd_questions_get_a_page(owner: Visitor, ids: list[int], query: str) ->
     assert owner.get(f"/calls?{query}").status_code in (200, 400)
 
 
-def test_calls_follow_by_keyset(
-    owner: Visitor, ids: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=3))
+def test_calls_follow_by_keyset(owner: Visitor, ids: list[int], using: Using) -> None:
+    using(page_size=3)
     page = owner.get("/calls?endpoint=").text
     assert listed(page) == ids[:3]
     older = re.search(r'href="(/calls\?[^"]*before=\d+[^"]*)"', page)
@@ -133,12 +130,10 @@ def test_webhooks_show_what_they_said_and_whether_they_were_verified(
     assert scene.find(code).order_ref in page
 
 
-def test_webhooks_follow_by_keyset(
-    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_webhooks_follow_by_keyset(owner: Visitor, scene: Scene, using: Using) -> None:
     for n in range(5):
         scene.webhook(None, f"body {n} end".encode())
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=3))
+    using(page_size=3)
     page = owner.get("/webhooks").text
     assert re.findall(r"body (\d) end", page) == ["4", "3", "2"]
     older = re.search(r'href="(/webhooks\?before=\d+)"', page)

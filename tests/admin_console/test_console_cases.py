@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from console_scenes import AGENT, Scene
@@ -12,8 +11,8 @@ from visitors import Visitor
 
 from admin_console import case_words
 from core import audit, cases, catalog, ledger, orders
-from core.base import config
 from core.orders import News
+from tests.support.settings import Using
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -440,9 +439,9 @@ def test_kinds_are_counted_and_filter_the_list(owner: Visitor, scene: Scene) -> 
 
 
 def test_many_cases_are_read_page_by_page(
-    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    owner: Visitor, scene: Scene, using: Using
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
+    using(page_size=2)
     ids = [scene.case("unknown_word", f"thing:{n}") for n in range(3)]
     first = owner.get("/cases").text
     assert f'id="case-{ids[1]}"' in first and f'id="case-{ids[2]}"' not in first

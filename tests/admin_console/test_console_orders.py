@@ -11,8 +11,9 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from core import ledger, orders, outbox
-from core.base import clock, config
+from core.base import clock
 from core.orders import News
+from tests.support.settings import Using
 
 
 def codes(html: str) -> list[str]:
@@ -135,13 +136,12 @@ def test_filters_stay_chosen(owner: Visitor, three: dict[str, str]) -> None:
 
 
 def test_pages_follow_by_keyset_with_the_filters_kept(
-    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    owner: Visitor, scene: Scene, using: Using
 ) -> None:
     made = [scene.order(number=f"+2332411100{n:02}") for n in range(5)]
     scene.order(slug="kofi")
-    from dataclasses import replace
 
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
+    using(page_size=2)
     seen: list[str] = []
     address: str | None = "/orders?store=ama"
     for _ in range(4):

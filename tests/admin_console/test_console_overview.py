@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,8 @@ from visitors import Visitor
 
 from admin_console import figures, floatplot
 from core import catalog, ledger, proof
-from core.base import clock, config
+from core.base import clock
+from tests.support.settings import Using
 
 
 def figure(html: str, label: str) -> str:
@@ -173,7 +173,7 @@ def test_a_charge_nobody_can_explain_says_that_buying_is_stopped_and_what_to_do(
 
 
 def test_orders_that_wait_for_float_are_counted_with_what_to_do(
-    owner: Visitor, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    owner: Visitor, scene: Scene, using: Using
 ) -> None:
     assert "for float" not in owner.get("/").text
     other = scene.order("queued", slug="kofi")
@@ -204,9 +204,7 @@ def test_orders_that_wait_for_float_are_counted_with_what_to_do(
     )
     scene.change_order(other, wait_reason="float")
     scene.balance(5_000)
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), float_reserve_pesewas=4_000)
-    )
+    using(float_reserve_pesewas=4_000)
     page = owner.get("/").text
     assert (
         "2 orders wait for float, the oldest in line since 00:00: GH₵\N{NO-BREAK SPACE}50.00"

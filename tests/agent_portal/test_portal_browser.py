@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 
 from core import catalog, ledger, orders, proof
 from core.audit import SYSTEM, Actor
-from core.base import config, money, tenancy
+from core.base import money, tenancy
+from tests.support.settings import Using
 
 pytestmark = pytest.mark.browser
 
@@ -516,11 +516,11 @@ def test_no_row_moves_when_one_above_it_is_pressed_and_goes(
     place: Any,
     in_store: Any,
     order_of: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
     width: int,
     height: int,
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=1))
+    using(undo_s=1)
     codes = [
         place(number=f"02411100{index:02}", gb=(1, 2, 5)[index % 3])
         for index in range(4)
@@ -641,10 +641,10 @@ def test_loading_the_results_of_a_selection_again_sends_nothing_again(
 
 
 def test_without_htmx_the_results_of_a_selection_are_not_sent_again(
-    open_page: Callable[..., Any], place: Any, monkeypatch: pytest.MonkeyPatch
+    open_page: Callable[..., Any], place: Any, using: Using
 ) -> None:
     """Such a page is loaded again by itself: that must ask for the queue, not press once more."""
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=5))
+    using(undo_s=5)
     place()
     page = open_page("ama", width=360, height=740)
     page.context.route(

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from visitors import Visitor
 
-from core.base import config, money
+from core.base import money
+from tests.support.settings import Using
 
 
 def numbers(html: str) -> list[str]:
@@ -31,8 +31,8 @@ def counts_of(html: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
+def small_pages(using: Using) -> None:
+    using(page_size=2)
 
 
 def test_a_row_says_number_bundle_price_and_profit(

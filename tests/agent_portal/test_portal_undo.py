@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -16,18 +15,19 @@ from visitors import Visitor
 
 from core import catalog, ledger, orders
 from core.audit import SYSTEM
-from core.base import clock, config, money, tenancy
+from core.base import clock, money, tenancy
 from core.base.db import db
 from core.catalog import Bundle
 from core.orders import pressing
 from core.orders.refusals import PRESS_AGAIN
+from tests.support.settings import Using
 
 HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def a_moment_to_undo(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=5))
+def a_moment_to_undo(app: Any, using: Using) -> None:
+    using(undo_s=5)
 
 
 def field(html: str, name: str) -> str:

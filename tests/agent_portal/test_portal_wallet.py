@@ -7,7 +7,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +16,9 @@ from visitors import Visitor
 
 from core import ledger, proof
 from core.audit import SYSTEM
-from core.base import config, money, tenancy
+from core.base import money, tenancy
+from tests.support import settings
+from tests.support.settings import Using
 
 
 def lines_of(html: str) -> list[tuple[str, str]]:
@@ -87,12 +88,10 @@ def test_only_ones_own_lines(ama_agent: Visitor, fund: Any, place: Any) -> None:
     assert "for kofi alone" not in ama_agent.get("/wallet.csv").text
 
 
-def test_pages_follow_each_other(
-    ama_agent: Visitor, fund: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_follow_each_other(ama_agent: Visitor, fund: Any, using: Using) -> None:
     for index in range(4):
         fund(100 + index, f"note {index}")
-    monkeypatch.setattr(config, "_current", replace(config.current(), page_size=2))
+    using(page_size=2)
     seen, path = [], "/wallet"
     for _ in range(3):
         page = ama_agent.get(path).text
@@ -169,10 +168,7 @@ class TestProof:
     ) -> None:
         # and one is due at once: a log-in ends before an hourly one could be overdue
         prove()
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(
-                config, "_current", replace(config.current(), proof_every_s=0)
-            )
+        with settings.using(proof_every_s=0):
             assert "the next proof is overdue" in ama_agent.get("/wallet").text
 
     def test_a_failed_one_says_so_and_tells_nothing_of_others(

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -278,11 +277,11 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
 
 
 def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
-    look, everywhere, monkeypatch, postgres
+    look, everywhere, using, postgres
 ):
     """A balance read before a purchase has no line yet, and no row of its own: the wallet's lock
     shows it."""
-    monkeypatch.setattr(config, "_current", replace(config.current(), silent_s=1))
+    using(silent_s=1)
     everywhere(lambda: call("products", 200, ago_s=900))
     with psycopg.connect(postgres["app"], autocommit=True) as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (Lock.WALLET,))
@@ -345,13 +344,11 @@ def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
     assert look() == availability.Now()
 
 
-def test_the_supplier_s_lower_word_and_the_reserve_count(look, everywhere, monkeypatch):
+def test_the_supplier_s_lower_word_and_the_reserve_count(look, everywhere, using):
     everywhere(lambda: reconcile.note_balance(1_000))
     found = everywhere(bundles)
     assert ("mtn", 2) not in short(look(), found) and ("mtn", 5) in short(look(), found)
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), float_reserve_pesewas=400)
-    )
+    using(float_reserve_pesewas=400)
     assert ("mtn", 2) in short(look(), found) and ("mtn", 1) not in short(look(), found)
 
 

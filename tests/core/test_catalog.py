@@ -18,6 +18,7 @@ from core.audit import Actor
 from core.base import config, tenancy
 from core.base.db import db
 from core.catalog import Bundle, StoreBundle
+from tests.support.settings import Using
 
 AMA = Actor("agent", "Ama")
 OWNER = Actor("owner", "Owner")
@@ -149,8 +150,8 @@ def test_a_new_bundle_gets_a_price_in_every_store(ama: int, kofi_id: int) -> Non
 
 
 @pytest.fixture
-def no_markup(context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), agent_price_bp=0))
+def no_markup(context: Flask, using: Using) -> None:
+    using(agent_price_bp=0)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,11 +13,12 @@ from sqlalchemy import text
 
 from core import ledger, orders
 from core.audit import Actor
-from core.base import clock, config, tenancy
+from core.base import clock, tenancy
 from core.base.db import db, transaction
 from core.clock_changes import Watch
 from core.orders import Order
 from fulfilment import relay
+from tests.support.settings import Using
 
 AMA = Actor("agent", "Ama")
 DAY_S = 86_400
@@ -88,10 +88,10 @@ def test_a_round_is_bounded_and_takes_the_oldest(
     ama: int,
     place: Callable[..., Order],
     jump: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
     placed = [place() for _ in range(5)]
-    monkeypatch.setattr(config, "_current", replace(config.current(), relay_batch=3))
+    using(relay_batch=3)
     jump(DAY_S + 5)
     assert expire() == 3
     assert [state_of(order) for order in placed] == ["expired"] * 3 + ["pending"] * 2
@@ -102,13 +102,9 @@ def test_the_day_is_a_setting_and_a_machines_duration(
     ama: int,
     place: Callable[..., Order],
     jump: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
-    monkeypatch.setattr(
-        config,
-        "_current",
-        replace(config.current(), pending_expires_s=600, time_scale=10.0),
-    )
+    using(pending_expires_s=600, time_scale=10.0)
     place()
     jump(59)
     assert expire() == 0

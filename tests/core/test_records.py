@@ -27,11 +27,12 @@ from core import (
 )
 from core.accounts import users
 from core.audit import SYSTEM, Actor
-from core.base import clock, config, tenancy
+from core.base import clock, tenancy
 from core.base.db import STORE, db, transaction
 from core.catalog import Bundle
 from core.orders import Order
 from core.supplier import supply, webhook_events
+from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
 
@@ -428,11 +429,10 @@ def test_a_day_begins_at_midnight_in_accra(context: Flask) -> None:
 
 
 def test_the_scale_divides_durations_and_nothing_else(
-    context: Flask, monkeypatch: pytest.MonkeyPatch
+    context: Flask, using: Using
 ) -> None:
-    from dataclasses import replace
 
-    monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=60.0))
+    using(time_scale=60.0)
     assert clock.seconds(300) == 5
     assert 4.9 < (clock.after(300) - clock.now()).total_seconds() <= 5
     for _ in range(50):

@@ -19,12 +19,13 @@ from seed import WEBHOOK_TOKEN
 from visitors import Visitor
 
 from core import catalog
-from core.base import config, tenancy
+from core.base import tenancy
 from core.base.config import Config
 from core.supplier import webhook_events
 from devkit import daemons
 from edge import bodies, hosts
 from http_server import Head, Refusal
+from tests.support.settings import Using
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = f"/datamart/{WEBHOOK_TOKEN}"
@@ -132,7 +133,7 @@ def test_the_table_of_limits(
 
 
 def test_the_front_asks_the_same_table_by_host_and_path(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
+    app: Flask, using: Using
 ) -> None:
     def head(host: str, path: str, *more: tuple[bytes, bytes]) -> Head:
         return Head(
@@ -153,8 +154,7 @@ def test_the_front_asks_the_same_table_by_host_and_path(
     other = (b"x-forwarded-host", b"hooks.localhost")
     with pytest.raises(Refusal):
         bodies.judge(head("ama.localhost", "/paystack", other))
-    believing = dataclasses.replace(config.current(), proxy_hops=1, proxy_host=True)
-    monkeypatch.setattr(config, "_current", believing)
+    using(proxy_hops=1, proxy_host=True)
     assert bodies.judge(head("127.0.0.1", "/paystack", other)).bytes_most == 262_144
 
 
@@ -364,10 +364,8 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
     ],
 )
 def test_what_the_front_refuses_is_logged_with_the_address_that_counts(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, hops: int, told: list[bytes], key: str
+    app: Flask, using: Using, hops: int, told: list[bytes], key: str
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", dataclasses.replace(config.current(), proxy_hops=hops)
-    )
+    using(proxy_hops=hops)
     headers = [(b"x-forwarded-for", value) for value in told]
     assert app.extensions["http_server"].address(headers, "203.0.113.7") == key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import gzip
 import re
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from flask import Flask, session
 from visitors import Visitor
 from werkzeug.test import TestResponse
 
-from core.base import config as settings
 from core.base.config import Config
 from edge import tokens
+from tests.support.settings import using
 
 GZIP = {"Accept-Encoding": "gzip, deflate"}
 OWN = {**GZIP, "Sec-Fetch-Site": "same-origin"}
@@ -173,16 +172,13 @@ def test_a_token_ages_and_an_earlier_key_still_reads_it(
     app: Flask,
     config: Config,
     jump: Callable[[float], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old, new = "o" * 40, "n" * 40
 
     def ask(made: str = "", **changes: str) -> str:
         """A token, or whether `made` fits, under these settings."""
-        monkeypatch.setattr(
-            settings, "_current", dataclasses.replace(config, **changes)
-        )
-        with app.test_request_context("/", method="POST", data={tokens.FIELD: made}):
+        form = {tokens.FIELD: made}
+        with using(**changes), app.test_request_context("/", method="POST", data=form):
             session["csrf_token"] = "secret"
             return ("fits" if tokens.fits() else "no") if made else tokens.token()
 

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from core.base.db import db, transaction
 from core.orders import Order
 from core.orders.selecting import IN_THE_WAY
 from edge.errors import BUSY, WORDS
+from tests.support.settings import Using
 
 HOLDER = Path(__file__).with_name("lock_holder.py")
 WALLET = "SELECT 1 FROM accounts WHERE name = 'wallet' AND store_id = {} FOR UPDATE"
@@ -223,11 +223,9 @@ def test_no_try_begins_when_patience_is_over(
     customer: Visitor,
     page: Callable[..., None],
     said: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), db_patience_s=0.3)
-    )
+    using(db_patience_s=0.3)
 
     def loses_late() -> str:
         code = (

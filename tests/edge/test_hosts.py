@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 from flask import Flask, url_for
 
-from core.base import config as settings
 from core.base.config import Config, ConfigError
 from edge.hosts import (
     BARE,
@@ -23,6 +22,7 @@ from edge.hosts import (
     place_of,
 )
 from edge.security import UnknownProxy
+from tests.support.settings import Using
 
 PLACES = [
     ("ama.localhost", Place(STORE, "ama")),
@@ -351,9 +351,9 @@ def test_public_addresses_come_from_the_settings(
     label: str,
     changes: dict[str, object],
     address: str,
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
     from edge import hosts
 
-    monkeypatch.setattr(settings, "_current", dataclasses.replace(config, **changes))
+    using(**changes)
     assert hosts.address(label) == address

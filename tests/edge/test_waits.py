@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -25,16 +24,15 @@ from core.base.db import db, lock_limit_ms
 from edge import hosts, waits
 from edge.errors import BUSY
 from edge.limits import _endpoint
+from tests.support.settings import Using
 
 SLACK_S = 0.8
 
 
 @pytest.fixture(autouse=True)
-def four_threads(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def four_threads(app: Flask, using: Using) -> None:
     """As in a process of the web server."""
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), lock_crowd=Config.lock_crowd)
-    )
+    using(lock_crowd=Config.lock_crowd)
 
 
 @pytest.fixture
@@ -225,11 +223,9 @@ def test_a_webhook_has_its_answer_before_its_sender_hangs_up(
 
 
 def test_the_figures_do_not_wait_longer_than_a_page(
-    app: Flask, held: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+    app: Flask, held: Callable[[str], Any], using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), metrics_token="t" * 22)
-    )
+    using(metrics_token="t" * 22)
     headers = {"Authorization": "Bearer " + "t" * 22}
     with held("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"):
         began = time.monotonic()

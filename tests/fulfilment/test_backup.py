@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,9 +17,10 @@ from click.testing import Result
 from desk import Desk
 from flask import Flask
 
-from core.base import config, signed
+from core.base import signed
 from devkit.servers import Database
 from operations import backup, restored
+from tests.support.settings import Using
 
 Command = Callable[..., Result]
 
@@ -249,11 +249,9 @@ def test_half_a_backup_restores_nothing(
 
 
 def test_without_the_owners_address_neither_runs(
-    app: Flask, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Flask, command: Command, tmp_path: Path, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), database_admin_url="")
-    )
+    using(database_admin_url="")
     (tmp_path / "a.dump").touch()
     for words in (("backup", tmp_path / "b.dump"), ("restore", tmp_path / "a.dump")):
         said = command(app, *words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 import tables_owner
@@ -21,14 +20,15 @@ from core.orders import Order
 from core.supplier import supply
 from integrations.ports import BulkResult, PurchaseRequest
 from integrations.sandbox import charges
+from tests.support.settings import Using
 
 AGENT = 470
 COST = 460
 
 
 @pytest.fixture(autouse=True)
-def auto(app: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
+def auto(app: object, using: Using) -> None:
+    using(bulk="auto")
 
 
 @pytest.fixture
@@ -138,9 +138,9 @@ def test_orders_go_one_by_one(
 
 
 def test_it_is_off_unless_it_is_switched_on(
-    desk: Desk, envelopes: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, envelopes: list[list[str]], using: Using
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), bulk="off"))
+    using(bulk="off")
     made = released(desk, 12)
     scarce(5)
     work_one(desk, made[0])

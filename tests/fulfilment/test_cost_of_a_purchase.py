@@ -4,7 +4,6 @@ nowhere else."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from counting import Cost, counted
@@ -17,6 +16,7 @@ from core.base import clock, config, tenancy
 from core.orders import Order
 from fulfilment import jobs
 from integrations.sandbox.store import DEFAULT_SECRET
+from tests.support.settings import Using
 
 LIMITS = {
     # step: statements, commits, reads of the order
@@ -85,11 +85,11 @@ class Road:
 
 
 @pytest.fixture
-def road(desk: Desk, app: Flask, monkeypatch: pytest.MonkeyPatch) -> Road:
+def road(desk: Desk, app: Flask, using: Using) -> Road:
     """After a first purchase: what is made once, such as the row of the supplier link, is there."""
     desk.release()
     desk.work(2)
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=5))
+    using(undo_s=5)
     return Road(desk, Hook(app))
 
 

@@ -4,7 +4,6 @@ charge file."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from desk import Desk
@@ -15,6 +14,7 @@ from core.base import config, tenancy
 from core.supplier import supply
 from fulfilment.buying import purchase
 from integrations.sandbox.store import STRANGER_REFERENCE
+from tests.support.settings import Using
 
 COST, AGENT = 460, 470
 
@@ -480,12 +480,11 @@ def test_a_second_resend_needs_a_person(make_desk: Callable[..., Desk]) -> None:
 
 
 def test_a_supplier_that_tells_repeats_is_not_asked_for_ever(
-    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+    make_desk: Callable[..., Desk], using: Using
 ) -> None:
     # A reference it does not know and yet refuses as taken was sent again every six minutes,
     # without an end.
-    settings = replace(config.current(), supplier_dedupes=True)
-    monkeypatch.setattr(config, "_current", settings)
+    settings = using(supplier_dedupes=True)
     desk = make_desk(dedupe=True)
     desk.plan("http_500_before", times=20)
     order = desk.release()

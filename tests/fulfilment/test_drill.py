@@ -34,6 +34,7 @@ from devkit.servers import Database
 from fulfilment import jobs
 from integrations.sandbox import charges, processing, sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
+from tests.support.settings import Using
 
 ROOT = Path(__file__).parents[2]
 SCALE = 10
@@ -42,10 +43,8 @@ FLOWS_S = 100
 
 
 @pytest.fixture
-def desk(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), rate_calls=100_000)
-    )
+def desk(make_desk: Callable[..., Desk], using: Using) -> Desk:
+    using(rate_calls=100_000)
     return make_desk(dedupe=False, webhooks=False, rate_limit=100_000)
 
 

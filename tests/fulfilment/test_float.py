@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -38,6 +37,7 @@ from integrations.ports import (
 )
 from integrations.sandbox import faults
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, move_money
+from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
 COST, AGENT, TWO_GB = 460, 470, 900
@@ -174,9 +174,9 @@ def test_a_balance_told_with_a_purchase_that_does_not_fit_is_a_break_like_any_ot
 
 
 def test_the_lines_of_an_envelope_are_judged_once_after_the_last_of_them(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, using: Using
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
+    using(bulk="auto")
     made = [desk.release(("ama", "kofi")[n % 2]) for n in range(10)]
     with tenancy.across_stores(), transaction():
         supply.locked_state().purchase_calls = [clock.now()] * (
@@ -349,10 +349,8 @@ def test_a_charge_found_while_an_order_waits_for_the_wallet_stops_that_order_too
 
 
 @pytest.fixture
-def reserve(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    return lambda pesewas: monkeypatch.setattr(
-        config, "_current", replace(config.current(), float_reserve_pesewas=pesewas)
-    )
+def reserve(app: Flask, using: Using) -> Callable[[int], None]:
+    return lambda pesewas: using(float_reserve_pesewas=pesewas)
 
 
 def test_no_purchase_touches_the_reserve_and_the_first_to_wait_is_logged(
@@ -915,9 +913,9 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
 
 
 def test_an_envelope_under_another_reference_is_a_case_of_each_line(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, using: Using
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
+    using(bulk="auto")
     made = [desk.release() for _ in range(10)]
     with tenancy.across_stores(), transaction():
         supply.locked_state().purchase_calls = [clock.now()] * (

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
+from tests.support.settings import Using
 
 SCALE = 4
 WITHIN_S = 20 / SCALE
@@ -59,7 +59,9 @@ class Gate:
 
 
 @pytest.fixture
-def gate(desk: Desk, monkeypatch: pytest.MonkeyPatch, valkey: str) -> Iterator[Gate]:
+def gate(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, using: Using, valkey: str
+) -> Iterator[Gate]:
     """A fresh Valkey, no worker at all, a supplier behind a gate."""
     made = Gate(desk)
     serving = threading.Thread(
@@ -75,7 +77,7 @@ def gate(desk: Desk, monkeypatch: pytest.MonkeyPatch, valkey: str) -> Iterator[G
         scale=clock.seconds,
     )
     monkeypatch.setitem(desk.app.extensions, "supplier", client)
-    monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=SCALE))
+    using(time_scale=SCALE)
     monkeypatch.setattr(watching, "keep_look", relay.look)
     monkeypatch.setattr(watching, "_looked_until", 0.0)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)

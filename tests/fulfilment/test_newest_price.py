@@ -4,7 +4,6 @@ the real worker."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from core.catalog import Bundle, SupplierOffer
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.supplier import supply
+from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
 OLD = {"product_code": "YELLOW_1GB", "drop": True}
@@ -417,9 +417,9 @@ def test_a_charge_found_by_look_up_counts_and_one_from_before_the_list_does_not(
 
 
 def test_a_charge_told_in_a_bulk_counts(
-    make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+    make_desk: Callable[..., Desk], using: Using
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), bulk="auto"))
+    using(bulk="auto")
     lists = Lists(make_desk())
     made = [lists.desk.release(("ama", "kofi")[place % 2]) for place in range(11)]
     # few calls are left: many orders go in one

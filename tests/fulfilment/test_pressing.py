@@ -4,7 +4,6 @@ not at all."""
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,14 +18,15 @@ from core.base import config, tenancy
 from core.base.db import db
 from core.orders import Order
 from fulfilment import jobs
+from tests.support.settings import Using
 
 AMA, KOFI = Actor("agent", "Ama"), Actor("agent", "Kojo")
 UNDO_S, AGENT = 5, 470
 
 
 @pytest.fixture(autouse=True)
-def a_moment_to_undo(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=UNDO_S))
+def a_moment_to_undo(app: Flask, using: Using) -> None:
+    using(undo_s=UNDO_S)
 
 
 def press(
@@ -81,8 +81,8 @@ def test_it_waits_without_touching_the_books_and_then_goes_as_that_person_s_pres
     assert desk.wallet() == (WALLET_PESEWAS - AGENT, AGENT)
 
 
-def test_zero_sends_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), undo_s=0))
+def test_zero_sends_at_once(desk: Desk, using: Using) -> None:
+    using(undo_s=0)
     assert press(desk).state == "queued"
 
 

@@ -11,7 +11,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
 from desk import Desk
@@ -19,7 +18,7 @@ from flask import Flask
 from redis import Redis
 
 from core import outbox
-from core.base import clock, config
+from core.base import clock
 from core.supplier import supply
 from fulfilment import relay
 from fulfilment.buying import call_log, supplier_link
@@ -27,6 +26,7 @@ from integrations.datamart.client import DataMart
 from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET
 from operations import worker
+from tests.support.settings import Using
 
 
 @pytest.fixture(autouse=True)
@@ -111,12 +111,13 @@ def test_a_jobs_time_limit_inside_a_hanging_purchase_leaves_it_unknown_and_never
     valkey: str,
     held: str,
     monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
     """120 s at a sixtieth: RQ's alarm strikes inside the read of an answer that does not come."""
     supplier_at(served)
     order = desk.release()
     desk.plan(held, seconds=30)
-    monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=60))
+    using(time_scale=60)
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     with Redis.from_url(valkey) as connection:
         connection.flushall()

@@ -4,7 +4,6 @@ found after a refund."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from desk import Desk
@@ -12,11 +11,12 @@ from seed import WALLET_PESEWAS
 from sqlalchemy import select
 
 from core import audit, cases, outbox, settling
-from core.base import clock, config, tenancy
+from core.base import clock, tenancy
 from core.base.db import db
 from core.orders import Order
 from fulfilment.buying import schedule
 from integrations.ports import NoAnswer
+from tests.support.settings import Using
 
 ESI = audit.Actor("owner", "Esi")
 COST, AGENT = 460, 470
@@ -223,11 +223,9 @@ def test_what_the_supplier_may_have_is_watched_after_its_money_went_back(
     ],
 )
 def test_when_a_person_is_asked_is_a_setting(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str, setting: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, using: Using, kind: str, setting: str
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), **{setting: 7_200})
-    )
+    using(**{setting: 7_200})
     order = desk.release()
     if kind == "unknown_too_long":
         monkeypatch.setattr(desk.client, "submit", lambda _r: unclear())

@@ -15,7 +15,6 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +25,7 @@ from core.base import clock, config
 from operations import supervise
 from operations.supervise import Child
 from operations.worker import BUSY_VARIABLE
+from tests.support.settings import Using
 
 SLEEPER = ["sleep", "120"]
 DEAF = [
@@ -264,9 +264,12 @@ def test_the_relay_has_no_mark_and_is_never_taken_for_hung(
 
 
 def test_a_child_deaf_to_term_is_killed_when_a_job_s_time_is_over(
-    children: Callable[..., Child], app: Flask, monkeypatch: pytest.MonkeyPatch
+    children: Callable[..., Child],
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
-    monkeypatch.setattr(config, "_current", replace(config.current(), job_timeout_s=0))
+    using(job_timeout_s=0)
     monkeypatch.setattr(supervise, "_STOP_EXTRA_S", 0.3)
     deaf, never_started = children(DEAF), children(SLEEPER)
     deaf.process = subprocess.Popen(DEAF, stdout=subprocess.PIPE)

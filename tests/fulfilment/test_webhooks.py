@@ -8,7 +8,6 @@ import io
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from core.base.db import db
 from core.orders import Order
 from core.supplier import webhook_events
 from integrations.datamart.client import DataMart
+from tests.support.settings import Using
 
 PATH = f"/datamart/{WEBHOOK_TOKEN}"
 
@@ -194,11 +194,9 @@ def stored() -> list[webhook_events.WebhookEvent]:
 
 
 def test_of_events_that_name_no_order_the_first_of_an_hour_are_kept_and_the_rest_counted(
-    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, hook: Hook, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), strangers_kept_in_hour=3)
-    )
+    using(strangers_kept_in_hour=3)
     order = processing(desk)
     for n in range(7):
         assert hook.post(update(f"MK-{n}", "sent")) == 204
@@ -217,22 +215,18 @@ def test_of_events_that_name_no_order_the_first_of_an_hour_are_kept_and_the_rest
 
 
 def test_the_bodies_of_events_that_name_no_order_are_bounded_together(
-    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, hook: Hook, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), stranger_bytes_in_hour=100_000)
-    )
+    using(stranger_bytes_in_hour=100_000)
     for n in range(5):
         assert hook.post(b"%d" % n * 40_000) == 204
     assert len(stored()) == 2
 
 
 def test_a_flood_about_one_order_is_kept_up_to_a_limit_and_rings_beyond_it(
-    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, hook: Hook, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), webhooks_kept_of_order=3)
-    )
+    using(webhooks_kept_of_order=3)
     order = processing(desk)
     for n in range(6):
         assert hook.post(update(order.order_ref, "pending", n=n)) == 204
@@ -244,11 +238,9 @@ def test_a_flood_about_one_order_is_kept_up_to_a_limit_and_rings_beyond_it(
 
 
 def test_signed_news_is_kept_also_when_a_flood_has_used_up_the_room(
-    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, hook: Hook, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), webhooks_kept_of_order=3)
-    )
+    using(webhooks_kept_of_order=3)
     order = processing(desk)
     for n in range(6):
         assert hook.post(update(order.order_ref, "pending", n=n)) == 204
@@ -349,11 +341,9 @@ def test_an_event_seen_before_rings_nobody_also_when_its_look_is_over(
 
 
 def test_the_limit_of_a_webhook_is_its_own_setting(
-    desk: Desk, hook: Hook, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, hook: Hook, using: Using
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), webhook_bytes=100)
-    )
+    using(webhook_bytes=100)
     assert hook.post(b"x" * 100) == 204
     assert hook.post(b"x" * 101) == 413
 

@@ -15,6 +15,7 @@ from tests.proofs import sim_database
 from tests.proofs.crash_road import Road
 from tests.proofs.sim_database import Database
 from tests.proofs.stage import Stage
+from tests.support.settings import Using
 
 SCALE = 5.0
 """Minutes become twelve seconds. Faster, and a machine of two cores is what limits, not what the
@@ -27,9 +28,10 @@ def road(
     tmp_path: Path,
     postgres: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> Iterator[Road]:
     with app.app_context():
-        made = Road(app, tmp_path, postgres["super"], monkeypatch)
+        made = Road(app, tmp_path, postgres["super"], monkeypatch, using)
         yield made
         made.close()
 

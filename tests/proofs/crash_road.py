@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ from integrations.sandbox.store import (
     SECOND_ID,
     Store,
 )
+from tests.support.settings import Using
 
 AGENT, LOOKS = 470, 60
 
@@ -81,6 +82,7 @@ class Road:
         folder: Path,
         superuser_url: str,
         monkeypatch: pytest.MonkeyPatch,
+        using: Using,
     ) -> None:
         self._passed_s = 0.0
         monkeypatch.setattr(clock, "offset_source", lambda: self._passed_s)
@@ -89,7 +91,7 @@ class Road:
             "steady_source",
             lambda: time.clock_gettime(time.CLOCK_BOOTTIME) + self._passed_s,
         )
-        self._monkeypatch = monkeypatch
+        self._using = using
         self.store = Store(
             folder / "supplier.db", wallet_pesewas=10_000 * FLOAT_PESEWAS
         )
@@ -135,8 +137,7 @@ class Road:
         with tenancy.across_stores():
             assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
         if answer.lines > 1:  # calls scarcer than orders: then one call buys them all
-            settings = replace(config.current(), bulk="auto", bulk_lines=answer.lines)
-            self._monkeypatch.setattr(config, "_current", settings)
+            settings = self._using(bulk="auto", bulk_lines=answer.lines)
             for _ in range(settings.rate_calls - answer.lines + 1):
                 assert supply.take_call("purchase") == 0.0
         self.superuser.execute(

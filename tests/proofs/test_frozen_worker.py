@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from core.orders import Order
 from tests.proofs import crash_points
 from tests.proofs.crash_points import Point
 from tests.proofs.crash_road import Answer, Road
+from tests.support.settings import Using
 
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"
 SCALE = 300.0
@@ -32,11 +32,11 @@ ACCEPTED = Answer("accepted")
 
 
 @pytest.fixture
-def points(road: Road, monkeypatch: pytest.MonkeyPatch) -> list[Point]:
+def points(road: Road, using: Using) -> list[Point]:
     """Where to freeze: from the moment the claim's time begins to the look at the clock right
     before the call."""
     road.prepare(ACCEPTED)
-    monkeypatch.setattr(config, "_current", replace(config.current(), time_scale=SCALE))
+    using(time_scale=SCALE)
     listed = crash_points.points_of(db.engine, road.start(ACCEPTED)[1])
     claiming = [
         number

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from core import orders
 from core.audit import SYSTEM
 from core.base import config, phones, tenancy
 from storefront import device
+from tests.support.settings import Using
 
 
 def many(shop: Shop, bundle_id: int, count: int) -> list[str]:
@@ -92,11 +92,9 @@ def test_browsers_that_keep_no_device_cookie_are_counted_by_address(
     app: Flask,
     shop: Callable[..., Shop],
     bundle: Callable[..., int],
-    monkeypatch: pytest.MonkeyPatch,
+    using: Using,
 ) -> None:
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), orders_open_per_address=7)
-    )
+    using(orders_open_per_address=7)
 
     def press() -> int:
         customer = shop("ama")  # a new one each time: what it was given before is gone

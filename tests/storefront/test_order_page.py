@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from html import unescape
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ from store_customers import OTHER_NUMBER, fields, parse_clean, plain, set_order
 
 from core import orders
 from core.audit import Actor
-from core.base import clock, config, tenancy
+from core.base import clock, tenancy
 from storefront import device
 
 AGENT = Actor("agent", "Ama")
@@ -52,11 +51,9 @@ def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bund
 
 
 def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(
-    app, shop, bundle, change_store, monkeypatch
+    app, shop, bundle, change_store, using
 ):
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), orders_open_per_device=30)
-    )
+    using(orders_open_per_device=30)
     customer = shop("ama")
     customer.order(bundle())
     response = customer.post("/orders", fields(customer.review(bundle("at")).text))

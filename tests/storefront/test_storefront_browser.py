@@ -8,7 +8,6 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from werkzeug.serving import make_server
 from core import catalog, orders
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
+from tests.support.settings import Using
 
 CHROMIUM = (
     shutil.which("chromium")
@@ -607,11 +607,9 @@ def test_the_whole_purchase_stays_under_thirty_kilobytes(phone, address):
 
 @pytest.mark.parametrize("script", [True, False])
 def test_too_many_open_orders_name_a_wait_and_the_same_button_works_after_it(
-    app, phone, jump, monkeypatch: pytest.MonkeyPatch, script: bool
+    app, phone, jump, using: Using, script: bool
 ):
-    monkeypatch.setattr(
-        config, "_current", replace(config.current(), orders_open_per_device=1)
-    )
+    using(orders_open_per_device=1)
     page = phone(java_script_enabled=script).new_page()
     buy(page)
     page.goto("/")
