@@ -18,17 +18,30 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
 from admin_console.auth import needs
+from admin_console.words import detail_lines
 from core import cases, ledger, orders
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
 from core.base.text_input import one_line, row_id
-from core.orders import Order
+from core.orders import Moment, Order, OrderEvent
 from core.supplier import supply, webhook_events
 
 SEARCHED = 500
 """A search looks through its newest so many matches; the filters then pick from these."""
 STUCK = "stuck"
+ICONS = {
+    "placed": "waiting",
+    "wait": "waiting",
+    "unknown": "waiting",
+    "case": "waiting",
+    "completed": "done",
+    "settled": "done",
+    "failed": "stopped",
+    "refunded": "stopped",
+    "cancelled": "stopped",
+}
+"""The dot of a line by its kind; others are *moving*."""
 DAYS = {"today": "Ordered today", "ended": "Ended today"}
 
 
@@ -150,6 +163,12 @@ def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]
     return db.session.scalars(query).all()
 
 
+def _moment(event: OrderEvent) -> Moment:
+    icon = ICONS.get(event.kind, "moving")
+    told = detail_lines(event.detail) if event.detail else []
+    return Moment(event.at, event.who_name, event.text, icon, told)
+
+
 def _whole(order: Order) -> dict[str, Any]:
     """Everything we know of one order, from every log."""
     shop = figures.store_names()[order.store_id]
@@ -158,7 +177,7 @@ def _whole(order: Order) -> dict[str, Any]:
         "shop": shop,
         "words": _words(order),
         "customer_words": orders.customer_words(order, shop),
-        "events": orders.timeline(order),
+        "moments": [_moment(event) for event in orders.timeline(order)],
         "calls": supply.calls(search=order.order_ref),
         "webhooks": webhook_events.of_order(order.order_ref),
         "postings": ledger.postings_of(order.id),

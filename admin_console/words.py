@@ -107,7 +107,6 @@ def actor_word(kind: str) -> str:
     return ACTORS.get(kind, plain(kind))
 
 
-@bp.app_template_filter("detail_lines")
 def detail_lines(told: dict[str, Any]) -> list[str]:
     """Everything an event of an order carries, a line each."""
     return [

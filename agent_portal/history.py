@@ -7,14 +7,12 @@ charges the platform.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from core import ledger, orders
 from core.base import money
 from core.ledger import Posting
-from core.orders import Order, OrderEvent
+from core.orders import Moment, Order, OrderEvent
 
 MONEY_OF = {
     "queued": "hold",
@@ -29,17 +27,6 @@ MONEY_TEXT = {
     "release": "{} back in your wallet.",
 }
 WAITING = frozenset({"wait", "unknown", "absent", "case"})
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One line: when, who, what in words, the colour of its dot, and folded detail."""
-
-    at: datetime
-    who: str
-    text: str
-    icon: str = ""
-    detail: str = ""
 
 
 def of(order: Order) -> list[Moment]:

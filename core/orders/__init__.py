@@ -114,7 +114,7 @@ from core.orders.states import (
     State,
 )
 from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
-from core.orders.timeline import timeline
+from core.orders.timeline import Moment, timeline
 from core.orders.waiting import (
     due_turns,
     let_older_go_first,
@@ -143,6 +143,7 @@ __all__ = [
     "Forgotten",
     "InsufficientWallet",
     "LossNotAccepted",
+    "Moment",
     "NetworkPaused",
     "News",
     "NoSuchOrder",

@@ -3,6 +3,8 @@ only."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,6 +14,17 @@ from core.audit import WORKER, Actor
 from core.base import clock, phones
 from core.base.db import db
 from core.orders.model import Order, OrderEvent
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A line as a page shows it: when, who, what in words, the colour of its dot, folded detail."""
+
+    at: datetime
+    who: str
+    text: str
+    icon: str = ""
+    detail: str | list[str] = ""
 
 
 def log(
