@@ -38,14 +38,14 @@ others."""
 
 @dataclass(frozen=True)
 class Progress:
-    """One press of a button. `every` is how often the page asks again; None when there is nothing
-    more to learn."""
+    """One press of a button. `every_ms` is how often the page asks again; None when there is
+    nothing more to learn."""
 
     row_id: int
     step: Step
     sentence: str
     asked_at: datetime
-    every: str | None
+    every_ms: int | None
 
 
 def of_request() -> Progress | None:
@@ -68,8 +68,8 @@ def of_row(row: outbox.OutboxRow) -> Progress:
         )
         return Progress(row.id, "given_up", sentence, row.created_at, None)
     if age_s > clock.seconds(SLOW_S):
-        return Progress(row.id, "slow", slow, row.created_at, "5s")
-    return Progress(row.id, "waiting", waiting, row.created_at, "2s")
+        return Progress(row.id, "slow", slow, row.created_at, 5_000)
+    return Progress(row.id, "waiting", waiting, row.created_at, 2_000)
 
 
 def nothing_new(progress: Progress) -> bool:

@@ -115,11 +115,11 @@
     else setTimeout(late, 1000);
   }
   if (every) setTimeout(late, 1000);
-  d.addEventListener('htmx:before:request', function (event) {
+  d.addEventListener('htmx-before-request', function (event) {
     asked = Date.now();
     if (d.hidden) event.preventDefault();
   });
-  d.addEventListener('htmx:after:swap', function () {
+  d.addEventListener('htmx-after-swap', function () {
     var label = $('label');
     if (!label || !news || label.dataset.news === news.dataset.last) return;
     news.dataset.last = news.textContent = label.dataset.news;

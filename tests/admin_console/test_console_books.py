@@ -164,7 +164,7 @@ def test_the_button_leaves_a_request_whose_result_shows_by_itself(
     page = owner.get(answer.headers["Location"]).text
     assert "Proving the books." in page
     assert '<noscript><meta http-equiv="refresh"' in page, "it works without scripts"
-    poll = re.search(r'data-hx-get="([^"]+)" data-hx-trigger="every 2s"', page)
+    poll = re.search(r'data-hx-get="([^"]+)" data-hx-trigger="every 2000ms"', page)
     assert poll
     path = poll[1].replace("&amp;", "&")
     assert owner.get(path).status_code == 204

@@ -394,7 +394,7 @@ def test_refresh_leaves_one_request_however_often_it_is_pressed(
 
 def poll_of(html: str) -> str | None:
     found = re.search(
-        r'data-hx-get="([^"]+)" data-hx-trigger="every \d+s" data-hx-swap="outerHTML"',
+        r'data-hx-get="([^"]+)" data-hx-trigger="every \d+ms" data-hx-swap="outerHTML"',
         html,
     )
     return found[1].replace("&amp;", "&") if found else None

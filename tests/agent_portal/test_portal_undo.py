@@ -68,7 +68,7 @@ def test_in_the_row_the_press_and_its_undo_come_back_as_rows(
     assert (
         pressed.status_code == 200
         and "Goes in" in pressed.text
-        and 'data-hx-trigger="load delay:7s"' in pressed.text
+        and 'data-hx-trigger="load delay:7000ms"' in pressed.text
     )
     mark = field(pressed.text, "press")
     undone = ama_agent.post(f"/orders/{code}/undo?row=1", {"press": mark}, headers=HTMX)
@@ -465,7 +465,7 @@ def test_results_count_down_and_then_say_how_each_stands(
     assert all(re.search(r"Goes in +5 +s", said) for said in listed(page).values()), (
         listed(page)
     )
-    assert 'data-hx-trigger="every 10000ms, load delay:7s"' in page
+    assert 'data-hx-trigger="every 10000ms, load delay:7000ms"' in page
     question = unescape(re.search(r'data-hx-get="(/orders/rows[^"]+)"', page)[1])
     assert ama_agent.get(question).status_code == 204
     mtn("paused")

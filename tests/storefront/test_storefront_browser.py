@@ -240,7 +240,7 @@ def test_polling_survives_a_server_that_stumbles_and_a_hidden_tab_asks_nothing(
         expect(page.locator("#label")).to_have_text("Pending")
     complete(app, code)
     expect(page.locator("#label")).to_have_text("Completed")
-    asks = "document.dispatchEvent(new CustomEvent('htmx:before:request', {cancelable: true}))"
+    asks = "document.dispatchEvent(new CustomEvent('htmx-before-request', {cancelable: true}))"
     assert page.evaluate(asks) is True
     page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
     assert page.evaluate(asks) is False
