@@ -40,6 +40,7 @@ def install(app: Flask) -> None:
     )
     env.globals.update(
         static_url=static.static_url,
+        inline_css=static.inline_css,
         icon=icon,
         inline_style=security.inline_style,
         store_url=hosts.address,

@@ -1,7 +1,9 @@
-"""Static files: a name with the content's hash in it, compressed once at start, cached for ever.
+"""Static files: minified and compressed once at start, under a name with the content's hash in it,
+cached for ever.
 
-Decides addresses and headers of everything under /static/. Only fingerprinted names are served, so
-no file can be stale, and no cookie or store is looked at for them.
+Decides addresses and headers of everything under /static/, and what is minified. Only fingerprinted
+names are served, so no file can be stale, and no cookie or store is looked at for them. Style
+sheets that stand in the pages are in `app.extensions["inline_css"]`, by name.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import Any
 from wsgiref.headers import Headers
 
 import brotli
+import rcssmin
+import rjsmin
 from flask import current_app
 from whitenoise import WhiteNoise
 
@@ -26,6 +30,8 @@ from edge.hosts import Makola
 from edge.security import FIXED
 
 SOURCE = Path(__file__).resolve().parent.parent / "static"
+INLINE = SOURCE / "inline"
+"""Style sheets that stand in the pages themselves."""
 PREFIX = "/static/"
 KEEP_S = 30 * 86_400
 """How long a file no start has asked for stays, for pages opened before a deploy."""
@@ -40,6 +46,9 @@ def install(app: Makola, config: Config) -> None:
     names = fingerprints(SOURCE)
     folder = build(SOURCE, names, Path(config.instance_dir) / "static")
     app.extensions["static_names"] = names
+    app.extensions["inline_css"] = {
+        path.name: minified(path).decode() for path in INLINE.glob("*.css")
+    }
     app.wrap(lambda inner: Files(inner, folder))
 
 
@@ -91,26 +100,20 @@ def static_url(name: str) -> str:
     return PREFIX + names[name]
 
 
-def minified(path: Path) -> bytes:
-    """What is served of a file: our own style sheets and scripts without comments and the blanks of
-    their lines.
+def inline_css(name: str) -> str:
+    """What is shown of `static/inline/<name>`."""
+    sheets: dict[str, str] = current_app.extensions["inline_css"]
+    return sheets[name]
 
-    They are plain: no string in them goes over lines or holds a brace, and a comment has lines of
-    its own.
-    """
-    text = path.read_text(encoding="utf-8") if path.suffix in (".css", ".js") else ""
+
+def minified(path: Path) -> bytes:
+    """What is served of a file: our own style sheets and scripts minified, everything else as it
+    is."""
     if path.suffix == ".css":
-        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-        text = re.sub(r"\s+", " ", text)
-        text = re.sub(
-            r" ?([{};>]) ?|(?<=:) |(?<=,) ", lambda found: found[1] or "", text
-        ).replace(";}", "}")
-    elif path.suffix == ".js" and ".min." not in path.name:
-        text = re.sub(r"(?m)^\s*(//.*|/\*(?s:.*?)\*/)\n", "", text)
-        text = re.sub(r"(?m)^\s+", "", text)
-    else:
-        return path.read_bytes()
-    return text.encode()
+        return rcssmin.cssmin(path.read_text(encoding="utf-8")).encode()
+    if path.suffix == ".js" and ".min." not in path.name:
+        return rjsmin.jsmin(path.read_text(encoding="utf-8")).encode()
+    return path.read_bytes()
 
 
 def fingerprints(source: Path) -> dict[str, str]:

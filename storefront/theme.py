@@ -1,7 +1,7 @@
 """A store's own look: its one colour made readable, and the stylesheet that goes into every page.
 
 Decides the text colour on the store's colour and the shade of it that can be read on paper and on
-dark ink. Leaves the stylesheet's text to `templates/storefront/store.css` and its place in the
+dark ink. Leaves the stylesheet's text to `static/inline/store.css` and its place in the
 policy header to the edge.
 """
 
@@ -69,12 +69,13 @@ def valid(colour: str | None) -> str:
 
 @lru_cache(maxsize=512)
 def stylesheet(colour: str | None) -> str:
-    """The whole stylesheet of a store page, minified, with the store's colour as its custom
+    """The whole stylesheet of a store page, with the store's colour as its custom
     properties."""
     own = valid(colour)
     light, dark = readable(own, PAPER), readable(own, INK)
     properties = f":root{{--c:{own};--on:{text_on(own)};--l:{light};--d:{dark}}}"
-    return properties + _minified()
+    sheet: str = current_app.extensions["inline_css"]["store.css"]
+    return properties + sheet
 
 
 @lru_cache(maxsize=512)
@@ -95,22 +96,6 @@ def chat_url(store: Store, text: str = "") -> str:
     in."""
     digits = re.sub(r"[^0-9]", "", store.whatsapp or "")
     return f"https://wa.me/{digits}" + (f"?text={quote(text)}" if text else "")
-
-
-@lru_cache(maxsize=1)
-def _minified() -> str:
-    """store.css without comments and spare white space. The file is ours and plain, so three rules
-    do."""
-    loader = current_app.jinja_env.loader
-    assert loader is not None
-    text = loader.get_source(current_app.jinja_env, "storefront/store.css")[0]
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    text = re.sub(r"\s+", " ", text)
-    return (
-        re.sub(r" ?([{};,]) ?|(?<=:) ", lambda m: m.group(1) or "", text)
-        .replace(";}", "}")
-        .strip()
-    )
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
