@@ -22,6 +22,7 @@ class Page:
     """What one template brings in, defines and uses."""
 
     used: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
     macros: set[str] = field(default_factory=set)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Of `from`: the name here → its file and its name there."""
@@ -50,6 +51,8 @@ def read(text: str) -> Page:
     for node in tree.find_all(nodes.Node):
         if isinstance(node, nodes.Name) and node.ctx == "load":
             page.used.add(node.name)
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
+            page.called.add(node.node.name)
         elif isinstance(node, nodes.Macro):
             page.macros.add(node.name)
         elif isinstance(node, nodes.Import):
@@ -66,6 +69,16 @@ def read(text: str) -> Page:
 def _file(template: nodes.Expr) -> str:
     assert isinstance(template, nodes.Const), "a file's name stands in the template"
     return str(template.value)
+
+
+def borrowed(pages: dict[str, Page]) -> list[str]:
+    """Macros that a template calls without importing them: whoever includes it has to know."""
+    macros = {name for page in pages.values() for name in page.macros}
+    return [
+        f"{file}: {name}"
+        for file, page in sorted(pages.items())
+        for name in sorted((page.called & macros) - page.macros - set(page.names))
+    ]
 
 
 def idle_macros(pages: dict[str, Page]) -> list[str]:
@@ -104,6 +117,13 @@ def test_every_imported_name_is_there() -> None:
         if there not in PAGES[source].macros
     ]
     assert missing == []
+
+
+def test_every_template_imports_the_macros_it_calls() -> None:
+    assert borrowed(PAGES) == []
+    atoms = read("{% macro one() %}{% endmacro %}")
+    pages = {"a.html": atoms, "part.html": read("{{ one() }}{{ other() }}")}
+    assert borrowed(pages) == ["part.html: one"]
 
 
 def test_every_macro_is_used() -> None:
