@@ -47,8 +47,10 @@ def set_approval() -> Response | tuple[str, int]:
         )
     except catalog.BadShare as bad:
         values = catalog_pages.page_values(None) | {
-            "problem_share": bad.sentence, "typed_share": typed, "typed_by_itself": by_itself,
-        }  # fmt: skip
+            "problem_share": bad.sentence,
+            "typed_share": typed,
+            "typed_by_itself": by_itself,
+        }
         return render_template("console/catalogue.html", **values), 422
     flash("Saved. It holds from the next list on.")
     return redirect(url_for(".show_catalogue"), 303)

@@ -68,10 +68,8 @@ class Line:
 
 @bp.get("/audit")
 def list_audit() -> str:
-    stores, bundles = (
-        figures.store_names(),
-        {bundle.id: bundle for bundle in catalog.all_bundles()},
-    )
+    stores = figures.store_names()
+    bundles = {bundle.id: bundle for bundle in catalog.all_bundles()}
     found = audit.recent(config.current().page_size * 2)
     people = _people(found)
     lines = [_line(line, stores, bundles, people) for line in found]
@@ -99,10 +97,17 @@ def _line(
             None,
             _details(line),
         )
-    store, bundle = stores.get(int(found[1])), bundles.get(int(found[2] or 0))
+    store = stores.get(int(found[1]))
+    bundle = bundles.get(int(found[2] or 0))
     if bundle is not None:
         return Line(line, deed, _bundle_name(bundle), store, _details(line))
-    return Line(line, deed, "" if store else line.subject, store, _details(line))
+    return Line(
+        line,
+        deed,
+        "" if store else line.subject,
+        store,
+        _details(line),
+    )
 
 
 def _bundle_name(bundle: catalog.Bundle) -> str:
@@ -142,5 +147,9 @@ def _plain(subject: str) -> str:
         return "all bundles"
     if subject.startswith("paused."):
         what = subject.removeprefix("paused.")
-        return phones.NETWORKS[what].name if what in phones.NETWORKS else "all sales"
-    return "" if subject.startswith("outbox:") else subject.replace(":", " ")
+        if what in phones.NETWORKS:
+            return phones.NETWORKS[what].name
+        return "all sales"
+    if subject.startswith("outbox:"):
+        return ""
+    return subject.replace(":", " ")

@@ -12,7 +12,7 @@ from flask import abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, figures, progress_panel, proof_strip
+from admin_console import bp, progress_panel, proof_strip, store_figures
 from admin_console.auth import needs
 from core import ledger, outbox, proof, reconcile
 from core.audit import Actor
@@ -30,7 +30,8 @@ STRIP_PROOFS = 200
 
 @bp.get("/books")
 def show_books() -> str:
-    platform, stores = ledger.platform_balances(), figures.store_lines()
+    platform = ledger.platform_balances()
+    stores = store_figures.store_lines()
     return render_template(
         "console/books.html",
         platform=platform,
@@ -42,7 +43,7 @@ def show_books() -> str:
         ),
         owed_pesewas=platform["margin"]
         + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
-        variance=figures.account_lines("price_variance", VARIANCE_LINES),
+        variance=store_figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
         **_panel(progress_panel.of_request()),
     )

@@ -21,10 +21,8 @@ ENDPOINTS = (
 
 @bp.get("/calls")
 def list_calls() -> str:
-    endpoint, search = (
-        request.args.get("endpoint", ""),
-        one_line(request.args.get("q", "")),
-    )
+    endpoint = request.args.get("endpoint", "")
+    search = one_line(request.args.get("q", ""))
     endpoint = endpoint if endpoint in ENDPOINTS else ""
     limit = config.current().page_size
     lines = supply.calls(

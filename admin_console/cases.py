@@ -3,7 +3,7 @@ and settled ones.
 
 Decides how a press is read: what moves money carries the amount the person saw, and what may lose
 money is read back before it is done. What is legal, and doing it, is `core.settling`; the words are
-in `case_words`.
+in `case_words`, `effects` and `evidence`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from flask import abort, flash, redirect, render_template, request, session, url
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, case_words, figures
+from admin_console import bp, case_words, effects, evidence, figures
 from admin_console.auth import needs
-from admin_console.case_words import Button, Fact
+from admin_console.case_words import Button
+from admin_console.evidence import Fact
 from core import cases, ledger, orders, settling
 from core.audit import Actor
 from core.base import config
@@ -67,7 +68,8 @@ def list_cases() -> str:
 @bp.get("/cases/<int(max=999999999999999999):case_id>")
 def show_case(case_id: int) -> str:
     """One case; after a press that was refused, why, once, with the words that were typed."""
-    case, found = _case(case_id), session.get(_REFUSED)
+    case = _case(case_id)
+    found = session.get(_REFUSED)
     if not found or found[0] != case.id:
         return _page_of(case)
     session.pop(_REFUSED)
@@ -77,9 +79,10 @@ def show_case(case_id: int) -> str:
 @bp.post("/cases/<int(max=999999999999999999):case_id>/<action>")
 @needs("cases")
 def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
-    """One press. Refused, it says why on the case's page; asked about twice, it is read back
-    first."""
-    case, words = _case(case_id), one_line(request.form.get("resolution", ""))
+    """Settle a case by one action. A refused action says why on the case's page; one that may
+    lose money is shown for confirmation first."""
+    case = _case(case_id)
+    words = one_line(request.form.get("resolution", ""))
     seen = row_id(request.form.get("seen", ""))
     if settling.way_of(case.kind, action) is None and case.closed_at is None:
         return _back_to(case, "This cannot be done about a case of this kind.", words)
@@ -104,11 +107,10 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
     except settling.Refused as refusal:
         return _back_to(case, refusal.sentence, words)
     flash(said, "moving" if action == "look_again" else "done")
-    back = (
-        url_for(".list_cases")
-        if action != "look_again"
-        else url_for(".show_case", case_id=case_id)
-    )
+    if action != "look_again":
+        back = url_for(".list_cases")
+    else:
+        back = url_for(".show_case", case_id=case_id)
     return redirect(back, 303)
 
 
@@ -141,14 +143,15 @@ def _asked_twice(
         case=facts.case,
         order=facts.order,
         button=case_words.button(choice, facts),
-        effects=case_words.effects(choice, facts),
+        effects=effects.effects(choice, facts),
         posts=[ledger.KIND_TEXT[kind.split()[0]] for kind in way.posts],
         words=words,
     )
 
 
 def _page() -> str:
-    kind, size = request.args.get("kind", ""), config.current().page_size
+    kind = request.args.get("kind", "")
+    size = config.current().page_size
     kind = kind if kind in cases.KINDS else ""
     after = row_id(request.args.get("after", ""))
     found = cases.open_cases(size + 1, after, kind or None)
@@ -167,7 +170,11 @@ def _page() -> str:
     )
 
 
-def _page_of(case: Case, problem: str | None = None, typed: str = "") -> str:
+def _page_of(
+    case: Case,
+    problem: str | None = None,
+    typed: str = "",
+) -> str:
     """The page of one case, open or settled, with the sentence of a refused press."""
     is_open = case.closed_at is None
     return _rendered(
@@ -179,7 +186,11 @@ def _page_of(case: Case, problem: str | None = None, typed: str = "") -> str:
     )
 
 
-def _rendered(open_: Sequence[Case], settled: Sequence[Case], **more: Any) -> str:
+def _rendered(
+    open_: Sequence[Case],
+    settled: Sequence[Case],
+    **more: Any,
+) -> str:
     codes = figures.codes_of(case.order_id for case in settled)
     made = ledger.legs_of([id_ for case in settled for id_ in case.posting_ids])
     return render_template(
@@ -217,7 +228,7 @@ def _shown(case: Case) -> Shown:
         order,
         orders.agent_words(order).label if order is not None else "",
         [
-            (case_words.seen_at(entry), case_words.facts_in_words(entry))
+            (evidence.seen_at(entry), evidence.facts_in_words(entry))
             for entry in case.seen
         ],
         [case_words.button(choice, facts) for choice in settling.choices(facts)],

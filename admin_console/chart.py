@@ -8,7 +8,7 @@ they keep their size when the plot is squeezed onto a phone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -54,7 +54,7 @@ def draw(
     Points are oldest first and inside start..end; before the first there is nothing, so the plot
     begins with it. `summary` is what a screen reader says instead of the picture.
     """
-    first = min((points[0].at for points in (ours, theirs) if points), default=start)
+    first = begins((ours, theirs), start)
     start = max(start, min(first, end - SHORTEST))
     ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
     frame = _Frame(start, end, ticks[0], ticks[-1])
@@ -90,11 +90,24 @@ def draw(
     )
 
 
-def thin(points: Sequence[Point], start: datetime, end: datetime) -> list[Point]:
+def begins(lines: Iterable[Sequence[Point]], otherwise: datetime) -> datetime:
+    """When the earliest of the lines begins; `otherwise` when none has a point."""
+    firsts = [points[0].at for points in lines if points]
+    return min(firsts, default=otherwise)
+
+
+def thin(
+    points: Sequence[Point],
+    start: datetime,
+    end: datetime,
+) -> list[Point]:
     """The newest of `points` in each of `DOTS` equal parts of the time, so that no two dots lie on
     each other."""
     part = max(end - start, SHORTEST) / DOTS
-    newest = {min((point.at - start) // part, DOTS - 1): point for point in points}
+    newest = {}
+    for point in points:
+        number = (point.at - start) // part
+        newest[min(number, DOTS - 1)] = point
     return list(newest.values())
 
 
@@ -118,10 +131,12 @@ class _Frame:
 
     def x(self, at: datetime) -> int:
         span = max(self.end - self.start, timedelta(seconds=1))
-        return round(min(max((at - self.start) / span, 0.0), 1.0) * WIDTH)
+        part = (at - self.start) / span
+        return round(min(max(part, 0.0), 1.0) * WIDTH)
 
     def y(self, pesewas: int) -> int:
-        return round((self.high - pesewas) * HEIGHT / (self.high - self.low))
+        span = self.high - self.low
+        return round((self.high - pesewas) * HEIGHT / span)
 
 
 def _line(css_class: str, path: str) -> str:
@@ -129,7 +144,8 @@ def _line(css_class: str, path: str) -> str:
 
 
 def _steps(frame: _Frame, points: Sequence[Point]) -> str:
-    path = f"M{frame.x(points[0].at)} {frame.y(points[0].pesewas)}"
+    first = points[0]
+    path = f"M{frame.x(first.at)} {frame.y(first.pesewas)}"
     for _, after in pairwise(points):
         path += f"H{frame.x(after.at)}V{frame.y(after.pesewas)}"
     return path + f"H{WIDTH}"
@@ -140,16 +156,20 @@ def _ticks(values: Sequence[int]) -> list[int]:
 
     From zero on, unless all values are so far above it that they would be a flat line at the top.
     """
-    low, high = min(values, default=0), max(values, default=0)
+    low = min(values, default=0)
+    high = max(values, default=0)
     if low <= 0 or low * 5 < high * 3:
-        low, high = min(0, low), max(0, high)
+        low = min(0, low)
+        high = max(0, high)
     else:
         room = max((high - low) // 10, high // 50, 100)
-        low, high = low - room, high + room
+        low = low - room
+        high = high + room
     if low == high:
         high = low + 10_000
     step = _round_up(-(-(high - low) // 4))
-    first, last = low // step, -(-high // step)
+    first = low // step
+    last = -(-high // step)
     return [n * step for n in range(first, last + 1)]
 
 

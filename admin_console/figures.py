@@ -6,29 +6,23 @@ Days are cut at Accra midnight; amounts are pesewas with the sign turned as page
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
-from admin_console.chart import Point
-from core import catalog, ledger, orders
-from core.accounts.users import Membership, User
+from core import catalog, orders
 from core.base import clock, config
 from core.base.db import db
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.stores import Store
-from core.supplier.balances import BalanceRead
 
 BURN_H = 6
 """The float's burn rate is that of the last so many hours: short enough to know a busy evening from
 a night."""
-STEPS = 160
-"""The books' line in the float chart has at most so many steps."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,9 @@ class Day:
     def success_percent(self) -> str | None:
         """Of the orders that ended today, those that were delivered; None while none has ended."""
         ended = self.completed + self.refunded
-        return None if ended == 0 else f"{self.completed * 1000 // ended / 10:g}"
+        if ended == 0:
+            return None
+        return f"{self.completed * 1000 // ended / 10:g}"
 
 
 @dataclass(frozen=True)
@@ -59,29 +55,9 @@ class Burn:
     @property
     def lasts_days(self) -> int:
         """Whole days until empty; 0 when nothing was bought."""
-        return 0 if self.empty_at is None else (self.empty_at - clock.now()).days
-
-
-@dataclass(frozen=True)
-class StoreLine:
-    store: Store
-    owners: tuple[str, ...]
-    wallet_pesewas: int
-    held_pesewas: int
-    orders_today: int
-
-
-@dataclass(frozen=True)
-class WalletLine:
-    id: int
-    at: datetime
-    kind: str
-    kind_text: str
-    order_code: str | None
-    amount_pesewas: int
-    balance_pesewas: int
-    note: str
-    who: str
+        if self.empty_at is None:
+            return 0
+        return (self.empty_at - clock.now()).days
 
 
 def today() -> Day:
@@ -108,7 +84,8 @@ def today() -> Day:
 def stuck() -> ColumnElement[bool]:
     """Orders that do not move as they should: late, without a clear answer, or failed and
     watched."""
-    settings, now = config.current(), clock.now()
+    settings = config.current()
+    now = clock.now()
     return or_(
         and_(
             Order.state.in_(("queued", "submitting")),
@@ -133,7 +110,8 @@ def burn(float_pesewas: int) -> Burn:
     """From the purchases of the last `BURN_H` hours, less what came back. A charge that is no price
     counts as its cost."""
     since = clock.now() - timedelta(hours=BURN_H)
-    amount, cost = Entry.amount_pesewas, Order.cost_pesewas
+    amount = Entry.amount_pesewas
+    cost = Order.cost_pesewas
     real = case(
         (func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost),
         else_=amount,
@@ -156,141 +134,6 @@ def burn(float_pesewas: int) -> Burn:
     return Burn(per_hour, clock.now() + timedelta(hours=hours))
 
 
-def float_points(start: datetime, end: datetime) -> list[Point]:
-    """Our float account through a span of time: its balance at the start, or its first posting if
-    there was none yet, then after each step, oldest first.
-    """
-    before = db.session.scalar(
-        text(
-            "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
-            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at < :start"
-            " ORDER BY e.id DESC LIMIT 1"
-        ),
-        {"start": start},
-    )
-    opened = None if before is not None else _first_posting(start, end)
-    first = [] if before is None else [Point(start, int(before))]
-    if opened is not None:
-        first, start = [opened], opened.at
-    rows = db.session.execute(
-        text(
-            "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, floor(extract(epoch FROM p.at -"
-            " :start) / :step_s) AS step FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
-            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at > :start"
-            " AND p.at <= :end ORDER BY step, e.id DESC"
-        ),
-        {
-            "start": start,
-            "end": end,
-            "step_s": max((end - start).total_seconds() / STEPS, 1),
-        },
-    )
-    return first + [Point(at, int(balance)) for at, balance, _ in rows]
-
-
-def _first_posting(start: datetime, end: datetime) -> Point | None:
-    row = db.session.execute(
-        text(
-            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id"
-            " JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >="
-            " :start AND p.at <= :end ORDER BY e.id LIMIT 1"
-        ),
-        {"start": start, "end": end},
-    ).one_or_none()
-    return None if row is None else Point(row.at, int(row.balance_pesewas))
-
-
-def balance_points(start: datetime, end: datetime) -> list[BalanceRead]:
-    """The supplier's answers about our balance in a span of time, oldest first."""
-    query = (
-        select(BalanceRead)
-        .where(BalanceRead.at >= start, BalanceRead.at <= end)
-        .order_by(BalanceRead.id)
-    )
-    return list(db.session.scalars(query))
-
-
-def store_lines() -> list[StoreLine]:
-    """Every store by name, with its owners, its wallet and today's orders."""
-    wallet, held = aliased(Account), aliased(Account)
-    rows = db.session.execute(
-        select(Store, wallet.balance_pesewas, held.balance_pesewas)
-        .outerjoin(wallet, and_(wallet.store_id == Store.id, wallet.name == "wallet"))
-        .outerjoin(held, and_(held.store_id == Store.id, held.name == "held"))
-        .order_by(Store.name)
-    ).all()
-    owners: dict[int, list[str]] = {}
-    for store_id, email in db.session.execute(
-        select(Membership.store_id, User.email)
-        .join(User, User.id == Membership.user_id)
-        .where(Membership.role == "owner")
-        .order_by(User.email)
-    ):
-        owners.setdefault(store_id, []).append(email)
-    counts = dict(
-        db.session.execute(
-            select(Order.store_id, func.count())
-            .where(Order.created_at >= clock.accra_midnight())
-            .group_by(Order.store_id)
-        ).all()
-    )
-    return [
-        StoreLine(
-            store,
-            tuple(owners.get(store.id, ())),
-            -(free or 0),
-            -(kept or 0),
-            counts.get(store.id, 0),
-        )
-        for store, free, kept in rows
-    ]
-
-
-def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
-    """The people of a store: (name, e-mail, role)."""
-    rows = db.session.execute(
-        select(User.name, User.email, Membership.role)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.store_id == store_id)
-        .order_by(Membership.role, User.name)
-    )
-    return [(name, email, role) for name, email, role in rows]
-
-
-def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
-    """The newest movements of a store's wallet: + came in, − went out."""
-    return _lines(
-        and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1
-    )
-
-
-def account_lines(name: str, limit: int) -> list[WalletLine]:
-    """The newest movements of one of the platform's accounts, as its debit: + more, − less."""
-    return _lines(and_(Account.store_id.is_(None), Account.name == name), limit, 1)
-
-
-def _lines(of_account: ColumnElement[bool], limit: int, sign: int) -> list[WalletLine]:
-    rows = db.session.execute(
-        select(
-            Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code
-        )
-        .join(Entry, Entry.posting_id == Posting.id)
-        .join(Account, Account.id == Entry.account_id)
-        .outerjoin(Order, Order.id == Posting.order_id)
-        .where(of_account)
-        .order_by(Entry.id.desc())
-        .limit(limit)
-    )
-    return [
-        WalletLine(
-            id_, posting.at, posting.kind, ledger.KIND_TEXT[posting.kind], code, sign * amount,
-            sign * balance,
-            posting.note, posting.actor_name,
-        )
-        for posting, id_, amount, balance, code in rows
-    ]  # fmt: skip
-
-
 def store_names() -> dict[int, Store]:
     """Stores by id, for the store column of lists."""
     return {store.id: store for store in db.session.scalars(select(Store))}
@@ -300,18 +143,6 @@ def open_case_count() -> int:
     return int(
         db.session.scalar(
             select(func.count()).select_from(Case).where(Case.closed_at.is_(None))
-        )
-        or 0
-    )
-
-
-def newest_wallet_entry(store_id: int) -> int:
-    """The id of the newest movement of a store's wallet; 0 when there is none."""
-    return int(
-        db.session.scalar(
-            select(func.max(Entry.id))
-            .join(Account, Account.id == Entry.account_id)
-            .where(Account.store_id == store_id, Account.name == "wallet")
         )
         or 0
     )

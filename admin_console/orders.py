@@ -58,7 +58,8 @@ class Filters:
     @classmethod
     def of_request(cls) -> Filters:
         said = request.args
-        state, day = said.get("state", ""), said.get("day", "")
+        state = said.get("state", "")
+        day = said.get("day", "")
         return cls(
             q=one_line(said.get("q", ""), orders.LONGEST_PASTED),
             state=state if state in orders.STATES or state == STUCK else "",
@@ -79,7 +80,8 @@ class Filters:
 
 @bp.get("/orders")
 def list_orders() -> str:
-    filters, stores = Filters.of_request(), figures.store_names()
+    filters = Filters.of_request()
+    stores = figures.store_names()
     size = config.current().page_size
     found = _found(
         filters, {store.slug: store.id for store in stores.values()}, size + 1
@@ -139,7 +141,11 @@ def _order(code: str) -> Order:
     )
 
 
-def _found(filters: Filters, ids: dict[str, int], limit: int) -> Sequence[Order]:
+def _found(
+    filters: Filters,
+    ids: dict[str, int],
+    limit: int,
+) -> Sequence[Order]:
     if filters.q and filters.before is None and (named := orders.by_code(filters.q)):
         return [named]  # in whatever state, store and day it stands
     query = select(Order).order_by(Order.id.desc()).limit(limit)

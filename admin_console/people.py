@@ -21,12 +21,14 @@ from core.base.text_input import one_line
 @bp.get("/people")
 def list_people() -> str:
     """Everybody by e-mail, a page at a time; `q` finds by e-mail or name."""
-    typed, after = (
-        one_line(request.args.get("q", ""), 100),
-        one_line(request.args.get("after", ""), 254),
-    )
+    typed = one_line(request.args.get("q", ""), 100)
+    after = one_line(request.args.get("after", ""), 254)
     limit = config.current().page_size
-    found = people.page(after=after, typed=typed, limit=limit + 1)
+    found = people.page(
+        after=after,
+        typed=typed,
+        limit=limit + 1,
+    )
     older = (
         url_for(".list_people", q=typed or None, after=found[limit - 1].user.email)
         if len(found) > limit
@@ -51,4 +53,8 @@ def make_reset_link(user_id: int) -> str:
     except people.Refused as refusal:
         abort(404, refusal.sentence)
     hours = config.current().reset_link_s / 3_600
-    return render_template("console/reset_link.html", made=made, hours=f"{hours:g}")
+    return render_template(
+        "console/reset_link.html",
+        made=made,
+        hours=f"{hours:g}",
+    )

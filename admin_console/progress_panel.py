@@ -58,7 +58,13 @@ def of_request() -> Progress | None:
 def of_row(row: outbox.OutboxRow) -> Progress:
     if row.done_at is not None:
         step: Step = "done" if row.result_ok else "failed"
-        return Progress(row.id, step, row.result_text or "Done.", row.created_at, None)
+        return Progress(
+            row.id,
+            step,
+            row.result_text or "Done.",
+            row.created_at,
+            None,
+        )
     waiting, slow = WORDS.get(row.kind, OF_SUPPLIER)
     age_s = (clock.now() - row.created_at).total_seconds()
     if age_s > clock.seconds(GIVE_UP_S):

@@ -32,24 +32,30 @@ class Strip:
     """How far back it goes."""
 
 
-def draw(proofs: Sequence[Proof], end: datetime, hours: int, summary: str) -> Strip:
+def draw(
+    proofs: Sequence[Proof],
+    end: datetime,
+    hours: int,
+    summary: str,
+) -> Strip:
     """The proofs of the last `hours` before `end`, or since the first. `summary` is what a screen
     reader says instead of the picture."""
     first = min((proof.at for proof in proofs), default=end)
-    hours = min(hours, max(LEAST_H, ceil((end - first) / timedelta(hours=1)) + 1))
+    since_first = ceil((end - first) / timedelta(hours=1)) + 1
+    hours = min(hours, max(LEAST_H, since_first))
     start = end - timedelta(hours=hours)
     width = WIDTH * 3 // (hours * 4)
     most = max((proof.sealed for proof in proofs), default=0) or 1
     bars: dict[bool, list[str]] = {True: [], False: []}
     for proof in proofs:
-        x = round((proof.at - start) / (end - start) * (WIDTH - width))
-        if 0 <= x <= WIDTH - width:
-            high = (
-                HEIGHT
-                if not proof.ok
-                else _LEAST + (HEIGHT - _LEAST) * proof.sealed // most
-            )
-            bars[proof.ok].append(f"M{x} {HEIGHT}h{width}v-{high}h-{width}z")
+        part = (proof.at - start) / (end - start)
+        x = round(part * (WIDTH - width))
+        if x < 0 or x > WIDTH - width:
+            continue
+        high = HEIGHT
+        if proof.ok:
+            high = _LEAST + (HEIGHT - _LEAST) * proof.sealed // most
+        bars[proof.ok].append(f"M{x} {HEIGHT}h{width}v-{high}h-{width}z")
     parts = [
         f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">',
         f"<title>{escape(summary)}</title>",

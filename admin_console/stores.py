@@ -15,7 +15,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from admin_console import bp, figures
+from admin_console import bp, store_figures
 from admin_console.auth import needs
 from core import ledger, onboarding, stores
 from core.audit import Actor
@@ -28,7 +28,7 @@ CONFIRM_FROM_PESEWAS = 100_000
 
 @bp.get("/stores")
 def list_stores() -> str:
-    return render_template("console/stores.html", lines=figures.store_lines())
+    return render_template("console/stores.html", lines=store_figures.store_lines())
 
 
 @bp.get("/stores/<slug>")
@@ -71,7 +71,8 @@ class FundForm:
 @bp.post("/stores/<slug>/fund")
 @needs("fund")
 def fund_store(slug: str) -> Response | tuple[str, int] | str:
-    store, said = _store(slug), request.form
+    store = _store(slug)
+    said = request.form
     form = FundForm.parse(
         said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
     )
@@ -108,7 +109,7 @@ def show_take_back(slug: str) -> str:
     line = next(
         (
             line
-            for line in figures.wallet_lines(store.id)
+            for line in store_figures.wallet_lines(store.id)
             if line.id == of and line.kind == "fund_wallet"
         ),
         None,
@@ -126,8 +127,10 @@ def show_take_back(slug: str) -> str:
 @bp.post("/stores/<slug>/take-back")
 @needs("fund")
 def take_back(slug: str) -> Response | tuple[str, int] | str:
-    """Always read back before it is booked: it is the agent's money by then."""
-    store, said = _store(slug), request.form
+    """Take money back out of a wallet. It is always confirmed first, because it is the agent's
+    money by then."""
+    store = _store(slug)
+    said = request.form
     form = FundForm.parse(
         said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
     )
@@ -212,7 +215,12 @@ def _set_status(
             }
         )
         return _page(store, form), 422
-    onboarding.set_store_status(store.id, status, note, Actor.of_login(current_user))
+    onboarding.set_store_status(
+        store.id,
+        status,
+        note,
+        Actor.of_login(current_user),
+    )
     flash(f"{store.name} {what}")
     return redirect(url_for(".show_store", slug=store.slug), 303)
 
@@ -229,20 +237,24 @@ def _take_back_page(
         shop=store,
         form=form,
         problem=problem,
-        seen=figures.newest_wallet_entry(store.id),
+        seen=store_figures.newest_wallet_entry(store.id),
         wallet=ledger.wallet_of(store.id),
     )
 
 
-def _page(store: stores.Store, form: FundForm, problem: str | None = None) -> str:
+def _page(
+    store: stores.Store,
+    form: FundForm,
+    problem: str | None = None,
+) -> str:
     return render_template(
         "console/store.html",
         shop=store,
         form=form,
         problem=problem,
-        seen=figures.newest_wallet_entry(store.id),
+        seen=store_figures.newest_wallet_entry(store.id),
         wallet=ledger.wallet_of(store.id),
-        people=figures.people_of(store.id),
-        statement=figures.wallet_lines(store.id),
+        people=store_figures.people_of(store.id),
+        statement=store_figures.wallet_lines(store.id),
         confirm_from_pesewas=CONFIRM_FROM_PESEWAS,
     )

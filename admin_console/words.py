@@ -7,6 +7,7 @@ underscores.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from admin_console import bp
@@ -61,7 +62,10 @@ ACTIONS: dict[Action, str] = {
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }
+_WORDS: dict[str, Mapping[Any, str]] = {"kind": SHORT, "action": ACTIONS}
+"""Details whose value is a word of the program."""
 _ROLES = {"none": "no role"}
+_OF_ROLES = frozenset({"from", "to", "role", "platform_role"})
 _LABELS = {
     "address": "from",
     "asked": "page",
@@ -132,22 +136,22 @@ def detail(name: str, value: Any) -> str:
 def _value(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name.endswith("_pesewas") and isinstance(value, int):
-        return money.cedis(value)
-    if name.endswith("_bp") and isinstance(value, int):
-        return f"{value / 100:g} %"
+    if isinstance(value, int):
+        return _number(name, value)
     if isinstance(value, dict):
-        return ", ".join(
-            said for key, one in sorted(value.items()) if (said := detail(key, one))
-        )
+        return ", ".join(detail_lines(value))
     if isinstance(value, list):
         return ", ".join(_value("", one) for one in value)
-    if name == "kind":
-        return SHORT.get(value, plain(str(value)))
-    if name == "action":
-        return ACTIONS.get(value, plain(str(value)))
-    return (
-        _ROLES.get(value, str(value))
-        if name in ("from", "to", "role", "platform_role")
-        else str(value)
-    )
+    if name in _WORDS:
+        return _WORDS[name].get(value, plain(str(value)))
+    if name in _OF_ROLES:
+        return _ROLES.get(value, str(value))
+    return str(value)
+
+
+def _number(name: str, number: int) -> str:
+    if name.endswith("_pesewas"):
+        return money.cedis(number)
+    if name.endswith("_bp"):
+        return f"{number / 100:g} %"
+    return str(number)

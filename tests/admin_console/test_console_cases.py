@@ -9,7 +9,7 @@ import pytest
 from console_scenes import AGENT, Scene
 from visitors import Visitor
 
-from admin_console import case_words
+from admin_console import case_words, evidence
 from core import audit, cases, catalog, ledger, orders
 from core.orders import News
 from tests.support.settings import Using
@@ -477,7 +477,7 @@ def test_every_kind_has_a_short_name_and_a_page(
 
 
 def test_a_moment_in_the_evidence_is_a_time_in_accra() -> None:
-    facts = case_words.facts_in_words(
+    facts = evidence.facts_in_words(
         {
             "at": "x",
             "since": "2026-11-24T09:30:00+00:00",

@@ -13,7 +13,7 @@ from console_scenes import AGENT, Scene
 from seed import FLOAT_PESEWAS
 from visitors import Visitor
 
-from admin_console import figures, floatplot
+from admin_console import figures, float_history, floatplot
 from core import catalog, ledger, proof
 from core.base import clock
 from tests.support.settings import Using
@@ -358,8 +358,8 @@ def test_a_longer_span_begins_with_the_balance_it_found(
     jump(3 * 86_400)  # the seed's funding is three days old now
     end = clock.now()
     with scene.everywhere():
-        day = figures.float_points(end - timedelta(hours=24), end)
-        week = figures.float_points(end - timedelta(days=7), end)
+        day = float_history.float_points(end - timedelta(hours=24), end)
+        week = float_history.float_points(end - timedelta(days=7), end)
     assert [p.pesewas for p in day] == [200_000], (
         "the line starts at the edge of the plot"
     )
@@ -431,6 +431,8 @@ def test_the_float_s_line_begins_with_the_opening_posting(
     for _ in range(3):
         scene.order("processing")
     with scene.everywhere():
-        points = figures.float_points(clock.now() - timedelta(hours=24), clock.now())
+        points = float_history.float_points(
+            clock.now() - timedelta(hours=24), clock.now()
+        )
     assert points[0].pesewas == FLOAT_PESEWAS
     assert points[-1].pesewas < FLOAT_PESEWAS

@@ -10,7 +10,7 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from admin_console import supplier
+from admin_console import balance_steps, comparison
 from core import cases, ledger, orders, outbox, reconcile, settling
 from core.audit import Actor
 from core.orders import News
@@ -97,16 +97,16 @@ NBSP = "\N{NO-BREAK SPACE}"
 def test_the_difference_is_said_in_words(
     said: int | None, books: int, doubt: Doubts, kind: str, words: str
 ) -> None:
-    found = supplier.difference(said, books, doubt)
+    found = comparison.difference(said, books, doubt)
     assert found[0] == kind
     assert words.replace("GH₵ ", f"GH₵{NBSP}") in found[1]
 
 
 def test_a_difference_says_that_buying_is_stopped_only_when_it_is() -> None:
     assert (
-        "becomes a case and stops buying" in supplier.difference(60, 100, Doubts())[1]
+        "becomes a case and stops buying" in comparison.difference(60, 100, Doubts())[1]
     )
-    said = supplier.difference(60, 100, Doubts(), stopped=True)[1]
+    said = comparison.difference(60, 100, Doubts(), stopped=True)[1]
     assert "Buying is stopped" in said and "becomes a case" not in said
 
 
@@ -144,7 +144,7 @@ def read(
 def test_every_pesewa_between_our_books_and_the_supplier_has_a_name(
     of: BalanceRead, now: int, named: dict[str, int]
 ) -> None:
-    steps = supplier.steps(of, now)
+    steps = balance_steps.steps(of, now)
     addends = [step for step in steps if not step.is_total]
     assert steps[0].pesewas == now
     assert now + sum(step.pesewas for step in addends) == of.balance_pesewas

@@ -1,0 +1,74 @@
+"""The points of the float chart: our float account, and the supplier's answers. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, text
+
+from admin_console.chart import Point
+from core.base.db import db
+from core.supplier.balances import BalanceRead
+
+STEPS = 160
+"""The books' line in the float chart has at most so many steps."""
+
+
+def float_points(start: datetime, end: datetime) -> list[Point]:
+    """Our float account through a span of time: its balance at the start, or its first posting if
+    there was none yet, then after each step, oldest first.
+    """
+    before = db.session.scalar(
+        text(
+            "SELECT e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
+            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at < :start"
+            " ORDER BY e.id DESC LIMIT 1"
+        ),
+        {"start": start},
+    )
+    opened = None if before is not None else _first_posting(start, end)
+    if before is None:
+        first = []
+    else:
+        first = [Point(start, int(before))]
+    if opened is not None:
+        first = [opened]
+        start = opened.at
+    rows = db.session.execute(
+        text(
+            "SELECT DISTINCT ON (step) p.at, e.balance_pesewas, floor(extract(epoch FROM p.at -"
+            " :start) / :step_s) AS step FROM entries e JOIN accounts a ON a.id = e.account_id JOIN"
+            " postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at > :start"
+            " AND p.at <= :end ORDER BY step, e.id DESC"
+        ),
+        {
+            "start": start,
+            "end": end,
+            "step_s": max((end - start).total_seconds() / STEPS, 1),
+        },
+    )
+    return first + [Point(at, int(balance)) for at, balance, _ in rows]
+
+
+def _first_posting(start: datetime, end: datetime) -> Point | None:
+    row = db.session.execute(
+        text(
+            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id"
+            " JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >="
+            " :start AND p.at <= :end ORDER BY e.id LIMIT 1"
+        ),
+        {"start": start, "end": end},
+    ).one_or_none()
+    if row is None:
+        return None
+    return Point(row.at, int(row.balance_pesewas))
+
+
+def balance_points(start: datetime, end: datetime) -> list[BalanceRead]:
+    """The supplier's answers about our balance in a span of time, oldest first."""
+    query = (
+        select(BalanceRead)
+        .where(BalanceRead.at >= start, BalanceRead.at <= end)
+        .order_by(BalanceRead.id)
+    )
+    return list(db.session.scalars(query))

@@ -1,0 +1,153 @@
+"""Troubles of our own, in sentences: the books, what stores can sell, work that nobody takes.
+
+Decides words only.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from admin_console.problem import Problem, at
+from core import catalog, outbox, proof
+from core.base import clock, phones
+from core.catalog import SyncReport
+
+QUEUE_BEHIND_S = 60
+"""Work due longer than this means that nobody takes it."""
+
+
+def of_books() -> list[Problem]:
+    standing = proof.standing()
+    found = []
+    if standing.newest is not None and not standing.newest.ok:
+        found.append(_broken(standing.newest))
+    if standing.overdue:
+        found.append(_unproven(standing.newest))
+    return found
+
+
+def _broken(last: proof.Proof) -> Problem:
+    more = len(last.findings) - 1
+    rest = f" And {more} more." if more else ""
+    return Problem(
+        "stopped",
+        f"The books do not hold. Found at {at(last.at)}:"
+        f" {last.findings[0]['sentence']}{rest}",
+        "/books",
+        "See all that was found",
+        "risk",
+        "the books do not hold",
+    )
+
+
+def _unproven(last: proof.Proof | None) -> Problem:
+    if last:
+        since = f"were last proven at {at(last.at)}"
+    else:
+        since = "have never been proven"
+    sentence = f"The books {since}, and should be every hour. Is the worker running?"
+    return Problem("waiting", sentence, "/books", "Open the books")
+
+
+def of_sales() -> list[Problem]:
+    """What leaves shelves empty, or waits for the owner before it can be sold."""
+    sync = catalog.last_sync()
+    found = (_of_sync(sync), _approvals(), _no_bundles(sync), _all_paused())
+    return [*(problem for problem in found if problem is not None), *_networks_paused()]
+
+
+def _of_sync(sync: SyncReport | None) -> Problem | None:
+    if sync is None:
+        return None
+    if not sync.ok:
+        return Problem(
+            "stopped",
+            f"The last catalogue sync, at {at(sync.at)}, failed: {sync.sentence}",
+            "/catalogue",
+            "Sync again",
+        )
+    if not sync.left_out:
+        return None
+    many = len(sync.left_out)
+    if many == 1:
+        said = "1 product of the supplier's list is left out"
+    else:
+        said = f"{many} products of the supplier's list are left out"
+    return Problem(
+        "waiting",
+        f"{said}, so no store sells them.",
+        "/catalogue",
+        "See which, and why",
+    )
+
+
+def _approvals() -> Problem | None:
+    asked = catalog.count_asked()
+    if not asked:
+        return None
+    if asked == 1:
+        lines = "One line of the supplier's list waits"
+    else:
+        lines = f"{asked} lines of the supplier's list wait"
+    return Problem(
+        "waiting", f"{lines} for your approval.", "/catalogue", "Look at them"
+    )
+
+
+def _no_bundles(sync: SyncReport | None) -> Problem | None:
+    if any(bundle.active for bundle in catalog.all_bundles()):
+        return None
+    if sync is None:
+        why = "the catalogue was never synced"
+    else:
+        why = "the last sync left nothing to sell"
+    return Problem(
+        "waiting",
+        f"No bundles yet: {why}, so stores have empty shelves.",
+        "/catalogue",
+        "Open the catalogue",
+    )
+
+
+def _all_paused() -> Problem | None:
+    pause = catalog.sales_paused()
+    if not pause:
+        return None
+    return Problem(
+        "waiting",
+        f"All sales are paused since {at(pause.since)}: {pause.reason}.",
+        "/catalogue",
+        "Resume",
+        "orders",
+        "all sales are paused",
+    )
+
+
+def _networks_paused() -> list[Problem]:
+    return [
+        Problem(
+            "waiting",
+            f"{phones.NETWORKS[network].name} is paused since {at(pause.since)}:"
+            f" {pause.reason}.",
+            "/catalogue",
+            "Resume",
+        )
+        for network, pause in catalog.paused_networks().items()
+    ]
+
+
+def of_queue() -> list[Problem]:
+    health = outbox.health()
+    if health.oldest_due_s <= clock.seconds(QUEUE_BEHIND_S):
+        return []
+    if health.due == 1:
+        waits = "1 piece of work waits"
+    else:
+        waits = f"{health.due} pieces of work wait"
+    since = at(clock.now() - timedelta(seconds=health.oldest_due_s))
+    return [
+        Problem(
+            "waiting",
+            f"{waits} to be taken, the oldest since {since}. Is the worker running?",
+        )
+    ]

@@ -1,0 +1,148 @@
+"""What the console shows of stores: their owners and wallets, and the movements of accounts. Reads
+only.
+
+Amounts are pesewas with the sign turned as pages show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import aliased
+
+from core import ledger
+from core.accounts.users import Membership, User
+from core.base import clock
+from core.base.db import db
+from core.ledger import Account, Entry, Posting
+from core.orders import Order
+from core.stores import Store
+
+
+@dataclass(frozen=True)
+class StoreLine:
+    store: Store
+    owners: tuple[str, ...]
+    wallet_pesewas: int
+    held_pesewas: int
+    orders_today: int
+
+
+@dataclass(frozen=True)
+class WalletLine:
+    id: int
+    at: datetime
+    kind: str
+    kind_text: str
+    order_code: str | None
+    amount_pesewas: int
+    balance_pesewas: int
+    note: str
+    who: str
+
+
+def store_lines() -> list[StoreLine]:
+    """Every store by name, with its owners, its wallet and today's orders."""
+    wallet = aliased(Account)
+    held = aliased(Account)
+    rows = db.session.execute(
+        select(Store, wallet.balance_pesewas, held.balance_pesewas)
+        .outerjoin(wallet, and_(wallet.store_id == Store.id, wallet.name == "wallet"))
+        .outerjoin(held, and_(held.store_id == Store.id, held.name == "held"))
+        .order_by(Store.name)
+    ).all()
+    owners: dict[int, list[str]] = {}
+    for store_id, email in db.session.execute(
+        select(Membership.store_id, User.email)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.role == "owner")
+        .order_by(User.email)
+    ):
+        owners.setdefault(store_id, []).append(email)
+    counts = dict(
+        db.session.execute(
+            select(Order.store_id, func.count())
+            .where(Order.created_at >= clock.accra_midnight())
+            .group_by(Order.store_id)
+        ).all()
+    )
+    return [
+        StoreLine(
+            store,
+            tuple(owners.get(store.id, ())),
+            -(free or 0),
+            -(kept or 0),
+            counts.get(store.id, 0),
+        )
+        for store, free, kept in rows
+    ]
+
+
+def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
+    """The people of a store: (name, e-mail, role)."""
+    rows = db.session.execute(
+        select(User.name, User.email, Membership.role)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.store_id == store_id)
+        .order_by(Membership.role, User.name)
+    )
+    return [(name, email, role) for name, email, role in rows]
+
+
+def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
+    """The newest movements of a store's wallet: + came in, − went out."""
+    return _lines(
+        and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1
+    )
+
+
+def account_lines(name: str, limit: int) -> list[WalletLine]:
+    """The newest movements of one of the platform's accounts, as its debit: + more, − less."""
+    return _lines(and_(Account.store_id.is_(None), Account.name == name), limit, 1)
+
+
+def _lines(
+    of_account: ColumnElement[bool],
+    limit: int,
+    sign: int,
+) -> list[WalletLine]:
+    rows = db.session.execute(
+        select(
+            Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code
+        )
+        .join(Entry, Entry.posting_id == Posting.id)
+        .join(Account, Account.id == Entry.account_id)
+        .outerjoin(Order, Order.id == Posting.order_id)
+        .where(of_account)
+        .order_by(Entry.id.desc())
+        .limit(limit)
+    )
+    return [
+        WalletLine(
+            id_,
+            posting.at,
+            posting.kind,
+            ledger.KIND_TEXT[posting.kind],
+            code,
+            sign * amount,
+            sign * balance,
+            posting.note,
+            posting.actor_name,
+        )
+        for posting, id_, amount, balance, code in rows
+    ]
+
+
+def newest_wallet_entry(store_id: int) -> int:
+    """The id of the newest movement of a store's wallet; 0 when there is none."""
+    return int(
+        db.session.scalar(
+            select(func.max(Entry.id))
+            .join(Account, Account.id == Entry.account_id)
+            .where(Account.store_id == store_id, Account.name == "wallet")
+        )
+        or 0
+    )
