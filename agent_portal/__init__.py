@@ -16,8 +16,11 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     giving_back,
     home,
     live_rows,
+    order_page,
     orders,
+    pressing,
     prices,
     repricing,
+    selecting,
     wallet,
 )

@@ -124,7 +124,9 @@ def may(role: str) -> bool:
 def looks_like(order: orders.Order) -> str:
     """The network a number's prefix hints at, by name. A hint only: numbers can be moved."""
     hint = phones.network_of(order.recipient_msisdn)
-    return phones.NETWORKS[hint].name if hint else ""
+    if hint:
+        return phones.NETWORKS[hint].name
+    return ""
 
 
 def actor() -> Actor:
@@ -133,7 +135,7 @@ def actor() -> Actor:
 
 
 def access_no() -> int:
-    """Under which number the log-in of this request stands: see `users.end_logins_of`."""
+    """The number that the log-in of this request was made under: see `users.end_logins_of`."""
     return int(current_user.user.access_no)
 
 
@@ -142,7 +144,10 @@ def login() -> ResponseReturnValue:
     """The log-in page."""
     if current_user.is_authenticated:
         return redirect(own_path(request.args.get("next")) or url_for(".home"), 303)
-    form = LoginForm(formdata=None, next=own_path(request.args.get("next")) or "")
+    form = LoginForm(
+        formdata=None,
+        next=own_path(request.args.get("next")) or "",
+    )
     return _login_page(form)
 
 
@@ -187,7 +192,7 @@ def stores() -> ResponseReturnValue:
 
 @bp.post("/stores")
 def choose_store() -> ResponseReturnValue:
-    """Stand in another store of one's own; any other store is unknown."""
+    """Switch to another store of this agent; 404 for any other store."""
     slug = request.form.get("store", "")
     for _, store in users.memberships_of(current_user.user):
         if store.slug == slug:
@@ -230,7 +235,9 @@ def _store_to_enter(person: users.User, ids: list[int]) -> int | None:
     waiting = g.kept.of_person(person.id)
     if waiting and waiting["store"] in ids:
         return int(waiting["store"])
-    return ids[0] if len(ids) == 1 else None
+    if len(ids) == 1:
+        return ids[0]
+    return None
 
 
 def _agent_links() -> list[tuple[str, str, str]]:
@@ -238,4 +245,6 @@ def _agent_links() -> list[tuple[str, str, str]]:
         current_user.is_authenticated
         and len(users.memberships_of(current_user.user)) > 1
     )
-    return [("Switch store", url_for(".stores"), "store")] if several else []
+    if several:
+        return [("Switch store", url_for(".stores"), "store")]
+    return []

@@ -12,7 +12,8 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, results
 from agent_portal.auth import actor, needs
-from agent_portal.orders import not_begun, press, selected
+from agent_portal.pressing import press
+from agent_portal.selecting import not_begun, selected
 from core import ledger, orders
 from core.base.text_input import own_path
 
@@ -50,9 +51,12 @@ def cancel_many() -> ResponseReturnValue:
             back,
         )
     return render_template(
-        "portal/cancel_check.html", orders=new, left_out=len(codes) - len(new), back=back,
+        "portal/cancel_check.html",
+        orders=new,
+        left_out=len(codes) - len(new),
+        back=back,
         sum_pesewas=sum(order.price_pesewas for order in new),
-    )  # fmt: skip
+    )
 
 
 @bp.get("/orders/<code>/cancel")
@@ -78,8 +82,11 @@ def cancel(code: str) -> ResponseReturnValue:
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:
     found = orders.cancel_many(codes, actor())
     page = render_template(
-        "portal/processed.html", back=back, wallet=ledger.wallet(), amount="price_pesewas",
-        groups=results.groups(found, "price_pesewas", TITLES), heading=results.heading(found,
-        WORDS),
-    )  # fmt: skip
+        "portal/processed.html",
+        back=back,
+        wallet=ledger.wallet(),
+        amount="price_pesewas",
+        groups=results.groups(found, "price_pesewas", TITLES),
+        heading=results.heading(found, WORDS),
+    )
     return page, (200 if any(result.ok for result in found) else 409)

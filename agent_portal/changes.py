@@ -20,7 +20,7 @@ MOST_NAMED = 5
 
 @bp.get("/prices/changes")
 def price_changes() -> ResponseReturnValue:
-    """Before and after, by bundle."""
+    """The page of costs that have changed: before and after, by bundle."""
     return render_template("portal/changes.html", changes=catalog.price_changes())
 
 
@@ -29,17 +29,9 @@ def price_changes() -> ResponseReturnValue:
 def keep_margins() -> ResponseReturnValue:
     """Keep the margin, or leave the prices, of the bundles the page showed; `line` names one of
     them alone."""
-    chosen = request.form.get("line", "all")
-    seen = {}
-    for name, value in request.form.items():
-        bundle, cost = (
-            row_id(name.removeprefix("seen-")) if name.startswith("seen-") else None,
-            row_id(value),
-        )
-        if bundle is not None and cost is not None and chosen in ("all", str(bundle)):
-            seen[bundle] = cost
     leave = request.form.get("do") == "leave"
-    done = (catalog.leave_prices if leave else catalog.keep_margins)(seen, actor())
+    verb = catalog.leave_prices if leave else catalog.keep_margins
+    done = verb(_seen(request.form.get("line", "all")), actor())
     if done.saved:
         what = "left as they are" if leave else "moved, your profit is as before"
         flash(f"{_named(done.saved)}: {what}.")
@@ -50,11 +42,28 @@ def keep_margins() -> ResponseReturnValue:
         )
     if not done.saved and not done.stale:
         flash("Nothing was changed.")
-    return redirect(
-        url_for(".price_changes" if catalog.price_changes() else ".prices"), 303
-    )
+    back = ".price_changes" if catalog.price_changes() else ".prices"
+    return redirect(url_for(back), 303)
+
+
+def _seen(chosen: str) -> dict[int, int]:
+    """The costs the page showed, by bundle: of all of them, or of the one `chosen` names."""
+    seen = {}
+    for name, value in request.form.items():
+        if not name.startswith("seen-"):
+            continue
+        bundle = row_id(name.removeprefix("seen-"))
+        cost = row_id(value)
+        if bundle is None or cost is None:
+            continue
+        if chosen in ("all", str(bundle)):
+            seen[bundle] = cost
+    return seen
 
 
 def _named(names: list[str]) -> str:
+    named = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    if more > 0:
+        return f"{named} and {more} more"
+    return named

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp
 from agent_portal.auth import needs
-from agent_portal.orders import press
+from agent_portal.pressing import press
 from core import orders
 
 

@@ -62,7 +62,9 @@ def _icon(kind: str) -> str:
         return "waiting"
     if kind in ("settled", "given_back"):
         return "done"
-    return orders.AGENT_ICONS[kind] if kind in orders.STATES else ""
+    if kind in orders.STATES:
+        return orders.AGENT_ICONS[kind]
+    return ""
 
 
 def _detail(event: OrderEvent) -> str:
@@ -75,4 +77,6 @@ def _detail(event: OrderEvent) -> str:
         for key, value in event.detail.items()
         if not key.endswith("_pesewas")
     }
-    return json.dumps(shown, indent=2, ensure_ascii=False) if shown else ""
+    if shown:
+        return json.dumps(shown, indent=2, ensure_ascii=False)
+    return ""

@@ -34,13 +34,18 @@ class Sales:
 
 @bp.get("/")
 def home() -> ResponseReturnValue:
-    """What needs me now?"""
-    counts, wallet = orders.tab_counts(), ledger.wallet()
+    """The home page: figures of the day, and what waits for the agent."""
+    counts = orders.tab_counts()
+    wallet = ledger.wallet()
     return render_template(
-        "portal/home.html", counts=counts, wallet=wallet, today=sales_since(clock.accra_midnight()),
-        steps=first_steps(counts, wallet), **standing.notes(),
+        "portal/home.html",
+        counts=counts,
+        wallet=wallet,
+        today=sales_since(clock.accra_midnight()),
+        steps=first_steps(counts, wallet),
+        **standing.notes(),
         shelf=catalog.notices(),
-    )  # fmt: skip
+    )
 
 
 def sales_since(moment: datetime) -> Sales:
@@ -56,25 +61,33 @@ def sales_since(moment: datetime) -> Sales:
 
 
 def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str, Any]]:
-    """The road to the first sale; empty once an order has been delivered, because then it is
-    walked."""
+    """What a new store still has to do before its first sale; empty once an order was delivered."""
     if db.session.scalar(select(Order.id).where(Order.state == "completed").limit(1)):
         return []
     shelf = catalog.shelf()
     return [
         {
-            "done": g.store.is_open, "text": "Your store is open",
-            "link": None, "do": "Ask the platform’s owner to open it",
+            "done": g.store.is_open,
+            "text": "Your store is open",
+            "link": None,
+            "do": "Ask the platform’s owner to open it",
         },
-        {"done": bool(shelf), "text": "Your prices are set", "link": url_for(".prices"),
-        "do": "Set your prices"},
+        {
+            "done": bool(shelf),
+            "text": "Your prices are set",
+            "link": url_for(".prices"),
+            "do": "Set your prices",
+        },
         {
             "done": bool(wallet.available_pesewas + wallet.held_pesewas),
             "text": "Your wallet has money",
-            "link": url_for(".wallet", _anchor="fund"), "do": "Fund your wallet",
+            "link": url_for(".wallet", _anchor="fund"),
+            "do": "Fund your wallet",
         },
         {
-            "done": any(counts.values()), "text": "Your first order came in",
-            "link": "#share", "do": "Share your store’s link",
+            "done": any(counts.values()),
+            "text": "Your first order came in",
+            "link": "#share",
+            "do": "Share your store’s link",
         },
-    ]  # fmt: skip
+    ]

@@ -37,7 +37,10 @@ def changed_rows() -> ResponseReturnValue:
         for found in _MARK.finditer(request.args.get("on", "")[: most * 16])
     }
     found = orders.by_codes(list(seen))
-    held = orders.held_up.on_page(found, availability.now()) if found else {}
+    if found:
+        held = orders.held_up.on_page(found, availability.now())
+    else:
+        held = {}
     changed = [
         order
         for order in found
@@ -46,14 +49,21 @@ def changed_rows() -> ResponseReturnValue:
     if not changed:
         return "", 204
     tab = request.args.get("tab", "")
-    tab = tab if tab in TABS or tab == PRESSED else ""
+    if tab not in TABS and tab != PRESSED:
+        tab = ""
     return render_template(
-        "portal/_changed_rows.html", changed=changed,
-        going=any(order.release_at for order in found), rows=found, tab=tab, tabs=TABS,
+        "portal/_changed_rows.html",
+        changed=changed,
+        going=any(order.release_at for order in found),
+        rows=found,
+        tab=tab,
+        tabs=TABS,
         tab_of=orders.tab_of,
-        counts=orders.tab_counts(), held=held, choose=tab in ("", "new") and may("cashier"),
+        counts=orders.tab_counts(),
+        held=held,
+        choose=tab in ("", "new") and may("cashier"),
         words=orders.agent_words,
-    )  # fmt: skip
+    )
 
 
 @bp.context_processor
@@ -71,8 +81,11 @@ def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
 
 
 def _mark(order: Order, held: Held | None) -> str:
-    """Short, and another one when the row's state is: not for every look, or ticks and buttons
-    would go under a thumb."""
-    stands = f"{held.word} {bool(held.not_sent)}" if held else ""
+    """A short mark of what a row shows. It changes when the order's state does and not with each
+    look: a row drawn anew would move its ticks and buttons while somebody presses them."""
+    if held:
+        stands = f"{held.word} {bool(held.not_sent)}"
+    else:
+        stands = ""
     said = f"{order.state} {orders.agent_words(order).label} {stands}"
     return f"{zlib.crc32(said.encode()) & 0xFFFF:x}"

@@ -41,14 +41,13 @@ class Row:
         """What the price as typed leaves; None when there is no price, or none that can be read."""
         if self.problem and self.change is None:
             return None
-        price_pesewas = (
-            self.line.price_pesewas if self.change is None else self.change[0]
-        )
-        return (
-            None
-            if price_pesewas is None
-            else price_pesewas - self.line.agent_price_pesewas
-        )
+        if self.change is None:
+            price_pesewas = self.line.price_pesewas
+        else:
+            price_pesewas = self.change[0]
+        if price_pesewas is None:
+            return None
+        return price_pesewas - self.line.agent_price_pesewas
 
 
 class PriceSheet:
@@ -94,11 +93,10 @@ class PriceSheet:
         ]
 
     def _row(self, line: PriceLine, form: MultiDict[str, str] | None) -> Row:
-        shown = (
-            ""
-            if line.price_pesewas is None
-            else money.format_ghs(line.price_pesewas).replace(",", "")
-        )
+        if line.price_pesewas is None:
+            shown = ""
+        else:
+            shown = money.format_ghs(line.price_pesewas).replace(",", "")
         field = f"price-{line.bundle_id}"
         if form is None or field not in form:
             # not on the page that was sent: leave it alone
@@ -155,7 +153,10 @@ def save_prices() -> ResponseReturnValue:
         )
     if sheet.sentences:
         return _page(sheet), 422
-    problems = catalog.save_prices(sheet.changes, actor()) if sheet.changes else {}
+    if sheet.changes:
+        problems = catalog.save_prices(sheet.changes, actor())
+    else:
+        problems = {}
     for row in sheet.rows:
         row.problem = problems.get(row.line.bundle_id)
     if problems:
@@ -192,7 +193,9 @@ def _saved(sheet: PriceSheet) -> str:
         for verb, count, what in deeds
         if count
     )
-    return f"{said[:1].upper()}{said[1:]}." if said else "Nothing was changed."
+    if said:
+        return f"{said[:1].upper()}{said[1:]}."
+    return "Nothing was changed."
 
 
 def _page(sheet: PriceSheet, refusal: str | None = None) -> str:

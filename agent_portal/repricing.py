@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp
 from agent_portal.auth import needs
-from agent_portal.orders import press
+from agent_portal.pressing import press
 from core import orders
 from core.base.text_input import row_id
 
@@ -22,11 +22,9 @@ from core.base.text_input import row_id
 @needs("cashier")
 def process_at_new_cost(code: str) -> ResponseReturnValue:
     """Process one order at the cost the page showed; `accept` carries the loss the agent ticked.
-    Pressed twice: once."""
-    cost, loss = (
-        row_id(request.form.get("cost")) or 0,
-        row_id(request.form.get("accept")) or 0,
-    )
+    Pressed twice, it is processed once."""
+    cost = row_id(request.form.get("cost")) or 0
+    loss = row_id(request.form.get("accept")) or 0
     verb = partial(orders.process_at, agent_price_pesewas=cost, loss_pesewas=loss)
     return press(
         verb,

@@ -15,7 +15,10 @@ def notes() -> dict[str, Any]:
     `sold_out` is of this store's shelf, which is read only when something is.
     """
     now = availability.now()
-    shelf = catalog.shelf() if now.short and not now.line else []
+    if now.short and not now.line:
+        shelf = catalog.shelf()
+    else:
+        shelf = []
     sold_out = availability.sold_out(
         now, ((line.bundle_id, line.network, line.size_text) for line in shelf)
     )

@@ -43,15 +43,20 @@ class Sums:
 @bp.get("/wallet")
 def wallet() -> ResponseReturnValue:
     """Balance, held, the sum that proves them, and one page of the statement, newest first."""
-    before, size = row_id(request.args.get("before")), config.current().page_size
+    before = row_id(request.args.get("before"))
+    size = config.current().page_size
     lines = ledger.statement(before_id=before, limit=size + 1)
     return render_template(
-        "portal/wallet.html", wallet=ledger.wallet(), sums=sums(), lines=lines[:size],
+        "portal/wallet.html",
+        wallet=ledger.wallet(),
+        sums=sums(),
+        lines=lines[:size],
         before=before,
         next_before=lines[size - 1].id if len(lines) > size else None,
         standing=proof.standing_for_agents(),
-        need_pesewas=row_id(request.args.get("need")), fund_note=config.current().fund_note,
-    )  # fmt: skip
+        need_pesewas=row_id(request.args.get("need")),
+        fund_note=config.current().fund_note,
+    )
 
 
 @bp.get("/wallet.csv")
@@ -84,7 +89,9 @@ def sums() -> Sums:
 
 def cell(text: str) -> str:
     """A cell a spreadsheet takes for text, never for a formula."""
-    return f"'{text}" if text.startswith(RISKY) else text
+    if text.startswith(RISKY):
+        return f"'{text}"
+    return text
 
 
 def _csv(before: int | None) -> str:
@@ -106,10 +113,15 @@ def _csv_row(line: StatementLine) -> list[str]:
     came = max(0, line.amount_pesewas)
     went = -line.amount_pesewas if line.amount_pesewas < 0 else 0
     return [
-        f"{local:%Y-%m-%d}", f"{local:%H:%M:%S}", line.kind_text, cell(line.order_code or ""),
-        _plain(came) if came else "", _plain(went) if went else "", _plain(line.balance_pesewas),
+        f"{local:%Y-%m-%d}",
+        f"{local:%H:%M:%S}",
+        line.kind_text,
+        cell(line.order_code or ""),
+        _plain(came) if came else "",
+        _plain(went) if went else "",
+        _plain(line.balance_pesewas),
         cell(line.note),
-    ]  # fmt: skip
+    ]
 
 
 def _plain(pesewas: int) -> str:

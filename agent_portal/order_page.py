@@ -1,0 +1,90 @@
+"""The page of one order, and the part of it that keeps itself new.
+
+Leaves what an order's state means to `core.orders`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from flask import g, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from agent_portal import bp, history
+from agent_portal.pressing import REFUSED, order_of
+from core import availability, orders
+from core.orders import Order
+from core.orders.held_up import Held
+
+
+@bp.get("/orders/<code>")
+def show_order(code: str) -> ResponseReturnValue:
+    """Everything about one order; after a press that was refused, why, once; after one that came
+    after its log-in had ended, what was chosen.
+    """
+    order = order_of(code)
+    orders.watch(order)
+    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice)")
+    return render_template(
+        "portal/order.html", kept=kept, **_as_refused(order), **_live(order)
+    )
+
+
+@bp.get("/orders/<code>/status")
+def order_status(code: str) -> ResponseReturnValue:
+    """The live part of the order page: 204 while what it was drawn from has not changed."""
+    order = order_of(code)
+    orders.watch(order)
+    seen = {
+        name: request.args.get(name, mark) for name, mark in drawn_from(order).items()
+    }
+    if "v" in request.args and seen == drawn_from(order):
+        return "", 204
+    return render_template("portal/_order_live.html", oob=True, **_live(order))
+
+
+def _as_refused(order: Order) -> dict[str, object]:
+    """The sentence of a press that was refused, for this order's page, once; empty when there is
+    none or it is about another order."""
+    found = session.get(REFUSED)
+    if not found or found[0] != order.code:
+        return {}
+    session.pop(REFUSED)
+    return {"refusal": found[1], "needs_funds": found[2]}
+
+
+def drawn_from(order: Order) -> dict[str, str]:
+    """What the live part was drawn from: version, interval of asking, what stands in its way."""
+    every_s = orders.next_poll_s(order)
+    held = orders.held_up.for_agent(order, availability.now())
+    mark = ""
+    if held != Held():
+        said = f"{held.sentence} {held.not_sent}"
+        mark = f"{zlib.crc32(said.encode()):x}"
+    return {
+        "v": str(order.version),
+        "s": "" if every_s is None else f"{every_s:g}",
+        "c": mark,
+    }
+
+
+def _live(order: Order) -> dict[str, object]:
+    held = orders.held_up.for_agent(order, availability.now())
+    new_cost = orders.price_now(order)
+    if new_cost is not None:  # it can be processed, at another price: the page asks
+        held = replace(held, sentence="")
+    status = url_for(".order_status", code=order.code)
+    return {
+        "order": order,
+        "words": orders.agent_words(order, held),
+        "cannot": held.sentence,
+        "person": orders.person_words(order),
+        "moments": history.of(order),
+        "new_cost_pesewas": new_cost,
+        "every_s": orders.next_poll_s(order),
+        "how": orders.giving_back.HOW,
+        "nothing": orders.giving_back.NOTHING,
+        "status_url": f"{status}?{urlencode(drawn_from(order))}",
+    }
