@@ -42,7 +42,11 @@ def sync_now(supplier: Supplier) -> Outcome:
         report = catalog.apply_sync(
             SUPPLIER, answer.offers, answer.left_out, missing=answer.missing
         )
-    return Outcome(None, ok=report.ok, text=report.sentence)
+    return Outcome(
+        None,
+        ok=report.ok,
+        text=report.sentence,
+    )
 
 
 def note_refused(order: Order) -> None:
@@ -73,8 +77,8 @@ def note_charge(order: Order, charged_pesewas: int | None) -> None:
 
 
 def _ask_soon(kind: outbox.Kind) -> None:
-    """After the commit of the answer that tells so, in a use case of its own: the row belongs to no
-    store."""
+    """Ask for a catalogue sync, after the answer's commit and in a transaction of its own: the
+    row belongs to no store."""
 
     def ask() -> None:
         with tenancy.across_stores():

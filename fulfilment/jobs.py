@@ -81,7 +81,10 @@ def run(outbox_id: int, lease_no: int) -> None:
             except Exception as bug:
                 _put_off(lease, bug)
                 raise
-            kept = _close(lease, outcome) if outcome.kept is None else outcome.kept
+            if outcome.kept is None:
+                kept = _close(lease, outcome)
+            else:
+                kept = outcome.kept
         log.info(
             "looked",
             kind=lease.kind,

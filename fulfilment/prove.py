@@ -23,7 +23,11 @@ def prove(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
         found = prove_now()
     except proof.UnderWay:
         return Outcome(clock.after(_AGAIN_S))
-    return Outcome(None, ok=found.ok, text=told(found))
+    return Outcome(
+        None,
+        ok=found.ok,
+        text=told(found),
+    )
 
 
 def prove_now(whole: bool = False) -> Proof:

@@ -24,12 +24,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock_changes, leases, orders, outbox, pruning, reconcile
-from core.accounts import guessing, users
+from core import clock_changes, leases, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db
 from core.supplier import budget, supply
+from fulfilment import housekeeping
 from fulfilment.supplier_probe import Listener
 
 log = structlog.get_logger("relay")
@@ -70,12 +70,20 @@ def ring(outbox_ids: list[int], *, first: bool = False) -> None:
             _enqueue(queue_of(current_app.extensions["redis"]), leased, first=first)
         except RedisError as error:
             _quiet_until = time.monotonic() + _QUIET_S
-            log.warning("ring lost", error=type(error).__name__, rows=outbox_ids)
+            log.warning(
+                "ring lost",
+                error=type(error).__name__,
+                rows=outbox_ids,
+            )
             with tenancy.across_stores():
                 leases.give_back(leased)
                 heartbeats.count(heartbeats.RINGS_LOST)
     except (DBAPIError, PoolTimeout) as error:
-        log.warning("ring lost", error=_named(error), rows=outbox_ids)
+        log.warning(
+            "ring lost",
+            error=_named(error),
+            rows=outbox_ids,
+        )
 
 
 def queue_of(connection: Redis) -> Queue:
@@ -89,18 +97,20 @@ def run(app: Flask, stop: threading.Event) -> None:
     that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
-    clocks, listener, looked_at = clock_changes.Watch(), Listener(app), False
+    clocks = clock_changes.Watch()
+    listener = Listener(app)
+    looked_at = False
     while not stop.is_set():
         pause = clock.seconds(settings.relay_round_s)
         try:
             with app.app_context(), tenancy.across_stores():
-                _watch_restore()
-                _watch_clocks(clocks)
+                housekeeping.watch_restore()
+                housekeeping.watch_clocks(clocks)
                 # before Valkey is asked for anything: it may be away
                 listener.ask(
                     reconcile.renew(looked_at=looked_at, under_way=listener.under_way())
                 )
-                expire()
+                housekeeping.expire()
                 rung = round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()
@@ -109,13 +119,14 @@ def run(app: Flask, stop: threading.Event) -> None:
                     orders.prune_drafts()
                     drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
-                    tidy()
+                    housekeeping.tidy()
                     tidy_at = clock.after(_TIDY_S)
             if rung >= settings.relay_batch:
                 pause = 0.05
         except RedisError as error:
             log.warning("valkey is down; rows wait", error=type(error).__name__)
-            pause, looked_at = _DOWN_S, False
+            pause = _DOWN_S
+            looked_at = False
         except (DBAPIError, PoolTimeout) as error:
             log.warning("database is down; waiting", error=_named(error))
             pause = _DOWN_S
@@ -142,7 +153,8 @@ def round_once(connection: Redis) -> int:
         return 0
     besides = _in_the_list(connection) if waiting else []
     calls = budget.room(supply.state())
-    left, rung = calls["purchase"], 0
+    left = calls["purchase"]
+    rung = 0
     for turn in turns:
         may = {
             "news": min(left, calls["news"]),
@@ -185,7 +197,8 @@ def look() -> None:
 
     In a thread of its own, so that the first page of all, the shop's, never waits for Valkey.
     """
-    kept_s, connection = config.current().looked_s, current_app.extensions["redis"]
+    kept_s = config.current().looked_s
+    connection = current_app.extensions["redis"]
     until = clock.after(kept_s).timestamp()
     threading.Thread(
         target=_keep_if_there,
@@ -241,47 +254,6 @@ def _ask_when_old(kind: outbox.Kind, every_s: float) -> None:
         every_s
     ):  # it may have been set back
         outbox.request(kind, SYSTEM)
-
-
-def _watch_restore() -> None:
-    asked = orders.note_restore()
-    if asked is not None:
-        log.error(
-            "this database was restored: what may have been bought since is asked about first",
-            orders=asked,
-        )
-
-
-def _watch_clocks(clocks: clock_changes.Watch) -> None:
-    found = clocks.look()
-    if found is not None:
-        log.error(
-            "the wall clock was set: what waits moved with it",
-            seconds=round(found.seconds),
-            orders=found.orders,
-            rows=found.rows,
-        )
-
-
-def expire() -> None:
-    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end
-    nothing."""
-    expired = orders.expire_pending()
-    if expired:
-        log.info("expired", orders=expired)
-
-
-def tidy() -> None:
-    """Delete call lines, webhooks and finished requests past their keeping time, and mask old
-    numbers.
-
-    Needs `across_stores`.
-    """
-    masked = orders.forget_old()
-    if masked:
-        log.info("masked old numbers", orders=masked)
-    gone = pruning.prune() + users.prune() + guessing.prune() + heartbeats.prune()
-    log.info("tidied", rows=gone)
 
 
 def _in_the_list(connection: Redis) -> list[int]:

@@ -36,8 +36,8 @@ log = structlog.get_logger("listening")
 
 @dataclass
 class _Call:
-    """One question. `at`: since when the supplier has it; None while ours waits for its turn or the
-    database, which says nothing about the supplier."""
+    """One call of the probe. `at`: since when the supplier has it; None while it waits for the
+    wallet's turn or the database, which says nothing about the supplier."""
 
     endpoint: str
     at: datetime | None = None
@@ -97,7 +97,8 @@ class Listener:
             with self._app.app_context(), tenancy.across_stores():
                 if call.endpoint == "balance" and _ask_balance(supplier, call.begin):
                     return
-                call.endpoint, call.at = "products", None
+                call.endpoint = "products"
+                call.at = None
                 _ask_products(supplier, call.begin)
         except (DBAPIError, PoolTimeout) as error:
             log.warning("not asked: database unavailable", error=type(error).__name__)
@@ -112,7 +113,8 @@ def _ask_balance(supplier: Supplier, begin: Callable[[], None]) -> bool:
 
 
 def _ask_products(supplier: Supplier, begin: Callable[[], None]) -> None:
-    """The list is only asked for, not applied: that has a time of its own, and an audit."""
+    """Read the list to hear whether the supplier answers. It is not applied: the catalogue sync
+    does that, at its own time and with an audit."""
     if supply.take_call("other") != 0.0:
         return
     end_read()

@@ -35,11 +35,10 @@ def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
         "none",
     )
     fresh = signs and not known.has_these_words
-    has_room = (
-        known.of_order < config.current().webhooks_kept_of_order
-        if is_ours
-        else _is_room_for_stranger(values)
-    )
+    if is_ours:
+        has_room = known.of_order < config.current().webhooks_kept_of_order
+    else:
+        has_room = _is_room_for_stranger(values)
     if (fresh or has_room) and not webhook_events.keep(values):
         return "seen"  # the same event came in at the same moment
     return "signed" if fresh else "unsigned"
@@ -95,7 +94,11 @@ def _count_stranger(body_bytes: int) -> tuple[int, int]:
 
     Returns how many there were in the hour and the bytes of their bodies, this one included.
     """
-    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    hour = clock.now().replace(
+        minute=0,
+        second=0,
+        microsecond=0,
+    )
     line = insert(WebhookEvent).values(
         event_key=f"strangers {hour.isoformat()}",
         event="events of no order of ours",

@@ -9,6 +9,7 @@ decides. How much of a flood is kept is decided in `webhook_log`.
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
@@ -18,7 +19,7 @@ from core.base import config, tenancy
 from core.base.db import transaction
 from core.supplier import supply, webhook_events
 from fulfilment import webhook_log
-from integrations.ports import Supplier
+from integrations.ports import Supplier, WebhookNews
 
 bp = Blueprint("hooks", __name__, subdomain="hooks")
 
@@ -31,26 +32,63 @@ SILENT_EVENTS = frozenset({"webhook.test", "bulk_purchase.completed"})
 def receive(token: str) -> Response:
     """204 for everything stored, also unsigned, unknown or seen before; 404 wrong path, 413 too
     large, 503 database."""
-    settings = config.current()
-    if not sum(
-        [
-            hmac.compare_digest(token.encode(), known.encode())
-            for known in settings.webhook_tokens
-        ]
-    ):
-        abort(404)  # each was compared, so that the time tells nothing
-    body = (
-        request.get_data()
-        # before anything touches request.form; whole and within its limit, see edge/bodies.py
-    )
+    if not _knows_the_path(token):
+        abort(404)
+    # before anything touches request.form; whole and within its limit, see edge/bodies.py
+    body = request.get_data()
     supplier: Supplier = current_app.extensions["supplier"]
     news = supplier.read_event(body, dict(request.headers))
-    fits = news.order_ref is not None and len(news.order_ref) <= 64
-    order_ref = orders.read_order_ref(news.order_ref or "") if fits else None
-    values = {
-        "event_key": webhook_events.event_key(
-            news.event, order_ref, news.raw_status, body
-        ),
+    order_ref = _order_ref(news)
+    try:
+        with tenancy.across_stores(), transaction():
+            _take(news, order_ref, body)
+    except OperationalError:
+        abort(503)
+    return Response(status=204)
+
+
+def _knows_the_path(token: str) -> bool:
+    """Whether it is one of our tokens. Each is compared, so that the time tells nothing."""
+    given = token.encode()
+    known = [
+        hmac.compare_digest(given, one.encode())
+        for one in config.current().webhook_tokens
+    ]
+    return any(known)
+
+
+def _order_ref(news: WebhookNews) -> str | None:
+    """The reference it speaks of, in our own spelling; None when it has none that fits."""
+    if news.order_ref is None or len(news.order_ref) > 64:
+        return None
+    return orders.read_order_ref(news.order_ref)
+
+
+def _take(news: WebhookNews, order_ref: str | None, body: bytes) -> None:
+    """Store it, and ring for the order it speaks of. Inside the open use case, across stores."""
+    order = orders.by_reference(order_ref) if order_ref is not None else None
+    kept = webhook_log.store(_row(news, order_ref, body), is_ours=order is not None)
+    if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
+        return
+    if order is not None:
+        orders.ring(
+            order,
+            verified=kept == "signed",
+            what=news.raw_status or news.event,
+            word=news.status,
+        )
+    elif kept == "signed" and news.verified_by != "static_token":
+        _ask_about_stranger(order_ref, news.raw_status)
+
+
+def _row(
+    news: WebhookNews,
+    order_ref: str | None,
+    body: bytes,
+) -> dict[str, Any]:
+    key = webhook_events.event_key(news.event, order_ref, news.raw_status, body)
+    return {
+        "event_key": key,
         "body": body,
         "event": news.event[:64],
         "order_ref": order_ref,
@@ -63,24 +101,6 @@ def receive(token: str) -> Response:
             if name in request.headers
         },
     }
-    try:
-        with tenancy.across_stores(), transaction():
-            order = orders.by_reference(order_ref) if order_ref is not None else None
-            kept = webhook_log.store(values, is_ours=order is not None)
-            if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
-                pass
-            elif order is not None:
-                orders.ring(
-                    order,
-                    verified=kept == "signed",
-                    what=news.raw_status or news.event,
-                    word=news.status,
-                )
-            elif kept == "signed" and news.verified_by != "static_token":
-                _ask_about_stranger(order_ref, news.raw_status)
-    except OperationalError:
-        abort(503)
-    return Response(status=204)
 
 
 def _ask_about_stranger(order_ref: str, said: str | None) -> None:

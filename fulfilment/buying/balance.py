@@ -70,7 +70,11 @@ def listen(supplier: Supplier, begin: Callable[[], None]) -> None:
         begin()
         answer = supplier.balance()
         if isinstance(answer, Balance) and _is_news(answer):
-            reconcile.note_balance(answer.balance_pesewas, mark=mark, said=answer.said)
+            reconcile.note_balance(
+                answer.balance_pesewas,
+                mark=mark,
+                said=answer.said,
+            )
     if isinstance(answer, NoAnswer):
         balances.note_failed(supplier_link.in_words(answer))
         note_unheard(answer)
@@ -138,10 +142,8 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     with tenancy.across_stores():
         link = supply.state()
         countable = reconcile.countable_pesewas(link)
-        spendable, read_at = (
-            reconcile.spendable_pesewas(link, countable),
-            link.last_balance_at,
-        )
+        spendable = reconcile.spendable_pesewas(link, countable)
+        read_at = link.last_balance_at
         stale = read_at is None or clock.now() - read_at > clock.delta(
             settings.balance_fresh_s
         )

@@ -35,13 +35,17 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
             if one.id != order.id and one.network not in paused
         ]
         calls_left = budget.room(link)["purchase"]
-    if len(due) + 1 < settings.bulk_lines or not 0 < calls_left <= len(due):
+    is_scarce = 0 < calls_left <= len(due)
+    if len(due) + 1 < settings.bulk_lines or not is_scarce:
         return []
-    chosen = due[: settings.bulk_lines - 1]
-    for total in sorted(
-        accumulate((one.cost_pesewas for one in chosen), initial=order.cost_pesewas),
-        reverse=True,
-    ):
+    return _affordable(order, due[: settings.bulk_lines - 1], supplier)
+
+
+def _affordable(order: Order, chosen: list[Order], supplier: Supplier) -> list[Order]:
+    """As many of `chosen`, oldest first, as the float pays for along with `order`."""
+    costs = (one.cost_pesewas for one in chosen)
+    totals = list(accumulate(costs, initial=order.cost_pesewas))
+    for total in reversed(totals):
         if not balance.too_low_for(total, supplier):
             return chosen
         chosen = chosen[:-1]

@@ -1,7 +1,7 @@
 """What a supplier's word means for an order in each state: one complete table, and the checks an
 answer must pass.
 
-Decides what should happen; `answers` carries it out. An answer about another number or another
+Decides what should happen; `applying` carries it out. An answer about another number or another
 reference moves nothing. A word against a final state moves nothing and becomes a case: a *late
 success* when the supplier has, or is about to have, delivered an order whose money went back, a
 *contradiction* otherwise.
@@ -181,8 +181,10 @@ def _contradicts(order: Order, found: Found) -> bool:
 
 
 def _earliest(order: Order) -> datetime | None:
-    """Before this the supplier cannot have had the order, however wrong its clock."""
-    return None if order.queued_at is None else order.queued_at - _CLOCKS_DIFFER
+    """The supplier cannot have had the order before this moment, even if its clock is wrong."""
+    if order.queued_at is None:
+        return None
+    return order.queued_at - _CLOCKS_DIFFER
 
 
 def _differs(order: Order, amount_pesewas: int) -> bool:
@@ -292,4 +294,6 @@ def _fits(
 
 
 def _masked(number: str | None) -> str | None:
-    return None if number is None else "•••" + number[-3:]
+    if number is None:
+        return None
+    return "•••" + number[-3:]

@@ -2,7 +2,7 @@
 settle by looking.
 
 Counted from the moment that matters in a state, so that a ring or a restart changes nothing about
-the checks still ahead. What a look finds is applied in `answers`.
+the checks still ahead. What a look finds is applied in `look_ups`.
 """
 
 from __future__ import annotations
@@ -45,18 +45,22 @@ def _while_submitting(order: Order, now: datetime) -> datetime:
         return due
     # Absence counts right after grace: a purchase the supplier never got must not wait for a step.
     grace_over = counts_at + clock.delta(1)
-    return min(due, grace_over) if grace_over > now else due
+    if grace_over > now:
+        return min(due, grace_over)
+    return due
 
 
 def _while_processing(order: Order, now: datetime) -> datetime:
-    settings, since = config.current(), order.processing_at
+    settings = config.current()
+    since = order.processing_at
     if since and now - since > clock.delta(settings.never_fulfilled_case_s):
         orders.raise_case(order.id, "never_fulfilled", {"since": since.isoformat()})
     return _next(since or now, settings.processing_ladder_s, now)
 
 
 def _while_failed(order: Order, now: datetime) -> datetime:
-    settings, since = config.current(), order.failed_since or now
+    settings = config.current()
+    since = order.failed_since or now
     watch_over = since + clock.delta(settings.failed_watch_s)
     hourly = _next(since, settings.failed_ladder_s, now)
     if watch_over > now:
@@ -78,7 +82,8 @@ def _after_delivery(order: Order, now: datetime) -> datetime | None:
 
 
 def _after_money_went_back(order: Order, now: datetime) -> datetime | None:
-    """Whatever webhooks are lost: a delivery after the money went back must be found."""
+    """Look on after the money went back, because webhooks may be lost: a delivery after that
+    must be found."""
     if order.final_at is None or not _may_yet_be_delivered(order):
         return None
     moments = (
@@ -99,7 +104,11 @@ def _may_yet_be_delivered(order: Order) -> bool:
     return order.state == "cancelled" and order.ever_unknown
 
 
-def _next(since: datetime, ladder: tuple[int, ...], now: datetime) -> datetime:
+def _next(
+    since: datetime,
+    ladder: tuple[int, ...],
+    now: datetime,
+) -> datetime:
     """The first rung still ahead, counted from `since`; past the last one, its step again and
     again; ±10 %."""
     for rung in ladder:

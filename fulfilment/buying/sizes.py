@@ -24,7 +24,8 @@ def contradicts(said: str | None, capacity: str) -> bool:
     `5120MB`, `5000 mb` and `5 Gig` are 5GB. A bare `5`, an empty text, a text without a size
     contradict nothing.
     """
-    named, ordered = _megabytes(said or ""), _megabytes(capacity)
+    named = _megabytes(said or "")
+    ordered = _megabytes(capacity)
     return bool(named and ordered) and not named & ordered
 
 
@@ -44,7 +45,7 @@ def _megabytes(text: str) -> set[Decimal]:
 
 
 def _number(digits: str) -> Decimal:
-    """`1,024` is a thousand and more, `1,5` is one and a half."""
+    """`1,024` is 1024; `1,5` is 1.5."""
     thousands = re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits)
     plain = digits.replace(",", "" if thousands else ".")
     whole, _, rest = plain.partition(".")

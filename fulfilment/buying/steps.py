@@ -2,8 +2,8 @@
 
 One call of `deliver` does one step and says when to check again. Each step is three things: `begin`
 inside the transaction that gives the lease, a call with no transaction open, and one transaction
-that writes the answer down (`answers`). Buying needs a claim, committed before the call; after that
-only a look-up of our own reference decides.
+that writes the answer down (`applying.close`). Buying needs a claim, committed before the call;
+after that only a look-up of our own reference decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from core.base.db import end_read, transaction
 from core.leases import Lease
 from core.orders import Claim, Order
 from core.supplier import supply
-from fulfilment.buying import answers, balance, bulk, purchase, schedule, supplier_link
+from fulfilment.buying import (
+    answers,
+    applying,
+    balance,
+    bulk,
+    look_ups,
+    purchase,
+    schedule,
+    supplier_link,
+)
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
 
@@ -39,8 +48,8 @@ class Begun:
 
 @dataclass(frozen=True)
 class Wait:
-    """Not now: when to try again, and why for people to read (a key of `orders.WAIT_TEXT`), where
-    it is theirs to know."""
+    """Buying has to wait: until when, and why (a key of `orders.WAIT_TEXT`); None when the
+    reason is not for people to read."""
 
     until: datetime
     reason: str | None = None
@@ -95,26 +104,28 @@ def _look_later(lease: Lease, order: Order, due: datetime) -> Outcome:
             orders.wait_for_turn(order.id)
         return due
 
-    return answers.close(lease, order.id, act, news_read=False)
+    return applying.close(lease, order.id, act, news_read=False)
 
 
 def _look(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     """Ask the supplier for our reference and apply the answer. The call is taken already."""
-    result = answers.look_up(order, supplier)
+    result = look_ups.look_up(order, supplier)
     not_before = supplier_link.note_look(result)
 
     def act() -> datetime | None:
-        due = answers.take_look(order.id, result)
-        return due if due is None or not_before is None else max(due, not_before)
+        due = look_ups.take_look(order.id, result)
+        if due is None or not_before is None:
+            return due
+        return max(due, not_before)
 
-    return answers.close(lease, order.id, act)
+    return applying.close(lease, order.id, act)
 
 
 def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     """Try to buy a queued order. Every reason not to is written on the order, with the moment of
     the next try."""
     if order.in_doubt:
-        return answers.close(lease, order.id, lambda: orders.ask_first(order.id))
+        return applying.close(lease, order.id, lambda: orders.ask_first(order.id))
     if order.network in catalog.paused_networks():
         return _wait(lease, order, Wait(clock.after(_PAUSED_AGAIN_S), "paused"))
     unsold = orders.look_at_source(order)
@@ -130,11 +141,9 @@ def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
             return _wait(lease, order, found)
         if found.leases:
             return _send_together(lease, order, found, supplier)
-        return (
-            _send(lease, order, found, supplier)
-            if found.claims
-            else Outcome(clock.now())
-        )
+        if found.claims:
+            return _send(lease, order, found, supplier)
+        return Outcome(clock.now())
 
 
 def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
@@ -143,7 +152,7 @@ def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
             orders.wait(order.id, wait.reason)
         return wait.until
 
-    return answers.close(lease, order.id, act)
+    return applying.close(lease, order.id, act)
 
 
 def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
@@ -176,7 +185,12 @@ def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
         pause_s = supply.take_call("purchase", 2 if order.ever_unknown else 1)
         if pause_s:
             return _no_call(order, pause_s)
-        return Claims(orders.claim_together([order.id]), {}, {}, link.is_in_order)
+        return Claims(
+            orders.claim_together([order.id]),
+            {},
+            {},
+            link.is_in_order,
+        )
 
 
 def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:
@@ -196,19 +210,24 @@ def _no_call(order: Order, pause_s: float) -> Wait:
     )
 
 
-def _send(lease: Lease, order: Order, found: Claims, supplier: Supplier) -> Outcome:
+def _send(
+    lease: Lease,
+    order: Order,
+    found: Claims,
+    supplier: Supplier,
+) -> Outcome:
     """Make the one purchase call of a claim. For an order that was ever unclear a look-up's call is
     taken already."""
     claim = found.claims[0]
     if claim.was_unknown:
-        settled = answers.look_before_resend(
+        settled = look_ups.look_before_resend(
             lease, claim, supplier, has_call=order.ever_unknown
         )
         if settled is not None:
             return settled
     called = purchase.call([claim], supplier)
     if called is None:
-        return answers.close(
+        return applying.close(
             lease, order.id, lambda: schedule.next_check(orders.locked(order.id))
         )
     results, balance_after_pesewas = called
@@ -226,7 +245,8 @@ def _send_together(
     Returns when to check `order` again; the rows of the others are closed by their own leases. A
     line whose lease was lost meanwhile keeps what the other job decided.
     """
-    claims, held = found.claims, {**found.leases, order.id: lease}
+    claims = found.claims
+    held = {**found.leases, order.id: lease}
     with tenancy.across_stores():
         called = purchase.call(claims, supplier) if claims else None
     again = supplier_link.note_purchase(called[0]) if called else None
@@ -239,7 +259,7 @@ def _send_together(
                     own, claim, called[0][number], supplier, again
                 )
             else:
-                said = answers.close(
+                said = applying.close(
                     own,
                     claim.order_id,
                     lambda: schedule.next_check(orders.locked(claim.order_id)),  # noqa: B023 - called at once

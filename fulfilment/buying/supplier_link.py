@@ -91,12 +91,15 @@ def _take_turn(connection: Connection) -> bool:
 def closed() -> Closed | None:
     """Whether purchases are stopped now: the breaker, refused credentials, or a charge that no
     order explains."""
-    link, now = supply.state(), clock.now()
+    link = supply.state()
+    now = clock.now()
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
     with tenancy.across_stores():
         stopped = reconcile.buying_stopped()
-    return Closed("balance_break", clock.after(_STOPPED_AGAIN_S)) if stopped else None
+    if stopped:
+        return Closed("balance_break", clock.after(_STOPPED_AGAIN_S))
+    return None
 
 
 def note_purchase(
@@ -108,32 +111,43 @@ def note_purchase(
     (`SupplierState.is_in_order`). Returns when a purchase that was turned away may try again; None
     when the link itself is in order.
     """
-    settings = config.current()
-    limited = next(
-        (one for one in results if isinstance(one, NotSent) and one.rate_limited), None
-    )
+    limited = _rate_limit(results)
     if limited is not None:
         return told_to_wait(limited.retry_after_s)
     if any(isinstance(one, Rejected) and one.kind == "credentials" for one in results):
         return refused_credentials()
     unsent = [one.reason for one in results if isinstance(one, NotSent)]
-    if len(unsent) == len(results) and unsent[0] not in NO_BULK:
+    if _reached_nobody(results, unsent):
         return unreachable()
     if "no_bulk" in unsent:
-        _go_one_by_one(settings.bulk_off_s)
-    elif (
-        unsent
-        and unsent[0] != "bulk_moved"
-        and not any(isinstance(one, Rejected) for one in results)
-    ):
-        _go_one_by_one(
-            settings.breaker_open_s
-        )  # refused for a line it does not name: one by one finds out which
+        _go_one_by_one(config.current().bulk_off_s)
+    elif _names_no_line(results, unsent):
+        # one by one finds out which line it was refused for
+        _go_one_by_one(config.current().breaker_open_s)
     elif all(isinstance(one, Unknown) for one in results):
         unclear()
     elif not was_in_order:
         answered()
     return None
+
+
+def _rate_limit(results: Sequence[SubmitResult]) -> NotSent | None:
+    for one in results:
+        if isinstance(one, NotSent) and one.rate_limited:
+            return one
+    return None
+
+
+def _reached_nobody(results: Sequence[SubmitResult], unsent: list[str]) -> bool:
+    """Whether no line was sent, for want of a connection."""
+    return len(unsent) == len(results) and unsent[0] not in NO_BULK
+
+
+def _names_no_line(results: Sequence[SubmitResult], unsent: list[str]) -> bool:
+    """Whether a bulk call was refused as a whole, without the line that it was refused for."""
+    if not unsent or unsent[0] == "bulk_moved":
+        return False
+    return not any(isinstance(one, Rejected) for one in results)
 
 
 def answered() -> None:
@@ -153,10 +167,8 @@ def unclear() -> None:
         link = supply.locked_state()
         link.unknown_streak += 1
         if link.unknown_streak >= settings.breaker_unknowns:
-            link.breaker_open_until, link.breaker_reason = (
-                clock.after(settings.breaker_open_s),
-                "breaker",
-            )
+            link.breaker_open_until = clock.after(settings.breaker_open_s)
+            link.breaker_reason = "breaker"
 
 
 def refused_credentials() -> datetime:
@@ -166,7 +178,8 @@ def refused_credentials() -> datetime:
     with transaction():
         link = supply.locked_state()
         link.credentials_refused_since = link.credentials_refused_since or clock.now()
-        link.breaker_open_until, link.breaker_reason = until, "credentials"
+        link.breaker_open_until = until
+        link.breaker_reason = "credentials"
     return until
 
 
@@ -186,7 +199,8 @@ def unreachable() -> datetime:
     with transaction():
         link = supply.locked_state()
         link.unreachable_since = link.unreachable_since or clock.now()
-        link.breaker_open_until, link.breaker_reason = until, "supplier_unreachable"
+        link.breaker_open_until = until
+        link.breaker_reason = "supplier_unreachable"
     return until
 
 
@@ -196,7 +210,9 @@ def note_look(result: LookupResult) -> datetime | None:
         return None
     if result.kind == "credentials":
         refused_credentials()
-    return told_to_wait(result.retry_after_s) if result.kind == "rate_limited" else None
+    if result.kind == "rate_limited":
+        return told_to_wait(result.retry_after_s)
+    return None
 
 
 def note_silence(answer: NoAnswer) -> datetime | None:
@@ -217,8 +233,10 @@ def in_words(answer: NoAnswer) -> str:
 
 
 def told_to_wait(seconds: float | None) -> datetime:
-    """429: nobody calls before this moment. The wait is the supplier's own, so it is not scaled."""
-    until = clock.now() + timedelta(seconds=min(max(seconds or 60.0, 1.0), 600.0))
+    """After a 429 nobody calls before the moment it names. The wait is the supplier's own, so it
+    is not scaled."""
+    wait_s = min(max(seconds or 60.0, 1.0), 600.0)
+    until = clock.now() + timedelta(seconds=wait_s)
     supply.close_until(until)
     return until
 

@@ -19,7 +19,7 @@ from flask import Flask
 
 from core.base import signed
 from devkit.servers import Database
-from operations import backup, restored
+from operations import postgres_programs, restored
 from tests.support.settings import Using
 
 Command = Callable[..., Result]
@@ -45,7 +45,7 @@ def programs(
     """Put a program of the test's own on PATH: a shell script, with `$REAL` for the real one's
     folder."""
     # the wheel's, which is as new as the server
-    real = list(backup._places("pg_dump"))[-1].parent
+    real = list(postgres_programs._places("pg_dump"))[-1].parent
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")

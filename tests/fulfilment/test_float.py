@@ -905,9 +905,9 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
         monkeypatch.setattr(
             desk.client, "status", lambda _ref: NoAnswer("unclear", reason)
         )
-        from fulfilment.buying import answers
+        from fulfilment.buying import look_ups
 
-        assert answers.look_before_resend(lease, claim, desk.client) is not None
+        assert look_ups.look_before_resend(lease, claim, desk.client) is not None
     assert desk.cases() == ["wrong_answer"]
     assert desk.charges() == []
 

@@ -21,7 +21,7 @@ from core.base.locks import Lock
 from core.orders import Order
 from core.supplier import supply
 from fulfilment import jobs, relay
-from fulfilment.buying import answers, steps, supplier_link
+from fulfilment.buying import interpret, steps, supplier_link
 from integrations.ports import (
     Accepted,
     Found,
@@ -133,9 +133,9 @@ def test_a_bug_of_ours_puts_one_order_off_and_asks_a_person(
 ) -> None:
     broken, sound = desk.release(), desk.release()
     desk.work()
-    of_found = answers.interpret.of_found
+    of_found = interpret.of_found
     monkeypatch.setattr(
-        answers.interpret,
+        interpret,
         "of_found",
         lambda order, answer: 1 // (order.id != broken.id) and of_found(order, answer),
     )

@@ -12,7 +12,7 @@ from core.audit import SYSTEM
 from core.base import clock
 from core.base.db import db, transaction
 from core.supplier import supply, webhook_events
-from fulfilment import relay
+from fulfilment import housekeeping
 
 
 def count(table: str) -> int:
@@ -38,7 +38,7 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
     for kind in ("refresh_balance", "sync_catalogue"):
         outbox.request(kind, SYSTEM)  # type: ignore[arg-type]
     before = count("outbox")
-    relay.tidy()
+    housekeeping.tidy()
     db.session.remove()
     assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (
         2,
@@ -60,7 +60,7 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
     tables_owner.execute(
         "UPDATE outbox SET done_at = now() - interval '91 days' WHERE kind = 'refresh_balance'"
     )
-    relay.tidy()
+    housekeeping.tidy()
     db.session.remove()
     assert (count("supplier_calls"), count("webhook_events"), count("outbox")) == (
         1,

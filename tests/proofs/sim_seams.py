@@ -119,8 +119,8 @@ def _new_order_ref() -> str:
     return world().next_ref()
 
 
-def _enqueue(queue: Any, leases: list[tuple[int, int]], *, first: bool = False) -> None:
-    for lease in reversed(leases) if first else leases:
+def _enqueue(queue: Any, leased: list[tuple[int, int]], *, first: bool = False) -> None:
+    for lease in reversed(leased) if first else leased:
         sim_actors.seam()
         if world().valkey_is_down:
             raise ValkeyIsDown

@@ -23,7 +23,7 @@ from core import clock_changes, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.audit import Actor as Person
 from core.base import clock, tenancy
-from fulfilment import jobs, relay, webhooks
+from fulfilment import housekeeping, jobs, relay, webhooks
 from tests.proofs import sim_profile, sim_seams
 from tests.proofs.sim_actors import NEVER, Actor, Dead, Wallet, current
 from tests.proofs.sim_checks import Checks
@@ -433,7 +433,7 @@ class World:
     def _start_round(self) -> None:
         def rounds() -> None:
             with tenancy.across_stores():
-                relay._watch_clocks(clocks)
+                housekeeping.watch_clocks(clocks)
                 reconcile.renew()
                 relay.round_once(sim_seams.FakeValkey())  # type: ignore[arg-type]
                 if abs(clock.now() - self.store.newest_read_asked()) > every:

@@ -1,0 +1,55 @@
+"""What the relay looks after besides ringing: a restored database, a clock that was set, orders
+whose day is over, rows past their keeping time."""
+
+from __future__ import annotations
+
+import structlog
+
+from core import clock_changes, orders, pruning
+from core.accounts import guessing, users
+from core.base import heartbeats
+
+log = structlog.get_logger("relay")
+
+
+def watch_restore() -> None:
+    """See whether this database was restored from a backup: its orders are asked about first."""
+    asked = orders.note_restore()
+    if asked is not None:
+        log.error(
+            "this database was restored: what may have been bought since is asked about first",
+            orders=asked,
+        )
+
+
+def watch_clocks(clocks: clock_changes.Watch) -> None:
+    """See whether the wall clock was set; what waits moves with it."""
+    found = clocks.look()
+    if found is not None:
+        log.error(
+            "the wall clock was set: what waits moved with it",
+            seconds=round(found.seconds),
+            orders=found.orders,
+            rows=found.rows,
+        )
+
+
+def expire() -> None:
+    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end
+    nothing."""
+    expired = orders.expire_pending()
+    if expired:
+        log.info("expired", orders=expired)
+
+
+def tidy() -> None:
+    """Delete call lines, webhooks and finished requests past their keeping time, and mask old
+    numbers.
+
+    Needs `across_stores`.
+    """
+    masked = orders.forget_old()
+    if masked:
+        log.info("masked old numbers", orders=masked)
+    gone = pruning.prune() + users.prune() + guessing.prune() + heartbeats.prune()
+    log.info("tidied", rows=gone)
