@@ -63,7 +63,8 @@ def show_password_form() -> Answer:
 def change_password() -> Answer:
     """The present password is asked for, and counted like a log-in: an open browser must not be a
     place to guess."""
-    present, new = _typed("present_password"), _typed("new_password")
+    present = _typed("present_password")
+    new = _typed("new_password")
     if not passwords.is_same(new, _typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
     asked = g.entrance.ask(current_user.user.email, present, WRONG)
@@ -91,9 +92,8 @@ def change_password() -> Answer:
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
-    g.entrance.know_device(
-        person
-    )  # the change has forgotten every device, this one too
+    # the change has forgotten every device, this one too
+    g.entrance.know_device(person)
     flash("Your password is changed. Everywhere else you are logged out.")
     return redirect("/account/sessions", 303)
 
@@ -124,7 +124,7 @@ def end_session() -> Answer:
 
 
 def log_out_everywhere() -> Answer:
-    """Here too: whoever presses it fears that somebody else is inside."""
+    """End every log-in of this person, this one too: somebody else may be using one of them."""
     try:
         people.log_out_everywhere(current_user.user.id, Actor.of_login(current_user))
     except people.Refused as refusal:
@@ -133,7 +133,8 @@ def log_out_everywhere() -> Answer:
 
 
 def show_reset_form(token: str) -> Answer:
-    """Looking uses nothing up: messengers open links to show a preview."""
+    """The form of a reset link. Opening it does not use the link up: messengers open links to
+    show a preview."""
     try:
         person = resets.person_of(token, g.entrance.door)
     except resets.Gone as gone:

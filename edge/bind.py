@@ -70,7 +70,9 @@ def bind_store() -> Response | BaseResponse | None:
 def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
     sessions.take_live(lambda token: _login_of(token) is not None)
     if not current_user.is_authenticated:
-        return None if rule in PUBLIC[room] else ask_to_log_in()
+        if rule in PUBLIC[room]:
+            return None
+        return ask_to_log_in()
     if room == hosts.CONSOLE:
         g.scope = ExitStack()
         g.scope.enter_context(tenancy.across_stores())
@@ -81,7 +83,7 @@ def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
 
 
 def unbind_store(_error: BaseException | None = None) -> None:
-    """Forget the store, whatever happened."""
+    """Forget the store at the end of the request, also after an error."""
     scope: ExitStack | None = g.pop("scope", None)
     if scope is not None:
         scope.close()
@@ -111,7 +113,8 @@ def answer_old_page() -> Response | BaseResponse | None:
     None where no log-in is asked for, or when the page does not show that it was drawn for this
     person and store.
     """
-    room, rule = hosts.place().room, request.url_rule
+    room = hosts.place().room
+    rule = request.url_rule
     if room not in PUBLIC or rule is None or rule.rule in PUBLIC[room]:
         return None
     if not current_user.is_authenticated:
@@ -135,9 +138,13 @@ def _send_to(path: str) -> Response | BaseResponse:
 
 
 def _log_in_and(back: str) -> str:
-    return "/login" if back == "/" else f"/login?next={quote(back, safe='/')}"
+    if back == "/":
+        return "/login"
+    return f"/login?next={quote(back, safe='/')}"
 
 
 def _login_of(token: str) -> users.Login | None:
     door = DOOR_OF_ROOM.get(hosts.place().room)
-    return users.login_of(token, door) if door else None
+    if door:
+        return users.login_of(token, door)
+    return None

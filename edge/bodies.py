@@ -80,8 +80,8 @@ def judge(head: Head) -> Allowance:
 
 
 def is_dear(head: Head) -> bool:
-    """Whether a password comes with this request: pages may not wait for as many of them as
-    somebody cares to send."""
+    """Whether a password comes with this request. Hashing one is costly, so such requests wait
+    apart from pages."""
     if head.method != "POST" or not DEAR.fullmatch(path_of(head)):
         return False
     forwarded = [

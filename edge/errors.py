@@ -108,7 +108,15 @@ TWO_LOG_INS = Words(
     " log in again. If it comes back, use a newer browser: this one lets other sites plant cookies"
     " here.",
 )
-_LIKE = {401: 403, 406: 400, 410: 404, 414: 413, 415: 400, 502: 503, 504: 503}
+_LIKE = {
+    401: 403,
+    406: 400,
+    410: 404,
+    414: 413,
+    415: 400,
+    502: 503,
+    504: 503,
+}
 CROWDED = Words(
     "Busy for a moment", "Very many people are here just now.", WORDS[503].advice
 )
@@ -133,16 +141,7 @@ def refused(error: HTTPException) -> BaseResponse:
     if isinstance(error, CSRFError) and (answer := _old_page()) is not None:
         return answer
     refusals.note(error)
-    own = error.description if error.description != type(error).description else None
-    if isinstance(error, RateLimitExceeded):
-        own = None
-    words = None
-    if isinstance(error, CSRFError):
-        own = "This page had grown old, so nothing was done."
-        if not browsers.keeps_ours(request.cookies):
-            own, words = None, NO_COOKIES
-    if isinstance(error, sessions.TwoLogIns):
-        own, words = None, TWO_LOG_INS
+    own, words = _what_to_say(error)
     response = page(status, own, words=words)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -162,6 +161,22 @@ def _old_page() -> BaseResponse | None:
 def unreadable(_error: DataError) -> Response:
     """The database could not take a value as it stands, such as a NUL or a number too large."""
     return page(400, "Something in it cannot be stored as it stands.")
+
+
+def _what_to_say(error: HTTPException) -> tuple[str | None, Words | None]:
+    """The room's own sentence, and words in place of those of the status; None for either when
+    there are none."""
+    if isinstance(error, sessions.TwoLogIns):
+        return None, TWO_LOG_INS
+    if isinstance(error, CSRFError):
+        if browsers.keeps_ours(request.cookies):
+            return "This page had grown old, so nothing was done.", None
+        return None, NO_COOKIES
+    if isinstance(error, RateLimitExceeded):
+        return None, None
+    if error.description == type(error).description:
+        return None, None
+    return error.description, None
 
 
 def database_down(error: Exception) -> Response:
@@ -230,4 +245,6 @@ def _fields() -> list[tuple[str, str]]:
         fields = list(request.form.items(multi=True))
     except HTTPException:  # too much, and not read before
         return []
-    return [] if any("password" in name for name, _ in fields) else fields
+    if any("password" in name for name, _ in fields):
+        return []
+    return fields

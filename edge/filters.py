@@ -86,12 +86,12 @@ def at(moment: datetime | None) -> Markup:
     `<time>` element."""
     if moment is None:
         return Markup("–")
-    local, today = moment.astimezone(clock.ACCRA), clock.now().astimezone(clock.ACCRA)
-    day = (
-        ""
-        if local.date() == today.date()
-        else f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
-    )
+    local = moment.astimezone(clock.ACCRA)
+    today = clock.now().astimezone(clock.ACCRA)
+    if local.date() == today.date():
+        day = ""
+    else:
+        day = f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
     if local.year != today.year:
         day = f"{local.day} {local:%b %Y}\N{NO-BREAK SPACE}"
     return Markup('<time datetime="{}">{}{:%H:%M}</time>').format(

@@ -20,7 +20,7 @@ from http_server.pool import ready
 
 
 def install(app: Flask) -> None:
-    """Leave what the server asks where its command finds it."""
+    """Put what the server asks of the application where the `web` command finds it."""
     app.extensions["http_server"] = Rules(
         judge=bodies.judge,
         refusal=Pages(app).page,
@@ -37,7 +37,9 @@ def address(headers: list[tuple[bytes, bytes]], peer_address: str) -> str:
     hops = config.current().proxy_hops
     told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
     named = told.decode("latin-1").split(",") if told else []
-    return addresses.key(named[-hops] if 0 < hops <= len(named) else peer_address)
+    if 0 < hops <= len(named):
+        return addresses.key(named[-hops])
+    return addresses.key(peer_address)
 
 
 class Pages:

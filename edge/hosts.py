@@ -21,17 +21,19 @@ from core.base import config, db
 from core.base.config import Config
 from http_server import Refusal
 
-STORE, PORTAL, CONSOLE, HOOKS, BARE, NOWHERE = (
-    "store",
-    "portal",
-    "admin",
-    "hooks",
-    "bare",
-    "nowhere",
-)
+STORE = "store"
+PORTAL = "portal"
+CONSOLE = "admin"
+HOOKS = "hooks"
+BARE = "bare"
+NOWHERE = "nowhere"
 """Rooms, named by the pseudo-subdomain their blueprints are registered under."""
 
-_ROOM_OF_LABEL = {"portal": PORTAL, "admin": CONSOLE, "hooks": HOOKS}
+_ROOM_OF_LABEL = {
+    "portal": PORTAL,
+    "admin": CONSOLE,
+    "hooks": HOOKS,
+}
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?(?::(?P<port>[0-9]{{1,5}}))?")
 _IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\](?::[0-9]{1,5})?")
@@ -69,17 +71,22 @@ def place_of(host: str | None, base_domain: str) -> Place:
     if name == base_domain:
         return Place(BARE)
     if name == "127.0.0.1" and base_domain == "localhost":
-        return Place(
-            HOOKS
-        )  # hooks.localhost resolves in browsers only, and suppliers are not browsers
+        # hooks.localhost resolves in browsers only, and suppliers are not browsers
+        return Place(HOOKS)
     label, _, parent = name.partition(".")
     if parent != base_domain:
         return Place(NOWHERE)
     room = _ROOM_OF_LABEL.get(label)
-    return Place(room) if room else Place(STORE, label)
+    if room:
+        return Place(room)
+    return Place(STORE, label)
 
 
-def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
+def refuse_other_host(
+    host: str,
+    target: str,
+    forwarded: Iterable[str],
+) -> None:
     """Raises `Refusal` 400 when the request's target or an X-Forwarded-Host names another host than
     `Host`."""
     named = [one for value in forwarded for one in value.split(",") if one.strip()]
@@ -92,7 +99,11 @@ def refuse_other_host(host: str, target: str, forwarded: Iterable[str]) -> None:
         raise Refusal(400, OTHER_HOST)
 
 
-def forwarded_host(host: str, forwarded: Sequence[str], settings: Config) -> str:
+def forwarded_host(
+    host: str,
+    forwarded: Sequence[str],
+    settings: Config,
+) -> str:
     """The host that counts: `Host`, or what our outermost proxy put into X-Forwarded-Host when the
     settings say so."""
     values = [one.strip() for value in forwarded for one in value.split(",")]

@@ -50,7 +50,10 @@ def return_path() -> str:
     the front."""
     came = urlsplit(request.referrer or "")
     from_here = came.path if came.netloc == request.host else ""
-    query = f"?{came.query}" if from_here and came.query else ""
+    if from_here and came.query:
+        query = f"?{came.query}"
+    else:
+        query = ""
     return own_path(request.form.get("back")) or own_path(from_here + query) or "/"
 
 
@@ -98,7 +101,7 @@ class Kept:
         return found if is_fresh else None
 
     def put_back(self, found: dict[str, Any] | None) -> None:
-        """Into a session that was just emptied."""
+        """Put the kept form into a session that was just emptied."""
         if found is not None:
             session[_KEY] = found
 
@@ -125,4 +128,6 @@ def _read(text: str | None) -> list[Any] | None:
         whose = _signer().loads(text or "")
     except BadSignature:
         return None
-    return whose if isinstance(whose, list) and len(whose) == 2 else None
+    if isinstance(whose, list) and len(whose) == 2:
+        return whose
+    return None

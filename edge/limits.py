@@ -207,7 +207,12 @@ def _missed() -> None:
     """What is limited: one more code that is no order's. Raises `RateLimitExceeded` once it is."""
 
 
-def _endpoint(app: Flask, room: str, method: str, path: str) -> str:
+def _endpoint(
+    app: Flask,
+    room: str,
+    method: str,
+    path: str,
+) -> str:
     for rule in app.url_map.iter_rules():
         if (
             rule.subdomain == room

@@ -105,7 +105,10 @@ def _person() -> int | None:
     """The id of the person this request turned out to be of. Asks nothing: most pages never look
     who it is."""
     login = g.get("_login_user")
-    return login.user.id if getattr(login, "is_authenticated", False) else None
+    if getattr(login, "is_authenticated", False):
+        person_id: int = login.user.id
+        return person_id
+    return None
 
 
 def hide_secrets(
@@ -118,17 +121,25 @@ def hide_secrets(
     return event
 
 
-def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+def readable(
+    _logger: Any,
+    _method: str,
+    event: MutableMapping[str, Any],
+) -> str:
     """`10:04:07 info edge request method=GET status=200`; text that could break the line is quoted
     as JSON."""
     stamp = str(event.pop("timestamp", ""))[11:19]
-    level, name = event.pop("level", "info"), event.pop("logger", "")
-    message, trace = event.pop("event", ""), event.pop("exception", None)
+    level = event.pop("level", "info")
+    name = event.pop("logger", "")
+    message = event.pop("event", "")
+    trace = event.pop("exception", None)
     fields = " ".join(
         f"{key}={_plain(value)}" for key, value in event.items() if value is not None
     )
     line = f"{stamp} {level:<7} {name} {_plain(message, spaces=True)} {fields}".rstrip()
-    return f"{line}\n{trace}" if trace else line
+    if trace:
+        return f"{line}\n{trace}"
+    return line
 
 
 def _plain(value: Any, *, spaces: bool = False) -> str:
@@ -138,4 +149,6 @@ def _plain(value: Any, *, spaces: bool = False) -> str:
         if spaces
         else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
     )
-    return text if re.fullmatch(allowed, text) else json.dumps(text, ensure_ascii=False)
+    if re.fullmatch(allowed, text):
+        return text
+    return json.dumps(text, ensure_ascii=False)

@@ -20,7 +20,7 @@ def install(app: Flask) -> None:
 
 
 def index() -> str:
-    """The bare domain names the portal; stores are found by their own links."""
+    """The page of the bare domain: it names the portal. Stores are found by their own links."""
     return render_template("bare/index.html")
 
 

@@ -46,7 +46,9 @@ def _event(error: HTTPException) -> str | None:
         return "forgery_refused"
     if isinstance(error, ForeignOrigin):
         return "origin_refused"
-    return "role_refused" if isinstance(error, Forbidden) and _actor().user_id else None
+    if isinstance(error, Forbidden) and _actor().user_id:
+        return "role_refused"
+    return None
 
 
 def _actor() -> Actor:
@@ -55,6 +57,8 @@ def _actor() -> Actor:
         return security_events.STRANGER
     try:
         who = current_user
-        return Actor.of_login(who) if who.is_authenticated else security_events.STRANGER
+        if who.is_authenticated:
+            return Actor.of_login(who)
+        return security_events.STRANGER
     except SQLAlchemyError:
         return security_events.STRANGER

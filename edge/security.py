@@ -67,9 +67,8 @@ def install(app: Flask, config: Config) -> None:
     )
     app.session_interface = sessions.Sessions()
     csrf.init_app(app)
-    app.jinja_env.globals["csrf_token"] = (
-        tokens.token
-    )  # ours in place of Flask-WTF's, which is the same on every page
+    # ours in place of Flask-WTF's, which is the same on every page
+    app.jinja_env.globals["csrf_token"] = tokens.token
     app.context_processor(lambda: {"csrf_token": tokens.token})
     app.before_request(refuse_bad_address)
     app.before_request(origins.refuse_foreign)
@@ -90,13 +89,12 @@ def trust_proxies(app: hosts.Makola, config: Config) -> None:
 
 
 class UnknownProxy:
-    """Says loudly, once, that something in front of us is not in the settings: every customer then
-    looks the same."""
+    """Logs once that a proxy which the settings do not name is in front of us: all customers
+    then have one address."""
 
     def __init__(self) -> None:
-        self._told = mmap.mmap(
-            -1, 1
-        )  # shared by the web processes that are forked from here: once for all of them
+        # shared by the web processes that are forked from here: once for all of them
+        self._told = mmap.mmap(-1, 1)
 
     def tell_once(self) -> None:
         if self._told[0] == 0 and "X-Forwarded-For" in request.headers:
@@ -137,11 +135,10 @@ def refuse_bad_address() -> None:
     """400 for a malformed host, for two hosts that differ, and for bytes no address of ours has."""
     if "makola.place" not in request.environ:
         abort(400, "The address of this request is malformed.")
-    forwarded = (
-        []
-        if config.current().proxy_host
-        else request.headers.getlist("X-Forwarded-Host")
-    )
+    if config.current().proxy_host:
+        forwarded = []
+    else:
+        forwarded = request.headers.getlist("X-Forwarded-Host")
     target = request.environ.get("RAW_URI") or "/"
     try:
         hosts.refuse_other_host(request.host, target, forwarded)

@@ -23,7 +23,7 @@ LOGIN = "_user_id"
 
 
 class TwoLogIns(BadRequest):
-    """This browser sends the log-ins of two people, and nothing tells which of them it is."""
+    """This browser sends the log-ins of two people, and neither can be chosen."""
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -42,7 +42,9 @@ class Sessions(SecureCookieSessionInterface):
                 continue
         found = [one for one in found if LOGIN in one] or found
         request.environ[_OTHERS] = [dict(one) for one in found]
-        return found[0] if found else self.session_class()
+        if found:
+            return found[0]
+        return self.session_class()
 
 
 def all_of_them() -> list[dict[str, Any]]:
@@ -52,7 +54,8 @@ def all_of_them() -> list[dict[str, Any]]:
 
 
 def take(fits: Callable[[dict[str, Any]], bool]) -> None:
-    """Have the first session that `fits`, when there are several; else things stay as they are."""
+    """When this browser sent several sessions, continue with the first that `fits`; else nothing
+    changes."""
     several = all_of_them()
     chosen = next(filter(fits, several), None) if len(several) > 1 else None
     if chosen is not None and chosen != dict(session):
@@ -63,8 +66,10 @@ def take(fits: Callable[[dict[str, Any]], bool]) -> None:
 
 
 def take_live(is_live: Callable[[str], bool]) -> None:
-    """Have the one log-in that lives. Raises `TwoLogIns` when there are two."""
-    tokens = list(dict.fromkeys(one[LOGIN] for one in all_of_them() if LOGIN in one))
+    """When this browser sent several log-ins, continue with the one that is still valid. Raises
+    `TwoLogIns` when two are."""
+    with_log_in = [one for one in all_of_them() if LOGIN in one]
+    tokens = list(dict.fromkeys(one[LOGIN] for one in with_log_in))
     if len(tokens) < 2:
         return
     live = [token for token in tokens if is_live(token)]

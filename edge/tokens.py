@@ -23,11 +23,13 @@ from wtforms import ValidationError
 from core.base import clock, config
 from edge import sessions
 
-FIELD, HEADER = "csrf_token", "X-CSRFToken"
+FIELD = "csrf_token"
+HEADER = "X-CSRFToken"
 _KEPT_AS = "csrf_token"
 """The name of the session's secret, the one that Flask-WTF gives it: forms of before a deploy go
 on."""
-_TIME_BYTES, _MAC_BYTES = 4, 20
+_TIME_BYTES = 4
+_MAC_BYTES = 20
 _LENGTH = _TIME_BYTES + _MAC_BYTES
 
 
@@ -63,13 +65,18 @@ def _fits(told: str, one: Mapping[str, Any]) -> bool:
 
 def _is_ours(told: str, secret: str) -> bool:
     try:
-        both = base64.b64decode(told.encode("ascii"), altchars=b"-_", validate=True)
+        both = base64.b64decode(
+            told.encode("ascii"),
+            altchars=b"-_",
+            validate=True,
+        )
     except (UnicodeEncodeError, binascii.Error):
         return False
     if len(both) != 2 * _LENGTH:
         return False
     plain = _masked(both[_LENGTH:], both[:_LENGTH])
-    made_at, mac = plain[:_TIME_BYTES], plain[_TIME_BYTES:]
+    made_at = plain[:_TIME_BYTES]
+    mac = plain[_TIME_BYTES:]
     is_fresh = (
         clock.now().timestamp() - int.from_bytes(made_at, "big")
         <= config.current().session_absolute_s

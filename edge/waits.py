@@ -36,7 +36,7 @@ def begin() -> None:
 
 
 def end(_error: BaseException | None = None) -> None:
-    """Forget the limit: the thread's next work may be of another kind."""
+    """Forget the limit: the thread's next request may be of another kind."""
     global _under_way
     db.limit_lock_waits(None)
     if g.pop("counted", False):

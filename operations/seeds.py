@@ -37,7 +37,13 @@ def owner(email: str, password: str) -> users.User | None:
     with tenancy.across_stores():
         if (found := db.session.scalar(first)) is not None:
             return found
-    people.add(email=email, name="Owner", password=password, role="owner", actor=SYSTEM)
+    people.add(
+        email=email,
+        name="Owner",
+        password=password,
+        role="owner",
+        actor=SYSTEM,
+    )
     return None
 
 

@@ -48,7 +48,11 @@ class Child:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def run(workers: int, pids_file: Path | None, stop: threading.Event) -> None:
+def run(
+    workers: int,
+    pids_file: Path | None,
+    stop: threading.Event,
+) -> None:
     """Supervise one relay and `workers` workers until `stop`, then let them finish. Writes who runs
     to `pids_file`."""
     with tempfile.TemporaryDirectory(prefix="makola-busy-") as folder:
@@ -105,7 +109,11 @@ def _keep(child: Child) -> bool:
         stdin=subprocess.DEVNULL,
     )
     child.started = now
-    log.info("started", role=child.role, pid=child.process.pid)
+    log.info(
+        "started",
+        role=child.role,
+        pid=child.process.pid,
+    )
     return True
 
 
@@ -148,7 +156,11 @@ def _end(children: list[Child]) -> None:
 
 
 def _write_pids(path: Path, children: list[Child]) -> None:
-    pids: dict[str, list[int]] = {"supervise": [os.getpid()], "relay": [], "worker": []}
+    pids: dict[str, list[int]] = {
+        "supervise": [os.getpid()],
+        "relay": [],
+        "worker": [],
+    }
     for child in children:
         if child.process is not None:
             pids[child.role].append(child.process.pid)
