@@ -145,9 +145,8 @@ def send(
                 return content
             return Answer(response.status_code, dict(response.headers), content)
     except _BEFORE_SENDING as error:
-        if (
-            watch.sending
-        ):  # cannot happen today; "not sent" is a promise about money, so it is checked
+        # cannot happen today; "not sent" is a promise about money, so it is checked
+        if watch.sending:
             return Lost(_word(error))
         return NotConnected(f"{_word(error)}: {error}"[:200])
     except (
@@ -159,7 +158,11 @@ def send(
             chosen.close()
 
 
-def _content(response: httpx.Response, max_bytes: int, watch: _Watch) -> bytes | Lost:
+def _content(
+    response: httpx.Response,
+    max_bytes: int,
+    watch: _Watch,
+) -> bytes | Lost:
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk
@@ -229,6 +232,5 @@ class _Watch:
     def _shut(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):  # closed in the same moment
-                socket.socket.shutdown(
-                    self._socket, socket.SHUT_RDWR
-                )  # past TLS, which would want to say goodbye
+                # past TLS, which would want to say goodbye
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

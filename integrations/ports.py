@@ -18,8 +18,7 @@ StatusWord = Literal["pending", "processing", "completed", "failed", "refunded"]
 
 @dataclass(frozen=True)
 class PurchaseRequest:
-    """One bundle for one number. `product_name` and `capacity` are the supplier's own words from
-    its offer."""
+    """One bundle for one number; name and capacity are the supplier's own words."""
 
     order_ref: str
     product_name: str
@@ -45,8 +44,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A well-formed refusal. It proves that *this* call bought nothing, never that an earlier one
-    did not."""
+    """A well-formed refusal: *this* call bought nothing. It proves nothing about earlier ones."""
 
     kind: Literal[
         "invalid",
@@ -170,8 +168,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A product of the supplier's list that is not offered: its name there, and why in a few
-    words."""
+    """A product of the supplier's list that is not offered: its name there, and why."""
 
     product: str
     reason: str

@@ -29,7 +29,8 @@ def balance(reply: http.Reply) -> Balance | NoAnswer:
             f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”",
         )
     figure = data.get("balance")
-    balance_pesewas, amount = signed_pesewas(figure), exactly(figure)
+    balance_pesewas = signed_pesewas(figure)
+    amount = exactly(figure)
     if balance_pesewas is None or amount is None:
         said = envelope.text(figure, 40)
         return NoAnswer(
@@ -48,10 +49,8 @@ def account(reply: http.Reply) -> Account | NoAnswer:
     holder, wallet, api = (
         _object(data.get(name)) for name in ("account", "wallet", "api")
     )
-    signed, networks = (
-        api.get("webhookSignatureEnabled"),
-        data.get("supported_networks"),
-    )
+    signed = api.get("webhookSignatureEnabled")
+    networks = data.get("supported_networks")
     return Account(
         name=envelope.text(holder.get("name")),
         role=envelope.text(holder.get("role"), 40),
@@ -69,9 +68,9 @@ def account(reply: http.Reply) -> Account | NoAnswer:
 def webhook_saved(reply: http.Reply) -> bool | NoAnswer:
     """Whether the test event that follows the saving arrived."""
     data = envelope.data_or_no_answer(reply)
-    return (
-        data if isinstance(data, NoAnswer) else data.get("test_status") == "successful"
-    )
+    if isinstance(data, NoAnswer):
+        return data
+    return data.get("test_status") == "successful"
 
 
 def webhook_tested(reply: http.Reply) -> bool | NoAnswer:

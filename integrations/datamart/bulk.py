@@ -78,10 +78,8 @@ def result(
         return each(requests, Unknown("success_without_data"))
     if not envelope.same_reference(said.data.get("bulk_reference", bulk_ref), bulk_ref):
         return each(requests, Unknown("other_reference"))
-    done, failed = (
-        _dicts(said.data.get("successful_orders")),
-        _dicts(said.data.get("failed_orders")),
-    )
+    done = _dicts(said.data.get("successful_orders"))
+    failed = _dicts(said.data.get("failed_orders"))
     return _lines(
         requests, done, failed, signed_pesewas(said.data.get("balance_after"))
     )
@@ -139,7 +137,10 @@ def _lines(
     open_lines = [request for request in requests if not said[request.order_ref]]
     for row in failed:
         named = isinstance(row.get("reference"), str)
-        order_ref = _named(row, requests) if named else _meant(row, open_lines, failed)
+        if named:
+            order_ref = _named(row, requests)
+        else:
+            order_ref = _meant(row, open_lines, failed)
         if order_ref is not None:
             said[order_ref].append(_failed(row))
     lines = []
@@ -179,11 +180,9 @@ def _meant(
         for other in failed
         if _key(other.get("beneficiary"), other.get("capacity")) == key
     ]
-    return (
-        candidates[0].order_ref
-        if len(candidates) == 1 and len(namesakes) == 1
-        else None
-    )
+    if len(candidates) == 1 and len(namesakes) == 1:
+        return candidates[0].order_ref
+    return None
 
 
 def _failed(row: Mapping[str, Any]) -> SubmitResult:
@@ -211,8 +210,6 @@ def _key(number: object, capacity: object) -> tuple[str, str]:
 
 
 def _dicts(listed: object) -> list[Mapping[str, Any]]:
-    return (
-        [row for row in listed if isinstance(row, dict)]
-        if isinstance(listed, list)
-        else []
-    )
+    if isinstance(listed, list):
+        return [row for row in listed if isinstance(row, dict)]
+    return []

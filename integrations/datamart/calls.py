@@ -78,7 +78,8 @@ class Line:
             if call.body is None
             else json.dumps(call.body, separators=(",", ":")).encode()
         )
-        started_at, began = self.clock(), time.monotonic()
+        started_at = self.clock()
+        began = time.monotonic()
         reply: http.Reply | None = None
         outcome = "unknown"
         try:

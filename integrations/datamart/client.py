@@ -20,6 +20,7 @@ from integrations.datamart import (
     envelope,
     products,
     purchases,
+    sizes,
     transactions,
     webhook,
 )
@@ -103,7 +104,8 @@ class DataMart(Supplier):
             transport,
         )
         self._verifier = webhook.Verifier(tuple(webhook_modes), *secrets[1:])
-        self._bulk_path, self._bulk_gone = BULK_PATHS[0], 0
+        self._bulk_path = BULK_PATHS[0]
+        self._bulk_gone = 0
 
     def submit(self, request: PurchaseRequest) -> SubmitResult:
         """Buy one bundle, in one call that is never repeated. A request no supplier could take is
@@ -135,7 +137,10 @@ class DataMart(Supplier):
             )
         refusals = {request.order_ref: purchases.unfit(request) for request in requests}
         sent = [request for request in requests if refusals[request.order_ref] is None]
-        answered = self._send_bulk(sent, bulk_ref) if sent else BulkResult(())
+        if sent:
+            answered = self._send_bulk(sent, bulk_ref)
+        else:
+            answered = BulkResult(())
         said: dict[str, SubmitResult] = {
             line.order_ref: line.result for line in answered.lines
         }
@@ -148,10 +153,8 @@ class DataMart(Supplier):
     def _send_bulk(
         self, requests: Sequence[PurchaseRequest], bulk_ref: str
     ) -> BulkResult:
-        body, order_refs = (
-            bulk.wire(requests, bulk_ref),
-            tuple(request.order_ref for request in requests),
-        )
+        body = bulk.wire(requests, bulk_ref)
+        order_refs = tuple(request.order_ref for request in requests)
         call = _purchase("bulk", self._bulk_path, body, order_refs)
         said = self._line.ask(
             call, lambda reply: bulk.result(reply, requests, bulk_ref)
@@ -194,13 +197,13 @@ class DataMart(Supplier):
         says 404)."""
         notes: list[str] = []
         call = _read("capacities", "/v1/capacities")
-        said = self._line.ask(
-            call, lambda reply: products.capacities(reply, notes), notes
-        )
+        said = self._line.ask(call, lambda reply: sizes.capacities(reply, notes), notes)
         if not isinstance(said, NoAnswer) or said.kind != "endpoint_gone":
             return said
         found = self.offers()
-        return found if isinstance(found, NoAnswer) else products.grouped(found.offers)
+        if isinstance(found, NoAnswer):
+            return found
+        return sizes.grouped(found.offers)
 
     def account(self) -> Account | NoAnswer:
         """Who we are to the supplier. Missing members are empty."""
@@ -255,5 +258,9 @@ def _purchase(
     )
 
 
-def _read(endpoint: str, path: str, order_refs: tuple[str, ...] = ()) -> Call:
+def _read(
+    endpoint: str,
+    path: str,
+    order_refs: tuple[str, ...] = (),
+) -> Call:
     return Call(endpoint, "GET", path, None, order_refs)

@@ -87,7 +87,8 @@ def read(answer: http.Answer) -> Envelope | Foreign:
         )
     if not isinstance(body, dict) or not isinstance(body.get("success"), bool):
         return Foreign(answer.status, "no_envelope")
-    error, data = body.get("error"), body.get("data")
+    error = body.get("error")
+    data = body.get("data")
     error = error if isinstance(error, dict) else {}
     return Envelope(
         status=answer.status,
@@ -160,7 +161,8 @@ def names_nobody(said: object, order_ref: str) -> bool:
     if plain in _NO_REFERENCE or not _HIDDEN.sub("", plain):
         return True
     shown = _HIDDEN.split(plain)
-    head, tail = shown[0], shown[-1]
+    head = shown[0]
+    tail = shown[-1]
     return (
         len(shown) > 1
         and order_ref.upper().startswith(head)
@@ -199,11 +201,9 @@ def optional_text(value: object, limit: int = 200) -> str | None:
 
 def whole(value: object) -> int | None:
     """A count that fits a database column, or None."""
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-        else None
-    )
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+        return value
+    return None
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -31,9 +31,8 @@ _MAIL = re.compile(
     r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
 )
 _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
-_SECRET_SEGMENT = re.compile(
-    r"(?<=/)[A-Za-z0-9_~-]{16,}"
-)  # the unguessable part of our webhook address
+# the unguessable part of our webhook address
+_SECRET_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_~-]{16,}")
 
 
 class Mask:
@@ -49,7 +48,10 @@ class Mask:
 
     def __call__(self, shown: str | bytes) -> str:
         """`shown` as the call log may keep it, at most 8 KiB of UTF-8."""
-        whole = shown.decode("utf-8", "replace") if isinstance(shown, bytes) else shown
+        if isinstance(shown, bytes):
+            whole = shown.decode("utf-8", "replace")
+        else:
+            whole = shown
         for secret in self._secrets:
             whole = whole.replace(secret, HIDDEN)
         whole = _ADDRESS.sub(lambda match: _SECRET_SEGMENT.sub(HIDDEN, match[0]), whole)
@@ -64,4 +66,6 @@ class Mask:
 
 def _all_but_three(number: str) -> str:
     hide = len(re.findall("[0-9]", number)) - 3
-    return re.sub("[0-9]", "*", number, count=hide) if hide > 0 else number
+    if hide > 0:
+        return re.sub("[0-9]", "*", number, count=hide)
+    return number

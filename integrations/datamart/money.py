@@ -45,18 +45,18 @@ def pesewas(cedis: object) -> int | None:
     """Pesewas of a price or charge, rounded half up once; None for negatives, nonsense and
     absence."""
     amount = signed_pesewas(cedis)
-    return amount if amount is not None and amount >= 0 else None
+    if amount is not None and amount >= 0:
+        return amount
+    return None
 
 
 def signed_pesewas(cedis: object) -> int | None:
     """Pesewas of a balance, which may be below zero, rounded half up once; None for nonsense and
     absence."""
     amount = exactly(cedis)
-    return (
-        None
-        if amount is None
-        else int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
-    )
+    if amount is None:
+        return None
+    return int(amount.quantize(_PESEWA, rounding=ROUND_HALF_UP) * 100)
 
 
 def exactly(cedis: object) -> Decimal | None:
@@ -64,14 +64,24 @@ def exactly(cedis: object) -> Decimal | None:
     absence."""
     if isinstance(cedis, bool) or not isinstance(cedis, (int, float, Decimal, str)):
         return None
-    amount = _of_text(cedis) if isinstance(cedis, str) else _of_number(cedis)
-    return amount if amount is not None and amount.copy_abs() <= MAX_CEDIS else None
+    if isinstance(cedis, str):
+        amount = _of_text(cedis)
+    else:
+        amount = _of_number(cedis)
+    if amount is not None and amount.copy_abs() <= MAX_CEDIS:
+        return amount
+    return None
 
 
 def _of_number(cedis: float | Decimal) -> Decimal | None:
     if isinstance(cedis, int):
-        return Decimal(cedis) if abs(cedis) <= MAX_CEDIS else None
-    amount = cedis if isinstance(cedis, Decimal) else Decimal(str(cedis))
+        if abs(cedis) <= MAX_CEDIS:
+            return Decimal(cedis)
+        return None
+    if isinstance(cedis, Decimal):
+        amount = cedis
+    else:
+        amount = Decimal(str(cedis))
     return amount if amount.is_finite() else None
 
 
@@ -81,7 +91,9 @@ def _of_text(text: str) -> Decimal | None:
     left = _CURRENCY.sub("", left.removeprefix("-").strip(), count=1).strip()
     after = not before and left.startswith("-")
     number = _number(left[after:].strip())
-    return number if number is None or not (before or after) else number.copy_negate()
+    if number is None or not (before or after):
+        return number
+    return number.copy_negate()
 
 
 def _number(text: str) -> Decimal | None:

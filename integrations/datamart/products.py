@@ -1,4 +1,4 @@
-"""Data Mart's catalogue: products to offers, and the sizes derived from them.
+"""Data Mart's catalogue: products to offers. The sizes derived from them are read in `sizes`.
 
 Decides which products can be sold at all; what they cost our customers is left to the catalogue. A
 malformed product is left out and named, so that one bad line never empties the stores.
@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Literal
 
 from integrations import http
-from integrations.datamart import envelope, purchases
+from integrations.datamart import envelope, purchases, sizes
 from integrations.datamart.money import is_cedis, pesewas
-from integrations.ports import CapacityLine, LeftOut, Listing, NoAnswer, Offer
+from integrations.ports import LeftOut, Listing, NoAnswer, Offer
 
 Network = Literal["mtn", "telecel", "at"]
 
@@ -55,10 +54,6 @@ _INACTIVE = frozenset(
 """Words for `status`, in any case. Another word is named: it may mean either."""
 _SWITCHES = ("inStock", "in_stock", "available", "is_active", "isActive")
 """Members with which other generations say the same; only a plain false counts."""
-MB_PER_GB = 1024
-MAX_MB = 10_000 * MB_PER_GB
-
-_CAPACITY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(MB|GB)", re.IGNORECASE)
 
 
 def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
@@ -72,118 +67,101 @@ def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
         return NoAnswer("broken", "no list of products")
     if not products:
         return NoAnswer("broken", "empty list is no information")
-    read, left_out = [], []
+    read, left_out = _sorted_out(products, data.get("currency"), notes)
+    if not read and not left_out:
+        codes = [_code(product) for product in products]
+        left_out = [LeftOut(code or "nameless", NOT_ACTIVE) for code in codes]
+    wanted = [_wanted(product) for product in products]
+    sellable = _without_doubles(read, wanted, left_out, notes)
+    counted = envelope.whole(data.get("total")) or 0
+    missing = max(counted - len(products), 0)
+    return Listing(tuple(sellable), tuple(left_out), missing=missing)
+
+
+def _sorted_out(
+    products: list[Any], currency: object, notes: list[str]
+) -> tuple[list[Offer], list[LeftOut]]:
+    """What can be sold, and what was left out though the supplier sells it. Each product that is
+    no offer is named in `notes`."""
+    read = []
+    left_out = []
     for place, product in enumerate(products):
-        offer = _offer(product, data.get("currency"))
+        offer = _offer(product, currency)
         if isinstance(offer, Offer):
             read.append(offer)
-        else:
-            notes.append(f"product {place}: {offer.product}: {offer.reason}")
-            if offer.reason != NOT_ACTIVE:
-                left_out.append(offer)
-    if not read and not left_out:
-        left_out = [
-            LeftOut(code or "nameless", NOT_ACTIVE) for code in map(_code, products)
-        ]
-    sellable = _without_doubles(
-        read, [_wanted(product) for product in products], left_out, notes
-    )
-    counted = envelope.whole(data.get("total")) or 0
-    return Listing(
-        tuple(sellable), tuple(left_out), missing=max(counted - len(products), 0)
-    )
-
-
-def capacities(
-    reply: http.Reply, notes: list[str]
-) -> tuple[CapacityLine, ...] | NoAnswer:
-    """The sizes as the supplier groups them."""
-    data = envelope.data_or_no_answer(reply)
-    if isinstance(data, NoAnswer):
-        return data
-    listed = data.get("capacities")
-    if not isinstance(listed, list) or not listed:
-        return NoAnswer("broken", "empty list is no information")
-    lines = []
-    for place, entry in enumerate(listed):
-        line = _line(entry)
-        if line is None:
-            notes.append(f"capacity {place}: malformed")
-        else:
-            lines.append(line)
-    return tuple(lines) or NoAnswer("broken", "no capacity of the list is readable")
-
-
-def grouped(found: tuple[Offer, ...]) -> tuple[CapacityLine, ...]:
-    """The sizes of `found`, smallest first: what the capacities endpoint said before it was
-    removed."""
-    sizes: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
-    for offer in found:
-        products = sizes.setdefault((offer.mb, offer.capacity), [])
-        products.append((offer.product_name, offer.validity, offer.cost_pesewas))
-    return tuple(
-        CapacityLine(capacity, tuple(products))
-        for (_, capacity), products in sorted(sizes.items())
-    )
-
-
-def megabytes(capacity: str) -> int | None:
-    """`2GB` → 2048, `500MB` → 500; None for what is no size or no whole number of MB."""
-    match = _CAPACITY.fullmatch(capacity.strip())
-    if not match:
-        return None
-    size = Decimal(match[1]) * (MB_PER_GB if match[2].upper() == "GB" else 1)
-    return int(size) if size == int(size) and 0 < size <= MAX_MB else None
+            continue
+        notes.append(f"product {place}: {offer.product}: {offer.reason}")
+        if offer.reason != NOT_ACTIVE:
+            left_out.append(offer)
+    return read, left_out
 
 
 def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     """The offer, or what is wrong with the product."""
     if not isinstance(product, dict):
         return LeftOut("nameless", "not an object")
-    code, name = _code(product), envelope.text(product.get("name"), 60).strip()
-    capacity = envelope.text(product.get("capacity"), 40)
+    code = _code(product)
+    name = envelope.text(product.get("name"), 60).strip()
+    reason = (
+        _not_sold(product, code, name)
+        or _wrong_currency(product, currency_of_list)
+        or _unsendable(product, name)
+    )
     network = _network(name, product.get("network"))
+    capacity = envelope.text(product.get("capacity"), 40)
+    mb = sizes.megabytes(capacity)
     cost_pesewas = pesewas(product.get("price"))
-    reason = ""
+    if reason or network is None or mb is None or not cost_pesewas:
+        return LeftOut(code or name or "nameless", reason or "no price")
+    return Offer(
+        code,
+        name,
+        capacity,
+        mb,
+        envelope.text(product.get("validity"), 60),
+        cost_pesewas,
+        network,
+    )
+
+
+def _not_sold(product: Mapping[str, Any], code: str, name: str) -> str:
+    """Why it cannot be named, or is not sold now; empty when neither."""
     if not code or not name:
-        reason = "no code or no name"
-    elif not (active := _is_active(product)):
-        reason = (
-            NOT_ACTIVE
-            if active is False
-            else f"an unknown status '{envelope.text(product.get('status'), 20)}'"
-        )
-    elif not is_cedis(currency := product.get("currency") or currency_of_list):
-        reason = f"another currency '{envelope.text(currency, 12) or '?'}'"
-    elif network is None:
-        reason = _unknown_network(name, product.get("network"))
-    elif not purchases.is_sendable_name(name):
-        reason = f"a name that no purchase can say '{name}'"
-    elif (mb := megabytes(capacity)) is None or not purchases.is_sendable_capacity(
+        return "no code or no name"
+    active = _is_active(product)
+    if active is False:
+        return NOT_ACTIVE
+    if active is None:
+        return f"an unknown status '{envelope.text(product.get('status'), 20)}'"
+    return ""
+
+
+def _wrong_currency(product: Mapping[str, Any], currency_of_list: object) -> str:
+    currency = product.get("currency") or currency_of_list
+    if is_cedis(currency):
+        return ""
+    return f"another currency '{envelope.text(currency, 12) or '?'}'"
+
+
+def _unsendable(product: Mapping[str, Any], name: str) -> str:
+    """Why no purchase can ask for it; empty when one can."""
+    stated = product.get("network")
+    if _network(name, stated) is None:
+        return _unknown_network(name, stated)
+    if not purchases.is_sendable_name(name):
+        return f"a name that no purchase can say '{name}'"
+    capacity = envelope.text(product.get("capacity"), 40)
+    if sizes.megabytes(capacity) is None or not purchases.is_sendable_capacity(
         capacity
     ):
-        reason = "unreadable capacity"
-    elif not cost_pesewas:
-        reason = "no price"
-    else:
-        return Offer(
-            code,
-            name,
-            capacity,
-            mb,
-            envelope.text(product.get("validity"), 60),
-            cost_pesewas,
-            network,
-        )
-    return LeftOut(code or name or "nameless", reason)
+        return "unreadable capacity"
+    return ""
 
 
 def _code(product: object) -> str:
-    return (
-        envelope.text(product.get("product_code"), 80)
-        if isinstance(product, dict)
-        else ""
-    )
+    if isinstance(product, dict):
+        return envelope.text(product.get("product_code"), 80)
+    return ""
 
 
 def _is_active(product: Mapping[str, Any]) -> bool | None:
@@ -194,19 +172,26 @@ def _is_active(product: Mapping[str, Any]) -> bool | None:
     word = " ".join(
         re.split(r"[\s_-]+", ("" if status is None else str(status)).strip().lower())
     )
-    return True if word in _ACTIVE else False if word in _INACTIVE else None
+    if word in _ACTIVE:
+        return True
+    if word in _INACTIVE:
+        return False
+    return None
 
 
 def _network(name: str, stated: object) -> Network | None:
     """From the name; the newest generation also states it, and then both must agree."""
-    by_name, by_statement = NETWORKS.get(name.upper()), _stated(stated)
+    by_name = NETWORKS.get(name.upper())
+    by_statement = _stated(stated)
     if by_name and by_statement and by_name != by_statement:
         return None
     return by_name or by_statement
 
 
 def _stated(network: object) -> Network | None:
-    return NETWORKS.get(network.strip().upper()) if isinstance(network, str) else None
+    if isinstance(network, str):
+        return NETWORKS.get(network.strip().upper())
+    return None
 
 
 def _unknown_network(name: str, stated: object) -> str:
@@ -220,11 +205,11 @@ def _wanted(product: object) -> tuple[str, int] | None:
     does not sell it."""
     if not isinstance(product, dict) or _is_active(product) is False:
         return None
-    name, mb = (
-        envelope.text(product.get("name")).lower(),
-        megabytes(envelope.text(product.get("capacity"), 40)),
-    )
-    return None if mb is None else (name, mb)
+    name = envelope.text(product.get("name")).lower()
+    mb = sizes.megabytes(envelope.text(product.get("capacity"), 40))
+    if mb is None:
+        return None
+    return (name, mb)
 
 
 def _without_doubles(
@@ -262,27 +247,3 @@ def _without_doubles(
         else:
             sellable.append(offer)
     return sellable
-
-
-def _line(entry: Any) -> CapacityLine | None:
-    capacity = (
-        envelope.text(entry.get("capacity"), 40) if isinstance(entry, Mapping) else ""
-    )
-    products = entry.get("products") if isinstance(entry, Mapping) else None
-    if megabytes(capacity) is None or not isinstance(products, list):
-        return None
-    read = []
-    for product in products:
-        cost_pesewas = (
-            pesewas(product.get("price")) if isinstance(product, dict) else None
-        )
-        if not cost_pesewas:
-            return None
-        read.append(
-            (
-                envelope.text(product.get("name"), 60),
-                envelope.text(product.get("validity"), 60),
-                cost_pesewas,
-            )
-        )
-    return CapacityLine(capacity, tuple(read))

@@ -53,12 +53,10 @@ _LACKS = re.compile(
 )
 
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PRODUCT = re.compile(
-    r"[A-Za-z0-9_ -]{2,60}"
-)  # the supplier reads it as a search pattern: no signs, no single letter
-_CAPACITY = re.compile(
-    r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII
-)  # as listed, spaces too
+# the supplier reads it as a search pattern: no signs, no single letter
+_PRODUCT = re.compile(r"[A-Za-z0-9_ -]{2,60}")
+# as listed, spaces too
+_CAPACITY = re.compile(r" *[0-9]+(\.[0-9]+)? *(MB|GB) *", re.IGNORECASE | re.ASCII)
 _MSISDN = re.compile(r"(?:\+233|233|0)([0-9]{9})")
 
 
@@ -110,7 +108,9 @@ def local_number(msisdn: str) -> str:
     """`+233241234567` → `0241234567`, the only spelling all generations accept; anything else as it
     is."""
     match = _MSISDN.fullmatch(msisdn)
-    return f"0{match[1]}" if match else msisdn
+    if match:
+        return f"0{match[1]}"
+    return msisdn
 
 
 def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
@@ -124,19 +124,16 @@ def result(reply: http.Reply, request: PurchaseRequest) -> SubmitResult:
     if not envelope.same_reference(reference, request.order_ref):
         if not envelope.names_nobody(reference, request.order_ref):
             return Unknown("other_reference")
-        if not _names(
-            said.data.get("beneficiary"), request.recipient_msisdn
-        ):  # then it is ours only by our number
+        # then it is ours only by our number
+        if not _names(said.data.get("beneficiary"), request.recipient_msisdn):
             return Unknown("no_reference")
     return accepted(said.data, request.order_ref)
 
 
 def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
     """The supplier's line about an order it took, whose reference is known to be `order_ref`."""
-    said, in_cedis = (
-        meaning_at_purchase(row.get("status")),
-        is_cedis(row.get("currency")),
-    )
+    said = meaning_at_purchase(row.get("status"))
+    in_cedis = is_cedis(row.get("currency"))
     return Accepted(
         status=said.word,
         raw_status=said.raw,
@@ -164,7 +161,9 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         return Unknown(reply.reason)
     answer = envelope.read(reply)
     if isinstance(answer, Envelope) and answer.success:
-        return answer if answer.is_ok else Unknown(f"http_{answer.status}_success")
+        if answer.is_ok:
+            return answer
+        return Unknown(f"http_{answer.status}_success")
     if answer.status == 429:
         return NotSent(
             "http_429", retry_after_s=envelope.retry_after(reply), rate_limited=True
@@ -177,17 +176,25 @@ def judge(reply: http.Reply) -> Envelope | Rejected | NotSent | Unknown:
         )
     if answer.is_endpoint_gone:
         return NotSent("endpoint_gone")
-    if 400 <= answer.status < 500 and answer.code in REFUSALS:
+    if _is_known_refusal(answer):
         return refused(answer)
-    # refunded there, but the network may still deliver
+    return _unclear(answer)
+
+
+def _is_known_refusal(answer: Envelope) -> bool:
+    return 400 <= answer.status < 500 and answer.code in REFUSALS
+
+
+def _unclear(answer: Envelope) -> Unknown:
+    """A failure in the supplier's own words that proves nothing."""
     if answer.code == "PROVIDER_ERROR":
+        # refunded there, but the network may still deliver
         return Unknown("provider_error")
-    about_catalogue = 400 <= answer.status < 500 and speaks_of_catalogue(
-        f"{answer.code} {answer.message}"
-    )
+    is_refusal = 400 <= answer.status < 500
+    said = f"{answer.code} {answer.message}"
     return Unknown(
         f"http_{answer.status}_{answer.code or 'no_code'}",
-        about_catalogue=about_catalogue,
+        about_catalogue=is_refusal and speaks_of_catalogue(said),
     )
 
 

@@ -25,8 +25,7 @@ WORDS: dict[str, StatusWord] = {
     "accepted": "processing",  # developer API database
     "on": "processing",  # developer API database
     "exported": "processing",  # ours
-    # vendor code, docs: perhaps only a timer, so it is watched
-    "successful": "completed",
+    "successful": "completed",  # vendor code, docs: perhaps a timer, so it is watched
     "success": "completed",  # clients
     "completed": "completed",  # vendor code: written by the forwarding generation
     "complete": "completed",  # clients
@@ -58,7 +57,8 @@ def meaning(raw: object) -> Meaning:
     """What the supplier's record of an order says."""
     if not isinstance(raw, str):
         return Meaning("processing", "", needs_person=True)
-    word, shown = known(raw), text(raw, 60)
+    word = known(raw)
+    shown = text(raw, 60)
     if word is None:
         return Meaning("processing", shown, needs_person=True)
     return Meaning(word, shown, raw.strip().lower() in FOR_A_PERSON)

@@ -34,31 +34,37 @@ def lookup(reply: http.Reply, order_ref: str) -> LookupResult:
     if not isinstance(answer, Envelope):
         return envelope.no_answer(reply)
     if answer.status == 404 and not answer.success and answer.code == NOT_FOUND:
-        named = answer.error.get("reference")
-        if named in (None, "") or envelope.same_reference(named, order_ref):
-            return Absent(order_ref)
-        hidden = envelope.names_nobody(named, order_ref)
-        return NoAnswer(
-            "unclear", "no_reference" if hidden else "not_found_of_other_reference"
-        )
+        return _not_found(answer.error.get("reference"), order_ref)
     if not answer.is_ok or answer.data is None:
         return envelope.no_answer(reply)
-    named = answer.data.get("reference")
+    return _record(answer.data, order_ref)
+
+
+def _not_found(named: object, order_ref: str) -> Absent | NoAnswer:
+    """A statement of the supplier when it names our reference or none."""
+    if named in (None, "") or envelope.same_reference(named, order_ref):
+        return Absent(order_ref)
+    if envelope.names_nobody(named, order_ref):
+        return NoAnswer("unclear", "no_reference")
+    return NoAnswer("unclear", "not_found_of_other_reference")
+
+
+def _record(record: Mapping[str, Any], order_ref: str) -> Found | NoAnswer:
+    named = record.get("reference")
     if envelope.same_reference(named, order_ref):
-        return _found(answer.data, order_ref)
+        return _found(record, order_ref)
     if not envelope.names_nobody(named, order_ref):
         return NoAnswer("unclear", "other_reference")
-    if not isinstance(answer.data.get("status"), str):
+    if not isinstance(record.get("status"), str):
         return NoAnswer("unclear", "no_reference")
-    return replace(_found(answer.data, order_ref), unnamed=_unnamed(answer.data))
+    return replace(_found(record, order_ref), unnamed=_unnamed(record))
 
 
 def _found(record: Mapping[str, Any], order_ref: str) -> Found:
     said = meaning(record.get("status"))
     product = record.get("product")
-    product = (
-        product if isinstance(product, dict) else record
-    )  # flat in the older generation and the other APIs
+    # flat in the older generation and the other APIs
+    product = product if isinstance(product, dict) else record
     return Found(
         order_ref=order_ref,
         status=said.word,
@@ -119,6 +125,8 @@ def _moment(written: object) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(written)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment.tzinfo:
+            return moment.astimezone(UTC)
+        return moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

@@ -29,10 +29,11 @@ _SIGN_DATA = ("platform_data_secret", "platform_data_key")
 """These vouch for the member `data` and for nothing around it."""
 _REFERENCES = ("reference", "orderReference", "ref", "bulk_reference", "transactionId")
 _STATUSES = ("new_status", "status", "orderStatus")
+# the latter means that a batch was accepted
 _NO_STATUS = (
     "webhook.test",
     "bulk_purchase.completed",
-)  # the latter means that a batch was accepted
+)
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,64}")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -68,7 +69,10 @@ def read_event(
     if not isinstance(members, dict):
         members = {}
     inner = members.get("data")
-    places = [inner, members] if isinstance(inner, dict) else [members]
+    if isinstance(inner, dict):
+        places = [inner, members]
+    else:
+        places = [members]
     event = envelope.text(members.get("event"), 60)
     order_ref = _first(places, _REFERENCES)
     word, raw = _status(event, places)
@@ -122,7 +126,11 @@ def _after_space(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _says_so_itself(data: Any, order_ref: str | None, raw_status: str | None) -> bool:
+def _says_so_itself(
+    data: Any,
+    order_ref: str | None,
+    raw_status: str | None,
+) -> bool:
     """Whether the reference and the status were read from `data`. A signed "webhook.test" has
     neither: put into another wrapping, it must not vouch for a reference and a word written beside
     it."""

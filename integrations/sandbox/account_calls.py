@@ -16,11 +16,16 @@ from integrations.sandbox.clock import iso
 from integrations.sandbox.state import Call, Sandbox
 
 DECOY_RATE_LIMIT = 100
-PERIODS_S = {"24hours": 86_400, "7days": 7 * 86_400, "30days": 30 * 86_400}
+PERIODS_S = {
+    "24hours": 86_400,
+    "7days": 7 * 86_400,
+    "30days": 30 * 86_400,
+}
 
 
 def account(sandbox: Sandbox, call: Call) -> Response:
-    reseller, knobs = call.account, sandbox.knobs
+    reseller = call.account
+    knobs = sandbox.knobs
     forwarding = knobs.generation == "A3"
     payload = {
         "account": {
@@ -46,7 +51,11 @@ def account(sandbox: Sandbox, call: Call) -> Response:
 
 def balance(sandbox: Sandbox, call: Call) -> Response:
     amount = wire.balance(call.account, sandbox.knobs)
-    payload = {"balance": amount, "currency": "GHS", "formatted": f"GHS {amount:.2f}"}
+    payload = {
+        "balance": amount,
+        "currency": "GHS",
+        "formatted": f"GHS {amount:.2f}",
+    }
     return wire.success(
         sandbox.clock, "Balance retrieved", wire.omit(payload, sandbox.knobs.omit)
     )

@@ -163,7 +163,8 @@ class Supplier:
         body: Any,
         misconduct: misbehaviour.Misconduct,
     ) -> Response:
-        knobs, started = self.sandbox.knobs, time.monotonic()
+        knobs = self.sandbox.knobs
+        started = time.monotonic()
         if knobs.latency_s:
             time.sleep(knobs.latency_s)
         try:
@@ -254,11 +255,9 @@ def _route(sandbox: Sandbox, request: Request) -> tuple[str, str]:
         endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
     except HTTPException:
         return "", ""
-    return (
-        ("", "")
-        if _is_gone(sandbox, endpoint)
-        else (endpoint, arguments.get("argument", ""))
-    )
+    if _is_gone(sandbox, endpoint):
+        return ("", "")
+    return (endpoint, arguments.get("argument", ""))
 
 
 def _is_gone(sandbox: Sandbox, endpoint: str) -> bool:
@@ -268,10 +267,14 @@ def _is_gone(sandbox: Sandbox, endpoint: str) -> bool:
 
 def _not_found(sandbox: Sandbox, request: Request) -> Response:
     return wire.failure(
-        sandbox.clock, 404, "Endpoint not found", "ENDPOINT_NOT_FOUND", endpoint=request.path,
+        sandbox.clock,
+        404,
+        "Endpoint not found",
+        "ENDPOINT_NOT_FOUND",
+        endpoint=request.path,
         method=request.method,
         available_endpoints=available_endpoints(sandbox),
-    )  # fmt: skip
+    )
 
 
 def _references(body: Any, argument: str) -> list[str]:
@@ -279,11 +282,10 @@ def _references(body: Any, argument: str) -> list[str]:
     found = [argument] if argument else []
     if isinstance(body, dict):
         lines = body.get("orders")
-        parts = (
-            [body, *(line for line in lines if isinstance(line, dict))]
-            if isinstance(lines, list)
-            else [body]
-        )
+        if isinstance(lines, list):
+            parts = [body, *(line for line in lines if isinstance(line, dict))]
+        else:
+            parts = [body]
         found += [str(part["reference"]) for part in parts if part.get("reference")]
     return found
 

@@ -13,7 +13,14 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from integrations.sandbox import catalogue, orders, product_calls, purchase_calls, wire
+from integrations.sandbox import (
+    catalogue,
+    orders,
+    product_calls,
+    purchase_calls,
+    refusals,
+    wire,
+)
 from integrations.sandbox.clock import iso
 from integrations.sandbox.orders import Order, Purchase
 from integrations.sandbox.state import Call, Crashed, Sandbox, WalletBusy
@@ -59,7 +66,7 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
         total = sum(line.purchase.amount_pesewas for line in lines)
         held = sandbox.store.account(call.account.id).balance_pesewas
         if held < total:
-            return purchase_calls.insufficient_balance(
+            return refusals.insufficient_balance(
                 sandbox, call, orders.InsufficientBalance(total, held)
             )
         with sandbox.wallet(call.account.id):
@@ -69,7 +76,8 @@ def bulk(sandbox: Sandbox, call: Call) -> Response:
     except wire.Refused as refused:
         return refused.response
     except WalletBusy:
-        message, details = "Error processing bulk purchase", purchase_calls.CONFLICT
+        message = "Error processing bulk purchase"
+        details = purchase_calls.CONFLICT
         return wire.failure(
             sandbox.clock, 500, message, "BULK_PROCESSING_ERROR", details=details
         )
@@ -86,7 +94,7 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
 
     order = entry if isinstance(entry, dict) else {}
     number = order.get("beneficiary_number")
-    if not purchase_calls.is_phone(sandbox, number):
+    if not refusals.is_phone(sandbox, number):
         prefixes = (
             list(catalogue.MTN_PREFIXES) if sandbox.knobs.generation == "A3" else None
         )
@@ -110,11 +118,10 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
     if price is None:
         raise refuse("Pricing not available for this product", "PRICING_UNAVAILABLE")
     given = order.get("quantity")
-    quantity = (
-        given
-        if isinstance(given, int) and not isinstance(given, bool) and given >= 1
-        else 1
-    )
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 1:
+        quantity = given
+    else:
+        quantity = 1
     own_reference = order.get("reference")
     purchase = Purchase(
         reference=str(own_reference)
@@ -133,11 +140,9 @@ def _read(sandbox: Sandbox, call: Call, index: int, entry: Any, batch: str) -> L
 def _reference(sandbox: Sandbox, batch: str, index: int) -> str:
     # Resending a batch makes new references: everything is bought twice, as at the supplier.
     plain = f"{batch}-{index + 1}"
-    return (
-        f"{plain}-{secrets.token_hex(2)}"
-        if orders.is_taken(sandbox.store, plain)
-        else plain
-    )
+    if orders.is_taken(sandbox.store, plain):
+        return f"{plain}-{secrets.token_hex(2)}"
+    return plain
 
 
 def _buy(
@@ -207,9 +212,13 @@ def _answer(
     ]
     if not bought and not forwarding:
         return wire.failure(
-            sandbox.clock, 400, "All orders failed", "ALL_ORDERS_FAILED", failed_orders=failed_rows,
+            sandbox.clock,
+            400,
+            "All orders failed",
+            "ALL_ORDERS_FAILED",
+            failed_orders=failed_rows,
             balance_unchanged=True,
-        )  # fmt: skip
+        )
     charged = sum(order.amount_pesewas for _, order in bought)
     saved = sum(failure.line.purchase.amount_pesewas for failure in failed)
     counts: dict[str, Any] = {
@@ -217,7 +226,8 @@ def _answer(
         "successful_count": len(bought),
         "failed_count": len(failed),
     }
-    requested, paid = wire.cedis(charged + saved), wire.cedis(charged)
+    requested = wire.cedis(charged + saved)
+    paid = wire.cedis(charged)
     money: dict[str, Any] = {
         "amount_charged": paid,
         "amount_refunded" if forwarding else "amount_saved": wire.cedis(saved),

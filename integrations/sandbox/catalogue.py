@@ -69,11 +69,9 @@ class Product:
 
     def price_pesewas(self, role: str) -> int | None:
         """The price of that role in pesewas, or None when the product has no active price."""
-        return (
-            None
-            if self.base_pesewas is None
-            else self.base_pesewas + ROLE_OFFSET_PESEWAS[role]
-        )
+        if self.base_pesewas is None:
+            return None
+        return self.base_pesewas + ROLE_OFFSET_PESEWAS[role]
 
 
 def opening() -> Iterator[Product]:

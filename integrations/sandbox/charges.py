@@ -46,7 +46,9 @@ class ChargeFile:
         if whole != len(content):
             os.ftruncate(self._fd, whole)
         lines = content[:whole].splitlines()
-        return int(json.loads(lines[-1])["seq"]) if lines else 0
+        if lines:
+            return int(json.loads(lines[-1])["seq"])
+        return 0
 
 
 def read(path: Path) -> list[dict[str, Any]]:

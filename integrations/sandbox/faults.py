@@ -127,11 +127,9 @@ class Fault:
 
     @property
     def duration_s(self) -> float:
-        return (
-            DEFAULT_SECONDS.get(self.fault, 0.0)
-            if self.seconds is None
-            else self.seconds
-        )
+        if self.seconds is None:
+            return DEFAULT_SECONDS.get(self.fault, 0.0)
+        return self.seconds
 
     def meets(self, endpoint: str, references: Iterable[str]) -> bool:
         aims = {"any": True, "buying": endpoint in ("purchase", "bulk")}.get(

@@ -27,7 +27,10 @@ def spoil(store: Store, response: Response, fault: Fault) -> None:
     """Put odd figures into an answer in place of the plain ones."""
     if not response.is_json:
         return
-    wallet = fault.says if fault.says is not None else float(_wallet(store, fault))
+    if fault.says is not None:
+        wallet = fault.says
+    else:
+        wallet = float(_wallet(store, fault))
     extra = Decimal(fault.price_thousandths or 0) / 1000
     response.set_data(
         wire.compact(_spoiled(json.loads(response.get_data()), wallet, extra)).encode()
@@ -53,7 +56,8 @@ def _spoiled(value: Any, wallet: Any, extra: Decimal) -> Any:
 def _wallet(store: Store, fault: Fault) -> Decimal | float:
     extra = Decimal(fault.price_thousandths or 0) / 1000
     extra_wallet = Decimal(fault.wallet_thousandths or 0) / 1000
-    exact, noisy = extra_wallet, float(extra_wallet)
+    exact = extra_wallet
+    noisy = float(extra_wallet)
     for row in store.rows(
         "SELECT reference, amount_pesewas FROM charges WHERE account = 'first' ORDER BY seq"
     ):
@@ -61,18 +65,23 @@ def _wallet(store: Store, fault: Fault) -> Decimal | float:
         # else it is no purchase: the opening balance, a top-up
         if row["reference"] is not None:
             move = _charge(move, extra, fault.kept)
-        exact, noisy = exact + move, noisy + float(move)
+        exact = exact + move
+        noisy = noisy + float(move)
     if fault.kept == "in_floats":
         return noisy
-    return (
-        exact.quantize(_CENT, ROUND_HALF_UP)
-        if fault.kept == "rounded_balance"
-        else exact
-    )
+    if fault.kept == "rounded_balance":
+        return exact.quantize(_CENT, ROUND_HALF_UP)
+    return exact
 
 
-def _charge(amount: Decimal, extra: Decimal, kept: str | None) -> Decimal:
+def _charge(
+    amount: Decimal,
+    extra: Decimal,
+    kept: str | None,
+) -> Decimal:
     exact = amount + (extra if amount > 0 else -extra)
     if kept == "rounded_purchase":
         return exact.quantize(_CENT, ROUND_HALF_UP)
-    return exact.quantize(_CENT, ROUND_UP) if kept == "rounded_up" else exact
+    if kept == "rounded_up":
+        return exact.quantize(_CENT, ROUND_UP)
+    return exact

@@ -36,9 +36,16 @@ class Holds:
         self.stopping = False
 
     def wait(
-        self, endpoint: str, reference: str | None, stage: str, fault: str, cap_s: float,
-        client_gone: Callable[[], bool], *, leave_when_gone: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        endpoint: str,
+        reference: str | None,
+        stage: str,
+        fault: str,
+        cap_s: float,
+        client_gone: Callable[[], bool],
+        *,
+        leave_when_gone: bool = False,
+    ) -> None:
         """Hold the calling thread for at most `cap_s` seconds."""
         held = Held(
             next(self._numbers),

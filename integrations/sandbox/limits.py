@@ -62,16 +62,22 @@ class RateLimiter:
         self._opened = 0
         self._counted: deque[Counted] = deque(maxlen=REMEMBERED)
 
-    def hit(self, key: str, limit: int, window_s: float, endpoint: str = "") -> Quota:
+    def hit(
+        self,
+        key: str,
+        limit: int,
+        window_s: float,
+        endpoint: str = "",
+    ) -> Quota:
         with self._lock:
             now = self._clock.now()
             reset_at, hits = self._windows.get(key, (0.0, 0))
             if now >= reset_at:
-                reset_at, hits = now + window_s, 0
+                reset_at = now + window_s
+                hits = 0
                 self._opened += 1
-            reset_at = min(
-                reset_at, now + window_s
-            )  # the knob was turned down while this window was open
+            # the knob was turned down while this window was open
+            reset_at = min(reset_at, now + window_s)
             self._windows[key] = (reset_at, hits + 1)
             quota = Quota(limit, hits + 1, reset_at, now)
             self._counted.append(

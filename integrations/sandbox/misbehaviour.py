@@ -71,7 +71,9 @@ class Misconduct:
         chosen = next(
             (fault for fault in self.faults if fault.fault in faults.GATE), None
         )
-        return None if chosen is None else self._turn_away(chosen)
+        if chosen is None:
+            return None
+        return self._turn_away(chosen)
 
     def before(self) -> None:
         """Hold a request that is past the door, before its endpoint works."""
@@ -101,7 +103,9 @@ class Misconduct:
                 wire.edit(response, fault.members or {})
         spoils = faults.AFTER | faults.SPELLED
         chosen = next((fault for fault in self.faults if fault.fault in spoils), None)
-        return response if chosen is None else self._spoil(response, chosen)
+        if chosen is None:
+            return response
+        return self._spoil(response, chosen)
 
     @contextmanager
     def on_record(self) -> Iterator[None]:
@@ -129,13 +133,12 @@ class Misconduct:
     def _note_abandoned(self) -> None:
         if not self._client_gone():
             return
-        stage = (
-            "before"
-            if self._charged_to[True]
-            else "after"
-            if self._charged_to[False]
-            else "uncharged"
-        )
+        if self._charged_to[True]:
+            stage = "before"
+        elif self._charged_to[False]:
+            stage = "after"
+        else:
+            stage = "uncharged"
         record = {
             "at": time.time(),
             "endpoint": self._endpoint,
@@ -192,17 +195,8 @@ class Misconduct:
             return spellings.respell(response, name)
         if name in ("drop_after", "reset_after", "short_body"):
             return self._lose_part_of(response, _LOST[name.removesuffix("_after")])
-        if name == "hold_after":
-            self._wait("after", name, fault.seconds or self._sandbox.knobs.hold_cap_s)
-            return self.lose("close") if self._sandbox.holds.stopping else response
-        if name == "hang_after":
-            self._wait(
-                "after",
-                name,
-                fault.seconds or self._sandbox.knobs.hold_cap_s,
-                leave_when_gone=True,
-            )
-            return self.lose("close")
+        if name in ("hold_after", "hang_after"):
+            return self._hold(response, fault)
         if name == "trickle":
             if self._socket is not None:
                 self._socket.misuse("trickle", fault.duration_s)
@@ -211,6 +205,18 @@ class Misconduct:
             whole = response.get_data()
             response.set_data(whole[: max(len(whole) // 2, 1)])
             return response
+        return self._in_place_of_the_answer(name)
+
+    def _hold(self, response: Response, fault: Fault) -> Response:
+        """Wait with the answer in hand; one that hangs is never given."""
+        seconds = fault.seconds or self._sandbox.knobs.hold_cap_s
+        hangs = fault.fault == "hang_after"
+        self._wait("after", fault.fault, seconds, leave_when_gone=hangs)
+        if hangs or self._sandbox.holds.stopping:
+            return self.lose("close")
+        return response
+
+    def _in_place_of_the_answer(self, name: str) -> Response:
         if name == "html_200_after":
             return wire.plain(200, "<html><body><p>OK</p></body></html>")
         if name == "html_502_after":

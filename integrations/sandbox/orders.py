@@ -84,7 +84,13 @@ class Move:
         return self.order.status != self.old_status
 
 
-def check(store: Store, account_id: int, purchase: Purchase, *, dedupe: bool) -> None:
+def check(
+    store: Store,
+    account_id: int,
+    purchase: Purchase,
+    *,
+    dedupe: bool,
+) -> None:
     """Balance first, then the reference, as the supplier does. Raises InsufficientBalance or
     DuplicateReference."""
     balance_pesewas = store.account(account_id).balance_pesewas
@@ -151,7 +157,9 @@ def find(
         reference,
         visible_by,
     )
-    return Order(**found[0]) if found else None
+    if found:
+        return Order(**found[0])
+    return None
 
 
 def newest(
@@ -244,11 +252,9 @@ def move(
 def _charge_again(old: Order, status: str, rule: str) -> int:
     if old.status not in GIVEN_BACK or status in GIVEN_BACK:
         return 0
-    return (
-        old.amount_pesewas
-        if rule == "always" or old.paid_pesewas < old.amount_pesewas
-        else 0
-    )
+    if rule == "always" or old.paid_pesewas < old.amount_pesewas:
+        return old.amount_pesewas
+    return 0
 
 
 def _refund(old: Order, status: str, refund: bool | None) -> int:

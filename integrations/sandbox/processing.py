@@ -32,9 +32,14 @@ def change_status(
     """
     knobs = sandbox.knobs
     done = orders.move(
-        sandbox.store, order, status, refund=refund, charge_again=knobs.requeue_charges,
-        reason_lingers=knobs.failure_reason_lingers, cause=cause,
-    )  # fmt: skip
+        sandbox.store,
+        order,
+        status,
+        refund=refund,
+        charge_again=knobs.requeue_charges,
+        reason_lingers=knobs.failure_reason_lingers,
+        cause=cause,
+    )
     if done.changed and knobs.webhook_on_status_change and not quiet:
         event = {
             "reference": done.order.reference,

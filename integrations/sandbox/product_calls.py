@@ -25,15 +25,23 @@ CAPACITY_FORMAT = "Number followed by MB or GB (e.g. 500MB, 1GB)"
 class NotSold(Exception):
     """Why no product fits: the code, the message and the extra members of the error."""
 
-    def __init__(self, code: str, message: str, extra: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        extra: dict[str, Any],
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.extra = code, message, extra
+        self.code = code
+        self.message = message
+        self.extra = extra
 
 
 def products(sandbox: Sandbox, call: Call) -> Response:
     wanted = call.request.args
     category = wanted.get("category")
-    low, high = _mb(wanted.get("min_capacity")), _mb(wanted.get("max_capacity"))
+    low = _mb(wanted.get("min_capacity"))
+    high = _mb(wanted.get("max_capacity"))
     shown = [
         _row(sandbox, product, price)
         for product, price in _priced(sandbox, call.account)
@@ -83,11 +91,20 @@ def capacities(sandbox: Sandbox, call: Call) -> Response:
         {"capacity": size, "products": groups[size]}
         for size in sorted(groups, key=lambda size: values[size])
     ]
-    payload = {"capacities": rows, "total": len(rows), "price_tier": call.account.role}
+    payload = {
+        "capacities": rows,
+        "total": len(rows),
+        "price_tier": call.account.role,
+    }
     return wire.success(sandbox.clock, "Available capacities retrieved", payload)
 
 
-def find(sandbox: Sandbox, call: Call, capacity: Any, name: Any) -> Product:
+def find(
+    sandbox: Sandbox,
+    call: Call,
+    capacity: Any,
+    name: Any,
+) -> Product:
     """What a purchase buys. Raises NotSold, also when a fault says so."""
     if call.fault("not_sold"):
         raise NotSold(
@@ -101,18 +118,18 @@ def find(sandbox: Sandbox, call: Call, capacity: Any, name: Any) -> Product:
 def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     """The first product whose name contains `name`, in any case, with that capacity. Raises
     NotSold."""
-    if not isinstance(capacity, str) or not isinstance(name, (str, int, float)):
-        problem = f"{'name' if isinstance(capacity, str) else 'capacity'}.match is not a function"
-        raise NotSold(
-            "PRODUCT_LOOKUP_ERROR", "Error looking up product", {"error": problem}
-        )
+    if not isinstance(capacity, str):
+        raise _no_text("capacity")
+    if not isinstance(name, (str, int, float)):
+        raise _no_text("name")
     if (as_listed := _as_listed(sandbox, capacity, str(name))) is not None:
         return as_listed
     size = CAPACITY.fullmatch(capacity)
     if not size:
         extra = {"format": CAPACITY_FORMAT, "provided": capacity}
         raise NotSold("INVALID_CAPACITY_FORMAT", "Invalid capacity format", extra)
-    value, unit = float(size[1]), size[2].upper()
+    value = float(size[1])
+    unit = size[2].upper()
     same_size = [
         candidate
         for candidate in sandbox.store.products(sandbox.knobs.products)
@@ -138,6 +155,14 @@ def match(sandbox: Sandbox, capacity: Any, name: Any) -> Product:
     )
 
 
+def _no_text(member: str) -> NotSold:
+    return NotSold(
+        "PRODUCT_LOOKUP_ERROR",
+        "Error looking up product",
+        {"error": f"{member}.match is not a function"},
+    )
+
+
 def _edited(
     rows: list[dict[str, Any]], edits: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -151,7 +176,11 @@ def _edited(
     return [row for row in shown.values() if not row.get("drop")]
 
 
-def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
+def _as_listed(
+    sandbox: Sandbox,
+    capacity: str,
+    name: str,
+) -> Product | None:
     """The product that an edited list offers under just this size and a name like this. Raises
     NotSold for one dropped."""
     own = {
@@ -161,9 +190,10 @@ def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
     dropped = False
     for edit in sandbox.faults.edits():
         known = own.get(edit["product_code"])
-        listed = (
-            {"name": known.name, "capacity": known.capacity} | edit if known else edit
-        )
+        if known:
+            listed = {"name": known.name, "capacity": known.capacity} | edit
+        else:
+            listed = edit
         if (
             listed.get("capacity") != capacity
             or name.lower() not in str(listed.get("name", "")).lower()
@@ -172,11 +202,13 @@ def _as_listed(sandbox: Sandbox, capacity: str, name: str) -> Product | None:
         if edit.get("drop"):
             dropped = True
             continue
-        base, price = known or next(iter(own.values())), edit.get("price")
+        base = known or next(iter(own.values()))
+        price = edit.get("price")
         offset = catalogue.ROLE_OFFSET_PESEWAS[sandbox.store.account().role]
-        pesewas = (
-            base.base_pesewas if price is None else round(float(price) * 100) - offset
-        )
+        if price is None:
+            pesewas = base.base_pesewas
+        else:
+            pesewas = round(float(price) * 100) - offset
         return replace(
             base,
             code=edit["product_code"],
@@ -200,7 +232,11 @@ def _priced(sandbox: Sandbox, account: Account) -> list[tuple[Product, int]]:
     return [(product, price) for product, price in priced if price is not None]
 
 
-def _row(sandbox: Sandbox, found: Product, price_pesewas: int) -> dict[str, Any]:
+def _row(
+    sandbox: Sandbox,
+    found: Product,
+    price_pesewas: int,
+) -> dict[str, Any]:
     row = {
         "product_code": found.code,
         "name": found.name,

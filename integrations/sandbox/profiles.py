@@ -133,7 +133,11 @@ def turn(knobs: Knobs, changes: Mapping[str, Any]) -> None:
     Raises `BadKnob`."""
     wanted = {name: _fit(name, value) for name, value in changes.items()}
     if "profile" in wanted:
-        wanted = {**asdict(Knobs()), **PROFILES[wanted["profile"]], **wanted}
+        wanted = {
+            **asdict(Knobs()),
+            **PROFILES[wanted["profile"]],
+            **wanted,
+        }
     for name, value in wanted.items():
         setattr(knobs, name, value)
 

@@ -6,24 +6,17 @@ Decides codes and order of refusals. Money is moved by `orders.py`; many bundles
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from integrations.sandbox import catalogue, orders, product_calls, wire
+from integrations.sandbox import orders, product_calls, refusals, wire
 from integrations.sandbox.clock import iso
 from integrations.sandbox.orders import Order, Purchase
 from integrations.sandbox.state import Call, Crashed, Sandbox, WalletBusy
 
-_ANY_NUMBER = re.compile(r"(?:0|\+233)[235]\d{8}", re.ASCII)
-_MTN_NUMBER = re.compile(
-    rf"(?:0|\+233)(?:{'|'.join(prefix[1:] for prefix in catalogue.MTN_PREFIXES)})\d{{7}}",
-    re.ASCII,
-)
-PHONE_FORMAT = "0XXXXXXXXX or +233XXXXXXXXX"
 CONFLICT = (
     "WriteConflict error: this operation conflicted with another operation. Please retry your"
     " operation."
@@ -33,7 +26,9 @@ UPSTREAM_ERROR = "Upstream provider could not process the order"
 
 def purchase(sandbox: Sandbox, call: Call) -> Response:
     body = call.body if isinstance(call.body, dict) else {}
-    refusal = _missing(sandbox, body) or _bad_phone(sandbox, body["beneficiary_number"])
+    refusal = refusals.missing(sandbox, body) or refusals.bad_phone(
+        sandbox, body["beneficiary_number"]
+    )
     if refusal is not None:
         return refusal
     try:
@@ -41,7 +36,13 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
             sandbox, call, body["capacity"], body["product_name"]
         )
     except product_calls.NotSold as why:
-        return wire.failure(sandbox.clock, 404, why.message, why.code, **why.extra)
+        return wire.failure(
+            sandbox.clock,
+            404,
+            why.message,
+            why.code,
+            **why.extra,
+        )
     price = product.price_pesewas(call.account.role)
     if price is None:
         return wire.failure(
@@ -51,7 +52,7 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
             "PRICING_UNAVAILABLE",
         )
     if isinstance(body.get("reference"), (dict, list)):
-        return processing_error(
+        return refusals.processing_error(
             sandbox, "Cast to string failed for value at path reference"
         )
     wanted = Purchase(
@@ -69,11 +70,17 @@ def purchase(sandbox: Sandbox, call: Call) -> Response:
 def _settle(
     sandbox: Sandbox, call: Call, wanted: Purchase, callback_url: Any
 ) -> Response:
-    knobs, store = sandbox.knobs, sandbox.store
+    knobs = sandbox.knobs
+    store = sandbox.store
     lag = call.fault("lookup_lag")
     lag_s = lag.duration_s if lag else knobs.lookup_lag_s
     try:
-        orders.check(store, call.account.id, wanted, dedupe=knobs.dedupe)
+        orders.check(
+            store,
+            call.account.id,
+            wanted,
+            dedupe=knobs.dedupe,
+        )
         with sandbox.wallet(call.account.id):
             if knobs.transaction_s:
                 time.sleep(knobs.transaction_s)
@@ -82,7 +89,7 @@ def _settle(
             )
             call.note_charge()
     except orders.InsufficientBalance as short:
-        return insufficient_balance(sandbox, call, short)
+        return refusals.insufficient_balance(sandbox, call, short)
     except orders.DuplicateReference:
         return wire.failure(
             sandbox.clock,
@@ -92,13 +99,18 @@ def _settle(
             reference=wanted.reference,
         )
     except WalletBusy:
-        return processing_error(sandbox, CONFLICT)
+        return refusals.processing_error(sandbox, CONFLICT)
     if knobs.generation == "A3" or call.fault("provider_error"):
         return _forward(sandbox, call, order, callback_url)
     return _accept(sandbox, call, order, callback_url)
 
 
-def _accept(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Response:
+def _accept(
+    sandbox: Sandbox,
+    call: Call,
+    order: Order,
+    callback_url: Any,
+) -> Response:
     """A2: the order waits for a person."""
     account = sandbox.store.account(call.account.id)
     balance_after = wire.balance(account, sandbox.knobs)
@@ -125,7 +137,12 @@ def _accept(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Re
     )
 
 
-def _forward(sandbox: Sandbox, call: Call, order: Order, callback_url: Any) -> Response:
+def _forward(
+    sandbox: Sandbox,
+    call: Call,
+    order: Order,
+    callback_url: Any,
+) -> Response:
     """A3: the order goes upstream inside this very request."""
     if sandbox.knobs.upstream == "crash":
         raise Crashed
@@ -223,7 +240,11 @@ def _call_back(
 ) -> None:
     if not isinstance(url, str) or not url:
         return
-    payload = {"reference": order.reference, "status": order.status, "message": message}
+    payload = {
+        "reference": order.reference,
+        "status": order.status,
+        "message": message,
+    }
     ids = {
         "transaction_id": order.transaction_id,
         "provider_reference": provider_reference,
@@ -231,93 +252,12 @@ def _call_back(
     sandbox.webhooks.callback(url, payload | ids)
 
 
-def _missing(sandbox: Sandbox, body: dict[str, Any]) -> Response | None:
-    if not body.get("capacity"):
-        return wire.failure(
-            sandbox.clock,
-            400,
-            "Capacity is required",
-            "MISSING_CAPACITY",
-            example="1GB",
-        )
-    if not body.get("product_name"):
-        names = list(sandbox.knobs.products)
-        return wire.failure(
-            sandbox.clock,
-            400,
-            "Product name is required",
-            "MISSING_PRODUCT_NAME",
-            available=names,
-        )
-    if not body.get("beneficiary_number"):
-        return wire.failure(
-            sandbox.clock, 400, "Beneficiary number is required", "MISSING_BENEFICIARY"
-        )
-    return None
-
-
-def _bad_phone(sandbox: Sandbox, number: Any) -> Response | None:
-    if not isinstance(number, str):
-        return processing_error(sandbox, "beneficiary_number.match is not a function")
-    if is_phone(sandbox, number):
-        return None
-    message = "Invalid phone number format"
-    return wire.failure(
-        sandbox.clock,
-        400,
-        message,
-        "INVALID_PHONE_NUMBER",
-        format=PHONE_FORMAT,
-        provided=number,
-    )
-
-
-def is_phone(sandbox: Sandbox, number: Any) -> bool:
-    """A2 takes any number that starts 2, 3 or 5; A3 only the prefixes of MTN."""
-    pattern = _MTN_NUMBER if sandbox.knobs.generation == "A3" else _ANY_NUMBER
-    return isinstance(number, str) and bool(pattern.fullmatch(number))
-
-
 def charged_pesewas(call: Call, price_pesewas: int) -> int:
     """What a purchase costs: its price, unless a fault charges another amount."""
     other = call.fault("other_amount")
-    return (
-        price_pesewas
-        if other is None or other.cedis is None
-        else round(other.cedis * 100)
-    )
-
-
-def processing_error(sandbox: Sandbox, details: str) -> Response:
-    return wire.failure(
-        sandbox.clock,
-        500,
-        "Error processing purchase",
-        "PROCESSING_ERROR",
-        details=details,
-    )
-
-
-def insufficient_balance(
-    sandbox: Sandbox, call: Call, short: orders.InsufficientBalance
-) -> Response:
-    account = sandbox.store.account(call.account.id)
-    required, current = (
-        wire.cedis(short.required_pesewas),
-        wire.balance(account, sandbox.knobs),
-    )
-    amounts = {
-        "required_amount": required,
-        "current_balance": current,
-        "shortage": wire.number(required - current),
-    }
-    return wire.failure(
-        sandbox.clock,
-        400,
-        "Insufficient wallet balance",
-        "INSUFFICIENT_BALANCE",
-        **amounts,
-    )
+    if other is None or other.cedis is None:
+        return price_pesewas
+    return round(other.cedis * 100)
 
 
 def generated_reference(sandbox: Sandbox, prefix: str) -> str:

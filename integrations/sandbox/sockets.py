@@ -53,7 +53,8 @@ class MisusableSocket:
 
     def misuse(self, kind: str, seconds: float = 0.0) -> None:
         """`close`, `reset`, `short_body` or `trickle` (over `seconds`)."""
-        self.kind, self.seconds = kind, seconds
+        self.kind = kind
+        self.seconds = seconds
 
     def client_gone(self) -> bool:
         try:
@@ -164,11 +165,10 @@ class Handler(WSGIRequestHandler):
         if environ["PATH_INFO"] in _POLLED:
             return
         words = environ.get(LOG, {})
-        status = (
-            handle.kind
-            if handle.kind in ("close", "reset", "client gone")
-            else answer.answered
-        )
+        if handle.kind in ("close", "reset", "client gone"):
+            status = handle.kind
+        else:
+            status = answer.answered
         parts = [
             datetime.now().strftime("%H:%M:%S"),
             self.command,

@@ -30,7 +30,11 @@ def respell(response: Response, name: str) -> Response:
     return response
 
 
-def _written(value: Any, member: str, write: Callable[[str], Any]) -> Any:
+def _written(
+    value: Any,
+    member: str,
+    write: Callable[[str], Any],
+) -> Any:
     if isinstance(value, list):
         return [_written(one, member, write) for one in value]
     if not isinstance(value, dict):
@@ -45,12 +49,16 @@ def _written(value: Any, member: str, write: Callable[[str], Any]) -> Any:
 
 def _parts(size: str) -> tuple[float, str]:
     found = _SIZE.fullmatch(size)
-    return (float(found[1]), found[2].upper()) if found else (0.0, "GB")
+    if found:
+        return (float(found[1]), found[2].upper())
+    return (0.0, "GB")
 
 
 def _in_mb(size: str) -> str:
     amount, unit = _parts(size)
-    return f"{round(amount * 1024)}MB" if unit == "GB" else f"{amount / 1024:g}GB"
+    if unit == "GB":
+        return f"{round(amount * 1024)}MB"
+    return f"{amount / 1024:g}GB"
 
 
 SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {

@@ -27,7 +27,8 @@ STRANGER_REFERENCE = "STRANGER-ORDER-0001"
 yours."""
 OPENING_WALLET_PESEWAS = 500_000
 
-FIRST_ID, SECOND_ID = 1, 2
+FIRST_ID = 1
+SECOND_ID = 2
 LOG_KEEP = 5_000
 
 _SCHEMA = """
@@ -298,7 +299,8 @@ def move_money(
 
 def insert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
     """Insert one row, column names from our own code, and return its row id."""
-    columns, marks = ", ".join(values), ", ".join("?" * len(values))
+    columns = ", ".join(values)
+    marks = ", ".join("?" * len(values))
     statement = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
     row = db.execute(statement, tuple(values.values()))
     return int(row.lastrowid or 0)

@@ -48,11 +48,10 @@ def status(sandbox: Sandbox, call: Call) -> Response:
 def transactions(sandbox: Sandbox, call: Call) -> Response:
     wanted = call.request.args
     try:
-        page, limit = int(wanted.get("page") or 1), int(wanted.get("limit") or 20)
-        since, until = (
-            _instant(wanted.get("start_date")),
-            _instant(wanted.get("end_date")),
-        )
+        page = int(wanted.get("page") or 1)
+        limit = int(wanted.get("limit") or 20)
+        since = _instant(wanted.get("start_date"))
+        until = _instant(wanted.get("end_date"))
         if page < 1 or limit < 1:
             raise ValueError("page and limit start at 1")
     except ValueError as problem:

@@ -34,7 +34,13 @@ REORDER_S = 0.5
 class Webhooks:
     """The outgoing side of one supplier. Only loopback receivers are called: this is a sandbox."""
 
-    def __init__(self, store: Store, knobs: Knobs, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        knobs: Knobs,
+        *,
+        seed: int = 0,
+    ) -> None:
         self._store = store
         self._knobs = knobs
         self._random = random.Random(seed)
@@ -172,9 +178,8 @@ class Webhooks:
             with self._turns:
                 self._post(log_id, url, text, headers, 0.0)
         except sqlite3.ProgrammingError:
-            if (
-                not self._stopping.is_set()
-            ):  # else the store is closed, and nobody reads the log any more
+            # else the store is closed, and nobody reads the log any more
+            if not self._stopping.is_set():
                 raise
         finally:
             with self._lock:
@@ -197,9 +202,13 @@ class Webhooks:
             with requests.Session() as session:
                 session.trust_env = False
                 answer = session.post(
-                    url, data=text.encode(), headers=headers, timeout=self._knobs.webhook_timeout_s,
-                    allow_redirects=False, stream=True,
-                )  # fmt: skip
+                    url,
+                    data=text.encode(),
+                    headers=headers,
+                    timeout=self._knobs.webhook_timeout_s,
+                    allow_redirects=False,
+                    stream=True,
+                )
                 answer.close()
         except requests.RequestException as problem:
             self._store.finish_webhook(log_id, "failed", None, type(problem).__name__)

@@ -33,7 +33,12 @@ class Refused(Exception):
 
 def compact(value: Any) -> str:
     """JSON text as the supplier's language writes it: no spaces, no escapes beyond need."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        value,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    )
 
 
 def as_json(status: int, payload: Mapping[str, Any]) -> Response:
@@ -123,7 +128,9 @@ def _merged(value: Mapping[str, Any], members: Mapping[str, Any]) -> dict[str, A
 
 def number(value: float) -> int | float:
     """A number as JavaScript prints it: `10`, not `10.0`."""
-    return int(value) if value == math.floor(value) and abs(value) < 1e15 else value
+    if value == math.floor(value) and abs(value) < 1e15:
+        return int(value)
+    return value
 
 
 def cedis(pesewas: int) -> int | float:
@@ -156,7 +163,8 @@ def read_body(request: Request) -> Any:
 
 def authenticate(store: Store, request: Request, body: Any) -> Account:
     """The account behind the two headers. Raises Refused 401 or 403."""
-    key, secret = request.headers.get("X-API-Key"), request.headers.get("X-API-Secret")
+    key = request.headers.get("X-API-Key")
+    secret = request.headers.get("X-API-Secret")
     if not key or not secret:
         raise Refused(short_failure(401, "API credentials required"))
     account = store.account_by_key(key)

@@ -13,7 +13,7 @@ import pytest
 from integrations.datamart import envelope, status, transactions
 from integrations.datamart.envelope import text, whole
 from integrations.datamart.money import pesewas, signed_pesewas
-from integrations.datamart.products import megabytes
+from integrations.datamart.sizes import megabytes
 
 TABLE = {
     "pending": "pending created queued waiting",
