@@ -14,21 +14,23 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.markers import Marker
 from packaging.utils import canonicalize_name, canonicalize_version
+
+from devkit import locks
+from devkit.locks import Look
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-audit"
 LOCKS = ("run.lock", "dev.lock", "audit.lock")
 ASKED_ABOUT = ("dev.lock", "audit.lock")
 """Asked of others; `dev.lock` holds all of `run.lock`, which tests/test_locks.py proves."""
-VENDORED = (Path("static/VENDORED.md"), Path("tests/vendor/README.md"))
-INSTALL_S, INDEX_S, ADVISORIES_S = 600, 900, 900
+INSTALL_S = 600
+INDEX_S = 900
+ADVISORIES_S = 900
 """The longest each of the auditors may take."""
 
 NO_AUDITORS = (
@@ -39,31 +41,6 @@ VERDICT = {
     1: "Something was found: see above.",
     2: "Not everything was looked at, so nothing is known about it: see above, and run this again.",
 }
-
-_PIN = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[a-z0-9,._-]+\])?"
-    r"==(?P<version>[^\s;,*]+)( ; (?P<marker>.+))?"
-)
-_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
-_ROW = re.compile(r"(?m)^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$")
-
-
-@dataclass
-class Look:
-    """What one look saw: `found` needs an act, `unseen` was not looked at, `told` is news."""
-
-    found: list[str] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One line of a lock file. `is_wanted_here`: its marker fits this Python and this system."""
-
-    name: str
-    version: str
-    is_wanted_here: bool
 
 
 def main() -> int:
@@ -87,16 +64,18 @@ def main() -> int:
 def status_of(looks: Sequence[Look]) -> int:
     if any(look.found for look in looks):
         return 1
-    return 2 if any(look.unseen for look in looks) else 0
+    if any(look.unseen for look in looks):
+        return 2
+    return 0
 
 
 def _looks() -> Iterator[tuple[str, Look]]:
     texts = {name: (ROOT / "requirements" / name).read_text() for name in LOCKS}
     for name, text in texts.items():
-        yield f"{name}: pinned, hashed, no address", lock_file(name, text)
-    yield "files of others that we serve or test with", vendored(ROOT)
+        yield f"{name}: pinned, hashed, no address", locks.lock_file(name, text)
+    yield "files of others that we serve or test with", locks.vendored(ROOT)
     auditors = auditors_python()
-    ships = {pin.name for pin in pins(texts["run.lock"])}
+    ships = {pin.name for pin in locks.pins(texts["run.lock"])}
     for name in ASKED_ABOUT:
         path = ROOT / "requirements" / name
         if auditors is None:
@@ -108,71 +87,11 @@ def _looks() -> Iterator[tuple[str, Look]]:
     yield "licences of what ships, as its authors name them", licences(ships)
 
 
-def pins(text: str) -> list[Pin]:
-    """The packages of a lock file whose lines can be read; `lock_file` names the others."""
-    found = []
-    for line in _lines(text):
-        if match := _PIN.fullmatch(line.partition(" --hash")[0].strip()):
-            fits = match["marker"] is None or Marker(match["marker"]).evaluate()
-            found.append(Pin(canonicalize_name(match["name"]), match["version"], fits))
-    return found
-
-
-def lock_file(name: str, text: str) -> Look:
-    """Every line is one version of one package with its hashes, and no address to fetch it from."""
-    look = Look()
-    lines = list(_lines(text))
-    for line in lines:
-        wanted, *hashes = line.split(" --hash")
-        if "://" in line or " @ " in line or line.startswith("-"):
-            why = "names an address or an option"
-        elif not _PIN.fullmatch(wanted.strip()):
-            why = "is not pinned to one version"
-        elif not hashes or not all(
-            _HASH.fullmatch("--hash" + each.strip()) for each in hashes
-        ):
-            why = "has no SHA-256, or a broken one"
-        else:
-            continue
-        look.found.append(
-            f"{name}: `{wanted[:60].strip()}` {why}: write the lock anew."
-        )
-    if not lines:
-        look.found.append(f"{name} pins nothing: write the lock anew.")
-    if not look.found:
-        look.told.append(f"{len(lines)} packages")
-    return look
-
-
-def vendored(root: Path) -> Look:
-    """Every file of others kept here is the one its list names, byte for byte, and on the list."""
-    look = Look()
-    for listing in VENDORED:
-        folder = (root / listing).parent
-        listed = dict(_ROW.findall((root / listing).read_text()))
-        for file, digest in listed.items():
-            shown, path = f"{folder.relative_to(root)}/{file}", folder / file
-            if not path.is_file():
-                look.found.append(f"{listing} names {file}, which is not there.")
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                look.found.append(
-                    f"{shown} is not the file {listing} names: take that one again."
-                )
-            else:
-                look.told.append(shown)
-        for file in sorted(
-            {path.name for path in folder.glob("*.min.*")} - set(listed)
-        ):
-            look.found.append(
-                f"{file} is nowhere in {listing}: write there where it is from."
-            )
-    return look
-
-
 def auditors_python() -> Path | None:
     """The Python of `.venv-audit`, made anew when its lock has changed; None when that fails."""
     lock = ROOT / "requirements" / "audit.lock"
-    stamp, mark = hashlib.sha256(lock.read_bytes()).hexdigest(), VENV / "makola.stamp"
+    stamp = hashlib.sha256(lock.read_bytes()).hexdigest()
+    mark = VENV / "makola.stamp"
     python = VENV / "bin" / "python"
     if mark.is_file() and mark.read_text() == stamp:
         return python
@@ -239,7 +158,7 @@ def advisories(name: str, text: str, command: Sequence[str], ships: set[str]) ->
     Its exit status is not asked: it is 0 when every package was skipped.
     """
     done = _run(command, ADVISORIES_S)
-    wanted = {pin.name: pin.version for pin in pins(text) if pin.is_wanted_here}
+    wanted = {pin.name: pin.version for pin in locks.pins(text) if pin.is_wanted_here}
     try:
         judged = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -254,24 +173,35 @@ def advisories(name: str, text: str, command: Sequence[str], ships: set[str]) ->
     for package in known.values():
         for flaw in package["vulns"]:
             look.found.append(_sentence(package, flaw, ships))
-    told = {
-        name: canonicalize_version(package["version"])
-        for name, package in known.items()
-    }
-    missed = sorted(
-        each for each in wanted if told.get(each) != canonicalize_version(wanted[each])
-    )
+    missed = _missed(wanted, known)
     if missed:
-        shown = ", ".join(missed[:5]) + (", …" if len(missed) > 5 else "")
         reasons = [each["skip_reason"] for each in judged if "skip_reason" in each]
         why = reasons[0] if reasons else "pip-audit left them out"
         count = f"{len(missed)} of {len(wanted)} packages"
         look.unseen.append(
-            f"The advisories told nothing about {count} ({shown}): {why}"
+            f"The advisories told nothing about {count} ({_first_of(missed)}): {why}"
         )
     elif not look.found:
         look.told.append(f"{len(wanted)} packages, no known vulnerability")
     return look
+
+
+def _missed(
+    wanted: Mapping[str, str], known: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """The packages that were not judged in the version of the lock."""
+    missed = []
+    for name, version in sorted(wanted.items()):
+        judged = known.get(name)
+        told = None if judged is None else canonicalize_version(judged["version"])
+        if told != canonicalize_version(version):
+            missed.append(name)
+    return missed
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def _sentence(
@@ -320,13 +250,6 @@ def licence_of(words: metadata.PackageMetadata) -> str:
     return "says none"
 
 
-def _lines(text: str) -> Iterator[str]:
-    """The lines of a requirements file, continued ones joined, without comments and empty ones."""
-    for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield line.strip()
-
-
 def _run(command: Sequence[str], seconds: int) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
@@ -341,4 +264,6 @@ def _run(command: Sequence[str], seconds: int) -> subprocess.CompletedProcess[st
 def _last_words(text: str) -> str:
     """The last line that says something, cut: a traceback's error, the verdict of pip's log."""
     said = [line.strip() for line in text.splitlines() if line.strip()]
-    return said[-1][:300] if said else "it said nothing"
+    if said:
+        return said[-1][:300]
+    return "it said nothing"

@@ -32,7 +32,12 @@ _LOG_BYTES = 10 * 1024 * 1024
 class Console:
     """Lines out, to the open file `out` and to a log file in the data folder."""
 
-    def __init__(self, log: Path, environ: Mapping[str, str], out: int) -> None:
+    def __init__(
+        self,
+        log: Path,
+        environ: Mapping[str, str],
+        out: int,
+    ) -> None:
         if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))
         self._file = os.fdopen(
@@ -89,4 +94,6 @@ class Console:
         self.flush()
 
     def _paint(self, text: str, code: int) -> str:
-        return f"\033[{code}m{text}\033[0m" if self._colour else text
+        if self._colour:
+            return f"\033[{code}m{text}\033[0m"
+        return text

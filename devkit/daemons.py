@@ -57,9 +57,8 @@ def free_port(preferred: int | None = None) -> int:
 
 def is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # closed connections still waiting are no hindrance
+        # closed connections still waiting are no hindrance
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -67,8 +66,14 @@ def is_taken(port: int) -> bool:
     return False
 
 
-def launch(command: list[str], log: Path, output: Output, signum: int, place: Place,
-            stdin: str | None = None) -> subprocess.Popen[bytes]:  # fmt: skip
+def launch(
+    command: list[str],
+    log: Path,
+    output: Output,
+    signum: int,
+    place: Place,
+    stdin: str | None = None,
+) -> subprocess.Popen[bytes]:
     opened = None
     if output is None:
         opened = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
@@ -102,11 +107,10 @@ def await_ready(
             and process.poll() is None
         ):
             return
-        ending = (
-            last_line(log.read_text(errors="replace"))
-            if log.exists()
-            else "see its lines above"
-        )
+        if log.exists():
+            ending = last_line(log.read_text(errors="replace"))
+        else:
+            ending = "see its lines above"
         raise ServerError(f"{name} did not start: {ending}")
     except ServerError:
         end(process, signal.SIGTERM, signal.SIGKILL)

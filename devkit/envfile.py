@@ -59,13 +59,11 @@ def _entry(name: str, explanation: str, default: str | None) -> str:
 
 
 def _text(default: object) -> str:
-    return (
-        str(int(default))
-        if isinstance(default, bool)
-        else f"{default:g}"
-        if isinstance(default, float)
-        else str(default)
-    )
+    if isinstance(default, bool):
+        return str(int(default))
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default)
 
 
 if __name__ == "__main__":

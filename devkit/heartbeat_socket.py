@@ -35,7 +35,9 @@ class Beats:
         """For how long nothing was heard of a child that was heard before, else 0."""
         if self._drain():
             self._heard_at = time.monotonic()
-        return 0.0 if self._heard_at is None else time.monotonic() - self._heard_at
+        if self._heard_at is None:
+            return 0.0
+        return time.monotonic() - self._heard_at
 
     def close(self) -> None:
         """Listen no more."""

@@ -60,7 +60,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="fulfilment workers (default 2)"
     )
-    parser.add_argument("--server", type=_server, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--server",
+        type=_server,
+        help=argparse.SUPPRESS,
+    )
     parser.add_argument(
         "--demo",
         action="store_true",
@@ -74,9 +78,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--time-scale", type=float, metavar="K", help="divide every duration by K"
     )
-    parser.add_argument("--profile", choices=("documented", "published", "forwarding"),
-    default="documented",
-                        help="how the sandbox supplier behaves")  # fmt: skip
+    parser.add_argument(
+        "--profile",
+        choices=("documented", "published", "forwarding"),
+        default="documented",
+        help="how the sandbox supplier behaves",
+    )
     parser.add_argument(
         "--auto-fulfil",
         type=float,

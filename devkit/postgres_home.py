@@ -47,7 +47,11 @@ class Home:
         bare environment."""
         place: Place = {
             "cwd": self.root,
-            "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            "env": {
+                "PATH": os.defpath,
+                "LC_ALL": "C",
+                "TZ": "UTC",
+            },
         }
         if self.account is None:
             return place
@@ -72,8 +76,15 @@ def settle(folder: Path, *, throwaway: bool) -> Home:
     if os.geteuid() != 0:
         return Home(folder, None, tree / "pginstall18" / "bin")
     root, note = (folder, "") if _open_to_all(folder) else _outside(folder, throwaway)
-    home = Home(root, _account(root / "data"), tree / "pginstall18" / "bin", note)
-    return home if _runs(home) else replace(home, programs=_copied_programs(tree, root))
+    home = Home(
+        root,
+        _account(root / "data"),
+        tree / "pginstall18" / "bin",
+        note,
+    )
+    if _runs(home):
+        return home
+    return replace(home, programs=_copied_programs(tree, root))
 
 
 def forget(folder: Path) -> None:
@@ -172,7 +183,9 @@ def _remembered(folder: Path) -> Path | None:
     except (OSError, ValueError):
         return None
     ours = root.name.startswith(_PREFIX) and root.stat().st_uid == os.geteuid()
-    return root if ours and marker.get("folder") == str(folder.resolve()) else None
+    if ours and marker.get("folder") == str(folder.resolve()):
+        return root
+    return None
 
 
 def _sweep() -> None:

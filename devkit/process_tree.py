@@ -31,9 +31,8 @@ def die_with_parent(signum: int) -> Callable[[], None]:
     def ask_kernel() -> None:
         if _prctl is not None:
             _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-            if (
-                os.getppid() != parent
-            ):  # the parent was gone before the request: nobody would send the signal
+            # the parent was gone before the request: nobody would send the signal
+            if os.getppid() != parent:
                 os._exit(1)
 
     return ask_kernel
@@ -149,9 +148,8 @@ def _stat(pid: int) -> list[str]:
     """State, parent and the rest of /proc/<pid>/stat; empty when the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return (
-                file.read().rpartition(")")[2].split()
-            )  # the name before it may hold spaces and brackets
+            # the name before it may hold spaces and brackets
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return []
 

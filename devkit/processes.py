@@ -59,11 +59,9 @@ class Child:
     @property
     def pid(self) -> int | None:
         """The process, or None while it is down."""
-        return (
-            None
-            if self.process is None or self.process.poll() is not None
-            else self.process.pid
-        )
+        if self.process is None or self.process.poll() is not None:
+            return None
+        return self.process.pid
 
 
 class Family:
@@ -152,9 +150,8 @@ class Family:
                     process_tree.send(child.process.pid, child.stop_signal)
             self._hear_until(partial(_have_ended, running), wait_s)
             for child in group:
-                if (
-                    child.process in running
-                ):  # its group too: workers that did not follow their parent
+                # its group too: workers that did not follow their parent
+                if child.process in running:
                     process_tree.send_group(
                         child.process.pid,
                         signal.SIGQUIT if child.is_server else signal.SIGKILL,
@@ -211,7 +208,8 @@ class Family:
         held += data
         *lines, rest = bytes(held).split(b"\n") if data else (bytes(held), b"")
         if len(rest) > _LINE_BYTES:
-            lines, rest = [*lines, rest], b""
+            lines = [*lines, rest]
+            rest = b""
         held[:] = rest
         for line in lines:
             if text := line.decode(errors="replace").rstrip():
@@ -238,9 +236,8 @@ class Family:
                 wait_s = self._restart_s[min(child.deaths, len(self._restart_s) - 1)]
                 child.deaths += 1
                 child.start_at = now + wait_s
-                process_tree.send_group(
-                    process.pid, signal.SIGKILL
-                )  # workers that lost their parent hold its port
+                # workers that lost their parent hold its port
+                process_tree.send_group(process.pid, signal.SIGKILL)
                 self._console.say(
                     f"{child.name} ended {_how(process.returncode)}; starting it again in"
                     f" {wait_s:g} s"
@@ -314,8 +311,6 @@ def _have_ended(running: Sequence[subprocess.Popen[bytes]]) -> bool:
 
 
 def _how(returncode: int) -> str:
-    return (
-        f"with status {returncode}"
-        if returncode >= 0
-        else f"by {signal.Signals(-returncode).name}"
-    )
+    if returncode >= 0:
+        return f"with status {returncode}"
+    return f"by {signal.Signals(-returncode).name}"

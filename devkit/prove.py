@@ -90,22 +90,29 @@ def main(words: Sequence[str]) -> int:
         + ".",
         epilog="Further words go to the program of a long form, or to pytest.",
     )
-    parser.add_argument("proof", nargs="?", choices=[*PROOFS, "all"], default="all")
+    parser.add_argument(
+        "proof",
+        nargs="?",
+        choices=[*PROOFS, "all"],
+        default="all",
+    )
     parser.add_argument(
         "--long", action="store_true", help="at full size: minutes to hours"
     )
     options, more = parser.parse_known_args(words)
     if not options.long and options.proof == "all":
         return test.in_stages(STAGES, more)
-    names = list(PROOFS) if options.proof == "all" else [options.proof]
+    if options.proof == "all":
+        names = list(PROOFS)
+    else:
+        names = [options.proof]
     taken = []
     for name in names:
         began = time.monotonic()
-        status = (
-            _long(PROOFS[name], more)
-            if options.long
-            else test.main(["-m", "", _file(PROOFS[name]), *more])
-        )
+        if options.long:
+            status = _long(PROOFS[name], more)
+        else:
+            status = test.main(["-m", "", _file(PROOFS[name]), *more])
         taken.append((name, status, time.monotonic() - began))
     for name, status, seconds in taken:
         print(

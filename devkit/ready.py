@@ -52,7 +52,11 @@ def accepts(host: str, port: int) -> bool:
     return True
 
 
-def facts(plan: Plan, env: Mapping[str, str], admin_url: str) -> dict[str, Any]:
+def facts(
+    plan: Plan,
+    env: Mapping[str, str],
+    admin_url: str,
+) -> dict[str, Any]:
     """Everything in `ready.json` but the pids. `sandbox_url` is None with somebody else's
     supplier."""
     stores = ("ama", "kofi") if plan.wants_demo else ()
@@ -118,7 +122,8 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
         agents or [""],
         strict=False,
     )
-    owner, mark = told["logins"]["owner"], plan.instance / "owner-shown"
+    owner = told["logins"]["owner"]
+    mark = plan.instance / "owner-shown"
     hidden = not plan.wants_demo and mark.exists()
     rows.append(
         (

@@ -21,7 +21,8 @@ def complete(environ: Mapping[str, str], store_password: str) -> Addresses:
     Raises `Refusal` with the lines to run when the owner may not make roles, or the database does
     not answer.
     """
-    platform_url, admin_url = environ["DATABASE_URL"], environ["DATABASE_ADMIN_URL"]
+    platform_url = environ["DATABASE_URL"]
+    admin_url = environ["DATABASE_ADMIN_URL"]
     store_url = environ.get("DATABASE_STORE_URL") or _as_store(
         platform_url, store_password
     )
@@ -49,7 +50,8 @@ def _make_missing(
     owner: psycopg.Connection, has_store: bool, store_password: str
 ) -> None:
     there = {role for (role,) in owner.execute("SELECT rolname FROM pg_roles")}
-    definer, me = sql.Identifier(DEFINER_ROLE), sql.SQL("CURRENT_USER")
+    definer = sql.Identifier(DEFINER_ROLE)
+    me = sql.SQL("CURRENT_USER")
     if DEFINER_ROLE not in there:
         owner.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(definer))
     mine = owner.execute(

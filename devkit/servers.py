@@ -28,11 +28,9 @@ from core.base.rights import DEFINER_ROLE
 from devkit import daemons, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
 
-OWNER_ROLE, STORE_ROLE, PLATFORM_ROLE = (
-    "makola_owner",
-    "makola_store",
-    "makola_platform",
-)
+OWNER_ROLE = "makola_owner"
+STORE_ROLE = "makola_store"
+PLATFORM_ROLE = "makola_platform"
 YESTERDAYS_ROLE = "makola_app"
 """The one role that the application had before it had two."""
 
@@ -212,9 +210,8 @@ def start_postgres(
             server.start()
             return server
         except ServerError:
-            if attempt == 2 or not daemons.is_taken(
-                port
-            ):  # only a port lost between choosing and binding is worth another try
+            # only a port lost between choosing and binding is worth another try
+            if attempt == 2 or not daemons.is_taken(port):
                 raise
             known = {}
     raise AssertionError("unreachable: the third attempt returns or raises")
@@ -258,7 +255,8 @@ def prepare_database(
         STORE_ROLE: store_password,
         PLATFORM_ROLE: platform_password,
     }
-    database, owner = sql.Identifier(name), sql.Identifier(OWNER_ROLE)
+    database = sql.Identifier(name)
+    owner = sql.Identifier(OWNER_ROLE)
     applications = sql.SQL(", ").join(
         [sql.Identifier(STORE_ROLE), sql.Identifier(PLATFORM_ROLE)]
     )
@@ -356,14 +354,27 @@ def _initdb(server: Postgres) -> None:
     ) as file:
         file.write(server.password)
     home.give(note)
-    command = [str(home.programs / "initdb"), "-D", str(fresh), "--username=postgres",
-               f"--pwfile={note}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
-               "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # fmt: skip
+    command = [
+        str(home.programs / "initdb"),
+        "-D",
+        str(fresh),
+        "--username=postgres",
+        f"--pwfile={note}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+    ]
     try:
         done = subprocess.run(
             [*command, *([] if server.fsync else ["--no-sync"])],
-            capture_output=True, text=True, timeout=120, check=False, **home.as_account(),
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            **home.as_account(),
+        )
     finally:
         note.unlink(missing_ok=True)
     if done.returncode != 0:

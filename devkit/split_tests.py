@@ -43,14 +43,17 @@ def pytest_collection_modifyitems(
         items[:] = [item for item in items if str(item.path) in mine]
 
 
-SECONDS, SLOW_SECONDS = 0.15, 2.0
+SECONDS = 0.15
+SLOW_SECONDS = 2.0
 """What a test takes that says nothing, and one that is `slow` without saying how slow."""
 
 
 def weight(item: pytest.Item) -> float:
     """The seconds a test counts when the shares are made: those of its mark `slow(seconds=60)`."""
     mark = item.get_closest_marker("slow") or item.get_closest_marker("browser")
-    return float(mark.kwargs.get("seconds", SLOW_SECONDS)) if mark else SECONDS
+    if mark:
+        return float(mark.kwargs.get("seconds", SLOW_SECONDS))
+    return SECONDS
 
 
 def shares(counts: Mapping[str, float], parts: int) -> list[list[str]]:

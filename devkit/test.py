@@ -193,27 +193,29 @@ def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
     return [*words, "-m", "not browser"]
 
 
-def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
+def _pytest(
+    words: Sequence[str],
+    env: Mapping[str, str],
+    parts: int,
+) -> int:
     """Run pytest to its end; a TERM for us is a TERM for it, and Ctrl-C reaches it by itself.
 
     Of several processes the first is heard at once, the others when they have ended.
     """
     if "TEST_DATABASE_URL" in env:
         parts = 1  # there is one database, and every process would empty it
-    parts = min(
-        parts, 1 + (os.cpu_count() or 1)
-    )  # while one waits for a process or a page, another works
+    # while one waits for a process or a page, another works
+    parts = min(parts, 1 + (os.cpu_count() or 1))
     running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
     with ExitStack() as stack:
         for part in range(1, parts + 1):
             held: IO[bytes] | None = None
             if part > 1:
                 held = stack.enter_context(tempfile.TemporaryFile())
-            share = (
-                ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"]
-                if parts > 1
-                else []
-            )
+            if parts > 1:
+                share = ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"]
+            else:
+                share = []
             process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *share, *words],
                 env=dict(env),
@@ -229,7 +231,11 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
             process.wait()
             if held:
                 held.seek(0)
-                print(held.read().decode(errors="replace"), end="", flush=True)
+                print(
+                    held.read().decode(errors="replace"),
+                    end="",
+                    flush=True,
+                )
     return _worst([process.returncode for process, _ in running])
 
 

@@ -75,11 +75,10 @@ def _run(options: Any, instance: Path, front_fd: int) -> int:
 def _serve(options: Any, instance: Path, front_fd: int) -> int:
     port, port_note = plan.choose_port(options.port)
     environ = plan.private(os.environ)
-    sandbox_port = (
-        0
-        if "DATA_MART_API_URL" in environ
-        else datafolder.steady_port(instance / "ports.json", "sandbox")
-    )
+    if "DATA_MART_API_URL" in environ:
+        sandbox_port = 0
+    else:
+        sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
     what = Plan(
         options,
         environ,
@@ -134,9 +133,14 @@ class Up:
             "upgrade",
             env=self.env | {"DATABASE_ADMIN_URL": database.admin},
         )
-        self._command("seed", "seed", "--demo" if self.plan.wants_demo else "--owner-only",
-                      "--passwords-file", str(self.plan.instance / "secrets.json"),
-                      env=self.env)  # fmt: skip
+        self._command(
+            "seed",
+            "seed",
+            "--demo" if self.plan.wants_demo else "--owner-only",
+            "--passwords-file",
+            str(self.plan.instance / "secrets.json"),
+            env=self.env,
+        )
         self._web()
         self._supervise(workers)
         self._webhook()
@@ -273,9 +277,8 @@ class Up:
         port = str(self.plan.port)
         argv = processes.python("-m", "flask", "--app", "wsgi", "web", "--port", port)
         argv += ["--workers", str(self.plan.options.web_workers)]
-        beats = (
-            Beats() if sys.platform == "linux" else None
-        )  # sockets without a name are Linux's alone
+        # sockets without a name are Linux's alone
+        beats = Beats() if sys.platform == "linux" else None
         self._program("web", argv, self.env, beats)
         self._await("web", lambda: ready.answers(f"127.0.0.1:{port}", "/healthz"))
 

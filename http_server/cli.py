@@ -51,7 +51,14 @@ def web_command(
     app = info.load_app()
     rules: http_server.Rules = app.extensions["http_server"]
     try:
-        master.serve(app, rules, host=host, port=port, workers=workers, threads=threads)
+        master.serve(
+            app,
+            rules,
+            host=host,
+            port=port,
+            workers=workers,
+            threads=threads,
+        )
     except OSError as error:
         raise click.ClickException(
             f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"

@@ -55,8 +55,11 @@ class Master:
         workers: int,
         threads: int,
     ) -> None:
-        self._app, self._rules, self._listener = app, rules, listener
-        self._count, self._threads = workers, threads
+        self._app = app
+        self._rules = rules
+        self._listener = listener
+        self._count = workers
+        self._threads = threads
         self._spooled = max(1, rules.spooled_at_once // workers)
         self._processes: list[Process] = []
         self._selector = selectors.DefaultSelector()
@@ -143,12 +146,15 @@ class Master:
         for one in self._processes:
             if one.silent_s <= http_server.SILENT_S and not one.is_stuck:
                 continue
-            why = (
-                f"silent for {http_server.SILENT_S} s"
-                if not one.is_stuck
-                else f"all threads stuck for {http_server.STUCK_S} s"
+            if not one.is_stuck:
+                why = f"silent for {http_server.SILENT_S} s"
+            else:
+                why = f"all threads stuck for {http_server.STUCK_S} s"
+            log.error(
+                "killing a web process",
+                pid=one.pid,
+                why=why,
             )
-            log.error("killing a web process", pid=one.pid, why=why)
             _send(one.pid, signal.SIGKILL)
             one.silent_s, one.is_stuck = 0.0, False  # it is collected in a moment
 
@@ -165,7 +171,8 @@ class Master:
                 continue
             now = time.monotonic()
             self._failures = 0 if now - one.started > STEADY_S else self._failures + 1
-            self._not_before = now + RESTART_S[min(self._failures, len(RESTART_S) - 1)]
+            step = min(self._failures, len(RESTART_S) - 1)
+            self._not_before = now + RESTART_S[step]
             log.warning(
                 "web process ended",
                 pid=one.pid,
@@ -176,9 +183,8 @@ class Master:
         deadline = time.monotonic() + http_server.STOP_S + 1
         while self._processes and time.monotonic() < deadline:
             for one in self._processes:
-                _send(
-                    one.pid, signal.SIGTERM
-                )  # again and again: one that was just forked may not hear the first
+                # again and again: one that was just forked may not hear the first
+                _send(one.pid, signal.SIGTERM)
             self._collect()
             self._hear(0.05)
         for one in self._processes:
@@ -236,7 +242,10 @@ def _raise_file_limit() -> None:
     allows fewer."""
     wanted = http_server.CONNECTIONS + http_server.OWN_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if hard == resource.RLIM_INFINITY:
+        allowed = wanted
+    else:
+        allowed = min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:

@@ -115,7 +115,10 @@ class Office:
 
     def give(self, connection: Connection, request: Request) -> bool:
         """Have the program answer; False when too many requests wait for a thread."""
-        pool = self.side if request.head.path in self.rules.alone else self.pool
+        if request.head.path in self.rules.alone:
+            pool = self.side
+        else:
+            pool = self.pool
         is_head = request.head.method == "HEAD"
 
         def work() -> None:

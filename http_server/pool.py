@@ -51,7 +51,13 @@ class Pool:
                 target=self._run, args=(number,), daemon=True, name=f"web-{number}"
             ).start()
 
-    def give(self, work: Work, who: str, *, is_dear: bool = False) -> bool:
+    def give(
+        self,
+        work: Work,
+        who: str,
+        *,
+        is_dear: bool = False,
+    ) -> bool:
         """Have `work` of this address done; False when too much of it waits already."""
         with self._changed:
             is_in = self._turns.add(work, who, is_dear=is_dear)
@@ -180,7 +186,9 @@ def path_of(head: Head) -> str:
     # an absolute address; `Rules.judge` has compared its host
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
-    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+    if "%" in path:
+        return unquote_to_bytes(path).decode("latin-1")
+    return path
 
 
 def _size(body: Any) -> int:

@@ -43,10 +43,19 @@ class Reader:
     parser's to call."""
 
     __slots__ = (
-        "allowance", "body", "head", "head_bytes", "headers", "is_deaf", "is_spooled", "line",
-        "parser", "raw_bytes",
-        "received", "url",
-    )  # fmt: skip
+        "allowance",
+        "body",
+        "head",
+        "head_bytes",
+        "headers",
+        "is_deaf",
+        "is_spooled",
+        "line",
+        "parser",
+        "raw_bytes",
+        "received",
+        "url",
+    )
 
     def __init__(self, line: Connection) -> None:
         self.line = line
@@ -145,8 +154,12 @@ class Reader:
         self.is_deaf = is_last = (
             not self.parser.should_keep_alive() or self.parser.should_upgrade()
         )
-        head, self.head, self.head_bytes = self.head, None, 0
-        body, self.body, self.is_spooled = self.body, None, False
+        head = self.head
+        self.head = None
+        self.head_bytes = 0
+        body = self.body
+        self.body = None
+        self.is_spooled = False
         if body is not None and not isinstance(body, bytearray):
             body.seek(0)
         self.line.came(
@@ -164,14 +177,16 @@ class Reader:
             self.line.refuse(Refusal(413))
 
     def _most_bytes(self) -> int:
-        return (
-            self.allowance.bytes_logged_in
-            if self.is_spooled
-            else self.allowance.bytes_most
-        )
+        if self.is_spooled:
+            return self.allowance.bytes_logged_in
+        return self.allowance.bytes_most
 
 
-def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> Head:
+def read_head(
+    parser: Any,
+    url: bytes,
+    headers: list[tuple[bytes, bytes]],
+) -> Head:
     """The head. Raises `Refusal` for what llhttp lets pass and we do not."""
     target = url.decode("latin-1")
     path, _, query = target.partition("?")
@@ -183,20 +198,12 @@ def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> He
         parser.get_http_version(),
         headers,
     )
-    hosts, size = 0, len(url)
+    hosts = 0
+    size = len(url)
     for name, value in headers:
         size += len(name) + len(value) + 4
-        if name == b"host":
-            hosts += 1
-            head.host = value.decode("latin-1")
-        elif name == b"content-length":
-            head.length = int(value)
-        elif name == b"transfer-encoding":
-            if value.lower() != b"chunked" or head.is_chunked or head.version != "1.1":
-                raise Refusal(400, http_server.MALFORMED)
-            head.is_chunked = True
-        elif name == b"expect":
-            head.waits_for_word = value.lower() == b"100-continue"
+        hosts += name == b"host"
+        _note(head, name, value)
     if size > http_server.HEAD_BYTES:
         raise Refusal(431)
     if head.version not in ("1.0", "1.1") or head.method == "CONNECT":
@@ -204,3 +211,17 @@ def read_head(parser: Any, url: bytes, headers: list[tuple[bytes, bytes]]) -> He
     if hosts > 1 or (hosts == 0 and head.version == "1.1"):
         raise Refusal(400, http_server.MALFORMED)
     return head
+
+
+def _note(head: Head, name: bytes, value: bytes) -> None:
+    """What one header says about the request. Raises `Refusal` for a coding we do not read."""
+    if name == b"host":
+        head.host = value.decode("latin-1")
+    elif name == b"content-length":
+        head.length = int(value)
+    elif name == b"transfer-encoding":
+        if value.lower() != b"chunked" or head.is_chunked or head.version != "1.1":
+            raise Refusal(400, http_server.MALFORMED)
+        head.is_chunked = True
+    elif name == b"expect":
+        head.waits_for_word = value.lower() == b"100-continue"

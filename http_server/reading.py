@@ -20,7 +20,10 @@ def read(stream: Any, length: int | None, most_bytes: int) -> bytes:
     is cut off, 413."""
     body = bytearray()
     while length is None or len(body) < length:
-        left = most_bytes + 1 - len(body) if length is None else length - len(body)
+        if length is None:
+            left = most_bytes + 1 - len(body)
+        else:
+            left = length - len(body)
         try:
             piece = stream.read(min(left, PIECE_BYTES))
         except Exception as error:  # noqa: BLE001 each server raises its own: chunks that are none, a lost connection

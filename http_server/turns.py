@@ -26,7 +26,8 @@ class Line:
     address."""
 
     def __init__(self, most: int) -> None:
-        self._most, self._most_of_one = most, most - most // 4
+        self._most = most
+        self._most_of_one = most - most // 4
         self._by_address: dict[str, deque[Work]] = {}
         self._count = 0
 

@@ -28,10 +28,20 @@ class Connection(asyncio.Protocol):
     """A socket between its first byte and its last."""
 
     __slots__ = (
-        "deadline", "has_slot", "held_bytes", "is_eof", "is_gone", "is_paused", "office", "peer",
-        "phase", "reader",
-        "sending_bytes", "transport", "waiting",
-    )  # fmt: skip
+        "deadline",
+        "has_slot",
+        "held_bytes",
+        "is_eof",
+        "is_gone",
+        "is_paused",
+        "office",
+        "peer",
+        "phase",
+        "reader",
+        "sending_bytes",
+        "transport",
+        "waiting",
+    )
 
     def __init__(self, office: Office) -> None:
         self.office = office
@@ -47,9 +57,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.peer = transport.get_extra_info("peername") or ("", 0)
-        transport.set_write_buffer_limits(
-            0
-        )  # then `pause_writing` tells that the reader has not taken all
+        # then `pause_writing` tells that the reader has not taken all
+        transport.set_write_buffer_limits(0)
         self.wait(NEW, http_server.HEAD_S)
         self.office.joined(self)
 
@@ -88,10 +97,11 @@ class Connection(asyncio.Protocol):
 
     def body_comes(self, head: Head, needs_log_in: bool) -> None:
         """A head is whole and may be followed by a body."""
+        # an earlier request is under way, and its answer comes first
         if self.phase in (
             BUSY,
             SENDING,
-        ):  # an earlier request is under way, and its answer comes first
+        ):
             if needs_log_in:
                 self.refuse(Refusal(413))  # no browser sends that ahead
             return
@@ -155,12 +165,7 @@ class Connection(asyncio.Protocol):
     # Answering
 
     def begin(self, request: Request) -> None:
-        ready = None
-        if self.office.rules.stored is not None and request.head.method in (
-            "GET",
-            "HEAD",
-        ):
-            ready = self.office.rules.stored(request.head)
+        ready = self.stored(request.head)
         self.let_go(request)
         if ready is not None:
             self.phase = BUSY
@@ -173,27 +178,25 @@ class Connection(asyncio.Protocol):
             self.reader.forget()
             self.answer_refusal(Refusal(503))
 
+    def stored(self, head: Head) -> Ready | None:
+        """An answer that is kept ready, so that no thread is needed."""
+        stored = self.office.rules.stored
+        if stored is None or head.method not in ("GET", "HEAD"):
+            return None
+        return stored(head)
+
     def send(self, ready: Ready, is_head: bool, is_last: bool) -> None:
         """The answer of the request under way."""
         self.give_slot_back()
         if self.transport.is_closing():
             self.drop_waiting()
             return
-        is_last = is_last or (
-            not self.waiting and (self.is_eof or self.office.is_stopping)
-        )
+        if not self.waiting and (self.is_eof or self.office.is_stopping):
+            is_last = True
         self.reader.is_deaf = self.reader.is_deaf or is_last
-        self.transport.write(
-            b"".join(
-                (
-                    ready.head,
-                    LAST if is_last else b"",
-                    self.office.date,
-                    b"\r\n",
-                    b"" if is_head else ready.body,
-                )
-            )
-        )
+        last = LAST if is_last else b""
+        body = b"" if is_head else ready.body
+        self.write(ready.head, last, self.office.date, b"\r\n", body)
         if self.phase == BUSY:  # else the reader has not taken it all yet
             self.go_on()
 
@@ -206,11 +209,12 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self.phase = BUSY
-        self.transport.write(
-            b"".join((ready.head, LAST, self.office.date, b"\r\n", ready.body))
-        )
+        self.write(ready.head, LAST, self.office.date, b"\r\n", ready.body)
         if self.phase == BUSY:
             self.go_on()
+
+    def write(self, *parts: bytes) -> None:
+        self.transport.write(b"".join(parts))
 
     def go_on(self) -> None:
         """The answer is with the reader: what comes next?"""
@@ -232,12 +236,9 @@ class Connection(asyncio.Protocol):
     def invite(self) -> None:
         """Tell a sender who waits for it that the body may come."""
         head = self.reader.head
-        if (
-            head is not None
-            and not self.transport.is_closing()
-            and head.waits_for_word
-            and not self.reader.received
-        ):
+        if head is None or not head.waits_for_word or self.reader.received:
+            return
+        if not self.transport.is_closing():
             self.transport.write(CONTINUE)
 
     def close(self) -> None:

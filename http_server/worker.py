@@ -14,7 +14,8 @@ from http_server import Rules, WsgiApp
 from http_server.office import Office
 from http_server.wire import Connection
 
-WELL, STUCK = b".", b"!"
+WELL = b"."
+STUCK = b"!"
 
 
 def run(
@@ -43,13 +44,18 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, asked_to_stop.set)
     # Ctrl-C is the main process's to hear
     loop.add_signal_handler(signal.SIGINT, lambda: None)
-    office = Office(app, rules, listener.getsockname()[:2], threads, spooled)
+    office = Office(
+        app,
+        rules,
+        listener.getsockname()[:2],
+        threads,
+        spooled,
+    )
     server = await loop.create_server(
         lambda: Connection(office), sock=listener, backlog=http_server.TAKEN_AT_ONCE
     )
-    listener.listen(
-        http_server.BACKLOG
-    )  # asyncio has one number for this and for how many it takes at a time
+    # asyncio has one number for this and for how many it takes at a time
+    listener.listen(http_server.BACKLOG)
     beating = loop.create_task(_beat(office, beat_fd))
     await asked_to_stop.wait()
     server.close()
@@ -60,6 +66,7 @@ async def _serve(
     beating.cancel()
 
 
+# the main process is stopped; it will find enough beats when it goes on
 async def _beat(office: Office, beat_fd: int) -> None:
     """What is due twice a second: the beat, the date, the deadlines."""
     os.set_blocking(beat_fd, False)
@@ -70,8 +77,6 @@ async def _beat(office: Office, beat_fd: int) -> None:
             os.write(
                 beat_fd, STUCK if office.pool.stuck_s() > http_server.STUCK_S else WELL
             )
-        except (
-            BlockingIOError
-        ):  # the main process is stopped; it will find enough beats when it goes on
+        except BlockingIOError:
             pass
         await asyncio.sleep(http_server.BEAT_S)

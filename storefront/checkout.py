@@ -43,7 +43,9 @@ def create_order() -> Response | BaseResponse:
     if form.errors:
         return store_page(form, 422, form.errors)
     try:
-        return _confirmed(form) if form.confirmed else review.begin(form)
+        if form.confirmed:
+            return _confirmed(form)
+        return review.begin(form)
     except orders.Refused as refusal:
         status = 429 if isinstance(refusal, orders.TooManyOrders) else 422
         leads_back = review.back_to_it(form, status) if form.confirmed else None

@@ -38,11 +38,10 @@ class OrderForm:
     def parse(cls, posted: MultiDict[str, str]) -> OrderForm:
         """Read a posted form; never raises. `errors` holds one sentence for each field that cannot
         be used."""
-        bundle_text, recipient_text = (
-            posted.get("bundle", ""),
-            posted.get("recipient", ""),
-        )
-        price_text, key = posted.get("price", ""), posted.get("idempotency_key", "")
+        bundle_text = posted.get("bundle", "")
+        recipient_text = posted.get("recipient", "")
+        price_text = posted.get("price", "")
+        key = posted.get("idempotency_key", "")
         errors: dict[str, str] = {}
         recipient = None
         try:
@@ -94,11 +93,15 @@ def _echo(text: str, recipient: str | None) -> str:
     if recipient is None:
         return kept
     try:
-        return kept if phones.parse(kept) == recipient else phones.show(recipient)
+        if phones.parse(kept) == recipient:
+            return kept
+        return phones.show(recipient)
     except phones.BadNumber:
         return phones.show(recipient)
 
 
 def _whole(text: str) -> int | None:
     """An unsigned whole number that any integer column holds, else None. ASCII digits only."""
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return int(text)
+    return None

@@ -150,7 +150,8 @@ def review_page(
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     orders.look()
     review = orders.check(form.bundle_id, form.recipient_msisdn)
-    line, earlier = review.line, review.earlier
+    line = review.line
+    earlier = review.earlier
     if form.price_seen_pesewas not in (None, line.price_pesewas) and not sentence:
         sentence = price_sentence(form, line.price_pesewas)
     device.bind_session(g.store.id)

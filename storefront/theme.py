@@ -72,7 +72,8 @@ def stylesheet(colour: str | None) -> str:
     """The whole stylesheet of a store page, with the store's colour as its custom
     properties."""
     own = valid(colour)
-    light, dark = readable(own, PAPER), readable(own, INK)
+    light = readable(own, PAPER)
+    dark = readable(own, INK)
     properties = f":root{{--c:{own};--on:{text_on(own)};--l:{light};--d:{dark}}}"
     sheet: str = current_app.extensions["inline_css"]["store.css"]
     return properties + sheet
@@ -95,16 +96,27 @@ def chat_url(store: Store, text: str = "") -> str:
     """The WhatsApp address of the store's agent, built from validated digits, with `text` filled
     in."""
     digits = re.sub(r"[^0-9]", "", store.whatsapp or "")
-    return f"https://wa.me/{digits}" + (f"?text={quote(text)}" if text else "")
+    address = f"https://wa.me/{digits}"
+    if text:
+        return f"{address}?text={quote(text)}"
+    return address
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    red = int(colour[1:3], 16)
+    green = int(colour[3:5], 16)
+    blue = int(colour[5:7], 16)
+    return red, green, blue
 
 
 def _luminance(colour: str) -> float:
-    linear = [
-        c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4
-        for c in _channels(colour)
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    red, green, blue = (_linear(channel) for channel in _channels(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(channel: int) -> float:
+    """The light of one channel, 0 to 1, by the curve of sRGB."""
+    if channel <= 10:
+        return channel / 255 / 12.92
+    light: float = ((channel / 255 + 0.055) / 1.055) ** 2.4
+    return light

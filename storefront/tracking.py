@@ -61,7 +61,8 @@ def order_status(code: str) -> Response:
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
     orders.watch(order)
-    now, kept = availability.now(), orders.held_up.bundle_of(order)
+    now = availability.now()
+    kept = orders.held_up.bundle_of(order)
     shown = _shown(order, now)
     if (
         request.args.get("v") == str(order.version)
@@ -133,11 +134,9 @@ def track() -> Response | BaseResponse:
 def _order_page(order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
-    poll_s, now, kept = (
-        orders.next_poll_s(order),
-        availability.now(),
-        orders.held_up.bundle_of(order),
-    )
+    poll_s = orders.next_poll_s(order)
+    now = availability.now()
+    kept = orders.held_up.bundle_of(order)
     can_buy = now.why_not(order.network, order.bundle_id) is None
     still_sold = (
         g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
@@ -211,7 +210,12 @@ def _unknown() -> Response:
     )
 
 
-def _refusal(title: str, sentence: str, advice: str, status: int) -> Response:
+def _refusal(
+    title: str,
+    sentence: str,
+    advice: str,
+    status: int,
+) -> Response:
     page = render_template(
         "storefront/error.html", title=title, sentence=sentence, advice=advice
     )

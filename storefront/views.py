@@ -106,15 +106,8 @@ def store_page(
     groups = shelf_groups(now)
     open_groups = [group for group in groups if group.lines and not group.stop]
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
-    chosen_id = (
-        int(form.bundle_text) if re.fullmatch(r"[0-9]{1,9}", form.bundle_text) else None
-    )
-    if (
-        can_order
-        and not errors
-        and form.bundle_text
-        and not _is_offered(chosen_id, open_groups)
-    ):
+    chosen_id = _chosen_id(form)
+    if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
         errors = {"bundle": CHOSEN_IS_GONE}
     page = render_template(
         "storefront/store.html",
@@ -131,6 +124,23 @@ def store_page(
         from_prices=_from_prices(open_groups),
         estimate=ESTIMATE,
     )
+    return _as_response(page, status)
+
+
+def _chosen_id(form: OrderForm) -> int | None:
+    if re.fullmatch(r"[0-9]{1,9}", form.bundle_text):
+        return int(form.bundle_text)
+    return None
+
+
+def _has_chosen_what_is_gone(form: OrderForm, open_groups: list[Group]) -> bool:
+    if not form.bundle_text:
+        return False
+    return not _is_offered(_chosen_id(form), open_groups)
+
+
+def _as_response(page: str, status: int) -> Response:
+    """The page as the browser may keep it."""
     response = make_response(page, status)
     g.back_may_show_it = True  # also when it answers a post
     if request.method == "POST":
@@ -153,27 +163,32 @@ def shelf_groups(now: Now) -> list[Group]:
     """
     shelf = catalog.shelf()
     named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
-    sold_out = (
-        {one.network: one for one in availability.sold_out(now, named)}
-        if now.everything is None
-        else {}
-    )
+    if now.everything is None:
+        sold_out = {one.network: one for one in availability.sold_out(now, named)}
+    else:
+        sold_out = {}
     groups = []
     for key, network in phones.NETWORKS.items():
         stop = now.why_not(key) if now.everything is None else None
-        own = [
-            (line, now.why_not(key, line.bundle_id))
-            for line in shelf
-            if line.network == key
-        ]
-        lines = [line for line, why in own if why is None or why.reason != "float"]
+        own = [line for line in shelf if line.network == key]
+        lines = [line for line in own if not _is_sold_out(now, line)]
         if own or stop:
             groups.append(
                 Group(
-                    key, network.name, network.prefixes, lines, sold_out.get(key), stop
+                    key,
+                    network.name,
+                    network.prefixes,
+                    lines,
+                    sold_out.get(key),
+                    stop,
                 )
             )
     return groups
+
+
+def _is_sold_out(now: Now, line: catalog.ShelfLine) -> bool:
+    why = now.why_not(line.network, line.bundle_id)
+    return why is not None and why.reason == "float"
 
 
 def _is_offered(bundle_id: int | None, open_groups: list[Group]) -> bool:
@@ -187,11 +202,9 @@ def _working(open_groups: list[Group]) -> str:
     names = [group.name for group in open_groups]
     if not names:
         return ""
-    return (
-        f"{names[0]} works."
-        if len(names) == 1
-        else f"{', '.join(names[:-1])} and {names[-1]} work."
-    )
+    if len(names) == 1:
+        return f"{names[0]} works."
+    return f"{', '.join(names[:-1])} and {names[-1]} work."
 
 
 def _from_prices(open_groups: list[Group]) -> str:

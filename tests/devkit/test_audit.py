@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit import audit, check
+from devkit import audit, check, locks
 
 AUDITED = Path(__file__).parent / "audited"
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ LOCK = (AUDITED / "two.lock").read_text()
 HASH = "a" * 64
 
 
-def replay(recording: str) -> audit.Look:
+def replay(recording: str) -> locks.Look:
     """What the audit makes of a recorded answer of pip-audit about two.lock."""
     path = AUDITED / recording
     stream = "stdout" if path.suffix == ".json" else "stderr"
@@ -39,7 +39,7 @@ def test_a_known_vulnerability_names_package_and_the_version_that_mends_it() -> 
         "jinja2 3.1.4 (ships): CVE-2024-56326, GHSA-q2x7-8rv6-6q7h; fixed in 3.1.5."
     ]
     assert (
-        audit.status_of([audit.Look(told=["x"]), look, audit.Look(unseen=["y"])]) == 1
+        audit.status_of([locks.Look(told=["x"]), look, locks.Look(unseen=["y"])]) == 1
     )
 
 
@@ -111,7 +111,7 @@ def test_an_auditor_that_never_ends_is_no_audit(
     ],
 )
 def test_a_line_that_is_no_hashed_pin_is_found(line: str, why: str) -> None:
-    look = audit.lock_file("x.lock", f"{LOCK}{line}\n")
+    look = locks.lock_file("x.lock", f"{LOCK}{line}\n")
     (sentence,) = look.found
     assert why in sentence
 
@@ -119,33 +119,33 @@ def test_a_line_that_is_no_hashed_pin_is_found(line: str, why: str) -> None:
 def test_the_lock_files_are_read_whole() -> None:
     for name in audit.LOCKS:
         text = (ROOT / "requirements" / name).read_text()
-        assert audit.lock_file(name, text).found == []
-        assert len(audit.pins(text)) == text.count("==") - text.count(" == ") > 20
-    assert audit.lock_file("x.lock", "# nothing\n").found
-    assert {pin.name for pin in audit.pins(LOCK) if pin.is_wanted_here} == {
+        assert locks.lock_file(name, text).found == []
+        assert len(locks.pins(text)) == text.count("==") - text.count(" == ") > 20
+    assert locks.lock_file("x.lock", "# nothing\n").found
+    assert {pin.name for pin in locks.pins(LOCK) if pin.is_wanted_here} == {
         "flask",
         "jinja2",
     }
     assert "pip-audit" in {
-        pin.name for pin in audit.pins((ROOT / "requirements/audit.lock").read_text())
+        pin.name for pin in locks.pins((ROOT / "requirements/audit.lock").read_text())
     }
 
 
 def test_vendored_files_are_the_ones_named(tmp_path: Path) -> None:
-    for listing in audit.VENDORED:
+    for listing in locks.VENDORED:
         shutil.copytree(
             (ROOT / listing).parent, (tmp_path / listing).parent, dirs_exist_ok=True
         )
-    assert audit.vendored(ROOT).told == [
+    assert locks.vendored(ROOT).told == [
         "static/htmx-4.0.1.min.js",
         "tests/vendor/axe.min.js",
     ]
-    assert audit.vendored(tmp_path).found == []
+    assert locks.vendored(tmp_path).found == []
     with (tmp_path / "static/htmx-4.0.1.min.js").open("ab") as file:
         file.write(b"\n")
     (tmp_path / "static/other-1.min.js").write_text("x")
     (tmp_path / "tests/vendor/axe.min.js").unlink()
-    changed, unlisted, gone = audit.vendored(tmp_path).found
+    changed, unlisted, gone = locks.vendored(tmp_path).found
     assert "is not the file" in changed and "htmx" in changed
     assert "nowhere" in unlisted and "other-1.min.js" in unlisted
     assert "not there" in gone and "axe" in gone
