@@ -111,17 +111,6 @@ def thin(
     return list(newest.values())
 
 
-def stepped(points: Sequence[Point], at: datetime) -> int | None:
-    """What a stepped line of `points` (oldest first) shows at a moment; None before its first
-    point."""
-    value = None
-    for point in points:
-        if point.at > at:
-            break
-        value = point.pesewas
-    return value
-
-
 @dataclass(frozen=True)
 class _Frame:
     start: datetime

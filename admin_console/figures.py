@@ -49,7 +49,6 @@ class Burn:
     """How fast the float goes down, and when it would be empty at that pace; None when nothing was
     bought."""
 
-    per_hour_pesewas: int
     empty_at: datetime | None
 
     @property
@@ -129,9 +128,9 @@ def burn(float_pesewas: int) -> Burn:
     )
     per_hour = max(int(spent or 0), 0) // BURN_H
     if per_hour == 0 or float_pesewas <= 0:
-        return Burn(per_hour, None)
+        return Burn(None)
     hours = min(float_pesewas / per_hour, 24 * 365)
-    return Burn(per_hour, clock.now() + timedelta(hours=hours))
+    return Burn(clock.now() + timedelta(hours=hours))
 
 
 def store_names() -> dict[int, Store]:

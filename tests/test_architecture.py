@@ -170,23 +170,6 @@ def users_of(word: str, path: Path) -> set[str]:
     return found
 
 
-def test_only_console_cli_and_seeds_act_in_a_store() -> None:
-    allowed = (
-        "core/base/tenancy.py",
-        "admin_console/",
-        "operations/cli.py",
-        "fulfilment/seed",
-        "core/onboarding",
-        "core/audit.py",
-    )
-    found = [
-        name_of(path)
-        for path in sources()
-        if users_of("acting_in", path) and not name_of(path).startswith(allowed)
-    ]
-    assert found == []
-
-
 def test_only_the_scope_itself_is_set_at_the_doors() -> None:
     allowed = ("core/base/tenancy.py", "edge/bind.py", "fulfilment/")
     found = [

@@ -22,6 +22,7 @@ from core import catalog, ledger, orders
 from core.audit import SYSTEM, Actor
 from core.base import tenancy
 from core.catalog import Bundle, StoreBundle
+from tests.support.claims import claim_one
 
 CHROMIUM = (
     shutil.which("chromium")
@@ -118,7 +119,7 @@ def place(in_store: Callable[..., Any]) -> Callable[..., str]:
             elif state != "pending":
                 order = orders.release(code, AMA)
                 if state != "queued":
-                    orders.claim(order.id)
+                    claim_one(order.id)
             return code
 
         return str(in_store("ama", deed))
@@ -335,7 +336,7 @@ def rich(app: Flask, in_store: Callable[..., Any], busy: list[str]) -> list[str]
             order = orders.release(code, AMA)
             if state == "queued":
                 continue
-            orders.claim(order.id)
+            claim_one(order.id)
             for step in SHOWN[2 : SHOWN.index(state) + 1]:
                 orders.advance(
                     order.id,

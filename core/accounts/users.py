@@ -40,7 +40,6 @@ from core.stores import Store
 
 Door = Literal["portal", "console"]
 
-LONGEST_PASSWORD = passwords.LONGEST
 _SEEN_EVERY_S = 60
 
 

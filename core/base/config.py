@@ -306,7 +306,6 @@ class Config:
     strangers_kept_in_hour: int = 500
     stranger_bytes_in_hour: int = 2 * 1024 * 1024  # their bodies together
     webhook_keep_days: int = 30
-    call_body_bytes: int = 8 * 1024
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook

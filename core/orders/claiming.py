@@ -46,25 +46,15 @@ class Claim:
         return clock.steady_s() < self.begin_before_s
 
 
-def claim(order_id: int) -> Claim | None:
-    """Claim a queued order for one purchase call: *submitting*, attempt + 1, lease, and the call's
-    open line.
+def claim_together(order_ids: Sequence[int]) -> list[Claim]:
+    """Claim queued orders for one purchase call, in one transaction: each is *submitting*, with an
+    attempt, a lease and an outcome of its own, and the call's line is open.
 
     Committed before the call, so that after any crash the only way forward is to look the reference
-    up. None when the order is not *queued* any more: somebody else has it, or it was cancelled.
-    """
-    claims = claim_together([order_id])
-    return claims[0] if claims else None
-
-
-def claim_together(order_ids: Sequence[int]) -> list[Claim]:
-    """Claim several orders for one call, each with an attempt, a lease and an outcome of its own,
-    in one transaction.
-
-    Those not *queued* any more are left out, those a restored backup left in doubt, and those that
-    could not be bought at their price: they say why they wait. Rows are locked in id order, so two
-    such claims never wait in a circle. Raises `database_identity.UnknownDatabase` on a copy of the
-    past.
+    up. Those not *queued* any more are left out, those a restored backup left in doubt, and those
+    that could not be bought at their price: they say why they wait. Rows are locked in id order, so
+    two such claims never wait in a circle. Raises `database_identity.UnknownDatabase` on a copy of
+    the past.
     """
     with joined_transaction() as session:
         database_identity.refuse_restored_copy(

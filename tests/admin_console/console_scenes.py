@@ -17,6 +17,7 @@ from core.base import clock, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
 from core.supplier import supply, webhook_events
+from tests.support.claims import claim_one
 
 AGENT = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -87,7 +88,7 @@ class Scene:
         orders.release(code, AGENT)
         if state == "queued":
             return
-        claim = orders.claim(order_id)
+        claim = claim_one(order_id)
         assert claim is not None
         if state == "unknown":
             orders.mark_unknown(order_id, claim.attempt, "read timeout")

@@ -111,10 +111,3 @@ def test_the_plot_begins_where_its_data_begin() -> None:
 def test_our_line_lies_over_the_dots() -> None:
     drawn = draw([Point(START, 5)], [Point(START, 5)])
     assert drawn.svg.index("chart-theirs") < drawn.svg.index("chart-ours")
-
-
-def test_a_stepped_value_is_the_last_one_before() -> None:
-    ours = [Point(START, 5), Point(START + timedelta(hours=1), 3)]
-    assert chart.stepped(ours, START - timedelta(seconds=1)) is None
-    assert chart.stepped(ours, START + timedelta(minutes=59)) == 5
-    assert chart.stepped(ours, END) == 3

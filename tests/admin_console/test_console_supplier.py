@@ -17,6 +17,7 @@ from core.orders import News
 from core.reconcile import Doubts
 from core.supplier import balances
 from core.supplier.balances import BalanceRead
+from tests.support.claims import claim_one
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -475,7 +476,7 @@ def test_what_was_bought_since_the_last_answer_is_no_difference(owner, in_store)
             idempotency_key="since" * 4,
         ).order
         orders.release(order.code, Actor("agent", "Ama"))
-        orders.claim(order.id)
+        claim_one(order.id)
         orders.advance(order.id, "completed", text="Delivered.")
 
     def read() -> None:

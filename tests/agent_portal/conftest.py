@@ -20,6 +20,7 @@ from core.base import tenancy
 from core.base.db import db
 from core.catalog import PriceLine
 from core.orders import News, Order
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 CHROMIUM = (
@@ -110,7 +111,7 @@ def bring(code: str, state: str) -> None:
         "failed": ["processing", "failed"], "refunded": ["processing", "failed", "refunded"],
     }[state]  # fmt: skip
     if state != "queued":
-        orders.claim(order.id)
+        claim_one(order.id)
     for step in road:
         news = News(
             supplier_ref="SUP-4T",

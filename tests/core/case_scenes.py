@@ -18,6 +18,7 @@ from core.base.db import db, transaction
 from core.cases import Case
 from core.orders import News, Order
 from core.outbox import OutboxRow
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 ESI = Actor("owner", "Esi")
@@ -41,7 +42,7 @@ class Desk:
             order = orders.release(self.place().code, AMA)
             if state == "queued":
                 return order
-            claim = orders.claim(order.id)
+            claim = claim_one(order.id)
             assert claim is not None
             if state == "unknown":
                 orders.mark_unknown(order.id, claim.attempt, "read timeout")

@@ -34,6 +34,7 @@ from core.catalog import Bundle
 from core.orders import News, Order
 from core.outbox import OutboxRow
 from core.supplier import supply
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 TWENTY_S = 20
@@ -362,7 +363,7 @@ def test_orders_in_line_count_and_orders_not_processed_do_not(
     assert ("mtn", 2) not in short(look(), found)  # pending counts nothing
     in_store("ama", lambda: orders.release(codes[0], AMA))
     assert ("mtn", 2) in short(look(), found) and ("mtn", 1) not in short(look(), found)
-    in_store("ama", lambda: orders.claim(orders.by_code(codes[0]).id))
+    in_store("ama", lambda: claim_one(orders.by_code(codes[0]).id))
     assert ("mtn", 2) in short(look(), found)  # sent, and not committed
     in_store("ama", lambda: orders.release(codes[1], AMA))
     assert ("mtn", 1) in short(look(), found)
@@ -388,7 +389,7 @@ def test_what_the_supplier_already_took_is_not_counted_twice(
     found = everywhere(bundles)
     order = in_store("ama", lambda: place(bundle_id=found["mtn", 1].id))
     in_store("ama", lambda: orders.release(order.code, AMA))
-    in_store("ama", lambda: orders.claim(order.id))
+    in_store("ama", lambda: claim_one(order.id))
     jump(5)
     everywhere(lambda: reconcile.note_balance(940))
     assert ("mtn", 2) not in short(look(), found)  # 940 are free, not 480
@@ -698,7 +699,7 @@ class Day(RuleBasedStateMachine):
     def claim(self, which: int) -> None:
         store_id, code = self.take("queued", which)
         with tenancy.inside(store_id):
-            assert orders.claim(orders.by_code(code).id) is not None
+            assert claim_one(orders.by_code(code).id) is not None
         self.orders["submitting"].append((store_id, code))
 
     @precondition(lambda self: self.orders["submitting"])

@@ -19,6 +19,7 @@ from core.base import clock, config, tenancy
 from core.base.db import NestedTransaction, UnsavedChange, after_commit, db, transaction
 from core.orders import Order
 from core.supplier import supply
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]
@@ -54,7 +55,7 @@ def read(order: Order) -> Order:
 
 def submitting(place: Place) -> tuple[Order, orders.Claim]:
     order = orders.release(place().code, AMA)
-    claim = orders.claim(order.id)
+    claim = claim_one(order.id)
     assert claim is not None
     return order, claim
 
@@ -62,7 +63,7 @@ def submitting(place: Place) -> tuple[Order, orders.Claim]:
 def test_a_claimed_order_cannot_be_claimed_again(ama: int, place: Place) -> None:
     order, claim = submitting(place)
     assert claim.attempt == 1
-    assert orders.claim(order.id) is None
+    assert claim_one(order.id) is None
     assert read(order).attempt == 1
 
 
@@ -70,7 +71,7 @@ def test_of_eight_workers_at_once_one_gets_the_claim(
     app: Flask, as_store: Callable[..., Any], in_store: Callable[..., Any], place: Place
 ) -> None:
     order = as_store("ama", lambda: orders.release(place().code, AMA))
-    claims = at_once(8, lambda _n: in_store("ama", lambda: orders.claim(order.id)))
+    claims = at_once(8, lambda _n: in_store("ama", lambda: claim_one(order.id)))
     assert len([claim for claim in claims if isinstance(claim, orders.Claim)]) == 1
     assert claims.count(None) == 7
     with app.app_context(), tenancy.across_stores():
@@ -101,7 +102,7 @@ def test_a_claim_and_a_cancel_at_once_leave_one_of_the_two(
 ) -> None:
     order = as_store("ama", lambda: orders.release(place().code, AMA))
     acts = (
-        lambda: in_store("ama", lambda: orders.claim(order.id)),
+        lambda: in_store("ama", lambda: claim_one(order.id)),
         lambda: as_store("ama", lambda: orders.cancel(order.code, AMA)),
     )
     results = at_once(2, lambda n: acts[n]())
@@ -116,7 +117,7 @@ def test_the_answer_to_an_earlier_attempt_moves_nothing(ama: int, place: Place) 
     assert orders.advance(
         order.id, "queued", attempt=1, text="not sent", wait_reason="rate"
     )
-    assert orders.claim(order.id) is not None
+    assert claim_one(order.id) is not None
     for to in ("queued", "processing", "refunded"):
         assert orders.advance(order.id, to, attempt=claim.attempt, text="late") is False  # type: ignore[arg-type]
     orders.mark_unknown(order.id, claim.attempt, "late")

@@ -25,6 +25,7 @@ from core.catalog import Bundle, sync
 from core.orders import Order, booking, placing, refusals
 from core.reconcile import comparing
 from core.supplier import supply
+from tests.support.claims import claim_one
 
 OWNER = Actor("owner", "Owner")
 MORE = [
@@ -177,7 +178,7 @@ def test_a_refund_seen_in_the_balance_and_the_supplier_s_own_word_for_it_book_it
     """Both lock the order, its case and the accounts; whoever comes second waits with nothing in
     its hands."""
     order = orders.release(place().code, Actor("agent", "Ama"))
-    assert orders.claim(order.id) is not None
+    assert claim_one(order.id) is not None
     for state in ("processing", "failed"):
         assert orders.advance(order.id, state, text=state)  # type: ignore[arg-type]
     has_the_order = threading.Event()

@@ -21,6 +21,7 @@ from core.base import config, phones, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
 from core.supplier import supply, webhook_events
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 NUMBER, MASKED = "+233241234567", "+23324xxx4567"
@@ -37,7 +38,7 @@ def ended(ama: int, place: Callable[..., Order]) -> Callable[..., Order]:
             orders.cancel(order.code, AMA)
         elif state != "pending":
             orders.release(order.code, AMA)
-            orders.claim(order.id)
+            claim_one(order.id)
             for step in {
                 "completed": ["processing", "completed"],
                 "refunded": ["refunded"],
@@ -290,7 +291,7 @@ def test_what_the_supplier_says_brings_no_number_into_timeline_cases_or_audit(
 ) -> None:
     order = place(NUMBER)
     orders.release(order.code, AMA)
-    orders.claim(order.id)
+    claim_one(order.id)
     reason = "0241234567 cannot receive this"
     news = News(failure_reason=reason)
     orders.advance(

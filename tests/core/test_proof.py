@@ -29,6 +29,7 @@ from core.base.locks import Lock
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
 from core.proof import Proof, proving, rules, seals
+from tests.support.claims import claim_one
 
 Super = psycopg.Connection[Any]
 IN_FLIGHT_LIMIT = "CONSTRAINT ck_accounts_in_flight"
@@ -102,7 +103,7 @@ def taken_to(state: str, order: Order) -> Order:
     if state == "cancelled":
         orders.cancel(order.code, SYSTEM)
     if state in ("submitting", "processing", "completed", "failed", "refunded"):
-        assert orders.claim(order.id)
+        assert claim_one(order.id)
     if state in ("processing", "completed", "failed", "refunded"):
         assert orders.advance(order.id, "processing", text="Accepted.")
     if state == "completed":

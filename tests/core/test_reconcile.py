@@ -33,6 +33,7 @@ from core.cases import Case
 from core.orders import News, Order
 from core.reconcile import Doubts, returned, suspects
 from core.supplier import balances, supply
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 COST = 460
@@ -58,7 +59,7 @@ def make(context: Flask, place: Callable[..., Order]) -> Callable[..., Order]:
             order = orders.release(place(bundle_id=line.bundle_id).code, AMA)
             for state in states:
                 if state == "submitting":
-                    assert orders.claim(order.id) is not None
+                    assert claim_one(order.id) is not None
                 else:
                     said = News(state, amount_pesewas=charged, **news)
                     assert orders.advance(

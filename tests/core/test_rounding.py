@@ -23,6 +23,7 @@ from core.orders import News, Order
 from core.reconcile import rounding
 from core.supplier import balances, supply
 from integrations.datamart.money import signed_pesewas
+from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
 CENT, WHOLE = Decimal("0.01"), Decimal(1)
@@ -71,7 +72,7 @@ def buy(context: Flask, place: Callable[..., Order]) -> Callable[[Decimal], Orde
                 if (item.network, item.mb) == ("mtn", 1024)
             )
             order = orders.release(place(bundle_id=bundle.bundle_id).code, AMA)
-            assert orders.claim(order.id) is not None
+            assert claim_one(order.id) is not None
             charged = signed_pesewas(price)
             assert orders.advance(
                 order.id,

@@ -14,6 +14,7 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 from core.base.db import transaction
 from core.supplier import balances, supply
+from tests.support.claims import claim_one
 
 OWNER = Actor("owner", "Owner")
 
@@ -108,7 +109,7 @@ def test_unresolved_orders_widen_what_fits(
     from core import orders
 
     order = orders.release(place().code, Actor("agent", "Ama"))  # type: ignore[attr-defined]
-    orders.claim(order.id)
+    claim_one(order.id)
     with tenancy.across_stores():
         assert reconcile.note_balance(FLOAT_PESEWAS) == "fits"
         assert reconcile.note_balance(FLOAT_PESEWAS - order.cost_pesewas) == "fits"

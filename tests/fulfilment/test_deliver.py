@@ -14,6 +14,7 @@ from core.base import config, tenancy
 from core.supplier import supply
 from fulfilment.buying import purchase
 from integrations.sandbox.store import STRANGER_REFERENCE
+from tests.support.claims import claim_one
 from tests.support.settings import Using
 
 COST, AGENT = 460, 470
@@ -110,7 +111,7 @@ def test_a_worker_killed_between_claim_and_call_leaves_an_order_that_is_looked_u
     desk = make_desk(dedupe=False)
     order = desk.release()
     with desk.inside("ama"):
-        assert orders.claim(order.id) is not None  # and then the process dies
+        assert claim_one(order.id) is not None  # and then the process dies
     order = desk.work_until(order, "processing")
     assert len(desk.charges(order)) == 1
     assert order.resends == 1
@@ -121,7 +122,7 @@ def test_a_worker_held_up_over_its_lease_does_not_send(
 ) -> None:
     order = desk.release()
     with desk.inside("ama"):
-        claim = orders.claim(order.id)
+        claim = claim_one(order.id)
         assert claim is not None
         assert claim.may_send
         jump(config.current().send_lease_s + 1)

@@ -37,6 +37,7 @@ from integrations.ports import (
 )
 from integrations.sandbox import faults
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, move_money
+from tests.support.claims import claim_one
 from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
@@ -899,7 +900,7 @@ def test_the_look_before_a_resend_asks_a_person_about_a_stranger_s_answer(
         lease = leases.take(*leases.lease_due(1)[0])
         assert lease is not None
     with desk.inside("ama"):
-        claim = orders.claim(order.id)
+        claim = claim_one(order.id)
         assert claim is not None
         orders.mark_unknown(order.id, claim.attempt, "lost")
         monkeypatch.setattr(

@@ -20,6 +20,7 @@ from core.catalog import Bundle, SupplierOffer
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.supplier import supply
+from tests.support.claims import claim_one
 from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
@@ -452,7 +453,7 @@ def test_a_cost_that_rises_between_process_and_the_claim_is_not_bought_at_a_loss
     assert (order.state, order.wait_reason, order.attempt) == ("queued", "cost", 0)
     assert supply.state().purchase_calls == [], "no call of the minute is spent on it"
     with tenancy.across_stores():
-        assert orders.claim(order.id) is None, "the claim itself refuses too"
+        assert claim_one(order.id) is None, "the claim itself refuses too"
     with lists.desk.inside("ama"):
         assert orders.cancel(order.code, AMA).state == "cancelled"
     assert lists.desk.wallet() == (WALLET_PESEWAS, 0)

@@ -30,6 +30,7 @@ from integrations.ports import (
     PurchaseRequest,
     Rejected,
 )
+from tests.support.claims import claim_one
 
 AGENT = 470
 
@@ -275,7 +276,7 @@ def test_no_news_for_a_day_becomes_a_case_also_when_the_worker_died_in_the_call(
     order = desk.release()
     if killed:
         with desk.inside("ama"):
-            assert orders.claim(order.id) is not None
+            assert claim_one(order.id) is not None
     else:
         desk.plan("drop_before", times=1)
         desk.work()

@@ -24,6 +24,7 @@ from core.base.database_identity import UnknownDatabase
 from core.base.db import db, transaction
 from core.orders import Order
 from fulfilment import relay
+from tests.support.claims import claim_one
 
 
 @pytest.fixture
@@ -238,7 +239,7 @@ def test_no_claim_is_given_on_a_copy(desk: Desk, past: Past) -> None:
     past.bring_back()
     with desk.inside("ama"):
         with pytest.raises(UnknownDatabase, match="written again by a restore"):
-            orders.claim(order.id)
+            claim_one(order.id)
         assert desk.read(order).state == "queued"
 
 
@@ -249,7 +250,7 @@ def test_no_claim_is_given_for_an_order_in_doubt(desk: Desk, past: Past) -> None
     found_out(desk)
     with desk.inside("ama"):
         orders.release(order.code, AMA)
-        assert orders.claim(order.id) is None
+        assert claim_one(order.id) is None
 
 
 def test_an_order_cancelled_after_the_restore_and_bought_before_it_is_a_case(
