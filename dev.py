@@ -23,7 +23,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
 COMMANDS = {
-    "up": "run",
+    "up": "sandbox",
     "test": "dev",
     "prove": "dev",
     "check": "dev",
@@ -250,12 +250,13 @@ def lock():
         "--quiet",
     ]
     common += ["--python-version", "3.11"]
-    run, dev, audit = (
-        "requirements/%s.lock" % kind for kind in ("run", "dev", "audit")
+    run, sandbox, dev, audit = (
+        "requirements/%s.lock" % kind for kind in ("run", "sandbox", "dev", "audit")
     )
     for more in (
         ["pyproject.toml", "-o", run],
-        ["pyproject.toml", "--group", "dev", "-c", run, "-o", dev],
+        ["pyproject.toml", "--group", "sandbox", "-c", run, "-o", sandbox],
+        ["pyproject.toml", "--group", "dev", "-c", sandbox, "-o", dev],
         ["--group", "audit", "-o", audit],
     ):
         code = subprocess.call(common + more, cwd=str(ROOT))

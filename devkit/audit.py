@@ -25,9 +25,9 @@ from devkit.locks import Look
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-audit"
-LOCKS = ("run.lock", "dev.lock", "audit.lock")
+LOCKS = ("run.lock", "sandbox.lock", "dev.lock", "audit.lock")
 ASKED_ABOUT = ("dev.lock", "audit.lock")
-"""Asked of others; `dev.lock` holds all of `run.lock`, which tests/test_locks.py proves."""
+"""Asked of others; `dev.lock` holds all of the two before it, which tests/test_locks.py proves."""
 INSTALL_S = 600
 INDEX_S = 900
 ADVISORIES_S = 900

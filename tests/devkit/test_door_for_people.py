@@ -146,7 +146,7 @@ def test_pips_failures_become_a_sentence_with_the_fix(
 
 @pytest.mark.slow
 def test_a_missing_wheel_is_said_with_the_platform(copy: Path) -> None:
-    (copy / "requirements" / "run.lock").write_text(
+    (copy / "requirements" / "sandbox.lock").write_text(
         f"no-such-wheel-anywhere==1.0 --hash=sha256:{'0' * 64}\n"
     )
     (copy / "empty").mkdir()
@@ -162,7 +162,7 @@ def test_a_missing_wheel_is_said_with_the_platform(copy: Path) -> None:
         "dev.py: There is no wheel of no-such-wheel-anywhere==1.0 for Python"
         in done.stderr
     )
-    assert "installing up to 1 packages of run.lock" in done.stdout
+    assert "installing up to 1 packages of sandbox.lock" in done.stdout
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def prepared(copy: Path) -> Path:
     called."""
     (copy / ".venv" / "bin").mkdir(parents=True)
     (copy / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    for kind in ("run", "dev"):
+    for kind in ("run", "sandbox", "dev"):
         stamp = hashlib.sha256(
             (copy / "requirements" / f"{kind}.lock").read_bytes()
         ).hexdigest()
