@@ -38,6 +38,12 @@ def die_with_parent(signum: int) -> Callable[[], None]:
     return ask_kernel
 
 
+def end_with_parent(signum: int) -> None:
+    """Have the kernel send `signum` to this process when the thread that started it ends."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+
+
 def adopt_orphans() -> None:
     """Make this process the new parent of grandchildren whose own parent dies, so that it can end
     them."""

@@ -12,10 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from typing import IO
 from urllib.parse import urlsplit
 
 import psycopg
@@ -41,6 +38,8 @@ UNSEEN = (
     "GRANIAN_",
     "GUNICORN_",
     "SANDBOX_",
+    # Each process would parse all the files anew, the tests' above all: ten seconds of a core.
+    "PYTHONDONTWRITEBYTECODE",
 )
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -48,7 +47,7 @@ _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 STAGES = (("not (alone or all_cores)", 3),)
 """Which tests, in how many processes: all but the proofs, which `devkit.prove` runs. Many wait for
-a page or a process, so there are more lanes than cores."""
+a page or a process, so there are more processes than cores."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 
@@ -193,60 +192,36 @@ def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
     return [*words, "-m", "not browser"]
 
 
-def _pytest(
-    words: Sequence[str],
-    env: Mapping[str, str],
-    parts: int,
-) -> int:
-    """Run pytest to its end; a TERM for us is a TERM for it, and Ctrl-C reaches it by itself.
-
-    Of several processes the first is heard at once, the others when they have ended.
-    """
+def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
+    """Run pytest to its end, in so many processes; a TERM for us is a TERM for it, and Ctrl-C
+    reaches it by itself."""
     if "TEST_DATABASE_URL" in env:
         parts = 1  # there is one database, and every process would empty it
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *_shares(parts), *words],
+        env=dict(env),
+        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+    )
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGTERM, lambda *_: process_tree.send(process.pid, signal.SIGTERM)
+    )
+    return abs(process.wait())
+
+
+def _shares(parts: int) -> list[str]:
+    """pytest-xdist's words for so many processes. A file is never parted: its fixtures are made
+    once. Which file comes first is decided in `tests/support/longest_first.py`."""
     # while one waits for a process or a page, another works
     parts = min(parts, 1 + (os.cpu_count() or 1))
-    running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = []
-    with ExitStack() as stack:
-        for part in range(1, parts + 1):
-            held: IO[bytes] | None = None
-            if part > 1:
-                held = stack.enter_context(tempfile.TemporaryFile())
-            if parts > 1:
-                share = ["-p", "devkit.split_tests", "--part", f"{part}/{parts}"]
-            else:
-                share = []
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *share, *words],
-                env=dict(env),
-                stdout=held,
-                stderr=held and subprocess.STDOUT,
-                preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
-            )
-            running.append((process, held))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        pids = [process.pid for process, _ in running]
-        signal.signal(signal.SIGTERM, lambda *_: _end(pids))
-        for process, held in running:
-            process.wait()
-            if held:
-                held.seek(0)
-                print(
-                    held.read().decode(errors="replace"),
-                    end="",
-                    flush=True,
-                )
-    return _worst([process.returncode for process, _ in running])
-
-
-def _end(pids: Sequence[int]) -> None:
-    for pid in pids:
-        process_tree.send(pid, signal.SIGTERM)
+    if parts == 1:
+        return []
+    return ["-n", str(parts), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _worst(statuses: Sequence[int]) -> int:
-    """The worst exit status. A share without tests is no failure, unless all are."""
-    ran = [abs(status) for status in statuses if status != _NO_TESTS]
+    """The worst exit status. A stage without tests is no failure, unless all are."""
+    ran = [status for status in statuses if status != _NO_TESTS]
     return max(ran, default=_NO_TESTS)
 
 

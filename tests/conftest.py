@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,8 +29,23 @@ from core.accounts import security_events, users
 from core.base import clock, database_identity, tenancy
 from core.base.config import Config
 from core.base.db import db
-from devkit import servers
-from tests.support import settings
+from devkit import process_tree, servers
+from tests.support import longest_first, settings
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One of several processes ends with the one that started it, in the middle of a test too."""
+    if hasattr(config, "workerinput"):
+        process_tree.end_with_parent(signal.SIGTERM)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """In one of several processes, after -m and -k have had their say, the longest files first."""
+    if hasattr(config, "workerinput"):
+        items[:] = longest_first.ordered(items)
 
 
 @pytest.fixture(scope="session")
