@@ -20,13 +20,14 @@ from typing import Any
 import psycopg
 import pytest
 import tables_owner
+from argon2 import PasswordHasher
 from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
 from core import ledger, outbox
 from core.accounts import security_events, users
-from core.base import clock, database_identity, tenancy
+from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
 from devkit import process_tree, servers
@@ -46,6 +47,28 @@ def pytest_collection_modifyitems(
     """In one of several processes, after -m and -k have had their say, the longest files first."""
     if hasattr(config, "workerinput"):
         items[:] = longest_first.ordered(items)
+
+
+PRODUCTIONS = (hashing._hasher, hashing.NOBODYS)
+"""How passwords are hashed outside of tests, and in the programs that tests start."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Argon2id in a hundredth of its time: hundreds of log-ins, of which few are about the hash.
+    See `productions_hashes`."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(hashing, "_hasher", cheap)
+        patch.setattr(hashing, "NOBODYS", cheap.hash("nobody has this password"))
+        yield
+
+
+@pytest.fixture
+def productions_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests about the hash itself: it is made as in production."""
+    for name, value in zip(("_hasher", "NOBODYS"), PRODUCTIONS, strict=True):
+        monkeypatch.setattr(hashing, name, value)
 
 
 @pytest.fixture(scope="session")

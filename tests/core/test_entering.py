@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tables_owner
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type, extract_parameters
 from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import func, select, text, update
@@ -435,7 +435,7 @@ def test_every_process_clears_away_what_is_over(
 
 
 def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_nothing(
-    across: Flask,
+    across: Flask, productions_hashes: None
 ) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
@@ -450,9 +450,21 @@ def test_a_hash_by_an_older_rule_is_renewed_at_log_in_and_a_broken_one_opens_not
     user = logging_in.authenticate(AMA, PASSWORD, at("10.0.0.1"))
     assert user is not None
     assert user.password_hash != old
+    assert not hashing.is_old(user.password_hash)
     assert users.verify(user, PASSWORD)
     set_hash("not a hash")
     assert not log_in(at("10.0.0.1"))
+
+
+@pytest.mark.parametrize("whose", ["somebody's", "nobody's"])
+def test_a_hash_costs_what_owasp_asks_at_least(
+    productions_hashes: None, whose: str
+) -> None:
+    made = hashing.make(PASSWORD) if whose == "somebody's" else hashing.NOBODYS
+    told = extract_parameters(made)
+    assert told.type is Type.ID
+    assert (told.time_cost, told.memory_cost, told.parallelism) == (2, 19 * 1024, 1)
+    assert (told.salt_len, told.hash_len) == (16, 32)
 
 
 def test_a_password_changed_while_it_was_looked_at_opens_nothing(
