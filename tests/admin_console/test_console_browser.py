@@ -7,7 +7,6 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from console_scenes import Scene
@@ -19,6 +18,7 @@ from werkzeug.serving import make_server
 from core import leases, ledger, outbox, proof
 from core.supplier import supply
 from fulfilment import jobs
+from tests.support import axe
 
 CHROMIUM = (
     shutil.which("chromium")
@@ -33,8 +33,6 @@ pytestmark = [
         reason="no Chromium on this machine: browser tests are left out",
     ),
 ]
-AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")
@@ -102,19 +100,9 @@ def judged(page: Page) -> list[str]:
     page.emulate_media(
         color_scheme="light", reduced_motion="reduce"
     )  # no colour on its way to another
-    page.evaluate(AXE)  # beside the page, whose policy forbids `eval`
-    light = _axe(page, f"{{runOnly: {RULES}}}")
+    light = axe.faults(page)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    return light + _axe(page, "{runOnly: {type: 'rule', values: ['color-contrast']}}")
-
-
-def _axe(page: Page, options: str) -> list[str]:
-    found = page.evaluate(f"axe.run(document, {options})")
-    return [
-        f"{rule['id']}: {node['html'][:160]}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
+    return light + axe.faults(page, axe.COLOURS)
 
 
 @pytest.fixture

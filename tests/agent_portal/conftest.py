@@ -185,7 +185,9 @@ def counts(app: Flask) -> Callable[[], tuple[int, ...]]:
 def served(app: Flask) -> Iterator[str]:
     """The application on a real socket; the portal's address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     yield f"http://portal.localhost:{server.server_port}"
     server.shutdown()

@@ -4,7 +4,6 @@ axe."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,9 @@ from flask import Flask
 from core.accounts import resets, users
 from core.audit import SYSTEM
 from core.base.db import db
+from tests.support import axe
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(seconds=10)]
-AXE = (Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js").read_text()
 NEW = "a kettle on the roof"
 
 
@@ -31,13 +30,9 @@ def link(app: Flask) -> str:
 
 
 def problems(page: Any) -> list[str]:
-    page.evaluate(AXE)
-    tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
-    found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")
+    found = axe.faults(page)
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    return [rule["id"] for rule in found["violations"]] + (
-        ["wider than the screen"] if wide else []
-    )
+    return found + (["wider than the screen"] if wide else [])
 
 
 @pytest.mark.parametrize("js", [True, False])

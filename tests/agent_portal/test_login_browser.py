@@ -4,7 +4,6 @@ JavaScript and without."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +13,12 @@ from sqlalchemy import update
 from core.accounts import devices, guessing
 from core.base import tenancy
 from core.base.db import db, transaction
+from tests.support import axe
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
 PASSWORD = "correct horse battery"
 DOORS = {"portal": "ama@example.test", "admin": "owner@example.test"}
-RULES = (
-    "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-    " 'best-practice']})"
-)
 
 
 @pytest.fixture
@@ -106,9 +101,5 @@ def test_axe_finds_nothing_on_a_refused_log_in(
 
 def looked_at(page: Any, sentence: str, width: int) -> None:
     assert sentence in page.inner_text("[role=alert]")
-    page.evaluate(AXE.read_text())
-    result = page.evaluate(RULES)
-    assert [
-        f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]
-    ] == []
+    assert axe.faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ import pytest
 from core import catalog, ledger, orders, proof
 from core.audit import SYSTEM, Actor
 from core.base import money, tenancy
+from tests.support import axe
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
 AMA = Actor("agent", "Ama")
 PATHS = (
     "/",
@@ -53,20 +52,12 @@ def test_axe_finds_nothing(
     open_page: Callable[..., Any], full: dict[str, str], width: int, dark: bool
 ) -> None:
     page = open_page("ama", width=width, height=800, dark=dark)
-    source, found = AXE.read_text(), {}
+    found = {}
     for path in (*PATHS, "/login"):
         if path == "/login":
             page.context.clear_cookies()
         page.goto(path.format(**full))
-        # Not add_script_tag: the policy of these pages forbids script that is not theirs.
-        page.evaluate(source)
-        result = page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-            " 'best-practice']})"
-        )
-        found[path] = [
-            f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in result["violations"]
-        ]
+        found[path] = axe.faults(page)
     assert {path: faults for path, faults in found.items() if faults} == {}
 
 
@@ -359,12 +350,7 @@ class TestCancelling:
             page.keyboard.press("Enter")
             page.wait_for_selector("h1:has-text('Cancel 1 order')")
             assert page.locator("h1").inner_text().startswith("Cancel 1 order, GH₵")
-            page.evaluate(AXE.read_text())
-            tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
-            found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")[
-                "violations"
-            ]
-            assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
+            assert axe.faults(page) == []
             for narrow in (320, width):
                 page.set_viewport_size({"width": narrow, "height": 740})
                 assert page.evaluate("document.documentElement.scrollWidth") <= narrow

@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +19,8 @@ from core.audit import Actor
 from core.base import money, tenancy
 from core.catalog import PriceLine
 from core.orders import Order
+from tests.support import axe
 
-AXE = Path(__file__).resolve().parent.parent / "vendor" / "axe.min.js"
 OWNER = Actor("owner", "Owner")
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -191,12 +190,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     ):  # fmt: skip
         page.goto(path)
         assert shows in page.content()
-        page.evaluate(AXE.read_text())
-        tags = (
-            "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']"
-        )
-        found = page.evaluate(f"axe.run(document, {{runOnly: {tags}}})")["violations"]
-        assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == []
+        assert axe.faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

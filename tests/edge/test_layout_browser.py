@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 
 from core.base import clock
 from edge import hosts
+from tests.support import axe
 
 CHROMIUM = (
     shutil.which("chromium")
@@ -33,7 +34,6 @@ pytestmark = [
     ),
 ]
 HERE = Path(__file__).resolve().parent
-AXE = HERE.parent / "vendor" / "axe.min.js"
 ICON_WIDTH = "document.querySelector('main svg.icon use').getBBox().width"
 
 
@@ -160,12 +160,7 @@ def test_it_is_accessible_and_never_wider_than_the_screen(
     page.emulate_media(color_scheme=look)  # type: ignore[arg-type]
     page.reload()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.evaluate(AXE.read_text())
-    tags = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
-    found = page.evaluate(
-        "tags => axe.run(document, {runOnly: tags}).then(r => r.violations)", tags
-    )
-    assert [(v["id"], [n["html"][:90] for n in v["nodes"]]) for v in found] == []
+    assert axe.faults(page, ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]) == []
 
 
 def test_the_menu_opens_without_script_and_leads_on(

@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from core import catalog, orders
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
+from tests.support import axe
 from tests.support.settings import Using
 
 CHROMIUM = (
@@ -34,7 +35,6 @@ pytestmark = [
     ),
 ]
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
-AXE = (VENDOR / "axe.min.js").read_text()
 ORDER_URL = re.compile(r"/orders/[0-9A-Z]{10}$")
 AGENT = Actor("agent", "Ama")
 DONE = {"state": "completed", "completed_at": clock.now, "final_at": clock.now}
@@ -132,21 +132,6 @@ def complete(app, code: str) -> None:
     )
 
 
-def judged(page: Page) -> list[str]:
-    """What axe finds wrong, by rule and place. Run without `eval`, which the page's policy
-    forbids."""
-    page.evaluate(AXE)
-    found = page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa',"
-        " 'best-practice']})"
-    )
-    return [
-        f"{rule['id']}: {node['html'][:120]}"
-        for rule in found["violations"]
-        for node in rule["nodes"]
-    ]
-
-
 def test_the_vendored_judge_is_the_one_we_took():
     written = re.search(r"`([0-9a-f]{64})`", (VENDOR / "README.md").read_text())[1]
     assert hashlib.sha256((VENDOR / "axe.min.js").read_bytes()).hexdigest() == written
@@ -165,7 +150,7 @@ def test_every_page_is_accessible_and_fits_320_pixels(
     def judge(name: str) -> None:
         page.wait_for_load_state("domcontentloaded")
         width = page.evaluate("document.documentElement.scrollWidth")
-        found[name] = judged(page) + ([f"{width} px wide"] if width > 320 else [])
+        found[name] = axe.faults(page) + ([f"{width} px wide"] if width > 320 else [])
 
     page.goto("/")
     judge("shop")
@@ -255,7 +240,7 @@ def test_back_from_the_order_shows_the_review_which_names_it(phone, script):
     assert "/review/" in page.url
     expect(page.get_by_text(f"{code[:4]}-{code[4:8]}-{code[8:]}")).to_be_visible()
     if script:
-        assert judged(page) == []
+        assert axe.faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.reload()
     page.get_by_role("link", name="See your order").click()
@@ -621,7 +606,7 @@ def test_too_many_open_orders_name_a_wait_and_the_same_button_works_after_it(
     assert page.get_by_text("024 765 4321").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     if script:
-        assert judged(page) == []
+        assert axe.faults(page) == []
     jump(config.current().open_wait_s)
     page.get_by_role("button", name=re.compile("^Yes")).focus()
     page.keyboard.press("Enter")
@@ -635,9 +620,9 @@ def test_an_expired_and_a_forgotten_order_are_accessible(app, phone, scheme):
     set_order(app, "ama", code, state="expired", final_at=clock.now())
     page.goto(f"/orders/{code}")
     assert page.get_by_text("Nothing was sent").first.is_visible()
-    assert judged(page) == []
+    assert axe.faults(page) == []
     with app.app_context(), tenancy.across_stores():
         assert orders.forget_number("+233241234567", SYSTEM).masked == 1
     page.goto(f"/orders/{code}")
     assert page.get_by_text("024 ••• 4567").first.is_visible()
-    assert judged(page) == []
+    assert axe.faults(page) == []
