@@ -27,7 +27,7 @@ from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp
 from core import orders
-from core.accounts import users
+from core.accounts import logins, users
 from core.audit import Actor
 from core.base import phones
 from core.base.text_input import own_path
@@ -135,7 +135,7 @@ def actor() -> Actor:
 
 
 def access_no() -> int:
-    """The number that the log-in of this request was made under: see `users.end_logins_of`."""
+    """The number that the log-in of this request was made under: see `logins.end_logins_of`."""
     return int(current_user.user.access_no)
 
 
@@ -196,7 +196,7 @@ def choose_store() -> ResponseReturnValue:
     slug = request.form.get("store", "")
     for _, store in users.memberships_of(current_user.user):
         if store.slug == slug:
-            users.switch_store(current_user.token, store.id)
+            logins.switch_store(current_user.token, store.id)
             return redirect(own_path(request.form.get("next")) or url_for(".home"), 303)
     return abort(404)
 

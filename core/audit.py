@@ -28,7 +28,7 @@ class _Person(Protocol):
 
 
 class LoggedIn(Protocol):
-    """What an actor needs of a log-in (`accounts.users.Login`)."""
+    """What an actor needs of a log-in (`accounts.logins.Login`)."""
 
     @property
     def door(self) -> str: ...

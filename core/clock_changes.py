@@ -3,7 +3,7 @@ it was set back.
 
 Decides that every moment an open order, its row and the line to the supplier go by moves with the
 clock, so that each falls due as if nothing had happened. What must not come too early goes by the
-steady clock as well (`orders.claiming`) and needs nothing from here. History stays as it was
+steady clock as well (`orders.absence`) and needs nothing from here. History stays as it was
 written. How often the clocks are looked at is the relay's business.
 
 The wall clock was set when it and the steady clock moved differently. `clock.offset_s`, by which

@@ -15,7 +15,7 @@ from flask import Flask, flash, g, redirect, render_template, request
 from flask_login import current_user, login_user
 from werkzeug.wrappers import Response
 
-from core.accounts import people, resets, users
+from core.accounts import logins, people, resets, users
 from core.audit import Actor
 from core.base import passwords
 from edge import hosts
@@ -88,7 +88,7 @@ def change_password() -> Answer:
         return _password_page({"new_password": refusal.sentence}), 422
     except people.Refused as refusal:  # removed in the same moment
         return _leave(refusal.sentence)
-    login = users.login_of(token, current_user.door) if token else None
+    login = logins.login_of(token, current_user.door) if token else None
     if login is None:  # logged out elsewhere in the same moment
         return _leave("Your password is changed. Log in with the new one.")
     login_user(login)
@@ -113,7 +113,7 @@ def end_session() -> Answer:
     key = request.form.get("session", "")
     for row in _sessions():
         if row.token_hash[:_KEY_CHARS] == key:
-            users.end_session(row.token_hash)
+            logins.end_session(row.token_hash)
             if row.token_hash == current_user.token_hash:
                 return _leave("You are logged out here.")
             flash("That device is logged out.")
@@ -187,8 +187,8 @@ def _rules(person: users.User) -> str:
     )
 
 
-def _sessions() -> list[users.LoginSession]:
-    return users.logins_of(current_user.user.id)
+def _sessions() -> list[logins.LoginSession]:
+    return logins.logins_of(current_user.user.id)
 
 
 def _leave(sentence: str) -> Response:

@@ -15,7 +15,7 @@ from flask_login import LoginManager, current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import stores
-from core.accounts import users
+from core.accounts import logins
 from core.base import db, tenancy
 from core.base.config import Config
 from edge import hosts, kept, sessions
@@ -27,7 +27,10 @@ PUBLIC = {
 }
 """Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
 
-DOOR_OF_ROOM: dict[str, users.Door] = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
+DOOR_OF_ROOM: dict[str, logins.Door] = {
+    hosts.PORTAL: "portal",
+    hosts.CONSOLE: "console",
+}
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -143,8 +146,8 @@ def _log_in_and(back: str) -> str:
     return f"/login?next={quote(back, safe='/')}"
 
 
-def _login_of(token: str) -> users.Login | None:
+def _login_of(token: str) -> logins.Login | None:
     door = DOOR_OF_ROOM.get(hosts.place().room)
     if door:
-        return users.login_of(token, door)
+        return logins.login_of(token, door)
     return None

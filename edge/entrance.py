@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from flask import Flask, g, request, session
 from flask_login import current_user, login_user, logout_user
 
-from core.accounts import devices, guessing, logging_in, users
+from core.accounts import devices, guessing, logging_in, logins, users
 from core.base import addresses, hashing
 from edge import bind, hosts
 
@@ -40,7 +40,7 @@ def stand() -> None:
 class Entrance:
     """The door that this request stands at."""
 
-    def __init__(self, door: users.Door) -> None:
+    def __init__(self, door: logins.Door) -> None:
         self.door = door
 
     def ask(self, email: str, password: str, no_match: str) -> Asked:
@@ -64,14 +64,14 @@ class Entrance:
         person's."""
         waiting = g.kept.of_person(person.id)
         self.leave()
-        token = users.start_login(
+        token = logins.start_login(
             person,
             self.door,
             store_id,
             user_agent=request.user_agent.string,
             own_device=own_device,
         )
-        login_user(users.login_of(token, self.door))
+        login_user(logins.login_of(token, self.door))
         session.permanent = own_device
         g.kept.put_back(waiting)
         self.know_device(person)
@@ -83,7 +83,7 @@ class Entrance:
     def leave(self) -> None:
         """End the log-in of this browser, if it has one, on the server and here."""
         if current_user.is_authenticated:
-            users.end_login(current_user.token)
+            logins.end_login(current_user.token)
         logout_user()
         session.clear()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import structlog
 
 from core import clock_changes, orders, pruning
-from core.accounts import guessing, users
+from core.accounts import guessing, logins
 from core.base import heartbeats
 
 log = structlog.get_logger("relay")
@@ -51,5 +51,5 @@ def tidy() -> None:
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)
-    gone = pruning.prune() + users.prune() + guessing.prune() + heartbeats.prune()
+    gone = pruning.prune() + logins.prune() + guessing.prune() + heartbeats.prune()
     log.info("tidied", rows=gone)

@@ -20,9 +20,10 @@ from core import (  # noqa: F401 - tables
     outbox,
     proof,
 )
-from core.accounts import (  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F401 - tables
+from core.accounts import (  # noqa: F401 - tables
     devices,
     guessing,
+    logins,
     resets,
     users,
 )

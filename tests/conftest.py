@@ -26,7 +26,7 @@ from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
 from core import ledger, outbox
-from core.accounts import security_events, users
+from core.accounts import logins, security_events, users
 from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
@@ -380,7 +380,7 @@ def _logged_in(app: Flask, email: str, door: Any, slug: str | None) -> Visitor:
         user = users.by_email(email)
         assert user is not None
         store = stores.by_slug(slug) if slug else None
-        token = users.start_login(user, door, store.id if store else None)
+        token = logins.start_login(user, door, store.id if store else None)
         db.session.remove()
     return Visitor(app, "portal" if door == "portal" else "admin", token)
 

@@ -62,11 +62,6 @@ LONGER = {
     "core/proof/seals.py": 360,  # the statements of one chain
     "integrations/sandbox/store.py": 360,  # the sandbox's tables
     "integrations/sandbox/faults.py": 340,  # every fault of its plan
-    # These hold two thoughts and are to be parted; until then they do not grow:
-    "core/accounts/users.py": 377,
-    "core/catalog/sync.py": 308,
-    "core/ledger/posting.py": 366,
-    "core/orders/claiming.py": 336,
 }
 ACROSS_ROOMS = ("fulfilment/", "operations/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}

@@ -85,7 +85,7 @@ def app_url(app: Flask, postgres: dict[str, str]) -> Iterator[str]:
 @pytest.fixture
 def every_table_has_a_row(ama: int) -> None:
     from core import catalog
-    from core.accounts import logging_in, users
+    from core.accounts import logging_in, logins, users
     from core.accounts.devices import Place
     from core.audit import Actor
 
@@ -101,7 +101,7 @@ def every_table_has_a_row(ama: int) -> None:
     tenancy.clear()
     user = users.by_email("ama@example.test")
     assert user is not None
-    users.start_login(user, "portal", ama)
+    logins.start_login(user, "portal", ama)
     logging_in.authenticate("nobody@example.test", "wrong", Place("10.0.0.9", "portal"))
     with tenancy.across_stores(), transaction() as session:
         webhook_events.keep(

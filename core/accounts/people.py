@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import security_events, users
+from core.accounts import logins, security_events, users
 from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock
@@ -160,7 +160,7 @@ def set_role(user_id: int, role: str, actor: Actor) -> Role:
         is_voided = role != "none" and not user.password_long
         if is_voided:
             users.void_password(user)
-        users.end_logins_of(user)
+        logins.end_logins_of(user)
         _audit(actor, "set_user_role", user, {"from": before, "to": role})
         return Role(changed=True, password_voided=is_voided)
 
@@ -180,7 +180,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
         session.execute(delete(Membership).where(Membership.user_id == user.id))
         user.platform_role, user.removed_at = "none", clock.now()
         users.void_password(user)
-        users.end_logins_of(user)
+        logins.end_logins_of(user)
         _audit(actor, "remove_user", user, {"stores": ", ".join(left)})
         return left
 
@@ -203,7 +203,7 @@ def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -
             session.delete(membership)
         else:
             membership.role = role
-        users.end_logins_of(user)
+        logins.end_logins_of(user)
         detail = {"email": user.email, "from": before or "none", "to": role or "none"}
         security_events.acted(actor, "set_member", f"store:{store.id}", detail)
         return True
@@ -214,7 +214,7 @@ def log_out_everywhere(user_id: int, actor: Actor) -> None:
     """End every session, known device and reset link of a person."""
     with transaction():
         user = locked(user_id)
-        users.end_logins_of(user)
+        logins.end_logins_of(user)
         _audit(actor, "log_out_everywhere", user)
 
 
@@ -251,7 +251,7 @@ def _set_password(user: User, password: str, keep: str | None = None) -> str | N
     for _membership, store in users.memberships_of(user):
         names += [store.name, store.slug, store.whatsapp or "", store.momo_number or ""]
     users.give_password(user, password, names)
-    return users.end_logins_of(user, keep)
+    return logins.end_logins_of(user, keep)
 
 
 def _audit(

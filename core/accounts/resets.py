@@ -15,7 +15,8 @@ from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts import people, security_events
-from core.accounts.users import Door, User
+from core.accounts.logins import Door
+from core.accounts.users import User
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import Model, db, transaction

@@ -1,5 +1,5 @@
-"""The books: `posting` writes, `funding` fills wallets, `reading` reads. Callers say
-`ledger.hold(...)`."""
+"""The books: `model` is their tables, `posting` writes, `funding` fills wallets, `reading` reads.
+Callers say `ledger.hold(...)`."""
 
 from core.ledger.funding import (
     MOST_FUNDING_PESEWAS,
@@ -9,14 +9,16 @@ from core.ledger.funding import (
     take_back,
     too_much,
 )
-from core.ledger.posting import (
+from core.ledger.model import (
     CREDIT_ACCOUNTS,
     MOST_ROUNDING_PESEWAS,
     STORE_ACCOUNTS,
     Account,
     Entry,
-    InsufficientWallet,
     Posting,
+)
+from core.ledger.posting import (
+    InsufficientWallet,
     capture,
     commit,
     commit_is_open,

@@ -16,15 +16,8 @@ from core.audit import Actor
 from core.base import money
 from core.base.db import db, transaction
 from core.base.refusal import Refusal
-from core.ledger.posting import (
-    Account,
-    Entry,
-    InsufficientWallet,
-    Kind,
-    Leg,
-    Posting,
-    post,
-)
+from core.ledger.model import Account, Entry, Kind, Posting
+from core.ledger.posting import InsufficientWallet, Leg, post
 
 MOST_FUNDING_PESEWAS = 10_000_000
 """GHS 100,000 in one act; more is a typing mistake."""

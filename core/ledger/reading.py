@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from core.base import config
 from core.base.db import db
 from core.base.tenancy import current_store_id
-from core.ledger.posting import CREDIT_ACCOUNTS, Account, Entry, Posting
+from core.ledger.model import CREDIT_ACCOUNTS, Account, Entry, Posting
 
 KIND_TEXT = {
     "fund_wallet": "Wallet funded",

@@ -2,14 +2,16 @@
 become one (`drafting`), taking them (`placing`) and how many of one caller (`crowding`), what an
 order is bought from (`sourcing`), the agent's acts on one order (`releasing`, `repricing`, with a
 moment to undo `pressing`) or a selection (`selecting`), what nobody processed (`expiring`),
-forgetting customers' numbers (`forgetting`), the claim before a purchase (`claiming`), every later
-move (`advancing`, `booking`), the supplier's money seen to come back (`returning`), who goes first
-when money is short (`waiting`), what a person settles (`by_hand`), what a restored backup makes
-doubtful (`restoring`), the timeline, the customer's own money (`giving_back`), the queue's tabs
-(`tabs`), what pages read (`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
+forgetting customers' numbers (`forgetting`), the claim before a purchase (`claiming`), the proof
+that it was never made (`absence`) and what follows (`resending`), every later move (`advancing`,
+`booking`), the supplier's money seen to come back (`returning`), who goes first when money is short
+(`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
+the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read
+(`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders import giving_back, held_up
+from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
     by_id,
@@ -24,17 +26,7 @@ from core.orders.advancing import (
     wait,
 )
 from core.orders.booking import News
-from core.orders.claiming import (
-    Claim,
-    absence_counts_at,
-    buy_other,
-    claim_together,
-    forget_absence,
-    note_absent,
-    ready_to_buy,
-    renew_reference,
-    requeue_absent,
-)
+from core.orders.claiming import Claim, claim_together, ready_to_buy
 from core.orders.codes import (
     LONGEST_PASTED,
     codes_in,
@@ -89,6 +81,7 @@ from core.orders.refusals import (
 )
 from core.orders.releasing import cancel, release, request_look
 from core.orders.repricing import price_now, process_at
+from core.orders.resending import buy_other, renew_reference, requeue_absent
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.searching import by_code, by_codes, find_any

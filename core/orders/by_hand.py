@@ -13,9 +13,9 @@ from core import outbox
 from core.audit import Actor
 from core.base import money
 from core.orders.advancing import move
-from core.orders.claiming import queue_again
 from core.orders.model import Order
 from core.orders.releasing import look_soon
+from core.orders.resending import queue_again
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 

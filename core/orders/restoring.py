@@ -4,7 +4,7 @@ before it is bought.
 A backup is older than the truth. An order *queued* in it may have been bought since, and a supplier
 that does not know a repeated reference would sell it twice. So each such order goes on as if a
 worker had claimed it at the moment the restore was noticed and had died in the call: looked up, and
-sent only after the proof of absence of `claiming`.
+sent only after the proof of `absence`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from visitors import Visitor
 
 from core import orders
-from core.accounts import users
+from core.accounts import logins
 from core.audit import Actor
 from core.base import config
 from core.catalog import Bundle
@@ -74,7 +74,7 @@ def ended(
             portal.client.session_transaction(base_url=portal.base_url) as session,
             app.app_context(),
         ):
-            users.end_login(session["_user_id"])
+            logins.end_login(session["_user_id"])
     elif how == "logged out":
         portal.post("/logout")
     else:

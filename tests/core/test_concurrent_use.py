@@ -17,7 +17,7 @@ from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
 from core import cases, catalog, ledger, onboarding, orders, reconcile, stores
-from core.accounts import users
+from core.accounts import logins, users
 from core.audit import Actor
 from core.base import tenancy
 from core.base.db import db, transaction
@@ -262,17 +262,17 @@ def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
 ) -> None:
     owner = users.by_email("owner@example.test")
     assert owner is not None
-    token = users.start_login(owner, "console")
+    token = logins.start_login(owner, "console")
     jump(90)  # long enough for the page to note when the person was last seen
 
     def after_the_other_tab() -> Any:
         monkeypatch.setattr(users, "transaction", transaction)
-        beside(app, lambda: users.end_login(token))()
+        beside(app, lambda: logins.end_login(token))()
         return transaction()
 
     monkeypatch.setattr(users, "transaction", after_the_other_tab)
-    assert users.login_of(token, "console") is not None
-    assert users.login_of(token, "console") is None
+    assert logins.login_of(token, "console") is not None
+    assert logins.login_of(token, "console") is None
 
 
 def test_no_number_of_a_customer_can_be_the_key_of_another_lock(

@@ -18,7 +18,7 @@ from flask import Flask
 from seed import PASSWORD
 from sqlalchemy import func, select, text, update
 
-from core.accounts import devices, guessing, logging_in, users
+from core.accounts import devices, guessing, logging_in, logins, users
 from core.accounts.devices import Place
 from core.accounts.guessing import Slower, TooManyTries, TryCount
 from core.base import hashing
@@ -253,7 +253,7 @@ def test_forgotten_devices_are_strangers(across: Flask) -> None:
     ama = users.by_email(AMA)
     assert ama is not None
     with transaction():
-        users.end_logins_of(ama)
+        logins.end_logins_of(ama)
     guess(at("10.0.0.1", token), 5)
     with pytest.raises(TooManyTries):
         log_in(at("10.0.0.1", token))

@@ -25,7 +25,7 @@ from core import (
     settling,
     stores,
 )
-from core.accounts import users
+from core.accounts import logins, users
 from core.audit import SYSTEM, Actor
 from core.base import clock, tenancy
 from core.base.db import STORE, db, transaction
@@ -199,7 +199,7 @@ def test_who_acts_is_told_by_the_door_they_came_through(
     user = users.by_email("ama@example.test")
     assert user is not None
     for door, kind in (("portal", "agent"), ("console", "owner")):
-        assert Actor.of_login(users.Login("t", user, door, None, None)) == Actor(
+        assert Actor.of_login(logins.Login("t", user, door, None, None)) == Actor(
             kind, "Ama", user.id
         )  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from core.accounts import users
+from core.accounts import logins, users
 from core.base import config
 from core.base.config import Config, ConfigError
 from core.base.db import db
@@ -19,23 +19,23 @@ from core.base.db import db
 def test_a_session_opens_its_own_door_only_and_ends(context: Flask, ama: int) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
-    token = users.start_login(user, "portal", ama)
-    login = users.login_of(token, "portal")
+    token = logins.start_login(user, "portal", ama)
+    login = logins.login_of(token, "portal")
     assert login is not None
     assert (login.role, login.store_id) == ("owner", ama)
-    assert users.login_of(token, "console") is None
-    assert users.login_of(token + "x", "portal") is None
+    assert logins.login_of(token, "console") is None
+    assert logins.login_of(token + "x", "portal") is None
     assert token not in str(db.session.execute(text("SELECT * FROM sessions")).all())
-    users.end_login(token)
-    assert users.login_of(token, "portal") is None
+    logins.end_login(token)
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_session_of_the_console_does_not_open_the_portal(context: Flask) -> None:
     owner = users.by_email("owner@example.test")
     assert owner is not None
-    token = users.start_login(owner, "console")
-    assert users.login_of(token, "console") is not None
-    assert users.login_of(token, "portal") is None
+    token = logins.start_login(owner, "console")
+    assert logins.login_of(token, "console") is not None
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_session_left_alone_ends_long_before_its_last_hour(
@@ -43,9 +43,9 @@ def test_a_session_left_alone_ends_long_before_its_last_hour(
 ) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
-    token = users.start_login(user, "portal", ama)
+    token = logins.start_login(user, "portal", ama)
     jump(config.current().session_idle_s + 1)
-    assert users.login_of(token, "portal") is None
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_busy_session_ends_too(
@@ -53,13 +53,13 @@ def test_a_busy_session_ends_too(
 ) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
-    token = users.start_login(user, "portal", ama)
+    token = logins.start_login(user, "portal", ama)
     step = config.current().session_idle_s - 10
     for _ in range(config.current().session_absolute_s // step):
         jump(step)
-        assert users.login_of(token, "portal") is not None
+        assert logins.login_of(token, "portal") is not None
     jump(step)
-    assert users.login_of(token, "portal") is None
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(
@@ -75,14 +75,14 @@ def test_a_person_works_in_one_store_at_a_time_and_only_in_their_own(
         "ama",
         "kofi",
     ]
-    token = users.start_login(both, "portal", ama)
-    users.switch_store(token, kofi_id)
-    login = users.login_of(token, "portal")
+    token = logins.start_login(both, "portal", ama)
+    logins.switch_store(token, kofi_id)
+    login = logins.login_of(token, "portal")
     assert login is not None
     assert (login.store_id, login.get_id()) == (kofi_id, token)
-    token = users.start_login(agent, "portal", ama)
-    users.switch_store(token, kofi_id)
-    assert users.login_of(token, "portal") is None
+    token = logins.start_login(agent, "portal", ama)
+    logins.switch_store(token, kofi_id)
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_session_idles_out_and_ends_for_good(
@@ -90,13 +90,13 @@ def test_a_session_idles_out_and_ends_for_good(
 ) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
-    token = users.start_login(user, "portal", ama)
+    token = logins.start_login(user, "portal", ama)
     for _ in range(23):
         jump(config.current().session_idle_s - 10)
-        assert users.login_of(token, "portal") is not None
+        assert logins.login_of(token, "portal") is not None
     jump(config.current().session_idle_s - 10)
     jump(config.current().session_idle_s - 10)
-    assert users.login_of(token, "portal") is None
+    assert logins.login_of(token, "portal") is None
 
 
 def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(
@@ -108,8 +108,8 @@ def test_a_member_of_no_store_and_an_agent_at_the_console_are_refused(
     )
     assert nobody is not None
     assert agent is not None
-    assert users.login_of(users.start_login(nobody, "portal", ama), "portal") is None
-    assert users.login_of(users.start_login(agent, "console"), "console") is None
+    assert logins.login_of(logins.start_login(nobody, "portal", ama), "portal") is None
+    assert logins.login_of(logins.start_login(agent, "console"), "console") is None
 
 
 def test_all_missing_settings_are_named_at_once() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from visitors import Visitor
 
 from core import audit
-from core.accounts import logging_in, people, users
+from core.accounts import logging_in, logins, people, users
 from core.accounts.devices import Place
 from core.audit import SYSTEM
 from core.base import hashing, tenancy
@@ -195,12 +195,12 @@ def test_a_log_in_under_way_does_not_outlive_a_new_password(context: Flask) -> N
     user = logging_in.authenticate("ama@example.test", PASSWORD, HERE)
     assert user is not None
     people.set_password(user.id, NEW, SYSTEM, action="set_password")
-    token = users.start_login(user, "portal")
-    assert users.login_of(token, "portal") is None
+    token = logins.start_login(user, "portal")
+    assert logins.login_of(token, "portal") is None
     fresh = logging_in.authenticate("ama@example.test", NEW, HERE)
     assert (
         fresh is not None
-        and users.login_of(users.start_login(fresh, "portal"), "portal") is not None
+        and logins.login_of(logins.start_login(fresh, "portal"), "portal") is not None
     )
 
 
@@ -254,8 +254,8 @@ def test_one_device_is_logged_out_and_the_others_stay(
         and log_in(there, "ama@example.test")
         and log_in(kofi, "kofi@example.test")
     )
-    mine, other = (users._hash(token_of(each))[:16] for each in (here, there))
-    of_kofi = users._hash(token_of(kofi))[:16]
+    mine, other = (logins._hash(token_of(each))[:16] for each in (here, there))
+    of_kofi = logins._hash(token_of(kofi))[:16]
     assert here.post("/account/sessions/end", {"session": of_kofi}).status_code == 303
     assert "logged out already" in here.get("/account/sessions").text
     assert kofi.get("/").status_code == 200, "another person's session is unknown here"
@@ -325,7 +325,7 @@ def test_no_page_of_somebody_else_does_any_of_it(
         "new_password": NEW,
         "new_password_again": NEW,
     }
-    form["session"] = users._hash(token_of(ama_agent))[:16]
+    form["session"] = logins._hash(token_of(ama_agent))[:16]
     forgeries: tuple[dict[str, Any], ...] = (
         {"csrf": False}, {"csrf": False, "origin": None}, {"origin": "http://kofi.localhost"},
         {"origin": "http://admin.localhost"},

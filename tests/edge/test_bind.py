@@ -130,14 +130,14 @@ def test_an_ended_log_in_sends_htmx_forms_away_and_lets_polls_rest(
 def test_a_log_in_that_was_ended_elsewhere_is_over(
     app: Flask, ama_agent: Visitor
 ) -> None:
-    from core.accounts import users
+    from core.accounts import logins, users
 
     assert ama_agent.get("/orders").status_code == 200
     with app.app_context():
         user = users.by_email("ama@example.test")
         assert user is not None
         with tenancy.across_stores(), transaction():
-            users.end_logins_of(user)
+            logins.end_logins_of(user)
     assert ama_agent.get("/orders").status_code == 303
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from core import catalog, ledger, reconcile, stores
-from core.accounts import logging_in, users
+from core.accounts import logging_in, logins, users
 from core.accounts.devices import Place
 from core.base import clock, config, database_identity, tenancy
 from core.base.db import db
@@ -296,9 +296,9 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
     command("seed", "--demo", "--passwords-file", people)
     ama = users.by_email(PEOPLE["ama"]["email"])
     assert ama is not None
-    token = users.start_login(ama, "portal")
+    token = logins.start_login(ama, "portal")
     command("seed", "--demo", "--passwords-file", people)
-    assert users.login_of(token, "portal") is not None
+    assert logins.login_of(token, "portal") is not None
     people.write_text(
         json.dumps(PEOPLE | {"ama": PEOPLE["ama"] | {"password": "another password"}})
     )
@@ -311,7 +311,7 @@ def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
         logging_in.authenticate(PEOPLE["ama"]["email"], PEOPLE["ama"]["password"], HERE)
         is None
     )
-    assert users.login_of(token, "portal") is None
+    assert logins.login_of(token, "portal") is None
 
 
 def test_the_demo_with_the_supplier_away_still_makes_the_shops(

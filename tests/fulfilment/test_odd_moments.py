@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import leases, orders, outbox, reconcile
-from core.accounts import users
+from core.accounts import logins, users
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.base.locks import Lock
@@ -399,8 +399,8 @@ def test_an_unreachable_supplier_is_tried_by_one_order_at_a_time(
 def test_sessions_that_ended_are_deleted(desk: Desk) -> None:
     user = users.by_email("ama@example.test")
     assert user is not None
-    token = users.start_login(user, "portal")
-    assert users.prune() == 0
+    token = logins.start_login(user, "portal")
+    assert logins.prune() == 0
     desk.jump(config.current().session_absolute_s + 1)
-    assert users.prune() >= 1
-    assert users.login_of(token, "portal") is None
+    assert logins.prune() >= 1
+    assert logins.login_of(token, "portal") is None

@@ -12,7 +12,7 @@ from flask import Flask
 from seed import WALLET_PESEWAS
 
 from core import catalog, leases, orders, outbox, stores
-from core.accounts import people, users
+from core.accounts import logins, people, users
 from core.audit import CUSTOMER, SYSTEM, Actor
 from core.base import config, tenancy
 from core.base.db import db
@@ -284,11 +284,11 @@ def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
 def test_logged_out_here_alone_the_press_still_goes(desk: Desk) -> None:
     user = users.by_email("cashier@example.test")
     assert user is not None
-    token = users.start_login(user, "portal", None)
+    token = logins.start_login(user, "portal", None)
     order = press(
         desk, actor=Actor("agent", user.name, user.id), access_no=user.access_no
     )
-    users.end_login(token)
+    logins.end_login(token)
     desk.jump(UNDO_S + 1)
     desk.work(2)
     assert desk.charges() == [order.order_ref]

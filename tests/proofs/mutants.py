@@ -121,7 +121,7 @@ def _unknown_state() -> list[Undo]:
 def _grace() -> list[Undo]:
     """ "Not found" counts from the moment of the claim."""
     from core.base import config
-    from core.orders import claiming
+    from core.orders import absence
 
     class NoGrace:
         def __init__(self) -> None:
@@ -136,7 +136,7 @@ def _grace() -> list[Undo]:
                 self._known = {id(settings): hurried}
             return self._known[id(settings)]
 
-    return [patching.attribute(claiming, "config", NoGrace())]
+    return [patching.attribute(absence, "config", NoGrace())]
 
 
 def _late_charges(profile: Profile) -> None:

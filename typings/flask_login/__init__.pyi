@@ -3,7 +3,7 @@ from typing import TypeVar
 
 from flask.typing import ResponseReturnValue
 
-from core.accounts.users import Login
+from core.accounts.logins import Login
 
 _Loader = TypeVar("_Loader", bound=Callable[[str], Login | None])
 _Answer = TypeVar("_Answer", bound=Callable[[], ResponseReturnValue])

@@ -1,0 +1,124 @@
+"""The supplier's offers as its newest list has them: each product's words, cost and duration, and
+since when one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from sqlalchemy import select
+
+from core.base import clock, config
+from core.base.db import db
+from core.catalog import naming, validity
+from core.catalog.bundles import SupplierOffer
+
+
+class OfferLike(Protocol):
+    """What an adapter tells of one product; `integrations.ports.Offer` fits."""
+
+    @property
+    def product_code(self) -> str: ...
+    @property
+    def product_name(self) -> str: ...
+    @property
+    def capacity(self) -> str: ...
+    @property
+    def mb(self) -> int: ...
+    @property
+    def validity(self) -> str: ...
+    @property
+    def cost_pesewas(self) -> int: ...
+    @property
+    def network(self) -> str: ...
+
+
+def store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) -> None:
+    session, now = db.session, clock.now()
+    known = {
+        row.product_code: row
+        for row in session.scalars(
+            select(SupplierOffer)
+            .where(SupplierOffer.supplier == supplier)
+            .with_for_update()
+        )
+    }
+    every = list(known.values())
+    before = {code: (row.network, row.mb, row.validity) for code, row in known.items()}
+    sold = {code: before[code] for code, row in known.items() if row.active}
+    for offer in {offer.product_code: offer for offer in offers}.values():
+        row = known.pop(offer.product_code, None)
+        if row is None:
+            row = SupplierOffer(supplier=supplier, product_code=offer.product_code)
+            session.add(row)
+            every.append(row)
+        mb = _size(offer, row)
+        _forget_what_is_over(row, offer, mb)
+        row.product_name, row.capacity, row.network = (
+            offer.product_name,
+            offer.capacity,
+            offer.network,
+        )
+        row.mb, row.validity, row.cost_pesewas = (
+            mb,
+            _lasts(offer, mb, before.get(offer.product_code), sold.values()),
+            offer.cost_pesewas,
+        )
+        row.active, row.seen_at, row.missing_since = True, now, None
+    for row in known.values():
+        if not row.active or not is_whole:
+            continue
+        if row.missing_since is None:
+            row.missing_since = now
+        elif now - row.missing_since >= clock.delta(config.current().gone_gap_s):
+            row.active = False
+    naming.follow(before, every, is_whole=is_whole)
+
+
+def _size(offer: OfferLike, row: SupplierOffer) -> int:
+    """Its megabytes. A product that goes over from gigabytes of 1024 to such of 1000, or back, is
+    the size it was."""
+    known = row.mb if row.network == offer.network else None
+    is_same = known is not None and (
+        known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000
+    )
+    return known if known is not None and is_same else offer.mb
+
+
+def _lasts(
+    offer: OfferLike,
+    mb: int,
+    own: tuple[str, int, str] | None,
+    sold: Iterable[tuple[str, int, str]],
+) -> str:
+    """How long it lasts. A list that does not say, or not in which unit, changes nothing of what is
+    known: of this product, else of the one duration in which this size was sold.
+    """
+    if own is not None and own[:2] == (offer.network, mb):
+        known = own[2]
+    else:
+        durations = {
+            validity.meaning(words): words
+            for *size, words in sold
+            if size == [offer.network, mb]
+        }
+        known = next(iter(durations.values())) if len(durations) == 1 else ""
+    return (
+        known
+        if known and validity.adds_nothing(offer.validity, known)
+        else offer.validity
+    )
+
+
+def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:
+    """A charge or a refusal was about what the list said then. A refusal is also over after
+    `gone_gap_s`: one order finds out whether the supplier sells it again.
+    """
+    now = clock.now()
+    said = (offer.product_name, offer.capacity, offer.network, mb, offer.cost_pesewas)
+    if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
+        row.price_since, row.charged_pesewas, row.refused_at = now, None, None
+    elif row.refused_at is not None and now - row.refused_at >= clock.delta(
+        config.current().gone_gap_s
+    ):
+        row.refused_at = None
