@@ -156,7 +156,8 @@ _ASK = text(
 
 def now() -> Now:
     """What can be bought now. One statement, which a store's page may make."""
-    settings, at = config.current(), clock.now()
+    settings = config.current()
+    at = clock.now()
     row = db.session.execute(_ASK).one()
     pauses = catalog.pauses_of(row.pauses or {})
     sales = pauses.pop(catalog.SALES, None)

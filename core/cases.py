@@ -155,11 +155,9 @@ def close_row(
 ) -> None:
     """Close a locked case inside the open use case: how in words, by which action, and which
     postings it made."""
-    case.closed_at, case.resolution, case.closed_by = (
-        clock.now(),
-        phones.hide(resolution.strip())[:1_000],
-        actor.name,
-    )
+    case.closed_at = clock.now()
+    case.resolution = phones.hide(resolution.strip())[:1_000]
+    case.closed_by = actor.name
     case.action = action
     if posting_ids:
         case.evidence = [

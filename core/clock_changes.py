@@ -112,7 +112,8 @@ class Watch:
             changed = _move(offset_s, 0.0)
         elif abs(offset_s - self._offset_s) >= NOTED_S:
             changed = _move(offset_s, steady_s - self._looked_s)
-        self._offset_s, self._looked_s = offset_s, steady_s
+        self._offset_s = offset_s
+        self._looked_s = steady_s
         return changed
 
 
@@ -122,7 +123,9 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
 
     What was written in the last `unsure_s` seconds may be of the new time already.
     """
-    settings, now, key = config.current(), clock.now(), _KEY + clock.boot()
+    settings = config.current()
+    now = clock.now()
+    key = _KEY + clock.boot()
     with transaction() as session:
         session.execute(
             insert(Setting)

@@ -18,7 +18,8 @@ from core.base.db import transaction
 def prune() -> int:
     """Delete call lines, webhooks and finished requests past their keeping time. Returns how many
     rows went."""
-    settings, now = config.current(), clock.now()
+    settings = config.current()
+    now = clock.now()
     said = signed.say(
         "makola_prune",
         calls_before=(now - timedelta(days=settings.call_keep_days)).isoformat(),

@@ -148,9 +148,7 @@ def set_status_row(store_id: int, status: str, note: str) -> Store:
     store = db.session.scalars(
         select(Store).where(Store.id == store_id).with_for_update()
     ).one()
-    store.status, store.closed_note, store.version = (
-        status,
-        note.strip()[:200],
-        store.version + 1,
-    )
+    store.status = status
+    store.closed_note = note.strip()[:200]
+    store.version += 1
     return store

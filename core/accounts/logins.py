@@ -77,11 +77,9 @@ def start_login(
     row = LoginSession(
         token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id
     )
-    row.device, row.access_no, row.own_device = (
-        browsers.words(user_agent),
-        user.access_no,
-        own_device,
-    )
+    row.device = browsers.words(user_agent)
+    row.access_no = user.access_no
+    row.own_device = own_device
     with transaction() as session:
         session.add(row)
     return token
@@ -104,7 +102,8 @@ def login_of(token: str, door: Door) -> Login | None:
     if row is None:
         return None
     login, user, role = row
-    now, (idle_s, longest_s) = clock.now(), _limits_s(login.own_device)
+    now = clock.now()
+    idle_s, longest_s = _limits_s(login.own_device)
     if user.removed_at is not None or login.access_no != user.access_no:
         return None
     if (now - login.seen_at).total_seconds() > idle_s:
@@ -195,7 +194,8 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
         .returning(User.access_no)
     )
     number = db.session.execute(raised).scalar_one()
-    token, mine = secrets.token_urlsafe(32), LoginSession.user_id == user.id
+    token = secrets.token_urlsafe(32)
+    mine = LoginSession.user_id == user.id
     going_on = (
         mine,
         LoginSession.token_hash == _hash(keep or ""),

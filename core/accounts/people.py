@@ -93,7 +93,8 @@ def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:
     """A new person, or one who was removed and comes back under the same number. Raises `Refused`,
     `BadPassword`."""
-    email, name = _email(email), _name(name)
+    email = _email(email)
+    name = _name(name)
     _one_of(role, ROLES)
     try:
         with transaction() as session:
@@ -107,7 +108,9 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
                     f"{email} is there already. Change the password or the role instead."
                 )
             else:
-                user.name, user.platform_role, user.removed_at = name, role, None
+                user.name = name
+                user.platform_role = role
+                user.removed_at = None
                 _set_password(user, password)
             _audit(actor, "add_user", user, {"role": role})
             return user
@@ -150,7 +153,8 @@ def set_role(user_id: int, role: str, actor: Actor) -> Role:
     """
     _one_of(role, ROLES)
     with transaction():
-        owners, user = _owners(), locked(user_id)
+        owners = _owners()
+        user = locked(user_id)
         before = user.platform_role
         if before == role:
             return Role(changed=False)
@@ -173,12 +177,14 @@ def remove(user_id: int, actor: Actor) -> list[str]:
     Returns the slugs of the stores they worked in. Raises `Refused` for the last owner.
     """
     with transaction() as session:
-        owners, user = _owners(), locked(user_id)
+        owners = _owners()
+        user = locked(user_id)
         if user.platform_role == "owner":
             _refuse_last(owners, user)
         left = [store.slug for _membership, store in users.memberships_of(user)]
         session.execute(delete(Membership).where(Membership.user_id == user.id))
-        user.platform_role, user.removed_at = "none", clock.now()
+        user.platform_role = "none"
+        user.removed_at = clock.now()
         users.void_password(user)
         logins.end_logins_of(user)
         _audit(actor, "remove_user", user, {"stores": ", ".join(left)})

@@ -60,14 +60,16 @@ class Gone(Refusal):
 @as_platform
 def make(user_id: int, actor: Actor) -> Made:
     """A new link for a person; an earlier one works no more. Raises `people.Refused`."""
-    token, settings = secrets.token_urlsafe(32), config.current()
+    token = secrets.token_urlsafe(32)
+    settings = config.current()
     with transaction() as session:
         user = people.locked(user_id)
         until = clock.now() + timedelta(seconds=settings.reset_link_s)
         link = ResetLink(
             user_id=user.id, token_hash=_hash(token), access_no=user.access_no
         )
-        link.made_at, link.expires_at = clock.now(), until
+        link.made_at = clock.now()
+        link.expires_at = until
         session.merge(link)
         security_events.acted(
             actor, "make_reset_link", f"user:{user.id}", {"email": user.email}

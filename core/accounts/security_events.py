@@ -57,11 +57,13 @@ class Tally:
 
     def count(self, event: str, *apart: str) -> tuple[int, bool]:
         """How often this was heard in this minute, and whether the audit keeps a line of it."""
-        kind, what = event.partition("_")[0], (event, *apart)
+        kind = event.partition("_")[0]
+        what = (event, *apart)
         with self._lock:
             minute = int(clock.now().timestamp()) // 60
             if minute != self._minute:
-                self._minute, self._lines = minute, {}
+                self._minute = minute
+                self._lines = {}
                 self._times.clear()
             times = self._times.pop(what, 0) + 1
             self._times[what] = times

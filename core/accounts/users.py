@@ -115,10 +115,8 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
 def void_password(user: User) -> None:
     """Leave the person without a password inside the open use case. A guess at it costs the usual
     work."""
-    user.password_hash, user.password_long = (
-        hashing.make(secrets.token_urlsafe(32)),
-        False,
-    )
+    user.password_hash = hashing.make(secrets.token_urlsafe(32))
+    user.password_long = False
 
 
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
@@ -128,10 +126,8 @@ def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
     kept = passwords.check(
         password, shortest=passwords.least_of(user.platform_role), own=words
     )
-    user.password_hash, user.password_long = (
-        hashing.make(kept),
-        len(kept) >= passwords.SHORTEST_OF_PLATFORM,
-    )
+    user.password_hash = hashing.make(kept)
+    user.password_long = len(kept) >= passwords.SHORTEST_OF_PLATFORM
 
 
 def password_of(user: User | None) -> str:

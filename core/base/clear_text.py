@@ -26,7 +26,8 @@ def problem_of_supplier(address: str) -> str | None:
         )
     try:
         parts = urlsplit(address)
-        host, _port = parts.hostname, parts.port
+        host = parts.hostname
+        _port = parts.port
     except ValueError:  # an unclosed bracket, or a port that is no number
         return "DATA_MART_API_URL is not an address: write it like https://api.example.com/api."
     if (

@@ -55,7 +55,8 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
     While nobody could connect, one thread tries and the others are refused at once: pages of a
     process must not all wait for the same dead server.
     """
-    trying, is_down = threading.Lock(), threading.Event()
+    trying = threading.Lock()
+    is_down = threading.Event()
 
     def connect(
         _dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]

@@ -159,7 +159,8 @@ def retry_on_conflict(act: Callable[[], T]) -> T:
     than `db_patience_s` after the first. Then, and for every other error, a lock waited for in vain
     among them, what PostgreSQL said is raised.
     """
-    settings, began = config.current(), time.monotonic()
+    settings = config.current()
+    began = time.monotonic()
     for tries in range(1, settings.db_tries + 1):
         committed = _committed.get()
         try:

@@ -73,9 +73,11 @@ def generate() -> str:
 def normal(typed: str) -> str:
     """The form in which a password is kept: one spelling for what looks the same, no blanks pasted
     round it."""
-    text, before = unicodedata.normalize("NFKC", typed), ""
+    text = unicodedata.normalize("NFKC", typed)
+    before = ""
     while text != before:
-        before, text = text, text.strip().strip(_UNSEEN)
+        before = text
+        text = text.strip().strip(_UNSEEN)
     return text
 
 

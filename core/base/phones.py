@@ -164,7 +164,8 @@ def may_be_meant(msisdn: Msisdn, said: str) -> bool:
     whole = [run for run in runs if len(run) >= 9]
     if whole:
         return any(may_be_same(msisdn, run) for run in whole)
-    head, tail = runs[0], runs[-1]
+    head = runs[0]
+    tail = runs[-1]
     if len(runs) > 1:
         return _starts_with(msisdn, head) and _ends_with(msisdn, tail)
     # A number with digits missing is another one.
@@ -229,7 +230,8 @@ def _bare(text: str) -> str:
     """`text` in our own signs, without what stands around it: quotes, arrows, a telephone beside
     the number."""
     signs = text_input.compact(text).translate(_SIGNS)
-    start, end = 0, len(signs)
+    start = 0
+    end = len(signs)
     while start < end and _is_around(signs[start]):
         start += 1
     while start < end and _is_around(signs[end - 1]):

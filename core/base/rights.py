@@ -251,7 +251,8 @@ def refuse_wrong(
     """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names
     its address."""
     role = connection.scalar(text("SELECT current_user"))
-    has, needs = reached(connection), wanted(rights, kind)
+    has = reached(connection)
+    needs = wanted(rights, kind)
     problems = [*_named("must not have", has - needs), *_named("lacks", needs - has)]
     if problems:
         raise WrongRights(

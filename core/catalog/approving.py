@@ -182,7 +182,8 @@ def _answer(seen: Mapping[int, str], actor: Actor, *, keep: bool) -> Answered:
 
 def _carry_out(bundle: Bundle, *, keep: bool) -> None:
     if keep:
-        bundle.asked_at, bundle.kept_at = None, bundle.kept_at or clock.now()
+        bundle.asked_at = None
+        bundle.kept_at = bundle.kept_at or clock.now()
     elif bundle.is_gone:
         choosing.hide(bundle)
     else:

@@ -36,7 +36,8 @@ def choose(
     `reads_list`: the offers are those of a list read just now. What changed is written into
     `report`.
     """
-    session, wanted = db.session, rules()
+    session = db.session
+    wanted = rules()
     # Not the stronger lock: an order being placed refers to its bundle while it holds its store,
     # which we want next.
     bundles = by_meaning(
@@ -110,7 +111,8 @@ def _settle(
         bundle.unlisted_since = None
     else:
         bundle.unlisted_since = bundle.unlisted_since or clock.now()
-    was_gone, bundle.is_gone = bundle.is_gone, offer.missing_since is not None
+    was_gone = bundle.is_gone
+    bundle.is_gone = offer.missing_since is not None
     if bundle.is_gone:
         _ask_about_absence(bundle, wanted)
         return
@@ -138,18 +140,22 @@ def _settle(
 def _move_cost(
     bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_list: bool
 ) -> None:
-    paid_pesewas, known_pesewas = bundle.paid_cost_pesewas, offer.known_cost_pesewas
+    paid_pesewas = bundle.paid_cost_pesewas
+    known_pesewas = offer.known_cost_pesewas
     is_disproved = known_pesewas > offer.cost_pesewas
     if not is_disproved:
         newest_pesewas = offer.cost_pesewas
         may_pass = wanted.may_pass(paid_pesewas, newest_pesewas)
     elif known_pesewas > paid_pesewas:
         # it has been charged: no question any more
-        newest_pesewas, may_pass = known_pesewas, True
+        newest_pesewas = known_pesewas
+        may_pass = True
     elif known_pesewas < paid_pesewas:
-        newest_pesewas, may_pass = known_pesewas, False
+        newest_pesewas = known_pesewas
+        may_pass = False
     elif reads_list:
-        newest_pesewas, may_pass = offer.cost_pesewas, False
+        newest_pesewas = offer.cost_pesewas
+        may_pass = False
     else:
         return
     if may_pass or newest_pesewas == paid_pesewas:
@@ -176,7 +182,8 @@ def _ask_about_absence(bundle: Bundle, wanted: Rules) -> None:
 
 def _lose(bundle: Bundle, wanted: Rules, report: SyncReport) -> None:
     """It was missing long enough to be hidden: by itself, or when the owner says so."""
-    bundle.unlisted_since, bundle.is_gone = bundle.unlisted_since or clock.now(), True
+    bundle.unlisted_since = bundle.unlisted_since or clock.now()
+    bundle.is_gone = True
     if not wanted.by_itself:
         _ask_about_absence(bundle, wanted)
         return
@@ -186,7 +193,8 @@ def _lose(bundle: Bundle, wanted: Rules, report: SyncReport) -> None:
 
 def hide(bundle: Bundle) -> None:
     """Take it away: no store sells it until a list has it again."""
-    bundle.active, bundle.changed_at = False, clock.now()
+    bundle.active = False
+    bundle.changed_at = clock.now()
     bundle.asked_at = bundle.kept_at = None
 
 

@@ -150,7 +150,8 @@ def _decide(seen: Mapping[int, int], actor: Actor, *, move: bool) -> Kept:
             if move and change.kept_pesewas > MOST_PRICE_PESEWAS:
                 kept.stale.append(change.name)
                 continue
-            own.agent_price_pesewas, own.changed_at = change.after_pesewas, clock.now()
+            own.agent_price_pesewas = change.after_pesewas
+            own.changed_at = clock.now()
             own.price_pesewas = change.kept_pesewas if move else change.price_pesewas
             kept.saved.append(change.name)
             audit.write(

@@ -34,7 +34,8 @@ class OfferLike(Protocol):
 
 
 def store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) -> None:
-    session, now = db.session, clock.now()
+    session = db.session
+    now = clock.now()
     known = {
         row.product_code: row
         for row in session.scalars(
@@ -54,17 +55,15 @@ def store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) 
             every.append(row)
         mb = _size(offer, row)
         _forget_what_is_over(row, offer, mb)
-        row.product_name, row.capacity, row.network = (
-            offer.product_name,
-            offer.capacity,
-            offer.network,
-        )
-        row.mb, row.validity, row.cost_pesewas = (
-            mb,
-            _lasts(offer, mb, before.get(offer.product_code), sold.values()),
-            offer.cost_pesewas,
-        )
-        row.active, row.seen_at, row.missing_since = True, now, None
+        row.product_name = offer.product_name
+        row.capacity = offer.capacity
+        row.network = offer.network
+        row.mb = mb
+        row.validity = _lasts(offer, mb, before.get(offer.product_code), sold.values())
+        row.cost_pesewas = offer.cost_pesewas
+        row.active = True
+        row.seen_at = now
+        row.missing_since = None
     for row in known.values():
         if not row.active or not is_whole:
             continue
@@ -117,7 +116,9 @@ def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:
     now = clock.now()
     said = (offer.product_name, offer.capacity, offer.network, mb, offer.cost_pesewas)
     if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
-        row.price_since, row.charged_pesewas, row.refused_at = now, None, None
+        row.price_since = now
+        row.charged_pesewas = None
+        row.refused_at = None
     elif row.refused_at is not None and now - row.refused_at >= clock.delta(
         config.current().gone_gap_s
     ):

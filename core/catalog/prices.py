@@ -150,15 +150,15 @@ def save_prices(
             row = before.get(bundle_id)
             if row is not None and (row.price_pesewas, row.hidden) == (price, hidden):
                 continue
-            old_pesewas, floor_pesewas = (
-                row.price_pesewas if row else None,
-                bundles[bundle_id].agent_price_pesewas,
-            )
+            old_pesewas = row.price_pesewas if row else None
+            floor_pesewas = bundles[bundle_id].agent_price_pesewas
             if row is None:
                 row = StoreBundle(bundle_id=bundle_id)
                 session.add(row)
-            row.price_pesewas, row.agent_price_pesewas = price, floor_pesewas
-            row.hidden, row.changed_at = hidden, clock.now()
+            row.price_pesewas = price
+            row.agent_price_pesewas = floor_pesewas
+            row.hidden = hidden
+            row.changed_at = clock.now()
             audit.write(
                 actor,
                 "save_price",

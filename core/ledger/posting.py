@@ -29,7 +29,8 @@ class InsufficientWallet(Refusal):
     """The wallet holds less than is needed. Amounts in pesewas; `sentence` is ready to show."""
 
     def __init__(self, needed_pesewas: int, available_pesewas: int) -> None:
-        self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
+        self.needed_pesewas = needed_pesewas
+        self.available_pesewas = available_pesewas
         super().__init__(
             f"{money.cedis(needed_pesewas)} needed, {money.cedis(available_pesewas)} in your"
             " wallet. Fund it, or process fewer."
@@ -227,10 +228,8 @@ def commit_is_open(order_id: int) -> bool:
 def next_commit(order_id: int) -> int | None:
     """The number of an order's next commit, from 1; None while one is open (`commit_is_open`)."""
     ends = Posting.kind.in_(("capture", "supplier_refund", "write_off"))
-    begun, ended = (
-        func.count().filter(Posting.kind == "commit"),
-        func.count().filter(ends),
-    )
+    begun = func.count().filter(Posting.kind == "commit")
+    ended = func.count().filter(ends)
     # postings are never pending: the database writes them
     with db.session.no_autoflush:
         made, over = db.session.execute(

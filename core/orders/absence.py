@@ -28,7 +28,8 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
     settings = config.current()
     with joined_transaction():
         order = locked(order_id)
-        now, steady_s = clock.now(), clock.steady_s()
+        now = clock.now()
+        steady_s = clock.steady_s()
         if order.state != "submitting" or order.claimed_at is None:
             return "early"
         mark = order.steady_marks.get(clock.boot(), {"claimed": steady_s})
@@ -44,7 +45,8 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
                 clock.boot(): {**mark, "absent": steady_s},
             }
         if order.absent_since is None:
-            order.absent_since, order.ever_unknown = now, True
+            order.absent_since = now
+            order.ever_unknown = True
             order.unknown_since = order.unknown_since or now
             order.version += 1
             log(
@@ -70,7 +72,8 @@ def absence_counts_at(order: Order) -> datetime | None:
     for other states."""
     if order.state != "submitting" or order.claimed_at is None:
         return None
-    grace_s, now = config.current().grace_s, clock.now()
+    grace_s = config.current().grace_s
+    now = clock.now()
     mark = order.steady_marks.get(clock.boot())
     left_s = (
         clock.seconds(grace_s) - (clock.steady_s() - mark["claimed"])

@@ -81,7 +81,8 @@ def move(
     for posting in found.postings:
         booking.BOOK[posting](order, actor, news)
     now = clock.now()
-    order.state, order.version = to, order.version + 1
+    order.state = to
+    order.version += 1
     if to in STAMPS and (to != "queued" or order.queued_at is None):
         setattr(order, STAMPS[to], now)
     if to not in ("submitting", "queued"):
@@ -102,7 +103,8 @@ def wait(order_id: int, reason: str) -> None:
         order = locked(order_id)
         if order.state != "queued" or order.wait_reason == reason:
             return
-        order.wait_reason, order.version = reason, order.version + 1
+        order.wait_reason = reason
+        order.version += 1
         log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[reason]}.")
 
 
@@ -113,7 +115,8 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
         is_open = order.state == "submitting" and order.attempt == attempt
         if not is_open or order.unknown_since is not None:
             return
-        order.unknown_since, order.ever_unknown = clock.now(), True
+        order.unknown_since = clock.now()
+        order.ever_unknown = True
         order.version += 1
         log(
             order,
@@ -247,7 +250,8 @@ def by_id(order_id: int) -> Order:
 
 def locked(order_id: int) -> Order:
     """An order, its row locked inside the open use case; asked of the database once."""
-    held, name = held_rows(), (Order, order_id)
+    held = held_rows()
+    name = (Order, order_id)
     if name not in held:
         query = (
             select(Order).where(Order.id == order_id).with_for_update(key_share=True)

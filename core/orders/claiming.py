@@ -96,13 +96,12 @@ def ready_to_buy(limit: int) -> list[Order]:
 
 
 def _claim(order: Order) -> Claim:
-    now, steady_s, lease_s = (
-        clock.now(),
-        clock.steady_s(),
-        config.current().send_lease_s,
-    )
+    now = clock.now()
+    steady_s = clock.steady_s()
+    lease_s = config.current().send_lease_s
     order.attempt += 1
-    order.claimed_at, order.lease_until = now, now + clock.delta(lease_s)
+    order.claimed_at = now
+    order.lease_until = now + clock.delta(lease_s)
     order.steady_marks = {clock.boot(): {"claimed": steady_s}}
     order.unknown_since = order.absent_since = order.wait_reason = None
     move(

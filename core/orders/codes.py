@@ -22,7 +22,8 @@ _MOST = 8
 _SIGNS = "0-9A-Z"
 _DASHES = re.compile(r"[\u00ad\u2010-\u2015\u2212\u30fb\u00b7_.-]")
 _GROUPS = rf"([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{4}})GAP([{_SIGNS}]{{2}})(?![{_SIGNS}])"
-_CLOSE, _WIDE = _GROUPS.replace("GAP", "-?"), _GROUPS.replace("GAP", " ?-? ?")
+_CLOSE = _GROUPS.replace("GAP", "-?")
+_WIDE = _GROUPS.replace("GAP", " ?-? ?")
 _ALONE = re.compile(
     rf"[^{_SIGNS}]{{0,9}}[{_SIGNS}](?:[ -]{{0,3}}[{_SIGNS}]){{9}}[^{_SIGNS}]{{0,9}}"
 )

@@ -56,11 +56,9 @@ def give(code: str, how: str, actor: Actor) -> Order:
         if not order.owes_back:
             raise refusals.WrongState("Nobody is owed money for this order.")
         if order.given_back_at is None:
-            order.given_back_at, order.given_back_by, order.given_back_how = (
-                clock.now(),
-                actor.name,
-                how,
-            )
+            order.given_back_at = clock.now()
+            order.given_back_by = actor.name
+            order.given_back_how = how
             order.version += 1
             log(order, actor, "given_back", _told(order), customer_text=_short(order))
         return order
@@ -98,10 +96,8 @@ def agent_words(order: Order) -> str:
 def customer_words(order: Order, store: str) -> tuple[str, str]:
     """The customer's headline and sentence about their money."""
     what = "Not delivered" if order.state == "refunded" else order.state.capitalize()
-    amount, ask = (
-        money.cedis(order.price_pesewas),
-        f"Send {store} a message with this code",
-    )
+    amount = money.cedis(order.price_pesewas)
+    ask = f"Send {store} a message with this code"
     if order.given_back_at is None:
         why = f"{_why(order)} " if order.state == "refunded" else "Nothing was sent. "
         return f"{what}: {store} gives your money back", f"{why}It is {amount}. {ask}."

@@ -123,7 +123,8 @@ def _refusal(ask: Callable[..., None], *of: Any) -> Refused | None:
 
 
 def _by_catalogue(order: Order, store: Store) -> str:
-    reason, name = _trouble(order), f"{NETWORKS[order.network].name} {order.size_text}"
+    reason = _trouble(order)
+    name = f"{NETWORKS[order.network].name} {order.size_text}"
     if reason is None:
         return ""
     why = (

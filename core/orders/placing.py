@@ -95,10 +95,8 @@ def place(
             order = _new_order(
                 line, recipient_msisdn, idempotency_key, source, customer_name
             )
-            order.placed_device, order.placed_address = (
-                caller.device_key,
-                caller.address_key,
-            )
+            order.placed_device = caller.device_key
+            order.placed_address = caller.address_key
             session.add(order)
             session.flush()
             log(order, actor, "placed", "Order placed.", customer_text="Ordered")

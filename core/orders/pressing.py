@@ -48,7 +48,8 @@ def process_anew(
         releasing.refuse(order, availability.now())
         _refuse_short(order)
         now = clock.now()
-        order.release_at, order.release_refused = now + timedelta(seconds=undo_s), None
+        order.release_at = now + timedelta(seconds=undo_s)
+        order.release_refused = None
         order.confirmed_at = order.confirmed_at or now
         order.release_by = {
             "kind": actor.kind,
@@ -160,11 +161,9 @@ def take_back(order_id: int, sentence: str) -> None:
     with transaction():
         order = locked(order_id)
         if order.state == "pending" and order.release_at is not None:
-            order.release_at, order.release_by, order.release_refused = (
-                None,
-                None,
-                sentence,
-            )
+            order.release_at = None
+            order.release_by = None
+            order.release_refused = sentence
             order.version += 1
             log(order, WORKER, "not_released", f"Not sent: {sentence}")
 

@@ -85,7 +85,8 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
     With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for
     money then.
     """
-    look, late = _look(order), _came_late(order)
+    look = _look(order)
+    late = _came_late(order)
     if late == "delivered":
         return Words(
             "Delivered late",
@@ -165,7 +166,8 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
     sentence = sentences[order.state]
     label, icon = AGENT_LABELS[order.state], AGENT_ICONS[order.state]
     if order.release_at is not None:
-        label, icon = "Goes in a moment", "moving"
+        label = "Goes in a moment"
+        icon = "moving"
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
         label = giving_back.label(order)

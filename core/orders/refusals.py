@@ -130,7 +130,8 @@ class InsufficientWallet(Refused):
         self, needed_pesewas: int, available_pesewas: int, sentence: str
     ) -> None:
         super().__init__(sentence)
-        self.needed_pesewas, self.available_pesewas = needed_pesewas, available_pesewas
+        self.needed_pesewas = needed_pesewas
+        self.available_pesewas = available_pesewas
 
 
 class CostAbovePrice(Refused):

@@ -63,7 +63,8 @@ def process_at(
                 now,
             )
             return order
-        new_pesewas, old_pesewas = bundle.agent_price_pesewas, order.agent_price_pesewas
+        new_pesewas = bundle.agent_price_pesewas
+        old_pesewas = order.agent_price_pesewas
         if new_pesewas != agent_price_pesewas:
             raise refusals.StalePrice(new_pesewas)
         loss = max(new_pesewas - order.price_pesewas, 0)

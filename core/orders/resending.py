@@ -87,7 +87,8 @@ def renew_reference(order_id: int, attempt: int, order_ref: str) -> bool:
             or order.ever_unknown
         ):
             return False
-        old, order.order_ref = order.order_ref, order_ref
+        old = order.order_ref
+        order.order_ref = order_ref
         order.claimed_at = order.lease_until = None
         move(
             order,
@@ -112,10 +113,8 @@ def buy_other(order_id: int, attempt: int) -> bool:
             or order.ever_unknown
         ):
             return False
-        refused, bundle = (
-            sourcing.wording(order),
-            sourcing.hold_bundles([order])[order.bundle_id],
-        )
+        refused = sourcing.wording(order)
+        bundle = sourcing.hold_bundles([order])[order.bundle_id]
         if (
             sourcing.why_not(order, bundle)
             or not sourcing.settle(order, bundle)

@@ -86,12 +86,10 @@ def _doubt(order: Order) -> None:
     """From this moment counts when absence is proven: whoever claimed it in the time we forgot did
     so before."""
     now = clock.now()
-    order.ever_unknown, order.claimed_at, order.lease_until, order.absent_since = (
-        True,
-        now,
-        now,
-        None,
-    )
+    order.ever_unknown = True
+    order.claimed_at = now
+    order.lease_until = now
+    order.absent_since = None
     order.steady_marks = {clock.boot(): {"claimed": clock.steady_s()}}
     if order.state == "queued":
         _suppose_sent(order)
@@ -107,7 +105,8 @@ def _doubt(order: Order) -> None:
 
 def _suppose_sent(order: Order) -> None:
     order.attempt += 1
-    order.unknown_since, order.wait_reason = clock.now(), None
+    order.unknown_since = clock.now()
+    order.wait_reason = None
     move(
         order,
         "submitting",

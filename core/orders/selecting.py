@@ -104,7 +104,8 @@ def _one_by_one(
 ) -> list[RowResult]:
     """`act` on each order by itself: none is held up by another that is refused or locked."""
     results: list[RowResult] = []
-    is_short, before = False, None
+    is_short = False
+    before = None
     for code, state in _oldest_first(codes):
         if is_short and not past_short and state == "pending":
             results.append(RowResult(code, "short", SHORT))

@@ -38,10 +38,8 @@ def look(order: Order) -> str | None:
 
 def refuse(order: Order, bundle: Bundle) -> None:
     """Raise `Refused` when a pending order cannot go in line, with what its agent may do."""
-    reason, name = (
-        why_not(order, bundle),
-        f"{NETWORKS[order.network].name} {order.size_text}",
-    )
+    reason = why_not(order, bundle)
+    name = f"{NETWORKS[order.network].name} {order.size_text}"
     if reason == "unlisted":
         raise refusals.NotListed(
             f"{name} is not offered by the network’s supplier now, so it would not be delivered."
@@ -68,17 +66,16 @@ def settle(order: Order, bundle: Bundle) -> bool:
     reason = why_not(order, bundle)
     if reason is not None:
         if order.wait_reason != reason:
-            order.wait_reason, order.version = reason, order.version + 1
+            order.wait_reason = reason
+            order.version += 1
             log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[reason]}.")
         return False
     offer = db.session.scalars(
         select(SupplierOffer).where(SupplierOffer.id == bundle.offer_id)
     ).one()
-    order.product_name, order.capacity, order.cost_pesewas = (
-        offer.product_name,
-        offer.capacity,
-        bundle.cost_pesewas,
-    )
+    order.product_name = offer.product_name
+    order.capacity = offer.capacity
+    order.cost_pesewas = bundle.cost_pesewas
     return True
 
 

@@ -114,7 +114,8 @@ def _cut(query: Select[Order], limit: int | None) -> Page:
 
 
 def _tab(tab: str) -> ColumnElement[bool]:
-    now, settings = clock.now(), config.current()
+    now = clock.now()
+    settings = config.current()
     if tab == "all":
         return Order.id > 0
     if tab == "back":

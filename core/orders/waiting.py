@@ -74,7 +74,8 @@ def wait_for_turn(order_id: int) -> None:
     with joined_transaction():
         order = locked(order_id)
         if order.state != "queued" and order.wait_reason != "news":
-            order.wait_reason, order.version = "news", order.version + 1
+            order.wait_reason = "news"
+            order.version += 1
 
 
 def waiting_for_float() -> FloatWait | None:

@@ -297,7 +297,8 @@ def batches(heads: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
     for head in heads:
         if batch and size + head.sealed >= _BATCH:
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(head)
         size += 1 + head.sealed
     if batch:

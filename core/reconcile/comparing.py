@@ -98,7 +98,8 @@ def note_balance(
             doubt=doubts(),
         )
         verdict, ask = _verdict(reading, breaks, candidates, mark)
-        difference, since = link.break_pesewas, link.break_since
+        difference = link.break_pesewas
+        since = link.break_since
         _keep(reading, verdict + (BY_PURCHASE if by_purchase else ""))
         was_stopped = any(case.kind == DROP for case in breaks)
         may_stop = was_stopped or since is not None
@@ -161,7 +162,8 @@ def _book_what_is_certain(reading: _Reading, candidates: frozenset[int]) -> str:
     link = reading.link
     back = returned.book(link, reading.rise_pesewas, reading.doubt, candidates)
     if back:
-        reading.float_pesewas, reading.doubt = ledger.hold_float(), doubts()
+        reading.float_pesewas = ledger.hold_float()
+        reading.doubt = doubts()
     told = reading.told or money.format_ghs(reading.balance_pesewas)
     settled = rounding.settle(link, reading.rise_pesewas, reading.doubt, told)
     rounded_pesewas = settled.booked_pesewas
@@ -189,7 +191,8 @@ def _judge(
     since then reads are rare: a funding that nobody confirms must not use up the look-ups of all
     other orders.
     """
-    link, difference = reading.link, _difference(reading)
+    link = reading.link
+    difference = _difference(reading)
     if difference == 0:
         link.break_pesewas = link.break_since = None
         _close(breaks)
@@ -200,7 +203,8 @@ def _judge(
         return f"{said}, but our books moved meanwhile: not counted", False
     turned = (link.break_pesewas or 0) * difference < 0
     if link.break_since is None or turned:
-        link.break_since, link.break_pesewas = clock.now(), difference
+        link.break_since = clock.now()
+        link.break_pesewas = difference
         return f"{said}, seen once", True
     link.break_pesewas = difference
     gap = clock.delta(config.current().balance_break_gap_s)
@@ -215,7 +219,8 @@ def _judge(
 def _difference(reading: _Reading) -> int:
     """How far the balance is outside what the books expect, in pesewas: + more, − less, 0 when it
     fits."""
-    balance, slack = reading.balance_pesewas, reading.slack_pesewas
+    balance = reading.balance_pesewas
+    slack = reading.slack_pesewas
     low = reading.float_pesewas - reading.doubt.may_be_gone_pesewas
     high = reading.float_pesewas + reading.doubt.may_be_back_pesewas
     if low - slack <= balance <= high + slack:
@@ -249,8 +254,11 @@ def _evidence(reading: _Reading, difference: int) -> dict[str, Any]:
 
 def _keep(reading: _Reading, verdict: str) -> None:
     """The balance is the supplier's last word from now on, and a row of the reads."""
-    link, doubt, now = reading.link, reading.doubt, clock.now()
-    link.last_balance_pesewas, link.last_balance_at = reading.balance_pesewas, now
+    link = reading.link
+    doubt = reading.doubt
+    now = clock.now()
+    link.last_balance_pesewas = reading.balance_pesewas
+    link.last_balance_at = now
     link.last_balance_said = reading.told or None
     link.balance_failed_at = link.balance_failure = None
     link.unreachable_since = link.credentials_refused_since = None

@@ -41,7 +41,8 @@ def renew(
         if row is None:
             row = Buying(id=1, renewed_at=now, short={})
             session.add(row)
-        link, unheard = supply.state(), unheard_calls(under_way or {})
+        link = supply.state()
+        unheard = unheard_calls(under_way or {})
         reason, since = _stopped(link, unheard) or (None, None)
         if reason is None:
             row.stopped_since = None
@@ -72,7 +73,8 @@ def free_pesewas(link: SupplierState) -> int:
     word when that is less; its word has the orders sent before it behind it. Needs `across_stores`.
     """
     cost = Order.cost_pesewas
-    told, told_at = link.last_balance_pesewas, link.last_balance_at
+    told = link.last_balance_pesewas
+    told_at = link.last_balance_at
     queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
     sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
     after_word = Order.submitted_at > told_at if told_at else true()

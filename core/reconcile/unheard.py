@@ -52,12 +52,12 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
 
     Needs `across_stores`.
     """
-    now, settings = clock.now(), config.current()
-    slow_s, long_over = (
-        clock.delta(settings.slow_s),
-        now - clock.delta(settings.purchase_call_s),
-    )
-    found, heard_at = dict(_timed_work(now, slow_s)), None
+    now = clock.now()
+    settings = config.current()
+    slow_s = clock.delta(settings.slow_s)
+    long_over = now - clock.delta(settings.purchase_call_s)
+    found = dict(_timed_work(now, slow_s))
+    heard_at = None
     found |= {endpoint: at for endpoint, at in under_way.items() if at <= now - slow_s}
     calls = select(
         SupplierCall.endpoint,

@@ -166,7 +166,8 @@ def _surplus(facts: Facts) -> int:
 def _difference(link: SupplierState) -> int:
     """The supplier's balance less what our books explain, as it stood at the newest read. Raises
     `Refused`."""
-    seen_since, read_at = link.break_since, link.last_balance_at
+    seen_since = link.break_since
+    read_at = link.last_balance_at
     if link.break_pesewas is None or seen_since is None or read_at is None:
         return 0
     if read_at - seen_since < clock.delta(config.current().balance_break_gap_s):

@@ -53,4 +53,5 @@ def note_failed(why: str) -> None:
     """A read brought no balance; `why` is what people read."""
     with transaction():
         link = supply.locked_state()
-        link.balance_failed_at, link.balance_failure = clock.now(), why
+        link.balance_failed_at = clock.now()
+        link.balance_failure = why

@@ -33,13 +33,12 @@ def take(link: Link, share: Share, calls: int = 1) -> float:
     A sliding window of ours can never overfill the supplier's fixed one. How many each share may
     have: `room`.
     """
-    now, window = clock.now(), clock.delta(config.current().rate_window_s)
+    now = clock.now()
+    window = clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
         return (link.closed_until - now).total_seconds()
-    purchases, others = (
-        recent(link.purchase_calls, now, window),
-        recent(link.other_calls, now, window),
-    )
+    purchases = recent(link.purchase_calls, now, window)
+    others = recent(link.other_calls, now, window)
     of_all, of_others = _most(share)
     limits = [
         (purchases + others, of_all),
@@ -53,7 +52,8 @@ def take(link: Link, share: Share, calls: int = 1) -> float:
     if waits:
         return max(max(waits).total_seconds(), 0.01)
     mine = purchases if share == "purchase" else others
-    link.purchase_calls, link.other_calls = purchases, others
+    link.purchase_calls = purchases
+    link.other_calls = others
     mine += [now] * calls
     return 0.0
 
@@ -66,13 +66,12 @@ def room(link: Link) -> dict[Share, int]:
     purchases, and what is neither purchase nor signed news leaves the last `rate_reserved_for_news`
     of the window to signed news as well.
     """
-    now, window = clock.now(), clock.delta(config.current().rate_window_s)
+    now = clock.now()
+    window = clock.delta(config.current().rate_window_s)
     if link.closed_until is not None and link.closed_until > now:
         return dict(NOBODY)
-    purchases, others = (
-        len(recent(link.purchase_calls, now, window)),
-        len(recent(link.other_calls, now, window)),
-    )
+    purchases = len(recent(link.purchase_calls, now, window))
+    others = len(recent(link.other_calls, now, window))
     found: dict[Share, int] = {}
     for share in NOBODY:
         of_all, of_others = _most(share)
@@ -93,7 +92,8 @@ def _most(share: Share) -> tuple[int, int]:
 def take_ring(link: Link) -> bool:
     """Whether an unverified ring may still cause a look-up in this window; counts it when it may.
     Row locked."""
-    settings, now = config.current(), clock.now()
+    settings = config.current()
+    now = clock.now()
     found = recent(link.ring_lookups, now, clock.delta(settings.rate_window_s))
     may = len(found) < settings.ring_lookups_per_window
     link.ring_lookups = [*found, now] if may else found

@@ -257,10 +257,8 @@ def _let_in(since: datetime) -> bool:
     refused_all_the_same = select(func.count() > 1).where(
         last.c.http_status.in_((401, 403)), last.c.at > lately
     )
-    refused, away = (
-        SupplierState.credentials_refused_since,
-        SupplierState.unreachable_since,
-    )
+    refused = SupplierState.credentials_refused_since
+    away = SupplierState.unreachable_since
     is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
     ended = rows_changed(
         update(SupplierState)
