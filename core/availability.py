@@ -89,11 +89,9 @@ class Now:
     @property
     def everything(self) -> Stop | None:
         """Why nothing at all can be bought."""
-        return (
-            Stop("sales_paused", self.sales.since, note=self.sales.reason)
-            if self.sales
-            else self.line
-        )
+        if self.sales:
+            return Stop("sales_paused", self.sales.since, note=self.sales.reason)
+        return self.line
 
     def why_not(self, network: str, bundle_id: int | None = None) -> Stop | None:
         """Why this bundle, or this network when none is named, cannot be bought; None when it

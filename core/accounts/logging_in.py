@@ -97,9 +97,9 @@ def _renewed(kept: str, password: str) -> str | None:
     """The hash by today's rule when the old one was made by another; not when that would mean to
     wait."""
     try:
-        return (
-            hashing.make(passwords.normal(password)) if hashing.is_old(kept) else None
-        )
+        if not hashing.is_old(kept):
+            return None
+        return hashing.make(passwords.normal(password))
     except hashing.Busy:
         return None
 

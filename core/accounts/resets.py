@@ -103,7 +103,9 @@ def use(token: str, door: Door, password: str) -> User:
 
 def door_of(user: User) -> Door:
     """Where a person's link leads: people of the platform to the console, agents to the portal."""
-    return "portal" if user.platform_role == "none" else "console"
+    if user.platform_role == "none":
+        return "portal"
+    return "console"
 
 
 def _person(token: str, door: Door) -> User:

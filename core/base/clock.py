@@ -38,11 +38,9 @@ def steady_s() -> float:
     through sleep."""
     if steady_source is not None:
         return steady_source()
-    return (
-        time.clock_gettime(time.CLOCK_BOOTTIME)
-        if hasattr(time, "CLOCK_BOOTTIME")
-        else time.monotonic()
-    )
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 @cache
@@ -58,15 +56,17 @@ def boot() -> str:
 def wall() -> datetime:
     """What the machine's wall clock says, aware, in UTC. Anybody may set it: `core.clock_changes`
     watches for that."""
-    return datetime.now(UTC) if wall_source is None else wall_source()
+    if wall_source is None:
+        return datetime.now(UTC)
+    return wall_source()
 
 
 def now() -> datetime:
     """The present, aware, in UTC."""
     moment = wall()
-    return (
-        moment if offset_source is None else moment + timedelta(seconds=offset_source())
-    )
+    if offset_source is None:
+        return moment
+    return moment + timedelta(seconds=offset_source())
 
 
 def seconds(duration_s: float) -> float:
@@ -94,7 +94,9 @@ def shown(moment: datetime) -> str:
     """A moment as people read it in Accra: "14:02", and with the day when it is not today's."""
     local = moment.astimezone(ACCRA)
     is_today = local.date() == now().astimezone(ACCRA).date()
-    return f"{local:%H:%M}" if is_today else f"{local.day} {local:%b %H:%M}"
+    if is_today:
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b %H:%M}"
 
 
 def accra_midnight(moment: datetime | None = None) -> datetime:

@@ -23,11 +23,9 @@ class ConfigError(Exception):
 def _var(name: str, help_text: str, default: Any = ...) -> Any:
     """A field read from the environment variable `name`; without a default it is required."""
     metadata = {"env": name, "help": help_text}
-    return (
-        field(metadata=metadata)
-        if default is ...
-        else field(default=default, metadata=metadata)
-    )
+    if default is ...:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)

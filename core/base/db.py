@@ -68,7 +68,9 @@ class _Session(FlaskSession):
     def get_bind(
         self, *_: Any, bind: Engine | Connection | None = None, **__: Any
     ) -> Engine | Connection:
-        return bind if bind is not None else db.engines[connects_as.get()]
+        if bind is not None:
+            return bind
+        return db.engines[connects_as.get()]
 
 
 db = SQLAlchemy(
@@ -214,9 +216,9 @@ def lock_limit_ms() -> int:
 
 def _word(error: BaseException) -> str | None:
     """PostgreSQL's five characters for what went wrong."""
-    return (
-        getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
-    )
+    if not isinstance(error, DBAPIError):
+        return None
+    return getattr(error.orig, "sqlstate", None)
 
 
 def in_transaction() -> bool:

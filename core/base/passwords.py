@@ -60,7 +60,9 @@ class BadPassword(Refusal):
 
 def least_of(platform_role: str) -> int:
     """How many characters a password has at least, by its person's role of the platform."""
-    return SHORTEST if platform_role == "none" else SHORTEST_OF_PLATFORM
+    if platform_role == "none":
+        return SHORTEST
+    return SHORTEST_OF_PLATFORM
 
 
 def generate() -> str:
@@ -145,7 +147,9 @@ def _problem(text: str, known: list[str]) -> str | None:
     )
     if own_part >= _LEAST_OWN:
         return None
-    return _NAMES if " " in left else _EASY
+    if " " in left:
+        return _NAMES
+    return _EASY
 
 
 def _words(own: Iterable[str]) -> set[str]:

@@ -37,7 +37,9 @@ class Question:
     @property
     def seen(self) -> str:
         """What the owner decides about: a press that carries another word is too late."""
-        return "gone" if self.bundle.is_gone else str(self.bundle.last_cost_pesewas)
+        if self.bundle.is_gone:
+            return "gone"
+        return str(self.bundle.last_cost_pesewas)
 
     @property
     def absence(self) -> str:

@@ -116,20 +116,16 @@ class Bundle(Model):
     @property
     def paid_cost_pesewas(self) -> int:
         """The cost that the agent price is made of."""
-        return (
-            self.cost_pesewas
-            if self.approved_cost_pesewas is None
-            else self.approved_cost_pesewas
-        )
+        if self.approved_cost_pesewas is None:
+            return self.cost_pesewas
+        return self.approved_cost_pesewas
 
     @property
     def last_cost_pesewas(self) -> int:
         """The newest known cost."""
-        return (
-            self.cost_pesewas
-            if self.newest_cost_pesewas is None
-            else self.newest_cost_pesewas
-        )
+        if self.newest_cost_pesewas is None:
+            return self.cost_pesewas
+        return self.newest_cost_pesewas
 
 
 class StoreBundle(Model, StoreScoped):
@@ -186,7 +182,9 @@ def size_text(mb: int) -> str:
     """`5120` -> `5 GB`, `500` -> `500 MB`. 1 GB is 1,024 MB."""
     if mb >= 1024:
         whole, rest = divmod(mb, 1024)
-        return f"{whole} GB" if rest == 0 else f"{mb / 1024:.1f} GB"
+        if rest == 0:
+            return f"{whole} GB"
+        return f"{mb / 1024:.1f} GB"
     return f"{mb} MB"
 
 

@@ -81,7 +81,9 @@ def _size(offer: OfferLike, row: SupplierOffer) -> int:
     is_same = known is not None and (
         known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000
     )
-    return known if known is not None and is_same else offer.mb
+    if known is not None and is_same:
+        return known
+    return offer.mb
 
 
 def _lasts(
@@ -102,11 +104,9 @@ def _lasts(
             if size == [offer.network, mb]
         }
         known = next(iter(durations.values())) if len(durations) == 1 else ""
-    return (
-        known
-        if known and validity.adds_nothing(offer.validity, known)
-        else offer.validity
-    )
+    if known and validity.adds_nothing(offer.validity, known):
+        return known
+    return offer.validity
 
 
 def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:

@@ -60,11 +60,9 @@ def note_absent(order_id: int) -> Literal["early", "first", "proven"]:
             settings.absence_gap_s
         ):
             return "first"
-        return (
-            "proven"
-            if now - order.absent_since >= clock.delta(settings.absence_gap_s)
-            else "first"
-        )
+        if now - order.absent_since >= clock.delta(settings.absence_gap_s):
+            return "proven"
+        return "first"
 
 
 def absence_counts_at(order: Order) -> datetime | None:

@@ -74,4 +74,6 @@ def note_settled(
 
 
 def _with(said: str, words: str) -> str:
-    return f"{said} “{words}”" if words else said
+    if words:
+        return f"{said} “{words}”"
+    return said

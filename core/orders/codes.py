@@ -48,16 +48,18 @@ def new_order_ref() -> str:
 def read_order_ref(said: str) -> str:
     """A reference as somebody else spells it: one of ours in our own letters, any other as it
     is."""
-    return said.upper() if said.upper().startswith(REF_PREFIX) else said
+    if said.upper().startswith(REF_PREFIX):
+        return said.upper()
+    return said
 
 
 def read_code(text: str) -> str | None:
     """A code as people type it (`k7qm-2xr9-4t`, with o for 0 and l for 1), or None when it cannot
     be one."""
     plain = _plain(text)
-    return (
-        _as_code(re.sub(r"[^0-9A-Z]", "", plain)) if _ALONE.fullmatch(plain) else None
-    )
+    if not _ALONE.fullmatch(plain):
+        return None
+    return _as_code(re.sub(r"[^0-9A-Z]", "", plain))
 
 
 def codes_in(text: str) -> list[str]:
@@ -81,8 +83,6 @@ def _plain(text: str) -> str:
 
 def _as_code(plain: str) -> str | None:
     code = plain.translate(_ALIKE)
-    return (
-        code
-        if len(code) == 10 and all(character in ALPHABET for character in code)
-        else None
-    )
+    if len(code) == 10 and all(character in ALPHABET for character in code):
+        return code
+    return None

@@ -81,7 +81,9 @@ def label(order: Order) -> str:
     """How the order stands, for its agent, in two words."""
     if order.given_back_at is None:
         return "Give back"
-    return "Given back" if order.given_back_how in HOW else "Nothing owed"
+    if order.given_back_how in HOW:
+        return "Given back"
+    return "Nothing owed"
 
 
 def agent_words(order: Order) -> str:
@@ -135,11 +137,9 @@ def _told(order: Order) -> str:
 
 
 def _short(order: Order) -> str:
-    return (
-        f"Given back {HOW[order.given_back_how]}"
-        if order.given_back_how in HOW
-        else "Settled with the store"
-    )
+    if order.given_back_how in HOW:
+        return f"Given back {HOW[order.given_back_how]}"
+    return "Settled with the store"
 
 
 def _why(order: Order) -> str:
@@ -149,9 +149,7 @@ def _why(order: Order) -> str:
             word in order.failure_reason.lower()
             for word in ("number", "phone", "msisdn", "recipient")
         )
-        return (
-            "It could not be sent: the network does not take this number."
-            if is_number
-            else "It could not be sent."
-        )
+        if is_number:
+            return "It could not be sent: the network does not take this number."
+        return "It could not be sent."
     return "The network did not deliver it."

@@ -34,9 +34,9 @@ class Held:
 def bundle_of(order: Order) -> Bundle | None:
     """The bundle of an order that waits, else None. While a page keeps it, all that is asked here
     costs no statement more."""
-    return (
-        catalog.by_id(order.bundle_id) if order.state in ("pending", "queued") else None
-    )
+    if order.state not in ("pending", "queued"):
+        return None
+    return catalog.by_id(order.bundle_id)
 
 
 def for_customer(order: Order, store: Store, now: Now) -> str:

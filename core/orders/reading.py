@@ -214,9 +214,9 @@ def _pending(order: Order, held: Held) -> str:
     if held.sentence and not held.not_sent:
         return held.sentence
     again = f"Not sent: {held.not_sent}"
-    return (
-        again if held.sentence else f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
-    )
+    if held.sentence:
+        return again
+    return f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:
@@ -255,11 +255,9 @@ def _watch_end(order: Order) -> datetime | None:
 def _news_waits(order: Order) -> str:
     """Said while signed news came of more orders than there are calls to ask about."""
     waits = order.wait_reason == "news" and order.state != "queued"
-    return (
-        " News of many orders came at once: this one is asked about in its turn."
-        if waits
-        else ""
-    )
+    if not waits:
+        return ""
+    return " News of many orders came at once: this one is asked about in its turn."
 
 
 def _next_check(order: Order) -> str:

@@ -85,11 +85,9 @@ def waiting_for_float() -> FloatWait | None:
             func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)
         ).where(Order.state == "queued", Order.wait_reason == "float")
     ).one()
-    return (
-        FloatWait(many, since, least)
-        if since is not None and least is not None
-        else None
-    )
+    if since is not None and least is not None:
+        return FloatWait(many, since, least)
+    return None
 
 
 def wake(reason: str, pesewas: int | None = None) -> int:

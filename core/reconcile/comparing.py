@@ -225,7 +225,9 @@ def _difference(reading: _Reading) -> int:
     high = reading.float_pesewas + reading.doubt.may_be_back_pesewas
     if low - slack <= balance <= high + slack:
         return 0
-    return balance - high if balance > high else balance - low
+    if balance > high:
+        return balance - high
+    return balance - low
 
 
 def _close(breaks: Sequence[Case]) -> None:

@@ -129,7 +129,9 @@ def _doubt_about_charge(order: Row[Any]) -> tuple[_Kind, int] | None:
         return "back_otherwise", order.charged
     if "amount_differs" in order.kinds:
         more = order.charged - order.cost
-        return ("back_otherwise", more) if more > 0 else ("charged_again", -more)
+        if more > 0:
+            return ("back_otherwise", more)
+        return ("charged_again", -more)
     return None
 
 

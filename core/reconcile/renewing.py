@@ -145,7 +145,9 @@ def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None
     if reason is not None or len(unheard.endpoints) > 1:
         return None
     if unheard.endpoints:
-        return "balance" if "products" in unheard.endpoints else "products"
+        if "products" in unheard.endpoints:
+            return "balance"
+        return "products"
     return "balance" if looked_at and _is_long_ago(unheard.heard_at) else None
 
 

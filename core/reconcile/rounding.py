@@ -86,11 +86,9 @@ def settle(link: SupplierState, off_pesewas: int, doubt: Doubts, said: str) -> S
 
 def today_pesewas(link: SupplierState) -> int:
     """What was booked as rounding since Accra midnight: + gained, − lost."""
-    return (
-        link.rounding_pesewas
-        if link.rounding_day == clock.accra_midnight().date()
-        else 0
-    )
+    if link.rounding_day != clock.accra_midnight().date():
+        return 0
+    return link.rounding_pesewas
 
 
 def _otherwise(residue: int, doubt: Doubts, most: int) -> bool:

@@ -135,7 +135,9 @@ def charge_of(facts: Facts) -> int:
         for entry in facts.case.seen
         if entry.get("charged_pesewas") is not None
     ]
-    return int(named[-1]) if named else _order(facts).cost_pesewas
+    if named:
+        return int(named[-1])
+    return _order(facts).cost_pesewas
 
 
 def _shortfall(facts: Facts) -> int:
