@@ -266,11 +266,11 @@ def test_a_log_out_in_another_tab_while_a_page_loads_breaks_nothing(
     jump(90)  # long enough for the page to note when the person was last seen
 
     def after_the_other_tab() -> Any:
-        monkeypatch.setattr(users, "transaction", transaction)
+        monkeypatch.setattr(logins, "transaction", transaction)
         beside(app, lambda: logins.end_login(token))()
         return transaction()
 
-    monkeypatch.setattr(users, "transaction", after_the_other_tab)
+    monkeypatch.setattr(logins, "transaction", after_the_other_tab)
     assert logins.login_of(token, "console") is not None
     assert logins.login_of(token, "console") is None
 
