@@ -80,7 +80,10 @@ class AuditLine(Model):
 
 
 def write(
-    actor: Actor, action: str, subject: str, detail: dict[str, Any] | None = None
+    actor: Actor,
+    action: str,
+    subject: str,
+    detail: dict[str, Any] | None = None,
 ) -> None:
     """Add a line: inside the open use case, or in one of its own. Phone numbers in `detail` are
     masked."""

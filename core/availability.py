@@ -172,4 +172,10 @@ def now() -> Now:
         for bundle_id, since in row.short.items()
     }
     unsure = age > timedelta(seconds=settings.unsure_s)
-    return Now(line, sales, pauses, short, row.renewed_at if unsure else None)
+    return Now(
+        line,
+        sales,
+        pauses,
+        short,
+        row.renewed_at if unsure else None,
+    )

@@ -42,7 +42,12 @@ def open_store(
 
 
 @as_platform
-def set_store_status(store_id: int, status: str, reason: str, actor: Actor) -> Store:
+def set_store_status(
+    store_id: int,
+    status: str,
+    reason: str,
+    actor: Actor,
+) -> Store:
     """Open, close or suspend a store; `reason` is what its customers read. Raises
     `stores.BadStore`."""
     with transaction():

@@ -62,7 +62,10 @@ def remember(user: User, place: Place) -> str:
 
 
 def _authenticated(
-    email: str, user: User | None, password: str, place: Place
+    email: str,
+    user: User | None,
+    password: str,
+    place: Place,
 ) -> User | None:
     slot = guessing.take(email, user.id if user else None, place)
     try:
@@ -78,7 +81,12 @@ def _authenticated(
     return None
 
 
-def _let_in(user: User, kept: str, password: str, slot: Slot) -> User | None:
+def _let_in(
+    user: User,
+    kept: str,
+    password: str,
+    slot: Slot,
+) -> User | None:
     """None when the password was changed while it was looked at."""
     renewed = _renewed(kept, password)
     with transaction() as session:

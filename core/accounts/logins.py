@@ -46,7 +46,12 @@ class Login:
     is_anonymous = False
 
     def __init__(
-        self, token: str, user: User, door: Door, store_id: int | None, role: str | None
+        self,
+        token: str,
+        user: User,
+        door: Door,
+        store_id: int | None,
+        role: str | None,
     ) -> None:
         self.token = token
         self.token_hash = _hash(token)
@@ -75,7 +80,10 @@ def start_login(
     """
     token = secrets.token_urlsafe(32)
     row = LoginSession(
-        token_hash=_hash(token), user_id=user.id, door=door, store_id=store_id
+        token_hash=_hash(token),
+        user_id=user.id,
+        door=door,
+        store_id=store_id,
     )
     row.device = browsers.words(user_agent)
     row.access_no = user.access_no

@@ -115,13 +115,23 @@ def note(
         )
 
 
-def acted(actor: Actor, act: str, subject: str, detail: dict[str, Any]) -> None:
+def acted(
+    actor: Actor,
+    act: str,
+    subject: str,
+    detail: dict[str, Any],
+) -> None:
     """An act that changes who may enter, inside its open use case: always a line of the log and one
     of the audit.
 
     The log has neither names nor e-mails of it.
     """
-    log.info(act, person=actor.user_id, by=actor.kind, subject=subject)
+    log.info(
+        act,
+        person=actor.user_id,
+        by=actor.kind,
+        subject=subject,
+    )
     audit.write(actor, act, subject, detail)
 
 

@@ -68,7 +68,12 @@ class Membership(Model):
     role: Mapped[str]
 
 
-def add(email: str, name: str, password: str, platform_role: str = "none") -> User:
+def add(
+    email: str,
+    name: str,
+    password: str,
+    platform_role: str = "none",
+) -> User:
     """A new user inside the open use case. Raises `passwords.BadPassword`."""
     user = User(
         email=plain_email(email), name=name.strip(), platform_role=platform_role

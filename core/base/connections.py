@@ -59,7 +59,10 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
     is_down = threading.Event()
 
     def connect(
-        _dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]
+        _dialect: Any,
+        _record: Any,
+        words: list[Any],
+        options: dict[str, Any],
     ) -> TimedConnection:
         is_alone = trying.acquire(blocking=False)
         try:

@@ -246,7 +246,10 @@ def reached(connection: Connection) -> set[str]:
 
 
 def refuse_wrong(
-    connection: Connection, rights: dict[str, str], kind: str, setting: str
+    connection: Connection,
+    rights: dict[str, str],
+    kind: str,
+    setting: str,
 ) -> None:
     """Raise `WrongRights` unless the connected role may do just what `rights` says. `setting` names
     its address."""

@@ -55,7 +55,13 @@ def choose(
             report.new.append(name(offer))
             continue
         before = _state(bundle)
-        _settle(bundle, offer, wanted, report, reads_list=reads_list)
+        _settle(
+            bundle,
+            offer,
+            wanted,
+            report,
+            reads_list=reads_list,
+        )
         if _state(bundle) != before:
             bundle.changed_at = clock.now()
     for key, bundle in bundles.items():
@@ -138,7 +144,11 @@ def _settle(
 
 
 def _move_cost(
-    bundle: Bundle, offer: SupplierOffer, wanted: Rules, *, reads_list: bool
+    bundle: Bundle,
+    offer: SupplierOffer,
+    wanted: Rules,
+    *,
+    reads_list: bool,
 ) -> None:
     paid_pesewas = bundle.paid_cost_pesewas
     known_pesewas = offer.known_cost_pesewas

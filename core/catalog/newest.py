@@ -100,7 +100,13 @@ def _choose(offers: Iterable[SupplierOffer]) -> None:
     """Settle the bundles of these offers anew. What a report would say is said to nobody: a list
     follows soon."""
     untold = SyncReport(
-        ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[]
+        ok=True,
+        sentence="",
+        new=[],
+        gone=[],
+        moved=[],
+        beaten=[],
+        below_floor=[],
     )
     for key in {choosing.meaning(offer) for offer in offers}:
         choosing.choose(untold, reads_list=False, only=key)

@@ -116,7 +116,12 @@ def price_table() -> list[PriceLine]:
     return lines
 
 
-def save_price(bundle_id: int, price_pesewas: int, hidden: bool, actor: Actor) -> None:
+def save_price(
+    bundle_id: int,
+    price_pesewas: int,
+    hidden: bool,
+    actor: Actor,
+) -> None:
     """Save one price of the current store. Raises `BelowFloor` or `NoSuchBundle`."""
     problems = save_prices({bundle_id: (price_pesewas, hidden)}, actor)
     if problems:

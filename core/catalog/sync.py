@@ -90,7 +90,13 @@ def apply_sync(
     with transaction() as session:
         session.execute(LOCK)
         report = SyncReport(
-            ok=True, sentence="", new=[], gone=[], moved=[], beaten=[], below_floor=[]
+            ok=True,
+            sentence="",
+            new=[],
+            gone=[],
+            moved=[],
+            beaten=[],
+            below_floor=[],
         )
         report.left_out = _kept(left_out)
         before = _listed()

@@ -54,7 +54,14 @@ def fund_wallet(
             f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time."
         )
     legs = [("bank", amount_pesewas), ("wallet", -amount_pesewas)]
-    _book_once("fund_wallet", store_id, legs, reason, actor, seen_entry_id)
+    _book_once(
+        "fund_wallet",
+        store_id,
+        legs,
+        reason,
+        actor,
+        seen_entry_id,
+    )
 
 
 def take_back(
@@ -75,7 +82,14 @@ def take_back(
         )
     legs = [("wallet", amount_pesewas), ("bank", -amount_pesewas)]
     try:
-        _book_once("take_back", store_id, legs, reason, actor, seen_entry_id)
+        _book_once(
+            "take_back",
+            store_id,
+            legs,
+            reason,
+            actor,
+            seen_entry_id,
+        )
     except InsufficientWallet as short:
         raise BadFunding(too_much(short.available_pesewas)) from short
 
@@ -107,7 +121,13 @@ def _book_once(
             "Give a reason of 1 to 200 characters, like: MoMo 12345678 received."
         )
     with transaction():
-        posting_id = post(kind, legs, actor, store_id=store_id, note=reason.strip())
+        posting_id = post(
+            kind,
+            legs,
+            actor,
+            store_id=store_id,
+            note=reason.strip(),
+        )
         if seen_entry_id is not None:
             # After `post`, which holds the wallet's row until the commit: of two twins the second
             # sees the first.

@@ -60,12 +60,23 @@ def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
 
 
 def commit(
-    order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = ""
+    order: OrderLike,
+    charged_pesewas: int,
+    n: int,
+    actor: Actor,
+    note: str = "",
 ) -> None:
     """The supplier took `charged_pesewas` from our float for this order; `n` counts the times it
     did."""
     legs = [("in_flight", charged_pesewas), ("supplier_float", -charged_pesewas)]
-    post("commit", legs, actor, order=order, n=n, note=note)
+    post(
+        "commit",
+        legs,
+        actor,
+        order=order,
+        n=n,
+        note=note,
+    )
 
 
 def capture(
@@ -88,7 +99,10 @@ def capture(
 
 
 def release(
-    order: OrderLike, agent_price_pesewas: int, actor: Actor, note: str = ""
+    order: OrderLike,
+    agent_price_pesewas: int,
+    actor: Actor,
+    note: str = "",
 ) -> None:
     """Give the held money back to the wallet."""
     post(
@@ -101,15 +115,30 @@ def release(
 
 
 def supplier_refund(
-    order: OrderLike, charged_pesewas: int, n: int, actor: Actor, note: str = ""
+    order: OrderLike,
+    charged_pesewas: int,
+    n: int,
+    actor: Actor,
+    note: str = "",
 ) -> None:
     """The supplier's money for this order was seen to come back."""
     legs = [("supplier_float", charged_pesewas), ("in_flight", -charged_pesewas)]
-    post("supplier_refund", legs, actor, order=order, n=n, note=note)
+    post(
+        "supplier_refund",
+        legs,
+        actor,
+        order=order,
+        n=n,
+        note=note,
+    )
 
 
 def write_off(
-    order: OrderLike, amount_pesewas: int, n: int, actor: Actor, note: str
+    order: OrderLike,
+    amount_pesewas: int,
+    n: int,
+    actor: Actor,
+    note: str,
 ) -> None:
     """A person gives up what the supplier took for this order: it is our loss."""
     post(

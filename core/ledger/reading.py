@@ -104,7 +104,16 @@ def statement(
         },
     )
     return [
-        StatementLine(id_, at, kind, KIND_TEXT[kind], code, -amount, -balance, note)
+        StatementLine(
+            id_,
+            at,
+            kind,
+            KIND_TEXT[kind],
+            code,
+            -amount,
+            -balance,
+            note,
+        )
         for id_, at, kind, code, amount, balance, note in rows
     ]
 
@@ -186,7 +195,13 @@ def books() -> Books:
             " LIMIT 20"
         )
     ).scalars()
-    return Books(int(total), entries, postings, tuple(unbalanced), tuple(drifted))
+    return Books(
+        int(total),
+        entries,
+        postings,
+        tuple(unbalanced),
+        tuple(drifted),
+    )
 
 
 def held_total() -> int:

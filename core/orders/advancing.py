@@ -56,7 +56,14 @@ def advance(
             order.wait_reason = wait_reason
             order.unknown_since = order.absent_since = None
             order.claimed_at = order.lease_until = None
-        move(order, to, actor, text, customer_text=customer_text, news=news)
+        move(
+            order,
+            to,
+            actor,
+            text,
+            customer_text=customer_text,
+            news=news,
+        )
         return True
 
 
@@ -93,7 +100,14 @@ def move(
         order.release_at = order.release_by = order.release_refused = None
         # who placed it was needed to count, and is not now
         order.placed_device = order.placed_address = None
-    log(order, actor, to, text, customer_text=customer_text, detail=_detail(news))
+    log(
+        order,
+        actor,
+        to,
+        text,
+        customer_text=customer_text,
+        detail=_detail(news),
+    )
 
 
 def wait(order_id: int, reason: str) -> None:
@@ -157,7 +171,13 @@ def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
         open_case(locked(order_id), kind, evidence)
 
 
-def ring(order: Order, *, verified: bool, what: str, word: str | None = None) -> bool:
+def ring(
+    order: Order,
+    *,
+    verified: bool,
+    what: str,
+    word: str | None = None,
+) -> bool:
     """A webhook named this order: make its row due. It rings; the supplier's answer decides.
 
     Inside the open use case that stored the event, across stores. A verified ring goes before all

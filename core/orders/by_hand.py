@@ -26,7 +26,12 @@ def look_again(order: Order, row: OutboxRow, actor: Actor) -> bool:
     return look_soon(order, row, actor)
 
 
-def send_again(order: Order, row: OutboxRow, actor: Actor, words: str) -> None:
+def send_again(
+    order: Order,
+    row: OutboxRow,
+    actor: Actor,
+    words: str,
+) -> None:
     """The supplier told a person that a *submitting* order was never bought: in line again, same
     reference."""
     said = (
@@ -69,7 +74,13 @@ def note_settled(
 ) -> None:
     """A case about the order is settled without a move of it. `what` is a sentence without the
     platform's own money."""
-    log(order, actor, "settled", _with(f"{actor.name}: {what}", words), detail=detail)
+    log(
+        order,
+        actor,
+        "settled",
+        _with(f"{actor.name}: {what}", words),
+        detail=detail,
+    )
     order.version += 1
 
 

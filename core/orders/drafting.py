@@ -99,7 +99,10 @@ def drafted(draft_id: str, caller: Caller) -> Drafted | None:
 
 
 def draft_of(
-    idempotency_key: str, bundle_id: int, recipient_msisdn: str, caller: Caller
+    idempotency_key: str,
+    bundle_id: int,
+    recipient_msisdn: str,
+    caller: Caller,
 ) -> str | None:
     """The id of this caller's draft for exactly this order; None when it is gone, somebody else's,
     or says otherwise."""

@@ -60,7 +60,13 @@ def give(code: str, how: str, actor: Actor) -> Order:
             order.given_back_by = actor.name
             order.given_back_how = how
             order.version += 1
-            log(order, actor, "given_back", _told(order), customer_text=_short(order))
+            log(
+                order,
+                actor,
+                "given_back",
+                _told(order),
+                customer_text=_short(order),
+            )
         return order
 
 
@@ -73,7 +79,13 @@ def take_back(code: str, actor: Actor) -> Order:
             order.given_back_at = order.given_back_by = order.given_back_how = None
             order.version += 1
             text = f"{actor.name} took it back: the money is to be given back still."
-            log(order, actor, "given_back", text, customer_text="Not given back yet")
+            log(
+                order,
+                actor,
+                "given_back",
+                text,
+                customer_text="Not given back yet",
+            )
         return order
 
 

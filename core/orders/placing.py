@@ -93,13 +93,23 @@ def place(
             if earlier is not None and not repeat_confirmed:
                 raise refusals.RepeatAsked(earlier)
             order = _new_order(
-                line, recipient_msisdn, idempotency_key, source, customer_name
+                line,
+                recipient_msisdn,
+                idempotency_key,
+                source,
+                customer_name,
             )
             order.placed_device = caller.device_key
             order.placed_address = caller.address_key
             session.add(order)
             session.flush()
-            log(order, actor, "placed", "Order placed.", customer_text="Ordered")
+            log(
+                order,
+                actor,
+                "placed",
+                "Order placed.",
+                customer_text="Ordered",
+            )
             return Placed(order, created=True)
     except IntegrityError:
         # Two requests with one key at once: the other one won the unique index.
@@ -110,7 +120,11 @@ def place(
 
 
 def _new_order(
-    line: ShelfLine, recipient: str, key: str, source: str, customer_name: str
+    line: ShelfLine,
+    recipient: str,
+    key: str,
+    source: str,
+    customer_name: str,
 ) -> Order:
     bundle, offer = db.session.execute(
         select(Bundle, SupplierOffer)

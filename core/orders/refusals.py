@@ -127,7 +127,10 @@ class InsufficientWallet(Refused):
     """The wallet holds less than the order needs. Amounts in pesewas."""
 
     def __init__(
-        self, needed_pesewas: int, available_pesewas: int, sentence: str
+        self,
+        needed_pesewas: int,
+        available_pesewas: int,
+        sentence: str,
     ) -> None:
         super().__init__(sentence)
         self.needed_pesewas = needed_pesewas

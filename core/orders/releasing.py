@@ -131,14 +131,25 @@ def refuse(order: Order, now: availability.Now) -> None:
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
 
-def put_in_line(order: Order, actor: Actor, text: str, now: availability.Now) -> None:
+def put_in_line(
+    order: Order,
+    actor: Actor,
+    text: str,
+    now: availability.Now,
+) -> None:
     """A locked pending order goes in line: its agent price held, a row in the outbox, and why it
     must wait, if it must.
 
     `now` is what can be bought. Raises `InsufficientWallet`.
     """
     try:
-        move(order, "queued", actor, text, customer_text="Payment confirmed")
+        move(
+            order,
+            "queued",
+            actor,
+            text,
+            customer_text="Payment confirmed",
+        )
     except ledger.InsufficientWallet as short:
         raise refusals.InsufficientWallet(
             short.needed_pesewas, short.available_pesewas, short.sentence

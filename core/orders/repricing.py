@@ -35,7 +35,10 @@ def price_now(order: Order) -> int | None:
 
 
 def process_at(
-    code: str, actor: Actor, agent_price_pesewas: int, loss_pesewas: int = 0
+    code: str,
+    actor: Actor,
+    agent_price_pesewas: int,
+    loss_pesewas: int = 0,
 ) -> Order:
     """Process a pending order at the agent price the page showed; `loss_pesewas` is the loss the
     agent accepts.

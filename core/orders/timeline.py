@@ -63,7 +63,11 @@ def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
     if is_new and cases.judged_before(kind, subject, evidence):
         return
     case = cases.open_case(
-        kind, subject, evidence, store_id=order.store_id, order_id=order.id
+        kind,
+        subject,
+        evidence,
+        store_id=order.store_id,
+        order_id=order.id,
     )
     if is_new:
         order.version += 1  # pages that say who is looking at the order are drawn anew

@@ -209,7 +209,10 @@ def broken() -> tuple[ledger.Books, list[Finding]]:
 
 
 def finding(
-    rule: str, what: str, subjects: Sequence[str], count: int | None = None
+    rule: str,
+    what: str,
+    subjects: Sequence[str],
+    count: int | None = None,
 ) -> Finding:
     """`Completed orders without …: A, B and 3 more.`"""
     more = (

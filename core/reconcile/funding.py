@@ -95,7 +95,11 @@ def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None)
         link.break_pesewas = link.break_since = None
         said = f"Funding of {money.cedis(paid_in)} confirmed."
         cases.close_row(
-            case, said, actor, action="confirm_funding", posting_ids=[posting_id]
+            case,
+            said,
+            actor,
+            action="confirm_funding",
+            posting_ids=[posting_id],
         )
     orders.wake("float", spendable_pesewas())
     return paid_in

@@ -38,7 +38,10 @@ def lock_candidates(balance_pesewas: int, float_pesewas: int) -> frozenset[int]:
 
 
 def book(
-    link: SupplierState, rise_pesewas: int, doubt: Doubts, locked: frozenset[int]
+    link: SupplierState,
+    rise_pesewas: int,
+    doubt: Doubts,
+    locked: frozenset[int],
 ) -> int:
     """Book the rise for the failed orders it speaks of, inside the open use case. Returns how many;
     0 when unclear."""

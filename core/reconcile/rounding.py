@@ -64,7 +64,12 @@ class Settled:
     slack_pesewas: int = 0
 
 
-def settle(link: SupplierState, off_pesewas: int, doubt: Doubts, said: str) -> Settled:
+def settle(
+    link: SupplierState,
+    off_pesewas: int,
+    doubt: Doubts,
+    said: str,
+) -> Settled:
     """Book what a balance is off by, if only rounding can be meant. `off_pesewas` is the balance
     less our books.
 

@@ -163,7 +163,11 @@ def _give_back(press: Press) -> str:
 def _money_came_back(press: Press) -> str:
     number = ledger.count(press.order.id, "supplier_refund") + 1
     ledger.supplier_refund(
-        press.order, press.amount_pesewas, number, press.actor, press.note
+        press.order,
+        press.amount_pesewas,
+        number,
+        press.actor,
+        press.note,
     )
     _tell(press, "the supplier's money for this order was seen to come back.")
     return f"{press.amount} of the supplier's money came back."
@@ -237,7 +241,13 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
 
 def _book_write_off(press: Press) -> None:
     number = ledger.count(press.order.id, "write_off") + 1
-    ledger.write_off(press.order, press.amount_pesewas, number, press.actor, press.note)
+    ledger.write_off(
+        press.order,
+        press.amount_pesewas,
+        number,
+        press.actor,
+        press.note,
+    )
 
 
 def _clear_break(press: Press) -> None:

@@ -44,7 +44,10 @@ class WebhookEvent(Model):
 
 
 def event_key(
-    event: str, order_ref: str | None, raw_status: str | None, body: bytes
+    event: str,
+    order_ref: str | None,
+    raw_status: str | None,
+    body: bytes,
 ) -> str:
     """What makes two webhooks the same event: name, reference, status and content (the contract has
     no event id)."""
