@@ -132,16 +132,15 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
     for network, group in groupby(shelf, key=lambda line: line[1]):
         lines = list(group)
         out = [line for line in lines if line[0] in now.short]
-        if out:
-            is_tail = len(out) > 2 and out == lines[-len(out) :]
-            sizes = (
-                f"{out[0][2]} and larger"
-                if is_tail
-                else ", ".join(size for *_, size in out)
-            )
-            found.append(
-                SoldOut(network, sizes, min(now.short[line[0]] for line in out))
-            )
+        if not out:
+            continue
+        sizes = ", ".join(size for *_, size in out)
+        is_tail = len(out) > 2 and out == lines[-len(out) :]
+        if is_tail:
+            smallest = out[0][2]
+            sizes = f"{smallest} and larger"
+        since = min(now.short[bundle_id] for bundle_id, *_ in out)
+        found.append(SoldOut(network, sizes, since))
     return found
 
 
@@ -162,9 +161,9 @@ def now() -> Now:
     if row.renewed_at is None:  # nobody has ever looked
         return Now(Stop("unwatched", at), sales, pauses, unsure_since=at)
     age = abs(at - row.renewed_at)  # the clock may have been set back
-    line = (
-        Stop(row.stopped, row.stopped_since or row.renewed_at) if row.stopped else None
-    )
+    line = None
+    if row.stopped:
+        line = Stop(row.stopped, row.stopped_since or row.renewed_at)
     if age > timedelta(seconds=settings.unwatched_s):
         line = line or Stop("unwatched", row.renewed_at)
     short = {

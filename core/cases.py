@@ -177,7 +177,9 @@ def by_id(case_id: int) -> Case | None:
 
 
 def open_cases(
-    limit: int, after: int | None = None, kind: str | None = None
+    limit: int,
+    after: int | None = None,
+    kind: str | None = None,
 ) -> list[Case]:
     """Open cases, oldest first; with `after`, those that came after that one; with `kind`, those of
     it."""

@@ -121,16 +121,16 @@ def refuse_early(email: str, user_id: int | None, place: Place) -> bool:
     if devices.is_known(user_id or 0, place):
         return False
     key = _keys(email, place)["pair"]
-    row = db.session.execute(
-        select(TryCount.since, TryCount.tries, TryCount.may_at).where(
-            TryCount.key == key
-        )
-    ).first()
+    count = select(TryCount.since, TryCount.tries, TryCount.may_at)
+    row = db.session.execute(count.where(TryCount.key == key)).first()
+    if row is None:
+        return False
     now = clock.now()
-    if row is None or row.since <= now - timedelta(seconds=WINDOW_S):
+    since_s = (now - row.since).total_seconds()
+    if since_s >= WINDOW_S:
         return False
     if row.tries >= TRIES_OF_PAIR:
-        raise TooManyTries(WINDOW_S - (now - row.since).total_seconds())
+        raise TooManyTries(WINDOW_S - since_s)
     if row.may_at is not None and row.may_at > now:
         raise Slower((row.may_at - now).total_seconds())
     return bool(row.tries)
@@ -251,17 +251,28 @@ def _judge(keys: Mapping[str, str], counts: Mapping[str, Any]) -> float | None:
     waiting so long is no help."""
     now = clock.now()
     for kind, most in (("address", TRIES_OF_ADDRESS), ("pair", TRIES_OF_PAIR)):
-        if counts[kind].tries >= most:
-            raise TooManyTries(WINDOW_S - (now - counts[kind].since).total_seconds())
+        count = counts[kind]
+        if count.tries >= most:
+            since_s = (now - count.since).total_seconds()
+            raise TooManyTries(WINDOW_S - since_s)
     too_many = counts["account"].tries - SLOW_FROM
     if too_many < 0:
         return None
     may_at: datetime | None = counts["pair"].may_at
-    if may_at is not None:
-        return (may_at - now).total_seconds() if may_at > now else None
+    if may_at is None:
+        return _slow_down(keys["pair"], too_many, now)
+    if may_at <= now:
+        return None
+    return (may_at - now).total_seconds()
+
+
+def _slow_down(pair: str, too_many: int, now: datetime) -> float:
+    """The next try of an address at a slow account must wait. Returns for how many seconds: twice
+    as long for each try of the account beyond `SLOW_FROM`, up to `LONGEST_WAIT_S`."""
     wait_s = float(min(LONGEST_WAIT_S, 2 ** min(too_many, 8)))
-    set_ = update(TryCount).where(TryCount.key == keys["pair"])
-    db.session.execute(set_.values(may_at=now + timedelta(seconds=wait_s)))
+    may_at = now + timedelta(seconds=wait_s)
+    row = update(TryCount).where(TryCount.key == pair)
+    db.session.execute(row.values(may_at=may_at))
     return wait_s
 
 

@@ -60,11 +60,7 @@ class Tally:
         kind = event.partition("_")[0]
         what = (event, *apart)
         with self._lock:
-            minute = int(clock.now().timestamp()) // 60
-            if minute != self._minute:
-                self._minute = minute
-                self._lines = {}
-                self._times.clear()
+            self._begin_minute()
             times = self._times.pop(what, 0) + 1
             self._times[what] = times
             if len(self._times) > _KEPT:
@@ -73,6 +69,15 @@ class Tally:
             kept = _is_power_of_ten(times) and lines < LINES_A_MINUTE
             self._lines[kind] = lines + kept
             return times, kept
+
+    def _begin_minute(self) -> None:
+        """Forget what was heard before the present minute."""
+        minute = int(clock.now().timestamp()) // 60
+        if minute == self._minute:
+            return
+        self._minute = minute
+        self._lines = {}
+        self._times.clear()
 
 
 tally = Tally()
@@ -93,10 +98,10 @@ def note(
     use case and outside. A database that does not answer costs the audit its line, the log has it.
     """
     times, kept = tally.count(event, address, str(actor.user_id), apart)
-    told = {
-        "address": address,
-        **{name: value for name, value in detail.items() if value not in (None, "")},
-    }
+    told: dict[str, Any] = {"address": address}
+    for name, value in detail.items():
+        if value not in (None, ""):
+            told[name] = value
     say = log.info if event in _USUAL else log.warning
     say(event, person=actor.user_id, subject=subject or None, times=times, **told)
     if not kept or event in _ONLY_LOGGED:
@@ -139,8 +144,11 @@ def masked(email: str) -> str:
     """`ama@example.test` -> `a…@example.test`, at most 60 characters, without anything that is no
     letter to read."""
     name, _, domain = email.partition("@")
-    text = f"{name[:1]}…@{domain}" if domain else f"{name[:1]}…"
-    return "".join(letter for letter in text if letter.isprintable())[:60]
+    text = f"{name[:1]}…"
+    if domain:
+        text += f"@{domain}"
+    letters = [letter for letter in text if letter.isprintable()]
+    return "".join(letters)[:60]
 
 
 def _is_power_of_ten(number: int) -> bool:

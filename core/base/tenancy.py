@@ -171,7 +171,11 @@ _TELL = text(
 
 
 @event.listens_for(Session, "after_begin")
-def _tell_postgres(_session: Session, _transaction: Any, connection: Any) -> None:
+def _tell_postgres(
+    _session: Session,
+    _transaction: Any,
+    connection: Any,
+) -> None:
     """Feed row-level security, for this transaction only: a session-level setting would leak
     through the pool.
 
@@ -239,7 +243,11 @@ def stamp_flush(session: Session, _context: Any, _instances: Any) -> None:
 
 
 @event.listens_for(Session, "before_flush")
-def refuse_foreign_flush(session: Session, _context: Any, _instances: Any) -> None:
+def refuse_foreign_flush(
+    session: Session,
+    _context: Any,
+    _instances: Any,
+) -> None:
     """Rows of another store are refused before they reach the database."""
     if _scope.get().everything:
         return

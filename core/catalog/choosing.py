@@ -28,7 +28,10 @@ Meaning = tuple[str, int, str]
 
 
 def choose(
-    report: SyncReport, *, reads_list: bool, only: Meaning | None = None
+    report: SyncReport,
+    *,
+    reads_list: bool,
+    only: Meaning | None = None,
 ) -> None:
     """Settle every bundle, or `only` one, by the offers as they are now; inside the open use case,
     under its lock.
@@ -174,7 +177,11 @@ def _move_cost(
         _ask_about_cost(bundle, paid_pesewas, newest_pesewas)
 
 
-def _ask_about_cost(bundle: Bundle, paid_pesewas: int, newest_pesewas: int) -> None:
+def _ask_about_cost(
+    bundle: Bundle,
+    paid_pesewas: int,
+    newest_pesewas: int,
+) -> None:
     """Agents pay by `paid_pesewas` until the owner has answered about the newest cost."""
     if newest_pesewas != bundle.newest_cost_pesewas:
         bundle.kept_at = None

@@ -19,7 +19,12 @@ Lasting = Mapping[str, tuple[str, int, str]]
 """By product code: network, megabytes, and the words for how long."""
 
 
-def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) -> None:
+def follow(
+    before: Lasting,
+    offers: Sequence[SupplierOffer],
+    *,
+    is_whole: bool,
+) -> None:
     """Name the bundles of which `offers`, as a list has just left them, say more than `before` it.
 
     Inside the open use case, before the bundles are settled. `is_whole`: what the list does not
@@ -30,7 +35,8 @@ def follow(before: Lasting, offers: Sequence[SupplierOffer], *, is_whole: bool) 
     for key, bundle in list(bundles.items()):
         sold = [row for row in offers if _was(before, row) == key]
         named = _that_name(bundle, key, sold)
-        if not named and is_whole and bundle.active and _is_missing(sold):
+        may_be_renamed = is_whole and bundle.active and _is_missing(sold)
+        if not named and may_be_renamed:
             unknown = [row for row in offers if row.product_code not in before]
             named = _that_name(bundle, key, unknown)
         for found, words in _durations(bundle, key, sold, named).items():
@@ -63,7 +69,11 @@ def _durations(
     return durations
 
 
-def _take_words(key: Meaning, sold: Sequence[SupplierOffer], words: str) -> None:
+def _take_words(
+    key: Meaning,
+    sold: Sequence[SupplierOffer],
+    words: str,
+) -> None:
     for row in sold:
         if choosing.meaning(row) == key:
             row.validity = words
@@ -77,7 +87,9 @@ def _was(before: Lasting, row: SupplierOffer) -> Meaning | None:
 
 
 def _that_name(
-    bundle: Bundle, key: Meaning, offers: Sequence[SupplierOffer]
+    bundle: Bundle,
+    key: Meaning,
+    offers: Sequence[SupplierOffer],
 ) -> list[SupplierOffer]:
     """Those of the newest list that are this bundle but for their words, which say more than the
     bundle's own."""

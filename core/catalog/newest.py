@@ -36,7 +36,11 @@ class Wording:
 
 
 @as_platform
-def note_charge(wording: Wording, charged_pesewas: int, bought_at: datetime) -> bool:
+def note_charge(
+    wording: Wording,
+    charged_pesewas: int,
+    bought_at: datetime,
+) -> bool:
     """A purchase at `bought_at` was charged so much. Above what is known, that is the cost from now
     on.
 

@@ -4,6 +4,7 @@ since when one is missing."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import select
@@ -33,17 +34,22 @@ class OfferLike(Protocol):
     def network(self) -> str: ...
 
 
-def store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) -> None:
+def store_offers(
+    supplier: str,
+    offers: Sequence[OfferLike],
+    *,
+    is_whole: bool,
+) -> None:
+    """Keep what the list says of each product, inside the open use case, and name the bundles of
+    which it says more. `is_whole`: what it does not name is missing."""
     session = db.session
     now = clock.now()
-    known = {
-        row.product_code: row
-        for row in session.scalars(
-            select(SupplierOffer)
-            .where(SupplierOffer.supplier == supplier)
-            .with_for_update()
-        )
-    }
+    rows = session.scalars(
+        select(SupplierOffer)
+        .where(SupplierOffer.supplier == supplier)
+        .with_for_update()
+    )
+    known = {row.product_code: row for row in rows}
     every = list(known.values())
     before = {code: (row.network, row.mb, row.validity) for code, row in known.items()}
     sold = {code: before[code] for code, row in known.items() if row.active}
@@ -64,24 +70,32 @@ def store_offers(supplier: str, offers: Sequence[OfferLike], *, is_whole: bool) 
         row.active = True
         row.seen_at = now
         row.missing_since = None
-    for row in known.values():
-        if not row.active or not is_whole:
-            continue
-        if row.missing_since is None:
-            row.missing_since = now
-        elif now - row.missing_since >= clock.delta(config.current().gone_gap_s):
-            row.active = False
+    if is_whole:
+        for row in known.values():
+            _note_missing(row, now)
     naming.follow(before, every, is_whole=is_whole)
+
+
+def _note_missing(row: SupplierOffer, now: datetime) -> None:
+    """The newest list does not name this product: from its second list without it, at least
+    `gone_gap_s` after the first, it is offered no more."""
+    if not row.active:
+        return
+    if row.missing_since is None:
+        row.missing_since = now
+    elif now - row.missing_since >= clock.delta(config.current().gone_gap_s):
+        row.active = False
 
 
 def _size(offer: OfferLike, row: SupplierOffer) -> int:
     """Its megabytes. A product that goes over from gigabytes of 1024 to such of 1000, or back, is
     the size it was."""
-    known = row.mb if row.network == offer.network else None
-    is_same = known is not None and (
-        known * 1000 == offer.mb * 1024 or known * 1024 == offer.mb * 1000
-    )
-    if known is not None and is_same:
+    if row.network != offer.network:
+        return offer.mb
+    known = row.mb
+    is_smaller_unit = known * 1000 == offer.mb * 1024
+    is_larger_unit = known * 1024 == offer.mb * 1000
+    if is_smaller_unit or is_larger_unit:
         return known
     return offer.mb
 
@@ -115,11 +129,12 @@ def _forget_what_is_over(row: SupplierOffer, offer: OfferLike, mb: int) -> None:
     """
     now = clock.now()
     said = (offer.product_name, offer.capacity, offer.network, mb, offer.cost_pesewas)
-    if said != (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas):
+    before = (row.product_name, row.capacity, row.network, row.mb, row.cost_pesewas)
+    if said != before:
         row.price_since = now
         row.charged_pesewas = None
         row.refused_at = None
-    elif row.refused_at is not None and now - row.refused_at >= clock.delta(
-        config.current().gone_gap_s
-    ):
+        return
+    gone_gap = clock.delta(config.current().gone_gap_s)
+    if row.refused_at is not None and now - row.refused_at >= gone_gap:
         row.refused_at = None

@@ -82,10 +82,12 @@ def apply_sync(
     bundles.
     """
     if not offers:
-        said = f" {left_out_sentence(left_out, len(left_out))}" if left_out else ""
-        empty = "has nothing we can sell." if left_out else "was empty."
+        found = "was empty."
+        if left_out:
+            why = left_out_sentence(left_out, len(left_out))
+            found = f"has nothing we can sell. {why}"
         return record_failed_sync(
-            f"The supplier's list {empty}{said} Nothing was changed.", left_out
+            f"The supplier's list {found} Nothing was changed.", left_out
         )
     with transaction() as session:
         session.execute(LOCK)
@@ -136,12 +138,19 @@ def left_out_sentence(left_out: Sequence[LeftOutLike], listed: int) -> str:
     why: dict[str, list[str]] = {}
     for one in left_out:
         why.setdefault(one.reason, []).append(one.product)
-    parts = [
-        f"{reason} ({', '.join(products[:NAMED])}{', …' if len(products) > NAMED else ''})"
-        for reason, products in why.items()
-    ]
-    more = f"; and {len(parts) - NAMED} more reasons" if len(parts) > NAMED else ""
-    return f"{len(left_out)} of {listed} left out: {'; '.join(parts[:NAMED])}{more}."
+    parts = [f"{reason} ({_first_of(products)})" for reason, products in why.items()]
+    told = "; ".join(parts[:NAMED])
+    if len(parts) > NAMED:
+        told += f"; and {len(parts) - NAMED} more reasons"
+    return f"{len(left_out)} of {listed} left out: {told}."
+
+
+def _first_of(products: Sequence[str]) -> str:
+    """`MTN_1GB, MTN_2GB, MTN_3GB, …`: the first `NAMED` of them."""
+    named = ", ".join(products[:NAMED])
+    if len(products) > NAMED:
+        named += ", …"
+    return named
 
 
 def _kept(left_out: Sequence[LeftOutLike]) -> list[dict[str, str]]:
@@ -172,7 +181,11 @@ def _below_floor() -> list[str]:
     ]
 
 
-def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str:
+def _sentence(
+    report: SyncReport,
+    count: int,
+    before: Mapping[int, bool],
+) -> str:
     turned = [
         is_listed
         for bundle_id, is_listed in _listed().items()
@@ -190,12 +203,10 @@ def _sentence(report: SyncReport, count: int, before: Mapping[int, bool]) -> str
         )
         if items
     ]
-    said = (
-        f"{count} products read: "
-        + (", ".join(parts) if parts else "nothing changed")
-        + "."
-    )
-    asked = len(
-        db.session.scalars(select(Bundle.id).where(Bundle.asked_at.is_not(None))).all()
-    )
-    return said + (f" {asked} put to you for approval." if asked else "")
+    changes = ", ".join(parts) or "nothing changed"
+    said = f"{count} products read: {changes}."
+    is_asked = Bundle.asked_at.is_not(None)
+    asked = db.session.scalars(select(Bundle.id).where(is_asked)).all()
+    if asked:
+        said += f" {len(asked)} put to you for approval."
+    return said

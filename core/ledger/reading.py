@@ -14,6 +14,8 @@ from core.base.db import db
 from core.base.tenancy import current_store_id
 from core.ledger.model import CREDIT_ACCOUNTS, Account, Entry, Posting
 
+WithLegs = tuple[Posting, list[tuple[str, int]]]
+"""A posting with its legs (account, signed pesewas)."""
 KIND_TEXT = {
     "fund_wallet": "Wallet funded",
     "take_back": "Taken back",
@@ -128,16 +130,11 @@ def platform_balances() -> dict[str, int]:
     }
 
 
-def postings_of(order_id: int) -> list[tuple[Posting, list[tuple[str, int]]]]:
+def postings_of(order_id: int) -> list[WithLegs]:
     """An order's postings with their legs (account, signed pesewas), oldest first; a store sees its
     own legs only."""
-    return list(
-        legs_of(
-            db.session.scalars(
-                select(Posting.id).where(Posting.order_id == order_id)
-            ).all()
-        ).values()
-    )
+    ids = db.session.scalars(select(Posting.id).where(Posting.order_id == order_id))
+    return list(legs_of(ids.all()).values())
 
 
 def in_flight_of(order_id: int) -> int:
@@ -151,23 +148,24 @@ def in_flight_of(order_id: int) -> int:
     return int(found or 0)
 
 
-def legs_of(
-    posting_ids: Collection[int],
-) -> dict[int, tuple[Posting, list[tuple[str, int]]]]:
+def legs_of(posting_ids: Collection[int]) -> dict[int, WithLegs]:
     """Postings by id, each with its legs (account, signed pesewas)."""
     postings = db.session.scalars(
         select(Posting).where(Posting.id.in_(posting_ids)).order_by(Posting.id)
     ).all()
-    legs: dict[int, list[tuple[str, int]]] = {posting.id: [] for posting in postings}
+    found: dict[int, WithLegs] = {}
+    for posting in postings:
+        found[posting.id] = (posting, [])
     rows = db.session.execute(
         select(Entry.posting_id, Account.name, Entry.amount_pesewas)
         .join(Account, Account.id == Entry.account_id)
-        .where(Entry.posting_id.in_(legs))
+        .where(Entry.posting_id.in_(found))
         .order_by(Entry.id)
     )
     for posting_id, name, amount in rows:
-        legs[posting_id].append((name, amount))
-    return {posting.id: (posting, legs[posting.id]) for posting in postings}
+        _posting, legs = found[posting_id]
+        legs.append((name, amount))
+    return found
 
 
 def books() -> Books:

@@ -139,7 +139,9 @@ def _processed(recipient_msisdn: str) -> Select[int]:
 
 
 def _newest(
-    column: InstrumentedAttribute[str | None], key: str | None, limit: int
+    column: InstrumentedAttribute[str | None],
+    key: str | None,
+    limit: int,
 ) -> Subquery:
     """The caller's newest unprocessed orders, no more than count. None for a caller that is not
     known."""

@@ -66,7 +66,9 @@ def forget_old() -> int:
 
 
 def forget_number(
-    recipient_msisdn: str, actor: Actor, store_id: int | None = None
+    recipient_msisdn: str,
+    actor: Actor,
+    store_id: int | None = None,
 ) -> Forgotten:
     """Mask a number now in all its final orders, of one store or of all. Needs `across_stores`.
 

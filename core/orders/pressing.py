@@ -35,7 +35,9 @@ def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
 
 
 def process_anew(
-    code: str, actor: Actor, access_no: int | None = None
+    code: str,
+    actor: Actor,
+    access_no: int | None = None,
 ) -> tuple[Order, bool]:
     """`process`, and whether it was this press that did it."""
     undo_s = config.current().undo_s
@@ -78,7 +80,9 @@ def undo(code: str, actor: Actor, pressed: str | None = None) -> Order:
 
 
 def undo_anew(
-    code: str, actor: Actor, pressed: str | None = None
+    code: str,
+    actor: Actor,
+    pressed: str | None = None,
 ) -> tuple[Order, bool]:
     """`undo`, and whether it was this call that did it."""
     with transaction():

@@ -75,7 +75,10 @@ def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
 
 
 def cancel_anew(
-    code: str, actor: Actor, *, only_new: bool = False
+    code: str,
+    actor: Actor,
+    *,
+    only_new: bool = False,
 ) -> tuple[Order, bool]:
     """`cancel`, and whether it was this call that did it. With `only_new`, one in line goes on."""
     with transaction():

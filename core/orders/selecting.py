@@ -52,7 +52,10 @@ class RowResult:
 
 
 def release_many(
-    codes: Sequence[str], actor: Actor, *, past_short: bool = False
+    codes: Sequence[str],
+    actor: Actor,
+    *,
+    past_short: bool = False,
 ) -> list[RowResult]:
     """Process a selection, the oldest order first. Never raises `Refused`.
 
@@ -125,13 +128,22 @@ def _one_by_one(
 def _oldest_first(codes: Sequence[str]) -> list[tuple[str, str]]:
     """Each code once, with the state its order has now; what is no order of this store comes last,
     as refused."""
-    wanted = list(dict.fromkeys(codes))[: config.current().process_many]
+    once_each = list(dict.fromkeys(codes))
+    wanted = once_each[: config.current().process_many]
     known = {order.code: (order.id, str(order.state)) for order in by_codes(wanted)}
-    line = sorted((known.get(read_code(code) or "", _UNKNOWN), code) for code in wanted)
+    line = []
+    for code in wanted:
+        id_and_state = known.get(read_code(code) or "", _UNKNOWN)
+        line.append((id_and_state, code))
+    line.sort()
     return [(code, state) for (_id, state), code in line]
 
 
-def _tried(code: str, act: Callable[[str], tuple[Order, bool]], done: str) -> RowResult:
+def _tried(
+    code: str,
+    act: Callable[[str], tuple[Order, bool]],
+    done: str,
+) -> RowResult:
     try:
         order, moved = retry_on_conflict(partial(act, code))
     except refusals.InsufficientWallet:

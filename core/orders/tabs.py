@@ -38,7 +38,11 @@ class Page:
     next_before: int | None
 
 
-def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page:
+def queue(
+    tab: str,
+    before: int | None = None,
+    limit: int | None = None,
+) -> Page:
     """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown
     tab reads as `new`."""
     query = select(Order).where(_tab(tab))
@@ -49,7 +53,11 @@ def queue(tab: str, before: int | None = None, limit: int | None = None) -> Page
     )
 
 
-def search(typed: str, before: int | None = None, limit: int | None = None) -> Page:
+def search(
+    typed: str,
+    before: int | None = None,
+    limit: int | None = None,
+) -> Page:
     """One page of what a search finds in all tabs, newest first. An empty search finds
     everything."""
     return _page(searched(select(Order), typed), before, limit)
@@ -68,15 +76,14 @@ def tab_counts() -> dict[str, int]:
     """How many orders each tab of the queue holds; `done` and `all` count today's only, since
     history only grows."""
     today = Order.created_at >= clock.accra_midnight()
+    counts = []
+    for tab in TABS:
+        is_in = _tab(tab)
+        if tab in ("done", "all"):
+            is_in = and_(is_in, today)
+        counts.append(func.count().filter(is_in).label(tab))
     row = db.session.execute(
-        select(
-            *(
-                func.count()
-                .filter(and_(_tab(tab), today) if tab in ("done", "all") else _tab(tab))
-                .label(tab)
-                for tab in TABS
-            )
-        )
+        select(*counts)
         .select_from(Order)
         .where(or_(Order.state.in_(_OPEN), awaits_giving_back(), today))
     ).one()
@@ -90,9 +97,13 @@ def _page(
     *,
     oldest_first: bool = False,
 ) -> Page:
+    if oldest_first:
+        if before is not None:
+            query = query.where(Order.id > before)
+        return _cut(query.order_by(Order.id), limit)
     if before is not None:
-        query = query.where(Order.id > before if oldest_first else Order.id < before)
-    return _cut(query.order_by(Order.id if oldest_first else Order.id.desc()), limit)
+        query = query.where(Order.id < before)
+    return _cut(query.order_by(Order.id.desc()), limit)
 
 
 def _page_by(
@@ -110,12 +121,13 @@ def _page_by(
 def _cut(query: Select[Order], limit: int | None) -> Page:
     size = limit or config.current().page_size
     rows = list(db.session.scalars(query.limit(size + 1)))
-    return Page(rows[:size], rows[size - 1].id if len(rows) > size else None)
+    if len(rows) <= size:
+        return Page(rows, None)
+    last = rows[size - 1]
+    return Page(rows[:size], last.id)
 
 
 def _tab(tab: str) -> ColumnElement[bool]:
-    now = clock.now()
-    settings = config.current()
     if tab == "all":
         return Order.id > 0
     if tab == "back":
@@ -123,14 +135,23 @@ def _tab(tab: str) -> ColumnElement[bool]:
     if tab == "done":
         return and_(Order.final_at.is_not(None), ~awaits_giving_back())
     if tab == "late":
-        return or_(
-            and_(
-                Order.state == "processing",
-                Order.processing_at < now - clock.delta(settings.late_processing_s),
-            ),
-            and_(
-                Order.state.in_(("queued", "submitting")),
-                Order.queued_at < now - clock.delta(settings.late_queued_s),
-            ),
-        )
+        return _is_late()
     return Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))
+
+
+def _is_late() -> ColumnElement[bool]:
+    """In line, or at the supplier, for longer than the settings allow."""
+    now = clock.now()
+    settings = config.current()
+    processing_limit = now - clock.delta(settings.late_processing_s)
+    queued_limit = now - clock.delta(settings.late_queued_s)
+    return or_(
+        and_(
+            Order.state == "processing",
+            Order.processing_at < processing_limit,
+        ),
+        and_(
+            Order.state.in_(("queued", "submitting")),
+            Order.queued_at < queued_limit,
+        ),
+    )

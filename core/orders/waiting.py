@@ -65,7 +65,8 @@ def due_turns() -> tuple[int, list[Turn]]:
         select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS
     ]
     many, *found = db.session.execute(select(count, *some)).one()
-    return many, [turn for turn, has_some in zip(TURNS, found, strict=True) if has_some]
+    turns = [turn for turn, has_some in zip(TURNS, found, strict=True) if has_some]
+    return many, turns
 
 
 def wait_for_turn(order_id: int) -> None:
@@ -80,11 +81,13 @@ def wait_for_turn(order_id: int) -> None:
 
 def waiting_for_float() -> FloatWait | None:
     """Who waits for float, in what this work may see; None when nobody does."""
-    many, since, least = db.session.execute(
-        select(
-            func.count(), func.min(Order.queued_at), func.min(Order.cost_pesewas)
-        ).where(Order.state == "queued", Order.wait_reason == "float")
-    ).one()
+    line = select(
+        func.count(),
+        func.min(Order.queued_at),
+        func.min(Order.cost_pesewas),
+    )
+    line = line.where(Order.state == "queued", Order.wait_reason == "float")
+    many, since, least = db.session.execute(line).one()
     if since is not None and least is not None:
         return FloatWait(many, since, least)
     return None
@@ -106,18 +109,18 @@ def wake(reason: str, pesewas: int | None = None) -> int:
     with transaction() as session:
         chosen: list[int] = []
         for row_id, cost_pesewas in session.execute(waiting).all():
-            if pesewas is not None and cost_pesewas > pesewas:
-                continue
-            pesewas = None if pesewas is None else pesewas - cost_pesewas
+            if pesewas is not None:
+                if cost_pesewas > pesewas:
+                    continue
+                pesewas -= cost_pesewas
             chosen.append(row_id)
         chosen = chosen[: config.current().relay_batch]
         free = {row.id: row for row in _lock_free(chosen)}
         for place, row_id in enumerate(chosen):
             # moments just past, apart from each other, keep the line in order
             if row_id in free:
-                outbox.make_due(
-                    free[row_id], now - timedelta(microseconds=len(chosen) - place)
-                )
+                ago = timedelta(microseconds=len(chosen) - place)
+                outbox.make_due(free[row_id], now - ago)
         return len(free)
 
 

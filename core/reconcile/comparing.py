@@ -182,7 +182,10 @@ def _book_what_is_certain(reading: _Reading, candidates: frozenset[int]) -> str:
 
 
 def _judge(
-    reading: _Reading, breaks: Sequence[Case], *, moved: bool
+    reading: _Reading,
+    breaks: Sequence[Case],
+    *,
+    moved: bool,
 ) -> tuple[str, bool]:
     """The verdict, and whether to ask the orders that could explain a difference. `moved`: our
     books did while the supplier was asked.

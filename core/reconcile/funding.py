@@ -64,7 +64,11 @@ def funding_amounts() -> list[int]:
     return [rise]
 
 
-def confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None = None) -> int:
+def confirm_funding(
+    case_id: int,
+    actor: Actor,
+    seen_pesewas: int | None = None,
+) -> int:
     """The owner says that the float was funded: book the difference of the last read. Returns
     pesewas booked.
 

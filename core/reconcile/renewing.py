@@ -55,7 +55,9 @@ def renew(
 
 
 def _short(
-    before: Mapping[str, str], free_pesewas: int, now: datetime
+    before: Mapping[str, str],
+    free_pesewas: int,
+    now: datetime,
 ) -> dict[str, str]:
     """The ids of the bundles that cost more than is free, each with since when that is so."""
     too_dear = select(Bundle.id).where(
@@ -75,12 +77,12 @@ def free_pesewas(link: SupplierState) -> int:
     cost = Order.cost_pesewas
     told = link.last_balance_pesewas
     told_at = link.last_balance_at
-    queued = func.coalesce(func.sum(cost).filter(Order.state == "queued"), 0)
-    sent = func.coalesce(func.sum(cost).filter(Order.state == "submitting"), 0)
+    is_queued = Order.state == "queued"
+    is_sent = Order.state == "submitting"
     after_word = Order.submitted_at > told_at if told_at else true()
-    sent_since = func.coalesce(
-        func.sum(cost).filter(Order.state == "submitting", after_word), 0
-    )
+    queued = func.coalesce(func.sum(cost).filter(is_queued), 0)
+    sent = func.coalesce(func.sum(cost).filter(is_sent), 0)
+    sent_since = func.coalesce(func.sum(cost).filter(is_sent, after_word), 0)
     in_line = select(queued + sent, queued + sent_since).where(
         Order.state.in_(("queued", "submitting"))
     )
@@ -136,7 +138,11 @@ def _is_silent(unheard: Unheard) -> bool:
     return is_purchase and lasted >= clock.delta(settings.silent_purchase_s)
 
 
-def _to_ask(reason: str | None, unheard: Unheard, looked_at: bool) -> str | None:
+def _to_ask(
+    reason: str | None,
+    unheard: Unheard,
+    looked_at: bool,
+) -> str | None:
     """Whom to ask: its balance while it is away, or nothing was heard for a while and customers
     look; after one call without an answer a second witness.
     """

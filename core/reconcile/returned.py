@@ -58,7 +58,9 @@ def book(
 
 
 def told_apart(
-    rise_pesewas: int, doubt: Doubts, slack_pesewas: int | None = None
+    rise_pesewas: int,
+    doubt: Doubts,
+    slack_pesewas: int | None = None,
 ) -> list[int]:
     """The orders whose charges make up the rise, when there is one way only to explain it; else
     none.
@@ -122,7 +124,10 @@ there too, or ways with amounts that cannot be booked."""
 
 
 def _parts(
-    amounts: Iterable[int], *, sign: int = 1, is_bookable: bool = False
+    amounts: Iterable[int],
+    *,
+    sign: int = 1,
+    is_bookable: bool = False,
 ) -> list[_Part]:
     return [
         _Part(sign * amount, count, is_bookable)

@@ -99,16 +99,18 @@ def today_pesewas(link: SupplierState) -> int:
 def _otherwise(residue: int, doubt: Doubts, most: int) -> bool:
     """Whether charges and refunds in doubt may add up to about as little: then nobody can tell, and
     nothing is booked."""
-    amounts = [-cost for cost in (*doubt.unresolved, *doubt.charged_again)]
-    amounts += [charge for _, charge in doubt.returnable] + list(doubt.back_otherwise)
+    amounts = [-cost for cost in doubt.unresolved]
+    amounts += [-charge for charge in doubt.charged_again]
+    amounts += [charge for _, charge in doubt.returnable]
+    amounts += doubt.back_otherwise
     sums = {0}
     for amount, count in Counter(amounts).items():
         if len(sums) * count > _MOST_SUMS:
             return True
-        sums |= {
-            total + times * amount for total in sums for times in range(1, count + 1)
-        }
-    return any(total and abs(total - residue) <= most for total in sums)
+        for total in tuple(sums):
+            sums |= {total + times * amount for times in range(1, count + 1)}
+    sums.discard(0)
+    return any(abs(total - residue) <= most for total in sums)
 
 
 def _add_up(link: SupplierState, pesewas: int) -> None:
@@ -116,11 +118,12 @@ def _add_up(link: SupplierState, pesewas: int) -> None:
     link.rounding_pesewas = today_pesewas(link) + pesewas
     link.rounding_day = clock.accra_midnight().date()
     now = abs(link.rounding_pesewas)
-    if now > A_DAY_PESEWAS and (
-        before <= A_DAY_PESEWAS or now // A_DAY_PESEWAS > before // A_DAY_PESEWAS
-    ):
-        cases.open_case(
-            CASE,
-            SUBJECT,
-            {"rounded_pesewas": link.rounding_pesewas, "day": f"{link.rounding_day}"},
-        )
+    if now <= A_DAY_PESEWAS:
+        return
+    is_first = before <= A_DAY_PESEWAS
+    if is_first or now // A_DAY_PESEWAS > before // A_DAY_PESEWAS:
+        evidence = {
+            "rounded_pesewas": link.rounding_pesewas,
+            "day": f"{link.rounding_day}",
+        }
+        cases.open_case(CASE, SUBJECT, evidence)

@@ -27,7 +27,11 @@ short."""
 _ASKED = "Asked about again: the supplier's balance moved, and this order could be why."
 
 
-def ring(difference_pesewas: int, since: datetime, slack_pesewas: int = 0) -> int:
+def ring(
+    difference_pesewas: int,
+    since: datetime,
+    slack_pesewas: int = 0,
+) -> int:
     """Make up to `AT_ONCE` orders due that could explain a difference seen since then, each once.
     Needs `across_stores`.
 

@@ -56,9 +56,12 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
     settings = config.current()
     slow_s = clock.delta(settings.slow_s)
     long_over = now - clock.delta(settings.purchase_call_s)
+    slow_since = now - slow_s
     found = dict(_timed_work(now, slow_s))
+    for endpoint, at in under_way.items():
+        if at <= slow_since:
+            found[endpoint] = at
     heard_at = None
-    found |= {endpoint: at for endpoint, at in under_way.items() if at <= now - slow_s}
     calls = select(
         SupplierCall.endpoint,
         SupplierCall.at,
@@ -70,9 +73,9 @@ def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
         if http_status is not None:
             heard_at = answered_at or at
             break
-        if (
-            answered_at is not None or long_over < at <= now - slow_s
-        ):  # else just made, or its worker was killed
+        # Else it was just made, or its worker was killed.
+        is_waited_for = long_over < at <= slow_since
+        if answered_at is not None or is_waited_for:
             found[endpoint] = at
     held_since = _wallet_held_since(now, slow_s)
     if held_since is not None and _OF_THE_WALLET.isdisjoint(found):
@@ -102,4 +105,6 @@ def _wallet_held_since(now: datetime, slow_s: timedelta) -> datetime | None:
     """Since when one call about the wallet is under way, when that is `slow_s` or longer."""
     held_s = db.session.scalar(_HELD_S, {"key": Lock.WALLET})
     held = timedelta(seconds=float(held_s or 0))
-    return now - held if held_s is not None and held >= slow_s else None
+    if held_s is None or held < slow_s:
+        return None
+    return now - held

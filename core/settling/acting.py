@@ -113,7 +113,11 @@ def _way(case: Case, action: str, words: str) -> table.Way:
     return way
 
 
-def _confirm_funding(case_id: int, actor: Actor, seen_pesewas: int | None) -> str:
+def _confirm_funding(
+    case_id: int,
+    actor: Actor,
+    seen_pesewas: int | None,
+) -> str:
     """The one action with a verb of its own, beside the reading of the balance it rests on."""
     try:
         booked = reconcile.confirm_funding(case_id, actor, seen_pesewas or 0)
@@ -130,8 +134,10 @@ def _locked(case_id: int) -> Facts:
     ).one_or_none()
     if found is None:
         raise NoSuchCase
-    order = orders.locked(found.order_id) if found.order_id is not None else None
-    row = outbox.of_order(order.id, lock=True) if order is not None else None
+    order, row = None, None
+    if found.order_id is not None:
+        order = orders.locked(found.order_id)
+        row = outbox.of_order(order.id, lock=True)
     link = supply.locked_state()
     case = session.scalars(
         select(Case).where(Case.id == case_id).with_for_update()
@@ -268,7 +274,9 @@ def _made_since(newest_id: int, press: Press) -> list[int]:
     """The postings of this press: of its order, whose row is locked, or the one that moved the
     float alone."""
     order = press.facts.order
-    query = select(Posting.id).where(Posting.id > newest_id).order_by(Posting.id)
+    query = select(Posting.id).where(Posting.id > newest_id)
     if order is not None:
-        return list(db.session.scalars(query.where(Posting.order_id == order.id)))
-    return list(db.session.scalars(query.where(Posting.kind == "float_difference")))
+        query = query.where(Posting.order_id == order.id)
+    else:
+        query = query.where(Posting.kind == "float_difference")
+    return list(db.session.scalars(query.order_by(Posting.id)))

@@ -40,22 +40,30 @@ def take(link: Link, share: Share, calls: int = 1) -> float:
     purchases = recent(link.purchase_calls, now, window)
     others = recent(link.other_calls, now, window)
     of_all, of_others = _most(share)
-    limits = [
-        (purchases + others, of_all),
-        *([] if share == "purchase" else [(others, of_others)]),
-    ]
-    waits = [
-        sorted(made)[too_many - 1] + window - now
-        for made, most in limits
-        if (too_many := len(made) + calls - most) > 0
-    ]
-    if waits:
-        return max(max(waits).total_seconds(), 0.01)
+    wait = _wait(purchases + others, of_all - calls, now, window)
+    if share != "purchase":
+        wait = max(wait, _wait(others, of_others - calls, now, window))
+    if wait > timedelta(0):
+        return max(wait.total_seconds(), 0.01)
     mine = purchases if share == "purchase" else others
     link.purchase_calls = purchases
     link.other_calls = others
     mine += [now] * calls
     return 0.0
+
+
+def _wait(
+    made: list[datetime],
+    most: int,
+    now: datetime,
+    window: timedelta,
+) -> timedelta:
+    """How long until at most `most` of the calls `made` are still within the window."""
+    too_many = len(made) - most
+    if too_many <= 0:
+        return timedelta(0)
+    last_to_leave = sorted(made)[too_many - 1]
+    return last_to_leave + window - now
 
 
 def room(link: Link) -> dict[Share, int]:
@@ -100,7 +108,11 @@ def take_ring(link: Link) -> bool:
     return may
 
 
-def recent(moments: list[datetime], now: datetime, window: timedelta) -> list[datetime]:
+def recent(
+    moments: list[datetime],
+    now: datetime,
+    window: timedelta,
+) -> list[datetime]:
     """The moments within the last window."""
     # A jump of the clock backwards leaves moments of the future behind: they count, but not for
     # longer than a window.
