@@ -26,7 +26,7 @@ from core.orders import WORK
 _OPEN = (*sorted(WORK), "pending")
 
 NOTED_S = 5.0
-"""Unscaled. Smaller steps are not worth a word."""
+"""Seconds, unscaled. A smaller step of the wall clock is ignored."""
 _KEY = "clock.mark."
 _LONGEST_CLOSED_S = 600
 """The longest a supplier's 429 is heeded (`fulfilment.buying.supplier_link`)."""
@@ -93,7 +93,7 @@ class ClockChange:
 
 
 class Watch:
-    """One process's eye on the two clocks."""
+    """Compares the wall clock with the steady clock, in one process, at each `look`."""
 
     def __init__(self) -> None:
         self._offset_s: float | None = None

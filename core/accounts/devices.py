@@ -131,7 +131,8 @@ def take(user_id: int, place: Place) -> Any:
 
 
 def give_back(user_id: int, place: Place, *, right: bool) -> None:
-    """The try was no wrong one, inside the open use case. With `right` the device begins anew."""
+    """Undo the count of one try of a known device, inside the open use case. With `right`, the
+    password fitted: its count goes back to 0."""
     tries = 0 if right else func.greatest(KnownDevice.tries - 1, 0)
     db.session.execute(_device(user_id, place).values(tries=tries))
 

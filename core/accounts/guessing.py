@@ -1,4 +1,4 @@
-"""How often a log-in may be tried: guessing slows the guesser and nobody else.
+"""How often a log-in may be tried, so that guessing delays the guesser and nobody else.
 
 Decides whether one more password may be looked at, before it is hashed, and at each door apart.
 Counted in PostgreSQL, so that the limits hold when Valkey is down. E-mails and addresses are kept
@@ -35,7 +35,7 @@ SLOW_FROM = 5
 LONGEST_WAIT_S = 10
 """The wait is one second, then two, four, eight, and never more than this."""
 MOST_COUNTS = 50_000
-"""Rows of counts kept at all. A flood of invented e-mails fills no disk."""
+"""Most rows of counts that are kept, so that invented e-mails cannot fill the disk."""
 PRUNE_EVERY = 200
 """Tries of this process between two clearings of what is over."""
 
@@ -165,10 +165,10 @@ def take(email: str, user_id: int | None, place: Place) -> Slot:
 
 
 def give_back(slot: Slot, *, right: bool) -> None:
-    """The try was no wrong one: inside the open use case. With `right`, whoever made it begins
-    anew.
+    """Undo the count of one try that was not wrong, inside the open use case.
 
-    What others did for the same account or from the same address stays.
+    With `right`, the password fitted: the tries of this address at this account go back to 0. What
+    others did for the same account or from the same address stays.
     """
     if slot.by_known_device:
         devices.give_back(slot.user_id or 0, slot.place, right=right)

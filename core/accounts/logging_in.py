@@ -1,7 +1,7 @@
 """Log-ins: whether an e-mail and a password open a door.
 
 Decides only that. How often they may be tried is decided in `guessing`, how long the session lasts
-in `users`.
+in `logins`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def _let_in(
     password: str,
     slot: Slot,
 ) -> User | None:
-    """None when the password was changed while it was looked at."""
+    """Count the try as right and keep the renewed hash. None when the password was changed while
+    this one was compared."""
     renewed = _renewed(kept, password)
     with transaction() as session:
         fresh = session.scalars(

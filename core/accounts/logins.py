@@ -21,8 +21,8 @@ _SEEN_EVERY_S = 60
 
 
 class LoginSession(Model):
-    """One log-in on one device. Only a hash of its token is kept, so a copy of the table opens
-    nothing."""
+    """One log-in on one device. Only a hash of its token is kept, so that nobody can log in with a
+    copy of the table."""
 
     __tablename__ = "sessions"
 
@@ -188,8 +188,8 @@ def logins_of(user_id: int) -> list[LoginSession]:
 
 
 def end_logins_of(user: User, keep: str | None = None) -> str | None:
-    """Inside the open use case: what the person was given before (sessions, devices, reset links)
-    opens nothing.
+    """End what the person was given before (sessions, devices, reset links), inside the open use
+    case.
 
     By number and not only by deleting, because a log-in under way may write its session after this.
     `keep` is the token of a session that goes on: it continues, no longer than before, under the

@@ -31,8 +31,8 @@ from core.stores import Store
 
 
 class User(Model):
-    """A person. Who was removed keeps the row, because audit lines and timelines name it, and opens
-    nothing."""
+    """A person. The row of a removed person stays, because audit lines and timelines name it; they
+    cannot log in."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -47,12 +47,13 @@ class User(Model):
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     password_hash: Mapped[str] = mapped_column(deferred=True, deferred_raiseload=True)
-    """Written by us and read by nobody: see `password_of`."""
+    """Argon2id. The application writes it and may not read it: see `password_of`."""
     platform_role: Mapped[str] = mapped_column(default="none")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     removed_at: Mapped[datetime | None]
     access_no: Mapped[int] = mapped_column(default=0)
-    """What was given out under an earlier number opens nothing: see `logins.end_logins_of`."""
+    """Sessions, known devices and reset links made under an earlier number are not valid any more:
+    see `logins.end_logins_of`."""
     password_long: Mapped[bool] = mapped_column(default=False)
     """Whether the password kept to the rule of the owner's people when it was set."""
 
@@ -118,8 +119,8 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
 
 
 def void_password(user: User) -> None:
-    """Leave the person without a password inside the open use case. A guess at it costs the usual
-    work."""
+    """Replace the password by one that nobody knows, inside the open use case. Comparing a guess
+    with it takes as long as with any other."""
     user.password_hash = hashing.make(secrets.token_urlsafe(32))
     user.password_long = False
 
@@ -136,10 +137,10 @@ def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
 
 
 def password_of(user: User | None) -> str:
-    """The kept hash, by a function that hears this program alone: no role of ours may read the
-    column.
+    """The kept hash, read by a function of the database that answers signed calls only: no role of
+    the application may read the column.
 
-    Asked about nobody it does the same work and gives a hash that no password fits.
+    For None the same work is done, and the result is a hash that no password fits.
     """
     said = signed.say("makola_password_of", user_id=user.id if user else 0)
     found: str | None = db.session.execute(

@@ -65,7 +65,7 @@ def differences(executor: Executor) -> tuple[str, ...]:
 
 
 def refuse_restored_copy(executor: Executor) -> None:
-    """Raise `UnknownDatabase` unless this is the database we wrote to last. The gate of every
+    """Raise `UnknownDatabase` unless this is the database we wrote to last. Called before every
     purchase."""
     found = differences(executor)
     if found:

@@ -26,7 +26,7 @@ WAIT_S = 2.0
 # log-in spends ours with it.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NOBODYS = _hasher.hash("nobody has this password")
-"""A hash that no password opens, made by the rule of everybody's."""
+"""A hash that no password fits, made with the same parameters as all others."""
 
 _inside = threading.BoundedSemaphore(THREADS)
 _again = threading.BoundedSemaphore(THREADS - 1)
@@ -69,7 +69,7 @@ def make(password: str) -> str:
 
 
 def fits(password_hash: str, password: str) -> bool:
-    """Whether the hash is this password's; a hash that is none fits nothing. Raises `Busy`."""
+    """Whether `password` fits the hash; a text that is no hash fits none. Raises `Busy`."""
     with _alone():
         try:
             return _hasher.verify(password_hash, password)

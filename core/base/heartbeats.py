@@ -63,7 +63,7 @@ def record(role: Role) -> None:
 
 
 def count(name: str) -> None:
-    """One more of what is called `name`."""
+    """Add one to the counter `name`, which all processes share."""
     _touch(_COUNTER, name)
 
 

@@ -175,8 +175,8 @@ def _is_common(text: str) -> bool:
 
 
 def _unlike_a_row(text: str) -> int:
-    """How many characters are left without years, the same thrice, and three or more keys in a
-    row."""
+    """How many characters are left without years, characters repeated three times or more, and
+    three or more keys in a row."""
     left = re.sub(r"(?:19|20)\d\d|(.)\1{2,}", "", text)
     for row in (*_ROWS, *(row[::-1] for row in _ROWS)):
         for length in range(len(row), 2, -1):

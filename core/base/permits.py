@@ -36,7 +36,8 @@ def permit_statement(state: ORMExecuteState) -> None:
 
 
 def _permit(session: Session) -> None:
-    """For this transaction only, like the store."""
+    """Give this connection the signed permit to write people and log-ins, until its transaction
+    ends."""
     connection = session.connection()
     pid = poolers.named_pid(connection)
     connection.execute(

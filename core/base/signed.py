@@ -26,7 +26,8 @@ and `db upgrade`."""
 
 
 def mac(words: str, secret_key: str | None = None) -> str:
-    """What proves to the database that this program says `words`: 64 hexadecimal digits."""
+    """HMAC of `words`, 64 hexadecimal digits: it proves to the database that this program says
+    them."""
     ours = config.current().secret_key
     return hmac.new(
         _key(secret_key or _agreed.get(ours, ours)), words.encode(), "sha256"

@@ -167,7 +167,7 @@ _TELL = text(
     # here, because it costs no round trip of its own
     "set_config('lock_timeout', :lock_ms, true)"
 )
-"""Made once: each transaction begins with it."""
+"""The first statement of each transaction: which store, and how long to wait for a lock."""
 
 
 @event.listens_for(Session, "after_begin")

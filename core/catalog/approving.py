@@ -127,13 +127,13 @@ def count_asked() -> int:
 
 def approve(seen: Mapping[int, str], actor: Actor) -> Answered:
     """Let agents pay by the newest cost, or take away what is gone: bundle id -> `Question.seen`.
-    Pressed twice: once."""
+    The same press a second time changes nothing."""
     return _answer(seen, actor, keep=False)
 
 
 def keep(seen: Mapping[int, str], actor: Actor) -> Answered:
-    """Leave what agents pay, or what is gone, as it is until a list says something else. The guard
-    is not touched."""
+    """Leave what agents pay, or what is gone, as it is until a list says something else. What
+    counts for selling (`Bundle.cost_pesewas`) does not change."""
     return _answer(seen, actor, keep=True)
 
 

@@ -221,7 +221,7 @@ def by_ids(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
 
 
 def cheapest_cost() -> int | None:
-    """The lowest cost of what is sold, in pesewas; of what ever was, when nothing is sold now."""
+    """The lowest cost of what is sold, in pesewas; of all bundles, when nothing is sold now."""
     least = func.coalesce(
         func.min(Bundle.cost_pesewas).filter(Bundle.active),
         func.min(Bundle.cost_pesewas),

@@ -98,8 +98,8 @@ def name(thing: SupplierOffer | Bundle) -> str:
 
 
 def pay_by(bundle: Bundle, cost_pesewas: int) -> None:
-    """From now on this is what the bundle costs, and what the agent price is made of. Nothing is
-    asked any more."""
+    """From now on this is what the bundle costs, and what the agent price is made of. An open
+    question about it is closed."""
     bundle.cost_pesewas = cost_pesewas
     bundle.agent_price_pesewas = agent_price(cost_pesewas)
     bundle.approved_cost_pesewas = bundle.newest_cost_pesewas = None

@@ -118,7 +118,7 @@ def notices() -> Notices:
 
 def keep_margins(seen: Mapping[int, int], actor: Actor) -> Kept:
     """Move the store's prices by as much as the cost moved: bundle id -> the new cost the page
-    showed. Pressed twice: once."""
+    showed. The same press a second time changes nothing."""
     return _decide(seen, actor, move=True)
 
 

@@ -1,7 +1,7 @@
-"""A bundle of which no list said how long it lasts, when one says it: the same bundle, and from now
-on it has a name.
+"""Bundles of which no list said how long they last: when one says it, the bundle takes over the
+words and stays the same row.
 
-Decides which bundle that is. It keeps its row, and so its prices, hidden flags and open orders.
+Decides which bundle that is. The row keeps its prices, hidden flags and open orders.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ def note_charge(
     charged_pesewas: int,
     bought_at: datetime,
 ) -> bool:
-    """A purchase at `bought_at` was charged so much. Above what is known, that is the cost from now
-    on.
+    """Note that a purchase at `bought_at` was charged so much. More than the known cost, it is the
+    cost from now on, unless a list said something else since.
 
-    Not when the list has said something else since.
+    Returns whether the cost rose.
     """
     with joined_transaction() as session:
         session.execute(LOCK)
@@ -101,8 +101,8 @@ def _of(wording: Wording) -> ColumnElement[bool]:
 
 
 def _choose(offers: Iterable[SupplierOffer]) -> None:
-    """Settle the bundles of these offers anew. What a report would say is said to nobody: a list
-    follows soon."""
+    """Settle the bundles of these offers anew. The report of it is thrown away: the next list makes
+    one."""
     untold = SyncReport(
         ok=True,
         sentence="",

@@ -36,7 +36,7 @@ CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
 
 
 MOST_ROUNDING_PESEWAS = 50
-"""However many purchases it is for."""
+"""The most one posting of kind `rounding` may move, however many purchases it is for."""
 
 
 class OrderLike(Protocol):

@@ -229,8 +229,8 @@ def post(
 
 
 def _book(said: dict[str, str]) -> Row[Any]:
-    """Have the database write a posting: no role of ours may write the books itself. A store's role
-    moves its own money only; which function that is, is all that differs."""
+    """Have the database write a posting: no role of the application may write the books itself. The
+    store's role calls a function that moves money of its own store only."""
     function = "makola_post" if tenancy.is_platform() else "makola_post_own"
     # it needs nothing of what is still to be written here
     with db.session.no_autoflush:

@@ -111,8 +111,8 @@ def undo_anew(
 
 
 def _confirmed_by_this_press(order: Order) -> bool:
-    """Not by an earlier one that was refused: then somebody has seen the payment, whatever was a
-    mistake since."""
+    """Whether the payment was confirmed by the press that waits now. If an earlier press confirmed
+    it and was refused, undoing this one leaves it confirmed."""
     assert order.release_at is not None and order.confirmed_at is not None
     return order.release_at - order.confirmed_at <= timedelta(
         seconds=config.current().undo_s
@@ -125,8 +125,7 @@ def press_mark(order: Order) -> str:
 
 
 def goes_in_s(order: Order) -> int:
-    """Whole seconds until a pressed order goes, 0 when it goes now. Never more than a press gives
-    it."""
+    """Whole seconds until a pressed order goes, 0 when it goes now; at most `undo_s`."""
     if order.release_at is None:
         return 0
     left_s = (order.release_at - clock.now()).total_seconds()

@@ -83,8 +83,8 @@ def ask_first(order_id: int) -> datetime:
 
 
 def _doubt(order: Order) -> None:
-    """From this moment counts when absence is proven: whoever claimed it in the time we forgot did
-    so before."""
+    """Treat the order as claimed now, so that the proof of absence counts from here: a claim that
+    the backup does not know of was made earlier."""
     now = clock.now()
     order.ever_unknown = True
     order.claimed_at = now

@@ -24,8 +24,8 @@ from core.orders.searching import by_codes
 from core.orders.states import AGENT_LABELS, FINAL
 
 Became = Literal["moved", "before", "over", "short", "refused", "busy"]
-"""By this very press; done before; at its end before; the wallet does not reach; refused; somebody
-else is at it."""
+"""In this order: done by this press; done before; over before; the wallet does not reach; refused;
+somebody else works on it."""
 
 IN_THE_WAY = (
     "Somebody else is at this order just now, so nothing was changed. Press again in a"

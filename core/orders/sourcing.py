@@ -80,7 +80,7 @@ def settle(order: Order, bundle: Bundle) -> bool:
 
 
 def wording(order: Order) -> Wording:
-    """How the supplier was asked for it."""
+    """By which product, size and network the order was asked for at the supplier."""
     return Wording(order.network, order.mb, order.product_name, order.capacity)
 
 

@@ -179,7 +179,8 @@ AGENT_LABELS: dict[State, str] = {
 AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {
     "failed": "stopped"
 }
-"""To a customer a failed order is still being looked after; its agent sees that it has failed."""
+"""For agents, who see that an order has failed; its customer reads that it is being looked
+after."""
 
 if __name__ == "__main__":
     for move in TRANSITIONS:

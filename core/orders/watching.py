@@ -22,11 +22,12 @@ _said: dict[int, float] = {}
 
 
 def _nobody(_order_id: int) -> None:
-    """Keeps nothing: look-ups go as they fall due."""
+    """Default of `keep`: open pages are not remembered, and look-ups go in the order they fall
+    due."""
 
 
 def _nothing() -> None:
-    """Keeps nothing: the supplier is asked when its time has come."""
+    """Default of `keep_look`: the supplier is not asked sooner because somebody looks at a shop."""
 
 
 keep: Callable[[int], None] = _nobody

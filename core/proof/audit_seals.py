@@ -98,7 +98,7 @@ def seal() -> int:
 
 
 def newest() -> AuditSeal | None:
-    """The end of the chain."""
+    """The newest seal of the audit; None before the first."""
     return db.session.scalar(select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1))
 
 

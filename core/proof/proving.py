@@ -34,8 +34,8 @@ class UnderWay(Exception):
 
 
 class NotEverything(RuntimeError):
-    """The proof was asked for by work that may not see every store: it would hold by seeing
-    nothing."""
+    """The proof was asked for by work that does not see every store; it would find no fault in rows
+    it cannot see."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from core.base.db import Model, db
 from core.proof.rules import NAMED, Finding, finding
 
 FIRST = "0" * 64
-"""What the first seal follows."""
+"""`previous` of the first seal."""
 _MARK = 4
 """Bytes kept of each posting's digest: too few to prove anything, enough to name the posting that
 was changed."""
@@ -193,7 +193,7 @@ _BEHIND = behind_of("proofs", "postings")
 
 
 def newest_proof() -> Proof | None:
-    """The end of the chain."""
+    """The newest proof; None before the first."""
     return db.session.scalar(select(Proof).order_by(Proof.id.desc()).limit(1))
 
 
@@ -294,7 +294,7 @@ def turn_of(heads: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def batches(heads: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
-    """The same in pieces that one statement verifies."""
+    """The same seals in pieces, each of which one statement verifies."""
     batch: list[Row[Any]] = []
     size = 0
     for head in heads:

@@ -258,7 +258,8 @@ def _evidence(reading: _Reading, difference: int) -> dict[str, Any]:
 
 
 def _keep(reading: _Reading, verdict: str) -> None:
-    """The balance is the supplier's last word from now on, and a row of the reads."""
+    """Store the balance as the supplier's newest, end the stops that an answer disproves, and add a
+    row to the reads."""
     link = reading.link
     doubt = reading.doubt
     now = clock.now()

@@ -20,8 +20,8 @@ from core.supplier.supply import SupplierState
 
 MOST_ORDERS = 200
 _MOST_SUMS = 100_000
-"""The search gives up here, some tenths of a second in: the locks of a balance read are held
-meanwhile."""
+"""Sums that are tried before the search gives up, after some tenths of a second: it holds the locks
+of a balance read."""
 _GAVE_BACK = "The supplier's balance rose by what this order cost: the money is back in the float."
 
 

@@ -75,8 +75,9 @@ def _is_off(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
 
 
 def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement[bool]:
-    """More: given back for an order we think is paid. Less: an answer still out, or a failed order
-    bought after all."""
+    """The condition for orders that could explain a difference. A positive one: paid orders whose
+    charge may have been given back. A negative one: orders without an answer, or ended unpaid, that
+    may have been charged."""
     recent = and_(
         Order.final_at > clock.now() - timedelta(days=_DAYS),
         Order.created_at > clock.now() - timedelta(days=_OPEN_DAYS),

@@ -22,7 +22,7 @@ from core.outbox import OutboxRow
 from core.supplier.supply import SupplierCall
 
 _CALLS = 20
-"""So many newest calls are looked through for an answer."""
+"""How many of the newest calls are looked through for an answer."""
 _TIMED = {"refresh_balance": "balance", "sync_catalogue": "products"}
 """Timed work that makes one call, and the call's name in the log."""
 PURCHASES = frozenset({"purchase", "bulk"})

@@ -118,7 +118,8 @@ def _confirm_funding(
     actor: Actor,
     seen_pesewas: int | None,
 ) -> str:
-    """The one action with a verb of its own, beside the reading of the balance it rests on."""
+    """Book the funding of the float by `reconcile.confirm_funding`. Raises `Refused` where that
+    raises `NotConfirmable`."""
     try:
         booked = reconcile.confirm_funding(case_id, actor, seen_pesewas or 0)
     except reconcile.NotConfirmable as refusal:

@@ -35,10 +35,10 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "confirm_funding",
     }
 )
-"""What may lose us money for good is read back before it is done, and what says where money came
-from."""
+"""Actions that a person must confirm: what may lose us money for good, and what says where money
+came from."""
 NEEDS_WORDS: frozenset[Action] = frozenset(ACTIONS) - {"look_again", "confirm_funding"}
-"""Why, in the person's own words; the agent of the order reads them."""
+"""Actions for which the person must say why; the agent of the order reads it."""
 
 
 @dataclass(frozen=True)

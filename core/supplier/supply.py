@@ -242,9 +242,12 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
 
 
 def _let_in(since: datetime) -> bool:
-    """End a stop that this call disproves. Not when the last two purchases were both refused within
-    one wait all the same: then reads vouch for reads alone, and each would only send one more
-    purchase to be refused.
+    """End a stop that a call begun at `since` disproves, since it was answered well. Returns
+    whether one ended.
+
+    Not when the last two purchases were both refused within `credentials_wait_s`: then the supplier
+    lets reads in and no purchases, and ending the stop would only send the next purchase to be
+    refused.
     """
     last = (
         select(SupplierCall.http_status, SupplierCall.at)

@@ -108,8 +108,8 @@ def of_order(order_ref: str) -> list[WebhookEvent]:
 
 @as_platform
 def verified_completion(order_ref: str) -> WebhookEvent | None:
-    """A webhook signed over its own words that says this order was completed; a shared token proves
-    no words."""
+    """A webhook that says this order was completed and whose signature covers its words; one that
+    came with the shared token alone does not count."""
     return db.session.scalar(
         select(WebhookEvent).where(
             WebhookEvent.order_ref == order_ref,
