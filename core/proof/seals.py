@@ -209,10 +209,7 @@ def cut() -> Cut:
 
 
 def seal(
-    found: Cut,
-    ok: bool,
-    findings: Sequence[Finding],
-    counts: dict[str, int],
+    found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, int]
 ) -> Proof:
     """Write the proof with its seal, inside the open use case."""
     values = {

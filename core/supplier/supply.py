@@ -246,8 +246,7 @@ def _let_in(since: datetime) -> bool:
     whether one ended.
 
     Not when the last two purchases were both refused within `credentials_wait_s`: then the supplier
-    lets reads in and no purchases, and ending the stop would only send the next purchase to be
-    refused.
+    lets reads in and no purchases, and would refuse the next one too.
     """
     last = (
         select(SupplierCall.http_status, SupplierCall.at)
