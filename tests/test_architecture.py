@@ -63,6 +63,17 @@ LONGER = {
     "integrations/sandbox/store.py": 360,  # the sandbox's tables
     "integrations/sandbox/faults.py": 340,  # every fault of its plan
 }
+FEW_BRANCHES = ("core",)
+BRANCHES = (
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.While,
+    ast.ExceptHandler,
+    ast.Assert,
+    ast.comprehension,
+    ast.match_case,
+)
 ACROSS_ROOMS = ("fulfilment/", "operations/", "admin_console/")
 ACROSS_FUNCTIONS = {"core/orders": {"ring"}}
 
@@ -302,6 +313,35 @@ def test_files_stay_short_and_open_with_what_they_decide(folder: str) -> None:
             assert ast.get_docstring(ast.parse(text)), (
                 f"{name_of(path)} does not say what it decides"
             )
+
+
+@pytest.mark.parametrize("folder", FEW_BRANCHES)
+def test_functions_decide_little(folder: str) -> None:
+    """Stricter than C901: conditional expressions, comprehensions and each `and` and `or` count."""
+    found = {
+        f"{name_of(path)}:{node.lineno} {node.name}": branches(node)
+        for path in sources(folder)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert found and {name: many for name, many in found.items() if many > 12} == {}
+
+
+def branches(function: ast.FunctionDef) -> int:
+    """One, and one more for each place where it may go on in two ways; functions within it count by
+    themselves."""
+    many = 1
+    todo = list(ast.iter_child_nodes(function))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, BRANCHES):
+            many += 1
+        if isinstance(node, ast.BoolOp):
+            many += len(node.values) - 1
+        todo += ast.iter_child_nodes(node)
+    return many
 
 
 def test_every_kind_of_outbox_row_has_a_handler() -> None:
