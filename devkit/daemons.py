@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypedDict
 
-from devkit import process_tree
+import supervision
 
 START_WAIT_S = 60  # a recovery after a hard stop included
 STOP_WAIT_S = 8
@@ -84,7 +84,7 @@ def launch(
             stdout=output if opened is None else opened,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=process_tree.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
+            preexec_fn=supervision.die_with_parent(signum),  # noqa: PLW1509 it makes two system calls and nothing else
             **place,
         )
     finally:

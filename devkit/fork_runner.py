@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+import supervision
 from devkit import process_tree
 
 ORPHANS_WAIT_S = 5
@@ -77,7 +78,7 @@ def _wait_for(runner: int, asked_at: list[float]) -> int:
         if pid:
             return os.waitstatus_to_exitcode(status)
         if asked_at and time.monotonic() - asked_at[0] > RUNNER_WAIT_S:
-            process_tree.send(runner, signal.SIGKILL)
+            supervision.send(runner, signal.SIGKILL)
         time.sleep(0.05)
 
 
@@ -90,10 +91,10 @@ def _end_orphans() -> None:
             return
         for pid in left:
             if time.monotonic() > deadline:
-                process_tree.send(pid, signal.SIGKILL)
+                supervision.send(pid, signal.SIGKILL)
             # once: a second INT makes some servers skip their orderly end
             elif pid not in told:
-                process_tree.send(pid, signal.SIGINT)
+                supervision.send(pid, signal.SIGINT)
                 told.add(pid)
         _collect()
         time.sleep(0.1)

@@ -1,54 +1,26 @@
-"""How a process is tied to the one that started it, so that nothing outlives `dev.py`.
+"""Who is whose child, so that nothing outlives `dev.py`.
 
-Decides what the kernel is asked for (a signal when the parent dies, adoption of orphans) and who is
-whose child. Leaves to `processes` what to do with the children found.
+Decides where orphans go and how descendants are found. Leaves to `processes` what to do with them,
+and to `supervision` the tie of a child to its parent.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
-_PR_SET_PDEATHSIG = 1
+from supervision import prctl
+
 _PR_SET_CHILD_SUBREAPER = 36
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
-
-
-def die_with_parent(signum: int) -> Callable[[], None]:
-    """A `preexec_fn`: the kernel sends `signum` to the new process when the thread that started it
-    ends.
-
-    subprocess changes the user before it calls this, and only a later change of user would clear
-    the request. Start such a process from a thread that lives as long as the process should: the
-    main one.
-    """
-    parent = os.getpid()
-
-    def ask_kernel() -> None:
-        if _prctl is not None:
-            _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-            # the parent was gone before the request: nobody would send the signal
-            if os.getppid() != parent:
-                os._exit(1)
-
-    return ask_kernel
-
-
-def end_with_parent(signum: int) -> None:
-    """Have the kernel send `signum` to this process when the thread that started it ends."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
 
 
 def adopt_orphans() -> None:
     """Make this process the new parent of grandchildren whose own parent dies, so that it can end
     them."""
-    if _prctl is not None:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if prctl is not None:
+        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def is_alive(pid: int) -> bool:
@@ -131,14 +103,6 @@ def descendants(pid: int, tree: dict[int, list[int]] | None = None) -> list[int]
         found.append(child)
         waiting += tree.get(child, ())
     return found
-
-
-def send(pid: int, signum: int) -> None:
-    """Send a signal; a process that is gone already is fine."""
-    try:
-        os.kill(pid, signum)
-    except ProcessLookupError:
-        pass
 
 
 def send_group(pgid: int, signum: int = signal.SIGKILL) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import supervision
 from devkit import process_tree
 from devkit.console import Console
 from devkit.daemons import ServerError
@@ -28,7 +29,7 @@ STOP_APPS_S = 4.0
 STOP_SERVERS_S = 3.5
 _TICK_S = 0.2
 _STRAYS_S = 1.0
-_RESTART_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+_RESTART_S = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 SILENT_S = 10.0
 """A child that tells that it lives, and then does not for so long, is killed and started again."""
 _STEADY_S = 30.0  # a child that lived this long has no history of deaths
@@ -49,9 +50,9 @@ class Child:
     launch: Launch
     stop_signal: int
     is_server: bool
+    backoff: supervision.Backoff
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    deaths: int = 0
     start_at: float | None = None
     beats: Beats | None = None  # it tells that it lives; when it is silent it is killed
     held: bool = False  # kept down on purpose, until somebody lets it start again
@@ -94,7 +95,8 @@ class Family:
         beats: Beats | None = None,
     ) -> Child:
         """Start a child and keep it running. Raises what `launch` raises."""
-        child = Child(name, launch, stop_signal, is_server, beats=beats)
+        backoff = supervision.Backoff(self._restart_s, _STEADY_S)
+        child = Child(name, launch, stop_signal, is_server, backoff, beats=beats)
         self._children.append(child)
         self._launch(child)
         return child
@@ -147,7 +149,7 @@ class Family:
             ]
             for child in group:
                 if child.process in running:
-                    process_tree.send(child.process.pid, child.stop_signal)
+                    supervision.send(child.process.pid, child.stop_signal)
             self._hear_until(partial(_have_ended, running), wait_s)
             for child in group:
                 # its group too: workers that did not follow their parent
@@ -158,7 +160,7 @@ class Family:
                     )
         self._hear_until(lambda: not process_tree.descendants(os.getpid()), 1.0)
         for pid in process_tree.descendants(os.getpid()):
-            process_tree.send(pid, signal.SIGKILL)
+            supervision.send(pid, signal.SIGKILL)
         self._hear_until(self._all_collected, 1.0)
 
     def _launch(self, child: Child) -> None:
@@ -232,9 +234,7 @@ class Family:
             if process is None:
                 continue
             if child.start_at is None and process.poll() is not None:
-                child.deaths = 0 if now - child.started_at > _STEADY_S else child.deaths
-                wait_s = self._restart_s[min(child.deaths, len(self._restart_s) - 1)]
-                child.deaths += 1
+                wait_s = child.backoff.after(now - child.started_at)
                 child.start_at = now + wait_s
                 # workers that lost their parent hold its port
                 process_tree.send_group(process.pid, signal.SIGKILL)
@@ -267,7 +267,7 @@ class Family:
             if pid in known:
                 continue
             first_seen = self._strays.setdefault(pid, now)
-            process_tree.send(
+            supervision.send(
                 pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM
             )
         self._all_collected()
@@ -296,7 +296,7 @@ def spawn(
         env=dict(env),
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+        preexec_fn=supervision.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
     )
 
 

@@ -24,6 +24,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+import supervision
 from core.base.rights import DEFINER_ROLE
 from devkit import daemons, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
@@ -400,7 +401,7 @@ def _clear_stale_lock(lock: Path) -> None:
     told = process_tree.command_line(old)
     if "postgres" in told and str(lock.parent) in told:
         for signum in (signal.SIGINT, signal.SIGQUIT):
-            process_tree.send(old, signum)
+            supervision.send(old, signum)
             daemons.until(lambda: not process_tree.is_alive(old), daemons.STOP_WAIT_S)
     else:
         # PostgreSQL ignores its parent's number in this file, and still checks the shared memory

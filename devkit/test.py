@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from devkit import process_tree
+import supervision
 
 # A database for the tests comes as four addresses of it: the application's two roles, the owner, a
 # superuser.
@@ -200,11 +200,11 @@ def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *_shares(parts), *words],
         env=dict(env),
-        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+        preexec_fn=supervision.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
     )
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(
-        signal.SIGTERM, lambda *_: process_tree.send(process.pid, signal.SIGTERM)
+        signal.SIGTERM, lambda *_: supervision.send(process.pid, signal.SIGTERM)
     )
     return abs(process.wait())
 

@@ -316,8 +316,10 @@ class Up:
 
     def _await(self, name: str, condition: Callable[[], bool]) -> None:
         child = self.children[name]
-        self.family.wait_for(lambda: child.deaths > 2 or condition(), HEALTH_WAIT_S)
-        if child.deaths > 2 or not condition():
+        self.family.wait_for(
+            lambda: child.backoff.failures > 2 or condition(), HEALTH_WAIT_S
+        )
+        if child.backoff.failures > 2 or not condition():
             raise Refusal(
                 f"{name} does not get ready: the reason is in its lines above."
             )

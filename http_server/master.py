@@ -8,7 +8,6 @@ be asked by name.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import selectors
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 import structlog
 
 import http_server
+import supervision
 from http_server import Rules, WsgiApp, worker
 
 log = structlog.get_logger("http_server")
@@ -30,7 +30,6 @@ RESTART_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 TELL_S = 1.0
 STEADY_S = 10
 """A process that lived so long is not in a crash loop: its next restart is immediate."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Master:
         self._spooled = max(1, rules.spooled_at_once // workers)
         self._processes: list[Process] = []
         self._selector = selectors.DefaultSelector()
-        self._failures = 0
+        self._backoff = supervision.Backoff(RESTART_S, STEADY_S)
         self._not_before = 0.0
         self._is_stopping = False
         self._watched = Watched()
@@ -89,7 +88,7 @@ class Master:
         self._is_stopping = True
 
     def _fork(self) -> None:
-        main = os.getpid()
+        tie = supervision.die_with_parent()
         reading, writing = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -97,7 +96,7 @@ class Master:
         if pid == 0:
             status = 1
             try:
-                _die_with(main)
+                tie()
                 self._become_worker(reading)
                 worker.run(
                     self._app,
@@ -155,7 +154,7 @@ class Master:
                 pid=one.pid,
                 why=why,
             )
-            _send(one.pid, signal.SIGKILL)
+            supervision.send(one.pid, signal.SIGKILL)
             one.silent_s, one.is_stuck = 0.0, False  # it is collected in a moment
 
     def _collect(self) -> None:
@@ -170,9 +169,7 @@ class Master:
             if self._is_stopping:
                 continue
             now = time.monotonic()
-            self._failures = 0 if now - one.started > STEADY_S else self._failures + 1
-            step = min(self._failures, len(RESTART_S) - 1)
-            self._not_before = now + RESTART_S[step]
+            self._not_before = now + self._backoff.after(now - one.started)
             log.warning(
                 "web process ended",
                 pid=one.pid,
@@ -184,11 +181,11 @@ class Master:
         while self._processes and time.monotonic() < deadline:
             for one in self._processes:
                 # again and again: one that was just forked may not hear the first
-                _send(one.pid, signal.SIGTERM)
+                supervision.send(one.pid, signal.SIGTERM)
             self._collect()
             self._hear(0.05)
         for one in self._processes:
-            _send(one.pid, signal.SIGKILL)
+            supervision.send(one.pid, signal.SIGKILL)
             os.waitpid(one.pid, 0)
 
 
@@ -253,19 +250,3 @@ def _raise_file_limit() -> None:
         log.warning(
             "few open files are allowed here", connections=http_server.CONNECTIONS
         )
-
-
-def _die_with(main: int) -> None:
-    """Linux sends this process SIGKILL when the main one is gone: nobody would watch it any
-    more."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != main:
-            os._exit(1)
-
-
-def _send(pid: int, signum: int) -> None:
-    try:
-        os.kill(pid, signum)
-    except ProcessLookupError:
-        pass

@@ -7,10 +7,8 @@ killed.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,16 +19,17 @@ from pathlib import Path
 
 import structlog
 
+import supervision
 from core.base import clock, config
 from operations.worker import BUSY_VARIABLE
+from supervision import Backoff
 
 log = structlog.get_logger("supervise")
 
 _ROUND_S = 0.25
-_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_RESTART_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 10.0
 """A child that lived this long is not in a crash loop: its next restart is immediate again."""
-_PR_SET_PDEATHSIG = 1
 _STOP_EXTRA_S = 15
 
 
@@ -43,7 +42,7 @@ class Child:
     busy_file: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    failures: int = 0
+    backoff: Backoff = field(default_factory=lambda: Backoff(_RESTART_S, _STEADY_S))
     not_before: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -86,11 +85,7 @@ def _keep(child: Child) -> bool:
         _kill_if_hung(child)
         if child.process.poll() is None:
             return False
-        steady = now - child.started > _STEADY_S
-        child.failures = 0 if steady else child.failures + 1
-        child.not_before = now + (
-            0.0 if steady else _BACKOFF_S[min(child.failures, len(_BACKOFF_S)) - 1]
-        )
+        child.not_before = now + child.backoff.after(now - child.started)
         log.warning(
             "ended",
             role=child.role,
@@ -105,7 +100,7 @@ def _keep(child: Child) -> bool:
     child.process = subprocess.Popen(
         child.command,
         env={**os.environ, **child.environment},
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - the child makes one system call before it becomes the program
+        preexec_fn=supervision.die_with_parent(),  # noqa: PLW1509 - two system calls before it becomes the program
         stdin=subprocess.DEVNULL,
     )
     child.started = now
@@ -171,10 +166,3 @@ def _write_pids(path: Path, children: list[Child]) -> None:
 
 def _flask(command: str) -> list[str]:
     return [sys.executable, "-m", "flask", "--app", "wsgi", command]
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the program: Linux sends it SIGKILL when the supervisor
-    dies."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

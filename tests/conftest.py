@@ -25,19 +25,20 @@ from flask import Flask
 from seed import WEBHOOK_TOKEN, seed_base
 from visitors import Visitor
 
+import supervision
 from core import ledger, outbox
 from core.accounts import logins, security_events, users
 from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
-from devkit import process_tree, servers
+from devkit import servers
 from tests.support import longest_first, settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One of several processes ends with the one that started it, in the middle of a test too."""
     if hasattr(config, "workerinput"):
-        process_tree.end_with_parent(signal.SIGTERM)
+        supervision.end_with_parent(signal.SIGTERM)
 
 
 @pytest.hookimpl(trylast=True)

@@ -28,6 +28,7 @@ ROOMS = (
     "core",
     "integrations",
     "devkit",
+    "supervision",
 )
 
 PUBLIC = {

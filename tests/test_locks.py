@@ -17,7 +17,7 @@ LOCKS = ROOT / "requirements"
 SANDBOX = ("integrations/sandbox", "devkit")
 SHIPPED = (
     "core", "edge", "http_server", "storefront", "agent_portal", "admin_console", "fulfilment",
-    "operations", "integrations", "migrations", "wsgi.py",
+    "operations", "integrations", "migrations", "supervision", "wsgi.py",
 )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def imported(*places: str, but: tuple[str, ...] = ()) -> dict[str, str]:
         (
             "sandbox.lock",
             SANDBOX,
-            ("devkit/audit.py", "devkit/split_tests.py"),
+            ("devkit/audit.py",),
             "requests",
         ),
         ("dev.lock", ("tests",), ("tests/devkit/audited",), "greenlet"),

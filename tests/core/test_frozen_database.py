@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+import supervision
 from core.base import connections
 from devkit import daemons, process_tree, servers
 
@@ -51,12 +52,12 @@ def engine(
 
 def freeze(server: servers.Postgres) -> None:
     for pid in (server.pid, *process_tree.descendants(server.pid)):
-        process_tree.send(pid, signal.SIGSTOP)  # one that just ended is no matter
+        supervision.send(pid, signal.SIGSTOP)  # one that just ended is no matter
 
 
 def thaw(server: servers.Postgres) -> None:
     for pid in (server.pid, *process_tree.descendants(server.pid)):
-        process_tree.send(pid, signal.SIGCONT)
+        supervision.send(pid, signal.SIGCONT)
 
 
 def refused_after_s(engine: Engine) -> float:

@@ -28,7 +28,7 @@ def make_project() -> Iterator[Callable[..., Project]]:
     ) -> Project:
         folder = Path(tempfile.mkdtemp(prefix="makola-devkit-"))
         folder.chmod(0o755)
-        for name in ("devkit", "http_server"):
+        for name in ("devkit", "http_server", "supervision"):
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
             )

@@ -218,7 +218,7 @@ def test_a_child_that_lived_long_is_started_again_at_once(
     children: Callable[..., Child], hands: SimpleNamespace
 ) -> None:
     child = children(SLEEPER)
-    child.failures = 3
+    child.backoff.failures = 3
     assert supervise._keep(child)
     first = pid_of(child)
     assert not supervise._keep(child)
@@ -227,7 +227,7 @@ def test_a_child_that_lived_long_is_started_again_at_once(
     assert child.process is not None
     child.process.wait()
     assert supervise._keep(child)
-    assert (pid_of(child) != first, child.failures) == (True, 0)
+    assert (pid_of(child) != first, child.backoff.failures) == (True, 0)
 
 
 def test_a_worker_busy_longer_than_any_job_is_killed_and_its_mark_removed(

@@ -15,7 +15,8 @@ from typing import Any
 from raw_wire import Served
 
 import http_server
-from devkit import daemons, process_tree
+import supervision
+from devkit import daemons
 from http_server import Allowance, Head, Ready, Refusal, Rules, master
 
 STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
@@ -82,7 +83,7 @@ def served_programs() -> Iterator[Callable[..., Served]]:
     ) -> Served:
         port = daemons.free_port()
 
-        tie = process_tree.die_with_parent(signal.SIGKILL)
+        tie = supervision.die_with_parent(signal.SIGKILL)
 
         def run() -> None:
             tie()

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+import supervision
 from core.base.config import Config
 from devkit import process_tree
 from tests.proofs import witness
@@ -104,9 +105,9 @@ def _deploy(stage: Stage, done: Deploys, stop_time_s: float) -> None:
     must(web and stage.pids("supervise"), "supervisor and web are running")
     until(lambda: _buying(stage), WAIT_S, "the supplier works on a purchase")
     began = time.monotonic()
-    process_tree.send(stage.pids("supervise")[0], signal.SIGTERM)
+    supervision.send(stage.pids("supervise")[0], signal.SIGTERM)
     done.in_flight += bool(_buying(stage))
-    process_tree.send(web[0], signal.SIGTERM)
+    supervision.send(web[0], signal.SIGTERM)
     until(
         lambda: not any(map(process_tree.is_alive, web)),
         stop_time_s,

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import redis
 
-from devkit import process_tree
+import supervision
 from tests.proofs.diary import Diary
 from tests.proofs.stage import Stage
 
@@ -127,7 +127,7 @@ class Nemesis(threading.Thread):
         if (
             found is not None
         ):  # frozen already, and no time to lose: its answer may come at any moment
-            process_tree.send(found[0], signal.SIGKILL)
+            supervision.send(found[0], signal.SIGKILL)
             kill = Kill(time.time(), kind, found[0], True, [found[1]])
         else:
             pid = self._somebody(kind)
@@ -136,12 +136,12 @@ class Nemesis(threading.Thread):
                 return
             kill = Kill(time.time(), kind, pid)
             if kind in ("worker", "supervise"):
-                process_tree.send(pid, signal.SIGSTOP)
+                supervision.send(pid, signal.SIGSTOP)
                 victims = (
                     [pid] if kind == "worker" else self._stage.pids("worker")
                 )  # they die with their supervisor
                 kill.ports = ports(victims, self._stage.running.sandbox_port)
-            process_tree.send(pid, signal.SIGKILL)
+            supervision.send(pid, signal.SIGKILL)
             kill.at = time.time()
         self.kills.append(kill)
         self._diary.note(
@@ -156,11 +156,11 @@ class Nemesis(threading.Thread):
             for port in self._buying():
                 for pid in self._stage.pids("worker"):
                     if port in ports([pid], self._stage.running.sandbox_port):
-                        process_tree.send(pid, signal.SIGSTOP)
+                        supervision.send(pid, signal.SIGSTOP)
                         if port in self._buying():
                             return pid, port
                         # its answer came meanwhile
-                        process_tree.send(pid, signal.SIGCONT)
+                        supervision.send(pid, signal.SIGCONT)
             time.sleep(_LOOK_S)
         return None
 
@@ -196,7 +196,7 @@ class Nemesis(threading.Thread):
     def end_postgres(self) -> None:
         """PostgreSQL dies as by a power cut, and recovers."""
         for pid in self._stage.pids("postgres"):
-            process_tree.send(pid, signal.SIGKILL)
+            supervision.send(pid, signal.SIGKILL)
         self._did("postgres")
 
     def freeze(self) -> None:
@@ -207,11 +207,11 @@ class Nemesis(threading.Thread):
         if pid is None:
             return
         frozen_s = SEND_LEASE_S / self._scale * 1.1
-        process_tree.send(pid, signal.SIGSTOP)
+        supervision.send(pid, signal.SIGSTOP)
         try:
             self._ending.wait(frozen_s)
         finally:
-            process_tree.send(pid, signal.SIGCONT)
+            supervision.send(pid, signal.SIGCONT)
         self._did("freeze", pid=pid, seconds=round(frozen_s, 1))
 
     def _did(self, act: str, **facts: Any) -> None:

@@ -31,6 +31,7 @@ from typing import Any, Self
 
 import psutil
 
+import supervision
 from devkit import daemons, datafolder, keys, plan, postgres_home, process_tree, servers
 from devkit.console import Console
 from devkit.heartbeat_socket import Beats
@@ -42,7 +43,7 @@ from tests.support.running import Running, must, until
 
 READY_S = 180
 STOPPED_S = 30
-RESTART_S = (0.05, 0.25, 0.5, 1.0)
+RESTART_S = (0.05, 0.05, 0.25, 0.5, 1.0)
 FOREIGN = (
     "MAKOLA_",
     "DATABASE_",
@@ -168,7 +169,7 @@ class Stage:
                 if _instance_of(pid) == str(self.instance) or str(
                     self.folder
                 ) in process_tree.command_line(pid):
-                    process_tree.send(pid, signal.SIGKILL)
+                    supervision.send(pid, signal.SIGKILL)
         throw_away(self.folder, self._keep_in)
         self._server = None
 
@@ -192,9 +193,9 @@ class Stage:
         must(kind in KINDS, f"there is no kind of process called {kind!r}")
         if kind in UNDER_SUPERVISE:
             for pid in self.pids("supervise"):  # frozen, it starts no new ones
-                process_tree.send(pid, signal.SIGSTOP)
+                supervision.send(pid, signal.SIGSTOP)
             for pid in self.pids(kind):
-                process_tree.send(pid, signum)
+                supervision.send(pid, signum)
         else:
             self._tell("down", kind, str(int(signum)))
             self._wait_told(f"down {kind}")
@@ -205,7 +206,7 @@ class Stage:
         caller's measurement."""
         if kind in UNDER_SUPERVISE:
             for pid in self.pids("supervise"):
-                process_tree.send(pid, signal.SIGCONT)
+                supervision.send(pid, signal.SIGCONT)
         else:
             self._tell("up", kind)
 
@@ -287,7 +288,11 @@ class _Family(Family):
             if word == "down":
                 self._take_down(child, int(rest[0]))
             else:
-                child.held, child.deaths, child.start_at = False, 0, time.monotonic()
+                child.held, child.backoff.failures, child.start_at = (
+                    False,
+                    0,
+                    time.monotonic(),
+                )
             keys.save(
                 self._held_file, [child.name for child in self._children if child.held]
             )
@@ -300,7 +305,7 @@ class _Family(Family):
                     child.process.pid, signum
                 )  # else its workers live on and hold its port
             else:
-                process_tree.send(child.process.pid, signum)
+                supervision.send(child.process.pid, signum)
 
 
 class _Up(Up):

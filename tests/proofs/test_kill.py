@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devkit import process_tree
+import supervision
 from tests.proofs import ROOT
 
 LONGEST_S = 2_400
@@ -69,7 +69,7 @@ def _run(words: Sequence[str]) -> int:
         [sys.executable, "-m", "tests.proofs.kill", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
-        preexec_fn=process_tree.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one system call before it becomes the program
+        preexec_fn=supervision.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one system call before it becomes the program
     )
     try:
         return process.wait()

@@ -49,6 +49,7 @@ SHIPPED = (
     "http_server",
     "operations",
     "devkit",
+    "supervision",
     "migrations",
     "wsgi.py",
     "dev.py",
