@@ -28,13 +28,14 @@ PEOPLE = (
 GUARDS = frozenset(
     {
         "entries_balanced",
+        "outbox_subject",
         *EVIDENCE,
         *PEOPLE,
         *(f"{table}_frozen" for table in APPEND_ONLY),
     }
 )
 """The triggers that refuse an unbalanced posting, a change of what is append only, and people
-written by others. A test compares."""
+written by others, and the one that names an outbox row's subject. A test compares."""
 
 
 @dataclass(frozen=True)
