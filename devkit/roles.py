@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from core.base.rights import DEFINER_ROLE
-from devkit import servers
+from devkit import databases
 from devkit.plan import Addresses, Refusal
 
 
@@ -61,11 +61,11 @@ def _make_missing(
         owner.execute(sql.SQL("GRANT {} TO {}").format(definer, me))
     if has_store:
         return
-    store = sql.Identifier(servers.STORE_ROLE)
+    store = sql.Identifier(databases.STORE_ROLE)
     # whoever is no superuser may set its password and nothing else
-    if servers.STORE_ROLE in there:
+    if databases.STORE_ROLE in there:
         verifier = owner.pgconn.encrypt_password(
-            store_password.encode(), servers.STORE_ROLE.encode(), b"scram-sha-256"
+            store_password.encode(), databases.STORE_ROLE.encode(), b"scram-sha-256"
         )
         owner.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(
@@ -73,10 +73,10 @@ def _make_missing(
             )
         )
     else:
-        servers.make_role(owner, servers.STORE_ROLE, store_password, exists=False)
+        databases.make_role(owner, databases.STORE_ROLE, store_password, exists=False)
     may = owner.execute(
         "SELECT has_database_privilege(%s, current_database(), 'CONNECT')",
-        (servers.STORE_ROLE,),
+        (databases.STORE_ROLE,),
     ).fetchone()
     if not (may and may[0]):
         owner.execute(
@@ -91,7 +91,7 @@ def _as_store(platform_url: str, password: str) -> str:
     parts = urlsplit(platform_url)
     place = parts.netloc.rpartition("@")[2]
     return parts._replace(
-        netloc=f"{servers.STORE_ROLE}:{quote(password, safe='')}@{place}"
+        netloc=f"{databases.STORE_ROLE}:{quote(password, safe='')}@{place}"
     ).geturl()
 
 
@@ -99,9 +99,9 @@ def _lines(owner: str, database: str) -> str:
     return (
         "DATABASE_STORE_URL is not set, or a role is missing, and the owner may not make roles. As"
         " a superuser run: "
-        f"CREATE ROLE {servers.STORE_ROLE} LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS; "
+        f"CREATE ROLE {databases.STORE_ROLE} LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS; "
         f'CREATE ROLE {DEFINER_ROLE} NOLOGIN; GRANT {DEFINER_ROLE} TO "{unquote(owner)}"; '
-        f'GRANT CONNECT ON DATABASE "{unquote(database)}" TO {servers.STORE_ROLE}; '
+        f'GRANT CONNECT ON DATABASE "{unquote(database)}" TO {databases.STORE_ROLE}; '
         "then set DATABASE_STORE_URL to that role's address."
     )
 

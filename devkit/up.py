@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from devkit import (
+    databases,
     datafolder,
     fork_runner,
     keys,
@@ -27,6 +28,7 @@ from devkit import (
     ready,
     roles,
     servers,
+    valkey_server,
 )
 from devkit.console import Console
 from devkit.daemons import ServerError
@@ -34,7 +36,7 @@ from devkit.heartbeat_socket import Beats
 from devkit.plan import Addresses, Plan, Refusal
 from devkit.processes import Child, Family, Stopping
 
-Server = TypeVar("Server", servers.Postgres, servers.Valkey)
+Server = TypeVar("Server", servers.Postgres, valkey_server.Valkey)
 
 COMMAND_WAIT_S = 180
 HEALTH_WAIT_S = 60
@@ -184,7 +186,7 @@ class Up:
             server = self._server("postgres", servers.start_postgres, signal.SIGINT)
             if server.home.note:
                 self.console.say(server.home.note)
-            made = servers.prepare_database(
+            made = databases.prepare_database(
                 server,
                 "makola",
                 owner_password=self.plan.keys["database_owner_password"],
@@ -199,7 +201,9 @@ class Up:
         redis_url = self.plan.environ.get("REDIS_URL", "")
         if self.plan.has_own_valkey:
             self.console.say("starting Valkey")
-            redis_url = self._server("valkey", servers.start_valkey, signal.SIGTERM).url
+            redis_url = self._server(
+                "valkey", valkey_server.start_valkey, signal.SIGTERM
+            ).url
         self.env = self.plan.app_environ(database, redis_url)
         return database
 

@@ -31,7 +31,7 @@ from core.accounts import logins, security_events, users
 from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
-from devkit import servers
+from devkit import databases, servers, valkey_server
 from tests.support import longest_first, settings
 
 
@@ -93,7 +93,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         return
     server = servers.start_postgres(tmp_path_factory.mktemp("postgres"), fsync=False)
     try:
-        database = servers.prepare_database(
+        database = databases.prepare_database(
             server,
             "makola_test",
             owner_password=secrets.token_hex(8),
@@ -118,7 +118,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get("TEST_REDIS_URL"):
         yield url
         return
-    server = servers.start_valkey(tmp_path_factory.mktemp("valkey"))
+    server = valkey_server.start_valkey(tmp_path_factory.mktemp("valkey"))
     try:
         yield server.url
     finally:

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from devkit import servers
+from devkit import valkey_server
 from fulfilment import relay
 
 PROGRAM = Path(__file__).with_name("rq_program.py")
@@ -38,9 +38,9 @@ def queue(redis: Redis) -> Queue:
 
 
 @pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[servers.Valkey]:
+def own_valkey(tmp_path: Path) -> Iterator[valkey_server.Valkey]:
     """A Valkey that a test may stop and fill."""
-    server = servers.start_valkey(tmp_path / "valkey")
+    server = valkey_server.start_valkey(tmp_path / "valkey")
     yield server
     server.stop()
 

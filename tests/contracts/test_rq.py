@@ -32,7 +32,7 @@ from rq.timeouts import BaseTimeoutException, JobTimeoutException
 from rq.worker import BaseWorker
 from rq_program import nap
 
-from devkit.servers import Valkey
+from devkit.valkey_server import Valkey
 from edge.limits import valkey as impatient
 from fulfilment import relay
 from operations.worker import (

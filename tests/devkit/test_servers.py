@@ -17,7 +17,14 @@ import pytest
 import redis
 from projects import ROOT, until
 
-from devkit import daemons, postgres_home, process_tree, servers
+from devkit import (
+    daemons,
+    databases,
+    postgres_home,
+    process_tree,
+    servers,
+    valkey_server,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +83,7 @@ def test_tests_do_without_fsync_and_up_does_not(
 def test_the_application_role_owns_nothing_and_rules_nothing(
     shared: servers.Postgres,
 ) -> None:
-    database = servers.prepare_database(
+    database = databases.prepare_database(
         shared,
         "roles_test",
         owner_password="o:/@ 1",
@@ -113,7 +120,7 @@ def test_the_application_role_owns_nothing_and_rules_nothing(
 def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(
     shared: servers.Postgres,
 ) -> None:
-    database = servers.prepare_database(
+    database = databases.prepare_database(
         shared,
         "one_test",
         owner_password="o",
@@ -133,7 +140,7 @@ def test_a_role_of_one_database_cannot_enter_another_that_does_not_let_it(
 def test_preparing_again_keeps_the_rows_and_sets_the_passwords(
     shared: servers.Postgres,
 ) -> None:
-    first = servers.prepare_database(
+    first = databases.prepare_database(
         shared,
         "again_test",
         owner_password="o1",
@@ -142,7 +149,7 @@ def test_preparing_again_keeps_the_rows_and_sets_the_passwords(
     )
     with psycopg.connect(first.admin_url) as owner:
         owner.execute("CREATE TABLE kept AS SELECT 7 AS n")
-    second = servers.prepare_database(
+    second = databases.prepare_database(
         shared,
         "again_test",
         owner_password="o2",
@@ -157,14 +164,14 @@ def test_preparing_again_keeps_the_rows_and_sets_the_passwords(
 
 def test_no_password_shows_in_a_process_list_or_a_log(folder: Path) -> None:
     server = servers.start_postgres(folder / "postgres")
-    database = servers.prepare_database(
+    database = databases.prepare_database(
         server,
         "x_test",
         owner_password="owner-word",
         store_password="x",
         platform_password="app-word",
     )
-    valkey = servers.start_valkey(folder / "valkey")
+    valkey = valkey_server.start_valkey(folder / "valkey")
     for pid in (server.pid, valkey.pid):
         line = process_tree.command_line(pid)
         assert server.password not in line
@@ -255,9 +262,9 @@ def test_a_lost_password_is_said_at_once(folder: Path) -> None:
 STARTER = """
 import sys, time
 from pathlib import Path
-from devkit import servers
+from devkit import servers, valkey_server
 pg = servers.start_postgres(Path(sys.argv[1]) / "postgres")
-valkey = servers.start_valkey(Path(sys.argv[1]) / "valkey")
+valkey = valkey_server.start_valkey(Path(sys.argv[1]) / "valkey")
 print(pg.pid, valkey.pid, flush=True)
 time.sleep(600)
 """
@@ -291,7 +298,7 @@ def test_the_servers_end_when_whoever_started_them_is_killed(folder: Path) -> No
 def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(
     folder: Path,
 ) -> None:
-    first = servers.start_valkey(folder / "valkey")
+    first = valkey_server.start_valkey(folder / "valkey")
     with redis.Redis.from_url(first.url) as client:
         client.set("kept", "7")
         config = client.config_get("*")
@@ -304,7 +311,7 @@ def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(
     ):
         stranger.ping()
     first.stop()
-    second = servers.start_valkey(folder / "valkey")
+    second = valkey_server.start_valkey(folder / "valkey")
     assert second.url == first.url
     with redis.Redis.from_url(second.url) as client:
         assert client.get("kept") == b"7"
@@ -312,7 +319,7 @@ def test_valkey_wants_its_password_keeps_its_keys_and_stays_on_loopback(
 
 
 def test_valkey_can_be_stopped_and_started_again_in_place(folder: Path) -> None:
-    valkey = servers.start_valkey(folder / "valkey")
+    valkey = valkey_server.start_valkey(folder / "valkey")
     url = valkey.url
     valkey.stop()
     with redis.Redis.from_url(url) as client, pytest.raises(redis.ConnectionError):
@@ -327,9 +334,9 @@ def test_valkey_can_be_stopped_and_started_again_in_place(folder: Path) -> None:
 def test_a_machine_without_the_programs_is_told_what_to_do(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    monkeypatch.setattr(servers.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(valkey_server.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(servers.ServerError, match="set REDIS_URL"):
-        servers.valkey_program()
+        valkey_server.valkey_program()
     with pytest.raises(
         servers.ServerError, match="set DATABASE_URL and DATABASE_ADMIN_URL"
     ):

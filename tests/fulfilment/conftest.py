@@ -21,8 +21,8 @@ from seed import FLOAT_PESEWAS
 from core import outbox
 from core.base import config
 from core.base.db import db
-from devkit import servers
-from devkit.servers import Database
+from devkit import databases, servers
+from devkit.databases import Database
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import Store
 
@@ -90,7 +90,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Database]:
     """An empty database on a server of its own, as after the loss of the machine."""
     server = servers.start_postgres(tmp_path / "elsewhere", fsync=False)
     try:
-        yield servers.prepare_database(
+        yield databases.prepare_database(
             server,
             "makola",
             owner_password="another owner",

@@ -18,7 +18,7 @@ from desk import Desk
 from flask import Flask
 
 from core.base import signed
-from devkit.servers import Database
+from devkit.databases import Database
 from operations import postgres_programs, restored
 from tests.support.settings import Using
 

@@ -30,7 +30,7 @@ from core import leases, orders, outbox
 from core.base import config, money, tenancy
 from core.base.db import db
 from core.orders import Order
-from devkit.servers import Database
+from devkit.databases import Database
 from fulfilment import jobs
 from integrations.sandbox import charges, processing, sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID

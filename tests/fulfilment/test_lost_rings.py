@@ -24,7 +24,7 @@ from rq.timeouts import TimerDeathPenalty
 
 from core import outbox
 from core.base import config, tenancy
-from devkit import servers
+from devkit import valkey_server
 from edge.limits import valkey as impatient
 from fulfilment import jobs, relay
 from operations import worker
@@ -34,9 +34,9 @@ from operations.worker import MarkedWorker
 @pytest.fixture
 def own(
     tmp_path: Path, app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[servers.Valkey]:
+) -> Iterator[valkey_server.Valkey]:
     """A Valkey of the test's own; the ring and the relay of this application ring there."""
-    server = servers.start_valkey(tmp_path / "valkey")
+    server = valkey_server.start_valkey(tmp_path / "valkey")
     monkeypatch.setitem(app.extensions, "redis", impatient(server.url))
     monkeypatch.setattr(outbox, "ring", relay.ring)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
@@ -71,7 +71,7 @@ def round_of(desk: Desk) -> int:
 
 
 def test_a_job_taken_by_a_worker_that_died_is_rung_again_within_the_lease(
-    desk: Desk, own: servers.Valkey, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, own: valkey_server.Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = desk.release()
     monkeypatch.setattr(worker, "MarkedWorker", DiesAfterDequeue)
@@ -89,7 +89,7 @@ def test_a_job_taken_by_a_worker_that_died_is_rung_again_within_the_lease(
 
 
 def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
-    desk: Desk, own: servers.Valkey, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, own: valkey_server.Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order, run, ran = desk.release(), jobs.run, []
 
@@ -118,7 +118,7 @@ def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
 
 
 def test_a_full_valkey_holds_up_nobody_and_the_order_goes_when_there_is_room(
-    desk: Desk, own: servers.Valkey
+    desk: Desk, own: valkey_server.Valkey
 ) -> None:
     with Redis.from_url(own.url) as connection:
         connection.config_set("maxmemory-policy", "noeviction")
@@ -150,7 +150,7 @@ class InThread(MarkedWorker):
 
 
 def test_one_row_rung_five_times_to_three_workers_is_bought_once(
-    desk: Desk, own: servers.Valkey, app: Flask
+    desk: Desk, own: valkey_server.Valkey, app: Flask
 ) -> None:
     """Twice the same job, and three more of leases that were given out meanwhile."""
     desk.sandbox.sandbox.knobs.latency_s = 0.3

@@ -14,7 +14,7 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import create_engine
 
 from core.base import database_identity
-from devkit import daemons, servers
+from devkit import daemons, databases, servers
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     server = servers.start_postgres(tmp_path / "first", fsync=False)
     try:
-        database = servers.prepare_database(
+        database = databases.prepare_database(
             server,
             "makola",
             owner_password="o",

@@ -36,7 +36,7 @@ from core.base import database_identity, db, tenancy
 from core.base.config import Config
 from core.catalog import Bundle
 from core.outbox import OutboxRow
-from devkit import servers
+from devkit import databases, servers
 from integrations.ports import Offer
 from tests.proofs import ROOT, mutants, patching, sim_journal, sim_profile
 from tests.proofs.sim_store import Store
@@ -62,7 +62,7 @@ class Database:
             f"{role}_password": secrets.token_hex(8)
             for role in ("owner", "store", "platform")
         }
-        database = servers.prepare_database(server, _NAME, **words)
+        database = databases.prepare_database(server, _NAME, **words)
         settings = sim_profile.app_settings(database.platform_url, database.store_url)
         alembic = AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
         alembic.attributes.update(
