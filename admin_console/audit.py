@@ -100,7 +100,13 @@ def _line(
     store = stores.get(int(found[1]))
     bundle = bundles.get(int(found[2] or 0))
     if bundle is not None:
-        return Line(line, deed, _bundle_name(bundle), store, _details(line))
+        return Line(
+            line,
+            deed,
+            _bundle_name(bundle),
+            store,
+            _details(line),
+        )
     return Line(
         line,
         deed,

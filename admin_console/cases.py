@@ -96,7 +96,12 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
             and request.form.get("confirm") != action
             and case.closed_at is None
         ):
-            return _asked_twice(settling.facts_of(case), action, words, seen)
+            return _asked_twice(
+                settling.facts_of(case),
+                action,
+                words,
+                seen,
+            )
         said = settling.settle(
             case_id,
             action,

@@ -57,7 +57,12 @@ def draw(
     first = begins((ours, theirs), start)
     start = max(start, min(first, end - SHORTEST))
     ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
-    frame = _Frame(start, end, ticks[0], ticks[-1])
+    frame = _Frame(
+        start,
+        end,
+        ticks[0],
+        ticks[-1],
+    )
     parts = [
         (
             f'<svg class="chart-plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'

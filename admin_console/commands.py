@@ -83,7 +83,11 @@ def add_user(
 @click.argument("email")
 @with_password
 @in_sentences
-def set_password(email: str, prompt: bool, password_stdin: bool) -> None:
+def set_password(
+    email: str,
+    prompt: bool,
+    password_stdin: bool,
+) -> None:
     """Set a new password; the person is logged out everywhere."""
     user = people.find(email)
     password, shown = _password(prompt, password_stdin)

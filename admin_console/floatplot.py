@@ -40,5 +40,11 @@ def draw(hours: int, platform: dict[str, int]) -> tuple[chart.Chart, list[Row]]:
     )
     if reads:
         summary += f", the supplier last said {money.cedis(reads[-1].balance_pesewas)}"
-    plot = chart.draw(ours, theirs, start, end, f"{summary}.")
+    plot = chart.draw(
+        ours,
+        theirs,
+        start,
+        end,
+        f"{summary}.",
+    )
     return plot, rows[:TABLE_ROWS]

@@ -171,8 +171,17 @@ def _found(
 
 def _moment(event: OrderEvent) -> Moment:
     icon = ICONS.get(event.kind, "moving")
-    told = detail_lines(event.detail) if event.detail else []
-    return Moment(event.at, event.who_name, event.text, icon, told)
+    if event.detail:
+        told = detail_lines(event.detail)
+    else:
+        told = []
+    return Moment(
+        event.at,
+        event.who_name,
+        event.text,
+        icon,
+        told,
+    )
 
 
 def _whole(order: Order) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def of_request() -> Progress | None:
     """The request named by `?asked=<id>`; None when there is none or it is unknown."""
     asked_id = row_id(request.args.get("asked"))
     row = None if asked_id is None else outbox.requested(asked_id)
-    return None if row is None else of_row(row)
+    if row is None:
+        return None
+    return of_row(row)
 
 
 def of_row(row: outbox.OutboxRow) -> Progress:

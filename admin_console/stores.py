@@ -49,7 +49,12 @@ class FundForm:
     problems: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, amount_text: str, reason: str, seen: str) -> FundForm:
+    def parse(
+        cls,
+        amount_text: str,
+        reason: str,
+        seen: str,
+    ) -> FundForm:
         form = cls(one_line(amount_text, 40), one_line(reason), row_id(seen))
         try:
             form.amount_pesewas = money.parse_ghs(form.amount_text)

@@ -123,7 +123,10 @@ def _beside_our_books(
     if kind == "done" and link.balance_failed_at is not None:
         kind = "waiting"
         sentence = f"{sentence} That was its last answer that could be read."
-    steps = balance_steps.steps(last, float_pesewas, booked_pesewas) if last else []
+    if last:
+        steps = balance_steps.steps(last, float_pesewas, booked_pesewas)
+    else:
+        steps = []
     return {
         "kind": kind,
         "sentence": sentence,

@@ -98,7 +98,10 @@ def _unexplained(link: supply.SupplierState) -> Problem | None:
     """The supplier's balance is not what our books explain."""
     gap = link.break_pesewas or 0
     if reconcile.buying_stopped():
-        took = money.cedis(-gap) if gap < 0 else "money"
+        if gap < 0:
+            took = money.cedis(-gap)
+        else:
+            took = "money"
         return Problem(
             "stopped",
             f"Buying is stopped: the supplier took {took} that no order of ours"
@@ -239,7 +242,10 @@ def _float_is_there(waiting: FloatWait) -> Problem:
 
 def _float_too_low(waiting: FloatWait, spendable_pesewas: int) -> Problem:
     reserve = config.current().float_reserve_pesewas
-    kept = f" and keep the reserve of {money.cedis(reserve)}" if reserve else ""
+    if reserve:
+        kept = f" and keep the reserve of {money.cedis(reserve)}"
+    else:
+        kept = ""
     them = "it" if waiting.orders == 1 else "any of them"
     return Problem(
         "stopped",

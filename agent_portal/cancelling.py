@@ -76,7 +76,11 @@ def cancel(code: str) -> ResponseReturnValue:
         return press(
             orders.cancel, code, "{bundle} to {number} is cancelled. Nothing was sent."
         )
-    return render_template("portal/cancel_one.html", order=order, changed=bool(asked))
+    return render_template(
+        "portal/cancel_one.html",
+        order=order,
+        changed=bool(asked),
+    )
 
 
 def _cancelled(codes: list[str], back: str) -> ResponseReturnValue:

@@ -42,7 +42,11 @@ def order_status(code: str) -> ResponseReturnValue:
     }
     if "v" in request.args and seen == drawn_from(order):
         return "", 204
-    return render_template("portal/_order_live.html", oob=True, **_live(order))
+    return render_template(
+        "portal/_order_live.html",
+        oob=True,
+        **_live(order),
+    )
 
 
 def _as_refused(order: Order) -> dict[str, object]:

@@ -45,7 +45,12 @@ def queue() -> ResponseReturnValue:
     kept, pressed, deed = _kept_press()
     stands = standing.notes()
     more = page.next_before
-    here = partial(url_for, ".queue", tab=None if search else tab, q=search or None)
+    here = partial(
+        url_for,
+        ".queue",
+        tab=None if search else tab,
+        q=search or None,
+    )
     ticked = [
         order.code
         for order in page.orders

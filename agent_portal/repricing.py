@@ -25,7 +25,11 @@ def process_at_new_cost(code: str) -> ResponseReturnValue:
     Pressed twice, it is processed once."""
     cost = row_id(request.form.get("cost")) or 0
     loss = row_id(request.form.get("accept")) or 0
-    verb = partial(orders.process_at, agent_price_pesewas=cost, loss_pesewas=loss)
+    verb = partial(
+        orders.process_at,
+        agent_price_pesewas=cost,
+        loss_pesewas=loss,
+    )
     return press(
         verb,
         code,

@@ -111,7 +111,10 @@ def _csv(before: int | None) -> str:
 def _csv_row(line: StatementLine) -> list[str]:
     local = line.at.astimezone(clock.ACCRA)
     came = max(0, line.amount_pesewas)
-    went = -line.amount_pesewas if line.amount_pesewas < 0 else 0
+    if line.amount_pesewas < 0:
+        went = -line.amount_pesewas
+    else:
+        went = 0
     return [
         f"{local:%Y-%m-%d}",
         f"{local:%H:%M:%S}",

@@ -152,7 +152,12 @@ def _advisory_command(python: Path) -> list[str]:
     return [str(python), "-m", "pip_audit", "--require-hashes", "--disable-pip", *quiet]
 
 
-def advisories(name: str, text: str, command: Sequence[str], ships: set[str]) -> Look:
+def advisories(
+    name: str,
+    text: str,
+    command: Sequence[str],
+    ships: set[str],
+) -> Look:
     """What pip-audit, started as `command`, knows about a lock. What it did not judge is `unseen`.
 
     Its exit status is not asked: it is 0 when every package was skipped.
@@ -207,11 +212,10 @@ def _first_of(names: Sequence[str]) -> str:
 def _sentence(
     package: Mapping[str, str], flaw: Mapping[str, Any], ships: set[str]
 ) -> str:
-    where = (
-        "ships"
-        if canonicalize_name(package["name"]) in ships
-        else "a tool, does not ship"
-    )
+    if canonicalize_name(package["name"]) in ships:
+        where = "ships"
+    else:
+        where = "a tool, does not ship"
     mended = flaw["fix_versions"]
     fixed = f"fixed in {', '.join(mended)}" if mended else "no version mends it yet"
     names = ", ".join([flaw["id"], *flaw["aliases"]])

@@ -69,7 +69,12 @@ def prepare_database(
     with psycopg.connect(pg.superuser_url, autocommit=True) as connection:
         there = {role for (role,) in connection.execute("SELECT rolname FROM pg_roles")}
         for role, password in passwords.items():
-            make_role(connection, role, password, exists=role in there)
+            make_role(
+                connection,
+                role,
+                password,
+                exists=role in there,
+            )
         if DEFINER_ROLE not in there:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(definer))
         connection.execute(sql.SQL("GRANT {} TO {}").format(definer, owner))
@@ -122,5 +127,10 @@ def make_role(
     )
 
 
-def url(user: str, password: str, port: int, database: str) -> str:
+def url(
+    user: str,
+    password: str,
+    port: int,
+    database: str,
+) -> str:
     return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"

@@ -107,7 +107,10 @@ def wheel_folder() -> Path:
     """The folder of the wheel that carries PostgreSQL. Its Python code is never imported: run as
     root, its own functions create a system account and open read rights on every parent folder."""
     spec = importlib.util.find_spec(PACKAGE)
-    places = list(spec.submodule_search_locations or ()) if spec else []
+    if spec:
+        places = list(spec.submodule_search_locations or ())
+    else:
+        places = []
     if (
         not places
         or not (Path(places[0]) / "pginstall18" / "bin" / "postgres").is_file()

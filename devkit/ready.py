@@ -170,7 +170,9 @@ def register_webhook(plan: Plan) -> str:
         return str(error)
     finally:
         connection.close()
-    return "" if status == 200 else f"it answered {status}"
+    if status == 200:
+        return ""
+    return f"it answered {status}"
 
 
 def webhook_command(plan: Plan) -> str:

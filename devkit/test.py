@@ -192,7 +192,11 @@ def _selection(words: Sequence[str], with_browser: bool) -> list[str]:
     return [*words, "-m", "not browser"]
 
 
-def _pytest(words: Sequence[str], env: Mapping[str, str], parts: int) -> int:
+def _pytest(
+    words: Sequence[str],
+    env: Mapping[str, str],
+    parts: int,
+) -> int:
     """Run pytest to its end, in so many processes; a TERM for us is a TERM for it, and Ctrl-C
     reaches it by itself."""
     if "TEST_DATABASE_URL" in env:

@@ -134,4 +134,6 @@ def wants_fragment() -> bool:
 def theme() -> str:
     """The look this person chose on this device: `light`, `dark`, or `auto` for the system's."""
     chosen = request.cookies.get("__Host-theme", "")
-    return chosen if chosen in ("light", "dark") else "auto"
+    if chosen in ("light", "dark"):
+        return chosen
+    return "auto"

@@ -36,7 +36,10 @@ def address(headers: list[tuple[bytes, bytes]], peer_address: str) -> str:
     reads it."""
     hops = config.current().proxy_hops
     told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    named = told.decode("latin-1").split(",") if told else []
+    if told:
+        named = told.decode("latin-1").split(",")
+    else:
+        named = []
     if 0 < hops <= len(named):
         return addresses.key(named[-hops])
     return addresses.key(peer_address)

@@ -49,7 +49,10 @@ def return_path() -> str:
     """Where a refused press came from: the place its form names, else the page it was made on, else
     the front."""
     came = urlsplit(request.referrer or "")
-    from_here = came.path if came.netloc == request.host else ""
+    if came.netloc == request.host:
+        from_here = came.path
+    else:
+        from_here = ""
     if from_here and came.query:
         query = f"?{came.query}"
     else:

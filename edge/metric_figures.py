@@ -82,7 +82,10 @@ def of_orders() -> Iterator[Metric]:
 def of_buying() -> Iterator[Metric]:
     now = availability.now()
     row = db.session.get(availability.Buying, 1)
-    stopped = {now.line.reason: 1} if now.line else {}
+    if now.line:
+        stopped = {now.line.reason: 1}
+    else:
+        stopped = {}
     yield _by(
         "buying_stopped",
         "1 for what keeps stores from selling anything.",

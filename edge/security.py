@@ -118,7 +118,11 @@ def install_strict_transport(app: hosts.Makola, config: Config) -> None:
         ) -> Iterable[bytes]:
             is_secure = is_public or environ.get("wsgi.url_scheme") == "https"
 
-            def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            def start(
+                status: str,
+                headers: list[tuple[str, str]],
+                *error: Any,
+            ) -> Any:
                 is_told = any(name == STRICT_TRANSPORT[0] for name, _value in headers)
                 if not is_told and is_secure:
                     headers.append(STRICT_TRANSPORT)

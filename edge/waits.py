@@ -57,5 +57,9 @@ def limit_s(room: str, method: str, others: int) -> float:
     if method in origins.UNSAFE:
         if others > settings.lock_crowd:
             return settings.lock_last_s
-        return settings.lock_crowded_press_s if is_crowd else settings.lock_press_s
-    return settings.lock_crowded_read_s if is_crowd else settings.lock_read_s
+        if is_crowd:
+            return settings.lock_crowded_press_s
+        return settings.lock_press_s
+    if is_crowd:
+        return settings.lock_crowded_read_s
+    return settings.lock_read_s

@@ -17,7 +17,11 @@ log = structlog.get_logger("proof")
 _AGAIN_S = 10
 
 
-def prove(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
+def prove(
+    _lease: Lease,
+    _begun: None,
+    supplier: Supplier,
+) -> Outcome:
     """Handler of `prove_books`: one proof. While another runs, this one waits for its turn."""
     try:
         found = prove_now()

@@ -64,7 +64,11 @@ def _order_ref(news: WebhookNews) -> str | None:
     return orders.read_order_ref(news.order_ref)
 
 
-def _take(news: WebhookNews, order_ref: str | None, body: bytes) -> None:
+def _take(
+    news: WebhookNews,
+    order_ref: str | None,
+    body: bytes,
+) -> None:
     """Store it, and ring for the order it speaks of. Inside the open use case, across stores."""
     order = orders.by_reference(order_ref) if order_ref is not None else None
     kept = webhook_log.store(_row(news, order_ref, body), is_ours=order is not None)
@@ -86,7 +90,12 @@ def _row(
     order_ref: str | None,
     body: bytes,
 ) -> dict[str, Any]:
-    key = webhook_events.event_key(news.event, order_ref, news.raw_status, body)
+    key = webhook_events.event_key(
+        news.event,
+        order_ref,
+        news.raw_status,
+        body,
+    )
     return {
         "event_key": key,
         "body": body,

@@ -123,7 +123,12 @@ class Office:
 
         def work() -> None:
             ready = self.caller.answer(request, connection.peer)
-            self._on_loop(connection.send, ready, is_head, request.is_last)
+            self._on_loop(
+                connection.send,
+                ready,
+                is_head,
+                request.is_last,
+            )
 
         who = self.rules.address(request.head.headers, connection.peer[0])
         return pool.give(work, who, is_dear=self.rules.is_dear(request.head))

@@ -65,7 +65,12 @@ def take(owner_url: str, file: Path) -> Taken:
             f"--snapshot={snapshot}",
             *_others(connection),
         )
-        postgres_programs.run(pg_dump, owner_url, *what, f"--file={half}")
+        postgres_programs.run(
+            pg_dump,
+            owner_url,
+            *what,
+            f"--file={half}",
+        )
         _compare(rows, _rows_in(pg_restore, half))
         os.link(half, file)  # unlike a rename it cannot replace a file made meanwhile
     return Taken(rows, file.stat().st_size)

@@ -72,7 +72,12 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
             caller=device.caller(g.store.id),
         )
     except orders.TooManyOpen as many:
-        return review.ask_again(form, 429, many.sentence, many.wait_s)
+        return review.ask_again(
+            form,
+            429,
+            many.sentence,
+            many.wait_s,
+        )
     except orders.PriceChanged as moved:
         return review.ask_again(
             form, 422, review.price_sentence(form, moved.price_pesewas)

@@ -79,7 +79,11 @@ def remember(response: Response, store_id: int, code: str) -> None:
     )
 
 
-def _keep(response: Response, store_id: int, kept: list[str]) -> None:
+def _keep(
+    response: Response,
+    store_id: int,
+    kept: list[str],
+) -> None:
     response.set_cookie(
         COOKIE,
         _signer(store_id).dumps([_own_id(store_id), *kept]),

@@ -247,4 +247,6 @@ def _ago(moment: datetime) -> str:
     minutes = int((clock.now() - moment).total_seconds() // 60)
     if minutes < 1:
         return "less than a minute ago"
-    return "a minute ago" if minutes == 1 else f"{minutes} minutes ago"
+    if minutes == 1:
+        return "a minute ago"
+    return f"{minutes} minutes ago"

@@ -127,7 +127,11 @@ def track() -> Response | BaseResponse:
         if not shown
         else "No order here has this code. Check it letter by letter."
     )
-    page = render_template("storefront/track.html", typed=shown, errors={"code": wrong})
+    page = render_template(
+        "storefront/track.html",
+        typed=shown,
+        errors={"code": wrong},
+    )
     return make_response(page, 404 if shown else 422)
 
 

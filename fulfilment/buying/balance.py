@@ -23,7 +23,11 @@ from integrations.ports import Balance, NoAnswer, Rejected, SubmitResult, Suppli
 log = structlog.get_logger("balance")
 
 
-def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
+def refresh(
+    _lease: Lease,
+    _begun: None,
+    supplier: Supplier,
+) -> Outcome:
     """Handler of `refresh_balance`: read the balance while no purchase is in flight and judge
     it."""
     with supplier_link.wallet_turn() as turn:
@@ -39,7 +43,11 @@ def refresh(_lease: Lease, _begun: None, supplier: Supplier) -> Outcome:
             ok=False,
             text=f"The balance could not be read: {supplier_link.in_words(answer)}.",
         )
-    return Outcome(None, ok=True, text=f"Balance read: {answer}.")
+    return Outcome(
+        None,
+        ok=True,
+        text=f"Balance read: {answer}.",
+    )
 
 
 def read(supplier: Supplier) -> str | NoAnswer:

@@ -41,7 +41,11 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
     return _affordable(order, due[: settings.bulk_lines - 1], supplier)
 
 
-def _affordable(order: Order, chosen: list[Order], supplier: Supplier) -> list[Order]:
+def _affordable(
+    order: Order,
+    chosen: list[Order],
+    supplier: Supplier,
+) -> list[Order]:
     """As many of `chosen`, oldest first, as the float pays for along with `order`."""
     costs = (one.cost_pesewas for one in chosen)
     totals = list(accumulate(costs, initial=order.cost_pesewas))

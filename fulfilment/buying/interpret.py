@@ -188,11 +188,10 @@ def _earliest(order: Order) -> datetime | None:
 
 
 def _differs(order: Order, amount_pesewas: int) -> bool:
-    expected = (
-        order.charged_pesewas
-        if order.charged_pesewas is not None
-        else order.cost_pesewas
-    )
+    if order.charged_pesewas is not None:
+        expected = order.charged_pesewas
+    else:
+        expected = order.cost_pesewas
     return abs(amount_pesewas - expected) > money.ROUNDING_PESEWAS
 
 

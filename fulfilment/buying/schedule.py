@@ -78,7 +78,9 @@ def _after_delivery(order: Order, now: datetime) -> datetime | None:
     if order.completed_at is None:
         return None
     watch_over = order.completed_at + clock.delta(config.current().completed_watch_s)
-    return watch_over if watch_over > now else None
+    if watch_over > now:
+        return watch_over
+    return None
 
 
 def _after_money_went_back(order: Order, now: datetime) -> datetime | None:

@@ -232,7 +232,13 @@ def _send(
         )
     results, balance_after_pesewas = called
     again = supplier_link.note_purchase(results, was_in_order=found.link_was_in_order)
-    outcome = answers.close_purchase(lease, claim, results[0], supplier, again)
+    outcome = answers.close_purchase(
+        lease,
+        claim,
+        results[0],
+        supplier,
+        again,
+    )
     balance.note_answered(results, balance_after_pesewas, supplier)
     return outcome
 

@@ -89,4 +89,6 @@ def webhook_tested(reply: http.Reply) -> bool | NoAnswer:
 
 
 def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}

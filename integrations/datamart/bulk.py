@@ -66,7 +66,12 @@ def result(
         and 400 <= answer.status < 500
     ):
         if answer.code == ALL_FAILED:
-            return _lines(requests, [], _dicts(answer.error.get("failed_orders")), None)
+            return _lines(
+                requests,
+                [],
+                _dicts(answer.error.get("failed_orders")),
+                None,
+            )
         if purchases.REFUSALS.get(answer.code) in ("invalid", "catalogue"):
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)

@@ -124,7 +124,11 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     )
 
 
-def _not_sold(product: Mapping[str, Any], code: str, name: str) -> str:
+def _not_sold(
+    product: Mapping[str, Any],
+    code: str,
+    name: str,
+) -> str:
     """Why it cannot be named, or is not sold now; empty when neither."""
     if not code or not name:
         return "no code or no name"

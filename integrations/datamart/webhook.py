@@ -123,7 +123,9 @@ def _member(text: str, name: str) -> bytes | None:
 
 def _after_space(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
-    return match.end() if match else at
+    if match:
+        return match.end()
+    return at
 
 
 def _says_so_itself(
@@ -134,7 +136,10 @@ def _says_so_itself(
     """Whether the reference and the status were read from `data`. A signed "webhook.test" has
     neither: put into another wrapping, it must not vouch for a reference and a word written beside
     it."""
-    places = [data] if isinstance(data, dict) else []
+    if isinstance(data, dict):
+        places = [data]
+    else:
+        places = []
     return order_ref == _first(places, _REFERENCES) and (
         raw_status is None or raw_status == _first(places, _STATUSES)
     )

@@ -142,7 +142,10 @@ def requests(sandbox: Sandbox, request: Request) -> dict[str, Any]:
 def plan_faults(sandbox: Sandbox, request: Request) -> dict[str, Any]:
     """A list replaces the plan; an object may carry `plan`, `seed` and `keep`."""
     body = read_json(request)
-    options = body if isinstance(body, dict) else {"plan": body}
+    if isinstance(body, dict):
+        options = body
+    else:
+        options = {"plan": body}
     seed = options.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise BadRequest("seed is a whole number")
@@ -204,7 +207,9 @@ def read_json(request: Request) -> Any:
         raise BadRequest("that is too much")
     raw = request.get_data()
     try:
-        return json.loads(raw) if raw else {}
+        if raw:
+            return json.loads(raw)
+        return {}
     except (ValueError, RecursionError):
         raise BadRequest("that is not JSON") from None
 

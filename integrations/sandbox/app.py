@@ -226,7 +226,10 @@ def create_sandbox(
     `httpx.WSGITransport`.
     """
     turned = profiles.preset(profile, **knobs)
-    opened = store if isinstance(store, Store) else Store(store)
+    if isinstance(store, Store):
+        opened = store
+    else:
+        opened = Store(store)
     webhooks = Webhooks(opened, turned, seed=seed)
     return Supplier(
         Sandbox(opened, turned, webhooks, RateLimiter(opened.clock), dropped=dropped)

@@ -44,7 +44,10 @@ class Failure:
 
 
 def bulk(sandbox: Sandbox, call: Call) -> Response:
-    body = call.body if isinstance(call.body, dict) else {}
+    if isinstance(call.body, dict):
+        body = call.body
+    else:
+        body = {}
     wanted = body.get("orders")
     if not isinstance(wanted, list) or not wanted:
         return wire.failure(

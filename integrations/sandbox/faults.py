@@ -249,7 +249,10 @@ def _read_entry(number: int, entry: Any) -> Fault:
         if not is_right:
             raise BadPlan(f"entry {number}: {rule}")
     lasts = "probability" in entry or entry.get("every") is not None
-    chance = {"times": None} if lasts and "times" not in entry else {}
+    if lasts and "times" not in entry:
+        chance = {"times": None}
+    else:
+        chance = {}
     return Fault(**{**chance, **entry})
 
 

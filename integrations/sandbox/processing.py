@@ -91,7 +91,13 @@ def tick(sandbox: Sandbox) -> int:
         if _draw.random() < knobs.auto_success_rate:
             change_status(sandbox, order, "successful", cause="timer")
         else:
-            change_status(sandbox, order, "failed", refund=True, cause="timer")
+            change_status(
+                sandbox,
+                order,
+                "failed",
+                refund=True,
+                cause="timer",
+            )
     for order in waiting:
         change_status(sandbox, order, "sent", cause="timer")
     return len(ready) + len(waiting)

@@ -258,4 +258,6 @@ def _row(
 def _mb(text: str | None) -> int | None:
     # The supplier reads leading digits and ignores the rest.
     digits = re.match(r"\s*(\d{1,9})", text or "", re.ASCII)
-    return int(digits[1]) if digits else None
+    if digits:
+        return int(digits[1])
+    return None

@@ -164,7 +164,10 @@ def _fit(name: str, value: Any) -> Any:
     if isinstance(default, bool):
         return _fit_switch(name, value)
     if isinstance(default, tuple):
-        parts = value.split(",") if isinstance(value, str) else value
+        if isinstance(value, str):
+            parts = value.split(",")
+        else:
+            parts = value
         if not isinstance(parts, (list, tuple)) or not all(
             isinstance(part, str) for part in parts
         ):

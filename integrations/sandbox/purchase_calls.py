@@ -25,7 +25,10 @@ UPSTREAM_ERROR = "Upstream provider could not process the order"
 
 
 def purchase(sandbox: Sandbox, call: Call) -> Response:
-    body = call.body if isinstance(call.body, dict) else {}
+    if isinstance(call.body, dict):
+        body = call.body
+    else:
+        body = {}
     refusal = refusals.missing(sandbox, body) or refusals.bad_phone(
         sandbox, body["beneficiary_number"]
     )

@@ -61,7 +61,10 @@ def bad_phone(sandbox: Sandbox, number: Any) -> Response | None:
 
 def is_phone(sandbox: Sandbox, number: Any) -> bool:
     """A2 takes any number that starts 2, 3 or 5; A3 only the prefixes of MTN."""
-    pattern = _MTN_NUMBER if sandbox.knobs.generation == "A3" else _ANY_NUMBER
+    if sandbox.knobs.generation == "A3":
+        pattern = _MTN_NUMBER
+    else:
+        pattern = _ANY_NUMBER
     return isinstance(number, str) and bool(pattern.fullmatch(number))
 
 

@@ -60,7 +60,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m integrations.sandbox.serve", description=__doc__
     )
     parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
-    parser.add_argument("--port", type=int, default=9100, help="0 picks a free one")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=9100,
+        help="0 picks a free one",
+    )
     parser.add_argument(
         "--db", type=Path, required=True, help="store; charges go to DB.charges.jsonl"
     )

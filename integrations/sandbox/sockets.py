@@ -58,7 +58,12 @@ class MisusableSocket:
 
     def client_gone(self) -> bool:
         try:
-            readable, _, _ = select.select([self._connection], [], [], 0)
+            readable, _, _ = select.select(
+                [self._connection],
+                [],
+                [],
+                0,
+            )
             return (
                 bool(readable)
                 and self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)

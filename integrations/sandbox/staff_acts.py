@@ -28,7 +28,11 @@ class Done:
     facts: dict[str, Any] | None = None
 
 
-def set_status(sandbox: Sandbox, request: Request, name: str) -> Done:
+def set_status(
+    sandbox: Sandbox,
+    request: Request,
+    name: str,
+) -> Done:
     """Move one order; `refund` 1 or 0 overrides what the supplier would do with the money, `quiet`
     1 tells nobody."""
     status = field(request, "status")
@@ -120,7 +124,11 @@ def set_price(sandbox: Sandbox, request: Request, name: str) -> Done:
     )
 
 
-def set_account(sandbox: Sandbox, request: Request, name: str) -> Done:
+def set_account(
+    sandbox: Sandbox,
+    request: Request,
+    name: str,
+) -> Done:
     status = field(request, "status")
     if status not in ("active", "suspended", "pending"):
         return Done("status is active, suspended or pending.", 400)

@@ -62,7 +62,13 @@ def transactions(sandbox: Sandbox, call: Call) -> Response:
     rows: list[dict[str, Any]] = []
     total = 0
     if sandbox.knobs.list_transactions == "full":
-        found = _search(sandbox, call, wanted.get("status"), since, until)
+        found = _search(
+            sandbox,
+            call,
+            wanted.get("status"),
+            since,
+            until,
+        )
         total = len(found)
         rows = [
             _row(sandbox, order) for order in found[(page - 1) * limit : page * limit]

@@ -212,16 +212,16 @@ class Webhooks:
                 answer.close()
         except requests.RequestException as problem:
             self._store.finish_webhook(log_id, "failed", None, type(problem).__name__)
-            return (
-                "timeout of 5000ms exceeded"
-                if isinstance(problem, requests.Timeout)
-                else "connect ECONNREFUSED"
-            )
+            if isinstance(problem, requests.Timeout):
+                return "timeout of 5000ms exceeded"
+            return "connect ECONNREFUSED"
         self._store.finish_webhook(
             log_id, "sent", answer.status_code, answer.reason or ""
         )
         ok = 200 <= answer.status_code < 300
-        return None if ok else f"Request failed with status code {answer.status_code}"
+        if ok:
+            return None
+        return f"Request failed with status code {answer.status_code}"
 
     def _sign(
         self, account: Account, event: str, payload: Mapping[str, Any]

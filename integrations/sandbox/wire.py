@@ -83,7 +83,12 @@ def short_failure(status: int, message: str) -> Response:
 
 def plain(status: int, text: str, **headers: str) -> Response:
     """Bare text that says it is HTML, as the rate limiter and the hosting proxy answer."""
-    return Response(text, status, headers=headers, content_type=HTML_TYPE)
+    return Response(
+        text,
+        status,
+        headers=headers,
+        content_type=HTML_TYPE,
+    )
 
 
 def present(value: Any) -> Any:
@@ -111,7 +116,10 @@ def omit(payload: dict[str, Any], paths: tuple[str, ...]) -> dict[str, Any]:
 
 def edit(response: Response, members: Mapping[str, Any]) -> None:
     """Put `members` over the `data` of a good answer, at every depth; None leaves one out."""
-    body = json.loads(response.get_data()) if response.is_json else {}
+    if response.is_json:
+        body = json.loads(response.get_data())
+    else:
+        body = {}
     if isinstance(body.get("data"), dict):
         body["data"] = present(_merged(body["data"], members))
         response.set_data(compact(body).encode("utf-8", "replace"))
@@ -161,7 +169,11 @@ def read_body(request: Request) -> Any:
     return body
 
 
-def authenticate(store: Store, request: Request, body: Any) -> Account:
+def authenticate(
+    store: Store,
+    request: Request,
+    body: Any,
+) -> Account:
     """The account behind the two headers. Raises Refused 401 or 403."""
     key = request.headers.get("X-API-Key")
     secret = request.headers.get("X-API-Secret")
@@ -198,7 +210,10 @@ def _no_constant(word: str) -> Any:
 
 def _parser_text(raw: bytes, problem: Exception | None) -> str:
     text = raw.decode("utf-8", "replace")
-    at = problem.pos if isinstance(problem, json.JSONDecodeError) else 0
+    if isinstance(problem, json.JSONDecodeError):
+        at = problem.pos
+    else:
+        at = 0
     if at >= len(text):
         return "Unexpected end of JSON input"
     return f"Unexpected token {text[at]} in JSON at position {at}"
