@@ -19,6 +19,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock, phones
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import StoreOrPlatformScoped
 
 KINDS = {
@@ -87,6 +88,7 @@ class Case(Model, StoreOrPlatformScoped):
         return [entry for entry in self.evidence if _POSTINGS not in entry]
 
 
+@inside_use_case
 def open_case(
     kind: str,
     subject: str,
@@ -95,8 +97,7 @@ def open_case(
     store_id: int | None = None,
     order_id: int | None = None,
 ) -> Case:
-    """Open a case inside the open use case, or add to the one already open for this kind and
-    subject."""
+    """Open a case, or add to the one already open for this kind and subject."""
     evidence = phones.hide(evidence)
     entry = {"at": clock.now().isoformat(), **evidence}
     case = db.session.scalar(
@@ -145,6 +146,7 @@ def judged_before(kind: str, subject: str, evidence: dict[str, Any]) -> bool:
     )
 
 
+@inside_use_case
 def close_row(
     case: Case,
     resolution: str,
@@ -153,8 +155,7 @@ def close_row(
     action: str | None = None,
     posting_ids: Sequence[int] = (),
 ) -> None:
-    """Close a locked case inside the open use case: how in words, by which action, and which
-    postings it made."""
+    """Close a locked case: how in words, by which action, and which postings it made."""
     case.closed_at = clock.now()
     case.resolution = phones.hide(resolution.strip())[:1_000]
     case.closed_by = actor.name

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.base import clock, config
 from core.base.db import rows_changed, transaction
+from core.base.preconditions import needs_across_stores
 from core.catalog import Setting
 from core.orders import WORK
 
@@ -99,11 +100,12 @@ class Watch:
         self._offset_s: float | None = None
         self._looked_s = 0.0
 
+    @needs_across_stores
     def look(self) -> ClockChange | None:
         """Move what waits when the wall clock was set since the last look, by this process or by
         one before it.
 
-        None when it was not, or when another process has seen to it. Needs `across_stores`.
+        None when it was not, or when another process has seen to it.
         """
         steady_s = clock.steady_s()
         offset_s = clock.wall().timestamp() - steady_s

@@ -7,10 +7,12 @@ from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import config
 from core.base.db import transaction
+from core.base.preconditions import needs_across_stores
 from core.base.tenancy import as_platform
 from core.stores import DEFAULT_COLOUR, Store
 
 
+@needs_across_stores
 def open_store(
     *,
     slug: str,
@@ -21,7 +23,7 @@ def open_store(
     whatsapp: str | None = None,
     momo_number: str | None = None,
 ) -> Store:
-    """A new store with its accounts, its owner and a price for every bundle. Needs `across_stores`.
+    """A new store with its accounts, its owner and a price for every bundle.
 
     Raises `stores.BadStore` or `phones.BadNumber` with a sentence.
     """

@@ -30,6 +30,7 @@ from core.audit import Actor
 from core.base import clock, config
 from core.base.db import Model, after_commit, db, transaction
 from core.base.locks import Lock
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import StoreOrPlatformScoped
 
 Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
@@ -111,6 +112,7 @@ class Health:
     open: int
 
 
+@inside_use_case
 def add(
     kind: Kind,
     subject_id: int = PLATFORM,
@@ -118,8 +120,7 @@ def add(
     store_id: int | None = None,
     due_at: datetime | None = None,
 ) -> int:
-    """A new row inside the open use case, rung after its commit when it is due at once. Returns its
-    id.
+    """A new row, rung after its commit when it is due at once. Returns its id.
 
     Raises `IntegrityError` when the same work on the same subject is open already.
     """
@@ -136,9 +137,9 @@ def add(
     return row.id
 
 
+@inside_use_case
 def make_due(row: OutboxRow, at: datetime | None = None, *, news: bool = False) -> None:
-    """Inside the open use case: have a locked row looked at by `at` (default now), also when its
-    work was over.
+    """Have a locked row looked at by `at` (default now), also when its work was over.
 
     With `news` it goes first: before what is in line, so a ring that nobody has taken yet is taken
     back.
@@ -157,9 +158,9 @@ def make_due(row: OutboxRow, at: datetime | None = None, *, news: bool = False) 
     ring_after_commit(row)
 
 
+@inside_use_case
 def hasten(order_ids: Sequence[int]) -> None:
-    """Inside the open use case: have these orders looked at now. The relay finds them; nobody is
-    rung."""
+    """Have these orders looked at now. The relay finds them; nobody is rung."""
     db.session.execute(
         update(OutboxRow)
         .where(OutboxRow.order_id.in_(order_ids), OutboxRow.done_at.is_(None))
@@ -218,8 +219,9 @@ def health() -> Health:
     return Health(due, (now - oldest).total_seconds() if oldest else 0.0, leased, open_)
 
 
+@inside_use_case
 def ring_after_commit(row: OutboxRow) -> None:
-    """Inside the open use case: have a row that is due at once looked at after the commit."""
+    """Have a row that is due at once looked at after the commit."""
     if row.due_at <= clock.now():
         outbox_id, first = row.id, row.news_at is not None
         after_commit(lambda: ring([outbox_id], first=first))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, phones
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 
 RESERVED = frozenset(
@@ -112,6 +113,7 @@ def check_slug(slug: str) -> str:
     return slug
 
 
+@inside_use_case
 def add(
     *,
     slug: str,
@@ -121,8 +123,7 @@ def add(
     whatsapp: str | None,
     momo_number: str | None,
 ) -> Store:
-    """A new store row inside the open use case; `onboarding.open_store` is the verb to call. Raises
-    `BadStore`."""
+    """A new store row; `onboarding.open_store` is the verb to call. Raises `BadStore`."""
     if not name.strip() or len(name) > 60:
         raise BadStore("Give the store a name of 1 to 60 characters.")
     if not re.fullmatch(r"#[0-9a-f]{6}", colour):
@@ -140,9 +141,9 @@ def add(
     return store
 
 
+@inside_use_case
 def set_status_row(store_id: int, status: str, note: str) -> Store:
-    """Change a store's state inside the open use case. Raises `BadStore` for a state that does not
-    exist."""
+    """Change a store's state. Raises `BadStore` for a state that does not exist."""
     if status not in ("open", "closed", "suspended"):
         raise BadStore("A store is open, closed or suspended.")
     store = db.session.scalars(

@@ -8,6 +8,7 @@ import structlog
 from core import clock_changes, orders, pruning
 from core.accounts import guessing, logins
 from core.base import heartbeats
+from core.base.preconditions import needs_across_stores
 
 log = structlog.get_logger("relay")
 
@@ -42,12 +43,10 @@ def expire() -> None:
         log.info("expired", orders=expired)
 
 
+@needs_across_stores
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time, and mask old
-    numbers.
-
-    Needs `across_stores`.
-    """
+    numbers."""
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)

@@ -28,6 +28,7 @@ from core import clock_changes, leases, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db
+from core.base.preconditions import needs_across_stores
 from core.supplier import budget, supply
 from fulfilment import housekeeping
 from fulfilment.supplier_probe import Listener
@@ -134,9 +135,9 @@ def run(app: Flask, stop: threading.Event) -> None:
     listener.close()
 
 
+@needs_across_stores
 def round_once(connection: Redis) -> int:
-    """Ring what is due and what calls are left for, by right of way. Returns how many rows. Needs
-    `across_stores`.
+    """Ring what is due and what calls are left for, by right of way. Returns how many rows.
 
     A row whose ring still waits in the list is not rung again when its lease is over: the ring in
     the list would lose its lease to one at the end of it, and with busy workers the oldest row
@@ -232,9 +233,9 @@ def _watched(connection: Redis) -> list[int]:
     return [int(_bytes(order_id)) for order_id in found]
 
 
+@needs_across_stores
 def ask_timed() -> None:
-    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old. Needs
-    `across_stores`."""
+    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old."""
     settings = config.current()
     _ask_when_old("refresh_balance", settings.balance_every_s)
     _ask_when_old("sync_catalogue", settings.catalogue_every_s)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.base import clock, config
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.supplier import webhook_events
 from core.supplier.webhook_events import WebhookEvent
 
@@ -23,9 +24,9 @@ Kept = Literal["signed", "unsigned", "seen"]
 written, nothing new."""
 
 
+@inside_use_case
 def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
-    """Store one event inside the open use case, or only count it. `is_ours`: it names an order of
-    ours."""
+    """Store one event, or only count it. `is_ours`: it names an order of ours."""
     known = _known(values)
     if known.has_this:
         webhook_events.keep(values)  # which counts it

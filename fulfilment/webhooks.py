@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from core import cases, orders
 from core.base import config, tenancy
 from core.base.db import transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.supplier import supply, webhook_events
 from fulfilment import webhook_log
 from integrations.ports import Supplier, WebhookNews
@@ -64,12 +65,14 @@ def _order_ref(news: WebhookNews) -> str | None:
     return orders.read_order_ref(news.order_ref)
 
 
+@needs_across_stores
+@inside_use_case
 def _take(
     news: WebhookNews,
     order_ref: str | None,
     body: bytes,
 ) -> None:
-    """Store it, and ring for the order it speaks of. Inside the open use case, across stores."""
+    """Store it, and ring for the order it speaks of."""
     order = orders.by_reference(order_ref) if order_ref is not None else None
     kept = webhook_log.store(_row(news, order_ref, body), is_ours=order is not None)
     if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
 from core.base.db import Model, db, rows_changed
+from core.base.preconditions import inside_use_case
 
 # People's and guessers' time is never scaled.
 WINDOW_S = 900
@@ -56,9 +57,9 @@ class Place:
     device: str | None = None
 
 
+@inside_use_case
 def remember(user_id: int, place: Place) -> str:
-    """Know this browser from now on, inside the open use case. Returns the token that its cookie
-    must carry.
+    """Know this browser from now on. Returns the token that its cookie must carry.
 
     A token that nobody was given here is never taken over, so that none can be planted.
     """
@@ -90,8 +91,9 @@ def remember(user_id: int, place: Place) -> str:
     return token
 
 
+@inside_use_case
 def forget(user_id: int) -> None:
-    """No device of this person is known any more, at either door. Inside the open use case."""
+    """No device of this person is known any more, at either door."""
     db.session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id))
 
 
@@ -108,9 +110,9 @@ def is_known(user_id: int, place: Place) -> bool:
     return seen_at is not None and seen_at > clock.now() - timedelta(seconds=KEPT_S)
 
 
+@inside_use_case
 def take(user_id: int, place: Place) -> Any:
-    """Count a try of a known device, inside the open use case, and return its `tries` and since
-    when they count.
+    """Count a try of a known device, and return its `tries` and since when they count.
 
     None when the device is not known for this person at this door.
     """
@@ -130,15 +132,17 @@ def take(user_id: int, place: Place) -> Any:
     return row if is_known else None
 
 
+@inside_use_case
 def give_back(user_id: int, place: Place, *, right: bool) -> None:
-    """Undo the count of one try of a known device, inside the open use case. With `right`, the
-    password fitted: its count goes back to 0."""
+    """Undo the count of one try of a known device. With `right`, the password fitted: its count
+    goes back to 0."""
     tries = 0 if right else func.greatest(KnownDevice.tries - 1, 0)
     db.session.execute(_device(user_id, place).values(tries=tries))
 
 
+@inside_use_case
 def prune() -> int:
-    """Delete devices not used for long, inside the open use case. Returns how many."""
+    """Delete devices not used for long. Returns how many."""
     unused = KnownDevice.seen_at <= clock.now() - timedelta(seconds=KEPT_S)
     return rows_changed(delete(KnownDevice).where(unused))
 

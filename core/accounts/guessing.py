@@ -23,6 +23,7 @@ from core.accounts import devices
 from core.accounts.devices import WINDOW_S, Place, hash_of
 from core.base import clock
 from core.base.db import Model, db, rows_changed, transaction
+from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 
@@ -164,8 +165,9 @@ def take(email: str, user_id: int | None, place: Place) -> Slot:
     return Slot(tuple(keys.values()), user_id, place)
 
 
+@inside_use_case
 def give_back(slot: Slot, *, right: bool) -> None:
-    """Undo the count of one try that was not wrong, inside the open use case.
+    """Undo the count of one try that was not wrong.
 
     With `right`, the password fitted: the tries of this address at this account go back to 0. What
     others did for the same account or from the same address stays.
@@ -185,10 +187,11 @@ def give_back(slot: Slot, *, right: bool) -> None:
         )
 
 
+@inside_use_case
 def forget_devices(user_id: int) -> None:
     """No device of this person is known any more, at either door.
 
-    For *change password* and *log out everywhere*, inside their open use case.
+    For *change password* and *log out everywhere*.
     """
     devices.forget(user_id)
 

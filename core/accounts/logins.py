@@ -14,6 +14,7 @@ from core.accounts import guessing
 from core.accounts.users import Membership, User
 from core.base import browsers, clock, config
 from core.base.db import Model, db, rows_changed, transaction
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 
 Door = Literal["portal", "console"]
@@ -187,9 +188,9 @@ def logins_of(user_id: int) -> list[LoginSession]:
     return list(rows)
 
 
+@inside_use_case
 def end_logins_of(user: User, keep: str | None = None) -> str | None:
-    """End what the person was given before (sessions, devices, reset links), inside the open use
-    case.
+    """End what the person was given before (sessions, devices, reset links).
 
     By number and not only by deleting, because a log-in under way may write its session after this.
     `keep` is the token of a session that goes on: it continues, no longer than before, under the

@@ -18,6 +18,7 @@ from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock
 from core.base.db import db, transaction
+from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
 from core.stores import Store
@@ -136,10 +137,11 @@ def set_password(
         return token
 
 
+@inside_use_case
 def change_in_open_use_case(
     user: User, password: str, actor: Actor, action: str
 ) -> None:
-    """The same for a locked row inside the open use case, for a reset link."""
+    """The same for a locked row, for a reset link."""
     _set_password(user, password)
     _audit(actor, action, user)
 
@@ -224,9 +226,9 @@ def log_out_everywhere(user_id: int, actor: Actor) -> None:
         _audit(actor, "log_out_everywhere", user)
 
 
+@inside_use_case
 def locked(user_id: int) -> User:
-    """A person's row, locked, inside the open use case. Raises `Refused` when they were removed
-    meanwhile."""
+    """A person's row, locked. Raises `Refused` when they were removed meanwhile."""
     user = db.session.scalars(
         select(User).where(User.id == user_id).with_for_update()
     ).one_or_none()

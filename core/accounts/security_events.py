@@ -18,6 +18,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock
 from core.base.db import in_transaction
+from core.base.preconditions import inside_use_case
 
 STRANGER = Actor("stranger", "Somebody")
 
@@ -120,14 +121,14 @@ def note(
         )
 
 
+@inside_use_case
 def acted(
     actor: Actor,
     act: str,
     subject: str,
     detail: dict[str, Any],
 ) -> None:
-    """An act that changes who may enter, inside its open use case: always a line of the log and one
-    of the audit.
+    """An act that changes who may enter: always a line of the log and one of the audit.
 
     The log has neither names nor e-mails of it.
     """

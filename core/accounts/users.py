@@ -26,6 +26,7 @@ from core.base import (
     text_input,
 )
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 from core.stores import Store
 
@@ -69,13 +70,14 @@ class Membership(Model):
     role: Mapped[str]
 
 
+@inside_use_case
 def add(
     email: str,
     name: str,
     password: str,
     platform_role: str = "none",
 ) -> User:
-    """A new user inside the open use case. Raises `passwords.BadPassword`."""
+    """A new user. Raises `passwords.BadPassword`."""
     user = User(
         email=plain_email(email), name=name.strip(), platform_role=platform_role
     )
@@ -118,16 +120,17 @@ def memberships_of(user: User) -> list[tuple[Membership, Store]]:
     return [(membership, store) for membership, store in rows]
 
 
+@inside_use_case
 def void_password(user: User) -> None:
-    """Replace the password by one that nobody knows, inside the open use case. Comparing a guess
-    with it takes as long as with any other."""
+    """Replace the password by one that nobody knows. Comparing a guess with it takes as long as
+    with any other."""
     user.password_hash = hashing.make(secrets.token_urlsafe(32))
     user.password_long = False
 
 
+@inside_use_case
 def give_password(user: User, password: str, own: Iterable[str] = ()) -> None:
-    """Set the hash inside the open use case. `own` are names of the person's stores. Raises
-    `passwords.BadPassword`."""
+    """Set the hash. `own` are names of the person's stores. Raises `passwords.BadPassword`."""
     words = (user.name, user.email, user.email.partition("@")[0], *own)
     kept = passwords.check(
         password, shortest=passwords.least_of(user.platform_role), own=words

@@ -15,6 +15,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.base.tenancy import as_platform
 from core.catalog import choosing, sync
 from core.catalog.bundles import Bundle, SupplierOffer, agent_price, shelf_order
@@ -71,8 +72,9 @@ class Answered:
     moved_on: list[str]
 
 
+@needs_across_stores
 def questions() -> list[Question]:
-    """What waits for the owner and what he kept, by network and size. Needs `across_stores`."""
+    """What waits for the owner and what he kept, by network and size."""
     waiting = select(Bundle).where(
         (Bundle.asked_at.is_not(None)) | (Bundle.kept_at.is_not(None))
     )

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, config, money
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import StoreScoped
 
 
@@ -229,9 +230,10 @@ def cheapest_cost() -> int | None:
     return db.session.scalar(select(least))
 
 
+@inside_use_case
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
-    """These bundles by id, kept from changing until the open use case ends. By a function: no store
-    may change one."""
+    """These bundles by id, kept from changing until the use case ends. By a function: no store may
+    change one."""
     query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(
         ids=list(bundle_ids)
     )

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from core.base import clock
 from core.base.db import db
 from core.base.phones import NETWORKS
+from core.base.preconditions import inside_use_case
 from core.catalog import validity
 from core.catalog.bundles import (
     Bundle,
@@ -27,14 +28,14 @@ from core.catalog.steps import Rules, rules
 Meaning = tuple[str, int, str]
 
 
+@inside_use_case
 def choose(
     report: SyncReport,
     *,
     reads_list: bool,
     only: Meaning | None = None,
 ) -> None:
-    """Settle every bundle, or `only` one, by the offers as they are now; inside the open use case,
-    under its lock.
+    """Settle every bundle, or `only` one, by the offers as they are now, under its lock.
 
     `reads_list`: the offers are those of a list read just now. What changed is written into
     `report`.

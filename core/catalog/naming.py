@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select, text
 
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.catalog import choosing, validity
 from core.catalog.bundles import Bundle, SupplierOffer
 from core.catalog.choosing import Meaning
@@ -19,6 +20,7 @@ Lasting = Mapping[str, tuple[str, int, str]]
 """By product code: network, megabytes, and the words for how long."""
 
 
+@inside_use_case
 def follow(
     before: Lasting,
     offers: Sequence[SupplierOffer],
@@ -27,8 +29,7 @@ def follow(
 ) -> None:
     """Name the bundles of which `offers`, as a list has just left them, say more than `before` it.
 
-    Inside the open use case, before the bundles are settled. `is_whole`: what the list does not
-    name is missing.
+    Before the bundles are settled. `is_whole`: what the list does not name is missing.
     """
     query = select(Bundle).order_by(Bundle.id).with_for_update(key_share=True)
     bundles = choosing.by_meaning(db.session.scalars(query))

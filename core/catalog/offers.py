@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core.base import clock, config
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.catalog import naming, validity
 from core.catalog.bundles import SupplierOffer
 
@@ -34,14 +35,15 @@ class OfferLike(Protocol):
     def network(self) -> str: ...
 
 
+@inside_use_case
 def store_offers(
     supplier: str,
     offers: Sequence[OfferLike],
     *,
     is_whole: bool,
 ) -> None:
-    """Keep what the list says of each product, inside the open use case, and name the bundles of
-    which it says more. `is_whole`: what it does not name is missing."""
+    """Keep what the list says of each product, and name the bundles of which it says more.
+    `is_whole`: what it does not name is missing."""
     session = db.session
     now = clock.now()
     rows = session.scalars(

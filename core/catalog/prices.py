@@ -14,6 +14,7 @@ from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, rows_changed, transaction
 from core.base.phones import NETWORKS
+from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.base.tenancy import current_store_id
 from core.catalog.bundles import (
@@ -182,9 +183,9 @@ def save_prices(
     return {}
 
 
+@inside_use_case
 def price_new_bundles(store_id: int, markup_bp: int) -> int:
-    """Inside the open use case: give a store a price for each active bundle it has none for.
-    Returns how many."""
+    """Give a store a price for each active bundle it has none for. Returns how many."""
     rows = [
         {
             "store_id": store_id,

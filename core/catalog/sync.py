@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 
 from core.base.db import db, transaction
 from core.base.phones import NETWORKS
+from core.base.preconditions import needs_across_stores
 from core.catalog import choosing
 from core.catalog.bundles import (
     Bundle,
@@ -68,6 +69,7 @@ def record_failed_sync(
         return report
 
 
+@needs_across_stores
 def apply_sync(
     supplier: str,
     offers: Sequence[OfferLike],
@@ -78,8 +80,7 @@ def apply_sync(
     """Apply a supplier's list, of which the adapter left out `left_out`. Returns the diff.
 
     `missing`: so many products did not come, by the list's own count. Then what it does not name
-    may be one of them and stays as it was. Needs `across_stores`, for stores' prices of new
-    bundles.
+    may be one of them and stays as it was.
     """
     if not offers:
         found = "was empty."

@@ -18,6 +18,7 @@ from sqlalchemy import Row, func, select, text
 from core.audit import Actor
 from core.base import clock, money, signed, tenancy
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.ledger.model import Kind, OrderLike, Posting
 
@@ -37,15 +38,16 @@ class InsufficientWallet(Refusal):
         )
 
 
+@inside_use_case
 def open_store_accounts(store_id: int) -> None:
-    """Make the wallet and held accounts of a new store, inside the use case that makes the
-    store."""
+    """Make the wallet and held accounts of a new store."""
     said = signed.say("makola_open_accounts", store_id=store_id)
     db.session.execute(text("SELECT makola_open_accounts(:said, :mac)"), said)
 
 
+@inside_use_case
 def hold_float() -> int:
-    """The float by our books, in pesewas, kept from moving until the open use case ends."""
+    """The float by our books, in pesewas, kept from moving until the use case ends."""
     return int(db.session.execute(text("SELECT makola_hold_float()")).scalar_one())
 
 
@@ -151,13 +153,11 @@ def write_off(
     )
 
 
+@inside_use_case
 def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
     """A person accepts that the float is smaller than our books by this (larger, when negative).
-    Returns the posting's id.
-
-    Inside the open use case. No order explains the difference; one that does is settled by
-    `write_off`.
-    """
+    Returns the posting's id. No order explains the difference; one that does is settled by
+    `write_off`."""
     return post(
         "float_difference",
         [("supplier_float", -loss_pesewas), ("write_off", loss_pesewas)],
@@ -166,9 +166,9 @@ def float_difference(loss_pesewas: int, note: str, actor: Actor) -> int:
     )
 
 
+@inside_use_case
 def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
-    """The float is so much larger than our whole pesewas add up to (smaller, when negative), inside
-    the open use case.
+    """The float is so much larger than our whole pesewas add up to (smaller, when negative).
 
     Returns the posting's id.
     """
@@ -176,9 +176,9 @@ def rounding(gained_pesewas: int, note: str, actor: Actor) -> int:
     return post("rounding", legs, actor, note=note)
 
 
+@inside_use_case
 def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:
-    """Our prepaid money at the supplier grew from the bank (or shrank, when negative), inside the
-    open use case.
+    """Our prepaid money at the supplier grew from the bank (or shrank, when negative).
 
     Returns the posting's id.
     """
@@ -190,6 +190,7 @@ def fund_float(amount_pesewas: int, note: str, actor: Actor) -> int:
     )
 
 
+@inside_use_case
 def post(
     kind: Kind,
     legs: Sequence[Leg],
@@ -200,7 +201,7 @@ def post(
     n: int = 1,
     note: str = "",
 ) -> int:
-    """Write one posting inside the open use case and move the balances with it. Returns its id.
+    """Write one posting and move the balances with it. Returns its id.
 
     Accounts are locked in id order, so two postings never wait for each other in a circle. Raises
     `InsufficientWallet` when the wallet would go below zero; any other broken rule is an error of
@@ -239,7 +240,7 @@ def _book(said: dict[str, str]) -> Row[Any]:
 
 
 def count(order_id: int, kind: Kind) -> int:
-    """How many postings of a kind an order has, inside the open use case."""
+    """How many postings of a kind an order has."""
     found = db.session.scalar(
         select(func.count())
         .select_from(Posting)

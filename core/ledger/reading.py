@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 
 from core.base import config
 from core.base.db import db
+from core.base.preconditions import needs_across_stores
 from core.base.tenancy import current_store_id
 from core.ledger.model import CREDIT_ACCOUNTS, Account, Entry, Posting
 
@@ -120,8 +121,9 @@ def statement(
     ]
 
 
+@needs_across_stores
 def platform_balances() -> dict[str, int]:
-    """The platform's accounts, signs turned for credit accounts. Needs `across_stores`."""
+    """The platform's accounts, signs turned for credit accounts."""
     rows = db.session.execute(
         select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None))
     )
@@ -137,8 +139,9 @@ def postings_of(order_id: int) -> list[WithLegs]:
     return list(legs_of(ids.all()).values())
 
 
+@needs_across_stores
 def in_flight_of(order_id: int) -> int:
-    """What the supplier holds for one order by our books, in pesewas. Needs `across_stores`."""
+    """What the supplier holds for one order by our books, in pesewas."""
     found = db.session.scalar(
         select(func.sum(Entry.amount_pesewas))
         .join(Account, Account.id == Entry.account_id)
@@ -168,11 +171,11 @@ def legs_of(posting_ids: Collection[int]) -> dict[int, WithLegs]:
     return found
 
 
+@needs_across_stores
 def books() -> Books:
     """Prove the books: every posting sums to zero, every cached balance is the sum of its entries.
 
-    Reads everything in one snapshot, so run it by timer or on demand, not on every page. Needs
-    `across_stores`.
+    Reads everything in one snapshot, so run it by timer or on demand, not on every page.
     """
     session = db.session
     total, entries = session.execute(
@@ -202,8 +205,9 @@ def books() -> Books:
     )
 
 
+@needs_across_stores
 def held_total() -> int:
-    """All money held for orders under way, in pesewas. Needs `across_stores`."""
+    """All money held for orders under way, in pesewas."""
     found = db.session.scalar(
         text(
             "SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"

@@ -17,6 +17,7 @@ from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
 from core.base import clock, config, phones
 from core.base.db import db, held_rows, joined_transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.orders import booking
 from core.orders.booking import NOTHING, News
 from core.orders.model import Order
@@ -67,6 +68,7 @@ def advance(
         return True
 
 
+@inside_use_case
 def move(
     order: Order,
     to: State,
@@ -76,8 +78,7 @@ def move(
     customer_text: str | None = None,
     news: News = NOTHING,
 ) -> None:
-    """Make one move of a locked order with its postings and its timeline line, inside the open use
-    case.
+    """Make one move of a locked order with its postings and its timeline line.
 
     Raises `ValueError` for a move that is not in the table and `ledger.InsufficientWallet` when the
     hold fails.
@@ -171,6 +172,8 @@ def raise_case(order_id: int, kind: str, evidence: dict[str, Any]) -> None:
         open_case(locked(order_id), kind, evidence)
 
 
+@needs_across_stores
+@inside_use_case
 def ring(
     order: Order,
     *,
@@ -180,12 +183,11 @@ def ring(
 ) -> bool:
     """A webhook named this order: make its row due. It rings; the supplier's answer decides.
 
-    Inside the open use case that stored the event, across stores. A verified ring goes before all
-    others. Any other is due no sooner than `ring_gap_s` after the last look-up and only
-    `ring_lookups_per_window` of them count in a window, so that forged ones cannot eat the call
-    budget. The word "pending" rings only for an order that had been settled otherwise: the supplier
-    says it of each purchase at once, and a look-up then would learn nothing. False when it is not
-    open to look-ups.
+    Part of the use case that stored the event. A verified ring goes before all others. Any other is
+    due no sooner than `ring_gap_s` after the last look-up and only `ring_lookups_per_window` of
+    them count in a window, so that forged ones cannot eat the call budget. The word "pending" rings
+    only for an order that had been settled otherwise: the supplier says it of each purchase at
+    once, and a look-up then would learn nothing. False when it is not open to look-ups.
     """
     row = outbox.of_order(order.id, lock=True)
     if row is None:
@@ -268,8 +270,9 @@ def by_id(order_id: int) -> Order:
     return db.session.scalars(select(Order).where(Order.id == order_id)).one()
 
 
+@inside_use_case
 def locked(order_id: int) -> Order:
-    """An order, its row locked inside the open use case; asked of the database once."""
+    """An order, its row locked; asked of the database once."""
     held = held_rows()
     name = (Order, order_id)
     if name not in held:

@@ -1,8 +1,8 @@
 """What a person does to an order that only a person can settle. Whether it is legal is decided in
 `core.settling`.
 
-Each acts on a locked order inside the open use case, and leaves a line with the person's name on
-the timeline. `words` are the person's own; the agent of the order reads them there.
+Each acts on a locked order, and leaves a line with the person's name on the timeline.
+`words` are the person's own; the agent of the order reads them there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from core import outbox
 from core.audit import Actor
 from core.base import money
+from core.base.preconditions import inside_use_case
 from core.orders.advancing import move
 from core.orders.model import Order
 from core.orders.releasing import look_soon
@@ -20,12 +21,14 @@ from core.orders.timeline import log
 from core.outbox import OutboxRow
 
 
+@inside_use_case
 def look_again(order: Order, row: OutboxRow, actor: Actor) -> bool:
     """Have the supplier asked soon. False when that was asked for already."""
     order.watch_claim_here()
     return look_soon(order, row, actor)
 
 
+@inside_use_case
 def send_again(
     order: Order,
     row: OutboxRow,
@@ -42,6 +45,7 @@ def send_again(
     outbox.make_due(row)
 
 
+@inside_use_case
 def give_back(order: Order, actor: Actor, words: str) -> None:
     """The held money goes back: of a *failed* order, or of a *submitting* one that the supplier
     says was never bought.
@@ -65,6 +69,7 @@ def give_back(order: Order, actor: Actor, words: str) -> None:
     )
 
 
+@inside_use_case
 def note_settled(
     order: Order,
     actor: Actor,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
 from core.base.db import Model, db, rows_changed, transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.base.tenancy import StoreScoped
 from core.orders.crowding import Caller
 from core.orders.model import Order
@@ -117,16 +118,18 @@ def draft_of(
     )
 
 
+@needs_across_stores
 def prune_drafts() -> int:
-    """Delete drafts past their hour. Needs `across_stores`. Returns how many."""
+    """Delete drafts past their hour. Returns how many."""
     with transaction():
         return rows_changed(
             delete(OrderDraft).where(OrderDraft.created_at <= clock.now() - KEPT)
         )
 
 
+@inside_use_case
 def forget_drafts(recipient_msisdn: str) -> None:
-    """Delete the drafts with this number, inside the open use case."""
+    """Delete the drafts with this number."""
     db.session.execute(
         delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn)
     )

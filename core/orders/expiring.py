@@ -13,12 +13,14 @@ from sqlalchemy import func, select
 from core.audit import SYSTEM
 from core.base import clock, config
 from core.base.db import transaction
+from core.base.preconditions import needs_across_stores
 from core.orders.advancing import move
 from core.orders.model import Order
 
 
+@needs_across_stores
 def expire_pending() -> int:
-    """Expire what has waited too long, oldest first, at most `relay_batch`. Needs `across_stores`.
+    """Expire what has waited too long, oldest first, at most `relay_batch`.
 
     Returns how many. An order that somebody is at, to process or to cancel it, is left to him.
     """

@@ -19,6 +19,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders.drafting import forget_drafts
 from core.orders.model import Order
@@ -42,9 +43,9 @@ class Forgotten:
     open_codes: tuple[str, ...]
 
 
+@needs_across_stores
 def forget_old() -> int:
-    """Mask the numbers of orders that ended longer ago than `retention_days`. Needs
-    `across_stores`.
+    """Mask the numbers of orders that ended longer ago than `retention_days`.
 
     Returns how many. An order about which a person is still asked keeps its number.
     """
@@ -65,12 +66,13 @@ def forget_old() -> int:
     return masked
 
 
+@needs_across_stores
 def forget_number(
     recipient_msisdn: str,
     actor: Actor,
     store_id: int | None = None,
 ) -> Forgotten:
-    """Mask a number now in all its final orders, of one store or of all. Needs `across_stores`.
+    """Mask a number now in all its final orders, of one store or of all.
 
     Orders that are not over, or about which a person is still asked, need it and keep it. The audit
     line says how many, never the number.

@@ -10,6 +10,7 @@ from core import availability, catalog, ledger, outbox
 from core.audit import WORKER, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
+from core.base.preconditions import inside_use_case
 from core.orders import refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
@@ -58,9 +59,9 @@ def request_look(code: str, actor: Actor) -> Order:
         return order
 
 
+@inside_use_case
 def look_soon(order: Order, row: OutboxRow, actor: Actor) -> bool:
-    """Make a locked order's locked row due, inside the open use case. False when that was asked for
-    already."""
+    """Make a locked order's locked row due. False when that was asked for already."""
     due = clock.now()
     if row.rung_at is not None:
         if row.done_at is None and row.rung_at > (row.looked_at or row.created_at):
@@ -171,9 +172,9 @@ def put_in_line(
     have_looked_at(order)
 
 
+@inside_use_case
 def have_looked_at(order: Order, at: datetime | None = None) -> None:
-    """Make the row of a locked order due at `at` (default now), inside the open use case; add it
-    when there is none."""
+    """Make the row of a locked order due at `at` (default now); add it when there is none."""
     row = outbox.of_order(order.id, lock=True)
     if row is None:
         outbox.add("deliver_order", order.id, store_id=order.store_id, due_at=at)
@@ -188,9 +189,9 @@ def in_line(order: Order) -> str:
     return f"In line. It waits: {WAIT_TEXT[waits]}." if waits else ""
 
 
+@inside_use_case
 def locked_by_code(code: str) -> Order:
-    """An order of the current store, its row locked inside the open use case. Raises
-    `refusals.NoSuchOrder`."""
+    """An order of the current store, its row locked. Raises `refusals.NoSuchOrder`."""
     plain = read_code(code)
     order = (
         db.session.scalar(

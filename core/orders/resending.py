@@ -6,6 +6,7 @@ from __future__ import annotations
 from core.audit import WORKER, Actor
 from core.base import config
 from core.base.db import joined_transaction
+from core.base.preconditions import inside_use_case
 from core.orders import sourcing
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -61,13 +62,11 @@ def requeue_absent(order_id: int) -> bool:
         return True
 
 
+@inside_use_case
 def queue_again(order: Order, actor: Actor, text: str) -> None:
     """A locked *submitting* order that was certainly not bought goes back in line under the same
-    reference.
-
-    Inside the open use case. It counts as once unclear from now on, so that it is looked up once
-    more right before it is sent, and no refusal of that purchase proves anything.
-    """
+    reference. It counts as once unclear from now on, so that it is looked up once more right before
+    it is sent, and no refusal of that purchase proves anything."""
     order.resends += 1
     order.ever_unknown = True
     order.unknown_since = order.absent_since = order.claimed_at = order.lease_until = (

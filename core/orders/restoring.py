@@ -18,6 +18,7 @@ from core.audit import SYSTEM, WORKER
 from core.base import clock, database_identity
 from core.base.db import db, joined_transaction, transaction
 from core.base.locks import Lock
+from core.base.preconditions import needs_across_stores
 from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order
@@ -29,11 +30,12 @@ _ASKED_FIRST = (
 )
 
 
+@needs_across_stores
 def note_restore(*, told: bool = False) -> int | None:
     """Mark every open order when this database is a copy of the past; all of it in one transaction.
 
     Returns how many orders are asked about before they are bought, None when the database is ours.
-    `told` when a person says that it is a copy although it looks like ours. Needs `across_stores`.
+    `told` when a person says that it is a copy although it looks like ours.
     """
     if not told and not database_identity.differences(db.session):
         return None

@@ -13,15 +13,16 @@ from sqlalchemy import Select, select
 from core import cases, ledger
 from core.audit import SYSTEM
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.cases import Case
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.orders.timeline import log
 
 
+@inside_use_case
 def lock_for_money_back(order_ids: Collection[int]) -> list[Order]:
-    """Lock these orders inside the open use case, before anything else of it is locked; in id
-    order, as everywhere."""
+    """Lock these orders, before anything else of it is locked; in id order, as everywhere."""
     return [locked(order_id) for order_id in sorted(order_ids)]
 
 

@@ -14,6 +14,7 @@ from core.audit import WORKER
 from core.base import money
 from core.base.db import db
 from core.base.phones import NETWORKS
+from core.base.preconditions import inside_use_case
 from core.catalog import Bundle, SupplierOffer
 from core.catalog.newest import Wording
 from core.orders import refusals
@@ -90,6 +91,7 @@ def was_refused(order: Order) -> bool:
     return catalog.is_refused(wording(order))
 
 
+@inside_use_case
 def hold_bundles(orders: list[Order]) -> dict[int, Bundle]:
-    """The bundles of locked orders, kept from changing until the open use case ends."""
+    """The bundles of locked orders, kept from changing until the use case ends."""
     return catalog.hold({order.bundle_id for order in orders})

@@ -13,6 +13,7 @@ from core import cases
 from core.audit import WORKER, Actor
 from core.base import clock, phones
 from core.base.db import db
+from core.base.preconditions import inside_use_case
 from core.orders.model import Order, OrderEvent
 
 
@@ -27,6 +28,7 @@ class Moment:
     detail: str | list[str] = ""
 
 
+@inside_use_case
 def log(
     order: Order,
     actor: Actor,
@@ -36,8 +38,7 @@ def log(
     customer_text: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add a line to an order's timeline, inside the open use case. Phone numbers in it are
-    masked."""
+    """Add a line to an order's timeline. Phone numbers in it are masked."""
     db.session.add(
         OrderEvent(
             store_id=order.store_id,
@@ -53,8 +54,9 @@ def log(
     )
 
 
+@inside_use_case
 def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
-    """Open a case about a locked order and say so on its timeline, inside the open use case.
+    """Open a case about a locked order and say so on its timeline.
 
     Not when a person has judged this very news before: see `cases.JUDGED_ONCE`.
     """

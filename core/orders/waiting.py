@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from core import outbox
 from core.base import clock, config
 from core.base.db import db, joined_transaction, transaction
+from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders.advancing import locked
 from core.orders.model import Order
@@ -56,9 +57,9 @@ def whose_turn(turn: Turn) -> ColumnElement[bool]:
     return _WHOSE_TURN[turn]
 
 
+@needs_across_stores
 def due_turns() -> tuple[int, list[Turn]]:
-    """How many rows of the outbox are due, and which turns have some, in their order. Needs
-    `across_stores`."""
+    """How many rows of the outbox are due, and which turns have some, in their order."""
     due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now())
     count = select(func.count()).where(due).scalar_subquery()
     some = [
@@ -93,12 +94,12 @@ def waiting_for_float() -> FloatWait | None:
     return None
 
 
+@needs_across_stores
 def wake(reason: str, pesewas: int | None = None) -> int:
     """Buying goes on: make the orders that wait for `reason` due, oldest first. Returns how many.
 
     With `pesewas`, only those that so much money pays for, one after another. An order some job is
     at is left to it, and one the supplier has just refused for lack of float keeps its own moment.
-    Needs `across_stores`.
     """
     now = clock.now()
     waiting = (
@@ -124,9 +125,9 @@ def wake(reason: str, pesewas: int | None = None) -> int:
         return len(free)
 
 
+@needs_across_stores
 def let_older_go_first(order: Order, pesewas: int) -> bool:
-    """Whether an older order waits for float that `pesewas` can pay now; it is made due. Needs
-    `across_stores`.
+    """Whether an older order waits for float that `pesewas` can pay now; it is made due.
 
     One that an error of ours keeps from moving, or that is due for longer than a job may last,
     holds up nobody.

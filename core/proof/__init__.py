@@ -7,7 +7,6 @@ Callers say `proof.prove()` and `proof.standing()`.
 from core.proof.audit_seals import AuditSeal
 from core.proof.audit_seals import newest as newest_audit_seal
 from core.proof.proving import (
-    NotEverything,
     Standing,
     UnderWay,
     look,
@@ -20,7 +19,6 @@ from core.proof.seals import Proof
 
 __all__ = [
     "AuditSeal",
-    "NotEverything",
     "Proof",
     "Standing",
     "UnderWay",

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.proof import seals
 from core.proof.rules import NAMED, Finding, finding
 
@@ -70,9 +71,10 @@ _CUT = seals.cut_of("audit_seals", "audit")
 _BEHIND = seals.behind_of("audit_seals", "audit")
 
 
+@inside_use_case
 def seal() -> int:
-    """Seal the lines written since the last seal, inside the open use case of a proof, and return
-    the newest seal's id.
+    """Seal the lines written since the last seal, as a part of a proof, and return the newest
+    seal's id.
 
     No seal is made when there is nothing to seal and no gap to close; 0 when there never was. An id
     of the audit is drawn by a transaction that has a number already (the default of the column sees

@@ -17,9 +17,10 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.exc import OperationalError
 
 from core import cases
-from core.base import clock, config, tenancy
+from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.locks import Lock
+from core.base.preconditions import needs_across_stores
 from core.base.tenancy import as_platform
 from core.ledger import Posting
 from core.proof import audit_seals, rules, seals
@@ -33,11 +34,6 @@ class UnderWay(Exception):
     """Another proof is running; two at once would only do the work twice."""
 
 
-class NotEverything(RuntimeError):
-    """The proof was asked for by work that does not see every store; it would find no fault in rows
-    it cannot see."""
-
-
 @dataclass(frozen=True)
 class Standing:
     """The newest proof (for agents only its `at` and `ok`), if there is one, and whether the next
@@ -47,14 +43,13 @@ class Standing:
     overdue: bool
 
 
+@needs_across_stores
 def prove(whole: bool = False) -> Proof:
     """Prove the books, seal what is new and keep the result. Opens a case when they do not hold.
 
-    With `whole`, verify every seal of large books too (see `seals.broken`). Needs `across_stores`;
-    raises `NotEverything` without it, and `UnderWay` while another proof runs.
+    With `whole`, verify every seal of large books too (see `seals.broken`). Raises `UnderWay` while
+    another proof runs.
     """
-    if not tenancy.sees_everything():
-        raise NotEverything("a proof needs across_stores")
     with _turn():
         proof = _prove(whole)
     if not proof.ok:
@@ -64,14 +59,10 @@ def prove(whole: bool = False) -> Proof:
     return proof
 
 
+@needs_across_stores
 def look() -> list[str]:
     """What a proof would find now, every seal verified, without keeping one: a sentence for each
-    thing that is wrong.
-
-    Needs `across_stores`; raises `NotEverything` without it.
-    """
-    if not tenancy.sees_everything():
-        raise NotEverything("a proof needs across_stores")
+    thing that is wrong."""
     with transaction() as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         broken_seals, _ = seals.broken(True)

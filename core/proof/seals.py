@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.proof.rules import NAMED, Finding, finding
 
 FIRST = "0" * 64
@@ -208,10 +209,11 @@ def cut() -> Cut:
     return Cut(**db.session.execute(text(_CUT), {"first": FIRST}).one()._mapping)
 
 
+@inside_use_case
 def seal(
     found: Cut, ok: bool, findings: Sequence[Finding], counts: dict[str, int]
 ) -> Proof:
-    """Write the proof with its seal, inside the open use case."""
+    """Write the proof with its seal."""
     values = {
         **vars(found),
         "at": clock.now(),
@@ -223,8 +225,7 @@ def seal(
         text(
             "INSERT INTO proofs (at, ok, findings, counts, sealed, last_id, members, gaps, horizon, cluster, previous, "  # noqa: S608 - from above
             f"hash, marks) SELECT s.*, {_HASH}, d.marks FROM (SELECT CAST(:at AS timestamptz) AS"
-            " at, "
-            "CAST(:ok AS boolean) AS ok, CAST(:findings AS jsonb) AS findings, CAST(:counts AS"
+            " at, CAST(:ok AS boolean) AS ok, CAST(:findings AS jsonb) AS findings, CAST(:counts AS"
             " jsonb) AS counts, "
             "CAST(:sealed AS bigint) AS sealed, CAST(:last_id AS bigint) AS last_id, "
             "CAST(:members AS int8multirange) AS members, CAST(:gaps AS int8multirange) AS gaps, "

@@ -22,6 +22,7 @@ from core import cases, ledger, orders
 from core.audit import SYSTEM
 from core.base import clock, config, money
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.reconcile import returned, rounding, suspects
 from core.reconcile.doubts import Doubts, doubts
@@ -64,6 +65,7 @@ class _Reading:
         return self.balance_pesewas - self.float_pesewas
 
 
+@needs_across_stores
 def note_balance(
     balance_pesewas: int,
     *,
@@ -71,13 +73,11 @@ def note_balance(
     mark: int | None = None,
     said: str = "",
 ) -> str:
-    """Keep one balance of the supplier and judge it against the books. Returns the verdict in
-    words.
+    """Keep one balance of the supplier and judge it by the books. Returns the verdict in words.
 
     `by_purchase`: it came in the answer to a purchase, whose own charge is booked already. `mark`:
     the `books_mark` from before the supplier was asked; if the books moved since, a difference says
-    nothing. `said`: the figure in cedis with every digit, as it was sent. Needs `across_stores`.
-
+    nothing. `said`: the figure in cedis with every digit, as it was sent.
     The first balance of an empty ledger opens it. A rise that failed orders explain beyond doubt is
     booked as their refund, but only from a read that asked for the balance: one told with a
     purchase may be as old as its call.
@@ -131,7 +131,7 @@ def _verdict(
 
 
 def _locked_breaks() -> Sequence[Case]:
-    """The open cases about a balance that does not fit, locked inside the open use case."""
+    """The open cases about a balance that does not fit, locked."""
     query = (
         select(Case)
         .where(

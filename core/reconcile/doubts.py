@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 
 from core import catalog
 from core.base.db import db
+from core.base.preconditions import needs_across_stores
 
 # A charge is open in our books while the order has more commits than postings that closed one.
 _ORDERS = text(
@@ -41,12 +42,12 @@ _NO_PRICE = text(
 )
 
 
+@needs_across_stores
 def never_taken_pesewas(told_at: datetime) -> int:
     """What is booked above the cost for charges that can be no price, such as pesewas for cedis:
     those before `told_at`.
 
-    The supplier's balance of that moment shows whether they were taken all the same. Needs
-    `across_stores`.
+    The supplier's balance of that moment shows whether they were taken all the same.
     """
     limits = {"times": catalog.MISTAKEN, "told_at": told_at}
     return int(db.session.execute(_NO_PRICE, limits).scalar_one())
@@ -78,8 +79,9 @@ class Doubts:
         return sum(amount for _, amount in self.returnable) + sum(self.back_otherwise)
 
 
+@needs_across_stores
 def doubts() -> Doubts:
-    """What is in doubt now. Needs `across_stores`.
+    """What is in doubt now.
 
     A failed order stays in flight while it is watched, and after that while its case is open: the
     supplier may have returned the money at once, or never. It also revives failed orders and

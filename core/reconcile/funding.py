@@ -9,6 +9,7 @@ from core import cases, ledger, orders
 from core.audit import Actor
 from core.base import money
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
@@ -17,11 +18,12 @@ from core.supplier import balances, supply
 from core.supplier.balances import BalanceRead
 
 
+@needs_across_stores
 def booked_for(read: BalanceRead) -> int:
     """Pesewas the float has gained in our books since this read because of what it showed: funding,
     an accepted difference.
 
-    What was bought or given back meanwhile is not among them. Needs `across_stores`.
+    What was bought or given back meanwhile is not among them.
     """
     booked = (
         select(func.coalesce(func.sum(Entry.amount_pesewas), 0))
@@ -45,9 +47,9 @@ class NotConfirmable(Refusal):
     )
 
 
+@needs_across_stores
 def funding_amounts() -> list[int]:
-    """What may be booked as funding by the last read, in pesewas; empty when nothing may. Needs
-    `across_stores`.
+    """What may be booked as funding by the last read, in pesewas; empty when nothing may.
 
     First what the supplier holds beyond all that may have come back for failed orders. Where some
     may have, also the whole rise: whoever paid it in knows that none of it came back.
@@ -64,6 +66,7 @@ def funding_amounts() -> list[int]:
     return [rise]
 
 
+@needs_across_stores
 def confirm_funding(
     case_id: int,
     actor: Actor,
@@ -74,7 +77,7 @@ def confirm_funding(
 
     Orders that waited for the money are woken. `seen_pesewas` is the one of `funding_amounts` that
     the person read, by default the first. Raises `NotConfirmable`, also when it is none of them
-    now. Needs `across_stores`.
+    now.
     """
     with transaction() as session:
         link = supply.locked_state()  # before the case, as a balance read does

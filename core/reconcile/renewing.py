@@ -18,6 +18,7 @@ from core import cases
 from core.availability import LINE, Buying
 from core.base import clock, config
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.catalog import Bundle
 from core.orders import Order
 from core.reconcile.float_books import DROP, countable_pesewas
@@ -26,6 +27,7 @@ from core.supplier import supply
 from core.supplier.supply import SupplierState
 
 
+@needs_across_stores
 def renew(
     *, looked_at: bool = False, under_way: Mapping[str, datetime] | None = None
 ) -> str | None:
@@ -33,7 +35,7 @@ def renew(
     whether it answers.
 
     `looked_at`: customers look at what shops sell. `under_way`: since when which calls are, of
-    which nothing is written yet. One transaction. Needs `across_stores`.
+    which nothing is written yet. One transaction.
     """
     with transaction() as session:
         row = session.get(Buying, 1, with_for_update=True)
@@ -67,12 +69,13 @@ def _short(
     return {key: before.get(key, now.isoformat()) for key in keys}
 
 
+@needs_across_stores
 def free_pesewas(link: SupplierState) -> int:
     """What a new order may cost: the float less the reserve and the cost of all orders in line, in
     pesewas.
 
     In line is what is *queued*, or sent without a commit. By our books, or by the supplier's last
-    word when that is less; its word has the orders sent before it behind it. Needs `across_stores`.
+    word when that is less; its word has the orders sent before it behind it.
     """
     cost = Order.cost_pesewas
     told = link.last_balance_pesewas

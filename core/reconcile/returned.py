@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from core import orders
 from core.base import money
+from core.base.preconditions import inside_use_case
 from core.reconcile import rounding
 from core.reconcile.doubts import Doubts, doubts
 from core.supplier.supply import SupplierState
@@ -25,9 +26,10 @@ of a balance read."""
 _GAVE_BACK = "The supplier's balance rose by what this order cost: the money is back in the float."
 
 
+@inside_use_case
 def lock_candidates(balance_pesewas: int, float_pesewas: int) -> frozenset[int]:
-    """Lock the orders a rise could speak of, before anything else of the open use case is locked.
-    Their ids."""
+    """Lock the orders a rise could speak of, before anything else of the use case is locked. Their
+    ids."""
     if balance_pesewas <= float_pesewas:
         return frozenset()
     found = frozenset(order_id for order_id, _ in doubts().returnable)
@@ -37,14 +39,14 @@ def lock_candidates(balance_pesewas: int, float_pesewas: int) -> frozenset[int]:
     return frozenset()
 
 
+@inside_use_case
 def book(
     link: SupplierState,
     rise_pesewas: int,
     doubt: Doubts,
     locked: frozenset[int],
 ) -> int:
-    """Book the rise for the failed orders it speaks of, inside the open use case. Returns how many;
-    0 when unclear."""
+    """Book the rise for the failed orders it speaks of. Returns how many; 0 when unclear."""
     if rise_pesewas <= 0 or doubt.unresolved or not doubt.returnable:
         return 0
     chosen = told_apart(rise_pesewas, doubt)

@@ -17,6 +17,7 @@ from core import cases, catalog, ledger
 from core.audit import SYSTEM
 from core.base import clock
 from core.base.db import db
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.ledger import Account, Entry, Posting
 from core.reconcile.doubts import Doubts
 from core.supplier.supply import SupplierState
@@ -26,9 +27,9 @@ CASE, SUBJECT = "rounding", "float"
 _MOST_SUMS = 10_000
 
 
+@needs_across_stores
 def limit_pesewas(link: SupplierState) -> int:
-    """How far rounding may have moved the balance since the books last fitted it. Needs
-    `across_stores`.
+    """How far rounding may have moved the balance since the books last fitted it.
 
     One pesewa for each charge and refund booked since, and always below half of the cheapest thing
     there is to buy: a purchase missing in our books is never taken for it.
@@ -64,6 +65,7 @@ class Settled:
     slack_pesewas: int = 0
 
 
+@inside_use_case
 def settle(
     link: SupplierState,
     off_pesewas: int,
@@ -74,8 +76,7 @@ def settle(
     less our books.
 
     A difference that is known and asked about is no rounding, and stays the amount people were
-    told: then what the balance is off by besides counts. Inside the open use case, the link's row
-    and the float locked.
+    told: then what the balance is off by besides counts. The link's row and the float are locked.
     """
     besides = off_pesewas - (link.break_pesewas or 0)
     if off_pesewas == 0 or besides == 0:

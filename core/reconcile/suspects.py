@@ -15,6 +15,7 @@ from core import outbox
 from core.audit import SYSTEM
 from core.base import clock
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.orders import Order
 from core.orders.timeline import log
 from core.outbox import OutboxRow
@@ -27,13 +28,13 @@ short."""
 _ASKED = "Asked about again: the supplier's balance moved, and this order could be why."
 
 
+@needs_across_stores
 def ring(
     difference_pesewas: int,
     since: datetime,
     slack_pesewas: int = 0,
 ) -> int:
     """Make up to `AT_ONCE` orders due that could explain a difference seen since then, each once.
-    Needs `across_stores`.
 
     `slack_pesewas`: how much of it may be rounding.
 

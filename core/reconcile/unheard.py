@@ -18,6 +18,7 @@ from sqlalchemy import or_, select, text
 from core.base import clock, config
 from core.base.db import db
 from core.base.locks import Lock
+from core.base.preconditions import needs_across_stores
 from core.outbox import OutboxRow
 from core.supplier.supply import SupplierCall
 
@@ -46,12 +47,10 @@ class Unheard:
     heard_at: datetime | None
 
 
+@needs_across_stores
 def unheard_calls(under_way: Mapping[str, datetime]) -> Unheard:
     """Look through the log and at what is under way; `under_way` names calls of which nothing is
-    written yet.
-
-    Needs `across_stores`.
-    """
+    written yet."""
     now = clock.now()
     settings = config.current()
     slow_s = clock.delta(settings.slow_s)

@@ -17,6 +17,7 @@ from core import audit, cases, ledger, orders, outbox, reconcile
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, transaction
+from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order, by_hand
@@ -53,6 +54,7 @@ class Press:
         return self.facts.order
 
 
+@needs_across_stores
 def settle(
     case_id: int,
     action: str,
@@ -61,7 +63,7 @@ def settle(
     words: str = "",
     seen_pesewas: int | None = None,
 ) -> str:
-    """Do `action` about a case. Returns what was done, in a sentence. Needs `across_stores`.
+    """Do `action` about a case. Returns what was done, in a sentence.
 
     `seen_pesewas` is the amount the person read on the button; it must be the amount now. Raises
     `Refused` with a sentence, and then nothing was changed, and `NoSuchCase`.

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from core import cases, ledger, orders
 from core.base import clock, config, money
 from core.base.db import db
+from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
@@ -53,9 +54,9 @@ class Facts:
     link: SupplierState
 
 
+@needs_across_stores
 def judge(way: Way, facts: Facts) -> int | None:
-    """Pesewas that this way would move now, None when it moves none. Raises `Refused`. Needs
-    `across_stores`."""
+    """Pesewas that this way would move now, None when it moves none. Raises `Refused`."""
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
         return _shortfall(facts)
     return _RULES[way.action](facts)

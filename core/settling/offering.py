@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core import ledger, orders, outbox, reconcile
 from core.base import money
 from core.base.db import db
+from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders import Order
 from core.settling import table
@@ -34,8 +35,9 @@ def facts_of(case: Case) -> Facts:
     return Facts(case, order, row, supply.state())
 
 
+@needs_across_stores
 def choices(facts: Facts) -> list[Choice]:
-    """What may be done about a case now, in the order of the table. Needs `across_stores`."""
+    """What may be done about a case now, in the order of the table."""
     found = []
     for way in table.ways_of(facts.case.kind):
         try:

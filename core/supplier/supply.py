@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, config
 from core.base.db import Model, db, held_rows, joined_transaction, rows_changed
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 from core.supplier import budget
 from core.supplier.budget import Share
@@ -116,8 +117,9 @@ def state() -> SupplierState:
     )
 
 
+@inside_use_case
 def locked_state() -> SupplierState:
-    """The link, locked inside the open use case; asked of the database once."""
+    """The link, locked; asked of the database once."""
     held = held_rows()
     if SUPPLIER not in held:
         held[SUPPLIER] = _locked_state()
@@ -226,16 +228,13 @@ def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
         .order_by(SupplierCall.id.desc())
         .limit(1)
     )
+    learnt = {
+        name: value for name, value in values.items() if name not in _WRITTEN_BEFORE
+    }
     done = rows_changed(
         update(SupplierCall)
         .where(SupplierCall.id == newest.scalar_subquery())
-        .values(
-            **{
-                name: value
-                for name, value in values.items()
-                if name not in _WRITTEN_BEFORE
-            }
-        )
+        .values(**learnt)
         .execution_options(synchronize_session=False)
     )
     return bool(done)

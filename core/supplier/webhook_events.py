@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, config
 from core.base.db import Model, db
+from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 
 
@@ -63,9 +64,9 @@ def event_key(
     ).hexdigest()
 
 
+@inside_use_case
 def keep(values: Mapping[str, Any]) -> bool:
-    """Store an event inside the open use case. False when the same one was already here; it is
-    counted."""
+    """Store an event. False when the same one was already here; it is counted."""
     fresh = db.session.execute(
         insert(WebhookEvent)
         .values(received_at=clock.now(), times=1, result="stored", **values)

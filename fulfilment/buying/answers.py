@@ -10,6 +10,7 @@ from datetime import datetime
 
 from core import orders
 from core.base import clock, config
+from core.base.preconditions import inside_use_case
 from core.leases import Lease
 from core.orders import Claim, News, Order
 from core.supplier import supply
@@ -59,13 +60,14 @@ def _look_at_duplicate(claim: Claim, supplier: Supplier) -> LookupResult | None:
     return look_ups.look_up(order, supplier)
 
 
+@inside_use_case
 def _take_purchase(
     claim: Claim,
     result: SubmitResult,
     again: datetime | None,
     looked: LookupResult | None,
 ) -> datetime | None:
-    """What the answer to a purchase does to the order, inside the open use case.
+    """What the answer to a purchase does to the order.
 
     `looked`: what the supplier's record said after it refused the reference as a duplicate.
     """

@@ -12,6 +12,7 @@ from datetime import datetime
 from core import leases, orders
 from core.base import clock
 from core.base.db import after_commit, end_read, retry_on_conflict, transaction
+from core.base.preconditions import inside_use_case
 from core.leases import Lease
 from core.orders import Claim, Order
 from fulfilment import catalog_sync
@@ -58,9 +59,9 @@ def read(order_id: int) -> Order:
     return orders.by_id(order_id)
 
 
+@inside_use_case
 def take(order: Order, verdict: interpret.Verdict) -> datetime | None:
-    """Apply a verdict to a locked order, open the cases it calls for, say when to check next.
-    Inside the open use case."""
+    """Apply a verdict to a locked order, open the cases it calls for, say when to check next."""
     for kind, evidence in verdict.cases:
         orders.raise_case(order.id, kind, evidence)
     if verdict.move is not None:

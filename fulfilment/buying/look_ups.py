@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from core import orders
 from core.base import clock, config
 from core.base.db import end_read
+from core.base.preconditions import inside_use_case
 from core.leases import Lease
 from core.orders import Claim, Order
 from core.supplier import supply
@@ -85,8 +86,9 @@ def in_words(result: LookupResult) -> str:
             return f"no answer ({result.kind.replace('_', ' ')})"
 
 
+@inside_use_case
 def take_look(order_id: int, result: LookupResult) -> datetime | None:
-    """What the answer to a look-up does to the order, inside the open use case."""
+    """What the answer to a look-up does to the order."""
     order = orders.locked(order_id)
     is_gone = isinstance(result, NoAnswer) and result.kind == "endpoint_gone"
     times_gone = orders.note_look(order_id, in_words(result), gone=is_gone)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from core import catalog, leases, orders
 from core.base import clock, config, tenancy
 from core.base.db import end_read, transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.leases import Lease
 from core.orders import Claim, Order
 from core.supplier import supply
@@ -66,9 +67,10 @@ class Claims:
     """No answer had anything to clear away before this call."""
 
 
+@needs_across_stores
+@inside_use_case
 def begin(lease: Lease) -> Begun:
-    """Inside the transaction that gives the lease, across stores: read the order, and take the call
-    of a look-up."""
+    """Read the order, and take the call of a look-up, with the lease in one transaction."""
     order = orders.by_id(lease.subject_id)
     if order.state in ("pending", "queued") or _was_never_sent(order):
         return Begun(order)
@@ -155,9 +157,10 @@ def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:
     return applying.close(lease, order.id, act)
 
 
+@needs_across_stores
 def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
-    """Claim the order, in the wallet's turn and across stores, with those that go in one call with
-    it; or why not now.
+    """Claim the order, in the wallet's turn, with those that go in one call with it; or why not
+    now.
 
     With the look right before a resend both calls are taken or none: none is spent on finding that
     the other is not left.

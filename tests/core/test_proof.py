@@ -23,7 +23,7 @@ from sqlalchemy.orm import undefer
 
 from core import cases, ledger, orders, proof
 from core.audit import SYSTEM
-from core.base import config, tenancy
+from core.base import config, preconditions, tenancy
 from core.base.db import db, transaction
 from core.base.locks import Lock
 from core.ledger import Account, Entry, Posting
@@ -581,7 +581,7 @@ def test_a_proof_is_never_changed(
 
 
 def test_a_proof_that_may_not_see_everything_is_no_proof(ama: int) -> None:
-    with pytest.raises(proof.NotEverything):
+    with pytest.raises(preconditions.NotEveryStore):
         proof.prove()
 
 
