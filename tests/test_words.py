@@ -46,9 +46,18 @@ def test_words_are_retired_at_all() -> None:
     assert len(RETIRED) > 12 and len(texts()) > 500
 
 
+def forms(word: str) -> re.Pattern[str]:
+    """`word` in names and prose: in capitals too, as a plural, and as a part of a CamelCase name."""
+    begun = word[0].upper() + word[1:]
+    return re.compile(
+        rf"(?<![A-Za-z])(?i:{word}(?:e?s)?)(?![A-Za-z])"
+        rf"|(?<![A-Z]){begun}(?:e?s)?(?![a-z])"
+    )
+
+
 @pytest.mark.parametrize("word", RETIRED)
 def test_a_retired_word_does_not_come_back(word: str) -> None:
-    used = re.compile(rf"(?<![A-Za-z]){word}(?![A-Za-z])")
+    used = forms(word)
     stored = re.compile(IN_TABLES.get(word, r"(?!)"))
     found = [
         f"{name}:{number}"
@@ -57,6 +66,24 @@ def test_a_retired_word_does_not_come_back(word: str) -> None:
         if used.search(stored.sub("", line))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_seen"),
+    [
+        ("ring the bell", True),
+        ("Bell.", True),
+        ("BELLS = 1", True),
+        ("ring_bell_now()", True),
+        ("class DoorBell:", True),
+        ("class BellRinger:", True),
+        ("bellow", False),
+        ("a label", False),
+        ("Bellamy", False),
+    ],
+)
+def test_a_retired_word_is_seen_in_any_form(text: str, is_seen: bool) -> None:
+    assert bool(forms("bell").search(text)) is is_seen
 
 
 def test_each_word_is_explained_once() -> None:

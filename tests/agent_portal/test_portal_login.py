@@ -369,7 +369,7 @@ class TestSeveralStores:
         assert "Ama&#39;s Data<small" in portal.get("/").text
 
     @pytest.mark.parametrize(
-        "store", ["kofi", "no-such-store", "", "1", "../ama", "\N{BELL}"]
+        "store", ["kofi", "no-such-store", "", "1", "../ama", "\U0001f514"]
     )
     def test_a_store_one_does_not_work_in_is_unknown(
         self, ama_agent: Visitor, store: str

@@ -29,7 +29,7 @@ from fulfilment import relay
 from integrations.ports import PurchaseRequest, SubmitResult
 
 HOUR_S = 3_600.0
-LEAPS = [HOUR_S, -HOUR_S]
+CHANGES = [HOUR_S, -HOUR_S]
 
 
 def row_of(order: Order) -> outbox.OutboxRow:
@@ -106,7 +106,7 @@ def watching() -> Watch:
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow(seconds=8)
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_a_clock_change_at_any_step_sends_nothing_early_and_holds_nothing_up(
     story: Callable[..., Story], by: float
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_clock_set_forward_proves_nothing_even_when_nobody_saw_it(
     assert second - first >= settings.grace_s + settings.absence_gap_s
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
     desk: Desk, by: float, set_clock: Callable[[float], None]
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
     assert 24 * HOUR_S <= clock.steady_s() - failed_at < 25.5 * HOUR_S
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 @pytest.mark.parametrize(
     ("fault", "wait_s", "times"),
     [("text_429", 60, 1), ("http_401", 300, 1), ("http_500_after", 60, 5)],
@@ -173,7 +173,7 @@ def test_the_line_stays_closed_as_long_as_it_was_to_be(
     assert wait_s - 1 <= clock.steady_s() - closed_at < wait_s + 120
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_what_is_due_tomorrow_stays_due_tomorrow(
     desk: Desk, set_clock: Callable[[float], None], by: float
 ) -> None:
@@ -192,7 +192,7 @@ def test_what_is_due_tomorrow_stays_due_tomorrow(
     )
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_the_budget_of_calls_knows_the_calls_before_the_change(
     context: Flask, set_clock: Callable[[float], None], by: float
 ) -> None:
@@ -205,7 +205,7 @@ def test_the_budget_of_calls_knows_the_calls_before_the_change(
         assert 50 < supply.take_call("purchase") <= config.current().rate_window_s
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_the_budget_of_calls_knows_those_between_the_clock_change_and_the_look(
     context: Flask, set_clock: Callable[[float], None], by: float
 ) -> None:
@@ -218,7 +218,7 @@ def test_the_budget_of_calls_knows_those_between_the_clock_change_and_the_look(
         assert 50 < supply.take_call("purchase") <= config.current().rate_window_s
 
 
-@pytest.mark.parametrize("by", LEAPS)
+@pytest.mark.parametrize("by", CHANGES)
 def test_a_balance_read_between_the_clock_change_and_the_look_is_of_now(
     desk: Desk, set_clock: Callable[[float], None], by: float
 ) -> None:
