@@ -11,9 +11,12 @@ the person, asked for it.
 from __future__ import annotations
 
 import gzip
+from functools import lru_cache
 
 import brotli
 from flask import Flask, Response, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 from edge import hosts, origins
 
@@ -39,8 +42,8 @@ def compress(response: Response) -> Response:
     ):
         return response
     response.vary.add("Accept-Encoding")
-    encoding = request.accept_encodings.best_match(("br", "gzip"))
-    if encoding is None or "Content-Encoding" in response.headers:
+    encoding = best(request.headers.get("Accept-Encoding", ""))
+    if not encoding or "Content-Encoding" in response.headers:
         return response
     body = response.get_data()
     if len(body) < SMALLEST:
@@ -52,6 +55,13 @@ def compress(response: Response) -> Response:
     )
     response.headers["Content-Encoding"] = encoding
     return response
+
+
+@lru_cache(maxsize=256)
+def best(accept_encoding: str) -> str:
+    """The encoding to answer with; empty for none."""
+    accepted = parse_accept_header(accept_encoding, Accept)
+    return accepted.best_match(("br", "gzip")) or ""
 
 
 def may_hold_words_of_others() -> bool:

@@ -27,6 +27,7 @@ def install(app: Flask) -> None:
         is_logged_in=_log_in_of(app),
         is_dear=bodies.is_dear,
         address=address,
+        stored=app.extensions["stored_pages"].answer,
         spooled_at_once=Config.uploads_at_once,
     )
 

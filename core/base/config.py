@@ -267,6 +267,9 @@ class Config:
     relay_batch: int = 50
     # What can be bought was looked at longer ago: nothing is promised; unscaled, as heartbeats are.
     unsure_s: int = 15
+    # A shop's front page may be shown again for so long; unscaled. A price, a pause or a shop that
+    # closes is seen by then everywhere.
+    stored_page_s: float = 1.0
     unwatched_s: int = (
         # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
         60
