@@ -109,7 +109,7 @@ def settle_case(case_id: int, action: str) -> Response | tuple[str, int] | str:
             words=words,
             seen_pesewas=seen,
         )
-    except settling.Refused as refusal:
+    except settling.ActionRefused as refusal:
         return _back_to(case, refusal.sentence, words)
     flash(said, "moving" if action == "look_again" else "done")
     if action != "look_again":
@@ -129,8 +129,8 @@ def _back_to(case: Case, sentence: str, words: str) -> Response:
 def _asked_twice(
     facts: Facts, action: str, words: str, seen_pesewas: int | None
 ) -> str:
-    """The page that reads an action back before it is done. Raises `settling.Refused` when it is
-    not legal now."""
+    """The page that reads an action back before it is done. Raises `settling.ActionRefused` when
+    it is not legal now."""
     way = settling.way_of(facts.case.kind, action)
     assert way is not None
     amounts = settling.amounts(way, facts)

@@ -21,7 +21,7 @@ def in_sentences(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except (
-            people.Refused,
+            people.PersonRefused,
             passwords.BadPassword,
             stores.BadStore,
             phones.BadNumber,

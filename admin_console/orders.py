@@ -120,7 +120,7 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
     order = _order(code)
     try:
         orders.request_look(order.code, Actor.of_login(current_user))
-    except orders.Refused as refusal:
+    except orders.OrderRefused as refusal:
         flash(f"Nothing was changed. {refusal.sentence}", "stopped")
         return redirect(url_for(".show_order", code=order.code), 303)
     flash(

@@ -47,7 +47,7 @@ def overview() -> str:
             problem.figure: problem for problem in reversed(found) if problem.figure
         },
         still=stands_still(now),
-        nothing_sold=now.line is not None,
+        nothing_sold=now.link is not None,
         chart=plot,
         chart_rows=rows,
         hours=hours,
@@ -71,8 +71,8 @@ def problems(now: Now) -> list[Problem]:
 def stands_still(now: Now) -> str:
     """What the figures say instead of their calm words while not everything can be bought; empty
     when it can."""
-    if now.line is not None:
-        return f"buying stands still since {at(now.line.since)}"
+    if now.link is not None:
+        return f"buying stands still since {at(now.link.since)}"
     if now.short:
         many = len(now.short)
         return (

@@ -50,7 +50,7 @@ def make_reset_link(user_id: int) -> str:
     """Show a new link, this once. An answer to a POST, so that no address ever shows it again."""
     try:
         made = resets.make(user_id, Actor.of_login(current_user))
-    except people.Refused as refusal:
+    except people.PersonRefused as refusal:
         abort(404, refusal.sentence)
     hours = config.current().reset_link_s / 3_600
     return render_template(

@@ -43,14 +43,14 @@ def open_store(
     """Open a new store, or one that was closed or suspended again."""
     if (known := _known(slug)) is not None:
         if name or agent or whatsapp or momo:
-            raise people.Refused(
+            raise people.PersonRefused(
                 f"{slug} is there already: {known.name}, {known.status}. Open it by its address"
                 " alone."
             )
         _set_status(known, "open", "")
         return
     if not name or not agent:
-        raise people.Refused(
+        raise people.PersonRefused(
             f"There is no store {slug!r}. To open a new one give --name and --agent."
         )
     owner = people.find(agent)
@@ -127,7 +127,7 @@ def _set_status(store: Store, status: str, note: str) -> None:
 
 def _store(slug: str) -> Store:
     if (store := _known(slug)) is None:
-        raise people.Refused(
+        raise people.PersonRefused(
             f"There is no store {slug!r}. `store list` names all of them."
         )
     return store

@@ -146,12 +146,12 @@ def of_buying(now: Now) -> list[Problem]:
 
 
 def _silent(now: Now) -> Problem | None:
-    if now.line is None or now.line.reason not in ("supplier_silent", "rate"):
+    if now.link is None or now.link.reason not in ("supplier_silent", "rate"):
         return None
     return Problem(
         "stopped",
-        f"Buying stands still since {at(now.line.since)}:"
-        f" {orders.WAIT_TEXT[now.line.reason]}. Stores sell nothing meanwhile, and"
+        f"Buying stands still since {at(now.link.since)}:"
+        f" {orders.WAIT_TEXT[now.link.reason]}. Stores sell nothing meanwhile, and"
         " orders wait in line. It goes on by itself with the supplier's next"
         " answer.",
         "/calls",
@@ -162,9 +162,9 @@ def _silent(now: Now) -> Problem | None:
 def _nobody_looks(now: Now) -> Problem | None:
     if now.unsure_since is None:
         return None
-    so = ", so stores sell nothing" if now.line else ""
+    so = ", so stores sell nothing" if now.link else ""
     return Problem(
-        "stopped" if now.line else "waiting",
+        "stopped" if now.link else "waiting",
         f"Nobody has looked since {at(now.unsure_since)} what can be bought"
         f"{so}. Is the relay running?",
     )
@@ -172,7 +172,7 @@ def _nobody_looks(now: Now) -> Problem | None:
 
 def _sizes_off(now: Now) -> Problem | None:
     """Sizes the float cannot pay for, while others can be bought."""
-    if not now.short or now.line is not None:
+    if not now.short or now.link is not None:
         return None
     bundles = [bundle for bundle in catalog.all_bundles() if bundle.active]
     many = len(now.short)
@@ -205,7 +205,7 @@ def of_float(now: Now) -> list[Problem]:
     spendable = reconcile.spendable_pesewas()
     if waiting.least_cost_pesewas > spendable:
         return [_float_too_low(waiting, spendable)]
-    if now.line is None:
+    if now.link is None:
         return [_float_is_there(waiting)]
     return [_float_stands_still(waiting)]
 

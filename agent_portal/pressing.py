@@ -75,7 +75,7 @@ def press(
         order = verb(code, actor())
     except orders.NoSuchOrder:
         abort(404)
-    except orders.Refused as refusal:
+    except orders.OrderRefused as refusal:
         order = order_of(code)
         if as_row:
             return _row(order, refusal), 409
@@ -88,14 +88,14 @@ def press(
     return redirect(back or url_for(".show_order", code=order.code), 303)
 
 
-def _said(refusal: orders.Refused | None) -> dict[str, object]:
+def _said(refusal: orders.OrderRefused | None) -> dict[str, object]:
     return {
         "refusal": refusal and refusal.sentence,
         "needs_funds": isinstance(refusal, orders.InsufficientWallet),
     }
 
 
-def _row(order: Order, refusal: orders.Refused | None = None) -> str:
+def _row(order: Order, refusal: orders.OrderRefused | None = None) -> str:
     return render_template(
         "portal/_pressed_row.html",
         order=order,

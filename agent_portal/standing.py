@@ -15,7 +15,7 @@ def notes() -> dict[str, Any]:
     `sold_out` is of this store's shelf, which is read only when something is.
     """
     now = availability.now()
-    if now.short and not now.line:
+    if now.short and not now.link:
         shelf = catalog.shelf()
     else:
         shelf = []
@@ -24,6 +24,6 @@ def notes() -> dict[str, Any]:
     )
     return {
         "now": now,
-        "why": orders.WAIT_TEXT[now.line.reason] if now.line else "",
+        "why": orders.WAIT_TEXT[now.link.reason] if now.link else "",
         "sold_out": sold_out,
     }

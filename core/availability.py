@@ -1,7 +1,7 @@
 """What can be bought now, and if not, why and since when: the one answer that shelf, review,
 placing, release and pages ask.
 
-The platform's half (the line to the supplier, the free float) is one row without sums, which the
+The platform's half (the supplier link, the free float) is one row without sums, which the
 stores' role may read; the relay writes it each round (`reconcile.renew`). The owner's pauses are
 read beside it, in the same statement. A row that is old says so: nothing is promised then, and when
 nobody has looked for `unwatched_s` nothing is sold.
@@ -24,7 +24,7 @@ from core.base.db import Model, db
 from core.base.phones import NETWORKS
 from core.catalog import Pause
 
-LINE = {
+LINK = {
     "balance_break": "Sending is stopped while something is settled with the supplier",
     "credentials": "Sending is stopped while something is settled with the supplier",
     "supplier_unreachable": "The networks’ supplier has been out of reach",
@@ -45,7 +45,7 @@ class Buying(Model):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     renewed_at: Mapped[datetime]
     stopped: Mapped[str | None]
-    """A key of `LINE`: nothing can be bought."""
+    """A key of `LINK`: nothing can be bought."""
     stopped_since: Mapped[datetime | None]
     short: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
     """Bundles that the free float does not cover: id -> since when."""
@@ -53,7 +53,7 @@ class Buying(Model):
 
 @dataclass(frozen=True)
 class Stop:
-    """Why something cannot be bought: a key of `LINE`, `sales_paused`, `paused` (its network), or
+    """Why something cannot be bought: a key of `LINK`, `sales_paused`, `paused` (its network), or
     `float`."""
 
     reason: str
@@ -65,7 +65,7 @@ class Stop:
     @property
     def to_customer(self) -> str:
         """Why and since when, as a sentence for the store's page."""
-        said = LINE.get(self.reason) or {
+        said = LINK.get(self.reason) or {
             "sales_paused": "Sales are paused",
             "paused": (
                 f"{NETWORKS[self.network].name if self.network else 'This network'} is paused"
@@ -80,7 +80,7 @@ class Now:
     """The answer at one moment. `unsure_since`: the platform's half is older than `unsure_s`; the
     moment it was made."""
 
-    line: Stop | None = None
+    link: Stop | None = None
     sales: Pause | None = None
     networks: dict[str, Pause] = field(default_factory=dict)
     short: dict[int, datetime] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Now:
         """Why nothing at all can be bought."""
         if self.sales:
             return Stop("sales_paused", self.sales.since, note=self.sales.reason)
-        return self.line
+        return self.link
 
     def why_not(self, network: str, bundle_id: int | None = None) -> Stop | None:
         """Why this bundle, or this network when none is named, cannot be bought; None when it
@@ -106,7 +106,7 @@ class Now:
 
     def holds_up(self, network: str, bundle_id: int | None = None) -> Stop | None:
         """Why an order that is there already cannot be sent now. Paused sales let it go on."""
-        return self.line or replace(self, sales=None).why_not(network, bundle_id)
+        return self.link or replace(self, sales=None).why_not(network, bundle_id)
 
     def may_promise(self, network: str) -> bool:
         """Whether a page may say how long a delivery on this network usually takes."""
@@ -161,18 +161,18 @@ def now() -> Now:
     if row.renewed_at is None:  # nobody has ever looked
         return Now(Stop("unwatched", at), sales, pauses, unsure_since=at)
     age = abs(at - row.renewed_at)  # the clock may have been set back
-    line = None
+    link = None
     if row.stopped:
-        line = Stop(row.stopped, row.stopped_since or row.renewed_at)
+        link = Stop(row.stopped, row.stopped_since or row.renewed_at)
     if age > timedelta(seconds=settings.unwatched_s):
-        line = line or Stop("unwatched", row.renewed_at)
+        link = link or Stop("unwatched", row.renewed_at)
     short = {
         int(bundle_id): datetime.fromisoformat(since)
         for bundle_id, since in row.short.items()
     }
     unsure = age > timedelta(seconds=settings.unsure_s)
     return Now(
-        line,
+        link,
         sales,
         pauses,
         short,

@@ -86,7 +86,7 @@ def change_password() -> Answer:
         )
     except passwords.BadPassword as refusal:
         return _password_page({"new_password": refusal.sentence}), 422
-    except people.Refused as refusal:  # removed in the same moment
+    except people.PersonRefused as refusal:  # removed in the same moment
         return _leave(refusal.sentence)
     login = logins.login_of(token, current_user.door) if token else None
     if login is None:  # logged out elsewhere in the same moment
@@ -127,7 +127,7 @@ def log_out_everywhere() -> Answer:
     """End every log-in of this person, this one too: somebody else may be using one of them."""
     try:
         people.log_out_everywhere(current_user.user.id, Actor.of_login(current_user))
-    except people.Refused as refusal:
+    except people.PersonRefused as refusal:
         return _leave(refusal.sentence)
     return _leave("You are logged out everywhere. Log in again here.")
 

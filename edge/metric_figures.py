@@ -82,8 +82,8 @@ def of_orders() -> Iterator[Metric]:
 def of_buying() -> Iterator[Metric]:
     now = availability.now()
     row = db.session.get(availability.Buying, 1)
-    if now.line:
-        stopped = {now.line.reason: 1}
+    if now.link:
+        stopped = {now.link.reason: 1}
     else:
         stopped = {}
     yield _by(
@@ -91,7 +91,7 @@ def of_buying() -> Iterator[Metric]:
         "1 for what keeps stores from selling anything.",
         "reason",
         stopped,
-        availability.LINE,
+        availability.LINK,
     )
     yield gauge(
         "bundles_sold_out", "Sizes the free float does not cover.", len(now.short)

@@ -199,18 +199,20 @@ class Watched:
     def __init__(self) -> None:
         name = os.environ.pop("NOTIFY_SOCKET", "")
         self._to = "\0" + name[1:] if name.startswith("@") else name
-        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if name else None
+        self._watchdog = (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if name else None
+        )
         self._next = 0.0
-        if self._line is not None:
-            self._line.setblocking(False)
+        if self._watchdog is not None:
+            self._watchdog.setblocking(False)
 
     def beat(self) -> None:
         """At most once a `TELL_S`."""
-        if self._line is None or time.monotonic() < self._next:
+        if self._watchdog is None or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + TELL_S
         try:
-            self._line.sendto(b"WATCHDOG=1", self._to)
+            self._watchdog.sendto(b"WATCHDOG=1", self._to)
         except OSError:  # it does not listen just now
             pass
 

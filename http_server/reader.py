@@ -45,20 +45,20 @@ class Reader:
     __slots__ = (
         "allowance",
         "body",
+        "connection",
         "head",
         "head_bytes",
         "headers",
         "is_deaf",
         "is_spooled",
-        "line",
         "parser",
         "raw_bytes",
         "received",
         "url",
     )
 
-    def __init__(self, line: Connection) -> None:
-        self.line = line
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         self.parser = httptools.HttpRequestParser(self)
         self.is_deaf = self.is_spooled = False
         self.head: Head | None = None
@@ -80,16 +80,16 @@ class Reader:
             self.is_deaf = True
         except httptools.HttpParserCallbackError:
             log.exception("a request could not be judged")
-            self.line.refuse(Refusal(500))
+            self.connection.refuse(Refusal(500))
         except httptools.HttpParserError:
             if not self.is_deaf:
-                self.line.refuse(Refusal(400, http_server.MALFORMED))
+                self.connection.refuse(Refusal(400, http_server.MALFORMED))
         if (
             self.head is None
             and self.head_bytes > http_server.HEAD_BYTES
             and not self.is_deaf
         ):
-            self.line.refuse(Refusal(431))
+            self.connection.refuse(Refusal(431))
 
     def spool(self) -> None:
         """Take this body into a file, up to the larger limit."""
@@ -100,7 +100,7 @@ class Reader:
         """Drop what has come of a body and listen no more."""
         self.is_deaf = True
         if isinstance(self.body, bytearray):
-            self.line.office.hold(self.line, -len(self.body))
+            self.connection.office.hold(self.connection, -len(self.body))
         elif self.body is not None:
             self.body.close()
         self.body = None
@@ -123,13 +123,13 @@ class Reader:
             return
         try:
             self.head = head = read_head(self.parser, self.url, self.headers)
-            self.allowance = self.line.office.rules.judge(head)
+            self.allowance = self.connection.office.rules.judge(head)
             self.allowance.check(head.length, head.is_chunked)
         except Refusal as refusal:
-            self.line.refuse(refusal)
+            self.connection.refuse(refusal)
             return
         if head.length or head.is_chunked:
-            self.line.body_comes(
+            self.connection.body_comes(
                 head, needs_log_in=(head.length or 0) > self.allowance.bytes_most
             )
 
@@ -138,13 +138,13 @@ class Reader:
             return
         self.received += len(data)
         if self.received > self._most_bytes():
-            self.line.refuse(Refusal(413))
+            self.connection.refuse(Refusal(413))
             return
         if self.body is None:
             self.body = bytearray()
         if isinstance(self.body, bytearray):
             self.body += data
-            self.line.office.hold(self.line, len(data))
+            self.connection.office.hold(self.connection, len(data))
         else:
             self.body.write(data)
 
@@ -162,7 +162,7 @@ class Reader:
         self.is_spooled = False
         if body is not None and not isinstance(body, bytearray):
             body.seek(0)
-        self.line.came(
+        self.connection.came(
             Request(head, bytes(body) if isinstance(body, bytearray) else body, is_last)
         )
 
@@ -174,7 +174,7 @@ class Reader:
             return
         self.raw_bytes += len(data)
         if self.raw_bytes > 2 * self._most_bytes() + http_server.HEAD_BYTES:
-            self.line.refuse(Refusal(413))
+            self.connection.refuse(Refusal(413))
 
     def _most_bytes(self) -> int:
         if self.is_spooled:

@@ -21,7 +21,7 @@ class Task(NamedTuple):
     work: Work
 
 
-class Line:
+class Waiting:
     """Work of one kind by address, who is next first. A newcomer waits for one work of each other
     address."""
 
@@ -63,7 +63,7 @@ class Turns:
     """Usual and dear work, `most` of each; where both wait, they alternate."""
 
     def __init__(self, most: int) -> None:
-        self._usual, self._dear = Line(most), Line(most)
+        self._usual, self._dear = Waiting(most), Waiting(most)
         self._was_dear = False
 
     def add(self, work: Work, who: str, *, is_dear: bool) -> bool:

@@ -205,7 +205,7 @@ def _or_a_sentence(act: Callable[[], T]) -> T:
         return act()
     except BackupFailed as problem:
         raise click.ClickException(str(problem)) from problem
-    except (passwords.BadPassword, people.Refused) as refusal:
+    except (passwords.BadPassword, people.PersonRefused) as refusal:
         raise click.ClickException(
             f"A log-in of the file cannot be used. {refusal.sentence}"
         ) from None

@@ -46,7 +46,7 @@ def create_order() -> Response | BaseResponse:
         if form.confirmed:
             return _confirmed(form)
         return review.begin(form)
-    except orders.Refused as refusal:
+    except orders.OrderRefused as refusal:
         status = 429 if isinstance(refusal, orders.TooManyOrders) else 422
         leads_back = review.back_to_it(form, status) if form.confirmed else None
         return leads_back or store_page(form, status, {"": refusal.sentence})

@@ -42,7 +42,7 @@ _REFUSED = "refused"
 
 def begin(form: OrderForm) -> Response | BaseResponse:
     """Keep a form that can be used as a draft and go to its review page. Raises
-    `orders.Refused`."""
+    `orders.OrderRefused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     line = orders.check(form.bundle_id, form.recipient_msisdn).line
     if "slow_down_s" in g:
@@ -85,7 +85,7 @@ def show_review(draft_id: str) -> Response:
         return _as_refused(draft_id, form) or review_page(form)
     except orders.TooManyOrders as refusal:
         return _kept_by_nobody(store_page(form, 429, {"": refusal.sentence}))
-    except orders.Refused as refusal:
+    except orders.OrderRefused as refusal:
         return _kept_by_nobody(store_page(form, 422, {"": refusal.sentence}))
 
 
@@ -94,7 +94,8 @@ def ask_again(
 ) -> Response | BaseResponse:
     """Lead a confirmed form that was not taken back to its review page, which says why, once.
 
-    One whose draft is gone has no page to go to. Raises `orders.Refused` as `review_page` does.
+    One whose draft is gone has no page to go to. Raises `orders.OrderRefused` as `review_page`
+    does.
     """
     leads_back = back_to_it(form, status)
     if leads_back is None:
@@ -145,8 +146,8 @@ def _is_opened_elsewhere() -> bool:
 def review_page(
     form: OrderForm, status: int = 200, sentence: str = "", wait_s: int | None = None
 ) -> Response:
-    """The last look before an order exists. Raises `orders.Refused` when it could not be placed
-    anyway."""
+    """The last look before an order exists. Raises `orders.OrderRefused` when it could not be
+    placed anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     orders.look()
     review = orders.check(form.bundle_id, form.recipient_msisdn)
@@ -182,7 +183,7 @@ def review_page(
 def no_cookies_page(form: OrderForm | None = None) -> Response:
     """For a browser that keeps no cookies: nothing can be ordered in it, and how to order anyway.
 
-    Raises `orders.Refused` when what the form asks for could not be ordered by anybody.
+    Raises `orders.OrderRefused` when what the form asks for could not be ordered by anybody.
     """
     wish = "Hello, I would like to order data."
     if (

@@ -104,7 +104,7 @@ def cancel_order(code: str) -> Response | BaseResponse:
         )
     try:
         orders.cancel(order.code, audit.CUSTOMER)
-    except orders.Refused as refusal:
+    except orders.OrderRefused as refusal:
         session[_REFUSED] = [order.code, refusal.sentence]
     return redirect(f"/orders/{order.code}", 303)
 

@@ -30,7 +30,7 @@ STORE_ROLES = ("owner", "cashier", "viewer")
 LONGEST_NAME = 60
 
 
-class Refused(Refusal):
+class PersonRefused(Refusal):
     """An act on a person that cannot be done. `sentence` says why and how to fix it."""
 
 
@@ -53,9 +53,9 @@ class Role:
 
 @as_platform
 def find(email: str) -> User:
-    """The person with this address. Raises `Refused`."""
+    """The person with this address. Raises `PersonRefused`."""
     if (user := users.by_email(email) if email.isprintable() else None) is None:
-        raise Refused(
+        raise PersonRefused(
             f"Nobody here has the address {email.strip()!r}. Check it, or add the person first."
         )
     return user
@@ -92,8 +92,8 @@ def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
 
 @as_platform
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:
-    """A new person, or one who was removed and comes back under the same number. Raises `Refused`,
-    `BadPassword`."""
+    """A new person, or one who was removed and comes back under the same number. Raises
+    `PersonRefused`, `BadPassword`."""
     email = _email(email)
     name = _name(name)
     _one_of(role, ROLES)
@@ -105,7 +105,7 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
             if user is None:
                 user = users.add(email, name, password, role)
             elif user.removed_at is None:
-                raise Refused(
+                raise PersonRefused(
                     f"{email} is there already. Change the password or the role instead."
                 )
             else:
@@ -116,7 +116,7 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
             _audit(actor, "add_user", user, {"role": role})
             return user
     except IntegrityError:  # somebody else added the same address just now
-        raise Refused(
+        raise PersonRefused(
             f"{email} is there already. Change the password or the role instead."
         ) from None
 
@@ -128,7 +128,7 @@ def set_password(
     """Set a person's password and end their access; the session with the token `keep` goes on under
     a new token.
 
-    Returns that token. Raises `Refused`, `passwords.BadPassword`.
+    Returns that token. Raises `PersonRefused`, `passwords.BadPassword`.
     """
     with transaction():
         user = locked(user_id)
@@ -148,7 +148,7 @@ def change_in_open_use_case(
 
 @as_platform
 def set_role(user_id: int, role: str, actor: Actor) -> Role:
-    """Give a person another role of the platform. Raises `Refused` for the last owner.
+    """Give a person another role of the platform. Raises `PersonRefused` for the last owner.
 
     A password that was never held to the rule of the owner's people does not go with one of their
     roles.
@@ -176,7 +176,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
     """Take everything from a person: roles, stores, password, sessions. The row stays, since
     history names it.
 
-    Returns the slugs of the stores they worked in. Raises `Refused` for the last owner.
+    Returns the slugs of the stores they worked in. Raises `PersonRefused` for the last owner.
     """
     with transaction() as session:
         owners = _owners()
@@ -196,7 +196,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
 @as_platform
 def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -> bool:
     """Let a person work in a store as `role`, or no longer when None. False when it was so already.
-    Raises `Refused`."""
+    Raises `PersonRefused`."""
     if role is not None:
         _one_of(role, STORE_ROLES)
     with transaction() as session:
@@ -228,12 +228,12 @@ def log_out_everywhere(user_id: int, actor: Actor) -> None:
 
 @inside_use_case
 def locked(user_id: int) -> User:
-    """A person's row, locked. Raises `Refused` when they were removed meanwhile."""
+    """A person's row, locked. Raises `PersonRefused` when they were removed meanwhile."""
     user = db.session.scalars(
         select(User).where(User.id == user_id).with_for_update()
     ).one_or_none()
     if user is None or user.removed_at is not None:
-        raise Refused("This person was removed. Add them again first.")
+        raise PersonRefused("This person was removed. Add them again first.")
     return user
 
 
@@ -249,7 +249,7 @@ def _owners() -> list[int]:
 
 def _refuse_last(owners: list[int], user: User) -> None:
     if owners == [user.id]:
-        raise Refused(
+        raise PersonRefused(
             f"{user.email} is the only owner. Make somebody else an owner first, then try again."
         )
 
@@ -273,14 +273,14 @@ def _audit(
 def _email(typed: str) -> str:
     email = users.plain_email(typed)
     if len(email) > 254 or not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", email):
-        raise Refused("Type the whole e-mail address, like ama@example.com.")
+        raise PersonRefused("Type the whole e-mail address, like ama@example.com.")
     return email
 
 
 def _name(typed: str) -> str:
     name = " ".join(typed.split())
     if not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
-        raise Refused(
+        raise PersonRefused(
             f"Give a name of 1 to {LONGEST_NAME} characters, as people read it on timelines."
         )
     return name
@@ -288,4 +288,6 @@ def _name(typed: str) -> str:
 
 def _one_of(role: str, roles: tuple[str, ...]) -> None:
     if role not in roles:
-        raise Refused(f"{role!r} is no role here. Use one of: {', '.join(roles)}.")
+        raise PersonRefused(
+            f"{role!r} is no role here. Use one of: {', '.join(roles)}."
+        )

@@ -59,7 +59,7 @@ class Gone(Refusal):
 
 @as_platform
 def make(user_id: int, actor: Actor) -> Made:
-    """A new link for a person; an earlier one works no more. Raises `people.Refused`."""
+    """A new link for a person; an earlier one works no more. Raises `people.PersonRefused`."""
     token = secrets.token_urlsafe(32)
     settings = config.current()
     with transaction() as session:
@@ -91,7 +91,7 @@ def use(token: str, door: Door, password: str) -> User:
     with transaction() as session:
         try:
             people.locked(_person(token, door).id)
-        except people.Refused:
+        except people.PersonRefused:
             raise Gone from None
         session.expire_all()
         # of two at once the second finds that the number has moved on

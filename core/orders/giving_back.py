@@ -45,7 +45,7 @@ def give(code: str, how: str, actor: Actor) -> Order:
     """The agent says that the customer has the money, or why nothing is owed: `how` is of `HOW` or
     `NOTHING`.
 
-    Said before, the order is returned as it is. Raises `refusals.Refused`.
+    Said before, the order is returned as it is. Raises `refusals.OrderRefused`.
     """
     if how not in HOW and how not in NOTHING:
         raise refusals.WrongState(

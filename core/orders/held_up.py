@@ -15,7 +15,7 @@ from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
-from core.orders.refusals import Refused
+from core.orders.refusals import OrderRefused
 from core.stores import Store
 
 
@@ -114,10 +114,10 @@ def _not_sent(order: Order, cannot: str, left_pesewas: int) -> str:
     return cannot or (short.sentence if short else "")
 
 
-def _refusal(ask: Callable[..., None], *of: Any) -> Refused | None:
+def _refusal(ask: Callable[..., None], *of: Any) -> OrderRefused | None:
     try:
         ask(*of)
-    except Refused as refusal:
+    except OrderRefused as refusal:
         return refusal
     return None
 

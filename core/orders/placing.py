@@ -41,7 +41,7 @@ class Placed:
 
 def check(bundle_id: int, recipient_msisdn: str) -> Review:
     """Everything `place` would check before writing, for the review page. Raises
-    `refusals.Refused`."""
+    `refusals.OrderRefused`."""
     line = _sellable(bundle_id)
     crowding.refuse(recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
@@ -66,7 +66,7 @@ def place(
 
     The same `idempotency_key` returns the order it made the first time, before any other check, so
     a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
-    `caller` whose unprocessed orders are counted. Raises `refusals.Refused`.
+    `caller` whose unprocessed orders are counted. Raises `refusals.OrderRefused`.
     """
     existing = _by_key(idempotency_key)
     if existing is not None:

@@ -29,7 +29,8 @@ def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
     """Press Process: the order goes in `undo_s` seconds, or at once when that is 0.
 
     Pressed before, or gone, it is returned as it is. `access_no` is the number the person's log-in
-    stands under: when it has changed by then, the press counts no more. Raises `refusals.Refused`.
+    stands under: when it has changed by then, the press counts no more. Raises
+    `refusals.OrderRefused`.
     """
     return process_anew(code, actor, access_no)[0]
 
@@ -74,7 +75,7 @@ def undo(code: str, actor: Actor, pressed: str | None = None) -> Order:
     """Take a press back before it has gone. Taken back before, the order is returned as it is.
 
     `pressed` is `press_mark` of the press that is meant: another one since is left alone. Raises
-    `refusals.Refused`.
+    `refusals.OrderRefused`.
     """
     return undo_anew(code, actor, pressed)[0]
 
@@ -154,7 +155,7 @@ def let_go(order_id: int) -> datetime | None:
     """
     try:
         return _let_go(order_id)
-    except refusals.Refused as refusal:
+    except refusals.OrderRefused as refusal:
         take_back(order_id, refusal.sentence)
         return None
 

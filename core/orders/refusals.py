@@ -17,14 +17,14 @@ PRESS_AGAIN = "Press Process again."
 """How a sentence ends whose reason is over only by another press."""
 
 
-class Refused(Refusal):
+class OrderRefused(Refusal):
     """A use case said no and nothing was changed. `sentence` tells the person what to do."""
 
     word = "Cannot go now"
     """Why an order cannot be processed, for its row of the queue."""
 
 
-class NoSuchOrder(Refused):
+class NoSuchOrder(OrderRefused):
     """No order of that code in this store."""
 
     def __init__(self) -> None:
@@ -33,21 +33,21 @@ class NoSuchOrder(Refused):
         )
 
 
-class StoreClosed(Refused):
+class StoreClosed(OrderRefused):
     """The store takes no orders now."""
 
 
-class SalesPaused(Refused):
+class SalesPaused(OrderRefused):
     """The platform sells nothing now."""
 
 
-class NetworkPaused(Refused):
+class NetworkPaused(OrderRefused):
     """One network is not sold now."""
 
     word = "Paused"
 
 
-class NotBuyable(Refused):
+class NotBuyable(OrderRefused):
     """It cannot be bought at the supplier now. `stop` says why and since when."""
 
     def __init__(self, stop: Stop, sentence: str) -> None:
@@ -55,7 +55,7 @@ class NotBuyable(Refused):
         self.stop = stop
 
 
-def of_stop(stop: Stop, bundle: str = "") -> Refused:
+def of_stop(stop: Stop, bundle: str = "") -> OrderRefused:
     """The refusal for what `core.availability` answered; `bundle` names what was wanted."""
     if stop.reason == "sales_paused":
         return SalesPaused(
@@ -77,14 +77,14 @@ def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-class BundleUnavailable(Refused):
+class BundleUnavailable(OrderRefused):
     """The bundle is gone, hidden, or priced below its floor."""
 
     def __init__(self) -> None:
         super().__init__("This bundle is not on sale any more. Choose another one.")
 
 
-class PriceChanged(Refused):
+class PriceChanged(OrderRefused):
     """The price differs from the one the customer saw. `price_pesewas` is the present one."""
 
     def __init__(self, price_pesewas: int) -> None:
@@ -94,7 +94,7 @@ class PriceChanged(Refused):
         self.price_pesewas = price_pesewas
 
 
-class RepeatAsked(Refused):
+class RepeatAsked(OrderRefused):
     """The same size went to the same number minutes ago; the customer must say that a second one is
     meant."""
 
@@ -106,7 +106,7 @@ class RepeatAsked(Refused):
         self.earlier = earlier
 
 
-class TooManyOrders(Refused):
+class TooManyOrders(OrderRefused):
     """Too many new orders for one number in this store."""
 
 
@@ -123,7 +123,7 @@ class TooManyOpen(TooManyOrders):
         self.wait_s = wait_s
 
 
-class InsufficientWallet(Refused):
+class InsufficientWallet(OrderRefused):
     """The wallet holds less than the order needs. Amounts in pesewas."""
 
     def __init__(
@@ -137,19 +137,19 @@ class InsufficientWallet(Refused):
         self.available_pesewas = available_pesewas
 
 
-class CostAbovePrice(Refused):
+class CostAbovePrice(OrderRefused):
     """The supplier's price has since passed what the agent pays: processing would lose money."""
 
     word = "Cost risen"
 
 
-class NotListed(Refused):
+class NotListed(OrderRefused):
     """The supplier's newest list does not have the order's bundle: it could not be bought."""
 
     word = "Not offered"
 
 
-class StalePrice(Refused):
+class StalePrice(OrderRefused):
     """The agent price has moved since the page was drawn. `agent_price_pesewas` is the present
     one."""
 
@@ -161,7 +161,7 @@ class StalePrice(Refused):
         self.agent_price_pesewas = agent_price_pesewas
 
 
-class LossNotAccepted(Refused):
+class LossNotAccepted(OrderRefused):
     """The new agent price is above what the customer pays, and the agent has not said that he takes
     the loss."""
 
@@ -173,7 +173,7 @@ class LossNotAccepted(Refused):
         self.loss_pesewas = loss_pesewas
 
 
-class WrongState(Refused):
+class WrongState(OrderRefused):
     """The order is in a state from which this cannot be done."""
 
 

@@ -27,7 +27,7 @@ def release(code: str, actor: Actor) -> Order:
 
     An order already released is returned as it is, so a second click or a second person changes
     nothing. What only keeps it from being bought now refuses nothing, since the customer may have
-    paid: it goes in line and says why and since when. Raises `refusals.Refused`.
+    paid: it goes in line and says why and since when. Raises `refusals.OrderRefused`.
     """
     return release_anew(code, actor)[0]
 
@@ -36,7 +36,7 @@ def cancel(code: str, actor: Actor) -> Order:
     """Cancel: a customer while *pending*, an agent while *pending* or *queued*; what was held goes
     back.
 
-    An order already cancelled is returned as it is. Raises `refusals.Refused`.
+    An order already cancelled is returned as it is. Raises `refusals.OrderRefused`.
     """
     return cancel_anew(code, actor)[0]
 
@@ -45,8 +45,8 @@ def request_look(code: str, actor: Actor) -> Order:
     """Have fulfilment look at an order (Re-check): now, or when asked again, `ring_gap_s` after the
     last look.
 
-    One person's presses must not use up the calls of all stores. Raises `refusals.Refused` when
-    there is nothing to look at.
+    One person's presses must not use up the calls of all stores. Raises `refusals.OrderRefused`
+    when there is nothing to look at.
     """
     with transaction():
         order = locked_by_code(code)
@@ -126,7 +126,7 @@ def release_anew(code: str, actor: Actor) -> tuple[Order, bool]:
 
 
 def refuse(order: Order, now: availability.Now) -> None:
-    """Raise `refusals.Refused` when a locked order may not be released; `now` is what can be
+    """Raise `refusals.OrderRefused` when a locked order may not be released; `now` is what can be
     bought."""
     if order.state != "pending":
         label = AGENT_LABELS[order.state].lower()

@@ -44,7 +44,7 @@ def process_at(
     agent accepts.
 
     One transaction with the hold. Where the cost is back, it is processed at its own price. Pressed
-    twice it is done once. Raises `refusals.Refused`.
+    twice it is done once. Raises `refusals.OrderRefused`.
     """
     with transaction() as session:
         order = releasing.locked_by_code(code)

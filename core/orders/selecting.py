@@ -57,7 +57,7 @@ def release_many(
     *,
     past_short: bool = False,
 ) -> list[RowResult]:
-    """Process a selection, the oldest order first. Never raises `Refused`.
+    """Process a selection, the oldest order first. Never raises `OrderRefused`.
 
     The first order that the wallet does not reach for ends it: the younger ones that are still new
     are not tried. With `past_short` they are.
@@ -82,7 +82,7 @@ def process_many(
 
 
 def undo_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
-    """Take the presses of a selection back, each that has not gone. Never raises `Refused`."""
+    """Take the presses of a selection back, each that has not gone. Never raises `OrderRefused`."""
     return _one_by_one(
         codes, lambda code: pressing.undo_anew(code, actor), "Undone. Nothing was sent."
     )
@@ -90,7 +90,7 @@ def undo_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
 
 def cancel_many(codes: Sequence[str], actor: Actor) -> list[RowResult]:
     """Cancel a selection of *pending* orders, as `release_many` processes one. Never raises
-    `Refused`.
+    `OrderRefused`.
 
     One that somebody has processed since it was ticked was paid for in somebody's eyes: it goes on.
     """
@@ -150,7 +150,7 @@ def _tried(
         return RowResult(code, "short", SHORT)
     except refusals.Over as refusal:
         return RowResult(code, "over", refusal.sentence)
-    except refusals.Refused as refusal:
+    except refusals.OrderRefused as refusal:
         return RowResult(code, "refused", refusal.sentence)
     except DBAPIError as error:
         if not is_conflict(error):

@@ -38,7 +38,7 @@ def look(order: Order) -> str | None:
 
 
 def refuse(order: Order, bundle: Bundle) -> None:
-    """Raise `Refused` when a pending order cannot go in line, with what its agent may do."""
+    """Raise `OrderRefused` when a pending order cannot go in line, with what its agent may do."""
     reason = why_not(order, bundle)
     name = f"{NETWORKS[order.network].name} {order.size_text}"
     if reason == "unlisted":

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, true
 
 from core import cases
-from core.availability import LINE, Buying
+from core.availability import LINK, Buying
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
@@ -113,7 +113,7 @@ def _stopped(
     now = clock.now()
     if link.breaker_open_until is not None and link.breaker_open_until > now:
         reason = link.breaker_reason or "breaker"
-        return (reason if reason in LINE else "breaker"), None
+        return (reason if reason in LINK else "breaker"), None
     long_wait = timedelta(seconds=config.current().long_rate_wait_s)
     if link.closed_until is not None and link.closed_until - now > long_wait:
         return "rate", None

@@ -7,9 +7,9 @@ postings themselves are `core.orders` and `core.ledger`.
 
 from core.settling.acting import NoSuchCase, settle
 from core.settling.legality import (
+    ActionRefused,
     Facts,
     NotYet,
-    Refused,
     charge_of,
     judge,
     other_amount,
@@ -40,11 +40,11 @@ __all__ = [
     "NEEDS_WORDS",
     "TABLE",
     "Action",
+    "ActionRefused",
     "Choice",
     "Facts",
     "NoSuchCase",
     "NotYet",
-    "Refused",
     "Way",
     "amounts",
     "charge_of",

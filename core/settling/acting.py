@@ -22,7 +22,7 @@ from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order, by_hand
 from core.settling import legality, table
-from core.settling.legality import Facts, Refused
+from core.settling.legality import ActionRefused, Facts
 from core.supplier import supply
 
 
@@ -66,7 +66,7 @@ def settle(
     """Do `action` about a case. Returns what was done, in a sentence.
 
     `seen_pesewas` is the amount the person read on the button; it must be the amount now. Raises
-    `Refused` with a sentence, and then nothing was changed, and `NoSuchCase`.
+    `ActionRefused` with a sentence, and then nothing was changed, and `NoSuchCase`.
     """
     if action == "confirm_funding":
         return _confirm_funding(case_id, actor, seen_pesewas)
@@ -98,18 +98,18 @@ def settle(
 
 
 def _way(case: Case, action: str, words: str) -> table.Way:
-    """What the table says of `action` about a locked case. Raises `Refused` when the case is
+    """What the table says of `action` about a locked case. Raises `ActionRefused` when the case is
     closed, the action is none of its kind, or words are missing."""
     if case.closed_at is not None:
         when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
-        raise Refused(
+        raise ActionRefused(
             f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
         )
     way = table.way_of(case.kind, action)
     if way is None:
-        raise Refused("This cannot be done about a case of this kind.")
+        raise ActionRefused("This cannot be done about a case of this kind.")
     if way.action in table.NEEDS_WORDS and not words.strip():
-        raise Refused(
+        raise ActionRefused(
             "Say in a few words what was done, or why; it is kept with the case."
         )
     return way
@@ -120,12 +120,12 @@ def _confirm_funding(
     actor: Actor,
     seen_pesewas: int | None,
 ) -> str:
-    """Book the funding of the float by `reconcile.confirm_funding`. Raises `Refused` where that
-    raises `NotConfirmable`."""
+    """Book the funding of the float by `reconcile.confirm_funding`. Raises `ActionRefused` where
+    that raises `NotConfirmable`."""
     try:
         booked = reconcile.confirm_funding(case_id, actor, seen_pesewas or 0)
     except reconcile.NotConfirmable as refusal:
-        raise Refused(refusal.sentence) from refusal
+        raise ActionRefused(refusal.sentence) from refusal
     return f"{money.cedis(booked)} is booked as funding of the float."
 
 

@@ -26,18 +26,18 @@ from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
 
 
-class Refused(Refusal):
+class ActionRefused(Refusal):
     """The action is not legal now; nothing was changed. `sentence` says why and what to do
     instead."""
 
 
-class NotYet(Refused):
+class NotYet(ActionRefused):
     """Not legal now, but after what `sentence` says."""
 
 
-def other_amount(amount_pesewas: int | None) -> Refused:
+def other_amount(amount_pesewas: int | None) -> ActionRefused:
     """The refusal of a press whose person read another amount than the one now."""
-    return Refused(
+    return ActionRefused(
         f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then"
         " decide."
     )
@@ -56,7 +56,7 @@ class Facts:
 
 @needs_across_stores
 def judge(way: Way, facts: Facts) -> int | None:
-    """Pesewas that this way would move now, None when it moves none. Raises `Refused`."""
+    """Pesewas that this way would move now, None when it moves none. Raises `ActionRefused`."""
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
         return _shortfall(facts)
     return _RULES[way.action](facts)
@@ -64,7 +64,7 @@ def judge(way: Way, facts: Facts) -> int | None:
 
 def _look_again(facts: Facts) -> None:
     if facts.row is None or facts.order is None or facts.order.attempt == 0:
-        raise Refused(
+        raise ActionRefused(
             "This order was never sent: there is nothing to ask the supplier."
         )
 
@@ -78,7 +78,7 @@ def _give_back(facts: Facts) -> int:
     if order.state != "failed":
         may_be_sent_again = table.way_of(facts.case.kind, "send_again") is not None
         if not may_be_sent_again and facts.case.kind != "broken":
-            raise Refused(
+            raise ActionRefused(
                 f"The money goes back only while the order is failed; it is {_state(order)} now."
             )
         _refuse_unless_certainly_over(order, "give the money back")
@@ -88,7 +88,7 @@ def _give_back(facts: Facts) -> int:
 def _in_flight(facts: Facts) -> int:
     amount = ledger.in_flight_of(_given_back(facts).id)
     if amount <= 0:
-        raise Refused(
+        raise ActionRefused(
             "Our books hold nothing in flight for this order any more. Close the case with words."
         )
     return amount
@@ -97,7 +97,7 @@ def _in_flight(facts: Facts) -> int:
 def _late_loss(facts: Facts) -> int:
     order = _given_back(facts)
     if ledger.count(order.id, "write_off"):
-        raise Refused(
+        raise ActionRefused(
             "What the supplier took for this order was written off already. Close the case with"
             " words."
         )
@@ -109,7 +109,7 @@ def _late_loss(facts: Facts) -> int:
         )
     )
     if accepted_at is not None:
-        raise Refused(
+        raise ActionRefused(
             f"A difference of the float was accepted at {_at(accepted_at)}, after this order's"
             " money went back: it may be this very charge. Close this case with words; a charge"
             " that is still missing shows as a new difference."
@@ -122,7 +122,7 @@ def _given_back(facts: Facts) -> Order:
     delivered."""
     order = _order(facts)
     if order.state not in ("refunded", "cancelled"):
-        raise Refused(
+        raise ActionRefused(
             f"The order is {_state(order)} now: what the supplier took for it is not lost."
         )
     return order
@@ -146,7 +146,7 @@ def _shortfall(facts: Facts) -> int:
     explains it."""
     difference = _difference(facts.link)
     if difference >= 0:
-        raise Refused(
+        raise ActionRefused(
             "The supplier holds no less than our books now. Close the case with words."
         )
     for case in cases.open_of_kind("late_success"):
@@ -160,7 +160,7 @@ def _shortfall(facts: Facts) -> int:
 def _surplus(facts: Facts) -> int:
     difference = _difference(facts.link)
     if difference <= 0:
-        raise Refused(
+        raise ActionRefused(
             "The supplier holds no more than our books now. Close the case with words."
         )
     return difference
@@ -168,7 +168,7 @@ def _surplus(facts: Facts) -> int:
 
 def _difference(link: SupplierState) -> int:
     """The supplier's balance less what our books explain, as it stood at the newest read. Raises
-    `Refused`."""
+    `ActionRefused`."""
     seen_since = link.break_since
     read_at = link.last_balance_at
     if link.break_pesewas is None or seen_since is None or read_at is None:
@@ -190,7 +190,7 @@ def _difference(link: SupplierState) -> int:
 def _funding(facts: Facts) -> int:
     rise = facts.link.break_pesewas or 0
     if rise <= 0:
-        raise Refused(
+        raise ActionRefused(
             "The supplier holds no more than our books now. Close the case with words."
         )
     return rise
@@ -201,7 +201,7 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     buy."""
     counts_at = orders.absence_counts_at(order)
     if counts_at is None:
-        raise Refused(
+        raise ActionRefused(
             f"To {what}, the order must be without an answer; it is {_state(order)} now."
         )
     if counts_at <= clock.now():
@@ -236,7 +236,7 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
 
 def _order(facts: Facts) -> Order:
     if facts.order is None:
-        raise Refused("This case is about no order.")
+        raise ActionRefused("This case is about no order.")
     return facts.order
 
 

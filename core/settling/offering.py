@@ -14,7 +14,7 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders import Order
 from core.settling import table
-from core.settling.legality import Facts, NotYet, Refused, judge
+from core.settling.legality import ActionRefused, Facts, NotYet, judge
 from core.settling.table import Action, Way
 from core.supplier import supply
 from core.supplier.supply import SupplierState
@@ -42,14 +42,14 @@ def choices(facts: Facts) -> list[Choice]:
     for way in table.ways_of(facts.case.kind):
         try:
             found += [Choice(way.action, amount) for amount in amounts(way, facts)]
-        except Refused:
+        except ActionRefused:
             continue
     return found
 
 
 def amounts(way: Way, facts: Facts) -> list[int | None]:
     """What this way may move now: what `judge` says, and other amounts a person may know better.
-    Raises `Refused`."""
+    Raises `ActionRefused`."""
     usual = judge(way, facts)
     if way.action == "confirm_funding":
         return [usual, *reconcile.funding_amounts()[1:]]
@@ -65,7 +65,7 @@ def waiting(facts: Facts) -> dict[Action, str]:
             judge(way, facts)
         except NotYet as refusal:
             found[way.action] = refusal.sentence
-        except Refused:
+        except ActionRefused:
             continue
     return found
 

@@ -1,5 +1,4 @@
-"""The line to one Data Mart account: a call goes out on it, and a record of the call is left
-behind.
+"""Calls to one Data Mart account, each with a record of it left behind.
 
 Decides how long a call may take and what its record shows. What the answer means is decided by the
 `judge` of each call; where records are kept is left to others.
@@ -57,7 +56,7 @@ class Call:
 
 
 @dataclass(frozen=True, repr=False)
-class Line:
+class Caller:
     """Base address, credentials and everything a call needs besides itself."""
 
     base_url: str

@@ -94,7 +94,7 @@ class DataMart(Supplier):
             webhook_body_secret,
             webhook_static_token,
         )
-        self._line = calls.Line(
+        self._caller = calls.Caller(
             base_url.rstrip("/"),
             headers,
             Mask(secrets),
@@ -116,7 +116,7 @@ class DataMart(Supplier):
         call = _purchase(
             "purchase", "/v1/purchase", purchases.wire(request), (request.order_ref,)
         )
-        return self._line.ask(call, lambda reply: purchases.result(reply, request))
+        return self._caller.ask(call, lambda reply: purchases.result(reply, request))
 
     def submit_bulk(
         self, requests: Sequence[PurchaseRequest], bulk_ref: str
@@ -156,7 +156,7 @@ class DataMart(Supplier):
         body = bulk.wire(requests, bulk_ref)
         order_refs = tuple(request.order_ref for request in requests)
         call = _purchase("bulk", self._bulk_path, body, order_refs)
-        said = self._line.ask(
+        said = self._caller.ask(
             call, lambda reply: bulk.result(reply, requests, bulk_ref)
         )
         if not all(line.result == NotSent("endpoint_gone") for line in said.lines):
@@ -176,17 +176,19 @@ class DataMart(Supplier):
             f"/v1/transactions/{quote(order_ref, safe='', errors='replace')}",
             (order_ref,),
         )
-        return self._line.ask(call, lambda reply: transactions.lookup(reply, order_ref))
+        return self._caller.ask(
+            call, lambda reply: transactions.lookup(reply, order_ref)
+        )
 
     def balance(self) -> Balance | NoAnswer:
         """What our wallet at the supplier holds."""
-        return self._line.ask(_read("balance", "/v1/balance"), account.balance)
+        return self._caller.ask(_read("balance", "/v1/balance"), account.balance)
 
     def offers(self) -> Listing | NoAnswer:
         """What the supplier sells us, and what was left out of its list; named in the call's note
         too."""
         notes: list[str] = []
-        return self._line.ask(
+        return self._caller.ask(
             _read("products", "/v1/products"),
             lambda reply: products.offers(reply, notes),
             notes,
@@ -197,7 +199,9 @@ class DataMart(Supplier):
         says 404)."""
         notes: list[str] = []
         call = _read("capacities", "/v1/capacities")
-        said = self._line.ask(call, lambda reply: sizes.capacities(reply, notes), notes)
+        said = self._caller.ask(
+            call, lambda reply: sizes.capacities(reply, notes), notes
+        )
         if not isinstance(said, NoAnswer) or said.kind != "endpoint_gone":
             return said
         found = self.offers()
@@ -207,7 +211,7 @@ class DataMart(Supplier):
 
     def account(self) -> Account | NoAnswer:
         """Who we are to the supplier. Missing members are empty."""
-        return self._line.ask(_read("account", "/v1/account"), account.account)
+        return self._caller.ask(_read("account", "/v1/account"), account.account)
 
     def transactions(
         self, page: int = 1, limit: int = 20
@@ -217,25 +221,25 @@ class DataMart(Supplier):
         notes: list[str] = []
         query = urlencode({"page": max(page, 1), "limit": min(max(limit, 1), LIST_MAX)})
         call = _read("transactions", f"/v1/transactions?{query}")
-        return self._line.ask(
+        return self._caller.ask(
             call, lambda reply: transactions.rows(reply, notes), notes
         )
 
     def statistics(self, period: str = "7days") -> Mapping[str, Any] | NoAnswer:
         """`period` and `statistics` as the supplier counts them; decoration, never proof."""
         call = _read("statistics", f"/v1/statistics?{urlencode({'period': period})}")
-        return self._line.ask(call, envelope.data_or_no_answer)
+        return self._caller.ask(call, envelope.data_or_no_answer)
 
     def set_webhook(self, url: str) -> bool | NoAnswer:
         """Save our address there. True when the supplier's own test event arrived, False when it is
         saved only."""
         call = Call("set_webhook", "PUT", "/v1/webhook", {"webhook_url": url})
-        return self._line.ask(call, account.webhook_saved)
+        return self._caller.ask(call, account.webhook_saved)
 
     def test_webhook(self) -> bool | NoAnswer:
         """Ask for a test event. True says that it was sent off, not that it arrived; False that no
         address is set."""
-        return self._line.ask(
+        return self._caller.ask(
             Call("test_webhook", "POST", "/v1/webhook/test"), account.webhook_tested
         )
 

@@ -285,7 +285,7 @@ def test_of_two_owners_who_leave_at_once_one_stays(
             start.wait()
             try:
                 act()
-            except people.Refused as refusal:
+            except people.PersonRefused as refusal:
                 refused.append(refusal.sentence)
             finally:
                 db.session.remove()
@@ -493,7 +493,7 @@ def test_two_who_add_the_same_person_at_once_make_one(app: Flask) -> None:
                     role="none",
                     actor=SYSTEM,
                 )
-            except people.Refused as refusal:
+            except people.PersonRefused as refusal:
                 refused.append(refusal.sentence)
             finally:
                 db.session.remove()

@@ -197,7 +197,7 @@ def at_once(app: Flask, deeds: Sequence[Callable[[], Any]]) -> list[Any]:
             start.wait(10)
             try:
                 return deed()
-            except settling.Refused as refusal:
+            except settling.ActionRefused as refusal:
                 return refusal
             finally:
                 tenancy.clear()

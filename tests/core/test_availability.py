@@ -26,7 +26,7 @@ from sqlalchemy import func, select, text
 
 from core import availability, cases, catalog, ledger, orders, reconcile, stores
 from core.audit import SYSTEM, Actor
-from core.availability import LINE
+from core.availability import LINK
 from core.base import clock, config, tenancy
 from core.base.db import STORE, db, transaction
 from core.base.locks import Lock
@@ -140,17 +140,17 @@ def test_each_stop_of_the_line_closes_everything_and_opens_it_again(
     }
     everywhere(lambda: link(**wish))
     first = look()
-    assert first.line is not None and first.line.reason == reason
-    assert began <= first.line.since <= clock.now()
+    assert first.link is not None and first.link.reason == reason
+    assert began <= first.link.since <= clock.now()
     assert all(
-        first.why_not(network) == first.line for network in ("mtn", "telecel", "at")
+        first.why_not(network) == first.link for network in ("mtn", "telecel", "at")
     )
     assert not first.may_promise("mtn")
     assert (
-        LINE[reason] in first.line.to_customer
-        and f"{first.line.since:%H:%M}" in first.line.to_customer
+        LINK[reason] in first.link.to_customer
+        and f"{first.link.since:%H:%M}" in first.link.to_customer
     )
-    assert look().line == first.line  # since when does not move with each look
+    assert look().link == first.link  # since when does not move with each look
     everywhere(lambda: link(**dict.fromkeys(wish)))
     assert look() == availability.Now()
 
@@ -169,8 +169,8 @@ def test_an_unexplained_charge_closes_everything_since_the_case(look, everywhere
 
     case_id = everywhere(broken)
     now = look()
-    assert now.line is not None and now.line.reason == "balance_break"
-    assert now.line.since == everywhere(lambda: cases.by_id(case_id)).opened_at
+    assert now.link is not None and now.link.reason == "balance_break"
+    assert now.link.since == everywhere(lambda: cases.by_id(case_id)).opened_at
 
     def settled() -> None:
         with transaction() as session:
@@ -194,7 +194,7 @@ def test_other_open_cases_close_nothing(look, everywhere):
 
 def test_an_answer_after_it_was_unreachable_opens_everything(look, everywhere, jump):
     everywhere(lambda: link(unreachable_since=clock.now()))
-    assert look().line is not None
+    assert look().link is not None
     jump(1)
     # a look-up was answered, whatever became of purchases
     everywhere(lambda: call("status", 200))
@@ -204,11 +204,11 @@ def test_an_answer_after_it_was_unreachable_opens_everything(look, everywhere, j
 def test_a_frozen_supplier_is_found_by_two_calls_without_an_answer(look, everywhere):
     everywhere(lambda: call("purchase", 200, ago_s=90))
     everywhere(lambda: call("purchase", None, ago_s=25, open_=True))
-    assert look().line is None  # one slow answer closes no shop
+    assert look().link is None  # one slow answer closes no shop
     everywhere(lambda: call("products", None, ago_s=24))
     now = look()
-    assert now.line is not None and now.line.reason == "supplier_silent"
-    assert now.line.since < clock.now() - timedelta(seconds=24)
+    assert now.link is not None and now.link.reason == "supplier_silent"
+    assert now.link.since < clock.now() - timedelta(seconds=24)
     everywhere(lambda: call("balance", 500))  # any answer at all: it is there
     assert look() == availability.Now()
 
@@ -219,9 +219,9 @@ def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
     everywhere(lambda: call("balance", 200, ago_s=90))
     everywhere(lambda: call("purchase", None, open_=True))
     jump(config.current().silent_purchase_s - 1)
-    assert look().line is None
+    assert look().link is None
     jump(2)
-    assert look().line.reason == "supplier_silent"
+    assert look().link.reason == "supplier_silent"
     everywhere(lambda: call("status", 200))
     assert look() == availability.Now()
 
@@ -229,9 +229,9 @@ def test_a_purchase_alone_must_be_silent_for_longer(look, everywhere, jump):
 def test_silence_must_last(look, everywhere, jump):
     everywhere(lambda: call("balance", None, ago_s=2))
     everywhere(lambda: call("products", None, ago_s=1))
-    assert look().line is None
+    assert look().link is None
     jump(TWENTY_S)
-    assert look().line is not None
+    assert look().link is not None
 
 
 def test_only_the_balance_without_an_answer_closes_nothing_and_asks_another(
@@ -254,7 +254,7 @@ def test_a_balance_read_long_ago_leaves_the_books_to_decide(look, everywhere, ju
 def test_a_killed_worker_s_open_call_is_no_silence(look, everywhere):
     everywhere(lambda: call("purchase", None, ago_s=500, open_=True))
     everywhere(lambda: call("products", None, ago_s=25))
-    assert look().line is None
+    assert look().link is None
 
 
 def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, jump):
@@ -274,7 +274,7 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
     everywhere(lambda: call("purchase", None, open_=True))
     jump(TWENTY_S + 1)
     now = look()
-    assert now.line is not None and now.line.reason == "supplier_silent"
+    assert now.link is not None and now.link.reason == "supplier_silent"
 
 
 def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
@@ -289,10 +289,10 @@ def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
         began = time.monotonic()
         while everywhere(reconcile.renew) != "products":
             assert time.monotonic() - began < 20
-        assert look().line is None and time.monotonic() - began >= 1
+        assert look().link is None and time.monotonic() - began >= 1
         everywhere(lambda: call("products", None, ago_s=1))
-        assert look().line.reason == "supplier_silent"
-    assert look().line is None
+        assert look().link.reason == "supplier_silent"
+    assert look().link is None
 
 
 def test_while_the_supplier_is_away_somebody_asks(everywhere):
@@ -335,7 +335,7 @@ def test_a_low_balance_closes_the_dear_bundles_only(look, everywhere):
         name for name, bundle in found.items() if bundle.cost_pesewas > 885
     }
     assert ("mtn", 1) not in short(now, found) and ("mtn", 2) in short(now, found)
-    assert now.line is None and now.may_promise("mtn")
+    assert now.link is None and now.may_promise("mtn")
     since = dict(now.short)
     everywhere(lambda: set_float(900))
     assert look().short == {
@@ -484,15 +484,15 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
     clocks.pass_by(config.current().unsure_s + 1)
     now = as_store("ama", availability.now)
     assert (
-        now.line is None and now.unsure_since is not None and not now.may_promise("mtn")
+        now.link is None and now.unsure_since is not None and not now.may_promise("mtn")
     )
     assert as_store("ama", place).state == "pending"
     clocks.pass_by(config.current().unwatched_s)
     now = as_store("ama", availability.now)
     assert (
-        now.line is not None
-        and now.line.reason == "unwatched"
-        and now.line.since == now.unsure_since
+        now.link is not None
+        and now.link.reason == "unwatched"
+        and now.link.since == now.unsure_since
     )
     order = everywhere(
         lambda: db.session.scalar(select(Order).order_by(Order.id.desc()))
@@ -507,7 +507,7 @@ def test_an_old_row_promises_nothing_and_then_sells_nothing(
     )
     assert look() == availability.Now()  # and it comes back with the relay
     superuser.execute("DELETE FROM buying")
-    assert as_store("ama", availability.now).line.reason == "unwatched"
+    assert as_store("ama", availability.now).link.reason == "unwatched"
     assert look() == availability.Now()
 
 
@@ -517,7 +517,7 @@ def test_a_clock_set_back_does_not_make_an_old_row_young(
     look()
     clocks.relay_lives = False
     clocks.set_wall(-3_600)
-    assert as_store("ama", availability.now).line.reason == "unwatched"
+    assert as_store("ama", availability.now).link.reason == "unwatched"
 
 
 def test_the_answer_costs_one_statement(app: Flask, as_store, look):
@@ -636,7 +636,7 @@ class Day(RuleBasedStateMachine):
                 idempotency_key=f"day-{self.count:020}",
                 repeat_confirmed=True,
             ).order  # fmt: skip
-        except orders.Refused as refusal:
+        except orders.OrderRefused as refusal:
             assert not allowed, (
                 f"{bundle.network} {bundle.mb} could be bought: {refusal.sentence}"
             )

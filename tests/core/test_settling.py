@@ -19,7 +19,7 @@ from core import audit, cases, orders, reconcile, settling, stores
 from core.base import clock, config, tenancy
 from core.base.db import transaction
 from core.orders import News, Order
-from core.settling import Refused, acting, legality
+from core.settling import ActionRefused, acting, legality
 from core.supplier import supply
 from fulfilment.buying import schedule
 
@@ -55,7 +55,7 @@ def refused(
 ) -> str:
     """Press, expect a refusal and see that nothing changed. Returns the sentence."""
     before = desk.everything()
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(ActionRefused) as refusal:
         desk.press(case_id, action, seen, words)
     assert desk.everything() == before
     assert refusal.value.sentence.endswith((".", "”"))
@@ -779,7 +779,7 @@ def test_any_sequence_of_actions_and_news_keeps_the_books_and_wakes_no_settled_m
             seen = desk.choices(case_id).get(action) if reads_right else 1
             try:
                 desk.press(case_id, action, seen)
-            except Refused:
+            except ActionRefused:
                 assert desk.balances()["in_flight"] == in_flight
         now = desk.read(order)
         if was.is_final:

@@ -15,7 +15,7 @@ from core import orders, reconcile
 from core.base import config, tenancy
 from core.base.db import transaction
 from core.orders import Order
-from core.settling import Refused
+from core.settling import ActionRefused
 from core.supplier import supply
 
 
@@ -25,7 +25,7 @@ def desk(ama: int, place: Callable[..., Order], jump: Callable[[float], None]) -
 
 
 def done(results: list[object]) -> list[object]:
-    return [result for result in results if not isinstance(result, Refused)]
+    return [result for result in results if not isinstance(result, ActionRefused)]
 
 
 def test_of_eight_presses_at_once_one_books(app: Flask, desk: Desk) -> None:

@@ -164,5 +164,5 @@ def test_a_case_is_open_once_and_collects_evidence(across: Flask) -> None:
             settling.settle(found[0].id, "close", OWNER, words="counted again")
             == "Closed with words."
         )
-        with pytest.raises(settling.Refused):
+        with pytest.raises(settling.ActionRefused):
             settling.settle(found[0].id, "close", OWNER, words="again")

@@ -326,9 +326,9 @@ def test_a_removed_person_gets_none(context: Flask) -> None:
     user = users.by_email("kofi@example.test")
     assert user is not None
     people.remove(user.id, SYSTEM)
-    with pytest.raises(people.Refused, match="was removed"):
+    with pytest.raises(people.PersonRefused, match="was removed"):
         resets.make(user.id, SYSTEM)
-    with pytest.raises(people.Refused):
+    with pytest.raises(people.PersonRefused):
         resets.make(10**15, SYSTEM)
     with pytest.raises(BadPassword):
         people.add(

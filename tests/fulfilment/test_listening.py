@@ -122,8 +122,8 @@ def now(app: Flask) -> availability.Now:
 
 
 def stopped(app: Flask) -> str | None:
-    line = now(app).line
-    return line.reason if line else None
+    link = now(app).link
+    return link.reason if link else None
 
 
 def look(app: Flask) -> None:

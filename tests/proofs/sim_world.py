@@ -491,7 +491,7 @@ class World:
             with tenancy.inside(self.store.store_id):
                 try:
                     verb(code, AGENT)
-                except orders.Refused:
+                except orders.OrderRefused:
                     self.count("refused")
 
         self._look_as_left_out_rounds_did()

@@ -628,7 +628,7 @@ def test_job_timeout_in_the_middle_of_a_call(
     def ring(*_: Any) -> None:
         raise JobTimeout
 
-    slow = Pair(live.supplier, live.client._line.base_url, transport=None)
+    slow = Pair(live.supplier, live.client._caller.base_url, transport=None)
     live.plan(fault, seconds=20)
     before = signal.signal(signal.SIGALRM, ring)
     try:

@@ -162,7 +162,10 @@ def test_no_secret_in_any_record(
 def test_no_secret_in_what_python_shows_of_the_client() -> None:
     client = mart(None)
     shown = (
-        repr(client) + repr(vars(client)) + repr(client._line) + repr(client._verifier)
+        repr(client)
+        + repr(vars(client))
+        + repr(client._caller)
+        + repr(client._verifier)
     )
     assert SECRET not in shown and KEY not in shown
 
