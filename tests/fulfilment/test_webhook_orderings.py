@@ -25,7 +25,7 @@ from core.audit import SYSTEM
 from core.base import clock, tenancy
 from core.base.db import db, transaction
 from core.cases import Case
-from core.ledger.posting import Account, Entry, Posting
+from core.ledger.model import Account, Entry, Posting
 from core.orders import Order
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
