@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, ForeignKey, bindparam, event, text
@@ -26,6 +26,7 @@ from sqlalchemy.orm import (
     mapped_column,
     with_loader_criteria,
 )
+from sqlalchemy.sql.base import ExecutableOption
 
 from core.base import db as database
 from core.base import signed
@@ -194,7 +195,7 @@ def _tell_postgres(
     )
 
 
-def _store_tables() -> list[type[StoreScoped]]:
+def _store_tables() -> tuple[type[StoreScoped], ...]:
     found: list[type[StoreScoped]] = []
     waiting = list(StoreScoped.__subclasses__())
     while waiting:
@@ -202,7 +203,7 @@ def _store_tables() -> list[type[StoreScoped]]:
         waiting += cls.__subclasses__()
         if hasattr(cls, "__table__"):
             found.append(cls)
-    return found
+    return tuple(found)
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -212,21 +213,26 @@ def scope_statement(state: ORMExecuteState) -> None:
     if _scope.get().everything or state.is_column_load or not state.is_orm_statement:
         return
     if state.is_select or state.is_update or state.is_delete:
-        state.statement = state.statement.options(
-            *(
-                with_loader_criteria(
-                    cls,
-                    cls.store_id
-                    == bindparam(
-                        "makola_store_id",
-                        callable_=_required_store_id,
-                        type_=BigInteger(),
-                    ),
-                    include_aliases=True,
-                )
-                for cls in _store_tables()
-            )
+        state.statement = state.statement.options(*_criteria(_store_tables()))
+
+
+@cache
+def _criteria(tables: tuple[type[StoreScoped], ...]) -> tuple[ExecutableOption, ...]:
+    """`store_id = :current` for each of these tables. Which store is current is asked when a
+    statement runs, so they are made once."""
+    store_id = bindparam(
+        "makola_store_id",
+        callable_=_required_store_id,
+        type_=BigInteger(),
+    )
+    return tuple(
+        with_loader_criteria(
+            table,
+            table.store_id == store_id,
+            include_aliases=True,
         )
+        for table in tables
+    )
 
 
 @event.listens_for(Session, "before_flush")
