@@ -73,6 +73,11 @@ PROOFS = {
         "proofs/test_locked_rows",
         ("tests.proofs.locked_rows",),
     ),
+    "up": Proof(
+        "`up` is killed, and its processes",
+        "devkit/test_up",
+        ("pytest", "-m", "", "tests/devkit/test_up.py"),
+    ),
     "drill": Proof(
         "a backup restored",
         "fulfilment/test_drill",

@@ -19,7 +19,7 @@ from projects import Project, Run, until
 from devkit import process_tree
 from devkit.ready import answers
 
-pytestmark = pytest.mark.slow(seconds=8)
+pytestmark = [pytest.mark.slow(seconds=8), pytest.mark.alone]
 
 
 def said(url: str) -> list[str]:

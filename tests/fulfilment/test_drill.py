@@ -171,6 +171,7 @@ def states(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.slow(seconds=65)
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_the_restore_drill(
     desk: Desk,
