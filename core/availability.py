@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -144,18 +145,24 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
     return found
 
 
-_ASK = text(
+ASK = (
     "SELECT b.renewed_at, b.stopped, b.stopped_since, b.short, (SELECT jsonb_object_agg(key, value)"
     " FROM settings WHERE starts_with(key, 'paused.')) AS pauses FROM (VALUES (1)) one (id) LEFT"
     " JOIN buying b USING (id)"
 )
+"""One row, which `of_row` reads."""
+_ASK = text(ASK)
 
 
 def now() -> Now:
     """What can be bought now. One statement, which a store's page may make."""
+    return of_row(db.session.execute(_ASK).one())
+
+
+def of_row(row: Any) -> Now:
+    """What can be bought, by a row of `ASK` that was read just now."""
     settings = config.current()
     at = clock.now()
-    row = db.session.execute(_ASK).one()
     pauses = catalog.pauses_of(row.pauses or {})
     sales = pauses.pop(catalog.SALES, None)
     if row.renewed_at is None:  # nobody has ever looked

@@ -14,7 +14,7 @@ from flask import Response, abort, flash, g, make_response, redirect, request
 from flask_login import LoginManager, current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import stores
+from core import shop, stores
 from core.accounts import logins
 from core.base import db, tenancy
 from core.base.config import Config
@@ -31,6 +31,7 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.PORTAL: "portal",
     hosts.CONSOLE: "console",
 }
+FRONT_PAGE = "storefront.show_store"
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -61,13 +62,22 @@ def bind_store() -> Response | BaseResponse | None:
     if place.room == hosts.NOWHERE:
         abort(404, "There is no shop at this address.")
     if place.room == hosts.STORE and place.slug is not None:
-        g.store = stores.by_slug(place.slug)
+        g.store = _store_of(place.slug)
         if g.store is None:
             abort(404, "There is no shop at this address.")
         tenancy.use(g.store.id)
     elif place.room in PUBLIC and request.url_rule is not None:
         return _bind_login(place.room, request.url_rule.rule)
     return None
+
+
+def _store_of(slug: str) -> stores.Store | None:
+    """The store of this host. Its front page is asked for most of all, so what that shows comes
+    with the store, as `g.shop`."""
+    if request.endpoint != FRONT_PAGE or request.method != "GET":
+        return stores.by_slug(slug)
+    g.shop = shop.by_slug(slug)
+    return g.shop.store if g.shop is not None else None
 
 
 def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:

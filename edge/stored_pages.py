@@ -17,11 +17,10 @@ from flask import Flask, Response, g, request
 from werkzeug.http import parse_etags
 
 from core.base import config
-from edge import compression
+from edge import bind, compression
 from http_server import Head, Ready
 from http_server.pool import ready
 
-ENDPOINT = "storefront.show_store"
 MOST_BYTES = 16 * 1024 * 1024
 """Of the pages of one process; the least lately shown goes first."""
 SAID_EVERY_S = 60.0
@@ -89,7 +88,7 @@ class Pages:
     def keep(self, response: Response) -> Response:
         """Store an answer that is the same for everybody, from the moment its request came; then
         shorten it for who has it already."""
-        if request.endpoint != ENDPOINT or response.status_code != 200:
+        if request.endpoint != bind.FRONT_PAGE or response.status_code != 200:
             return response
         if is_for_everybody(response):
             environ = request.environ

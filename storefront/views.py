@@ -23,7 +23,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import availability, catalog, orders
+from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
 from storefront import bp, theme
@@ -102,8 +102,8 @@ def store_page(
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to
     sentences."""
     orders.look()
-    now = availability.now()
-    groups = shelf_groups(now)
+    now, shelf = _what_is_sold()
+    groups = shelf_groups(now, shelf)
     open_groups = [group for group in groups if group.lines and not group.stop]
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
     chosen_id = _chosen_id(form)
@@ -153,14 +153,21 @@ def _as_response(page: str, status: int) -> Response:
     return response
 
 
-def shelf_groups(now: Now) -> list[Group]:
+def _what_is_sold() -> tuple[Now, list[catalog.ShelfLine]]:
+    """What can be bought now, and the shelf; of a front page they came with its store."""
+    shown: shop.Shop | None = g.pop("shop", None)
+    if shown is None:
+        return availability.now(), catalog.shelf()
+    return shown.now, shown.shelf
+
+
+def shelf_groups(now: Now, shelf: list[catalog.ShelfLine]) -> list[Group]:
     """The shelf by network, in the order of `phones.NETWORKS`; a paused network stays, with since
     when.
 
     While nothing at all can be bought the whole shelf stays to be read: the page says why, above
     it.
     """
-    shelf = catalog.shelf()
     named = ((line.bundle_id, line.network, line.size_text) for line in shelf)
     if now.everything is None:
         sold_out = {one.network: one for one in availability.sold_out(now, named)}

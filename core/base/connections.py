@@ -7,7 +7,9 @@ is decided in `db`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,6 +18,18 @@ from sqlalchemy import Engine, event
 from core.base import poolers
 
 T = TypeVar("T")
+_no_ping: ContextVar[bool] = ContextVar("makola_no_ping", default=False)
+
+
+@contextmanager
+def not_pinged() -> Iterator[None]:
+    """Connections that the pool gives out meanwhile are not asked for a sign of life: for who can
+    ask again when one turns out to be dead."""
+    before = _no_ping.set(True)
+    try:
+        yield
+    finally:
+        _no_ping.reset(before)
 
 
 class TimedConnection(psycopg.Connection[Any]):
@@ -85,6 +99,8 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
                 trying.release()
 
     def ping(connection: Any) -> bool:
+        if _no_ping.get():
+            return True
         connection.answer_s = ping_s
         try:
             return was_pinged(connection)

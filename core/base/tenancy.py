@@ -163,11 +163,12 @@ def _required_store_id() -> int:
     return current_store_id()
 
 
-_TELL = text(
-    "SELECT set_config('makola.store', :store, true), "
+TELL = (
+    "SELECT set_config('makola.store', %(store)s, true), "
     # here, because it costs no round trip of its own
-    "set_config('lock_timeout', :lock_ms, true)"
+    "set_config('lock_timeout', %(lock_ms)s, true)"
 )
+_TELL = text(TELL.replace("%(store)s", ":store").replace("%(lock_ms)s", ":lock_ms"))
 """The first statement of each transaction: which store, and how long to wait for a lock."""
 
 
@@ -183,16 +184,16 @@ def _tell_postgres(
     Signed, so that a statement that was smuggled in cannot name another store: see migrations,
     `makola_store`.
     """
-    store_id = _scope.get().store_id
-    connection.execute(
-        _TELL,
-        {
-            "store": ""
-            if store_id is None
-            else f"{store_id}.{signed.mac(f'store:{store_id}')}",
-            "lock_ms": str(database.lock_limit_ms()),
-        },
-    )
+    connection.execute(_TELL, told(_scope.get().store_id))
+
+
+def told(store_id: int | None) -> dict[str, str]:
+    """What `TELL` takes: a store, signed for the database, or none; and the limit of waiting that
+    holds now."""
+    store = ""
+    if store_id is not None:
+        store = f"{store_id}.{signed.mac(f'store:{store_id}')}"
+    return {"store": store, "lock_ms": str(database.lock_limit_ms())}
 
 
 def _store_tables() -> tuple[type[StoreScoped], ...]:

@@ -42,8 +42,10 @@ from core.catalog.prices import (
     price_table,
     save_price,
     save_prices,
+    sellable_as_json,
     shelf,
     shelf_line,
+    shelf_of_rows,
 )
 from core.catalog.steps import BadShare, Rules, rules, set_rules
 from core.catalog.switches import (
@@ -114,8 +116,10 @@ __all__ = [
     "sales_paused_since",
     "save_price",
     "save_prices",
+    "sellable_as_json",
     "set_rules",
     "shelf",
     "shelf_line",
+    "shelf_of_rows",
     "size_text",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import (
     CheckConstraint,
@@ -243,6 +244,17 @@ def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
     }
 
 
-def shelf_order(bundle: Bundle) -> tuple[int, int, str]:
+class Identity(Protocol):
+    """What says which bundle something is: a bundle, or a line of a shelf."""
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def mb(self) -> int: ...
+    @property
+    def validity(self) -> str: ...
+
+
+def shelf_order(one: Identity) -> tuple[int, int, str]:
     """The order of shelves: network as people name them, then size."""
-    return ("mtn", "telecel", "at").index(bundle.network), bundle.mb, bundle.validity
+    return ("mtn", "telecel", "at").index(one.network), one.mb, one.validity

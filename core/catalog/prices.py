@@ -3,10 +3,11 @@ sold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
@@ -81,9 +82,19 @@ class PriceLine:
 def shelf() -> list[ShelfLine]:
     """What the current store sells now: active, not hidden, priced at or above the floor. By
     network, then size."""
-    rows = db.session.execute(_sellable())
-    pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
-    return [_shelf_line(bundle, price) for bundle, price in pairs]
+    return shelf_of_rows(db.session.execute(_sellable()))
+
+
+def shelf_of_rows(rows: Iterable[Sequence[Any]]) -> list[ShelfLine]:
+    """The shelf, by rows of `sellable_as_json` or its like."""
+    return sorted((_shelf_line(*row) for row in rows), key=shelf_order)
+
+
+def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[Any]:
+    """What a store sells, as one JSON value in a larger statement; `shelf_of_rows` reads it."""
+    rows = _sellable().where(StoreBundle.store_id == store_id).subquery()
+    each = func.json_build_array(*rows.c)
+    return select(func.coalesce(func.json_agg(each), text("'[]'"))).scalar_subquery()
 
 
 def shelf_line(bundle_id: int) -> ShelfLine | None:
@@ -208,9 +219,15 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
     )
 
 
-def _sellable() -> Select[Bundle, int]:
+def _sellable() -> Select[int, str, int, str, int]:
     return (
-        select(Bundle, StoreBundle.price_pesewas)
+        select(
+            Bundle.id,
+            Bundle.network,
+            Bundle.mb,
+            Bundle.validity,
+            StoreBundle.price_pesewas,
+        )
         .join(StoreBundle, StoreBundle.bundle_id == Bundle.id)
         .where(
             Bundle.active,
@@ -228,13 +245,15 @@ def _trouble(bundle: Bundle) -> str | None:
     return None if bundle.is_sold or not bundle.active else "cost"
 
 
-def _shelf_line(bundle: Bundle, price_pesewas: int) -> ShelfLine:
+def _shelf_line(
+    bundle_id: int, network: str, mb: int, validity: str, price_pesewas: int
+) -> ShelfLine:
     return ShelfLine(
-        bundle.id,
-        bundle.network,
-        bundle.mb,
-        size_text(bundle.mb),
-        bundle.validity,
+        bundle_id,
+        network,
+        mb,
+        size_text(mb),
+        validity,
         price_pesewas,
     )
 

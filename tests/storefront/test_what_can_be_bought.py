@@ -9,16 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from seed import FLOAT_PESEWAS, offers
-from sqlalchemy import event
+from sqlalchemy import event, text
 from store_customers import NUMBER, fields, parse_clean, set_order
 
-from core import catalog, ledger, orders, reconcile
+import core.shop
+from core import availability, catalog, ledger, orders, reconcile, stores
 from core.audit import SYSTEM, Actor
-from core.base import clock, tenancy
+from core.base import clock, round_trip, tenancy
 from core.base.db import PLATFORM, STORE, db, transaction
+from core.stores import Store
 from core.supplier import supply
 
 AMA = Actor("agent", "Ama")
@@ -361,19 +364,61 @@ def test_a_pending_order_reads_its_bundle_once(app, shop, bundle):
         assert len(of_bundles) == 1, (path, asked)
 
 
-def test_the_store_page_makes_three_statements(app, shop):
-    """The store of this host, what can be bought with all pauses, the shelf. It was four before it
-    knew of the supplier."""
-    heard: list[str] = []
-    hear = lambda conn, cursor, statement, *rest: heard.append(statement)
+def test_the_store_page_makes_one_statement(app, shop, monkeypatch):
+    """The store of this host, what can be bought with all pauses, and the shelf. A shop that this
+    process has not met is looked up first."""
+    sent: list[str] = []
+    send = round_trip._send
+    monkeypatch.setattr(
+        round_trip,
+        "_send",
+        lambda connection, store_id, statement, values: (
+            sent.append(statement) or send(connection, store_id, statement, values)
+        ),
+    )
+    core.shop._ids.clear()
+    assert len(statements(app, lambda: shop("ama").get("/"))) == len(sent) == 1
+    assert statements(app, lambda: shop("ama").get("/")) == []
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("slug", ["ama", "kofi"])
+def test_the_one_statement_says_what_the_rules_say_one_by_one(app, slug, bundle):
+    """With one bundle hidden and another that costs more than its price."""
+    hidden, below = bundle("mtn", slug), bundle("telecel", slug)
     with app.app_context():
-        engines = [db.engines[STORE], db.engines[PLATFORM]]
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", hear)
-    try:
-        assert shop("ama").get("/").status_code == 200
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", hear)
-    asked = [one for one in heard if "set_config" not in one]
-    assert len(asked) == 3, asked
+        store = stores.by_slug(slug)
+        with tenancy.inside(store.id), transaction() as session:
+            session.execute(
+                text("UPDATE store_bundles SET hidden = true WHERE bundle_id = :id"),
+                {"id": hidden},
+            )
+            session.execute(
+                text(
+                    "UPDATE store_bundles SET price_pesewas = 1 WHERE bundle_id = :id"
+                ),
+                {"id": below},
+            )
+        shown = core.shop.by_slug(slug)
+        tenancy.use(store.id)
+        assert shown.shelf == catalog.shelf() and len(shown.shelf) > 3
+        assert not {hidden, below} & {line.bundle_id for line in shown.shelf}
+        assert shown.now == availability.now()
+        read = {column.key for column in Store.__mapper__.column_attrs} - {"markup_bp"}
+        assert all(getattr(shown.store, key) == getattr(store, key) for key in read)
+        assert core.shop.by_slug("nobody") is None
+
+
+def test_a_connection_that_died_in_the_pool_costs_one_more_and_no_page(
+    app, shop, postgres
+):
+    """Nothing asks it for a sign of life first: the page is asked for again on another one."""
+    customer = shop("ama")
+    assert customer.get("/").status_code == 200
+    with psycopg.connect(postgres["super"]) as session:
+        ended = session.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename ="
+            " 'makola_store'"
+        ).fetchone()
+    assert ended != (0,)
+    assert customer.get("/").status_code == 200
