@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -76,7 +77,9 @@ def pgbouncer(
                 if os.geteuid() == 0
                 else {}
             )
-            for path in (folder, folder.parent, folder.parent.parent):
+            for path in (folder, *folder.parents):
+                if path == Path(tempfile.gettempdir()):
+                    break
                 path.chmod(0o755)
             command = [PROGRAM, str(folder / "ini")]  # it refuses to run as root
             process = daemons.launch(

@@ -16,10 +16,8 @@ from devkit import daemons, process_tree, test
 from tests.support import longest_first
 
 REPORT = """
-import os
-
 def pytest_runtest_logreport(report):
-    if report.when == "call" and "PYTEST_XDIST_WORKER" not in os.environ:
+    if report.when == "call" and hasattr(report, "worker_id"):
         print("RAN", report.worker_id, report.nodeid, report.outcome)
 
 def pytest_collection_modifyitems(config, items):
