@@ -11,7 +11,7 @@ import httpx
 from flask import Flask
 from sqlalchemy import select
 
-from core import cases, catalog, leases, ledger, orders, outbox, stores
+from core import cases, catalog, leases, ledger, orders, outbox, reconcile, stores
 from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db
@@ -68,6 +68,11 @@ class Desk:
                 recipient_msisdn=number,
                 idempotency_key=f"desk-{count:020}",
             ).order
+
+    def look_anew(self) -> None:
+        """The relay looks what can be bought, as it does each second: for tests that last."""
+        with tenancy.across_stores():
+            reconcile.renew()
 
     def release(self, slug: str = "ama", **wish: Any) -> Order:
         order = self.place(slug, **wish)

@@ -78,6 +78,7 @@ def story(
             return submit(request)
 
         monkeypatch.setattr(desk.client, "submit", noted)
+        desk.look_anew()
         order = desk.release()
         while desk.read(order).state != "completed":
             assert told.steps < 25, desk.told(order)

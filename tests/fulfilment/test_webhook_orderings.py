@@ -115,6 +115,7 @@ class Teller:
     def shuffled(self, story: str, draw: random.Random) -> Ending:
         """The same story; every event `COPIES` times at moments drawn from those after it
         happened."""
+        self.desk.look_anew()
         order = self.desk.release()
         steps = list(STORIES[story])
         waiting: list[bytes] = []
