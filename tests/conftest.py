@@ -22,7 +22,9 @@ import pytest
 import tables_owner
 from argon2 import PasswordHasher
 from flask import Flask
+from psycopg.pq import TransactionStatus
 from seed import WEBHOOK_TOKEN, seed_base
+from sqlalchemy import event
 from visitors import Visitor
 
 import supervision
@@ -157,6 +159,9 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
     app = create_app(config)
     app.testing = True
     with app.app_context():
+        for engine in db.engines.values():
+            event.listen(engine, "connect", _plan_once)
+            engine.dispose()
         seed_base()
     with psycopg.connect(postgres["super"], autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS seed CASCADE")
@@ -167,6 +172,22 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+def _plan_once(connection: psycopg.Connection[Any], _record: object) -> None:
+    """Each statement is read and planned once for a connection: tests say the same thousands of
+    times. Psycopg alone forgets what was prepared at each rollback, so at the end of each read."""
+
+    def rollback() -> None:
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            connection.pgconn.exec_(b"ROLLBACK")
+
+    connection.rollback = rollback  # type: ignore[method-assign]
+    connection.prepare_threshold = 0
+    connection.prepared_max = 1_000
+    # one transaction, which must not stay open
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.commit()
 
 
 @pytest.fixture(scope="session")
