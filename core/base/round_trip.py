@@ -86,4 +86,7 @@ def _send(
             return read.fetchone()
     finally:
         if not connection.broken:
+            # what failed has skipped the ROLLBACK above: the pool would hand on a connection that
+            # commits each statement by itself
+            connection.rollback()
             connection.autocommit = False
