@@ -28,14 +28,23 @@ def read_row(store_id: int, statement: str, values: Mapping[str, Any]) -> Any | 
     """
     try:
         with connections.not_pinged():
-            pooled = db.engines[STORE].raw_connection()
+            pooled = _taken()
         return _read(pooled, store_id, statement, values)
     except _Lost:
-        pooled = db.engines[STORE].raw_connection()
+        pooled = _taken()
     try:
         return _read(pooled, store_id, statement, values)
     except _Lost as lost:
         raise OperationalError(statement, None, lost.error) from lost
+
+
+def _taken() -> PoolProxiedConnection:
+    """A connection of the pool. What the driver says of one that cannot be made is raised as
+    SQLAlchemy raises it."""
+    try:
+        return db.engines[STORE].raw_connection()
+    except psycopg.OperationalError as error:
+        raise OperationalError("connect", None, error) from error
 
 
 class _Lost(Exception):

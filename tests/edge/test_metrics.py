@@ -95,7 +95,7 @@ def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> Non
     )
     assert {label for name, label in seen if name == "cases_open"} == set(cases.KINDS)
     assert {label for name, label in seen if name == "buying_stopped"} == set(
-        availability.LINE
+        availability.LINK
     )
     assert (
         0 <= seen["buying_looked_at_age_seconds", ""] < 30
